@@ -1,0 +1,30 @@
+/* Errors of the library: a function that can fail returns 0 or NL_FAIL (a constructor: NULL) and leaves one message.
+ *
+ * Core never prints and never exits; cmd/ decides. A message is lower case, without a full stop, says first what failed
+ * and quotes its subject. Three kinds are kept apart, as in git: the user's mistake (NL_FAIL with a message and, where
+ * there is a file, file:line:column), the machine's (the same, from errno) and ours (NL_BUG: abort with file and line).
+ */
+#ifndef NL_BASE_ERROR_H
+#define NL_BASE_ERROR_H
+
+enum { NL_OK = 0, NL_FAIL = -1 };
+
+struct nl_error {
+    char text[1024]; /* always terminated; "" while nothing failed */
+};
+
+/* Sets the message; always returns NL_FAIL, so that callers write `return nl_fail(err, ...)`. err may be NULL. */
+int nl_fail(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As nl_fail, and appends ": " and strerror(errno). */
+int nl_fail_errno(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts "context: " before the message that err holds; returns NL_FAIL. */
+int nl_fail_in(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A broken invariant: prints file:line and the message on stderr and aborts. */
+_Noreturn void nl_bug_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+#define NL_BUG(...) nl_bug_at(__FILE__, __LINE__, __VA_ARGS__)
+#define NL_ASSERT(condition) ((condition) ? (void)0 : NL_BUG("assertion failed: %s", #condition))
+
+#endif

@@ -1,0 +1,152 @@
+#include "base/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/memory.h"
+
+char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
+{
+    struct stat info;
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        nl_fail_errno(err, "cannot open '%s'", path);
+        return NULL;
+    }
+    if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
+        nl_fail(err, "cannot read '%s': it is a folder", path);
+        fclose(file);
+        return NULL;
+    }
+    struct nl_text text = {0};
+    char block[65536];
+    size_t got;
+    while ((got = fread(block, 1, sizeof block, file)) > 0)
+        nl_text_add_bytes(&text, block, got);
+    bool failed = ferror(file);
+    if (failed)
+        nl_fail_errno(err, "cannot read '%s'", path);
+    fclose(file);
+    if (failed) {
+        nl_text_release(&text);
+        return NULL;
+    }
+    if (!text.at)
+        nl_text_add_bytes(&text, "", 0);
+    if (length)
+        *length = text.length;
+    return text.at;
+}
+
+char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)
+{
+    gzFile file = gzopen(path, "rb");
+    if (!file) {
+        nl_fail_errno(err, "cannot open '%s'", path);
+        return NULL;
+    }
+    gzbuffer(file, 1 << 17);
+    struct nl_text text = {0};
+    char block[65536];
+    int got;
+    bool failed = false;
+    while ((got = gzread(file, block, sizeof block)) > 0) {
+        nl_text_add_bytes(&text, block, (size_t)got);
+        if (limit && text.length > limit) {
+            nl_fail(err, "'%s' is too large: more than %zu bytes unpacked", path, limit);
+            failed = true;
+            break;
+        }
+    }
+    int code = Z_OK;
+    const char *reason = gzerror(file, &code);
+    if (!failed && (got < 0 || code == Z_BUF_ERROR || code == Z_DATA_ERROR)) {
+        nl_fail(err, "cannot unpack '%s': %s", path, code == Z_ERRNO ? strerror(errno) : reason);
+        failed = true;
+    }
+    int closed = gzclose(file);
+    if (!failed && closed != Z_OK) {
+        nl_fail(err, "cannot unpack '%s': the file ends too early", path);
+        failed = true;
+    }
+    if (failed) {
+        nl_text_release(&text);
+        return NULL;
+    }
+    if (!text.at)
+        nl_text_add_bytes(&text, "", 0);
+    *length = text.length;
+    return text.at;
+}
+
+int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
+{
+    char *temporary = nl_format("%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    int status = NL_OK;
+    if (!file) {
+        status = nl_fail_errno(err, "cannot create '%s'", temporary);
+    } else {
+        size_t put = length ? fwrite(bytes, 1, length, file) : 0;
+        bool failed = put != length;
+        failed |= fclose(file) != 0;
+        if (failed || rename(temporary, path) != 0) {
+            status = nl_fail_errno(err, "cannot write '%s'", path);
+            unlink(temporary);
+        }
+    }
+    free(temporary);
+    return status;
+}
+
+bool nl_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+int nl_make_folders(const char *path, struct nl_error *err)
+{
+    char *partial = nl_strdup(path);
+    int status = NL_OK;
+    for (char *at = partial + 1; status == NL_OK; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char kept = *at;
+        *at = '\0';
+        struct stat info;
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+            status = nl_fail_errno(err, "cannot create the folder '%s'", partial);
+        else if (stat(partial, &info) == 0 && !S_ISDIR(info.st_mode))
+            status = nl_fail(err, "cannot create the folder '%s': a file of that name is there", partial);
+        *at = kept;
+        if (kept == '\0')
+            break;
+    }
+    free(partial);
+    return status;
+}
+
+char *nl_path_join(const char *folder, const char *name)
+{
+    if (name[0] == '/')
+        return nl_strdup(name);
+    size_t length = strlen(folder);
+    return nl_format("%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
+}
+
+char *nl_path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return nl_strdup(".");
+    if (slash == path)
+        return nl_strdup("/");
+    char *folder = nl_strdup(path);
+    folder[slash - path] = '\0';
+    return folder;
+}

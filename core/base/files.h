@@ -1,0 +1,25 @@
+/* Files: read whole, written whole or not at all. */
+#ifndef NL_BASE_FILES_H
+#define NL_BASE_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* The whole file, terminated by a zero byte that *length does not count; free() it. NULL on error. */
+char *nl_file_read(const char *path, size_t *length, struct nl_error *err);
+
+/* As nl_file_read, unpacking gzip where the content is gzip (zlib); a plain file is read as it is. More than `limit` bytes
+ * unpacked is an error (0: no limit). */
+char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
+
+/* Writes to a temporary file beside path and renames it: readers see the old file or the new one, never a half. */
+int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
+
+bool nl_file_exists(const char *path);
+int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
+char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is */
+char *nl_path_folder(const char *path);                                   /* new string: dirname, "." where there is none */
+
+#endif

@@ -1,0 +1,42 @@
+/* Small allocations and growable text.
+ *
+ * Small allocations do not fail in a way a caller could mend: they stop the program with a message (as git's xmalloc).
+ * Large ones (arenas, data sets) use malloc themselves and report an error.
+ */
+#ifndef NL_BASE_MEMORY_H
+#define NL_BASE_MEMORY_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+void *nl_alloc(size_t count, size_t size);                 /* zeroed; never NULL; free() it */
+void *nl_realloc(void *old, size_t count, size_t size);    /* never NULL */
+char *nl_strdup(const char *text);                         /* never NULL */
+char *nl_format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a new string; free() it */
+
+/* Makes room for one more item at the end of a growing array: items, count and capacity are the caller's. */
+#define NL_GROW(items, count, capacity)                                                                  \
+    do {                                                                                                 \
+        if ((count) == (capacity)) {                                                                     \
+            (capacity) = (capacity) ? 2 * (capacity) : 8;                                                \
+            (items) = nl_realloc((items), (size_t)(capacity), sizeof *(items));                          \
+        }                                                                                                \
+    } while (0)
+
+/* Text that grows: {0} is the empty one. at is always terminated once something was added; free with nl_text_release. */
+struct nl_text {
+    char *at;
+    size_t length, capacity;
+};
+
+void nl_text_add(struct nl_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void nl_text_vadd(struct nl_text *text, const char *format, va_list args);
+void nl_text_add_bytes(struct nl_text *text, const char *bytes, size_t count);
+void nl_text_release(struct nl_text *text);
+
+/* The shortest decimal that reads back as the same value ("%.9g" for float32, "%.17g" for doubles at most); nan, inf,
+ * -inf in small letters. Writes at most 32 bytes to out and returns it. */
+char *nl_double_text(double value, char out[32]);
+char *nl_float_text(float value, char out[32]);
+
+#endif

@@ -1,0 +1,85 @@
+#include "base/random.h"
+
+#include <Random123/philox.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct nl_stream nl_stream(uint64_t seed, const char *name)
+{
+    /* The name is folded to 64 bits by FNV-1a; one Philox block over (seed, name) makes the key, so that near seeds and
+     * near names give unrelated keys. */
+    uint64_t hash = 1469598103934665603u;
+    for (const char *at = name; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    philox4x32_ctr_t counter = {{(uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)hash, (uint32_t)(hash >> 32)}};
+    philox4x32_key_t key = {{0x6e6f726du, 0x6c61622eu}}; /* "norm", "lab." */
+    philox4x32_ctr_t block = philox4x32(counter, key);
+    return (struct nl_stream){{block.v[0], block.v[1]}};
+}
+
+void nl_stream_block(struct nl_stream stream, uint64_t low, uint64_t high, uint32_t out[4])
+{
+    philox4x32_ctr_t counter = {{(uint32_t)low, (uint32_t)(low >> 32), (uint32_t)high, (uint32_t)(high >> 32)}};
+    philox4x32_key_t key = {{stream.key[0], stream.key[1]}};
+    philox4x32_ctr_t block = philox4x32(counter, key);
+    for (int i = 0; i < 4; i++)
+        out[i] = block.v[i];
+}
+
+uint64_t nl_stream_bits(struct nl_stream stream, uint64_t row, uint64_t index)
+{
+    uint32_t block[4];
+    nl_stream_block(stream, index, row, block);
+    return (uint64_t)block[1] << 32 | block[0];
+}
+
+static double unit(uint64_t bits)
+{
+    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+}
+
+double nl_stream_uniform(struct nl_stream stream, uint64_t row, uint64_t index)
+{
+    return unit(nl_stream_bits(stream, row, index));
+}
+
+double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index)
+{
+    uint32_t block[4];
+    nl_stream_block(stream, index, row, block);
+    double radius = unit((uint64_t)block[1] << 32 | block[0]);
+    double angle = unit((uint64_t)block[3] << 32 | block[2]);
+    return sqrt(-2.0 * log(radius)) * cos(6.283185307179586476925286766559 * angle);
+}
+
+uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below)
+{
+    /* 64 bits times the range, high word: the bias is below 2^-32 for every range that fits 32 bits. */
+    return (uint32_t)(((unsigned __int128)nl_stream_bits(stream, row, index) * below) >> 64);
+}
+
+struct drawn {
+    uint64_t key;
+    int32_t index;
+};
+
+static int by_key(const void *left, const void *right)
+{
+    const struct drawn *a = left, *b = right;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+void nl_stream_permutation(struct nl_stream stream, uint64_t row, int32_t *order, int32_t count)
+{
+    struct drawn *drawn = nl_alloc((size_t)count, sizeof *drawn);
+    for (int32_t i = 0; i < count; i++)
+        drawn[i] = (struct drawn){nl_stream_bits(stream, row, (uint64_t)i), i};
+    qsort(drawn, (size_t)count, sizeof *drawn, by_key);
+    for (int32_t i = 0; i < count; i++)
+        order[i] = drawn[i].index;
+    free(drawn);
+}

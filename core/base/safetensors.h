@@ -1,0 +1,25 @@
+/* Writer and reader of the safetensors format (an 8-byte length, a JSON header, raw little-endian data), which PyTorch users
+ * load with safetensors.torch.load_file. Types: F32, F64, I64. */
+#ifndef NL_BASE_SAFETENSORS_H
+#define NL_BASE_SAFETENSORS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/npy.h"
+
+struct nl_tensor_file_entry {
+    char name[96];
+    enum nl_dtype type; /* NL_F32, NL_F64 or NL_I64 */
+    int dims;
+    size_t shape[4];
+    void *data; /* owned where nl_safetensors_read made it */
+};
+
+/* metadata: NULL or key, value, key, value, ..., NULL, put under "__metadata__". */
+int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
+                         struct nl_error *err);
+int nl_safetensors_read(const char *path, struct nl_tensor_file_entry **entries, int *count, struct nl_error *err);
+void nl_safetensors_release(struct nl_tensor_file_entry *entries, int count);
+
+#endif

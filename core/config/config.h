@@ -1,0 +1,159 @@
+/* A configuration: typed, complete, each value with its origin; and an experiment, which is one with axes to vary.
+ *
+ * YAML is read with libyaml into positions; keys.def says what is legal. All problems are reported at once, each with
+ * file:line:column, the line, a caret and the nearest key (config/diagnostics.h).
+ */
+#ifndef NL_CONFIG_CONFIG_H
+#define NL_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/diagnostics.h"
+
+enum { NL_AUTO = -1, NL_LIST_MAX = 16 };
+
+struct nl_int_list {
+    int count;
+    int64_t at[NL_LIST_MAX];
+};
+
+/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
+enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100 };
+enum nl_arch { NL_MLP, NL_CNN };
+enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
+enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
+enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
+enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL };
+enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
+enum nl_placement { NL_BEFORE, NL_AFTER };
+enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
+enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
+enum nl_running { NL_EMA, NL_CUMULATIVE };
+enum nl_running_var { NL_UNBIASED, NL_BIASED };
+enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVALS };
+enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW };
+enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
+enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS };
+enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR };
+enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
+enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP };
+enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
+                 NL_TRAIN_ACCURACY, NL_TRAIN_LOSS };
+enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
+enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
+
+extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
+    *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
+    *const nl_schedule_names[], *const nl_device_names[], *const nl_plot_names[], *const nl_metric_names[], *const nl_x_names[],
+    *const nl_interval_names[];
+
+#define NL_FIELD_INT int64_t
+#define NL_FIELD_AUTO_INT int64_t
+#define NL_FIELD_REAL double
+#define NL_FIELD_BOOL bool
+#define NL_FIELD_CHOICE int
+#define NL_FIELD_CHOICES struct nl_int_list
+#define NL_FIELD_INTS struct nl_int_list
+#define NL_FIELD_TEXT char *
+
+/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT fields are never NULL; their strings live
+ * as long as the process (configurations are few and small). A plain struct copy is a copy. */
+struct nl_config {
+#define SECTION(name, help) struct {
+#define KEY(section, field, type, default_text, low, high, choices, help) NL_FIELD_##type field;
+#define END(name) } name;
+#include "config/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+};
+
+enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_TEXT };
+
+struct nl_key {
+    const char *name;    /* "train.lr" */
+    const char *section; /* "train" */
+    enum nl_type type;
+    size_t offset;       /* in struct nl_config */
+    const char *default_text;
+    double low, high;
+    const char *const *choices; /* NULL-terminated, or NULL */
+    const char *help;
+};
+
+extern const struct nl_key nl_keys[]; /* in the order of keys.def */
+extern const int nl_key_count;
+
+const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
+const char *nl_key_nearest(const char *name);                /* by edit distance; NULL: none is near */
+int nl_key_index(const struct nl_key *key);
+
+/* Reads `text` as key's type into config. On failure returns NL_FAIL and says in err what is legal. */
+int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err);
+
+/* The value as the YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"); new string. */
+char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
+
+/* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
+ * does not with none, train.nesterov not with adam, ... Keys of `plot` never do. */
+bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
+
+/* "key: value" lines of all keys that apply, in the order of keys.def: the text whose hash is the trial's identity. */
+char *nl_config_identity_text(const struct nl_config *config);
+
+void nl_config_defaults(struct nl_config *config);
+
+/* ---- experiments ---- */
+
+/* One axis of a sweep: points x keys. A grid axis has one key; a zip couples several. */
+struct nl_axis {
+    int keys;
+    const struct nl_key *key[NL_LIST_MAX];
+    int points;
+    char ***text; /* text[point][key]: value as text for nl_key_set */
+    struct nl_origin origin;
+};
+
+/* Points to leave out: every listed key has one of the listed values. */
+struct nl_match {
+    int keys;
+    const struct nl_key *key[NL_LIST_MAX];
+    struct nl_word_list { int count; char **at; } values[NL_LIST_MAX];
+    struct nl_origin origin;
+};
+
+struct nl_experiment {
+    char *path;                   /* file it came from */
+    char *name;                   /* file name without folder and ending */
+    struct nl_config config;      /* of everything that no axis sets */
+    struct nl_origin *origin;     /* [nl_key_count]: where each value of config comes from */
+    int axes;
+    struct nl_axis *axis;         /* in order of writing, the first outermost; the seed axis is not among them */
+    int excludes;
+    struct nl_match *exclude;
+    int seeds;                    /* trials a point: seeds train.seed .. train.seed + seeds - 1; at least 1 */
+    bool has_baseline;
+    struct nl_match baseline;     /* the arm that others are compared with: e.g. norm.kind = none */
+    bool is_sweep;                /* there is a `sweep` section, or an override with several values */
+};
+
+/* Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
+ * "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or "1:9:2" (step), make or
+ * replace an axis; "sweep.seeds=5"). path NULL: defaults and overrides only. Every problem goes to diagnostics; returns NL_FAIL if there was
+ * one. A section `made` (provenance, in results) is allowed and skipped. */
+int nl_experiment_load(const char *path, const char *const *overrides, int count, struct nl_experiment *out,
+                       struct nl_diagnostics *diagnostics);
+
+/* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "# configs/a.yaml:3"
+ * or "# command line" behind each value. New string. */
+char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
+
+/* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was set. */
+void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,44 @@
+/* What is wrong with a configuration: a list of problems, each with its place, printed like a compiler's:
+ *
+ *     experiments/sb.yaml:4:12: unknown key 'norm.kindd'
+ *         4 | norm: {kindd: bn}
+ *           |        ^~~~~
+ *       did you mean 'norm.kind'?
+ */
+#ifndef NL_CONFIG_DIAGNOSTICS_H
+#define NL_CONFIG_DIAGNOSTICS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum nl_origin_kind { NL_FROM_DEFAULT, NL_FROM_FILE, NL_FROM_COMMAND_LINE };
+
+/* Where a value was written. file and line text live as long as the process. */
+struct nl_origin {
+    enum nl_origin_kind kind;
+    const char *file;      /* NL_FROM_FILE */
+    int line, column;      /* from 1 */
+    int width;             /* characters to underline, at least 1 */
+    const char *line_text; /* the source line; for the command line, the argument */
+};
+
+struct nl_diagnostic {
+    struct nl_origin origin;
+    char *message;
+    char *hint; /* NULL: none */
+};
+
+struct nl_diagnostics {
+    int count, capacity;
+    struct nl_diagnostic *at;
+};
+
+/* Adds a problem; the same message at the same place is kept once. */
+void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics); /* all of them, as above, in order of file and line; new string */
+void nl_diagnostics_release(struct nl_diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,72 @@
+/* Data sets: bytes in memory, read or generated once, shared by all trials; and a trial's view of one: its split, its labels,
+ * its standardization.
+ *
+ * What a network sees of pixel byte u in channel c is table[c][u] = (float)((u - mean[c]) / deviation[c]): float32 on every
+ * backend, so that ref and cpu start from the same numbers.
+ */
+#ifndef NL_DATA_DATA_H
+#define NL_DATA_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/config.h"
+
+struct nl_shape {
+    int height, width, channels, classes;
+};
+
+struct nl_dataset {
+    char name[32];
+    struct nl_shape shape;
+    int count;             /* samples of all parts */
+    uint8_t *pixels;       /* (count, height, width, channels) */
+    int32_t *labels;       /* (count) 0 .. classes-1 */
+    int train_count;       /* the first train_count samples are the given training part, the rest the test part; */
+                           /* 0: one pool, split by seed (digits) */
+    char checksum[65];     /* SHA-256, hex, of shape, pixels and labels: part of every trial's identity */
+};
+
+/* Static facts, no file touched: shape, and samples in each part before data.train/test/val are applied. */
+struct nl_data_facts {
+    struct nl_shape shape;
+    int train, test;
+    const char *title, *source, *licence, *files; /* files: what data.dir must hold; "" for none */
+};
+struct nl_data_facts nl_data_facts(const struct nl_config *config);
+
+/* What is wrong with the data section (sizes, augmentation that does not fit): complaints at the keys. */
+void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+
+/* Loads or generates. NULL on error: missing, truncated, oversized or mislabelled files are named with what was expected. */
+struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
+void nl_dataset_free(struct nl_dataset *dataset);
+
+/* A trial's parts: indices into the data set. */
+struct nl_view {
+    const struct nl_dataset *dataset;
+    int32_t *train, *val, *test; /* owned */
+    int train_count, val_count, test_count;
+    int32_t *labels;             /* (dataset->count) owned: with label noise on the training part */
+    double mean[16], deviation[16]; /* per channel; 0 and 1 where data.standardize is false */
+    float *table;                /* (channels, 256) owned */
+};
+
+/* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
+ * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. */
+int nl_view_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_view *view, struct nl_error *err);
+void nl_view_release(struct nl_view *view);
+
+/* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order". */
+void nl_epoch_order(const struct nl_view *view, uint64_t seed, int64_t epoch, int32_t *order);
+
+/* Augmentation of sample `sample` in epoch `epoch`: stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
+struct nl_augmentation { int dy, dx, flip; };
+struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip);
+
+/* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them), <part>_y.npy (int64), <part>_index.npy
+ * for train, val (if any), test, into folder. */
+int nl_data_export(const struct nl_view *view, const char *folder, struct nl_error *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* The normalizers: one formula, many partitions.
+ *
+ * The activations of a layer are x[N][S][C]: N samples, S positions (H x W of an image, 1 in a fully connected layer), C
+ * channels, channels last. A normalizer splits them into disjoint sets of m elements and does the same to each:
+ *
+ *     mu = 1/m sum x     var = 1/m sum (x - mu)^2     xhat = (x - mu) / sqrt(var + eps)     y = gamma xhat + beta
+ *
+ * backward, with dxhat = dy gamma and means over the set:
+ *
+ *     dx = (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) / sqrt(var + eps)
+ *     dgamma = sum dy xhat     dbeta = sum dy
+ *
+ * Every set here is a block: `samples` consecutive samples x `positions` positions x `channels` consecutive channels. So a
+ * normalizer is a row of the table below: its block, whether it subtracts the mean, and what state it has. The file of
+ * each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the arithmetic is the backends'.
+ */
+#ifndef NL_NORM_NORM_H
+#define NL_NORM_NORM_H
+
+#include <stdbool.h>
+
+/* Block sizes. The last block of samples may be smaller (ghost BN); positions is S or 1; channels divides C.
+ * Sets are numbered sample block, then position block, then channel block (the last fastest). */
+struct nl_partition {
+    int samples, positions, channels;
+};
+
+/* What a partition may depend on. */
+struct nl_norm_setup {
+    int samples;    /* N: samples in the batch */
+    int positions;  /* S */
+    int channels;   /* C */
+    int groups;     /* norm.groups (GN) */
+    int stat_batch; /* norm.stat_batch: samples that share statistics (BN); 0: the whole batch */
+    bool over_position; /* norm.over = position (LN, RMSNorm) */
+};
+
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4 };
+
+struct nl_norm {
+    const char *name;  /* norm.kind: "bn" */
+    const char *title; /* "batch normalization" */
+    const char *label; /* "BN": legends and tables */
+    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: no normalizer ("none") */
+    bool centers;        /* subtracts the mean; else var is the mean of squares (RMSNorm) */
+    bool shifts;         /* has beta beside gamma */
+    bool tracks;         /* keeps running statistics and evaluates with them */
+    bool cancels_bias;   /* a bias before it is redundant: it subtracts a mean over the bias's own channel */
+    unsigned uses;       /* which settings of the norm section matter to it: enum nl_norm_uses */
+};
+
+/* Adding a normalizer: its file, its row here (table.c), a configuration that uses it. */
+extern const struct nl_norm nl_norm_bn, nl_norm_ln, nl_norm_gn, nl_norm_in, nl_norm_rms, nl_norm_none;
+extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is an index into it */
+extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
+
+const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalizer */
+
+/* Number of sets, and elements of the full ones, for a batch of setup->samples. */
+int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup);
+
+#endif

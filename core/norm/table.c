@@ -1,0 +1,24 @@
+/* The table of normalizers: what norm.kind may be, in the order that help and tables show. */
+#include <string.h>
+
+#include "norm/norm.h"
+
+const struct nl_norm *const nl_norms[] = {
+    &nl_norm_bn, &nl_norm_ln, &nl_norm_gn, &nl_norm_in, &nl_norm_rms, &nl_norm_none, NULL,
+};
+
+const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "none", NULL};
+
+const struct nl_norm *nl_norm_find(const char *name)
+{
+    for (int i = 0; nl_norms[i]; i++)
+        if (strcmp(nl_norms[i]->name, name) == 0)
+            return nl_norms[i];
+    return NULL;
+}
+
+int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup)
+{
+    int sample_blocks = (setup->samples + partition->samples - 1) / partition->samples;
+    return sample_blocks * (setup->positions / partition->positions) * (setup->channels / partition->channels);
+}
