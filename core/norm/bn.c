@@ -1,0 +1,35 @@
+/* BN: batch normalization, and ghost BN.
+ *
+ * Sets        one channel over all samples and positions of the batch: C sets of N S elements. Ghost BN (norm.stat_batch = n): one
+ *             channel over each slice of n consecutive samples: C N/n sets of n S elements; the last slice may be smaller.
+ * Forward     y = gamma_c (x - mu) / sqrt(var + eps) + beta_c, with the biased variance (1/m).
+ * Backward    the general form of norm.h; with fixed statistics (evaluation) dx = gamma_c dy / sqrt(running_var + eps).
+ * State       gamma (1), beta (0); running mean (0) and running variance (1), updated in training by
+ *             running = (1 - momentum) running + momentum batch, the variance stored unbiased, m/(m-1) of the biased one
+ *             (norm.running_var: biased keeps it as it is); norm.running: cumulative replaces momentum by 1/updates so far.
+ *             The slices of ghost BN update one after the other.
+ * Conventions a set of one element is allowed: xhat = 0, y = beta, dx = 0, and the running variance takes in the biased 0
+ *             (PyTorch refuses it). TensorFlow and the paper call 1 - momentum 'momentum' or 'decay'.
+ *             A bias in the layer before is redundant: the mean takes it away again.
+ * Source      Ioffe and Szegedy, Batch Normalization, ICML 2015; ghost BN: Hoffer, Hubara and Soudry, Train longer,
+ *             generalize better, NeurIPS 2017; names and defaults: torch.nn.BatchNorm2d.
+ */
+#include "norm/norm.h"
+
+static struct nl_partition partition(const struct nl_norm_setup *setup)
+{
+    int slice = setup->stat_batch > 0 && setup->stat_batch < setup->samples ? setup->stat_batch : setup->samples;
+    return (struct nl_partition){.samples = slice, .positions = setup->positions, .channels = 1};
+}
+
+const struct nl_norm nl_norm_bn = {
+    .name = "bn",
+    .title = "batch normalization",
+    .label = "BN",
+    .partition = partition,
+    .centers = true,
+    .shifts = true,
+    .tracks = true,
+    .cancels_bias = true,
+    .uses = NL_USES_STAT_BATCH,
+};

@@ -1,0 +1,28 @@
+/* LN: layer normalization.
+ *
+ * Sets        one sample over all positions and channels: N sets of S C elements; with norm.over = position (transformers, ConvNeXt)
+ *             one position of one sample: N S sets of C elements.
+ * Forward     y = gamma (x - mu) / sqrt(var + eps) + beta, biased variance.
+ * Backward    the general form of norm.h.
+ * State       gamma (1) and beta (0), one a channel, or one an element (S x C) with norm.affine = element, as
+ *             torch.nn.LayerNorm has them over the normalized shape. No running statistics: evaluation is as training.
+ * Conventions a bias before it is not redundant: only the part that all channels share goes away.
+ * Source      Ba, Kiros and Hinton, Layer Normalization, 2016; torch.nn.LayerNorm.
+ */
+#include "norm/norm.h"
+
+static struct nl_partition partition(const struct nl_norm_setup *setup)
+{
+    return (struct nl_partition){
+        .samples = 1, .positions = setup->over_position ? 1 : setup->positions, .channels = setup->channels};
+}
+
+const struct nl_norm nl_norm_ln = {
+    .name = "ln",
+    .title = "layer normalization",
+    .label = "LN",
+    .partition = partition,
+    .centers = true,
+    .shifts = true,
+    .uses = NL_USES_OVER,
+};

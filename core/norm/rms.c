@@ -1,0 +1,25 @@
+/* RMSNorm: root mean square layer normalization.
+ *
+ * Sets        as LN: one sample (S C elements), or one position of it (C elements) with norm.over = position.
+ * Forward     y = gamma x / sqrt(mean(x^2) + eps). No mean is subtracted and there is no beta.
+ * Backward    dx = (dxhat - xhat mean(dxhat xhat)) / sqrt(mean(x^2) + eps): the general form without its middle term.
+ * State       gamma (1), one a channel (an element with norm.affine = element).
+ * Conventions eps under the root, norm.eps = 1e-5 as for the others (torch.nn.RMSNorm defaults to the machine epsilon instead).
+ *             What is reported as `var` is the mean of squares, and `mean` is 0.
+ * Source      Zhang and Sennrich, Root Mean Square Layer Normalization, NeurIPS 2019; torch.nn.RMSNorm.
+ */
+#include "norm/norm.h"
+
+static struct nl_partition partition(const struct nl_norm_setup *setup)
+{
+    return (struct nl_partition){
+        .samples = 1, .positions = setup->over_position ? 1 : setup->positions, .channels = setup->channels};
+}
+
+const struct nl_norm nl_norm_rms = {
+    .name = "rms",
+    .title = "root mean square normalization",
+    .label = "RMSNorm",
+    .partition = partition,
+    .uses = NL_USES_OVER,
+};
