@@ -1,0 +1,218 @@
+/* The backends: one table of functions each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
+ * specification; `cpu` is float32, OpenBLAS and our loops. Nothing above this header touches a number: a plan deals in
+ * sizes and places, values go in and out through upload/download and put_reals/get_reals.
+ *
+ * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in and
+ * out, K classes. Activations are [N][S][C], channels last. `real` is the backend's element: double or float.
+ *
+ * Replicas. A cohort of R trials with equal shapes advances together. Each has the same memory image (parameters,
+ * gradients, optimizer state, statistics, activations, indices); image r starts r * run->stride bytes after the first. Every pointer in an operation
+ * points into the image of replica 0. Only a data set's pixels and labels stand outside.
+ *
+ * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
+ * batch needs no second plan.
+ *
+ * Gradients are assigned, not added: each parameter is used once in a step. A NULL dx says that nobody asks for it (the
+ * first layer), a NULL bias that there is none.
+ */
+#ifndef NL_BACKEND_BACKEND_H
+#define NL_BACKEND_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "norm/norm.h"
+
+/* Which statistics a normalizer that tracks uses. All others ignore it. */
+enum nl_statistics {
+    NL_STATS_TRAIN,   /* the batch's own; running statistics are updated */
+    NL_STATS_BATCH,   /* the batch's own; nothing is updated */
+    NL_STATS_RUNNING, /* the running ones */
+    NL_STATS_PRECISE, /* the ones collected by norm_collect */
+    NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
+};
+
+/* What all operations of one call share. */
+struct nl_run {
+    int replicas;                  /* R */
+    size_t stride;                 /* bytes from one replica's image to the next */
+    int samples;                   /* N of this call, at most each operation's capacity */
+    int64_t step;                  /* weight updates done so far */
+    int64_t epoch;                 /* of augmentation */
+    enum nl_statistics statistics;
+    bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
+};
+
+/* Numbers that may differ from replica to replica, in each image; all double. The trainer writes them before a step. */
+struct nl_hyper {
+    double lr, momentum, weight_decay, beta1, beta2, adam_eps;
+    double clip_norm, clip_value;   /* 0: off */
+    double dropout;                 /* probability p */
+    double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
+};
+
+/* A batch: x[n] = pixels of sample index[n] through the table, cropped and mirrored if run->augment; labels likewise.
+ * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
+struct nl_gather {
+    int height, width, channels;
+    const uint8_t *pixels; /* (count, H, W, C) shared by all replicas */
+    const int32_t *label_of; /* (count) in the image: label noise is a replica's own */
+    const float *table;    /* (C, 256) in the image */
+    const int32_t *index;  /* (capacity) in the image */
+    int crop;              /* offsets are -crop..crop */
+    bool flip;
+    const uint64_t *seed;  /* (1) of the stream "augment" (data/data.h: nl_augment) */
+    void *x;               /* real (capacity, H, W, C) */
+    int32_t *labels;       /* (capacity) */
+};
+
+/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). */
+struct nl_linear {
+    int in, out;
+    const void *x;       /* real (capacity, I) */
+    const void *w, *b;   /* real (I, O), (O) or NULL */
+    void *y;             /* real (capacity, O) */
+    const void *dy;      /* as y */
+    void *dx, *dw, *db;  /* as x (or NULL), w, b */
+};
+
+/* y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i stride + p - pad, j stride + q - pad, c] w[p, q, c, o]; zeros outside.
+ * w is stored (kernel, kernel, I, O): PyTorch's (O, I, kernel, kernel) permuted by (2, 3, 1, 0). */
+struct nl_conv {
+    int height, width, in;          /* of x */
+    int out_height, out_width, out; /* of y */
+    int kernel, stride, pad;
+    const void *x;                  /* real (capacity, H, W, I) */
+    const void *w, *b;              /* real (kernel, kernel, I, O), (O) or NULL */
+    void *y;                        /* real (capacity, out_height, out_width, O) */
+    const void *dy;
+    void *dx, *dw, *db;
+};
+
+/* A normalizer, with a ReLU behind it where `relu` is set: y = relu(gamma xhat + beta). Its backward recomputes xhat and
+ * the mask from x. mean and var are those of the sets in the last forward call, in double on every backend, so that the
+ * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers. */
+struct nl_normalize {
+    struct nl_norm_setup setup;     /* samples: the capacity */
+    const struct nl_norm *norm;     /* whose partition applies: call norm->partition with the samples of the run */
+    bool relu;
+    bool unbiased;                  /* what running_var stores */
+    int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
+    const void *x;                  /* real (capacity, S, C) */
+    const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
+    void *y;
+    double *mean, *var;             /* (sets at capacity) */
+    void *running_mean, *running_var; /* real (C) where norm->tracks */
+    int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
+    double *precise_mean, *precise_var; /* (C) */
+    double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
+    const struct nl_hyper *hyper;   /* norm_eps, norm_momentum */
+    const void *dy;
+    void *dx, *dgamma, *dbeta;
+};
+
+struct nl_activate {
+    enum nl_activation kind;
+    enum nl_gelu gelu;
+    size_t count;        /* elements a sample */
+    const void *x;
+    void *y;
+    const void *dy;
+    void *dx;            /* never NULL; may be dy itself */
+};
+
+/* 2x2 max-pool, stride 2, odd last row and column left out (torch.nn.MaxPool2d(2)). Backward: to the first largest. */
+struct nl_max_pool {
+    int height, width, channels; /* of x */
+    const void *x;       /* real (capacity, H, W, C) */
+    void *y;             /* real (capacity, H/2, W/2, C) */
+    const void *dy;
+    void *dx;
+};
+
+/* y[n, c] = mean over positions. */
+struct nl_mean_pool {
+    int positions, channels;
+    const void *x;       /* real (capacity, S, C) */
+    void *y;             /* real (capacity, C) */
+    const void *dy;
+    void *dx;
+};
+
+/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, n * count + e) >= p of the stream, in training
+ * only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
+struct nl_dropout {
+    size_t count;              /* elements a sample */
+    const uint32_t *key;       /* (2) struct nl_stream of the layer, in the image */
+    const struct nl_hyper *hyper;
+    const void *x;
+    void *y;
+    const void *dy;
+    void *dx;
+};
+
+/* Softmax cross-entropy. sums[0] += sum of losses over the samples, sums[1] += number of correct ones (the first largest logit counts);
+ * dlogits = (softmax - onehot) / N unless NULL. A NaN loss stays NaN. */
+struct nl_loss {
+    int classes;
+    const void *logits;       /* real (capacity, K) */
+    const int32_t *labels;    /* (capacity) */
+    double *sums;             /* (2) */
+    void *dlogits;
+};
+
+/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without. Clipping comes first
+ * (torch.nn.utils: norm over all gradients with 1e-6 added to it, then value). */
+struct nl_update {
+    enum nl_optimizer optimizer;
+    bool nesterov;
+    size_t count, decayed;
+    void *w, *grad;           /* real (count) */
+    void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
+    const struct nl_hyper *hyper;
+};
+
+struct nl_backend {
+    const char *name;         /* device.kind */
+    const char *help;
+    size_t real;              /* sizeof(double) or sizeof(float) */
+
+    /* memory; alloc is zeroed, NULL when there is none left */
+    void *(*alloc)(size_t bytes);
+    void (*free)(void *memory, size_t bytes);
+    void (*upload)(void *to, const void *from, size_t bytes);
+    void (*download)(void *to, const void *from, size_t bytes);
+    void (*put_reals)(void *to, const double *from, size_t count);
+    void (*get_reals)(double *to, const void *from, size_t count);
+
+    void (*thread_begin)(void); /* once in every thread that runs steps: denormals to zero, ... */
+
+    void (*gather)(const struct nl_run *run, const struct nl_gather *op);
+    void (*linear_forward)(const struct nl_run *run, const struct nl_linear *op);
+    void (*linear_backward)(const struct nl_run *run, const struct nl_linear *op);
+    void (*conv_forward)(const struct nl_run *run, const struct nl_conv *op);
+    void (*conv_backward)(const struct nl_run *run, const struct nl_conv *op);
+    void (*normalize_forward)(const struct nl_run *run, const struct nl_normalize *op);
+    void (*normalize_backward)(const struct nl_run *run, const struct nl_normalize *op);
+    void (*activate_forward)(const struct nl_run *run, const struct nl_activate *op);
+    void (*activate_backward)(const struct nl_run *run, const struct nl_activate *op);
+    void (*max_pool_forward)(const struct nl_run *run, const struct nl_max_pool *op);
+    void (*max_pool_backward)(const struct nl_run *run, const struct nl_max_pool *op);
+    void (*mean_pool_forward)(const struct nl_run *run, const struct nl_mean_pool *op);
+    void (*mean_pool_backward)(const struct nl_run *run, const struct nl_mean_pool *op);
+    void (*dropout_forward)(const struct nl_run *run, const struct nl_dropout *op);
+    void (*dropout_backward)(const struct nl_run *run, const struct nl_dropout *op);
+    void (*loss)(const struct nl_run *run, const struct nl_loss *op);
+    void (*update)(const struct nl_run *run, const struct nl_update *op);
+};
+
+extern const struct nl_backend nl_backend_ref, nl_backend_cpu;
+extern const struct nl_backend *const nl_backends[]; /* by enum nl_device_kind order (cpu, ref); ends with NULL */
+
+/* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
+int nl_normalize_sets(const struct nl_normalize *op, int samples);
+
+#endif
