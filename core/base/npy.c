@@ -1,0 +1,191 @@
+/* The header of a .npy file is a Python dictionary in text: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }.
+ * It is read here as strictly as numpy.save writes it: any order of the three keys, each once, nothing else. */
+#include "base/npy.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/scan.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are written as they lie in memory, and files are little endian");
+
+static const char magic[] = "\x93NUMPY";
+enum { MAGIC = 6, FIXED = 10 }; /* bytes of the magic; bytes before the text in format 1.0 */
+
+static const struct {
+    size_t size;
+    const char *descr;
+} types[] = {
+    [NL_U8] = {1, "|u1"}, [NL_I32] = {4, "<i4"}, [NL_I64] = {8, "<i8"}, [NL_F32] = {4, "<f4"}, [NL_F64] = {8, "<f8"},
+};
+
+size_t nl_dtype_size(enum nl_dtype type)
+{
+    return types[type].size;
+}
+
+/* A string in single quotes, without escapes. */
+static bool take_string(struct nl_scan *scan, char *out, size_t room)
+{
+    if (!nl_scan_take(scan, "'"))
+        return false;
+    size_t length = 0;
+    while (scan->at < scan->end && *scan->at != '\'' && length + 1 < room)
+        out[length++] = *scan->at++;
+    out[length] = '\0';
+    return nl_scan_take(scan, "'");
+}
+
+/* "(2, 3)", "(4,)" or "()". */
+static bool take_shape(struct nl_scan *scan, struct nl_npy *out)
+{
+    if (!nl_scan_take(scan, "("))
+        return false;
+    for (out->dims = 0; !nl_scan_take(scan, ")"); out->dims++) {
+        if (out->dims == NL_NPY_MAX_DIMS || !nl_scan_size(scan, &out->shape[out->dims]))
+            return false;
+        if (!nl_scan_take(scan, ",") && (out->dims == 0 || !nl_scan_next(scan, ')')))
+            return false;
+    }
+    return true;
+}
+
+static int read_type(const char *descr, const char *path, enum nl_dtype *type, struct nl_error *err)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(descr, types[i].descr) == 0) {
+            *type = (enum nl_dtype)i;
+            return NL_OK;
+        }
+    if (descr[0] == '>')
+        return nl_fail(err, "cannot read '%s': its numbers are big endian ('%s'); save x.astype(x.dtype.newbyteorder('<'))", path, descr);
+    return nl_fail(err, "cannot read '%s': its type is '%s', expected float32, float64, int32, int64 or uint8", path, descr);
+}
+
+static int read_header(struct nl_scan scan, const char *path, struct nl_npy *out, struct nl_error *err)
+{
+    char key[32], descr[32] = "";
+    bool has_descr = false, has_order = false, has_shape = false, fortran = false, good = nl_scan_take(&scan, "{");
+    while (good && !nl_scan_take(&scan, "}")) {
+        good = take_string(&scan, key, sizeof key) && nl_scan_take(&scan, ":");
+        if (good && strcmp(key, "descr") == 0 && !has_descr) {
+            has_descr = good = take_string(&scan, descr, sizeof descr);
+        } else if (good && strcmp(key, "fortran_order") == 0 && !has_order) {
+            fortran = nl_scan_take(&scan, "True");
+            has_order = good = fortran || nl_scan_take(&scan, "False");
+        } else if (good && strcmp(key, "shape") == 0 && !has_shape) {
+            has_shape = good = take_shape(&scan, out);
+        } else {
+            good = false;
+        }
+        if (good && !nl_scan_take(&scan, ","))
+            good = nl_scan_next(&scan, '}');
+    }
+    if (!good || !nl_scan_end(&scan) || !has_descr || !has_order || !has_shape)
+        return nl_fail(err, "cannot read '%s': its header is not one of a plain array (type, order and shape of at most %d dimensions)",
+                       path, NL_NPY_MAX_DIMS);
+    if (fortran)
+        return nl_fail(err, "cannot read '%s': it is in Fortran order; save numpy.ascontiguousarray(x)", path);
+    return read_type(descr, path, &out->type, err);
+}
+
+/* bytes of the header's text and where it starts; NL_FAIL where the file is shorter. */
+static int find_header(const unsigned char *bytes, size_t length, const char *path, size_t *start, size_t *size, struct nl_error *err)
+{
+    if (length < FIXED || memcmp(bytes, magic, MAGIC) != 0)
+        return nl_fail(err, "cannot read '%s': not a .npy file", path);
+    unsigned version = bytes[MAGIC];
+    if (version < 1 || version > 3 || bytes[MAGIC + 1] != 0)
+        return nl_fail(err, "cannot read '%s': .npy format %u.%u, expected 1.0 to 3.0", path, version, bytes[MAGIC + 1]);
+    *start = version == 1 ? FIXED : FIXED + 2;
+    for (size_t i = *start; i > MAGIC + 2 && length >= *start; i--)
+        *size = *size << 8 | bytes[i - 1];
+    if (length < *start || *size > length - *start)
+        return nl_fail(err, "cannot read '%s': the file ends inside its header", path);
+    return NL_OK;
+}
+
+static int read_array(const char *bytes, size_t length, const char *path, struct nl_npy *out, struct nl_error *err)
+{
+    size_t start = 0, size = 0;
+    if (find_header((const unsigned char *)bytes, length, path, &start, &size, err))
+        return NL_FAIL;
+    if (read_header((struct nl_scan){bytes + start, bytes + start + size}, path, out, err))
+        return NL_FAIL;
+    size_t found = length - start - size, expected;
+    out->count = 1;
+    for (int i = 0; i < out->dims; i++)
+        if (__builtin_mul_overflow(out->count, out->shape[i], &out->count))
+            return nl_fail(err, "cannot read '%s': its header promises more elements than a file can hold", path);
+    if (__builtin_mul_overflow(out->count, nl_dtype_size(out->type), &expected))
+        return nl_fail(err, "cannot read '%s': its header promises more bytes than a file can hold", path);
+    if (found != expected)
+        return nl_fail(err, "cannot read '%s': %zu bytes of data, expected %zu", path, found, expected);
+    out->data = malloc(expected ? expected : 1);
+    if (!out->data)
+        return nl_fail_errno(err, "cannot hold the %zu bytes of '%s'", expected, path);
+    memcpy(out->data, bytes + start + size, expected);
+    return NL_OK;
+}
+
+int nl_npy_read(const char *path, struct nl_npy *out, struct nl_error *err)
+{
+    *out = (struct nl_npy){0};
+    size_t length;
+    char *bytes = nl_file_read(path, &length, err);
+    if (!bytes)
+        return NL_FAIL;
+    int status = read_array(bytes, length, path, out, err);
+    free(bytes);
+    if (status)
+        *out = (struct nl_npy){0};
+    return status;
+}
+
+void nl_npy_release(struct nl_npy *array)
+{
+    free(array->data);
+    *array = (struct nl_npy){0};
+}
+
+double nl_npy_get(const struct nl_npy *array, size_t index)
+{
+    switch (array->type) {
+    case NL_U8: return ((const uint8_t *)array->data)[index];
+    case NL_I32: return ((const int32_t *)array->data)[index];
+    case NL_I64: return (double)((const int64_t *)array->data)[index];
+    case NL_F32: return (double)((const float *)array->data)[index];
+    case NL_F64: return ((const double *)array->data)[index];
+    }
+    NL_BUG("no such type: %d", (int)array->type);
+}
+
+int nl_npy_write(const char *path, enum nl_dtype type, int dims, const size_t *shape, const void *data, struct nl_error *err)
+{
+    NL_ASSERT(dims >= 0 && dims <= NL_NPY_MAX_DIMS);
+    struct nl_text file = {0};
+    size_t bytes = nl_dtype_size(type);
+    nl_text_add_bytes(&file, "\x93NUMPY\x01\x00\x00\x00", FIXED);
+    nl_text_add(&file, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[type].descr);
+    for (int i = 0; i < dims; i++) {
+        nl_text_add(&file, i == 0 ? "%zu" : " %zu", shape[i]);
+        if (i < dims - 1 || dims == 1)
+            nl_text_add(&file, ",");
+        bytes *= shape[i];
+    }
+    nl_text_add(&file, "), }");
+    while (file.length % 64 != 63) /* so that the data starts at a multiple of 64 bytes, as the format asks */
+        nl_text_add(&file, " ");
+    nl_text_add(&file, "\n");
+    size_t header = file.length - FIXED;
+    file.at[FIXED - 2] = (char)(header & 255);
+    file.at[FIXED - 1] = (char)(header >> 8);
+    nl_text_add_bytes(&file, data, bytes);
+    int status = nl_file_write(path, file.at, file.length, err);
+    nl_text_release(&file);
+    return status;
+}

@@ -1,0 +1,346 @@
+/* The header is one JSON object: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}, offsets from the end of
+ * the header. The reader takes exactly that JSON and nothing wider, and insists, as the format does, that the tensors fill
+ * the data without gap or overlap. */
+#include "base/safetensors.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/scan.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are written as they lie in memory, and files are little endian");
+
+enum { LENGTH = 8, MAX_DIMS = 4 }; /* bytes of the header's length; dimensions of an entry */
+
+static const struct {
+    enum nl_dtype type;
+    const char *name;
+} types[] = {{NL_F32, "F32"}, {NL_F64, "F64"}, {NL_I64, "I64"}};
+enum { TYPES = sizeof types / sizeof types[0] };
+
+static const char *type_name(enum nl_dtype type)
+{
+    for (int i = 0; i < TYPES; i++)
+        if (types[i].type == type)
+            return types[i].name;
+    NL_BUG("safetensors files hold no type %d here", (int)type);
+}
+
+static size_t entry_bytes(const struct nl_tensor_file_entry *entry)
+{
+    size_t bytes = nl_dtype_size(entry->type);
+    for (int i = 0; i < entry->dims; i++)
+        bytes *= entry->shape[i];
+    return bytes;
+}
+
+/* ---- writing ---- */
+
+static void add_string(struct nl_text *text, const char *string)
+{
+    nl_text_add(text, "\"");
+    for (const char *at = string; *at; at++) {
+        if ((unsigned char)*at < ' ')
+            nl_text_add(text, "\\u%04x", (unsigned)*at);
+        else
+            nl_text_add(text, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
+    }
+    nl_text_add(text, "\"");
+}
+
+static void add_entry(struct nl_text *text, const struct nl_tensor_file_entry *entry, size_t offset)
+{
+    add_string(text, entry->name);
+    nl_text_add(text, ":{\"dtype\":\"%s\",\"shape\":[", type_name(entry->type));
+    for (int i = 0; i < entry->dims; i++)
+        nl_text_add(text, i ? ",%zu" : "%zu", entry->shape[i]);
+    nl_text_add(text, "],\"data_offsets\":[%zu,%zu]}", offset, offset + entry_bytes(entry));
+}
+
+static void add_metadata(struct nl_text *text, const char *const *metadata)
+{
+    nl_text_add(text, "\"__metadata__\":{");
+    for (int i = 0; metadata[i]; i += 2) {
+        if (i)
+            nl_text_add(text, ",");
+        add_string(text, metadata[i]);
+        nl_text_add(text, ":");
+        add_string(text, metadata[i + 1]);
+    }
+    nl_text_add(text, "}");
+}
+
+int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
+                         struct nl_error *err)
+{
+    struct nl_text file = {0}, data = {0};
+    nl_text_add_bytes(&file, "\0\0\0\0\0\0\0\0", LENGTH);
+    nl_text_add(&file, "{");
+    if (metadata)
+        add_metadata(&file, metadata);
+    /* The 8-byte types go first, so that every tensor is aligned to its own type. */
+    for (size_t size = 8; size >= 4; size /= 2)
+        for (int i = 0; i < count; i++) {
+            if (nl_dtype_size(entries[i].type) != size)
+                continue;
+            if (file.length > LENGTH + 1)
+                nl_text_add(&file, ",");
+            add_entry(&file, &entries[i], data.length);
+            nl_text_add_bytes(&data, entries[i].data, entry_bytes(&entries[i]));
+        }
+    nl_text_add(&file, "}");
+    while (file.length % 8 != 0) /* the data starts at a multiple of 8 bytes; the format allows spaces here */
+        nl_text_add(&file, " ");
+    uint64_t header = file.length - LENGTH;
+    memcpy(file.at, &header, LENGTH);
+    if (data.length)
+        nl_text_add_bytes(&file, data.at, data.length);
+    int status = nl_file_write(path, file.at, file.length, err);
+    nl_text_release(&data);
+    nl_text_release(&file);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* After an item of a list or an object: a comma goes on, `close` ends it; anything else is an error, which *good tells. */
+static bool more(struct nl_scan *scan, const char *close, bool *good)
+{
+    if (!*good || nl_scan_take(scan, close))
+        return false;
+    *good = nl_scan_take(scan, ",");
+    return *good;
+}
+
+/* A string, its quotes left out and its escapes left in; not copied. */
+static bool take_string(struct nl_scan *scan, const char **string, size_t *length)
+{
+    if (!nl_scan_take(scan, "\""))
+        return false;
+    *string = scan->at;
+    for (; scan->at < scan->end && *scan->at != '"'; scan->at++) {
+        if ((unsigned char)*scan->at < ' ')
+            return false;
+        if (*scan->at == '\\' && ++scan->at == scan->end)
+            return false;
+    }
+    *length = (size_t)(scan->at - *string);
+    return nl_scan_take(scan, "\"");
+}
+
+/* A string without escapes that fits out. */
+static bool take_word(struct nl_scan *scan, char *out, size_t room)
+{
+    const char *string;
+    size_t length;
+    if (!take_string(scan, &string, &length) || length >= room || memchr(string, '\\', length))
+        return false;
+    memcpy(out, string, length);
+    out[length] = '\0';
+    return true;
+}
+
+static bool take_type(struct nl_scan *scan, enum nl_dtype *type)
+{
+    char word[8];
+    if (!take_word(scan, word, sizeof word))
+        return false;
+    for (int i = 0; i < TYPES; i++)
+        if (strcmp(word, types[i].name) == 0) {
+            *type = types[i].type;
+            return true;
+        }
+    return false;
+}
+
+static bool take_sizes(struct nl_scan *scan, size_t *out, int room, int *count)
+{
+    *count = 0;
+    bool good = nl_scan_take(scan, "[");
+    if (good && nl_scan_take(scan, "]"))
+        return true;
+    if (good)
+        do
+            good = *count < room && nl_scan_size(scan, &out[(*count)++]);
+        while (more(scan, "]", &good));
+    return good;
+}
+
+/* A tensor of the file: where its bytes lie. */
+struct place {
+    size_t begin, end;
+};
+
+/* {"dtype": ..., "shape": ..., "data_offsets": ...}: each once, in any order. */
+static bool take_entry(struct nl_scan *scan, struct nl_tensor_file_entry *entry, struct place *place)
+{
+    bool has_type = false, has_shape = false, has_offsets = false, good = nl_scan_take(scan, "{");
+    if (good)
+        do {
+            char key[16];
+            size_t offsets[2];
+            int count;
+            good = take_word(scan, key, sizeof key) && nl_scan_take(scan, ":");
+            if (good && strcmp(key, "dtype") == 0 && !has_type) {
+                has_type = good = take_type(scan, &entry->type);
+            } else if (good && strcmp(key, "shape") == 0 && !has_shape) {
+                has_shape = good = take_sizes(scan, entry->shape, MAX_DIMS, &entry->dims);
+            } else if (good && strcmp(key, "data_offsets") == 0 && !has_offsets) {
+                has_offsets = good = take_sizes(scan, offsets, 2, &count) && count == 2;
+                if (good)
+                    *place = (struct place){offsets[0], offsets[1]};
+            } else {
+                good = false;
+            }
+        } while (more(scan, "}", &good));
+    return good && has_type && has_shape && has_offsets;
+}
+
+/* {"key": "value", ...}: not kept. */
+static bool skip_metadata(struct nl_scan *scan)
+{
+    const char *string;
+    size_t length;
+    bool good = nl_scan_take(scan, "{");
+    if (good && nl_scan_take(scan, "}"))
+        return true;
+    if (good)
+        do
+            good = take_string(scan, &string, &length) && nl_scan_take(scan, ":") && take_string(scan, &string, &length);
+        while (more(scan, "}", &good));
+    return good;
+}
+
+struct reading {
+    const char *path;
+    struct nl_tensor_file_entry *entries;
+    struct place *places;
+    int count, capacity, place_capacity;
+};
+
+static int read_tensor(struct reading *file, struct nl_scan *scan, struct nl_error *err)
+{
+    struct nl_tensor_file_entry entry = {0};
+    struct place place = {0};
+    size_t expected;
+    if (!take_word(scan, entry.name, sizeof entry.name))
+        return nl_fail(err, "cannot read '%s': tensor %d has no name, or one longer than %zu bytes or with escapes", file->path,
+                       file->count + 1, sizeof entry.name - 1);
+    if (!nl_scan_take(scan, ":"))
+        return nl_fail(err, "cannot read '%s': its header is not JSON after \"%s\"", file->path, entry.name);
+    if (strcmp(entry.name, "__metadata__") == 0) {
+        if (!skip_metadata(scan))
+            return nl_fail(err, "cannot read '%s': its __metadata__ is not an object of strings", file->path);
+        return NL_OK;
+    }
+    for (int i = 0; i < file->count; i++)
+        if (strcmp(file->entries[i].name, entry.name) == 0)
+            return nl_fail(err, "cannot read '%s': it has two tensors '%s'", file->path, entry.name);
+    if (!take_entry(scan, &entry, &place))
+        return nl_fail(err, "cannot read '%s': tensor '%s' needs dtype (F32, F64 or I64), shape (at most %d dimensions) and data_offsets",
+                       file->path, entry.name, MAX_DIMS);
+    expected = nl_dtype_size(entry.type);
+    for (int i = 0; i < entry.dims; i++)
+        if (__builtin_mul_overflow(expected, entry.shape[i], &expected))
+            return nl_fail(err, "cannot read '%s': tensor '%s' has more bytes than a file can hold", file->path, entry.name);
+    if (place.end < place.begin || place.end - place.begin != expected)
+        return nl_fail(err, "cannot read '%s': tensor '%s' has data_offsets [%zu,%zu], expected %zu bytes", file->path, entry.name,
+                       place.begin, place.end, expected);
+    int places = file->count;
+    NL_GROW(file->places, places, file->place_capacity);
+    NL_GROW(file->entries, file->count, file->capacity);
+    file->places[file->count] = place;
+    file->entries[file->count++] = entry;
+    return NL_OK;
+}
+
+static int read_header(struct reading *file, struct nl_scan scan, struct nl_error *err)
+{
+    bool good = nl_scan_take(&scan, "{");
+    if (good && !nl_scan_take(&scan, "}"))
+        do
+            if (read_tensor(file, &scan, err))
+                return NL_FAIL;
+        while (more(&scan, "}", &good));
+    if (!good || !nl_scan_end(&scan))
+        return nl_fail(err, "cannot read '%s': its header is not one JSON object", file->path);
+    return NL_OK;
+}
+
+static int by_begin(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    if (a->begin != b->begin)
+        return a->begin < b->begin ? -1 : 1;
+    return (a->end > b->end) - (a->end < b->end);
+}
+
+/* The tensors fill the `length` bytes of data: no gap, no overlap, nothing left over. */
+static int check_places(const struct reading *file, size_t length, struct nl_error *err)
+{
+    struct place *sorted = nl_alloc((size_t)file->count, sizeof *sorted);
+    if (file->count)
+        memcpy(sorted, file->places, (size_t)file->count * sizeof *sorted);
+    qsort(sorted, (size_t)file->count, sizeof *sorted, by_begin);
+    size_t at = 0;
+    int status = NL_OK;
+    for (int i = 0; i < file->count && status == NL_OK; i++) {
+        if (sorted[i].begin != at)
+            status = nl_fail(err, "cannot read '%s': its tensors overlap or leave a gap at byte %zu of the data", file->path, at);
+        at = sorted[i].end;
+    }
+    if (status == NL_OK && at != length)
+        status = nl_fail(err, "cannot read '%s': %zu bytes of data, expected %zu", file->path, length, at);
+    free(sorted);
+    return status;
+}
+
+static int read_tensors(struct reading *file, const char *bytes, size_t length, struct nl_error *err)
+{
+    uint64_t header = 0;
+    if (length >= LENGTH)
+        memcpy(&header, bytes, LENGTH);
+    if (length < LENGTH || header > length - LENGTH)
+        return nl_fail(err, "cannot read '%s': not a safetensors file, or it ends inside its header", file->path);
+    const char *data = bytes + LENGTH + header;
+    if (read_header(file, (struct nl_scan){bytes + LENGTH, data}, err) || check_places(file, length - LENGTH - header, err))
+        return NL_FAIL;
+    for (int i = 0; i < file->count; i++) {
+        size_t size = file->places[i].end - file->places[i].begin;
+        file->entries[i].data = nl_alloc(size, 1);
+        memcpy(file->entries[i].data, data + file->places[i].begin, size);
+    }
+    return NL_OK;
+}
+
+int nl_safetensors_read(const char *path, struct nl_tensor_file_entry **entries, int *count, struct nl_error *err)
+{
+    *entries = NULL;
+    *count = 0;
+    size_t length;
+    char *bytes = nl_file_read(path, &length, err);
+    if (!bytes)
+        return NL_FAIL;
+    struct reading file = {.path = path};
+    int status = read_tensors(&file, bytes, length, err);
+    free(bytes);
+    free(file.places);
+    if (status) {
+        nl_safetensors_release(file.entries, file.count);
+        return status;
+    }
+    *entries = file.entries;
+    *count = file.count;
+    return NL_OK;
+}
+
+void nl_safetensors_release(struct nl_tensor_file_entry *entries, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(entries[i].data);
+    free(entries);
+}
