@@ -1,0 +1,65 @@
+/* The table of the reference backend, and its memory: the heap. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ref/ref.h"
+
+static void *alloc(size_t bytes)
+{
+    return calloc(1, bytes ? bytes : 1);
+}
+
+static void release(void *memory, size_t bytes)
+{
+    (void)bytes;
+    free(memory);
+}
+
+static void copy(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}
+
+static void put_reals(void *to, const double *from, size_t count)
+{
+    memcpy(to, from, count * sizeof *from);
+}
+
+static void get_reals(double *to, const void *from, size_t count)
+{
+    memcpy(to, from, count * sizeof *to);
+}
+
+static void thread_begin(void)
+{
+}
+
+const struct nl_backend nl_backend_ref = {
+    .name = "ref",
+    .help = "float64, plain and slow: the specification",
+    .real = sizeof(double),
+    .alloc = alloc,
+    .free = release,
+    .upload = copy,
+    .download = copy,
+    .put_reals = put_reals,
+    .get_reals = get_reals,
+    .thread_begin = thread_begin,
+    .gather = nl_ref_gather,
+    .linear_forward = nl_ref_linear_forward,
+    .linear_backward = nl_ref_linear_backward,
+    .conv_forward = nl_ref_conv_forward,
+    .conv_backward = nl_ref_conv_backward,
+    .normalize_forward = nl_ref_normalize_forward,
+    .normalize_backward = nl_ref_normalize_backward,
+    .activate_forward = nl_ref_activate_forward,
+    .activate_backward = nl_ref_activate_backward,
+    .max_pool_forward = nl_ref_max_pool_forward,
+    .max_pool_backward = nl_ref_max_pool_backward,
+    .mean_pool_forward = nl_ref_mean_pool_forward,
+    .mean_pool_backward = nl_ref_mean_pool_backward,
+    .dropout_forward = nl_ref_dropout_forward,
+    .dropout_backward = nl_ref_dropout_backward,
+    .loss = nl_ref_loss,
+    .update = nl_ref_update,
+};

@@ -1,0 +1,76 @@
+/* One trial: from a configuration and a data set to a trained network, its curve and its scores. */
+#ifndef NL_TRAIN_TRAIN_H
+#define NL_TRAIN_TRAIN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "data/data.h"
+
+/* A failed training is a result, not an error.
+ * diverged: a loss of a batch was NaN or infinite, or over 1000 times the larger of the first one and ln(classes).
+ * dead: it ended within 5 points of chance on the training part. */
+enum nl_status { NL_DONE, NL_DIVERGED, NL_DEAD, NL_STOPPED };
+extern const char *const nl_status_names[]; /* "done", "diverged", "dead", "stopped" */
+
+enum nl_part { NL_PART_TRAIN, NL_PART_VAL, NL_PART_TEST, NL_PARTS };
+extern const char *const nl_part_names[]; /* "train", "val", "test" */
+
+/* A point of the curve. eval = -1: the mean over the training batches since the last such row, as the training saw them
+ * (before each update, in training mode). Else an evaluation of the whole part with those statistics. */
+struct nl_curve_row {
+    int64_t step;    /* updates done */
+    double epoch;
+    int64_t samples; /* seen */
+    enum nl_part part;
+    int eval;        /* enum nl_eval, or -1 */
+    double lr;       /* of the last update */
+    double loss, accuracy; /* accuracy in 0 .. 1 */
+};
+
+struct nl_score {
+    double loss, accuracy; /* NaN: not evaluated */
+};
+
+struct nl_trial_result {
+    enum nl_status status;
+    int64_t failed_step;   /* step of divergence, else -1 */
+    int64_t steps;         /* updates done */
+    int64_t samples;       /* training samples seen */
+    double epochs;
+    int64_t left_out;      /* training samples an epoch leaves out (drop_last) */
+    int64_t parameters;    /* learned numbers */
+    struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has NL_EVAL_RUNNING only */
+    int rows, capacity;
+    struct nl_curve_row *row; /* owned */
+    double seconds;        /* wall clock */
+    size_t memory;         /* bytes of the arena */
+};
+
+struct nl_trial_options {
+    const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
+    const char *save_order;             /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
+    volatile sig_atomic_t *stop;        /* NULL, or becomes non-zero: end early with NL_STOPPED */
+    void (*progress)(void *context, int64_t step, int64_t steps, double loss); /* NULL, or now and then (at log rows) */
+    void *context;
+};
+
+/* Runs the trial. NL_FAIL: it could not (memory, a file); a training that fails is a result. */
+int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options,
+                 struct nl_trial_result *result, struct nl_error *err);
+void nl_trial_result_release(struct nl_trial_result *result);
+
+/* Weight updates a trial makes, and a rough number of floating-point operations (to start the longest first). */
+int64_t nl_trial_steps(const struct nl_config *config, int train_count);
+double nl_trial_cost(const struct nl_config *config);
+
+/* What model, normalizer and training cannot do with this data: complaints at the keys. */
+void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+
+/* The version of our numerics: part of a trial's identity, raised when results change. */
+#define NL_NUMERICS_VERSION 1
+
+#endif
