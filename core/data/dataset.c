@@ -1,0 +1,178 @@
+/* Data sets by name: their facts, their checks, and the way to their loaders. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "data/sources.h"
+
+static const char mnist_files[] = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each "
+                                  "plain or .gz";
+
+/* In the order of enum nl_data_name. */
+static const struct nl_data_facts facts[] = {
+    [NL_DIGITS] = {{8, 8, 1, 10}, NL_DIGITS_TRAIN, NL_DIGITS_TEST,
+                   "handwritten digits, 8x8, 17 grey levels, in the program",
+                   "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (the test part), UCI Machine Learning Repository, "
+                   "1998, https://doi.org/10.24432/C50P49",
+                   "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/", ""},
+    [NL_SYNTH] = {{16, 16, 3, 10}, NL_SYNTH_TRAIN, NL_SYNTH_TEST,
+                  "generated colour textures: stripes, checks, rings and dots; size, number and difficulty as set",
+                  "normlab, core/data/synth.c", "none needed: generated", ""},
+    [NL_MNIST] = {{28, 28, 1, 10}, 60000, 10000,
+                  "MNIST: handwritten digits, 28x28, grey",
+                  "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998",
+                  "not stated by the authors, often given as CC BY-SA 3.0", mnist_files},
+    [NL_FASHION_MNIST] = {{28, 28, 1, 10}, 60000, 10000,
+                          "Fashion-MNIST: articles of clothing, 28x28, grey",
+                          "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017, "
+                          "https://github.com/zalandoresearch/fashion-mnist",
+                          "MIT", mnist_files},
+    [NL_CIFAR10] = {{32, 32, 3, 10}, 50000, 10000,
+                    "CIFAR-10: natural images of 10 classes, 32x32, colour",
+                    "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
+                    "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
+                    "not stated by the authors",
+                    "data_batch_1.bin to data_batch_5.bin (a subset: the first of them), test_batch.bin; there or in cifar-10-batches-bin/"},
+    [NL_CIFAR100] = {{32, 32, 3, 100}, 50000, 10000,
+                     "CIFAR-100: natural images of 100 classes (the fine labels), 32x32, colour",
+                     "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
+                     "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
+                     "not stated by the authors", "train.bin, test.bin; there or in cifar-100-binary/"},
+};
+
+struct nl_data_facts nl_data_facts(const struct nl_config *config)
+{
+    struct nl_data_facts it = facts[config->data.name];
+    if (config->data.name == NL_SYNTH) {
+        it.shape.height = it.shape.width = (int)config->data.size;
+        it.shape.channels = (int)config->data.channels;
+        it.train = config->data.train == NL_AUTO ? NL_SYNTH_TRAIN : (int)config->data.train;
+        it.test = config->data.test == NL_AUTO ? NL_SYNTH_TEST : (int)config->data.test;
+    }
+    return it;
+}
+
+void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    struct nl_data_facts it = nl_data_facts(config);
+    const char *name = nl_data_names[config->data.name];
+    int64_t train = config->data.train == NL_AUTO ? it.train : config->data.train;
+    if (train > it.train)
+        nl_complain(diagnostics, experiment, "data.train", "data.train is %lld, but '%s' has %d training samples", (long long)train, name,
+                    it.train);
+    else if (config->data.val >= train)
+        nl_complain(diagnostics, experiment, "data.val", "data.val takes %lld of the %lld training samples and leaves none to train on",
+                    (long long)config->data.val, (long long)train);
+    if (config->data.test > it.test)
+        nl_complain(diagnostics, experiment, "data.test", "data.test is %lld, but '%s' has %d test samples", (long long)config->data.test,
+                    name, it.test);
+    if (config->data.crop >= it.shape.width)
+        nl_complain(diagnostics, experiment, "data.crop", "data.crop is %lld and can move a %dx%d image out of sight; at most %d fits",
+                    (long long)config->data.crop, it.shape.width, it.shape.height, it.shape.width - 1);
+    if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
+        nl_complain(diagnostics, experiment, "data.flip", "data.flip mirrors images, and a mirrored digit is not a digit ('%s')", name);
+}
+
+struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64_t count, int64_t train_count, struct nl_error *err)
+{
+    double bytes = (double)count * shape.height * shape.width * shape.channels;
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (count > INT32_MAX || bytes > memory) {
+        nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and this machine has %.1f GiB of memory", name, (long long)count,
+                bytes / 0x1p30, memory / 0x1p30);
+        return NULL;
+    }
+    struct nl_dataset *set = nl_alloc(1, sizeof *set);
+    set->shape = shape;
+    set->count = (int)count;
+    set->train_count = (int)train_count;
+    strncpy(set->name, name, sizeof set->name - 1);
+    set->pixels = malloc((size_t)bytes);
+    set->labels = malloc((size_t)count * sizeof *set->labels);
+    if (!set->pixels || !set->labels) {
+        nl_fail_errno(err, "cannot hold '%s'", name);
+        nl_dataset_free(set);
+        return NULL;
+    }
+    return set;
+}
+
+void nl_dataset_free(struct nl_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    free(dataset->pixels);
+    free(dataset->labels);
+    free(dataset);
+}
+
+/* Integers go in as 32-bit little endian, whatever the machine. */
+static void add_int(struct nl_hash *hash, int32_t value)
+{
+    uint32_t bits = (uint32_t)value;
+    unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
+    nl_hash_add(hash, bytes, sizeof bytes);
+}
+
+/* Height, width, channels, classes, samples, samples of the training part; the pixels; the labels. */
+static void set_checksum(struct nl_dataset *set)
+{
+    struct nl_hash *hash = nl_hash_start();
+    int32_t head[] = {set->shape.height, set->shape.width, set->shape.channels, set->shape.classes, set->count, set->train_count};
+    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+        add_int(hash, head[i]);
+    nl_hash_add(hash, set->pixels,
+                (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels);
+    for (int i = 0; i < set->count; i++)
+        add_int(hash, set->labels[i]);
+    nl_hash_finish(hash, set->checksum);
+}
+
+/* data.dir, or $NORMLAB_DATA/<name>; NULL with an error that says what to set. New string. */
+static char *find_folder(const struct nl_config *config, const char *name, struct nl_error *err)
+{
+    const char *root = getenv("NORMLAB_DATA");
+    bool given = config->data.dir[0] != '\0';
+    if (!given && (!root || !root[0])) {
+        nl_fail(err, "cannot find '%s': set data.dir to the folder with its files, or NORMLAB_DATA to the folder that holds '%s/'; files: %s",
+                name, name, facts[config->data.name].files);
+        return NULL;
+    }
+    char *folder = given ? nl_strdup(config->data.dir) : nl_path_join(root, name);
+    if (nl_file_exists(folder))
+        return folder;
+    nl_fail(err, "cannot find '%s': there is no folder '%s' (from %s); files: %s", name, folder, given ? "data.dir" : "NORMLAB_DATA",
+            facts[config->data.name].files);
+    free(folder);
+    return NULL;
+}
+
+static struct nl_dataset *open_folder(const struct nl_config *config, const char *name, struct nl_error *err)
+{
+    char *folder = find_folder(config, name, err);
+    if (!folder)
+        return NULL;
+    struct nl_dataset *set = config->data.name == NL_MNIST || config->data.name == NL_FASHION_MNIST
+                                 ? nl_idx_open(name, folder, err)
+                                 : nl_cifar_open(name, folder, facts[config->data.name].shape.classes, err);
+    free(folder);
+    return set;
+}
+
+struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err)
+{
+    struct nl_data_facts it = nl_data_facts(config);
+    struct nl_dataset *set;
+    if (config->data.name == NL_DIGITS)
+        set = nl_digits_make(err);
+    else if (config->data.name == NL_SYNTH)
+        set = nl_synth_make(it.shape, config->data.difficulty, it.train, it.test, err);
+    else
+        set = open_folder(config, nl_data_names[config->data.name], err);
+    if (set)
+        set_checksum(set);
+    return set;
+}

@@ -1,0 +1,67 @@
+/* `normlab data export`: the parts as .npy files, so that a run can be repeated elsewhere on the same numbers. */
+#include <stdlib.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/npy.h"
+#include "data/data.h"
+
+enum { LEVELS = 256 };
+
+static int write_array(const char *folder, const char *part, const char *what, enum nl_dtype type, int dims, const size_t *shape,
+                       const void *data, struct nl_error *err)
+{
+    char *name = nl_format("%s_%s.npy", part, what);
+    char *path = nl_path_join(folder, name);
+    int status = nl_npy_write(path, type, dims, shape, data, err);
+    free(path);
+    free(name);
+    return status;
+}
+
+static int export_pixels(const struct nl_view *view, const char *part, const int32_t *index, int count, const char *folder,
+                         struct nl_error *err)
+{
+    const struct nl_shape *image = &view->dataset->shape;
+    size_t shape[] = {(size_t)count, (size_t)image->height, (size_t)image->width, (size_t)image->channels};
+    size_t values = shape[1] * shape[2] * shape[3];
+    float *x = malloc(shape[0] * values * sizeof *x);
+    if (!x)
+        return nl_fail_errno(err, "cannot hold the %s part of '%s' as float32", part, view->dataset->name);
+    for (size_t i = 0; i < shape[0]; i++) {
+        const uint8_t *pixels = view->dataset->pixels + (size_t)index[i] * values;
+        for (size_t v = 0; v < values; v++)
+            x[i * values + v] = view->table[v % shape[3] * LEVELS + pixels[v]];
+    }
+    int status = write_array(folder, part, "x", NL_F32, 4, shape, x, err);
+    free(x);
+    return status;
+}
+
+static int export_part(const struct nl_view *view, const char *part, const int32_t *index, int count, const char *folder,
+                       struct nl_error *err)
+{
+    size_t shape[] = {(size_t)count};
+    int64_t *labels = nl_alloc(shape[0], sizeof *labels), *samples = nl_alloc(shape[0], sizeof *samples);
+    for (int i = 0; i < count; i++) {
+        samples[i] = index[i];
+        labels[i] = view->labels[index[i]];
+    }
+    int status = export_pixels(view, part, index, count, folder, err);
+    if (status == NL_OK)
+        status = write_array(folder, part, "y", NL_I64, 1, shape, labels, err);
+    if (status == NL_OK)
+        status = write_array(folder, part, "index", NL_I64, 1, shape, samples, err);
+    free(labels);
+    free(samples);
+    return status;
+}
+
+int nl_data_export(const struct nl_view *view, const char *folder, struct nl_error *err)
+{
+    if (nl_make_folders(folder, err) || export_part(view, "train", view->train, view->train_count, folder, err))
+        return NL_FAIL;
+    if (view->val_count && export_part(view, "val", view->val, view->val_count, folder, err))
+        return NL_FAIL;
+    return export_part(view, "test", view->test, view->test_count, folder, err);
+}

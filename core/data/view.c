@@ -1,0 +1,156 @@
+/* A trial's view of a data set: which samples are in which part, what the labels are, how pixels become numbers. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "data/sources.h"
+
+enum { LEVELS = 256 };
+
+/* The given parts, shuffled: *train and *test are new. Rows of stream "split": 0 the training part (or the pool), 1 the test
+ * part. */
+static void split(struct nl_view *view, uint64_t seed)
+{
+    const struct nl_dataset *set = view->dataset;
+    struct nl_stream stream = nl_stream(seed, "split");
+    int given = set->train_count ? set->train_count : set->count;
+    int32_t *first = nl_alloc((size_t)given, sizeof *first);
+    nl_stream_permutation(stream, 0, first, given);
+    view->train = first;
+    if (set->train_count) {
+        view->train_count = given;
+        view->test_count = set->count - given;
+        view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
+        nl_stream_permutation(stream, 1, view->test, view->test_count);
+        for (int i = 0; i < view->test_count; i++)
+            view->test[i] += given;
+    } else {
+        /* Only digits is one pool. */
+        view->train_count = NL_DIGITS_TRAIN;
+        view->test_count = given - NL_DIGITS_TRAIN;
+        view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
+        memcpy(view->test, first + NL_DIGITS_TRAIN, (size_t)view->test_count * sizeof *view->test);
+    }
+}
+
+/* Keeps what data.train, data.test and data.val ask for. */
+static int reduce(struct nl_view *view, const struct nl_config *config, struct nl_error *err)
+{
+    const char *name = view->dataset->name;
+    if (config->data.train > view->train_count)
+        return nl_fail(err, "cannot split '%s': data.train is %lld, but it has %d training samples here", name, (long long)config->data.train,
+                       view->train_count);
+    if (config->data.test > view->test_count)
+        return nl_fail(err, "cannot split '%s': data.test is %lld, but it has %d test samples here", name, (long long)config->data.test,
+                       view->test_count);
+    if (config->data.train != NL_AUTO)
+        view->train_count = (int)config->data.train;
+    if (config->data.test != NL_AUTO)
+        view->test_count = (int)config->data.test;
+    if (config->data.val >= view->train_count)
+        return nl_fail(err, "cannot split '%s': data.val is %lld of %d training samples and leaves none to train on", name,
+                       (long long)config->data.val, view->train_count);
+    view->val_count = (int)config->data.val;
+    view->train_count -= view->val_count;
+    view->val = nl_alloc((size_t)view->val_count, sizeof *view->val);
+    memcpy(view->val, view->train + view->train_count, (size_t)view->val_count * sizeof *view->val);
+    return NL_OK;
+}
+
+/* The share of the training samples, rounded, gets a class drawn from all (Zhang et al., ICLR 2017): a tenth of ten classes
+ * keeps its label by chance. Rows of stream "label_noise": 0 says which samples, 1 which class. */
+static void add_label_noise(struct nl_view *view, double share, uint64_t seed)
+{
+    struct nl_stream stream = nl_stream(seed, "label_noise");
+    int noisy = (int)lrint(share * view->train_count);
+    int32_t *order = nl_alloc((size_t)view->train_count, sizeof *order);
+    nl_stream_permutation(stream, 0, order, view->train_count);
+    for (int i = 0; i < noisy; i++) {
+        int32_t sample = view->train[order[i]];
+        view->labels[sample] = (int32_t)nl_stream_below(stream, 1, (uint64_t)sample, (uint32_t)view->dataset->shape.classes);
+    }
+    free(order);
+}
+
+/* Mean and deviation (1/n) of each channel over the training part, from how often each byte occurs: exact counts, so the
+ * result does not depend on the order of samples. */
+static void measure(struct nl_view *view)
+{
+    const struct nl_dataset *set = view->dataset;
+    int channels = set->shape.channels;
+    size_t positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * (size_t)channels;
+    uint64_t *counts = nl_alloc((size_t)channels * LEVELS, sizeof *counts); /* (channels, LEVELS) */
+    for (int i = 0; i < view->train_count; i++) {
+        const uint8_t *pixel = set->pixels + (size_t)view->train[i] * bytes;
+        for (size_t p = 0; p < positions; p++)
+            for (int c = 0; c < channels; c++)
+                counts[c * LEVELS + *pixel++]++;
+    }
+    double total = (double)view->train_count * (double)positions;
+    for (int c = 0; c < channels; c++) {
+        double sum = 0, squares = 0;
+        for (int u = 0; u < LEVELS; u++)
+            sum += (double)counts[c * LEVELS + u] * u;
+        view->mean[c] = sum / total;
+        for (int u = 0; u < LEVELS; u++)
+            squares += (double)counts[c * LEVELS + u] * (u - view->mean[c]) * (u - view->mean[c]);
+        view->deviation[c] = squares > 0 ? sqrt(squares / total) : 1;
+    }
+    free(counts);
+}
+
+int nl_view_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_view *view, struct nl_error *err)
+{
+    *view = (struct nl_view){.dataset = dataset};
+    uint64_t seed = (uint64_t)config->train.seed;
+    int channels = dataset->shape.channels;
+    split(view, config->data.split_seed == NL_AUTO ? seed : (uint64_t)config->data.split_seed);
+    if (reduce(view, config, err)) {
+        nl_view_release(view);
+        return NL_FAIL;
+    }
+    view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
+    memcpy(view->labels, dataset->labels, (size_t)dataset->count * sizeof *view->labels);
+    add_label_noise(view, config->train.label_noise, seed);
+    for (int c = 0; c < channels; c++)
+        view->deviation[c] = 1;
+    if (config->data.standardize)
+        measure(view);
+    view->table = nl_alloc((size_t)channels * LEVELS, sizeof *view->table);
+    for (int c = 0; c < channels; c++)
+        for (int u = 0; u < LEVELS; u++)
+            view->table[c * LEVELS + u] = (float)((u - view->mean[c]) / view->deviation[c]);
+    return NL_OK;
+}
+
+void nl_view_release(struct nl_view *view)
+{
+    free(view->train);
+    free(view->val);
+    free(view->test);
+    free(view->labels);
+    free(view->table);
+    *view = (struct nl_view){0};
+}
+
+void nl_epoch_order(const struct nl_view *view, uint64_t seed, int64_t epoch, int32_t *order)
+{
+    nl_stream_permutation(nl_stream(seed, "order"), (uint64_t)epoch, order, view->train_count);
+    for (int i = 0; i < view->train_count; i++)
+        order[i] = view->train[order[i]];
+}
+
+struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip)
+{
+    /* One block a sample: its four words decide independently. */
+    uint32_t words[4];
+    nl_stream_block(nl_stream(seed, "augment"), (uint64_t)sample, (uint64_t)epoch, words);
+    uint64_t places = 2 * (uint64_t)crop + 1;
+    return (struct nl_augmentation){
+        .dy = (int)(words[0] * places >> 32) - crop,
+        .dx = (int)(words[1] * places >> 32) - crop,
+        .flip = flip ? (int)(words[2] >> 31) : 0,
+    };
+}
