@@ -63,6 +63,9 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
                  struct nl_trial_result *result, struct nl_error *err);
 void nl_trial_result_release(struct nl_trial_result *result);
 
+/* The statistics that a trial is judged with first: the first of norm.eval, or NL_EVAL_RUNNING where nothing is tracked. */
+enum nl_eval nl_primary_eval(const struct nl_config *config);
+
 /* Weight updates a trial makes, and a rough number of floating-point operations (to start the longest first). */
 int64_t nl_trial_steps(const struct nl_config *config, int train_count);
 double nl_trial_cost(const struct nl_config *config);

@@ -1,0 +1,79 @@
+#include "train/evaluate.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { EVALUATION_BATCH = 256 };
+
+static int group_of(const struct nl_config *config, enum nl_statistics statistics)
+{
+    int64_t stat_batch = config->norm.stat_batch, batch = config->train.batch;
+    switch (statistics) {
+    case NL_STATS_BATCH:
+        return (int)(stat_batch != NL_AUTO && stat_batch < batch ? stat_batch : batch);
+    case NL_STATS_COLLECT:
+        return (int)config->norm.precise_batch;
+    default:
+        return EVALUATION_BATCH;
+    }
+}
+
+static int largest_part(const struct nl_view *view)
+{
+    int largest = view->train_count > view->test_count ? view->train_count : view->test_count;
+    return largest > view->val_count ? largest : view->val_count;
+}
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+int nl_evaluation_capacity(const struct nl_config *config, const struct nl_view *view)
+{
+    int capacity = EVALUATION_BATCH;
+    for (int i = 0; nl_norms[config->norm.kind]->tracks && i < config->norm.eval.count; i++) {
+        int64_t eval = config->norm.eval.at[i];
+        if (eval == NL_EVAL_RUNNING)
+            continue;
+        int needed = 2 * group_of(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_COLLECT) - 1;
+        capacity = needed > capacity ? needed : capacity;
+    }
+    return smaller(capacity, largest_part(view));
+}
+
+/* Feeds a part in groups; with a batch's own statistics a rest smaller than a group joins the last one. */
+static void feed(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_statistics statistics)
+{
+    struct nl_pass pass = plan->eval;
+    int group = smaller(group_of(config, statistics), pass.capacity);
+    bool joins = statistics == NL_STATS_BATCH || statistics == NL_STATS_COLLECT;
+    for (int at = 0; at < count;) {
+        int samples = smaller(group, count - at);
+        if (joins && count - at - samples < group)
+            samples = smaller(count - at, pass.capacity);
+        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = samples, .statistics = statistics};
+        pass.gather.index = plan->part[part] + at;
+        nl_plan_forward(plan, &pass, &run);
+        at += samples;
+    }
+}
+
+struct nl_score nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval)
+{
+    static const enum nl_statistics statistics_of[NL_EVALS] = {
+        [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE};
+    double sums[2] = {0, 0};
+    plan->backend->upload(plan->eval_sums, sums, sizeof sums);
+    feed(plan, config, part, count, statistics_of[eval]);
+    plan->backend->download(sums, plan->eval_sums, sizeof sums);
+    return (struct nl_score){sums[0] / count, sums[1] / count};
+}
+
+void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)
+{
+    for (int i = 0; i < plan->normalizers; i++)
+        plan->backend->upload(plan->precise_counts + i, &(double){0.0}, sizeof(double));
+    feed(plan, config, NL_PART_TRAIN, train_count, NL_STATS_COLLECT);
+}

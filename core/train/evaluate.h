@@ -1,0 +1,19 @@
+/* Evaluation: a whole part of the data through the network, with running, batch or precise statistics. */
+#ifndef NL_TRAIN_EVALUATE_H
+#define NL_TRAIN_EVALUATE_H
+
+#include "train/plan.h"
+#include "train/train.h"
+
+/* The batch that evaluation needs room for. Running and precise statistics do not care how samples are grouped; with a
+ * batch's own the group is train.batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
+int nl_evaluation_capacity(const struct nl_config *config, const struct nl_view *view);
+
+/* Mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_PRECISE: after nl_collect_precise. */
+struct nl_score nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval);
+
+/* Takes the statistics of the whole training part anew with frozen weights, in batches of norm.precise_batch: the mean of the batches' moments
+ * merged as those of one population (PreciseBN: Wu and Johnson 2021). */
+void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count);
+
+#endif

@@ -1,0 +1,341 @@
+#include "train/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+
+/* Layout runs twice over the same code: first with no arena, to learn the size; then with it, to get the places. */
+struct layout {
+    char *base;
+    size_t at;
+    size_t real;
+};
+
+enum { ALIGNMENT = 64 }; /* a cache line, and a 512-bit vector */
+
+static void *take(struct layout *l, size_t bytes)
+{
+    size_t place = l->at;
+    l->at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return l->base ? l->base + place : NULL;
+}
+
+static void *take_reals(struct layout *l, size_t count)
+{
+    return take(l, count * l->real);
+}
+
+static size_t extent_count(struct nl_extent e)
+{
+    return (size_t)e.height * e.width * e.channels;
+}
+
+/* State that both passes share, a slice a normalizer. */
+struct norm_state {
+    void *running_mean, *running_var;
+    double *precise_mean, *precise_var, *precise_counts;
+    int64_t *updates;
+};
+
+static void *real_at(const struct layout *l, void *base, size_t index)
+{
+    return base ? (char *)base + index * l->real : NULL;
+}
+
+static void *parameter_at(const struct layout *l, const struct nl_model *model, void *base, int index)
+{
+    return index >= 0 ? real_at(l, base, model->parameter[index].offset) : NULL;
+}
+
+struct context {
+    struct layout layout;
+    const struct nl_model *model;
+    const struct nl_config *config;
+    const struct nl_plan *plan;
+    void *gradients;
+    struct norm_state norms;
+    uint32_t *dropout_keys; /* (layers, 2) */
+};
+
+static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_op *op, const struct nl_layer *layer, int number, size_t channels_before)
+{
+    struct layout *l = &ctx->layout;
+    const struct nl_config *config = ctx->config;
+    struct nl_normalize *n = &op->normalize;
+    int positions = layer->in.height * layer->in.width;
+    /* Evaluation groups samples itself (evaluate.c), so slices are the training pass's alone. */
+    bool sliced = pass == &ctx->plan->train && config->norm.stat_batch != NL_AUTO;
+    n->setup = (struct nl_norm_setup){.samples = pass->capacity,
+                                      .positions = positions,
+                                      .channels = layer->in.channels,
+                                      .groups = (int)config->norm.groups,
+                                      .stat_batch = sliced ? (int)config->norm.stat_batch : 0,
+                                      .over_position = config->norm.over == NL_OVER_POSITION};
+    n->norm = ctx->model->norm;
+    n->relu = layer->relu;
+    n->unbiased = config->norm.running_var == NL_UNBIASED;
+    n->affine_count = layer->weight >= 0 ? (int)ctx->model->parameter[layer->weight].count : 0;
+    size_t sets = (size_t)nl_normalize_sets(n, pass->capacity);
+    n->mean = take(l, sets * sizeof(double));
+    n->var = take(l, sets * sizeof(double));
+    n->hyper = ctx->plan->hyper;
+    if (n->norm->tracks && l->base) {
+        n->running_mean = real_at(l, ctx->norms.running_mean, channels_before);
+        n->running_var = real_at(l, ctx->norms.running_var, channels_before);
+        n->precise_mean = ctx->norms.precise_mean + channels_before;
+        n->precise_var = ctx->norms.precise_var + channels_before;
+        n->precise_count = ctx->norms.precise_counts + number;
+        n->updates = ctx->norms.updates + number;
+    }
+}
+
+/* Lays out one pass. A training pass also gets gradients of activations: two buffers in turn, since the gradient of a
+ * layer's output is dead once that of its input is there. */
+static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_view *view)
+{
+    struct layout *l = &ctx->layout;
+    const struct nl_model *model = ctx->model;
+    const struct nl_plan *plan = ctx->plan;
+    size_t largest = (size_t)model->classes;
+    for (int i = 0; i < model->layers; i++)
+        if (extent_count(model->layer[i].out) > largest)
+            largest = extent_count(model->layer[i].out);
+
+    pass->capacity = capacity;
+    pass->ops = model->layers;
+    void *x = take_reals(l, (size_t)capacity * extent_count(model->input));
+    pass->gather.x = x;
+    pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
+    void *gradient[2] = {NULL, NULL};
+    for (int i = 0; train && i < 2; i++)
+        gradient[i] = take_reals(l, (size_t)capacity * largest);
+
+    int number = 0, turn = 0;
+    size_t channels_before = 0;
+    /* Forwards for the outputs; the gradient of layer i's output stands in gradient[turn of i]. */
+    for (int i = 0; i < model->layers; i++) {
+        const struct nl_layer *layer = &model->layer[i];
+        struct nl_op *op = &pass->op[i];
+        void *y = take_reals(l, (size_t)capacity * extent_count(layer->out));
+        void *dx = i > 0 ? gradient[turn] : NULL;
+        turn = 1 - turn;
+        void *dy = gradient[turn];
+        void *w = parameter_at(l, model, plan->parameters, layer->weight), *b = parameter_at(l, model, plan->parameters, layer->bias_at);
+        void *dw = parameter_at(l, model, ctx->gradients, layer->weight), *db = parameter_at(l, model, ctx->gradients, layer->bias_at);
+        op->kind = layer->kind;
+        switch (layer->kind) {
+        case NL_LINEAR_LAYER:
+            op->linear = (struct nl_linear){.in = layer->in.channels, .out = layer->out.channels, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
+            break;
+        case NL_CONV_LAYER:
+            op->conv = (struct nl_conv){.height = layer->in.height, .width = layer->in.width, .in = layer->in.channels,
+                                        .out_height = layer->out.height, .out_width = layer->out.width, .out = layer->out.channels,
+                                        .kernel = 3, .stride = 1, .pad = 1, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
+            break;
+        case NL_NORM_LAYER:
+            op->normalize = (struct nl_normalize){.x = x, .gamma = w, .beta = b, .y = y, .dy = dy, .dx = dx, .dgamma = dw, .dbeta = db};
+            lay_normalize(ctx, pass, op, layer, number++, channels_before);
+            channels_before += (size_t)layer->in.channels;
+            break;
+        case NL_ACTIVATION_LAYER:
+            op->activate = (struct nl_activate){.kind = ctx->config->model.activation, .gelu = ctx->config->model.gelu_approximate,
+                                                .count = extent_count(layer->in), .x = x, .y = y, .dy = dy, .dx = dx};
+            break;
+        case NL_DROPOUT_LAYER:
+            op->dropout = (struct nl_dropout){.count = extent_count(layer->in), .key = l->base ? ctx->dropout_keys + 2 * i : NULL,
+                                              .hyper = plan->hyper, .x = x, .y = y, .dy = dy, .dx = dx};
+            break;
+        case NL_MAX_POOL_LAYER:
+            op->max_pool = (struct nl_max_pool){.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels, .x = x, .y = y, .dy = dy, .dx = dx};
+            break;
+        case NL_MEAN_POOL_LAYER:
+            op->mean_pool = (struct nl_mean_pool){.positions = layer->in.height * layer->in.width, .channels = layer->in.channels, .x = x, .y = y, .dy = dy, .dx = dx};
+            break;
+        }
+        x = y;
+    }
+    pass->loss = (struct nl_loss){.classes = model->classes, .logits = x, .labels = pass->gather.labels, .dlogits = gradient[turn],
+                                  .sums = train ? plan->sums : plan->eval_sums};
+    pass->gather.height = model->input.height;
+    pass->gather.width = model->input.width;
+    pass->gather.channels = model->input.channels;
+    pass->gather.pixels = view->dataset->pixels;
+    pass->gather.crop = (int)ctx->config->data.crop;
+    pass->gather.flip = ctx->config->data.flip;
+}
+
+static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_view *view, int eval_capacity)
+{
+    const struct nl_model *model = plan->model;
+    struct context ctx = {.model = model, .config = config, .plan = plan};
+    size_t norm_channels = 0;
+    plan->normalizers = 0;
+    for (int i = 0; i < model->layers; i++)
+        if (model->layer[i].kind == NL_NORM_LAYER) {
+            plan->normalizers++;
+            norm_channels += (size_t)model->layer[i].in.channels;
+        }
+    bool sgd = config->train.optimizer == NL_SGD;
+
+    plan->hyper = take(l, sizeof *plan->hyper);
+    plan->parameters = take_reals(l, model->count);
+    ctx.gradients = take_reals(l, model->count);
+    plan->update = (struct nl_update){.optimizer = config->train.optimizer,
+                                      .nesterov = config->train.nesterov,
+                                      .count = model->count,
+                                      .decayed = config->train.weight_decay_on == NL_DECAY_WEIGHTS ? model->weights : model->count,
+                                      .w = plan->parameters,
+                                      .grad = ctx.gradients,
+                                      .hyper = plan->hyper};
+    if (!sgd || config->train.momentum > 0)
+        plan->update.first = take_reals(l, model->count);
+    if (!sgd)
+        plan->update.second = take_reals(l, model->count);
+    plan->running_mean = ctx.norms.running_mean = take_reals(l, norm_channels);
+    plan->running_var = ctx.norms.running_var = take_reals(l, norm_channels);
+    ctx.norms.precise_mean = take(l, norm_channels * sizeof(double));
+    ctx.norms.precise_var = take(l, norm_channels * sizeof(double));
+    plan->precise_counts = ctx.norms.precise_counts = take(l, (size_t)plan->normalizers * sizeof(double));
+    plan->updates = ctx.norms.updates = take(l, (size_t)plan->normalizers * sizeof(int64_t));
+    ctx.dropout_keys = take(l, (size_t)model->layers * 2 * sizeof(uint32_t));
+    uint64_t *seed = take(l, sizeof *seed);
+    float *table = take(l, (size_t)model->input.channels * 256 * sizeof *table);
+    int32_t *labels = take(l, (size_t)view->dataset->count * sizeof *labels);
+    plan->order = take(l, (size_t)view->train_count * sizeof(int32_t));
+    const int counts[3] = {view->train_count, view->val_count, view->test_count};
+    for (int i = 0; i < 3; i++)
+        plan->part[i] = take(l, (size_t)counts[i] * sizeof(int32_t));
+    plan->sums = take(l, 2 * NL_SUMS_RING * sizeof(double));
+    plan->eval_sums = take(l, 2 * sizeof(double));
+
+    ctx.layout = *l;
+    lay_pass(&ctx, &plan->train, (int)config->train.batch, true, view);
+    lay_pass(&ctx, &plan->eval, eval_capacity, false, view);
+    *l = ctx.layout;
+
+    struct nl_pass *passes[] = {&plan->train, &plan->eval};
+    for (int i = 0; i < 2; i++) {
+        passes[i]->gather.label_of = labels;
+        passes[i]->gather.table = table;
+        passes[i]->gather.seed = seed;
+    }
+    if (!l->base)
+        return;
+    /* What no step changes. */
+    const struct nl_backend *backend = plan->backend;
+    backend->upload(seed, &(uint64_t){(uint64_t)config->train.seed}, sizeof *seed);
+    backend->upload(table, view->table, (size_t)model->input.channels * 256 * sizeof *table);
+    backend->upload(labels, view->labels, (size_t)view->dataset->count * sizeof *labels);
+    const int32_t *parts[3] = {view->train, view->val, view->test};
+    for (int i = 0; i < 3; i++)
+        backend->upload(plan->part[i], parts[i], (size_t)counts[i] * sizeof(int32_t));
+    for (int i = 0; i < model->layers; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "dropout.%s", model->layer[i].name);
+        struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
+        backend->upload(ctx.dropout_keys + 2 * i, stream.key, sizeof stream.key);
+    }
+    double *values = nl_alloc(model->count + norm_channels, sizeof *values);
+    nl_model_init(model, config, values);
+    backend->put_reals(plan->parameters, values, model->count);
+    for (size_t c = 0; c < norm_channels; c++)
+        values[c] = 1.0;
+    backend->put_reals(plan->running_var, values, norm_channels);
+    free(values);
+}
+
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                 const struct nl_view *view, int eval_capacity, struct nl_error *err)
+{
+    *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = 1};
+    plan->train.op = nl_alloc((size_t)model->layers, sizeof *plan->train.op);
+    plan->eval.op = nl_alloc((size_t)model->layers, sizeof *plan->eval.op);
+    struct layout measure = {.real = backend->real};
+    lay_out(plan, &measure, config, view, eval_capacity);
+    plan->stride = measure.at;
+    plan->arena_bytes = plan->stride * (size_t)plan->replicas;
+    plan->arena = backend->alloc(plan->arena_bytes);
+    if (!plan->arena) {
+        nl_plan_release(plan);
+        return nl_fail(err, "not enough memory: the network at batch %lld needs %.1f MiB", (long long)config->train.batch, (double)measure.at / 1048576);
+    }
+    struct layout place = {.base = plan->arena, .real = backend->real};
+    lay_out(plan, &place, config, view, eval_capacity);
+    return NL_OK;
+}
+
+void nl_plan_release(struct nl_plan *plan)
+{
+    if (plan->arena)
+        plan->backend->free(plan->arena, plan->arena_bytes);
+    free(plan->train.op);
+    free(plan->eval.op);
+    *plan = (struct nl_plan){0};
+}
+
+void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
+{
+    const struct nl_backend *backend = plan->backend;
+    backend->gather(run, &pass->gather);
+    for (int i = 0; i < pass->ops; i++) {
+        const struct nl_op *op = &pass->op[i];
+        switch (op->kind) {
+        case NL_LINEAR_LAYER:
+            backend->linear_forward(run, &op->linear);
+            break;
+        case NL_CONV_LAYER:
+            backend->conv_forward(run, &op->conv);
+            break;
+        case NL_NORM_LAYER:
+            backend->normalize_forward(run, &op->normalize);
+            break;
+        case NL_ACTIVATION_LAYER:
+            backend->activate_forward(run, &op->activate);
+            break;
+        case NL_DROPOUT_LAYER:
+            backend->dropout_forward(run, &op->dropout);
+            break;
+        case NL_MAX_POOL_LAYER:
+            backend->max_pool_forward(run, &op->max_pool);
+            break;
+        case NL_MEAN_POOL_LAYER:
+            backend->mean_pool_forward(run, &op->mean_pool);
+            break;
+        }
+    }
+    backend->loss(run, &pass->loss);
+}
+
+void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
+{
+    const struct nl_backend *backend = plan->backend;
+    for (int i = plan->train.ops - 1; i >= 0; i--) {
+        const struct nl_op *op = &plan->train.op[i];
+        switch (op->kind) {
+        case NL_LINEAR_LAYER:
+            backend->linear_backward(run, &op->linear);
+            break;
+        case NL_CONV_LAYER:
+            backend->conv_backward(run, &op->conv);
+            break;
+        case NL_NORM_LAYER:
+            backend->normalize_backward(run, &op->normalize);
+            break;
+        case NL_ACTIVATION_LAYER:
+            backend->activate_backward(run, &op->activate);
+            break;
+        case NL_DROPOUT_LAYER:
+            backend->dropout_backward(run, &op->dropout);
+            break;
+        case NL_MAX_POOL_LAYER:
+            backend->max_pool_backward(run, &op->max_pool);
+            break;
+        case NL_MEAN_POOL_LAYER:
+            backend->mean_pool_backward(run, &op->mean_pool);
+            break;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/* The plan: a network laid out over one arena, once. A step is a loop over a flat list of operations, forwards and then
+ * backwards: no search, no allocation, no lock.
+ *
+ *     image of a replica:  hyper | parameters | gradients | optimizer | normalizer state | indices, labels, table | activations of
+ *                          the training pass | activations of the evaluation pass | loss sums
+ *
+ * Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
+ */
+#ifndef NL_TRAIN_PLAN_H
+#define NL_TRAIN_PLAN_H
+
+#include "backend/backend.h"
+#include "data/data.h"
+#include "model/model.h"
+
+struct nl_op {
+    enum nl_layer_kind kind;
+    union {
+        struct nl_linear linear;
+        struct nl_conv conv;
+        struct nl_normalize normalize;
+        struct nl_activate activate;
+        struct nl_dropout dropout;
+        struct nl_max_pool max_pool;
+        struct nl_mean_pool mean_pool;
+    };
+};
+
+/* One way through the network: the operations at a batch capacity. */
+struct nl_pass {
+    int capacity;
+    struct nl_gather gather;
+    int ops;
+    struct nl_op *op;
+    struct nl_loss loss;
+};
+
+enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */
+
+struct nl_plan {
+    const struct nl_backend *backend;
+    const struct nl_model *model;
+    int replicas;
+    void *arena;
+    size_t arena_bytes;
+    size_t stride;             /* bytes of an image */
+    struct nl_pass train, eval;
+    struct nl_update update;
+    struct nl_hyper *hyper;    /* places in the image of replica 0, as all below */
+    void *parameters, *running_mean, *running_var; /* running: (channels of all normalizers, in order) */
+    int64_t *updates;          /* (normalizers) */
+    double *precise_counts;    /* (normalizers) */
+    int normalizers;
+    int32_t *order;            /* (view->train_count): indices of an epoch */
+    int32_t *part[3];          /* indices of each part, by enum nl_part */
+    double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
+    double *eval_sums;         /* (2) */
+};
+
+/* Lays everything out, allocates, and writes what does not change (indices, labels, tables, seeds, initial parameters). */
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                 const struct nl_view *view, int eval_capacity, struct nl_error *err);
+void nl_plan_release(struct nl_plan *plan);
+
+/* Batch in, loss out: gather, every operation, loss (added to pass->loss.sums). */
+void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
+
+/* Every operation of the training pass, last to first. */
+void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run);
+
+#endif

@@ -1,0 +1,39 @@
+#include "train/schedule.h"
+
+#include <math.h>
+
+double nl_lr_base(const struct nl_config *config)
+{
+    double ratio = (double)config->train.batch / (double)config->train.lr_base_batch;
+    switch ((enum nl_lr_scale)config->train.lr_scale) {
+    case NL_LR_FIXED:
+        return config->train.lr;
+    case NL_LR_LINEAR:
+        return config->train.lr * ratio;
+    case NL_LR_SQRT:
+        return config->train.lr * sqrt(ratio);
+    }
+    NL_BUG("lr_scale %d", config->train.lr_scale);
+}
+
+double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
+{
+    const struct nl_config *config = schedule->config;
+    double base = nl_lr_base(config), low = config->train.lr_min;
+    int64_t warmup = llround(config->train.warmup_epochs * schedule->steps_per_epoch);
+    if (t < warmup)
+        return base * (double)(t + 1) / (double)warmup;
+    int64_t rest = schedule->steps > warmup ? schedule->steps - warmup : 1;
+    double done = (double)(t - warmup) / (double)rest;
+    switch ((enum nl_schedule)config->train.schedule) {
+    case NL_CONSTANT:
+        return base;
+    case NL_STEP:
+        return base * pow(config->train.gamma, floor((double)t / (config->train.step_epochs * schedule->steps_per_epoch)));
+    case NL_COSINE:
+        return low + (base - low) * 0.5 * (1.0 + cos(3.14159265358979323846 * done));
+    case NL_LINEAR:
+        return base + (low - base) * done;
+    }
+    NL_BUG("schedule %d", config->train.schedule);
+}

@@ -1,0 +1,26 @@
+/* The learning rate as a function of the step: how it scales with the batch, warm-up, decay. */
+#ifndef NL_TRAIN_SCHEDULE_H
+#define NL_TRAIN_SCHEDULE_H
+
+#include <stdint.h>
+
+#include "config/config.h"
+
+struct nl_schedule_of {
+    const struct nl_config *config;
+    int64_t steps;           /* T: of the whole run */
+    double steps_per_epoch;
+};
+
+/* train.lr after train.lr_scale: the rate that the schedule starts from. */
+double nl_lr_base(const struct nl_config *config);
+
+/* Rate of step t = 0 .. T-1, W = round(warmup_epochs * steps_per_epoch), U = T - W:
+ *     t < W      base (t + 1) / W
+ *     constant   base
+ *     step       base gamma^floor(t / (step_epochs * steps_per_epoch))
+ *     cosine     lr_min + (base - lr_min) (1 + cos(pi (t - W) / U)) / 2      (Loshchilov and Hutter 2017; CosineAnnealingLR)
+ *     linear     base + (lr_min - base) (t - W) / U */
+double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
+
+#endif

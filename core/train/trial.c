@@ -1,0 +1,317 @@
+/* One trial from start to end: data and network are laid out, steps run in short chunks between readings of the loss, the
+ * network is evaluated now and then, and the curve and the scores come out. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/npy.h"
+#include "train/evaluate.h"
+#include "train/plan.h"
+#include "train/schedule.h"
+#include "train/train.h"
+#include "train/weights.h"
+
+const char *const nl_status_names[] = {"done", "diverged", "dead", "stopped", NULL};
+const char *const nl_part_names[] = {"train", "val", "test", NULL};
+
+enum { LOG_ROWS = 100, EVALUATIONS = 25 }; /* what `auto` aims at, a run */
+
+struct trainer {
+    const struct nl_config *config;
+    const struct nl_trial_options *options;
+    struct nl_view view;
+    struct nl_model model;
+    struct nl_plan plan;
+    struct nl_schedule_of schedule;
+    struct nl_trial_result *result;
+    int64_t steps_per_epoch, log_every, eval_every;
+    int32_t *order;        /* of the epoch */
+    int32_t *saved_order;  /* (steps, batch), or NULL */
+    double first_loss;
+    double loss_sum, correct, seen; /* since the last training row */
+};
+
+static int64_t steps_per_epoch(const struct nl_config *config, int64_t train_count)
+{
+    int64_t batch = config->train.batch;
+    return config->train.drop_last ? train_count / batch : (train_count + batch - 1) / batch;
+}
+
+int64_t nl_trial_steps(const struct nl_config *config, int train_count)
+{
+    if (config->train.steps != NL_AUTO)
+        return config->train.steps;
+    return config->train.epochs * steps_per_epoch(config, train_count);
+}
+
+enum nl_eval nl_primary_eval(const struct nl_config *config)
+{
+    return nl_norms[config->norm.kind]->tracks ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
+}
+
+static void add_row(struct trainer *t, int64_t step, enum nl_part part, int eval, struct nl_score score)
+{
+    struct nl_trial_result *result = t->result;
+    NL_GROW(result->row, result->rows, result->capacity);
+    result->row[result->rows++] = (struct nl_curve_row){
+        .step = step,
+        .epoch = (double)step / (double)t->steps_per_epoch,
+        .samples = result->samples,
+        .part = part,
+        .eval = eval,
+        .lr = nl_lr_at(&t->schedule, step > 0 ? step - 1 : 0),
+        .loss = score.loss,
+        .accuracy = score.accuracy,
+    };
+}
+
+static void log_training(struct trainer *t, int64_t step)
+{
+    struct nl_score score = {t->loss_sum / t->seen, t->correct / t->seen};
+    add_row(t, step, NL_PART_TRAIN, -1, score);
+    t->loss_sum = t->correct = t->seen = 0;
+    if (t->options->progress)
+        t->options->progress(t->options->context, step, t->schedule.steps, score.loss);
+}
+
+/* Held-out parts, with the statistics that count first. */
+static void evaluate_on_the_way(struct trainer *t, int64_t step)
+{
+    enum nl_eval eval = nl_primary_eval(t->config);
+    if (eval == NL_EVAL_PRECISE)
+        nl_collect_precise(&t->plan, t->config, t->view.train_count);
+    for (enum nl_part part = NL_PART_VAL; part < NL_PARTS; part++) {
+        int count = part == NL_PART_VAL ? t->view.val_count : t->view.test_count;
+        if (count > 0)
+            add_row(t, step, part, eval, nl_evaluate(&t->plan, t->config, part, count, eval));
+    }
+}
+
+/* Every part with every kind of statistics asked for: the trial's scores. */
+static void evaluate_at_the_end(struct trainer *t, int64_t step)
+{
+    const int counts[NL_PARTS] = {t->view.train_count, t->view.val_count, t->view.test_count};
+    bool tracks = t->model.norm->tracks;
+    int evals = tracks ? t->config->norm.eval.count : 1;
+    for (int i = 0; i < evals; i++) {
+        enum nl_eval eval = tracks ? (enum nl_eval)t->config->norm.eval.at[i] : NL_EVAL_RUNNING;
+        if (eval == NL_EVAL_PRECISE)
+            nl_collect_precise(&t->plan, t->config, t->view.train_count);
+        for (enum nl_part part = 0; part < NL_PARTS; part++)
+            if (counts[part] > 0) {
+                t->result->score[part][eval] = nl_evaluate(&t->plan, t->config, part, counts[part], eval);
+                add_row(t, step, part, eval, t->result->score[part][eval]);
+            }
+    }
+}
+
+static void begin_epoch(struct trainer *t, int64_t epoch)
+{
+    nl_epoch_order(&t->view, (uint64_t)t->config->train.seed, epoch, t->order);
+    t->plan.backend->upload(t->plan.order, t->order, (size_t)t->view.train_count * sizeof *t->order);
+}
+
+static int batch_at(const struct trainer *t, int64_t step_in_epoch)
+{
+    int64_t left = t->view.train_count - step_in_epoch * t->config->train.batch;
+    return (int)(left < t->config->train.batch ? left : t->config->train.batch);
+}
+
+static void remember_order(struct trainer *t, int64_t step, int64_t step_in_epoch, int samples)
+{
+    int64_t batch = t->config->train.batch;
+    for (int64_t n = 0; n < batch; n++)
+        t->saved_order[step * batch + n] = n < samples ? t->order[step_in_epoch * batch + n] : -1;
+}
+
+static void train_step(struct trainer *t, int64_t step, int slot)
+{
+    struct nl_plan *plan = &t->plan;
+    const struct nl_config *config = t->config;
+    int64_t in_epoch = step % t->steps_per_epoch, epoch = step / t->steps_per_epoch;
+    if (in_epoch == 0)
+        begin_epoch(t, epoch);
+    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = batch_at(t, in_epoch), .step = step,
+                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true};
+    struct nl_hyper hyper = {
+        .lr = nl_lr_at(&t->schedule, step),
+        .momentum = config->train.momentum,
+        .weight_decay = config->train.weight_decay,
+        .beta1 = config->train.beta1,
+        .beta2 = config->train.beta2,
+        .adam_eps = config->train.adam_eps,
+        .clip_norm = config->train.clip_norm,
+        .clip_value = config->train.clip_value,
+        .dropout = config->model.dropout,
+        .norm_eps = config->norm.eps,
+        .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1.0 : config->norm.momentum,
+    };
+    plan->backend->upload(plan->hyper, &hyper, sizeof hyper);
+    plan->train.gather.index = plan->order + in_epoch * config->train.batch;
+    plan->train.loss.sums = plan->sums + 2 * slot;
+    nl_plan_forward(plan, &plan->train, &run);
+    nl_plan_backward(plan, &run);
+    plan->backend->update(&run, &plan->update);
+    if (t->saved_order)
+        remember_order(t, step, in_epoch, run.samples);
+}
+
+static bool diverged(const struct trainer *t, double loss)
+{
+    double scale = fmax(t->first_loss, log((double)t->model.classes));
+    return !(loss <= 1000.0 * scale); /* NaN is no smaller than anything */
+}
+
+static int64_t next_multiple(int64_t step, int64_t of)
+{
+    return (step / of + 1) * of;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Runs steps [step, end), at most a ring of them, then reads their losses. Returns the step after the last good one. */
+static int64_t train_chunk(struct trainer *t, int64_t step, int64_t end)
+{
+    double zeros[2 * NL_SUMS_RING] = {0}, sums[2 * NL_SUMS_RING];
+    const struct nl_backend *backend = t->plan.backend;
+    backend->upload(t->plan.sums, zeros, sizeof zeros);
+    for (int64_t s = step; s < end; s++)
+        train_step(t, s, (int)(s - step));
+    backend->download(sums, t->plan.sums, sizeof sums);
+    for (int64_t s = step; s < end; s++) {
+        int samples = batch_at(t, s % t->steps_per_epoch);
+        double loss = sums[2 * (s - step)] / samples;
+        if (s == 0)
+            t->first_loss = loss;
+        t->loss_sum += sums[2 * (s - step)];
+        t->correct += sums[2 * (s - step) + 1];
+        t->seen += samples;
+        t->result->samples += samples;
+        t->result->steps = s + 1;
+        if (diverged(t, loss)) {
+            t->result->status = NL_DIVERGED;
+            t->result->failed_step = s + 1;
+            /* The row of a divergence is that batch alone, so that the curve shows what happened. */
+            t->loss_sum = sums[2 * (s - step)];
+            t->correct = sums[2 * (s - step) + 1];
+            t->seen = samples;
+            log_training(t, s + 1);
+            return s + 1;
+        }
+    }
+    return end;
+}
+
+static void train(struct trainer *t)
+{
+    int64_t steps = t->schedule.steps;
+    struct nl_trial_result *result = t->result;
+    for (int64_t step = 0; step < steps && result->status == NL_DONE;) {
+        int64_t log_at = next_multiple(step, t->log_every), eval_at = next_multiple(step, t->eval_every);
+        int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
+        step = train_chunk(t, step, end);
+        if (result->status != NL_DONE)
+            return;
+        if (t->seen > 0 && (step == log_at || step == steps))
+            log_training(t, step);
+        if (step == eval_at && step < steps)
+            evaluate_on_the_way(t, step);
+        if (t->options->stop && *t->options->stop)
+            result->status = NL_STOPPED;
+    }
+}
+
+static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl_error *err)
+{
+    const struct nl_config *config = t->config;
+    const struct nl_backend *backend = nl_backends[config->device.kind];
+    const char *key = NULL;
+    if (nl_view_make(dataset, config, &t->view, err) != NL_OK || nl_model_build(config, dataset->shape, &t->model, &key, err) != NL_OK)
+        return NL_FAIL;
+    backend->thread_begin();
+    if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), err) != NL_OK)
+        return NL_FAIL;
+    t->steps_per_epoch = steps_per_epoch(config, t->view.train_count);
+    if (t->steps_per_epoch < 1)
+        return nl_fail(err, "a batch of %lld does not fit the %d training samples", (long long)config->train.batch, t->view.train_count);
+    t->schedule = (struct nl_schedule_of){config, nl_trial_steps(config, t->view.train_count), (double)t->steps_per_epoch};
+    int64_t steps = t->schedule.steps, epochs = (steps + t->steps_per_epoch - 1) / t->steps_per_epoch;
+    t->log_every = config->train.log_every != NL_AUTO ? config->train.log_every : (steps + LOG_ROWS - 1) / LOG_ROWS;
+    t->eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every : t->steps_per_epoch * ((epochs + EVALUATIONS - 1) / EVALUATIONS);
+    t->order = nl_alloc((size_t)t->view.train_count, sizeof *t->order);
+    if (t->options->save_order)
+        t->saved_order = nl_alloc((size_t)steps * (size_t)config->train.batch, sizeof *t->saved_order);
+    struct nl_trial_result *result = t->result;
+    result->left_out = config->train.drop_last ? t->view.train_count - t->steps_per_epoch * config->train.batch : 0;
+    result->parameters = (int64_t)t->model.count;
+    result->memory = t->plan.arena_bytes;
+    return NL_OK;
+}
+
+static int save(const struct trainer *t, struct nl_error *err)
+{
+    const struct nl_trial_options *options = t->options;
+    if (options->save_final && nl_weights_save(&t->plan, options->save_final, err) != NL_OK)
+        return NL_FAIL;
+    if (!options->save_order)
+        return NL_OK;
+    size_t shape[2] = {(size_t)t->result->steps, (size_t)t->config->train.batch};
+    return nl_npy_write(options->save_order, NL_I32, 2, shape, t->saved_order, err);
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int run_trial(struct trainer *t, const struct nl_dataset *dataset, struct nl_error *err)
+{
+    struct nl_trial_result *result = t->result;
+    if (set_up(t, dataset, err) != NL_OK)
+        return NL_FAIL;
+    if (t->options->save_init && nl_weights_save(&t->plan, t->options->save_init, err) != NL_OK)
+        return NL_FAIL;
+    train(t);
+    result->epochs = (double)result->steps / (double)t->steps_per_epoch;
+    if (result->status == NL_DONE) {
+        evaluate_at_the_end(t, result->steps);
+        double accuracy = result->score[NL_PART_TRAIN][nl_primary_eval(t->config)].accuracy;
+        if (!(accuracy > 1.0 / t->model.classes + 0.05))
+            result->status = NL_DEAD;
+    }
+    return save(t, err);
+}
+
+int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options,
+                 struct nl_trial_result *result, struct nl_error *err)
+{
+    static const struct nl_trial_options none;
+    *result = (struct nl_trial_result){.status = NL_DONE, .failed_step = -1};
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            result->score[part][eval] = (struct nl_score){NAN, NAN};
+    struct trainer t = {.config = config, .options = options ? options : &none, .result = result};
+    double start = seconds_now();
+    int status = run_trial(&t, dataset, err);
+    result->seconds = seconds_now() - start;
+    nl_plan_release(&t.plan);
+    nl_model_release(&t.model);
+    nl_view_release(&t.view);
+    free(t.order);
+    free(t.saved_order);
+    return status;
+}
+
+void nl_trial_result_release(struct nl_trial_result *result)
+{
+    free(result->row);
+    result->row = NULL;
+    result->rows = result->capacity = 0;
+}
