@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The main job on the data that the program carries: two sweeps, their curves, pictures and answers, in about two minutes.
+#
+#   experiments/quickstart.sh [RESULTS_FOLDER]     (default: results)
+#
+# Installs what is missing (apt-get, with sudo where needed), builds into build/, and runs
+#   small_batch    does batch normalization degrade at small batches, where group and layer normalization do not?
+#   ghost_batch    the same question with the batch behind an update held fixed
+#   lr_tolerance   how much higher a learning rate does each normalizer stand than no normalizer?
+# Started again it runs only what is not there yet.
+set -euo pipefail
+case ${1:-} in
+    -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+    -*) echo "quickstart.sh: unknown option '$1' (see --help)" >&2; exit 2 ;;
+esac
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/tests/setup.sh"
+install_missing
+build_program OFF
+
+out=${1:-$root/results}
+start=$SECONDS
+for experiment in small_batch ghost_batch lr_tolerance; do
+    say ""
+    say "== $experiment"
+    "$build/normlab" sweep "$root/experiments/$experiment.yaml" --out "$out/$experiment"
+done
+say ""
+say "done in $((SECONDS - start)) s; pictures to look at:"
+ls "$out"/*/plots/*.png

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Passes the tests: installs what is missing, builds, runs every test program and script.
+#
+#   tests/run.sh          at most five minutes after the build
+#   tests/run.sh --all    also what takes longer
+#   tests/run.sh NAME...  only tests whose name contains one of the words
+#
+# NORMLAB_DATA names a folder with mnist/ and cifar10/ for the tests on real data; without it they are skipped, and counted so.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/tests/setup.sh"
+
+all=
+words=()
+for argument; do
+    case $argument in
+        --all) all=1 ;;
+        -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+        -*) echo "tests/run.sh: unknown option '$argument' (see --help)" >&2; exit 2 ;;
+        *) words+=("$argument") ;;
+    esac
+done
+
+install_missing
+build_program ON
+
+wanted() {
+    [ ${#words[@]} -eq 0 ] && return 0
+    for word in "${words[@]}"; do [[ $1 == *$word* ]] && return 0; done
+    return 1
+}
+
+passed=0 failed=0 skipped=0 failures=()
+logs=$build/test-logs
+mkdir -p "$logs"
+
+# A test is a program or script: exit 0 passes, 77 says that it was skipped (and why, on its last line).
+run_test() { # name command...
+    local name=$1 start=$SECONDS code=0
+    shift
+    wanted "$name" || return 0
+    "$@" >"$logs/$name.log" 2>&1 </dev/null || code=$?
+    local took=$((SECONDS - start))
+    while read -r line; do
+        skipped=$((skipped + 1))
+        printf '  skip  %-24s %s\n' "$name" "${line#skipped: }"
+    done < <(grep '^skipped: ' "$logs/$name.log" || true)
+    case $code in
+        0) passed=$((passed + 1)); printf '  ok    %-24s %3d s  %s\n' "$name" "$took" "$(grep -o '^[0-9]*%: Checks: [0-9]*' "$logs/$name.log" | tail -n 1 | sed 's/.*Checks: \([0-9]*\)/\1 checks/')" ;;
+        77) ;; # its "skipped:" line was counted
+        *)
+            failed=$((failed + 1)) failures+=("$name")
+            printf '  FAIL  %-24s %3d s  exit %d, %s\n' "$name" "$took" "$code" "${logs#"$PWD"/}/$name.log"
+            tail -n 25 "$logs/$name.log" | sed 's/^/        /'
+            ;;
+    esac
+}
+
+export NORMLAB_PROGRAM=$build/normlab NORMLAB_ROOT=$root NORMLAB_ALL=$all
+for program in "$root"/tests/test_*.c; do
+    name=$(basename "$program" .c)
+    run_test "$name" "$build/$name"
+done
+for script in "$root"/tests/test_*.sh; do
+    [ -e "$script" ] || continue
+    run_test "$(basename "$script" .sh)" bash "$script"
+done
+if [ -n "$all" ]; then
+    for script in "$root"/tests/long/*.sh; do
+        [ -e "$script" ] || continue
+        run_test "long/$(basename "$script" .sh)" bash "$script"
+    done
+fi
+
+[ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[*]}"
+[ $((passed + failed)) -gt 0 ] || { echo "no test matches" >&2; exit 2; }
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,78 @@
+# Sourced by experiments/quickstart.sh and tests/run.sh: installs what is missing and builds the program into build/.
+# Needs $root, the top of the repository.
+#
+#   NORMLAB_CMAKE   further arguments for CMake (".ci/run": -DNORMLAB_DEVELOPER=ON)
+#   NORMLAB_BUILD   build folder (default: build)
+# shellcheck shell=bash
+
+build=${NORMLAB_BUILD:-$root/build}
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+[ -t 2 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '%s\n' "$*" >&2; }
+
+# Debian package, and what proves that it is there: a program, or a file to compile against.
+needs() {
+    cat <<'END'
+build-essential   cc
+cmake             cmake
+pkg-config        pkg-config
+gnuplot-nox       gnuplot
+libyaml-dev       yaml.h
+libopenblas-dev   cblas.h
+librandom123-dev  Random123/philox.h
+zlib1g-dev        zlib.h
+libssl-dev        openssl/evp.h
+check             check.h
+END
+}
+
+is_there() {
+    case $1 in
+        cblas.h) pkg-config --exists openblas ;; # Debian keeps it in a folder that only pkg-config knows
+        *.h) echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1 ;;
+        *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
+missing_packages() {
+    needs | while read -r package proof; do
+        is_there "$proof" || echo "$package"
+    done
+}
+
+install_missing() {
+    local missing sudo=
+    missing=$(missing_packages | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null 2>&1; then
+        say "normlab needs these packages (Debian's names); please install them and start again:"
+        printf '  %s\n' $missing >&2
+        exit 1
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || {
+            say "neither root nor sudo; please run as root: apt-get install $missing"
+            exit 1
+        }
+        sudo=sudo
+    fi
+    say "installing: $missing"
+    # The first try saves the update where the package lists are fresh.
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 || {
+        $sudo apt-get update -q >/dev/null
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+    }
+}
+
+build_program() { # $1: ON or OFF, tests
+    mkdir -p "$build"
+    say "building into ${build#"$PWD"/}"
+    # shellcheck disable=SC2086
+    cmake -S "$root" -B "$build" -DNORMLAB_TESTS="$1" ${NORMLAB_CMAKE:-} >"$build/log" 2>&1 &&
+        cmake --build "$build" -j "$(nproc)" >>"$build/log" 2>&1 || {
+        tail -n 40 "$build/log" >&2
+        say "the build failed; the whole log is $build/log"
+        exit 1
+    }
+}

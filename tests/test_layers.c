@@ -1,0 +1,111 @@
+/* The architecture as a test: every stage includes only itself and the stages before it, CUDA stays in the backend, and
+ * core never prints or exits by itself. */
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const stages[] = {"base", "norm", "config", "data", "model", "backend", "train", "stats", "sweep", "plot", NULL};
+
+static int stage_index(const char *name, size_t length)
+{
+    for (int i = 0; stages[i]; i++)
+        if (strlen(stages[i]) == length && strncmp(stages[i], name, length) == 0)
+            return i;
+    return -1;
+}
+
+struct tally {
+    int files, includes, violations;
+};
+
+static void check_line(const char *path, int stage, const char *line, struct tally *tally)
+{
+    const char *quoted = strstr(line, "#include \"");
+    if (quoted) {
+        const char *target = quoted + strlen("#include \""), *slash = strchr(target, '/');
+        int used = slash ? stage_index(target, (size_t)(slash - target)) : -1;
+        tally->includes++;
+        if (slash && (used < 0 || used > stage)) {
+            tally->violations++;
+            fprintf(stderr, "%s includes %.*s\n", path, (int)strcspn(target, "\""), target);
+        }
+    }
+    if (strstr(line, "cuda") && strstr(line, "#include") && strcmp(stages[stage], "backend") != 0) {
+        tally->violations++;
+        fprintf(stderr, "%s knows CUDA: %s", path, line);
+    }
+    if (strcmp(stages[stage], "base") != 0 && (strstr(line, " exit(") || strstr(line, " printf("))) {
+        tally->violations++;
+        fprintf(stderr, "%s prints or exits: %s", path, line);
+    }
+}
+
+static void check_file(const char *path, int stage, struct tally *tally)
+{
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    char line[4096];
+    while (fgets(line, sizeof line, file))
+        check_line(path, stage, line, tally);
+    fclose(file);
+    tally->files++;
+}
+
+static void check_folder(const char *folder, int stage, struct tally *tally)
+{
+    DIR *entries = opendir(folder);
+    if (!entries)
+        return; /* a stage that is not there yet */
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        char path[4096];
+        size_t length = strlen(entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] == '.')
+            continue;
+        if (length > 2 && entry->d_name[length - 2] == '.' && strchr("ch", entry->d_name[length - 1]))
+            check_file(path, stage, tally);
+        else if (!strchr(entry->d_name, '.'))
+            check_folder(path, stage, tally);
+    }
+    closedir(entries);
+}
+
+START_TEST(stages_know_only_earlier_ones)
+{
+    struct tally tally = {0};
+    for (int i = 0; stages[i]; i++) {
+        char folder[4096];
+        snprintf(folder, sizeof folder, "%s/core/%s", NORMLAB_SOURCE_DIR, stages[i]);
+        check_folder(folder, i, &tally);
+    }
+    ck_assert_int_gt(tally.files, 40);
+    ck_assert_int_gt(tally.includes, 100);
+    ck_assert_int_eq(tally.violations, 0);
+}
+END_TEST
+
+START_TEST(the_check_sees_a_violation)
+{
+    struct tally tally = {0};
+    check_line("core/base/x.c", 0, "#include \"train/train.h\"\n", &tally);
+    check_line("core/sweep/x.c", 8, "#include <cuda_runtime.h>\n", &tally);
+    check_line("core/sweep/x.c", 8, "    exit(1);\n", &tally);
+    ck_assert_int_eq(tally.violations, 3);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("layers");
+    TCase *cases = tcase_create("layers");
+    tcase_add_test(cases, stages_know_only_earlier_ones);
+    tcase_add_test(cases, the_check_sees_a_violation);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
