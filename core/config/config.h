@@ -95,11 +95,12 @@ int nl_key_index(const struct nl_key *key);
 /* Reads `text` as key's type into config. On failure returns NL_FAIL and says in err what is legal. */
 int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err);
 
-/* The value as the YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"); new string. */
+/* The value as YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"; a TEXT in quotes where it needs them); new string. */
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
- * does not with none, train.nesterov not with adam, ... Keys of `plot` never do. */
+ * does not with none, train.nesterov not with adam, ... Keys of `plot` never do, nor does data.dir: what was read from there is
+ * in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, in the order of keys.def: the text whose hash is the trial's identity. */
@@ -127,7 +128,7 @@ struct nl_match {
 };
 
 struct nl_experiment {
-    char *path;                   /* file it came from */
+    char *path;                   /* file it came from; "" for none */
     char *name;                   /* file name without folder and ending */
     struct nl_config config;      /* of everything that no axis sets */
     struct nl_origin *origin;     /* [nl_key_count]: where each value of config comes from */
@@ -136,14 +137,20 @@ struct nl_experiment {
     int excludes;
     struct nl_match *exclude;
     int seeds;                    /* trials a point: seeds train.seed .. train.seed + seeds - 1; at least 1 */
+    struct nl_origin seeds_origin;
     bool has_baseline;
     struct nl_match baseline;     /* the arm that others are compared with: e.g. norm.kind = none */
     bool is_sweep;                /* there is a `sweep` section, or an override with several values */
 };
 
-/* Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
+/* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
+ * give itself: grid, zip, exclude, seeds and baseline are each replaced as a whole. Where an override changes the values of a
+ * key, entries of exclude and a baseline that name other values of it are void. train.seed and the keys of plot are never axes.
+ *
+ * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
  * "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or "1:9:2" (step), make or
- * replace an axis; "sweep.seeds=5"). path NULL: defaults and overrides only. Every problem goes to diagnostics; returns NL_FAIL if there was
+ * replace an axis, one value takes the axis away; "sweep.seeds=5", "sweep.baseline=norm.kind=none"; of two for the same key the last
+ * holds). path NULL: defaults and overrides only. Every problem goes to diagnostics; returns NL_FAIL if there was
  * one. A section `made` (provenance, in results) is allowed and skipped. */
 int nl_experiment_load(const char *path, const char *const *overrides, int count, struct nl_experiment *out,
                        struct nl_diagnostics *diagnostics);
@@ -151,6 +158,10 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
 /* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "# configs/a.yaml:3"
  * or "# command line" behind each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
+
+/* Complains about values that are legal alone and not together (affine element with bn, nesterov without momentum, ...), as far as
+ * neither data nor model is needed to know. config is a trial's, or experiment's own. */
+void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
 
 /* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was set. */
 void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *key, const char *format, ...)

@@ -1,6 +1,6 @@
 /* What is wrong with a configuration: a list of problems, each with its place, printed like a compiler's:
  *
- *     experiments/sb.yaml:4:12: unknown key 'norm.kindd'
+ *     experiments/sb.yaml:4:8: unknown key 'norm.kindd'
  *         4 | norm: {kindd: bn}
  *           |        ^~~~~
  *       did you mean 'norm.kind'?
@@ -18,7 +18,7 @@ enum nl_origin_kind { NL_FROM_DEFAULT, NL_FROM_FILE, NL_FROM_COMMAND_LINE };
 struct nl_origin {
     enum nl_origin_kind kind;
     const char *file;      /* NL_FROM_FILE */
-    int line, column;      /* from 1 */
+    int line, column;      /* from 1, in characters; line 0: no certain line */
     int width;             /* characters to underline, at least 1 */
     const char *line_text; /* the source line; for the command line, the argument */
 };

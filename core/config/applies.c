@@ -1,0 +1,103 @@
+/* Which keys matter, and the text that a trial's identity is the hash of. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "norm/norm.h"
+
+static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
+{
+    for (int i = 0; i < config->norm.eval.count; i++)
+        if (config->norm.eval.at[i] == wanted)
+            return true;
+    return false;
+}
+
+static bool data_key_applies(const char *field, const struct nl_config *config)
+{
+    if (!strcmp(field, "dir"))
+        return false; /* a path; what was found there is in the identity by its checksum */
+    if (!strcmp(field, "size") || !strcmp(field, "channels") || !strcmp(field, "difficulty"))
+        return config->data.name == NL_SYNTH;
+    return true;
+}
+
+static bool model_key_applies(const char *field, const struct nl_config *config)
+{
+    if (!strcmp(field, "gelu_approximate"))
+        return config->model.activation == NL_GELU;
+    if (!strcmp(field, "pool"))
+        return config->model.arch == NL_CNN;
+    if (!strcmp(field, "init_std"))
+        return config->model.init == NL_NORMAL;
+    return true;
+}
+
+static bool norm_key_applies(const char *field, const struct nl_config *config)
+{
+    const struct nl_norm *norm = nl_norms[config->norm.kind];
+    if (!strcmp(field, "kind"))
+        return true;
+    if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
+        return (norm->uses & NL_USES_OVER) && config->model.arch == NL_CNN;
+    if (!strcmp(field, "groups"))
+        return norm->uses & NL_USES_GROUPS;
+    if (!strcmp(field, "stat_batch"))
+        return norm->uses & NL_USES_STAT_BATCH;
+    if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
+        return norm->tracks;
+    if (!strcmp(field, "momentum"))
+        return norm->tracks && config->norm.running == NL_EMA;
+    if (!strcmp(field, "precise_batch"))
+        return norm->tracks && evaluates(config, NL_EVAL_PRECISE);
+    return norm->partition != NULL; /* placement, eps, affine */
+}
+
+static bool train_key_applies(const char *field, const struct nl_config *config)
+{
+    if (!strcmp(field, "epochs"))
+        return config->train.steps == NL_AUTO;
+    if (!strcmp(field, "lr_base_batch"))
+        return config->train.lr_scale != NL_LR_FIXED;
+    if (!strcmp(field, "momentum"))
+        return config->train.optimizer == NL_SGD;
+    if (!strcmp(field, "nesterov"))
+        return config->train.optimizer == NL_SGD && config->train.momentum > 0;
+    if (!strcmp(field, "beta1") || !strcmp(field, "beta2") || !strcmp(field, "adam_eps"))
+        return config->train.optimizer != NL_SGD;
+    if (!strcmp(field, "weight_decay_on"))
+        return config->train.weight_decay > 0;
+    if (!strcmp(field, "step_epochs") || !strcmp(field, "gamma"))
+        return config->train.schedule == NL_STEP;
+    if (!strcmp(field, "lr_min"))
+        return config->train.schedule == NL_COSINE || config->train.schedule == NL_LINEAR;
+    return true;
+}
+
+bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
+{
+    const char *field = strchr(key->name, '.') + 1;
+    if (!strcmp(key->section, "data"))
+        return data_key_applies(field, config);
+    if (!strcmp(key->section, "model"))
+        return model_key_applies(field, config);
+    if (!strcmp(key->section, "norm"))
+        return norm_key_applies(field, config);
+    if (!strcmp(key->section, "train"))
+        return train_key_applies(field, config);
+    return strcmp(key->section, "plot") != 0;
+}
+
+char *nl_config_identity_text(const struct nl_config *config)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < nl_key_count; i++) {
+        if (!nl_key_applies(&nl_keys[i], config))
+            continue;
+        char *text = nl_key_text(&nl_keys[i], config);
+        nl_text_add(&out, "%s: %s\n", nl_keys[i].name, text);
+        free(text);
+    }
+    return out.at;
+}

@@ -1,0 +1,35 @@
+/* What single keys cannot say: values that are legal alone and not together. Needs neither data nor model. */
+#include "config/config.h"
+#include "config/value.h"
+#include "norm/norm.h"
+
+#include <string.h>
+
+static void check_axis_end(const struct nl_experiment *experiment, const char *key, const char *text,
+                           struct nl_diagnostics *diagnostics)
+{
+    double end;
+    if (strcmp(text, "auto") != 0 && !nl_number_read(text, &end))
+        nl_complain(diagnostics, experiment, key, "'%s' must be a number or 'auto', not '%s'", key, text);
+}
+
+void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    const struct nl_norm *norm = nl_norms[config->norm.kind];
+    /* Where a set is one channel, elements of it share no scale of their own across samples: torch has no such layer either. */
+    if (config->norm.affine == NL_AFFINE_ELEMENT && norm->cancels_bias)
+        nl_complain(diagnostics, experiment, "norm.affine",
+                    "'norm.affine' cannot be 'element' with 'norm.kind' %s: its gamma and beta are one a channel", norm->name);
+    if (config->train.nesterov && config->train.optimizer == NL_SGD && !(config->train.momentum > 0))
+        nl_complain(diagnostics, experiment, "train.nesterov", "'train.nesterov' needs a 'train.momentum' above 0");
+    if ((config->train.schedule == NL_COSINE || config->train.schedule == NL_LINEAR) && config->train.lr_min > config->train.lr)
+        nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
+                    config->train.lr);
+
+    check_axis_end(experiment, "plot.ymin", config->plot.ymin, diagnostics);
+    check_axis_end(experiment, "plot.ymax", config->plot.ymax, diagnostics);
+    double low, high;
+    if (nl_number_read(config->plot.ymin, &low) && nl_number_read(config->plot.ymax, &high) && !(low < high))
+        nl_complain(diagnostics, experiment, "plot.ymax", "'plot.ymax' %s is not above 'plot.ymin' %s", config->plot.ymax,
+                    config->plot.ymin);
+}

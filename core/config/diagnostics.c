@@ -1,0 +1,143 @@
+#include "config/diagnostics.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { SHOWN_COLUMNS = 120 }; /* of a longer source line only a window around the place is shown */
+
+static bool same_place(const struct nl_origin *a, const struct nl_origin *b)
+{
+    if (a->kind != b->kind || a->line != b->line || a->column != b->column)
+        return false;
+    const char *of_a = a->kind == NL_FROM_COMMAND_LINE ? a->line_text : a->file;
+    const char *of_b = b->kind == NL_FROM_COMMAND_LINE ? b->line_text : b->file;
+    return strcmp(of_a ? of_a : "", of_b ? of_b : "") == 0;
+}
+
+void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint, const char *format, ...)
+{
+    struct nl_text message = {0};
+    va_list args;
+    va_start(args, format);
+    nl_text_vadd(&message, format, args);
+    va_end(args);
+    for (int i = 0; i < diagnostics->count; i++) {
+        const struct nl_diagnostic *other = &diagnostics->at[i];
+        if (same_place(&other->origin, origin) && strcmp(other->message, message.at) == 0) {
+            nl_text_release(&message);
+            return;
+        }
+    }
+    NL_GROW(diagnostics->at, diagnostics->count, diagnostics->capacity);
+    diagnostics->at[diagnostics->count++] =
+        (struct nl_diagnostic){.origin = *origin, .message = message.at, .hint = hint && *hint ? nl_strdup(hint) : NULL};
+}
+
+void nl_diagnostics_release(struct nl_diagnostics *diagnostics)
+{
+    for (int i = 0; i < diagnostics->count; i++) {
+        free(diagnostics->at[i].message);
+        free(diagnostics->at[i].hint);
+    }
+    free(diagnostics->at);
+    *diagnostics = (struct nl_diagnostics){0};
+}
+
+/* Bytes of the UTF-8 character at text: columns count characters, as libyaml does. */
+static size_t character(const char *text)
+{
+    size_t bytes = 1;
+    while ((text[bytes] & 0xc0) == 0x80)
+        bytes++;
+    return bytes;
+}
+
+/* The source line and, under it, a caret at origin's column. Tabs are kept in both, so that they line up; other control
+ * characters must not reach a terminal. */
+static void add_source(struct nl_text *out, const struct nl_origin *origin)
+{
+    struct nl_text marks = {0};
+    bool fits = strlen(origin->line_text) <= SHOWN_COLUMNS;
+    int first = !fits && origin->column > SHOWN_COLUMNS / 2 ? origin->column - SHOWN_COLUMNS / 2 : 1;
+    const char *cut = first > 1 ? "..." : "";
+    if (origin->kind == NL_FROM_FILE)
+        nl_text_add(out, "%5d | %s", origin->line, cut);
+    else
+        nl_text_add(out, "      | %s", cut);
+    nl_text_add(&marks, "      | %s", first > 1 ? "   " : "");
+
+    int column = 1;
+    const char *at = origin->line_text;
+    for (; *at && column < first + SHOWN_COLUMNS; column++) {
+        size_t bytes = character(at);
+        if (column >= first) {
+            bool control = ((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f;
+            nl_text_add_bytes(out, control ? "?" : at, control ? 1 : bytes);
+            if (column < origin->column)
+                nl_text_add_bytes(&marks, *at == '\t' ? "\t" : " ", 1);
+            else if (column < origin->column + origin->width)
+                nl_text_add_bytes(&marks, column == origin->column ? "^" : "~", 1);
+        }
+        at += bytes;
+    }
+    if (column <= origin->column) /* just behind the end of the line */
+        nl_text_add(&marks, "^");
+    nl_text_add(out, "%s\n%s\n", *at ? "..." : "", marks.at);
+    nl_text_release(&marks);
+}
+
+static void add_one(struct nl_text *out, const struct nl_diagnostic *diagnostic)
+{
+    const struct nl_origin *origin = &diagnostic->origin;
+    if (origin->kind == NL_FROM_COMMAND_LINE)
+        nl_text_add(out, "command line: ");
+    else if (origin->file && origin->line > 0)
+        nl_text_add(out, "%s:%d:%d: ", origin->file, origin->line, origin->column);
+    else if (origin->file)
+        nl_text_add(out, "%s: ", origin->file);
+    nl_text_add(out, "%s\n", diagnostic->message);
+    if (origin->line_text)
+        add_source(out, origin);
+    if (diagnostic->hint)
+        nl_text_add(out, "  %s\n", diagnostic->hint);
+}
+
+static int compare(const struct nl_diagnostic *a, const struct nl_diagnostic *b)
+{
+    bool a_argument = a->origin.kind == NL_FROM_COMMAND_LINE, b_argument = b->origin.kind == NL_FROM_COMMAND_LINE;
+    if (a_argument != b_argument)
+        return a_argument - b_argument;
+    int files = strcmp(a->origin.file ? a->origin.file : "", b->origin.file ? b->origin.file : "");
+    if (files)
+        return files;
+    if (a->origin.line != b->origin.line)
+        return a->origin.line < b->origin.line ? -1 : 1;
+    if (!a_argument && a->origin.column != b->origin.column)
+        return a->origin.column < b->origin.column ? -1 : 1;
+    return 0;
+}
+
+static int compare_stably(const void *a, const void *b)
+{
+    const struct nl_diagnostic *const *left = a, *const *right = b;
+    int order = compare(*left, *right);
+    return order ? order : (*left > *right) - (*left < *right);
+}
+
+char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics)
+{
+    size_t count = (size_t)diagnostics->count;
+    const struct nl_diagnostic **sorted = nl_alloc(count, sizeof *sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &diagnostics->at[i];
+    qsort(sorted, count, sizeof *sorted, compare_stably);
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    for (size_t i = 0; i < count; i++)
+        add_one(&out, sorted[i]);
+    free(sorted);
+    return out.at;
+}

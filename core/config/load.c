@@ -1,0 +1,248 @@
+/* From files to an experiment: the chain of base files, their sections, and what must be known of all of them together. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "config/keep.h"
+#include "config/load.h"
+#include "config/nearest.h"
+#include "config/value.h"
+
+enum { MOST_BASES = 32 };
+
+/* One file being read, and the one that names it as its base. */
+struct open_file {
+    const struct open_file *user;
+    char *real_path;
+    int *set_at; /* [nl_key_count]: line where this file set the key, 0: not yet */
+};
+
+/* The words that may stand at the top of a file. */
+static const char *const top_words[] = {
+#define SECTION(name, help) #name,
+#define KEY(section, field, type, default_text, low, high, choices, help)
+#define END(name)
+#include "config/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+    "sweep", "base", NULL};
+
+static bool is_section(const char *name)
+{
+    for (int i = 0; i < nl_key_count; i++)
+        if (!strcmp(nl_keys[i].section, name))
+            return true;
+    return false;
+}
+
+void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, const char *shown, const char *near)
+{
+    struct nl_error hint = {{0}};
+    if (near)
+        nl_fail(&hint, "did you mean '%s'?", near);
+    nl_diagnose(loader->diagnostics, at, hint.text, "unknown key '%.80s'", shown);
+}
+
+void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context)
+{
+    if (map->kind != NL_MAPPING) {
+        nl_diagnose(loader->diagnostics, &map->at, "write 'key: value', with a blank behind the colon",
+                    "%s must be a mapping of keys to values", what);
+        return;
+    }
+    for (int i = 0; i < map->count; i++) {
+        const struct nl_node *name = map->item[2 * i];
+        if (name->kind != NL_SCALAR || name->blank) {
+            nl_diagnose(loader->diagnostics, &name->at, NULL, "a key must be a plain word");
+            continue;
+        }
+        const struct nl_node *first = NULL;
+        for (int j = 0; j < i && !first; j++)
+            if (map->item[2 * j]->kind == NL_SCALAR && !strcmp(map->item[2 * j]->text, name->text))
+                first = map->item[2 * j];
+        if (first) {
+            struct nl_error hint;
+            nl_fail(&hint, "it is first on line %d", first->at.line);
+            nl_diagnose(loader->diagnostics, &name->at, hint.text, "duplicate key '%.80s'", name->text);
+            continue;
+        }
+        entry(loader, name, map->item[2 * i + 1], context);
+    }
+}
+
+static void set_key(struct nl_loader *loader, struct open_file *file, const struct nl_key *key, const struct nl_node *name,
+                    const struct nl_node *value)
+{
+    int index = nl_key_index(key);
+    if (file->set_at[index]) {
+        struct nl_error hint;
+        nl_fail(&hint, "it is first on line %d", file->set_at[index]);
+        nl_diagnose(loader->diagnostics, &name->at, hint.text, "duplicate key '%s'", key->name);
+        return;
+    }
+    file->set_at[index] = name->at.line;
+    if (!nl_key_set_node(key, value, &loader->out->config, loader->diagnostics))
+        loader->out->origin[index] = value->at;
+}
+
+struct section {
+    const char *name;
+    struct open_file *file;
+};
+
+static void read_section_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    const struct section *section = context;
+    char *full = nl_format("%s.%s", section->name, name->text);
+    const struct nl_key *key = nl_key_find(full);
+    if (key)
+        set_key(loader, section->file, key, name, value);
+    else
+        nl_report_unknown(loader, &name->at, full, nl_key_nearest(full));
+    free(full);
+}
+
+static void read_top_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct open_file *file = context;
+    const char *word = name->text;
+    const struct nl_key *key = nl_key_find(word);
+    if (key) {
+        set_key(loader, file, key, name, value);
+    } else if (is_section(word)) {
+        struct section section = {.name = word, .file = file};
+        if (!value->blank)
+            nl_each_entry(loader, value, word, read_section_entry, &section);
+    } else if (!strcmp(word, "sweep")) {
+        nl_read_sweep(loader, value);
+    } else if (!strncmp(word, "sweep.", 6)) {
+        nl_read_sweep_entry(loader, name, value, word + 6);
+    } else if (strcmp(word, "base") != 0 && strcmp(word, "made") != 0) { /* base: read before; made: provenance in results */
+        const char *near = strchr(word, '.') ? nl_key_nearest(word) : nl_nearest(word, top_words);
+        nl_report_unknown(loader, &name->at, word, near ? near : nl_key_nearest(word));
+    }
+}
+
+static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at, const struct open_file *user);
+
+/* "experiments/../configs/a.yaml" becomes "configs/a.yaml" for messages, unless a symbolic link makes that another file. */
+static char *shorten(char *path)
+{
+    char *out = nl_strdup(path), *dots;
+    while ((dots = strstr(out, "/../")) && dots > out) {
+        char *start = dots;
+        while (start > out && start[-1] != '/')
+            start--;
+        if (start == dots || !strncmp(start, "../", 3) || !strncmp(start, "./", 2))
+            break;
+        memmove(start, dots + 4, strlen(dots + 4) + 1);
+    }
+    char *was = realpath(path, NULL), *is = realpath(out, NULL);
+    bool same = was && is && !strcmp(was, is);
+    free(was);
+    free(is);
+    free(same ? path : out);
+    return same ? out : path;
+}
+
+static void read_base(struct nl_loader *loader, const char *path, const struct nl_node *root, const struct open_file *file)
+{
+    for (int i = 0; root->kind == NL_MAPPING && i < root->count; i++) {
+        const struct nl_node *name = root->item[2 * i], *value = root->item[2 * i + 1];
+        if (name->kind != NL_SCALAR || strcmp(name->text, "base") != 0)
+            continue;
+        if (value->kind != NL_SCALAR || value->blank || !*value->text) {
+            nl_diagnose(loader->diagnostics, &value->at, NULL, "'base' must be the name of one file");
+            return;
+        }
+        char *folder = nl_path_folder(path);
+        char *base = strchr(path, '/') ? shorten(nl_path_join(folder, value->text)) : nl_strdup(value->text);
+        read_file(loader, base, &value->at, file);
+        free(folder);
+        free(base);
+        return; /* a second `base` is reported as a duplicate */
+    }
+}
+
+static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at, const struct open_file *user)
+{
+    struct open_file file = {.user = user, .real_path = realpath(path, NULL)};
+    int depth = 0;
+    for (const struct open_file *other = user; other; other = other->user, depth++)
+        if (file.real_path && other->real_path && !strcmp(file.real_path, other->real_path)) {
+            nl_diagnose(loader->diagnostics, asked_at, NULL, "'%s' is a base of itself", path);
+            free(file.real_path);
+            return;
+        }
+    struct nl_node *root = NULL;
+    if (depth == MOST_BASES)
+        nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on the other", MOST_BASES);
+    else if (!nl_yaml_read(path, asked_at, &root, loader->diagnostics) && root && !root->blank) {
+        file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
+        read_base(loader, path, root, &file);
+        nl_each_entry(loader, root, "a configuration", read_top_entry, &file);
+        free(file.set_at);
+    }
+    free(file.real_path);
+}
+
+static char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = nl_strdup(slash ? slash + 1 : path), *dot = strrchr(name, '.');
+    if (dot && dot > name)
+        *dot = '\0';
+    return name;
+}
+
+int nl_experiment_load(const char *path, const char *const *overrides, int count, struct nl_experiment *out,
+                       struct nl_diagnostics *diagnostics)
+{
+    int before = diagnostics->count;
+    struct nl_loader loader = {.out = out, .diagnostics = diagnostics};
+    memset(out, 0, sizeof *out);
+    nl_config_defaults(&out->config);
+    out->path = nl_keep_text(path ? path : "");
+    out->name = nl_keep(path ? name_of(path) : nl_strdup("defaults"));
+    out->origin = nl_keep(nl_alloc((size_t)nl_key_count, sizeof *out->origin));
+    out->seeds = 1;
+    if (path)
+        read_file(&loader, path, NULL, NULL);
+    nl_join_axes(&loader);
+    for (int i = 0; i < count; i++)
+        nl_apply_override(&loader, overrides[i]);
+    if (diagnostics->count == before) /* else values are missing, and their absence would be reported once more */
+        nl_check_sweep(&loader);
+    nl_keep(out->axis);
+    nl_keep(out->exclude);
+    return diagnostics->count > before ? NL_FAIL : NL_OK;
+}
+
+void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *name, const char *format, ...)
+{
+    const struct nl_key *key = nl_key_find(name);
+    if (!key)
+        NL_BUG("no key '%s' to complain about", name);
+    struct nl_text message = {0};
+    va_list args;
+    va_start(args, format);
+    nl_text_vadd(&message, format, args);
+    va_end(args);
+
+    struct nl_origin at = experiment->origin[nl_key_index(key)];
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
+    struct nl_error hint = {{0}};
+    if (axis) {
+        at = axis->origin;
+    } else if (at.kind == NL_FROM_DEFAULT) {
+        char *text = nl_key_text(key, &experiment->config);
+        at.file = *experiment->path ? experiment->path : NULL;
+        nl_fail(&hint, "'%s' is %s by default", name, text);
+        free(text);
+    }
+    nl_diagnose(diagnostics, &at, hint.text, "%s", message.at);
+    nl_text_release(&message);
+}

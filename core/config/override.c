@@ -1,0 +1,140 @@
+/* KEY=VALUE arguments of the command line, in words that no shell touches. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/keep.h"
+#include "config/load.h"
+#include "config/value.h"
+
+/* The argument as a source line: where a part of it stands. */
+static struct nl_origin place(const char *argument, const char *part, size_t width)
+{
+    return (struct nl_origin){.kind = NL_FROM_COMMAND_LINE,
+                              .line = 1,
+                              .column = (int)(part - argument) + 1,
+                              .width = width ? (int)width : 1,
+                              .line_text = argument};
+}
+
+static void remove_axis(struct nl_experiment *out, struct nl_axis *axis)
+{
+    int index = (int)(axis - out->axis);
+    memmove(axis, axis + 1, (size_t)(out->axes - index - 1) * sizeof *axis);
+    out->axes--;
+}
+
+static void append_axis(struct nl_experiment *out, const struct nl_axis *axis)
+{
+    out->axis = nl_realloc(out->axis, (size_t)out->axes + 1, sizeof *out->axis);
+    out->axis[out->axes++] = *axis;
+}
+
+static void set_fixed(struct nl_loader *loader, const struct nl_key *key, const char *text, const struct nl_origin *at)
+{
+    struct nl_error err, hint;
+    if (nl_value_read(key, &loader->out->config, text, &err, &hint))
+        nl_diagnose(loader->diagnostics, at, hint.text, "%s", err.text);
+    else
+        loader->out->origin[nl_key_index(key)] = *at;
+}
+
+static void override_key(struct nl_loader *loader, const struct nl_key *key, const char *text, const struct nl_origin *at,
+                         const struct nl_origin *name_at)
+{
+    struct nl_experiment *out = loader->out;
+    int column = 0;
+    struct nl_axis *axis = nl_axis_with(out->axis, out->axes, key, &column);
+    if (axis && axis->keys > 1) {
+        nl_diagnose(loader->diagnostics, name_at, "change the zip in the file", "'%s' is coupled with '%s' in a zip", key->name,
+                    axis->key[column ? 0 : 1]->name);
+        return;
+    }
+    bool several = !nl_key_is_list(key) && key->type != NL_TYPE_TEXT && (strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
+    if (!several) {
+        set_fixed(loader, key, text, at);
+        if (axis)
+            remove_axis(out, axis);
+        return;
+    }
+    if (!nl_key_may_vary(loader, key, name_at))
+        return;
+    struct nl_points points = {0};
+    nl_points_from_text(key, text, at, &points, loader->diagnostics);
+    nl_points_refuse_twins(key, &points, loader->diagnostics);
+    if (points.count) {
+        struct nl_axis made = nl_axis_of(key, &points, at);
+        out->is_sweep = true;
+        if (axis)
+            *axis = made;
+        else
+            append_axis(out, &made);
+    }
+    nl_points_release(&points);
+}
+
+/* sweep.baseline=norm.kind=none; nothing behind the first '=' takes the baseline away. */
+static void override_baseline(struct nl_loader *loader, const char *argument, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    struct nl_origin at = place(argument, text, strlen(text));
+    loader->out->has_baseline = false;
+    if (!*text)
+        return;
+    char *name = equals ? nl_format("%.*s", (int)(equals - text), text) : NULL;
+    const struct nl_key *key = name ? nl_key_find(name) : NULL;
+    if (!name)
+        nl_diagnose(loader->diagnostics, &at, "write sweep.baseline=norm.kind=none", "'sweep.baseline' must be KEY=VALUE");
+    else if (!key)
+        nl_report_unknown(loader, &at, name, nl_key_nearest(name));
+    else if (nl_key_may_vary(loader, key, &at)) {
+        struct nl_config scratch;
+        struct nl_error err, hint;
+        struct nl_match match = {.origin = at};
+        if (nl_value_read(key, &scratch, equals + 1, &err, &hint)) {
+            nl_diagnose(loader->diagnostics, &at, hint.text, "%s", err.text);
+        } else {
+            struct nl_points value = {.count = 1, .text = nl_alloc(1, sizeof *value.text)};
+            value.text[0] = nl_value_text(key, &scratch);
+            nl_match_add(&match, key, &value);
+            loader->out->baseline = match;
+            loader->out->has_baseline = true;
+        }
+    }
+    free(name);
+}
+
+static void override_sweep(struct nl_loader *loader, const char *argument, const char *name, const char *text)
+{
+    struct nl_origin at = place(argument, text, strlen(text)), name_at = place(argument, argument, strlen(name));
+    loader->out->is_sweep = true;
+    if (!strcmp(name, "sweep.seeds"))
+        nl_read_seeds(loader, text, &at);
+    else if (!strcmp(name, "sweep.baseline"))
+        override_baseline(loader, argument, text);
+    else
+        nl_diagnose(loader->diagnostics, &name_at, "give a key several values to make an axis of it: norm.kind=bn,gn",
+                    "'%s' cannot be set on the command line", name);
+}
+
+void nl_apply_override(struct nl_loader *loader, const char *given)
+{
+    const char *argument = nl_keep_text(given), *equals = strchr(argument, '=');
+    size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
+    struct nl_origin name_at = place(argument, argument, length);
+    if (!equals || equals == argument) {
+        nl_diagnose(loader->diagnostics, &name_at, "write it as train.lr=0.1", "'%s' is not KEY=VALUE", argument);
+        return;
+    }
+    char *name = nl_format("%.*s", (int)length, argument);
+    const char *text = equals + 1;
+    const struct nl_key *key = nl_key_find(name);
+    struct nl_origin at = place(argument, text, strlen(text));
+    if (key)
+        override_key(loader, key, text, &at, &name_at);
+    else if (!strncmp(name, "sweep.", 6))
+        override_sweep(loader, argument, name, text);
+    else
+        nl_report_unknown(loader, &name_at, name, nl_key_nearest(name));
+    free(name);
+}

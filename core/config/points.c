@@ -1,0 +1,250 @@
+#include "config/points.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/value.h"
+
+enum { MOST_POINTS = 10000 };
+
+void nl_points_release(struct nl_points *points)
+{
+    for (int i = 0; i < points->count; i++)
+        free(points->text[i]);
+    free(points->text);
+    free(points->at);
+    *points = (struct nl_points){0};
+}
+
+static void add(struct nl_points *out, char *text, const struct nl_origin *at)
+{
+    int capacity = out->capacity;
+    NL_GROW(out->at, out->count, capacity);
+    NL_GROW(out->text, out->count, out->capacity);
+    out->text[out->count] = text;
+    out->at[out->count++] = *at;
+}
+
+/* Canonical text of a legal value, else a diagnostic. */
+static char *canonical(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
+{
+    struct nl_config scratch;
+    struct nl_error err, hint;
+    if (nl_value_read(key, &scratch, text, &err, &hint)) {
+        nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
+        return NULL;
+    }
+    return nl_value_text(key, &scratch);
+}
+
+/* The i-th of the points between the two ends of a range, rounded so that tables stay readable: an integer for integer keys, 6
+ * digits on a log scale, 12 on a linear one (which hides what the sum start + i step has too much). */
+static char *inner_point(const struct nl_key *key, double value, int digits)
+{
+    if (key->type != NL_TYPE_REAL)
+        return nl_format("%" PRId64, (int64_t)llround(value));
+    return nl_format("%.*g", digits, value);
+}
+
+static int log_range(const struct nl_key *key, char *const part[4], struct nl_points *out, const struct nl_origin *at,
+                     struct nl_error *err, struct nl_error *hint)
+{
+    double from, to;
+    int64_t count;
+    if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || strcmp(part[2], "log") != 0 ||
+        !nl_integer_read(part[3], &count)) {
+        nl_fail(hint, "a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7");
+        return nl_fail(err, "'%s' cannot read the range '%s:%s:%s:%s'", key->name, part[0], part[1], part[2], part[3]);
+    }
+    if (!(from > 0 && to > 0 && from != to))
+        return nl_fail(err, "'%s' needs two different ends above 0 for a range on the log scale", key->name);
+    if (count < 2 || count > MOST_POINTS)
+        return nl_fail(err, "'%s' has a range of %s points: it must be from 2 to %d", key->name, part[3], MOST_POINTS);
+    for (int i = 0; i < count; i++) {
+        if (i == 0 || i == count - 1)
+            add(out, nl_strdup(part[i ? 1 : 0]), at);
+        else
+            add(out, inner_point(key, exp(log(from) + (log(to) - log(from)) * i / (double)(count - 1)), 6), at);
+    }
+    return NL_OK;
+}
+
+static int linear_range(const struct nl_key *key, char *const part[3], int parts, struct nl_points *out, const struct nl_origin *at,
+                        struct nl_error *err, struct nl_error *hint)
+{
+    double from, to, step = 1;
+    if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || (parts == 3 && !nl_number_read(part[2], &step))) {
+        nl_fail(hint, "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7");
+        return nl_fail(err, "'%s' cannot read the range '%s:%s%s%s'", key->name, part[0], part[1], parts == 3 ? ":" : "",
+                       parts == 3 ? part[2] : "");
+    }
+    bool whole = from == floor(from) && to == floor(to) && step == floor(step);
+    if (!whole && (parts == 2 || key->type != NL_TYPE_REAL)) {
+        nl_fail(hint, "write from:to:step or from:to:log:count");
+        return nl_fail(err, "'%s' has a range of %s:%s, which are not integers", key->name, part[0], part[1]);
+    }
+    double steps = (to - from) / step;
+    if (!(steps >= 0 && fabs(step) > 0)) {
+        nl_fail(hint, "write from:to:step, with a step that leads from the first to the second");
+        return nl_fail(err, "'%s' has a range that never gets from %s to %s", key->name, part[0], part[1]);
+    }
+    if (steps >= MOST_POINTS)
+        return nl_fail(err, "'%s' has a range of more than %d points", key->name, MOST_POINTS);
+    double slack = 1e-9 * (1 + steps); /* rounding of the division, not a further point */
+    int last = (int)floor(steps + slack);
+    for (int i = 0; i <= last; i++) {
+        bool is_end = i == last && fabs(steps - last) <= slack;
+        add(out, i == 0 || is_end ? nl_strdup(part[is_end ? 1 : 0]) : inner_point(key, from + i * step, 12), at);
+    }
+    return NL_OK;
+}
+
+/* One item between commas: a value, or a range of them. */
+static void expand(const struct nl_key *key, const char *item, const struct nl_origin *at, struct nl_points *out,
+                   struct nl_diagnostics *diagnostics)
+{
+    struct nl_points range = {0};
+    struct nl_error err, hint = {{0}};
+    char *copy = nl_strdup(item), *rest = copy, *part[5];
+    int parts = 0, result = NL_OK;
+    while (nl_key_is_number(key) && rest && parts < 5)
+        part[parts++] = strsep(&rest, ":");
+    if (parts < 2) {
+        add(&range, nl_strdup(item), at);
+    } else if (parts == 5) {
+        nl_fail(&hint, "a range is written from:to, from:to:step or from:to:log:count");
+        result = nl_fail(&err, "'%s' cannot read the range '%.80s'", key->name, item);
+    } else {
+        result = parts == 4 ? log_range(key, part, &range, at, &err, &hint) : linear_range(key, part, parts, &range, at, &err, &hint);
+    }
+    if (result)
+        nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
+    if (out->count + range.count > MOST_POINTS)
+        nl_diagnose(diagnostics, at, NULL, "'%s' has more than %d values", key->name, MOST_POINTS);
+    for (int i = 0; i < range.count && out->count < MOST_POINTS; i++) {
+        char *text = canonical(key, range.text[i], at, diagnostics);
+        if (text)
+            add(out, text, at);
+    }
+    nl_points_release(&range);
+    free(copy);
+}
+
+void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points, struct nl_diagnostics *diagnostics)
+{
+    for (int i = 1; i < points->count; i++)
+        for (int j = 0; j < i; j++)
+            if (!strcmp(points->text[i], points->text[j])) {
+                nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%s' twice", key->name, points->text[i]);
+                break;
+            }
+}
+
+void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
+                         struct nl_diagnostics *diagnostics)
+{
+    if (nl_key_is_list(key) || key->type == NL_TYPE_TEXT) { /* a comma is part of the value */
+        char *value = canonical(key, text, at, diagnostics);
+        if (value)
+            add(out, value, at);
+        return;
+    }
+    char *copy = nl_strdup(text), *rest = copy, *item;
+    bool exact = at->width == (int)strlen(text); /* text stands in the source as it is: items can be pointed at */
+    while ((item = strsep(&rest, ","))) {
+        struct nl_origin item_at = *at;
+        if (exact) {
+            item_at.column += (int)(item - copy);
+            item_at.width = *item ? (int)strlen(item) : 1;
+        }
+        char *end = item + strlen(item);
+        item += strspn(item, " ");
+        while (end > item && end[-1] == ' ')
+            *--end = '\0';
+        expand(key, item, &item_at, out, diagnostics);
+    }
+    free(copy);
+}
+
+/* The text that nl_value_read takes for a YAML value: a scalar's own, a list's items with commas between; NULL and diagnostics where
+ * the node is something else or one of the items is not legal. New string. */
+static char *node_text(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
+{
+    int before = diagnostics->count;
+    if (node->kind == NL_MAPPING) {
+        nl_diagnose(diagnostics, &node->at, NULL, "'%s' takes a value, not a section", key->name);
+        return NULL;
+    }
+    if (node->kind == NL_SCALAR) {
+        if (!node->blank)
+            return nl_strdup(node->text);
+        nl_diagnose(diagnostics, &node->at, key->type == NL_TYPE_TEXT ? "write '' for an empty text" : NULL, "'%s' has no value",
+                    key->name);
+        return NULL;
+    }
+    if (!nl_key_is_list(key)) {
+        nl_diagnose(diagnostics, &node->at, "to try several values, list them under sweep: grid:", "'%s' takes one value, not a list",
+                    key->name);
+        return NULL;
+    }
+    struct nl_text text = {0};
+    nl_text_add(&text, "[");
+    for (int i = 0; i < node->count; i++) {
+        const struct nl_node *item = node->item[i];
+        if (item->kind != NL_SCALAR || item->blank) {
+            nl_diagnose(diagnostics, &item->at, NULL, "'%s' must be a list of plain values", key->name);
+            continue;
+        }
+        free(canonical(key, item->text, &item->at, diagnostics));
+        nl_text_add(&text, "%s%s", i ? ", " : "", item->text);
+    }
+    nl_text_add(&text, "]");
+    if (diagnostics->count > before)
+        nl_text_release(&text);
+    return text.at;
+}
+
+int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct nl_config *config, struct nl_diagnostics *diagnostics)
+{
+    struct nl_error err, hint;
+    char *text = node_text(key, node, diagnostics);
+    if (!text)
+        return NL_FAIL;
+    int result = nl_value_read(key, config, text, &err, &hint);
+    if (result)
+        nl_diagnose(diagnostics, &node->at, hint.text, "%s", err.text);
+    free(text);
+    return result;
+}
+
+char *nl_point_from_node(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
+{
+    struct nl_config scratch;
+    return nl_key_set_node(key, node, &scratch, diagnostics) ? NULL : nl_value_text(key, &scratch);
+}
+
+void nl_points_from_node(const struct nl_key *key, const struct nl_node *node, struct nl_points *out, struct nl_diagnostics *diagnostics)
+{
+    if (node->kind == NL_SCALAR && !node->blank) {
+        nl_points_from_text(key, node->text, &node->at, out, diagnostics);
+        return;
+    }
+    if (node->kind != NL_SEQUENCE) {
+        nl_diagnose(diagnostics, &node->at, NULL, "'%s' needs a list of values or a range", key->name);
+        return;
+    }
+    if (node->count == 0)
+        nl_diagnose(diagnostics, &node->at, NULL, "'%s' has an empty list of values", key->name);
+    if (node->count > MOST_POINTS) {
+        nl_diagnose(diagnostics, &node->at, NULL, "'%s' has more than %d values", key->name, MOST_POINTS);
+        return;
+    }
+    for (int i = 0; i < node->count; i++) {
+        char *text = nl_point_from_node(key, node->item[i], diagnostics);
+        if (text)
+            add(out, text, &node->item[i]->at);
+    }
+}

@@ -1,0 +1,100 @@
+/* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly so. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/nearest.h"
+#include "norm/norm.h"
+
+const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", NULL};
+const char *const nl_arch_names[] = {"mlp", "cnn", NULL};
+const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", NULL};
+const char *const nl_gelu_names[] = {"none", "tanh", NULL};
+const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
+const char *const nl_init_names[] = {"he", "xavier", "normal", NULL};
+const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
+const char *const nl_placement_names[] = {"before", "after", NULL};
+const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
+const char *const nl_over_names[] = {"sample", "position", NULL};
+const char *const nl_running_names[] = {"ema", "cumulative", NULL};
+const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};
+const char *const nl_eval_names[] = {"running", "batch", "precise", NULL};
+const char *const nl_optimizer_names[] = {"sgd", "adam", "adamw", NULL};
+const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
+const char *const nl_decay_names[] = {"all", "weights", NULL};
+const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", NULL};
+const char *const nl_device_names[] = {"cpu", "ref", NULL};
+const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", NULL};
+const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
+                                       "val_loss", "train_error", "train_accuracy", "train_loss", NULL};
+const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
+const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
+
+const struct nl_key nl_keys[] = {
+#define SECTION(name, help)
+#define KEY(in, field, kind, default_value, least, most, names, what)      \
+    {.name = #in "." #field,                                               \
+     .section = #in,                                                       \
+     .type = NL_TYPE_##kind,                                               \
+     .offset = offsetof(struct nl_config, in.field),                       \
+     .default_text = default_value,                                        \
+     .low = least,                                                         \
+     .high = most,                                                         \
+     .choices = names,                                                     \
+     .help = what},
+#define END(name)
+#include "config/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+};
+
+const int nl_key_count = sizeof nl_keys / sizeof *nl_keys;
+
+const struct nl_key *nl_key_find(const char *name)
+{
+    for (int i = 0; i < nl_key_count; i++)
+        if (strcmp(nl_keys[i].name, name) == 0)
+            return &nl_keys[i];
+    return NULL;
+}
+
+int nl_key_index(const struct nl_key *key)
+{
+    return (int)(key - nl_keys);
+}
+
+static const char *field_of(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* Two ways to be near: a slip in the whole name, or the right field in a wrong or missing section (which counts as one slip). */
+const char *nl_key_nearest(const char *name)
+{
+    const char *best = NULL;
+    int best_distance = NL_FAR;
+    for (int i = 0; i < nl_key_count; i++) {
+        int distance = nl_edit_distance(name, nl_keys[i].name);
+        int elsewhere = 1 + nl_edit_distance(field_of(name), field_of(nl_keys[i].name));
+        if (elsewhere < distance)
+            distance = elsewhere;
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = nl_keys[i].name;
+        }
+    }
+    return best_distance <= 1 + (int)strlen(field_of(name)) / 4 ? best : NULL;
+}
+
+void nl_config_defaults(struct nl_config *config)
+{
+    memset(config, 0, sizeof *config);
+    for (int i = 0; i < nl_key_count; i++) {
+        struct nl_error err;
+        if (nl_key_set(&nl_keys[i], config, nl_keys[i].default_text, &err))
+            NL_BUG("keys.def: default of '%s': %s", nl_keys[i].name, err.text);
+    }
+}

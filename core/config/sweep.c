@@ -1,0 +1,372 @@
+/* The sweep section: axes (grid, zip), what to leave out, seeds, baseline. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/keep.h"
+#include "config/load.h"
+#include "config/nearest.h"
+#include "config/value.h"
+
+enum { MOST_SEEDS = 10000 };
+static const double most_trials = 1e6;
+
+static const char *const fields[] = {"grid", "zip", "exclude", "seeds", "baseline", NULL};
+
+bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
+{
+    if (!strcmp(key->section, "plot"))
+        nl_diagnose(loader->diagnostics, at, NULL, "'%s' cannot vary in a sweep: keys of 'plot' change no trial", key->name);
+    else if (!strcmp(key->name, "train.seed"))
+        nl_diagnose(loader->diagnostics, at, "'sweep.seeds' of 5 takes train.seed and the four after it",
+                    "'train.seed' cannot vary like other keys");
+    else
+        return true;
+    return false;
+}
+
+/* The key that an entry of grid, zip, exclude or baseline names, or NULL and a diagnostic. */
+static const struct nl_key *named_key(struct nl_loader *loader, const struct nl_node *name)
+{
+    const struct nl_key *key = nl_key_find(name->text);
+    if (!key) {
+        nl_report_unknown(loader, &name->at, name->text, nl_key_nearest(name->text));
+        return NULL;
+    }
+    return nl_key_may_vary(loader, key, &name->at) ? key : NULL;
+}
+
+struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column)
+{
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < axes[i].keys; k++)
+            if (axes[i].key[k] == key) {
+                if (column)
+                    *column = k;
+                return &axes[i];
+            }
+    return NULL;
+}
+
+static void make_room(struct nl_axis *axis, int points)
+{
+    axis->points = points;
+    axis->text = nl_keep(nl_alloc((size_t)points, sizeof *axis->text));
+    for (int i = 0; i < points; i++)
+        axis->text[i] = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *axis->text[i]));
+}
+
+/* A further key of an axis, which has as many points already or none. Takes over the texts. */
+static void add_column(struct nl_axis *axis, const struct nl_key *key, struct nl_points *points)
+{
+    if (!axis->keys)
+        make_room(axis, points->count);
+    for (int i = 0; i < points->count; i++)
+        axis->text[i][axis->keys] = nl_keep(points->text[i]);
+    axis->key[axis->keys++] = key;
+    points->count = 0;
+    nl_points_release(points);
+}
+
+struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, const struct nl_origin *at)
+{
+    struct nl_axis axis = {.origin = *at};
+    add_column(&axis, key, points);
+    return axis;
+}
+
+static void add_axis(struct nl_axis_list *list, const struct nl_axis *axis)
+{
+    NL_GROW(list->at, list->count, list->capacity);
+    list->at[list->count++] = *axis;
+}
+
+static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    (void)context;
+    const struct nl_key *key = named_key(loader, name);
+    struct nl_points points = {0};
+    if (!key)
+        return;
+    nl_points_from_node(key, value, &points, loader->diagnostics);
+    nl_points_refuse_twins(key, &points, loader->diagnostics);
+    if (points.count) {
+        struct nl_axis axis = nl_axis_of(key, &points, &name->at);
+        add_axis(&loader->grid, &axis);
+    }
+    nl_points_release(&points);
+}
+
+static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct nl_axis *axis = context;
+    const struct nl_key *key = named_key(loader, name);
+    struct nl_points points = {0};
+    if (!key)
+        return;
+    nl_points_from_node(key, value, &points, loader->diagnostics);
+    if (axis->keys == NL_LIST_MAX)
+        nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys in one zip", NL_LIST_MAX);
+    else if (axis->keys && points.count != axis->points)
+        nl_diagnose(loader->diagnostics, &value->at, "keys of a zip advance together: give all the same number of values",
+                    "'%s' has %d values, but '%s' has %d", key->name, points.count, axis->key[0]->name, axis->points);
+    else if (points.count)
+        add_column(axis, key, &points);
+    nl_points_release(&points);
+}
+
+static void refuse_twin_rows(struct nl_loader *loader, const struct nl_axis *axis)
+{
+    for (int i = 1; i < axis->points; i++)
+        for (int j = 0; j < i; j++) {
+            int same = 0;
+            while (same < axis->keys && !strcmp(axis->text[i][same], axis->text[j][same]))
+                same++;
+            if (same == axis->keys) {
+                nl_diagnose(loader->diagnostics, &axis->origin, NULL, "points %d and %d of the zip are the same", j + 1, i + 1);
+                return;
+            }
+        }
+}
+
+static void read_zip_map(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_axis axis = {.origin = map->at};
+    int before = loader->diagnostics->count;
+    nl_each_entry(loader, map, "a zip", read_zip_entry, &axis);
+    if (loader->diagnostics->count > before)
+        return;
+    if (!axis.keys) {
+        nl_diagnose(loader->diagnostics, &map->at, NULL, "a zip needs at least one key");
+        return;
+    }
+    axis.origin = map->item[0]->at;
+    refuse_twin_rows(loader, &axis);
+    add_axis(&loader->zip, &axis);
+}
+
+/* exclude values are lists, a baseline's is one value: many tells which. */
+struct match_reading {
+    struct nl_match match;
+    bool many;
+};
+
+void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_points *values)
+{
+    struct nl_word_list *list = &match->values[match->keys];
+    list->count = values->count;
+    list->at = nl_keep(nl_alloc((size_t)values->count, sizeof *list->at));
+    for (int i = 0; i < values->count; i++)
+        list->at[i] = nl_keep(values->text[i]);
+    match->key[match->keys++] = key;
+    values->count = 0;
+    nl_points_release(values);
+}
+
+static void read_match_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct match_reading *reading = context;
+    const struct nl_key *key = named_key(loader, name);
+    struct nl_points values = {0};
+    if (!key)
+        return;
+    if (reading->match.keys == NL_LIST_MAX) {
+        nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys in one entry", NL_LIST_MAX);
+        return;
+    }
+    if (reading->many) {
+        nl_points_from_node(key, value, &values, loader->diagnostics);
+        nl_points_refuse_twins(key, &values, loader->diagnostics);
+    } else {
+        char *text = nl_point_from_node(key, value, loader->diagnostics);
+        values = (struct nl_points){.count = text != NULL, .text = nl_alloc(1, sizeof *values.text)};
+        values.text[0] = text;
+    }
+    if (values.count)
+        nl_match_add(&reading->match, key, &values);
+    nl_points_release(&values);
+}
+
+/* False, and a diagnostic, for one without a legal condition. */
+static bool read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out)
+{
+    struct match_reading reading = {.match.origin = map->at, .many = many};
+    int before = loader->diagnostics->count;
+    nl_each_entry(loader, map, what, read_match_entry, &reading);
+    if (loader->diagnostics->count == before && !reading.match.keys)
+        nl_diagnose(loader->diagnostics, &map->at, NULL, "%s needs at least one key", what);
+    *out = reading.match;
+    return loader->diagnostics->count == before;
+}
+
+static void read_exclude(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_experiment *out = loader->out;
+    struct nl_match match;
+    if (!read_match(loader, map, "an entry of exclude", true, &match))
+        return;
+    NL_GROW(out->exclude, out->excludes, loader->exclude_capacity);
+    out->exclude[out->excludes++] = match;
+}
+
+/* zip and exclude are lists of mappings; a single mapping does for a list of one. */
+static void each_map(struct nl_loader *loader, const struct nl_node *value,
+                     void (*read)(struct nl_loader *loader, const struct nl_node *map))
+{
+    if (value->kind != NL_SEQUENCE)
+        read(loader, value);
+    for (int i = 0; value->kind == NL_SEQUENCE && i < value->count; i++)
+        read(loader, value->item[i]);
+}
+
+void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at)
+{
+    int64_t seeds;
+    if (!nl_integer_read(text, &seeds) || seeds < 1 || seeds > MOST_SEEDS) {
+        nl_diagnose(loader->diagnostics, at, NULL, "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", MOST_SEEDS, text);
+        return;
+    }
+    loader->out->seeds = (int)seeds;
+    loader->out->seeds_origin = *at;
+}
+
+void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field)
+{
+    struct nl_experiment *out = loader->out;
+    out->is_sweep = true;
+    if (!strcmp(field, "grid")) {
+        loader->zip_first = loader->zip.count && !loader->grid.count;
+        loader->grid.count = 0;
+        if (!value->blank)
+            nl_each_entry(loader, value, "a grid", read_grid_entry, NULL);
+    } else if (!strcmp(field, "zip")) {
+        loader->zip_first &= loader->zip.count > 0;
+        loader->zip.count = 0;
+        if (!value->blank)
+            each_map(loader, value, read_zip_map);
+    } else if (!strcmp(field, "exclude")) {
+        out->excludes = 0;
+        if (!value->blank)
+            each_map(loader, value, read_exclude);
+    } else if (!strcmp(field, "baseline")) {
+        out->has_baseline = !value->blank && read_match(loader, value, "a baseline", false, &out->baseline);
+    } else if (!strcmp(field, "seeds")) {
+        if (value->kind == NL_SCALAR)
+            nl_read_seeds(loader, value->text, &value->at);
+        else
+            nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
+    } else {
+        char *full = nl_format("sweep.%s", field);
+        const char *near = nl_nearest(field, fields);
+        char *full_near = near ? nl_format("sweep.%s", near) : NULL;
+        nl_report_unknown(loader, &name->at, full, full_near);
+        free(full);
+        free(full_near);
+    }
+}
+
+static void read_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    (void)context;
+    nl_read_sweep_entry(loader, name, value, name->text);
+}
+
+void nl_read_sweep(struct nl_loader *loader, const struct nl_node *map)
+{
+    loader->out->is_sweep = true;
+    if (!map->blank)
+        nl_each_entry(loader, map, "sweep", read_entry, NULL);
+}
+
+static void move_axes(struct nl_loader *loader, const struct nl_axis_list *from)
+{
+    struct nl_experiment *out = loader->out;
+    for (int i = 0; i < from->count; i++) {
+        const struct nl_axis *axis = &from->at[i];
+        for (int k = 0; k < axis->keys; k++) {
+            bool twice = nl_axis_with(out->axis, out->axes, axis->key[k], NULL);
+            if (twice)
+                nl_diagnose(loader->diagnostics, &axis->origin, "a key can vary in one place: grid or one zip",
+                            "'%s' is an axis already", axis->key[k]->name);
+        }
+        out->axis[out->axes++] = *axis;
+    }
+}
+
+void nl_join_axes(struct nl_loader *loader)
+{
+    struct nl_experiment *out = loader->out;
+    out->axis = nl_alloc((size_t)(loader->grid.count + loader->zip.count), sizeof *out->axis);
+    move_axes(loader, loader->zip_first ? &loader->zip : &loader->grid);
+    move_axes(loader, loader->zip_first ? &loader->grid : &loader->zip);
+    free(loader->grid.at);
+    free(loader->zip.at);
+}
+
+/* Whether key takes the value somewhere in the sweep: on its axis, or because it is fixed to it. */
+static bool occurs(const struct nl_experiment *experiment, const struct nl_key *key, const char *value)
+{
+    int column = 0;
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
+    if (!axis) {
+        char *text = nl_value_text(key, &experiment->config);
+        bool same = !strcmp(text, value);
+        free(text);
+        return same;
+    }
+    for (int i = 0; i < axis->points; i++)
+        if (!strcmp(axis->text[i][column], value))
+            return true;
+    return false;
+}
+
+/* Whether the command line decided the key's values: then what files say about other values is void, not wrong. */
+static bool overridden(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
+    const struct nl_origin *origin = axis ? &axis->origin : &experiment->origin[nl_key_index(key)];
+    return origin->kind == NL_FROM_COMMAND_LINE;
+}
+
+/* Takes values that do not occur out of match, with a diagnostic where no override explains it; false when match can hold nowhere. */
+static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what)
+{
+    bool possible = true;
+    for (int k = 0; k < match->keys; k++) {
+        struct nl_word_list *values = &match->values[k];
+        bool explained = match->origin.kind != NL_FROM_COMMAND_LINE && overridden(loader->out, match->key[k]);
+        int kept = 0;
+        for (int i = 0; i < values->count; i++) {
+            if (occurs(loader->out, match->key[k], values->at[i]))
+                values->at[kept++] = values->at[i];
+            else if (!explained)
+                nl_diagnose(loader->diagnostics, &match->origin, NULL, "%s names '%s' = %s, which does not occur in the sweep", what,
+                            match->key[k]->name, values->at[i]);
+        }
+        values->count = kept;
+        possible &= kept > 0;
+    }
+    return possible;
+}
+
+void nl_check_sweep(struct nl_loader *loader)
+{
+    struct nl_experiment *out = loader->out;
+    int kept = 0;
+    for (int i = 0; i < out->excludes; i++)
+        if (keep_occurring(loader, &out->exclude[i], "exclude"))
+            out->exclude[kept++] = out->exclude[i];
+    out->excludes = kept;
+    if (out->has_baseline)
+        out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
+
+    double trials = out->seeds;
+    for (int i = 0; i < out->axes; i++)
+        trials *= out->axis[i].points;
+    if (trials > most_trials)
+        nl_diagnose(loader->diagnostics, out->axes ? &out->axis[0].origin : &out->seeds_origin, NULL,
+                    "the sweep has %.0f trials: at most %.0f", trials, most_trials);
+    const struct nl_key *seed = nl_key_find("train.seed");
+    if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
+        nl_diagnose(loader->diagnostics, &out->seeds_origin, NULL, "'sweep.seeds' goes past the largest seed, %.0f", seed->high);
+}

@@ -1,0 +1,150 @@
+/* An experiment as the YAML that reads back to it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "config/value.h"
+
+enum { WIDEST = 44 }; /* comments of longer lines do not line up, so that one long value does not push all away */
+
+/* Lines, each with the comment behind it ("" for none). */
+struct page {
+    int count, capacity;
+    struct line { char *text, *comment; } *at;
+};
+
+/* Takes over both strings; comment may be NULL. */
+static void add_line(struct page *page, char *text, char *comment)
+{
+    NL_GROW(page->at, page->count, page->capacity);
+    page->at[page->count++] = (struct line){text, comment};
+}
+
+static char *origin_text(const struct nl_origin *origin)
+{
+    if (origin->kind == NL_FROM_FILE)
+        return nl_format("%s:%d", origin->file, origin->line);
+    return nl_strdup(origin->kind == NL_FROM_COMMAND_LINE ? "command line" : "default");
+}
+
+static bool varies(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    for (int i = 0; i < experiment->axes; i++)
+        for (int k = 0; k < experiment->axis[i].keys; k++)
+            if (experiment->axis[i].key[k] == key)
+                return true;
+    return false;
+}
+
+static void add_sections(struct page *page, const struct nl_experiment *experiment)
+{
+    const char *section = "";
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        if (strcmp(section, key->section) != 0)
+            add_line(page, nl_format("%s:", section = key->section), NULL);
+        char *value = nl_key_text(key, &experiment->config), *origin = origin_text(&experiment->origin[i]);
+        char *text = nl_format("  %s: %s", strchr(key->name, '.') + 1, value);
+        add_line(page, text, varies(experiment, key) ? nl_format("%s; varies below", origin) : nl_strdup(origin));
+        free(value);
+        free(origin);
+    }
+}
+
+static char *yaml_list(const struct nl_key *key, const struct nl_word_list *words)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "[");
+    for (int i = 0; i < words->count; i++) {
+        char *value = nl_value_yaml(key, words->at[i]);
+        nl_text_add(&out, "%s%s", i ? ", " : "", value);
+        free(value);
+    }
+    nl_text_add(&out, "]");
+    return out.at;
+}
+
+static char *column_text(const struct nl_axis *axis, int column)
+{
+    struct nl_word_list words = {.count = axis->points, .at = nl_alloc((size_t)axis->points, sizeof *words.at)};
+    for (int i = 0; i < axis->points; i++)
+        words.at[i] = axis->text[i][column];
+    char *text = yaml_list(axis->key[column], &words);
+    free(words.at);
+    return text;
+}
+
+/* Axes of one key go into the grid as long as no zip came before: so the order of the axes reads back as it is. */
+static void add_axes(struct page *page, const struct nl_experiment *experiment)
+{
+    bool zipped = false;
+    for (int i = 0; i < experiment->axes; i++) {
+        const struct nl_axis *axis = &experiment->axis[i];
+        if (i == 0 && axis->keys == 1)
+            add_line(page, nl_strdup("  grid:"), NULL);
+        if (axis->keys > 1 && !zipped) {
+            add_line(page, nl_strdup("  zip:"), NULL);
+            zipped = true;
+        }
+        for (int k = 0; k < axis->keys; k++) {
+            char *values = column_text(axis, k);
+            const char *indent = !zipped ? "    " : k ? "      " : "    - ";
+            add_line(page, nl_format("%s%s: %s", indent, axis->key[k]->name, values), k ? NULL : origin_text(&axis->origin));
+            free(values);
+        }
+    }
+}
+
+static void add_sweep(struct page *page, const struct nl_experiment *experiment)
+{
+    add_line(page, nl_strdup("sweep:"), NULL);
+    add_axes(page, experiment);
+    for (int i = 0; i < experiment->excludes; i++) {
+        const struct nl_match *match = &experiment->exclude[i];
+        if (i == 0)
+            add_line(page, nl_strdup("  exclude:"), NULL);
+        for (int k = 0; k < match->keys; k++) {
+            char *values = yaml_list(match->key[k], &match->values[k]);
+            add_line(page, nl_format("%s%s: %s", k ? "      " : "    - ", match->key[k]->name, values),
+                     k ? NULL : origin_text(&match->origin));
+            free(values);
+        }
+    }
+    add_line(page, nl_format("  seeds: %d", experiment->seeds), origin_text(&experiment->seeds_origin));
+    if (!experiment->has_baseline)
+        return;
+    const struct nl_match *baseline = &experiment->baseline;
+    add_line(page, nl_strdup("  baseline:"), NULL);
+    for (int k = 0; k < baseline->keys; k++) {
+        char *value = nl_value_yaml(baseline->key[k], baseline->values[k].at[0]);
+        add_line(page, nl_format("    %s: %s", baseline->key[k]->name, value), k ? NULL : origin_text(&baseline->origin));
+        free(value);
+    }
+}
+
+char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins)
+{
+    struct page page = {0};
+    add_sections(&page, experiment);
+    if (experiment->is_sweep)
+        add_sweep(&page, experiment);
+
+    int column = 0;
+    for (int i = 0; i < page.count; i++) {
+        int width = (int)strlen(page.at[i].text);
+        if (page.at[i].comment && width > column && width <= WIDEST)
+            column = width;
+    }
+    struct nl_text out = {0};
+    for (int i = 0; i < page.count; i++) {
+        if (with_origins && page.at[i].comment)
+            nl_text_add(&out, "%-*s  # %s\n", column, page.at[i].text, page.at[i].comment);
+        else
+            nl_text_add(&out, "%s\n", page.at[i].text);
+        free(page.at[i].text);
+        free(page.at[i].comment);
+    }
+    free(page.at);
+    return out.at;
+}

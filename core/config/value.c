@@ -1,0 +1,289 @@
+#include "config/value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+#include "config/keep.h"
+#include "config/nearest.h"
+
+enum { QUOTED = 80 }; /* of what the user wrote, at most so much is repeated in a message */
+
+bool nl_key_is_list(const struct nl_key *key)
+{
+    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES;
+}
+
+bool nl_key_is_number(const struct nl_key *key)
+{
+    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
+}
+
+/* The grammar of YAML 1.2's core schema for floats, without .inf and .nan; strtod alone would also take 0x10, nan and blanks. */
+bool nl_number_read(const char *text, double *out)
+{
+    const char *at = text;
+    int digits = 0;
+    at += *at == '-' || *at == '+';
+    for (; isdigit((unsigned char)*at); at++)
+        digits++;
+    if (*at == '.')
+        for (at++; isdigit((unsigned char)*at); at++)
+            digits++;
+    if (!digits)
+        return false;
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        at += *at == '-' || *at == '+';
+        if (!isdigit((unsigned char)*at))
+            return false;
+        while (isdigit((unsigned char)*at))
+            at++;
+    }
+    *out = strtod(text, NULL);
+    return !*at;
+}
+
+bool nl_integer_read(const char *text, int64_t *out)
+{
+    const char *at = text + (*text == '-' || *text == '+');
+    if (!*at || at[strspn(at, "0123456789")])
+        return false;
+    *out = strtoll(text, NULL, 10);
+    return true;
+}
+
+static void add_bound(struct nl_text *out, const struct nl_key *key, double bound)
+{
+    char number[32];
+    if (key->type == NL_TYPE_REAL)
+        nl_text_add(out, "%s", nl_double_text(bound, number));
+    else
+        nl_text_add(out, "%.0f", bound);
+}
+
+static int out_of_range(const struct nl_key *key, const char *text, struct nl_error *err)
+{
+    struct nl_text range = {0};
+    add_bound(&range, key, key->low);
+    nl_text_add(&range, " to ");
+    add_bound(&range, key, key->high);
+    nl_fail(err, "'%s' must be from %s%s, not %.*s", key->name, range.at, key->type == NL_TYPE_AUTO_INT ? ", or 'auto'" : "", QUOTED,
+            text);
+    nl_text_release(&range);
+    return NL_FAIL;
+}
+
+static int wrong_type(const struct nl_key *key, const char *wanted, const char *text, struct nl_error *err, struct nl_error *hint)
+{
+    struct nl_text range = {0};
+    if (key->low < key->high) {
+        add_bound(&range, key, key->low);
+        nl_text_add(&range, " to ");
+        add_bound(&range, key, key->high);
+        nl_fail(hint, "write it in decimal digits, from %s", range.at);
+        nl_text_release(&range);
+    }
+    return nl_fail(err, "'%s' must be %s, not '%.*s'", key->name, wanted, QUOTED, text);
+}
+
+static int read_integer(const struct nl_key *key, const char *text, int64_t *out, struct nl_error *err, struct nl_error *hint)
+{
+    int64_t value;
+    if (key->type == NL_TYPE_AUTO_INT && strcmp(text, "auto") == 0) {
+        *out = NL_AUTO;
+        return NL_OK;
+    }
+    if (!nl_integer_read(text, &value))
+        return wrong_type(key, key->type == NL_TYPE_AUTO_INT ? "an integer or 'auto'" : "an integer", text, err, hint);
+    if (!((double)value >= key->low && (double)value <= key->high))
+        return out_of_range(key, text, err);
+    *out = value;
+    return NL_OK;
+}
+
+static int read_real(const struct nl_key *key, const char *text, double *out, struct nl_error *err, struct nl_error *hint)
+{
+    double value;
+    if (!nl_number_read(text, &value))
+        return wrong_type(key, "a number", text, err, hint);
+    if (!(value >= key->low && value <= key->high))
+        return out_of_range(key, text, err);
+    *out = value + 0.0; /* -0 becomes 0: one value, one text */
+    return NL_OK;
+}
+
+static int read_bool(const struct nl_key *key, const char *text, bool *out, struct nl_error *err)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
+    for (int i = 0; words[i]; i++)
+        if (strcasecmp(text, words[i]) == 0) {
+            *out = i % 2;
+            return NL_OK;
+        }
+    return nl_fail(err, "'%s' must be true or false, not '%.*s'", key->name, QUOTED, text);
+}
+
+static int read_choice(const struct nl_key *key, const char *text, int *out, struct nl_error *err, struct nl_error *hint)
+{
+    struct nl_text legal = {0};
+    for (int i = 0; key->choices[i]; i++) {
+        if (strcmp(key->choices[i], text) == 0) {
+            *out = i;
+            nl_text_release(&legal);
+            return NL_OK;
+        }
+        nl_text_add(&legal, "%s%s", i ? ", " : "", key->choices[i]);
+    }
+    const char *near = nl_nearest(text, key->choices);
+    if (near)
+        nl_fail(hint, "did you mean '%s'? it can be %s", near, legal.at);
+    else
+        nl_fail(hint, "it can be %s", legal.at);
+    nl_text_release(&legal);
+    return nl_fail(err, "'%s' cannot be '%.*s'", key->name, QUOTED, text);
+}
+
+/* "[1, 3]", as YAML writes it, or "1,3", which a shell leaves alone. */
+static int read_list(const struct nl_key *key, const char *text, struct nl_int_list *out, struct nl_error *err, struct nl_error *hint)
+{
+    struct nl_int_list list = {0};
+    size_t length = strlen(text);
+    bool brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    char *copy = nl_strdup(brackets ? text + 1 : text), *rest = copy;
+    if (brackets)
+        copy[length - 2] = '\0';
+    int result = NL_OK;
+    while (rest && copy[strspn(copy, " ")] && !result) {
+        char *item = strsep(&rest, ",");
+        item += strspn(item, " ");
+        for (char *end = item + strlen(item); end > item && end[-1] == ' ';)
+            *--end = '\0';
+        int64_t value = 0;
+        int choice = 0;
+        if (key->type == NL_TYPE_INTS) {
+            result = read_integer(key, item, &value, err, hint);
+        } else {
+            result = read_choice(key, item, &choice, err, hint);
+            value = choice;
+        }
+        for (int i = 0; i < list.count && !result; i++)
+            if (list.at[i] == value)
+                result = nl_fail(err, "'%s' has '%s' twice", key->name, item);
+        if (!result && list.count == NL_LIST_MAX)
+            result = nl_fail(err, "'%s' has more than %d values", key->name, NL_LIST_MAX);
+        if (!result)
+            list.at[list.count++] = value;
+    }
+    free(copy);
+    if (!result && key->type == NL_TYPE_CHOICES && !list.count)
+        result = nl_fail(err, "'%s' must have at least one value", key->name);
+    if (!result)
+        *out = list;
+    return result;
+}
+
+static int read_text(const struct nl_key *key, const char *text, char **out, struct nl_error *err)
+{
+    for (const char *at = text; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return nl_fail(err, "'%s' must be one line of text without control characters", key->name);
+    *out = nl_keep_text(text);
+    return NL_OK;
+}
+
+int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint)
+{
+    void *field = (char *)config + key->offset;
+    if (hint)
+        hint->text[0] = '\0';
+    switch (key->type) {
+    case NL_TYPE_INT:
+    case NL_TYPE_AUTO_INT:
+        return read_integer(key, text, field, err, hint);
+    case NL_TYPE_REAL:
+        return read_real(key, text, field, err, hint);
+    case NL_TYPE_BOOL:
+        return read_bool(key, text, field, err);
+    case NL_TYPE_CHOICE:
+        return read_choice(key, text, field, err, hint);
+    case NL_TYPE_CHOICES:
+    case NL_TYPE_INTS:
+        return read_list(key, text, field, err, hint);
+    case NL_TYPE_TEXT:
+        return read_text(key, text, field, err);
+    }
+    NL_BUG("key '%s' has no type", key->name);
+}
+
+int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err)
+{
+    struct nl_error what = {{0}}, hint = {{0}};
+    if (!nl_value_read(key, config, text, &what, &hint))
+        return NL_OK;
+    return nl_fail(err, "%s%s%s", what.text, hint.text[0] ? "; " : "", hint.text);
+}
+
+char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
+{
+    const void *field = (const char *)config + key->offset;
+    char number[32];
+    switch (key->type) {
+    case NL_TYPE_AUTO_INT:
+        if (*(const int64_t *)field == NL_AUTO)
+            return nl_strdup("auto");
+        return nl_format("%" PRId64, *(const int64_t *)field);
+    case NL_TYPE_INT:
+        return nl_format("%" PRId64, *(const int64_t *)field);
+    case NL_TYPE_REAL:
+        return nl_strdup(nl_double_text(*(const double *)field, number));
+    case NL_TYPE_BOOL:
+        return nl_strdup(*(const bool *)field ? "true" : "false");
+    case NL_TYPE_CHOICE:
+        return nl_strdup(key->choices[*(const int *)field]);
+    case NL_TYPE_CHOICES:
+    case NL_TYPE_INTS: {
+        const struct nl_int_list *list = field;
+        struct nl_text out = {0};
+        nl_text_add(&out, "[");
+        for (int i = 0; i < list->count; i++) {
+            nl_text_add(&out, "%s", i ? ", " : "");
+            if (key->choices)
+                nl_text_add(&out, "%s", key->choices[list->at[i]]);
+            else
+                nl_text_add(&out, "%" PRId64, list->at[i]);
+        }
+        nl_text_add(&out, "]");
+        return out.at;
+    }
+    case NL_TYPE_TEXT:
+        return nl_strdup(*(char *const *)field);
+    }
+    NL_BUG("key '%s' has no type", key->name);
+}
+
+char *nl_value_yaml(const struct nl_key *key, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    if (key->type != NL_TYPE_TEXT || (isalnum((unsigned char)text[0]) && !text[strspn(text, plain)]))
+        return nl_strdup(text);
+    struct nl_text out = {0};
+    nl_text_add(&out, "\"");
+    for (; *text; text++)
+        nl_text_add(&out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    nl_text_add(&out, "\"");
+    return out.at;
+}
+
+char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
+{
+    char *text = nl_value_text(key, config);
+    char *yaml = nl_value_yaml(key, text);
+    free(text);
+    return yaml;
+}

@@ -1,0 +1,25 @@
+/* Values as text: strict reading by a key's type, and writing in one canonical form. */
+#ifndef NL_CONFIG_VALUE_H
+#define NL_CONFIG_VALUE_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+
+/* As nl_key_set, with what is wrong and what is legal apart, as diagnostics show them. hint is "" where err says it all. */
+int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint);
+
+/* The canonical text that nl_key_set reads back ("0.05", "[1, 3]", a TEXT as it is); new string. */
+char *nl_value_text(const struct nl_key *key, const struct nl_config *config);
+
+/* What nl_value_text gives, as a YAML scalar or list: a TEXT gets quotes where it needs them; new string. */
+char *nl_value_yaml(const struct nl_key *key, const char *text);
+
+/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything behind. */
+bool nl_number_read(const char *text, double *out);
+bool nl_integer_read(const char *text, int64_t *out); /* saturates: too many digits are out of any range */
+
+bool nl_key_is_list(const struct nl_key *key);   /* a list is one value */
+bool nl_key_is_number(const struct nl_key *key); /* may be given as a range */
+
+#endif

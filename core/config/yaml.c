@@ -1,0 +1,180 @@
+#include "config/yaml.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "config/keep.h"
+
+enum { LARGEST = 256 * 1024 }; /* bytes: a bigger file was given by mistake */
+
+struct source {
+    const char *path;
+    char **lines;
+    int count;
+};
+
+static struct source split(const char *path, const char *text)
+{
+    struct source source = {.path = nl_keep_text(path)};
+    int capacity = 0;
+    if (!strncmp(text, "\xef\xbb\xbf", 3)) /* libyaml's columns do not count a byte-order mark */
+        text += 3;
+    for (;;) {
+        size_t length = strcspn(text, "\r\n");
+        struct nl_text line = {0};
+        nl_text_add_bytes(&line, text, length);
+        NL_GROW(source.lines, source.count, capacity);
+        source.lines[source.count++] = nl_keep(line.at);
+        text += length;
+        if (!*text)
+            return source;
+        text += text[0] == '\r' && text[1] == '\n' ? 2 : 1;
+    }
+}
+
+static int characters(const char *text)
+{
+    int count = 0;
+    for (; *text; text++)
+        count += (*text & 0xc0) != 0x80;
+    return count;
+}
+
+/* end may be NULL: one character. What goes on over several lines is underlined to the end of the first. */
+static struct nl_origin place(const struct source *source, const yaml_mark_t *start, const yaml_mark_t *end)
+{
+    int line = start->line < (size_t)source->count ? (int)start->line : source->count - 1;
+    int width = 1;
+    if (end && end->line == start->line)
+        width = (int)(end->column - start->column);
+    else if (end)
+        width = characters(source->lines[line]) - (int)start->column;
+    return (struct nl_origin){.kind = NL_FROM_FILE,
+                              .file = source->path,
+                              .line = line + 1,
+                              .column = (int)start->column + 1,
+                              .width = width > 1 ? width : 1,
+                              .line_text = source->lines[line]};
+}
+
+static void report_parser(const yaml_parser_t *parser, const struct source *source, const char *text,
+                          struct nl_diagnostics *diagnostics)
+{
+    yaml_mark_t mark = parser->problem_mark;
+    const char *hint = NULL;
+    if (parser->error == YAML_READER_ERROR) { /* has a byte offset only */
+        mark = (yaml_mark_t){0};
+        for (size_t i = 0; i < parser->problem_offset && text[i]; i++)
+            if (text[i] == '\n') {
+                mark.line++;
+                mark.column = 0;
+            } else {
+                mark.column += (text[i] & 0xc0) != 0x80;
+            }
+    }
+    struct nl_origin at = place(source, &mark, NULL);
+    if (at.line_text[strspn(at.line_text, " ")] == '\t')
+        hint = "indent with spaces: YAML allows no tabs";
+    nl_diagnose(diagnostics, &at, hint, "not valid YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
+                parser->context ? " " : "", parser->context ? parser->context : "");
+}
+
+static bool is_null(const yaml_node_t *node)
+{
+    const char *text = (const char *)node->data.scalar.value;
+    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && (!*text || !strcmp(text, "~") || !strcmp(text, "null"));
+}
+
+/* Node for node, so that aliases (even of a node to itself) need no recursion. */
+static struct nl_node *convert(const yaml_document_t *document, const struct source *source, struct nl_diagnostics *diagnostics)
+{
+    size_t count = (size_t)(document->nodes.top - document->nodes.start);
+    if (!count)
+        return NULL;
+    struct nl_node *nodes = nl_keep(nl_alloc(count, sizeof *nodes));
+    for (size_t i = 0; i < count; i++) {
+        const yaml_node_t *from = &document->nodes.start[i];
+        struct nl_node *to = &nodes[i];
+        to->at = place(source, &from->start_mark, &from->end_mark);
+        if (from->type == YAML_SCALAR_NODE) {
+            to->kind = NL_SCALAR;
+            to->text = nl_keep(nl_strdup((const char *)from->data.scalar.value));
+            to->blank = is_null(from);
+            if (strlen(to->text) != from->data.scalar.length)
+                nl_diagnose(diagnostics, &to->at, NULL, "a value cannot contain the character NUL");
+        } else if (from->type == YAML_SEQUENCE_NODE) {
+            const yaml_node_item_t *item = from->data.sequence.items.start;
+            to->kind = NL_SEQUENCE;
+            to->count = (int)(from->data.sequence.items.top - item);
+            to->item = nl_keep(nl_alloc((size_t)to->count, sizeof *to->item));
+            for (int k = 0; k < to->count; k++)
+                to->item[k] = &nodes[item[k] - 1];
+        } else {
+            const yaml_node_pair_t *pair = from->data.mapping.pairs.start;
+            to->kind = NL_MAPPING;
+            to->count = (int)(from->data.mapping.pairs.top - pair);
+            to->item = nl_keep(nl_alloc(2 * (size_t)to->count, sizeof *to->item));
+            for (int k = 0; k < to->count; k++) {
+                to->item[2 * k] = &nodes[pair[k].key - 1];
+                to->item[2 * k + 1] = &nodes[pair[k].value - 1];
+            }
+        }
+    }
+    return nodes;
+}
+
+static void parse(const struct source *source, const char *text, size_t length, struct nl_node **root,
+                  struct nl_diagnostics *diagnostics)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    if (!yaml_parser_initialize(&parser))
+        NL_BUG("libyaml cannot start");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+    if (!yaml_parser_load(&parser, &document)) {
+        report_parser(&parser, source, text, diagnostics);
+        yaml_parser_delete(&parser);
+        return;
+    }
+    *root = convert(&document, source, diagnostics);
+    yaml_document_delete(&document);
+    if (!yaml_parser_load(&parser, &document)) {
+        report_parser(&parser, source, text, diagnostics);
+    } else {
+        yaml_node_t *second = yaml_document_get_root_node(&document);
+        if (second) {
+            struct nl_origin at = place(source, &document.start_mark, NULL);
+            nl_diagnose(diagnostics, &at, "put it into a file of its own", "a second YAML document starts here");
+        }
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+}
+
+int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root, struct nl_diagnostics *diagnostics)
+{
+    int before = diagnostics->count;
+    size_t length;
+    struct nl_error err;
+    struct nl_origin nowhere = {0};
+    *root = NULL;
+    char *text = nl_file_read(path, &length, &err);
+    if (!text) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "%s", err.text);
+        return NL_FAIL;
+    }
+    if (length > LARGEST) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "'%s' is too large for a configuration: %zu bytes, at most %d",
+                    path, length, LARGEST);
+        free(text);
+        return NL_FAIL;
+    }
+    struct source source = split(path, text);
+    parse(&source, text, length, root, diagnostics);
+    free(source.lines);
+    free(text);
+    return diagnostics->count > before ? NL_FAIL : NL_OK;
+}
