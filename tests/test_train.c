@@ -1,0 +1,349 @@
+/* The trainer: pairing of seeds, order, schedules, failures as results, evaluation, repeatability. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/npy.h"
+#include "base/safetensors.h"
+#include "train/schedule.h"
+#include "train/train.h"
+
+enum { MAX_OVERRIDES = 24 };
+
+static const char *const devices[] = {"device.kind=ref", "device.kind=cpu"};
+
+/* A small digits MLP; `text` holds further overrides, separated by blanks. */
+static struct nl_experiment loaded(const char *text)
+{
+    static const char common[] = "model.depth=2 model.width=16 train.epochs=2 train.momentum=0.9 train.lr=0.05 data.train=512 norm.groups=4";
+    char *copy = malloc(strlen(common) + strlen(text) + 2), *rest = NULL;
+    sprintf(copy, "%s %s", common, text);
+    const char *overrides[MAX_OVERRIDES];
+    int count = 0;
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        /* A later word replaces an earlier one of the same key. */
+        size_t key = strcspn(word, "=");
+        int at = count;
+        for (int i = 0; i < count; i++)
+            if (strncmp(overrides[i], word, key + 1) == 0)
+                at = i;
+        overrides[at] = word;
+        count += at == count;
+    }
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    if (nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics) != NL_OK)
+        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+    return experiment;
+}
+
+static struct nl_config configured(const char *text)
+{
+    return loaded(text).config;
+}
+
+static struct nl_trial_result trained(const struct nl_config *config, const struct nl_trial_options *options)
+{
+    struct nl_error err;
+    struct nl_trial_result result;
+    struct nl_dataset *dataset = nl_dataset_open(config, &err);
+    ck_assert_msg(dataset != NULL, "%s", err.text);
+    ck_assert_msg(nl_trial_run(config, dataset, options, &result, &err) == NL_OK, "%s", err.text);
+    nl_dataset_free(dataset);
+    return result;
+}
+
+static struct nl_trial_result trained_with(const char *device, const char *text)
+{
+    char all[512];
+    snprintf(all, sizeof all, "%s %s", device, text);
+    struct nl_config config = configured(all);
+    return trained(&config, NULL);
+}
+
+static const struct nl_tensor_file_entry *tensor(const struct nl_tensor_file_entry *entries, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+/* Pairing: what a seed draws for a layer depends on neither the normalizer, nor placement, nor backend. */
+START_TEST(every_normalizer_starts_alike)
+{
+    static const char *const arms[] = {"norm.kind=bn", "norm.kind=gn norm.placement=after", "norm.kind=none model.dropout=0.5"};
+    char path[] = "/tmp/normlab-init-XXXXXX";
+    close(mkstemp(path));
+    double first[16 * 64];
+    for (int a = 0; a < 3; a++)
+        for (int d = 0; d < 2; d++) {
+            char text[256];
+            snprintf(text, sizeof text, "%s %s train.steps=1", devices[d], arms[a]);
+            struct nl_config config = configured(text);
+            struct nl_trial_result result = trained(&config, &(struct nl_trial_options){.save_init = path});
+            nl_trial_result_release(&result);
+            struct nl_tensor_file_entry *entries;
+            int count;
+            struct nl_error err;
+            ck_assert_msg(nl_safetensors_read(path, &entries, &count, &err) == NL_OK, "%s", err.text);
+            const struct nl_tensor_file_entry *w = tensor(entries, count, "fc1.weight");
+            ck_assert_ptr_nonnull(w);
+            ck_assert_int_eq(w->shape[0], 16);
+            ck_assert_int_eq(w->shape[1], 64);
+            for (int e = 0; e < 16 * 64; e++) {
+                double value = w->type == NL_F64 ? ((double *)w->data)[e] : (double)((float *)w->data)[e];
+                if (a == 0 && d == 0)
+                    first[e] = value;
+                ck_assert_msg(value == first[e], "%s: weight %d is %.9g, not %.9g", text, e, value, first[e]);
+            }
+            /* A bias before BN would be redundant; before GN and none it is not. */
+            ck_assert_int_eq(tensor(entries, count, "fc1.bias") != NULL, a != 0);
+            ck_assert_int_eq(tensor(entries, count, "norm1.running_mean") != NULL, a == 0);
+            nl_safetensors_release(entries, count);
+        }
+    remove(path);
+}
+END_TEST
+
+START_TEST(an_epoch_is_a_permutation_and_a_short_batch_ends_in_minus_one)
+{
+    char path[] = "/tmp/normlab-order-XXXXXX";
+    close(mkstemp(path));
+    struct nl_config config = configured("data.train=100 train.batch=32 train.drop_last=false norm.kind=ln");
+    struct nl_trial_result result = trained(&config, &(struct nl_trial_options){.save_order = path});
+    struct nl_npy order;
+    struct nl_error err;
+    ck_assert_msg(nl_npy_read(path, &order, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(order.shape[0], 8);
+    ck_assert_int_eq(order.shape[1], 32);
+    ck_assert_int_eq(result.left_out, 0);
+    ck_assert_int_eq(result.samples, 200);
+    int seen[1797] = {0}, same = 0;
+    for (int epoch = 0; epoch < 2; epoch++)
+        for (int i = 0; i < 128; i++) {
+            int index = (int)nl_npy_get(&order, (size_t)(epoch * 128 + i));
+            ck_assert_int_eq(index == -1, i >= 100);
+            if (index >= 0)
+                seen[index]++;
+            same += epoch == 1 && i < 100 && index == (int)nl_npy_get(&order, (size_t)i);
+        }
+    int twice = 0;
+    for (int i = 0; i < 1797; i++) {
+        ck_assert(seen[i] == 0 || seen[i] == 2);
+        twice += seen[i] == 2;
+    }
+    ck_assert_int_eq(twice, 100);
+    ck_assert_int_lt(same, 20);
+    nl_npy_release(&order);
+    nl_trial_result_release(&result);
+    remove(path);
+}
+END_TEST
+
+START_TEST(the_same_trial_twice_is_the_same_to_the_last_bit)
+{
+    for (int d = 0; d < 2; d++) {
+        struct nl_trial_result a = trained_with(devices[d], "norm.kind=bn"), b = trained_with(devices[d], "norm.kind=bn");
+        ck_assert_int_eq(a.rows, b.rows);
+        ck_assert_int_gt(a.rows, 10);
+        for (int i = 0; i < a.rows; i++) {
+            ck_assert(memcmp(&a.row[i].loss, &b.row[i].loss, sizeof(double)) == 0);
+            ck_assert(memcmp(&a.row[i].accuracy, &b.row[i].accuracy, sizeof(double)) == 0);
+        }
+        nl_trial_result_release(&a);
+        nl_trial_result_release(&b);
+    }
+}
+END_TEST
+
+START_TEST(cpu_follows_ref)
+{
+    static const char *const arms[] = {"norm.kind=bn", "norm.kind=ln", "norm.kind=gn", "norm.kind=rms", "norm.kind=none",
+                                       "model.arch=cnn norm.kind=in", "model.arch=cnn norm.kind=bn model.pool=1",
+                                       "model.arch=cnn norm.kind=ln norm.affine=element norm.placement=after model.activation=gelu"};
+    for (size_t a = 0; a < sizeof arms / sizeof *arms; a++) {
+        char text[256];
+        snprintf(text, sizeof text, "%s train.steps=10 train.log_every=1", arms[a]);
+        struct nl_trial_result ref = trained_with(devices[0], text), cpu = trained_with(devices[1], text);
+        ck_assert_int_eq(ref.rows, cpu.rows);
+        for (int i = 0; i < ref.rows; i++) {
+            /* Ten steps of float32 rounding (6e-8 each way through some ten layers, amplified by training): 1e-4. */
+            double distance = fabs(ref.row[i].loss - cpu.row[i].loss) / fabs(ref.row[i].loss);
+            ck_assert_msg(distance <= 1e-4, "%s, row %d: %.9g against %.9g", arms[a], i, cpu.row[i].loss, ref.row[i].loss);
+        }
+        nl_trial_result_release(&ref);
+        nl_trial_result_release(&cpu);
+    }
+}
+END_TEST
+
+START_TEST(a_divergence_is_a_result_with_its_step)
+{
+    for (int d = 0; d < 2; d++) {
+        struct nl_trial_result result = trained_with(devices[d], "norm.kind=none train.lr=1000 train.momentum=0");
+        ck_assert_int_eq(result.status, NL_DIVERGED);
+        ck_assert_int_ge(result.failed_step, 2);
+        ck_assert_int_le(result.failed_step, 10);
+        ck_assert_int_eq(result.steps, result.failed_step);
+        const struct nl_curve_row *last = &result.row[result.rows - 1];
+        ck_assert_int_eq(last->step, result.failed_step);
+        ck_assert(!(last->loss <= 2302.0));
+        ck_assert(isnan(result.score[NL_PART_TEST][NL_EVAL_RUNNING].loss));
+        nl_trial_result_release(&result);
+    }
+}
+END_TEST
+
+START_TEST(a_network_that_learned_nothing_is_dead)
+{
+    struct nl_trial_result result = trained_with(devices[1], "norm.kind=none train.lr=0");
+    ck_assert_int_eq(result.status, NL_DEAD);
+    ck_assert_int_eq(result.failed_step, -1);
+    ck_assert(isfinite(result.score[NL_PART_TRAIN][NL_EVAL_RUNNING].loss));
+    nl_trial_result_release(&result);
+}
+END_TEST
+
+/* At batch 1 a fully connected BN gives beta whatever comes in: every sample has the same logits. */
+START_TEST(bn_at_batch_one_sees_nothing)
+{
+    for (int d = 0; d < 2; d++) {
+        struct nl_trial_result bn = trained_with(devices[d], "norm.kind=bn train.batch=1 data.train=128 norm.eval=batch train.lr=0.01");
+        struct nl_trial_result ln = trained_with(devices[d], "norm.kind=ln train.batch=1 data.train=128 train.lr=0.01");
+        ck_assert_int_eq(bn.status, NL_DEAD);
+        ck_assert_double_le(bn.score[NL_PART_TEST][NL_EVAL_BATCH].accuracy, 0.16);
+        ck_assert_double_ge(ln.score[NL_PART_TEST][NL_EVAL_RUNNING].accuracy, 0.5);
+        nl_trial_result_release(&bn);
+        nl_trial_result_release(&ln);
+    }
+}
+END_TEST
+
+START_TEST(each_kind_of_statistics_gives_its_own_score)
+{
+    struct nl_trial_result result = trained_with(devices[1], "norm.kind=bn norm.eval=precise,running,batch data.val=112");
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++) {
+            ck_assert(isfinite(result.score[part][eval].loss));
+            ck_assert_double_ge(result.score[part][eval].accuracy, 0.5);
+            for (int other = 0; other < eval; other++)
+                ck_assert(result.score[part][eval].loss != result.score[part][other].loss);
+        }
+    bool on_the_way = false;
+    for (int i = 0; i < result.rows; i++)
+        on_the_way |= result.row[i].eval == NL_EVAL_PRECISE && result.row[i].step < result.steps;
+    ck_assert(on_the_way);
+    nl_trial_result_release(&result);
+}
+END_TEST
+
+START_TEST(rows_come_where_they_were_asked_for)
+{
+    struct nl_trial_result result = trained_with(devices[1], "train.steps=70 train.log_every=30 train.eval_every=20");
+    static const int64_t train_rows[] = {30, 60, 70}, test_rows[] = {20, 40, 60, 70};
+    int train = 0, test = 0;
+    for (int i = 0; i < result.rows; i++) {
+        if (result.row[i].eval < 0)
+            ck_assert_int_eq(result.row[i].step, train_rows[train++]);
+        else if (result.row[i].part == NL_PART_TEST)
+            ck_assert_int_eq(result.row[i].step, test_rows[test++]);
+    }
+    ck_assert_int_eq(train, 3);
+    ck_assert_int_eq(test, 4);
+    nl_trial_result_release(&result);
+}
+END_TEST
+
+START_TEST(a_stop_ends_the_trial_early)
+{
+    volatile sig_atomic_t stop = 1;
+    struct nl_config config = configured("train.epochs=1000");
+    struct nl_trial_result result = trained(&config, &(struct nl_trial_options){.stop = &stop});
+    ck_assert_int_eq(result.status, NL_STOPPED);
+    ck_assert_int_lt(result.steps, 400);
+    nl_trial_result_release(&result);
+}
+END_TEST
+
+static double rate(const char *text, int64_t step)
+{
+    struct nl_config config = configured(text);
+    struct nl_schedule_of schedule = {&config, 100, 10.0};
+    return nl_lr_at(&schedule, step);
+}
+
+static void near(double value, double expected)
+{
+    ck_assert_msg(fabs(value - expected) <= 1e-12 * fabs(expected) + 1e-15, "%.15g, not %.15g", value, expected);
+}
+
+START_TEST(schedules)
+{
+    near(rate("train.lr=0.1", 99), 0.1);
+    near(rate("train.lr=0.1 train.lr_scale=linear train.batch=8", 0), 0.025);
+    near(rate("train.lr=0.1 train.lr_scale=sqrt train.batch=8", 0), 0.05);
+    near(rate("train.lr=0.1 train.schedule=step train.step_epochs=3 train.gamma=0.5", 29), 0.1);
+    near(rate("train.lr=0.1 train.schedule=step train.step_epochs=3 train.gamma=0.5", 60), 0.025);
+    near(rate("train.lr=0.1 train.schedule=cosine", 0), 0.1);
+    near(rate("train.lr=0.1 train.schedule=cosine train.lr_min=0.02", 50), 0.06);
+    near(rate("train.lr=0.1 train.schedule=linear", 75), 0.025);
+    near(rate("train.lr=0.1 train.warmup_epochs=2", 0), 0.005);
+    near(rate("train.lr=0.1 train.warmup_epochs=2", 19), 0.1);
+    near(rate("train.lr=0.1 train.schedule=linear train.warmup_epochs=2", 60), 0.05);
+}
+END_TEST
+
+static void complains(const char *text, const char *message)
+{
+    struct nl_experiment experiment = loaded(text);
+    struct nl_diagnostics diagnostics = {0};
+    nl_trial_check(&experiment.config, &experiment, &diagnostics);
+    if (!message)
+        ck_assert_int_eq(diagnostics.count, 0);
+    else {
+        ck_assert_msg(diagnostics.count == 1, "%s: %d complaints", text, diagnostics.count);
+        ck_assert_str_eq(diagnostics.at[0].message, message);
+    }
+    nl_diagnostics_release(&diagnostics);
+}
+
+START_TEST(what_does_not_fit_is_said)
+{
+    complains("norm.kind=gn norm.groups=4", NULL);
+    complains("norm.kind=gn norm.groups=5", "5 groups do not divide the 16 channels of model.width");
+    complains("norm.kind=bn norm.groups=5", NULL);
+    complains("model.arch=cnn model.depth=5 model.pool=1,2,3,4", "no pooling is possible after layer 4: its maps are 1 x 1 already");
+    complains("train.batch=1000", "a batch of 1000 does not fit the 512 training samples: lower it, or set train.drop_last to false");
+    complains("train.batch=1000 train.drop_last=false", NULL);
+    complains("norm.kind=bn norm.stat_batch=64 train.batch=32", "64 samples cannot share statistics in a batch of 32 (train.batch)");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("train");
+    TCase *cases = tcase_create("train");
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, every_normalizer_starts_alike);
+    tcase_add_test(cases, an_epoch_is_a_permutation_and_a_short_batch_ends_in_minus_one);
+    tcase_add_test(cases, the_same_trial_twice_is_the_same_to_the_last_bit);
+    tcase_add_test(cases, cpu_follows_ref);
+    tcase_add_test(cases, a_divergence_is_a_result_with_its_step);
+    tcase_add_test(cases, a_network_that_learned_nothing_is_dead);
+    tcase_add_test(cases, bn_at_batch_one_sees_nothing);
+    tcase_add_test(cases, each_kind_of_statistics_gives_its_own_score);
+    tcase_add_test(cases, rows_come_where_they_were_asked_for);
+    tcase_add_test(cases, a_stop_ends_the_trial_early);
+    tcase_add_test(cases, schedules);
+    tcase_add_test(cases, what_does_not_fit_is_said);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
