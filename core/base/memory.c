@@ -73,7 +73,8 @@ void nl_text_add_bytes(struct nl_text *text, const char *bytes, size_t count)
         text->capacity = room > 2 * text->capacity ? room : 2 * text->capacity;
         text->at = nl_realloc(text->at, text->capacity, 1);
     }
-    memcpy(text->at + text->length, bytes, count);
+    if (count) /* bytes may be NULL then */
+        memcpy(text->at + text->length, bytes, count);
     text->length += count;
     text->at[text->length] = '\0';
 }

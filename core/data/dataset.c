@@ -61,19 +61,19 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     const char *name = nl_data_names[config->data.name];
     int64_t train = config->data.train == NL_AUTO ? it.train : config->data.train;
     if (train > it.train)
-        nl_complain(diagnostics, experiment, "data.train", "data.train is %lld, but '%s' has %d training samples", (long long)train, name,
+        nl_complain(diagnostics, experiment, "data.train", "'data.train' is %lld, but '%s' has %d training samples", (long long)train, name,
                     it.train);
     else if (config->data.val >= train)
-        nl_complain(diagnostics, experiment, "data.val", "data.val takes %lld of the %lld training samples and leaves none to train on",
+        nl_complain(diagnostics, experiment, "data.val", "'data.val' takes %lld of the %lld training samples and leaves none to train on",
                     (long long)config->data.val, (long long)train);
     if (config->data.test > it.test)
-        nl_complain(diagnostics, experiment, "data.test", "data.test is %lld, but '%s' has %d test samples", (long long)config->data.test,
+        nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %d test samples", (long long)config->data.test,
                     name, it.test);
     if (config->data.crop >= it.shape.width)
-        nl_complain(diagnostics, experiment, "data.crop", "data.crop is %lld and can move a %dx%d image out of sight; at most %d fits",
+        nl_complain(diagnostics, experiment, "data.crop", "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
                     (long long)config->data.crop, it.shape.width, it.shape.height, it.shape.width - 1);
     if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
-        nl_complain(diagnostics, experiment, "data.flip", "data.flip mirrors images, and a mirrored digit is not a digit ('%s')", name);
+        nl_complain(diagnostics, experiment, "data.flip", "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
 }
 
 struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64_t count, int64_t train_count, struct nl_error *err)
