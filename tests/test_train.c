@@ -19,8 +19,9 @@ static const char *const devices[] = {"device.kind=ref", "device.kind=cpu"};
 static struct nl_experiment loaded(const char *text)
 {
     static const char common[] = "model.depth=2 model.width=16 train.epochs=2 train.momentum=0.9 train.lr=0.05 data.train=512 norm.groups=4";
-    char *copy = malloc(strlen(common) + strlen(text) + 2), *rest = NULL;
-    sprintf(copy, "%s %s", common, text);
+    static char copy[1024];
+    char *rest = NULL;
+    snprintf(copy, sizeof copy, "%s %s", common, text);
     const char *overrides[MAX_OVERRIDES];
     int count = 0;
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
