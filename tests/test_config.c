@@ -1,0 +1,373 @@
+/* Keys and their values: strict reading, canonical writing, what applies, identity, legality of combinations. */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "config/nearest.h"
+#include "norm/norm.h"
+
+static void set(struct nl_config *config, const char *name, const char *text)
+{
+    struct nl_error err = {{0}};
+    const struct nl_key *key = nl_key_find(name);
+    ck_assert_msg(key != NULL, "no key %s", name);
+    ck_assert_msg(nl_key_set(key, config, text, &err) == NL_OK, "%s", err.text);
+}
+
+static void refuse(const char *name, const char *text, const char *message)
+{
+    struct nl_config config, before;
+    struct nl_error err = {{0}};
+    nl_config_defaults(&config);
+    before = config;
+    ck_assert_int_eq(nl_key_set(nl_key_find(name), &config, text, &err), NL_FAIL);
+    ck_assert_str_eq(err.text, message);
+    ck_assert_msg(!memcmp(&config, &before, sizeof config), "a refused value changed the configuration");
+}
+
+static void expect_text(const char *name, const char *text, const char *canonical)
+{
+    struct nl_config config;
+    nl_config_defaults(&config);
+    set(&config, name, text);
+    char *got = nl_key_text(nl_key_find(name), &config);
+    ck_assert_str_eq(got, canonical);
+    free(got);
+}
+
+START_TEST(every_key_has_a_legal_default_that_reads_back)
+{
+    struct nl_config config;
+    nl_config_defaults(&config);
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        struct nl_config other;
+        struct nl_error err;
+        ck_assert_ptr_eq(nl_key_find(key->name), key);
+        ck_assert_int_eq(nl_key_index(key), i);
+        ck_assert_str_eq(nl_key_nearest(key->name), key->name);
+        ck_assert_msg(!strncmp(key->name, key->section, strlen(key->section)) && key->name[strlen(key->section)] == '.', "%s", key->name);
+        ck_assert_msg(strlen(key->help) > 0, "%s has no help", key->name);
+        if (key->type == NL_TYPE_TEXT)
+            continue;
+        char *text = nl_key_text(key, &config);
+        memset(&other, 0x5a, sizeof other);
+        ck_assert_msg(nl_key_set(key, &other, text, &err) == NL_OK, "%s", err.text);
+        char *again = nl_key_text(key, &other);
+        ck_assert_str_eq(text, again);
+        free(text);
+        free(again);
+    }
+}
+END_TEST
+
+START_TEST(bounds_are_inclusive_and_tight)
+{
+    int numbers = 0;
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        struct nl_config config;
+        struct nl_error err;
+        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL && key->type != NL_TYPE_INTS)
+            continue;
+        numbers++;
+        ck_assert_msg(key->low < key->high, "%s", key->name);
+        bool real = key->type == NL_TYPE_REAL;
+        double below = real ? nextafter(key->low, -DBL_MAX) : key->low - 1;
+        double above = real ? nextafter(key->high, DBL_MAX) : key->high + 1;
+        const double legal[] = {key->low, key->high}, wrong[] = {below, above};
+        for (int k = 0; k < 2; k++) {
+            char *text = nl_format(real ? "%.17g" : "%.0f", legal[k]);
+            ck_assert_msg(nl_key_set(key, &config, text, &err) == NL_OK, "%s", err.text);
+            free(text);
+            text = nl_format(real ? "%.17g" : "%.0f", wrong[k]);
+            ck_assert_msg(nl_key_set(key, &config, text, &err) == NL_FAIL, "'%s' takes %s", key->name, text);
+            ck_assert_msg(strstr(err.text, "must be from") != NULL, "%s", err.text);
+            free(text);
+        }
+    }
+    ck_assert_int_gt(numbers, 40);
+}
+END_TEST
+
+START_TEST(every_choice_reads_back_and_no_other)
+{
+    int choices = 0;
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        struct nl_config config;
+        struct nl_error err;
+        if (!key->choices)
+            continue;
+        for (int k = 0; key->choices[k]; k++, choices++) {
+            ck_assert_msg(nl_key_set(key, &config, key->choices[k], &err) == NL_OK, "%s", err.text);
+            char *text = nl_key_text(key, &config);
+            char *expected = nl_format(key->type == NL_TYPE_CHOICES ? "[%s]" : "%s", key->choices[k]);
+            ck_assert_str_eq(text, expected);
+            free(text);
+            free(expected);
+        }
+        ck_assert_int_eq(nl_key_set(key, &config, "nonsense", &err), NL_FAIL);
+        ck_assert_int_eq(nl_key_set(key, &config, "", &err), NL_FAIL);
+    }
+    ck_assert_int_gt(choices, 60);
+}
+END_TEST
+
+START_TEST(one_value_has_one_text)
+{
+    expect_text("train.lr", "0.050", "0.05");
+    expect_text("train.lr", "5E-2", "0.05");
+    expect_text("train.lr", "+.05", "0.05");
+    expect_text("train.lr", "1e-3", "0.001");
+    expect_text("train.lr", "-0.0", "0");
+    expect_text("train.lr", "0.1234567890123456", "0.1234567890123456");
+    expect_text("train.batch", "+032", "32");
+    expect_text("data.train", "auto", "auto");
+    expect_text("train.nesterov", "yes", "true");
+    expect_text("train.nesterov", "Off", "false");
+    expect_text("model.pool", "1,3", "[1, 3]");
+    expect_text("model.pool", "[ 1 ,3 ]", "[1, 3]");
+    expect_text("model.pool", "[]", "[]");
+    expect_text("model.pool", "", "[]");
+    expect_text("norm.eval", "running,batch", "[running, batch]");
+    expect_text("plot.title", "", "\"\"");
+    expect_text("plot.title", "a \"b\" \\ c: #d", "\"a \\\"b\\\" \\\\ c: #d\"");
+    expect_text("data.dir", "/srv/data", "\"/srv/data\"");
+    expect_text("plot.font", "Helvetica", "Helvetica");
+}
+END_TEST
+
+START_TEST(wrong_values_say_what_is_legal)
+{
+    refuse("train.lr", "fast", "'train.lr' must be a number, not 'fast'; write it in decimal digits, from 0 to 1e+06");
+    refuse("train.lr", "-1", "'train.lr' must be from 0 to 1e+06, not -1");
+    refuse("train.lr", "1e999", "'train.lr' must be from 0 to 1e+06, not 1e999");
+    static const char *const no_numbers[] = {"", ".", "e3", "1e", "1.5.", "0x10", ".inf", "inf", ".nan", "nan", " 1", "1 ", "1,5", "1_000",
+                                             "--1", "1e3x", "~"};
+    for (size_t i = 0; i < sizeof no_numbers / sizeof *no_numbers; i++) {
+        char *message = nl_format("'train.lr' must be a number, not '%s'; write it in decimal digits, from 0 to 1e+06", no_numbers[i]);
+        refuse("train.lr", no_numbers[i], message);
+        free(message);
+    }
+    refuse("train.epochs", "2.5", "'train.epochs' must be an integer, not '2.5'; write it in decimal digits, from 1 to 1000000");
+    refuse("train.epochs", "1e2", "'train.epochs' must be an integer, not '1e2'; write it in decimal digits, from 1 to 1000000");
+    refuse("train.epochs", "auto", "'train.epochs' must be an integer, not 'auto'; write it in decimal digits, from 1 to 1000000");
+    refuse("train.epochs", "99999999999999999999", "'train.epochs' must be from 1 to 1000000, not 99999999999999999999");
+    refuse("train.steps", "0", "'train.steps' must be from 1 to 10000000000, or 'auto', not 0");
+    refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
+    refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
+    refuse("norm.kind", "bm", "'norm.kind' cannot be 'bm'; did you mean 'bn'? it can be bn, ln, gn, in, rms, none");
+    refuse("device.kind", "cuda", "'device.kind' cannot be 'cuda'; it can be cpu, ref");
+    refuse("norm.eval", "[]", "'norm.eval' must have at least one value");
+    refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");
+    refuse("model.pool", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "'model.pool' has more than 16 values");
+    refuse("model.pool", "[1, 0]", "'model.pool' must be from 1 to 200, not 0");
+    refuse("plot.title", "a\nb", "'plot.title' must be one line of text without control characters");
+}
+END_TEST
+
+START_TEST(nearest_key_is_found)
+{
+    ck_assert_int_eq(nl_edit_distance("batch", "batch"), 0);
+    ck_assert_int_eq(nl_edit_distance("bacth", "batch"), 1); /* neighbours swapped */
+    ck_assert_int_eq(nl_edit_distance("", "abc"), 3);
+    ck_assert_int_eq(nl_edit_distance("kitten", "sitting"), 3);
+    ck_assert_str_eq(nl_key_nearest("train.bacth"), "train.batch");
+    ck_assert_str_eq(nl_key_nearest("tran.lr"), "train.lr");
+    ck_assert_str_eq(nl_key_nearest("norm.batch"), "train.batch");
+    ck_assert_str_eq(nl_key_nearest("lr"), "train.lr");
+    ck_assert_ptr_null(nl_key_nearest("zebra.stripes"));
+    char *endless = nl_alloc(5000, 1);
+    memset(endless, 'a', 4999);
+    ck_assert_ptr_null(nl_key_nearest(endless));
+    free(endless);
+}
+END_TEST
+
+/* settings: "key=value ..." on top of the defaults. */
+static struct nl_config config_of(const char *settings)
+{
+    struct nl_config config;
+    nl_config_defaults(&config);
+    char *copy = nl_strdup(settings), *rest = copy, *item;
+    while ((item = strsep(&rest, " ")) && *item) {
+        char *equals = strchr(item, '=');
+        *equals = '\0';
+        set(&config, item, equals + 1);
+    }
+    free(copy);
+    return config;
+}
+
+START_TEST(keys_apply_where_they_matter)
+{
+    static const struct {
+        const char *key, *with, *without; /* settings, split by |, with which the key matters and does not */
+    } rows[] = {
+        {"data.size", "data.name=synth", "|data.name=mnist"},
+        {"data.channels", "data.name=synth", ""},
+        {"data.difficulty", "data.name=synth", ""},
+        {"data.dir", NULL, "|data.name=mnist"},
+        {"model.gelu_approximate", "model.activation=gelu", "|model.activation=tanh"},
+        {"model.pool", "model.arch=cnn", ""},
+        {"model.init_std", "model.init=normal", "|model.init=xavier"},
+        {"norm.placement", "|norm.kind=rms", "norm.kind=none"},
+        {"norm.eps", "|norm.kind=in", "norm.kind=none"},
+        {"norm.affine", "|norm.kind=gn", "norm.kind=none"},
+        {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
+        {"norm.groups", "norm.kind=gn", "|norm.kind=ln|norm.kind=none"},
+        {"norm.momentum", "", "norm.running=cumulative|norm.kind=gn|norm.kind=none"},
+        {"norm.stat_batch", "", "norm.kind=in|norm.kind=none"},
+        {"norm.running", "|norm.running=cumulative", "norm.kind=ln"},
+        {"norm.running_var", "", "norm.kind=rms"},
+        {"norm.eval", "", "norm.kind=ln|norm.kind=none"},
+        {"norm.precise_batch", "norm.eval=running,precise", "|norm.kind=ln norm.eval=precise"},
+        {"train.epochs", "", "train.steps=10"},
+        {"train.lr_base_batch", "train.lr_scale=linear|train.lr_scale=sqrt", ""},
+        {"train.momentum", "", "train.optimizer=adam|train.optimizer=adamw"},
+        {"train.nesterov", "train.momentum=0.9", "|train.momentum=0.9 train.optimizer=adam"},
+        {"train.beta1", "train.optimizer=adam|train.optimizer=adamw", ""},
+        {"train.beta2", "train.optimizer=adam", ""},
+        {"train.adam_eps", "train.optimizer=adamw", ""},
+        {"train.weight_decay_on", "train.weight_decay=1e-4", ""},
+        {"train.step_epochs", "train.schedule=step", "|train.schedule=cosine"},
+        {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
+        {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step"},
+        {"plot.metric", NULL, "|plot.metric=test_loss"},
+        {"train.seed", "|norm.kind=none train.optimizer=adam", NULL},
+        {"device.kind", "|device.kind=ref", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int expected = 0; expected < 2; expected++) {
+            const char *all = expected ? rows[i].with : rows[i].without;
+            char *copy = all ? nl_strdup(all) : NULL, *rest = copy;
+            while (rest) {
+                char *settings = strsep(&rest, "|");
+                struct nl_config config = config_of(settings);
+                ck_assert_msg(nl_key_applies(nl_key_find(rows[i].key), &config) == expected, "%s with '%s'", rows[i].key, settings);
+            }
+            free(copy);
+        }
+}
+END_TEST
+
+static bool same_identity(const char *a, const char *b)
+{
+    struct nl_config left = config_of(a), right = config_of(b);
+    char *of_left = nl_config_identity_text(&left), *of_right = nl_config_identity_text(&right);
+    bool same = !strcmp(of_left, of_right);
+    free(of_left);
+    free(of_right);
+    return same;
+}
+
+START_TEST(identity_is_what_is_computed)
+{
+    ck_assert(same_identity("train.lr=0.1 train.batch=8", "train.batch=8 train.lr=1e-1"));
+    ck_assert(same_identity("plot.metric=test_loss plot.title=x", ""));
+    ck_assert(same_identity("norm.kind=none norm.groups=2 norm.eps=0.1", "norm.kind=none"));
+    ck_assert(same_identity("data.name=mnist data.dir=/a", "data.name=mnist data.dir=/b"));
+    ck_assert(!same_identity("norm.groups=2 norm.kind=gn", "norm.kind=gn"));
+    ck_assert(!same_identity("train.lr=0.1", "train.lr=0.1000000000000001"));
+    ck_assert(!same_identity("device.kind=ref", ""));
+    struct nl_config config = config_of("");
+    char *text = nl_config_identity_text(&config);
+    ck_assert_ptr_nonnull(strstr(text, "\ntrain.lr: 0.05\n"));
+    ck_assert_ptr_null(strstr(text, "plot."));
+    free(text);
+}
+END_TEST
+
+START_TEST(combinations_are_checked)
+{
+    static const struct {
+        const char *overrides[4], *text; /* text: all diagnostics, "" for none */
+    } rows[] = {
+        {{"norm.kind=bn"}, ""},
+        {{"norm.kind=ln", "norm.affine=element"}, ""},
+        {{"norm.kind=none", "norm.affine=element"}, ""},
+        {{"norm.kind=in", "norm.affine=element"},
+         "command line: 'norm.affine' cannot be 'element' with 'norm.kind' in: its gamma and beta are one a channel\n"
+         "      | norm.affine=element\n"
+         "      |             ^~~~~~~\n"},
+        {{"norm.kind=bn", "norm.affine=element"},
+         "command line: 'norm.affine' cannot be 'element' with 'norm.kind' bn: its gamma and beta are one a channel\n"
+         "      | norm.affine=element\n"
+         "      |             ^~~~~~~\n"},
+        {{"train.nesterov=on"},
+         "command line: 'train.nesterov' needs a 'train.momentum' above 0\n"
+         "      | train.nesterov=on\n"
+         "      |                ^~\n"},
+        {{"train.nesterov=on", "train.momentum=0.9"}, ""},
+        {{"train.nesterov=on", "train.optimizer=adam"}, ""},
+        {{"train.lr_min=1", "train.schedule=cosine"},
+         "command line: 'train.lr_min' 1 is above 'train.lr' 0.05\n"
+         "      | train.lr_min=1\n"
+         "      |              ^\n"},
+        {{"train.lr_min=1"}, ""},
+        {{"train.clip_norm=1", "train.clip_value=1"}, ""},
+        {{"plot.ymin=low"},
+         "command line: 'plot.ymin' must be a number or 'auto', not 'low'\n"
+         "      | plot.ymin=low\n"
+         "      |           ^~~\n"},
+        {{"plot.ymin=2", "plot.ymax=1e0"},
+         "command line: 'plot.ymax' 1e0 is not above 'plot.ymin' 2\n"
+         "      | plot.ymax=1e0\n"
+         "      |           ^~~\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct nl_experiment experiment;
+        struct nl_diagnostics diagnostics = {0};
+        int count = 0;
+        while (count < 4 && rows[i].overrides[count])
+            count++;
+        ck_assert_int_eq(nl_experiment_load(NULL, rows[i].overrides, count, &experiment, &diagnostics), NL_OK);
+        nl_config_check(&experiment.config, &experiment, &diagnostics);
+        nl_config_check(&experiment.config, &experiment, &diagnostics); /* once a trial: said once */
+        char *text = nl_diagnostics_text(&diagnostics);
+        ck_assert_str_eq(text, rows[i].text);
+        free(text);
+        nl_diagnostics_release(&diagnostics);
+    }
+}
+END_TEST
+
+START_TEST(complaints_about_defaults_say_so)
+{
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_int_eq(nl_experiment_load(NULL, NULL, 0, &experiment, &diagnostics), NL_OK);
+    nl_complain(&diagnostics, &experiment, "norm.groups", "'norm.groups' %d does not divide %d channels", 8, 12);
+    char *text = nl_diagnostics_text(&diagnostics);
+    ck_assert_str_eq(text, "'norm.groups' 8 does not divide 12 channels\n  'norm.groups' is 8 by default\n");
+    free(text);
+    nl_diagnostics_release(&diagnostics);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *tests = tcase_create("keys");
+    tcase_add_test(tests, every_key_has_a_legal_default_that_reads_back);
+    tcase_add_test(tests, bounds_are_inclusive_and_tight);
+    tcase_add_test(tests, every_choice_reads_back_and_no_other);
+    tcase_add_test(tests, one_value_has_one_text);
+    tcase_add_test(tests, wrong_values_say_what_is_legal);
+    tcase_add_test(tests, nearest_key_is_found);
+    tcase_add_test(tests, keys_apply_where_they_matter);
+    tcase_add_test(tests, identity_is_what_is_computed);
+    tcase_add_test(tests, combinations_are_checked);
+    tcase_add_test(tests, complaints_about_defaults_say_so);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
