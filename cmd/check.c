@@ -1,0 +1,39 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd.h"
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{0}};
+    if (next_option(self, argc, argv, "", options) != OPTION_END)
+        return EXIT_BAD_INPUT;
+    struct arguments arguments;
+    struct plan plan;
+    if (!sort_arguments(self, "file", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    bool good = make_plan(self, &arguments, &plan);
+    if (good) {
+        char *notes = nl_grid_notes(&plan.grid);
+        fputs(notes, stderr);
+        free(notes);
+        printf("ok: %d trial%s\n", plan.grid.trials, plan.grid.trials == 1 ? "" : "s");
+    }
+    release_plan(&plan);
+    free(arguments.override);
+    return good ? EXIT_DONE : EXIT_BAD_INPUT;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .summary = "validate a file and every trial of its grid, and run nothing",
+    .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
+             "\n"
+             "Reads FILE as run and sweep do, unfolds its grid and checks every trial. Prints all that is wrong, each with its place, on\n"
+             "stderr (exit code 2), or the number of trials (exit code 0). No data are opened, nothing is run or written.\n"
+             "\n"
+             "examples:\n"
+             "  normlab check experiments/small_batch.yaml\n"
+             "  normlab check experiments/small_batch.yaml norm.groups=3\n",
+    .run = run,
+};

@@ -1,0 +1,106 @@
+/* The program: one table of commands, one file a command. What they share: exit codes, messages, arguments.
+ *
+ * Data goes to stdout, everything else to stderr. Core returns errors; here they are printed and become exit codes.
+ */
+#ifndef NL_CMD_CMD_H
+#define NL_CMD_CMD_H
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "sweep/sweep.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,       /* the machine or a run failed: memory, disk, gnuplot, a trial that could not be run */
+    EXIT_BAD_INPUT = 2,    /* the command line, a configuration or data files are wrong: nothing was started */
+    EXIT_INTERRUPTED = 130 /* by Ctrl-C or SIGTERM; what had finished is kept */
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* a line of `normlab help` */
+    const char *usage;   /* all of `normlab COMMAND --help` */
+    int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the command's name */
+};
+
+extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_data, command_norm;
+
+extern const char *command_line; /* as typed, quoted for a shell */
+
+/* ---- messages: "normlab: ..." on stderr; each returns its exit code ---- */
+
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int bad_input(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */
+/* "unknown WHAT 'word'", with the nearest of words (ends with NULL) or else all of them as the hint. */
+int unknown_word(const char *what, const char *word, const char *const *words);
+
+/* ---- arguments ---- */
+
+enum { OPTION_END = -1, OPTION_BAD = '?' };
+
+/* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. --help and -h print the command's
+ * usage and exit. letters as for getopt, options ended by a zero row; both without help. */
+int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options);
+
+/* What is no option: a file, and overrides (arguments with '='). */
+struct arguments {
+    const char *file; /* NULL: none */
+    const char **override;
+    int overrides;
+};
+
+/* Sorts argv[optind..]; false: there is a second file (the message was printed). what: what the file is, for messages. */
+bool sort_arguments(const struct command *command, const char *what, int argc, char **argv, struct arguments *out);
+
+/* An integer option's value, within bounds; false: the message was printed. */
+bool read_count(const char *option, const char *text, int low, int high, int *out);
+
+/* ---- experiments ---- */
+
+/* Loads file (NULL: defaults) and overrides; false: the problems were printed. */
+bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out);
+
+/* Prints the problems, if there are any, and says whether there were. */
+bool print_diagnostics(struct nl_diagnostics *diagnostics);
+
+/* A file with its overrides, unfolded and checked; false: the problems were printed. */
+struct plan {
+    struct nl_experiment experiment;
+    struct nl_grid grid;
+    struct nl_datasets datasets; /* filled by identify_plan */
+};
+bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out);
+bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
+void release_plan(struct plan *plan);
+
+/* results/<name of the experiment>, or the folder that was given; new string. */
+char *results_folder(const char *given, const struct nl_experiment *experiment);
+
+/* ---- progress (progress.c) ---- */
+
+/* On a terminal one redrawn line, else a plain line every ten seconds. quiet: nothing but warnings. */
+struct progress_line {
+    bool quiet, terminal, colour, drawn;
+    double last; /* seconds at the last plain line */
+};
+void begin_progress(struct progress_line *line, bool quiet);
+void show_progress(void *line, const struct nl_progress *progress);
+void show_note(void *line, bool warning, const char *text);
+void end_progress(struct progress_line *line);
+
+/* ---- interruption (interrupt.c) ---- */
+
+extern volatile sig_atomic_t interrupted;
+void catch_interrupts(void); /* the first SIGINT or SIGTERM sets interrupted, a second one exits */
+
+/* ---- results ---- */
+
+/* Messages of the trials that could not be run; returns their number. */
+int print_errors(const struct nl_grid *grid, const struct nl_sweep_result *result);
+
+/* The table of plot.metric from OUT/summary.csv on stdout (summary.c). */
+int print_summary(const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+
+#endif

@@ -1,0 +1,203 @@
+/* What the commands share: messages, arguments, loading. */
+#include "cmd.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "config/nearest.h"
+
+int fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("normlab: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return EXIT_FAILED;
+}
+
+int bad_input(const char *hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("normlab: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    if (hint)
+        fprintf(stderr, "  %s\n", hint);
+    return EXIT_BAD_INPUT;
+}
+
+int unknown_word(const char *what, const char *word, const char *const *words)
+{
+    struct nl_text hint = {0};
+    const char *nearest = nl_nearest(word, words);
+    if (nearest)
+        nl_text_add(&hint, "did you mean '%s'?", nearest);
+    else
+        for (int i = 0; words[i]; i++)
+            nl_text_add(&hint, "%s%s", i ? ", " : "expected one of ", words[i]);
+    bad_input(hint.at, "unknown %s '%s'", what, word);
+    nl_text_release(&hint);
+    return EXIT_BAD_INPUT;
+}
+
+/* Frees message. */
+static void point_to_help(const struct command *command, char *message)
+{
+    bad_input(NULL, "%s", message);
+    fprintf(stderr, "  normlab %s --help shows how it is called\n", command->name);
+    free(message);
+}
+
+static void unknown_option(const struct command *command, const char *word, const struct option *options)
+{
+    char *typed = nl_strdup(word), *names[32];
+    int count = 0;
+    typed[strcspn(typed, "=")] = '\0';
+    for (; options[count].name && count < 30; count++)
+        names[count] = nl_format("--%s", options[count].name);
+    names[count] = nl_strdup("--help");
+    names[count + 1] = NULL;
+    const char *nearest = nl_nearest(typed, (const char *const *)names);
+    char *hint = nearest ? nl_format("did you mean '%s'?", nearest) : NULL;
+    if (hint)
+        bad_input(hint, "unknown option '%s' of %s", typed, command->name);
+    else
+        point_to_help(command, nl_format("unknown option '%s' of %s", typed, command->name));
+    free(hint);
+    free(typed);
+    for (; count >= 0; count--)
+        free(names[count]);
+}
+
+int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options)
+{
+    enum { HELP = 1000 };
+    struct option all[32];
+    int count = 0;
+    for (; options[count].name && count < 30; count++)
+        all[count] = options[count];
+    all[count++] = (struct option){"help", no_argument, NULL, HELP};
+    all[count] = (struct option){0};
+    char *short_options = nl_format(":h%s", letters);
+    opterr = 0;
+    int found = getopt_long(argc, argv, short_options, all, NULL);
+    free(short_options);
+    if (found == 'h' || found == HELP) {
+        fputs(command->usage, stdout);
+        exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
+    }
+    if (found != '?' && found != ':')
+        return found;
+    const char *typed = argv[optind - 1];
+    if (found == ':')
+        bad_input(NULL, "option '%s' of %s needs a value", typed, command->name);
+    else if (optopt && strncmp(typed, "--", 2) == 0 && strchr(typed, '='))
+        bad_input(NULL, "option '%.*s' of %s takes no value", (int)strcspn(typed, "="), typed, command->name);
+    else if (optopt)
+        point_to_help(command, nl_format("unknown option '-%c' of %s", optopt, command->name));
+    else
+        unknown_option(command, typed, options);
+    return OPTION_BAD;
+}
+
+bool sort_arguments(const struct command *command, const char *what, int argc, char **argv, struct arguments *out)
+{
+    *out = (struct arguments){.override = nl_alloc((size_t)argc, sizeof *out->override)};
+    for (int i = optind; i < argc; i++) {
+        if (strchr(argv[i], '=')) {
+            out->override[out->overrides++] = argv[i];
+        } else if (out->file) {
+            bad_input("a key is set with KEY=VALUE", "%s takes one %s: '%s' is one too many", command->name, what, argv[i]);
+            free(out->override);
+            return false;
+        } else {
+            out->file = argv[i];
+        }
+    }
+    return true;
+}
+
+bool read_count(const char *option, const char *text, int low, int high, int *out)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || value < low || value > high) {
+        bad_input(NULL, "bad value '%s' of option '%s': expected an integer from %d to %d", text, option, low, high);
+        return false;
+    }
+    *out = (int)value;
+    return true;
+}
+
+bool print_diagnostics(struct nl_diagnostics *diagnostics)
+{
+    bool any = diagnostics->count > 0;
+    if (any) {
+        char *text = nl_diagnostics_text(diagnostics);
+        fputs(text, stderr);
+        free(text);
+    }
+    nl_diagnostics_release(diagnostics);
+    return any;
+}
+
+bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out)
+{
+    struct nl_diagnostics diagnostics = {0};
+    nl_experiment_load(file, override, overrides, out, &diagnostics);
+    return !print_diagnostics(&diagnostics);
+}
+
+bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out)
+{
+    *out = (struct plan){0};
+    if (!arguments->file) {
+        point_to_help(command, nl_format("%s needs a file", command->name));
+        return false;
+    }
+    if (!load_experiment(arguments->file, arguments->override, arguments->overrides, &out->experiment))
+        return false;
+    struct nl_diagnostics diagnostics = {0};
+    nl_grid_make(&out->experiment, &out->grid, &diagnostics);
+    return !print_diagnostics(&diagnostics);
+}
+
+bool identify_plan(struct plan *plan)
+{
+    struct nl_error err = {0};
+    if (nl_grid_identify(&plan->grid, &plan->datasets, &err) == NL_OK)
+        return true;
+    bad_input(NULL, "%s", err.text);
+    return false;
+}
+
+void release_plan(struct plan *plan)
+{
+    nl_grid_release(&plan->grid);
+    nl_datasets_release(&plan->datasets);
+}
+
+char *results_folder(const char *given, const struct nl_experiment *experiment)
+{
+    return given ? nl_strdup(given) : nl_path_join("results", experiment->name);
+}
+
+int print_errors(const struct nl_grid *grid, const struct nl_sweep_result *result)
+{
+    for (int i = 0; i < result->trials; i++) {
+        if (!result->record[i].present || !result->record[i].failed)
+            continue;
+        char *label = nl_grid_label(grid, &grid->trial[i]);
+        fail("trial %d (%s) could not be run: %s", i + 1, label, result->record[i].message);
+        free(label);
+    }
+    return result->errors;
+}

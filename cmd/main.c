@@ -1,0 +1,111 @@
+/* normlab: a laboratory for normalization in neural networks. From here: commands[] -> cmd/run.c or cmd/sweep.c ->
+ * nl_sweep (core/sweep) -> nl_trial_run (core/train) -> the backend's kernels (core/backend). */
+#include "cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+static const struct command *const commands[] = {
+    &command_run, &command_sweep, &command_plot, &command_check, &command_show, &command_data, &command_norm, NULL,
+};
+
+const char *command_line;
+
+static void print_help(FILE *out)
+{
+    fputs("normlab: a laboratory for normalization in neural networks\n"
+          "\n"
+          "usage: normlab COMMAND [ARGUMENTS]\n"
+          "\n",
+          out);
+    for (int i = 0; commands[i]; i++)
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("  help     this text, or a command's: normlab help COMMAND\n"
+          "  version  the program's version\n"
+          "\n"
+          "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
+          "\n"
+          "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 130 interrupted, and what\n"
+          "had finished is kept\n",
+          out);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (int i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[sizeof commands / sizeof *commands + 2];
+    int count = 0;
+    for (; commands[count]; count++)
+        names[count] = commands[count]->name;
+    names[count++] = "help";
+    names[count++] = "version";
+    names[count] = NULL;
+    return unknown_word("command", name, names);
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (!command)
+        return unknown_command(argv[1]);
+    fputs(command->usage, stdout);
+    return EXIT_DONE;
+}
+
+/* The words as a shell would take them again. */
+static char *quote_words(int argc, char **argv)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < argc; i++) {
+        bool plain = *argv[i] && strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+%@-") == strlen(argv[i]);
+        nl_text_add(&out, "%s%s", i ? " " : "", plain ? argv[i] : "'");
+        for (const char *at = argv[i]; !plain && *at; at++)
+            nl_text_add(&out, *at == '\'' ? "'\\''" : "%c", *at);
+        nl_text_add(&out, "%s", plain ? "" : "'");
+    }
+    return out.at;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_BAD_INPUT;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
+        puts("normlab " NORMLAB_VERSION);
+        return EXIT_DONE;
+    }
+    const struct command *command = find_command(name);
+    return command ? command->run(command, argc - 1, argv + 1) : unknown_command(name);
+}
+
+int main(int argc, char **argv)
+{
+    char *words = quote_words(argc, argv);
+    command_line = words;
+    int code = dispatch(argc, argv);
+    /* results that could not be printed are a failure, not a success */
+    if (fflush(stdout) != 0 || ferror(stdout))
+        code = fail("cannot write to the standard output");
+    free(words);
+    return code;
+}

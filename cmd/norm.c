@@ -1,0 +1,413 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/npy.h"
+#include "cmd.h"
+#include "train/probe.h"
+
+enum { OUT = 'o', VALUES = 256, INPUT, SHAPE, GRAD, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, EVAL, DEVICE, MOST_DIMS = 4 };
+
+static const struct option options[] = {
+    {"values", required_argument, NULL, VALUES},
+    {"input", required_argument, NULL, INPUT},
+    {"shape", required_argument, NULL, SHAPE},
+    {"grad", required_argument, NULL, GRAD},
+    {"gamma", required_argument, NULL, GAMMA},
+    {"beta", required_argument, NULL, BETA},
+    {"running-mean", required_argument, NULL, RUNNING_MEAN},
+    {"running-var", required_argument, NULL, RUNNING_VAR},
+    {"eval", no_argument, NULL, EVAL},
+    {"device", required_argument, NULL, DEVICE},
+    {"out", required_argument, NULL, OUT},
+    {0},
+};
+
+struct settings {
+    const char *values, *input, *shape, *grad, *gamma, *beta, *running_mean, *running_var, *device, *out;
+    bool eval;
+};
+
+/* The input's shape as it was given: (N, C) or (N, H, W, C). */
+struct layout {
+    int dims;
+    size_t shape[MOST_DIMS];
+};
+
+/* Numbers separated by commas. NULL: the text is none. */
+static double *read_list(const char *text, size_t *count)
+{
+    double *values = nl_alloc(strlen(text) + 1, sizeof *values);
+    *count = 0;
+    for (;;) {
+        char *end;
+        values[(*count)++] = strtod(text, &end);
+        if (end == text || (*end && *end != ',')) {
+            free(values);
+            return NULL;
+        }
+        if (!*end)
+            return values;
+        text = end + 1;
+    }
+}
+
+/* An array given as numbers or as an .npy file; NULL: the message was printed. One number stands for `expected` of them
+ * (0: any count). */
+static double *read_array(const char *option, const char *text, size_t expected, struct layout *layout)
+{
+    size_t count;
+    double *values = read_list(text, &count);
+    struct nl_error err = {0};
+    if (!values) {
+        struct nl_npy array;
+        if (nl_npy_read(text, &array, &err)) {
+            bad_input("expected numbers separated by commas, or an .npy file", "cannot read the value of '%s': %s", option, err.text);
+            return NULL;
+        }
+        if (layout) {
+            layout->dims = array.dims <= MOST_DIMS ? array.dims : MOST_DIMS + 1;
+            for (int i = 0; i < array.dims && i < MOST_DIMS; i++)
+                layout->shape[i] = array.shape[i];
+        }
+        count = array.count;
+        values = nl_alloc(count, sizeof *values);
+        for (size_t i = 0; i < count; i++)
+            values[i] = nl_npy_get(&array, i);
+        nl_npy_release(&array);
+    } else if (count == 1 && expected > 1) {
+        values = nl_realloc(values, expected, sizeof *values);
+        for (count = 1; count < expected; count++)
+            values[count] = values[0];
+    }
+    if (expected && count != expected) {
+        bad_input(NULL, "'%s' has %zu numbers, expected %zu", option, count, expected);
+        free(values);
+        return NULL;
+    }
+    return values;
+}
+
+/* N, S and C of an array of this layout; false: the message was printed. */
+static bool set_shape(struct nl_probe *probe, const struct layout *layout)
+{
+    const size_t *shape = layout->shape;
+    bool flat = layout->dims == 2, image = layout->dims == 4;
+    double count = 1;
+    for (int i = 0; (flat || image) && i < layout->dims; i++)
+        count *= (double)shape[i];
+    if ((!flat && !image) || count < 1 || count > 2e9) {
+        bad_input(NULL, "the input must have shape N,C or N,H,W,C, with at least one element");
+        return false;
+    }
+    probe->samples = (int)shape[0];
+    probe->positions = image ? (int)(shape[1] * shape[2]) : 1;
+    probe->channels = (int)shape[layout->dims - 1];
+    return true;
+}
+
+/* --values: N samples of one channel for what normalizes over samples (bn), S positions of one channel for in, else one
+ * sample of C channels. */
+static void set_shape_of_list(struct nl_probe *probe, const struct nl_norm *norm, size_t count, struct layout *layout)
+{
+    *layout = (struct layout){.dims = 4, .shape = {1, 1, 1, 1}};
+    int place = norm == &nl_norm_bn ? 0 : norm == &nl_norm_in ? 1 : 3;
+    layout->shape[place] = count;
+    set_shape(probe, layout);
+}
+
+static bool read_input(struct nl_probe *probe, const struct settings *settings, struct layout *layout)
+{
+    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
+    if (!!settings->values + !!settings->input + !!settings->shape != 1) {
+        bad_input("normlab norm --help shows how it is called", "norm needs one of --values, --input, --shape");
+        return false;
+    }
+    if (settings->shape) {
+        size_t count;
+        double *shape = read_list(settings->shape, &count);
+        bool good = shape && count <= MOST_DIMS;
+        layout->dims = good ? (int)count : 0;
+        for (size_t i = 0; good && i < count; i++) {
+            good = shape[i] >= 1 && shape[i] <= 1e9 && shape[i] == floor(shape[i]);
+            layout->shape[i] = good ? (size_t)shape[i] : 0;
+        }
+        free(shape);
+        if (!good)
+            layout->dims = 0;
+        return set_shape(probe, layout);
+    }
+    if (settings->values) {
+        size_t count;
+        probe->x = read_list(settings->values, &count);
+        if (!probe->x) {
+            bad_input(NULL, "bad value '%s' of option '--values': expected numbers separated by commas", settings->values);
+            return false;
+        }
+        set_shape_of_list(probe, norm, count, layout);
+        return true;
+    }
+    *layout = (struct layout){0};
+    probe->x = read_array("--input", settings->input, 0, layout);
+    return probe->x && set_shape(probe, layout);
+}
+
+/* An option that this normalizer has a use for, read into *values; false: the message was printed. */
+static bool read_optional(const char *option, const char *text, size_t expected, const char *norm, const double **values)
+{
+    if (!text)
+        return true;
+    if (expected == 0) {
+        bad_input(NULL, "'%s' does not apply: %s has none here", option, norm);
+        return false;
+    }
+    *values = read_array(option, text, expected, NULL);
+    return *values != NULL;
+}
+
+static bool read_parameters(struct nl_probe *probe, const struct settings *settings)
+{
+    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
+    size_t elements = (size_t)probe->samples * (size_t)probe->positions * (size_t)probe->channels;
+    size_t affine = (size_t)nl_probe_affine_count(probe), running = norm->tracks ? (size_t)probe->channels : 0;
+    return read_optional("--grad", settings->grad, elements, norm->name, &probe->dy) &&
+           read_optional("--gamma", settings->gamma, affine, norm->name, &probe->gamma) &&
+           read_optional("--beta", settings->beta, norm->shifts ? affine : 0, norm->name, &probe->beta) &&
+           read_optional("--running-mean", settings->running_mean, running, norm->name, &probe->running_mean) &&
+           read_optional("--running-var", settings->running_var, running, norm->name, &probe->running_var);
+}
+
+/* A row of numbers under its name: five decimals, or an exponent where they would not do. */
+static void print_row(const char *name, const double *values, size_t count)
+{
+    if (!values)
+        return;
+    double largest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(values[i]))
+            largest = fmax(largest, fabs(values[i]));
+    const char *format = largest == 0 || (largest >= 1e-2 && largest < 1e5) ? " %11.5f" : " %11.4e";
+    printf("%-12s", name);
+    for (size_t i = 0; i < count; i++)
+        printf(format, values[i] == 0 ? 0.0 : values[i]); /* no minus zero */
+    putchar('\n');
+}
+
+static void print_head(const struct nl_probe *probe, int sets, int elements)
+{
+    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
+    int affine = nl_probe_affine_count(probe);
+    printf("%s: %s", norm->name, norm->title);
+    if (sets)
+        printf(", %d set%s of %d element%s, %d learned and %d running numbers", sets, sets == 1 ? "" : "s", elements,
+               elements == 1 ? "" : "s", affine * (norm->shifts ? 2 : 1), norm->tracks ? 2 * probe->channels : 0);
+    putchar('\n');
+}
+
+static void print_found(const struct nl_probe *probe)
+{
+    size_t elements = (size_t)probe->samples * (size_t)probe->positions * (size_t)probe->channels;
+    size_t sets = (size_t)probe->sets, channels = (size_t)probe->channels, affine = (size_t)nl_probe_affine_count(probe);
+    print_row("mean", probe->mean, sets);
+    print_row("var", probe->var, sets);
+    print_row("x", probe->x, elements);
+    print_row("xhat", probe->xhat, elements);
+    print_row("y", probe->y, elements);
+    print_row("dx", probe->dx, elements);
+    print_row("dgamma", probe->dgamma, affine);
+    print_row("dbeta", probe->dbeta, affine);
+    print_row("running_mean", probe->new_running_mean, channels);
+    print_row("running_var", probe->new_running_var, channels);
+}
+
+/* In the backend's own type: float64 from ref, float32 from cpu. */
+static int write_array(const char *folder, const char *name, const struct nl_backend *backend, int dims, const size_t *shape,
+                       const double *values, struct nl_error *err)
+{
+    if (!values)
+        return NL_OK;
+    size_t count = 1;
+    for (int i = 0; i < dims; i++)
+        count *= shape[i];
+    char *path = nl_path_join(folder, name);
+    int status;
+    if (backend->real == sizeof(double)) {
+        status = nl_npy_write(path, NL_F64, dims, shape, values, err);
+    } else {
+        float *narrow = nl_alloc(count, sizeof *narrow);
+        for (size_t i = 0; i < count; i++)
+            narrow[i] = (float)values[i];
+        status = nl_npy_write(path, NL_F32, dims, shape, narrow, err);
+        free(narrow);
+    }
+    free(path);
+    return status;
+}
+
+static int write_found(const struct nl_probe *probe, const struct layout *layout, const char *folder, struct nl_error *err)
+{
+    const struct nl_backend *backend = nl_backends[probe->config->device.kind];
+    size_t sets = (size_t)probe->sets, channels = (size_t)probe->channels, affine = (size_t)nl_probe_affine_count(probe);
+    const struct {
+        const char *name;
+        int dims;
+        const size_t *shape;
+        const double *values;
+    } files[] = {
+        {"y.npy", layout->dims, layout->shape, probe->y},   {"dx.npy", layout->dims, layout->shape, probe->dx},
+        {"dgamma.npy", 1, &affine, probe->dgamma},          {"dbeta.npy", 1, &affine, probe->dbeta},
+        {"mean.npy", 1, &sets, probe->mean},                {"var.npy", 1, &sets, probe->var},
+        {"running_mean.npy", 1, &channels, probe->new_running_mean}, {"running_var.npy", 1, &channels, probe->new_running_var},
+    };
+    int status = nl_make_folders(folder, err);
+    for (size_t i = 0; i < sizeof files / sizeof *files && status == NL_OK; i++)
+        status = write_array(folder, files[i].name, backend, files[i].dims, files[i].shape, files[i].values, err);
+    return status;
+}
+
+static int probe_numbers(struct nl_probe *probe, const struct settings *settings)
+{
+    struct layout layout;
+    struct nl_error err = {0};
+    int sets, elements;
+    if (!read_input(probe, settings, &layout))
+        return EXIT_BAD_INPUT;
+    if (settings->input && !settings->out)
+        return bad_input(NULL, "norm --input needs --out DIR");
+    if (nl_probe_partition(probe, &sets, &elements, &err))
+        return bad_input(NULL, "%s", err.text);
+    if (!settings->shape) {
+        if (!read_parameters(probe, settings))
+            return EXIT_BAD_INPUT;
+        if (nl_probe_run(probe, &err))
+            return fail("%s", err.text);
+    }
+    print_head(probe, sets, elements);
+    if (settings->values)
+        print_found(probe);
+    if (settings->out && !settings->shape && write_found(probe, &layout, settings->out, &err))
+        return fail("%s", err.text);
+    return EXIT_DONE;
+}
+
+static bool read_settings(const struct command *self, int argc, char **argv, struct settings *out)
+{
+    *out = (struct settings){.device = "ref"};
+    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;)
+        switch (option) {
+        case VALUES: out->values = optarg; break;
+        case INPUT: out->input = optarg; break;
+        case SHAPE: out->shape = optarg; break;
+        case GRAD: out->grad = optarg; break;
+        case GAMMA: out->gamma = optarg; break;
+        case BETA: out->beta = optarg; break;
+        case RUNNING_MEAN: out->running_mean = optarg; break;
+        case RUNNING_VAR: out->running_var = optarg; break;
+        case EVAL: out->eval = true; break;
+        case DEVICE: out->device = optarg; break;
+        case OUT: out->out = optarg; break;
+        default: return false;
+        }
+    return true;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* The configuration that the words give: norm.kind and device.kind, and overrides of the norm section. */
+static bool load_norm(const struct arguments *arguments, const char *device, struct nl_experiment *out)
+{
+    if (!arguments->file) {
+        bad_input("normlab norm --help shows how it is called", "norm needs the kind of a normalizer");
+        return false;
+    }
+    if (!is_one_of(arguments->file, nl_norm_names)) {
+        unknown_word("normalizer", arguments->file, nl_norm_names);
+        return false;
+    }
+    if (!is_one_of(device, nl_device_names)) {
+        unknown_word("device", device, nl_device_names);
+        return false;
+    }
+    const char **override = nl_alloc((size_t)arguments->overrides + 2, sizeof *override);
+    char *kind = nl_format("norm.kind=%s", arguments->file), *place = nl_format("device.kind=%s", device);
+    bool good = true;
+    for (int i = 0; i < arguments->overrides && good; i++) {
+        good = strncmp(arguments->override[i], "norm.", strlen("norm.")) == 0;
+        if (!good)
+            bad_input(NULL, "norm takes keys of the norm section only: '%s'", arguments->override[i]);
+        override[i + 2] = arguments->override[i];
+    }
+    override[0] = kind;
+    override[1] = place;
+    good = good && load_experiment(NULL, override, arguments->overrides + 2, out);
+    free(override);
+    free(kind);
+    free(place);
+    if (!good)
+        return false;
+    struct nl_diagnostics diagnostics = {0};
+    if (out->is_sweep) {
+        bad_input(NULL, "norm takes one value for each key");
+        return false;
+    }
+    nl_config_check(&out->config, out, &diagnostics);
+    return !print_diagnostics(&diagnostics);
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct settings settings;
+    struct arguments arguments;
+    struct nl_experiment experiment;
+    if (!read_settings(self, argc, argv, &settings) || !sort_arguments(self, "normalizer", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    int code = EXIT_BAD_INPUT;
+    if (load_norm(&arguments, settings.device, &experiment)) {
+        struct nl_probe probe = {.config = &experiment.config, .eval = settings.eval};
+        code = probe_numbers(&probe, &settings);
+        const double *given[] = {probe.x, probe.dy, probe.gamma, probe.beta, probe.running_mean, probe.running_var};
+        for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+            free((void *)given[i]);
+        nl_probe_release(&probe);
+    }
+    free(arguments.override);
+    return code;
+}
+
+const struct command command_norm = {
+    .name = "norm",
+    .summary = "one normalizer on given numbers: statistics, output, gradients",
+    .usage = "usage: normlab norm KIND --values A,B,... [options] [norm.KEY=VALUE ...]\n"
+             "       normlab norm KIND --input x.npy --out DIR [options] [norm.KEY=VALUE ...]\n"
+             "       normlab norm KIND --shape N,H,W,C [norm.KEY=VALUE ...]\n"
+             "\n"
+             "Runs the normalizer KIND (bn ln gn in rms none) with the kernels that training uses, in training mode.\n"
+             "\n"
+             "--values are N samples of one channel for bn, S positions of one channel for in, one sample of C channels for the\n"
+             "others; statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64); y dx dgamma\n"
+             "dbeta mean var running_mean running_var are written to DIR as .npy, float64 from ref, float32 from cpu. mean and\n"
+             "var (biased; without centering the mean of squares) have an entry for each set, in order of samples, positions,\n"
+             "channels; with running statistics they are these. --shape says how a tensor is split into sets, without numbers.\n"
+             "\n"
+             "      --grad A        gradient of y: adds dx, dgamma, dbeta\n"
+             "      --gamma A, --beta A, --running-mean A, --running-var A\n"
+             "                      A: numbers separated by commas (a single one for all), or an .npy file\n"
+             "      --eval          evaluation: running statistics, where the normalizer has them\n"
+             "      --device KIND   ref (float64; default) or cpu (float32)\n"
+             "  -o, --out DIR       folder for the arrays\n"
+             "\n"
+             "examples:\n"
+             "  normlab norm ln --values 2,4,8,10 --gamma 2 --beta 1 norm.eps=0\n"
+             "  normlab norm bn --shape 32,28,28,64\n"
+             "  normlab norm gn --input x.npy --grad dy.npy --device cpu --out results/gn norm.groups=4\n",
+    .run = run,
+};

@@ -1,0 +1,97 @@
+#include "plot/plot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+
+enum { TEXT = 't', FORMAT = 'f' };
+
+static const struct option options[] = {{"text", no_argument, NULL, TEXT}, {"format", required_argument, NULL, FORMAT}, {0}};
+
+/* "svg,png": those and no others; false: the message was printed. */
+static bool read_formats(const char *text, struct nl_plot_options *how)
+{
+    static const char *const names[] = {"svg", "png", "pdf", NULL};
+    bool *wanted[] = {&how->svg, &how->png, &how->pdf};
+    how->svg = how->png = how->pdf = false;
+    char *copy = nl_strdup(text);
+    bool good = true;
+    for (char *rest = copy, *word; good && (word = strsep(&rest, ","));) {
+        int i = 0;
+        while (names[i] && strcmp(names[i], word) != 0)
+            i++;
+        good = names[i] != NULL;
+        if (good)
+            *wanted[i] = true;
+        else
+            unknown_word("format", word, names);
+    }
+    free(copy);
+    return good;
+}
+
+/* The experiment that a results folder holds, with overrides of plot.* only; false: the message was printed. */
+static bool load_results(const struct arguments *arguments, struct nl_experiment *out)
+{
+    for (int i = 0; i < arguments->overrides; i++)
+        if (strncmp(arguments->override[i], "plot.", strlen("plot.")) != 0) {
+            bad_input("what was trained is fixed: normlab sweep trains", "plot takes keys of the plot section only: '%s'",
+                      arguments->override[i]);
+            return false;
+        }
+    char *path = nl_path_join(arguments->file, "experiment.yaml");
+    bool good = nl_file_exists(path);
+    if (!good)
+        bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", arguments->file, path);
+    else
+        good = load_experiment(path, arguments->override, arguments->overrides, out);
+    free(path);
+    return good;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true};
+    struct arguments arguments;
+    struct nl_experiment experiment;
+    struct nl_error err = {0};
+    for (int option; (option = next_option(self, argc, argv, "tf:", options)) != OPTION_END;) {
+        if (option == TEXT)
+            how.text = true;
+        else if (option != FORMAT || !read_formats(optarg, &how))
+            return EXIT_BAD_INPUT;
+    }
+    if (!sort_arguments(self, "folder", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    int code = EXIT_BAD_INPUT;
+    if (!arguments.file) {
+        bad_input("normlab plot --help shows how it is called", "plot needs a results folder");
+    } else if (load_results(&arguments, &experiment)) {
+        code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
+        if (code == EXIT_DONE)
+            printf("plots: %s/plots\n", arguments.file);
+    }
+    free(arguments.override);
+    return code;
+}
+
+const struct command command_plot = {
+    .name = "plot",
+    .summary = "draw the plots of a results folder (again)",
+    .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--text] [--format svg,png,pdf]\n"
+             "\n"
+             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab show` lists the keys of plot.\n"
+             "\n"
+             "  -f, --format F   which pictures, separated by commas (default: svg,png,pdf)\n"
+             "  -t, --text       draw on the terminal, too\n"
+             "\n"
+             "examples:\n"
+             "  normlab plot results/small_batch\n"
+             "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
+             "  normlab plot results/lr_tolerance --text\n",
+    .run = run,
+};

@@ -1,0 +1,96 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "cmd.h"
+
+enum { PLAIN_SECONDS = 10, NARROWEST = 20, USUAL_WIDTH = 80 };
+
+void begin_progress(struct progress_line *line, bool quiet)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    *line = (struct progress_line){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
+    line->colour = line->terminal && !(no_colour && *no_colour);
+}
+
+/* "0:07", "12:30", "1:02:03" */
+static void add_time(struct nl_text *out, double seconds)
+{
+    long whole = (long)(seconds + 0.5);
+    if (whole >= 3600)
+        nl_text_add(out, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        nl_text_add(out, "%ld:%02ld", whole / 60, whole % 60);
+}
+
+static void add_state(struct nl_text *out, const struct nl_progress *progress)
+{
+    int done = progress->present + progress->finished, failed = progress->diverged + progress->dead + progress->errors;
+    if (progress->total == 1)
+        nl_text_add(out, "step %lld/%lld  loss %.4g", (long long)progress->step, (long long)progress->steps, progress->loss);
+    else
+        nl_text_add(out, "%d/%d done, %d running", done, progress->total, progress->running);
+    if (failed && progress->total > 1)
+        nl_text_add(out, ", %d failed", failed);
+    nl_text_add(out, "  ");
+    add_time(out, progress->seconds);
+    /* by what is left of the work, not of the trials: the longest come first */
+    double left = progress->seconds * (progress->cost_total - progress->cost_done) / progress->cost_done;
+    if (progress->cost_done > 0 && left < 1e8 && done < progress->total) {
+        nl_text_add(out, ", about ");
+        add_time(out, left);
+        nl_text_add(out, " left");
+    }
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= NARROWEST ? size.ws_col : USUAL_WIDTH;
+}
+
+static void clear_line(struct progress_line *line)
+{
+    if (line->drawn)
+        fputs("\r\033[K", stderr);
+    line->drawn = false;
+}
+
+void show_progress(void *context, const struct nl_progress *progress)
+{
+    struct progress_line *line = context;
+    bool last = progress->running == 0 && progress->present + progress->finished == progress->total;
+    bool due = line->terminal || last || progress->seconds - line->last >= PLAIN_SECONDS;
+    if (line->quiet || !due)
+        return;
+    struct nl_text text = {0};
+    add_state(&text, progress);
+    if (line->terminal) {
+        int room = terminal_width() - 1;
+        bool failed = line->colour && progress->diverged + progress->dead + progress->errors > 0;
+        fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text.at, failed ? "\033[0m" : "");
+        line->drawn = true;
+    } else {
+        fprintf(stderr, "%s\n", text.at);
+        line->last = progress->seconds;
+    }
+    fflush(stderr);
+    nl_text_release(&text);
+}
+
+void show_note(void *context, bool warning, const char *text)
+{
+    struct progress_line *line = context;
+    clear_line(line);
+    if (warning || !line->quiet)
+        fprintf(stderr, "%s\n", text);
+}
+
+void end_progress(struct progress_line *line)
+{
+    clear_line(line);
+}

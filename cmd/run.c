@@ -1,0 +1,126 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd.h"
+
+enum { OUT = 'o', QUIET = 'q', SAVE_INIT = 256, SAVE_FINAL, SAVE_ORDER };
+
+static const struct option options[] = {
+    {"out", required_argument, NULL, OUT},
+    {"quiet", no_argument, NULL, QUIET},
+    {"save-init", required_argument, NULL, SAVE_INIT},
+    {"save-final", required_argument, NULL, SAVE_FINAL},
+    {"save-order", required_argument, NULL, SAVE_ORDER},
+    {0},
+};
+
+static void print_scores(const struct nl_record *record)
+{
+    printf("%-6s %-8s %10s %9s\n", "split", "eval", "loss", "error");
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++) {
+            struct nl_score score = record->score[part][eval];
+            if (!isnan(score.loss))
+                printf("%-6s %-8s %10.4g %7.2f %%\n", nl_part_names[part], nl_eval_names[eval], score.loss, 100 * (1 - score.accuracy));
+        }
+}
+
+static void print_result(const struct nl_record *record, const char *folder)
+{
+    print_scores(record);
+    printf("%s", nl_record_status(record));
+    if (record->failed_step >= 0)
+        printf(" at step %lld", (long long)record->failed_step);
+    else
+        printf(" after %lld steps (%.4g epochs)", (long long)record->steps, record->epochs);
+    printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
+    if (record->left_out)
+        printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
+    printf("curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
+}
+
+static int run_plan(const struct plan *plan, struct nl_sweep_options *how, bool quiet)
+{
+    struct progress_line line;
+    struct nl_sweep_result result;
+    struct nl_error err = {0};
+    begin_progress(&line, quiet);
+    how->runner.context = &line;
+    catch_interrupts();
+    int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, how, &result, &err);
+    end_progress(&line);
+    int code = EXIT_DONE;
+    if (status)
+        code = fail("%s", err.text);
+    else if (print_errors(&plan->grid, &result))
+        code = EXIT_FAILED;
+    else if (result.missing)
+        code = EXIT_INTERRUPTED;
+    else
+        print_result(&result.record[0], how->folder);
+    nl_sweep_result_release(&result);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct nl_sweep_options how = {
+        .command = command_line,
+        .runner = {.workers = 1, .stop = &interrupted, .progress = show_progress},
+        .note = show_note,
+    };
+    const char *out = NULL;
+    bool quiet = false;
+    for (int option; (option = next_option(self, argc, argv, "o:q", options)) != OPTION_END;)
+        switch (option) {
+        case OUT: out = optarg; break;
+        case QUIET: quiet = true; break;
+        case SAVE_INIT: how.runner.save_init = optarg; break;
+        case SAVE_FINAL: how.runner.save_final = optarg; break;
+        case SAVE_ORDER: how.runner.save_order = optarg; break;
+        default: return EXIT_BAD_INPUT;
+        }
+    how.again = how.runner.save_init || how.runner.save_final || how.runner.save_order;
+
+    struct arguments arguments;
+    struct plan plan;
+    if (!sort_arguments(self, "file", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    int code = EXIT_BAD_INPUT;
+    if (make_plan(self, &arguments, &plan)) {
+        if (plan.grid.trials != 1)
+            bad_input("normlab sweep runs them all; an axis is fixed by giving its key one value, KEY=VALUE",
+                      "'%s' is a sweep of %d trials", arguments.file, plan.grid.trials);
+        else if (identify_plan(&plan)) {
+            char *folder = results_folder(out, &plan.experiment);
+            how.folder = folder;
+            code = run_plan(&plan, &how, quiet);
+            free(folder);
+        }
+    }
+    release_plan(&plan);
+    free(arguments.override);
+    return code;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "train one network",
+    .usage = "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
+             "\n"
+             "Trains the network that FILE and the arguments describe, prints its final scores, and writes experiment.yaml, trials.csv,\n"
+             "curves.csv, summary.csv and timing.csv to DIR. The same run again is not trained again.\n"
+             "\n"
+             "  -o, --out DIR        results folder (default: results/ and FILE's name)\n"
+             "      --save-init F    write the initial weights and statistics as F (.safetensors)\n"
+             "      --save-final F   write the trained ones as F\n"
+             "      --save-order F   write the sample indices of every step as F (.npy, int32; -1 where a batch is short)\n"
+             "  -q, --quiet          no progress\n"
+             "\n"
+             "examples:\n"
+             "  normlab run configs/mlp_digits.yaml\n"
+             "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
+             "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy\n",
+    .run = run,
+};

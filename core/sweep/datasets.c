@@ -1,0 +1,50 @@
+#include "sweep/datasets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is generated
+ * depends on how many samples are asked for. */
+static char *open_key(const struct nl_config *config)
+{
+    static const char *const any[] = {"data.name", "data.dir", NULL};
+    static const char *const generated[] = {"data.name",       "data.size",  "data.channels",
+                                            "data.difficulty", "data.train", "data.test", NULL};
+    struct nl_text text = {0};
+    for (const char *const *name = config->data.name == NL_SYNTH ? generated : any; *name; name++) {
+        char *value = nl_key_text(nl_key_find(*name), config);
+        nl_text_add(&text, "%s: %s\n", *name, value);
+        free(value);
+    }
+    return text.at;
+}
+
+const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err)
+{
+    char *key = open_key(config);
+    for (int i = 0; i < datasets->count; i++)
+        if (strcmp(datasets->at[i].key, key) == 0) {
+            free(key);
+            return datasets->at[i].dataset;
+        }
+    struct nl_dataset *dataset = nl_dataset_open(config, err);
+    if (!dataset) {
+        free(key);
+        return NULL;
+    }
+    NL_GROW(datasets->at, datasets->count, datasets->capacity);
+    datasets->at[datasets->count++] = (struct nl_open_dataset){.key = key, .dataset = dataset};
+    return dataset;
+}
+
+void nl_datasets_release(struct nl_datasets *datasets)
+{
+    for (int i = 0; i < datasets->count; i++) {
+        free(datasets->at[i].key);
+        nl_dataset_free(datasets->at[i].dataset);
+    }
+    free(datasets->at);
+    *datasets = (struct nl_datasets){0};
+}

@@ -1,0 +1,266 @@
+#include "sweep/grid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "norm/norm.h"
+#include "train/train.h"
+
+static const struct nl_key *seed_key(void)
+{
+    return nl_key_find("train.seed");
+}
+
+/* The varied keys; train.seed stands last even where it is an axis, since every table pools over it. */
+static void list_keys(struct nl_grid *grid, const struct nl_experiment *experiment)
+{
+    int capacity = 1;
+    for (int a = 0; a < experiment->axes; a++)
+        capacity += experiment->axis[a].keys;
+    grid->key = nl_alloc((size_t)capacity, sizeof *grid->key);
+    for (int a = 0; a < experiment->axes; a++)
+        for (int k = 0; k < experiment->axis[a].keys; k++)
+            if (experiment->axis[a].key[k] != seed_key())
+                grid->key[grid->keys++] = experiment->axis[a].key[k];
+    grid->key[grid->keys++] = seed_key();
+}
+
+char *nl_grid_axes(const struct nl_experiment *experiment)
+{
+    struct nl_grid grid = {0};
+    list_keys(&grid, experiment);
+    struct nl_text out = {0};
+    for (int k = 0; k < grid.keys - 1; k++)
+        nl_text_add(&out, "%s'%s'", k ? ", " : "", grid.key[k]->name);
+    nl_grid_release(&grid);
+    return out.at ? out.at : nl_strdup("none");
+}
+
+static bool matches(const struct nl_match *match, const struct nl_config *config)
+{
+    for (int k = 0; k < match->keys; k++) {
+        char *here = nl_key_text(match->key[k], config);
+        bool found = false;
+        for (int v = 0; v < match->values[k].count && !found; v++) {
+            /* compared as values: 1e-3 and 0.001 are the same */
+            struct nl_config other = *config;
+            if (nl_key_set(match->key[k], &other, match->values[k].at[v], NULL) == NL_OK) {
+                char *text = nl_key_text(match->key[k], &other);
+                found = strcmp(text, here) == 0;
+                free(text);
+            }
+        }
+        free(here);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static bool excluded(const struct nl_experiment *experiment, const struct nl_config *config)
+{
+    for (int e = 0; e < experiment->excludes; e++)
+        if (matches(&experiment->exclude[e], config))
+            return true;
+    return false;
+}
+
+/* Runs that are the same are found by their identity, in a hash table with open addressing: grids may be large. */
+struct seen {
+    size_t size; /* a power of two, at least twice the number of points */
+    int *slot;   /* trial number + 1; 0: free */
+};
+
+static int *find_slot(const struct seen *seen, const struct nl_grid *grid, const char *identity)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *at = identity; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+    size_t place = (size_t)hash & (seen->size - 1);
+    while (seen->slot[place] && strcmp(grid->trial[seen->slot[place] - 1].identity, identity) != 0)
+        place = (place + 1) & (seen->size - 1);
+    return &seen->slot[place];
+}
+
+static void add_trial(struct nl_grid *grid, struct seen *seen, const struct nl_config *config)
+{
+    char *identity = nl_config_identity_text(config);
+    int *slot = find_slot(seen, grid, identity);
+    if (*slot) {
+        grid->trial[*slot - 1].points++;
+        free(identity);
+        return;
+    }
+    struct nl_trial *trial = &grid->trial[grid->trials++];
+    *slot = grid->trials;
+    trial->config = *config;
+    trial->identity = identity;
+    trial->points = 1;
+    trial->text = nl_alloc((size_t)grid->keys, sizeof *trial->text);
+    for (int k = 0; k < grid->keys; k++)
+        trial->text[k] = nl_key_applies(grid->key[k], config) ? nl_key_text(grid->key[k], config) : nl_strdup("");
+}
+
+static int count_points(const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    double points = experiment->seeds;
+    for (int a = 0; a < experiment->axes; a++)
+        points *= experiment->axis[a].points;
+    if (points > NL_GRID_LIMIT) {
+        nl_diagnose(diagnostics, &experiment->axis[experiment->axes - 1].origin, "split it into several experiments",
+                    "the grid has %.0f points, more than %d", points, NL_GRID_LIMIT);
+        return 0;
+    }
+    return (int)points;
+}
+
+static bool axes_are_legal(const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    int before = diagnostics->count;
+    for (int a = 0; a < experiment->axes; a++)
+        for (int k = 0; k < experiment->axis[a].keys; k++) {
+            const struct nl_key *key = experiment->axis[a].key[k];
+            if (key == seed_key() && experiment->seeds > 1)
+                nl_diagnose(diagnostics, &experiment->axis[a].origin, "leave out one of the two",
+                            "train.seed is an axis, and sweep.seeds is %d", experiment->seeds);
+            if (strcmp(key->name, "data.dir") == 0)
+                nl_diagnose(diagnostics, &experiment->axis[a].origin, "make an experiment for each folder",
+                            "data.dir cannot be an axis: where files lie is no part of a trial's identity");
+        }
+    return diagnostics->count == before;
+}
+
+static void check_trial(const struct nl_experiment *experiment, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+{
+    nl_config_check(config, experiment, diagnostics);
+    nl_data_check(config, experiment, diagnostics);
+    nl_trial_check(config, experiment, diagnostics);
+}
+
+int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics)
+{
+    int before = diagnostics->count;
+    *out = (struct nl_grid){0};
+    list_keys(out, experiment);
+    if (!axes_are_legal(experiment, diagnostics) || !(out->points = count_points(experiment, diagnostics)))
+        return NL_FAIL;
+    out->trial = nl_alloc((size_t)out->points, sizeof *out->trial);
+    struct seen seen = {.size = 2};
+    while (seen.size < 2 * (size_t)out->points)
+        seen.size *= 2;
+    seen.slot = nl_alloc(seen.size, sizeof *seen.slot);
+
+    for (int point = 0; point < out->points; point++) {
+        struct nl_config config = experiment->config;
+        int rest = point / experiment->seeds;
+        for (int a = experiment->axes - 1; a >= 0; a--) { /* the last axis varies fastest */
+            const struct nl_axis *axis = &experiment->axis[a];
+            char **values = axis->text[rest % axis->points];
+            rest /= axis->points;
+            for (int k = 0; k < axis->keys; k++) {
+                struct nl_error err;
+                if (nl_key_set(axis->key[k], &config, values[k], &err))
+                    nl_diagnose(diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
+            }
+        }
+        config.train.seed += point % experiment->seeds;
+        if (excluded(experiment, &config)) {
+            out->excluded++;
+            continue;
+        }
+        check_trial(experiment, &config, diagnostics);
+        add_trial(out, &seen, &config);
+    }
+    free(seen.slot);
+    if (out->trials == 0)
+        nl_diagnose(diagnostics, &experiment->exclude[0].origin, NULL, "sweep.exclude leaves no trial");
+    return diagnostics->count == before ? NL_OK : NL_FAIL;
+}
+
+int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)
+{
+    for (int i = 0; i < grid->trials; i++) {
+        struct nl_trial *trial = &grid->trial[i];
+        trial->dataset = nl_datasets_get(datasets, &trial->config, err);
+        if (!trial->dataset)
+            return NL_FAIL;
+        char *whole = nl_format("%sdata checksum: %s\nnumerics: %d\n", trial->identity, trial->dataset->checksum,
+                                NL_NUMERICS_VERSION);
+        char hex[NL_HASH_HEX];
+        nl_hash_bytes(whole, strlen(whole), hex);
+        memcpy(trial->id, hex, NL_TRIAL_ID - 1);
+        trial->id[NL_TRIAL_ID - 1] = '\0';
+        free(whole);
+    }
+    return NL_OK;
+}
+
+/* Whether some trial of this normalizer stands for several points because the key at place k does not apply to it. */
+static bool stands_for_all(const struct nl_grid *grid, int k, int norm)
+{
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_trial *trial = &grid->trial[i];
+        if (trial->config.norm.kind == norm && trial->points > 1 && !trial->text[k][0])
+            return true;
+    }
+    return false;
+}
+
+/* " (norm.stat_batch does not apply to ln, gn)", or nothing. */
+static void add_reasons(const struct nl_grid *grid, struct nl_text *out)
+{
+    const char *open = " (", *close = "";
+    for (int k = 0; k < grid->keys; k++) {
+        const char *before = " to ";
+        for (int norm = 0; nl_norms[norm]; norm++) {
+            if (!stands_for_all(grid, k, norm))
+                continue;
+            if (strcmp(before, " to ") == 0)
+                nl_text_add(out, "%s%s does not apply", open, grid->key[k]->name);
+            nl_text_add(out, "%s%s", before, nl_norms[norm]->name);
+            before = ", ";
+            open = "; ";
+            close = ")";
+        }
+    }
+    nl_text_add(out, "%s", close);
+}
+
+char *nl_grid_notes(const struct nl_grid *grid)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    if (grid->excluded)
+        nl_text_add(&out, "%d of %d grid points are left out by sweep.exclude\n", grid->excluded, grid->points);
+    int same = grid->points - grid->excluded - grid->trials;
+    if (same) {
+        nl_text_add(&out, "%d grid point%s the same run as another", same, same == 1 ? " is" : "s are");
+        add_reasons(grid, &out);
+        nl_text_add(&out, ": run once\n");
+    }
+    return out.at;
+}
+
+char *nl_grid_label(const struct nl_grid *grid, const struct nl_trial *trial)
+{
+    struct nl_text out = {0};
+    for (int k = 0; k < grid->keys; k++)
+        if (trial->text[k][0])
+            nl_text_add(&out, "%s%s=%s", out.length ? " " : "", grid->key[k]->name, trial->text[k]);
+    return out.at;
+}
+
+void nl_grid_release(struct nl_grid *grid)
+{
+    for (int i = 0; i < grid->trials; i++) {
+        for (int k = 0; k < grid->keys; k++)
+            free(grid->trial[i].text[k]);
+        free(grid->trial[i].text);
+        free(grid->trial[i].identity);
+    }
+    free(grid->trial);
+    free(grid->key);
+    *grid = (struct nl_grid){0};
+}

@@ -1,0 +1,57 @@
+/* The grid: an experiment unfolded into trials, in grid order.
+ *
+ * Points are counted with the first axis outermost and the seeds innermost. Points that `exclude` matches are left out.
+ * Points that differ only in keys that do not apply to them (norm.stat_batch with ln, say) are the same run: the first
+ * stands for all and is run once. Nothing of this happens in silence: nl_grid_notes says what was left out and what fell
+ * together.
+ */
+#ifndef NL_SWEEP_GRID_H
+#define NL_SWEEP_GRID_H
+
+#include "config/config.h"
+#include "data/data.h"
+#include "sweep/datasets.h"
+
+enum { NL_TRIAL_ID = 17 }; /* 16 hexadecimal digits and the zero byte */
+
+struct nl_trial {
+    struct nl_config config;
+    char **text;             /* [grid->keys] value of each varied key; "" where it does not apply */
+    char *identity;          /* nl_config_identity_text */
+    const struct nl_dataset *dataset;
+    char id[NL_TRIAL_ID];    /* once nl_grid_identify was called: SHA-256 over identity, the data's checksum and
+                                NL_NUMERICS_VERSION, cut to 16 digits */
+    int points;              /* grid points that are this run; at least 1 */
+};
+
+struct nl_grid {
+    int keys;                /* varied keys: those of the axes in order, and train.seed last */
+    const struct nl_key **key;
+    int trials;
+    struct nl_trial *trial;
+    int points;              /* of the full grid, with seeds */
+    int excluded;            /* points that sweep.exclude left out */
+};
+
+enum { NL_GRID_LIMIT = 100000 }; /* points: beyond it is a slip, not a sweep */
+
+/* Unfolds and checks every trial (nl_config_check, nl_data_check, nl_trial_check); problems go to diagnostics, and NL_FAIL
+ * is returned. On NL_FAIL, too, the grid must be released. */
+int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics);
+
+/* Opens the data (each distinct set once, kept in datasets) and names every trial. */
+int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err);
+
+/* Lines on excluded and coinciding points, each ended by a newline; "" if there is nothing to say. New string. */
+char *nl_grid_notes(const struct nl_grid *grid);
+
+/* The trial's place in words, "norm.kind=bn train.batch=64 train.seed=1"; new string. */
+char *nl_grid_label(const struct nl_grid *grid, const struct nl_trial *trial);
+
+/* The keys an experiment varies, "'norm.kind', 'train.batch'", or "none": what makes it the same question. Seeds are no question. New
+ * string. */
+char *nl_grid_axes(const struct nl_experiment *experiment);
+
+void nl_grid_release(struct nl_grid *grid);
+
+#endif

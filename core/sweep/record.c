@@ -1,0 +1,218 @@
+#include "sweep/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+
+static const char head[] = "normlab trial 1\n";
+static const char seal[] = "sha256 ";
+
+const char *nl_record_status(const struct nl_record *record)
+{
+    if (!record->present)
+        return "";
+    return record->failed ? "error" : nl_status_names[record->status];
+}
+
+static char *curve_text(const struct nl_trial_result *result)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    for (int i = 0; i < result->rows; i++) {
+        const struct nl_curve_row *row = &result->row[i];
+        char epoch[32], lr[32], loss[32], accuracy[32];
+        nl_text_add(&out, "%" PRId64 ",%s,%" PRId64 ",%s,%s,%s,%s,%s\n", row->step, nl_double_text(row->epoch, epoch), row->samples,
+                    nl_part_names[row->part], row->eval < 0 ? "" : nl_eval_names[row->eval], nl_double_text(row->lr, lr),
+                    nl_double_text(row->loss, loss), nl_double_text(row->accuracy, accuracy));
+    }
+    return out.at;
+}
+
+void nl_record_from_result(struct nl_record *record, const struct nl_trial_result *result)
+{
+    *record = (struct nl_record){
+        .present = true,
+        .status = result->status,
+        .failed_step = result->failed_step,
+        .steps = result->steps,
+        .samples = result->samples,
+        .left_out = result->left_out,
+        .parameters = result->parameters,
+        .epochs = result->epochs,
+        .rows = result->rows,
+        .curve = curve_text(result),
+        .seconds = result->seconds,
+        .memory = (int64_t)result->memory,
+    };
+    memcpy(record->score, result->score, sizeof record->score);
+}
+
+char *nl_record_text(const struct nl_record *record, const char *id, const char *identity)
+{
+    struct nl_text out = {0};
+    char real[32];
+    nl_text_add(&out, "%s", head);
+    for (const char *line = identity; *line;) {
+        size_t length = strcspn(line, "\n");
+        nl_text_add(&out, "# %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    nl_text_add(&out, "id %s\nstatus %s\n", id, nl_record_status(record));
+    nl_text_add(&out, "failed_step %" PRId64 "\nsteps %" PRId64 "\nsamples %" PRId64 "\nleft_out %" PRId64 "\nparameters %" PRId64 "\n",
+                record->failed_step, record->steps, record->samples, record->left_out, record->parameters);
+    nl_text_add(&out, "epochs %s\n", nl_double_text(record->epochs, real));
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++) {
+            char loss[32], accuracy[32];
+            nl_text_add(&out, "%s_%s %s %s\n", nl_part_names[part], nl_eval_names[eval],
+                        nl_double_text(record->score[part][eval].loss, loss),
+                        nl_double_text(record->score[part][eval].accuracy, accuracy));
+        }
+    nl_text_add(&out, "seconds %s\n", nl_double_text(record->seconds, real));
+    nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started, record->worker);
+    nl_text_add(&out, "message %s\n", record->message ? record->message : "");
+    nl_text_add(&out, "rows %d\n%s", record->rows, record->curve);
+    char hex[NL_HASH_HEX];
+    nl_hash_bytes(out.at, out.length, hex);
+    nl_text_add(&out, "%s%s\n", seal, hex);
+    return out.at;
+}
+
+/* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands there. */
+static char *take(char **at, const char *key)
+{
+    size_t length = strlen(key);
+    char *end = strchr(*at, '\n');
+    if (!end || strncmp(*at, key, length) != 0 || (*at)[length] != ' ')
+        return NULL;
+    char *value = *at + length + 1;
+    *end = '\0';
+    *at = end + 1;
+    return value;
+}
+
+static bool take_integer(char **at, const char *key, int64_t *out)
+{
+    char *text = take(at, key), *end;
+    if (!text || !*text)
+        return false;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return *end == '\0' && errno == 0;
+}
+
+static bool take_real(char **at, const char *key, double *out)
+{
+    char *text = take(at, key), *end;
+    if (!text || !*text)
+        return false;
+    *out = strtod(text, &end);
+    return *end == '\0';
+}
+
+static bool take_status(char **at, struct nl_record *record)
+{
+    const char *text = take(at, "status");
+    if (!text)
+        return false;
+    record->failed = strcmp(text, "error") == 0;
+    for (int status = NL_DONE; status <= NL_DEAD && !record->failed; status++)
+        if (strcmp(text, nl_status_names[status]) == 0) {
+            record->status = (enum nl_status)status;
+            return true;
+        }
+    return record->failed;
+}
+
+static bool take_scores(char **at, struct nl_record *record)
+{
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++) {
+            struct nl_score *score = &record->score[part][eval];
+            char *key = nl_format("%s_%s", nl_part_names[part], nl_eval_names[eval]), *end;
+            char *text = take(at, key);
+            free(key);
+            if (!text)
+                return false;
+            score->loss = strtod(text, &end);
+            if (end == text || *end != ' ')
+                return false;
+            score->accuracy = strtod(text = end + 1, &end);
+            if (end == text || *end != '\0')
+                return false;
+        }
+    return true;
+}
+
+static bool take_all(char *at, const char *id, struct nl_record *record)
+{
+    int64_t worker, rows;
+    while (*at == '#') {
+        char *end = strchr(at, '\n');
+        if (!end)
+            return false;
+        at = end + 1;
+    }
+    char *own_id = take(&at, "id");
+    if (!own_id || strcmp(own_id, id) != 0)
+        return false;
+    if (!take_status(&at, record) || !take_integer(&at, "failed_step", &record->failed_step) ||
+        !take_integer(&at, "steps", &record->steps) || !take_integer(&at, "samples", &record->samples) ||
+        !take_integer(&at, "left_out", &record->left_out) || !take_integer(&at, "parameters", &record->parameters) ||
+        !take_real(&at, "epochs", &record->epochs) || !take_scores(&at, record) || !take_real(&at, "seconds", &record->seconds) ||
+        !take_integer(&at, "memory", &record->memory) || !take_integer(&at, "started", &record->started) ||
+        !take_integer(&at, "worker", &worker))
+        return false;
+    const char *message = take(&at, "message");
+    if (!message || !take_integer(&at, "rows", &rows))
+        return false;
+    int64_t lines = 0;
+    for (const char *line = at; *line; line++)
+        lines += *line == '\n';
+    if (lines != rows)
+        return false;
+    record->worker = (int)worker;
+    record->rows = (int)rows;
+    record->message = *message ? nl_strdup(message) : NULL;
+    record->curve = nl_strdup(at);
+    record->present = true;
+    return true;
+}
+
+/* Length of the part that the seal in the last line covers; 0: there is no seal, or it does not fit. */
+static size_t sealed_length(const char *text, size_t length)
+{
+    size_t tail = strlen(seal) + NL_HASH_HEX; /* the digits and a newline */
+    if (length < strlen(head) + tail || strlen(text) != length || strncmp(text + length - tail, seal, strlen(seal)) != 0)
+        return 0;
+    char hex[NL_HASH_HEX];
+    nl_hash_bytes(text, length - tail, hex);
+    bool whole = strncmp(text + length - NL_HASH_HEX, hex, NL_HASH_HEX - 1) == 0 && text[length - 1] == '\n';
+    return whole ? length - tail : 0;
+}
+
+int nl_record_parse(struct nl_record *record, const char *text, size_t length, const char *id, struct nl_error *err)
+{
+    *record = (struct nl_record){0};
+    size_t sealed = sealed_length(text, length);
+    if (!sealed)
+        return nl_fail(err, "it is truncated or damaged (its checksum does not fit)");
+    if (strncmp(text, head, strlen(head)) != 0)
+        return nl_fail(err, "another version of normlab wrote it");
+    struct nl_text copy = {0};
+    nl_text_add_bytes(&copy, text + strlen(head), sealed - strlen(head));
+    bool good = take_all(copy.at, id, record);
+    nl_text_release(&copy);
+    return good ? NL_OK : nl_fail(err, "it is not a record of trial '%s'", id);
+}
+
+void nl_record_release(struct nl_record *record)
+{
+    free(record->message);
+    free(record->curve);
+    *record = (struct nl_record){0};
+}

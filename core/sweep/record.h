@@ -1,0 +1,43 @@
+/* What is kept of a finished trial, in memory and as a file.
+ *
+ * The file is text:  a head line with the format's version, the identity in comment lines, "key value" lines, the rows of
+ * the curve, and in the last line the SHA-256 of all before it. Numbers are written so that they read back to the same bits.
+ */
+#ifndef NL_SWEEP_RECORD_H
+#define NL_SWEEP_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "train/train.h"
+
+struct nl_record {
+    bool present;           /* false: this trial has not been run yet */
+    bool failed;            /* it could not be run (status "error"): no result, and message says why */
+    char *message;
+    enum nl_status status;
+    int64_t failed_step, steps, samples, left_out, parameters;
+    double epochs;
+    struct nl_score score[NL_PARTS][NL_EVALS];
+    int rows;
+    char *curve;            /* rows of curves.csv from the column `step` on, each ended by a newline; never NULL if present */
+    double seconds;
+    int64_t memory, started; /* bytes of the arena; Unix time */
+    int worker;
+};
+
+/* "done", "diverged", "dead", "error"; "" while not present. */
+const char *nl_record_status(const struct nl_record *record);
+
+/* Takes over what the trainer found. */
+void nl_record_from_result(struct nl_record *record, const struct nl_trial_result *result);
+
+/* id and identity: the trial's (sweep/grid.h). New string. */
+char *nl_record_text(const struct nl_record *record, const char *id, const char *identity);
+
+/* NL_FAIL: the text is not a whole, undamaged record of trial id. */
+int nl_record_parse(struct nl_record *record, const char *text, size_t length, const char *id, struct nl_error *err);
+
+void nl_record_release(struct nl_record *record);
+
+#endif

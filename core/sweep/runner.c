@@ -1,0 +1,284 @@
+#include "sweep/runner.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+
+enum { REPORTS_PER_SECOND = 6 };
+
+struct runner;
+
+struct worker {
+    struct runner *runner;
+    int number; /* from 0 */
+    int core;   /* -1: any */
+    pthread_t thread;
+    double cost, share; /* of the trial it runs: all, and done; under the runner's lock */
+};
+
+/* The lock guards everything below it. Records are written by the worker that runs the trial, each by one. */
+struct runner {
+    const struct nl_grid *grid;
+    const struct nl_store *store;
+    struct nl_record *record;
+    const struct nl_runner_options *options;
+    struct worker *worker;
+    int *queue; /* trials to run, longest first */
+    int queued;
+
+    pthread_mutex_t lock;
+    pthread_cond_t ended; /* a worker has no more to do */
+    int next;
+    int active; /* workers */
+    volatile sig_atomic_t stop; /* a result could not be saved */
+    struct nl_error err;
+    struct nl_progress progress;
+};
+
+int nl_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static bool stopped(const struct runner *runner)
+{
+    return runner->stop || (runner->options->stop && *runner->options->stop);
+}
+
+static void count_status(struct nl_progress *progress, const struct nl_record *record)
+{
+    progress->errors += record->failed;
+    progress->diverged += !record->failed && record->status == NL_DIVERGED;
+    progress->dead += !record->failed && record->status == NL_DEAD;
+}
+
+/* Called by nl_trial_run in the worker's thread. */
+static void on_progress(void *context, int64_t step, int64_t steps, double loss)
+{
+    struct worker *worker = context;
+    struct runner *runner = worker->runner;
+    pthread_mutex_lock(&runner->lock);
+    worker->share = steps > 0 ? worker->cost * (double)step / (double)steps : 0;
+    runner->progress.step = step;
+    runner->progress.steps = steps;
+    runner->progress.loss = loss;
+    pthread_mutex_unlock(&runner->lock);
+}
+
+/* Runs one trial into its record. false: it was stopped, and there is no result. */
+static bool run_trial(struct worker *worker, int index)
+{
+    struct runner *runner = worker->runner;
+    const struct nl_runner_options *options = runner->options;
+    const struct nl_trial *trial = &runner->grid->trial[index];
+    struct nl_record *record = &runner->record[index];
+    struct nl_trial_result result = {0};
+    struct nl_error err = {0};
+    struct nl_trial_options how = {
+        .save_init = options->save_init,
+        .save_final = options->save_final,
+        .save_order = options->save_order,
+        .stop = options->stop,
+        .progress = on_progress,
+        .context = worker,
+    };
+    int64_t started = (int64_t)time(NULL);
+    int status = nl_trial_run(&trial->config, trial->dataset, &how, &result, &err);
+    nl_record_release(record);
+    if (status == NL_OK && result.status == NL_STOPPED) {
+        nl_trial_result_release(&result);
+        return false;
+    }
+    if (status == NL_OK) {
+        nl_record_from_result(record, &result);
+    } else {
+        *record = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup(err.text), .curve = nl_strdup("")};
+        for (char *at = record->message; *at; at++)
+            if (*at == '\n') /* records are lines */
+                *at = ' ';
+    }
+    nl_trial_result_release(&result);
+    record->worker = worker->number;
+    record->started = started;
+    return true;
+}
+
+/* A core each, so that caches stay warm. Only where the workers fill the machine: two small sweeps side by side must not
+ * end up on the same core. */
+static void pin(const struct worker *worker)
+{
+    if (worker->core < 0)
+        return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(worker->core, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set); /* a refusal costs only speed */
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    struct runner *runner = worker->runner;
+    pin(worker);
+    pthread_mutex_lock(&runner->lock);
+    while (runner->next < runner->queued && !stopped(runner)) {
+        int index = runner->queue[runner->next++];
+        worker->cost = nl_trial_cost(&runner->grid->trial[index].config);
+        worker->share = 0;
+        runner->progress.running++;
+        pthread_mutex_unlock(&runner->lock);
+
+        struct nl_error err = {0};
+        bool ended = run_trial(worker, index);
+        bool saved = ended && nl_store_save(runner->store, &runner->grid->trial[index], &runner->record[index], &err) == NL_OK;
+
+        pthread_mutex_lock(&runner->lock);
+        runner->progress.running--;
+        worker->share = 0;
+        if (saved) {
+            runner->progress.finished++;
+            runner->progress.cost_done += worker->cost;
+            count_status(&runner->progress, &runner->record[index]);
+        } else if (ended) {
+            runner->stop = 1;
+            runner->err = err;
+        }
+    }
+    runner->active--;
+    pthread_cond_signal(&runner->ended);
+    pthread_mutex_unlock(&runner->lock);
+    return NULL;
+}
+
+static void report(struct runner *runner, double began)
+{
+    if (!runner->options->progress)
+        return;
+    struct nl_progress progress = runner->progress;
+    for (int i = 0; i < runner->options->workers; i++)
+        progress.cost_done += runner->worker[i].share;
+    progress.seconds = now() - began;
+    pthread_mutex_unlock(&runner->lock); /* the caller may take its time */
+    runner->options->progress(runner->options->context, &progress);
+    pthread_mutex_lock(&runner->lock);
+}
+
+/* Returns how many were started. The lock is held meanwhile: no worker counts itself out before all have been counted in. */
+static int start_workers(struct runner *runner)
+{
+    int workers = runner->options->workers, core = -1, code = 0;
+    cpu_set_t set;
+    bool fill = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == workers;
+    pthread_mutex_lock(&runner->lock);
+    while (runner->active < workers && code == 0) {
+        struct worker *worker = &runner->worker[runner->active];
+        if (fill)
+            do
+                core++;
+            while (!CPU_ISSET(core, &set));
+        *worker = (struct worker){.runner = runner, .number = runner->active, .core = core};
+        code = pthread_create(&worker->thread, NULL, work, worker);
+        runner->active += code == 0;
+    }
+    int started = runner->active;
+    if (code) {
+        runner->stop = 1;
+        nl_fail(&runner->err, "cannot start worker %d of %d: %s; try a smaller -j", started + 1, workers, strerror(code));
+    }
+    pthread_mutex_unlock(&runner->lock);
+    return started;
+}
+
+/* The interval between two reports is waited for on the condition, so that the end is noticed at once. */
+static void wait_for_workers(struct runner *runner, double began)
+{
+    pthread_mutex_lock(&runner->lock);
+    while (runner->active > 0) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += 1000000000 / REPORTS_PER_SECOND;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&runner->ended, &runner->lock, &until);
+        report(runner, began);
+    }
+    pthread_mutex_unlock(&runner->lock);
+}
+
+struct job {
+    int trial;
+    double cost;
+};
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct job *left = a, *right = b;
+    if (left->cost != right->cost)
+        return left->cost > right->cost ? -1 : 1;
+    return left->trial - right->trial;
+}
+
+static void make_queue(struct runner *runner)
+{
+    const struct nl_grid *grid = runner->grid;
+    struct job *job = nl_alloc((size_t)grid->trials, sizeof *job);
+    runner->progress.total = grid->trials;
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_record *record = &runner->record[i];
+        if (record->present && !record->failed) {
+            runner->progress.present++;
+            count_status(&runner->progress, record);
+            continue;
+        }
+        double cost = nl_trial_cost(&grid->trial[i].config);
+        job[runner->queued++] = (struct job){.trial = i, .cost = cost};
+        runner->progress.cost_total += cost;
+    }
+    qsort(job, (size_t)runner->queued, sizeof *job, longest_first);
+    runner->queue = nl_alloc((size_t)runner->queued, sizeof *runner->queue);
+    for (int i = 0; i < runner->queued; i++)
+        runner->queue[i] = job[i].trial;
+    free(job);
+}
+
+int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record,
+                  const struct nl_runner_options *options, struct nl_error *err)
+{
+    struct runner runner = {.grid = grid, .store = store, .record = record, .options = options};
+    double began = now();
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&runner.lock, NULL);
+    pthread_cond_init(&runner.ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    runner.worker = nl_alloc((size_t)options->workers, sizeof *runner.worker);
+    make_queue(&runner);
+
+    int started = runner.queued ? start_workers(&runner) : 0;
+    wait_for_workers(&runner, began);
+    for (int i = 0; i < started; i++)
+        pthread_join(runner.worker[i].thread, NULL);
+
+    pthread_cond_destroy(&runner.ended);
+    pthread_mutex_destroy(&runner.lock);
+    free(runner.worker);
+    free(runner.queue);
+    if (runner.stop) {
+        *err = runner.err;
+        return NL_FAIL;
+    }
+    return NL_OK;
+}

@@ -1,0 +1,169 @@
+#include "sweep/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+
+static char *in_folder(const struct nl_store *store, const char *name)
+{
+    return nl_path_join(store->folder, name);
+}
+
+static char *trial_path(const struct nl_store *store, const struct nl_trial *trial)
+{
+    return nl_format("%s/trials/%s.trial", store->folder, trial->id);
+}
+
+/* flock, not a file that is there or not: the kernel lets go of it however the program ends. */
+static int take_lock(struct nl_store *store, struct nl_error *err)
+{
+    char *path = in_folder(store, ".lock");
+    store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int status = NL_OK;
+    if (store->lock < 0) {
+        status = nl_fail_errno(err, "cannot create '%s'", path);
+    } else if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+        char owner[32] = "";
+        ssize_t got = errno == EWOULDBLOCK ? pread(store->lock, owner, sizeof owner - 1, 0) : -1;
+        if (got >= 0)
+            status = nl_fail(err, "cannot work in '%s': another normlab does (process %ld); wait for it or choose another --out",
+                             store->folder, strtol(owner, NULL, 10));
+        else
+            status = nl_fail_errno(err, "cannot lock '%s'", path);
+    } else if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld\n", (long)getpid()) < 0) {
+        status = nl_fail_errno(err, "cannot write '%s'", path);
+    }
+    free(path);
+    return status;
+}
+
+static int refuse_another_experiment(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err)
+{
+    char *path = in_folder(store, "experiment.yaml");
+    int status = NL_OK;
+    if (nl_file_exists(path)) {
+        struct nl_experiment there;
+        struct nl_diagnostics diagnostics = {0};
+        if (nl_experiment_load(path, NULL, 0, &there, &diagnostics)) {
+            status = nl_fail(err, "cannot tell what results '%s' holds: '%s' cannot be read; choose another --out", store->folder, path);
+        } else {
+            char *old = nl_grid_axes(&there), *new = nl_grid_axes(experiment);
+            if (strcmp(old, new) != 0)
+                status = nl_fail(err, "'%s' holds the results of another experiment (its axes: %s; here: %s); choose another --out",
+                                 store->folder, old, new);
+            free(old);
+            free(new);
+        }
+        nl_diagnostics_release(&diagnostics);
+    }
+    free(path);
+    return status;
+}
+
+/* What a killed program left half-written. Nobody else writes here: the lock is ours. */
+static void sweep_away_temporaries(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    if (!directory)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        size_t length = strlen(entry->d_name);
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".tmp") == 0) {
+            char *path = nl_path_join(folder, entry->d_name);
+            unlink(path);
+            free(path);
+        }
+    }
+    closedir(directory);
+}
+
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
+{
+    *store = (struct nl_store){.folder = nl_strdup(folder), .lock = -1};
+    char *trials = in_folder(store, "trials");
+    int status = nl_make_folders(trials, err);
+    if (status == NL_OK)
+        status = take_lock(store, err);
+    if (status == NL_OK)
+        status = refuse_another_experiment(store, experiment, err);
+    if (status == NL_OK) {
+        sweep_away_temporaries(folder);
+        sweep_away_temporaries(trials);
+    }
+    free(trials);
+    if (status != NL_OK)
+        nl_store_close(store);
+    return status;
+}
+
+void nl_store_close(struct nl_store *store)
+{
+    if (store->lock >= 0)
+        close(store->lock);
+    free(store->folder);
+    *store = (struct nl_store){.lock = -1};
+}
+
+static int write_text(const struct nl_store *store, const char *name, char *text, struct nl_error *err)
+{
+    char *path = in_folder(store, name);
+    int status = nl_file_write(path, text, strlen(text), err);
+    free(path);
+    free(text);
+    return status;
+}
+
+int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
+                    const char *command, struct nl_error *err)
+{
+    char *resolved = nl_experiment_text(experiment, false);
+    char *made = nl_provenance_text(datasets, command);
+    char *whole = nl_format("%s%s", resolved, made);
+    free(resolved);
+    free(made);
+    return write_text(store, "experiment.yaml", whole, err);
+}
+
+void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning)
+{
+    *record = (struct nl_record){0};
+    *warning = NULL;
+    char *path = trial_path(store, trial);
+    if (nl_file_exists(path)) {
+        struct nl_error err = {0};
+        size_t length = 0;
+        char *text = nl_file_read(path, &length, &err);
+        if (!text || nl_record_parse(record, text, length, trial->id, &err)) {
+            *warning = nl_format("cannot use '%s': %s; the trial is run again", path, err.text);
+            nl_record_release(record);
+        }
+        free(text);
+    }
+    free(path);
+}
+
+int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err)
+{
+    char *text = nl_record_text(record, trial->id, trial->identity);
+    char *path = trial_path(store, trial);
+    int status = nl_file_write(path, text, strlen(text), err);
+    free(path);
+    free(text);
+    return status;
+}
+
+int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)
+{
+    if (write_text(store, "trials.csv", nl_trials_csv(grid, record), err) ||
+        write_text(store, "curves.csv", nl_curves_csv(grid, record), err))
+        return NL_FAIL;
+    return write_text(store, "timing.csv", nl_timing_csv(grid, record), err);
+}

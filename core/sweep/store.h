@@ -1,0 +1,50 @@
+/* A results folder: finished trials as files of their own, and the tables made from them.
+ *
+ *     OUT/experiment.yaml    the resolved experiment and what it was made with
+ *     OUT/trials/ID.trial    a finished trial (sweep/record.h), written whole or not at all
+ *     OUT/trials.csv         )
+ *     OUT/curves.csv         ) assembled from the finished trials in grid order: they are the same bytes whatever the number of
+ *     OUT/timing.csv         ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not)
+ *     OUT/.lock              held while a program works in the folder
+ *
+ * A trial is found by its identity, so more seeds, more values of an axis or changed settings under the same --out
+ * run only what is missing; the tables always show the grid asked for last, the other trials stay in trials/. Another question
+ * (other axes) needs another folder: nl_store_open refuses it.
+ */
+#ifndef NL_SWEEP_STORE_H
+#define NL_SWEEP_STORE_H
+
+#include "sweep/grid.h"
+#include "sweep/record.h"
+
+struct nl_store {
+    char *folder;
+    int lock; /* file descriptor */
+};
+
+/* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, another experiment's results
+ * are there, or the disk refuses. */
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+void nl_store_close(struct nl_store *store);
+
+/* Writes experiment.yaml. command: the words of the command line, for the record. */
+int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
+                    const char *command, struct nl_error *err);
+
+/* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
+void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);
+int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err);
+
+/* Writes trials.csv, curves.csv and timing.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */
+int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err);
+
+/* Texts of the three tables; new strings (sweep/tables.c). */
+char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record);
+char *nl_curves_csv(const struct nl_grid *grid, const struct nl_record *record);
+char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record);
+
+/* The `made:` section of experiment.yaml: version, commit, compiler, BLAS, processor, machine, date, command, data
+ * checksums; new string (sweep/provenance.c). */
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
+
+#endif

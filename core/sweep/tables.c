@@ -1,0 +1,139 @@
+/* trials.csv, curves.csv and timing.csv: finished trials as rows, in grid order. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "stats/table.h"
+#include "sweep/store.h"
+
+static void add_key_names(struct nl_text *out, const struct nl_grid *grid)
+{
+    nl_text_add(out, "trial");
+    for (int k = 0; k < grid->keys; k++)
+        nl_text_add(out, ",%s", grid->key[k]->name);
+}
+
+/* "17,bn,64,1": the fields that every row of a trial begins with. */
+static void add_key_values(struct nl_text *out, const struct nl_grid *grid, int trial)
+{
+    nl_text_add(out, "%d", trial + 1);
+    for (int k = 0; k < grid->keys; k++) {
+        nl_text_add(out, ",");
+        nl_csv_add(out, grid->trial[trial].text[k]);
+    }
+}
+
+/* The statistics that a trial's unmarked scores were evaluated with: the first of norm.eval where it has a meaning. */
+static enum nl_eval first_eval(const struct nl_config *config)
+{
+    return nl_key_applies(nl_key_find("norm.eval"), config) ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
+}
+
+static bool evaluated_beside(const struct nl_config *config, enum nl_eval eval)
+{
+    if (!nl_key_applies(nl_key_find("norm.eval"), config))
+        return false;
+    for (int i = 1; i < config->norm.eval.count; i++)
+        if (config->norm.eval.at[i] == eval)
+            return true;
+    return false;
+}
+
+static void add_real(struct nl_text *out, double value)
+{
+    char text[32];
+    nl_text_add(out, ",%s", isnan(value) ? "" : nl_double_text(value, text));
+}
+
+/* What is not a number was not evaluated (no such part, a training that diverged): its field is empty, and status says why. */
+static void add_scores(struct nl_text *out, const struct nl_record *record, enum nl_eval eval, bool evaluated)
+{
+    for (int part = 0; part < NL_PARTS; part++) {
+        struct nl_score score = record->score[part][eval];
+        if (!evaluated || record->failed)
+            score = (struct nl_score){NAN, NAN};
+        add_real(out, score.loss);
+        add_real(out, score.accuracy);
+        add_real(out, 1 - score.accuracy);
+    }
+}
+
+char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
+{
+    bool beside[NL_EVALS] = {false};
+    for (int i = 0; i < grid->trials; i++)
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            beside[eval] |= evaluated_beside(&grid->trial[i].config, (enum nl_eval)eval);
+
+    struct nl_text out = {0};
+    add_key_names(&out, grid);
+    nl_text_add(&out, ",status,failed_step,steps,epochs,samples,parameters");
+    for (int eval = -1; eval < NL_EVALS; eval++)
+        for (int part = 0; part < NL_PARTS; part++)
+            if (eval < 0 || beside[eval]) {
+                const char *name = nl_part_names[part], *mark = eval < 0 ? "" : "_", *suffix = eval < 0 ? "" : nl_eval_names[eval];
+                nl_text_add(&out, ",%s_loss%s%s,%s_accuracy%s%s,%s_error%s%s", name, mark, suffix, name, mark, suffix, name, mark,
+                            suffix);
+            }
+    nl_text_add(&out, "\n");
+
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_record *row = &record[i];
+        const struct nl_config *config = &grid->trial[i].config;
+        char number[32];
+        if (!row->present)
+            continue;
+        add_key_values(&out, grid, i);
+        nl_text_add(&out, ",%s,", nl_record_status(row));
+        if (row->failed_step >= 0)
+            nl_text_add(&out, "%" PRId64, row->failed_step);
+        nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number), row->samples,
+                    row->parameters);
+        add_scores(&out, row, first_eval(config), true);
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            if (beside[eval])
+                add_scores(&out, row, (enum nl_eval)eval, evaluated_beside(config, (enum nl_eval)eval));
+        nl_text_add(&out, "\n");
+    }
+    return out.at;
+}
+
+char *nl_curves_csv(const struct nl_grid *grid, const struct nl_record *record)
+{
+    struct nl_text out = {0};
+    add_key_names(&out, grid);
+    nl_text_add(&out, ",step,epoch,samples,split,eval,lr,loss,accuracy\n");
+    for (int i = 0; i < grid->trials; i++) {
+        if (!record[i].present)
+            continue;
+        struct nl_text start = {0};
+        add_key_values(&start, grid, i);
+        nl_text_add(&start, ",");
+        for (const char *line = record[i].curve; *line;) {
+            size_t length = strcspn(line, "\n") + 1;
+            nl_text_add_bytes(&out, start.at, start.length);
+            nl_text_add_bytes(&out, line, length);
+            line += length;
+        }
+        nl_text_release(&start);
+    }
+    return out.at;
+}
+
+char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_record *row = &record[i];
+        if (!row->present)
+            continue;
+        bool timed = row->seconds > 0;
+        nl_text_add(&out, "%d,%.6f,%.0f,%.0f,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,
+                    timed ? (double)row->samples / row->seconds : 0, timed ? (double)row->steps / row->seconds : 0, row->memory,
+                    row->worker, row->started);
+    }
+    return out.at;
+}
