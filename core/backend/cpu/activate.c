@@ -1,0 +1,126 @@
+/* Activations. Backward from x: nothing but the layer's input is kept. */
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/elementary.h"
+
+static const float root_2_over_pi = 0.79788456f, gelu_cubic = 0.044715f;
+
+NL_CLONES
+static void relu(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] < 0 ? 0.0f : x[i]; /* NaN stays NaN */
+}
+
+NL_CLONES
+static void relu_back(size_t count, const float *x, const float *dy, float *dx)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        dx[i] = x[i] > 0 ? dy[i] : 0.0f;
+}
+
+NL_CLONES
+static void sigmoid(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = nl_sigmoid(x[i]);
+}
+
+NL_CLONES
+static void sigmoid_back(size_t count, const float *x, const float *dy, float *dx)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        dx[i] = dy[i] * (nl_sigmoid(x[i]) * nl_sigmoid(-x[i]));
+}
+
+NL_CLONES
+static void hyperbolic(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = nl_tanh(x[i]);
+}
+
+NL_CLONES
+static void hyperbolic_back(size_t count, const float *x, const float *dy, float *dx)
+{
+    /* 1 - tanh^2 = 4 sigmoid(2x) sigmoid(-2x), which keeps its digits where tanh is near one. */
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        dx[i] = dy[i] * (4.0f * nl_sigmoid(2.0f * x[i]) * nl_sigmoid(-2.0f * x[i]));
+}
+
+NL_CLONES
+static void gelu(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] * nl_normal_cdf(x[i]);
+}
+
+NL_CLONES
+static void gelu_back(size_t count, const float *x, const float *dy, float *dx)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        dx[i] = dy[i] * (nl_normal_cdf(x[i]) + x[i] * nl_normal_density(x[i]));
+}
+
+/* The tanh approximation: (1 + tanh(u)) / 2 is sigmoid(2u). */
+NL_CLONES
+static void gelu_tanh(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] * nl_sigmoid(2.0f * root_2_over_pi * (x[i] + gelu_cubic * x[i] * x[i] * x[i]));
+}
+
+NL_CLONES
+static void gelu_tanh_back(size_t count, const float *x, const float *dy, float *dx)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++) {
+        float u = 2.0f * root_2_over_pi * (x[i] + gelu_cubic * x[i] * x[i] * x[i]);
+        float slope = 2.0f * root_2_over_pi * (1.0f + 3.0f * gelu_cubic * x[i] * x[i]);
+        dx[i] = dy[i] * (nl_sigmoid(u) + x[i] * slope * (nl_sigmoid(u) * nl_sigmoid(-u)));
+    }
+}
+
+struct pair {
+    void (*forward)(size_t count, const float *x, float *y);
+    void (*backward)(size_t count, const float *x, const float *dy, float *dx);
+};
+
+static struct pair pair_of(const struct nl_activate *op)
+{
+    switch (op->kind) {
+    case NL_RELU:
+        return (struct pair){relu, relu_back};
+    case NL_SIGMOID:
+        return (struct pair){sigmoid, sigmoid_back};
+    case NL_TANH:
+        return (struct pair){hyperbolic, hyperbolic_back};
+    case NL_GELU:
+        return op->gelu == NL_GELU_ERF ? (struct pair){gelu, gelu_back} : (struct pair){gelu_tanh, gelu_tanh_back};
+    }
+    NL_BUG("activation %d", op->kind);
+}
+
+void nl_cpu_activate_forward(const struct nl_run *run, const struct nl_activate *op)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        pair_of(op).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
+    }
+}
+
+void nl_cpu_activate_backward(const struct nl_run *run, const struct nl_activate *op)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        pair_of(op).backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
+    }
+}

@@ -1,0 +1,70 @@
+/* Private to the cpu backend: its functions (table.c lists them) and what they share.
+ *
+ * Bits. A result depends on the shape and the numbers only, never on the number of replicas or on the instruction set: sums
+ * run in a fixed order over fixed lanes, nothing is fused (-ffp-contract=off), and exp and tanh are our own
+ * (elementary.h). The products of OpenBLAS are the exception: their bits depend on the kernel that it picks for the processor.
+ */
+#ifndef NL_BACKEND_CPU_CPU_H
+#define NL_BACKEND_CPU_CPU_H
+
+#include "backend/backend.h"
+
+/* A hot loop is compiled for AVX-512, AVX2 and the baseline; the loader picks by cpuid. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__gnu_linux__)
+#define NL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define NL_CLONES
+#endif
+
+/* The next loop carries nothing from one turn to the next, even where its arrays are the same one (dx may be dy). */
+#ifdef __clang__
+#define NL_PARALLEL _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define NL_PARALLEL _Pragma("GCC ivdep")
+#endif
+
+/* The same place `bytes` further, in another replica's image; NULL stays NULL. */
+#define NL_AT(pointer, bytes) ((pointer) ? (__typeof__(pointer))((uintptr_t)(pointer) + (bytes)) : NULL)
+
+/* Rows that are summed in float before their sum joins a double: short enough that a float keeps its digits. */
+enum { NL_BLOCK_ROWS = 32 };
+
+/* memory.c */
+void *nl_cpu_alloc(size_t bytes);
+void nl_cpu_free(void *memory, size_t bytes);
+void nl_cpu_copy(void *to, const void *from, size_t bytes);
+void nl_cpu_put_reals(void *to, const double *from, size_t count);
+void nl_cpu_get_reals(double *to, const void *from, size_t count);
+void nl_cpu_thread_begin(void);
+/* Room for one operation, this thread's own, valid until the next call. It grows to the largest operation and stays. */
+void *nl_cpu_scratch(size_t bytes);
+
+/* gemm.c: c(m, n) = a(m, k) b(k, n) [+ c]; a and b may be given transposed; all dense, rows one after the other. */
+enum nl_cpu_transposed { NL_PLAIN, NL_TRANSPOSED_A, NL_TRANSPOSED_B };
+void nl_cpu_gemm(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, float *c,
+                 bool add);
+/* Sets every row of y(rows, columns) to b, or to 0 where b is NULL. */
+void nl_cpu_set_rows(size_t rows, size_t columns, const float *b, float *y);
+/* out[c] = sum over rows of x(rows, columns). `room` is scratch of nl_cpu_column_sums_room(columns) bytes. */
+size_t nl_cpu_column_sums_room(size_t columns);
+void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out, void *room);
+
+void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op);
+void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op);
+void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op);
+void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op);
+void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op);
+void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cpu_activate_forward(const struct nl_run *run, const struct nl_activate *op);
+void nl_cpu_activate_backward(const struct nl_run *run, const struct nl_activate *op);
+void nl_cpu_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op);
+void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op);
+void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op);
+void nl_cpu_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op);
+void nl_cpu_dropout_forward(const struct nl_run *run, const struct nl_dropout *op);
+void nl_cpu_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
+void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op);
+void nl_cpu_update(const struct nl_run *run, const struct nl_update *op);
+
+#endif

@@ -1,0 +1,75 @@
+/* exp, tanh and the normal distribution in float, written so that loops over them vectorize, and with the same bits on every
+ * processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c) and, for erfc,
+ * Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
+#ifndef NL_BACKEND_CPU_ELEMENTARY_H
+#define NL_BACKEND_CPU_ELEMENTARY_H
+
+#include <stdint.h>
+
+#include "backend/cpu/lanes.h"
+
+/* exp(x) to 2 ulp; x is held within what a normal float can be: exp(-inf) is 1e-38, exp(inf) is 2e38. */
+NL_INLINE float nl_exp(float x)
+{
+    x = x > 88.3f ? 88.3f : x;
+    x = x < -87.3f ? -87.3f : x;
+    /* x = n ln 2 + r. Adding 1.5 2^23 rounds to the nearest integer and leaves it in the low bits. */
+    union {
+        float real;
+        uint32_t bits;
+    } rounded = {x * 1.44269504f + 12582912.0f}, power;
+    float n = rounded.real - 12582912.0f;
+    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = (p * (r * r) + r) + 1.0f;
+    power.bits = (rounded.bits + 127u) << 23;
+    return p * power.real;
+}
+
+NL_INLINE float nl_sigmoid(float x)
+{
+    return 1.0f / (1.0f + nl_exp(-x));
+}
+
+NL_INLINE float nl_tanh(float x)
+{
+    float size = x < 0 ? -x : x, z = x * x;
+    float p = -5.70498872745e-3f;
+    p = p * z + 2.06390887954e-2f;
+    p = p * z - 5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z - 3.33332819422e-1f;
+    float near = p * z * x + x;
+    float far = 1.0f - 2.0f / (nl_exp(2.0f * size) + 1.0f);
+    return size < 0.625f ? near : x < 0 ? -far : far;
+}
+
+/* Phi(x): the distribution function of the standard normal. */
+NL_INLINE float nl_normal_cdf(float x)
+{
+    float z = (x < 0 ? -x : x) * 0.70710678f, t = 1.0f / (1.0f + 0.5f * z);
+    float p = 0.17087277f;
+    p = p * t - 0.82215223f;
+    p = p * t + 1.48851587f;
+    p = p * t - 1.13520398f;
+    p = p * t + 0.27886807f;
+    p = p * t - 0.18628806f;
+    p = p * t + 0.09678418f;
+    p = p * t + 0.37409196f;
+    p = p * t + 1.00002368f;
+    float tail = 0.5f * t * nl_exp((p * t - 1.26551223f) - z * z);
+    return x < 0 ? tail : 1.0f - tail;
+}
+
+/* Its density. */
+NL_INLINE float nl_normal_density(float x)
+{
+    return 0.39894228f * nl_exp(-0.5f * x * x);
+}
+
+#endif

@@ -1,0 +1,92 @@
+/* Memory and threads of the cpu backend. */
+#include <cblas.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+#include "backend/cpu/cpu.h"
+
+enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
+
+void *nl_cpu_alloc(size_t bytes)
+{
+    /* An arena on huge pages spares a training its page faults and most of its TLB misses. */
+    size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;
+    size_t rounded = (bytes + align - 1) / align * align;
+    void *memory = aligned_alloc(align, rounded ? rounded : align);
+    if (!memory)
+        return NULL;
+    if (align == HUGE_PAGE)
+        (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a kernel without huge pages is only slower */
+    return memset(memory, 0, bytes);
+}
+
+void nl_cpu_free(void *memory, size_t bytes)
+{
+    (void)bytes;
+    free(memory);
+}
+
+void nl_cpu_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes)
+        memcpy(to, from, bytes);
+}
+
+void nl_cpu_put_reals(void *to, const double *from, size_t count)
+{
+    float *out = to;
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)from[i];
+}
+
+void nl_cpu_get_reals(double *to, const void *from, size_t count)
+{
+    const float *in = from;
+    for (size_t i = 0; i < count; i++)
+        to[i] = in[i];
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t scratch_key;
+
+static void first_thread(void)
+{
+    /* Trials run side by side, a thread each; a BLAS with threads of its own would make them wait for each other. */
+    openblas_set_num_threads(1);
+    NL_ASSERT(pthread_key_create(&scratch_key, free) == 0);
+}
+
+void nl_cpu_thread_begin(void)
+{
+    pthread_once(&once, first_thread);
+    /* Denormals to zero: late in a training they would make a step tens of times slower. */
+#if defined(__SSE2__)
+    _mm_setcsr(_mm_getcsr() | 0x8040); /* flush to zero, denormals are zero */
+#elif defined(__aarch64__)
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    __asm__ volatile("msr fpcr, %0" : : "r"(control | (1u << 24)));
+#endif
+}
+
+static _Thread_local unsigned char *scratch;
+static _Thread_local size_t scratch_bytes;
+
+void *nl_cpu_scratch(size_t bytes)
+{
+    if (bytes > scratch_bytes) {
+        pthread_once(&once, first_thread);
+        free(scratch);
+        scratch_bytes = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+        scratch = aligned_alloc(CACHE_LINE, scratch_bytes);
+        if (!scratch)
+            NL_BUG("out of memory: %zu bytes of scratch", scratch_bytes);
+        pthread_setspecific(scratch_key, scratch); /* freed when the thread ends */
+    }
+    return scratch;
+}

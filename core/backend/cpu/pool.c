@@ -1,0 +1,102 @@
+/* Pooling: 2x2 maximum, and the mean over all positions. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/cpu/cpu.h"
+
+/* The larger of two, the first of equals; a NaN counts as largest, the first of two as well. */
+#define IS_LARGER(value, best) ((value) > (best) || (isnan(value) && !isnan(best)))
+
+NL_CLONES
+static void max_row(size_t out_width, size_t channels, const float *top, const float *bottom, float *restrict y)
+{
+    for (size_t j = 0; j < out_width; j++, top += 2 * channels, bottom += 2 * channels, y += channels)
+        for (size_t c = 0; c < channels; c++) {
+            float best = top[c];
+            best = IS_LARGER(top[c + channels], best) ? top[c + channels] : best;
+            best = IS_LARGER(bottom[c], best) ? bottom[c] : best;
+            best = IS_LARGER(bottom[c + channels], best) ? bottom[c + channels] : best;
+            y[c] = best;
+        }
+}
+
+/* The same comparisons; each of the four places gets dy where the winner's number is its own, else 0. */
+NL_CLONES
+static void max_row_back(size_t out_width, size_t channels, const float *top, const float *bottom, const float *restrict dy,
+                         float *restrict dtop, float *restrict dbottom)
+{
+    for (size_t j = 0; j < out_width; j++) {
+        for (size_t c = 0; c < channels; c++) {
+            float best = top[c];
+            int winner = 0;
+            winner = IS_LARGER(top[c + channels], best) ? 1 : winner;
+            best = winner == 1 ? top[c + channels] : best;
+            winner = IS_LARGER(bottom[c], best) ? 2 : winner;
+            best = winner == 2 ? bottom[c] : best;
+            winner = IS_LARGER(bottom[c + channels], best) ? 3 : winner;
+            dtop[c] = winner == 0 ? dy[c] : 0.0f;
+            dtop[c + channels] = winner == 1 ? dy[c] : 0.0f;
+            dbottom[c] = winner == 2 ? dy[c] : 0.0f;
+            dbottom[c + channels] = winner == 3 ? dy[c] : 0.0f;
+        }
+        top += 2 * channels, bottom += 2 * channels, dtop += 2 * channels, dbottom += 2 * channels, dy += channels;
+    }
+}
+
+void nl_cpu_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op)
+{
+    size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
+    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2;
+    for (int r = 0; r < run->replicas; r++) {
+        const float *x = NL_AT(op->x, (size_t)r * run->stride);
+        float *y = NL_AT(op->y, (size_t)r * run->stride);
+        for (int n = 0; n < run->samples; n++, x += image)
+            for (size_t i = 0; i < out_height; i++, y += out_width * channels)
+                max_row(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, y);
+    }
+}
+
+void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op)
+{
+    size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
+    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2;
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        const float *x = NL_AT(op->x, at), *dy = NL_AT(op->dy, at);
+        float *dx = NL_AT(op->dx, at);
+        if (op->height % 2 || op->width % 2) /* the row and column left out */
+            memset(dx, 0, (size_t)run->samples * image * sizeof *dx);
+        for (int n = 0; n < run->samples; n++, x += image, dx += image)
+            for (size_t i = 0; i < out_height; i++, dy += out_width * channels)
+                max_row_back(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, dy, dx + 2 * i * line,
+                             dx + (2 * i + 1) * line);
+    }
+}
+
+void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op)
+{
+    size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
+    void *room = nl_cpu_scratch(nl_cpu_column_sums_room(channels));
+    for (int r = 0; r < run->replicas; r++) {
+        const float *x = NL_AT(op->x, (size_t)r * run->stride);
+        float *y = NL_AT(op->y, (size_t)r * run->stride);
+        for (int n = 0; n < run->samples; n++, x += positions * channels, y += channels) {
+            nl_cpu_column_sums(positions, channels, x, y, room);
+            for (size_t c = 0; c < channels; c++)
+                y[c] /= (float)positions;
+        }
+    }
+}
+
+void nl_cpu_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op)
+{
+    size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
+    for (int r = 0; r < run->replicas; r++) {
+        const float *restrict dy = NL_AT(op->dy, (size_t)r * run->stride);
+        float *restrict dx = NL_AT(op->dx, (size_t)r * run->stride);
+        for (int n = 0; n < run->samples; n++, dy += channels)
+            for (size_t s = 0; s < positions; s++, dx += channels)
+                for (size_t c = 0; c < channels; c++)
+                    dx[c] = dy[c] / (float)positions;
+    }
+}

@@ -1,0 +1,32 @@
+/* The cpu backend: float32, OpenBLAS for products, our loops for the rest. One thread a trial; trials run side by side. */
+#include "backend/cpu/cpu.h"
+
+const struct nl_backend nl_backend_cpu = {
+    .name = "cpu",
+    .help = "float32 on the processor: OpenBLAS and our own loops",
+    .real = sizeof(float),
+    .alloc = nl_cpu_alloc,
+    .free = nl_cpu_free,
+    .upload = nl_cpu_copy,
+    .download = nl_cpu_copy,
+    .put_reals = nl_cpu_put_reals,
+    .get_reals = nl_cpu_get_reals,
+    .thread_begin = nl_cpu_thread_begin,
+    .gather = nl_cpu_gather,
+    .linear_forward = nl_cpu_linear_forward,
+    .linear_backward = nl_cpu_linear_backward,
+    .conv_forward = nl_cpu_conv_forward,
+    .conv_backward = nl_cpu_conv_backward,
+    .normalize_forward = nl_cpu_normalize_forward,
+    .normalize_backward = nl_cpu_normalize_backward,
+    .activate_forward = nl_cpu_activate_forward,
+    .activate_backward = nl_cpu_activate_backward,
+    .max_pool_forward = nl_cpu_max_pool_forward,
+    .max_pool_backward = nl_cpu_max_pool_backward,
+    .mean_pool_forward = nl_cpu_mean_pool_forward,
+    .mean_pool_backward = nl_cpu_mean_pool_backward,
+    .dropout_forward = nl_cpu_dropout_forward,
+    .dropout_backward = nl_cpu_dropout_backward,
+    .loss = nl_cpu_loss,
+    .update = nl_cpu_update,
+};

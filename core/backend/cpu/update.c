@@ -1,0 +1,133 @@
+/* Optimizers: torch.optim.SGD, Adam and AdamW, after gradient clipping. */
+#include <math.h>
+
+#include "backend/cpu/cpu.h"
+
+enum { SUMS = 8 };
+
+/* In double: the squares of a diverging gradient overflow a float, and it is then that clipping matters. */
+NL_CLONES
+static double sum_of_squares(size_t count, const float *grad)
+{
+    double sums[SUMS] = {0}, total = 0.0;
+    size_t i = 0;
+    for (; i + SUMS <= count; i += SUMS)
+        for (size_t lane = 0; lane < SUMS; lane++)
+            sums[lane] += (double)grad[i + lane] * grad[i + lane];
+    for (; i < count; i++)
+        sums[0] += (double)grad[i] * grad[i];
+    for (size_t lane = 0; lane < SUMS; lane++)
+        total += sums[lane];
+    return total;
+}
+
+NL_CLONES
+static void scale(size_t count, float factor, float *grad)
+{
+    for (size_t i = 0; i < count; i++)
+        grad[i] *= factor;
+}
+
+NL_CLONES
+static void clamp(size_t count, float limit, float *grad)
+{
+    for (size_t i = 0; i < count; i++) {
+        float g = grad[i] > limit ? limit : grad[i];
+        grad[i] = g < -limit ? -limit : g;
+    }
+}
+
+NL_CLONES
+static void sgd(size_t count, float lr, float decay, float *restrict w, const float *restrict grad)
+{
+    for (size_t i = 0; i < count; i++)
+        w[i] -= lr * (grad[i] + decay * w[i]);
+}
+
+NL_CLONES
+static void sgd_momentum(size_t count, float lr, float decay, float momentum, bool nesterov, float *restrict w,
+                         const float *restrict grad, float *restrict buffer)
+{
+    if (nesterov) {
+        for (size_t i = 0; i < count; i++) {
+            float g = grad[i] + decay * w[i];
+            buffer[i] = momentum * buffer[i] + g;
+            w[i] -= lr * (g + momentum * buffer[i]);
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            buffer[i] = momentum * buffer[i] + (grad[i] + decay * w[i]);
+            w[i] -= lr * buffer[i];
+        }
+    }
+}
+
+/* The scalars of one Adam step, worked out in double. */
+struct adam {
+    float keep;     /* w *= keep: 1 - lr decay (AdamW) */
+    float decay;    /* grad += decay w (Adam) */
+    float beta1, rest1, beta2, rest2;
+    float rate;     /* lr / (1 - beta1^t) */
+    float root;     /* 1 / sqrt(1 - beta2^t) */
+    float eps;
+};
+
+NL_CLONES
+static void adam(size_t count, struct adam a, float *restrict w, const float *restrict grad, float *restrict first,
+                 float *restrict second)
+{
+    for (size_t i = 0; i < count; i++) {
+        float kept = w[i] * a.keep, g = grad[i] + a.decay * w[i];
+        first[i] = a.beta1 * first[i] + a.rest1 * g;
+        second[i] = a.beta2 * second[i] + a.rest2 * (g * g);
+        w[i] = kept - a.rate * (first[i] / (sqrtf(second[i]) * a.root + a.eps));
+    }
+}
+
+/* [from, to) with one weight decay. */
+static void step(const struct nl_update *op, const struct nl_hyper *hyper, double t, size_t at, size_t from, size_t to, double decay)
+{
+    float *w = NL_AT(op->w, at), *grad = NL_AT(op->grad, at), *first = NL_AT(op->first, at), *second = NL_AT(op->second, at);
+    size_t count = to - from;
+    float lr = (float)hyper->lr;
+    if (count == 0)
+        return;
+    if (op->optimizer != NL_SGD) {
+        bool decoupled = op->optimizer == NL_ADAMW;
+        struct adam a = {
+            .keep = decoupled ? (float)(1.0 - hyper->lr * decay) : 1.0f,
+            .decay = decoupled ? 0.0f : (float)decay,
+            .beta1 = (float)hyper->beta1,
+            .rest1 = (float)(1.0 - hyper->beta1),
+            .beta2 = (float)hyper->beta2,
+            .rest2 = (float)(1.0 - hyper->beta2),
+            .rate = (float)(hyper->lr / (1.0 - pow(hyper->beta1, t))),
+            .root = (float)(1.0 / sqrt(1.0 - pow(hyper->beta2, t))),
+            .eps = (float)hyper->adam_eps,
+        };
+        adam(count, a, w + from, grad + from, first + from, second + from);
+    } else if (first) {
+        sgd_momentum(count, lr, (float)decay, (float)hyper->momentum, op->nesterov, w + from, grad + from, first + from);
+    } else {
+        sgd(count, lr, (float)decay, w + from, grad + from);
+    }
+}
+
+void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+        float *grad = NL_AT(op->grad, at);
+        if (hyper->clip_norm > 0) {
+            double factor = hyper->clip_norm / (sqrt(sum_of_squares(op->count, grad)) + 1e-6);
+            if (factor < 1)
+                scale(op->count, (float)factor, grad);
+        }
+        if (hyper->clip_value > 0)
+            clamp(op->count, (float)hyper->clip_value, grad);
+        double t = (double)run->step + 1;
+        step(op, hyper, t, at, 0, op->decayed, hyper->weight_decay);
+        step(op, hyper, t, at, op->decayed, op->count, 0.0);
+    }
+}
