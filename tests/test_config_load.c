@@ -1,0 +1,576 @@
+/* Files, base files, sweeps and overrides: what they resolve to, and every kind of mistake with its exact place and message. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "config/config.h"
+
+static char folder[] = "/tmp/normlab_config_XXXXXX";
+static const char *const written[] = {"a.yaml", "b.yaml", "c.yaml"};
+
+static void enter_folder(void)
+{
+    strcpy(strrchr(folder, '_'), "_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void leave_folder(void)
+{
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+        unlink(written[i]);
+    ck_assert_int_eq(chdir("/"), 0);
+    rmdir(folder);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    ck_assert_int_eq(nl_file_write(name, text, strlen(text), NULL), NL_OK);
+}
+
+/* a.yaml with `text` and overrides (split by blanks); the diagnostics as text. */
+static char *load(const char *text, const char *overrides, struct nl_experiment *out)
+{
+    struct nl_diagnostics diagnostics = {0};
+    const char *words[16];
+    int count = 0;
+    char *copy = nl_strdup(overrides), *rest = copy, *word;
+    while ((word = strsep(&rest, " ")) && *word)
+        words[count++] = word;
+    write_file("a.yaml", text);
+    int result = nl_experiment_load("a.yaml", words, count, out, &diagnostics);
+    ck_assert_int_eq(result, diagnostics.count ? NL_FAIL : NL_OK);
+    char *said = nl_diagnostics_text(&diagnostics);
+    nl_diagnostics_release(&diagnostics);
+    free(copy);
+    return said;
+}
+
+static struct nl_experiment load_good(const char *text, const char *overrides)
+{
+    struct nl_experiment experiment;
+    char *said = load(text, overrides, &experiment);
+    ck_assert_str_eq(said, "");
+    free(said);
+    return experiment;
+}
+
+/* "norm.kind=bn gn; train.batch,train.lr=2,0.1 4,0.2; " */
+static void expect_axes(const struct nl_experiment *experiment, const char *expected)
+{
+    struct nl_text text = {0};
+    nl_text_add(&text, "%s", "");
+    for (int i = 0; i < experiment->axes; i++) {
+        const struct nl_axis *axis = &experiment->axis[i];
+        for (int k = 0; k < axis->keys; k++)
+            nl_text_add(&text, "%s%s", k ? "," : "", axis->key[k]->name);
+        for (int p = 0; p < axis->points; p++)
+            for (int k = 0; k < axis->keys; k++)
+                nl_text_add(&text, "%s%s", k ? "," : p ? " " : "=", axis->text[p][k]);
+        nl_text_add(&text, "; ");
+    }
+    ck_assert_str_eq(text.at, expected);
+    nl_text_release(&text);
+}
+
+/* ---- mistakes ---- */
+
+static const struct {
+    const char *text, *overrides, *said;
+} mistakes[] = {
+    {"train: {lr: fast}\n", "",
+     "a.yaml:1:13: 'train.lr' must be a number, not 'fast'\n"
+     "    1 | train: {lr: fast}\n"
+     "      |             ^~~~\n"
+     "  write it in decimal digits, from 0 to 1e+06\n"},
+    {"norm: {kindd: bn}\n", "",
+     "a.yaml:1:8: unknown key 'norm.kindd'\n"
+     "    1 | norm: {kindd: bn}\n"
+     "      |        ^~~~~\n"
+     "  did you mean 'norm.kind'?\n"},
+    {"nrom: {kind: bn}\n", "",
+     "a.yaml:1:1: unknown key 'nrom'\n"
+     "    1 | nrom: {kind: bn}\n"
+     "      | ^~~~\n"
+     "  did you mean 'norm'?\n"},
+    {"train.lr: 1\ntrain: {lr: 2}\n", "",
+     "a.yaml:2:9: duplicate key 'train.lr'\n"
+     "    2 | train: {lr: 2}\n"
+     "      |         ^~\n"
+     "  it is first on line 1\n"},
+    {"train: {lr: 1}\ntrain: {batch: 2}\n", "",
+     "a.yaml:2:1: duplicate key 'train'\n"
+     "    2 | train: {batch: 2}\n"
+     "      | ^~~~~\n"
+     "  it is first on line 1\n"},
+    {"train:\n  epochs: .inf\n  batch: 0\n", "", /* all at once */
+     "a.yaml:2:11: 'train.epochs' must be an integer, not '.inf'\n"
+     "    2 |   epochs: .inf\n"
+     "      |           ^~~~\n"
+     "  write it in decimal digits, from 1 to 1000000\n"
+     "a.yaml:3:10: 'train.batch' must be from 1 to 1000000, not 0\n"
+     "    3 |   batch: 0\n"
+     "      |          ^\n"},
+    {"norm: bn\n", "",
+     "a.yaml:1:7: norm must be a mapping of keys to values\n"
+     "    1 | norm: bn\n"
+     "      |       ^~\n"
+     "  write 'key: value', with a blank behind the colon\n"},
+    {"train.lr: [1, 2]\n", "",
+     "a.yaml:1:11: 'train.lr' takes one value, not a list\n"
+     "    1 | train.lr: [1, 2]\n"
+     "      |           ^~~~~~\n"
+     "  to try several values, list them under sweep: grid:\n"},
+    {"train.lr: {a: 2}\n", "",
+     "a.yaml:1:11: 'train.lr' takes a value, not a section\n"
+     "    1 | train.lr: {a: 2}\n"
+     "      |           ^~~~~~\n"},
+    {"train: {lr: }\n", "",
+     "a.yaml:1:13: 'train.lr' has no value\n"
+     "    1 | train: {lr: }\n"
+     "      |             ^\n"},
+    {"[a, b]: 1\n", "",
+     "a.yaml:1:1: a key must be a plain word\n"
+     "    1 | [a, b]: 1\n"
+     "      | ^~~~~~\n"},
+    {"norm.eval: [running, btach]\n", "",
+     "a.yaml:1:22: 'norm.eval' cannot be 'btach'\n"
+     "    1 | norm.eval: [running, btach]\n"
+     "      |                      ^~~~~\n"
+     "  did you mean 'batch'? it can be running, batch, precise\n"},
+    {"norm.eval: []\n", "",
+     "a.yaml:1:12: 'norm.eval' must have at least one value\n"
+     "    1 | norm.eval: []\n"
+     "      |            ^~\n"},
+    {"plot.title: \"a\\0b\"\n", "",
+     "a.yaml:1:13: a value cannot contain the character NUL\n"
+     "    1 | plot.title: \"a\\0b\"\n"
+     "      |             ^~~~~~\n"},
+    {"plot: {title: \"\xc3\xa9\xc3\xa9\", widht: 9}\n", "", /* columns count characters */
+     "a.yaml:1:21: unknown key 'plot.widht'\n"
+     "    1 | plot: {title: \"\xc3\xa9\xc3\xa9\", widht: 9}\n"
+     "      |                     ^~~~~\n"
+     "  did you mean 'plot.width'?\n"},
+    {"a: [1\n", "",
+     "a.yaml:2:1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence\n"
+     "    2 | \n"
+     "      | ^\n"},
+    {"train:\n\tlr: 1\n", "",
+     "a.yaml:2:1: not valid YAML: found character that cannot start any token while scanning for the next token\n"
+     "    2 | \tlr: 1\n"
+     "      | ^\n"
+     "  indent with spaces: YAML allows no tabs\n"},
+    {"train.lr: *x\n", "",
+     "a.yaml:1:11: not valid YAML: found undefined alias\n"
+     "    1 | train.lr: *x\n"
+     "      |           ^\n"},
+    {"plot.title: \x1b[31m\n", "", /* what a terminal would obey is not repeated */
+     "a.yaml:1:13: not valid YAML: control characters are not allowed\n"
+     "    1 | plot.title: ?[31m\n"
+     "      |             ^\n"},
+    {"train: {lr: 1}\n---\ntrain: {lr: 2}\n", "",
+     "a.yaml:2:1: a second YAML document starts here\n"
+     "    2 | ---\n"
+     "      | ^\n"
+     "  put it into a file of its own\n"},
+    {"- 1\n", "",
+     "a.yaml:1:1: a configuration must be a mapping of keys to values\n"
+     "    1 | - 1\n"
+     "      | ^~~\n"
+     "  write 'key: value', with a blank behind the colon\n"},
+    {"base: nope.yaml\n", "",
+     "a.yaml:1:7: cannot open 'nope.yaml': No such file or directory\n"
+     "    1 | base: nope.yaml\n"
+     "      |       ^~~~~~~~~\n"},
+    {"base: [b.yaml]\n", "",
+     "a.yaml:1:7: 'base' must be the name of one file\n"
+     "    1 | base: [b.yaml]\n"
+     "      |       ^~~~~~~~\n"},
+    {"base: a.yaml\n", "",
+     "a.yaml:1:7: 'a.yaml' is a base of itself\n"
+     "    1 | base: a.yaml\n"
+     "      |       ^~~~~~\n"},
+    {"sweep: {gird: {}}\n", "",
+     "a.yaml:1:9: unknown key 'sweep.gird'\n"
+     "    1 | sweep: {gird: {}}\n"
+     "      |         ^~~~\n"
+     "  did you mean 'sweep.grid'?\n"},
+    {"sweep: {grid: {norm.knid: [bn]}}\n", "",
+     "a.yaml:1:16: unknown key 'norm.knid'\n"
+     "    1 | sweep: {grid: {norm.knid: [bn]}}\n"
+     "      |                ^~~~~~~~~\n"
+     "  did you mean 'norm.kind'?\n"},
+    {"sweep: {grid: {norm.kind: []}}\n", "",
+     "a.yaml:1:27: 'norm.kind' has an empty list of values\n"
+     "    1 | sweep: {grid: {norm.kind: []}}\n"
+     "      |                           ^~\n"},
+    {"sweep: {grid: {train.lr: [0.1, 0.2, 1e-1]}}\n", "",
+     "a.yaml:1:37: 'train.lr' has the value '0.1' twice\n"
+     "    1 | sweep: {grid: {train.lr: [0.1, 0.2, 1e-1]}}\n"
+     "      |                                     ^~~~\n"},
+    {"sweep: {grid: {train.lr: 0.1,x}}\n", "",
+     "a.yaml:1:30: unknown key 'x'\n" /* in braces a comma ends the value */
+     "    1 | sweep: {grid: {train.lr: 0.1,x}}\n"
+     "      |                              ^\n"
+     "  did you mean 'plot.x'?\n"},
+    {"sweep:\n  grid:\n    train.lr: 0.1,x\n", "",
+     "a.yaml:3:19: 'train.lr' must be a number, not 'x'\n"
+     "    3 |     train.lr: 0.1,x\n"
+     "      |                   ^\n"
+     "  write it in decimal digits, from 0 to 1e+06\n"},
+    {"sweep: {grid: {plot.metric: [test_loss]}}\n", "",
+     "a.yaml:1:16: 'plot.metric' cannot vary in a sweep: keys of 'plot' change no trial\n"
+     "    1 | sweep: {grid: {plot.metric: [test_loss]}}\n"
+     "      |                ^~~~~~~~~~~\n"},
+    {"sweep: {grid: {train.lr: [1, 2]}, zip: {train.lr: [1], train.batch: [2]}}\n", "",
+     "a.yaml:1:41: 'train.lr' is an axis already\n"
+     "    1 | sweep: {grid: {train.lr: [1, 2]}, zip: {train.lr: [1], train.batch: [2]}}\n"
+     "      |                                         ^~~~~~~~\n"
+     "  a key can vary in one place: grid or one zip\n"},
+    {"sweep: {zip: [{train.lr: [1, 2], train.batch: [2]}]}\n", "",
+     "a.yaml:1:47: 'train.batch' has 1 values, but 'train.lr' has 2\n"
+     "    1 | sweep: {zip: [{train.lr: [1, 2], train.batch: [2]}]}\n"
+     "      |                                               ^~~\n"
+     "  keys of a zip advance together: give all the same number of values\n"},
+    {"sweep: {zip: {train.lr: [1, 1], train.batch: [2, 2]}}\n", "",
+     "a.yaml:1:15: points 1 and 2 of the zip are the same\n"
+     "    1 | sweep: {zip: {train.lr: [1, 1], train.batch: [2, 2]}}\n"
+     "      |               ^~~~~~~~\n"},
+    {"sweep: {zip: {}}\n", "",
+     "a.yaml:1:14: a zip needs at least one key\n"
+     "    1 | sweep: {zip: {}}\n"
+     "      |              ^~\n"},
+    {"sweep: {seeds: 0}\n", "",
+     "a.yaml:1:16: 'sweep.seeds' must be an integer from 1 to 10000, not '0'\n"
+     "    1 | sweep: {seeds: 0}\n"
+     "      |                ^\n"},
+    {"sweep: {seeds: [1, 2]}\n", "",
+     "a.yaml:1:16: 'sweep.seeds' must be a number of seeds\n"
+     "    1 | sweep: {seeds: [1, 2]}\n"
+     "      |                ^~~~~~\n"
+     "  train.seed is the first of them\n"},
+    {"sweep: {seeds: 2}\ntrain.seed: 9000000000000000\n", "",
+     "a.yaml:1:16: 'sweep.seeds' goes past the largest seed, 9000000000000000\n"
+     "    1 | sweep: {seeds: 2}\n"
+     "      |                ^\n"},
+    {"sweep: {grid: {train.batch: 1:2000, train.epochs: 1:2000}}\n", "",
+     "a.yaml:1:16: the sweep has 4000000 trials: at most 1000000\n"
+     "    1 | sweep: {grid: {train.batch: 1:2000, train.epochs: 1:2000}}\n"
+     "      |                ^~~~~~~~~~~\n"},
+    {"sweep: {grid: {norm.kind: [bn, gn]}, baseline: {norm.kind: none}}\n", "",
+     "a.yaml:1:48: baseline names 'norm.kind' = none, which does not occur in the sweep\n"
+     "    1 | sweep: {grid: {norm.kind: [bn, gn]}, baseline: {norm.kind: none}}\n"
+     "      |                                                ^~~~~~~~~~~~~~~~~\n"},
+    {"sweep: {grid: {norm.kind: [bn, gn]}, exclude: [{norm.kind: [gn, ln]}]}\n", "",
+     "a.yaml:1:48: exclude names 'norm.kind' = ln, which does not occur in the sweep\n"
+     "    1 | sweep: {grid: {norm.kind: [bn, gn]}, exclude: [{norm.kind: [gn, ln]}]}\n"
+     "      |                                                ^~~~~~~~~~~~~~~~~~~~~\n"},
+    {"", "train.lr", "command line: 'train.lr' is not KEY=VALUE\n      | train.lr\n      | ^~~~~~~~\n  write it as train.lr=0.1\n"},
+    {"", "trian.lr=1", "command line: unknown key 'trian.lr'\n      | trian.lr=1\n      | ^~~~~~~~\n  did you mean 'train.lr'?\n"},
+    {"", "train.lr=",
+     "command line: 'train.lr' must be a number, not ''\n      | train.lr=\n      |          ^\n"
+     "  write it in decimal digits, from 0 to 1e+06\n"},
+    {"", "norm.kind=bn,gm",
+     "command line: 'norm.kind' cannot be 'gm'\n      | norm.kind=bn,gm\n      |              ^~\n"
+     "  did you mean 'gn'? it can be bn, ln, gn, in, rms, none\n"},
+    {"", "train.seed=1:5",
+     "command line: 'train.seed' cannot vary like other keys\n      | train.seed=1:5\n      | ^~~~~~~~~~\n"
+     "  'sweep.seeds' of 5 takes train.seed and the four after it\n"},
+    {"", "sweep.grid=1",
+     "command line: 'sweep.grid' cannot be set on the command line\n      | sweep.grid=1\n      | ^~~~~~~~~~\n"
+     "  give a key several values to make an axis of it: norm.kind=bn,gn\n"},
+    {"", "sweep.baseline=norm.kind=bm",
+     "command line: 'norm.kind' cannot be 'bm'\n      | sweep.baseline=norm.kind=bm\n      |                ^~~~~~~~~~~~\n"
+     "  did you mean 'bn'? it can be bn, ln, gn, in, rms, none\n"},
+    {"", "train.lr=0:1:log:3",
+     "command line: 'train.lr' needs two different ends above 0 for a range on the log scale\n"
+     "      | train.lr=0:1:log:3\n      |          ^~~~~~~~~\n"},
+    {"", "train.lr=1:2:lgo:3",
+     "command line: 'train.lr' cannot read the range '1:2:lgo:3'\n"
+     "      | train.lr=1:2:lgo:3\n      |          ^~~~~~~~~\n"
+     "  a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7\n"},
+    {"", "train.lr=0.1:0.5",
+     "command line: 'train.lr' has a range of 0.1:0.5, which are not integers\n"
+     "      | train.lr=0.1:0.5\n      |          ^~~~~~~\n  write from:to:step or from:to:log:count\n"},
+    {"", "train.batch=8:1",
+     "command line: 'train.batch' has a range that never gets from 8 to 1\n"
+     "      | train.batch=8:1\n      |             ^~~\n"
+     "  write from:to:step, with a step that leads from the first to the second\n"},
+    {"", "train.batch=1:8:0",
+     "command line: 'train.batch' has a range that never gets from 1 to 8\n"
+     "      | train.batch=1:8:0\n      |             ^~~~~\n"
+     "  write from:to:step, with a step that leads from the first to the second\n"},
+    {"", "train.batch=1:100000", "command line: 'train.batch' has a range of more than 10000 points\n"
+     "      | train.batch=1:100000\n      |             ^~~~~~~~\n"},
+    {"sweep: {zip: {train.lr: [1, 2], train.batch: [2, 4]}}\n", "train.lr=3",
+     "command line: 'train.lr' is coupled with 'train.batch' in a zip\n"
+     "      | train.lr=3\n      | ^~~~~~~~\n  change the zip in the file\n"},
+};
+
+START_TEST(mistakes_are_told_with_place_and_remedy)
+{
+    struct nl_experiment experiment;
+    char *said = load(mistakes[_i].text, mistakes[_i].overrides, &experiment);
+    ck_assert_str_eq(said, mistakes[_i].said);
+    free(said);
+}
+END_TEST
+
+START_TEST(a_cycle_of_bases_and_a_missing_file)
+{
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    write_file("b.yaml", "base: c.yaml\n");
+    write_file("c.yaml", "base: ./a.yaml\n");
+    char *said = load("base: b.yaml\n", "", &experiment);
+    ck_assert_str_eq(said, "c.yaml:1:7: './a.yaml' is a base of itself\n    1 | base: ./a.yaml\n      |       ^~~~~~~~\n");
+    free(said);
+    ck_assert_int_eq(nl_experiment_load("none.yaml", NULL, 0, &experiment, &diagnostics), NL_FAIL);
+    said = nl_diagnostics_text(&diagnostics);
+    ck_assert_str_eq(said, "cannot open 'none.yaml': No such file or directory\n");
+    free(said);
+    nl_diagnostics_release(&diagnostics);
+}
+END_TEST
+
+START_TEST(long_lines_are_cut_around_the_place)
+{
+    struct nl_experiment experiment;
+    struct nl_text line = {0};
+    nl_text_add(&line, "model.pool: [");
+    for (int i = 0; i < 100; i++)
+        nl_text_add(&line, "1, ");
+    nl_text_add(&line, "x]\n");
+    char *said = load(line.at, "", &experiment);
+    char *shown = strchr(said, '\n') + 1, *marks = strchr(shown, '\n') + 1;
+    ck_assert_ptr_nonnull(strstr(said, "a.yaml:1:314: "));
+    ck_assert_int_lt(marks - shown, 140);
+    ck_assert_int_eq(shown[strchr(marks, '^') - marks], 'x');
+    free(said);
+    nl_text_release(&line);
+}
+END_TEST
+
+/* ---- what files resolve to ---- */
+
+static const char digits[] = "data:   {name: digits}\n"
+                             "model:  {arch: mlp, depth: 4, width: 64, activation: relu}\n"
+                             "norm:   {kind: bn, placement: before, momentum: 0.1}\n"
+                             "train:  {batch: 32, lr: 0.05, momentum: 0.9,\n"
+                             "         epochs: 15, schedule: cosine, seed: 1}\n"
+                             "device: {kind: cpu}\n";
+static const char small_batch[] = "base: b.yaml\n"
+                                  "sweep:\n"
+                                  "  grid:\n"
+                                  "    norm.kind: [bn, gn, ln, none]\n"
+                                  "    train.batch: [64, 32, 16, 8, 4, 2]\n"
+                                  "  seeds: 8\n"
+                                  "  baseline: {norm.kind: none}\n"
+                                  "plot: {kind: small_batch, metric: test_error}\n";
+
+static const struct nl_origin *origin_of(const struct nl_experiment *experiment, const char *name)
+{
+    return &experiment->origin[nl_key_index(nl_key_find(name))];
+}
+
+START_TEST(a_sweep_on_a_base)
+{
+    write_file("b.yaml", digits);
+    struct nl_experiment experiment = load_good(small_batch, "train.lr=0.1");
+    ck_assert_str_eq(experiment.path, "a.yaml");
+    ck_assert_str_eq(experiment.name, "a");
+    ck_assert(experiment.is_sweep);
+    ck_assert_int_eq(experiment.seeds, 8);
+    expect_axes(&experiment, "norm.kind=bn gn ln none; train.batch=64 32 16 8 4 2; ");
+    ck_assert(experiment.has_baseline);
+    ck_assert_int_eq(experiment.baseline.keys, 1);
+    ck_assert_str_eq(experiment.baseline.values[0].at[0], "none");
+    ck_assert(experiment.config.train.lr == 0.1);
+    ck_assert_int_eq(experiment.config.train.epochs, 15);
+    ck_assert_int_eq(experiment.config.plot.kind.count, 1);
+    ck_assert_int_eq(experiment.config.plot.kind.at[0], NL_PLOT_SMALL_BATCH);
+    ck_assert_int_eq(origin_of(&experiment, "train.lr")->kind, NL_FROM_COMMAND_LINE);
+    ck_assert_int_eq(origin_of(&experiment, "train.nesterov")->kind, NL_FROM_DEFAULT);
+    ck_assert_str_eq(origin_of(&experiment, "train.epochs")->file, "b.yaml");
+    ck_assert_int_eq(origin_of(&experiment, "train.epochs")->line, 5);
+    ck_assert_int_eq(origin_of(&experiment, "train.epochs")->column, 18);
+    char *text = nl_experiment_text(&experiment, true);
+    ck_assert_ptr_nonnull(strstr(text, "\n  epochs: 15                            # b.yaml:5\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  lr: 0.1                               # command line\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  nesterov: false                       # default\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n  kind: bn                              # b.yaml:3; varies below\n"));
+    free(text);
+}
+END_TEST
+
+START_TEST(a_file_replaces_what_it_gives_itself)
+{
+    write_file("b.yaml", "train: {lr: 1, batch: 8}\n"
+                         "sweep: {grid: {norm.kind: [bn, ln]}, zip: {train.batch: [2, 4], train.lr: [0.1, 0.2]},"
+                         " exclude: {norm.kind: ln, train.batch: 2}, seeds: 3}\n");
+    struct nl_experiment experiment = load_good("base: b.yaml\nsweep: {grid: {norm.kind: [ln, gn], model.depth: 1:3}}\ntrain.lr: 2\n", "");
+    expect_axes(&experiment, "norm.kind=ln gn; model.depth=1 2 3; train.batch,train.lr=2,0.1 4,0.2; ");
+    ck_assert_int_eq(experiment.seeds, 3);
+    ck_assert_int_eq(experiment.excludes, 1);
+    ck_assert(experiment.config.train.lr == 2 && experiment.config.train.batch == 8);
+}
+END_TEST
+
+START_TEST(empty_files_are_defaults)
+{
+    static const char *const texts[] = {"", "\n# nothing\n", "---\n", "train:\nnorm: {}\n", "made: {by: [normlab], x: {y: 1}}\n", "{}\n",
+                                        "\xef\xbb\xbftrain:\n"};
+    struct nl_config defaults;
+    nl_config_defaults(&defaults);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct nl_experiment experiment = load_good(texts[i], "");
+        char *a = nl_config_identity_text(&experiment.config), *b = nl_config_identity_text(&defaults);
+        ck_assert_str_eq(a, b);
+        ck_assert(!experiment.is_sweep);
+        ck_assert_int_eq(experiment.seeds, 1);
+        free(a);
+        free(b);
+    }
+}
+END_TEST
+
+START_TEST(aliases_and_quotes_are_plain_values)
+{
+    struct nl_experiment experiment = load_good("train: &t {lr: '0.2', batch: \"4\"}\nmodel.pool: &p [2]\nsweep: {grid: {model.pool: [*p, [1, 3], []]}}\n", "");
+    ck_assert(experiment.config.train.lr == 0.2 && experiment.config.train.batch == 4);
+    expect_axes(&experiment, "model.pool=[2] [1, 3] []; ");
+}
+END_TEST
+
+START_TEST(ranges)
+{
+    static const struct {
+        const char *override, *axes;
+    } rows[] = {
+        {"train.lr=1e-3:1:log:7", "train.lr=0.001 0.00316228 0.01 0.0316228 0.1 0.316228 1; "},
+        {"train.lr=0.1234567:1:log:2", "train.lr=0.1234567 1; "},
+        {"train.lr=1:1e-2:log:3", "train.lr=1 0.1 0.01; "},
+        {"train.batch=1:256:log:9", "train.batch=1 2 4 8 16 32 64 128 256; "},
+        {"train.batch=1:8", "train.batch=1 2 3 4 5 6 7 8; "},
+        {"train.batch=1:9:2", "train.batch=1 3 5 7 9; "},
+        {"train.batch=1:8:2", "train.batch=1 3 5 7; "},
+        {"train.batch=8:2:-3", "train.batch=8 5 2; "},
+        {"train.batch=4,1:2,64", "train.batch=4 1 2 64; "},
+        {"model.dropout=0:0.9:0.3", "model.dropout=0 0.3 0.6 0.9; "},
+        {"model.dropout=0:0.9:0.25", "model.dropout=0 0.25 0.5 0.75; "},
+        {"train.lr=0:1:0.1", "train.lr=0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; "},
+        {"norm.stat_batch=auto,2:3", "norm.stat_batch=auto 2 3; "},
+        {"norm.kind=bn,gn", "norm.kind=bn gn; "},
+        {"train.nesterov=off,on", "train.nesterov=false true; "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct nl_experiment experiment = load_good("", rows[i].override);
+        expect_axes(&experiment, rows[i].axes);
+        ck_assert(experiment.is_sweep);
+        ck_assert_int_eq(experiment.axis[0].origin.kind, NL_FROM_COMMAND_LINE);
+        const char *equals = strchr(rows[i].override, '=');
+        char *file = nl_format("sweep:\n  grid:\n    %.*s: %s\n", (int)(equals - rows[i].override), rows[i].override, equals + 1);
+        experiment = load_good(file, "");
+        expect_axes(&experiment, rows[i].axes);
+        free(file);
+    }
+}
+END_TEST
+
+START_TEST(overrides_make_replace_and_remove_axes)
+{
+    write_file("b.yaml", digits);
+    struct nl_experiment experiment = load_good(small_batch, "norm.kind=bn,gn train.lr=1e-2:1:log:3 sweep.seeds=2");
+    expect_axes(&experiment, "norm.kind=bn gn; train.batch=64 32 16 8 4 2; train.lr=0.01 0.1 1; ");
+    ck_assert_int_eq(experiment.seeds, 2);
+    ck_assert(!experiment.has_baseline); /* norm.kind=none is not in the sweep any more, by the user's own word */
+
+    experiment = load_good(small_batch, "norm.kind=none train.batch=4");
+    expect_axes(&experiment, "");
+    ck_assert(experiment.has_baseline);
+    ck_assert_int_eq(experiment.config.train.batch, 4);
+
+    experiment = load_good(small_batch, "norm.kind=bn,gn sweep.baseline=norm.kind=gn");
+    ck_assert(experiment.has_baseline);
+    ck_assert_str_eq(experiment.baseline.values[0].at[0], "gn");
+
+    experiment = load_good(small_batch, "sweep.baseline=");
+    ck_assert(!experiment.has_baseline);
+
+    experiment = load_good("", "model.pool=1,3 norm.eval=running,batch plot.title=a,b train.lr=1 train.lr=2");
+    expect_axes(&experiment, "");
+    ck_assert(!experiment.is_sweep);
+    ck_assert_int_eq(experiment.config.model.pool.count, 2);
+    ck_assert_int_eq(experiment.config.norm.eval.count, 2);
+    ck_assert_str_eq(experiment.config.plot.title, "a,b");
+    ck_assert(experiment.config.train.lr == 2);
+
+    experiment = load_good("sweep: {grid: {norm.kind: [bn, gn], train.batch: [1, 2]}, exclude: [{norm.kind: bn, train.batch: 1},"
+                           " {norm.kind: [bn, gn], train.batch: 2}]}\n",
+                           "norm.kind=gn,ln");
+    ck_assert_int_eq(experiment.excludes, 1); /* the first could match nothing, the second lost bn */
+    ck_assert_int_eq(experiment.exclude[0].values[0].count, 1);
+    ck_assert_str_eq(experiment.exclude[0].values[0].at[0], "gn");
+}
+END_TEST
+
+START_TEST(text_reads_back)
+{
+    static const char *const texts[] = {
+        "",
+        "sweep:\n",
+        "plot: {title: 'a \"b\": #c', protocol: \" x \\\\ \"}\ndata.dir: /srv/a b\nmodel.pool: []\nnorm.eval: [precise, running]\n",
+        "sweep: {grid: {norm.kind: [bn, gn, none], train.lr: 1e-3:1:log:7}, zip: [{train.batch: [1, 2], model.width: [8, 16]}],"
+        " exclude: [{norm.kind: [bn, gn], train.batch: 1}, {train.lr: 1}], seeds: 4, baseline: {norm.kind: none, train.batch: 2}}\n",
+        "sweep: {zip: {train.batch: [1, 2], data.dir: [a, 'b, c']}, grid: {norm.eval: [running, [running, batch]]}}\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int origins = 0; origins < 2; origins++) {
+            struct nl_experiment experiment = load_good(texts[i], "model.init_scale=0.1,10");
+            char *once = nl_experiment_text(&experiment, origins), *plain = nl_experiment_text(&experiment, false);
+            struct nl_experiment again = load_good(once, "");
+            char *twice = nl_experiment_text(&again, false);
+            ck_assert_str_eq(twice, plain);
+            ck_assert_int_eq(again.is_sweep, experiment.is_sweep);
+            ck_assert_int_eq(again.axes, experiment.axes);
+            ck_assert_int_eq(again.excludes, experiment.excludes);
+            ck_assert_int_eq(again.has_baseline, experiment.has_baseline);
+            char *a = nl_config_identity_text(&experiment.config), *b = nl_config_identity_text(&again.config);
+            ck_assert_str_eq(a, b);
+            ck_assert_str_eq(again.config.plot.title, experiment.config.plot.title);
+            ck_assert_str_eq(again.config.data.dir, experiment.config.data.dir);
+            free(a);
+            free(b);
+            free(once);
+            free(twice);
+            free(plain);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config_load");
+    TCase *tests = tcase_create("files");
+    tcase_add_checked_fixture(tests, enter_folder, leave_folder);
+    tcase_add_loop_test(tests, mistakes_are_told_with_place_and_remedy, 0, (int)(sizeof mistakes / sizeof *mistakes));
+    tcase_add_test(tests, a_cycle_of_bases_and_a_missing_file);
+    tcase_add_test(tests, long_lines_are_cut_around_the_place);
+    tcase_add_test(tests, a_sweep_on_a_base);
+    tcase_add_test(tests, a_file_replaces_what_it_gives_itself);
+    tcase_add_test(tests, empty_files_are_defaults);
+    tcase_add_test(tests, aliases_and_quotes_are_plain_values);
+    tcase_add_test(tests, ranges);
+    tcase_add_test(tests, overrides_make_replace_and_remove_axes);
+    tcase_add_test(tests, text_reads_back);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
