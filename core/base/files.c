@@ -65,6 +65,9 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
     }
     int code = Z_OK;
     const char *reason = gzerror(file, &code);
+    size_t named = strlen(path);
+    if (strncmp(reason, path, named) == 0 && strncmp(reason + named, ": ", 2) == 0)
+        reason += named + 2; /* the message names the file itself */
     if (!failed && (got < 0 || code == Z_BUF_ERROR || code == Z_DATA_ERROR)) {
         nl_fail(err, "cannot unpack '%s': %s", path, code == Z_ERRNO ? strerror(errno) : reason);
         failed = true;
