@@ -1,0 +1,142 @@
+#include "stats/distribution.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static double log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign); /* lgamma writes a global: not for threads */
+}
+
+/* The continued fraction of I_x(a, b) (DLMF 8.17.22) by Lentz's method; converges fast for x < (a + 1) / (a + b + 2). */
+static double beta_fraction(double x, double a, double b)
+{
+    const double tiny = 1e-300;
+    double c = 1.0;
+    double d = 1.0 - (a + b) * x / (a + 1.0);
+    d = 1.0 / (fabs(d) < tiny ? tiny : d);
+    double result = d;
+    for (int m = 1; m <= 500; m++) {
+        for (int odd = 0; odd < 2; odd++) {
+            double term = odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+                              : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+            d = 1.0 + term * d;
+            c = 1.0 + term / c;
+            d = 1.0 / (fabs(d) < tiny ? tiny : d);
+            c = fabs(c) < tiny ? tiny : c;
+            result *= d * c;
+        }
+        if (fabs(d * c - 1.0) < 1e-16)
+            break;
+    }
+    return result;
+}
+
+double nl_beta_cdf(double x, double a, double b)
+{
+    if (!(x > 0.0))
+        return 0.0;
+    if (x >= 1.0)
+        return 1.0;
+    double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
+    if (x < (a + 1.0) / (a + b + 2.0))
+        return front * beta_fraction(x, a, b) / a;
+    return 1.0 - front * beta_fraction(1.0 - x, b, a) / b;
+}
+
+double nl_t_two_sided(double t, double freedom)
+{
+    /* Of the two arguments that sum to 1 the one is taken that keeps its digits for t near 0 and for large t. */
+    double square = t * t;
+    if (square < freedom)
+        return 1.0 - nl_beta_cdf(square / (freedom + square), 0.5, 0.5 * freedom);
+    return nl_beta_cdf(freedom / (freedom + square), 0.5 * freedom, 0.5);
+}
+
+double nl_t_quantile(double probability, double freedom)
+{
+    if (probability == 0.5)
+        return 0.0;
+    double tail = 2.0 * (probability < 0.5 ? probability : 1.0 - probability);
+    double low = 0.0, high = 1.0;
+    while (nl_t_two_sided(high, freedom) > tail && high < 1e300)
+        high *= 2.0;
+    for (int i = 0; i < 200; i++) { /* bisection: the tail is monotone, and this is never the slow part */
+        double middle = 0.5 * (low + high);
+        if (middle == low || middle == high)
+            break;
+        if (nl_t_two_sided(middle, freedom) > tail)
+            low = middle;
+        else
+            high = middle;
+    }
+    double t = 0.5 * (low + high);
+    return probability < 0.5 ? -t : t;
+}
+
+double nl_normal_quantile(double probability)
+{
+    double low = -40.0, high = 40.0;
+    for (int i = 0; i < 200; i++) {
+        double middle = 0.5 * (low + high);
+        if (middle == low || middle == high)
+            break;
+        if (0.5 * erfc(-middle * M_SQRT1_2) < probability)
+            low = middle;
+        else
+            high = middle;
+    }
+    return 0.5 * (low + high);
+}
+
+static double log_choose(int n, int k)
+{
+    return log_gamma(n + 1.0) - log_gamma(k + 1.0) - log_gamma(n - k + 1.0);
+}
+
+double nl_fisher_two_sided(int a, int m, int b, int n)
+{
+    int failures = a + b;
+    int least = failures > n ? failures - n : 0;
+    int most = failures < m ? failures : m;
+    double all = log_choose(m + n, failures);
+    double observed = exp(log_choose(m, a) + log_choose(n, b) - all);
+    double sum = 0.0;
+    for (int k = least; k <= most; k++) {
+        double p = exp(log_choose(m, k) + log_choose(n, failures - k) - all);
+        if (p <= observed * (1.0 + 1e-7)) /* equal up to the rounding of log_gamma */
+            sum += p;
+    }
+    return sum < 1.0 ? sum : 1.0;
+}
+
+struct ranked {
+    double p;
+    int index;
+};
+
+static int by_p(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->p != b->p)
+        return a->p < b->p ? -1 : 1;
+    return a->index - b->index;
+}
+
+void nl_holm(double *p, int count)
+{
+    struct ranked *ranked = nl_alloc((size_t)count, sizeof *ranked);
+    for (int i = 0; i < count; i++)
+        ranked[i] = (struct ranked){p[i], i};
+    qsort(ranked, (size_t)count, sizeof *ranked, by_p);
+    double largest = 0.0;
+    for (int i = 0; i < count; i++) {
+        double adjusted = fmin(1.0, (count - i) * ranked[i].p);
+        largest = fmax(largest, adjusted);
+        p[ranked[i].index] = largest;
+    }
+    free(ranked);
+}

@@ -1,0 +1,11 @@
+/* summary.csv: a row for each cell of the grid and each metric, from trials.csv. */
+#ifndef NL_STATS_SUMMARY_H
+#define NL_STATS_SUMMARY_H
+
+#include "config/config.h"
+
+/* Reads FOLDER/trials.csv, writes FOLDER/summary.csv: mean, interval, failures, and the difference to the baseline paired by
+ * seed. Shares stay shares (0..1). */
+int nl_summary_write(const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+
+#endif

@@ -1,0 +1,154 @@
+#include "stats/table.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+
+/* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',', '\n'
+ * or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
+static char *take_field(char **at, int *line, char *end)
+{
+    char *read = *at, *field = read, *write = read;
+    if (*read == '"') {
+        for (read++;; read++) {
+            if (*read == '\0')
+                return NULL;
+            if (*read == '\n')
+                (*line)++;
+            if (*read == '"') {
+                if (read[1] != '"')
+                    break;
+                read++;
+            }
+            *write++ = *read;
+        }
+        read++;
+        if (*read != ',' && *read != '\n' && *read != '\r' && *read != '\0')
+            return NULL;
+    } else {
+        while (*read != ',' && *read != '\n' && *read != '\0')
+            *write++ = *read++;
+        if (*read == '\n' && write > field && write[-1] == '\r')
+            write--;
+    }
+    if (*read == '\r' && read[1] == '\n')
+        read++;
+    *end = *read;
+    *at = *read == '\0' ? read : read + 1;
+    *write = '\0';
+    return field;
+}
+
+static int parse(struct nl_table *table, struct nl_error *err)
+{
+    char *at = table->text;
+    int line = 1, columns = 0, rows = 0, lines = 0;
+    size_t fields = 0, capacity = 0;
+    if (*at == '\0')
+        return nl_fail(err, "'%s' is empty: a header line is expected", table->path);
+    while (*at != '\0') {
+        int first = line, count = 0;
+        char end = ',';
+        while (end == ',') {
+            char *field = take_field(&at, &line, &end);
+            if (!field)
+                return nl_fail(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
+            if (end == '\0')
+                return nl_fail(err, "%s:%d: the last line is cut off", table->path, first);
+            NL_GROW(table->field, fields, capacity);
+            table->field[fields++] = field;
+            count++;
+        }
+        line++;
+        if (columns == 0) {
+            columns = count;
+            table->columns = count;
+            table->name = table->field;
+            table->field = NULL;
+            fields = capacity = 0;
+            continue;
+        }
+        if (count != columns)
+            return nl_fail(err, "%s:%d: %d fields, where the header has %d", table->path, first, count, columns);
+        NL_GROW(table->line, rows, lines);
+        table->line[rows++] = first;
+    }
+    table->rows = rows;
+    return NL_OK;
+}
+
+int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
+{
+    *out = (struct nl_table){0};
+    size_t length;
+    char *text = nl_file_read(path, &length, err);
+    if (!text)
+        return NL_FAIL;
+    out->path = nl_strdup(path);
+    out->text = text;
+    int status = strlen(text) == length ? parse(out, err) : nl_fail(err, "'%s' is no text: it holds a zero byte", path);
+    if (status != NL_OK)
+        nl_table_release(out);
+    return status;
+}
+
+void nl_table_release(struct nl_table *table)
+{
+    free(table->path);
+    free(table->text);
+    free(table->name);
+    free(table->field);
+    free(table->line);
+    *table = (struct nl_table){0};
+}
+
+int nl_table_column(const struct nl_table *table, const char *name)
+{
+    for (int i = 0; i < table->columns; i++)
+        if (strcmp(table->name[i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *nl_table_field(const struct nl_table *table, int row, int column)
+{
+    return table->field[(size_t)row * (size_t)table->columns + (size_t)column];
+}
+
+int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err)
+{
+    *column = nl_table_column(table, name);
+    return *column >= 0 ? NL_OK : nl_fail(err, "'%s' has no column '%s'", table->path, name);
+}
+
+int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err)
+{
+    const char *field = nl_table_field(table, row, column);
+    *out = NAN;
+    if (*field == '\0')
+        return NL_OK;
+    char *end;
+    *out = strtod(field, &end);
+    if (*end != '\0')
+        return nl_fail(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
+                       table->name[column]);
+    return NL_OK;
+}
+
+void nl_csv_add(struct nl_text *text, const char *field)
+{
+    if (!strpbrk(field, ",\"\r\n")) {
+        nl_text_add_bytes(text, field, strlen(field));
+        return;
+    }
+    nl_text_add_bytes(text, "\"", 1);
+    for (; *field; field++) {
+        if (*field == '"')
+            nl_text_add_bytes(text, "\"", 1);
+        nl_text_add_bytes(text, field, 1);
+    }
+    nl_text_add_bytes(text, "\"", 1);
+}

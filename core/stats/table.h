@@ -1,0 +1,33 @@
+/* CSV tables: a header line, then rows; fields may be quoted (RFC 4180). Read strictly: a row of another length, a quote
+ * that stays open or a last line that was cut off is an error with file:line. */
+#ifndef NL_STATS_TABLE_H
+#define NL_STATS_TABLE_H
+
+#include "base/error.h"
+#include "base/memory.h"
+
+struct nl_table {
+    char *path;
+    char *text;    /* the file's bytes, which the fields point into */
+    int columns, rows;
+    char **name;   /* [columns] */
+    char **field;  /* [rows][columns] */
+    int *line;     /* [rows]: line of the file */
+};
+
+int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err);
+void nl_table_release(struct nl_table *table);
+
+int nl_table_column(const struct nl_table *table, const char *name); /* -1: there is none */
+const char *nl_table_field(const struct nl_table *table, int row, int column);
+
+/* Column that must be there: NL_FAIL names the file. */
+int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err);
+
+/* The field as a number; NaN where it is empty. */
+int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err);
+
+/* Adds one field, quoted where it needs to be; the caller puts the commas and line ends. */
+void nl_csv_add(struct nl_text *text, const char *field);
+
+#endif

@@ -1,0 +1,102 @@
+#include "stats/verdict.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "stats/answer.h"
+
+void nl_answer_interval(struct nl_text *out, const struct nl_experiment *experiment)
+{
+    nl_text_add(out, "%g %% %s interval", 100.0 * experiment->config.plot.level, nl_interval_names[experiment->config.plot.interval]);
+}
+
+static void add_scaled(struct nl_text *out, double value, const struct nl_measure *measure, bool sign)
+{
+    double scaled = value * measure->scale;
+    int digits = measure->scale == 100.0 ? (fabs(scaled) < 0.995 ? 2 : 1) : fabs(scaled) < 0.1 ? 4 : 3;
+    nl_text_add(out, sign ? "%+.*f" : "%.*f", digits, scaled);
+}
+
+void nl_answer_difference(struct nl_text *out, const struct nl_estimate *difference, const struct nl_measure *measure)
+{
+    add_scaled(out, difference->mean, measure, true);
+    nl_text_add(out, " %s ", measure->step);
+    if (difference->n < 2) {
+        nl_text_add(out, "(one seed: no interval)");
+        return;
+    }
+    nl_text_add(out, "(");
+    add_scaled(out, difference->lower, measure, false);
+    nl_text_add(out, " to ");
+    add_scaled(out, difference->upper, measure, false);
+    nl_text_add(out, ")");
+}
+
+void nl_answer_value(struct nl_text *out, double value, const struct nl_measure *measure)
+{
+    add_scaled(out, value, measure, false);
+    if (*measure->unit)
+        nl_text_add(out, " %s", measure->unit);
+}
+
+void nl_answer_p(struct nl_text *out, double p)
+{
+    if (p < 0.001)
+        nl_text_add(out, "p < 0.001");
+    else
+        nl_text_add(out, "p = %.*f", p < 0.095 ? 3 : 2, p);
+}
+
+void nl_answer_comma(struct nl_text *out, int index, int count)
+{
+    if (index > 0)
+        nl_text_add(out, index == count - 1 ? " and " : ", ");
+}
+
+static void add_failures(struct nl_text *out, const struct nl_results *results)
+{
+    int trials = 0, diverged = 0, dead = 0, failed = 0;
+    for (int i = 0; i < results->cells; i++) {
+        trials += results->cell[i].trials;
+        diverged += results->cell[i].diverged;
+        dead += results->cell[i].dead;
+        failed += results->cell[i].failed;
+    }
+    nl_text_add(out, "Failures: ");
+    if (failed == 0)
+        nl_text_add(out, "none of %d trials.\n", trials);
+    else
+        nl_text_add(out, "%d of %d trials (%d diverged, %d dead, %d stopped by an error); diverged ones are in no mean, dead ones are.\n",
+                    failed, trials, diverged, dead, failed - diverged - dead);
+    int missing = 0;
+    for (int i = 0; i < results->cells; i++)
+        missing += results->seeds - results->cell[i].trials;
+    if (missing > 0)
+        nl_text_add(out, "Missing: %d trials of the grid are not there; run the sweep again to fill them in.\n", missing);
+}
+
+char *nl_verdict(const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
+{
+    struct nl_results results;
+    if (nl_results_load(folder, experiment, &results, err) != NL_OK)
+        return NULL;
+    struct nl_text out = {0};
+    bool answered = false;
+    const struct nl_int_list *kinds = &experiment->config.plot.kind;
+    for (int i = 0; i < kinds->count; i++) {
+        if (kinds->at[i] == NL_PLOT_SMALL_BATCH)
+            nl_answer_batch(&out, &results, experiment);
+        else if (kinds->at[i] == NL_PLOT_LR_TOLERANCE)
+            nl_answer_rate(&out, &results, experiment);
+        else
+            continue;
+        answered = true;
+    }
+    if (!answered)
+        nl_answer_rank(&out, &results, experiment);
+    add_failures(&out, &results);
+    if (*experiment->config.plot.protocol)
+        nl_text_add(&out, "Protocol: %s\n", experiment->config.plot.protocol);
+    nl_results_release(&results);
+    return out.at;
+}

@@ -1,0 +1,247 @@
+#include "stats/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/norm.h"
+
+static bool is_number(const struct nl_key *key)
+{
+    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
+}
+
+static double number_of(const struct nl_factor *factor, int level, int whole_batch)
+{
+    return strcmp(factor->value[level], "auto") == 0 ? whole_batch : nl_factor_number(factor, level);
+}
+
+static int *sorted_levels(const struct nl_results *results, int index, int whole_batch, int *count)
+{
+    if (index < 0) {
+        *count = 1;
+        return nl_alloc(1, sizeof(int));
+    }
+    const struct nl_factor *factor = &results->factor[index];
+    *count = factor->values;
+    int *level = nl_alloc((size_t)factor->values, sizeof *level);
+    for (int i = 0; i < factor->values; i++) {
+        int at = i;
+        for (; is_number(factor->key) && at > 0 &&
+               number_of(factor, level[at - 1], whole_batch) > number_of(factor, i, whole_batch); at--)
+            level[at] = level[at - 1];
+        level[at] = i;
+    }
+    return level;
+}
+
+/* Whether `other` takes one value for each value of `axis` (and more than one in all): coupled by a zip. Where the axis
+ * does not apply nothing is said. Kinds of normalizers are what is compared: they never follow. */
+static bool follows(const struct nl_results *results, int other, int axis)
+{
+    if (axis < 0 || other == axis || strcmp(results->factor[other].key->name, "norm.kind") == 0)
+        return false;
+    int *seen = nl_alloc((size_t)results->factor[axis].values, sizeof *seen);
+    bool one = true, varies = false;
+    int first = -2;
+    for (int i = 0; i < results->cells; i++) {
+        int at = results->cell[i].level[axis], value = results->cell[i].level[other];
+        if (at == NL_INAPPLICABLE)
+            continue;
+        one = one && (seen[at] == 0 || seen[at] == value + 2);
+        seen[at] = value + 2;
+        varies = varies || (first != -2 && value != first);
+        first = value;
+    }
+    free(seen);
+    return one && varies;
+}
+
+static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped)
+{
+    struct nl_text label = {0};
+    const struct nl_norm *norm = nl_norms[nl_cell_norm(results, cell)];
+    int kind = nl_results_factor(results, "norm.kind");
+    if (kind >= 0 && grouped[kind])
+        nl_text_add(&label, "%s", norm->label);
+    for (int i = 0; i < results->factors; i++) {
+        const struct nl_factor *factor = &results->factor[i];
+        if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || factor->values < 2)
+            continue;
+        const char *dot = strchr(factor->key->name, '.');
+        nl_text_add(&label, "%s%s %s", label.length ? ", " : "", dot ? dot + 1 : factor->key->name,
+                    factor->value[cell->level[i]]);
+    }
+    if (!label.length)
+        nl_text_add(&label, "%s", norm->label);
+    return label.at;
+}
+
+static bool same_group(const struct nl_results *results, const int *a, const int *b, const bool *grouped)
+{
+    for (int i = 0; i < results->factors; i++)
+        if (grouped[i] && a[i] != b[i])
+            return false;
+    return true;
+}
+
+static int place_of(const int *levels, int count, int level)
+{
+    for (int i = 0; i < count; i++)
+        if (levels[i] == level)
+            return i;
+    return -1;
+}
+
+static void put_cell(struct nl_view *view, struct nl_arm *arm, const struct nl_cell *cell)
+{
+    int x = view->x_factor < 0 ? 0 : place_of(view->x, view->points, cell->level[view->x_factor]);
+    int y = view->y_factor < 0 ? 0 : place_of(view->y, view->rows, cell->level[view->y_factor]);
+    arm->reference = arm->reference || x < 0 || y < 0;
+    for (int row = 0; row < view->rows; row++)
+        for (int point = 0; point < view->points; point++)
+            if ((x < 0 || point == x) && (y < 0 || row == y))
+                arm->cell[row * view->points + point] = cell;
+}
+
+static bool is_baseline_arm(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+{
+    return nl_cell_baseline(results, experiment, cell) == cell;
+}
+
+/* plot.order names arms by label or by norm.kind; those not named keep their order behind. */
+static int rank_in_order(const char *order, const struct nl_arm *arm)
+{
+    int rank = 0;
+    for (const char *at = order; *at; rank++) {
+        at += strspn(at, " ,");
+        size_t length = strcspn(at, ",");
+        size_t used = length;
+        while (used > 0 && at[used - 1] == ' ')
+            used--;
+        const char *names[] = {arm->label, nl_norms[arm->norm]->name, nl_norms[arm->norm]->label};
+        for (int i = 0; i < 3; i++)
+            if (used > 0 && strlen(names[i]) == used && strncmp(names[i], at, used) == 0)
+                return rank;
+        at += length;
+    }
+    return rank;
+}
+
+static void sort_arms(struct nl_view *view, const char *order)
+{
+    for (int i = 1; i < view->arms; i++) { /* insertion keeps the order of equals */
+        struct nl_arm arm = view->arm[i];
+        int rank = rank_in_order(order, &arm), at = i;
+        for (; at > 0 && rank_in_order(order, &view->arm[at - 1]) > rank; at--)
+            view->arm[at] = view->arm[at - 1];
+        view->arm[at] = arm;
+    }
+}
+
+void nl_view_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
+                  struct nl_view *out)
+{
+    *out = (struct nl_view){.results = results, .x_factor = x_factor, .y_factor = y_factor,
+                            .whole_batch = (int)experiment->config.train.batch};
+    out->x = sorted_levels(results, x_factor, out->whole_batch, &out->points);
+    out->y = sorted_levels(results, y_factor, out->whole_batch, &out->rows);
+    bool *grouped = nl_alloc((size_t)results->factors, sizeof *grouped);
+    for (int i = 0; i < results->factors; i++)
+        grouped[i] = i != x_factor && i != y_factor && !follows(results, i, x_factor) && !follows(results, i, y_factor);
+    int capacity = 0;
+    for (int i = 0; i < results->cells; i++) {
+        const struct nl_cell *cell = &results->cell[i];
+        int at = 0;
+        while (at < out->arms && !same_group(results, out->arm[at].level, cell->level, grouped))
+            at++;
+        if (at == out->arms) {
+            NL_GROW(out->arm, out->arms, capacity);
+            out->arm[out->arms++] = (struct nl_arm){
+                .label = label_of(results, cell, grouped), .norm = nl_cell_norm(results, cell), .level = cell->level,
+                .is_baseline = is_baseline_arm(results, experiment, cell),
+                .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->arm[0].cell)};
+        }
+        put_cell(out, &out->arm[at], cell);
+    }
+    free(grouped);
+    sort_arms(out, experiment->config.plot.order);
+}
+
+void nl_view_release(struct nl_view *view)
+{
+    for (int i = 0; i < view->arms; i++) {
+        free(view->arm[i].label);
+        free(view->arm[i].cell);
+    }
+    free(view->arm);
+    free(view->x);
+    free(view->y);
+    *view = (struct nl_view){0};
+}
+
+double nl_view_x(const struct nl_view *view, int point)
+{
+    return number_of(&view->results->factor[view->x_factor], view->x[point], view->whole_batch);
+}
+
+double nl_view_y(const struct nl_view *view, int row)
+{
+    return number_of(&view->results->factor[view->y_factor], view->y[row], view->whole_batch);
+}
+
+const struct nl_cell *nl_view_cell(const struct nl_view *view, int arm, int point)
+{
+    return view->arm[arm].cell[point];
+}
+
+int nl_batch_factor(const struct nl_results *results)
+{
+    static const char *const keys[] = {"train.batch", "norm.stat_batch"};
+    for (int i = 0; i < 2; i++) {
+        int factor = nl_results_factor(results, keys[i]);
+        if (factor >= 0 && results->factor[factor].values > 1)
+            return factor;
+    }
+    return -1;
+}
+
+int nl_view_baseline(const struct nl_view *view, const struct nl_experiment *experiment, int arm)
+{
+    for (int i = 0; i < view->points * view->rows; i++) {
+        const struct nl_cell *cell = view->arm[arm].cell[i];
+        const struct nl_cell *other = cell ? nl_cell_baseline(view->results, experiment, cell) : NULL;
+        for (int b = 0; other && b < view->arms; b++)
+            if (view->arm[b].cell[i] == other)
+                return b;
+    }
+    return -1;
+}
+
+bool nl_arms_match(const struct nl_view *view, int a, int b)
+{
+    const struct nl_results *results = view->results;
+    for (int i = 0; i < results->factors; i++) {
+        int left = view->arm[a].level[i], right = view->arm[b].level[i];
+        if (i == view->x_factor || i == view->y_factor || strcmp(results->factor[i].key->name, "norm.kind") == 0 ||
+            left == NL_INAPPLICABLE || right == NL_INAPPLICABLE || left == right)
+            continue;
+        if (follows(results, i, view->x_factor) || follows(results, i, view->y_factor))
+            continue;
+        return false;
+    }
+    return true;
+}
+
+const char *nl_key_title(const struct nl_key *key)
+{
+    static const char *const titles[][2] = {
+        {"train.batch", "batch size"}, {"norm.stat_batch", "samples sharing statistics"}, {"train.lr", "learning rate"},
+        {"norm.kind", "normalizer"},   {"norm.placement", "placement"},                  {"model.depth", "depth"},
+        {"model.width", "width"},      {"norm.groups", "groups"},                        {"train.momentum", "momentum"},
+        {"model.arch", "architecture"}, {"model.activation", "activation"},
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (strcmp(titles[i][0], key->name) == 0)
+            return titles[i][1];
+    return key->name;
+}

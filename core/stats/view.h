@@ -1,0 +1,47 @@
+/* A view of the results: one axis (or two) to vary along, and arms, which are the combinations of all other varied keys. */
+#ifndef NL_STATS_VIEW_H
+#define NL_STATS_VIEW_H
+
+#include "stats/results.h"
+
+struct nl_arm {
+    char *label;      /* "BN", "BN, placement after" */
+    int norm;         /* index into nl_norms */
+    bool reference;   /* the axis does not apply to it: one cell, the same at every point */
+    bool is_baseline;
+    const int *level; /* of one of its cells */
+    const struct nl_cell **cell; /* [y][x]; NULL: not in the grid. A reference arm has its cell at each */
+};
+
+struct nl_view {
+    const struct nl_results *results;
+    int x_factor, y_factor; /* -1: none, and one point */
+    int points, rows;       /* along x, along y */
+    int *x, *y;             /* levels: numbers sorted ascending, words as in the grid */
+    int whole_batch;        /* what norm.stat_batch = auto stands for */
+    int arms;
+    struct nl_arm *arm;     /* as in the grid, or in plot.order */
+};
+
+/* Keys that follow the x or y axis one to one (a zip of batch and rate) are no arms of their own. */
+void nl_view_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
+                  struct nl_view *out);
+void nl_view_release(struct nl_view *view);
+
+double nl_view_x(const struct nl_view *view, int point);
+double nl_view_y(const struct nl_view *view, int row);
+const struct nl_cell *nl_view_cell(const struct nl_view *view, int arm, int point); /* of a view along x alone */
+
+/* The varied key that says how many samples share statistics: train.batch or norm.stat_batch; -1: neither varies. */
+int nl_batch_factor(const struct nl_results *results);
+
+/* The arm that differs from `arm` in being the baseline alone; -1: none. */
+int nl_view_baseline(const struct nl_view *view, const struct nl_experiment *experiment, int arm);
+
+/* Arms a and b have the same values of all varied keys but norm.kind and those that apply to one of them only. */
+bool nl_arms_match(const struct nl_view *view, int a, int b);
+
+/* "batch size", "learning rate", ...: how a key reads in a sentence and on an axis; the key's own name otherwise. */
+const char *nl_key_title(const struct nl_key *key);
+
+#endif
