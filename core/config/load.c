@@ -8,7 +8,6 @@
 #include "config/keep.h"
 #include "config/load.h"
 #include "config/nearest.h"
-#include "config/value.h"
 
 enum { MOST_BASES = 32 };
 
