@@ -8,12 +8,7 @@
 #include "norm/norm.h"
 #include "train/train.h"
 
-static const struct nl_key *seed_key(void)
-{
-    return nl_key_find("train.seed");
-}
-
-/* The varied keys; train.seed stands last even where it is an axis, since every table pools over it. */
+/* The varied keys, and train.seed, which is no axis of its own (the loader refuses it): sweep.seeds varies it everywhere. */
 static void list_keys(struct nl_grid *grid, const struct nl_experiment *experiment)
 {
     int capacity = 1;
@@ -22,9 +17,8 @@ static void list_keys(struct nl_grid *grid, const struct nl_experiment *experime
     grid->key = nl_alloc((size_t)capacity, sizeof *grid->key);
     for (int a = 0; a < experiment->axes; a++)
         for (int k = 0; k < experiment->axis[a].keys; k++)
-            if (experiment->axis[a].key[k] != seed_key())
-                grid->key[grid->keys++] = experiment->axis[a].key[k];
-    grid->key[grid->keys++] = seed_key();
+            grid->key[grid->keys++] = experiment->axis[a].key[k];
+    grid->key[grid->keys++] = nl_key_find("train.seed");
 }
 
 char *nl_grid_axes(const struct nl_experiment *experiment)
@@ -118,18 +112,15 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
 
 static bool axes_are_legal(const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
-    int before = diagnostics->count;
+    bool legal = true;
     for (int a = 0; a < experiment->axes; a++)
-        for (int k = 0; k < experiment->axis[a].keys; k++) {
-            const struct nl_key *key = experiment->axis[a].key[k];
-            if (key == seed_key() && experiment->seeds > 1)
-                nl_diagnose(diagnostics, &experiment->axis[a].origin, "leave out one of the two",
-                            "train.seed is an axis, and sweep.seeds is %d", experiment->seeds);
-            if (strcmp(key->name, "data.dir") == 0)
+        for (int k = 0; k < experiment->axis[a].keys; k++)
+            if (strcmp(experiment->axis[a].key[k]->name, "data.dir") == 0) {
                 nl_diagnose(diagnostics, &experiment->axis[a].origin, "make an experiment for each folder",
                             "data.dir cannot be an axis: where files lie is no part of a trial's identity");
-        }
-    return diagnostics->count == before;
+                legal = false;
+            }
+    return legal;
 }
 
 static void check_trial(const struct nl_experiment *experiment, const struct nl_config *config, struct nl_diagnostics *diagnostics)

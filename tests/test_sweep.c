@@ -1,0 +1,553 @@
+/* The sweep engine: grids unfold in order and lose nothing in silence, finished trials come back bit for bit, damaged ones
+ * never, and what is written does not depend on workers. */
+#include <check.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "scratch.h"
+#include "sweep/sweep.h"
+
+/* A file in the scratch folder with this text, loaded. Problems come back in *problems, or else are a failure. */
+static struct nl_experiment load(const char *folder, const char *yaml, char **problems)
+{
+    struct nl_error err;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    char *path = nl_path_join(folder, "e.yaml");
+    ck_assert_msg(nl_file_write(path, yaml, strlen(yaml), &err) == NL_OK, "%s", err.text);
+    nl_experiment_load(path, NULL, 0, &experiment, &diagnostics);
+    char *text = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(problems || diagnostics.count == 0, "%s", text);
+    if (problems)
+        *problems = text;
+    else
+        free(text);
+    nl_diagnostics_release(&diagnostics);
+    free(path);
+    return experiment;
+}
+
+static struct nl_grid unfold(const struct nl_experiment *experiment)
+{
+    struct nl_grid grid;
+    struct nl_diagnostics diagnostics = {0};
+    if (nl_grid_make(experiment, &grid, &diagnostics))
+        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+    return grid;
+}
+
+/* The problems of a grid, which must have some. */
+static char *problems_of(const char *yaml)
+{
+    char *folder = scratch_make();
+    struct nl_experiment experiment = load(folder, yaml, NULL);
+    struct nl_grid grid;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_int_eq(nl_grid_make(&experiment, &grid, &diagnostics), NL_FAIL);
+    char *text = nl_diagnostics_text(&diagnostics);
+    nl_diagnostics_release(&diagnostics);
+    nl_grid_release(&grid);
+    scratch_remove(folder);
+    return text;
+}
+
+/* "bn/64/1 bn/64/2 ..." */
+static char *listing(const struct nl_grid *grid)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < grid->trials; i++) {
+        for (int k = 0; k < grid->keys; k++)
+            nl_text_add(&out, "%s%s", k ? "/" : i ? " " : "", grid->trial[i].text[k]);
+        if (grid->trial[i].points > 1)
+            nl_text_add(&out, "x%d", grid->trial[i].points);
+    }
+    return out.at;
+}
+
+static const struct {
+    const char *name, *yaml, *trials, *notes;
+} grids[] = {
+    {"no sweep: one trial", "train: {seed: 7}\n", "7", ""},
+    {"the first axis outermost, seeds innermost", "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4]}, seeds: 2}\n",
+     "bn/8/1 bn/8/2 bn/4/1 bn/4/2 ln/8/1 ln/8/2 ln/4/1 ln/4/2", ""},
+    {"seeds count from train.seed", "train: {seed: 5}\nsweep: {grid: {norm.kind: [bn, ln]}, seeds: 2}\n", "bn/5 bn/6 ln/5 ln/6", ""},
+    {"coupled keys", "sweep: {grid: {norm.kind: [bn, ln]}, zip: [{train.batch: [8, 4], train.lr: [0.2, 0.1]}]}\n",
+     "bn/8/0.2/1 bn/4/0.1/1 ln/8/0.2/1 ln/4/0.1/1", ""},
+    {"exclude", "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4, 2]}, exclude: [{norm.kind: bn, train.batch: [2, 4]}]}\n",
+     "bn/8/1 ln/8/1 ln/4/1 ln/2/1", "2 of 6 grid points are left out by sweep.exclude\n"},
+    {"exclude compares values, not texts", "sweep: {grid: {train.lr: [1e-3, 0.1]}, exclude: [{train.lr: 0.001}]}\n", "0.1/1",
+     "1 of 2 grid points are left out by sweep.exclude\n"},
+    {"what does not apply is run once", "sweep: {grid: {norm.kind: [bn, ln], norm.stat_batch: [16, 8, 4]}, seeds: 2}\n",
+     "bn/16/1 bn/16/2 bn/8/1 bn/8/2 bn/4/1 bn/4/2 ln//1x3 ln//2x3",
+     "4 grid points are the same run as another (norm.stat_batch does not apply to ln): run once\n"},
+    {"several keys, several arms", "sweep: {grid: {norm.kind: [gn, ln, none], norm.groups: [8, 4], norm.momentum: [0.1, 0.2]}}\n",
+     "gn/8//1x2 gn/4//1x2 ln///1x4 none///1x4",
+     "8 grid points are the same run as another (norm.groups does not apply to ln, none; norm.momentum does not apply to ln, gn, none): run once\n"},
+};
+
+START_TEST(test_grid)
+{
+    char *folder = scratch_make();
+    struct nl_experiment experiment = load(folder, grids[_i].yaml, NULL);
+    struct nl_grid grid = unfold(&experiment);
+    char *trials = listing(&grid), *notes = nl_grid_notes(&grid);
+    ck_assert_msg(strcmp(trials, grids[_i].trials) == 0, "%s: '%s'", grids[_i].name, trials);
+    ck_assert_msg(strcmp(notes, grids[_i].notes) == 0, "%s: '%s'", grids[_i].name, notes);
+    free(trials);
+    free(notes);
+    nl_grid_release(&grid);
+    scratch_remove(folder);
+}
+END_TEST
+
+static const struct {
+    const char *yaml, *says;
+} bad_grids[] = {
+    {"sweep: {grid: {norm.kind: [bn, gn], norm.groups: [8, 7]}}\n", "7"},
+    {"sweep: {grid: {data.dir: [a, b]}}\n", "data.dir cannot be an axis"},
+    {"sweep: {grid: {train.lr: 1:400, train.batch: 1:400}}\n", "the grid has 160000 points, more than 100000"},
+    {"sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: [bn, ln]}]}\n", "sweep.exclude leaves no trial"},
+    {"sweep: {grid: {norm.kind: [ln, bn], norm.affine: [channel, element]}}\n", "norm.affine"},
+};
+
+START_TEST(test_bad_grid)
+{
+    char *text = problems_of(bad_grids[_i].yaml);
+    ck_assert_msg(strstr(text, bad_grids[_i].says) != NULL, "expected '%s' in: %s", bad_grids[_i].says, text);
+    ck_assert_ptr_nonnull(strstr(text, "e.yaml:"));
+    free(text);
+}
+END_TEST
+
+/* A problem of many trials is said once. */
+START_TEST(test_said_once)
+{
+    char *text = problems_of("norm: {kind: gn, groups: 7}\nsweep: {grid: {train.lr: [0.1, 0.2, 0.3]}, seeds: 4}\n");
+    const char *first = strstr(text, "e.yaml:");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_msg(strstr(first + 1, "e.yaml:") == NULL, "%s", text);
+    free(text);
+}
+END_TEST
+
+/* ids of all trials, joined. */
+static char *identities(const char *yaml)
+{
+    char *folder = scratch_make();
+    struct nl_error err;
+    struct nl_experiment experiment = load(folder, yaml, NULL);
+    struct nl_grid grid = unfold(&experiment);
+    struct nl_datasets datasets = {0};
+    ck_assert_msg(nl_grid_identify(&grid, &datasets, &err) == NL_OK, "%s", err.text);
+    struct nl_text out = {0};
+    for (int i = 0; i < grid.trials; i++) {
+        ck_assert_uint_eq(strspn(grid.trial[i].id, "0123456789abcdef"), 16);
+        nl_text_add(&out, "%s ", grid.trial[i].id);
+    }
+    nl_datasets_release(&datasets);
+    nl_grid_release(&grid);
+    scratch_remove(folder);
+    return out.at;
+}
+
+START_TEST(test_identity)
+{
+    static const struct {
+        const char *yaml;
+        bool same;
+    } cases[] = {
+        {"train: {lr: 5e-2}\n", true},                          /* a default, written otherwise */
+        {"plot: {metric: train_loss}\n", true},                 /* plots never count */
+        {"train: {beta1: 0.5}\n", true},                        /* does not apply to sgd */
+        {"data: {dir: elsewhere}\n", true},                     /* nor do paths */
+        {"train: {lr: 0.051}\n", false},
+        {"train: {seed: 2}\n", false},
+        {"norm: {kind: ln}\n", false},
+        {"device: {kind: ref}\n", false},
+        {"data: {name: synth}\n", false},
+        {"train: {log_every: 7}\n", false},                     /* curves would differ */
+    };
+    char *plain = identities("norm: {kind: bn}\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *other = identities(cases[i].yaml);
+        ck_assert_msg((strcmp(plain, other) == 0) == cases[i].same, "%s", cases[i].yaml);
+        free(other);
+    }
+    free(plain);
+}
+END_TEST
+
+/* Data sets are opened once for all trials that see the same one. */
+START_TEST(test_datasets)
+{
+    char *folder = scratch_make();
+    struct nl_error err;
+    struct nl_experiment experiment =
+        load(folder, "sweep: {grid: {data.name: [digits, synth], data.val: [0, 100], data.difficulty: [0.2, 0.5]}, seeds: 2}\n", NULL);
+    struct nl_grid grid = unfold(&experiment);
+    struct nl_datasets datasets = {0};
+    ck_assert_msg(nl_grid_identify(&grid, &datasets, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(grid.trials, 4 + 8);
+    ck_assert_int_eq(datasets.count, 3);
+    nl_datasets_release(&datasets);
+    nl_grid_release(&grid);
+    scratch_remove(folder);
+}
+END_TEST
+
+static const char id[] = "0123456789abcdef";
+
+static struct nl_record example(void)
+{
+    static struct nl_curve_row rows[] = {
+        {.step = 1, .epoch = 1.0 / 3, .samples = 32, .part = NL_PART_TRAIN, .eval = -1, .lr = 0.1, .loss = 2.3025850929940459, .accuracy = 0.1},
+        {.step = 3, .epoch = 1, .samples = 96, .part = NL_PART_TEST, .eval = NL_EVAL_PRECISE, .lr = 1e-17, .loss = NAN, .accuracy = 0},
+    };
+    struct nl_trial_result result = {
+        .status = NL_DIVERGED, .failed_step = 3, .steps = 3, .samples = 96, .epochs = 1, .left_out = 5, .parameters = 1234567890123,
+        .rows = 2, .row = rows, .seconds = 0.1234567890123, .memory = 4096,
+    };
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            result.score[part][eval] = (struct nl_score){part == 0 ? 1e-300 / 3 : NAN, eval == 0 ? INFINITY : 2.0 / 3};
+    struct nl_record record;
+    nl_record_from_result(&record, &result);
+    record.worker = 3;
+    record.started = 1700000000;
+    return record;
+}
+
+START_TEST(test_record_round_trip)
+{
+    struct nl_record record = example(), back;
+    struct nl_error err = {0};
+    char *text = nl_record_text(&record, id, "norm.kind: bn\ntrain.lr: 0.1\n");
+    ck_assert_msg(nl_record_parse(&back, text, strlen(text), id, &err) == NL_OK, "%s", err.text);
+    char *again = nl_record_text(&back, id, "norm.kind: bn\ntrain.lr: 0.1\n");
+    ck_assert_str_eq(text, again);
+    ck_assert_str_eq(back.curve, "1,0.3333333333333333,32,train,,0.1,2.302585092994046,0.1\n3,1,96,test,precise,1e-17,nan,0\n");
+    ck_assert(back.score[0][0].loss == record.score[0][0].loss);
+    ck_assert(isinf(back.score[0][0].accuracy));
+    ck_assert(isnan(back.score[1][0].loss));
+    ck_assert_str_eq(nl_record_status(&back), "diverged");
+    free(text);
+    free(again);
+    nl_record_release(&back);
+    nl_record_release(&record);
+}
+END_TEST
+
+/* Whatever byte is lost or changed, and wherever the file ends: it is noticed. */
+START_TEST(test_record_damage)
+{
+    struct nl_record record = example(), back;
+    char *text = nl_record_text(&record, id, "norm.kind: bn\n");
+    size_t length = strlen(text);
+    for (size_t cut = 0; cut < length; cut++) {
+        char *part = nl_strdup(text);
+        part[cut] = '\0';
+        ck_assert_msg(nl_record_parse(&back, part, cut, id, NULL) == NL_FAIL, "cut at %zu", cut);
+        free(part);
+    }
+    for (size_t at = 0; at < length; at++) {
+        char *changed = nl_strdup(text);
+        changed[at] ^= 1;
+        ck_assert_msg(nl_record_parse(&back, changed, length, id, NULL) == NL_FAIL, "changed at %zu", at);
+        free(changed);
+    }
+    ck_assert_int_eq(nl_record_parse(&back, text, length, "fedcba9876543210", NULL), NL_FAIL);
+    ck_assert_int_eq(nl_record_parse(&back, text, length, id, NULL), NL_OK);
+    nl_record_release(&back);
+    nl_record_release(&record);
+    free(text);
+}
+END_TEST
+
+static const char small[] = "data: {train: 256, test: 64}\n"
+                            "model: {depth: 1, width: 8}\n"
+                            "norm: {groups: 4, eval: [running, batch]}\n"
+                            "train: {epochs: 2, lr: 0.1}\n"
+                            "device: {kind: ref}\n"
+                            "sweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8]}, seeds: 2}\n";
+
+/* What a sweep needs, from YAML. */
+struct setting {
+    char *scratch, *out;
+    struct nl_experiment experiment;
+    struct nl_grid grid;
+    struct nl_datasets datasets;
+    struct nl_text notes;
+};
+
+static struct setting set_up(const char *yaml)
+{
+    struct nl_error err;
+    struct setting s = {.scratch = scratch_make()};
+    s.out = nl_path_join(s.scratch, "out");
+    s.experiment = load(s.scratch, yaml, NULL);
+    s.grid = unfold(&s.experiment);
+    ck_assert_msg(nl_grid_identify(&s.grid, &s.datasets, &err) == NL_OK, "%s", err.text);
+    return s;
+}
+
+static void tear_down(struct setting *s)
+{
+    nl_datasets_release(&s->datasets);
+    nl_grid_release(&s->grid);
+    nl_text_release(&s->notes);
+    free(s->out);
+    scratch_remove(s->scratch);
+}
+
+static void keep_note(void *context, bool warning, const char *line)
+{
+    struct setting *s = context;
+    nl_text_add(&s->notes, "%s%s\n", warning ? "warning: " : "", line);
+}
+
+static struct nl_sweep_result sweep(struct setting *s, int workers)
+{
+    struct nl_error err = {0};
+    struct nl_sweep_result result;
+    struct nl_sweep_options options = {
+        .folder = s->out, .command = "test", .runner = {.workers = workers, .context = s}, .note = keep_note};
+    nl_text_release(&s->notes);
+    nl_text_add(&s->notes, "%s", "");
+    ck_assert_msg(nl_sweep(&s->experiment, &s->grid, &s->datasets, &options, &result, &err) == NL_OK, "%s", err.text);
+    return result;
+}
+
+static char *read_result(const struct setting *s, const char *name)
+{
+    struct nl_error err;
+    char *path = nl_path_join(s->out, name), *text = nl_file_read(path, NULL, &err);
+    ck_assert_msg(text != NULL, "%s", err.text);
+    free(path);
+    return text;
+}
+
+static char *trial_file(const struct setting *s, int trial)
+{
+    return nl_format("%s/trials/%s.trial", s->out, s->grid.trial[trial].id);
+}
+
+/* The same bytes with one worker and with three, after losing trials, after damage, and when all is there. */
+START_TEST(test_same_bytes)
+{
+    struct setting one = set_up(small), three = set_up(small);
+    struct nl_error err;
+    struct nl_sweep_result result = sweep(&one, 1);
+    ck_assert_int_eq(result.missing, 0);
+    nl_sweep_result_release(&result);
+    result = sweep(&three, 3);
+    nl_sweep_result_release(&result);
+    char *trials = read_result(&one, "trials.csv"), *curves = read_result(&one, "curves.csv");
+
+    for (int round = 0; round < 3; round++) {
+        char *other_trials = read_result(&three, "trials.csv"), *other_curves = read_result(&three, "curves.csv");
+        ck_assert_str_eq(trials, other_trials);
+        ck_assert_str_eq(curves, other_curves);
+        free(other_trials);
+        free(other_curves);
+        char *lost = trial_file(&three, 1), *damaged = trial_file(&three, 6);
+        if (round == 0) {
+            ck_assert_int_eq(unlink(lost), 0);
+            ck_assert_msg(nl_file_write(damaged, "normlab trial 1\nid", 18, &err) == NL_OK, "%s", err.text);
+        }
+        result = sweep(&three, 2);
+        nl_sweep_result_release(&result);
+        if (round == 0) {
+            char *expected = nl_format("warning: cannot use '%s': it is truncated or damaged (its checksum does not fit); the trial is run "
+                                       "again\n6 of 8 trials are there already\n", damaged);
+            ck_assert_str_eq(three.notes.at, expected);
+            free(expected);
+        } else {
+            ck_assert_str_eq(three.notes.at, "8 of 8 trials are there already\n");
+        }
+        free(lost);
+        free(damaged);
+    }
+    ck_assert_ptr_nonnull(strstr(trials, "trial,norm.kind,train.batch,train.seed,status,failed_step,steps,epochs,samples,parameters,train_loss,"));
+    ck_assert_ptr_nonnull(strstr(trials, "test_error,train_loss_batch,"));
+    free(trials);
+    free(curves);
+    tear_down(&one);
+    tear_down(&three);
+}
+END_TEST
+
+/* What a killed program leaves half-written goes away; what others put there stays. */
+START_TEST(test_temporaries)
+{
+    struct setting s = set_up(small);
+    struct nl_error err;
+    struct nl_sweep_result result = sweep(&s, 2);
+    nl_sweep_result_release(&result);
+    char *half = nl_format("%s/trials/x.trial.123.tmp", s.out), *note = nl_path_join(s.out, "notes.txt");
+    ck_assert_msg(nl_file_write(half, "x", 1, &err) == NL_OK && nl_file_write(note, "x", 1, &err) == NL_OK, "%s", err.text);
+    result = sweep(&s, 2);
+    nl_sweep_result_release(&result);
+    ck_assert(!nl_file_exists(half));
+    ck_assert(nl_file_exists(note));
+    free(half);
+    free(note);
+    tear_down(&s);
+}
+END_TEST
+
+START_TEST(test_lock)
+{
+    struct setting s = set_up(small);
+    struct nl_error err = {0};
+    struct nl_store first, second;
+    ck_assert_msg(nl_store_open(&first, s.out, &s.experiment, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(nl_store_open(&second, s.out, &s.experiment, &err), NL_FAIL);
+    char *expected = nl_format("cannot work in '%s': another normlab does (process %ld); wait for it or choose another --out", s.out,
+                               (long)getpid());
+    ck_assert_str_eq(err.text, expected);
+    free(expected);
+    nl_store_close(&first);
+    ck_assert_msg(nl_store_open(&second, s.out, &s.experiment, &err) == NL_OK, "%s", err.text);
+    nl_store_close(&second);
+    tear_down(&s);
+}
+END_TEST
+
+/* More seeds, other values and other plots are the same question; other axes are not. */
+START_TEST(test_another_experiment)
+{
+    struct setting s = set_up(small);
+    struct nl_sweep_result result = sweep(&s, 2);
+    nl_sweep_result_release(&result);
+    static const struct {
+        const char *yaml;
+        bool same;
+    } cases[] = {
+        {"plot: {metric: test_loss}\nsweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8]}, seeds: 2}\n", true},
+        {"sweep: {grid: {norm.kind: [bn, ln, gn], train.batch: [32]}, seeds: 3}\n", true},
+        {"sweep: {grid: {norm.kind: [bn, gn], train.lr: [0.1, 0.2]}, seeds: 2}\n", false},
+        {"norm: {kind: bn}\n", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_experiment other = load(s.scratch, cases[i].yaml, NULL);
+        struct nl_store store;
+        struct nl_error err = {0};
+        int status = nl_store_open(&store, s.out, &other, &err);
+        ck_assert_msg((status == NL_OK) == cases[i].same, "%s: %s", cases[i].yaml, err.text);
+        if (status == NL_OK)
+            nl_store_close(&store);
+        else
+            ck_assert_ptr_nonnull(strstr(err.text, "holds the results of another experiment (its axes: 'norm.kind', 'train.batch'; here: "));
+    }
+    tear_down(&s);
+}
+END_TEST
+
+/* More seeds run only what is new, and the rows stand in grid order. */
+START_TEST(test_more_seeds)
+{
+    struct setting s = set_up(small);
+    struct nl_sweep_result result = sweep(&s, 2);
+    nl_sweep_result_release(&result);
+    s.experiment.seeds = 3;
+    nl_grid_release(&s.grid);
+    s.grid = unfold(&s.experiment);
+    struct nl_error err;
+    ck_assert_msg(nl_grid_identify(&s.grid, &s.datasets, &err) == NL_OK, "%s", err.text);
+    result = sweep(&s, 2);
+    ck_assert_str_eq(s.notes.at, "8 of 12 trials are there already\n");
+    nl_sweep_result_release(&result);
+    char *trials = read_result(&s, "trials.csv"), *row = trials;
+    for (int i = 0; i < 12; i++) {
+        row = strchr(row, '\n') + 1;
+        char *expected = nl_format("%d,%s,%s,%d,", i + 1, i < 6 ? "bn" : "gn", i / 3 % 2 ? "8" : "32", i % 3 + 1);
+        ck_assert_msg(strncmp(row, expected, strlen(expected)) == 0, "expected %s at: %.40s", expected, row);
+        free(expected);
+    }
+    free(trials);
+    tear_down(&s);
+}
+END_TEST
+
+/* A stop before the start: nothing is run, the tables are there and empty, and nothing counts as finished. */
+START_TEST(test_stop)
+{
+    struct setting s = set_up(small);
+    volatile sig_atomic_t stop = 1;
+    struct nl_error err = {0};
+    struct nl_sweep_result result;
+    struct nl_sweep_options options = {.folder = s.out, .command = "test", .runner = {.workers = 2, .stop = &stop}};
+    ck_assert_msg(nl_sweep(&s.experiment, &s.grid, &s.datasets, &options, &result, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(result.missing, 8);
+    nl_sweep_result_release(&result);
+    char *trials = read_result(&s, "trials.csv");
+    ck_assert_ptr_null(strchr(strchr(trials, '\n') + 1, '\n'));
+    free(trials);
+    tear_down(&s);
+}
+END_TEST
+
+/* A trial that could not be run is a row with status error, and is tried again. */
+START_TEST(test_error_is_retried)
+{
+    struct setting s = set_up(small);
+    struct nl_error err = {0};
+    struct nl_store store;
+    struct nl_record broken = {.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
+    ck_assert_msg(nl_store_open(&store, s.out, &s.experiment, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_store_save(&store, &s.grid.trial[2], &broken, &err) == NL_OK, "%s", err.text);
+    struct nl_record *record = nl_alloc((size_t)s.grid.trials, sizeof *record);
+    char *warning;
+    nl_store_load(&store, &s.grid.trial[2], &record[2], &warning);
+    ck_assert_ptr_null(warning);
+    ck_assert_str_eq(record[2].message, "out of memory");
+    char *trials = nl_trials_csv(&s.grid, record);
+    ck_assert_ptr_nonnull(strstr(trials, "\n3,bn,8,1,error,,0,0,0,0,,,"));
+    free(trials);
+    nl_record_release(&record[2]);
+    free(record);
+    nl_record_release(&broken);
+    nl_store_close(&store);
+
+    struct nl_sweep_result result = sweep(&s, 2);
+    ck_assert_str_eq(s.notes.at, "1 trial could not be run last time: tried again\n");
+    ck_assert_int_eq(result.errors, 0);
+    nl_sweep_result_release(&result);
+    tear_down(&s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sweep");
+    TCase *tests = tcase_create("sweep");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, test_grid, 0, sizeof grids / sizeof *grids);
+    tcase_add_loop_test(tests, test_bad_grid, 0, sizeof bad_grids / sizeof *bad_grids);
+    tcase_add_test(tests, test_said_once);
+    tcase_add_test(tests, test_identity);
+    tcase_add_test(tests, test_datasets);
+    tcase_add_test(tests, test_record_round_trip);
+    tcase_add_test(tests, test_record_damage);
+    tcase_add_test(tests, test_same_bytes);
+    tcase_add_test(tests, test_temporaries);
+    tcase_add_test(tests, test_lock);
+    tcase_add_test(tests, test_another_experiment);
+    tcase_add_test(tests, test_more_seeds);
+    tcase_add_test(tests, test_stop);
+    tcase_add_test(tests, test_error_is_retried);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
