@@ -27,7 +27,7 @@ static void split(struct nl_view *view, uint64_t seed)
         for (int i = 0; i < view->test_count; i++)
             view->test[i] += given;
     } else {
-        /* Only digits is one pool. */
+        NL_ASSERT(given == NL_DIGITS_TRAIN + NL_DIGITS_TEST); /* only digits is one pool */
         view->train_count = NL_DIGITS_TRAIN;
         view->test_count = given - NL_DIGITS_TRAIN;
         view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
