@@ -41,9 +41,9 @@ static int info(const struct nl_config *config)
 static int export(const struct nl_config *config, const char *folder)
 {
     struct nl_error err = {0};
-    struct nl_view view;
+    struct nl_split view;
     struct nl_dataset *dataset = nl_dataset_open(config, &err);
-    if (!dataset || nl_view_make(dataset, config, &view, &err)) {
+    if (!dataset || nl_split_make(dataset, config, &view, &err)) {
         nl_dataset_free(dataset);
         return bad_input(NULL, "%s", err.text);
     }
@@ -53,7 +53,7 @@ static int export(const struct nl_config *config, const char *folder)
     if (status == NL_OK)
         printf("%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
                view.test_count, folder);
-    nl_view_release(&view);
+    nl_split_release(&view);
     nl_dataset_free(dataset);
     return status == NL_OK ? EXIT_DONE : fail("%s", err.text);
 }

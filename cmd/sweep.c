@@ -20,7 +20,7 @@ struct settings {
     int jobs;
 };
 
-/* Samples an epoch goes over, as nl_view_make takes them from the data. */
+/* Samples an epoch goes over, as nl_split_make takes them from the data. */
 static int train_count(const struct nl_trial *trial)
 {
     const struct nl_config *config = &trial->config;
@@ -49,12 +49,14 @@ static void print_trials(const struct nl_grid *grid)
 
 static int draw(const char *folder, const struct nl_experiment *experiment)
 {
-    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true};
+    struct nl_text report = {0};
+    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .report = &report};
     struct nl_error err = {0};
-    if (nl_plot(folder, experiment, &how, &err))
-        return fail("%s", err.text);
-    printf("plots: %s/plots\n", folder);
-    return EXIT_DONE;
+    int status = nl_plot(folder, experiment, &how, &err);
+    if (report.at)
+        fputs(report.at, stdout);
+    nl_text_release(&report);
+    return status ? fail("%s", err.text) : EXIT_DONE;
 }
 
 /* Table, files, pictures, and the answer in words as the last thing. */

@@ -44,7 +44,7 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
 void nl_dataset_free(struct nl_dataset *dataset);
 
 /* A trial's parts: indices into the data set. */
-struct nl_view {
+struct nl_split {
     const struct nl_dataset *dataset;
     int32_t *train, *val, *test; /* owned */
     int train_count, val_count, test_count;
@@ -55,11 +55,11 @@ struct nl_view {
 
 /* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
  * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. */
-int nl_view_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_view *view, struct nl_error *err);
-void nl_view_release(struct nl_view *view);
+int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
+void nl_split_release(struct nl_split *view);
 
 /* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order". */
-void nl_epoch_order(const struct nl_view *view, uint64_t seed, int64_t epoch, int32_t *order);
+void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order);
 
 /* Augmentation of sample `sample` in epoch `epoch`: stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
 struct nl_augmentation { int dy, dx, flip; };
@@ -67,6 +67,6 @@ struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, 
 
 /* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them), <part>_y.npy (int64), <part>_index.npy
  * for train, val (if any), test, into folder. */
-int nl_data_export(const struct nl_view *view, const char *folder, struct nl_error *err);
+int nl_data_export(const struct nl_split *view, const char *folder, struct nl_error *err);
 
 #endif

@@ -19,7 +19,7 @@ static int write_array(const char *folder, const char *part, const char *what, e
     return status;
 }
 
-static int export_pixels(const struct nl_view *view, const char *part, const int32_t *index, int count, const char *folder,
+static int export_pixels(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
                          struct nl_error *err)
 {
     const struct nl_shape *image = &view->dataset->shape;
@@ -38,7 +38,7 @@ static int export_pixels(const struct nl_view *view, const char *part, const int
     return status;
 }
 
-static int export_part(const struct nl_view *view, const char *part, const int32_t *index, int count, const char *folder,
+static int export_part(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
                        struct nl_error *err)
 {
     size_t shape[] = {(size_t)count};
@@ -57,7 +57,7 @@ static int export_part(const struct nl_view *view, const char *part, const int32
     return status;
 }
 
-int nl_data_export(const struct nl_view *view, const char *folder, struct nl_error *err)
+int nl_data_export(const struct nl_split *view, const char *folder, struct nl_error *err)
 {
     if (nl_make_folders(folder, err) || export_part(view, "train", view->train, view->train_count, folder, err))
         return NL_FAIL;

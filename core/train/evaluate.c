@@ -19,7 +19,7 @@ static int group_of(const struct nl_config *config, enum nl_statistics statistic
     }
 }
 
-static int largest_part(const struct nl_view *view)
+static int largest_part(const struct nl_split *view)
 {
     int largest = view->train_count > view->test_count ? view->train_count : view->test_count;
     return largest > view->val_count ? largest : view->val_count;
@@ -30,7 +30,7 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-int nl_evaluation_capacity(const struct nl_config *config, const struct nl_view *view)
+int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view)
 {
     int capacity = EVALUATION_BATCH;
     for (int i = 0; nl_norms[config->norm.kind]->tracks && i < config->norm.eval.count; i++) {

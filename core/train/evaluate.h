@@ -7,7 +7,7 @@
 
 /* The batch that evaluation needs room for. Running and precise statistics do not care how samples are grouped; with a
  * batch's own the group is train.batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
-int nl_evaluation_capacity(const struct nl_config *config, const struct nl_view *view);
+int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view);
 
 /* Mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_PRECISE: after nl_collect_precise. */
 struct nl_score nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval);

@@ -94,7 +94,7 @@ static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_o
 
 /* Lays out one pass. A training pass also gets gradients of activations: two buffers in turn, since the gradient of a
  * layer's output is dead once that of its input is there. */
-static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_view *view)
+static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
 {
     struct layout *l = &ctx->layout;
     const struct nl_model *model = ctx->model;
@@ -167,7 +167,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     pass->gather.flip = ctx->config->data.flip;
 }
 
-static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_view *view, int eval_capacity)
+static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view, int eval_capacity)
 {
     const struct nl_model *model = plan->model;
     struct context ctx = {.model = model, .config = config, .plan = plan};
@@ -248,7 +248,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
 }
 
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                 const struct nl_view *view, int eval_capacity, struct nl_error *err)
+                 const struct nl_split *view, int eval_capacity, struct nl_error *err)
 {
     *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = 1};
     plan->train.op = nl_alloc((size_t)model->layers, sizeof *plan->train.op);

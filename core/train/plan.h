@@ -59,7 +59,7 @@ struct nl_plan {
 
 /* Lays everything out, allocates, and writes what does not change (indices, labels, tables, seeds, initial parameters). */
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                 const struct nl_view *view, int eval_capacity, struct nl_error *err);
+                 const struct nl_split *view, int eval_capacity, struct nl_error *err);
 void nl_plan_release(struct nl_plan *plan);
 
 /* Batch in, loss out: gather, every operation, loss (added to pass->loss.sums). */

@@ -21,7 +21,7 @@ enum { LOG_ROWS = 100, EVALUATIONS = 25 }; /* what `auto` aims at, a run */
 struct trainer {
     const struct nl_config *config;
     const struct nl_trial_options *options;
-    struct nl_view view;
+    struct nl_split view;
     struct nl_model model;
     struct nl_plan plan;
     struct nl_schedule_of schedule;
@@ -231,7 +231,7 @@ static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl
     const struct nl_config *config = t->config;
     const struct nl_backend *backend = nl_backends[config->device.kind];
     const char *key = NULL;
-    if (nl_view_make(dataset, config, &t->view, err) != NL_OK || nl_model_build(config, dataset->shape, &t->model, &key, err) != NL_OK)
+    if (nl_split_make(dataset, config, &t->view, err) != NL_OK || nl_model_build(config, dataset->shape, &t->model, &key, err) != NL_OK)
         return NL_FAIL;
     backend->thread_begin();
     if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), err) != NL_OK)
@@ -303,7 +303,7 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
     result->seconds = seconds_now() - start;
     nl_plan_release(&t.plan);
     nl_model_release(&t.model);
-    nl_view_release(&t.view);
+    nl_split_release(&t.view);
     free(t.order);
     free(t.saved_order);
     return status;
