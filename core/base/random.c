@@ -37,7 +37,8 @@ uint64_t nl_stream_bits(struct nl_stream stream, uint64_t row, uint64_t index)
 
 static double unit(uint64_t bits)
 {
-    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    double value = ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    return value < 1.0 ? value : 0x1.fffffffffffffp-1; /* the last one would round up to 1 */
 }
 
 double nl_stream_uniform(struct nl_stream stream, uint64_t row, uint64_t index)

@@ -11,7 +11,7 @@ enum { LEVELS = 256 };
 
 /* The given parts, shuffled: *train and *test are new. Rows of stream "split": 0 the training part (or the pool), 1 the test
  * part. */
-static void split(struct nl_view *view, uint64_t seed)
+static void split(struct nl_split *view, uint64_t seed)
 {
     const struct nl_dataset *set = view->dataset;
     struct nl_stream stream = nl_stream(seed, "split");
@@ -36,7 +36,7 @@ static void split(struct nl_view *view, uint64_t seed)
 }
 
 /* Keeps what data.train, data.test and data.val ask for. */
-static int reduce(struct nl_view *view, const struct nl_config *config, struct nl_error *err)
+static int reduce(struct nl_split *view, const struct nl_config *config, struct nl_error *err)
 {
     const char *name = view->dataset->name;
     if (config->data.train > view->train_count)
@@ -61,7 +61,7 @@ static int reduce(struct nl_view *view, const struct nl_config *config, struct n
 
 /* The share of the training samples, rounded, gets a class drawn from all (Zhang et al., ICLR 2017): a tenth of ten classes
  * keeps its label by chance. Rows of stream "label_noise": 0 says which samples, 1 which class. */
-static void add_label_noise(struct nl_view *view, double share, uint64_t seed)
+static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
 {
     struct nl_stream stream = nl_stream(seed, "label_noise");
     int noisy = (int)lrint(share * view->train_count);
@@ -76,7 +76,7 @@ static void add_label_noise(struct nl_view *view, double share, uint64_t seed)
 
 /* Mean and deviation (1/n) of each channel over the training part, from how often each byte occurs: exact counts, so the
  * result does not depend on the order of samples. */
-static void measure(struct nl_view *view)
+static void measure(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
     int channels = set->shape.channels;
@@ -101,14 +101,14 @@ static void measure(struct nl_view *view)
     free(counts);
 }
 
-int nl_view_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_view *view, struct nl_error *err)
+int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err)
 {
-    *view = (struct nl_view){.dataset = dataset};
+    *view = (struct nl_split){.dataset = dataset};
     uint64_t seed = (uint64_t)config->train.seed;
     int channels = dataset->shape.channels;
     split(view, config->data.split_seed == NL_AUTO ? seed : (uint64_t)config->data.split_seed);
     if (reduce(view, config, err)) {
-        nl_view_release(view);
+        nl_split_release(view);
         return NL_FAIL;
     }
     view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
@@ -125,17 +125,17 @@ int nl_view_make(const struct nl_dataset *dataset, const struct nl_config *confi
     return NL_OK;
 }
 
-void nl_view_release(struct nl_view *view)
+void nl_split_release(struct nl_split *view)
 {
     free(view->train);
     free(view->val);
     free(view->test);
     free(view->labels);
     free(view->table);
-    *view = (struct nl_view){0};
+    *view = (struct nl_split){0};
 }
 
-void nl_epoch_order(const struct nl_view *view, uint64_t seed, int64_t epoch, int32_t *order)
+void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)
 {
     nl_stream_permutation(nl_stream(seed, "order"), (uint64_t)epoch, order, view->train_count);
     for (int i = 0; i < view->train_count; i++)
