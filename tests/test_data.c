@@ -37,11 +37,11 @@ static struct nl_dataset *open_set(const struct nl_config *config)
     return set;
 }
 
-static struct nl_view make_view(const struct nl_dataset *set, const struct nl_config *config)
+static struct nl_split make_view(const struct nl_dataset *set, const struct nl_config *config)
 {
     struct nl_error err = {{0}};
-    struct nl_view view;
-    ck_assert_msg(nl_view_make(set, config, &view, &err) == NL_OK, "%s", err.text);
+    struct nl_split view;
+    ck_assert_msg(nl_split_make(set, config, &view, &err) == NL_OK, "%s", err.text);
     return view;
 }
 
@@ -181,7 +181,7 @@ START_TEST(split_is_disjoint_and_seeded)
 {
     struct nl_config config = config_of(NL_DIGITS);
     struct nl_dataset *set = open_set(&config);
-    struct nl_view whole = make_view(set, &config);
+    struct nl_split whole = make_view(set, &config);
     bool seen[1797] = {false};
     ck_assert_int_eq(whole.train_count, 1408);
     ck_assert_int_eq(whole.test_count, 389);
@@ -192,7 +192,7 @@ START_TEST(split_is_disjoint_and_seeded)
     config.data.train = 1000;
     config.data.val = 200;
     config.data.test = 100;
-    struct nl_view part = make_view(set, &config);
+    struct nl_split part = make_view(set, &config);
     ck_assert_int_eq(part.train_count, 800);
     ck_assert_int_eq(part.val_count, 200);
     ck_assert_int_eq(part.test_count, 100);
@@ -201,15 +201,15 @@ START_TEST(split_is_disjoint_and_seeded)
     ck_assert_mem_eq(part.test, whole.test, 100 * sizeof *whole.test);
 
     config.train.seed = 2;
-    struct nl_view other = make_view(set, &config);
+    struct nl_split other = make_view(set, &config);
     ck_assert_mem_ne(other.train, part.train, 800 * sizeof *part.train);
     config.data.split_seed = 1;
-    struct nl_view same = make_view(set, &config);
+    struct nl_split same = make_view(set, &config);
     ck_assert_mem_eq(same.train, part.train, 800 * sizeof *part.train);
-    nl_view_release(&whole);
-    nl_view_release(&part);
-    nl_view_release(&other);
-    nl_view_release(&same);
+    nl_split_release(&whole);
+    nl_split_release(&part);
+    nl_split_release(&other);
+    nl_split_release(&same);
     nl_dataset_free(set);
 }
 END_TEST
@@ -222,14 +222,14 @@ START_TEST(given_test_part_stays_test)
     config.data.size = 4;
     config.data.val = 20;
     struct nl_dataset *set = open_set(&config);
-    struct nl_view view = make_view(set, &config);
+    struct nl_split view = make_view(set, &config);
     bool seen[100] = {false};
     see(view.train, 50, seen);
     see(view.val, 20, seen);
     for (int i = 0; i < 100; i++)
         ck_assert(seen[i] == (i < 70));
     see(view.test, 30, seen);
-    nl_view_release(&view);
+    nl_split_release(&view);
     nl_dataset_free(set);
 }
 END_TEST
@@ -238,18 +238,18 @@ START_TEST(view_refuses_what_is_not_there)
 {
     struct nl_config config = config_of(NL_DIGITS);
     struct nl_dataset *set = open_set(&config);
-    struct nl_view view;
+    struct nl_split view;
     struct nl_error err = {{0}};
     config.data.train = 1409;
-    ck_assert_int_eq(nl_view_make(set, &config, &view, &err), NL_FAIL);
+    ck_assert_int_eq(nl_split_make(set, &config, &view, &err), NL_FAIL);
     ck_assert_str_eq(err.text, "cannot split 'digits': data.train is 1409, but it has 1408 training samples here");
     config.data.train = NL_AUTO;
     config.data.test = 390;
-    ck_assert_int_eq(nl_view_make(set, &config, &view, &err), NL_FAIL);
+    ck_assert_int_eq(nl_split_make(set, &config, &view, &err), NL_FAIL);
     ck_assert_str_eq(err.text, "cannot split 'digits': data.test is 390, but it has 389 test samples here");
     config.data.test = NL_AUTO;
     config.data.val = 1408;
-    ck_assert_int_eq(nl_view_make(set, &config, &view, &err), NL_FAIL);
+    ck_assert_int_eq(nl_split_make(set, &config, &view, &err), NL_FAIL);
     ck_assert_str_eq(err.text, "cannot split 'digits': data.val is 1408 of 1408 training samples and leaves none to train on");
     nl_dataset_free(set);
 }
@@ -266,12 +266,12 @@ START_TEST(standardization_is_of_the_training_part)
     struct nl_config config = config_of(NL_DIGITS);
     config.data.val = VAL;
     memset(pixels, 255, sizeof pixels);
-    struct nl_view view = make_view(&set, &config);
+    struct nl_split view = make_view(&set, &config);
     for (int i = 0; i < TRAIN; i++) {
         pixels[2 * view.train[i]] = 77;
         pixels[2 * view.train[i] + 1] = i % 2 ? 13 : 7; /* mean 10, deviation 3 */
     }
-    nl_view_release(&view);
+    nl_split_release(&view);
     view = make_view(&set, &config);
     ck_assert_double_eq(view.mean[0], 77);
     ck_assert_double_eq(view.deviation[0], 1);
@@ -279,13 +279,13 @@ START_TEST(standardization_is_of_the_training_part)
     ck_assert_double_eq(view.deviation[1], 3);
     ck_assert(view.table[77] == 0);
     ck_assert(view.table[256 + 13] == 1 && view.table[256 + 7] == -1 && view.table[256 + 11] == 1.0f / 3);
-    nl_view_release(&view);
+    nl_split_release(&view);
     config.data.standardize = false;
     view = make_view(&set, &config);
     ck_assert_double_eq(view.mean[1], 0);
     ck_assert_double_eq(view.deviation[1], 1);
     ck_assert(view.table[256 + 13] == 13);
-    nl_view_release(&view);
+    nl_split_release(&view);
 }
 END_TEST
 
@@ -295,9 +295,9 @@ START_TEST(label_noise_is_on_training_labels_only)
     config.data.val = 408;
     config.train.label_noise = 1;
     struct nl_dataset *set = open_set(&config);
-    struct nl_view all = make_view(set, &config);
+    struct nl_split all = make_view(set, &config);
     config.train.label_noise = 0.25;
-    struct nl_view some = make_view(set, &config);
+    struct nl_split some = make_view(set, &config);
     int kept = 0, changed = 0;
     for (int i = 0; i < 1000; i++) {
         int32_t sample = all.train[i];
@@ -312,8 +312,8 @@ START_TEST(label_noise_is_on_training_labels_only)
         ck_assert_int_eq(all.labels[all.val[i]], set->labels[all.val[i]]);
     for (int i = 0; i < 389; i++)
         ck_assert_int_eq(all.labels[all.test[i]], set->labels[all.test[i]]);
-    nl_view_release(&all);
-    nl_view_release(&some);
+    nl_split_release(&all);
+    nl_split_release(&some);
     nl_dataset_free(set);
 }
 END_TEST
@@ -322,7 +322,7 @@ START_TEST(epochs_are_orders_of_the_training_part)
 {
     struct nl_config config = config_of(NL_DIGITS);
     struct nl_dataset *set = open_set(&config);
-    struct nl_view view = make_view(set, &config);
+    struct nl_split view = make_view(set, &config);
     int32_t order[2][1408];
     bool trains[1797] = {false}, seen[1797] = {false};
     see(view.train, view.train_count, trains);
@@ -334,7 +334,7 @@ START_TEST(epochs_are_orders_of_the_training_part)
     ck_assert_mem_ne(order[0], view.train, sizeof order[0]);
     nl_epoch_order(&view, 1, 0, order[1]);
     ck_assert_mem_eq(order[0], order[1], sizeof order[0]);
-    nl_view_release(&view);
+    nl_split_release(&view);
     nl_dataset_free(set);
 }
 END_TEST
@@ -370,7 +370,7 @@ START_TEST(export_is_what_the_trainer_sees)
     config.data.val = 5;
     config.train.label_noise = 0.5;
     struct nl_dataset *set = open_set(&config);
-    struct nl_view view = make_view(set, &config);
+    struct nl_split view = make_view(set, &config);
     struct nl_error err = {{0}};
     char *out = nl_path_join(folder, "new/export");
     ck_assert_msg(nl_data_export(&view, out, &err) == NL_OK, "%s", err.text);
@@ -404,7 +404,7 @@ START_TEST(export_is_what_the_trainer_sees)
             nl_npy_release(&array[k]);
     }
     free(out);
-    nl_view_release(&view);
+    nl_split_release(&view);
     nl_dataset_free(set);
 }
 END_TEST
