@@ -1,0 +1,317 @@
+"""200 training steps of every case in train.cases, repeated by PyTorch in float64 from our weights and our order.
+
+    python tests/golden/train.py build/normlab        writes tests/golden/train.safetensors, which tests/test_golden_train.c reads
+
+The program trains on `ref` and says what it started from: --save-init (weights), --save-order (the samples of each step) and
+`data export` (the arrays as it sees them). From these the same network is built of torch.nn's modules, trained by torch.optim,
+and must give the same loss at every step, the same final weights and the same final evaluation, to 1e-8 relative. What
+is stored is PyTorch's: <case>/losses (200), <case>/train and <case>/test (loss, accuracy in evaluation mode), all F64.
+"""
+
+import csv
+import math
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+HERE = pathlib.Path(__file__).parent
+AGREE = 1e-8
+
+# What a case does not say: the program's defaults (normlab help keys), written down again here, where nobody derives them from us.
+DEFAULTS = {
+    "data.name": "digits", "model.activation": "relu", "model.gelu_approximate": "none", "model.bias": "auto", "model.pool": "1,3",
+    "norm.placement": "before", "norm.eps": "1e-5", "norm.affine": "channel", "norm.over": "sample", "norm.groups": "8",
+    "norm.momentum": "0.1", "norm.stat_batch": "auto", "norm.running": "ema", "norm.running_var": "unbiased",
+    "train.drop_last": "true", "train.optimizer": "sgd", "train.lr_scale": "fixed", "train.lr_base_batch": "32",
+    "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "0.999", "train.adam_eps": "1e-8", "train.weight_decay": "0",
+    "train.weight_decay_on": "all", "train.schedule": "constant", "train.step_epochs": "10", "train.gamma": "0.1",
+    "train.lr_min": "0", "train.warmup_epochs": "0", "train.clip_norm": "0", "train.clip_value": "0",
+}
+
+
+def read_cases():
+    """{name: [key=value, ...]}, the common ones first."""
+    lines = [line.split() for line in (HERE / "train.cases").read_text().splitlines() if line and not line.startswith("#")]
+    common = lines[0][1:]
+    return {name: common + own for name, *own in lines[1:]}
+
+
+# ---- the network ----
+
+class Ghost(nn.Module):
+    """A BatchNorm over slices of the batch, in training."""
+
+    def forward(self, x):
+        if not self.training or self.slice is None:
+            return super().forward(x)
+        return torch.cat([super(Ghost, self).forward(part) for part in x.split(self.slice)])
+
+
+class Ghost1d(Ghost, nn.BatchNorm1d):
+    pass
+
+
+class Ghost2d(Ghost, nn.BatchNorm2d):
+    pass
+
+
+class Biased1d(nn.BatchNorm1d):
+    """Stores the biased variance, which PyTorch does not offer."""
+
+    def forward(self, x):
+        if not self.training:
+            return super().forward(x)
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(x.mean(0), self.momentum)
+            self.running_var.lerp_(x.var(0, unbiased=False), self.momentum)
+        return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
+
+
+class OverSample(nn.Module):
+    """LN or RMSNorm of a whole image, (C, H, W): gamma and beta one a channel, or one an element (H, W, C)."""
+
+    def __init__(self, kind, shape, element, eps):
+        super().__init__()
+        channels, height, width = shape
+        self.kind, self.eps = kind, eps
+        size = (height, width, channels) if element else (channels,)
+        self.weight = nn.Parameter(torch.empty(size))
+        if kind == "ln":
+            self.bias = nn.Parameter(torch.empty(size))
+
+    def forward(self, x):
+        normalize = F.layer_norm if self.kind == "ln" else F.rms_norm
+        y = normalize(x, x.shape[1:], eps=self.eps).permute(0, 2, 3, 1) * self.weight
+        return (y + self.bias if self.kind == "ln" else y).permute(0, 3, 1, 2)
+
+
+class OverPosition(nn.Module):
+    """LN or RMSNorm of each position's channels: ConvNeXt's LayerNorm."""
+
+    def __init__(self, kind, channels, eps):
+        super().__init__()
+        module = nn.LayerNorm(channels, eps) if kind == "ln" else nn.RMSNorm(channels, eps)
+        self.weight, self.bias = module.weight, getattr(module, "bias", None)
+        self.kind, self.eps = kind, eps
+
+    def forward(self, x):
+        x = x.permute(0, 2, 3, 1)
+        if self.kind == "ln":
+            y = F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        else:
+            y = F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return y.permute(0, 3, 1, 2)
+
+
+def make_norm(case, shape):
+    """The normalizer of a layer with outputs of this shape: (C) or (C, H, W)."""
+    kind, eps, channels, image = case["norm.kind"], float(case["norm.eps"]), shape[0], len(shape) == 3
+    affine = case["norm.affine"]
+    if kind == "bn":
+        momentum = None if case["norm.running"] == "cumulative" else float(case["norm.momentum"])
+        if case["norm.running_var"] == "biased":
+            return Biased1d(channels, eps, momentum)
+        module = (Ghost2d if image else Ghost1d)(channels, eps, momentum, affine=affine != "none")
+        module.slice = None if case["norm.stat_batch"] == "auto" else int(case["norm.stat_batch"])
+        return module
+    if kind == "in":
+        return nn.InstanceNorm2d(channels, eps, affine=True)
+    if kind == "gn":
+        return nn.GroupNorm(int(case["norm.groups"]), channels, eps)
+    if image and case["norm.over"] == "position":
+        return OverPosition(kind, channels, eps)
+    if image:
+        return OverSample(kind, shape, affine == "element", eps)
+    return nn.LayerNorm(channels, eps) if kind == "ln" else nn.RMSNorm(channels, eps)
+
+
+def make_activation(case):
+    kind = case["model.activation"]
+    if kind == "gelu":
+        return nn.GELU(approximate=case["model.gelu_approximate"])
+    return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[kind]()
+
+
+class Network(nn.Module):
+    """[fc or conv, norm and activation in the order of norm.placement, pool] x depth, head."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        height, width, channels = image_shape
+        self.image = case["model.arch"] == "cnn"
+        self.sequence = []
+        pools = [int(layer) for layer in case["model.pool"].split(",")]
+        kind, before = case["norm.kind"], case["norm.placement"] == "before"
+        bias = {"auto": not (before and kind in ("bn", "in")), "on": True, "off": False}[case["model.bias"]]
+        inputs, units = channels if self.image else height * width * channels, int(case["model.width"])
+        for layer in range(1, int(case["model.depth"]) + 1):
+            if self.image:
+                self.add(f"conv{layer}", nn.Conv2d(inputs, units, 3, padding=1, bias=bias))
+            else:
+                self.add(f"fc{layer}", nn.Linear(inputs, units, bias=bias))
+            shape = (units, height, width) if self.image else (units,)
+            norm = [] if kind == "none" else [(f"norm{layer}", make_norm(case, shape))]
+            activation = [(f"act{layer}", make_activation(case))]
+            for name, module in norm + activation if before else activation + norm:
+                self.add(name, module)
+            if self.image and layer in pools:
+                self.add(f"pool{layer}", nn.MaxPool2d(2))
+                height, width = height // 2, width // 2
+            inputs = units
+        self.head = nn.Linear(inputs, classes)
+
+    def add(self, name, module):
+        self.add_module(name, module)
+        self.sequence.append(module)
+
+    def forward(self, x):  # (N, H, W, C)
+        x = x.permute(0, 3, 1, 2) if self.image else x.flatten(1)
+        for module in self.sequence:
+            x = module(x)
+        return self.head(x.mean((2, 3)) if self.image else x)
+
+
+# ---- the training ----
+
+def learning_rate(case, step, steps_per_epoch):
+    steps, batch = int(case["train.steps"]), int(case["train.batch"])
+    ratio = batch / int(case["train.lr_base_batch"])
+    lr = float(case["train.lr"]) * {"fixed": 1.0, "linear": ratio, "sqrt": math.sqrt(ratio)}[case["train.lr_scale"]]
+    low = float(case["train.lr_min"])
+    warm = round(float(case["train.warmup_epochs"]) * steps_per_epoch)
+    if step < warm:
+        return lr * (step + 1) / warm
+    u, total = step - warm, max(steps - warm, 1)
+    drops = math.floor(step / (float(case["train.step_epochs"]) * steps_per_epoch))
+    return {"constant": lr, "step": lr * float(case["train.gamma"]) ** drops,
+            "cosine": low + (lr - low) * (1 + math.cos(math.pi * u / total)) / 2,
+            "linear": lr + (low - lr) * u / total}[case["train.schedule"]]
+
+
+def make_optimizer(case, network):
+    decay = float(case["train.weight_decay"])
+    spared = [p for name, p in network.named_parameters()
+              if case["train.weight_decay_on"] == "weights" and (name.startswith("norm") or name.endswith("bias"))]
+    decayed = [p for p in network.parameters() if not any(p is other for other in spared)]
+    groups = [{"params": decayed, "weight_decay": decay}, {"params": spared, "weight_decay": 0.0}]
+    betas = float(case["train.beta1"]), float(case["train.beta2"])
+    kind = case["train.optimizer"]
+    if kind == "sgd":
+        return torch.optim.SGD(groups, lr=1.0, momentum=float(case["train.momentum"]), nesterov=case["train.nesterov"] == "true")
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](groups, lr=1.0, betas=betas, eps=float(case["train.adam_eps"]))
+
+
+def evaluate(network, x, y):
+    network.eval()
+    with torch.no_grad():
+        logits = network(x)
+        return torch.stack([F.cross_entropy(logits, y), (logits.argmax(1) == y).double().mean()])
+
+
+def train(case, start, order, parts):
+    """PyTorch's losses and final evaluations, and the trained network."""
+    x, y = parts["train"]["x"], parts["train"]["y"]
+    network = Network(case, x.shape[1:], classes=10)
+    network.load_state_dict(start)
+    optimizer = make_optimizer(case, network)
+    batch = int(case["train.batch"])
+    steps_per_epoch = len(x) // batch if case["train.drop_last"] == "true" else math.ceil(len(x) / batch)
+    clip_norm, clip_value = float(case["train.clip_norm"]), float(case["train.clip_value"])
+    position = {int(sample): i for i, sample in enumerate(parts["train"]["index"])}
+    losses = []
+    network.train()
+    for step, row in enumerate(order):
+        samples = [position[int(sample)] for sample in row if sample >= 0]
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(case, step, steps_per_epoch)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(network(x[samples]), y[samples])
+        loss.backward()
+        if clip_norm:
+            nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+        if clip_value:
+            nn.utils.clip_grad_value_(network.parameters(), clip_value)
+        optimizer.step()
+        losses.append(loss.item())
+    return {"losses": torch.tensor(losses)} | {part: evaluate(network, parts[part]["x"], parts[part]["y"]) for part in parts}, network
+
+
+# ---- our side of it ----
+
+def run(program, folder, overrides):
+    """Trains the case with the program; what it started from, what it saw, and what came out."""
+    config = folder / "case.yaml"
+    config.write_text("device: {kind: ref}\n")
+    subprocess.run([program, "run", config, *overrides, "--quiet", "--out", folder / "out", "--save-init", folder / "init.safetensors",
+                    "--save-final", folder / "final.safetensors", "--save-order", folder / "order.npy"],
+                   check=True, stdout=subprocess.DEVNULL)
+    name = dict(o.split("=", 1) for o in overrides).get("data.name", DEFAULTS["data.name"])
+    data = [o for o in overrides if o.startswith(("data.", "train.seed=")) and not o.startswith("data.name=")]
+    subprocess.run([program, "data", "export", name, *data, "--out", folder / "data"], check=True, stdout=subprocess.DEVNULL)
+    parts = {part: {what: torch.from_numpy(numpy.load(folder / "data" / f"{part}_{what}.npy")) for what in ("x", "y", "index")}
+             for part in ("train", "test")}
+    for part in parts.values():
+        part["x"] = part["x"].double()
+    with open(folder / "out" / "curves.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return parts, rows
+
+
+def relative(ours, torchs):
+    """Largest difference over the largest magnitude; NaN stays NaN."""
+    return ((ours - torchs).abs().max() / torchs.abs().max()).item()
+
+
+def main():
+    program = pathlib.Path(sys.argv[1]).resolve()
+    only = sys.argv[2:]
+    tensors, worst = {}, 0.0
+    for name, overrides in read_cases().items():
+        if only and name not in only:
+            continue
+        case = DEFAULTS | dict(o.split("=", 1) for o in overrides)
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            parts, rows = run(program, folder, overrides)
+            start, final = load_file(folder / "init.safetensors"), load_file(folder / "final.safetensors")
+            order = numpy.load(folder / "order.npy")
+        torchs, network = train(case, start, order, parts)
+        losses = torch.tensor([float(row["loss"]) for row in rows if row["split"] == "train" and not row["eval"]])
+        d = {"losses": ((losses - torchs["losses"]).abs() / torchs["losses"].abs()).max().item()}
+        for part in parts:
+            scores = [row for row in rows if row["split"] == part and row["eval"]][-1]
+            d[part] = relative(torch.tensor([float(scores["loss"]), float(scores["accuracy"])]), torchs[part])
+        state = network.state_dict()
+        for tensor, value in state.items():  # a bias beside its layer's weight: one that a mean takes away again is rounding noise
+            scale = value.abs().max()
+            if tensor.endswith(".bias"):
+                scale = torch.maximum(scale, state[tensor.replace("bias", "weight")].abs().max())
+            d[tensor] = ((final[tensor] - value).abs().max() / scale).item()
+        largest = max(d, key=lambda what: math.inf if math.isnan(d[what]) else d[what])
+        print(f"{name:24} loss {torchs['losses'][0]:.4f} to {torchs['losses'][-1]:.4f}, test accuracy {torchs['test'][1]:.3f}; "
+              f"largest difference {d[largest]:.1e} ({largest})")
+        if not all(value <= AGREE for value in d.values()):
+            sys.exit(f"{name}: not within {AGREE:.0e}: " + ", ".join(f"{w} {v:.1e}" for w, v in d.items() if not v <= AGREE))
+        worst = max(worst, d[largest])
+        tensors |= {f"{name}/{what}": value for what, value in torchs.items()}
+    print(f"{len(tensors) // 3} cases agree to {worst:.1e}")
+    if not only:
+        save_file(tensors, HERE / "train.safetensors",
+                  {"made_by": "tests/golden/train.py", "torch": torch.__version__, "numpy": numpy.__version__,
+                   "safetensors": safetensors.__version__})
+
+
+if __name__ == "__main__":
+    main()

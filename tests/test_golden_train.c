@@ -1,0 +1,180 @@
+/* Whole trainings against PyTorch in float64: each line of tests/golden/train.cases is trained again on `ref`, and must give the
+ * losses of train.safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
+ * losses to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/safetensors.h"
+#include "train/train.h"
+
+enum { STEPS = 200, CPU_STEPS = 50, OVERRIDES = 64 };
+
+static const double REF_BOUND = 1e-8;
+/* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
+static const double CPU_BOUND = 5e-5;
+
+static struct nl_tensor_file_entry *tensors;
+static int tensor_count;
+
+struct golden {
+    char *name;
+    const char *override[OVERRIDES];
+    int overrides;
+};
+
+static struct golden *goldens;
+static int golden_count, golden_capacity;
+
+/* Splits a line in place into name and overrides, behind those that every case has. */
+static struct golden read_line(char *line, const struct golden *common)
+{
+    struct golden golden = {0};
+    if (common)
+        golden = *common;
+    char *state;
+    golden.name = strtok_r(line, " ", &state);
+    for (char *word; (word = strtok_r(NULL, " ", &state));) {
+        NL_ASSERT(golden.overrides < OVERRIDES - 1); /* one is left for the device */
+        golden.override[golden.overrides++] = word;
+    }
+    return golden;
+}
+
+/* text is cut into lines and words where it stands. */
+static void read_cases(char *text)
+{
+    struct golden common = {0};
+    char *state;
+    for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+        if (*line == '#')
+            continue;
+        if (!common.name) {
+            common = read_line(line, NULL);
+            continue;
+        }
+        NL_GROW(goldens, golden_count, golden_capacity);
+        goldens[golden_count++] = read_line(line, &common);
+    }
+}
+
+static const double *stored(const struct golden *golden, const char *tensor, size_t count)
+{
+    char name[sizeof tensors->name];
+    snprintf(name, sizeof name, "%s/%s", golden->name, tensor);
+    for (int i = 0; i < tensor_count; i++)
+        if (strcmp(tensors[i].name, name) == 0) {
+            ck_assert_msg(tensors[i].type == NL_F64 && tensors[i].dims == 1 && tensors[i].shape[0] == count, "%s: not %zu doubles", name, count);
+            return tensors[i].data;
+        }
+    ck_abort_msg("%s is not stored: run tests/golden/train.py", name);
+    return NULL;
+}
+
+static struct nl_trial_result train(const struct golden *golden, const char *device)
+{
+    struct golden all = *golden;
+    all.override[all.overrides++] = device;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err = {""};
+    int status = nl_experiment_load(NULL, all.override, all.overrides, &experiment, &diagnostics);
+    ck_assert_msg(status == NL_OK, "%s: %s", golden->name, diagnostics.count ? diagnostics.at[0].message : "cannot be read");
+    struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+    ck_assert_msg(dataset != NULL, "%s", err.text);
+    struct nl_trial_result result;
+    ck_assert_msg(nl_trial_run(&experiment.config, dataset, NULL, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
+    nl_dataset_free(dataset);
+    return result;
+}
+
+static void expect_close(const struct golden *golden, const char *what, double got, double want, double bound)
+{
+    ck_assert_msg(fabs(got - want) <= bound * fabs(want), "%s, %s: %.17g, not %.17g: %.2g relative, at most %.2g", golden->name, what,
+                  got, want, fabs(got - want) / fabs(want), bound);
+}
+
+/* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
+static void expect_losses(const struct golden *golden, const struct nl_trial_result *result, int steps, double bound)
+{
+    const double *want = stored(golden, "losses", STEPS);
+    int seen = 0;
+    for (int i = 0; i < result->rows && seen < steps; i++) {
+        const struct nl_curve_row *row = &result->row[i];
+        if (row->part != NL_PART_TRAIN || row->eval >= 0)
+            continue;
+        char what[32];
+        snprintf(what, sizeof what, "step %d", seen);
+        ck_assert_int_eq(row->step, seen + 1);
+        expect_close(golden, what, row->loss, want[seen], bound);
+        seen++;
+    }
+    ck_assert_int_eq(seen, steps);
+}
+
+static void expect_score(const struct golden *golden, const char *part, struct nl_score score)
+{
+    const double *want = stored(golden, part, 2);
+    expect_close(golden, part, score.loss, want[0], REF_BOUND);
+    expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
+}
+
+START_TEST(ref_repeats_pytorch)
+{
+    const struct golden *golden = &goldens[_i];
+    struct nl_trial_result result = train(golden, "device.kind=ref");
+    expect_losses(golden, &result, STEPS, REF_BOUND);
+    expect_score(golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
+    expect_score(golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
+    nl_trial_result_release(&result);
+}
+END_TEST
+
+START_TEST(cpu_follows_pytorch)
+{
+    const struct golden *golden = &goldens[_i];
+    struct nl_trial_result result = train(golden, "device.kind=cpu");
+    expect_losses(golden, &result, CPU_STEPS, CPU_BOUND);
+    nl_trial_result_release(&result);
+}
+END_TEST
+
+/* A list that lost its cases would pass the loops above. */
+START_TEST(nothing_is_missing)
+{
+    ck_assert_int_ge(golden_count, 50);
+    ck_assert_int_eq(tensor_count, 3 * golden_count);
+}
+END_TEST
+
+int main(void)
+{
+    struct nl_error err = {""};
+    size_t length;
+    char *text = nl_file_read(NORMLAB_TESTS_DIR "/golden/train.cases", &length, &err);
+    if (!text || nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/train.safetensors", &tensors, &tensor_count, &err) != NL_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        free(text);
+        return 1;
+    }
+    read_cases(text);
+    Suite *suite = suite_create("golden trainings");
+    TCase *cases = tcase_create("trainings");
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, nothing_is_missing);
+    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, golden_count);
+    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, golden_count);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    nl_safetensors_release(tensors, tensor_count);
+    free(goldens);
+    free(text);
+    return failed;
+}
