@@ -1,0 +1,334 @@
+/* For tests of the backends: a memory image for R replicas, and an operation on it with its inputs, its gradients and its
+ * output by name, so that the tests can be tables of specifications. */
+#ifndef TESTS_HARNESS_H
+#define TESTS_HARNESS_H
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/random.h"
+
+/* ---- images ---- */
+
+enum { GUARD = 64, FILLER = 0x5a };
+
+/* R equal images; between the fields stand bytes that nobody may touch. */
+struct image {
+    const struct nl_backend *backend;
+    int replicas;
+    size_t stride, used;
+    char *memory;
+    size_t gaps, gap_at[32], gap_end[32];
+};
+
+static inline struct image image_make(const struct nl_backend *backend, int replicas, size_t stride)
+{
+    struct image image = {.backend = backend, .replicas = replicas, .stride = stride};
+    image.memory = backend->alloc((size_t)replicas * stride);
+    ck_assert_ptr_nonnull(image.memory);
+    memset(image.memory, FILLER, (size_t)replicas * stride);
+    backend->thread_begin();
+    return image;
+}
+
+static inline void image_free(struct image *image)
+{
+    image->backend->free(image->memory, (size_t)image->replicas * image->stride);
+}
+
+/* Room for a field, zeroed in every replica. */
+static inline void *image_field(struct image *image, size_t bytes)
+{
+    size_t at = image->used, rounded = (bytes + 63) / 64 * 64;
+    ck_assert_msg(at + rounded + GUARD <= image->stride, "the image is too small for the test");
+    ck_assert(image->gaps < 32);
+    for (int r = 0; r < image->replicas; r++)
+        memset(image->memory + (size_t)r * image->stride + at, 0, bytes);
+    image->gap_at[image->gaps] = at + bytes;
+    image->gap_end[image->gaps++] = at + rounded + GUARD;
+    image->used = at + rounded + GUARD;
+    return image->memory + at;
+}
+
+static inline void *image_reals(struct image *image, size_t count)
+{
+    return image_field(image, count * image->backend->real);
+}
+
+static inline void *image_place(const struct image *image, int replica, const void *field)
+{
+    return (char *)(uintptr_t)field + (size_t)replica * image->stride;
+}
+
+static inline void image_put(const struct image *image, int replica, void *field, const double *from, size_t count)
+{
+    image->backend->put_reals(image_place(image, replica, field), from, count);
+}
+
+static inline void image_get(const struct image *image, int replica, const void *field, double *to, size_t count)
+{
+    image->backend->get_reals(to, image_place(image, replica, field), count);
+}
+
+static inline double image_real(const struct image *image, int replica, const void *field, size_t index)
+{
+    double value;
+    image->backend->get_reals(&value, (char *)image_place(image, replica, field) + index * image->backend->real, 1);
+    return value;
+}
+
+static inline void image_set_real(const struct image *image, int replica, void *field, size_t index, double value)
+{
+    image->backend->put_reals((char *)image_place(image, replica, field) + index * image->backend->real, &value, 1);
+}
+
+/* Nothing was written between the fields. */
+static inline void image_check_gaps(const struct image *image, const char *what)
+{
+    for (int r = 0; r < image->replicas; r++)
+        for (size_t g = 0; g < image->gaps; g++)
+            for (size_t at = image->gap_at[g]; at < image->gap_end[g]; at++)
+                ck_assert_msg(image->memory[(size_t)r * image->stride + at] == FILLER, "%s on %s wrote past field %zu", what,
+                              image->backend->name, g);
+}
+
+/* ---- operations ---- */
+
+enum kind { LINEAR, CONV, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, DROPOUT };
+enum fill { NORMAL, FAR, CONSTANT }; /* FAR: mean 10^4 times the deviation */
+
+struct spec {
+    const char *name;
+    enum kind kind;
+    int samples, capacity;          /* capacity 0: samples */
+    int height, width, channels;    /* of x; 0: 1 */
+    int out, kernel, stride, pad;   /* linear, conv */
+    bool bias;
+    const struct nl_norm *norm;
+    int groups, stat_batch;
+    bool over_position, relu, biased;
+    enum nl_affine affine;
+    enum nl_statistics statistics;
+    double eps, momentum;           /* 0: 1e-5, 0.1 */
+    enum nl_activation activation;
+    enum nl_gelu gelu;
+    enum fill fill;
+    bool no_dx;
+};
+
+/* A differentiable input of an operation. */
+struct input {
+    const char *name;
+    void *value, *gradient; /* gradient NULL: not asked for */
+    size_t count;           /* elements that a call with the run's samples uses */
+    size_t capacity;
+};
+
+struct probe {
+    struct spec spec;
+    struct image image;
+    struct nl_run run;
+    struct nl_hyper *hyper;
+    struct input input[3];
+    int inputs;
+    void *y, *dy;
+    size_t y_count, y_capacity;
+    struct nl_linear linear;
+    struct nl_conv conv;
+    struct nl_normalize normalize;
+    struct nl_activate activate;
+    struct nl_max_pool max_pool;
+    struct nl_mean_pool mean_pool;
+    struct nl_dropout dropout;
+};
+
+static inline int or_one(int n)
+{
+    return n ? n : 1;
+}
+
+static inline void *probe_input(struct probe *p, const char *name, size_t count, size_t capacity, bool wants_gradient, void **gradient)
+{
+    struct input *input = &p->input[p->inputs++];
+    *input = (struct input){.name = name, .count = count, .capacity = capacity};
+    input->value = image_reals(&p->image, capacity);
+    input->gradient = wants_gradient ? image_reals(&p->image, capacity) : NULL;
+    *gradient = input->gradient;
+    return input->value;
+}
+
+static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_capacity)
+{
+    const struct spec *s = &p->spec;
+    struct nl_normalize *op = &p->normalize;
+    int positions = or_one(s->height) * or_one(s->width), capacity = s->capacity ? s->capacity : s->samples;
+    size_t channels = (size_t)s->channels;
+    *op = (struct nl_normalize){
+        .setup = {.samples = capacity, .positions = positions, .channels = s->channels, .groups = or_one(s->groups),
+                  .stat_batch = s->stat_batch, .over_position = s->over_position},
+        .norm = s->norm,
+        .relu = s->relu,
+        .unbiased = !s->biased,
+        .affine_count = s->affine == NL_AFFINE_NONE ? 0 : s->affine == NL_AFFINE_ELEMENT ? positions * s->channels : s->channels,
+        .hyper = p->hyper,
+    };
+    size_t affine = (size_t)op->affine_count, sets = (size_t)nl_normalize_sets(op, capacity);
+    op->x = probe_input(p, "x", x_count, x_capacity, !s->no_dx, &op->dx);
+    if (affine)
+        op->gamma = probe_input(p, "gamma", affine, affine, true, &op->dgamma);
+    if (affine && s->norm->shifts)
+        op->beta = probe_input(p, "beta", affine, affine, true, &op->dbeta);
+    op->mean = image_field(&p->image, sets * sizeof(double));
+    op->var = image_field(&p->image, sets * sizeof(double));
+    if (s->norm->tracks) {
+        op->running_mean = image_reals(&p->image, channels);
+        op->running_var = image_reals(&p->image, channels);
+        op->updates = image_field(&p->image, sizeof *op->updates);
+        op->precise_mean = image_field(&p->image, channels * sizeof(double));
+        op->precise_var = image_field(&p->image, channels * sizeof(double));
+        op->precise_count = image_field(&p->image, sizeof(double));
+        for (int r = 0; r < p->image.replicas; r++)
+            for (size_t c = 0; c < channels; c++) {
+                image_set_real(&p->image, r, op->running_var, c, 1.0);
+                ((double *)image_place(&p->image, r, op->precise_var))[c] = 1.0;
+            }
+    }
+}
+
+static inline struct probe probe_make(const struct nl_backend *backend, int replicas, struct spec spec)
+{
+    struct probe p = {.spec = spec, .image = image_make(backend, replicas, 1 << 19)};
+    int height = or_one(spec.height), width = or_one(spec.width), stride = or_one(spec.stride);
+    size_t n = (size_t)spec.samples, capacity = (size_t)(spec.capacity ? spec.capacity : spec.samples);
+    size_t channels = (size_t)spec.channels, out = (size_t)spec.out, image = (size_t)height * (size_t)width * channels, y = image;
+    p.run = (struct nl_run){.replicas = replicas, .stride = p.image.stride, .samples = spec.samples, .step = 7, .statistics = spec.statistics};
+    p.hyper = image_field(&p.image, sizeof *p.hyper);
+    for (int r = 0; r < replicas; r++)
+        *(struct nl_hyper *)image_place(&p.image, r, p.hyper) = (struct nl_hyper){
+            .dropout = 0.3, .norm_eps = spec.eps > 0 ? spec.eps : 1e-5, .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1};
+    switch (spec.kind) {
+    case LINEAR:
+        p.linear = (struct nl_linear){.in = spec.channels, .out = spec.out};
+        p.linear.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.linear.dx);
+        p.linear.w = probe_input(&p, "w", channels * out, channels * out, true, &p.linear.dw);
+        if (spec.bias)
+            p.linear.b = probe_input(&p, "b", out, out, true, &p.linear.db);
+        y = out;
+        break;
+    case CONV: {
+        int out_height = (height + 2 * spec.pad - spec.kernel) / stride + 1, out_width = (width + 2 * spec.pad - spec.kernel) / stride + 1;
+        size_t weights = (size_t)spec.kernel * (size_t)spec.kernel * channels * out;
+        p.conv = (struct nl_conv){.height = height, .width = width, .in = spec.channels, .out_height = out_height, .out_width = out_width,
+                                  .out = spec.out, .kernel = spec.kernel, .stride = stride, .pad = spec.pad};
+        p.conv.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.conv.dx);
+        p.conv.w = probe_input(&p, "w", weights, weights, true, &p.conv.dw);
+        if (spec.bias)
+            p.conv.b = probe_input(&p, "b", out, out, true, &p.conv.db);
+        y = (size_t)out_height * (size_t)out_width * out;
+        break;
+    }
+    case NORMALIZE:
+        probe_normalize(&p, n * image, capacity * image);
+        break;
+    case ACTIVATE:
+        p.activate = (struct nl_activate){.kind = spec.activation, .gelu = spec.gelu, .count = image};
+        p.activate.x = probe_input(&p, "x", n * image, capacity * image, true, &p.activate.dx);
+        break;
+    case MAX_POOL:
+        p.max_pool = (struct nl_max_pool){.height = height, .width = width, .channels = spec.channels};
+        p.max_pool.x = probe_input(&p, "x", n * image, capacity * image, true, &p.max_pool.dx);
+        y = (size_t)(height / 2) * (size_t)(width / 2) * channels;
+        break;
+    case MEAN_POOL:
+        p.mean_pool = (struct nl_mean_pool){.positions = height * width, .channels = spec.channels};
+        p.mean_pool.x = probe_input(&p, "x", n * image, capacity * image, true, &p.mean_pool.dx);
+        y = channels;
+        break;
+    case DROPOUT: {
+        uint32_t *key = image_field(&p.image, 2 * sizeof *key);
+        for (int r = 0; r < replicas; r++)
+            memcpy(image_place(&p.image, r, key), nl_stream(3, "dropout.1").key, 2 * sizeof *key);
+        p.dropout = (struct nl_dropout){.count = image, .key = key, .hyper = p.hyper};
+        p.dropout.x = probe_input(&p, "x", n * image, capacity * image, true, &p.dropout.dx);
+        break;
+    }
+    }
+    p.y_count = n * y;
+    p.y_capacity = capacity * y;
+    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.dropout.y = image_reals(&p.image, p.y_capacity);
+    p.dy = image_reals(&p.image, p.y_capacity);
+    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.dropout.dy = p.dy;
+    return p;
+}
+
+static inline void probe_free(struct probe *p)
+{
+    image_free(&p->image);
+}
+
+/* The numbers of field `name` in the image with seed `seed`: float32-representable, so that all backends get the same. */
+static inline double drawn(uint64_t seed, const char *name, size_t index)
+{
+    return (float)nl_stream_normal(nl_stream(seed, name), 0, index);
+}
+
+static inline void probe_fill(struct probe *p, int replica, uint64_t seed)
+{
+    for (int k = 0; k < p->inputs; k++)
+        for (size_t i = 0; i < p->input[k].capacity; i++) {
+            double value = drawn(seed, p->input[k].name, i);
+            if (k == 0 && p->spec.fill == FAR)
+                value = (float)(10000.0 + value);
+            if (k == 0 && p->spec.fill == CONSTANT)
+                value = 3.7f;
+            image_set_real(&p->image, replica, p->input[k].value, i, value);
+        }
+    for (size_t i = 0; i < p->y_capacity; i++)
+        image_set_real(&p->image, replica, p->dy, i, drawn(seed, "dy", i));
+}
+
+static inline void probe_forward(const struct probe *p)
+{
+    const struct nl_backend *backend = p->image.backend;
+    switch (p->spec.kind) {
+    case LINEAR: backend->linear_forward(&p->run, &p->linear); break;
+    case CONV: backend->conv_forward(&p->run, &p->conv); break;
+    case NORMALIZE: backend->normalize_forward(&p->run, &p->normalize); break;
+    case ACTIVATE: backend->activate_forward(&p->run, &p->activate); break;
+    case MAX_POOL: backend->max_pool_forward(&p->run, &p->max_pool); break;
+    case MEAN_POOL: backend->mean_pool_forward(&p->run, &p->mean_pool); break;
+    case DROPOUT: backend->dropout_forward(&p->run, &p->dropout); break;
+    }
+}
+
+static inline void probe_backward(const struct probe *p)
+{
+    const struct nl_backend *backend = p->image.backend;
+    switch (p->spec.kind) {
+    case LINEAR: backend->linear_backward(&p->run, &p->linear); break;
+    case CONV: backend->conv_backward(&p->run, &p->conv); break;
+    case NORMALIZE: backend->normalize_backward(&p->run, &p->normalize); break;
+    case ACTIVATE: backend->activate_backward(&p->run, &p->activate); break;
+    case MAX_POOL: backend->max_pool_backward(&p->run, &p->max_pool); break;
+    case MEAN_POOL: backend->mean_pool_backward(&p->run, &p->mean_pool); break;
+    case DROPOUT: backend->dropout_backward(&p->run, &p->dropout); break;
+    }
+}
+
+/* Largest difference over the largest magnitude of `right`, or over `floor` if that is larger; NaN where either has one. */
+static inline double distance(const double *left, const double *right, size_t count, double floor)
+{
+    double difference = 0.0, size = floor;
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(left[i]) || isnan(right[i]))
+            return NAN;
+        difference = fmax(difference, fabs(left[i] - right[i]));
+        size = fmax(size, fabs(right[i]));
+    }
+    return difference == 0 ? 0.0 : difference / size;
+}
+
+#endif
