@@ -12,7 +12,7 @@
 
 #include "norm/norm.h"
 #include "stats/distribution.h"
-#include "stats/view.h"
+#include "stats/comparison.h"
 
 enum outcome { DEGRADES, BREAKS, FLAT, IMPROVES, INCONCLUSIVE, UNJUDGED, OUTCOMES };
 
@@ -20,7 +20,7 @@ struct question {
     struct nl_text *out;
     const struct nl_results *results;
     const struct nl_experiment *experiment;
-    struct nl_view view;
+    struct nl_comparison view;
     int column;
     struct nl_measure measure;
     double **degradation; /* [arms][seeds]: positive is worse; NaN where a pair is not complete */
@@ -37,8 +37,8 @@ static void degradation(const struct question *q, int arm, int column, double *o
 {
     int seeds = q->results->seeds;
     double *large = nl_alloc((size_t)seeds, sizeof *large);
-    nl_cell_values(q->results, nl_view_cell(&q->view, arm, 0), column, out);
-    nl_cell_values(q->results, nl_view_cell(&q->view, arm, q->view.points - 1), column, large);
+    nl_cell_values(q->results, nl_comparison_cell(&q->view, arm, 0), column, out);
+    nl_cell_values(q->results, nl_comparison_cell(&q->view, arm, q->view.points - 1), column, large);
     for (int i = 0; i < seeds; i++)
         out[i] = q->measure.worse * (out[i] - large[i]);
     free(large);
@@ -46,7 +46,7 @@ static void degradation(const struct question *q, int arm, int column, double *o
 
 static enum outcome judge(const struct question *q, int arm)
 {
-    const struct nl_cell *small = nl_view_cell(&q->view, arm, 0), *large = nl_view_cell(&q->view, arm, q->view.points - 1);
+    const struct nl_cell *small = nl_comparison_cell(&q->view, arm, 0), *large = nl_comparison_cell(&q->view, arm, q->view.points - 1);
     const struct nl_estimate *mean = &q->mean[arm];
     double scale = q->measure.scale;
     if (q->view.arm[arm].reference || !small || !large)
@@ -87,9 +87,9 @@ static void add_headline(const struct question *q)
 {
     static const char *const verbs[OUTCOMES] = {"worsens with", "is lost to failed runs with", "stays flat with", "improves with",
                                                 "is inconclusive with", "cannot be judged for"};
-    const struct nl_view *view = &q->view;
+    const struct nl_comparison *view = &q->view;
     nl_text_add(q->out, "From %s %g down to %g the %s ", nl_key_title(q->results->factor[view->x_factor].key),
-                nl_view_x(view, view->points - 1), nl_view_x(view, 0), q->measure.name);
+                nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), q->measure.name);
     int kinds = 0, used = 0;
     int counts[OUTCOMES] = {0};
     for (int arm = 0; arm < view->arms; arm++)
@@ -113,7 +113,7 @@ static void add_arm(const struct question *q, int arm)
 {
     static const char *const words[OUTCOMES] = {"degrades", "breaks", "flat", "improves", "inconclusive", "not judged"};
     const struct nl_arm *at = &q->view.arm[arm];
-    const struct nl_cell *small = nl_view_cell(&q->view, arm, 0), *large = nl_view_cell(&q->view, arm, q->view.points - 1);
+    const struct nl_cell *small = nl_comparison_cell(&q->view, arm, 0), *large = nl_comparison_cell(&q->view, arm, q->view.points - 1);
     nl_text_add(q->out, "  %s: ", at->label);
     if (at->reference) {
         nl_text_add(q->out, "a reference: %s does not apply to it, so it says nothing about flatness\n",
@@ -257,7 +257,7 @@ void nl_answer_batch(struct nl_text *out, const struct nl_results *results, cons
                     factor < 0 ? "neither train.batch nor norm.stat_batch has several values" : "plot.metric was not evaluated");
         return;
     }
-    nl_view_make(results, experiment, factor, -1, &q.view);
+    nl_comparison_make(results, experiment, factor, -1, &q.view);
     q.degradation = nl_alloc((size_t)q.view.arms, sizeof *q.degradation);
     q.mean = nl_alloc((size_t)q.view.arms, sizeof *q.mean);
     q.outcome = nl_alloc((size_t)q.view.arms, sizeof *q.outcome);
@@ -281,5 +281,5 @@ void nl_answer_batch(struct nl_text *out, const struct nl_results *results, cons
     free(q.degradation);
     free(q.mean);
     free(q.outcome);
-    nl_view_release(&q.view);
+    nl_comparison_release(&q.view);
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "stats/view.h"
+#include "stats/comparison.h"
 
 enum { SHOWN = 12 };
 
@@ -73,8 +73,8 @@ void nl_answer_rank(struct nl_text *out, const struct nl_results *results, const
     int column = nl_table_column(&results->table, metric);
     struct nl_measure measure;
     nl_measure(metric, &measure);
-    struct nl_view view;
-    nl_view_make(results, experiment, -1, -1, &view);
+    struct nl_comparison view;
+    nl_comparison_make(results, experiment, -1, -1, &view);
     struct place *place = nl_alloc((size_t)view.arms, sizeof *place);
     struct keyed *keyed = nl_alloc((size_t)view.arms, sizeof *keyed);
     double *values = nl_alloc((size_t)results->seeds, sizeof *values);
@@ -115,5 +115,5 @@ void nl_answer_rank(struct nl_text *out, const struct nl_results *results, const
     free(values);
     free(keyed);
     free(place);
-    nl_view_release(&view);
+    nl_comparison_release(&view);
 }

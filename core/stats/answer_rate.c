@@ -14,16 +14,16 @@ struct question {
     struct nl_text *out;
     const struct nl_results *results;
     const struct nl_experiment *experiment;
-    struct nl_view view;
+    struct nl_comparison view;
     int *largest; /* [arms]: point, or -1 */
 };
 
 /* Only for resamples: no usable rate stands one step below the grid, so that it pulls the interval down, not out. */
-static double rate_of(const struct nl_view *view, int point)
+static double rate_of(const struct nl_comparison *view, int point)
 {
     if (point >= 0)
-        return nl_view_x(view, point);
-    return view->points > 1 ? nl_view_x(view, 0) * nl_view_x(view, 0) / nl_view_x(view, 1) : nl_view_x(view, 0);
+        return nl_comparison_x(view, point);
+    return view->points > 1 ? nl_comparison_x(view, 0) * nl_comparison_x(view, 0) / nl_comparison_x(view, 1) : nl_comparison_x(view, 0);
 }
 
 static int by_value(const void *left, const void *right)
@@ -57,7 +57,7 @@ static void ratio_interval(const struct question *q, int arm, int base, double *
 static int baseline_of(const struct question *q, int arm)
 {
     if (q->experiment->has_baseline)
-        return nl_view_baseline(&q->view, q->experiment, arm);
+        return nl_comparison_baseline(&q->view, q->experiment, arm);
     for (int i = 0; i < q->view.arms; i++)
         if (!nl_norms[q->view.arm[i].norm]->partition && nl_arms_match(&q->view, arm, i))
             return i;
@@ -71,7 +71,7 @@ static bool at_top(const struct question *q, int arm)
 
 static void add_ratio(const struct question *q, int arm, int base)
 {
-    double ratio = nl_view_x(&q->view, q->largest[arm]) / nl_view_x(&q->view, q->largest[base]);
+    double ratio = nl_comparison_x(&q->view, q->largest[arm]) / nl_comparison_x(&q->view, q->largest[base]);
     const char *bound = at_top(q, arm) && !at_top(q, base) ? "at least " : at_top(q, base) && !at_top(q, arm) ? "at most " : "";
     if (at_top(q, arm) && at_top(q, base))
         nl_text_add(q->out, "not known against %s: both reach the top of the grid", q->view.arm[base].label);
@@ -93,7 +93,7 @@ static void add_headline(const struct question *q)
             if (q->largest[arm] < 0)
                 nl_text_add(q->out, "none of the grid for %s", q->view.arm[arm].label);
             else
-                nl_text_add(q->out, "%s%g for %s", at_top(q, arm) ? "at least " : "", nl_view_x(&q->view, q->largest[arm]),
+                nl_text_add(q->out, "%s%g for %s", at_top(q, arm) ? "at least " : "", nl_comparison_x(&q->view, q->largest[arm]),
                             q->view.arm[arm].label);
         }
         nl_text_add(q->out, ".\n");
@@ -123,7 +123,7 @@ static void add_arm(const struct question *q, int arm)
         nl_text_add(q->out, "no rate of the grid is usable\n");
         return;
     }
-    nl_text_add(q->out, "%s%g", at_top(q, arm) ? "at least " : "", nl_view_x(&q->view, q->largest[arm]));
+    nl_text_add(q->out, "%s%g", at_top(q, arm) ? "at least " : "", nl_comparison_x(&q->view, q->largest[arm]));
     int base = baseline_of(q, arm);
     if (base < 0 || base == arm || q->largest[base] < 0) {
         nl_text_add(q->out, base == arm ? " (the baseline)\n" : "\n");
@@ -135,7 +135,7 @@ static void add_arm(const struct question *q, int arm)
         nl_text_add(q->out, " (one seed: no interval)\n");
         return;
     }
-    double lower, upper, ratio = nl_view_x(&q->view, q->largest[arm]) / nl_view_x(&q->view, q->largest[base]);
+    double lower, upper, ratio = nl_comparison_x(&q->view, q->largest[arm]) / nl_comparison_x(&q->view, q->largest[base]);
     ratio_interval(q, arm, base, &lower, &upper);
     nl_text_add(q->out, " (%g %% bootstrap interval %.3g to %.3g over %d seeds)", 100.0 * config->plot.level, lower, upper,
                 q->results->seeds);
@@ -150,10 +150,10 @@ static void add_arm(const struct question *q, int arm)
 /* The rate of the grid nearest to ten times the baseline's largest; -1: the grid ends below. */
 static int tenfold(const struct question *q, int base)
 {
-    double target = log(10.0 * nl_view_x(&q->view, q->largest[base])), nearest = INFINITY;
+    double target = log(10.0 * nl_comparison_x(&q->view, q->largest[base])), nearest = INFINITY;
     int found = -1;
     for (int point = 0; point < q->view.points; point++) {
-        double distance = fabs(log(nl_view_x(&q->view, point)) - target);
+        double distance = fabs(log(nl_comparison_x(&q->view, point)) - target);
         if (distance < nearest) {
             nearest = distance;
             found = point;
@@ -172,7 +172,7 @@ static void add_share(const struct question *q, const struct nl_cell *cell, cons
 static void add_failures(const struct question *q, int base)
 {
     int point = q->largest[base] < 0 ? -1 : tenfold(q, base);
-    const struct nl_cell *reference = point < 0 ? NULL : nl_view_cell(&q->view, base, point);
+    const struct nl_cell *reference = point < 0 ? NULL : nl_comparison_cell(&q->view, base, point);
     if (!reference) {
         if (q->largest[base] >= 0)
             nl_text_add(q->out, "  The grid ends below 10 times the largest rate of %s: no failure rates there.\n",
@@ -180,10 +180,10 @@ static void add_failures(const struct question *q, int base)
         return;
     }
     nl_text_add(q->out, "  Failed runs at rate %g (about 10 times the largest of %s; Wilson intervals, Fisher's exact test): ",
-                nl_view_x(&q->view, point), q->view.arm[base].label);
+                nl_comparison_x(&q->view, point), q->view.arm[base].label);
     add_share(q, reference, q->view.arm[base].label);
     for (int arm = 0; arm < q->view.arms; arm++) {
-        const struct nl_cell *cell = nl_view_cell(&q->view, arm, point);
+        const struct nl_cell *cell = nl_comparison_cell(&q->view, arm, point);
         if (arm == base || !cell || baseline_of(q, arm) != base)
             continue;
         nl_text_add(q->out, "; ");
@@ -198,10 +198,10 @@ static void add_method(const struct question *q)
 {
     double widest = 1.0;
     for (int point = 1; point < q->view.points; point++)
-        widest = fmax(widest, nl_view_x(&q->view, point) / nl_view_x(&q->view, point - 1));
+        widest = fmax(widest, nl_comparison_x(&q->view, point) / nl_comparison_x(&q->view, point - 1));
     nl_text_add(q->out, "Usable: median final training accuracy at least 0.95 of the arm's own best, no failed run. The grid has %d rates from"
                         " %g to %g, neighbours up to a factor of %.3g apart, and no rate is known more finely; a ratio counts from %g.\n",
-                q->view.points, nl_view_x(&q->view, 0), nl_view_x(&q->view, q->view.points - 1), widest,
+                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), widest,
                 q->experiment->config.plot.min_effect);
     if (q->results->seeds < 5)
         nl_text_add(q->out, "Few seeds (%d): a rate that fails now and then may have passed; 5 or more are advised.\n",
@@ -217,7 +217,7 @@ void nl_answer_rate(struct nl_text *out, const struct nl_results *results, const
                     factor < 0 ? "train.lr does not vary" : "it needs several rates and the column train_accuracy");
         return;
     }
-    nl_view_make(results, experiment, factor, -1, &q.view);
+    nl_comparison_make(results, experiment, factor, -1, &q.view);
     q.largest = nl_alloc((size_t)q.view.arms, sizeof *q.largest);
     for (int arm = 0; arm < q.view.arms; arm++)
         q.largest[arm] = nl_largest_rate(&q.view, arm, NULL);
@@ -229,5 +229,5 @@ void nl_answer_rate(struct nl_text *out, const struct nl_results *results, const
             add_failures(&q, arm);
     add_method(&q);
     free(q.largest);
-    nl_view_release(&q.view);
+    nl_comparison_release(&q.view);
 }

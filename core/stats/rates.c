@@ -7,7 +7,7 @@
 
 static const double enough = 0.95; /* of the arm's own best median */
 
-int nl_largest_rate(const struct nl_view *view, int arm, const int *seeds)
+int nl_largest_rate(const struct nl_comparison *view, int arm, const int *seeds)
 {
     const struct nl_results *results = view->results;
     int column = nl_table_column(&results->table, "train_accuracy");
@@ -15,7 +15,7 @@ int nl_largest_rate(const struct nl_view *view, int arm, const int *seeds)
     bool *clean = nl_alloc((size_t)view->points, sizeof *clean);
     double best = 0.0;
     for (int point = 0; column >= 0 && point < view->points; point++) {
-        const struct nl_cell *cell = nl_view_cell(view, arm, point);
+        const struct nl_cell *cell = nl_comparison_cell(view, arm, point);
         int count = 0;
         clean[point] = true;
         for (int i = 0; cell && i < results->seeds; i++) {

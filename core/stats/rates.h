@@ -2,11 +2,11 @@
 #ifndef NL_STATS_RATES_H
 #define NL_STATS_RATES_H
 
-#include "stats/view.h"
+#include "stats/comparison.h"
 
 /* LRmax: the largest rate of the view's x axis (train.lr) whose median final training accuracy reaches 0.95 of the arm's own
  * best median, with no failed run. `seeds`: which seeds count, with repetition (a bootstrap resample), or NULL for all once.
  * Returns the point, or -1: no rate is usable. A diverged run has accuracy 0. */
-int nl_largest_rate(const struct nl_view *view, int arm, const int *seeds);
+int nl_largest_rate(const struct nl_comparison *view, int arm, const int *seeds);
 
 #endif

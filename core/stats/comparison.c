@@ -1,4 +1,4 @@
-#include "stats/view.h"
+#include "stats/comparison.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +92,7 @@ static int place_of(const int *levels, int count, int level)
     return -1;
 }
 
-static void put_cell(struct nl_view *view, struct nl_arm *arm, const struct nl_cell *cell)
+static void put_cell(struct nl_comparison *view, struct nl_arm *arm, const struct nl_cell *cell)
 {
     int x = view->x_factor < 0 ? 0 : place_of(view->x, view->points, cell->level[view->x_factor]);
     int y = view->y_factor < 0 ? 0 : place_of(view->y, view->rows, cell->level[view->y_factor]);
@@ -127,7 +127,7 @@ static int rank_in_order(const char *order, const struct nl_arm *arm)
     return rank;
 }
 
-static void sort_arms(struct nl_view *view, const char *order)
+static void sort_arms(struct nl_comparison *view, const char *order)
 {
     for (int i = 1; i < view->arms; i++) { /* insertion keeps the order of equals */
         struct nl_arm arm = view->arm[i];
@@ -138,10 +138,10 @@ static void sort_arms(struct nl_view *view, const char *order)
     }
 }
 
-void nl_view_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
-                  struct nl_view *out)
+void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
+                  struct nl_comparison *out)
 {
-    *out = (struct nl_view){.results = results, .x_factor = x_factor, .y_factor = y_factor,
+    *out = (struct nl_comparison){.results = results, .x_factor = x_factor, .y_factor = y_factor,
                             .whole_batch = (int)experiment->config.train.batch};
     out->x = sorted_levels(results, x_factor, out->whole_batch, &out->points);
     out->y = sorted_levels(results, y_factor, out->whole_batch, &out->rows);
@@ -167,7 +167,7 @@ void nl_view_make(const struct nl_results *results, const struct nl_experiment *
     sort_arms(out, experiment->config.plot.order);
 }
 
-void nl_view_release(struct nl_view *view)
+void nl_comparison_release(struct nl_comparison *view)
 {
     for (int i = 0; i < view->arms; i++) {
         free(view->arm[i].label);
@@ -176,20 +176,20 @@ void nl_view_release(struct nl_view *view)
     free(view->arm);
     free(view->x);
     free(view->y);
-    *view = (struct nl_view){0};
+    *view = (struct nl_comparison){0};
 }
 
-double nl_view_x(const struct nl_view *view, int point)
+double nl_comparison_x(const struct nl_comparison *view, int point)
 {
     return number_of(&view->results->factor[view->x_factor], view->x[point], view->whole_batch);
 }
 
-double nl_view_y(const struct nl_view *view, int row)
+double nl_comparison_y(const struct nl_comparison *view, int row)
 {
     return number_of(&view->results->factor[view->y_factor], view->y[row], view->whole_batch);
 }
 
-const struct nl_cell *nl_view_cell(const struct nl_view *view, int arm, int point)
+const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int arm, int point)
 {
     return view->arm[arm].cell[point];
 }
@@ -205,7 +205,7 @@ int nl_batch_factor(const struct nl_results *results)
     return -1;
 }
 
-int nl_view_baseline(const struct nl_view *view, const struct nl_experiment *experiment, int arm)
+int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int arm)
 {
     for (int i = 0; i < view->points * view->rows; i++) {
         const struct nl_cell *cell = view->arm[arm].cell[i];
@@ -217,7 +217,7 @@ int nl_view_baseline(const struct nl_view *view, const struct nl_experiment *exp
     return -1;
 }
 
-bool nl_arms_match(const struct nl_view *view, int a, int b)
+bool nl_arms_match(const struct nl_comparison *view, int a, int b)
 {
     const struct nl_results *results = view->results;
     for (int i = 0; i < results->factors; i++) {

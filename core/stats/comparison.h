@@ -1,6 +1,6 @@
 /* A view of the results: one axis (or two) to vary along, and arms, which are the combinations of all other varied keys. */
-#ifndef NL_STATS_VIEW_H
-#define NL_STATS_VIEW_H
+#ifndef NL_STATS_COMPARISON_H
+#define NL_STATS_COMPARISON_H
 
 #include "stats/results.h"
 
@@ -13,7 +13,7 @@ struct nl_arm {
     const struct nl_cell **cell; /* [y][x]; NULL: not in the grid. A reference arm has its cell at each */
 };
 
-struct nl_view {
+struct nl_comparison {
     const struct nl_results *results;
     int x_factor, y_factor; /* -1: none, and one point */
     int points, rows;       /* along x, along y */
@@ -24,22 +24,22 @@ struct nl_view {
 };
 
 /* Keys that follow the x or y axis one to one (a zip of batch and rate) are no arms of their own. */
-void nl_view_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
-                  struct nl_view *out);
-void nl_view_release(struct nl_view *view);
+void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
+                  struct nl_comparison *out);
+void nl_comparison_release(struct nl_comparison *view);
 
-double nl_view_x(const struct nl_view *view, int point);
-double nl_view_y(const struct nl_view *view, int row);
-const struct nl_cell *nl_view_cell(const struct nl_view *view, int arm, int point); /* of a view along x alone */
+double nl_comparison_x(const struct nl_comparison *view, int point);
+double nl_comparison_y(const struct nl_comparison *view, int row);
+const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int arm, int point); /* of a view along x alone */
 
 /* The varied key that says how many samples share statistics: train.batch or norm.stat_batch; -1: neither varies. */
 int nl_batch_factor(const struct nl_results *results);
 
 /* The arm that differs from `arm` in being the baseline alone; -1: none. */
-int nl_view_baseline(const struct nl_view *view, const struct nl_experiment *experiment, int arm);
+int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int arm);
 
 /* Arms a and b have the same values of all varied keys but norm.kind and those that apply to one of them only. */
-bool nl_arms_match(const struct nl_view *view, int a, int b);
+bool nl_arms_match(const struct nl_comparison *view, int a, int b);
 
 /* "batch size", "learning rate", ...: how a key reads in a sentence and on an axis; the key's own name otherwise. */
 const char *nl_key_title(const struct nl_key *key);
