@@ -10,7 +10,7 @@
 #include "base/memory.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_sweep, &command_plot, &command_check, &command_show, &command_data, &command_norm, NULL,
+    &command_run, &command_sweep, &command_plot, &command_check, &command_show, &command_keys, &command_data, &command_norm, NULL,
 };
 
 const char *command_line;
