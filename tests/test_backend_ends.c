@@ -1,0 +1,351 @@
+/* The ends of a step on every backend, against formulas written out here: the gathering of a batch, the loss, the optimizer. */
+#include <float.h>
+
+#include "data/data.h"
+#include "harness.h"
+
+/* Rounding of a short chain of operations in the backend's type. */
+static double epsilon(const struct nl_backend *backend)
+{
+    return backend->real == sizeof(float) ? FLT_EPSILON : DBL_EPSILON;
+}
+
+static struct nl_run run_of(const struct image *image, int samples)
+{
+    return (struct nl_run){.replicas = image->replicas, .stride = image->stride, .samples = samples, .statistics = NL_STATS_TRAIN};
+}
+
+/* ---- loss ---- */
+
+struct batch {
+    struct image image;
+    struct nl_run run;
+    struct nl_loss op;
+    void *logits;
+    int32_t *labels;
+};
+
+static struct batch batch_make(const struct nl_backend *backend, int samples, int classes)
+{
+    struct batch b = {.image = image_make(backend, 1, 1 << 17)};
+    size_t count = (size_t)samples * (size_t)classes;
+    b.run = run_of(&b.image, samples);
+    b.logits = image_reals(&b.image, count);
+    b.labels = image_field(&b.image, (size_t)samples * sizeof *b.labels);
+    b.op = (struct nl_loss){.classes = classes, .logits = b.logits, .labels = b.labels};
+    b.op.sums = image_field(&b.image, 2 * sizeof *b.op.sums);
+    b.op.dlogits = image_reals(&b.image, count);
+    for (size_t i = 0; i < count; i++)
+        image_set_real(&b.image, 0, b.logits, i, 3 * drawn(1, "logits", i));
+    for (int n = 0; n < samples; n++)
+        b.labels[n] = (7 * n + 3) % classes;
+    return b;
+}
+
+static double loss_of(const struct batch *b)
+{
+    b->op.sums[0] = b->op.sums[1] = 0.0;
+    b->image.backend->loss(&b->run, &b->op);
+    return b->op.sums[0];
+}
+
+START_TEST(loss_is_cross_entropy)
+{
+    static const int shapes[][2] = {{1, 2}, {2, 3}, {3, 10}, {33, 10}, {5, 100}};
+    for (int b = 0; nl_backends[b]; b++)
+        for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+            int samples = shapes[k][0], classes = shapes[k][1];
+            struct batch batch = batch_make(nl_backends[b], samples, classes);
+            double expected = 0.0, right = 0.0, tolerance = 8 * epsilon(nl_backends[b]);
+            double found = loss_of(&batch);
+            for (int n = 0; n < samples; n++) {
+                double sum = 0.0;
+                size_t row = (size_t)n * (size_t)classes;
+                int best = 0;
+                for (int j = 0; j < classes; j++) {
+                    sum += exp(image_real(&batch.image, 0, batch.logits, row + (size_t)j));
+                    if (image_real(&batch.image, 0, batch.logits, row + (size_t)j) > image_real(&batch.image, 0, batch.logits, row + (size_t)best))
+                        best = j;
+                }
+                expected += log(sum) - image_real(&batch.image, 0, batch.logits, row + (size_t)batch.labels[n]);
+                right += best == batch.labels[n];
+                for (int j = 0; j < classes; j++) {
+                    double p = exp(image_real(&batch.image, 0, batch.logits, row + (size_t)j)) / sum;
+                    double gradient = (p - (j == batch.labels[n])) / samples;
+                    ck_assert(fabs(image_real(&batch.image, 0, batch.op.dlogits, row + (size_t)j) - gradient) <= tolerance / samples);
+                }
+            }
+            ck_assert_msg(fabs(found - expected) <= tolerance * samples, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+            ck_assert(batch.op.sums[1] == right);
+            /* Sums go on; no gradient is written where none is asked for. */
+            batch.op.dlogits = NULL;
+            nl_backends[b]->loss(&batch.run, &batch.op);
+            ck_assert(fabs(batch.op.sums[0] - 2 * found) <= 1e-12 * found);
+            ck_assert(batch.op.sums[1] == 2 * right);
+            image_check_gaps(&batch.image, "loss");
+            image_free(&batch.image);
+        }
+}
+END_TEST
+
+START_TEST(loss_gradient_is_a_finite_difference)
+{
+    const double h = 1e-5;
+    struct batch b = batch_make(&nl_backend_ref, 3, 10);
+    for (size_t i = 0; i < 30; i++) {
+        double value = image_real(&b.image, 0, b.logits, i);
+        image_set_real(&b.image, 0, b.logits, i, value + h);
+        double up = loss_of(&b);
+        image_set_real(&b.image, 0, b.logits, i, value - h);
+        double down = loss_of(&b);
+        image_set_real(&b.image, 0, b.logits, i, value);
+        loss_of(&b);
+        ck_assert(fabs((up - down) / (2 * h) / 3 - image_real(&b.image, 0, b.op.dlogits, i)) <= 1e-9);
+    }
+    image_free(&b.image);
+}
+END_TEST
+
+START_TEST(loss_is_safe_at_the_ends)
+{
+    for (int b = 0; nl_backends[b]; b++) {
+        struct batch batch = batch_make(nl_backends[b], 1, 3);
+        struct image *image = &batch.image;
+        batch.labels[0] = 1;
+        /* Logits that overflow exp, the right class far behind. */
+        image_put(image, 0, batch.logits, (double[]){1000, -1000, 0}, 3);
+        ck_assert(loss_of(&batch) == 2000);
+        ck_assert(image_real(image, 0, batch.op.dlogits, 0) == 1 && image_real(image, 0, batch.op.dlogits, 1) == -1);
+        /* Confident and right: loss and gradient are small, not zero. log1p(2 exp(-20)) = 4.12231e-9 */
+        image_put(image, 0, batch.logits, (double[]){-10, 10, -10}, 3);
+        ck_assert(fabs(loss_of(&batch) / log1p(2 * exp(-20)) - 1) <= 1e-6);
+        ck_assert(fabs(image_real(image, 0, batch.op.dlogits, 1) / (-2 * exp(-20)) - 1) <= 1e-6);
+        /* Of equal logits the first counts. */
+        image_put(image, 0, batch.logits, (double[]){5, 5, 5}, 3);
+        loss_of(&batch);
+        ck_assert(batch.op.sums[1] == 0);
+        batch.labels[0] = 0;
+        loss_of(&batch);
+        ck_assert(batch.op.sums[1] == 1);
+        ck_assert(fabs(batch.op.sums[0] - log(3)) <= 4 * epsilon(nl_backends[b]));
+        /* A NaN anywhere is a NaN loss, and never a right answer. */
+        for (size_t k = 0; k < 3; k++)
+            for (int label = 0; label < 3; label++) {
+                image_put(image, 0, batch.logits, (double[]){1, 2, 3}, 3);
+                image_set_real(image, 0, batch.logits, k, NAN);
+                batch.labels[0] = label;
+                ck_assert(isnan(loss_of(&batch)));
+                ck_assert(batch.op.sums[1] == 0);
+            }
+        image_put(image, 0, batch.logits, (double[]){INFINITY, 2, 3}, 3);
+        ck_assert(!isfinite(loss_of(&batch)));
+        image_free(image);
+    }
+}
+END_TEST
+
+/* ---- optimizers ---- */
+
+struct recipe {
+    const char *name;
+    enum nl_optimizer optimizer;
+    bool nesterov, momentum_buffer;
+    struct nl_hyper hyper;
+};
+
+static const struct recipe recipes[] = {
+    {"sgd", NL_SGD, .hyper = {.lr = 0.1}},
+    {"sgd with decay", NL_SGD, .hyper = {.lr = 0.1, .weight_decay = 0.01}},
+    {"sgd with momentum", NL_SGD, .momentum_buffer = true, .hyper = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1}},
+    {"nesterov", NL_SGD, .nesterov = true, .momentum_buffer = true, .hyper = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1}},
+    {"adam", NL_ADAM, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .weight_decay = 0.1}},
+    {"adamw", NL_ADAMW, .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .adam_eps = 1e-3, .weight_decay = 0.1}},
+    {"clip by norm", NL_SGD, .hyper = {.lr = 0.1, .clip_norm = 0.5}},
+    {"clip by a norm that is not reached", NL_SGD, .hyper = {.lr = 0.1, .clip_norm = 1e6}},
+    {"clip by value", NL_SGD, .hyper = {.lr = 0.1, .clip_value = 0.25}},
+    {"both clips", NL_ADAM, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .clip_norm = 2, .clip_value = 0.2}},
+};
+enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
+
+/* PyTorch's documented algorithms, a weight at a time. `first` and `second` are the state, t counts from 1. */
+static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double w, double g, double decay, double *first, double *second)
+{
+    if (recipe->optimizer == NL_ADAMW)
+        w -= h->lr * decay * w;
+    else
+        g += decay * w;
+    if (recipe->optimizer == NL_SGD) {
+        if (!recipe->momentum_buffer)
+            return w - h->lr * g;
+        *first = t == 1 ? g : h->momentum * *first + g;
+        return w - h->lr * (recipe->nesterov ? g + h->momentum * *first : *first);
+    }
+    *first = h->beta1 * *first + (1 - h->beta1) * g;
+    *second = h->beta2 * *second + (1 - h->beta2) * g * g;
+    double mean = *first / (1 - pow(h->beta1, t)), square = *second / (1 - pow(h->beta2, t));
+    return w - h->lr * mean / (sqrt(square) + h->adam_eps);
+}
+
+START_TEST(optimizers_follow_pytorch)
+{
+    const struct recipe *recipe = &recipes[_i];
+    for (int b = 0; nl_backends[b]; b++) {
+        enum { REPLICAS = 2 };
+        struct image image = image_make(nl_backends[b], REPLICAS, 1 << 14);
+        struct nl_run run = run_of(&image, 1);
+        struct nl_update op = {.optimizer = recipe->optimizer, .nesterov = recipe->nesterov, .count = WEIGHTS, .decayed = DECAYED};
+        struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
+        double w[REPLICAS][WEIGHTS], first[REPLICAS][WEIGHTS] = {{0}}, second[REPLICAS][WEIGHTS] = {{0}};
+        op.hyper = hyper;
+        op.w = image_reals(&image, WEIGHTS);
+        op.grad = image_reals(&image, WEIGHTS);
+        op.first = recipe->optimizer != NL_SGD || recipe->momentum_buffer ? image_reals(&image, WEIGHTS) : NULL;
+        op.second = recipe->optimizer != NL_SGD ? image_reals(&image, WEIGHTS) : NULL;
+        for (int r = 0; r < REPLICAS; r++) {
+            struct nl_hyper *own = image_place(&image, r, hyper);
+            *own = recipe->hyper;
+            own->lr *= 1 + r; /* a replica has numbers of its own */
+            for (size_t i = 0; i < WEIGHTS; i++)
+                w[r][i] = drawn((uint64_t)r, "w", i);
+            image_put(&image, r, op.w, w[r], WEIGHTS);
+        }
+        for (int t = 1; t <= STEPS; t++) {
+            for (int r = 0; r < REPLICAS; r++) {
+                const struct nl_hyper *h = image_place(&image, r, hyper);
+                double grad[WEIGHTS], squares = 0.0;
+                for (size_t i = 0; i < WEIGHTS; i++) {
+                    grad[i] = drawn((uint64_t)(100 * t + r), "grad", i);
+                    squares += grad[i] * grad[i];
+                }
+                image_put(&image, r, op.grad, grad, WEIGHTS);
+                double factor = h->clip_norm > 0 ? fmin(1, h->clip_norm / (sqrt(squares) + 1e-6)) : 1;
+                for (size_t i = 0; i < WEIGHTS; i++) {
+                    double g = grad[i] * factor;
+                    if (h->clip_value > 0)
+                        g = fmax(-h->clip_value, fmin(h->clip_value, g));
+                    w[r][i] = stepped(recipe, h, t, w[r][i], g, i < DECAYED ? h->weight_decay : 0, &first[r][i], &second[r][i]);
+                }
+            }
+            run.step = t - 1;
+            nl_backends[b]->update(&run, &op);
+        }
+        for (int r = 0; r < REPLICAS; r++)
+            for (size_t i = 0; i < WEIGHTS; i++) { /* about ten roundings a step, of weights up to 4 */
+                double found = image_real(&image, r, op.w, i);
+                ck_assert_msg(fabs(found - w[r][i]) <= STEPS * 8 * epsilon(nl_backends[b]), "%s on %s: w[%zu] of replica %d is %.12g, not %.12g",
+                              recipe->name, nl_backends[b]->name, i, r, found, w[r][i]);
+            }
+        image_check_gaps(&image, recipe->name);
+        image_free(&image);
+    }
+}
+END_TEST
+
+/* The norm of a diverging gradient overflows float32 when squared; clipping must still tame it. */
+START_TEST(clipping_holds_for_huge_gradients)
+{
+    for (int b = 0; nl_backends[b]; b++) {
+        struct image image = image_make(nl_backends[b], 1, 1 << 14);
+        struct nl_run run = run_of(&image, 1);
+        struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
+        struct nl_update op = {.optimizer = NL_SGD, .count = 2, .hyper = hyper};
+        *hyper = (struct nl_hyper){.lr = 1, .clip_norm = 5};
+        op.w = image_reals(&image, 2);
+        op.grad = image_reals(&image, 2);
+        image_put(&image, 0, op.grad, (double[]){3e30, -4e30}, 2);
+        nl_backends[b]->update(&run, &op);
+        ck_assert(fabs(image_real(&image, 0, op.w, 0) + 3) <= 1e-6 && fabs(image_real(&image, 0, op.w, 1) - 4) <= 1e-6);
+        image_put(&image, 0, op.grad, (double[]){NAN, 1}, 2);
+        nl_backends[b]->update(&run, &op);
+        ck_assert(isnan(image_real(&image, 0, op.w, 0)));
+        image_free(&image);
+    }
+}
+END_TEST
+
+/* ---- batches ---- */
+
+enum { IMAGES = 6, HEIGHT = 4, WIDTH = 5, CHANNELS = 2, PIXELS = HEIGHT * WIDTH * CHANNELS, CROP = 2 };
+
+/* Pixel (i, j) of the mirrored image, moved by the crop: 0 outside. */
+static double moved_pixel(const uint8_t *pixels, const float *table, struct nl_augmentation moved, int i, int j, int c)
+{
+    uint8_t mirrored[HEIGHT][WIDTH][CHANNELS];
+    for (int row = 0; row < HEIGHT; row++)
+        for (int column = 0; column < WIDTH; column++)
+            for (int k = 0; k < CHANNELS; k++)
+                mirrored[row][column][k] = pixels[(row * WIDTH + (moved.flip ? WIDTH - 1 - column : column)) * CHANNELS + k];
+    i += moved.dy;
+    j += moved.dx;
+    return i < 0 || i >= HEIGHT || j < 0 || j >= WIDTH ? 0.0 : (double)table[c * 256 + mirrored[i][j][c]];
+}
+
+START_TEST(gather_takes_moves_and_standardizes)
+{
+    static const int32_t wanted[] = {5, 0, 3, 3, 1};
+    uint8_t pixels[IMAGES][PIXELS];
+    int moves = 0, flips = 0;
+    for (int n = 0; n < IMAGES; n++)
+        for (int i = 0; i < PIXELS; i++)
+            pixels[n][i] = (uint8_t)(nl_stream_bits(nl_stream(1, "pixels"), (uint64_t)n, (uint64_t)i));
+    for (int b = 0; nl_backends[b]; b++)
+        for (int augment = 0; augment < 2; augment++) {
+            struct image image = image_make(nl_backends[b], 2, 1 << 15);
+            struct nl_run run = run_of(&image, 5);
+            int32_t *label_of = image_field(&image, IMAGES * sizeof *label_of), *index = image_field(&image, sizeof wanted);
+            float *table = image_field(&image, CHANNELS * 256 * sizeof *table);
+            uint64_t *seed = image_field(&image, sizeof *seed);
+            struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .pixels = pixels[0], .label_of = label_of, .table = table,
+                                   .index = index, .crop = CROP, .flip = true, .seed = seed};
+            op.x = image_reals(&image, 5 * PIXELS);
+            op.labels = image_field(&image, sizeof wanted);
+            run.augment = augment;
+            run.epoch = 3;
+            for (int r = 0; r < 2; r++) {
+                memcpy(image_place(&image, r, index), wanted, sizeof wanted);
+                *(uint64_t *)image_place(&image, r, seed) = (uint64_t)(40 + r);
+                for (int n = 0; n < IMAGES; n++)
+                    ((int32_t *)image_place(&image, r, label_of))[n] = 10 * r + n;
+                for (int k = 0; k < CHANNELS * 256; k++)
+                    ((float *)image_place(&image, r, table))[k] = 0.25f * (float)(k + r) - 30.0f;
+            }
+            nl_backends[b]->gather(&run, &op);
+            for (int r = 0; r < 2; r++)
+                for (int n = 0; n < 5; n++) {
+                    struct nl_augmentation moved = {0, 0, 0};
+                    if (augment)
+                        moved = nl_augment((uint64_t)(40 + r), 3, wanted[n], CROP, true);
+                    moves += moved.dx != 0 || moved.dy != 0;
+                    flips += moved.flip;
+                    ck_assert_int_eq(((int32_t *)image_place(&image, r, op.labels))[n], 10 * r + wanted[n]);
+                    for (int i = 0; i < HEIGHT; i++)
+                        for (int j = 0; j < WIDTH; j++)
+                            for (int c = 0; c < CHANNELS; c++) {
+                                double expected = moved_pixel(pixels[wanted[n]], image_place(&image, r, table), moved, i, j, c);
+                                ck_assert(image_real(&image, r, op.x, (size_t)(n * PIXELS + (i * WIDTH + j) * CHANNELS + c)) == expected);
+                            }
+                }
+            image_check_gaps(&image, "gather");
+            image_free(&image);
+        }
+    ck_assert(moves > 0 && flips > 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ends of a step");
+    TCase *ends = tcase_create("ends");
+    tcase_add_test(ends, loss_is_cross_entropy);
+    tcase_add_test(ends, loss_gradient_is_a_finite_difference);
+    tcase_add_test(ends, loss_is_safe_at_the_ends);
+    tcase_add_loop_test(ends, optimizers_follow_pytorch, 0, RECIPES);
+    tcase_add_test(ends, clipping_holds_for_huge_gradients);
+    tcase_add_test(ends, gather_takes_moves_and_standardizes);
+    suite_add_tcase(suite, ends);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
