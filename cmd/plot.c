@@ -71,9 +71,12 @@ static int run(const struct command *self, int argc, char **argv)
     if (!arguments.file) {
         bad_input("normlab plot --help shows how it is called", "plot needs a results folder");
     } else if (load_results(&arguments, &experiment)) {
+        struct nl_text report = {0};
+        how.report = &report;
         code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
-        if (code == EXIT_DONE)
-            printf("plots: %s/plots\n", arguments.file);
+        if (report.at)
+            fputs(report.at, stdout);
+        nl_text_release(&report);
     }
     free(arguments.override);
     return code;
