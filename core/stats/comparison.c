@@ -71,8 +71,8 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
         nl_text_add(&label, "%s%s %s", label.length ? ", " : "", dot ? dot + 1 : factor->key->name,
                     factor->value[cell->level[i]]);
     }
-    if (!label.length)
-        nl_text_add(&label, "%s", norm->label);
+    if (!label.length) /* where normalizers are the axis, an arm of nothing else has no name */
+        nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : norm->label);
     return label.at;
 }
 

@@ -1,0 +1,90 @@
+#include "plot/marks.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "stats/estimate.h"
+
+double nl_dodge(int index, int count, double step)
+{
+    return exp2(step * (index - 0.5 * (count - 1)));
+}
+
+int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
+                 const struct nl_measure *measure, double dodge, const char *id)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    int seeds = picture->results->seeds, put = 0;
+    double *values = nl_alloc((size_t)seeds, sizeof *values);
+    struct nl_text *out = &page->script;
+    nl_text_add(out, "# x mean lower upper n: ");
+    nl_page_comment(out, view->arm[arm].label);
+    nl_text_add(out, "$mean%s << EOD\n", id);
+    for (int point = 0; point < view->points; point++) {
+        nl_cell_values(picture->results, nl_comparison_cell(view, arm, point), column, values);
+        struct nl_estimate mean = nl_estimate(values, seeds, config->plot.interval, config->plot.level);
+        if (mean.n == 0) {
+            nl_text_add(out, "\n");
+            continue;
+        }
+        /* One seed has no interval: an end at the mean draws none. */
+        double ends[] = {nl_comparison_x(view, point) * dodge, mean.mean * measure->scale,
+                         (mean.n > 1 ? mean.lower : mean.mean) * measure->scale,
+                         (mean.n > 1 ? mean.upper : mean.mean) * measure->scale, mean.n};
+        for (int i = 0; i < 5; i++)
+            nl_page_number(out, ends[i]);
+        nl_text_add(out, "\n");
+        put++;
+    }
+    nl_text_add(out, "EOD\n");
+    free(values);
+    return put;
+}
+
+int nl_put_seeds(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
+                 const struct nl_measure *measure, double dodge, const char *id)
+{
+    int seeds = picture->results->seeds, put = 0;
+    double *values = nl_alloc((size_t)seeds, sizeof *values);
+    nl_text_add(&page->script, "# x value: each seed\n$seeds%s << EOD\n", id);
+    for (int point = 0; point < view->points; point++) {
+        nl_cell_values(picture->results, nl_comparison_cell(view, arm, point), column, values);
+        for (int i = 0; i < seeds; i++) {
+            if (!isfinite(values[i]))
+                continue;
+            nl_page_number(&page->script, nl_comparison_x(view, point) * dodge);
+            nl_page_number(&page->script, values[i] * measure->scale);
+            nl_text_add(&page->script, "\n");
+            put++;
+        }
+    }
+    nl_text_add(&page->script, "EOD\n");
+    free(values);
+    return put;
+}
+
+int nl_put_failed(struct nl_page *page, const struct nl_comparison *view, int arm, double height, const char *id)
+{
+    int put = 0;
+    for (int point = 0; point < view->points; point++) {
+        const struct nl_cell *cell = nl_comparison_cell(view, arm, point);
+        if (!cell || cell->failed == 0)
+            continue;
+        if (put++ == 0)
+            nl_text_add(&page->script, "# x height label: failed runs\n$failed%s << EOD\n", id);
+        nl_page_number(&page->script, nl_comparison_x(view, point));
+        nl_page_number(&page->script, height);
+        nl_text_add(&page->script, " ×%d\n", cell->failed);
+    }
+    if (put > 0)
+        nl_text_add(&page->script, "EOD\n");
+    return put;
+}
+
+void nl_put_ticks(struct nl_page *page, const struct nl_comparison *view)
+{
+    nl_text_add(&page->script, "set xtics (");
+    for (int point = 0; point < view->points; point++)
+        nl_text_add(&page->script, "%s'%g' %.9g", point ? ", " : "", nl_comparison_x(view, point), nl_comparison_x(view, point));
+    nl_text_add(&page->script, ")\n");
+}

@@ -1,0 +1,263 @@
+#include "plot/page.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/value.h"
+#include "norm/norm.h"
+
+static const double cm = 72.0 / 2.54;
+static const double character = 0.52; /* mean width of a character, in font sizes */
+
+void nl_page_quote(struct nl_text *script, const char *text)
+{
+    nl_text_add(script, "'");
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        nl_text_add(script, byte == '\'' ? "''" : byte < 32 || byte == 127 ? " " : "%c", byte);
+    }
+    nl_text_add(script, "'");
+}
+
+void nl_page_comment(struct nl_text *script, const char *text)
+{
+    nl_text_add(script, "# ");
+    for (; *text; text++) /* a backslash at the end would draw the next line into the comment */
+        nl_text_add(script, (unsigned char)*text < 32 || strchr("\\`\177", *text) ? " " : "%c", *text);
+    nl_text_add(script, "\n");
+}
+
+void nl_page_number(struct nl_text *script, double value)
+{
+    char text[32];
+    nl_text_add(script, " %s", isfinite(value) ? nl_double_text(value, text) : "NaN");
+}
+
+void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about,
+                  double width_cm, double height_cm)
+{
+    const struct nl_config *config = &experiment->config;
+    *page = (struct nl_page){.name = name, .width = width_cm * cm, .height = height_cm * cm, .font = config->plot.font_size};
+    struct nl_text *out = &page->script;
+    nl_page_comment(out, about);
+    nl_text_add(out, "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png, pdf, or txt on the terminal; svg if not said)\n"
+                     "# It needs nothing but this file: the numbers stand in the blocks below.\n"
+                     "reset\n"
+                     "set encoding utf8\n"
+                     "if (!exists('format')) format = 'svg'\n", name);
+    double pixels = 96.0 / 72.0, dots = 300.0 / 72.0;
+    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
+                page->width * pixels, page->height * pixels, 0.75 * pixels);
+    char *font = nl_format("%s,%.4g", config->plot.font, page->font * pixels);
+    nl_page_quote(out, font);
+    free(font);
+    font = nl_format("%s,%.4g", config->plot.font, page->font);
+    nl_text_add(out, " }\nif (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font ",
+                page->width * dots, page->height * dots, dots, 0.75 * dots, dots);
+    nl_page_quote(out, font);
+    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 1 linewidth 0.75 font ",
+                width_cm, height_cm);
+    nl_page_quote(out, font);
+    nl_text_add(out, " }\nif (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
+                     "if (format ne 'txt') { set output '%s.'.format }\n\n", name);
+    free(font);
+}
+
+void nl_page_release(struct nl_page *page)
+{
+    for (int i = 0; i < page->entries; i++)
+        free(page->legend[i]);
+    free(page->legend);
+    nl_text_release(&page->script);
+}
+
+void nl_page_style(struct nl_page *page, int index, const struct nl_style *style)
+{
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 dashtype %d pointtype %d pointsize 0.5\n",
+                index, style->colour, style->dash, style->marker);
+}
+
+void nl_page_legend(struct nl_page *page, int index, const char *with, const char *label)
+{
+    struct nl_text clause = {0};
+    nl_text_add(&clause, "keyentry with %s linestyle %d title ", with, index);
+    nl_page_quote(&clause, label);
+    page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
+    page->legend[page->entries++] = clause.at;
+}
+
+static int length_of(const char *utf8)
+{
+    int length = 0;
+    for (; *utf8; utf8++)
+        length += ((unsigned char)*utf8 & 0xC0) != 0x80;
+    return length;
+}
+
+/* Breaks a caption into lines of at most `most` characters, with \n between them. */
+static char *wrap(const char *text, int most, int *lines)
+{
+    struct nl_text out = {0};
+    int used = 0;
+    *lines = 1;
+    while (*text) {
+        size_t word = strcspn(text, " \n");
+        char *copy = nl_alloc(word + 1, 1);
+        memcpy(copy, text, word);
+        int length = length_of(copy);
+        if (used > 0 && used + 1 + length > most) {
+            nl_text_add(&out, "\n%s", copy);
+            used = length;
+            ++*lines;
+        } else {
+            nl_text_add(&out, "%s%s", used ? " " : "", copy);
+            used += length + (used > 0);
+        }
+        free(copy);
+        text += word + strspn(text + word, " \n");
+    }
+    nl_text_add(&out, "%s", "");
+    return out.at;
+}
+
+void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption, double legend_from_right)
+{
+    struct nl_text *out = &page->script;
+    double font = page->font, small = 0.85 * font, gap = 0.35 * font;
+    const char *title = experiment->config.plot.title;
+
+    double top = page->height - gap;
+    if (*title) {
+        top -= 1.4 * font;
+        nl_text_add(out, "set label 901 ");
+        nl_page_quote(out, title);
+        nl_text_add(out, " at screen 0.5, screen %.4f center noenhanced\n", (top + 0.7 * font) / page->height);
+    }
+    int longest = 1;
+    for (int i = 0; i < page->entries; i++) {
+        int length = length_of(strstr(page->legend[i], " title ")) - 9;
+        longest = length > longest ? length : longest;
+    }
+    if (page->entries > 0) {
+        double room = page->width - 2 * gap - legend_from_right;
+        int columns = (int)(room / (longest * character * font + 3.6 * font));
+        columns = columns < 1 ? 1 : columns > page->entries ? page->entries : columns;
+        int rows = (page->entries + columns - 1) / columns;
+        columns = (page->entries + rows - 1) / rows; /* even rows */
+        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2 spacing 1 noenhanced Left reverse\n",
+                    top / page->height, columns);
+        top -= rows * 1.25 * font + gap;
+    }
+    page->top = top - 0.5 * font;
+
+    double bottom = gap;
+    if (*caption) {
+        int lines;
+        char *text = wrap(caption, (int)((page->width - 2 * gap) / (character * 0.97 * small)), &lines);
+        int line = 0;
+        nl_text_add(out, "# caption\n");
+        for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"), line++) {
+            nl_text_add(out, "set label %d ", 902 + line);
+            nl_page_quote(out, at);
+            nl_text_add(out, " at screen %.4f, screen %.4f left noenhanced font ',%.3g'\n", gap / page->width,
+                        (gap + (lines - line - 0.5) * 1.2 * small) / page->height, small);
+        }
+        bottom += lines * 1.2 * small + gap;
+        free(text);
+    }
+    page->bottom = bottom + 3.1 * font; /* ticks and axis label */
+    page->left = 5.2 * font;
+    page->right = page->width - 1.2 * font;
+    nl_text_add(out, "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\n");
+}
+
+void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double y1)
+{
+    double width = page->right - page->left, height = page->top - page->bottom;
+    nl_text_add(&page->script,
+                "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\nset tmargin at screen %.4f\n",
+                (page->left + x0 * width) / page->width, (page->left + x1 * width) / page->width,
+                (page->bottom + y0 * height) / page->height, (page->bottom + y1 * height) / page->height);
+}
+
+void nl_page_put_legend(struct nl_page *page)
+{
+    for (int i = 0; i < page->entries; i++)
+        nl_text_add(&page->script, ", \\\n     %s", page->legend[i]);
+}
+
+/* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers
+ * differ too, for print without colour. */
+static const struct {
+    const char *norm;
+    struct nl_style style;
+} styles[] = {
+    {"bn", {0xD55E00, 7, 1}}, {"ln", {0x0072B2, 5, 1}},  {"gn", {0x009E73, 9, 1}},  {"none", {0x000000, 6, 1}},
+    {"in", {0x56B4E9, 13, 1}}, {"rms", {0xCC79A7, 11, 1}}, {"", {0xE69F00, 4, 1}},
+};
+enum { STYLES = sizeof styles / sizeof *styles };
+
+struct nl_style nl_norm_style(int norm)
+{
+    for (int i = 0; i < STYLES - 1; i++)
+        if (strcmp(styles[i].norm, nl_norms[norm]->name) == 0)
+            return styles[i].style;
+    return styles[STYLES - 1].style;
+}
+
+struct nl_style nl_turn_style(int index)
+{
+    struct nl_style style = styles[index % STYLES].style;
+    style.dash = 1 + index / STYLES % 5;
+    return style;
+}
+
+struct nl_style nl_arm_style(const struct nl_comparison *view, int arm)
+{
+    bool varies = false;
+    int before = 0;
+    for (int i = 0; i < view->arms; i++) {
+        varies = varies || view->arm[i].norm != view->arm[0].norm;
+        before += i < arm && view->arm[i].norm == view->arm[arm].norm;
+    }
+    if (!varies && view->arms > 1)
+        return nl_turn_style(arm);
+    struct nl_style style = nl_norm_style(view->arm[arm].norm);
+    style.dash = 1 + before % 5;
+    return style;
+}
+
+void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *experiment, int seeds)
+{
+    if (seeds < 2)
+        nl_text_add(out, "One seed: no interval");
+    else
+        nl_text_add(out, "Mean of n = %d seeds, %g %% %s interval", seeds, 100.0 * experiment->config.plot.level,
+                    nl_interval_names[experiment->config.plot.interval]);
+}
+
+int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high,
+                   struct nl_error *err)
+{
+    const char *ends[2] = {experiment->config.plot.ymin, experiment->config.plot.ymax};
+    double number;
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(ends[i], "auto") == 0)
+            ends[i] = i ? high : low;
+        else if (!nl_number_read(ends[i], &number))
+            return nl_fail(err, "plot.%s is '%s': a number is expected, or auto", i ? "ymax" : "ymin", ends[i]);
+    }
+    nl_text_add(&page->script, "set yrange [%s:%s]\n", ends[0], ends[1]);
+    return NL_OK;
+}
+
+void nl_page_axis_label(struct nl_text *script, const char *axis, const char *name, const char *unit)
+{
+    char *label = *unit ? nl_format("%s (%s)", name, unit) : nl_strdup(name);
+    nl_text_add(script, "set %slabel ", axis);
+    nl_page_quote(script, label);
+    nl_text_add(script, " offset %s\n", strcmp(axis, "y") == 0 ? "1,0" : "0,0.5");
+    free(label);
+}

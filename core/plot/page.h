@@ -1,0 +1,67 @@
+/* A page: one gnuplot script in the making, with its terminals, margins, legend above and caption below.
+ *
+ * Lengths are points (1/72 inch), which gnuplot gets as fractions of the page; so the layout is the same in every format.
+ * No text of a user reaches a script but through nl_page_quote or nl_page_comment: gnuplot runs shell commands that stand in
+ * backquotes, except in single-quoted strings. Terminals are `noenhanced`: _ and ^ are plain characters.
+ */
+#ifndef NL_PLOT_PAGE_H
+#define NL_PLOT_PAGE_H
+
+#include <stdbool.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "stats/comparison.h"
+
+struct nl_style {
+    unsigned colour; /* 0xRRGGBB */
+    int marker;      /* gnuplot's point type */
+    int dash;        /* gnuplot's dash type: 1 is solid */
+};
+
+struct nl_page {
+    struct nl_text script;
+    const char *name;
+    double width, height, font;
+    double left, right, top, bottom; /* of the area for panels, from the page's left and bottom edge */
+    char **legend;                   /* keyentry clauses, emitted by the first panel */
+    int entries;
+};
+
+void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about,
+                  double width_cm, double height_cm);
+void nl_page_release(struct nl_page *page);
+
+void nl_page_quote(struct nl_text *script, const char *text);   /* 'text', as gnuplot reads it back */
+void nl_page_comment(struct nl_text *script, const char *text); /* "# text\n" */
+
+/* Style `index` (from 1) of the page, and its line in the legend; `with` is what draws it there ("linespoints"). */
+void nl_page_style(struct nl_page *page, int index, const struct nl_style *style);
+void nl_page_legend(struct nl_page *page, int index, const char *with, const char *label);
+
+/* Emits legend layout, title and caption and sets the area for panels. After all nl_page_legend calls. */
+void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption, double legend_from_right);
+
+/* Margins of a panel: the part [x0, x1] x [y0, y1] (fractions) of the area. */
+void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double y1);
+
+/* The legend as the last clauses of a plot command (", keyentry ..."). */
+void nl_page_put_legend(struct nl_page *page);
+
+/* The style of an arm: its normalizer's colour and marker, the same in every picture; arms of one normalizer differ in dash. Where the
+ * normalizer does not vary, arms take the colours in turn. */
+struct nl_style nl_arm_style(const struct nl_comparison *view, int arm);
+struct nl_style nl_norm_style(int norm);
+struct nl_style nl_turn_style(int index);
+
+/* "mean of 8 seeds, 95 % t interval" */
+void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *experiment, int seeds);
+
+/* plot.ymin and plot.ymax as a gnuplot range; what is auto takes `low`, `high` (gnuplot text). */
+int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high,
+                   struct nl_error *err);
+
+void nl_page_axis_label(struct nl_text *script, const char *axis, const char *name, const char *unit);
+void nl_page_number(struct nl_text *script, double value); /* " 1.25", or " NaN" */
+
+#endif

@@ -1,0 +1,21 @@
+/* The pictures, a file each: every one builds the script of its page from the results, or says in `note` why there is
+ * nothing to draw (then page->script stays empty). */
+#ifndef NL_PLOT_PICTURES_H
+#define NL_PLOT_PICTURES_H
+
+#include "plot/page.h"
+#include "stats/comparison.h"
+
+struct nl_picture {
+    const struct nl_results *results;
+    const struct nl_experiment *experiment;
+    const char *folder; /* of the results: curves.csv, timing.csv */
+    struct nl_text *note;
+};
+
+int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+
+#endif

@@ -1,0 +1,76 @@
+#include "plot/plot.h"
+
+#include <stdlib.h>
+
+#include "base/files.h"
+#include "plot/pictures.h"
+#include "plot/render.h"
+
+/* By enum nl_plot_kind. */
+static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct nl_error *) = {
+    nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap};
+enum { KINDS = sizeof draw / sizeof *draw };
+
+static int write_script(const char *plots, const struct nl_page *page, struct nl_text *report, struct nl_error *err)
+{
+    char *path = nl_format("%s/%s.gp", plots, page->name);
+    int status = nl_file_write(path, page->script.at, page->script.length, err);
+    if (status == NL_OK)
+        nl_text_add(report, "plot: %s\n", path);
+    free(path);
+    return status;
+}
+
+static int render(const char *plots, const char *name, const struct nl_plot_options *options, struct nl_text *report, struct nl_error *err)
+{
+    const struct {
+        bool wanted;
+        const char *format;
+    } formats[] = {{options->svg, "svg"}, {options->png, "png"}, {options->pdf, "pdf"}, {options->text, "txt"}};
+    for (int i = 0; i < 4; i++)
+        if (formats[i].wanted && nl_render(plots, name, formats[i].format, report, err) != NL_OK)
+            return NL_FAIL;
+    return NL_OK;
+}
+
+/* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */
+static int draw_all(const struct nl_picture *picture, const char *plots, const bool *wanted, const struct nl_plot_options *options,
+                    struct nl_error *err)
+{
+    struct nl_page page[KINDS] = {0};
+    int status = NL_OK;
+    for (int kind = 0; status == NL_OK && kind < KINDS; kind++) {
+        if (wanted[kind])
+            status = draw[kind](picture, &page[kind], err);
+        if (status == NL_OK && page[kind].script.length > 0)
+            status = write_script(plots, &page[kind], picture->note, err);
+    }
+    for (int kind = 0; status == NL_OK && kind < KINDS; kind++)
+        if (page[kind].script.length > 0)
+            status = render(plots, page[kind].name, options, picture->note, err);
+    for (int kind = 0; kind < KINDS; kind++)
+        nl_page_release(&page[kind]);
+    return status;
+}
+
+int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_plot_options *options, struct nl_error *err)
+{
+    struct nl_results results;
+    if (nl_results_load(folder, experiment, &results, err) != NL_OK)
+        return NL_FAIL;
+    bool wanted[KINDS] = {[NL_PLOT_CURVES] = true};
+    for (int i = 0; i < experiment->config.plot.kind.count; i++)
+        wanted[experiment->config.plot.kind.at[i]] = true;
+    struct nl_text report = {0};
+    char *plots = nl_path_join(folder, "plots");
+    struct nl_picture picture = {.results = &results, .experiment = experiment, .folder = folder, .note = &report};
+    int status = nl_make_folders(plots, err);
+    if (status == NL_OK)
+        status = draw_all(&picture, plots, wanted, options, err);
+    if (options->report && report.length > 0)
+        nl_text_add_bytes(options->report, report.at, report.length);
+    nl_text_release(&report);
+    free(plots);
+    nl_results_release(&results);
+    return status;
+}

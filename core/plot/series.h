@@ -1,0 +1,26 @@
+/* curves.csv by cell: the metric over training, seed by seed. */
+#ifndef NL_PLOT_SERIES_H
+#define NL_PLOT_SERIES_H
+
+#include <stdint.h>
+
+#include "plot/pictures.h"
+
+struct nl_sighting {
+    int64_t step;
+    double x, value; /* x in the unit of plot.x; value scaled for the picture */
+    int seed;
+};
+
+struct nl_series {
+    struct nl_sighting *at; /* in order of steps, then seeds */
+    int count, capacity;
+    double *failed_x; /* where its diverged runs ended; their values are left out */
+    int failed;
+};
+
+/* out[results->cells]; free with nl_series_release. Training metrics are those of the training batches. */
+int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err);
+void nl_series_release(struct nl_series *series, int cells);
+
+#endif

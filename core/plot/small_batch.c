@@ -1,0 +1,177 @@
+/* Error against batch size: means with intervals, single seeds faint behind, failed runs on top. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/norm.h"
+#include "plot/marks.h"
+#include "stats/estimate.h"
+
+enum { LINES = 64 };
+
+struct line {
+    int arm, column, style;
+    bool failed;
+    char id[24];
+};
+
+static const char *evaluation(const struct nl_experiment *experiment, int index)
+{
+    return nl_eval_names[experiment->config.norm.eval.at[index]];
+}
+
+/* The lines of the picture: an arm each; one with running statistics has a line for each way that it was evaluated. */
+static int list_lines(const struct nl_picture *picture, const struct nl_comparison *view, const char *metric, struct line *line)
+{
+    int count = 0;
+    for (int arm = 0; arm < view->arms; arm++) {
+        int evals = nl_norms[view->arm[arm].norm]->tracks ? picture->experiment->config.norm.eval.count : 1;
+        for (int i = 0; i < evals && count < LINES; i++) {
+            char column[96];
+            snprintf(column, sizeof column, "%s%s%s", metric, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
+            int at = nl_table_column(&picture->results->table, column);
+            if (at < 0)
+                continue;
+            line[count] = (struct line){.arm = arm, .column = at, .style = count + 1};
+            snprintf(line[count].id, sizeof line[count].id, "%d%s%s", arm + 1, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Open marker for each of gnuplot's filled ones: evaluations of one arm differ in marker and dash. */
+static struct nl_style style_of(const struct nl_comparison *view, const struct line *line)
+{
+    struct nl_style style = nl_arm_style(view, line->arm);
+    const char *eval = strchr(line->id, '_');
+    if (eval && style.marker % 2 == 1)
+        style.marker--;
+    if (eval)
+        style.dash = strcmp(eval, "_precise") == 0 ? 2 : 3;
+    if (view->arm[line->arm].reference)
+        style.dash = 4;
+    return style;
+}
+
+static char *label_of(const struct nl_picture *picture, const struct nl_comparison *view, const struct line *line)
+{
+    const struct nl_arm *arm = &view->arm[line->arm];
+    const char *eval = strchr(line->id, '_');
+    if (arm->reference)
+        return nl_format("%s (reference)", arm->label);
+    if (nl_norms[arm->norm]->tracks && picture->experiment->config.norm.eval.count > 1)
+        return nl_format("%s, %s", arm->label, eval ? eval + 1 : evaluation(picture->experiment, 0));
+    return nl_strdup(arm->label);
+}
+
+static char *caption_of(const struct nl_picture *picture, const struct nl_comparison *view, bool failures)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    struct nl_text out = {0};
+    bool reference = false;
+    for (int arm = 0; arm < view->arms; arm++)
+        reference = reference || view->arm[arm].reference;
+    nl_page_add_interval(&out, picture->experiment, picture->results->seeds);
+    nl_text_add(&out, picture->results->seeds > 1 ? " (bars); points: single seeds." : ".");
+    if (failures)
+        nl_text_add(&out, " ×k: k runs failed (diverged, in no mean, or dead).");
+    if (reference)
+        nl_text_add(&out, " Reference: %s does not apply, one set of runs.", picture->results->factor[view->x_factor].key->name);
+    if (*config->plot.protocol)
+        nl_text_add(&out, " Protocol: %s.", config->plot.protocol);
+    return out.at;
+}
+
+static int put_plot(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, struct line *line,
+                    int lines, struct nl_error *err)
+{
+    struct nl_text *out = &page->script;
+    const char *metric = nl_metric_names[picture->experiment->config.plot.metric];
+    struct nl_measure measure;
+    nl_measure(metric, &measure);
+    int rows = 0;
+    for (int i = 0; i < lines; i++) {
+        int arm = line[i].arm;
+        const struct nl_arm *at = &view->arm[arm];
+        double dodge = at->reference ? 1.0 : nl_dodge(i, lines, 0.24 / lines);
+        nl_put_means(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id);
+        bool first = !strchr(line[i].id, '_');
+        if (first && !at->reference) {
+            nl_put_seeds(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id);
+            line[i].failed = nl_put_failed(page, view, arm, 0.97 - 0.06 * rows, line[i].id) > 0;
+            rows += line[i].failed;
+        }
+    }
+    for (int i = 0; i < lines; i++) {
+        struct nl_style style = style_of(view, &line[i]);
+        char *label = label_of(picture, view, &line[i]);
+        nl_page_style(page, line[i].style, &style);
+        nl_page_legend(page, line[i].style, view->arm[line[i].arm].reference ? "lines" : "linespoints", label);
+        free(label);
+    }
+    char *caption = caption_of(picture, view, rows > 0);
+    nl_page_frame(page, picture->experiment, caption, 0);
+    free(caption);
+    nl_page_panel(page, 0, 1, 0, 1);
+    double least = nl_comparison_x(view, 0), most = nl_comparison_x(view, view->points - 1);
+    const char *title = nl_key_title(picture->results->factor[view->x_factor].key);
+    char *x_title = nl_format("%s, from large to small", title);
+    nl_text_add(out, "# batches shrink to the right, as published pictures have it\nset logscale x 2\nset xrange [%.9g:%.9g]\n",
+                most * 1.25, least / 1.25);
+    nl_put_ticks(page, view);
+    nl_page_axis_label(out, "x", x_title, "");
+    nl_page_axis_label(out, "y", measure.name, measure.unit);
+    free(x_title);
+    nl_text_add(out, "set y2range [0:1]\nset offsets graph 0, graph 0, graph %.2f, graph 0.02\n", 0.02 + 0.07 * rows);
+    if (nl_page_yrange(page, picture->experiment, measure.worse > 0 ? "0<*" : "*", "*", err) != NL_OK)
+        return NL_FAIL;
+    nl_text_add(out, "plot ");
+    const char *comma = "";
+    for (int pass = 0; pass < 3; pass++)
+        for (int i = 0; i < lines; i++) {
+            const struct nl_arm *at = &view->arm[line[i].arm];
+            bool first = !strchr(line[i].id, '_');
+            struct nl_style style = style_of(view, &line[i]);
+            if (pass == 0 && first && !at->reference && picture->results->seeds > 1)
+                nl_text_add(out, "%s$seeds%s using 1:2 with points pointtype 7 pointsize 0.22 linecolor rgb '#B0%06x' notitle", comma,
+                            line[i].id, style.colour);
+            else if (pass == 1 && at->reference)
+                nl_text_add(out, "%s$mean%s using 1:2 with lines linestyle %d notitle", comma, line[i].id, line[i].style);
+            else if (pass == 1)
+                nl_text_add(out, "%s$mean%s using 1:2:3:4 with yerrorlines linestyle %d notitle", comma, line[i].id, line[i].style);
+            else if (pass == 2 && line[i].failed)
+                nl_text_add(out, "%s$failed%s using 1:2:3 axes x1y2 with labels font ',%.3g' textcolor rgb '#%06x' notitle", comma,
+                            line[i].id, 0.8 * page->font, style.colour);
+            else
+                continue;
+            comma = ", \\\n     ";
+        }
+    nl_page_put_legend(page);
+    nl_text_add(out, "\n");
+    return NL_OK;
+}
+
+int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    const char *metric = nl_metric_names[config->plot.metric];
+    int factor = nl_batch_factor(picture->results);
+    if (factor < 0 || nl_table_column(&picture->results->table, metric) < 0) {
+        nl_text_add(picture->note, "small_batch is not drawn: %s\n",
+                    factor < 0 ? "neither train.batch nor norm.stat_batch has several values" : "plot.metric was not evaluated");
+        return NL_OK;
+    }
+    struct nl_comparison view;
+    struct line line[LINES];
+    nl_comparison_make(picture->results, picture->experiment, factor, -1, &view);
+    int lines = list_lines(picture, &view, metric, line);
+    nl_page_open(page, picture->experiment, "small_batch", "Small-batch degradation: final error against the batch size.",
+                 config->plot.width, config->plot.height);
+    int status = put_plot(picture, page, &view, line, lines, err);
+    if (lines == LINES)
+        nl_text_add(picture->note, "small_batch: %d lines are drawn, others left out\n", LINES);
+    nl_comparison_release(&view);
+    return status;
+}
