@@ -68,6 +68,39 @@ NL_INLINE void walk_back(const struct nl_cpu_block *b, size_t row)
     }
 }
 
+/* sum of a, and of a b, along one run; one shorter than the lanes is summed as it stands. */
+NL_INLINE void sum_products(size_t count, const float *a, const float *b, double *sum, double *product)
+{
+    if (count < NL_LANES) {
+        float s = 0.0f, p = 0.0f;
+        for (size_t i = 0; i < count; i++) {
+            s += a[i];
+            p += a[i] * b[i];
+        }
+        *sum = s;
+        *product = p;
+        return;
+    }
+    size_t i = 0;
+    nl_lanes s = {0}, p = {0};
+    for (; i + NL_LANES <= count; i += NL_LANES) {
+        nl_lanes value = *(const nl_lanes *)(a + i);
+        s += value;
+        p += value * *(const nl_lanes *)(b + i);
+    }
+    if (i < count) {
+        nl_lanes value = {0}, other = {0};
+        for (size_t lane = 0; i + lane < count; lane++) {
+            value[lane] = a[i + lane];
+            other[lane] = b[i + lane];
+        }
+        s += value;
+        p += value * other;
+    }
+    *sum = nl_lanes_sum(&s);
+    *product = nl_lanes_sum(&p);
+}
+
 /* A block of one row: sums along the sets. */
 NL_CLONES
 static void gradients_of_row(const struct nl_cpu_block *b, double *restrict dgamma, double *restrict dbeta)
@@ -80,26 +113,8 @@ static void gradients_of_row(const struct nl_cpu_block *b, double *restrict dgam
         dbeta[c] += grad[c];
         grad[c] *= gamma[c];
     }
-    for (size_t set = 0; set < b->channels / b->width; set++) {
-        size_t i = set * b->width, end = i + b->width;
-        nl_lanes sum = {0}, product = {0};
-        for (; i + NL_LANES <= end; i += NL_LANES) {
-            nl_lanes dxhat = *(const nl_lanes *)(grad + i);
-            sum += dxhat;
-            product += dxhat * *(const nl_lanes *)(xhat + i);
-        }
-        if (i < end) {
-            nl_lanes dxhat = {0}, tail = {0};
-            for (size_t lane = 0; i + lane < end; lane++) {
-                dxhat[lane] = grad[i + lane];
-                tail[lane] = xhat[i + lane];
-            }
-            sum += dxhat;
-            product += dxhat * tail;
-        }
-        b->sum_a[set] = nl_lanes_sum(&sum);
-        b->sum_b[set] = nl_lanes_sum(&product);
-    }
+    for (size_t set = 0; set < b->channels / b->width; set++)
+        sum_products(b->width, grad + set * b->width, xhat + set * b->width, &b->sum_a[set], &b->sum_b[set]);
 }
 
 /* A block of many rows: sums down the columns, then over the channels of each set. Where gamma is the same in every row it is

@@ -39,10 +39,21 @@ static void sum_columns(const struct nl_cpu_block *b)
     }
 }
 
-/* The same along one run. */
+/* The same along one run; one shorter than the lanes is summed as it stands. */
 NL_CLONES
 static void sum_run(size_t count, const float *x, float shift, float rest, double *sum, double *squares)
 {
+    if (count < NL_LANES) {
+        float s = 0.0f, q = 0.0f;
+        for (size_t i = 0; i < count; i++) {
+            float d = (x[i] - shift) - rest;
+            s += d;
+            q += d * d;
+        }
+        *sum = s;
+        *squares = q;
+        return;
+    }
     *sum = *squares = 0.0;
     for (size_t first = 0; first < count; first += NL_BLOCK_RUN) {
         size_t end = first + NL_BLOCK_RUN < count ? first + NL_BLOCK_RUN : count, i = first;
