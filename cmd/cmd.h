@@ -33,6 +33,8 @@ extern const char *command_line; /* as typed, quoted for a shell */
 
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int bad_input(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */
+/* What was stopped, and under it the command line that goes on. */
+int stopped(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "unknown WHAT 'word'", with the nearest of words (ends with NULL) or else all of them as the hint. */
 int unknown_word(const char *what, const char *word, const char *const *words);
 

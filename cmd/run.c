@@ -33,7 +33,7 @@ static void print_result(const struct nl_record *record, const char *folder)
     if (record->failed_step >= 0)
         printf(" at step %lld", (long long)record->failed_step);
     else
-        printf(" after %lld steps (%.4g epochs)", (long long)record->steps, record->epochs);
+        printf(" after %lld steps (%.4g epoch%s)", (long long)record->steps, record->epochs, record->epochs == 1 ? "" : "s");
     printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
     if (record->left_out)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
@@ -52,11 +52,11 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how, bool 
     end_progress(&line);
     int code = EXIT_DONE;
     if (status)
-        code = fail("%s", err.text);
+        code = result.opened ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
     else if (result.missing)
-        code = EXIT_INTERRUPTED;
+        code = stopped("stopped: an unfinished run is not kept; to start it again:");
     else
         print_result(&result.record[0], how->folder);
     nl_sweep_result_release(&result);

@@ -94,10 +94,9 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
     end_progress(&line);
     int code;
     if (status) {
-        code = fail("%s", err.text);
+        code = result.opened ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
     } else if (result.missing) {
-        fprintf(stderr, "stopped: %d of %d trials are done; to go on:\n  %s\n", result.trials - result.missing, result.trials, command_line);
-        code = EXIT_INTERRUPTED;
+        code = stopped("stopped: %d of %d trials are done; to go on:", result.trials - result.missing, result.trials);
     } else {
         code = conclude(folder, &plan->experiment, !settings->no_plot);
         if (print_errors(&plan->grid, &result))

@@ -58,6 +58,7 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
     *result = (struct nl_sweep_result){0};
     if (nl_store_open(&store, options->folder, experiment, err))
         return NL_FAIL;
+    result->opened = true;
     result->trials = grid->trials;
     result->record = nl_alloc((size_t)grid->trials, sizeof *result->record);
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);

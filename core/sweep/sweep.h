@@ -14,6 +14,7 @@ struct nl_sweep_options {
 };
 
 struct nl_sweep_result {
+    bool opened;                 /* false, on NL_FAIL: the folder was refused, and nothing was started */
     int trials, missing, errors; /* of the grid; without a result because of a stop; that could not be run */
     struct nl_record *record;    /* [trials] */
 };

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# trials.csv and curves.csv are the same bytes: with one worker and with two, twice, after SIGKILL in the middle and a restart, after
+# Ctrl-C and a restart. NORMLAB_PROGRAM names the program.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+cat >e.yaml <<'YAML'
+data: {train: 512, test: 128}
+model: {depth: 3, width: 32}
+train: {epochs: 12, lr: 0.1, momentum: 0.9}
+norm: {eval: [running, precise, batch]}
+sweep:
+  grid: {norm.kind: [bn, ln, none], train.batch: [16, 4, 1]}
+  seeds: 4
+YAML
+trials=36
+
+sweep() { # OUT, then options
+    local out=$1
+    shift
+    "$NORMLAB_PROGRAM" sweep e.yaml --out "$out" --no-plot --quiet "$@"
+}
+
+same() { # OUT WHAT
+    for table in trials.csv curves.csv; do
+        cmp "one/$table" "$1/$table" || { echo "$table differs: $2" >&2; exit 1; }
+    done
+    echo "same bytes: $2"
+}
+
+# Starts a sweep, sends it a signal when three trials have finished, and leaves its exit code in $code.
+interrupt() { # OUT SIGNAL
+    "$NORMLAB_PROGRAM" sweep e.yaml --out "$1" --no-plot --quiet -j 2 >/dev/null 2>"$1.stderr" &
+    local program=$!
+    until [ "$(find "$1/trials" -name '*.trial' 2>/dev/null | wc -l)" -ge 3 ]; do
+        kill -0 $program 2>/dev/null || { echo "the sweep ended before it could be stopped" >&2; exit 1; }
+    done
+    kill -"$2" $program
+    code=0
+    wait $program || code=$?
+    local there
+    there=$(find "$1/trials" -name '*.trial' | wc -l)
+    [ "$there" -lt $trials ] || { echo "the sweep ended before the signal" >&2; exit 1; }
+    echo "SIG$2 after $there of $trials trials: exit $code"
+}
+
+sweep one -j 1 >/dev/null
+[ "$(wc -l <one/trials.csv)" -eq $((trials + 1)) ]
+sweep again -j 1 >/dev/null
+same again "twice"
+sweep two -j 2 >/dev/null
+same two "-j 2"
+sweep five -j 5 >/dev/null
+same five "-j 5"
+sweep one -j 2 >/dev/null
+same two "the same command again"
+
+interrupt killed KILL
+[ $code -eq 137 ]
+sweep killed -j 2 >/dev/null
+same killed "killed and started again"
+
+interrupt stopped TERM
+[ $code -eq 130 ]
+grep -q "to go on:" stopped.stderr
+grep -q -- "sweep e.yaml --out stopped --no-plot --quiet -j 2" stopped.stderr
+[ "$(wc -l <stopped/trials.csv)" -gt 3 ]
+sweep stopped -j 1 >/dev/null
+same stopped "stopped and started again"
