@@ -123,6 +123,15 @@ static void expect_score(const struct golden *golden, const char *part, struct n
     expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
 }
 
+/* Whether the case evaluates with these statistics too. */
+static bool asks_for(const struct golden *golden, const char *statistics)
+{
+    for (int i = 0; i < golden->overrides; i++)
+        if (strncmp(golden->override[i], "norm.eval=", 10) == 0 && strstr(golden->override[i], statistics))
+            return true;
+    return false;
+}
+
 START_TEST(ref_repeats_pytorch)
 {
     const struct golden *golden = &goldens[_i];
@@ -130,6 +139,10 @@ START_TEST(ref_repeats_pytorch)
     expect_losses(golden, &result, STEPS, REF_BOUND);
     expect_score(golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
     expect_score(golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
+    if (asks_for(golden, "batch"))
+        expect_score(golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
+    if (asks_for(golden, "precise"))
+        expect_score(golden, "test_precise", result.score[NL_PART_TEST][NL_EVAL_PRECISE]);
     nl_trial_result_release(&result);
 }
 END_TEST
@@ -146,8 +159,12 @@ END_TEST
 /* A list that lost its cases would pass the loops above. */
 START_TEST(nothing_is_missing)
 {
+    int evaluations = 0;
+    for (int g = 0; g < golden_count; g++)
+        evaluations += asks_for(&goldens[g], "batch") + asks_for(&goldens[g], "precise");
     ck_assert_int_ge(golden_count, 50);
-    ck_assert_int_eq(tensor_count, 3 * golden_count);
+    ck_assert_int_ge(evaluations, 4);
+    ck_assert_int_eq(tensor_count, 3 * golden_count + evaluations);
 }
 END_TEST
 

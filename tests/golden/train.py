@@ -5,7 +5,8 @@
 The program trains on `ref` and says what it started from: --save-init (weights), --save-order (the samples of each step) and
 `data export` (the arrays as it sees them). From these the same network is built of torch.nn's modules, trained by torch.optim,
 and must give the same loss at every step, the same final weights and the same final evaluation, to 1e-8 relative. What
-is stored is PyTorch's: <case>/losses (200), <case>/train and <case>/test (loss, accuracy in evaluation mode), all F64.
+is stored is PyTorch's: <case>/losses (200), <case>/train and <case>/test (loss, accuracy in evaluation mode), and where norm.eval
+asks for them <case>/test_batch and <case>/test_precise, all F64.
 """
 
 import csv
@@ -33,6 +34,7 @@ DEFAULTS = {
     "data.name": "digits", "model.activation": "relu", "model.gelu_approximate": "none", "model.bias": "auto", "model.pool": "1,3",
     "norm.placement": "before", "norm.eps": "1e-5", "norm.affine": "channel", "norm.over": "sample", "norm.groups": "8",
     "norm.momentum": "0.1", "norm.stat_batch": "auto", "norm.running": "ema", "norm.running_var": "unbiased",
+    "norm.eval": "[running]", "norm.precise_batch": "256",
     "train.drop_last": "true", "train.optimizer": "sgd", "train.lr_scale": "fixed", "train.lr_base_batch": "32",
     "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "0.999", "train.adam_eps": "1e-8", "train.weight_decay": "0",
     "train.weight_decay_on": "all", "train.schedule": "constant", "train.step_epochs": "10", "train.gamma": "0.1",
@@ -220,8 +222,42 @@ def evaluate(network, x, y):
         return torch.stack([F.cross_entropy(logits, y), (logits.argmax(1) == y).double().mean()])
 
 
+def groups_of(x, size):
+    """Slices of `size` samples; a smaller rest joins the last one, so that no statistics come from a handful."""
+    starts = list(range(0, max(len(x) - size, 0) + 1, size))
+    return [slice(start, end) for start, end in zip(starts, starts[1:] + [len(x)])]
+
+
+def evaluate_by_batch(case, network, x, y):
+    """The scores with each batch's own statistics: BN left in training mode, nothing tracked."""
+    network.train()
+    norms = [module for module in network.modules() if isinstance(module, Ghost)]
+    for norm in norms:
+        norm.track_running_stats = False
+    with torch.no_grad():
+        logits = torch.cat([network(x[group]) for group in groups_of(x, int(case["train.batch"]))])
+    for norm in norms:
+        norm.track_running_stats = True
+    return torch.stack([F.cross_entropy(logits, y), (logits.argmax(1) == y).double().mean()])
+
+
+def take_precise_statistics(case, network, x):
+    """PreciseBN: the moments of all that reaches each BN while batches pass in training mode with frozen weights."""
+    seen = {module: [] for module in network.modules() if isinstance(module, Ghost)}
+    hooks = [norm.register_forward_pre_hook(lambda norm, inputs: seen[norm].append(inputs[0].detach())) for norm in seen]
+    evaluated = case | {"train.batch": case["norm.precise_batch"]}
+    evaluate_by_batch(evaluated, network, x, torch.zeros(len(x), dtype=torch.long))
+    for hook in hooks:
+        hook.remove()
+    for norm, inputs in seen.items():
+        inputs = torch.cat(inputs)
+        over = [d for d in range(inputs.dim()) if d != 1]
+        norm.running_mean.copy_(inputs.mean(over))
+        norm.running_var.copy_(inputs.var(over, correction=0))
+
+
 def train(case, start, order, parts):
-    """PyTorch's losses and final evaluations, and the trained network."""
+    """PyTorch's losses and final evaluations, and the trained network's state."""
     x, y = parts["train"]["x"], parts["train"]["y"]
     network = Network(case, x.shape[1:], classes=10)
     network.load_state_dict(start)
@@ -245,7 +281,14 @@ def train(case, start, order, parts):
             nn.utils.clip_grad_value_(network.parameters(), clip_value)
         optimizer.step()
         losses.append(loss.item())
-    return {"losses": torch.tensor(losses)} | {part: evaluate(network, parts[part]["x"], parts[part]["y"]) for part in parts}, network
+    out = {"losses": torch.tensor(losses)} | {part: evaluate(network, parts[part]["x"], parts[part]["y"]) for part in parts}
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    if "batch" in case["norm.eval"]:
+        out |= {"test_batch": evaluate_by_batch(case, network, parts["test"]["x"], parts["test"]["y"])}
+    if "precise" in case["norm.eval"]:
+        take_precise_statistics(case, network, x)
+        out |= {"test_precise": evaluate(network, parts["test"]["x"], parts["test"]["y"])}
+    return out, state
 
 
 # ---- our side of it ----
@@ -287,13 +330,13 @@ def main():
             parts, rows = run(program, folder, overrides)
             start, final = load_file(folder / "init.safetensors"), load_file(folder / "final.safetensors")
             order = numpy.load(folder / "order.npy")
-        torchs, network = train(case, start, order, parts)
+        torchs, state = train(case, start, order, parts)
         losses = torch.tensor([float(row["loss"]) for row in rows if row["split"] == "train" and not row["eval"]])
         d = {"losses": ((losses - torchs["losses"]).abs() / torchs["losses"].abs()).max().item()}
-        for part in parts:
-            scores = [row for row in rows if row["split"] == part and row["eval"]][-1]
-            d[part] = relative(torch.tensor([float(scores["loss"]), float(scores["accuracy"])]), torchs[part])
-        state = network.state_dict()
+        for what in torchs.keys() - {"losses"}:
+            part, _, statistics = what.partition("_")
+            scores = [row for row in rows if row["split"] == part and row["eval"] == (statistics or "running")][-1]
+            d[what] = relative(torch.tensor([float(scores["loss"]), float(scores["accuracy"])]), torchs[what])
         for tensor, value in state.items():  # a bias beside its layer's weight: one that a mean takes away again is rounding noise
             scale = value.abs().max()
             if tensor.endswith(".bias"):
@@ -306,7 +349,7 @@ def main():
             sys.exit(f"{name}: not within {AGREE:.0e}: " + ", ".join(f"{w} {v:.1e}" for w, v in d.items() if not v <= AGREE))
         worst = max(worst, d[largest])
         tensors |= {f"{name}/{what}": value for what, value in torchs.items()}
-    print(f"{len(tensors) // 3} cases agree to {worst:.1e}")
+    print(f"{sum(name.endswith('/losses') for name in tensors)} cases agree to {worst:.1e}")
     if not only:
         save_file(tensors, HERE / "train.safetensors",
                   {"made_by": "tests/golden/train.py", "torch": torch.__version__, "numpy": numpy.__version__,
