@@ -18,7 +18,8 @@ struct drawing {
     struct nl_comparison view; /* x: what the lines are; arms: panels */
     struct nl_measure measure;
     int shown, columns, rows;
-    double low, high, end; /* of the values, of x */
+    struct nl_span span; /* of the values that are drawn */
+    double end;          /* of x */
 };
 
 /* What the lines of a panel are: normalizers, or else the first key that varies. */
@@ -51,10 +52,7 @@ static void put_line(struct drawing *d, int panel, int line)
         for (next = i; next < series->count && series->at[next].step == series->at[i].step; next++) {
             x += series->at[next].x;
             values[next - i] = series->at[next].value;
-            if (isfinite(series->at[next].value)) {
-                d->low = fmin(d->low, series->at[next].value);
-                d->high = fmax(d->high, series->at[next].value);
-            }
+            nl_span_add(&d->span, series->at[next].value);
         }
         struct nl_estimate mean = nl_estimate(values, next - i, config->plot.interval, config->plot.level);
         if (mean.n == 0) {
@@ -96,8 +94,6 @@ static struct nl_style line_style(const struct drawing *d, int line)
 
 static void put_lines(struct drawing *d)
 {
-    d->low = INFINITY;
-    d->high = -INFINITY;
     for (int panel = 0; panel < d->shown; panel++) {
         nl_text_add(&d->page->script, "# panel %d: ", panel + 1);
         nl_page_comment(&d->page->script, d->view.arm[panel].label);
@@ -125,7 +121,7 @@ static void put_panel(struct drawing *d, int panel)
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
     int column = panel % d->columns, row = panel / d->columns;
-    double gap_x = 1.0 * page->font / (page->right - page->left), height = page->top - page->bottom;
+    double gap_x = 1.7 * page->font / (page->right - page->left), height = page->top - page->bottom;
     double title = d->shown > 1 ? 1.3 * page->font / height : 0.0, gap_y = row + 1 < d->rows ? 1.2 * page->font / height : 0.0;
     nl_page_panel(page, (double)column / d->columns, (column + 1.0) / d->columns - gap_x, 1.0 - (row + 1.0) / d->rows + gap_y,
                   1.0 - (double)row / d->rows - title);
@@ -136,7 +132,7 @@ static void put_panel(struct drawing *d, int panel)
         nl_page_quote(out, *label ? label : "others do not apply");
         nl_text_add(out, " offset 0,-0.8 font ',%.3g'\n", 0.9 * page->font);
     }
-    nl_text_add(out, "set format x '%s'\nset format y '%s'\n", below ? "" : "%g", column ? "" : "%g");
+    nl_text_add(out, "set format x '%s'\nset format y '%s'\n", below ? "" : "%h", column ? "" : "%h");
     if (below)
         nl_text_add(out, "unset xlabel\n");
     else
@@ -157,7 +153,7 @@ static void put_panel(struct drawing *d, int panel)
                 continue;
             nl_text_add(out, "%s", put++ ? ", \\\n     " : "");
             if (pass == 0)
-                nl_text_add(out, "$line%d_%d using 1:3:4 with filledcurves fillstyle solid 0.18 noborder linecolor rgb '#%06x' notitle",
+                nl_text_add(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle solid 0.18 noborder linecolor rgb '#%06x' notitle",
                             panel + 1, line + 1, colour);
             else if (pass == 1)
                 nl_text_add(out, "$line%d_%d using 1:2 with lines linestyle %d notitle", panel + 1, line + 1, line + 1);
@@ -204,15 +200,16 @@ static void put_caption(struct drawing *d)
 static int put_plot(struct drawing *d, struct nl_error *err)
 {
     put_lines(d);
-    if (d->low > d->high)
-        d->low = 0.0, d->high = 1.0;
-    double room = 0.04 * (d->high - d->low) + (d->high == d->low ? 0.5 : 0.0);
+    const struct nl_span span = d->span.any ? d->span : (struct nl_span){true, 0.0, 1.0};
     put_caption(d);
+    nl_page_yscale(d->page, &span);
     /* All panels share their axes. The ends come from single seeds: a wide band must not squeeze the curves. */
-    char *low = nl_format("%.6g", d->measure.scale == 100.0 || d->low >= 0 ? fmax(0.0, d->low - room) : d->low - room);
-    char *high = nl_format("%.6g", d->measure.scale == 100.0 ? fmin(100.0, d->high + room) : d->high + room);
+    double room = 0.04 * (span.high - span.low) + (span.high == span.low ? 0.5 : 0.0);
+    bool share = d->measure.scale == 100.0;
+    char *low = nl_format("%.6g", share || span.low >= 0.0 ? fmax(0.0, span.low - room) : span.low - room);
+    char *high = nl_format("%.6g", share ? fmin(100.0, span.high + room) : span.high + room);
     nl_text_add(&d->page->script, "set xrange [0:%.9g]\nset y2range [0:1]\nset xtics autofreq\n", d->end > 0 ? d->end : 1.0);
-    int status = nl_page_yrange(d->page, d->picture->experiment, low, high, err);
+    int status = nl_page_yrange(d->page, d->picture->experiment, d->page->log_y ? "floor" : low, high, err);
     free(low);
     free(high);
     if (status != NL_OK)

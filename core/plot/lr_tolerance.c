@@ -7,24 +7,28 @@
 #include "stats/estimate.h"
 #include "stats/rates.h"
 
-static char *id_of(int arm)
-{
-    return nl_format("%d", arm + 1);
-}
+/* Points of an arm's blocks: gnuplot warns of empty ones. */
+struct blocks {
+    int means, seeds;
+    bool largest;
+};
 
 /* Where the arm stops training: its largest usable rate, at its mean there. */
-static void put_largest(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
+static bool put_largest(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
                         const struct nl_measure *measure, double dodge)
 {
     int point = nl_largest_rate(view, arm, NULL);
     double *values = nl_alloc((size_t)picture->results->seeds, sizeof *values);
     nl_cell_values(picture->results, point < 0 ? NULL : nl_comparison_cell(view, arm, point), column, values);
     struct nl_estimate mean = nl_estimate(values, picture->results->seeds, NL_INTERVAL_T, 0.95);
+    free(values);
+    if (mean.n == 0)
+        return false;
     nl_text_add(&page->script, "# the largest usable rate\n$largest%d << EOD\n", arm + 1);
-    nl_page_number(&page->script, mean.n > 0 ? nl_comparison_x(view, point) * dodge : NAN);
+    nl_page_number(&page->script, nl_comparison_x(view, point) * dodge);
     nl_page_number(&page->script, mean.mean * measure->scale);
     nl_text_add(&page->script, "\nEOD\n");
-    free(values);
+    return true;
 }
 
 static void put_failure_share(struct nl_page *page, const struct nl_comparison *view, int arm, double dodge)
@@ -42,14 +46,14 @@ static void put_failure_share(struct nl_page *page, const struct nl_comparison *
 }
 
 static void put_data(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, int column,
-                     const struct nl_measure *measure, double grid)
+                     const struct nl_measure *measure, double grid, struct nl_span *span, struct blocks *blocks)
 {
     for (int arm = 0; arm < view->arms; arm++) {
         double dodge = nl_dodge(arm, view->arms, 0.3 * grid / view->arms);
-        char *id = id_of(arm);
-        nl_put_means(page, picture, view, arm, column, measure, dodge, id);
-        nl_put_seeds(page, picture, view, arm, column, measure, dodge, id);
-        put_largest(page, picture, view, arm, column, measure, dodge);
+        char *id = nl_format("%d", arm + 1);
+        blocks[arm].means = nl_put_means(page, picture, view, arm, column, measure, dodge, id, span);
+        blocks[arm].seeds = nl_put_seeds(page, picture, view, arm, column, measure, dodge, id, span);
+        blocks[arm].largest = put_largest(page, picture, view, arm, column, measure, dodge);
         put_failure_share(page, view, arm, dodge);
         free(id);
         struct nl_style style = nl_arm_style(view, arm);
@@ -58,18 +62,19 @@ static void put_data(const struct nl_picture *picture, struct nl_page *page, con
     }
 }
 
-static void put_upper(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view)
+static void put_upper(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, const struct blocks *blocks)
 {
     struct nl_text *out = &page->script;
-    nl_text_add(out, "plot ");
+    nl_text_add(out, "plot NaN notitle");
     for (int arm = 0; arm < view->arms; arm++) {
         unsigned colour = nl_arm_style(view, arm).colour;
-        if (picture->results->seeds > 1)
-            nl_text_add(out, "$seeds%d using 1:2 with points pointtype 7 pointsize 0.2 linecolor rgb '#B0%06x' notitle, \\\n     ", arm + 1,
-                        colour);
-        nl_text_add(out, "$mean%d using 1:2:3:4 with yerrorlines linestyle %d notitle, \\\n     ", arm + 1, arm + 1);
-        nl_text_add(out, "$largest%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x' notitle%s", arm + 1, colour,
-                    arm + 1 < view->arms ? ", \\\n     " : "");
+        if (blocks[arm].seeds > 0 && picture->results->seeds > 1)
+            nl_text_add(out, ", \\\n     $seeds%d using 1:2 with points pointtype 7 pointsize 0.2 linecolor rgb '#B0%06x' notitle", arm + 1, colour);
+        if (blocks[arm].means > 0)
+            nl_text_add(out, ", \\\n     $mean%d using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle %d notitle", arm + 1, arm + 1);
+        if (blocks[arm].largest)
+            nl_text_add(out, ", \\\n     $largest%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x' notitle",
+                        arm + 1, colour);
     }
     nl_page_put_legend(page);
     nl_text_add(out, "\n");
@@ -109,7 +114,9 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_measure(nl_metric_names[config->plot.metric], &measure);
     double least = nl_comparison_x(view, 0), most = nl_comparison_x(view, view->points - 1);
     double grid = log2(most / least) / (view->points - 1);
-    put_data(picture, page, view, column, &measure, grid);
+    struct nl_span span = {0};
+    struct blocks *blocks = nl_alloc((size_t)view->arms, sizeof *blocks);
+    put_data(picture, page, view, column, &measure, grid, &span, blocks);
 
     struct nl_text caption = {0};
     nl_page_add_interval(&caption, picture->experiment, picture->results->seeds);
@@ -124,9 +131,13 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_page_panel(page, 0, 1, 0.36, 1);
     put_rate_ticks(page, view, false);
     nl_page_axis_label(out, "y", measure.name, measure.unit);
-    if (nl_page_yrange(page, picture->experiment, measure.worse > 0 ? "0<*" : "*", "*", err) != NL_OK)
+    nl_page_yscale(page, &span);
+    if (nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*", span.any ? "*" : "1", err) != NL_OK) {
+        free(blocks);
         return NL_FAIL;
-    put_upper(picture, page, view);
+    }
+    put_upper(picture, page, view, blocks);
+    free(blocks);
     nl_text_add(out, "# failed runs\n");
     nl_page_panel(page, 0, 1, 0, 0.28);
     for (int label = 901; label < 920; label++) /* title and caption belong to the page: drawn once */
@@ -136,7 +147,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     const char *name = nl_key_title(picture->results->factor[view->x_factor].key);
     nl_page_axis_label(out, "x", name, "");
     nl_page_axis_label(out, "y", "failed", "%");
-    nl_text_add(out, "set yrange [-6:106]\nset ytics 0,50,100\n");
+    nl_text_add(out, "unset logscale y\nset yrange [-6:106]\nset ytics 0,50,100\n");
     put_lower(page, view);
     return NL_OK;
 }

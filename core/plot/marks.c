@@ -11,7 +11,7 @@ double nl_dodge(int index, int count, double step)
 }
 
 int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
-                 const struct nl_measure *measure, double dodge, const char *id)
+                 const struct nl_measure *measure, double dodge, const char *id, struct nl_span *span)
 {
     const struct nl_config *config = &picture->experiment->config;
     int seeds = picture->results->seeds, put = 0;
@@ -34,6 +34,7 @@ int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const s
         for (int i = 0; i < 5; i++)
             nl_page_number(out, ends[i]);
         nl_text_add(out, "\n");
+        nl_span_add(span, ends[1]);
         put++;
     }
     nl_text_add(out, "EOD\n");
@@ -42,7 +43,7 @@ int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const s
 }
 
 int nl_put_seeds(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
-                 const struct nl_measure *measure, double dodge, const char *id)
+                 const struct nl_measure *measure, double dodge, const char *id, struct nl_span *span)
 {
     int seeds = picture->results->seeds, put = 0;
     double *values = nl_alloc((size_t)seeds, sizeof *values);
@@ -55,6 +56,7 @@ int nl_put_seeds(struct nl_page *page, const struct nl_picture *picture, const s
             nl_page_number(&page->script, nl_comparison_x(view, point) * dodge);
             nl_page_number(&page->script, values[i] * measure->scale);
             nl_text_add(&page->script, "\n");
+            nl_span_add(span, values[i] * measure->scale);
             put++;
         }
     }

@@ -9,7 +9,7 @@
 #include "norm/norm.h"
 
 static const double cm = 72.0 / 2.54;
-static const double character = 0.52; /* mean width of a character, in font sizes */
+static const double character = 0.49; /* mean width of a character, in font sizes */
 
 void nl_page_quote(struct nl_text *script, const char *text)
 {
@@ -47,7 +47,7 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
                      "reset\n"
                      "set encoding utf8\n"
                      "if (!exists('format')) format = 'svg'\n", name);
-    double pixels = 96.0 / 72.0, dots = 300.0 / 72.0;
+    double pixels = 96.0 / 72.0, dots = 300.0 / 72.0; /* the fonts of pngcairo are points at 96 dots an inch */
     nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
                 page->width * pixels, page->height * pixels, 0.75 * pixels);
     char *font = nl_format("%s,%.4g", config->plot.font, page->font * pixels);
@@ -55,7 +55,7 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
     free(font);
     font = nl_format("%s,%.4g", config->plot.font, page->font);
     nl_text_add(out, " }\nif (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font ",
-                page->width * dots, page->height * dots, dots, 0.75 * dots, dots);
+                page->width * dots, page->height * dots, 300.0 / 96.0, 0.75 * dots, 0.85 * dots);
     nl_page_quote(out, font);
     nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 1 linewidth 0.75 font ",
                 width_cm, height_cm);
@@ -142,11 +142,11 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
     }
     if (page->entries > 0) {
         double room = page->width - 2 * gap - legend_from_right;
-        int columns = (int)(room / (longest * character * font + 3.6 * font));
+        int columns = (int)(room / (longest * character * font + 4.2 * font));
         columns = columns < 1 ? 1 : columns > page->entries ? page->entries : columns;
         int rows = (page->entries + columns - 1) / columns;
         columns = (page->entries + rows - 1) / rows; /* even rows */
-        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2 spacing 1 noenhanced Left reverse\n",
+        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2.6 spacing 1 noenhanced Left reverse\n",
                     top / page->height, columns);
         top -= rows * 1.25 * font + gap;
     }
@@ -251,6 +251,26 @@ int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment,
     }
     nl_text_add(&page->script, "set yrange [%s:%s]\n", ends[0], ends[1]);
     return NL_OK;
+}
+
+void nl_span_add(struct nl_span *span, double value)
+{
+    if (!isfinite(value))
+        return;
+    span->low = span->any ? fmin(span->low, value) : value;
+    span->high = span->any ? fmax(span->high, value) : value;
+    span->any = true;
+}
+
+void nl_page_yscale(struct nl_page *page, const struct nl_span *span)
+{
+    bool logarithmic = span->any && span->low > 0.0 && span->high / span->low >= 12.0;
+    page->log_y = logarithmic;
+    if (logarithmic)
+        nl_text_add(&page->script, "# Intervals that reach 0 or below end at the floor of the logarithmic axis.\nset logscale y\nfloor = %.4g\n",
+                    0.8 * span->low);
+    else
+        nl_text_add(&page->script, "floor = -1e300 # the axis is linear: nothing is cut\n");
 }
 
 void nl_page_axis_label(struct nl_text *script, const char *axis, const char *name, const char *unit)

@@ -24,6 +24,7 @@ struct nl_page {
     const char *name;
     double width, height, font;
     double left, right, top, bottom; /* of the area for panels, from the page's left and bottom edge */
+    bool log_y;
     char **legend;                   /* keyentry clauses, emitted by the first panel */
     int entries;
 };
@@ -56,6 +57,18 @@ struct nl_style nl_turn_style(int index);
 
 /* "mean of 8 seeds, 95 % t interval" */
 void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *experiment, int seeds);
+
+/* The least and largest of the values that are drawn. */
+struct nl_span {
+    bool any;
+    double low, high;
+};
+
+void nl_span_add(struct nl_span *span, double value);
+
+/* A logarithmic y axis where values, all positive, span more than a decade; sets `floor`, at which lower ends of intervals are
+ * cut: on such an axis gnuplot leaves out in silence what has an end at or below 0. */
+void nl_page_yscale(struct nl_page *page, const struct nl_span *span);
 
 /* plot.ymin and plot.ymax as a gnuplot range; what is auto takes `low`, `high` (gnuplot text). */
 int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high,

@@ -12,7 +12,7 @@ enum { LINES = 64 };
 
 struct line {
     int arm, column, style;
-    bool failed;
+    int means, seeds, failed; /* points of its blocks: gnuplot warns of empty ones */
     char id[24];
 };
 
@@ -84,6 +84,17 @@ static char *caption_of(const struct nl_picture *picture, const struct nl_compar
     return out.at;
 }
 
+/* Room above the data for the rows that count failed runs. */
+static char *top_of(const struct nl_page *page, const struct nl_span *span, int rows)
+{
+    double share = 0.04 + 0.07 * rows;
+    if (!span->any || rows == 0)
+        return nl_strdup(span->any ? "*" : "1");
+    if (page->log_y)
+        return nl_format("%.6g", span->high * pow(span->high / (0.8 * span->low), share / (1.0 - share)));
+    return nl_format("%.6g", span->high + (span->high - fmin(span->low, 0.0)) * share / (1.0 - share));
+}
+
 static int put_plot(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, struct line *line,
                     int lines, struct nl_error *err)
 {
@@ -91,17 +102,18 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     const char *metric = nl_metric_names[picture->experiment->config.plot.metric];
     struct nl_measure measure;
     nl_measure(metric, &measure);
+    struct nl_span span = {0};
     int rows = 0;
     for (int i = 0; i < lines; i++) {
         int arm = line[i].arm;
         const struct nl_arm *at = &view->arm[arm];
         double dodge = at->reference ? 1.0 : nl_dodge(i, lines, 0.24 / lines);
-        nl_put_means(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id);
+        line[i].means = nl_put_means(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id, &span);
         bool first = !strchr(line[i].id, '_');
         if (first && !at->reference) {
-            nl_put_seeds(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id);
-            line[i].failed = nl_put_failed(page, view, arm, 0.97 - 0.06 * rows, line[i].id) > 0;
-            rows += line[i].failed;
+            line[i].seeds = nl_put_seeds(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id, &span);
+            line[i].failed = nl_put_failed(page, view, arm, 0.97 - 0.06 * rows, line[i].id);
+            rows += line[i].failed > 0;
         }
     }
     for (int i = 0; i < lines; i++) {
@@ -124,29 +136,31 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_page_axis_label(out, "x", x_title, "");
     nl_page_axis_label(out, "y", measure.name, measure.unit);
     free(x_title);
-    nl_text_add(out, "set y2range [0:1]\nset offsets graph 0, graph 0, graph %.2f, graph 0.02\n", 0.02 + 0.07 * rows);
-    if (nl_page_yrange(page, picture->experiment, measure.worse > 0 ? "0<*" : "*", "*", err) != NL_OK)
+    nl_page_yscale(page, &span);
+    nl_text_add(out, "set y2range [0:1]\n");
+    char *high = top_of(page, &span, rows);
+    int status = nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*",
+                                high, err);
+    free(high);
+    if (status != NL_OK)
         return NL_FAIL;
-    nl_text_add(out, "plot ");
-    const char *comma = "";
+    nl_text_add(out, "plot NaN notitle");
+    const char *comma = ", \\\n     ";
     for (int pass = 0; pass < 3; pass++)
         for (int i = 0; i < lines; i++) {
             const struct nl_arm *at = &view->arm[line[i].arm];
             bool first = !strchr(line[i].id, '_');
             struct nl_style style = style_of(view, &line[i]);
-            if (pass == 0 && first && !at->reference && picture->results->seeds > 1)
+            if (pass == 0 && first && line[i].seeds > 0 && picture->results->seeds > 1)
                 nl_text_add(out, "%s$seeds%s using 1:2 with points pointtype 7 pointsize 0.22 linecolor rgb '#B0%06x' notitle", comma,
                             line[i].id, style.colour);
-            else if (pass == 1 && at->reference)
+            else if (pass == 1 && line[i].means > 0 && at->reference)
                 nl_text_add(out, "%s$mean%s using 1:2 with lines linestyle %d notitle", comma, line[i].id, line[i].style);
-            else if (pass == 1)
-                nl_text_add(out, "%s$mean%s using 1:2:3:4 with yerrorlines linestyle %d notitle", comma, line[i].id, line[i].style);
-            else if (pass == 2 && line[i].failed)
+            else if (pass == 1 && line[i].means > 0)
+                nl_text_add(out, "%s$mean%s using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle %d notitle", comma, line[i].id, line[i].style);
+            else if (pass == 2 && line[i].failed > 0)
                 nl_text_add(out, "%s$failed%s using 1:2:3 axes x1y2 with labels font ',%.3g' textcolor rgb '#%06x' notitle", comma,
                             line[i].id, 0.8 * page->font, style.colour);
-            else
-                continue;
-            comma = ", \\\n     ";
         }
     nl_page_put_legend(page);
     nl_text_add(out, "\n");

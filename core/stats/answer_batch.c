@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "norm/norm.h"
 #include "stats/distribution.h"
@@ -88,8 +89,10 @@ static void add_headline(const struct question *q)
     static const char *const verbs[OUTCOMES] = {"worsens with", "is lost to failed runs with", "stays flat with", "improves with",
                                                 "is inconclusive with", "cannot be judged for"};
     const struct nl_comparison *view = &q->view;
-    nl_text_add(q->out, "From %s %g down to %g the %s ", nl_key_title(q->results->factor[view->x_factor].key),
-                nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), q->measure.name);
+    bool shared = strcmp(q->results->factor[view->x_factor].key->name, "norm.stat_batch") == 0;
+    nl_text_add(q->out, "As the %s from %g to %g, the %s ",
+                shared ? "number of samples that share statistics falls" : "batch size falls", nl_comparison_x(view, view->points - 1),
+                nl_comparison_x(view, 0), q->measure.name);
     int kinds = 0, used = 0;
     int counts[OUTCOMES] = {0};
     for (int arm = 0; arm < view->arms; arm++)
@@ -180,6 +183,48 @@ static void add_interactions(const struct question *q, int arm)
 static const char *const eval_phrases[NL_EVALS] = {"running statistics", "each evaluated batch's own statistics",
                                                    "precise statistics (taken anew with frozen weights)"};
 
+/* How much of the degradation goes away when the same weights are evaluated in another way. */
+static void add_part(const struct question *q, const double *from, const double *to, const char *meaning, const char *what)
+{
+    if (!from || !to)
+        return;
+    int seeds = q->results->seeds;
+    double *values = nl_alloc((size_t)seeds, sizeof *values);
+    for (int seed = 0; seed < seeds; seed++)
+        values[seed] = from[seed] - to[seed];
+    struct nl_estimate mean = estimate(q, values);
+    free(values);
+    if (mean.n == 0)
+        return;
+    nl_text_add(q->out, "    %s: ", mean.lower > 0.0 ? meaning : what);
+    nl_answer_difference(q->out, &mean, &q->measure);
+    nl_text_add(q->out, mean.lower > 0.0 ? " of it\n" : mean.upper < 0.0 ? ": explains none of it\n" : ": not told apart\n");
+}
+
+/* What no way of evaluating takes away is the training's. */
+static void add_remainder(const struct question *q, double *const *by_eval)
+{
+    int best = -1, ways = 0;
+    struct nl_estimate least = {0};
+    for (int i = 0; i < NL_EVALS; i++) {
+        if (!by_eval[i])
+            continue;
+        struct nl_estimate mean = estimate(q, by_eval[i]);
+        if (mean.n == 0)
+            continue;
+        ways++;
+        if (best < 0 || mean.mean < least.mean) {
+            best = i;
+            least = mean;
+        }
+    }
+    if (ways < 2)
+        return;
+    nl_text_add(q->out, "    the training itself, what the best of these evaluations leaves (%s): ", nl_eval_names[best]);
+    nl_answer_difference(q->out, &least, &q->measure);
+    nl_text_add(q->out, "\n");
+}
+
 /* Evaluating the same weights in other ways tells a bad estimate of the statistics from a bad training. */
 static void add_evaluations(const struct question *q, int arm)
 {
@@ -204,31 +249,11 @@ static void add_evaluations(const struct question *q, int arm)
         nl_answer_difference(q->out, &mean, &q->measure);
         nl_text_add(q->out, ", n = %d\n", mean.n);
     }
-    static const struct {
-        int from, to;
-        const char *meaning;
-    } parts[] = {
-        {NL_EVAL_RUNNING, NL_EVAL_PRECISE, "of it is the running averages as an estimate (running minus precise)"},
-        {NL_EVAL_PRECISE, NL_EVAL_BATCH, "of it is normalizing otherwise in evaluation than in training (precise minus batch)"},
-    };
-    for (int i = 0; i < 2; i++) {
-        const double *from = by_eval[parts[i].from], *to = by_eval[parts[i].to];
-        if (!from || !to)
-            continue;
-        double *values = nl_alloc((size_t)seeds, sizeof *values);
-        for (int seed = 0; seed < seeds; seed++)
-            values[seed] = from[seed] - to[seed];
-        struct nl_estimate mean = estimate(q, values);
-        if (mean.n > 0) {
-            nl_text_add(q->out, "    ");
-            nl_answer_difference(q->out, &mean, &q->measure);
-            nl_text_add(q->out, " %s\n", parts[i].meaning);
-        }
-        free(values);
-    }
-    if (by_eval[NL_EVAL_BATCH] && estimate(q, by_eval[NL_EVAL_BATCH]).n > 0)
-        nl_text_add(q->out, "    what is left with the batch's own statistics comes from the training, and from batches as small in"
-                            " evaluation\n");
+    add_part(q, by_eval[NL_EVAL_RUNNING], by_eval[NL_EVAL_PRECISE], "the running averages are a worse estimate than precise statistics",
+             "running minus precise statistics");
+    add_part(q, by_eval[NL_EVAL_PRECISE], by_eval[NL_EVAL_BATCH], "normalizing otherwise in evaluation than in training costs",
+             "precise statistics minus those of batches as small as in training");
+    add_remainder(q, by_eval);
     for (int i = 0; i < NL_EVALS; i++)
         free(by_eval[i]);
 }
