@@ -141,7 +141,7 @@ static void print_caption(const struct nl_experiment *experiment)
     if (experiment->seeds > 1)
         printf(": mean over %d seeds with its %g %% interval (%s)", experiment->seeds, 100 * experiment->config.plot.level,
                nl_interval_names[experiment->config.plot.interval]);
-    printf("; (k): k runs failed\n\n");
+    printf("; (k): k runs failed, diverged ones are in no mean\n\n");
 }
 
 static void print_table(const struct grid_table *table, const struct nl_experiment *experiment)
