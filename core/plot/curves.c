@@ -130,7 +130,7 @@ static void put_panel(struct drawing *d, int panel)
         const char *label = d->view.arm[panel].label;
         nl_text_add(out, "set title ");
         nl_page_quote(out, *label ? label : "others do not apply");
-        nl_text_add(out, " offset 0,-0.8 font ',%.3g'\n", 0.9 * page->font);
+        nl_text_add(out, " offset 0,-0.8 font sprintf(',%%.3g', %.3g * pt)\n", 0.9 * page->font);
     }
     nl_text_add(out, "set format x '%s'\nset format y '%s'\n", below ? "" : "%h", column ? "" : "%h");
     if (below)

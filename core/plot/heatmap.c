@@ -30,11 +30,13 @@ static void put_arm(const struct nl_picture *picture, struct nl_page *page, cons
                 nl_page_number(out, value);
                 nl_text_add(out, " %d\n", mean.n);
             }
-            if (cell && cell->failed)
+            if (!cell)
+                nl_text_add(&failed, "%d %d 0 –\n", x, y);
+            else if (cell->failed)
                 nl_text_add(&failed, "%d %d %d %s\n", x, y, mean.n == 0, cell->failed == cell->trials ? "×" : "·×");
         }
     /* A block must not be empty: gnuplot warns of it; a point without a place draws nothing. */
-    nl_text_add(out, "NaN NaN NaN 0\nEOD\n# column row nothing_left mark: failed runs\n$failed%d << EOD\n%sNaN NaN 0 -\nEOD\n", arm + 1,
+    nl_text_add(out, "NaN NaN NaN 0\nEOD\n# column row nothing_left mark: failed runs, cells that are not in the grid\n$failed%d << EOD\n%sNaN NaN 0 -\nEOD\n", arm + 1,
                 failed.length ? failed.at : "");
     nl_text_release(&failed);
     free(values);
@@ -80,7 +82,7 @@ static void put_panel(struct nl_page *page, const struct nl_comparison *view, in
         nl_text_add(out, "unset ylabel\n");
     nl_text_add(out, "plot $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle, \\\n"
                      "     $failed%d using 1:($3 > 0 ? $2 : NaN):(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle, \\\n"
-                     "     $failed%d using 1:2:4 with labels font ',%.3g' textcolor rgb '#D55E00' notitle\n",
+                     "     $failed%d using 1:2:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#D55E00' notitle\n",
                 arm + 1, arm + 1, arm + 1, page->font);
     if (arm == 0) { /* what belongs to the page is drawn once */
         for (int label = 901; label < 920; label++)
@@ -118,7 +120,7 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
         high = low + 1.0;
 
     struct nl_text caption = {0};
-    nl_text_add(&caption, "Mean of n = %d seeds; hatched and ×: all runs failed; ·×: some failed and are in no mean if they diverged; white: not in the grid.",
+    nl_text_add(&caption, "Mean of n = %d seeds; hatched and ×: all runs failed; ·×: some failed and are in no mean if they diverged; –: not in the grid.",
                 picture->results->seeds);
     if (view.arms > shown)
         nl_text_add(&caption, " %d of %d arms shown.", shown, view.arms);
@@ -128,15 +130,16 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
     nl_text_release(&caption);
 
     struct nl_text *out = &page->script;
-    double bar = 6.5 * page->font;
+    double bar = 7.5 * page->font;
     nl_text_add(out, "unset key\nset border 15\nset xrange [-0.5:%d.5]\nset yrange [-0.5:%d.5]\nset palette cubehelix start 0.5 cycles -1.2 saturation 1\n"
                      "set cbrange [%.6g:%.6g]\nset colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f\nset cblabel ",
-                view.points - 1, view.rows - 1, low, high, (page->right - bar + 1.2 * page->font) / page->width, page->bottom / page->height,
+                view.points - 1, view.rows - 1, low, high + 0.12 * (high - low), /* the scale's end is white: no cell takes it */
+                (page->right - bar + 1.2 * page->font) / page->width, page->bottom / page->height,
                 1.0 * page->font / page->width, (page->top - page->bottom - 1.4 * page->font) / page->height);
     char *label = *measure.unit ? nl_format("%s (%s)", measure.name, measure.unit) : nl_strdup(measure.name);
     nl_page_quote(out, label);
     free(label);
-    nl_text_add(out, " offset -0.5,0\nset multiplot\n");
+    nl_text_add(out, " offset 1,0\nset multiplot\n");
     for (int arm = 0; arm < shown; arm++)
         put_panel(page, &view, arm, shown, bar);
     nl_text_add(out, "unset multiplot\n");

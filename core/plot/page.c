@@ -46,8 +46,10 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
                      "# It needs nothing but this file: the numbers stand in the blocks below.\n"
                      "reset\n"
                      "set encoding utf8\n"
-                     "if (!exists('format')) format = 'svg'\n", name);
-    double pixels = 96.0 / 72.0, dots = 300.0 / 72.0; /* the fonts of pngcairo are points at 96 dots an inch */
+                     "if (!exists('format')) format = 'svg'\n"
+                     "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
+                     "up = format eq 'svg' ? 1.3 : 0.5         # and its lines are higher: labels move towards the axis\n", name);
+    double pixels = 96.0 / 72.0, dots = 300.0 / 72.0; /* cairo's fonts are points at 96 dots an inch */
     nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
                 page->width * pixels, page->height * pixels, 0.75 * pixels);
     char *font = nl_format("%s,%.4g", config->plot.font, page->font * pixels);
@@ -57,7 +59,7 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
     nl_text_add(out, " }\nif (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font ",
                 page->width * dots, page->height * dots, 300.0 / 96.0, 0.75 * dots, 0.85 * dots);
     nl_page_quote(out, font);
-    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 1 linewidth 0.75 font ",
+    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth 0.9 font ",
                 width_cm, height_cm);
     nl_page_quote(out, font);
     nl_text_add(out, " }\nif (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
@@ -146,7 +148,7 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
         columns = columns < 1 ? 1 : columns > page->entries ? page->entries : columns;
         int rows = (page->entries + columns - 1) / columns;
         columns = (page->entries + rows - 1) / rows; /* even rows */
-        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2.6 spacing 1 noenhanced Left reverse\n",
+        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2.6 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse\n",
                     top / page->height, columns);
         top -= rows * 1.25 * font + gap;
     }
@@ -161,16 +163,16 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
         for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"), line++) {
             nl_text_add(out, "set label %d ", 902 + line);
             nl_page_quote(out, at);
-            nl_text_add(out, " at screen %.4f, screen %.4f left noenhanced font ',%.3g'\n", gap / page->width,
+            nl_text_add(out, " at screen %.4f, screen %.4f left noenhanced font sprintf(',%%.3g', %.3g * pt)\n", gap / page->width,
                         (gap + (lines - line - 0.5) * 1.2 * small) / page->height, small);
         }
         bottom += lines * 1.2 * small + gap;
         free(text);
     }
     page->bottom = bottom + 3.1 * font; /* ticks and axis label */
-    page->left = 5.2 * font;
+    page->left = 5.6 * font;
     page->right = page->width - 1.2 * font;
-    nl_text_add(out, "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\n");
+    nl_text_add(out, "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\nset xtics offset 0,0.5*up\n");
 }
 
 void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double y1)
@@ -278,6 +280,6 @@ void nl_page_axis_label(struct nl_text *script, const char *axis, const char *na
     char *label = *unit ? nl_format("%s (%s)", name, unit) : nl_strdup(name);
     nl_text_add(script, "set %slabel ", axis);
     nl_page_quote(script, label);
-    nl_text_add(script, " offset %s\n", strcmp(axis, "y") == 0 ? "1,0" : "0,0.5");
+    nl_text_add(script, " offset %s\n", strcmp(axis, "y") == 0 ? "0.3,0" : "0,up");
     free(label);
 }

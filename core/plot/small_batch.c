@@ -87,7 +87,7 @@ static char *caption_of(const struct nl_picture *picture, const struct nl_compar
 /* Room above the data for the rows that count failed runs. */
 static char *top_of(const struct nl_page *page, const struct nl_span *span, int rows)
 {
-    double share = 0.04 + 0.07 * rows;
+    double share = fmin(0.04 + 0.06 * rows, 0.45);
     if (!span->any || rows == 0)
         return nl_strdup(span->any ? "*" : "1");
     if (page->log_y)
@@ -104,6 +104,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_measure(metric, &measure);
     struct nl_span span = {0};
     int rows = 0;
+    double step = fmin(0.06, 0.4 / lines); /* between the rows that count failed runs */
     for (int i = 0; i < lines; i++) {
         int arm = line[i].arm;
         const struct nl_arm *at = &view->arm[arm];
@@ -112,7 +113,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
         bool first = !strchr(line[i].id, '_');
         if (first && !at->reference) {
             line[i].seeds = nl_put_seeds(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id, &span);
-            line[i].failed = nl_put_failed(page, view, arm, 0.97 - 0.06 * rows, line[i].id);
+            line[i].failed = nl_put_failed(page, view, arm, 0.97 - step * rows, line[i].id);
             rows += line[i].failed > 0;
         }
     }
@@ -159,7 +160,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
             else if (pass == 1 && line[i].means > 0)
                 nl_text_add(out, "%s$mean%s using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle %d notitle", comma, line[i].id, line[i].style);
             else if (pass == 2 && line[i].failed > 0)
-                nl_text_add(out, "%s$failed%s using 1:2:3 axes x1y2 with labels font ',%.3g' textcolor rgb '#%06x' notitle", comma,
+                nl_text_add(out, "%s$failed%s using 1:2:3 axes x1y2 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#%06x' notitle", comma,
                             line[i].id, 0.8 * page->font, style.colour);
         }
     nl_page_put_legend(page);
@@ -182,7 +183,7 @@ int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *pag
     nl_comparison_make(picture->results, picture->experiment, factor, -1, &view);
     int lines = list_lines(picture, &view, metric, line);
     nl_page_open(page, picture->experiment, "small_batch", "Small-batch degradation: final error against the batch size.",
-                 config->plot.width, config->plot.height);
+                 config->plot.width, config->plot.height + 0.2 * (lines > 6 ? lines - 6 : 0)); /* room for the legend */
     int status = put_plot(picture, page, &view, line, lines, err);
     if (lines == LINES)
         nl_text_add(picture->note, "small_batch: %d lines are drawn, others left out\n", LINES);
