@@ -108,6 +108,8 @@ START_TEST(worked_examples_come_out)
         /* The mean of the squares of 1, 7, -1, 7 is 25. */
         struct spec rms = {"rms", NORMALIZE, .norm = &nl_norm_rms, .samples = 1, .channels = 4};
         check_values(nl_backends[b], rms, (double[]){1, 7, -1, 7}, 1, 0, 0, 25, (double[]){0.2, 1.4, -0.2, 1.4}, 1e-6);
+        /* No spread and eps 0: beta, not 0/0. */
+        check_values(nl_backends[b], eight, (double[]){3, 3, 3, 3, 3, 3, 3, 3}, 2, 7, 3, 0, (double[]){7, 7, 7, 7, 7, 7, 7, 7}, 0);
     }
 }
 END_TEST

@@ -10,6 +10,8 @@
  *     dx = (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) / sqrt(var + eps)
  *     dgamma = sum dy xhat     dbeta = sum dy
  *
+ * Where var + eps is 0 (norm.eps = 0 and a set without spread, or of one element) xhat and dx are 0.
+ *
  * Every set here is a block: `samples` consecutive samples x `positions` positions x `channels` consecutive channels. So a
  * normalizer is a row of the table below: its block, whether it subtracts the mean, and what state it has. The file of
  * each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the arithmetic is the backends'.
@@ -17,6 +19,7 @@
 #ifndef NL_NORM_NORM_H
 #define NL_NORM_NORM_H
 
+#include <math.h>
 #include <stdbool.h>
 
 /* Block sizes. The last block of samples may be smaller (ghost BN); positions is S or 1; channels divides C.
@@ -55,6 +58,12 @@ extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is a
 extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
 
 const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalizer */
+
+/* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */
+static inline double nl_inverse_deviation(double var, double eps)
+{
+    return var + eps == 0 ? 0.0 : 1.0 / sqrt(var + eps);
+}
 
 /* Number of sets, and elements of the full ones, for a batch of setup->samples. */
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup);

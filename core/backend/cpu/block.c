@@ -1,15 +1,13 @@
 /* A block of a normalizer, forwards and backwards, once its moments are known. */
 #include "backend/cpu/block.h"
 
-#include <math.h>
-
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/lanes.h"
 
 void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
 {
     for (size_t set = 0, c = 0; set < b->channels / b->width; set++) {
-        float shift = (float)mean[set], rest = (float)(mean[set] - shift), rstd = (float)(1.0 / sqrt(var[set] + eps));
+        float shift = (float)mean[set], rest = (float)(mean[set] - shift), rstd = (float)nl_inverse_deviation(var[set], eps);
         for (size_t end = c + b->width; c < end; c++) {
             b->shift[c] = shift;
             b->rest[c] = rest;

@@ -1,6 +1,4 @@
 /* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/norm.h. */
-#include <math.h>
-
 #include "backend/ref/ref.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
@@ -100,7 +98,7 @@ static void statistics_of(const struct nl_run *run, const struct nl_normalize *o
         *mean = ((const double *)nl_in_replica(run, op->mean, r))[index];
         var = ((const double *)nl_in_replica(run, op->var, r))[index];
     }
-    *rstd = 1.0 / sqrt(var + hyper->norm_eps);
+    *rstd = nl_inverse_deviation(var, hyper->norm_eps);
 }
 
 static void moments(const struct nl_normalize *op, const double *x, const struct set *set, double *mean, double *var)
