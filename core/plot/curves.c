@@ -163,14 +163,7 @@ static void put_panel(struct drawing *d, int panel)
         }
     if (put == 0)
         nl_text_add(out, "NaN notitle");
-    if (panel == 0)
-        nl_page_put_legend(page);
     nl_text_add(out, "\n");
-    if (panel == 0 && d->shown > 1) {
-        for (int label = 901; label < 920; label++)
-            nl_text_add(out, "unset label %d%s", label, label < 919 ? "; " : "\n");
-        nl_text_add(out, "unset key\n");
-    }
 }
 
 static void put_caption(struct drawing *d)
@@ -208,13 +201,14 @@ static int put_plot(struct drawing *d, struct nl_error *err)
     bool share = d->measure.scale == 100.0;
     char *low = nl_format("%.6g", share || span.low >= 0.0 ? fmax(0.0, span.low - room) : span.low - room);
     char *high = nl_format("%.6g", share ? fmin(100.0, span.high + room) : span.high + room);
-    nl_text_add(&d->page->script, "set xrange [0:%.9g]\nset y2range [0:1]\nset xtics autofreq\n", d->end > 0 ? d->end : 1.0);
+    nl_text_add(&d->page->script, "set xrange [0:%.9g]\nset y2range [0:1]\n", d->end > 0 ? d->end : 1.0);
     int status = nl_page_yrange(d->page, d->picture->experiment, d->page->log_y ? "floor" : low, high, err);
     free(low);
     free(high);
     if (status != NL_OK)
         return NL_FAIL;
-    nl_text_add(&d->page->script, "set multiplot\n");
+    nl_page_begin_panels(d->page);
+    nl_text_add(&d->page->script, "set xtics autofreq\nset ytics autofreq\n");
     for (int panel = 0; panel < d->shown; panel++)
         put_panel(d, panel);
     nl_text_add(&d->page->script, "unset multiplot\n");

@@ -84,11 +84,8 @@ static void put_panel(struct nl_page *page, const struct nl_comparison *view, in
                      "     $failed%d using 1:($3 > 0 ? $2 : NaN):(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle, \\\n"
                      "     $failed%d using 1:2:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#D55E00' notitle\n",
                 arm + 1, arm + 1, arm + 1, page->font);
-    if (arm == 0) { /* what belongs to the page is drawn once */
-        for (int label = 901; label < 920; label++)
-            nl_text_add(out, "unset label %d%s", label, label < 919 ? "; " : "\n");
+    if (arm == 0) /* one scale for all panels */
         nl_text_add(out, "unset colorbox\n");
-    }
 }
 
 int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
@@ -131,15 +128,17 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
 
     struct nl_text *out = &page->script;
     double bar = 7.5 * page->font;
-    nl_text_add(out, "unset key\nset border 15\nset xrange [-0.5:%d.5]\nset yrange [-0.5:%d.5]\nset palette cubehelix start 0.5 cycles -1.2 saturation 1\n"
+    nl_text_add(out, "set palette cubehelix start 0.5 cycles -1.2 saturation 1\n"
                      "set cbrange [%.6g:%.6g]\nset colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f\nset cblabel ",
-                view.points - 1, view.rows - 1, low, high + 0.12 * (high - low), /* the scale's end is white: no cell takes it */
+                low, high + 0.12 * (high - low), /* the scale's end is white: no cell takes it */
                 (page->right - bar + 1.2 * page->font) / page->width, page->bottom / page->height,
                 1.0 * page->font / page->width, (page->top - page->bottom - 1.4 * page->font) / page->height);
     char *label = *measure.unit ? nl_format("%s (%s)", measure.name, measure.unit) : nl_strdup(measure.name);
     nl_page_quote(out, label);
     free(label);
-    nl_text_add(out, " offset 1,0\nset multiplot\n");
+    nl_text_add(out, " offset 1,0\n");
+    nl_page_begin_panels(page);
+    nl_text_add(out, "set border 15\nset xrange [-0.5:%d.5]\nset yrange [-0.5:%d.5]\n", view.points - 1, view.rows - 1);
     for (int arm = 0; arm < shown; arm++)
         put_panel(page, &view, arm, shown, bar);
     nl_text_add(out, "unset multiplot\n");

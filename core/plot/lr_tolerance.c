@@ -76,7 +76,6 @@ static void put_upper(const struct nl_picture *picture, struct nl_page *page, co
             nl_text_add(out, ", \\\n     $largest%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x' notitle",
                         arm + 1, colour);
     }
-    nl_page_put_legend(page);
     nl_text_add(out, "\n");
 }
 
@@ -92,7 +91,7 @@ static void put_lower(struct nl_page *page, const struct nl_comparison *view)
 /* Few enough tick labels for the width: of many rates only every second, third, ... one is written. */
 static void put_rate_ticks(struct nl_page *page, const struct nl_comparison *view, bool labels)
 {
-    int most = (int)((page->right - page->left) / (3.4 * page->font));
+    int most = (int)((page->right - page->left) / (3.1 * page->font));
     int every = (view->points + most - 1) / (most > 0 ? most : 1);
     nl_text_add(&page->script, "set xtics (");
     for (int point = 0; point < view->points; point++) {
@@ -127,8 +126,10 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_page_frame(page, picture->experiment, caption.at, 0);
     nl_text_release(&caption);
 
-    nl_text_add(out, "set logscale x\nset xrange [%.9g:%.9g]\nset multiplot\n", least / exp2(0.4 * grid), most * exp2(0.4 * grid));
+    nl_text_add(out, "set logscale x\nset xrange [%.9g:%.9g]\n", least / exp2(0.4 * grid), most * exp2(0.4 * grid));
+    nl_page_begin_panels(page);
     nl_page_panel(page, 0, 1, 0.36, 1);
+    nl_text_add(out, "set ytics autofreq\n");
     put_rate_ticks(page, view, false);
     nl_page_axis_label(out, "y", measure.name, measure.unit);
     nl_page_yscale(page, &span);
@@ -140,9 +141,6 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     free(blocks);
     nl_text_add(out, "# failed runs\n");
     nl_page_panel(page, 0, 1, 0, 0.28);
-    for (int label = 901; label < 920; label++) /* title and caption belong to the page: drawn once */
-        nl_text_add(out, "unset label %d%s", label, label < 919 ? "; " : "\n");
-    nl_text_add(out, "unset key\n");
     put_rate_ticks(page, view, true);
     const char *name = nl_key_title(picture->results->factor[view->x_factor].key);
     nl_page_axis_label(out, "x", name, "");

@@ -124,6 +124,8 @@ static char *wrap(const char *text, int most, int *lines)
     return out.at;
 }
 
+static const char axes[] = "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\nset xtics nomirror offset 0,0.5*up\nset ytics nomirror\n";
+
 void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption, double legend_from_right)
 {
     struct nl_text *out = &page->script;
@@ -172,7 +174,7 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
     page->bottom = bottom + 3.1 * font; /* ticks and axis label */
     page->left = 5.6 * font;
     page->right = page->width - 1.2 * font;
-    nl_text_add(out, "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\nset xtics offset 0,0.5*up\n");
+    nl_text_add(out, "%s", axes);
 }
 
 void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double y1)
@@ -188,6 +190,15 @@ void nl_page_put_legend(struct nl_page *page)
 {
     for (int i = 0; i < page->entries; i++)
         nl_text_add(&page->script, ", \\\n     %s", page->legend[i]);
+}
+
+void nl_page_begin_panels(struct nl_page *page)
+{
+    nl_text_add(&page->script, "set multiplot\n# legend, title and caption\n"
+                               "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 1\n"
+                               "unset border; unset tics\nplot [1:2][1:2] NaN notitle");
+    nl_page_put_legend(page);
+    nl_text_add(&page->script, "\nunset key; unset label\n%s\n", axes);
 }
 
 /* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers

@@ -49,6 +49,10 @@ void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double
 /* The legend as the last clauses of a plot command (", keyentry ..."). */
 void nl_page_put_legend(struct nl_page *page);
 
+/* For a multiplot: begins it, and draws legend, title and caption in a panel of their own that is the whole page (a panel's own
+ * legend gets no more columns than the panel is wide). */
+void nl_page_begin_panels(struct nl_page *page);
+
 /* The style of an arm: its normalizer's colour and marker, the same in every picture; arms of one normalizer differ in dash. Where the
  * normalizer does not vary, arms take the colours in turn. */
 struct nl_style nl_arm_style(const struct nl_comparison *view, int arm);

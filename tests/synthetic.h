@@ -1,0 +1,152 @@
+/* Made results folders, whose right answers are known: for the tests of statistics and pictures. */
+#ifndef TESTS_SYNTHETIC_H
+#define TESTS_SYNTHETIC_H
+
+#include <check.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "config/config.h"
+
+/* Arms bn, ln, none. small_batch and curves: batches 64, 2; the error is 3 % but for bn at 2: 23 % (precise 18 %, batch 28 %).
+ * lr_tolerance: rates 0.01, 0.1, 1; at 1 none diverges and ln is dead. heatmap: rates x batches. */
+struct synthetic {
+    const char *kind;
+    int seeds;
+    int ln_diverged;     /* runs of ln at batch 2 that diverge */
+    bool ghost;          /* norm.stat_batch instead of train.batch: applies to bn only */
+    bool all_diverged;
+    bool gap;            /* the cell of ln at the larger batch or rate is missing */
+};
+
+static const char *const synthetic_arms[] = {"bn", "ln", "none"};
+
+struct synthetic_row {
+    const char *arm, *batch, *rate, *status;
+    double error, precise, own; /* shares; precise and own of bn only */
+};
+
+static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing, int *trial, int seed,
+                                 const struct synthetic_row *row)
+{
+    /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own remains. */
+    double noise = 0.002 * sin(3.0 * seed) + 0.0004 * sin(7.0 * seed + strlen(row->arm) + 2.0 * row->error + atoi(row->batch));
+    bool diverged = strcmp(row->status, "diverged") == 0, bn = strcmp(row->arm, "bn") == 0;
+    char key[96];
+    snprintf(key, sizeof key, "%d,%s,%s,%s,%d", ++*trial, row->arm, row->batch, row->rate, seed);
+    double error = row->error + noise;
+    nl_text_add(trials, "%s,%s,%s,100,5,1000,500,", key, row->status, diverged ? "12" : "");
+    if (diverged)
+        nl_text_add(trials, "nan,,,inf,,,");
+    else
+        nl_text_add(trials, "%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", 2 * error, 1 - error, error, 3 * error, 1 - error, error);
+    if (bn && !diverged)
+        nl_text_add(trials, "%.9g,%.9g\n", row->own + noise, row->precise + noise);
+    else
+        nl_text_add(trials, ",\n");
+    for (int step = 10; step <= 100 && (!diverged || step <= 10); step += 10) {
+        double now = error + (0.9 - error) * exp(-step / 20.0);
+        nl_text_add(curves, "%s,%d,%g,%d,train,,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 2 * now, 1 - now);
+        nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now, 1 - now);
+    }
+    nl_text_add(timing, "%d,0.5,20000,%d,4096,0,1700000000\n", *trial, 200 + seed);
+}
+
+static inline void synthetic_write(const char *folder, const char *name, struct nl_text *text)
+{
+    struct nl_error err = {{0}};
+    char *path = nl_path_join(folder, name);
+    ck_assert_msg(nl_file_write(path, text->at, text->length, &err) == NL_OK, "%s", err.text);
+    free(path);
+    nl_text_release(text);
+}
+
+static inline char *synthetic_make(const struct synthetic *made)
+{
+    char *folder = nl_strdup("/tmp/normlab_made_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    bool rates = strcmp(made->kind, "lr_tolerance") == 0, both = strcmp(made->kind, "heatmap") == 0;
+    const char *batch_key = made->ghost ? "norm.stat_batch" : "train.batch";
+    const char *batches[] = {"64", "2"}, *lrs[] = {"0.01", "0.1", "1"};
+    struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
+    nl_text_add(&yaml, "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
+                       "    %s: [64, 2]\n    train.lr: [0.01, 0.1, 1]\n  seeds: %d\n  baseline: {norm.kind: none}\n"
+                       "plot: {kind: [%s], protocol: made up}\n",
+                batch_key, made->seeds, made->kind);
+    nl_text_add(&trials, "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,train_loss,train_accuracy,"
+                         "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n", batch_key);
+    nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n", batch_key);
+    nl_text_add(&timing, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
+    int trial = 0;
+    for (int arm = 0; arm < 3; arm++)
+        for (int b = 0; b < (rates ? 1 : 2); b++)
+            for (int lr = 0; lr < (rates || both ? 3 : 1); lr++)
+                for (int seed = 1; seed <= made->seeds; seed++) {
+                    bool bn = arm == 0, ln = arm == 1, small = b == 1, hot = (rates || both) && lr == 2;
+                    struct synthetic_row row = {.arm = synthetic_arms[arm], .batch = batches[b], .rate = lrs[rates || both ? lr : 1],
+                                                .status = "done", .error = 0.03, .precise = 0.03, .own = 0.03};
+                    if (made->ghost && !bn && small)
+                        continue;
+                    if (made->gap && ln && (rates ? lr == 1 : b == 0))
+                        continue;
+                    if (made->ghost && !bn)
+                        row.batch = "";
+                    if (bn && small)
+                        row.error = 0.23, row.precise = 0.18, row.own = 0.28;
+                    if (hot && ln)
+                        row.status = "dead", row.error = 0.9;
+                    if (made->all_diverged || (hot && arm == 2) || (ln && small && seed <= made->ln_diverged))
+                        row.status = "diverged";
+                    synthetic_add(&trials, &curves, &timing, &trial, seed, &row);
+                }
+    synthetic_write(folder, "experiment.yaml", &yaml);
+    synthetic_write(folder, "trials.csv", &trials);
+    synthetic_write(folder, "curves.csv", &curves);
+    synthetic_write(folder, "timing.csv", &timing);
+    return folder;
+}
+
+/* overrides: NULL-terminated, or NULL. */
+static inline void synthetic_load(const char *folder, const char *const *overrides, struct nl_experiment *out)
+{
+    char *path = nl_path_join(folder, "experiment.yaml");
+    struct nl_diagnostics diagnostics = {0};
+    int count = 0;
+    while (overrides && overrides[count])
+        count++;
+    int status = nl_experiment_load(path, overrides, count, out, &diagnostics);
+    char *text = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(status == NL_OK, "%s", text);
+    free(text);
+    free(path);
+}
+
+/* Removes the folder; only names that results have. */
+static inline void synthetic_remove(char *folder)
+{
+    static const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv"},
+                             *const plots[] = {"small_batch", "lr_tolerance", "curves", "heatmap"}, *const endings[] = {"gp", "svg", "png", "pdf"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = nl_path_join(folder, names[i]);
+        unlink(path);
+        free(path);
+    }
+    for (int i = 0; i < 16; i++) {
+        char *path = nl_format("%s/plots/%s.%s", folder, plots[i / 4], endings[i % 4]);
+        unlink(path);
+        free(path);
+    }
+    char *path = nl_path_join(folder, "plots");
+    rmdir(path);
+    free(path);
+    ck_assert_int_eq(rmdir(folder), 0);
+    free(folder);
+}
+
+#endif

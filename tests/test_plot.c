@@ -1,0 +1,217 @@
+/* Pictures of made results: scripts are written, stand alone, run without a word from gnuplot, and no text of a user is executed. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plot/page.h"
+#include "plot/plot.h"
+#include "plot/render.h"
+#include "synthetic.h"
+
+static bool have_gnuplot(void)
+{
+    static int known = -1;
+    if (known < 0)
+        known = system("gnuplot --version >/dev/null 2>&1") == 0;
+    return known;
+}
+
+static void draw(const char *folder, const char *const *overrides, const struct nl_plot_options *options, struct nl_text *report)
+{
+    struct nl_experiment experiment;
+    struct nl_error err = {{0}};
+    struct nl_plot_options how = *options;
+    how.report = report;
+    if (!have_gnuplot())
+        how.svg = how.png = how.pdf = how.text = false;
+    synthetic_load(folder, overrides, &experiment);
+    ck_assert_msg(nl_plot(folder, &experiment, &how, &err) == NL_OK, "%s", err.text);
+}
+
+static char *read_plot(const char *folder, const char *name)
+{
+    struct nl_error err = {{0}};
+    char *path = nl_format("%s/plots/%s", folder, name);
+    char *text = nl_file_read(path, NULL, &err);
+    ck_assert_msg(text != NULL, "%s", err.text);
+    free(path);
+    return text;
+}
+
+/* Every kind on every kind of trouble: gnuplot has nothing to say about any. */
+START_TEST(every_picture_is_drawn)
+{
+    static const struct synthetic cases[] = {
+        {.seeds = 3}, {.seeds = 1}, {.seeds = 4, .ln_diverged = 2}, {.seeds = 2, .gap = true}, {.seeds = 2, .all_diverged = true},
+    };
+    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap"};
+    struct synthetic made = cases[_i / 4];
+    made.kind = kinds[_i % 4];
+    char *folder = synthetic_make(&made);
+    struct nl_text report = {0};
+    draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
+    char *wanted = nl_format("plots/%s.gp", made.kind);
+    ck_assert_msg(strstr(report.at, wanted) && strstr(report.at, "plots/curves.gp"), "%s", report.at);
+    free(wanted);
+    char *script = nl_format("%s.gp", made.kind), *text = read_plot(folder, script);
+    ck_assert(strstr(text, "nan") == NULL && strstr(text, "inf") == NULL);
+    ck_assert(strstr(text, made.seeds > 1 ? " seeds" : strcmp(made.kind, "heatmap") == 0 ? "n = 1" : "One seed: no interval") != NULL);
+    free(text);
+    free(script);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(every_format_is_drawn)
+{
+    if (!have_gnuplot()) {
+        puts("skipped: gnuplot is not installed");
+        return;
+    }
+    char *folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2});
+    struct nl_text report = {0};
+    draw(folder, NULL, &(struct nl_plot_options){.svg = true, .png = true, .pdf = true, .text = true}, &report);
+    char *png = read_plot(folder, "lr_tolerance.png"), *pdf = read_plot(folder, "lr_tolerance.pdf"), *svg = read_plot(folder, "lr_tolerance.svg");
+    ck_assert(memcmp(png, "\x89PNG", 4) == 0);
+    const unsigned char *size = (const unsigned char *)png + 16; /* 8.6 cm at 300 dots an inch */
+    ck_assert_int_eq(size[2] * 256 + size[3], 1016);
+    ck_assert(memcmp(pdf, "%PDF", 4) == 0);
+    ck_assert(strstr(svg, "width=\"325\"") != NULL); /* 8.6 cm at 96 */
+    ck_assert(strstr(report.at, "learning rate") != NULL); /* the drawing in characters */
+    free(png);
+    free(pdf);
+    free(svg);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(no_text_is_executed)
+{
+    static const char *const overrides[] = {"plot.title=a `touch pwned` 'b' \"c\" @d _e^{f} $g \\", "plot.protocol=x'`touch pwned`; !touch pwned",
+                                            "plot.font=Sans'; system('touch pwned') #", NULL};
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
+    struct nl_text report = {0};
+    draw(folder, overrides, &(struct nl_plot_options){.svg = true}, &report);
+    char *path = nl_format("%s/plots/pwned", folder);
+    ck_assert(!nl_file_exists(path) && !nl_file_exists("pwned"));
+    free(path);
+    if (have_gnuplot()) {
+        char *svg = read_plot(folder, "small_batch.svg");
+        ck_assert(strstr(svg, "a `touch pwned` 'b' &quot;c&quot; @d _e^{f} $g") || strstr(svg, "a `touch pwned` 'b' \"c\" @d _e^{f} $g"));
+        free(svg);
+    }
+    nl_text_release(&report);
+    synthetic_remove(folder);
+
+    struct nl_text script = {0};
+    nl_page_quote(&script, "it's `x`\n\"q\"");
+    ck_assert_str_eq(script.at, "'it''s `x` \"q\"'");
+    nl_text_release(&script);
+    nl_page_comment(&script, "a\\\n`b`");
+    ck_assert_str_eq(script.at, "# a   b \n");
+    nl_text_release(&script);
+}
+END_TEST
+
+START_TEST(an_arm_keeps_its_colour)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
+    static const char *const overrides[] = {"plot.order=none,ln,bn", "plot.ymin=0.5", "plot.ymax=40", NULL};
+    struct nl_text report = {0};
+    draw(folder, overrides, &(struct nl_plot_options){.svg = true}, &report);
+    char *script = read_plot(folder, "small_batch.gp");
+    ck_assert(strstr(script, "set style line 1 linecolor rgb '#000000'") != NULL); /* none, first by plot.order */
+    ck_assert(strstr(script, "set style line 2 linecolor rgb '#0072b2'") != NULL);
+    ck_assert(strstr(script, "set style line 3 linecolor rgb '#d55e00'") != NULL);
+    ck_assert(strstr(script, "set yrange [0.5:40]") != NULL);
+    ck_assert(strstr(script, "BN, precise") && strstr(script, "BN, batch"));
+    free(script);
+    script = read_plot(folder, "curves.gp");
+    ck_assert(strstr(script, "linecolor rgb '#d55e00'") != NULL);
+    free(script);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(references_are_labelled)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true});
+    struct nl_text report = {0};
+    draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
+    char *script = read_plot(folder, "small_batch.gp");
+    ck_assert(strstr(script, "'LN (reference)'") && strstr(script, "norm.stat_batch does not apply"));
+    free(script);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_said)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
+    struct nl_text report = {0};
+    static const char *const validation[] = {"plot.metric=val_error", NULL};
+    draw(folder, validation, &(struct nl_plot_options){0}, &report);
+    ck_assert_msg(strstr(report.at, "heatmap is not drawn: plot.metric was not evaluated") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(report.at, "curves is not drawn: curves.csv has no validation error") != NULL, "%s", report.at);
+    nl_text_release(&report);
+
+    struct nl_experiment experiment;
+    struct nl_error err = {{0}};
+    static const char *const crooked[] = {"plot.ymin=low", NULL};
+    synthetic_load(folder, crooked, &experiment);
+    ck_assert_int_eq(nl_plot(folder, &experiment, &(struct nl_plot_options){0}, &err), NL_FAIL);
+    ck_assert_str_eq(err.text, "plot.ymin is 'low': a number is expected, or auto");
+    static const char *const seconds[] = {"plot.x=seconds", NULL};
+    draw(folder, seconds, &(struct nl_plot_options){.svg = true}, &report);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(gnuplot_failures_are_errors)
+{
+    char *folder = nl_strdup("/tmp/normlab_made_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    struct nl_error err = {{0}};
+    char *path = nl_path_join(folder, "x.gp");
+    const struct {
+        const char *script, *error;
+    } bad[] = {{"plot nosuch(x)\n", "undefined"}, {"exit status 3\n", "exit code 3"}, {"x = 1\n", "wrote no picture"}};
+    for (size_t i = 0; have_gnuplot() && i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(nl_file_write(path, bad[i].script, strlen(bad[i].script), &err), NL_OK);
+        ck_assert_int_eq(nl_render(folder, "x", "svg", NULL, &err), NL_FAIL);
+        ck_assert_msg(strstr(err.text, bad[i].error) != NULL, "'%s' does not say '%s'", err.text, bad[i].error);
+    }
+    setenv("PATH", "/nowhere", 1);
+    ck_assert_int_eq(nl_render(folder, "x", "svg", NULL, &err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, "gnuplot is not installed; install the package 'gnuplot-nox'") != NULL, "%s", err.text);
+    unlink(path);
+    free(path);
+    ck_assert_int_eq(rmdir(folder), 0);
+    free(folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plot");
+    TCase *tests = tcase_create("plot");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 20);
+    tcase_add_test(tests, every_format_is_drawn);
+    tcase_add_test(tests, no_text_is_executed);
+    tcase_add_test(tests, an_arm_keeps_its_colour);
+    tcase_add_test(tests, references_are_labelled);
+    tcase_add_test(tests, what_is_not_there_is_said);
+    tcase_add_test(tests, gnuplot_failures_are_errors);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}

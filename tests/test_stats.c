@@ -1,0 +1,323 @@
+/* Statistics against scipy's numbers (tests/golden/stats.py prints them), CSV tables, and verdicts on made results. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "stats/distribution.h"
+#include "stats/estimate.h"
+#include "stats/summary.h"
+#include "stats/table.h"
+#include "stats/verdict.h"
+#include "synthetic.h"
+
+static void near(double got, double wanted, double tolerance)
+{
+    double error = fabs(got - wanted);
+    ck_assert_msg(error <= tolerance * fmax(1e-3, fabs(wanted)), "got %.15g, wanted %.15g", got, wanted);
+}
+
+START_TEST(distributions_agree_with_scipy)
+{
+    near(nl_beta_cdf(0.2, 0.5, 3.5), 0.772547181940237, 1e-13);
+    near(nl_beta_cdf(0.9, 7.0, 0.5), 0.232778832498455, 1e-13);
+    near(nl_beta_cdf(0.5, 2.0, 2.0), 0.5, 1e-13);
+    near(nl_beta_cdf(1e-6, 0.5, 0.5), 0.000636619878470925, 1e-12);
+    near(nl_beta_cdf(0.999, 50.0, 3.0), 0.999978696782834, 1e-13);
+    near(nl_t_quantile(0.975, 1), 12.7062047361747, 1e-12);
+    near(nl_t_quantile(0.975, 7), 2.36462425159278, 1e-12);
+    near(nl_t_quantile(0.025, 7), -2.36462425159278, 1e-12);
+    near(nl_t_quantile(0.95, 4), 2.13184678632665, 1e-12);
+    near(nl_t_quantile(0.995, 30), 2.74999565356723, 1e-12);
+    near(nl_t_quantile(0.6, 2), 0.288675134594813, 1e-12);
+    near(nl_t_quantile(0.9995, 3), 12.923978636688, 1e-12);
+    near(nl_t_two_sided(0.01, 5), 0.992408018042582, 1e-13);
+    near(nl_t_two_sided(2.5, 7), 0.0409922185857529, 1e-12);
+    near(nl_t_two_sided(40.0, 4), 2.33401632260127e-06, 1e-12);
+    near(nl_t_two_sided(1.0, 1), 0.5, 1e-13);
+    near(nl_normal_quantile(0.975), 1.95996398454005, 1e-13);
+    near(nl_normal_quantile(1e-6), -4.7534243088229, 1e-13);
+    near(nl_fisher_two_sided(5, 5, 0, 5), 0.00793650793650794, 1e-12);
+    near(nl_fisher_two_sided(3, 8, 1, 8), 0.569230769230769, 1e-12);
+    near(nl_fisher_two_sided(0, 5, 0, 5), 1.0, 1e-12);
+    near(nl_fisher_two_sided(2, 7, 6, 9), 0.314685314685315, 1e-12);
+    near(nl_fisher_two_sided(8, 8, 3, 8), 0.0256410256410256, 1e-12);
+}
+END_TEST
+
+static const double values[8] = {2.31, 1.99, 2.70, 2.05, 3.10, 1.54, 2.44, 2.20};
+static const double other[8] = {2.01, 1.70, 2.75, 1.60, 2.90, 1.49, 2.05, 2.02};
+
+START_TEST(estimates_agree_with_scipy)
+{
+    struct nl_estimate mean = nl_estimate(values, 8, NL_INTERVAL_T, 0.95);
+    ck_assert_int_eq(mean.n, 8);
+    near(mean.mean, 2.29125, 1e-13);
+    near(mean.sd, 0.472876833858458, 1e-12);
+    near(mean.lower, 1.89591507354031, 1e-12);
+    near(mean.upper, 2.68658492645969, 1e-12);
+    near(mean.median, 2.255, 1e-13);
+
+    double difference[8];
+    for (int i = 0; i < 8; i++)
+        difference[i] = values[i] - other[i];
+    near(nl_mean_p(difference, 8), 0.00655413647709693, 1e-11);
+    ck_assert(nl_equivalent(difference, 8, 0.3386)); /* the 90 % interval ends at 0.338502640345409 */
+    ck_assert(!nl_equivalent(difference, 8, 0.3384));
+
+    struct nl_estimate boot = nl_estimate(values, 8, NL_INTERVAL_BOOTSTRAP, 0.95);
+    near(boot.lower, 1.99125, 0.01); /* resampling noise of 10,000 */
+    near(boot.upper, 2.60125, 0.01);
+    struct nl_estimate again = nl_estimate(values, 8, NL_INTERVAL_BOOTSTRAP, 0.95);
+    ck_assert(boot.lower == again.lower && boot.upper == again.upper);
+
+    double lower, upper;
+    nl_wilson(0, 5, 0.95, &lower, &upper);
+    ck_assert(lower == 0.0);
+    near(upper, 0.434482464783175, 1e-12);
+    nl_wilson(5, 5, 0.95, &lower, &upper);
+    ck_assert(upper == 1.0);
+    near(lower, 0.565517535216825, 1e-12);
+    nl_wilson(3, 8, 0.95, &lower, &upper);
+    near(lower, 0.136844285823597, 1e-12);
+    near(upper, 0.694257605397373, 1e-12);
+
+    double p[3] = {0.04, 0.01, 0.03};
+    nl_holm(p, 3);
+    near(p[0], 0.06, 1e-13);
+    near(p[1], 0.03, 1e-13);
+    near(p[2], 0.06, 1e-13);
+}
+END_TEST
+
+START_TEST(missing_values_are_left_out)
+{
+    const double gaps[5] = {1.0, NAN, 3.0, INFINITY, 2.0};
+    struct nl_estimate mean = nl_estimate(gaps, 5, NL_INTERVAL_T, 0.95);
+    ck_assert_int_eq(mean.n, 3);
+    near(mean.mean, 2.0, 1e-15);
+    mean = nl_estimate(gaps, 1, NL_INTERVAL_T, 0.95); /* one seed: a value, no interval */
+    ck_assert_int_eq(mean.n, 1);
+    ck_assert(isnan(mean.lower) && isnan(mean.upper) && isnan(mean.sd));
+    mean = nl_estimate(gaps + 1, 1, NL_INTERVAL_BOOTSTRAP, 0.95);
+    ck_assert(mean.n == 0 && isnan(mean.mean) && isnan(mean.median));
+    ck_assert(isnan(nl_mean_p(gaps, 1)));
+    ck_assert(!nl_equivalent(gaps, 1, 100.0));
+}
+END_TEST
+
+static int read_text(const char *text, struct nl_table *table, struct nl_error *err)
+{
+    char path[] = "/tmp/normlab_table_XXXXXX";
+    int file = mkstemp(path);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    close(file);
+    int status = nl_table_read(path, table, err);
+    unlink(path);
+    return status;
+}
+
+START_TEST(tables_are_read_strictly)
+{
+    struct nl_table table;
+    struct nl_error err;
+    ck_assert_int_eq(read_text("a,\"b,c\",d\n1,\"x \"\"y\"\"\nz\",\r\n2,,nan\r\n", &table, &err), NL_OK);
+    ck_assert_int_eq(table.columns, 3);
+    ck_assert_int_eq(table.rows, 2);
+    ck_assert_int_eq(nl_table_column(&table, "b,c"), 1);
+    ck_assert_int_eq(nl_table_column(&table, "e"), -1);
+    ck_assert_str_eq(nl_table_field(&table, 0, 1), "x \"y\"\nz");
+    ck_assert_int_eq(table.line[1], 4);
+    double value;
+    ck_assert_int_eq(nl_table_number(&table, 1, 1, &value, &err), NL_OK);
+    ck_assert(isnan(value));
+    ck_assert_int_eq(nl_table_number(&table, 0, 1, &value, &err), NL_FAIL);
+    ck_assert_ptr_nonnull(strstr(err.text, ":2: 'x "));
+    nl_table_release(&table);
+
+    static const struct {
+        const char *text, *error;
+    } bad[] = {
+        {"", "is empty"},
+        {"a,b\n1,2\n3", ":3: the last line is cut off"},
+        {"a,b\n1,2\n3,4", ":3: the last line is cut off"},
+        {"a,b\n1\n", ":2: 1 fields, where the header has 2"},
+        {"a,b\n1,2,3\n", ":2: 3 fields"},
+        {"a,b\n1,\"2\n", ":2: a quote is misplaced or not closed"},
+        {"a,b\n1,\"2\"x\n", ":2: a quote is misplaced or not closed"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(read_text(bad[i].text, &table, &err), NL_FAIL);
+        ck_assert_msg(strstr(err.text, bad[i].error) != NULL, "'%s' does not say '%s'", err.text, bad[i].error);
+    }
+    struct nl_text text = {0};
+    nl_csv_add(&text, "plain");
+    nl_csv_add(&text, "a \"b\", c");
+    ck_assert_str_eq(text.at, "plain\"a \"\"b\"\", c\"");
+    nl_text_release(&text);
+}
+END_TEST
+
+/* The verdict on made results holds all these phrases and none of the others. */
+static void expect(const struct synthetic *made, const char *const *wanted, const char *const *unwanted)
+{
+    char *folder = synthetic_make(made);
+    struct nl_experiment experiment;
+    synthetic_load(folder, NULL, &experiment);
+    struct nl_error err = {{0}};
+    char *verdict = nl_verdict(folder, &experiment, &err);
+    ck_assert_msg(verdict != NULL, "%s", err.text);
+    for (; wanted && *wanted; wanted++)
+        ck_assert_msg(strstr(verdict, *wanted) != NULL, "no '%s' in:\n%s", *wanted, verdict);
+    for (; unwanted && *unwanted; unwanted++)
+        ck_assert_msg(strstr(verdict, *unwanted) == NULL, "'%s' in:\n%s", *unwanted, verdict);
+    free(verdict);
+    synthetic_remove(folder);
+}
+
+START_TEST(small_batch_is_judged)
+{
+    const char *wanted[] = {"As the batch size falls from 64 to 2, the test error worsens with BN (+20.0 points) and stays flat with LN and none.\n",
+                            "BN: degrades: +20.0 points (", "n = 8", "BN loses more than LN: +20.0 points", "Holm over arms",
+                            "the running averages are a worse estimate than precise statistics: +5.0 points",
+                            "what the best of these evaluations leaves (precise): +15.0 points", "95 % t interval", "Failures: none of 48 trials.",
+                            "Protocol: made up\n", NULL};
+    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8}, wanted, (const char *[]){"Few seeds", NULL});
+}
+END_TEST
+
+START_TEST(one_seed_decides_nothing)
+{
+    expect(&(struct synthetic){.kind = "small_batch", .seeds = 1}, (const char *[]){"cannot be judged for BN, LN and none", "one seed: no interval", NULL},
+           (const char *[]){"degrades:", "flat:", NULL});
+    expect(&(struct synthetic){.kind = "curves", .seeds = 1}, (const char *[]){"One seed in each cell: the test error has no interval, so no order is given", NULL},
+           (const char *[]){"lowest", NULL});
+}
+END_TEST
+
+START_TEST(failures_are_no_flatness)
+{
+    /* LN diverges in 3 of 8 runs at the smallest batch; what is left looks flat and must not be called so. */
+    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3},
+           (const char *[]){"inconclusive with LN", "failed runs: 3 of 8 at the smallest batch", "3 of 48 trials (3 diverged", NULL},
+           (const char *[]){"LN: flat", NULL});
+    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 8},
+           (const char *[]){"is lost to failed runs with LN", "LN: breaks: no seed has a value at both ends", NULL}, NULL);
+}
+END_TEST
+
+START_TEST(references_are_no_evidence)
+{
+    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ghost = true},
+           (const char *[]){"As the number of samples that share statistics falls from 64 to 2, the test error worsens with BN",
+                            "LN: a reference: norm.stat_batch does not apply to it", NULL},
+           (const char *[]){"flat with", "LN: flat", "loses more than", NULL});
+}
+END_TEST
+
+START_TEST(rates_are_judged)
+{
+    expect(&(struct synthetic){.kind = "lr_tolerance", .seeds = 5},
+           (const char *[]){"The largest usable learning rate of BN is at least 10 times that of none and LN is 1 times that of none.\n",
+                            "none: 0.1 (the baseline)", "BN: at least 1, at least 10 times that of none (95 % bootstrap interval 10 to 10 over 5 seeds): counts",
+                            "LN: 0.1, 1 times that of none (95 % bootstrap interval 1 to 1 over 5 seeds): does not count",
+                            "Failed runs at rate 1 ", "5 of 5 with none (57 to 100 %)", "0 of 5 with BN (0 to 43 %), p = 0.008",
+                            "3 rates from 0.01 to 1, neighbours up to a factor of 10 apart", NULL},
+           NULL);
+}
+END_TEST
+
+START_TEST(otherwise_cells_are_ranked)
+{
+    expect(&(struct synthetic){.kind = "curves", .seeds = 8},
+           (const char *[]){"The lowest test error is that of ", "against the baseline ", "not told apart", NULL}, NULL);
+}
+END_TEST
+
+START_TEST(summary_pairs_by_seed)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3});
+    struct nl_experiment experiment;
+    struct nl_error err = {{0}};
+    synthetic_load(folder, NULL, &experiment);
+    ck_assert_msg(nl_summary_write(folder, &experiment, &err) == NL_OK, "%s", err.text);
+    char *path = nl_path_join(folder, "summary.csv");
+    struct nl_table table;
+    ck_assert_msg(nl_table_read(path, &table, &err) == NL_OK, "%s", err.text);
+    int metric = nl_table_column(&table, "metric"), kind = nl_table_column(&table, "norm.kind"), batch = nl_table_column(&table, "train.batch");
+    int seen = 0;
+    for (int row = 0; row < table.rows; row++) {
+        if (strcmp(nl_table_field(&table, row, metric), "test_error") != 0 || strcmp(nl_table_field(&table, row, batch), "2") != 0)
+            continue;
+        const char *name = nl_table_field(&table, row, kind);
+        const char *n = nl_table_field(&table, row, nl_table_column(&table, "n"));
+        const char *failed = nl_table_field(&table, row, nl_table_column(&table, "failed"));
+        const char *pairs = nl_table_field(&table, row, nl_table_column(&table, "pairs"));
+        double mean, difference;
+        ck_assert_int_eq(nl_table_number(&table, row, nl_table_column(&table, "mean"), &mean, &err), NL_OK);
+        ck_assert_int_eq(nl_table_number(&table, row, nl_table_column(&table, "difference"), &difference, &err), NL_OK);
+        ck_assert_str_eq(n, strcmp(name, "ln") == 0 ? "5" : "8");
+        ck_assert_str_eq(failed, strcmp(name, "ln") == 0 ? "3" : "0");
+        ck_assert_str_eq(pairs, strcmp(name, "ln") == 0 ? "5" : "8");
+        if (strcmp(name, "bn") == 0)
+            near(difference, 0.2, 0.005);
+        ck_assert(mean > 0.0 && mean < 1.0);
+        seen++;
+    }
+    ck_assert_int_eq(seen, 3);
+    nl_table_release(&table);
+    free(path);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(damaged_results_are_refused)
+{
+    struct nl_experiment experiment;
+    struct nl_error err = {{0}};
+    char *folder = synthetic_make(&(struct synthetic){.kind = "curves", .seeds = 2});
+    synthetic_load(folder, NULL, &experiment);
+    char *path = nl_path_join(folder, "trials.csv");
+    size_t length;
+    char *text = nl_file_read(path, &length, &err);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_eq(nl_file_write(path, text, length - 5, &err), NL_OK);
+    ck_assert_ptr_null(nl_verdict(folder, &experiment, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "cut off"));
+    char *done = strstr(text, "done");
+    memcpy(done, "dome", 4);
+    ck_assert_int_eq(nl_file_write(path, text, length, &err), NL_OK);
+    ck_assert_ptr_null(nl_verdict(folder, &experiment, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "trials.csv:2: unknown status 'dome'"));
+    free(text);
+    free(path);
+    synthetic_remove(folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stats");
+    TCase *tests = tcase_create("stats");
+    tcase_add_test(tests, distributions_agree_with_scipy);
+    tcase_add_test(tests, estimates_agree_with_scipy);
+    tcase_add_test(tests, missing_values_are_left_out);
+    tcase_add_test(tests, tables_are_read_strictly);
+    tcase_add_test(tests, small_batch_is_judged);
+    tcase_add_test(tests, one_seed_decides_nothing);
+    tcase_add_test(tests, failures_are_no_flatness);
+    tcase_add_test(tests, references_are_no_evidence);
+    tcase_add_test(tests, rates_are_judged);
+    tcase_add_test(tests, otherwise_cells_are_ranked);
+    tcase_add_test(tests, summary_pairs_by_seed);
+    tcase_add_test(tests, damaged_results_are_refused);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
