@@ -221,9 +221,9 @@ END_TEST
 START_TEST(rates_are_judged)
 {
     expect(&(struct synthetic){.kind = "lr_tolerance", .seeds = 5},
-           (const char *[]){"The largest usable learning rate of BN is at least 10 times that of none and LN is 1 times that of none.\n",
+           (const char *[]){"The largest usable learning rate of BN is at least 10 times that of none and LN is that of none too.\n",
                             "none: 0.1 (the baseline)", "BN: at least 1, at least 10 times that of none (95 % bootstrap interval 10 to 10 over 5 seeds): counts",
-                            "LN: 0.1, 1 times that of none (95 % bootstrap interval 1 to 1 over 5 seeds): does not count",
+                            "LN: 0.1, that of none too (95 % bootstrap interval 1 to 1 over 5 seeds): does not count",
                             "Failed runs at rate 1 ", "5 of 5 with none (57 to 100 %)", "0 of 5 with BN (0 to 43 %), p = 0.008",
                             "3 rates from 0.01 to 1, neighbours up to a factor of 10 apart", NULL},
            NULL);

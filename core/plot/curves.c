@@ -226,7 +226,7 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     for (int i = 0; i < picture->results->cells; i++)
         sightings += d.series[i].count + d.series[i].failed;
     int status = NL_OK;
-    if (sightings == 0) {
+    if (sightings == 0 || nl_table_column(&picture->results->table, nl_metric_names[config->plot.metric]) < 0) {
         nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.measure.name);
     } else {
         nl_comparison_make(picture->results, picture->experiment, line_factor(picture->results), -1, &d.view);

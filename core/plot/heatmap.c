@@ -8,38 +8,47 @@
 
 enum { MOST_PANELS = 12, COLUMNS = 3 };
 
-/* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
-static void put_arm(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, int arm, int column,
-                    const struct nl_measure *measure, double *low, double *high)
+/* Which blocks an arm has: gnuplot warns of empty ones. */
+struct blocks {
+    bool cells, hatched, marks;
+};
+
+static bool put_block(struct nl_text *out, const char *about, const char *name, int arm, struct nl_text *rows)
 {
-    struct nl_text *out = &page->script, failed = {0};
+    bool any = rows->length > 0;
+    if (any)
+        nl_text_add(out, "# %s\n$%s%d << EOD\n%sEOD\n", about, name, arm + 1, rows->at);
+    nl_text_release(rows);
+    return any;
+}
+
+/* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
+static struct blocks put_arm(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, int arm, int column,
+                             const struct nl_measure *measure, struct nl_span *span)
+{
+    struct nl_text cells = {0}, hatched = {0}, marks = {0};
     double *values = nl_alloc((size_t)picture->results->seeds, sizeof *values);
-    nl_text_add(out, "# column row mean n: ");
-    nl_page_comment(out, view->arm[arm].label);
-    nl_text_add(out, "$cell%d << EOD\n", arm + 1);
     for (int y = 0; y < view->rows; y++)
         for (int x = 0; x < view->points; x++) {
             const struct nl_cell *cell = view->arm[arm].cell[y * view->points + x];
             nl_cell_values(picture->results, cell, column, values);
             struct nl_estimate mean = nl_estimate(values, picture->results->seeds, NL_INTERVAL_T, 0.95);
             if (mean.n > 0) {
-                double value = mean.mean * measure->scale;
-                *low = fmin(*low, value);
-                *high = fmax(*high, value);
-                nl_text_add(out, "%d %d", x, y);
-                nl_page_number(out, value);
-                nl_text_add(out, " %d\n", mean.n);
+                nl_span_add(span, mean.mean * measure->scale);
+                nl_text_add(&cells, "%d %d", x, y);
+                nl_page_number(&cells, mean.mean * measure->scale);
+                nl_text_add(&cells, " %d\n", mean.n);
+            } else if (cell) {
+                nl_text_add(&hatched, "%d %d\n", x, y);
             }
-            if (!cell)
-                nl_text_add(&failed, "%d %d 0 –\n", x, y);
-            else if (cell->failed)
-                nl_text_add(&failed, "%d %d %d %s\n", x, y, mean.n == 0, cell->failed == cell->trials ? "×" : "·×");
+            if (!cell || cell->failed)
+                nl_text_add(&marks, "%d %d %s\n", x, y, !cell ? "–" : cell->failed == cell->trials ? "×" : "·×");
         }
-    /* A block must not be empty: gnuplot warns of it; a point without a place draws nothing. */
-    nl_text_add(out, "NaN NaN NaN 0\nEOD\n# column row nothing_left mark: failed runs, cells that are not in the grid\n$failed%d << EOD\n%sNaN NaN 0 -\nEOD\n", arm + 1,
-                failed.length ? failed.at : "");
-    nl_text_release(&failed);
     free(values);
+    nl_page_comment(&page->script, view->arm[arm].label);
+    return (struct blocks){put_block(&page->script, "column row mean n", "cell", arm, &cells),
+                           put_block(&page->script, "column row: no run has a value", "hatched", arm, &hatched),
+                           put_block(&page->script, "column row mark", "mark", arm, &marks)};
 }
 
 static void put_lattice_ticks(struct nl_text *out, const char *axis, int count, const struct nl_comparison *view, bool labels, int most)
@@ -56,7 +65,8 @@ static void put_lattice_ticks(struct nl_text *out, const char *axis, int count, 
     nl_text_add(out, ")\n");
 }
 
-static void put_panel(struct nl_page *page, const struct nl_comparison *view, int arm, int shown, double bar)
+static void put_panel(struct nl_page *page, const struct nl_comparison *view, const struct blocks *blocks, int arm, int shown,
+                      double bar)
 {
     struct nl_text *out = &page->script;
     int columns = shown < COLUMNS ? shown : COLUMNS, rows = (shown + columns - 1) / columns;
@@ -80,10 +90,16 @@ static void put_panel(struct nl_page *page, const struct nl_comparison *view, in
         nl_page_axis_label(out, "y", nl_key_title(view->results->factor[view->y_factor].key), "");
     else
         nl_text_add(out, "unset ylabel\n");
-    nl_text_add(out, "plot $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle, \\\n"
-                     "     $failed%d using 1:($3 > 0 ? $2 : NaN):(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle, \\\n"
-                     "     $failed%d using 1:2:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#D55E00' notitle\n",
-                arm + 1, arm + 1, arm + 1, page->font);
+    nl_text_add(out, "plot NaN notitle");
+    if (blocks->cells)
+        nl_text_add(out, ", \\\n     $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle", arm + 1);
+    if (blocks->hatched)
+        nl_text_add(out, ", \\\n     $hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle",
+                    arm + 1);
+    if (blocks->marks)
+        nl_text_add(out, ", \\\n     $mark%d using 1:2:3 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#D55E00' notitle", arm + 1,
+                    page->font);
+    nl_text_add(out, "\n");
     if (arm == 0) /* one scale for all panels */
         nl_text_add(out, "unset colorbox\n");
 }
@@ -108,13 +124,11 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
     double width = config->plot.width * (shown > 1 ? 17.8 / 8.6 : 1.0); /* several panels: across both columns of the paper */
     nl_page_open(page, picture->experiment, "heatmap", "Metric over learning rate and batch size, a panel for each arm.", width,
                  config->plot.height * (0.45 + 0.55 * rows));
-    double low = INFINITY, high = -INFINITY;
+    struct nl_span span = {0};
+    struct blocks blocks[MOST_PANELS];
     for (int arm = 0; arm < shown; arm++)
-        put_arm(picture, page, &view, arm, column, &measure, &low, &high);
-    if (low > high)
-        low = 0.0, high = 1.0;
-    if (low == high)
-        high = low + 1.0;
+        blocks[arm] = put_arm(picture, page, &view, arm, column, &measure, &span);
+    double low = span.any ? span.low : 0.0, high = span.any && span.high > span.low ? span.high : low + 1.0;
 
     struct nl_text caption = {0};
     nl_text_add(&caption, "Mean of n = %d seeds; hatched and ×: all runs failed; ·×: some failed and are in no mean if they diverged; –: not in the grid.",
@@ -140,7 +154,7 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
     nl_page_begin_panels(page);
     nl_text_add(out, "set border 15\nset xrange [-0.5:%d.5]\nset yrange [-0.5:%d.5]\n", view.points - 1, view.rows - 1);
     for (int arm = 0; arm < shown; arm++)
-        put_panel(page, &view, arm, shown, bar);
+        put_panel(page, &view, &blocks[arm], arm, shown, bar);
     nl_text_add(out, "unset multiplot\n");
     if (view.arms > shown)
         nl_text_add(picture->note, "heatmap: %d of %d arms are drawn\n", shown, view.arms);

@@ -75,6 +75,8 @@ static void add_ratio(const struct question *q, int arm, int base)
     const char *bound = at_top(q, arm) && !at_top(q, base) ? "at least " : at_top(q, base) && !at_top(q, arm) ? "at most " : "";
     if (at_top(q, arm) && at_top(q, base))
         nl_text_add(q->out, "not known against %s: both reach the top of the grid", q->view.arm[base].label);
+    else if (*bound == '\0' && ratio == 1.0)
+        nl_text_add(q->out, "that of %s too", q->view.arm[base].label);
     else
         nl_text_add(q->out, "%s%.3g times that of %s", bound, ratio, q->view.arm[base].label);
 }
