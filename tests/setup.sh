@@ -28,7 +28,7 @@ END
 
 is_there() {
     case $1 in
-        cblas.h) pkg-config --exists openblas ;; # Debian keeps it in a folder that only pkg-config knows
+        cblas.h) pkg-config --exists openblas 2>/dev/null ;; # Debian keeps it in a folder that only pkg-config knows
         *.h) echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac

@@ -45,7 +45,8 @@ static void drain(int out, int err, struct nl_text *printed, struct nl_text *com
     }
 }
 
-/* The environment with numbers in the C locale: decimal points, whatever the user's language. */
+/* The environment in the C locale with UTF-8: decimal points whatever the user's language, and no warning from gnuplot where
+ * there is no locale at all. */
 static char **c_environment(void)
 {
     int count = 0, kept = 0;
@@ -53,9 +54,9 @@ static char **c_environment(void)
         count++;
     char **out = nl_alloc((size_t)count + 2, sizeof *out);
     for (int i = 0; i < count; i++)
-        if (strncmp(environ[i], "LC_ALL=", 7) != 0 && strncmp(environ[i], "LC_NUMERIC=", 11) != 0)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0)
             out[kept++] = environ[i];
-    out[kept] = "LC_NUMERIC=C";
+    out[kept] = "LC_ALL=C.UTF-8";
     return out;
 }
 
