@@ -183,7 +183,7 @@ START_TEST(small_batch_is_judged)
     const char *wanted[] = {"As the batch size falls from 64 to 2, the test error worsens with BN (+20.0 points) and stays flat with LN and none.\n",
                             "BN: degrades: +20.0 points (", "n = 8", "BN loses more than LN: +20.0 points", "Holm over arms",
                             "the running averages are a worse estimate than precise statistics: +5.0 points",
-                            "what the best of these evaluations leaves (precise): +15.0 points", "95 % t interval", "Failures: none of 48 trials.",
+                            "left by the best of these evaluations (precise), so not mended by other statistics: +15.0 points", "95 % t interval", "Failures: none of 48 trials.",
                             "Protocol: made up\n", NULL};
     expect(&(struct synthetic){.kind = "small_batch", .seeds = 8}, wanted, (const char *[]){"Few seeds", NULL});
 }

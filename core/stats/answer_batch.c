@@ -201,7 +201,7 @@ static void add_part(const struct question *q, const double *from, const double 
     nl_text_add(q->out, mean.lower > 0.0 ? " of it\n" : mean.upper < 0.0 ? ": explains none of it\n" : ": not told apart\n");
 }
 
-/* What no way of evaluating takes away is the training's. */
+/* What no way of evaluating takes away: the training's, or a mismatch that none of them mends; the data cannot tell. */
 static void add_remainder(const struct question *q, double *const *by_eval)
 {
     int best = -1, ways = 0;
@@ -220,7 +220,7 @@ static void add_remainder(const struct question *q, double *const *by_eval)
     }
     if (ways < 2)
         return;
-    nl_text_add(q->out, "    the training itself, what the best of these evaluations leaves (%s): ", nl_eval_names[best]);
+    nl_text_add(q->out, "    left by the best of these evaluations (%s), so not mended by other statistics: ", nl_eval_names[best]);
     nl_answer_difference(q->out, &least, &q->measure);
     nl_text_add(q->out, "\n");
 }
