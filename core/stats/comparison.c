@@ -68,8 +68,11 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
         if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || factor->values < 2)
             continue;
         const char *dot = strchr(factor->key->name, '.');
-        nl_text_add(&label, "%s%s %s", label.length ? ", " : "", dot ? dot + 1 : factor->key->name,
-                    factor->value[cell->level[i]]);
+        nl_text_add(&label, "%s%s ", label.length ? ", " : "", dot ? dot + 1 : factor->key->name);
+        if (factor->key->type == NL_TYPE_REAL)
+            nl_text_add(&label, "%.4g", nl_factor_number(factor, cell->level[i])); /* 0.03162 of a log range */
+        else
+            nl_text_add(&label, "%s", factor->value[cell->level[i]]);
     }
     if (!label.length) /* where normalizers are the axis, an arm of nothing else has no name */
         nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : norm->label);
