@@ -133,7 +133,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     put_rate_ticks(page, view, false);
     nl_page_axis_label(out, "y", measure.name, measure.unit);
     nl_page_yscale(page, &span);
-    if (nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*", span.any ? "*" : "1", err) != NL_OK) {
+    if (nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*", nl_span_top(&span, &measure), err) != NL_OK) {
         free(blocks);
         return NL_FAIL;
     }

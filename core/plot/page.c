@@ -275,6 +275,13 @@ void nl_span_add(struct nl_span *span, double value)
     span->any = true;
 }
 
+const char *nl_span_top(const struct nl_span *span, const struct nl_measure *measure)
+{
+    if (!span->any)
+        return "1";
+    return measure->scale == 100.0 ? "*<105" : "*";
+}
+
 void nl_page_yscale(struct nl_page *page, const struct nl_span *span)
 {
     bool logarithmic = span->any && span->low > 0.0 && span->high / span->low >= 12.0;

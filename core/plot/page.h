@@ -69,6 +69,8 @@ struct nl_span {
 };
 
 void nl_span_add(struct nl_span *span, double value);
+/* gnuplot's word for the automatic upper end of the y axis: a share's axis ends near 100 % even where an interval goes past it. */
+const char *nl_span_top(const struct nl_span *span, const struct nl_measure *measure);
 
 /* A logarithmic y axis where values, all positive, span more than a decade; sets `floor`, at which lower ends of intervals are
  * cut: on such an axis gnuplot leaves out in silence what has an end at or below 0. */

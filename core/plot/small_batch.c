@@ -85,11 +85,11 @@ static char *caption_of(const struct nl_picture *picture, const struct nl_compar
 }
 
 /* Room above the data for the rows that count failed runs. */
-static char *top_of(const struct nl_page *page, const struct nl_span *span, int rows)
+static char *top_of(const struct nl_page *page, const struct nl_span *span, const struct nl_measure *measure, int rows)
 {
     double share = fmin(0.04 + 0.06 * rows, 0.45);
     if (!span->any || rows == 0)
-        return nl_strdup(span->any ? "*" : "1");
+        return nl_strdup(nl_span_top(span, measure));
     if (page->log_y)
         return nl_format("%.6g", span->high * pow(span->high / (0.8 * span->low), share / (1.0 - share)));
     return nl_format("%.6g", span->high + (span->high - fmin(span->low, 0.0)) * share / (1.0 - share));
@@ -139,7 +139,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     free(x_title);
     nl_page_yscale(page, &span);
     nl_text_add(out, "set y2range [0:1]\n");
-    char *high = top_of(page, &span, rows);
+    char *high = top_of(page, &span, &measure, rows);
     int status = nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*",
                                 high, err);
     free(high);
