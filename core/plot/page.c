@@ -279,7 +279,7 @@ const char *nl_span_top(const struct nl_span *span, const struct nl_measure *mea
 {
     if (!span->any)
         return "1";
-    return measure->scale == 100.0 ? "*<105" : "*";
+    return measure->scale == 100.0 && span->high > 50.0 ? "105" : "*";
 }
 
 void nl_page_yscale(struct nl_page *page, const struct nl_span *span)
