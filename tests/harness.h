@@ -97,7 +97,7 @@ static inline void image_check_gaps(const struct image *image, const char *what)
 
 /* ---- operations ---- */
 
-enum kind { LINEAR, CONV, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, DROPOUT };
+enum kind { LINEAR, CONV, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, DROPOUT };
 enum fill { NORMAL, FAR, CONSTANT }; /* FAR: mean 10^4 times the deviation */
 
 struct spec {
@@ -105,7 +105,7 @@ struct spec {
     enum kind kind;
     int samples, capacity;          /* capacity 0: samples */
     int height, width, channels;    /* of x; 0: 1 */
-    int out, kernel, stride, pad;   /* linear, conv */
+    int out, kernel, stride, pad;   /* linear, conv; out, stride: sum (x is what the shortcut takes) */
     bool bias;
     const struct nl_norm *norm;
     int groups, stat_batch;
@@ -142,6 +142,7 @@ struct probe {
     struct nl_activate activate;
     struct nl_max_pool max_pool;
     struct nl_mean_pool mean_pool;
+    struct nl_add add;
     struct nl_dropout dropout;
 };
 
@@ -247,6 +248,13 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         p.mean_pool.x = probe_input(&p, "x", n * image, capacity * image, true, &p.mean_pool.dx);
         y = channels;
         break;
+    case ADD:
+        p.add = (struct nl_add){.height = (height - 1) / stride + 1, .width = (width - 1) / stride + 1, .channels = spec.out, .from_height = height,
+                                .from_width = width, .from_channels = spec.channels, .stride = stride, .relu = spec.relu};
+        y = (size_t)p.add.height * (size_t)p.add.width * out;
+        p.add.b = probe_input(&p, "x", n * image, capacity * image, true, &p.add.db);
+        p.add.a = probe_input(&p, "a", n * y, capacity * y, true, &p.add.da);
+        break;
     case DROPOUT: {
         uint32_t *key = image_field(&p.image, 2 * sizeof *key);
         for (int r = 0; r < replicas; r++)
@@ -258,9 +266,9 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     }
     p.y_count = n * y;
     p.y_capacity = capacity * y;
-    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.dropout.y = image_reals(&p.image, p.y_capacity);
+    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.add.y = p.dropout.y = image_reals(&p.image, p.y_capacity);
     p.dy = image_reals(&p.image, p.y_capacity);
-    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.dropout.dy = p.dy;
+    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.add.dy = p.dropout.dy = p.dy;
     return p;
 }
 
@@ -300,6 +308,7 @@ static inline void probe_forward(const struct probe *p)
     case ACTIVATE: backend->activate_forward(&p->run, &p->activate); break;
     case MAX_POOL: backend->max_pool_forward(&p->run, &p->max_pool); break;
     case MEAN_POOL: backend->mean_pool_forward(&p->run, &p->mean_pool); break;
+    case ADD: backend->add_forward(&p->run, &p->add); break;
     case DROPOUT: backend->dropout_forward(&p->run, &p->dropout); break;
     }
 }
@@ -314,6 +323,7 @@ static inline void probe_backward(const struct probe *p)
     case ACTIVATE: backend->activate_backward(&p->run, &p->activate); break;
     case MAX_POOL: backend->max_pool_backward(&p->run, &p->max_pool); break;
     case MEAN_POOL: backend->mean_pool_backward(&p->run, &p->mean_pool); break;
+    case ADD: backend->add_backward(&p->run, &p->add); break;
     case DROPOUT: backend->dropout_backward(&p->run, &p->dropout); break;
     }
 }

@@ -76,6 +76,13 @@ static const struct spec specs[] = {
     {"mean-pool", MEAN_POOL, .samples = 3, .capacity = 4, .height = 4, .width = 5, .channels = 17},
     {"mean-pool, far from zero", MEAN_POOL, .samples = 2, .height = 16, .width = 16, .channels = 1, .fill = FAR},
 
+    {"sum", ADD, .samples = 3, .capacity = 4, .height = 4, .width = 5, .channels = 17, .out = 17},
+    {"sum with relu", ADD, .samples = 3, .capacity = 4, .height = 4, .width = 5, .channels = 17, .out = 17, .relu = true},
+    {"sum, every other pixel and new channels", ADD, .samples = 3, .capacity = 4, .height = 4, .width = 6, .channels = 16, .out = 32, .stride = 2, .relu = true},
+    {"sum, every other pixel of an odd size", ADD, .samples = 2, .height = 5, .width = 7, .channels = 3, .out = 10, .stride = 2},
+    {"sum, every other pixel", ADD, .samples = 2, .height = 3, .width = 4, .channels = 5, .out = 5, .stride = 2, .relu = true},
+    {"sum, new channels", ADD, .samples = 2, .height = 3, .width = 2, .channels = 1, .out = 4},
+
     {"dropout", DROPOUT, .samples = 3, .capacity = 4, .channels = 67},
     {"dropout in evaluation", DROPOUT, .samples = 3, .channels = 10, .statistics = NL_STATS_RUNNING},
 };

@@ -74,6 +74,8 @@ static struct bound bound_of(const struct spec *s)
         return (struct bound){0, 0, 0};
     case MEAN_POOL: /* sums of 32 terms joined in double, a quotient */
         return (struct bound){8, 1, 0};
+    case ADD: /* one rounding; copies */
+        return (struct bound){1, 0, 0};
     case DROPOUT: /* a rounded factor, a product */
         return (struct bound){2, 2, 0};
     }
@@ -218,6 +220,31 @@ START_TEST(activation_backward_works_in_place)
 }
 END_TEST
 
+/* As the plan lays out an identity shortcut: y is a forwards; dy, da and db are one place backwards. */
+START_TEST(a_sum_works_in_place)
+{
+    for (int b = 0; nl_backends[b]; b++)
+        for (int i = 0; i < SPECS; i++) {
+            if (specs[i].kind != ADD || specs[i].channels != specs[i].out || specs[i].stride == 2)
+                continue;
+            struct probe p = probe_make(nl_backends[b], 1, specs[i]);
+            probe_fill(&p, 0, 5);
+            probe_forward(&p);
+            probe_backward(&p);
+            size_t bytes = p.y_count * nl_backends[b]->real;
+            ck_assert(memcmp(p.add.da, p.add.db, bytes) == 0);
+            struct nl_add in_place = p.add;
+            in_place.da = in_place.db = p.dy;
+            nl_backends[b]->add_backward(&p.run, &in_place);
+            ck_assert_msg(memcmp(p.add.da, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            in_place.y = p.input[1].value;
+            nl_backends[b]->add_forward(&p.run, &in_place);
+            ck_assert_msg(memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            probe_free(&p);
+        }
+}
+END_TEST
+
 /* Far into the tails, where exp leaves the range of float32. */
 START_TEST(activations_hold_at_the_ends)
 {
@@ -280,6 +307,7 @@ int main(void)
     tcase_add_loop_test(operations, capacity_beyond_the_samples_is_untouched, 0, SPECS);
     tcase_add_loop_test(operations, nan_is_never_hidden, 0, SPECS);
     tcase_add_test(operations, activation_backward_works_in_place);
+    tcase_add_test(operations, a_sum_works_in_place);
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);
     suite_add_tcase(suite, operations);

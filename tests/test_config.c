@@ -214,12 +214,12 @@ START_TEST(keys_apply_where_they_matter)
         {"data.difficulty", "data.name=synth", ""},
         {"data.dir", NULL, "|data.name=mnist"},
         {"model.gelu_approximate", "model.activation=gelu", "|model.activation=tanh"},
-        {"model.pool", "model.arch=cnn", ""},
+        {"model.pool", "model.arch=cnn", "|model.arch=resnet"},
         {"model.init_std", "model.init=normal", "|model.init=xavier"},
-        {"norm.placement", "|norm.kind=rms", "norm.kind=none"},
+        {"norm.placement", "|norm.kind=rms|norm.kind=none model.arch=resnet", "norm.kind=none"},
         {"norm.eps", "|norm.kind=in", "norm.kind=none"},
         {"norm.affine", "|norm.kind=gn", "norm.kind=none"},
-        {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
+        {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn|norm.kind=ln model.arch=resnet", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
         {"norm.groups", "norm.kind=gn", "|norm.kind=ln|norm.kind=none"},
         {"norm.momentum", "", "norm.running=cumulative|norm.kind=gn|norm.kind=none"},
         {"norm.stat_batch", "", "norm.kind=in|norm.kind=none"},
@@ -310,6 +310,22 @@ START_TEST(combinations_are_checked)
          "      | train.lr_min=1\n"
          "      |              ^\n"},
         {{"train.lr_min=1"}, ""},
+        {{"model.arch=resnet", "model.depth=20", "norm.placement=preact"}, ""},
+        {{"model.arch=resnet", "model.depth=9"},
+         "command line: 'model.depth' 9 is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers\n"
+         "      | model.depth=9\n"
+         "      |             ^\n"},
+        {{"model.arch=resnet", "model.depth=2", "norm.placement=after"},
+         "command line: 'model.depth' 2 is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers\n"
+         "      | model.depth=2\n"
+         "      |             ^\n"
+         "command line: 'norm.placement' cannot be 'after' with 'model.arch' resnet: before or preact\n"
+         "      | norm.placement=after\n"
+         "      |                ^~~~~\n"},
+        {{"norm.placement=preact"},
+         "command line: 'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after\n"
+         "      | norm.placement=preact\n"
+         "      |                ^~~~~~\n"},
         {{"train.clip_norm=1", "train.clip_value=1"}, ""},
         {{"plot.ymin=low"},
          "command line: 'plot.ymin' must be a number or 'auto', not 'low'\n"

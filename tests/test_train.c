@@ -165,7 +165,9 @@ START_TEST(cpu_follows_ref)
 {
     static const char *const arms[] = {"norm.kind=bn", "norm.kind=ln", "norm.kind=gn", "norm.kind=rms", "norm.kind=none",
                                        "model.arch=cnn norm.kind=in", "model.arch=cnn norm.kind=bn model.pool=1",
-                                       "model.arch=cnn norm.kind=ln norm.affine=element norm.placement=after model.activation=gelu"};
+                                       "model.arch=cnn norm.kind=ln norm.affine=element norm.placement=after model.activation=gelu",
+                                       "model.arch=resnet model.depth=8 model.width=4 norm.kind=gn norm.groups=2", "model.arch=resnet model.depth=14 model.width=4 norm.kind=ln",
+                                       "model.arch=resnet model.depth=8 model.width=4 norm.kind=rms norm.placement=preact model.activation=tanh"};
     for (size_t a = 0; a < sizeof arms / sizeof *arms; a++) {
         char text[256];
         snprintf(text, sizeof text, "%s train.steps=10 train.log_every=1", arms[a]);

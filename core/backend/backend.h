@@ -12,8 +12,9 @@
  * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
  * batch needs no second plan.
  *
- * Gradients are assigned, not added: each parameter is used once in a step. A NULL dx says that nobody asks for it (the
- * first layer), a NULL bias that there is none.
+ * Gradients are assigned, not added: each parameter is used once in a step, and the gradients of an activation that two
+ * operations take are added by the plan. A NULL dx says that nobody asks for it (the first layer), a NULL bias that there is
+ * none.
  */
 #ifndef NL_BACKEND_BACKEND_H
 #define NL_BACKEND_BACKEND_H
@@ -142,6 +143,24 @@ struct nl_mean_pool {
     void *dx;
 };
 
+/* The sum at the end of a residual block, with a ReLU behind it where `relu` is set:
+ *
+ *     y[n, i, j, c] = a[n, i, j, c] + b[n, i stride, j stride, c], without the second term where b has no channel c
+ *
+ * Backward takes the mask of the ReLU from y. da may be dy; y may be a or b, and db may be da, where the shortcut is the identity
+ * (stride 1, as many channels). */
+struct nl_add {
+    int height, width, channels;                /* of a and y */
+    int from_height, from_width, from_channels; /* of b; at most `channels` */
+    int stride;
+    bool relu;
+    const void *a;       /* real (capacity, H, W, C) */
+    const void *b;       /* real (capacity, from_height, from_width, from_channels) */
+    void *y;             /* as a */
+    const void *dy;
+    void *da, *db;       /* as a, b */
+};
+
 /* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, n * count + e) >= p of the stream, in training
  * only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
 struct nl_dropout {
@@ -203,6 +222,8 @@ struct nl_backend {
     void (*max_pool_backward)(const struct nl_run *run, const struct nl_max_pool *op);
     void (*mean_pool_forward)(const struct nl_run *run, const struct nl_mean_pool *op);
     void (*mean_pool_backward)(const struct nl_run *run, const struct nl_mean_pool *op);
+    void (*add_forward)(const struct nl_run *run, const struct nl_add *op);
+    void (*add_backward)(const struct nl_run *run, const struct nl_add *op);
     void (*dropout_forward)(const struct nl_run *run, const struct nl_dropout *op);
     void (*dropout_backward)(const struct nl_run *run, const struct nl_dropout *op);
     void (*loss)(const struct nl_run *run, const struct nl_loss *op);

@@ -40,7 +40,7 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "kind"))
         return true;
     if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
-        return (norm->uses & NL_USES_OVER) && config->model.arch == NL_CNN;
+        return (norm->uses & NL_USES_OVER) && config->model.arch != NL_MLP;
     if (!strcmp(field, "groups"))
         return norm->uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
@@ -51,7 +51,9 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm->tracks && config->norm.running == NL_EMA;
     if (!strcmp(field, "precise_batch"))
         return norm->tracks && evaluates(config, NL_EVAL_PRECISE);
-    return norm->partition != NULL; /* placement, eps, affine */
+    if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
+        return norm->partition || config->model.arch == NL_RESNET;
+    return norm->partition != NULL; /* eps, affine */
 }
 
 static bool train_key_applies(const char *field, const struct nl_config *config)

@@ -16,6 +16,13 @@ static void check_axis_end(const struct nl_experiment *experiment, const char *k
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     const struct nl_norm *norm = nl_norms[config->norm.kind];
+    if (config->model.arch == NL_RESNET && (config->model.depth < 8 || config->model.depth % 6 != 2))
+        nl_complain(diagnostics, experiment, "model.depth", "'model.depth' %lld is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers",
+                    (long long)config->model.depth);
+    if (config->model.arch == NL_RESNET && config->norm.placement == NL_AFTER)
+        nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'after' with 'model.arch' resnet: before or preact");
+    if (config->model.arch != NL_RESNET && config->norm.placement == NL_PREACT)
+        nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after");
     /* Where a set is one channel, elements of it share no scale of their own across samples: torch has no such layer either. */
     if (config->norm.affine == NL_AFFINE_ELEMENT && norm->cancels_bias)
         nl_complain(diagnostics, experiment, "norm.affine",

@@ -21,13 +21,13 @@ struct nl_int_list {
 
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100 };
-enum nl_arch { NL_MLP, NL_CNN };
+enum nl_arch { NL_MLP, NL_CNN, NL_RESNET };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
-enum nl_placement { NL_BEFORE, NL_AFTER };
+enum nl_placement { NL_BEFORE, NL_AFTER, NL_PREACT };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_running { NL_EMA, NL_CUMULATIVE };

@@ -8,13 +8,13 @@
 #include "norm/norm.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", NULL};
-const char *const nl_arch_names[] = {"mlp", "cnn", NULL};
+const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", NULL};
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", NULL};
 const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
-const char *const nl_placement_names[] = {"before", "after", NULL};
+const char *const nl_placement_names[] = {"before", "after", "preact", NULL};
 const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
 const char *const nl_over_names[] = {"sample", "position", NULL};
 const char *const nl_running_names[] = {"ema", "cumulative", NULL};

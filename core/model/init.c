@@ -34,7 +34,7 @@ void nl_model_init(const struct nl_model *model, const struct nl_config *config,
 {
     for (int i = 0; i < model->parameters; i++) {
         const struct nl_parameter *parameter = &model->parameter[i];
-        char name[48];
+        char name[64];
         snprintf(name, sizeof name, "init.%s", parameter->name);
         struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
         double scale = parameter->role == NL_WEIGHT ? config->model.init_scale * deviation(parameter, config) : 0.0;

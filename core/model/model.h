@@ -1,6 +1,8 @@
-/* A network as a list of layers, built from a configuration: shapes, names and parameters; no numbers yet.
+/* A network as a list of layers, built from a configuration: shapes, names and parameters; no numbers yet. A layer takes the
+ * output of the one before it; the sum at the end of a residual block takes that of an earlier layer as well.
  *
- * Layer names are PyTorch-like and do not depend on the normalizer: fc1, norm1, act1, drop1, ..., head; conv1, norm1, ..., pool1.
+ * Layer names are PyTorch-like and do not depend on the normalizer: fc1, norm1, act1, drop1, ..., head; conv1, norm1, ..., pool1;
+ * layer1.0.conv1, layer1.0.norm1, ..., layer1.0.add.
  * Random streams are named after them, so putting a normalizer in moves no other layer's numbers.
  */
 #ifndef NL_MODEL_MODEL_H
@@ -13,7 +15,7 @@
 #include "data/data.h"
 #include "norm/norm.h"
 
-enum nl_layer_kind { NL_LINEAR_LAYER, NL_CONV_LAYER, NL_NORM_LAYER, NL_ACTIVATION_LAYER, NL_DROPOUT_LAYER, NL_MAX_POOL_LAYER, NL_MEAN_POOL_LAYER };
+enum nl_layer_kind { NL_LINEAR_LAYER, NL_CONV_LAYER, NL_NORM_LAYER, NL_ACTIVATION_LAYER, NL_DROPOUT_LAYER, NL_MAX_POOL_LAYER, NL_MEAN_POOL_LAYER, NL_ADD_LAYER };
 
 struct nl_extent {
     int height, width, channels; /* S = height x width */
@@ -21,10 +23,12 @@ struct nl_extent {
 
 struct nl_layer {
     enum nl_layer_kind kind;
-    char name[24];
+    char name[48];
     struct nl_extent in, out;
     bool bias;             /* linear, convolution */
-    bool relu;             /* normalizer: with the ReLU that follows it (one kernel) */
+    bool relu;             /* normalizer, sum: with the ReLU that follows it (one kernel) */
+    int stride;            /* convolution; sum: of its shortcut */
+    int shortcut;          /* sum: the layer whose output is added, subsampled by the stride, new channels 0; else -1 */
     int weight, bias_at;   /* indices of its parameters, -1: none. Normalizer: gamma and beta */
 };
 
@@ -34,7 +38,7 @@ enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA };
 struct nl_parameter {
     enum nl_role role;
     int layer;
-    char name[32];         /* "fc1.weight" */
+    char name[56];         /* "fc1.weight" */
     int dims;
     size_t shape[4];
     size_t count;

@@ -92,37 +92,85 @@ static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_o
     }
 }
 
-/* Lays out one pass. A training pass also gets gradients of activations: two buffers in turn, since the gradient of a
- * layer's output is dead once that of its input is there. */
+/* Which buffer holds a gradient of activations. Two in turn do for a chain, since the gradient of a layer's output is dead once that of
+ * its input is there. A third comes in while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source. */
+enum { BUFFERS = 3, NOWHERE = -1 };
+
+struct turn {
+    int output;   /* the gradient of the layer's output */
+    int shortcut; /* sum: of its shortcut. The same place as that of the other term where it is the same gradient */
+    int joins;    /* the shortcut's gradient that is added to that of the layer's input */
+};
+
+static int unused(int one, int other)
+{
+    int buffer = 0;
+    while (buffer == one || buffer == other)
+        buffer++;
+    return buffer;
+}
+
+static bool is_identity(const struct nl_model *model, const struct nl_layer *sum)
+{
+    return sum->stride == 1 && model->layer[sum->shortcut].out.channels == sum->out.channels;
+}
+
+static struct turn *take_turns(const struct nl_model *model)
+{
+    struct turn *turn = nl_alloc((size_t)model->layers, sizeof *turn);
+    int open = NOWHERE, source = -1; /* the gradient of the open shortcut, and the layer whose output it belongs to */
+    int at = 0;
+    for (int i = model->layers - 1; i >= 0; i--) {
+        const struct nl_layer *layer = &model->layer[i];
+        turn[i] = (struct turn){.output = at, .shortcut = NOWHERE, .joins = NOWHERE};
+        if (layer->kind == NL_ADD_LAYER) { /* the other term's gradient replaces that of the sum */
+            NL_ASSERT(open == NOWHERE);
+            open = turn[i].shortcut = is_identity(model, layer) ? at : unused(at, NOWHERE);
+            source = layer->shortcut;
+            continue;
+        }
+        at = unused(at, open);
+        if (open != NOWHERE && source == i - 1) {
+            turn[i].joins = open;
+            open = NOWHERE;
+        }
+    }
+    return turn;
+}
+
+/* Lays out one pass. */
 static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
 {
     struct layout *l = &ctx->layout;
     const struct nl_model *model = ctx->model;
     const struct nl_plan *plan = ctx->plan;
     size_t largest = (size_t)model->classes;
-    for (int i = 0; i < model->layers; i++)
+    int buffers = 2;
+    for (int i = 0; i < model->layers; i++) {
         if (extent_count(model->layer[i].out) > largest)
             largest = extent_count(model->layer[i].out);
+        if (model->layer[i].kind == NL_ADD_LAYER)
+            buffers = BUFFERS;
+    }
 
     pass->capacity = capacity;
     pass->ops = model->layers;
     void *x = take_reals(l, (size_t)capacity * extent_count(model->input));
     pass->gather.x = x;
     pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
-    void *gradient[2] = {NULL, NULL};
-    for (int i = 0; train && i < 2; i++)
+    void *gradient[BUFFERS] = {NULL};
+    for (int i = 0; train && i < buffers; i++)
         gradient[i] = take_reals(l, (size_t)capacity * largest);
 
-    int number = 0, turn = 0;
+    struct turn *turn = take_turns(model);
+    void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
+    int number = 0;
     size_t channels_before = 0;
-    /* Forwards for the outputs; the gradient of layer i's output stands in gradient[turn of i]. */
     for (int i = 0; i < model->layers; i++) {
         const struct nl_layer *layer = &model->layer[i];
         struct nl_op *op = &pass->op[i];
-        void *y = take_reals(l, (size_t)capacity * extent_count(layer->out));
-        void *dx = i > 0 ? gradient[turn] : NULL;
-        turn = 1 - turn;
-        void *dy = gradient[turn];
+        void *y = output[i] = take_reals(l, (size_t)capacity * extent_count(layer->out));
+        void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL, *dy = gradient[turn[i].output];
         void *w = parameter_at(l, model, plan->parameters, layer->weight), *b = parameter_at(l, model, plan->parameters, layer->bias_at);
         void *dw = parameter_at(l, model, ctx->gradients, layer->weight), *db = parameter_at(l, model, ctx->gradients, layer->bias_at);
         op->kind = layer->kind;
@@ -133,7 +181,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         case NL_CONV_LAYER:
             op->conv = (struct nl_conv){.height = layer->in.height, .width = layer->in.width, .in = layer->in.channels,
                                         .out_height = layer->out.height, .out_width = layer->out.width, .out = layer->out.channels,
-                                        .kernel = 3, .stride = 1, .pad = 1, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
+                                        .kernel = 3, .stride = layer->stride, .pad = 1, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
             break;
         case NL_NORM_LAYER:
             op->normalize = (struct nl_normalize){.x = x, .gamma = w, .beta = b, .y = y, .dy = dy, .dx = dx, .dgamma = dw, .dbeta = db};
@@ -154,10 +202,23 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         case NL_MEAN_POOL_LAYER:
             op->mean_pool = (struct nl_mean_pool){.positions = layer->in.height * layer->in.width, .channels = layer->in.channels, .x = x, .y = y, .dy = dy, .dx = dx};
             break;
+        case NL_ADD_LAYER: {
+            struct nl_extent from = model->layer[layer->shortcut].out;
+            op->add = (struct nl_add){.height = layer->out.height, .width = layer->out.width, .channels = layer->out.channels,
+                                      .from_height = from.height, .from_width = from.width, .from_channels = from.channels,
+                                      .stride = layer->stride, .relu = layer->relu, .a = x, .b = output[layer->shortcut], .y = y,
+                                      .dy = dy, .da = dx, .db = gradient[turn[i].shortcut]};
+            break;
         }
+        }
+        op->joins = turn[i].joins != NOWHERE;
+        if (op->joins)
+            op->join = (struct nl_add){.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
+                                       .from_height = layer->in.height, .from_width = layer->in.width, .from_channels = layer->in.channels,
+                                       .stride = 1, .a = dx, .b = gradient[turn[i].joins], .y = dx};
         x = y;
     }
-    pass->loss = (struct nl_loss){.classes = model->classes, .logits = x, .labels = pass->gather.labels, .dlogits = gradient[turn],
+    pass->loss = (struct nl_loss){.classes = model->classes, .logits = x, .labels = pass->gather.labels, .dlogits = gradient[turn[model->layers - 1].output],
                                   .sums = train ? plan->sums : plan->eval_sums};
     pass->gather.height = model->input.height;
     pass->gather.width = model->input.width;
@@ -165,6 +226,8 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     pass->gather.pixels = view->dataset->pixels;
     pass->gather.crop = (int)ctx->config->data.crop;
     pass->gather.flip = ctx->config->data.flip;
+    free(turn);
+    free(output);
 }
 
 static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view, int eval_capacity)
@@ -233,7 +296,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     for (int i = 0; i < 3; i++)
         backend->upload(plan->part[i], parts[i], (size_t)counts[i] * sizeof(int32_t));
     for (int i = 0; i < model->layers; i++) {
-        char name[48];
+        char name[56];
         snprintf(name, sizeof name, "dropout.%s", model->layer[i].name);
         struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
         backend->upload(ctx.dropout_keys + 2 * i, stream.key, sizeof stream.key);
@@ -304,6 +367,9 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
         case NL_MEAN_POOL_LAYER:
             backend->mean_pool_forward(run, &op->mean_pool);
             break;
+        case NL_ADD_LAYER:
+            backend->add_forward(run, &op->add);
+            break;
         }
     }
     backend->loss(run, &pass->loss);
@@ -336,6 +402,11 @@ void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
         case NL_MEAN_POOL_LAYER:
             backend->mean_pool_backward(run, &op->mean_pool);
             break;
+        case NL_ADD_LAYER:
+            backend->add_backward(run, &op->add);
+            break;
         }
+        if (op->joins)
+            backend->add_forward(run, &op->join);
     }
 }

@@ -23,7 +23,10 @@ struct nl_op {
         struct nl_dropout dropout;
         struct nl_max_pool max_pool;
         struct nl_mean_pool mean_pool;
+        struct nl_add add;
     };
+    bool joins;         /* a shortcut leaves where this operation's input does: */
+    struct nl_add join; /* after its backward, adds the shortcut's gradient to that of the input */
 };
 
 /* One way through the network: the operations at a batch capacity. */

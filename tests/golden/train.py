@@ -185,6 +185,66 @@ class Network(nn.Module):
         return self.head(x.mean((2, 3)) if self.image else x)
 
 
+def make_block_norm(case, shape):
+    return nn.Identity() if case["norm.kind"] == "none" else make_norm(case, shape)
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a shortcut: every other pixel where the stride is 2, zeros for new channels (option A)."""
+
+    def __init__(self, case, inputs, units, size, stride, bias):
+        super().__init__()
+        self.preact, self.stride, self.new = case["norm.placement"] == "preact", stride, units - inputs
+        height, width = size
+        out = (units, -(-height // stride), -(-width // stride))
+        self.conv1 = nn.Conv2d(inputs, units, 3, stride=stride, padding=1, bias=bias)
+        self.conv2 = nn.Conv2d(units, units, 3, padding=1, bias=bias)
+        self.norm1 = make_block_norm(case, (inputs, height, width) if self.preact else out)
+        self.norm2 = make_block_norm(case, out)
+        self.act = make_activation(case)
+
+    def forward(self, x):
+        shortcut = F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, self.new))
+        if self.preact:
+            return shortcut + self.conv2(self.act(self.norm2(self.conv1(self.act(self.norm1(x))))))
+        return self.act(shortcut + self.norm2(self.conv2(self.act(self.norm1(self.conv1(x))))))
+
+
+class Residual(nn.Module):
+    """6n + 2 layers, He et al. 2015 (norm.placement before) or 2016 (preact)."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        height, width, channels = image_shape
+        units, kind = int(case["model.width"]), case["norm.kind"]
+        self.preact = case["norm.placement"] == "preact"
+        bias = {"auto": kind not in ("bn", "in"), "on": True, "off": False}[case["model.bias"]]
+        self.act = make_activation(case)
+        self.conv1 = nn.Conv2d(channels, units, 3, padding=1, bias=bias)
+        if not self.preact:
+            self.norm1 = make_block_norm(case, (units, height, width))
+        inputs = units
+        for stage in (1, 2, 3):
+            blocks = []
+            for i in range((int(case["model.depth"]) - 2) // 6):
+                stride = 2 if stage > 1 and i == 0 else 1
+                blocks.append(Block(case, inputs, units * 2 ** (stage - 1), (height, width), stride, bias))
+                inputs, height, width = units * 2 ** (stage - 1), -(-height // stride), -(-width // stride)
+            self.add_module(f"layer{stage}", nn.Sequential(*blocks))
+        if self.preact:
+            self.norm = make_block_norm(case, (inputs, height, width))
+        self.head = nn.Linear(inputs, classes)
+
+    def forward(self, x):  # (N, H, W, C)
+        x = self.conv1(x.permute(0, 3, 1, 2))
+        if not self.preact:
+            x = self.act(self.norm1(x))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        if self.preact:
+            x = self.act(self.norm(x))
+        return self.head(x.mean((2, 3)))
+
+
 # ---- the training ----
 
 def learning_rate(case, step, steps_per_epoch):
@@ -205,7 +265,7 @@ def learning_rate(case, step, steps_per_epoch):
 def make_optimizer(case, network):
     decay = float(case["train.weight_decay"])
     spared = [p for name, p in network.named_parameters()
-              if case["train.weight_decay_on"] == "weights" and (name.startswith("norm") or name.endswith("bias"))]
+              if case["train.weight_decay_on"] == "weights" and ("norm" in name or name.endswith("bias"))]
     decayed = [p for p in network.parameters() if not any(p is other for other in spared)]
     groups = [{"params": decayed, "weight_decay": decay}, {"params": spared, "weight_decay": 0.0}]
     betas = float(case["train.beta1"]), float(case["train.beta2"])
@@ -259,7 +319,7 @@ def take_precise_statistics(case, network, x):
 def train(case, start, order, parts):
     """PyTorch's losses and final evaluations, and the trained network's state."""
     x, y = parts["train"]["x"], parts["train"]["y"]
-    network = Network(case, x.shape[1:], classes=10)
+    network = (Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
     network.load_state_dict(start)
     optimizer = make_optimizer(case, network)
     batch = int(case["train.batch"])

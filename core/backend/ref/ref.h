@@ -24,6 +24,8 @@ void nl_ref_max_pool_forward(const struct nl_run *run, const struct nl_max_pool 
 void nl_ref_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op);
 void nl_ref_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op);
 void nl_ref_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op);
+void nl_ref_add_forward(const struct nl_run *run, const struct nl_add *op);
+void nl_ref_add_backward(const struct nl_run *run, const struct nl_add *op);
 void nl_ref_dropout_forward(const struct nl_run *run, const struct nl_dropout *op);
 void nl_ref_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
 void nl_ref_loss(const struct nl_run *run, const struct nl_loss *op);

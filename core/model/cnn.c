@@ -1,0 +1,28 @@
+/* Convolutional: [3x3 convolution, normalizer, activation, dropout, max-pool where model.pool says so] x depth, mean, linear. */
+#include "model/build.h"
+
+static bool pools_after(const struct nl_config *config, int layer)
+{
+    for (int i = 0; i < config->model.pool.count; i++)
+        if (config->model.pool.at[i] == layer)
+            return true;
+    return false;
+}
+
+int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
+{
+    for (int i = 1; i <= b->config->model.depth; i++) {
+        nl_add_conv(b, (int)b->config->model.width, 1, i);
+        nl_add_norm_and_activation(b, i);
+        nl_add_dropout(b, i);
+        if (!pools_after(b->config, i))
+            continue;
+        if (b->at.height < 2 || b->at.width < 2) {
+            *key = "model.pool";
+            return nl_fail(err, "no pooling is possible after layer %d: its maps are %d x %d already", i, b->at.height, b->at.width);
+        }
+        nl_add_layer(b, NL_MAX_POOL_LAYER, (struct nl_extent){b->at.height / 2, b->at.width / 2, b->at.channels}, "pool", i);
+    }
+    nl_add_pooled_head(b);
+    return NL_OK;
+}

@@ -1,0 +1,52 @@
+/* Residual network in the form for CIFAR, 6n + 2 layers: a convolution, three stages of n blocks with width, 2 width and 4 width
+ * channels, mean, linear. A block is two 3x3 convolutions and a shortcut around them. The first block of stages 2 and 3 has stride 2;
+ * its shortcut takes every other pixel, and 0 for the new channels (option A: no parameters).
+ *
+ *     norm.placement  before: conv norm relu conv norm + relu                   He et al. 2015, section 4.2
+ *                     preact: norm relu conv norm relu conv +, and at the       He et al. 2016, "Identity mappings in deep
+ *                             end of the last stage norm relu                   residual networks"
+ *
+ * Dropout stands before the second convolution of a block (Zagoruyko and Komodakis 2016).
+ */
+#include <stdio.h>
+
+#include "model/build.h"
+
+static void add_block(struct nl_builder *b, int channels, int stride)
+{
+    bool preact = b->config->norm.placement == NL_PREACT;
+    bool fused = !preact && b->config->model.activation == NL_RELU;
+    int source = b->model->layers - 1;
+    if (preact)
+        nl_add_norm_and_activation(b, 1);
+    nl_add_conv(b, channels, stride, 1);
+    nl_add_norm_and_activation(b, preact ? 2 : 1);
+    nl_add_dropout(b, 0);
+    nl_add_conv(b, channels, 1, 2);
+    if (!preact)
+        nl_add_norm(b, false, 2);
+    struct nl_layer *sum = nl_add_layer(b, NL_ADD_LAYER, b->at, "add", 0);
+    sum->shortcut = source;
+    sum->stride = stride;
+    sum->relu = fused;
+    if (!preact && !fused)
+        nl_add_activation(b, 2);
+}
+
+void nl_build_resnet(struct nl_builder *b)
+{
+    bool preact = b->config->norm.placement == NL_PREACT;
+    int blocks = (int)(b->config->model.depth - 2) / 6, width = (int)b->config->model.width;
+    nl_add_conv(b, width, 1, 1);
+    if (!preact)
+        nl_add_norm_and_activation(b, 1);
+    for (int stage = 1; stage <= 3; stage++)
+        for (int i = 0; i < blocks; i++) {
+            snprintf(b->prefix, sizeof b->prefix, "layer%d.%d.", stage, i);
+            add_block(b, width << (stage - 1), stage > 1 && i == 0 ? 2 : 1);
+        }
+    b->prefix[0] = '\0';
+    if (preact)
+        nl_add_norm_and_activation(b, 0);
+    nl_add_pooled_head(b);
+}
