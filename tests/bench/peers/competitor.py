@@ -1,0 +1,44 @@
+"""What every peer of bench.py shares: how it is asked, and what it starts from.
+
+A competitor first prints one line of JSON, {"losses": [...]}, of its first steps; then, for each line with a number of seconds on standard input, the
+microseconds that a step took over about so long. It waits asleep in between, so that several can be timed in turn.
+
+The folder it is given was written by normlab: case.json, init.safetensors (initial weights), order.npy (the samples of each step) and data/.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import numpy
+from safetensors.numpy import load_file
+
+CHECKED = 20  # steps whose losses are compared
+
+
+class Case:
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        self.__dict__.update(json.loads((folder / "case.json").read_text()))
+        self.init = {name: value.astype(numpy.float32) for name, value in load_file(folder / "init.safetensors").items()}
+        self.x = numpy.load(folder / "data/train_x.npy")
+        self.y = numpy.load(folder / "data/train_y.npy")
+        index = numpy.load(folder / "data/train_index.npy")
+        place = numpy.full(index.max() + 1, -1, numpy.int32)
+        place[index] = numpy.arange(len(index))
+        self.order = place[numpy.load(folder / "order.npy")]  # (steps, batch): rows of x
+
+
+def compete(losses, run):
+    """losses: of the first CHECKED steps. run(): trains on, and returns the number of steps made and the last loss."""
+    print(json.dumps({"losses": [float(loss) for loss in losses]}), flush=True)
+    run()
+    for line in sys.stdin:
+        seconds, steps, start = float(line), 0, time.perf_counter()
+        while (took := time.perf_counter() - start) < seconds or steps == 0:
+            done, loss = run()
+            steps += done
+        if not numpy.isfinite(loss):
+            sys.exit("the training diverged")
+        print(1e6 * took / steps, flush=True)

@@ -1,0 +1,109 @@
+/* Times a step of a training, by the library's own call and nothing around it: no evaluation, no file, no start-up.
+ *
+ *     step FILE [KEY=VALUE ...]      FILE is a configuration as for `normlab run`
+ *
+ * It answers as every competitor of bench.py does: first a line of JSON with the losses of the first steps, then, for each line with a number of
+ * seconds read from standard input, the microseconds that a step took over about so long.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "config/diagnostics.h"
+#include "train/train.h"
+
+enum { CHECKED = 20 };
+
+struct stopwatch {
+    double started; /* at the first row of the curve: what comes before is warming up */
+    int64_t first_step, last_step;
+    double stopped;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void note_time(void *context, int64_t step, int64_t steps, double loss)
+{
+    struct stopwatch *watch = context;
+    (void)steps;
+    (void)loss;
+    watch->stopped = now();
+    watch->last_step = step;
+    if (watch->started == 0) {
+        watch->started = watch->stopped;
+        watch->first_step = step;
+    }
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "step: %s\n", what);
+    exit(1);
+}
+
+static void print_losses(struct nl_config config, const struct nl_dataset *dataset)
+{
+    struct nl_trial_result result;
+    struct nl_error err;
+    config.train.steps = CHECKED;
+    config.train.log_every = 1;
+    if (nl_trial_run(&config, dataset, NULL, &result, &err) != NL_OK)
+        die(err.text);
+    printf("{\"losses\": [");
+    const char *comma = "";
+    for (int i = 0; i < result.rows; i++)
+        if (result.row[i].eval < 0) {
+            printf("%s%.9g", comma, result.row[i].loss);
+            comma = ", ";
+        }
+    printf("]}\n");
+    fflush(stdout);
+    nl_trial_result_release(&result);
+}
+
+/* Microseconds of a step over `steps` of them, after a tenth as many. */
+static double time_steps(struct nl_config config, const struct nl_dataset *dataset, int64_t steps)
+{
+    struct stopwatch watch = {0};
+    struct nl_trial_options options = {.progress = note_time, .context = &watch};
+    struct nl_trial_result result;
+    struct nl_error err;
+    config.train.log_every = steps / 10 + 1;
+    config.train.steps = 11 * config.train.log_every;
+    if (nl_trial_run(&config, dataset, &options, &result, &err) != NL_OK)
+        die(err.text);
+    if (result.status == NL_DIVERGED)
+        die("the training diverged: a smaller train.lr is needed");
+    nl_trial_result_release(&result);
+    return 1e6 * (watch.stopped - watch.started) / (double)(watch.last_step - watch.first_step);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        die("usage: step FILE [KEY=VALUE ...]");
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err;
+    if (nl_experiment_load(argv[1], (const char *const *)argv + 2, argc - 2, &experiment, &diagnostics) != NL_OK)
+        die(nl_diagnostics_text(&diagnostics));
+    struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+    if (!dataset)
+        die(err.text);
+    print_losses(experiment.config, dataset);
+    char line[64];
+    while (fgets(line, sizeof line, stdin)) {
+        double guess = time_steps(experiment.config, dataset, 10);
+        double steps = 1e6 * atof(line) / guess;
+        printf("%.3f\n", time_steps(experiment.config, dataset, (int64_t)(steps < 10 ? 10 : steps)));
+        fflush(stdout);
+    }
+    nl_dataset_free(dataset);
+    return 0;
+}
