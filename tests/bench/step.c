@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "config/diagnostics.h"
@@ -67,7 +66,7 @@ static void print_losses(struct nl_config config, const struct nl_dataset *datas
     nl_trial_result_release(&result);
 }
 
-/* Microseconds of a step over `steps` of them, after a tenth as many. */
+/* Microseconds of a step over about `steps` of them, after a tenth as many (one at least). */
 static double time_steps(struct nl_config config, const struct nl_dataset *dataset, int64_t steps)
 {
     struct stopwatch watch = {0};
@@ -75,13 +74,23 @@ static double time_steps(struct nl_config config, const struct nl_dataset *datas
     struct nl_trial_result result;
     struct nl_error err;
     config.train.log_every = steps / 10 + 1;
-    config.train.steps = 11 * config.train.log_every;
+    config.train.steps = steps + 2 * config.train.log_every - steps % config.train.log_every;
     if (nl_trial_run(&config, dataset, &options, &result, &err) != NL_OK)
         die(err.text);
     if (result.status == NL_DIVERGED)
         die("the training diverged: a smaller train.lr is needed");
     nl_trial_result_release(&result);
     return 1e6 * (watch.stopped - watch.started) / (double)(watch.last_step - watch.first_step);
+}
+
+/* A time that is worth believing for choosing the number of steps: at least 10 ms of them. */
+static double guess_step(const struct nl_config *config, const struct nl_dataset *dataset)
+{
+    for (int64_t steps = 1;; steps *= 8) {
+        double guess = time_steps(*config, dataset, steps);
+        if (guess * (double)steps > 1e4)
+            return guess;
+    }
 }
 
 int main(int argc, char **argv)
@@ -97,11 +106,11 @@ int main(int argc, char **argv)
     if (!dataset)
         die(err.text);
     print_losses(experiment.config, dataset);
+    double guess = guess_step(&experiment.config, dataset);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
-        double guess = time_steps(experiment.config, dataset, 10);
         double steps = 1e6 * atof(line) / guess;
-        printf("%.3f\n", time_steps(experiment.config, dataset, (int64_t)(steps < 10 ? 10 : steps)));
+        printf("%.3f\n", time_steps(experiment.config, dataset, steps < 1 ? 1 : (int64_t)steps));
         fflush(stdout);
     }
     nl_dataset_free(dataset);
