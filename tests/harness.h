@@ -199,9 +199,14 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
     }
 }
 
+/* Of one image; a test with larger shapes says more before it includes this. */
+#ifndef PROBE_BYTES
+#define PROBE_BYTES (1 << 19)
+#endif
+
 static inline struct probe probe_make(const struct nl_backend *backend, int replicas, struct spec spec)
 {
-    struct probe p = {.spec = spec, .image = image_make(backend, replicas, 1 << 19)};
+    struct probe p = {.spec = spec, .image = image_make(backend, replicas, PROBE_BYTES)};
     int height = or_one(spec.height), width = or_one(spec.width), stride = or_one(spec.stride);
     size_t n = (size_t)spec.samples, capacity = (size_t)(spec.capacity ? spec.capacity : spec.samples);
     size_t channels = (size_t)spec.channels, out = (size_t)spec.out, image = (size_t)height * (size_t)width * channels, y = image;

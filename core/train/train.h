@@ -74,6 +74,6 @@ double nl_trial_cost(const struct nl_config *config);
 void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
 
 /* The version of our numerics: part of a trial's identity, raised when results change. */
-#define NL_NUMERICS_VERSION 1
+#define NL_NUMERICS_VERSION 2
 
 #endif

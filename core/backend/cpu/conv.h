@@ -1,0 +1,71 @@
+/* Private to the convolutions of the cpu backend.
+ *
+ * conv.c decides: direct kernels (conv_direct.c) where they apply, else unfolding and a matrix product (conv_unfold.c).
+ * The direct kernels are tiles: some pixels times some channels whose sums stay in registers. They are written once
+ * (conv_tiles.h) and compiled for each instruction set (conv_avx512.c, conv_avx2.c, conv_plain.c).
+ *
+ * Bits. Every output is one chain of fused multiply-adds in an order that the shape gives, whatever the tile that computes
+ * it: y and dx over (kernel row, kernel column, channel), dw over the pixels of an image, then over images. So the results
+ * are equal over instruction sets.
+ */
+#ifndef NL_BACKEND_CPU_CONV_H
+#define NL_BACKEND_CPU_CONV_H
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/isa.h"
+
+/* Where a tap lies for a tile: input pixel and weights relative to the tile's own; which of its pixels has it outside. */
+struct nl_conv_tap {
+    ptrdiff_t x, w;
+    int row; /* of the input, relative to the output's */
+    enum { NL_TAP_ALL, NL_TAP_NOT_FIRST, NL_TAP_NOT_LAST } pixels;
+};
+
+/* y[t][o] = b[o] + sum over taps, c < in of x[tap + t step + c] w[tap + c w_step + o], step a constant of the tile. */
+typedef void nl_conv_tile(const struct nl_conv_tap *taps, size_t count, const float *x, const float *w, size_t in, size_t w_step,
+                          const float *b, float *y, size_t y_step);
+
+/* dw[c][o] (+)= sum over rows, columns of x[c] dy[o]. */
+struct nl_conv_plane {
+    const float *x, *dy;
+    size_t rows, columns;
+    size_t x_line, x_step, dy_line, dy_step; /* from row to row, from pixel to pixel */
+};
+typedef void nl_conv_weight_tile(const struct nl_conv_plane *plane, float *dw, size_t dw_step, bool add);
+
+enum { NL_CONV_STEPS = 8, NL_CONV_TILES = 6, NL_CONV_LANES = 16 };
+extern const int nl_conv_steps[NL_CONV_STEPS]; /* ascending: the distances of input pixels that tiles are compiled for */
+
+/* The tiles `channels` wide, by number of pixels (of input channels for weights), descending, the last of 1. */
+struct nl_conv_width {
+    size_t channels;
+    int pixels[NL_CONV_TILES];
+    nl_conv_tile *tile[NL_CONV_STEPS][NL_CONV_TILES];
+    int inputs[NL_CONV_TILES];
+    nl_conv_weight_tile *weight_tile[NL_CONV_TILES];
+};
+
+/* Widths, descending, the last of NL_CONV_LANES channels. */
+struct nl_conv_isa {
+    int widths;
+    struct nl_conv_width width[2];
+};
+extern const struct nl_conv_isa nl_conv_plain;
+#ifdef NL_X86
+extern const struct nl_conv_isa nl_conv_avx2, nl_conv_avx512;
+#endif
+
+/* conv_direct.c */
+bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op);
+bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op);
+bool nl_cpu_conv_dw_is_direct(const struct nl_conv *op);
+void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
+void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
+void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
+
+/* conv_unfold.c */
+void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
+void nl_cpu_conv_dx_unfold(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
+void nl_cpu_conv_dw_unfold(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
+
+#endif

@@ -1,0 +1,122 @@
+/* Any convolution: one image at a time is unfolded into rows of taps (im2col), so that what the product reads is still in the
+ * cache. With `positions` rows of kernel kernel in taps each:
+ *
+ *     y = taps w + b      dw = sum over images of taps' dy      dtaps = dy w', folded back onto dx
+ */
+#include <string.h>
+
+#include "backend/cpu/conv.h"
+
+/* The taps of output pixel (i, j) in kernel row p: input columns j stride - pad + q for q in [first, end) are inside. */
+struct span {
+    int first, end;
+};
+
+static struct span inside(int start, int kernel, int size)
+{
+    struct span span = {start < 0 ? -start : 0, size - start < kernel ? size - start : kernel};
+    if (span.end < span.first)
+        span.end = span.first;
+    return span;
+}
+
+static void unfold(const struct nl_conv *op, const float *x, float *taps)
+{
+    size_t in = (size_t)op->in, line = (size_t)op->kernel * in; /* taps of one kernel row: neighbours in x as well */
+    for (int i = 0; i < op->out_height; i++)
+        for (int j = 0; j < op->out_width; j++)
+            for (int p = 0; p < op->kernel; p++, taps += line) {
+                int row = i * op->stride + p - op->pad, column = j * op->stride - op->pad;
+                if (row < 0 || row >= op->height) {
+                    memset(taps, 0, line * sizeof *taps);
+                    continue;
+                }
+                struct span span = inside(column, op->kernel, op->width);
+                const float *from = x + (size_t)row * (size_t)op->width * in;
+                for (size_t k = 0; k < (size_t)span.first * in; k++)
+                    taps[k] = 0;
+                for (size_t k = (size_t)span.first * in; k < (size_t)span.end * in; k++)
+                    taps[k] = from[(ptrdiff_t)k + column * (ptrdiff_t)in];
+                for (size_t k = (size_t)span.end * in; k < line; k++)
+                    taps[k] = 0;
+            }
+}
+
+static void fold(const struct nl_conv *op, const float *dtaps, float *dx)
+{
+    size_t in = (size_t)op->in, line = (size_t)op->kernel * in;
+    memset(dx, 0, (size_t)op->height * (size_t)op->width * in * sizeof *dx);
+    for (int i = 0; i < op->out_height; i++)
+        for (int j = 0; j < op->out_width; j++)
+            for (int p = 0; p < op->kernel; p++, dtaps += line) {
+                int row = i * op->stride + p - op->pad, column = j * op->stride - op->pad;
+                if (row < 0 || row >= op->height)
+                    continue;
+                struct span span = inside(column, op->kernel, op->width);
+                float *to = dx + (size_t)row * (size_t)op->width * in;
+                for (size_t k = (size_t)span.first * in; k < (size_t)span.end * in; k++)
+                    to[(ptrdiff_t)k + column * (ptrdiff_t)in] += dtaps[k];
+            }
+}
+
+/* A 1x1 convolution at stride 1 needs no unfolding: its taps are the image. */
+static bool is_product(const struct nl_conv *op)
+{
+    return op->kernel == 1 && op->stride == 1 && op->pad == 0;
+}
+
+static size_t positions_of(const struct nl_conv *op)
+{
+    return (size_t)op->out_height * (size_t)op->out_width;
+}
+
+static size_t taps_of(const struct nl_conv *op)
+{
+    return (size_t)op->kernel * (size_t)op->kernel * (size_t)op->in;
+}
+
+static size_t image_of(const struct nl_conv *op)
+{
+    return (size_t)op->height * (size_t)op->width * (size_t)op->in;
+}
+
+/* (positions, taps), or NULL where the image serves. */
+static float *room_for_taps(const struct nl_conv *op)
+{
+    return is_product(op) ? NULL : nl_cpu_scratch(positions_of(op) * taps_of(op) * sizeof(float));
+}
+
+void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
+{
+    size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
+    float *taps = room_for_taps(op);
+    for (int n = 0; n < samples; n++, x += image, y += positions * out) {
+        if (taps)
+            unfold(op, x, taps);
+        if (b)
+            nl_cpu_set_rows(positions, out, b, y);
+        nl_cpu_gemm(NL_PLAIN, positions, out, taps_of(op), taps ? taps : x, w, y, b != NULL);
+    }
+}
+
+void nl_cpu_conv_dw_unfold(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw)
+{
+    size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
+    float *taps = room_for_taps(op);
+    for (int n = 0; n < samples; n++, x += image, dy += positions * out) {
+        if (taps)
+            unfold(op, x, taps);
+        nl_cpu_gemm(NL_TRANSPOSED_A, taps_of(op), out, positions, taps ? taps : x, dy, dw, n > 0);
+    }
+}
+
+void nl_cpu_conv_dx_unfold(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx)
+{
+    size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
+    float *dtaps = room_for_taps(op);
+    for (int n = 0; n < samples; n++, dx += image, dy += positions * out) {
+        nl_cpu_gemm(NL_TRANSPOSED_B, positions, taps_of(op), out, dy, w, dtaps ? dtaps : dx, false);
+        if (dtaps)
+            fold(op, dtaps, dx);
+    }
+}
