@@ -13,6 +13,16 @@ static void check_axis_end(const struct nl_experiment *experiment, const char *k
         nl_complain(diagnostics, experiment, key, "'%s' must be a number or 'auto', not '%s'", key, text);
 }
 
+static void check_axis(const struct nl_experiment *experiment, const char *low_key, const char *high_key, const char *low_text,
+                       const char *high_text, struct nl_diagnostics *diagnostics)
+{
+    check_axis_end(experiment, low_key, low_text, diagnostics);
+    check_axis_end(experiment, high_key, high_text, diagnostics);
+    double low, high;
+    if (nl_number_read(low_text, &low) && nl_number_read(high_text, &high) && !(low < high))
+        nl_complain(diagnostics, experiment, high_key, "'%s' %s is not above '%s' %s", high_key, high_text, low_key, low_text);
+}
+
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     const struct nl_norm *norm = nl_norms[config->norm.kind];
@@ -33,10 +43,6 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
 
-    check_axis_end(experiment, "plot.ymin", config->plot.ymin, diagnostics);
-    check_axis_end(experiment, "plot.ymax", config->plot.ymax, diagnostics);
-    double low, high;
-    if (nl_number_read(config->plot.ymin, &low) && nl_number_read(config->plot.ymax, &high) && !(low < high))
-        nl_complain(diagnostics, experiment, "plot.ymax", "'plot.ymax' %s is not above 'plot.ymin' %s", config->plot.ymax,
-                    config->plot.ymin);
+    check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
+    check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);
 }

@@ -201,10 +201,14 @@ static int put_plot(struct drawing *d, struct nl_error *err)
     bool share = d->measure.scale == 100.0;
     char *low = nl_format("%.6g", share || span.low >= 0.0 ? fmax(0.0, span.low - room) : span.low - room);
     char *high = nl_format("%.6g", share ? fmin(100.0, span.high + room) : span.high + room);
-    nl_text_add(&d->page->script, "set xrange [0:%.9g]\nset y2range [0:1]\n", d->end > 0 ? d->end : 1.0);
-    int status = nl_page_yrange(d->page, d->picture->experiment, d->page->log_y ? "floor" : low, high, err);
+    char *end = nl_format("%.9g", d->end > 0 ? d->end : 1.0);
+    nl_text_add(&d->page->script, "set y2range [0:1]\n");
+    int status = nl_page_xrange(d->page, d->picture->experiment, "0", end, err);
+    if (status == NL_OK)
+        status = nl_page_yrange(d->page, d->picture->experiment, d->page->log_y ? "floor" : low, high, err);
     free(low);
     free(high);
+    free(end);
     if (status != NL_OK)
         return NL_FAIL;
     nl_page_begin_panels(d->page);

@@ -251,19 +251,30 @@ void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *exper
                     nl_interval_names[experiment->config.plot.interval]);
 }
 
-int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high,
-                   struct nl_error *err)
+/* "set xrange [0:15]": the user's ends (key plot.<axis>min, plot.<axis>max) where they are not auto. */
+static int put_range(struct nl_page *page, char axis, const char *const user[2], const char *low, const char *high, struct nl_error *err)
 {
-    const char *ends[2] = {experiment->config.plot.ymin, experiment->config.plot.ymax};
+    const char *ends[2] = {low, high};
     double number;
     for (int i = 0; i < 2; i++) {
-        if (strcmp(ends[i], "auto") == 0)
-            ends[i] = i ? high : low;
-        else if (!nl_number_read(ends[i], &number))
-            return nl_fail(err, "plot.%s is '%s': a number is expected, or auto", i ? "ymax" : "ymin", ends[i]);
+        if (strcmp(user[i], "auto") == 0)
+            continue;
+        ends[i] = user[i];
+        if (!nl_number_read(ends[i], &number))
+            return nl_fail(err, "plot.%c%s is '%s': a number is expected, or auto", axis, i ? "max" : "min", ends[i]);
     }
-    nl_text_add(&page->script, "set yrange [%s:%s]\n", ends[0], ends[1]);
+    nl_text_add(&page->script, "set %crange [%s:%s]\n", axis, ends[0], ends[1]);
     return NL_OK;
+}
+
+int nl_page_xrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high, struct nl_error *err)
+{
+    return put_range(page, 'x', (const char *[]){experiment->config.plot.xmin, experiment->config.plot.xmax}, low, high, err);
+}
+
+int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high, struct nl_error *err)
+{
+    return put_range(page, 'y', (const char *[]){experiment->config.plot.ymin, experiment->config.plot.ymax}, low, high, err);
 }
 
 void nl_span_add(struct nl_span *span, double value)

@@ -79,6 +79,7 @@ void nl_page_yscale(struct nl_page *page, const struct nl_span *span);
 /* plot.ymin and plot.ymax as a gnuplot range; what is auto takes `low`, `high` (gnuplot text). */
 int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high,
                    struct nl_error *err);
+int nl_page_xrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high, struct nl_error *err);
 
 void nl_page_axis_label(struct nl_text *script, const char *axis, const char *name, const char *unit);
 void nl_page_number(struct nl_text *script, double value); /* " 1.25", or " NaN" */
