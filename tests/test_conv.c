@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "backend/cpu/isa.h"
-#define PROBE_BYTES (1 << 22)
+#define PROBE_BYTES (1 << 21)
 #include "harness.h"
 
 static const struct spec shapes[] = {

@@ -8,10 +8,6 @@
 
 #include "backend/cpu/conv.h"
 
-#ifdef NL_X86
-#include <xmmintrin.h>
-#endif
-
 const int nl_conv_steps[NL_CONV_STEPS] = {1, 2, 3, 6, 16, 32, 64, 128};
 
 enum { MOST_KERNEL = 3, MOST_TAPS = MOST_KERNEL * MOST_KERNEL, MOST_STRIDE = 2, MOST_WIDTHS = 2 };
@@ -263,42 +259,6 @@ bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op)
            op->stride <= MOST_STRIDE && input_channels(op->out) > 0;
 }
 
-/* to[c][r] = w[r][c] for a square of four, rows of `w` and `to` `from_line` and `to_line` long. */
-static void transpose_square(const float *restrict w, size_t from_line, float *restrict to, size_t to_line)
-{
-#ifdef NL_X86
-    __m128 row0 = _mm_loadu_ps(w), row1 = _mm_loadu_ps(w + from_line);
-    __m128 row2 = _mm_loadu_ps(w + 2 * from_line), row3 = _mm_loadu_ps(w + 3 * from_line);
-    _MM_TRANSPOSE4_PS(row0, row1, row2, row3);
-    _mm_storeu_ps(to, row0);
-    _mm_storeu_ps(to + to_line, row1);
-    _mm_storeu_ps(to + 2 * to_line, row2);
-    _mm_storeu_ps(to + 3 * to_line, row3);
-#else
-    for (size_t r = 0; r < 4; r++)
-        for (size_t c = 0; c < 4; c++)
-            to[c * to_line + r] = w[r * from_line + c];
-#endif
-}
-
-/* to[c][r] = w[r][c], rows of `to` `line` long. At batch 1 this is a tenth of the work: four rows at a time are written, so that
- * whole cache lines are read. */
-static void transpose(size_t rows, size_t columns, const float *restrict w, float *restrict to, size_t line)
-{
-    size_t r0 = 0;
-    for (; r0 + 4 <= rows; r0 += 4) {
-        size_t c = 0;
-        for (; c + 4 <= columns; c += 4)
-            transpose_square(w + r0 * columns + c, columns, to + c * line + r0, line);
-        for (; c < columns; c++)
-            for (size_t r = r0; r < r0 + 4; r++)
-                to[c * line + r] = w[r * columns + c];
-    }
-    for (; r0 < rows; r0++)
-        for (size_t c = 0; c < columns; c++)
-            to[c * line + r0] = w[r0 * columns + c];
-}
-
 /* The pixels (i, j) of dx with i mod stride = row, j mod stride = column: dx[i][j] = sum over the taps (p, q) that meet them
  * of dy[(i + pad - p) / stride][(j + pad - q) / stride] w[p][q]'. */
 static struct stencil stencil_of_dx(const struct nl_conv *op, int row, int column)
@@ -352,8 +312,8 @@ void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *d
         plan_columns(&stencil[g], &plan[g]);
     if (wide_in != in)
         memset(transposed, 0, taps * out * wide_in * sizeof *transposed);
-    for (size_t t = 0; t < taps; t++)
-        transpose(in, out, w + t * in * out, transposed + t * out * wide_in, wide_in);
+    for (size_t t = 0; t < taps; t++) /* at batch 1 a tenth of the work */
+        nl_cpu_transpose(in, out, w + t * in * out, transposed + t * out * wide_in, wide_in);
     for (int n = 0; n < samples; n++, dy += y_pixels * out, dx += x_pixels * in) {
         const float *from = widen(y_pixels, out, wide_out, dy, wide_dy);
         float *to = in == wide_in ? dx : wide_dx;

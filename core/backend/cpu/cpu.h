@@ -43,6 +43,8 @@ void *nl_cpu_scratch(size_t bytes);
 enum nl_cpu_transposed { NL_PLAIN, NL_TRANSPOSED_A, NL_TRANSPOSED_B };
 void nl_cpu_gemm(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, float *c,
                  bool add);
+/* to(columns, rows), `line` from row to row, is the transpose of w(rows, columns). */
+void nl_cpu_transpose(size_t rows, size_t columns, const float *w, float *to, size_t line);
 /* Sets every row of y(rows, columns) to b, or to 0 where b is NULL. */
 void nl_cpu_set_rows(size_t rows, size_t columns, const float *b, float *y);
 /* out[c] = sum over rows of x(rows, columns). `room` is scratch of nl_cpu_column_sums_room(columns) bytes. */

@@ -3,6 +3,11 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/isa.h"
+
+#ifdef NL_X86
+#include <xmmintrin.h>
+#endif
 
 void nl_cpu_gemm(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, float *c,
                  bool add)
@@ -10,6 +15,40 @@ void nl_cpu_gemm(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k
     bool turn_a = transposed == NL_TRANSPOSED_A, turn_b = transposed == NL_TRANSPOSED_B;
     cblas_sgemm(CblasRowMajor, turn_a ? CblasTrans : CblasNoTrans, turn_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
                 (blasint)k, 1.0f, a, (blasint)(turn_a ? m : k), b, (blasint)(turn_b ? k : n), add ? 1.0f : 0.0f, c, (blasint)n);
+}
+
+/* to[c][r] = w[r][c] for a square of four, rows of `w` and `to` `from_line` and `to_line` long. */
+static void transpose_square(const float *restrict w, size_t from_line, float *restrict to, size_t to_line)
+{
+#ifdef NL_X86
+    __m128 row0 = _mm_loadu_ps(w), row1 = _mm_loadu_ps(w + from_line);
+    __m128 row2 = _mm_loadu_ps(w + 2 * from_line), row3 = _mm_loadu_ps(w + 3 * from_line);
+    _MM_TRANSPOSE4_PS(row0, row1, row2, row3);
+    _mm_storeu_ps(to, row0);
+    _mm_storeu_ps(to + to_line, row1);
+    _mm_storeu_ps(to + 2 * to_line, row2);
+    _mm_storeu_ps(to + 3 * to_line, row3);
+#else
+    for (size_t r = 0; r < 4; r++)
+        for (size_t c = 0; c < 4; c++)
+            to[c * to_line + r] = w[r * from_line + c];
+#endif
+}
+
+void nl_cpu_transpose(size_t rows, size_t columns, const float *restrict w, float *restrict to, size_t line)
+{
+    size_t r0 = 0;
+    for (; r0 + 4 <= rows; r0 += 4) {
+        size_t c = 0;
+        for (; c + 4 <= columns; c += 4)
+            transpose_square(w + r0 * columns + c, columns, to + c * line + r0, line);
+        for (; c < columns; c++)
+            for (size_t r = r0; r < r0 + 4; r++)
+                to[c * line + r] = w[r * columns + c];
+    }
+    for (; r0 < rows; r0++)
+        for (size_t c = 0; c < columns; c++)
+            to[c * line + r0] = w[r0 * columns + c];
 }
 
 void nl_cpu_set_rows(size_t rows, size_t columns, const float *b, float *y)
