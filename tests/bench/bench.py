@@ -67,11 +67,11 @@ def agree(ours, theirs):
 
 class Bench:
     def __init__(self, options):
-        self.build, self.quick = options.build.resolve(), options.quick
+        self.build, self.quick, self.without = options.build.resolve(), options.quick, options.without
         self.work = self.build / "bench"
         self.work.mkdir(exist_ok=True)
-        self.rounds = 5
-        self.seconds = 0.15 if self.quick else 0.3
+        self.rounds = 9  # short ones: what disturbs a few leaves the median alone
+        self.seconds = 0.1
         self.store = self.work / "results.json"
         self.results = json.loads(self.store.read_text()) if self.store.exists() else {}
         self.results.setdefault("discarded", {})
@@ -97,9 +97,9 @@ class Bench:
             moved = max(abs(after[k] / before[k] - 1) for k in ("fma_gflops", "l1_gbs", "l2_gbs"))
             self.results["probes"] = after
             if moved <= MOVED:
-                return value | {"steady": True, "fma_gflops": min(before["fma_gflops"], after["fma_gflops"])}
+                return value | {"steady": True, "fma_gflops": min(before["fma_gflops"], after["fma_gflops"]), "l3_gbs": min(before["l3_gbs"], after["l3_gbs"])}
             self.results["discarded"][part] = self.results["discarded"].get(part, 0) + 1
-        return value | {"steady": False, "fma_gflops": before["fma_gflops"]}
+        return value | {"steady": False, "fma_gflops": before["fma_gflops"], "l3_gbs": before["l3_gbs"]}
 
     def make_case(self, name, case, overrides):
         """What normlab starts from, saved for the peers; returns the folder and the arguments of `step`."""
@@ -113,6 +113,9 @@ class Bench:
         self.normlab("data", "export", case["data"], *data, "--out", folder / "data")
         (folder / "case.json").write_text(json.dumps(case))
         return folder, [self.build / "step", config, *overrides, "train.eval_every=1000000000"]
+
+    def start(self, commands, env=ONE_THREAD):
+        return [Competitor(name, command, env) for name, command in commands.items() if not any(word in name for word in self.without)]
 
     def race(self, part, name, competitors):
         """Competitors in turn, normlab first; medians in microseconds, and whose losses did not agree."""
@@ -143,9 +146,9 @@ class Bench:
 
     def mlp(self):
         """Rows 1 and 2: the step of the fully connected network 64-64-64-10."""
-        batches = [8, 32] if self.quick else [1, 2, 8, 32, 128, 256]
+        batches = [8, 32] if self.quick else [8, 32, 1, 128, 256, 2]
         for batch in batches:
-            for norm in ["none", "bn"] if self.quick else NORMS:
+            for norm in ["bn"] if self.quick else NORMS:
                 if norm == "bn" and batch == 1:
                     continue  # a set of one element: every output is beta
                 lr = max(5e-4, 0.01 * min(1, batch / 32))
@@ -155,13 +158,13 @@ class Bench:
                              f"train.lr={lr}", "train.momentum=0.9"]
                 folder, step = self.make_case(f"mlp-{norm}-{batch}", case, overrides)
                 peers = HERE / "peers"
-                competitors = [Competitor("normlab", step), Competitor("JAX scan", [sys.executable, peers / "mlp_jax.py", folder])]
+                commands = {"normlab": step, "JAX scan": [sys.executable, peers / "mlp_jax.py", folder]}
                 for replicas in [16] if self.quick else [4, 16, 64]:
-                    competitors.append(Competitor(f"JAX vmap {replicas}", [sys.executable, peers / "mlp_jax.py", folder, replicas]))
-                competitors.append(Competitor("PyTorch eager", [sys.executable, peers / "mlp_torch.py", folder, "eager"]))
+                    commands[f"JAX vmap {replicas}"] = [sys.executable, peers / "mlp_jax.py", folder, replicas]
+                commands["PyTorch eager"] = [sys.executable, peers / "mlp_torch.py", folder, "eager"]
                 if not self.quick:
-                    competitors.append(Competitor("PyTorch compiled", [sys.executable, peers / "mlp_torch.py", folder, "compiled"]))
-                self.keep("mlp", {f"{norm} {batch}": self.race("mlp", f"mlp {norm} batch {batch}", competitors)})
+                    commands["PyTorch compiled"] = [sys.executable, peers / "mlp_torch.py", folder, "compiled"]
+                self.keep("mlp", {f"{norm} {batch}": self.race("mlp", f"mlp {norm} batch {batch}", self.start(commands))})
 
     def resnet(self):
         """Rows 5 and 7: ResNet-20 on 32 x 32 images."""
@@ -173,11 +176,21 @@ class Bench:
                 overrides = ["data.name=synth", "data.size=32", "data.train=512", "data.test=1", "model.arch=resnet", "model.depth=20",
                              "model.width=16", f"norm.kind={norm}", f"train.batch={batch}", f"train.lr={lr}", "train.momentum=0.9"]
                 folder, step = self.make_case(f"resnet-{norm}-{batch}", case, overrides)
-                competitors = [Competitor("normlab", step)]
-                for layout in ["channels_last", "contiguous"]:
-                    competitors.append(Competitor(f"PyTorch {layout}", [sys.executable, HERE / "peers/resnet_torch.py", folder, layout],
-                                                  ONE_THREAD | report.MALLOC))
+                commands = {"normlab": step} | {f"PyTorch {layout}": [sys.executable, HERE / "peers/resnet_torch.py", folder, layout]
+                                                for layout in ("channels_last", "contiguous")}
+                competitors = self.start(commands, ONE_THREAD | report.MALLOC)
                 self.keep("resnet", {f"{norm} {batch}": self.race("resnet", f"resnet {norm} batch {batch}", competitors)})
+
+    def norm(self):
+        """Row 4: a normalizer with the ReLU behind it, 32 images."""
+        for kind in ["bn"] if self.quick else ["bn", "ln", "gn", "in"]:
+            for height, channels in [(16, 32)] if self.quick else [(32, 16), (16, 32), (8, 64)]:
+                for way in ["forward", "backward"]:
+                    arguments = [kind, 32, height, channels, way]
+                    commands = {"normlab": [self.build / "normalize", kind, 32, height * height, channels, way]} | {
+                        f"PyTorch {layout}": [sys.executable, HERE / "peers/norm_torch.py", *arguments, layout] for layout in ("channels_last", "contiguous")}
+                    name = f"{kind} {height} {channels} {way}"
+                    self.keep("norm", {name: self.race("norm", f"norm {name}", self.start(commands, ONE_THREAD | report.MALLOC))})
 
     def wall(self, command, env=()):
         start = time.perf_counter()
@@ -198,8 +211,8 @@ class Bench:
 
         return self.steady("sweep", measure)
 
-    def sweep(self):
-        """Row 8."""
+    def sweep(self, seeds):
+        """Row 8: 40 trials a seed."""
         batches = [1, 2, 4, 8, 16, 32, 64, 128, 192, 256]
         (self.work / "sweep.yaml").write_text(
             "data: {name: digits}\nmodel: {arch: mlp, depth: 2, width: 64}\ntrain: {epochs: 10, lr: 0.01, momentum: 0.9}\n"
@@ -217,26 +230,30 @@ class Bench:
         jax, torch = peer("sweep_jax.py"), peer("sweep_torch.py")
         cache = {"JAX_COMPILATION_CACHE_DIR": str(self.work / "jax-cache"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
                  "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0"}
-        for seeds in [1] if self.quick else [1, 25]:
-            contenders = {"normlab": (ours, {}), "JAX": (jax, {})}
-            if not self.quick:
-                self.wall(jax(seeds), cache)  # fills the cache
-                contenders["JAX warm"] = jax, cache
-                if seeds == 1:
-                    contenders["PyTorch eager"] = torch, {}
-            row = self.sweep_of(seeds, 1 if self.quick else 5, contenders)
-            print(f"  sweep of {40 * seeds} trials: " + ", ".join(f"{n} {t:.3g} s" for n, t in row["seconds"].items()), flush=True)
-            self.keep("sweep", {str(40 * seeds): row})
+        contenders = {"normlab": (ours, {}), "JAX": (jax, {})}
+        if not self.quick:
+            contenders["JAX warm"] = jax, cache
+            self.wall(jax(seeds), cache)  # fills the cache
+            if seeds == 1:
+                contenders["PyTorch eager"] = torch, {}
+        row = self.sweep_of(seeds, 1 if self.quick else 5, contenders)
+        print(f"  sweep of {40 * seeds} trials: " + ", ".join(f"{n} {t:.3g} s" for n, t in row["seconds"].items()), flush=True)
+        self.keep("sweep", {str(40 * seeds): row})
+
+    def overhead(self):
+        """Row 8: what a trial costs beside its steps, and how soon there is a curve."""
         config = self.work / "first.yaml"
         config.write_text("data: {name: digits}\nmodel: {arch: mlp, depth: 2, width: 64}\ntrain: {batch: 256, epochs: 1}\n")
-        first, empty = [], []
-        for _ in range(9):
-            first.append(self.wall(["sh", "-c", f"rm -rf first && '{self.build / 'normlab'}' run '{config}' --quiet --out first"]))
-            empty.append(self.wall(["sh", "-c", f"rm -rf empty && '{self.build / 'normlab'}' sweep '{config}' train.steps=1 data.train=2 data.test=1 "
-                                                f"train.batch=2 sweep.seeds=201 -j 1 --quiet --out empty"]))
-        lone = statistics.median(self.wall(["sh", "-c", f"rm -rf empty && '{self.build / 'normlab'}' sweep '{config}' train.steps=1 data.train=2 data.test=1 "
-                                                        f"train.batch=2 sweep.seeds=1 -j 1 --quiet --out empty"]) for _ in range(9))
-        self.keep("sweep", {"first_curve_ms": 1e3 * statistics.median(first), "overhead_ms": 1e3 * (statistics.median(empty) - lone) / 200})
+        nothing = "train.steps=1 data.train=2 data.test=1 train.batch=2"
+
+        def median_of(out, arguments):
+            script = f"rm -rf {out} && '{self.build / 'normlab'}' {arguments} --quiet --out {out}"
+            return statistics.median(self.wall(["sh", "-c", script]) for _ in range(9))
+
+        first = median_of("first", f"run '{config}'")
+        many, few = (median_of("empty", f"sweep '{config}' {nothing} sweep.seeds={n} -j 1") for n in (401, 1))
+        self.keep("sweep", {"first_curve_ms": 1e3 * first, "overhead_ms": 1e3 * (many - few) / 400})
+        print(f"  first curve after {1e3 * first:.1f} ms, overhead of a trial {1e3 * (many - few) / 400:.3f} ms")
 
     def bits(self):
         """Row 9: the same bytes from one worker and two, and resumed."""
@@ -265,7 +282,8 @@ class Bench:
             self.keep("ref", {norm: row})
 
 
-PARTS = {"mlp": Bench.mlp, "resnet": Bench.resnet, "sweep": Bench.sweep, "bits": Bench.bits, "ref": Bench.ref}
+PARTS = {"overhead": Bench.overhead, "sweep": lambda bench: bench.sweep(1), "mlp": Bench.mlp, "resnet": Bench.resnet, "norm": Bench.norm,
+         "sweep1000": lambda bench: bench.sweep(25), "bits": Bench.bits, "ref": Bench.ref}
 
 
 def main():
@@ -273,11 +291,14 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--without", action="append", default=[], metavar="WORD", help="leave out competitors with this in their name")
     options = parser.parse_args()
     bench = Bench(options)
     for name in [options.only] if options.only else PARTS:
         if name == "resnet" and not report.has_resnet(bench.build):
             print("  resnet: left out, model.arch=resnet is not in this build")
+            continue
+        if name == "sweep1000" and bench.quick:
             continue
         PARTS[name](bench)
 

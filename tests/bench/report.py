@@ -62,9 +62,15 @@ def table(header, rows):
     return ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)] + ["| " + " | ".join(row) + " |" for row in rows] + [""]
 
 
+def by_batch(key):
+    norm, batch = key.split()
+    return int(batch), ["none", "bn", "ln", "gn"].index(norm)
+
+
 def mlp(results):
     rows = []
-    for key, row in results.items():
+    for key in sorted(results, key=by_batch):
+        row = results[key]
         norm, batch = key.split()
         batch, t = int(batch), row["us"]
         vmap = {int(name.split()[2]): value for name, value in t.items() if name.startswith("JAX vmap")}
@@ -87,7 +93,8 @@ def mlp(results):
 
 def resnet(results):
     rows = []
-    for key, row in results.items():
+    for key in sorted(results, key=by_batch):
+        row = results[key]
         norm, batch = key.split()
         batch, t = int(batch), row["us"]
         ours = t.get("normlab")
@@ -105,6 +112,24 @@ def resnet(results):
     return ["## Rows 5 and 7: ResNet-20 on 32 x 32 images", "",
             "Images a second, one core. The last column is the normalizer's share of our step, against the same run with none.", "",
             *table(["norm", "batch", "normlab", "PyTorch channels_last", "PyTorch NCHW", "over PyTorch", "of FMA peak", "normalizer's share"], rows)]
+
+
+def norm(results):
+    goals, rows = {"bn": 3, "ln": 2.5, "gn": 2.5, "in": 8}, []
+    for key, row in results.items():
+        kind, height, channels, way = key.split()
+        t = row["us"]
+        ours = t.get("normlab")
+        theirs = {name.split()[1]: value for name, value in t.items() if name != "normlab"}
+        best = min(theirs, key=theirs.get) if theirs else None
+        tensors = 2 if way == "forward" else 3
+        rate = tensors * 4 * 32 * int(height) ** 2 * int(channels) / (ours * 1e3) if ours else None
+        rows.append([kind + ("" if row["steady"] else " *"), f"{height} x {height} x {channels}", way, us(ours), us(theirs.get("channels_last")),
+                     us(theirs.get("contiguous")), ratio(theirs.get(best), ours, goals[kind]), f"{100 * rate / row['l3_gbs']:.0f} % (80 %)" if rate else "-"])
+    return ["## Row 4: a normalizer with the ReLU behind it, 32 images", "",
+            "Microseconds, one core; PyTorch eager with malloc told to keep its memory. The last column is what has to be read and written once (x and y; x, dy and dx) a",
+            "second, as a share of the copy rate in L3.", "",
+            *table(["norm", "image", "", "normlab", "PyTorch channels_last", "PyTorch NCHW", "over PyTorch", "of the copy rate"], rows)]
 
 
 def sweep(results):
@@ -140,7 +165,7 @@ def write(results, path):
     m = results["machine"]
     out = ["# Measured", "",
            "Written by `tests/bench/run.sh`; see its head for how. Every competitor starts from the same initial weights and takes the same samples in the same order; it is",
-           "timed only if the losses of its first 20 steps agree with ours to 1e-3. Competitors run in turn, a figure is the median of 5.", "",
+           "timed only if the losses of its first 20 steps agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (sweeps: of 5).", "",
            *table(["", ""], [["processor", m["processor"]], ["system", m["system"]], ["compiler", m["compiler"]],
                              ["normlab", f"{m['normlab']}, OpenBLAS {m['openblas']}"], ["peers", m["peers"]], ["date", m["date"]]])]
     if "probes" in results:
@@ -150,10 +175,10 @@ def write(results, path):
     discarded = ", ".join(f"{n} of {part}" for part, n in results["discarded"].items())
     out += [f"Probes run before and after every row; a measurement is discarded when they moved by more than 10 %. Discarded so far: {discarded or 'none'}. A row that no",
             "attempt measured between steady probes carries a star: other work disturbed it.", ""]
-    refused = [f"{part} {key}: {name} ({why})" for part in ("mlp", "resnet") for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
+    refused = [f"{part} {key}: {name} ({why})" for part in ("mlp", "resnet", "norm") for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
     if refused:
         out += ["Not timed: " + "; ".join(refused) + ".", ""]
-    for name, write_part in [("mlp", mlp), ("resnet", resnet), ("sweep", sweep), ("bits", bits), ("ref", ref)]:
+    for name, write_part in [("mlp", mlp), ("resnet", resnet), ("norm", norm), ("sweep", sweep), ("bits", bits), ("ref", ref)]:
         if results.get(name):
             out += write_part(results[name])
     path.write_text("\n".join(out).rstrip() + "\n")

@@ -3,7 +3,8 @@
 #
 #   tests/bench/run.sh                everything (about 40 minutes; on a quiet machine)
 #   tests/bench/run.sh --quick        a few rows (under 2 minutes once PyTorch and JAX are installed)
-#   tests/bench/run.sh --only WORD    one part: mlp, resnet, sweep, bits or ref; the others keep their last figures
+#   tests/bench/run.sh --only WORD    one part: overhead, sweep (40 trials), mlp, resnet, norm, sweep1000, bits or ref; the others keep their last figures
+#   ... --without WORD                leaves out competitors with this in their name (compiled: it takes the longest)
 #
 # PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set.
 set -euo pipefail
@@ -25,8 +26,10 @@ if ! "$venv/bin/python" -c 'import torch, jax, safetensors' 2>/dev/null; then
 fi
 
 cc -std=gnu11 -O3 -march=native -ffp-contract=fast -fno-tree-loop-distribute-patterns "$bench/probe.c" -o "$build/probe"
-# shellcheck disable=SC2046
-cc -std=c11 -D_GNU_SOURCE -O2 -I"$root/core" "$bench/step.c" "$build/libnormlab.a" \
-    $(pkg-config --libs yaml-0.1 openblas zlib libcrypto) -lpthread -lm -o "$build/step"
+for program in step normalize; do
+    # shellcheck disable=SC2046
+    cc -std=c11 -D_GNU_SOURCE -O2 -I"$root/core" "$bench/$program.c" "$build/libnormlab.a" \
+        $(pkg-config --libs yaml-0.1 openblas zlib libcrypto) -lpthread -lm -o "$build/$program"
+done
 
 exec "$venv/bin/python" "$bench/bench.py" --build "$build" "$@"
