@@ -138,7 +138,8 @@ static struct turn *take_turns(const struct nl_model *model)
     return turn;
 }
 
-/* Lays out one pass. */
+/* Lays out one pass. Training keeps every output for the way back; evaluation needs none twice but a shortcut's source, so its outputs
+ * take turns as the gradients do. */
 static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
 {
     struct layout *l = &ctx->layout;
@@ -158,18 +159,23 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     void *x = take_reals(l, (size_t)capacity * extent_count(model->input));
     pass->gather.x = x;
     pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
-    void *gradient[BUFFERS] = {NULL};
-    for (int i = 0; train && i < buffers; i++)
-        gradient[i] = take_reals(l, (size_t)capacity * largest);
+    void *shared[BUFFERS] = {NULL}, *nothing[BUFFERS] = {NULL}, **gradient = train ? shared : nothing;
+    for (int i = 0; i < buffers; i++)
+        shared[i] = take_reals(l, (size_t)capacity * largest);
 
     struct turn *turn = take_turns(model);
     void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
-    int number = 0;
+    int number = 0, at = NOWHERE, kept = NOWHERE;
     size_t channels_before = 0;
     for (int i = 0; i < model->layers; i++) {
         const struct nl_layer *layer = &model->layer[i];
         struct nl_op *op = &pass->op[i];
-        void *y = output[i] = take_reals(l, (size_t)capacity * extent_count(layer->out));
+        if (turn[i].joins != NOWHERE) /* a shortcut leaves from what this layer takes */
+            kept = at;
+        at = unused(at, kept);
+        if (layer->kind == NL_ADD_LAYER)
+            kept = NOWHERE;
+        void *y = output[i] = train ? take_reals(l, (size_t)capacity * extent_count(layer->out)) : shared[at];
         void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL, *dy = gradient[turn[i].output];
         void *w = parameter_at(l, model, plan->parameters, layer->weight), *b = parameter_at(l, model, plan->parameters, layer->bias_at);
         void *dw = parameter_at(l, model, ctx->gradients, layer->weight), *db = parameter_at(l, model, ctx->gradients, layer->bias_at);
