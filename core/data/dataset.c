@@ -1,7 +1,6 @@
 /* Data sets by name: their facts, their checks, and the way to their loaders. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/files.h"
 #include "base/hash.h"
@@ -74,39 +73,6 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
                     (long long)config->data.crop, it.shape.width, it.shape.height, it.shape.width - 1);
     if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
         nl_complain(diagnostics, experiment, "data.flip", "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
-}
-
-struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64_t count, int64_t train_count, struct nl_error *err)
-{
-    double bytes = (double)count * shape.height * shape.width * shape.channels;
-    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (count > INT32_MAX || bytes > memory) {
-        nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and this machine has %.1f GiB of memory", name, (long long)count,
-                bytes / 0x1p30, memory / 0x1p30);
-        return NULL;
-    }
-    struct nl_dataset *set = nl_alloc(1, sizeof *set);
-    set->shape = shape;
-    set->count = (int)count;
-    set->train_count = (int)train_count;
-    strncpy(set->name, name, sizeof set->name - 1);
-    set->pixels = malloc((size_t)bytes);
-    set->labels = malloc((size_t)count * sizeof *set->labels);
-    if (!set->pixels || !set->labels) {
-        nl_fail_errno(err, "cannot hold '%s'", name);
-        nl_dataset_free(set);
-        return NULL;
-    }
-    return set;
-}
-
-void nl_dataset_free(struct nl_dataset *dataset)
-{
-    if (!dataset)
-        return;
-    free(dataset->pixels);
-    free(dataset->labels);
-    free(dataset);
 }
 
 /* Integers go in as 32-bit little endian, whatever the machine. */

@@ -1,0 +1,40 @@
+/* Room for the samples of a data set. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "data/sources.h"
+
+struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64_t count, int64_t train_count, struct nl_error *err)
+{
+    double bytes = (double)count * shape.height * shape.width * shape.channels;
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (count > INT32_MAX || bytes > memory) {
+        nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and this machine has %.1f GiB of memory", name, (long long)count,
+                bytes / 0x1p30, memory / 0x1p30);
+        return NULL;
+    }
+    struct nl_dataset *set = nl_alloc(1, sizeof *set);
+    set->shape = shape;
+    set->count = (int)count;
+    set->train_count = (int)train_count;
+    strncpy(set->name, name, sizeof set->name - 1);
+    set->pixels = malloc((size_t)bytes);
+    set->labels = malloc((size_t)count * sizeof *set->labels);
+    if (!set->pixels || !set->labels) {
+        nl_fail_errno(err, "cannot hold '%s'", name);
+        nl_dataset_free(set);
+        return NULL;
+    }
+    return set;
+}
+
+void nl_dataset_free(struct nl_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    free(dataset->pixels);
+    free(dataset->labels);
+    free(dataset);
+}
