@@ -14,10 +14,11 @@
 
 enum { RUNS = 7, BATCHES = 4, CHAINS = 16 };
 
+/* Of this thread, so that what else runs on the machine takes its turns outside the numbers. */
 static double now(void)
 {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
@@ -131,22 +132,22 @@ static float *numbers(size_t count)
 
 enum product { FORWARD, WEIGHTS, BOTH, PRODUCTS };
 
-/* Seconds of one call, from as many as fill `seconds`. */
+/* Seconds of one call, from as many as fill `seconds`: the clock costs too much to ask it after each. */
 static double measure(enum product product, const struct nl_run *run, struct nl_conv op, double seconds)
 {
     if (product == WEIGHTS)
         op.dx = NULL;
-    long calls = 0;
-    double start = now(), end;
-    do {
-        if (product == FORWARD)
-            nl_backend_cpu.conv_forward(run, &op);
-        else
-            nl_backend_cpu.conv_backward(run, &op);
-        calls++;
-        end = now();
-    } while (end - start < seconds);
-    return (end - start) / (double)calls;
+    for (long calls = 1;; calls *= 2) {
+        double start = now();
+        for (long k = 0; k < calls; k++)
+            if (product == FORWARD)
+                nl_backend_cpu.conv_forward(run, &op);
+            else
+                nl_backend_cpu.conv_backward(run, &op);
+        double time = now() - start;
+        if (time >= seconds)
+            return time / (double)calls;
+    }
 }
 
 static void bench(struct shape shape, int samples, double seconds)
