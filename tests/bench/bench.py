@@ -2,7 +2,7 @@
 
 Every competitor is a process that answers with the time of a step when it is asked (peers/competitor.py), so compiling and importing are
 done before anything is timed, and the losses of the first steps have been compared. A row is a round over its competitors, repeated; a figure is
-the median. The probes run before and after a row: when they moved, the row is run again.
+the median. The probes run before and after a row: when they moved, or when others worked meanwhile, the row is run again.
 """
 
 import argparse
@@ -20,11 +20,18 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 AGREE = 1e-3   # relative, of the losses of the first steps: float32 sums in another order, and steps that feed on them
 MOVED = 0.10   # of a probe, between before and after a row
-ATTEMPTS = 3   # to measure a row between probes that did not move
+OTHERS = 0.2   # cores that others keep busy during a row
+ATTEMPTS = 3   # to measure a row undisturbed
 CORE = str(max(os.sched_getaffinity(0)))
 NORMS = ["none", "bn", "ln", "gn"]
 PINNED = ["taskset", "-c", CORE]
 ONE_THREAD = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def busy_seconds():
+    """Seconds that all cores together have worked since the machine started."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 class Competitor:
@@ -88,18 +95,22 @@ class Bench:
     def probe(self):
         return json.loads(subprocess.run([*PINNED, self.build / "probe"], check=True, capture_output=True, text=True).stdout)
 
-    def steady(self, part, measure):
-        """measure() between two probes that agree; every attempt that they do not confirm is counted and thrown away."""
+    def steady(self, part, cores, measure):
+        """measure() between two probes that agree, while nobody else works; every other attempt is counted and thrown away. measure keeps
+        `cores` cores busy."""
         for attempt in range(ATTEMPTS):
-            before = self.probe()
+            before, busy, start = self.probe(), busy_seconds(), time.perf_counter()
             value = measure()
+            others = (busy_seconds() - busy) / (time.perf_counter() - start) - cores
             after = self.probe()
             moved = max(abs(after[k] / before[k] - 1) for k in ("fma_gflops", "l1_gbs", "l2_gbs"))
             self.results["probes"] = after
-            if moved <= MOVED:
-                return value | {"steady": True, "fma_gflops": min(before["fma_gflops"], after["fma_gflops"]), "l3_gbs": min(before["l3_gbs"], after["l3_gbs"])}
+            steady = moved <= MOVED and others <= OTHERS
+            value |= {"steady": steady} | {k: min(before[k], after[k]) for k in ("fma_gflops", "l3_gbs")}
+            if steady:
+                break
             self.results["discarded"][part] = self.results["discarded"].get(part, 0) + 1
-        return value | {"steady": False, "fma_gflops": before["fma_gflops"], "l3_gbs": before["l3_gbs"]}
+        return value
 
     def make_case(self, name, case, overrides):
         """What normlab starts from, saved for the peers; returns the folder and the arguments of `step`."""
@@ -120,6 +131,8 @@ class Bench:
     def race(self, part, name, competitors):
         """Competitors in turn, normlab first; medians in microseconds, and whose losses did not agree."""
         ours = competitors[0]
+        if ours.error:
+            sys.exit(f"{name}: {ours.name} failed: {ours.error}")
         running, refused = [], {}
         for c in competitors:
             if c.error:
@@ -138,7 +151,7 @@ class Bench:
                     c.time(self.seconds)
             return {"us": {c.name: statistics.median(c.times) for c in running if c.times}}
 
-        row = self.steady(part, rounds) | {"refused": refused}
+        row = self.steady(part, 1, rounds) | {"refused": refused}
         for c in competitors:
             c.stop()
         print(f"  {name}: " + ", ".join(f"{n} {t:.4g} us" for n, t in row["us"].items()) + ("" if row["steady"] else " (not steady)"), flush=True)
@@ -209,7 +222,7 @@ class Bench:
                     times[name].append(self.wall(command(seeds), env))
             return {"seconds": {name: statistics.median(t) for name, t in times.items()}}
 
-        return self.steady("sweep", measure)
+        return self.steady("sweep", 2, measure)
 
     def sweep(self, seeds):
         """Row 8: 40 trials a seed."""

@@ -173,8 +173,8 @@ def write(results, path):
         out += [f"One core: {p['fma_gflops']:.0f} GFLOP/s of fused multiply-adds; copying (read and written) {p['l1_gbs']:.0f} GB/s in L1, {p['l2_gbs']:.0f} in L2, "
                 f"{p['l3_gbs']:.0f} in L3, {p['dram_gbs']:.0f} in memory.", ""]
     discarded = ", ".join(f"{n} of {part}" for part, n in results["discarded"].items())
-    out += [f"Probes run before and after every row; a measurement is discarded when they moved by more than 10 %. Discarded so far: {discarded or 'none'}. A row that no",
-            "attempt measured between steady probes carries a star: other work disturbed it.", ""]
+    out += ["Probes run before and after every row; a measurement is discarded when they moved by more than 10 %, or when others kept more than a fifth of a core busy",
+            f"meanwhile. Discarded so far: {discarded or 'none'}. A row with a star is one that no attempt measured undisturbed.", ""]
     refused = [f"{part} {key}: {name} ({why})" for part in ("mlp", "resnet", "norm") for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
     if refused:
         out += ["Not timed: " + "; ".join(refused) + ".", ""]
