@@ -3,6 +3,7 @@
 #include <float.h>
 
 #include "specs.h"
+#include "suite.h"
 
 static const struct nl_backend *const ref = &nl_backend_ref;
 
@@ -311,9 +312,5 @@ int main(void)
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);
     suite_add_tcase(suite, operations);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

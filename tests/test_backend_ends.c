@@ -3,6 +3,7 @@
 
 #include "data/data.h"
 #include "harness.h"
+#include "suite.h"
 
 /* Rounding of a short chain of operations in the backend's type. */
 static double epsilon(const struct nl_backend *backend)
@@ -343,9 +344,5 @@ int main(void)
     tcase_add_test(ends, clipping_holds_for_huge_gradients);
     tcase_add_test(ends, gather_takes_moves_and_standardizes);
     suite_add_tcase(suite, ends);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/safetensors.h"
 #include "scratch.h"
+#include "suite.h"
 
 static char *folder;
 
@@ -507,9 +508,5 @@ int main(void)
     tcase_add_test(tests, safetensors_round_trip);
     tcase_add_loop_test(tests, safetensors_hostile, 0, CASES(tensor_cases));
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -22,6 +22,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "scratch.h"
+#include "suite.h"
 
 static glob_t files;
 
@@ -136,10 +137,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_cases, 0, (int)files.gl_pathc);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = run_suite(suite);
     globfree(&files);
     return failed;
 }

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/nearest.h"
 #include "norm/norm.h"
+#include "suite.h"
 
 static void set(struct nl_config *config, const char *name, const char *text)
 {
@@ -381,9 +382,5 @@ int main(void)
     tcase_add_test(tests, combinations_are_checked);
     tcase_add_test(tests, complaints_about_defaults_say_so);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "suite.h"
 
 static char folder[] = "/tmp/normlab_config_XXXXXX";
 static const char *const written[] = {"a.yaml", "b.yaml", "c.yaml"};
@@ -568,9 +569,5 @@ int main(void)
     tcase_add_test(tests, overrides_make_replace_and_remove_axes);
     tcase_add_test(tests, text_reads_back);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "backend/cpu/isa.h"
 #define PROBE_BYTES (1 << 21)
 #include "harness.h"
+#include "suite.h"
 
 static const struct spec shapes[] = {
     {"one channel", CONV, .samples = 2, .height = 8, .width = 8, .channels = 1, .out = 16, .kernel = 3, .pad = 1, .bias = true},
@@ -147,9 +148,5 @@ int main(void)
     tcase_add_loop_test(conv, bits_are_equal_over_instruction_sets, 0, SHAPES + RANDOM);
     tcase_add_loop_test(conv, all_agree_with_ref, 0, SHAPES + RANDOM);
     suite_add_tcase(suite, conv);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

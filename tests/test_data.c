@@ -8,6 +8,7 @@
 #include "base/npy.h"
 #include "data/data.h"
 #include "scratch.h"
+#include "suite.h"
 
 static char *folder;
 
@@ -467,9 +468,5 @@ int main(void)
     tcase_add_test(tests, export_is_what_the_trainer_sees);
     tcase_add_loop_test(tests, check_complains, 0, CASES(check_cases));
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "data/data.h"
 #include "scratch.h"
+#include "suite.h"
 
 static char *folder;
 
@@ -396,9 +397,5 @@ int main(void)
     tcase_add_test(tests, real_mnist);
     tcase_add_test(tests, real_cifar10);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

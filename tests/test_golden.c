@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "norm/norm.h"
+#include "suite.h"
 
 static struct nl_tensor_file_entry *tensors;
 static int tensor_count;
@@ -379,10 +380,7 @@ int main(void)
     tcase_add_loop_test(cases, ref_agrees_with_pytorch, 0, golden_count);
     tcase_add_loop_test(cases, cpu_agrees_with_ref, 0, golden_count);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = run_suite(suite);
     nl_safetensors_release(tensors, tensor_count);
     free(goldens);
     return failed;

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "train/train.h"
+#include "suite.h"
 
 enum { STEPS = 200, CPU_STEPS = 50, CPU_RESNET_STEPS = 10, OVERRIDES = 64 };
 
@@ -200,10 +201,7 @@ int main(void)
     tcase_add_loop_test(cases, ref_repeats_pytorch, 0, golden_count);
     tcase_add_loop_test(cases, cpu_follows_pytorch, 0, golden_count);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = run_suite(suite);
     nl_safetensors_release(tensors, tensor_count);
     free(goldens);
     free(text);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 static const char *const stages[] = {"base", "norm", "config", "data", "model", "backend", "train", "stats", "sweep", "plot", NULL};
 
 static int stage_index(const char *name, size_t length)
@@ -103,9 +105,5 @@ int main(void)
     tcase_add_test(cases, stages_know_only_earlier_ones);
     tcase_add_test(cases, the_check_sees_a_violation);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 #include <float.h>
 
 #include "harness.h"
+#include "suite.h"
 
 enum { MOST = 4096 };
 
@@ -406,9 +407,5 @@ int main(void)
     tcase_add_test(norms, evaluation_updates_nothing);
     tcase_add_test(norms, precise_statistics_are_the_populations);
     suite_add_tcase(suite, norms);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "plot/plot.h"
 #include "plot/render.h"
 #include "synthetic.h"
+#include "suite.h"
 
 static bool have_gnuplot(void)
 {
@@ -209,9 +210,5 @@ int main(void)
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, gnuplot_failures_are_errors);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "stats/table.h"
 #include "stats/verdict.h"
 #include "synthetic.h"
+#include "suite.h"
 
 static void near(double got, double wanted, double tolerance)
 {
@@ -315,9 +316,5 @@ int main(void)
     tcase_add_test(tests, summary_pairs_by_seed);
     tcase_add_test(tests, damaged_results_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "scratch.h"
 #include "sweep/sweep.h"
+#include "suite.h"
 
 /* A file in the scratch folder with this text, loaded. Problems come back in *problems, or else are a failure. */
 static struct nl_experiment load(const char *folder, const char *yaml, char **problems)
@@ -545,9 +546,5 @@ int main(void)
     tcase_add_test(tests, test_stop);
     tcase_add_test(tests, test_error_is_retried);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed;
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "base/safetensors.h"
 #include "train/schedule.h"
 #include "train/train.h"
+#include "suite.h"
 
 enum { MAX_OVERRIDES = 24 };
 
@@ -344,9 +345,5 @@ int main(void)
     tcase_add_test(cases, schedules);
     tcase_add_test(cases, what_does_not_fit_is_said);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }
