@@ -263,10 +263,14 @@ class Bench:
             script = f"rm -rf {out} && '{self.build / 'normlab'}' {arguments} --quiet --out {out}"
             return statistics.median(self.wall(["sh", "-c", script]) for _ in range(9))
 
-        first = median_of("first", f"run '{config}'")
-        many, few = (median_of("empty", f"sweep '{config}' {nothing} sweep.seeds={n} -j 1") for n in (401, 1))
-        self.keep("sweep", {"first_curve_ms": 1e3 * first, "overhead_ms": 1e3 * (many - few) / 400})
-        print(f"  first curve after {1e3 * first:.1f} ms, overhead of a trial {1e3 * (many - few) / 400:.3f} ms")
+        def measure():
+            first = median_of("first", f"run '{config}'")
+            many, few = (median_of("empty", f"sweep '{config}' {nothing} sweep.seeds={n} -j 1") for n in (401, 1))
+            return {"first_curve_ms": 1e3 * first, "trial_ms": 1e3 * (many - few) / 400}
+
+        row = self.steady("overhead", 1, measure)
+        self.keep("overhead", row)
+        print(f"  first curve after {row['first_curve_ms']:.1f} ms, overhead of a trial {row['trial_ms']:.3f} ms")
 
     def bits(self):
         """Row 9: the same bytes from one worker and two, and resumed."""
