@@ -39,7 +39,7 @@ def machine(build):
         "processor": f"{field('model name')} (family {field('cpu family')}, model {field('model')}), {info.count('processor')} cores",
         "system": f"{release['PRETTY_NAME'].strip(chr(34))}, Linux {platform.release().split('-')[0]}",
         "compiler": command("cc", "--version").splitlines()[0],
-        "normlab": command("git", "describe", "--always", cwd=here),
+        "normlab": command("git", "describe", "--always", "--dirty", cwd=here),
         "openblas": command("pkg-config", "--modversion", "openblas"),
         "peers": ", ".join(f"{name} {importlib.metadata.version(package).split('+')[0]}" for name, package in
                            [("PyTorch", "torch"), ("JAX", "jax"), ("NumPy", "numpy")]) + f", Python {platform.python_version()}",
