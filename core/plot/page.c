@@ -9,7 +9,7 @@
 #include "norm/norm.h"
 
 static const double cm = 72.0 / 2.54;
-static const double character = 0.53; /* mean width of a character, in font sizes: of DejaVu Sans, the widest that stands in for others */
+static const double character = 0.56; /* mean width of a character, in font sizes: of DejaVu Sans, the widest that stands in for others */
 
 void nl_page_quote(struct nl_text *script, const char *text)
 {
