@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 enum { REPORTS_PER_SECOND = 6 };
@@ -20,6 +21,11 @@ struct worker {
     double cost, share; /* of the trial it runs: all, and done; under the runner's lock */
 };
 
+struct job {
+    int trial;
+    double cost;
+};
+
 /* The lock guards everything below it. Records are written by the worker that runs the trial, each by one. */
 struct runner {
     const struct nl_grid *grid;
@@ -27,7 +33,7 @@ struct runner {
     struct nl_record *record;
     const struct nl_runner_options *options;
     struct worker *worker;
-    int *queue; /* trials to run, longest first */
+    struct job *queue; /* trials to run, longest first */
     int queued;
 
     pthread_mutex_t lock;
@@ -43,13 +49,6 @@ int nl_cores(void)
 {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 static bool stopped(const struct runner *runner)
@@ -134,8 +133,8 @@ static void *work(void *argument)
     pin(worker);
     pthread_mutex_lock(&runner->lock);
     while (runner->next < runner->queued && !stopped(runner)) {
-        int index = runner->queue[runner->next++];
-        worker->cost = nl_trial_cost(&runner->grid->trial[index].config);
+        int index = runner->queue[runner->next].trial;
+        worker->cost = runner->queue[runner->next++].cost;
         worker->share = 0;
         runner->progress.running++;
         pthread_mutex_unlock(&runner->lock);
@@ -169,7 +168,7 @@ static void report(struct runner *runner, double began)
     struct nl_progress progress = runner->progress;
     for (int i = 0; i < runner->options->workers; i++)
         progress.cost_done += runner->worker[i].share;
-    progress.seconds = now() - began;
+    progress.seconds = nl_seconds() - began;
     pthread_mutex_unlock(&runner->lock); /* the caller may take its time */
     runner->options->progress(runner->options->context, &progress);
     pthread_mutex_lock(&runner->lock);
@@ -217,11 +216,6 @@ static void wait_for_workers(struct runner *runner, double began)
     pthread_mutex_unlock(&runner->lock);
 }
 
-struct job {
-    int trial;
-    double cost;
-};
-
 static int longest_first(const void *a, const void *b)
 {
     const struct job *left = a, *right = b;
@@ -233,7 +227,7 @@ static int longest_first(const void *a, const void *b)
 static void make_queue(struct runner *runner)
 {
     const struct nl_grid *grid = runner->grid;
-    struct job *job = nl_alloc((size_t)grid->trials, sizeof *job);
+    runner->queue = nl_alloc((size_t)grid->trials, sizeof *runner->queue);
     runner->progress.total = grid->trials;
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_record *record = &runner->record[i];
@@ -243,21 +237,17 @@ static void make_queue(struct runner *runner)
             continue;
         }
         double cost = nl_trial_cost(&grid->trial[i].config);
-        job[runner->queued++] = (struct job){.trial = i, .cost = cost};
+        runner->queue[runner->queued++] = (struct job){.trial = i, .cost = cost};
         runner->progress.cost_total += cost;
     }
-    qsort(job, (size_t)runner->queued, sizeof *job, longest_first);
-    runner->queue = nl_alloc((size_t)runner->queued, sizeof *runner->queue);
-    for (int i = 0; i < runner->queued; i++)
-        runner->queue[i] = job[i].trial;
-    free(job);
+    qsort(runner->queue, (size_t)runner->queued, sizeof *runner->queue, longest_first);
 }
 
 int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record,
                   const struct nl_runner_options *options, struct nl_error *err)
 {
     struct runner runner = {.grid = grid, .store = store, .record = record, .options = options};
-    double began = now();
+    double began = nl_seconds();
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/npy.h"
 #include "train/evaluate.h"
@@ -264,13 +264,6 @@ static int save(const struct trainer *t, struct nl_error *err)
     return nl_npy_write(options->save_order, NL_I32, 2, shape, t->saved_order, err);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static int run_trial(struct trainer *t, const struct nl_dataset *dataset, struct nl_error *err)
 {
     struct nl_trial_result *result = t->result;
@@ -298,9 +291,9 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
         for (int eval = 0; eval < NL_EVALS; eval++)
             result->score[part][eval] = (struct nl_score){NAN, NAN};
     struct trainer t = {.config = config, .options = options ? options : &none, .result = result};
-    double start = seconds_now();
+    double start = nl_seconds();
     int status = run_trial(&t, dataset, err);
-    result->seconds = seconds_now() - start;
+    result->seconds = nl_seconds() - start;
     nl_plan_release(&t.plan);
     nl_model_release(&t.model);
     nl_split_release(&t.view);
