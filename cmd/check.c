@@ -15,7 +15,8 @@ static int run(const struct command *self, int argc, char **argv)
     bool good = make_plan(self, &arguments, &plan);
     if (good) {
         char *notes = nl_grid_notes(&plan.grid);
-        fputs(notes, stderr);
+        if (!manner.quiet)
+            fputs(notes, stderr);
         free(notes);
         printf("ok: %d trial%s\n", plan.grid.trials, plan.grid.trials == 1 ? "" : "s");
     }

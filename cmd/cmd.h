@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "sweep/sweep.h"
 
@@ -15,6 +16,7 @@ enum exit_code {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,       /* the machine or a run failed: memory, disk, gnuplot, a trial that could not be run */
     EXIT_BAD_INPUT = 2,    /* the command line, a configuration or data files are wrong: nothing was started */
+    EXIT_TIME_IS_UP = 3,   /* sweep --max-time: some trials are left */
     EXIT_INTERRUPTED = 130 /* by Ctrl-C or SIGTERM; what had finished is kept */
 };
 
@@ -38,12 +40,27 @@ int stopped(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "unknown WHAT 'word'", with the nearest of words (ends with NULL) or else all of them as the hint. */
 int unknown_word(const char *what, const char *word, const char *const *words);
 
+/* ---- how much is said, in which colours: options that all commands share ---- */
+
+struct manner {
+    bool quiet, verbose;
+    enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER } colour;
+};
+extern struct manner manner;
+
+/* Whether to colour what goes to this stream: as --color says, else on a terminal unless NO_COLOR is set. */
+bool coloured(FILE *stream);
+
+/* What `normlab COMMAND --help` prints. */
+void print_usage(const struct command *command);
+
 /* ---- arguments ---- */
 
 enum { OPTION_END = -1, OPTION_BAD = '?' };
 
-/* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. --help and -h print the command's
- * usage and exit. letters as for getopt, options ended by a zero row; both without help. */
+/* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. Options that all commands share
+ * (-q, -v, --color) are taken here into `manner`; -h and --help print the command's usage and exit. letters as for getopt, options
+ * ended by a zero row; both without the shared ones. */
 int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options);
 
 /* What is no option: a file, and overrides (arguments with '='). */
@@ -58,6 +75,13 @@ bool sort_arguments(const struct command *command, const char *what, int argc, c
 
 /* An integer option's value, within bounds; false: the message was printed. */
 bool read_count(const char *option, const char *text, int low, int high, int *out);
+
+/* "90", "45s", "30m", "1h30m": seconds; false: the message was printed. */
+bool read_duration(const char *option, const char *text, double *seconds);
+
+/* Words separated by commas, each one of names (ends with NULL), as bits in the order of names; what: for messages ("format").
+ * false: the message was printed. */
+bool read_words(const char *what, const char *text, const char *const *names, unsigned *bits);
 
 /* ---- experiments ---- */
 
@@ -82,12 +106,12 @@ char *results_folder(const char *given, const struct nl_experiment *experiment);
 
 /* ---- progress (progress.c) ---- */
 
-/* On a terminal one redrawn line, else a plain line every ten seconds. quiet: nothing but warnings. */
+/* On a terminal one redrawn line, else a plain line every ten seconds. --quiet: nothing but warnings. */
 struct progress_line {
-    bool quiet, terminal, colour, drawn;
+    bool terminal, drawn;
     double last; /* seconds at the last plain line */
 };
-void begin_progress(struct progress_line *line, bool quiet);
+void begin_progress(struct progress_line *line);
 void show_progress(void *line, const struct nl_progress *progress);
 void show_note(void *line, bool warning, const char *text);
 void end_progress(struct progress_line *line);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -58,6 +59,26 @@ int unknown_word(const char *what, const char *word, const char *const *words)
     return EXIT_BAD_INPUT;
 }
 
+enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, MOST_OPTIONS = 31 };
+
+struct manner manner;
+
+bool coloured(FILE *stream)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    if (manner.colour != COLOUR_AUTO)
+        return manner.colour == COLOUR_ALWAYS;
+    return !(no_colour && *no_colour) && isatty(fileno(stream));
+}
+
+void print_usage(const struct command *command)
+{
+    printf("%s\n"
+           "common options: -q, --quiet: warnings and errors only; -v, --verbose: say more; --color=auto|always|never (and NO_COLOR);\n"
+           "-h, --help: this text\n",
+           command->usage);
+}
+
 /* Frees message. */
 static void point_to_help(const struct command *command, char *message)
 {
@@ -68,13 +89,12 @@ static void point_to_help(const struct command *command, char *message)
 
 static void unknown_option(const struct command *command, const char *word, const struct option *options)
 {
-    char *typed = nl_strdup(word), *names[32];
+    char *typed = nl_strdup(word), *names[MOST_OPTIONS + 1];
     int count = 0;
     typed[strcspn(typed, "=")] = '\0';
-    for (; options[count].name && count < 30; count++)
+    for (; options[count].name; count++)
         names[count] = nl_format("--%s", options[count].name);
-    names[count] = nl_strdup("--help");
-    names[count + 1] = NULL;
+    names[count] = NULL;
     const char *nearest = nl_nearest(typed, (const char *const *)names);
     char *hint = nearest ? nl_format("did you mean '%s'?", nearest) : NULL;
     if (hint)
@@ -83,29 +103,46 @@ static void unknown_option(const struct command *command, const char *word, cons
         point_to_help(command, nl_format("unknown option '%s' of %s", typed, command->name));
     free(hint);
     free(typed);
-    for (; count >= 0; count--)
-        free(names[count]);
+    while (count > 0)
+        free(names[--count]);
 }
 
-int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options)
+static const struct option shared_options[] = {
+    {"help", no_argument, NULL, HELP},
+    {"quiet", no_argument, NULL, QUIET},
+    {"verbose", no_argument, NULL, VERBOSE},
+    {"color", required_argument, NULL, COLOUR},
+};
+
+static bool read_colour(const char *text)
 {
-    enum { HELP = 1000 };
-    struct option all[32];
-    int count = 0;
-    for (; options[count].name && count < 30; count++)
-        all[count] = options[count];
-    all[count++] = (struct option){"help", no_argument, NULL, HELP};
-    all[count] = (struct option){0};
-    char *short_options = nl_format(":h%s", letters);
-    opterr = 0;
-    int found = getopt_long(argc, argv, short_options, all, NULL);
-    free(short_options);
-    if (found == 'h' || found == HELP) {
-        fputs(command->usage, stdout);
+    static const char *const names[] = {"auto", "always", "never", NULL};
+    for (int i = 0; names[i]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            manner.colour = i;
+            return true;
+        }
+    unknown_word("value of --color:", text, names);
+    return false;
+}
+
+/* What getopt_long returned, when it is an option that all commands share; the others go to the caller. */
+static bool take_shared_option(const struct command *command, int found, bool *good)
+{
+    switch (found) {
+    case QUIET: manner.quiet = true; return true;
+    case VERBOSE: manner.verbose = true; return true;
+    case COLOUR: *good = read_colour(optarg); return true;
+    case HELP:
+        print_usage(command);
         exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);
+    default: return false;
     }
-    if (found != '?' && found != ':')
-        return found;
+}
+
+/* Says what is wrong with the option at argv[optind - 1]; found is '?' or ':'. */
+static void report_option(const struct command *command, char **argv, int found, const struct option *options)
+{
     const char *typed = argv[optind - 1];
     if (found == ':')
         bad_input(NULL, "option '%s' of %s needs a value", typed, command->name);
@@ -115,6 +152,26 @@ int next_option(const struct command *command, int argc, char **argv, const char
         point_to_help(command, nl_format("unknown option '-%c' of %s", optopt, command->name));
     else
         unknown_option(command, typed, options);
+}
+
+int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options)
+{
+    struct option all[MOST_OPTIONS + 1] = {0};
+    int count = sizeof shared_options / sizeof *shared_options, found;
+    bool good = true;
+    memcpy(all, shared_options, sizeof shared_options);
+    for (int i = 0; options[i].name && count < MOST_OPTIONS; i++)
+        all[count++] = options[i];
+    char *short_options = nl_format(":hqv%s", letters);
+    opterr = 0;
+    do
+        found = getopt_long(argc, argv, short_options, all, NULL);
+    while (take_shared_option(command, found, &good) && good);
+    free(short_options);
+    if (good && found != '?' && found != ':')
+        return found;
+    if (good)
+        report_option(command, argv, found, all);
     return OPTION_BAD;
 }
 
@@ -145,6 +202,50 @@ bool read_count(const char *option, const char *text, int low, int high, int *ou
     }
     *out = (int)value;
     return true;
+}
+
+bool read_duration(const char *option, const char *text, double *seconds)
+{
+    static const struct {
+        char letter;
+        double seconds;
+    } units[] = {{'h', 3600}, {'m', 60}, {'s', 1}, {'\0', 1}};
+    const char *at = text;
+    *seconds = 0;
+    for (size_t unit = 0; unit < sizeof units / sizeof *units && *at; unit++) {
+        size_t digits = strspn(at, "0123456789.");
+        char *end;
+        double value = strtod(at, &end);
+        if (digits == 0 || end != at + digits)
+            break;
+        if (*end != units[unit].letter || (!*end && at != text)) /* 1h30 may mean minutes or seconds */
+            continue;
+        *seconds += value * units[unit].seconds;
+        at = *end ? end + 1 : end;
+    }
+    if (!*at && *seconds > 0)
+        return true;
+    bad_input(NULL, "bad value '%s' of option '%s': expected a time such as 90s, 30m or 1h30m", text, option);
+    return false;
+}
+
+bool read_words(const char *what, const char *text, const char *const *names, unsigned *bits)
+{
+    char *copy = nl_strdup(text);
+    bool good = true;
+    *bits = 0;
+    for (char *rest = copy, *word; good && (word = strsep(&rest, ","));) {
+        int i = 0;
+        while (names[i] && strcmp(names[i], word) != 0)
+            i++;
+        good = names[i] != NULL;
+        if (good)
+            *bits |= 1u << i;
+        else
+            unknown_word(what, word, names);
+    }
+    free(copy);
+    return good;
 }
 
 bool print_diagnostics(struct nl_diagnostics *diagnostics)

@@ -9,9 +9,20 @@
 
 #include "base/memory.h"
 
-static const struct command *const commands[] = {
-    &command_run, &command_sweep, &command_plot, &command_check, &command_show, &command_keys, &command_data, &command_norm, NULL,
+enum { MOST_COMMANDS = 8 };
+
+/* In the order of a day's work. */
+static const struct group {
+    const char *title;
+    const struct command *command[MOST_COMMANDS + 1];
+} groups[] = {
+    {"look before you run", {&command_check, &command_show, &command_keys}},
+    {"train", {&command_run, &command_sweep}},
+    {"answers", {&command_plot}},
+    {"data and parts", {&command_data, &command_norm}},
 };
+
+enum { GROUPS = sizeof groups / sizeof *groups };
 
 const char *command_line;
 
@@ -19,38 +30,42 @@ static void print_help(FILE *out)
 {
     fputs("normlab: a laboratory for normalization in neural networks\n"
           "\n"
-          "usage: normlab COMMAND [ARGUMENTS]\n"
-          "\n",
+          "usage: normlab COMMAND [ARGUMENTS]\n",
           out);
-    for (int i = 0; commands[i]; i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("  help     this text, or a command's: normlab help COMMAND\n"
+    for (int g = 0; g < GROUPS; g++) {
+        fprintf(out, "\n%s\n", groups[g].title);
+        for (const struct command *const *command = groups[g].command; *command; command++)
+            fprintf(out, "  %-8s %s\n", (*command)->name, (*command)->summary);
+    }
+    fputs("\n"
+          "  help     this text, or a command's: normlab help COMMAND\n"
           "  version  the program's version\n"
           "\n"
           "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
           "\n"
-          "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 130 interrupted, and what\n"
-          "had finished is kept\n",
+          "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 3 the time of --max-time is up;\n"
+          "130 interrupted, and what had finished is kept\n",
           out);
 }
 
 static const struct command *find_command(const char *name)
 {
-    for (int i = 0; commands[i]; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
+    for (int g = 0; g < GROUPS; g++)
+        for (const struct command *const *command = groups[g].command; *command; command++)
+            if (strcmp((*command)->name, name) == 0)
+                return *command;
     return NULL;
 }
 
 static int unknown_command(const char *name)
 {
-    const char *names[sizeof commands / sizeof *commands + 2];
+    const char *names[GROUPS * MOST_COMMANDS + 3] = {0};
     int count = 0;
-    for (; commands[count]; count++)
-        names[count] = commands[count]->name;
+    for (int g = 0; g < GROUPS; g++)
+        for (const struct command *const *command = groups[g].command; *command; command++)
+            names[count++] = (*command)->name;
     names[count++] = "help";
     names[count++] = "version";
-    names[count] = NULL;
     return unknown_word("command", name, names);
 }
 
@@ -63,7 +78,7 @@ static int help(int argc, char **argv)
     const struct command *command = find_command(argv[1]);
     if (!command)
         return unknown_command(argv[1]);
-    fputs(command->usage, stdout);
+    print_usage(command);
     return EXIT_DONE;
 }
 

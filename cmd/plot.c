@@ -16,22 +16,13 @@ static const struct option options[] = {{"text", no_argument, NULL, TEXT}, {"for
 static bool read_formats(const char *text, struct nl_plot_options *how)
 {
     static const char *const names[] = {"svg", "png", "pdf", NULL};
-    bool *wanted[] = {&how->svg, &how->png, &how->pdf};
-    how->svg = how->png = how->pdf = false;
-    char *copy = nl_strdup(text);
-    bool good = true;
-    for (char *rest = copy, *word; good && (word = strsep(&rest, ","));) {
-        int i = 0;
-        while (names[i] && strcmp(names[i], word) != 0)
-            i++;
-        good = names[i] != NULL;
-        if (good)
-            *wanted[i] = true;
-        else
-            unknown_word("format", word, names);
-    }
-    free(copy);
-    return good;
+    unsigned wanted;
+    if (!read_words("format", text, names, &wanted))
+        return false;
+    how->svg = wanted & 1;
+    how->png = wanted & 2;
+    how->pdf = wanted & 4;
+    return true;
 }
 
 /* The experiment that a results folder holds, with overrides of plot.* only; false: the message was printed. */

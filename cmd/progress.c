@@ -10,11 +10,9 @@
 
 enum { PLAIN_SECONDS = 10, NARROWEST = 20, USUAL_WIDTH = 80 };
 
-void begin_progress(struct progress_line *line, bool quiet)
+void begin_progress(struct progress_line *line)
 {
-    const char *no_colour = getenv("NO_COLOR");
-    *line = (struct progress_line){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
-    line->colour = line->terminal && !(no_colour && *no_colour);
+    *line = (struct progress_line){.terminal = isatty(STDERR_FILENO)};
 }
 
 /* "0:07", "12:30", "1:02:03" */
@@ -65,13 +63,13 @@ void show_progress(void *context, const struct nl_progress *progress)
     struct progress_line *line = context;
     bool last = progress->running == 0 && progress->present + progress->finished == progress->total;
     bool due = line->terminal || last || progress->seconds - line->last >= PLAIN_SECONDS;
-    if (line->quiet || !due)
+    if (manner.quiet || !due)
         return;
     struct nl_text text = {0};
     add_state(&text, progress);
     if (line->terminal) {
         int room = terminal_width() - 1;
-        bool failed = line->colour && progress->diverged + progress->dead + progress->errors > 0;
+        bool failed = coloured(stderr) && progress->diverged + progress->dead + progress->errors > 0;
         fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text.at, failed ? "\033[0m" : "");
         line->drawn = true;
     } else {
@@ -86,7 +84,7 @@ void show_note(void *context, bool warning, const char *text)
 {
     struct progress_line *line = context;
     clear_line(line);
-    if (warning || !line->quiet)
+    if (warning || !manner.quiet)
         fprintf(stderr, "%s\n", text);
 }
 

@@ -4,11 +4,10 @@
 
 #include "cmd.h"
 
-enum { OUT = 'o', QUIET = 'q', SAVE_INIT = 256, SAVE_FINAL, SAVE_ORDER };
+enum { OUT = 'o', SAVE_INIT = 256, SAVE_FINAL, SAVE_ORDER };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
-    {"quiet", no_argument, NULL, QUIET},
     {"save-init", required_argument, NULL, SAVE_INIT},
     {"save-final", required_argument, NULL, SAVE_FINAL},
     {"save-order", required_argument, NULL, SAVE_ORDER},
@@ -40,12 +39,12 @@ static void print_result(const struct nl_record *record, const char *folder)
     printf("curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
 }
 
-static int run_plan(const struct plan *plan, struct nl_sweep_options *how, bool quiet)
+static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
 {
     struct progress_line line;
     struct nl_sweep_result result;
     struct nl_error err = {0};
-    begin_progress(&line, quiet);
+    begin_progress(&line);
     how->runner.context = &line;
     catch_interrupts();
     int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, how, &result, &err);
@@ -71,11 +70,9 @@ static int run(const struct command *self, int argc, char **argv)
         .note = show_note,
     };
     const char *out = NULL;
-    bool quiet = false;
-    for (int option; (option = next_option(self, argc, argv, "o:q", options)) != OPTION_END;)
+    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;)
         switch (option) {
         case OUT: out = optarg; break;
-        case QUIET: quiet = true; break;
         case SAVE_INIT: how.runner.save_init = optarg; break;
         case SAVE_FINAL: how.runner.save_final = optarg; break;
         case SAVE_ORDER: how.runner.save_order = optarg; break;
@@ -95,7 +92,7 @@ static int run(const struct command *self, int argc, char **argv)
         else if (identify_plan(&plan)) {
             char *folder = results_folder(out, &plan.experiment);
             how.folder = folder;
-            code = run_plan(&plan, &how, quiet);
+            code = run_plan(&plan, &how);
             free(folder);
         }
     }
@@ -116,7 +113,6 @@ const struct command command_run = {
              "      --save-init F    write the initial weights and statistics as F (.safetensors)\n"
              "      --save-final F   write the trained ones as F\n"
              "      --save-order F   write the sample indices of every step as F (.npy, int32; -1 where a batch is short)\n"
-             "  -q, --quiet          no progress\n"
              "\n"
              "examples:\n"
              "  normlab run configs/mlp_digits.yaml\n"

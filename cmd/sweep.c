@@ -7,16 +7,19 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', QUIET = 'q', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, MOST_JOBS = 1024 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, MOST_JOBS = 1024 };
 
 static const struct option options[] = {
-    {"out", required_argument, NULL, OUT},     {"quiet", no_argument, NULL, QUIET},     {"jobs", required_argument, NULL, JOBS},
-    {"dry-run", no_argument, NULL, DRY_RUN},   {"no-plot", no_argument, NULL, NO_PLOT}, {0},
+    {"out", required_argument, NULL, OUT},
+    {"jobs", required_argument, NULL, JOBS},
+    {"dry-run", no_argument, NULL, DRY_RUN},
+    {"no-plot", no_argument, NULL, NO_PLOT},
+    {0},
 };
 
 struct settings {
     const char *out;
-    bool quiet, dry_run, no_plot;
+    bool dry_run, no_plot;
     int jobs;
 };
 
@@ -88,7 +91,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         .runner = {.workers = settings->jobs, .stop = &interrupted, .progress = show_progress, .context = &line},
         .note = show_note,
     };
-    begin_progress(&line, settings->quiet);
+    begin_progress(&line);
     catch_interrupts();
     int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, &how, &result, &err);
     end_progress(&line);
@@ -109,10 +112,9 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
 static bool read_settings(const struct command *self, int argc, char **argv, struct settings *out)
 {
     *out = (struct settings){.jobs = nl_cores()};
-    for (int option; (option = next_option(self, argc, argv, "o:qj:n", options)) != OPTION_END;)
+    for (int option; (option = next_option(self, argc, argv, "o:j:n", options)) != OPTION_END;)
         switch (option) {
         case OUT: out->out = optarg; break;
-        case QUIET: out->quiet = true; break;
         case DRY_RUN: out->dry_run = true; break;
         case NO_PLOT: out->no_plot = true; break;
         case JOBS:
@@ -134,7 +136,7 @@ static int run(const struct command *self, int argc, char **argv)
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan) && identify_plan(&plan)) {
         char *notes = nl_grid_notes(&plan.grid), *folder = results_folder(settings.out, &plan.experiment);
-        if (!settings.quiet)
+        if (!manner.quiet)
             fputs(notes, stderr);
         if (settings.dry_run) {
             print_trials(&plan.grid);
@@ -164,7 +166,6 @@ const struct command command_sweep = {
              "  -j, --jobs N     trials side by side (default: as many as there are cores)\n"
              "  -n, --dry-run    print the table of trials and run nothing\n"
              "      --no-plot    no pictures\n"
-             "  -q, --quiet      no progress\n"
              "\n"
              "examples:\n"
              "  normlab sweep experiments/small_batch.yaml -j 2\n"
