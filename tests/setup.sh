@@ -23,6 +23,7 @@ librandom123-dev  Random123/philox.h
 zlib1g-dev        zlib.h
 libssl-dev        openssl/evp.h
 check             check.h
+valgrind          valgrind
 END
 }
 
