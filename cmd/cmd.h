@@ -27,7 +27,8 @@ struct command {
     int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm;
+extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
+    command_init, command_schema;
 
 extern const char *command_line; /* as typed, quoted for a shell */
 

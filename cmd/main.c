@@ -2,6 +2,7 @@
  * nl_sweep (core/sweep) -> nl_trial_run (core/train) -> the backend's kernels (core/backend). */
 #include "cmd.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static const struct group {
     const char *title;
     const struct command *command[MOST_COMMANDS + 1];
 } groups[] = {
-    {"look before you run", {&command_check, &command_show, &command_keys}},
+    {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema}},
     {"train", {&command_run, &command_sweep}},
     {"answers", {&command_plot}},
     {"data and parts", {&command_data, &command_norm}},
@@ -115,6 +116,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
     char *words = quote_words(argc, argv);
     command_line = words;
     int code = dispatch(argc, argv);

@@ -21,7 +21,7 @@ for argument; do
     esac
 done
 
-install_missing
+install_missing tests
 build_program ON
 
 wanted() {

@@ -10,7 +10,7 @@ build=${NORMLAB_BUILD:-$root/build}
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 [ -t 2 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '%s\n' "$*" >&2; }
 
-# Debian package, and what proves that it is there: a program, or a file to compile against.
+# Debian package, and what proves that it is there: a program, a file to compile against, or a module of Debian's Python.
 needs() {
     cat <<'END'
 build-essential   cc
@@ -26,24 +26,31 @@ check             check.h
 valgrind          valgrind
 END
 }
+needs_of_tests() {
+    cat <<'END'
+python3-jsonschema  python:jsonschema
+python3-ruamel.yaml python:ruamel.yaml
+END
+}
 
 is_there() {
     case $1 in
         cblas.h) pkg-config --exists openblas 2>/dev/null ;; # Debian keeps it in a folder that only pkg-config knows
+        python:*) /usr/bin/python3 -c "import ${1#python:}" >/dev/null 2>&1 ;;
         *.h) echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac
 }
 
-missing_packages() {
-    needs | while read -r package proof; do
+missing_packages() { # $1: tests, or nothing
+    { needs && if [ "${1:-}" = tests ]; then needs_of_tests; fi; } | while read -r package proof; do
         is_there "$proof" || echo "$package"
     done
 }
 
-install_missing() {
+install_missing() { # $1: tests, or nothing
     local missing sudo=
-    missing=$(missing_packages | tr '\n' ' ')
+    missing=$(missing_packages "${1:-}" | tr '\n' ' ')
     [ -n "$missing" ] || return 0
     if ! command -v apt-get >/dev/null 2>&1; then
         say "normlab needs these packages (Debian's names); please install them and start again:"

@@ -93,7 +93,7 @@ int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_
     FILE *file = fopen(temporary, "wb");
     int status = NL_OK;
     if (!file) {
-        status = nl_fail_errno(err, "cannot create '%s'", temporary);
+        status = nl_fail_errno(err, "cannot create '%s'", path);
     } else {
         size_t put = length ? fwrite(bytes, 1, length, file) : 0;
         bool failed = put != length;

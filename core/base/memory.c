@@ -98,15 +98,3 @@ char *nl_double_text(double value, char out[32])
     }
     return out;
 }
-
-char *nl_float_text(float value, char out[32])
-{
-    if (isnan(value) || isinf(value))
-        return nl_double_text((double)value, out);
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(out, 32, "%.*g", digits, (double)value);
-        if (strtof(out, NULL) == value)
-            break;
-    }
-    return out;
-}

@@ -34,9 +34,8 @@ void nl_text_vadd(struct nl_text *text, const char *format, va_list args);
 void nl_text_add_bytes(struct nl_text *text, const char *bytes, size_t count);
 void nl_text_release(struct nl_text *text);
 
-/* The shortest decimal that reads back as the same value ("%.9g" for float32, "%.17g" for doubles at most); nan, inf,
+/* The shortest decimal that reads back as the same value ("%.17g" at most); nan, inf,
  * -inf in small letters. Writes at most 32 bytes to out and returns it. */
 char *nl_double_text(double value, char out[32]);
-char *nl_float_text(float value, char out[32]);
 
 #endif

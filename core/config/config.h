@@ -12,7 +12,7 @@
 
 #include "config/diagnostics.h"
 
-enum { NL_AUTO = -1, NL_LIST_MAX = 16 };
+enum { NL_AUTO = -1, NL_LIST_MAX = 16, NL_SEEDS_MAX = 10000 };
 
 struct nl_int_list {
     int count;
@@ -87,6 +87,7 @@ struct nl_key {
 
 extern const struct nl_key nl_keys[]; /* in the order of keys.def */
 extern const int nl_key_count;
+extern const char *const nl_sweep_fields[]; /* what may stand under `sweep`; NULL-terminated */
 
 const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
 const char *nl_key_nearest(const char *name);                /* by edit distance; NULL: none is near */
@@ -107,6 +108,9 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 char *nl_config_identity_text(const struct nl_config *config);
 
 void nl_config_defaults(struct nl_config *config);
+
+/* The JSON Schema (2020-12) of a configuration or experiment, for editors and validators; new string (config/json_schema.c). */
+char *nl_json_schema(void);
 
 /* ---- experiments ---- */
 

@@ -7,11 +7,11 @@
 #include "config/load.h"
 #include "config/nearest.h"
 #include "config/value.h"
+#include "norm/norm.h"
 
-enum { MOST_SEEDS = 10000 };
 static const double most_trials = 1e6;
 
-static const char *const fields[] = {"grid", "zip", "exclude", "seeds", "baseline", NULL};
+const char *const nl_sweep_fields[] = {"grid", "zip", "exclude", "seeds", "baseline", NULL};
 
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
 {
@@ -222,8 +222,8 @@ static void each_map(struct nl_loader *loader, const struct nl_node *value,
 void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at)
 {
     int64_t seeds;
-    if (!nl_integer_read(text, &seeds) || seeds < 1 || seeds > MOST_SEEDS) {
-        nl_diagnose(loader->diagnostics, at, NULL, "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", MOST_SEEDS, text);
+    if (!nl_integer_read(text, &seeds) || seeds < 1 || seeds > NL_SEEDS_MAX) {
+        nl_diagnose(loader->diagnostics, at, NULL, "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", NL_SEEDS_MAX, text);
         return;
     }
     loader->out->seeds = (int)seeds;
@@ -257,7 +257,7 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
             nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
     } else {
         char *full = nl_format("sweep.%s", field);
-        const char *near = nl_nearest(field, fields);
+        const char *near = nl_nearest(field, nl_sweep_fields);
         char *full_near = near ? nl_format("sweep.%s", near) : NULL;
         nl_report_unknown(loader, &name->at, full, full_near);
         free(full);
@@ -349,6 +349,52 @@ static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, con
     return possible;
 }
 
+/* Whether an arm can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key ("depth 4"). */
+static bool names_an_arm(const struct nl_experiment *experiment, const char *name)
+{
+    const struct nl_key *kind = nl_key_find("norm.kind");
+    for (int i = 0; nl_norm_names[i]; i++)
+        if ((!strcmp(nl_norms[i]->name, name) || !strcmp(nl_norms[i]->label, name)) && occurs(experiment, kind, nl_norms[i]->name))
+            return true;
+    const struct nl_axis *axis = experiment->axis;
+    for (int i = 0; i < experiment->axes && !nl_axis_with(experiment->axis, experiment->axes, kind, NULL); i++, axis++)
+        for (int k = 0; k < axis->keys; k++) {
+            const char *field = strchr(axis->key[k]->name, '.') + 1;
+            size_t length = strlen(field);
+            for (int point = 0; point < axis->points; point++) {
+                const char *value = axis->text[point][k];
+                if (!strncmp(name, field, length) && name[length] == ' ' &&
+                    (!strcmp(name + length + 1, value) ||
+                     (axis->key[k]->type == NL_TYPE_REAL && strtod(name + length + 1, NULL) == strtod(value, NULL))))
+                    return true;
+            }
+        }
+    return false;
+}
+
+/* As for exclude and baseline: where the command line decided which normalizers there are, names of others are void, not wrong. */
+static void check_order(struct nl_loader *loader)
+{
+    struct nl_experiment *out = loader->out;
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find("plot.order"))];
+    bool explained = at->kind != NL_FROM_COMMAND_LINE && overridden(out, nl_key_find("norm.kind"));
+    char *copy = nl_strdup(out->config.plot.order), *rest = *copy ? copy : NULL, *name;
+    struct nl_text kept = {0};
+    while ((name = strsep(&rest, ","))) {
+        name += strspn(name, " ");
+        for (char *end = name + strlen(name); end > name && end[-1] == ' ';)
+            *--end = '\0';
+        if (names_an_arm(out, name))
+            nl_text_add(&kept, "%s%s", kept.length ? ", " : "", name);
+        else if (!explained)
+            nl_diagnose(loader->diagnostics, at, "name normalizers that the sweep has, as in 'bn, gn, none'",
+                        "'plot.order' names '%.80s', which is no arm of the sweep", name);
+    }
+    out->config.plot.order = nl_keep_text(kept.at ? kept.at : "");
+    nl_text_release(&kept);
+    free(copy);
+}
+
 void nl_check_sweep(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
@@ -359,6 +405,7 @@ void nl_check_sweep(struct nl_loader *loader)
     out->excludes = kept;
     if (out->has_baseline)
         out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
+    check_order(loader);
 
     double trials = out->seeds;
     for (int i = 0; i < out->axes; i++)

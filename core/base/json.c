@@ -1,0 +1,23 @@
+#include "base/json.h"
+
+#include <math.h>
+
+void nl_json_add(struct nl_text *out, const char *text)
+{
+    nl_text_add(out, "\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            nl_text_add(out, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            nl_text_add(out, "\\u%04x", (unsigned char)*text);
+        else
+            nl_text_add_bytes(out, text, 1);
+    }
+    nl_text_add(out, "\"");
+}
+
+void nl_json_add_number(struct nl_text *out, double value)
+{
+    char text[32];
+    nl_text_add(out, "%s", isfinite(value) ? nl_double_text(value, text) : "null");
+}

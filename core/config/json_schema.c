@@ -1,0 +1,252 @@
+/* keys.def as a JSON Schema (2020-12), with which an editor completes and checks configurations while they are written.
+ *
+ * It says what single keys, sections and the sweep may be. What depends on several keys together (check.c, the grid) and
+ * words for the shell (`eval: running,batch`) are beyond it: it refuses nothing that the documentation writes, and
+ * `normlab check` has the last word.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "config/config.h"
+#include "config/value.h"
+
+static const struct {
+    const char *name, *help;
+} sections[] = {
+#define SECTION(name, help) {#name, help},
+#define KEY(section, field, type, default_text, low, high, choices, help)
+#define END(name)
+#include "config/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+};
+enum { SECTIONS = sizeof sections / sizeof *sections };
+
+static const char *field_of(const struct nl_key *key)
+{
+    return strchr(key->name, '.') + 1;
+}
+
+static bool is_integer(const struct nl_key *key)
+{
+    return key->type != NL_TYPE_REAL;
+}
+
+static void add_bounds(struct nl_text *out, const struct nl_key *key)
+{
+    nl_text_add(out, "\"type\": \"%s\", \"minimum\": ", is_integer(key) ? "integer" : "number");
+    nl_text_add(out, is_integer(key) ? "%.0f, \"maximum\": %.0f" : "%.17g, \"maximum\": %.17g", key->low, key->high);
+}
+
+static void add_words(struct nl_text *out, const char *const *words)
+{
+    nl_text_add(out, "\"enum\": [");
+    for (int i = 0; words[i]; i++) {
+        nl_text_add(out, i ? ", " : "");
+        nl_json_add(out, words[i]);
+    }
+    nl_text_add(out, "]");
+}
+
+/* The members that say what one value of the key may be. */
+static void add_type(struct nl_text *out, const struct nl_key *key)
+{
+    switch (key->type) {
+    case NL_TYPE_INT:
+    case NL_TYPE_REAL:
+        add_bounds(out, key);
+        return;
+    case NL_TYPE_AUTO_INT:
+        nl_text_add(out, "\"anyOf\": [{\"const\": \"auto\"}, {");
+        add_bounds(out, key);
+        nl_text_add(out, "}]");
+        return;
+    case NL_TYPE_BOOL: /* words that YAML 1.2 leaves strings, and older readers make truth values */
+        nl_text_add(out, "\"enum\": [true, false, \"yes\", \"no\", \"on\", \"off\"]");
+        return;
+    case NL_TYPE_CHOICE:
+        add_words(out, key->choices);
+        return;
+    case NL_TYPE_CHOICES:
+        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"uniqueItems\": true, \"items\": {",
+                    NL_LIST_MAX);
+        add_words(out, key->choices);
+        nl_text_add(out, "}}, {");
+        add_words(out, key->choices);
+        nl_text_add(out, "}]");
+        return;
+    case NL_TYPE_INTS:
+        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"maxItems\": %d, \"uniqueItems\": true, \"items\": {", NL_LIST_MAX);
+        add_bounds(out, key);
+        nl_text_add(out, "}}, {");
+        add_bounds(out, key);
+        nl_text_add(out, "}]");
+        return;
+    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number */
+        nl_text_add(out, "\"type\": [\"string\", \"number\"], \"pattern\": \"^[^\\\\u0000-\\\\u001f\\\\u007f]*$\"");
+        return;
+    }
+}
+
+static void add_default(struct nl_text *out, const struct nl_key *key)
+{
+    const char *text = key->default_text;
+    bool list = nl_key_is_list(key);
+    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS;
+    nl_text_add(out, "\"default\": ");
+    if (list && !bare) { /* "[running]": words in brackets, none of the shipped ones has more than one */
+        char *word = nl_format("%.*s", (int)strlen(text) - 2, text + 1);
+        nl_text_add(out, "[");
+        nl_json_add(out, word);
+        nl_text_add(out, "]");
+        free(word);
+    } else if (bare) {
+        nl_text_add(out, "%s", text);
+    } else {
+        nl_json_add(out, text);
+    }
+}
+
+static bool may_vary(const struct nl_key *key)
+{
+    return strcmp(key->section, "plot") != 0 && strcmp(key->name, "train.seed") != 0;
+}
+
+#define NUMBER "[-+]?[0-9.]+([eE][-+]?[0-9]+)?"
+
+/* Values of an axis in one word: "bn,gn", "1e-3:1:log:7". */
+static void add_word_pattern(struct nl_text *out, const struct nl_key *key)
+{
+    nl_text_add(out, "{\"type\": \"string\", \"pattern\": \"");
+    if (nl_key_is_number(key)) {
+        nl_text_add(out, "^(" NUMBER "|auto)( *[,:] *(" NUMBER "|auto|log))+$");
+    } else {
+        static const char *const truth[] = {"true", "false", "yes", "no", "on", "off", NULL};
+        const char *const *words = key->type == NL_TYPE_BOOL ? truth : key->choices;
+        struct nl_text any = {0};
+        for (int i = 0; words[i]; i++)
+            nl_text_add(&any, "%s%s", i ? "|" : "", words[i]);
+        nl_text_add(out, "^(%s)( *, *(%s))+$", any.at, any.at);
+        nl_text_release(&any);
+    }
+    nl_text_add(out, "\"}");
+}
+
+/* $defs: train.lr is one value of the key, axis.train.lr the values of an axis. */
+static void add_definitions(struct nl_text *out)
+{
+    nl_text_add(out, "  \"$defs\": {\n");
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        nl_text_add(out, "    \"%s\": {\"description\": ", key->name);
+        nl_json_add(out, key->help);
+        nl_text_add(out, ", ");
+        add_type(out, key);
+        nl_text_add(out, ", ");
+        add_default(out, key);
+        nl_text_add(out, "},\n");
+        if (!may_vary(key))
+            continue;
+        nl_text_add(out, "    \"axis.%s\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/%s\"}}, "
+                         "{\"$ref\": \"#/$defs/%s\"}", key->name, key->name, key->name);
+        if (!nl_key_is_list(key) && key->type != NL_TYPE_TEXT) {
+            nl_text_add(out, ", ");
+            add_word_pattern(out, key);
+        }
+        nl_text_add(out, "]},\n");
+    }
+}
+
+/* A mapping from keys that may vary to `prefix` + the key's definition. */
+static void add_key_map(struct nl_text *out, const char *name, const char *prefix, const char *description)
+{
+    nl_text_add(out, "    \"%s\": {\"description\": ", name);
+    nl_json_add(out, description);
+    nl_text_add(out, ", \"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
+    for (int i = 0, used = 0; i < nl_key_count; i++)
+        if (may_vary(&nl_keys[i]))
+            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}", used++ ? "," : "", nl_keys[i].name, prefix, nl_keys[i].name);
+    nl_text_add(out, "\n    }}");
+}
+
+static void add_sweep_definitions(struct nl_text *out)
+{
+    add_key_map(out, "axes", "axis.", "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)");
+    nl_text_add(out, ",\n");
+    add_key_map(out, "point", "", "one value a key");
+    nl_text_add(out, ",\n    \"some_axes\": {\"$ref\": \"#/$defs/axes\", \"minProperties\": 1, \"maxProperties\": %d},\n", NL_LIST_MAX);
+    nl_text_add(out, "    \"one_or_more\": {\"anyOf\": [{\"$ref\": \"#/$defs/some_axes\"}, {\"type\": \"array\", \"items\": {\"$ref\": "
+                     "\"#/$defs/some_axes\"}}, {\"type\": \"null\"}]},\n");
+    nl_text_add(out,
+                "    \"sweep.grid\": {\"description\": \"axes: every combination of their values is a point\", \"anyOf\": [{\"$ref\": "
+                "\"#/$defs/axes\"}, {\"type\": \"null\"}]},\n"
+                "    \"sweep.zip\": {\"description\": \"keys that advance together: lists of the same length\", \"$ref\": "
+                "\"#/$defs/one_or_more\"},\n"
+                "    \"sweep.exclude\": {\"description\": \"points to leave out: every listed key has one of the listed values\", "
+                "\"$ref\": \"#/$defs/one_or_more\"},\n"
+                "    \"sweep.seeds\": {\"description\": \"trials a point: train.seed and the seeds after it\", \"type\": \"integer\", "
+                "\"minimum\": 1, \"maximum\": %d, \"default\": 1},\n"
+                "    \"sweep.baseline\": {\"description\": \"the arm that others are compared with\", \"anyOf\": [{\"$ref\": "
+                "\"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]}\n  }\n", NL_SEEDS_MAX);
+}
+
+static void begin_section(struct nl_text *out, const char *name, const char *help)
+{
+    nl_text_add(out, "    \"%s\": {\"description\": ", name);
+    nl_json_add(out, help);
+    nl_text_add(out, ", \"type\": [\"object\", \"null\"], \"additionalProperties\": false, \"properties\": {");
+}
+
+static void add_section(struct nl_text *out, int section)
+{
+    begin_section(out, sections[section].name, sections[section].help);
+    for (int i = 0, used = 0; i < nl_key_count; i++)
+        if (strcmp(nl_keys[i].section, sections[section].name) == 0)
+            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s\"}", used++ ? "," : "", field_of(&nl_keys[i]), nl_keys[i].name);
+    nl_text_add(out, "\n    }},\n");
+}
+
+static void add_sections(struct nl_text *out)
+{
+    nl_text_add(out, "  \"properties\": {\n"
+                     "    \"base\": {\"description\": \"a configuration that this one changes; relative to this file\", \"type\": "
+                     "\"string\", \"minLength\": 1},\n");
+    for (int i = 0; i < SECTIONS; i++)
+        add_section(out, i);
+    begin_section(out, "sweep", "what to vary");
+    for (int i = 0; nl_sweep_fields[i]; i++)
+        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i], nl_sweep_fields[i]);
+    nl_text_add(out, "\n    }},\n"
+                     "    \"made\": {\"description\": \"written into results: what made them; skipped when read\"}\n  },\n");
+}
+
+/* `train.lr: 0.1` at the top is legal too. As patterns, so that editors accept it and do not offer a hundred words. */
+static void add_dotted(struct nl_text *out)
+{
+    nl_text_add(out, "  \"patternProperties\": {\n");
+    for (int i = 0; i < nl_key_count; i++)
+        nl_text_add(out, "    \"^%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s\"},\n", nl_keys[i].section, field_of(&nl_keys[i]), nl_keys[i].name);
+    for (int i = 0; nl_sweep_fields[i]; i++)
+        nl_text_add(out, "    \"^sweep\\\\.%s$\": {\"$ref\": \"#/$defs/sweep.%s\"}%s\n", nl_sweep_fields[i], nl_sweep_fields[i],
+                    nl_sweep_fields[i + 1] ? "," : "");
+    nl_text_add(out, "  },\n");
+}
+
+char *nl_json_schema(void)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "{\n"
+                      "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+                      "  \"title\": \"normlab: a configuration or an experiment\",\n"
+                      "  \"type\": [\"object\", \"null\"],\n"
+                      "  \"additionalProperties\": false,\n");
+    add_sections(&out);
+    add_dotted(&out);
+    add_definitions(&out);
+    add_sweep_definitions(&out);
+    nl_text_add(&out, "}\n");
+    return out.at;
+}

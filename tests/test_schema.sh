@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# `normlab schema` before a judge we did not write (python3-jsonschema, with a reader of YAML 1.2): the schema is one, every shipped
+# file and what init writes pass, and what is wrong is refused by the schema and by `normlab check` alike.
+set -euo pipefail
+root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/.." && pwd)}
+program=${NORMLAB_PROGRAM:-$root/build/normlab}
+
+python=
+for candidate in python3 /usr/bin/python3; do
+    if "$candidate" -c 'import jsonschema, ruamel.yaml' 2>/dev/null; then python=$candidate; break; fi
+done
+[ -n "$python" ] || { echo "skipped: python3-jsonschema or python3-ruamel.yaml is not there"; exit 77; }
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"$program" schema >"$folder/schema.json"
+for kind in single small-batch rate-tolerance; do "$program" init $kind "$folder/$kind.yaml" >/dev/null; done
+
+"$python" - "$program" "$folder" "$root"/configs/*.yaml "$root"/experiments/*.yaml "$folder"/*.yaml <<'END'
+import json, subprocess, sys
+from pathlib import Path
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+program, folder, *shipped = sys.argv[1:]
+schema = json.loads(Path(folder, "schema.json").read_text())
+Draft202012Validator.check_schema(schema)
+validator = Draft202012Validator(schema)
+failures = []
+
+
+def judge(text):
+    return [error.message for error in validator.iter_errors(YAML(typ="safe", pure=True).load(text))]
+
+
+def checks(path):
+    return subprocess.run([program, "check", str(path)], capture_output=True).returncode == 0
+
+
+for path in shipped:
+    if judge(Path(path).read_text()):
+        failures.append(f"{path}: the schema refuses it: {judge(Path(path).read_text())}")
+
+right = """
+{}
+train.lr: 1e-3
+data:
+model: {pool: []}
+model: {pool: 2}
+model: {bias: off}
+norm: {eval: [running, batch]}
+norm: {eval: batch}
+data: {train: auto}
+data: {standardize: off}
+data: {name: synth, flip: true}
+plot: {title: 2024, xmin: 0, xmax: auto}
+sweep: {grid: {train.lr: "1e-3:1:log:7"}}
+sweep: {grid: {train.lr: 0.1, norm.kind: "bn,gn"}}
+sweep: {grid: {train.batch: "8:32:8"}, seeds: 3}
+sweep: {grid: {norm.eval: [[running], [batch, running]]}}
+{data: {name: synth}, sweep: {grid: {data.flip: [true, false]}}}
+sweep: {grid: {norm.stat_batch: [auto, 2]}}
+sweep: {zip: {train.batch: [8, 16], train.lr: [0.1, 0.2]}}
+sweep: {zip: [{train.batch: [8, 16], train.lr: [0.1, 0.2]}, {norm.kind: [bn, ln]}]}
+sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm.kind: ln}}
+sweep.seeds: 4
+""".strip().splitlines()
+
+wrong = """
+[1, 2]
+norms: {kind: bn}
+norm: {kindd: bn}
+norm: {kind: bnn}
+norm: {kind: [bn, ln]}
+norm: {kind: 1}
+norm: {eval: []}
+norm: {eval: [running, running]}
+norm: {eval: [runing]}
+norm: bn
+train: {lr: fast}
+train: {lr: -1}
+train: {lr: .inf}
+train: {lr: [0.1]}
+train: {lr: 1e7}
+train: {batch: 0}
+train: {batch: 1.5}
+train: {steps: none}
+train: {nesterov: 3}
+train: {momentum: 1}
+train.lrr: 0.1
+model: {pool: [0]}
+model: {pool: [1, 1]}
+model: {depth: {a: 1}}
+model: {arch: vgg}
+data: {name: imagenet}
+data: {difficulty: 2}
+data: {standardize: maybe}
+device: {kind: tpu}
+plot: {kind: [pie]}
+plot: {level: 2}
+plot: {title: "a\\tb"}
+base: [a.yaml]
+base: ""
+sweep: {grid: {norm.kindd: [bn, ln]}}
+sweep: {grid: {norm.kind: [bn, lnn]}}
+sweep: {grid: {norm.kind: "bn,lnn"}}
+sweep: {grid: {norm.kind: []}}
+sweep: {grid: {train.lr: "1e-3 to 1"}}
+sweep: {grid: {train.seed: [1, 2]}}
+sweep: {grid: {plot.metric: [test_loss, test_error]}}
+sweep: {grid: {train.lr: {from: 1}}}
+sweep: {grid: [norm.kind]}
+sweep: {seeds: 0}
+sweep: {seeds: [1, 2]}
+sweep: {seeds: 100000}
+sweep: {seed: 3}
+sweep: {zip: [{}]}
+sweep: {exclude: [{}]}
+sweep: {baseline: {norm.kind: bnn}}
+sweep: {baseline: {}}
+sweep: {baseline: norm.kind}
+sweep: 5
+""".strip().splitlines()
+
+for text, good in [(text, True) for text in right] + [(text, False) for text in wrong]:
+    path = Path(folder, "case.yml")
+    path.write_text(text + "\n")
+    errors = judge(text)
+    if checks(path) != good:
+        failures.append(f"{text}: normlab check {'refuses' if good else 'accepts'} it")
+    if (not errors) != good:
+        failures.append(f"{text}: the schema {'refuses' if good else 'accepts'} it {errors}")
+
+print("\n".join(failures) or f"100%: Checks: {len(shipped) + len(right) + len(wrong)}")
+sys.exit(bool(failures))
+END
