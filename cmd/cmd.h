@@ -36,8 +36,8 @@ extern const char *command_line; /* as typed, quoted for a shell */
 
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int bad_input(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */
-/* What was stopped, and under it the command line that goes on. */
-int stopped(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What was stopped, and under it the command line that goes on; returns code. */
+int stopped(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "unknown WHAT 'word'", with the nearest of words (ends with NULL) or else all of them as the hint. */
 int unknown_word(const char *what, const char *word, const char *const *words);
 
@@ -111,10 +111,12 @@ char *results_folder(const char *given, const struct nl_experiment *experiment);
 struct progress_line {
     bool terminal, drawn;
     double last; /* seconds at the last plain line */
+    int failure; /* number of the first trial that did not end in "done"; -1: none yet */
 };
 void begin_progress(struct progress_line *line);
 void show_progress(void *line, const struct nl_progress *progress);
 void show_note(void *line, bool warning, const char *text);
+void show_finished(void *line, const struct nl_grid *grid, int trial, const struct nl_record *record); /* a line with --verbose */
 void end_progress(struct progress_line *line);
 
 /* ---- interruption (interrupt.c) ---- */

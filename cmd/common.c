@@ -35,14 +35,14 @@ int bad_input(const char *hint, const char *format, ...)
     return EXIT_BAD_INPUT;
 }
 
-int stopped(const char *format, ...)
+int stopped(int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
     fprintf(stderr, "\n  %s\n", command_line);
-    return EXIT_INTERRUPTED;
+    return code;
 }
 
 int unknown_word(const char *what, const char *word, const char *const *words)

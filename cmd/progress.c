@@ -12,7 +12,7 @@ enum { PLAIN_SECONDS = 10, NARROWEST = 20, USUAL_WIDTH = 80 };
 
 void begin_progress(struct progress_line *line)
 {
-    *line = (struct progress_line){.terminal = isatty(STDERR_FILENO)};
+    *line = (struct progress_line){.terminal = isatty(STDERR_FILENO), .failure = -1};
 }
 
 /* "0:07", "12:30", "1:02:03" */
@@ -25,9 +25,17 @@ static void add_time(struct nl_text *out, double seconds)
         nl_text_add(out, "%ld:%02ld", whole / 60, whole % 60);
 }
 
+static int failed_trials(const struct nl_progress *progress)
+{
+    int failed = 0;
+    for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
+        failed += outcome != NL_DONE ? progress->outcome[outcome] : 0;
+    return failed;
+}
+
 static void add_state(struct nl_text *out, const struct nl_progress *progress)
 {
-    int done = progress->present + progress->finished, failed = progress->diverged + progress->dead + progress->errors;
+    int done = progress->present + progress->finished, failed = failed_trials(progress);
     if (progress->total == 1)
         nl_text_add(out, "step %lld/%lld  loss %.4g", (long long)progress->step, (long long)progress->steps, progress->loss);
     else
@@ -69,7 +77,7 @@ void show_progress(void *context, const struct nl_progress *progress)
     add_state(&text, progress);
     if (line->terminal) {
         int room = terminal_width() - 1;
-        bool failed = coloured(stderr) && progress->diverged + progress->dead + progress->errors > 0;
+        bool failed = coloured(stderr) && failed_trials(progress) > 0;
         fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text.at, failed ? "\033[0m" : "");
         line->drawn = true;
     } else {
@@ -86,6 +94,20 @@ void show_note(void *context, bool warning, const char *text)
     clear_line(line);
     if (warning || !manner.quiet)
         fprintf(stderr, "%s\n", text);
+}
+
+void show_finished(void *context, const struct nl_grid *grid, int trial, const struct nl_record *record)
+{
+    struct progress_line *line = context;
+    if (nl_record_outcome(record) != NL_DONE && line->failure < 0)
+        line->failure = trial;
+    if (!manner.verbose || manner.quiet)
+        return;
+    clear_line(line);
+    char *label = nl_grid_label(grid, &grid->trial[trial]);
+    fprintf(stderr, "trial %d (%s): %s, %lld steps in %.2f s\n", trial + 1, label, nl_record_status(record), (long long)record->steps,
+            record->seconds);
+    free(label);
 }
 
 void end_progress(struct progress_line *line)

@@ -54,8 +54,8 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
         code = result.opened ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
-    else if (result.missing)
-        code = stopped("stopped: an unfinished run is not kept; to start it again:");
+    else if (result.left)
+        code = stopped(EXIT_INTERRUPTED, "stopped: an unfinished run is not kept; to start it again:");
     else
         print_result(&result.record[0], how->folder);
     nl_sweep_result_release(&result);
@@ -78,7 +78,8 @@ static int run(const struct command *self, int argc, char **argv)
         case SAVE_ORDER: how.runner.save_order = optarg; break;
         default: return EXIT_BAD_INPUT;
         }
-    how.again = how.runner.save_init || how.runner.save_final || how.runner.save_order;
+    if (how.runner.save_init || how.runner.save_final || how.runner.save_order)
+        how.choice.retry = NL_ALL_OUTCOMES;
 
     struct arguments arguments;
     struct plan plan;

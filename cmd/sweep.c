@@ -7,31 +7,27 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, MOST_JOBS = 1024 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, RETRY, FAIL_FAST, MAX_TIME, SHARD, MOST_JOBS = 1024, MOST_SHARDS = 10000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
     {"jobs", required_argument, NULL, JOBS},
     {"dry-run", no_argument, NULL, DRY_RUN},
     {"no-plot", no_argument, NULL, NO_PLOT},
+    {"retry", required_argument, NULL, RETRY},
+    {"fail-fast", no_argument, NULL, FAIL_FAST},
+    {"max-time", required_argument, NULL, MAX_TIME},
+    {"shard", required_argument, NULL, SHARD},
     {0},
 };
 
 struct settings {
     const char *out;
-    bool dry_run, no_plot;
+    bool dry_run, no_plot, fail_fast;
     int jobs;
+    double max_seconds;
+    struct nl_choice choice;
 };
-
-/* Samples an epoch goes over, as nl_split_make takes them from the data. */
-static int train_count(const struct nl_trial *trial)
-{
-    const struct nl_config *config = &trial->config;
-    int64_t pool = trial->dataset->train_count ? trial->dataset->train_count : nl_data_facts(config).train;
-    if (config->data.train != NL_AUTO && config->data.train < pool)
-        pool = config->data.train;
-    return (int)(pool - config->data.val);
-}
 
 static void print_trials(const struct nl_grid *grid)
 {
@@ -46,7 +42,7 @@ static void print_trials(const struct nl_grid *grid)
             int width = (int)strlen(grid->key[k]->name) > 12 ? (int)strlen(grid->key[k]->name) : 12;
             printf("  %-*s", width, *trial->text[k] ? trial->text[k] : "-");
         }
-        printf("  %8lld\n", (long long)nl_trial_steps(&trial->config, train_count(trial)));
+        printf("  %8lld\n", (long long)nl_trial_outline(&trial->config, nl_data_counts(&trial->config)).steps);
     }
 }
 
@@ -80,6 +76,27 @@ static int conclude(const char *folder, const struct nl_experiment *experiment, 
     return code;
 }
 
+/* What a shard leaves to others. */
+static int end_shard(const struct nl_sweep_result *result, const char *folder)
+{
+    printf("%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge FOLDER FOLDER ... --out DIR\n",
+           result->trials - result->absent, result->trials, folder);
+    return EXIT_DONE;
+}
+
+static int end_stopped(const struct plan *plan, const struct nl_sweep_result *result, int failure)
+{
+    int done = result->trials - result->absent;
+    if (result->stop == NL_STOP_TIME)
+        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %d trials; to go on:", done, result->trials);
+    if (result->stop == NL_STOP_ASKED)
+        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %d trials; to go on:", done, result->trials);
+    char *label = nl_grid_label(&plan->grid, &plan->grid.trial[failure]);
+    fail("stopped at a failure: trial %d (%s) is %s", failure + 1, label, nl_record_status(&result->record[failure]));
+    free(label);
+    return stopped(EXIT_FAILED, "done: %d of %d trials; to go on:", done, result->trials);
+}
+
 static int run_plan(const struct plan *plan, const struct settings *settings, const char *folder)
 {
     struct progress_line line;
@@ -88,7 +105,14 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
     struct nl_sweep_options how = {
         .folder = folder,
         .command = command_line,
-        .runner = {.workers = settings->jobs, .stop = &interrupted, .progress = show_progress, .context = &line},
+        .choice = settings->choice,
+        .runner = {.workers = settings->jobs,
+                   .stop = &interrupted,
+                   .fail_fast = settings->fail_fast,
+                   .max_seconds = settings->max_seconds,
+                   .progress = show_progress,
+                   .finished = show_finished,
+                   .context = &line},
         .note = show_note,
     };
     begin_progress(&line);
@@ -98,32 +122,78 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
     int code;
     if (status) {
         code = result.opened ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
-    } else if (result.missing) {
-        code = stopped("stopped: %d of %d trials are done; to go on:", result.trials - result.missing, result.trials);
     } else {
-        code = conclude(folder, &plan->experiment, !settings->no_plot);
-        if (print_errors(&plan->grid, &result))
+        int errors = print_errors(&plan->grid, &result);
+        if (result.left)
+            code = end_stopped(plan, &result, line.failure);
+        else if (result.absent)
+            code = end_shard(&result, folder);
+        else
+            code = conclude(folder, &plan->experiment, !settings->no_plot);
+        if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
     }
     nl_sweep_result_release(&result);
     return code;
 }
 
+/* "failed", or names of outcomes: diverged,dead. */
+static bool read_retry(const char *text, unsigned *outcomes)
+{
+    static const char *const names[] = {"done", "diverged", "dead", "error", "failed", "all", NULL};
+    enum { FAILED = 1 << NL_OUTCOMES, ALL = 2 << NL_OUTCOMES };
+    if (!read_words("outcome to retry:", text, names, outcomes))
+        return false;
+    if (*outcomes & FAILED)
+        *outcomes |= NL_ALL_OUTCOMES & ~(1u << NL_DONE);
+    if (*outcomes & ALL)
+        *outcomes |= NL_ALL_OUTCOMES;
+    *outcomes &= NL_ALL_OUTCOMES;
+    return true;
+}
+
+/* "2/3" */
+static bool read_shard(const char *text, struct nl_choice *choice)
+{
+    char *slash, *end;
+    long shard = strtol(text, &slash, 10), shards = *slash == '/' ? strtol(slash + 1, &end, 10) : 0;
+    if (slash == text || shards < 1 || *end || shards > MOST_SHARDS || shard < 1 || shard > shards) {
+        bad_input("the second of three shards is 2/3", "bad value '%s' of option '--shard': expected NUMBER/SHARDS", text);
+        return false;
+    }
+    choice->shard = (int)shard;
+    choice->shards = (int)shards;
+    return true;
+}
+
 static bool read_settings(const struct command *self, int argc, char **argv, struct settings *out)
 {
     *out = (struct settings){.jobs = nl_cores()};
-    for (int option; (option = next_option(self, argc, argv, "o:j:n", options)) != OPTION_END;)
+    bool good = true;
+    for (int option; good && (option = next_option(self, argc, argv, "o:j:n", options)) != OPTION_END;)
         switch (option) {
         case OUT: out->out = optarg; break;
         case DRY_RUN: out->dry_run = true; break;
         case NO_PLOT: out->no_plot = true; break;
-        case JOBS:
-            if (!read_count("-j", optarg, 1, MOST_JOBS, &out->jobs))
-                return false;
-            break;
-        default: return false;
+        case FAIL_FAST: out->fail_fast = true; break;
+        case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
+        case RETRY: good = read_retry(optarg, &out->choice.retry); break;
+        case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
+        case SHARD: good = read_shard(optarg, &out->choice); break;
+        default: good = false;
         }
-    return true;
+    return good;
+}
+
+/* A shard has a folder of its own, unless it is told one. */
+static char *folder_for(const struct settings *settings, const struct nl_experiment *experiment)
+{
+    char *folder = results_folder(settings->out, experiment);
+    if (settings->out || !settings->choice.shards)
+        return folder;
+    char *own = nl_format("%s-%dof%d", folder, settings->choice.shard, settings->choice.shards);
+    free(folder);
+    return own;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -135,7 +205,7 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan) && identify_plan(&plan)) {
-        char *notes = nl_grid_notes(&plan.grid), *folder = results_folder(settings.out, &plan.experiment);
+        char *notes = nl_grid_notes(&plan.grid), *folder = folder_for(&settings, &plan.experiment);
         if (!manner.quiet)
             fputs(notes, stderr);
         if (settings.dry_run) {
@@ -162,14 +232,20 @@ const struct command command_sweep = {
              "the same command again runs only what is missing, after Ctrl-C, a crash, or with more seeds. A training that\n"
              "diverges is a result.\n"
              "\n"
-             "  -o, --out DIR    results folder (default: results/ and FILE's name)\n"
-             "  -j, --jobs N     trials side by side (default: as many as there are cores)\n"
-             "  -n, --dry-run    print the table of trials and run nothing\n"
-             "      --no-plot    no pictures\n"
+             "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
+             "  -j, --jobs N         trials side by side (default: as many as there are cores)\n"
+             "  -n, --dry-run        print the table of trials and run nothing\n"
+             "      --retry WHAT     run again what ended so: failed, or some of diverged,dead,done (what could not be run, status\n"
+             "                       error, is always tried again)\n"
+             "      --fail-fast      stop at the first trial that is not done: diverged, dead, error (exit code 1)\n"
+             "      --max-time TIME  start no trial after that time (90s, 30m, 1h30m), finish those that run (exit code 3 if any\n"
+             "                       are left; the same command goes on)\n"
+             "      --shard I/N      only the I-th of N parts of about the same cost; normlab merge puts them together\n"
+             "      --no-plot        no pictures\n"
              "\n"
              "examples:\n"
-             "  normlab sweep experiments/small_batch.yaml -j 2\n"
              "  normlab sweep experiments/small_batch.yaml norm.kind=bn,gn sweep.seeds=3 --out results/sb\n"
-             "  normlab sweep configs/mlp_digits.yaml train.lr=1e-3:1:log:7 sweep.seeds=5 -n\n",
+             "  normlab sweep configs/mlp_digits.yaml train.lr=1e-3:1:log:7 sweep.seeds=5 -n\n"
+             "  normlab sweep experiments/small_batch.yaml --shard 2/3\n",
     .run = run,
 };

@@ -346,7 +346,7 @@ START_TEST(test_same_bytes)
     struct setting one = set_up(small), three = set_up(small);
     struct nl_error err;
     struct nl_sweep_result result = sweep(&one, 1);
-    ck_assert_int_eq(result.missing, 0);
+    ck_assert_int_eq(result.absent, 0);
     nl_sweep_result_release(&result);
     result = sweep(&three, 3);
     nl_sweep_result_release(&result);
@@ -487,7 +487,9 @@ START_TEST(test_stop)
     struct nl_sweep_result result;
     struct nl_sweep_options options = {.folder = s.out, .command = "test", .runner = {.workers = 2, .stop = &stop}};
     ck_assert_msg(nl_sweep(&s.experiment, &s.grid, &s.datasets, &options, &result, &err) == NL_OK, "%s", err.text);
-    ck_assert_int_eq(result.missing, 8);
+    ck_assert_int_eq(result.absent, 8);
+    ck_assert_int_eq(result.left, 8);
+    ck_assert_int_eq(result.stop, NL_STOP_ASKED);
     nl_sweep_result_release(&result);
     char *trials = read_result(&s, "trials.csv");
     ck_assert_ptr_null(strchr(strchr(trials, '\n') + 1, '\n'));

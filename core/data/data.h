@@ -36,6 +36,12 @@ struct nl_data_facts {
 };
 struct nl_data_facts nl_data_facts(const struct nl_config *config);
 
+/* Samples in each part of a trial, as nl_split_make will take them; no file touched. */
+struct nl_counts {
+    int train, val, test;
+};
+struct nl_counts nl_data_counts(const struct nl_config *config);
+
 /* What is wrong with the data section (sizes, augmentation that does not fit): complaints at the keys. */
 void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
 

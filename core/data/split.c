@@ -35,6 +35,17 @@ static void split(struct nl_split *view, uint64_t seed)
     }
 }
 
+struct nl_counts nl_data_counts(const struct nl_config *config)
+{
+    struct nl_data_facts facts = nl_data_facts(config);
+    int64_t train = config->data.train, test = config->data.test;
+    return (struct nl_counts){
+        .train = (int)((train != NL_AUTO && train < facts.train ? train : facts.train) - config->data.val),
+        .val = (int)config->data.val,
+        .test = (int)(test != NL_AUTO && test < facts.test ? test : facts.test),
+    };
+}
+
 /* Keeps what data.train, data.test and data.val ask for. */
 static int reduce(struct nl_split *view, const struct nl_config *config, struct nl_error *err)
 {

@@ -11,11 +11,16 @@
 static const char head[] = "normlab trial 1\n";
 static const char seal[] = "sha256 ";
 
+const char *const nl_outcome_names[] = {"done", "diverged", "dead", "error", NULL};
+
+int nl_record_outcome(const struct nl_record *record)
+{
+    return record->failed ? NL_ERROR : (int)record->status;
+}
+
 const char *nl_record_status(const struct nl_record *record)
 {
-    if (!record->present)
-        return "";
-    return record->failed ? "error" : nl_status_names[record->status];
+    return record->present ? nl_outcome_names[nl_record_outcome(record)] : "";
 }
 
 static char *curve_text(const struct nl_trial_result *result)

@@ -26,8 +26,12 @@ struct nl_record {
     int worker;
 };
 
-/* "done", "diverged", "dead", "error"; "" while not present. */
-const char *nl_record_status(const struct nl_record *record);
+/* How a trial ended: as the training says (enum nl_status), or it could not be run. */
+enum { NL_ERROR = NL_DEAD + 1, NL_OUTCOMES };
+extern const char *const nl_outcome_names[]; /* "done", "diverged", "dead", "error"; NULL at the end */
+
+int nl_record_outcome(const struct nl_record *record); /* of a present one */
+const char *nl_record_status(const struct nl_record *record); /* its name; "" while not present */
 
 /* Takes over what the trainer found. */
 void nl_record_from_result(struct nl_record *record, const struct nl_trial_result *result);

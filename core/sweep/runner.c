@@ -18,12 +18,13 @@ struct worker {
     int number; /* from 0 */
     int core;   /* -1: any */
     pthread_t thread;
-    double cost, share; /* of the trial it runs: all, and done; under the runner's lock */
+    struct nl_cost cost; /* of the trial it runs */
+    double share;        /* of it that is done; under the runner's lock */
 };
 
 struct job {
     int trial;
-    double cost;
+    struct nl_cost cost;
 };
 
 /* The lock guards everything below it. Records are written by the worker that runs the trial, each by one. */
@@ -35,12 +36,16 @@ struct runner {
     struct worker *worker;
     struct job *queue; /* trials to run, longest first */
     int queued;
+    double began;
 
     pthread_mutex_t lock;
-    pthread_cond_t ended; /* a worker has no more to do */
+    pthread_cond_t idle; /* a worker has no more to do */
     int next;
     int active; /* workers */
-    volatile sig_atomic_t stop; /* a result could not be saved */
+    int *ended, told; /* [queued] trials in the order of their ends, and how many of them were reported: progress.finished are there */
+    volatile sig_atomic_t stop; /* running trials are abandoned */
+    enum nl_stop why;
+    bool broken; /* a result could not be saved, or a thread not started: err says why */
     struct nl_error err;
     struct nl_progress progress;
 };
@@ -51,16 +56,36 @@ int nl_cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
-static bool stopped(const struct runner *runner)
+static double total_cost(struct nl_cost cost)
 {
-    return runner->stop || (runner->options->stop && *runner->options->stop);
+    return cost.training + cost.ending;
 }
 
-static void count_status(struct nl_progress *progress, const struct nl_record *record)
+/* The first reason holds. */
+static void stop_running(struct runner *runner, enum nl_stop why)
 {
-    progress->errors += record->failed;
-    progress->diverged += !record->failed && record->status == NL_DIVERGED;
-    progress->dead += !record->failed && record->status == NL_DEAD;
+    if (!runner->stop)
+        runner->why = why;
+    runner->stop = 1;
+}
+
+/* Takes over what came from outside. */
+static void look_outside(struct runner *runner)
+{
+    if (runner->options->stop && *runner->options->stop)
+        stop_running(runner, NL_STOP_ASKED);
+}
+
+/* Whether a worker shall start the next trial. */
+static bool goes_on(struct runner *runner)
+{
+    if (runner->stop || runner->next == runner->queued)
+        return false;
+    double limit = runner->options->max_seconds;
+    bool late = limit > 0 && nl_seconds() - runner->began >= limit;
+    if (late)
+        runner->why = NL_STOP_TIME;
+    return !late;
 }
 
 /* Called by nl_trial_run in the worker's thread. */
@@ -69,7 +94,7 @@ static void on_progress(void *context, int64_t step, int64_t steps, double loss)
     struct worker *worker = context;
     struct runner *runner = worker->runner;
     pthread_mutex_lock(&runner->lock);
-    worker->share = steps > 0 ? worker->cost * (double)step / (double)steps : 0;
+    worker->share = steps > 0 ? worker->cost.training * (double)step / (double)steps : 0;
     runner->progress.step = step;
     runner->progress.steps = steps;
     runner->progress.loss = loss;
@@ -89,17 +114,17 @@ static bool run_trial(struct worker *worker, int index)
         .save_init = options->save_init,
         .save_final = options->save_final,
         .save_order = options->save_order,
-        .stop = options->stop,
+        .stop = &runner->stop,
         .progress = on_progress,
         .context = worker,
     };
     int64_t started = (int64_t)time(NULL);
     int status = nl_trial_run(&trial->config, trial->dataset, &how, &result, &err);
-    nl_record_release(record);
     if (status == NL_OK && result.status == NL_STOPPED) {
         nl_trial_result_release(&result);
         return false;
     }
+    nl_record_release(record);
     if (status == NL_OK) {
         nl_record_from_result(record, &result);
     } else {
@@ -132,7 +157,7 @@ static void *work(void *argument)
     struct runner *runner = worker->runner;
     pin(worker);
     pthread_mutex_lock(&runner->lock);
-    while (runner->next < runner->queued && !stopped(runner)) {
+    while (goes_on(runner)) {
         int index = runner->queue[runner->next].trial;
         worker->cost = runner->queue[runner->next++].cost;
         worker->share = 0;
@@ -147,30 +172,37 @@ static void *work(void *argument)
         runner->progress.running--;
         worker->share = 0;
         if (saved) {
-            runner->progress.finished++;
-            runner->progress.cost_done += worker->cost;
-            count_status(&runner->progress, &runner->record[index]);
+            int outcome = nl_record_outcome(&runner->record[index]);
+            runner->ended[runner->progress.finished++] = index;
+            runner->progress.cost_done += total_cost(worker->cost);
+            runner->progress.outcome[outcome]++;
+            if (runner->options->fail_fast && outcome != NL_DONE)
+                stop_running(runner, NL_STOP_FAILURE);
         } else if (ended) {
-            runner->stop = 1;
+            stop_running(runner, NL_STOP_FAILURE);
+            runner->broken = true;
             runner->err = err;
         }
     }
     runner->active--;
-    pthread_cond_signal(&runner->ended);
+    pthread_cond_signal(&runner->idle);
     pthread_mutex_unlock(&runner->lock);
     return NULL;
 }
 
-static void report(struct runner *runner, double began)
+static void report(struct runner *runner)
 {
-    if (!runner->options->progress)
-        return;
+    const struct nl_runner_options *options = runner->options;
     struct nl_progress progress = runner->progress;
-    for (int i = 0; i < runner->options->workers; i++)
+    for (int i = 0; i < options->workers; i++)
         progress.cost_done += runner->worker[i].share;
-    progress.seconds = nl_seconds() - began;
-    pthread_mutex_unlock(&runner->lock); /* the caller may take its time */
-    runner->options->progress(runner->options->context, &progress);
+    progress.seconds = nl_seconds() - runner->began;
+    pthread_mutex_unlock(&runner->lock); /* the caller may take its time; what has ended does not change any more */
+    for (; runner->told < progress.finished; runner->told++)
+        if (options->finished)
+            options->finished(options->context, runner->grid, runner->ended[runner->told], &runner->record[runner->ended[runner->told]]);
+    if (options->progress)
+        options->progress(options->context, &progress);
     pthread_mutex_lock(&runner->lock);
 }
 
@@ -193,7 +225,8 @@ static int start_workers(struct runner *runner)
     }
     int started = runner->active;
     if (code) {
-        runner->stop = 1;
+        stop_running(runner, NL_STOP_FAILURE);
+        runner->broken = true;
         nl_fail(&runner->err, "cannot start worker %d of %d: %s; try a smaller -j", started + 1, workers, strerror(code));
     }
     pthread_mutex_unlock(&runner->lock);
@@ -201,7 +234,7 @@ static int start_workers(struct runner *runner)
 }
 
 /* The interval between two reports is waited for on the condition, so that the end is noticed at once. */
-static void wait_for_workers(struct runner *runner, double began)
+static void wait_for_workers(struct runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
     while (runner->active > 0) {
@@ -210,8 +243,9 @@ static void wait_for_workers(struct runner *runner, double began)
         until.tv_nsec += 1000000000 / REPORTS_PER_SECOND;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&runner->ended, &runner->lock, &until);
-        report(runner, began);
+        pthread_cond_timedwait(&runner->idle, &runner->lock, &until);
+        look_outside(runner);
+        report(runner);
     }
     pthread_mutex_unlock(&runner->lock);
 }
@@ -219,54 +253,62 @@ static void wait_for_workers(struct runner *runner, double began)
 static int longest_first(const void *a, const void *b)
 {
     const struct job *left = a, *right = b;
-    if (left->cost != right->cost)
-        return left->cost > right->cost ? -1 : 1;
+    double a_cost = total_cost(left->cost), b_cost = total_cost(right->cost);
+    if (a_cost != b_cost)
+        return a_cost > b_cost ? -1 : 1;
     return left->trial - right->trial;
 }
 
-static void make_queue(struct runner *runner)
+static void make_queue(struct runner *runner, const int *todo, int count)
 {
     const struct nl_grid *grid = runner->grid;
-    runner->queue = nl_alloc((size_t)grid->trials, sizeof *runner->queue);
-    runner->progress.total = grid->trials;
-    for (int i = 0; i < grid->trials; i++) {
-        const struct nl_record *record = &runner->record[i];
-        if (record->present && !record->failed) {
-            runner->progress.present++;
-            count_status(&runner->progress, record);
-            continue;
-        }
-        double cost = nl_trial_cost(&grid->trial[i].config);
-        runner->queue[runner->queued++] = (struct job){.trial = i, .cost = cost};
-        runner->progress.cost_total += cost;
+    struct nl_progress *progress = &runner->progress;
+    runner->queue = nl_alloc((size_t)count, sizeof *runner->queue);
+    runner->ended = nl_alloc((size_t)count, sizeof *runner->ended);
+    bool *queued = nl_alloc((size_t)grid->trials, sizeof *queued);
+    for (int i = 0; i < count; i++) {
+        struct job *job = &runner->queue[runner->queued++];
+        *job = (struct job){.trial = todo[i], .cost = nl_trial_cost(&grid->trial[todo[i]].config)};
+        progress->cost_total += total_cost(job->cost);
+        queued[todo[i]] = true;
     }
+    for (int i = 0; i < grid->trials; i++)
+        if (runner->record[i].present && !queued[i]) {
+            progress->present++;
+            progress->outcome[nl_record_outcome(&runner->record[i])]++;
+        }
+    progress->total = progress->present + count;
+    free(queued);
     qsort(runner->queue, (size_t)runner->queued, sizeof *runner->queue, longest_first);
 }
 
-int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record,
-                  const struct nl_runner_options *options, struct nl_error *err)
+int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
+                  const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err)
 {
-    struct runner runner = {.grid = grid, .store = store, .record = record, .options = options};
-    double began = nl_seconds();
+    struct runner runner = {.grid = grid, .store = store, .record = record, .options = options, .began = nl_seconds()};
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&runner.lock, NULL);
-    pthread_cond_init(&runner.ended, &monotonic);
+    pthread_cond_init(&runner.idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
     runner.worker = nl_alloc((size_t)options->workers, sizeof *runner.worker);
-    make_queue(&runner);
+    make_queue(&runner, todo, count);
 
+    look_outside(&runner);
     int started = runner.queued ? start_workers(&runner) : 0;
-    wait_for_workers(&runner, began);
+    wait_for_workers(&runner);
     for (int i = 0; i < started; i++)
         pthread_join(runner.worker[i].thread, NULL);
 
-    pthread_cond_destroy(&runner.ended);
+    pthread_cond_destroy(&runner.idle);
     pthread_mutex_destroy(&runner.lock);
     free(runner.worker);
     free(runner.queue);
-    if (runner.stop) {
+    free(runner.ended);
+    *stop = runner.why;
+    *left = count - runner.progress.finished;
+    if (runner.broken) {
         *err = runner.err;
         return NL_FAIL;
     }

@@ -13,42 +13,61 @@ static void tell(const struct nl_sweep_options *options, bool warning, char *lin
     free(line);
 }
 
-static void load_records(const struct nl_store *store, const struct nl_grid *grid, const struct nl_sweep_options *options,
-                         struct nl_record *record)
+static int load_records(const struct nl_store *store, const struct nl_grid *grid, const struct nl_sweep_options *options,
+                        struct nl_record *record)
 {
-    int present = 0, failed = 0;
-    for (int i = 0; i < grid->trials && !options->again; i++) {
+    int present = 0;
+    for (int i = 0; i < grid->trials; i++) {
         char *warning;
         nl_store_load(store, &grid->trial[i], &record[i], &warning);
         if (warning)
             tell(options, true, warning);
-        present += record[i].present && !record[i].failed;
-        failed += record[i].present && record[i].failed;
+        present += record[i].present;
     }
+    return present;
+}
+
+/* What is not run, and what is run although it is there. */
+static void tell_what_is_there(const struct nl_sweep_options *options, const struct nl_grid *grid, const struct nl_record *record,
+                               const int *todo, int count, int present)
+{
+    int errors = 0, again = 0;
+    for (int i = 0; i < count; i++) {
+        const struct nl_record *old = &record[todo[i]];
+        errors += old->present && old->failed;
+        again += old->present && !old->failed;
+    }
+    present -= errors + again;
     if (present && grid->trials == 1)
         tell(options, false, nl_strdup("the trial is there already"));
     else if (present)
         tell(options, false, nl_format("%d of %d trials are there already", present, grid->trials));
-    if (failed)
-        tell(options, false, nl_format("%d trial%s could not be run last time: tried again", failed, failed == 1 ? "" : "s"));
+    if (errors)
+        tell(options, false, nl_format("%d trial%s could not be run last time: tried again", errors, errors == 1 ? "" : "s"));
+    if (again && grid->trials > 1)
+        tell(options, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
 }
 
 static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
                          const struct nl_datasets *datasets, const struct nl_sweep_options *options, struct nl_sweep_result *result,
                          struct nl_error *err)
 {
-    load_records(store, grid, options, result->record);
-    if (nl_store_freeze(store, experiment, datasets, options->command, err))
-        return NL_FAIL;
-    if (nl_run_trials(grid, store, result->record, &options->runner, err))
+    int count, present = load_records(store, grid, options, result->record);
+    int *todo = nl_todo(grid, result->record, &options->choice, &count);
+    tell_what_is_there(options, grid, result->record, todo, count, present);
+    int status = nl_store_freeze(store, experiment, datasets, options->command, err);
+    if (status == NL_OK)
+        status = nl_run_trials(grid, store, result->record, todo, count, &options->runner, &result->stop, &result->left, err);
+    free(todo);
+    if (status)
         return NL_FAIL;
     for (int i = 0; i < grid->trials; i++) {
-        result->missing += !result->record[i].present;
+        result->absent += !result->record[i].present;
         result->errors += result->record[i].present && result->record[i].failed;
     }
     if (nl_store_assemble(store, grid, result->record, err))
         return NL_FAIL;
-    return result->missing < grid->trials ? nl_summary_write(store->folder, experiment, err) : NL_OK;
+    return result->absent < grid->trials ? nl_summary_write(store->folder, experiment, err) : NL_OK;
 }
 
 int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct nl_datasets *datasets,

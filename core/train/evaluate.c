@@ -6,7 +6,7 @@
 
 enum { EVALUATION_BATCH = 256 };
 
-static int group_of(const struct nl_config *config, enum nl_statistics statistics)
+int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
     int64_t stat_batch = config->norm.stat_batch, batch = config->train.batch;
     switch (statistics) {
@@ -37,7 +37,7 @@ int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split
         int64_t eval = config->norm.eval.at[i];
         if (eval == NL_EVAL_RUNNING)
             continue;
-        int needed = 2 * group_of(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_COLLECT) - 1;
+        int needed = 2 * nl_evaluation_group(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_COLLECT) - 1;
         capacity = needed > capacity ? needed : capacity;
     }
     return smaller(capacity, largest_part(view));
@@ -47,7 +47,7 @@ int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split
 static void feed(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_statistics statistics)
 {
     struct nl_pass pass = plan->eval;
-    int group = smaller(group_of(config, statistics), pass.capacity);
+    int group = smaller(nl_evaluation_group(config, statistics), pass.capacity);
     bool joins = statistics == NL_STATS_BATCH || statistics == NL_STATS_COLLECT;
     for (int at = 0; at < count;) {
         int samples = smaller(group, count - at);

@@ -316,20 +316,38 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     free(values);
 }
 
-int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                 const struct nl_split *view, int eval_capacity, struct nl_error *err)
+/* The first run over the layout: sizes, no places. */
+static void measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                    const struct nl_split *view, int eval_capacity)
 {
     *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = 1};
     plan->train.op = nl_alloc((size_t)model->layers, sizeof *plan->train.op);
     plan->eval.op = nl_alloc((size_t)model->layers, sizeof *plan->eval.op);
-    struct layout measure = {.real = backend->real};
-    lay_out(plan, &measure, config, view, eval_capacity);
-    plan->stride = measure.at;
+    struct layout sizes = {.real = backend->real};
+    lay_out(plan, &sizes, config, view, eval_capacity);
+    plan->stride = sizes.at;
     plan->arena_bytes = plan->stride * (size_t)plan->replicas;
+}
+
+size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                     const struct nl_split *view, int eval_capacity)
+{
+    struct nl_plan plan;
+    measure(&plan, backend, model, config, view, eval_capacity);
+    size_t bytes = plan.arena_bytes;
+    nl_plan_release(&plan);
+    return bytes;
+}
+
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                 const struct nl_split *view, int eval_capacity, struct nl_error *err)
+{
+    measure(plan, backend, model, config, view, eval_capacity);
     plan->arena = backend->alloc(plan->arena_bytes);
     if (!plan->arena) {
+        size_t bytes = plan->arena_bytes;
         nl_plan_release(plan);
-        return nl_fail(err, "not enough memory: the network at batch %lld needs %.1f MiB", (long long)config->train.batch, (double)measure.at / 1048576);
+        return nl_fail(err, "not enough memory: the network at batch %lld needs %.1f MiB", (long long)config->train.batch, (double)bytes / 1048576);
     }
     struct layout place = {.base = plan->arena, .real = backend->real};
     lay_out(plan, &place, config, view, eval_capacity);

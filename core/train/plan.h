@@ -65,6 +65,10 @@ int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const s
                  const struct nl_split *view, int eval_capacity, struct nl_error *err);
 void nl_plan_release(struct nl_plan *plan);
 
+/* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. */
+size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                     const struct nl_split *view, int eval_capacity);
+
 /* Batch in, loss out: gather, every operation, loss (added to pass->loss.sums). */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
 

@@ -46,7 +46,8 @@ struct nl_trial_result {
     struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has NL_EVAL_RUNNING only */
     int rows, capacity;
     struct nl_curve_row *row; /* owned */
-    double seconds;        /* wall clock */
+    double seconds;        /* wall clock, of which: */
+    double training, evaluation;
     size_t memory;         /* bytes of the arena */
 };
 
@@ -66,9 +67,26 @@ void nl_trial_result_release(struct nl_trial_result *result);
 /* The statistics that a trial is judged with first: the first of norm.eval, or NL_EVAL_RUNNING where nothing is tracked. */
 enum nl_eval nl_primary_eval(const struct nl_config *config);
 
-/* Weight updates a trial makes, and a rough number of floating-point operations (to start the longest first). */
-int64_t nl_trial_steps(const struct nl_config *config, int train_count);
-double nl_trial_cost(const struct nl_config *config);
+/* A trial before it is run (outline.c). Evaluation counts the collection of precise statistics, too. */
+struct nl_outline {
+    int64_t steps_per_epoch, steps; /* weight updates */
+    int64_t log_every, eval_every;  /* steps */
+    int64_t rows;                   /* of the curve, if it does not diverge */
+    struct nl_passes {
+        int64_t samples, batches;   /* forward */
+    } on_the_way, at_the_end;       /* of evaluation */
+};
+struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_counts counts);
+
+/* A rough number of floating-point operations: to start the longest first, to balance shards, to tell what is left. */
+struct nl_cost {
+    double training; /* with the evaluations on the way */
+    double ending;   /* the evaluation after the last step */
+};
+struct nl_cost nl_trial_cost(const struct nl_config *config);
+
+/* Numbers learned, and bytes of memory that the trial takes beside its data set. NL_FAIL: the network cannot be built. */
+int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes, struct nl_error *err);
 
 /* What model, normalizer and training cannot do with this data: complaints at the keys. */
 void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);

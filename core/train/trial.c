@@ -16,8 +16,6 @@
 const char *const nl_status_names[] = {"done", "diverged", "dead", "stopped", NULL};
 const char *const nl_part_names[] = {"train", "val", "test", NULL};
 
-enum { LOG_ROWS = 100, EVALUATIONS = 25 }; /* what `auto` aims at, a run */
-
 struct trainer {
     const struct nl_config *config;
     const struct nl_trial_options *options;
@@ -32,19 +30,6 @@ struct trainer {
     double first_loss;
     double loss_sum, correct, seen; /* since the last training row */
 };
-
-static int64_t steps_per_epoch(const struct nl_config *config, int64_t train_count)
-{
-    int64_t batch = config->train.batch;
-    return config->train.drop_last ? train_count / batch : (train_count + batch - 1) / batch;
-}
-
-int64_t nl_trial_steps(const struct nl_config *config, int train_count)
-{
-    if (config->train.steps != NL_AUTO)
-        return config->train.steps;
-    return config->train.epochs * steps_per_epoch(config, train_count);
-}
 
 enum nl_eval nl_primary_eval(const struct nl_config *config)
 {
@@ -79,6 +64,7 @@ static void log_training(struct trainer *t, int64_t step)
 /* Held-out parts, with the statistics that count first. */
 static void evaluate_on_the_way(struct trainer *t, int64_t step)
 {
+    double start = nl_seconds();
     enum nl_eval eval = nl_primary_eval(t->config);
     if (eval == NL_EVAL_PRECISE)
         nl_collect_precise(&t->plan, t->config, t->view.train_count);
@@ -87,11 +73,13 @@ static void evaluate_on_the_way(struct trainer *t, int64_t step)
         if (count > 0)
             add_row(t, step, part, eval, nl_evaluate(&t->plan, t->config, part, count, eval));
     }
+    t->result->evaluation += nl_seconds() - start;
 }
 
 /* Every part with every kind of statistics asked for: the trial's scores. */
 static void evaluate_at_the_end(struct trainer *t, int64_t step)
 {
+    double start = nl_seconds();
     const int counts[NL_PARTS] = {t->view.train_count, t->view.val_count, t->view.test_count};
     bool tracks = t->model.norm->tracks;
     int evals = tracks ? t->config->norm.eval.count : 1;
@@ -105,6 +93,7 @@ static void evaluate_at_the_end(struct trainer *t, int64_t step)
                 add_row(t, step, part, eval, t->result->score[part][eval]);
             }
     }
+    t->result->evaluation += nl_seconds() - start;
 }
 
 static void begin_epoch(struct trainer *t, int64_t epoch)
@@ -179,10 +168,12 @@ static int64_t train_chunk(struct trainer *t, int64_t step, int64_t end)
 {
     double zeros[2 * NL_SUMS_RING] = {0}, sums[2 * NL_SUMS_RING];
     const struct nl_backend *backend = t->plan.backend;
+    double start = nl_seconds();
     backend->upload(t->plan.sums, zeros, sizeof zeros);
     for (int64_t s = step; s < end; s++)
         train_step(t, s, (int)(s - step));
     backend->download(sums, t->plan.sums, sizeof sums);
+    t->result->training += nl_seconds() - start;
     for (int64_t s = step; s < end; s++) {
         int samples = batch_at(t, s % t->steps_per_epoch);
         double loss = sums[2 * (s - step)] / samples;
@@ -236,16 +227,17 @@ static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl
     backend->thread_begin();
     if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), err) != NL_OK)
         return NL_FAIL;
-    t->steps_per_epoch = steps_per_epoch(config, t->view.train_count);
+    struct nl_counts counts = {t->view.train_count, t->view.val_count, t->view.test_count};
+    struct nl_outline outline = nl_trial_outline(config, counts);
+    t->steps_per_epoch = outline.steps_per_epoch;
     if (t->steps_per_epoch < 1)
         return nl_fail(err, "a batch of %lld does not fit the %d training samples", (long long)config->train.batch, t->view.train_count);
-    t->schedule = (struct nl_schedule_of){config, nl_trial_steps(config, t->view.train_count), (double)t->steps_per_epoch};
-    int64_t steps = t->schedule.steps, epochs = (steps + t->steps_per_epoch - 1) / t->steps_per_epoch;
-    t->log_every = config->train.log_every != NL_AUTO ? config->train.log_every : (steps + LOG_ROWS - 1) / LOG_ROWS;
-    t->eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every : t->steps_per_epoch * ((epochs + EVALUATIONS - 1) / EVALUATIONS);
+    t->schedule = (struct nl_schedule_of){config, outline.steps, (double)t->steps_per_epoch};
+    t->log_every = outline.log_every;
+    t->eval_every = outline.eval_every;
     t->order = nl_alloc((size_t)t->view.train_count, sizeof *t->order);
     if (t->options->save_order)
-        t->saved_order = nl_alloc((size_t)steps * (size_t)config->train.batch, sizeof *t->saved_order);
+        t->saved_order = nl_alloc((size_t)outline.steps * (size_t)config->train.batch, sizeof *t->saved_order);
     struct nl_trial_result *result = t->result;
     result->left_out = config->train.drop_last ? t->view.train_count - t->steps_per_epoch * config->train.batch : 0;
     result->parameters = (int64_t)t->model.count;

@@ -1,0 +1,22 @@
+/* Which trials of a grid a call is to run: what is missing, what is wanted again, one shard of it all. */
+#ifndef NL_SWEEP_TODO_H
+#define NL_SWEEP_TODO_H
+
+#include "sweep/grid.h"
+#include "sweep/record.h"
+
+enum { NL_ALL_OUTCOMES = (1 << NL_OUTCOMES) - 1 };
+
+struct nl_choice {
+    unsigned retry;    /* bits 1 << outcome: trials that ended so are run again; those that could not be run (NL_ERROR) always are */
+    int shard, shards; /* the shard-th (from 1) of so many; shards = 0: the whole grid */
+};
+
+/* Numbers of the trials to run, in grid order; new array. record[i] belongs to grid->trial[i]. */
+int *nl_todo(const struct nl_grid *grid, const struct nl_record *record, const struct nl_choice *choice, int *count);
+
+/* The shard (from 1) of every trial, so that all have about the same cost: the costliest trial not yet dealt goes to the shard with the
+ * least so far. It depends on nothing but the grid, so that several machines agree. New array. */
+int *nl_shards(const struct nl_grid *grid, int shards);
+
+#endif

@@ -1,0 +1,79 @@
+/* A trial before it is run: steps, rows, work and memory, from the configuration alone. */
+#include "train/evaluate.h"
+#include "train/train.h"
+
+enum { LOG_ROWS = 100, EVALUATIONS = 25 }; /* what `auto` aims at, a run */
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static void add_passes(struct nl_passes *passes, int64_t samples, int64_t group, int64_t times)
+{
+    passes->samples += samples * times;
+    passes->batches += divide_up(samples, group) * times;
+}
+
+static void add_evaluation(struct nl_passes *passes, const struct nl_config *config, struct nl_counts counts, enum nl_eval eval,
+                           int64_t samples, int64_t times)
+{
+    if (eval == NL_EVAL_PRECISE)
+        add_passes(passes, counts.train, nl_evaluation_group(config, NL_STATS_COLLECT), times);
+    add_passes(passes, samples, nl_evaluation_group(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_RUNNING), times);
+}
+
+struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_counts counts)
+{
+    int64_t batch = config->train.batch;
+    struct nl_outline out = {.steps_per_epoch = config->train.drop_last ? counts.train / batch : divide_up(counts.train, batch)};
+    if (out.steps_per_epoch < 1)
+        return out;
+    out.steps = config->train.steps != NL_AUTO ? config->train.steps : config->train.epochs * out.steps_per_epoch;
+    int64_t epochs = divide_up(out.steps, out.steps_per_epoch);
+    out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(out.steps, LOG_ROWS);
+    out.eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every : out.steps_per_epoch * divide_up(epochs, EVALUATIONS);
+
+    bool tracks = nl_norms[config->norm.kind]->tracks;
+    int64_t evaluations = (out.steps - 1) / out.eval_every, held_out = counts.val + counts.test;
+    add_evaluation(&out.on_the_way, config, counts, nl_primary_eval(config), held_out, evaluations);
+    int evals = tracks ? config->norm.eval.count : 1;
+    for (int i = 0; i < evals; i++)
+        add_evaluation(&out.at_the_end, config, counts, tracks ? (enum nl_eval)config->norm.eval.at[i] : NL_EVAL_RUNNING,
+                       counts.train + held_out, 1);
+    int held_out_parts = (counts.val > 0) + (counts.test > 0);
+    out.rows = divide_up(out.steps, out.log_every) + evaluations * held_out_parts + evals * (1 + held_out_parts);
+    return out;
+}
+
+struct nl_cost nl_trial_cost(const struct nl_config *config)
+{
+    struct nl_outline outline = nl_trial_outline(config, nl_data_counts(config));
+    struct nl_model model;
+    struct nl_error err;
+    const char *key = NULL;
+    double work = nl_model_build(config, nl_data_facts(config).shape, &model, &key, &err) == NL_OK ? nl_model_work(&model) : 0.0;
+    /* A layer's visit costs some microseconds whatever the batch: what small batches are made of. A step is three passes: forward,
+     * and two products a layer backward. */
+    double visits = 20e3 * model.layers, sample = 2.0 * work;
+    nl_model_release(&model);
+    return (struct nl_cost){
+        .training = 3.0 * (double)outline.steps * (sample * (double)config->train.batch + visits) +
+                    sample * (double)outline.on_the_way.samples + visits * (double)outline.on_the_way.batches,
+        .ending = sample * (double)outline.at_the_end.samples + visits * (double)outline.at_the_end.batches,
+    };
+}
+
+int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes, struct nl_error *err)
+{
+    struct nl_model model;
+    const char *key = NULL;
+    if (nl_model_build(config, dataset->shape, &model, &key, err) != NL_OK)
+        return NL_FAIL;
+    struct nl_counts counts = nl_data_counts(config);
+    struct nl_split view = {.dataset = dataset, .train_count = counts.train, .val_count = counts.val, .test_count = counts.test};
+    *parameters = (int64_t)model.count;
+    *bytes = nl_plan_bytes(nl_backends[config->device.kind], &model, config, &view, nl_evaluation_capacity(config, &view));
+    nl_model_release(&model);
+    return NL_OK;
+}
