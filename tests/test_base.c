@@ -369,13 +369,12 @@ START_TEST(safetensors_round_trip)
         {"bn1.num_batches_tracked", NL_I64, 1, {1}, updates},
         {"empty", NL_F32, 2, {0, 4}, NULL},
     };
-    const char *const metadata[] = {"seed", "1", "config", "a: \"b\"\nc: d\\e", NULL};
+    const char *const metadata[] = {"seed", "1", "config", "a: \"b\"\nc: d\\e\tü", NULL};
     char *path = nl_path_join(folder, "x.safetensors");
-    struct nl_tensor_file_entry *back;
-    int count;
+    struct nl_tensor_file back;
     /* The third has a name with escapes, which the reader refuses. */
     ck_assert_int_eq(nl_safetensors_write(path, entries, 5, metadata, &err), NL_OK);
-    ck_assert_int_eq(nl_safetensors_read(path, &back, &count, &err), NL_FAIL);
+    ck_assert_int_eq(nl_safetensors_read(path, &back, &err), NL_FAIL);
     ck_assert_ptr_nonnull(strstr(err.text, "with escapes"));
 
     struct nl_tensor_file_entry plain[5];
@@ -389,26 +388,29 @@ START_TEST(safetensors_round_trip)
     ck_assert_uint_eq(header % 8, 0);
     ck_assert_uint_eq(length, 8 + header + 8 * 4 + 4 * 7);
     free(bytes);
-    ck_assert_msg(nl_safetensors_read(path, &back, &count, &err) == NL_OK, "%s", err.text);
-    ck_assert_int_eq(count, 5);
-    for (int i = 0; i < count; i++) {
+    ck_assert_msg(nl_safetensors_read(path, &back, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(back.count, 5);
+    for (int i = 0; i < back.count; i++) {
         const struct nl_tensor_file_entry *entry = plain;
-        while (strcmp(entry->name, back[i].name) != 0)
+        while (strcmp(entry->name, back.entry[i].name) != 0)
             ck_assert(++entry < plain + 5);
         size_t size = nl_dtype_size(entry->type);
-        ck_assert_int_eq(back[i].type, entry->type);
-        ck_assert_int_eq(back[i].dims, entry->dims);
+        ck_assert_int_eq(back.entry[i].type, entry->type);
+        ck_assert_int_eq(back.entry[i].dims, entry->dims);
         for (int d = 0; d < entry->dims; d++) {
-            ck_assert_uint_eq(back[i].shape[d], entry->shape[d]);
+            ck_assert_uint_eq(back.entry[i].shape[d], entry->shape[d]);
             size *= entry->shape[d];
         }
-        ck_assert(size == 0 || memcmp(back[i].data, entry->data, size) == 0);
+        ck_assert(size == 0 || memcmp(back.entry[i].data, entry->data, size) == 0);
     }
-    nl_safetensors_release(back, count);
+    for (int i = 0; i < 2; i++)
+        ck_assert_str_eq(nl_safetensors_metadata(&back, metadata[2 * i]), metadata[2 * i + 1]);
+    ck_assert_ptr_null(nl_safetensors_metadata(&back, "a"));
+    nl_safetensors_release(&back);
     ck_assert_int_eq(nl_safetensors_write(path, NULL, 0, NULL, &err), NL_OK);
-    ck_assert_int_eq(nl_safetensors_read(path, &back, &count, &err), NL_OK);
-    ck_assert_int_eq(count, 0);
-    nl_safetensors_release(back, count);
+    ck_assert_int_eq(nl_safetensors_read(path, &back, &err), NL_OK);
+    ck_assert_int_eq(back.count, 0);
+    nl_safetensors_release(&back);
     free(path);
 }
 END_TEST
@@ -464,9 +466,8 @@ START_TEST(safetensors_hostile)
         nl_text_add_bytes(&file, "", 1);
     char *path = nl_path_join(folder, "x.safetensors");
     ck_assert_int_eq(nl_file_write(path, file.at, file.length, &err), NL_OK);
-    struct nl_tensor_file_entry *entries;
-    int count;
-    int status = nl_safetensors_read(path, &entries, &count, &err);
+    struct nl_tensor_file read;
+    int status = nl_safetensors_read(path, &read, &err);
     if (tensor_cases[_i].message) {
         char *expected = nl_format("cannot read '%s': %s", path, tensor_cases[_i].message);
         ck_assert_int_eq(status, NL_FAIL);
@@ -474,9 +475,9 @@ START_TEST(safetensors_hostile)
         free(expected);
     } else {
         ck_assert_msg(status == NL_OK, "%s", err.text);
-        ck_assert_int_ge(count, 1);
+        ck_assert_int_ge(read.count, 1);
     }
-    nl_safetensors_release(entries, count);
+    nl_safetensors_release(&read);
     free(path);
     nl_text_release(&file);
 }

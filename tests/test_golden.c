@@ -14,8 +14,7 @@
 #include "norm/norm.h"
 #include "suite.h"
 
-static struct nl_tensor_file_entry *tensors;
-static int tensor_count;
+static struct nl_tensor_file tensors;
 
 /* ---- cases ---- */
 
@@ -32,11 +31,11 @@ static int golden_count, golden_capacity;
 
 static const struct nl_tensor_file_entry *find(const struct golden *golden, const char *tensor, const char *suffix)
 {
-    char name[sizeof tensors->name];
+    char name[sizeof tensors.entry->name];
     snprintf(name, sizeof name, "%s/%s%s", golden->name, tensor, suffix);
-    for (int i = 0; i < tensor_count; i++)
-        if (strcmp(tensors[i].name, name) == 0)
-            return &tensors[i];
+    for (int i = 0; i < tensors.count; i++)
+        if (strcmp(tensors.entry[i].name, name) == 0)
+            return &tensors.entry[i];
     return NULL;
 }
 
@@ -365,14 +364,14 @@ END_TEST
 int main(void)
 {
     struct nl_error err = {""};
-    if (nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/norm.safetensors", &tensors, &tensor_count, &err) != NL_OK) {
+    if (nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/norm.safetensors", &tensors, &err) != NL_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    for (int i = 0; i < tensor_count; i++) {
-        const char *slash = strchr(tensors[i].name, '/');
+    for (int i = 0; i < tensors.count; i++) {
+        const char *slash = strchr(tensors.entry[i].name, '/');
         if (slash && strcmp(slash, "/setup") == 0)
-            add_golden(tensors[i].name, tensors[i].data);
+            add_golden(tensors.entry[i].name, tensors.entry[i].data);
     }
     Suite *suite = suite_create("golden vectors");
     TCase *cases = tcase_create("normalizers");
@@ -381,7 +380,7 @@ int main(void)
     tcase_add_loop_test(cases, cpu_agrees_with_ref, 0, golden_count);
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);
-    nl_safetensors_release(tensors, tensor_count);
+    nl_safetensors_release(&tensors);
     free(goldens);
     return failed;
 }

@@ -19,8 +19,7 @@ static const double REF_BOUND = 1e-8;
 /* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
 static const double CPU_BOUND = 5e-5;
 
-static struct nl_tensor_file_entry *tensors;
-static int tensor_count;
+static struct nl_tensor_file tensors;
 
 struct golden {
     char *name;
@@ -65,12 +64,12 @@ static void read_cases(char *text)
 
 static const double *stored(const struct golden *golden, const char *tensor, size_t count)
 {
-    char name[sizeof tensors->name];
+    char name[sizeof tensors.entry->name];
     snprintf(name, sizeof name, "%s/%s", golden->name, tensor);
-    for (int i = 0; i < tensor_count; i++)
-        if (strcmp(tensors[i].name, name) == 0) {
-            ck_assert_msg(tensors[i].type == NL_F64 && tensors[i].dims == 1 && tensors[i].shape[0] == count, "%s: not %zu doubles", name, count);
-            return tensors[i].data;
+    for (int i = 0; i < tensors.count; i++)
+        if (strcmp(tensors.entry[i].name, name) == 0) {
+            ck_assert_msg(tensors.entry[i].type == NL_F64 && tensors.entry[i].dims == 1 && tensors.entry[i].shape[0] == count, "%s: not %zu doubles", name, count);
+            return tensors.entry[i].data;
         }
     ck_abort_msg("%s is not stored: run tests/golden/train.py", name);
     return NULL;
@@ -179,7 +178,7 @@ START_TEST(nothing_is_missing)
         evaluations += asks_for(&goldens[g], "batch") + asks_for(&goldens[g], "precise");
     ck_assert_int_ge(golden_count, 50);
     ck_assert_int_ge(evaluations, 4);
-    ck_assert_int_eq(tensor_count, 3 * golden_count + evaluations);
+    ck_assert_int_eq(tensors.count, 3 * golden_count + evaluations);
 }
 END_TEST
 
@@ -188,7 +187,7 @@ int main(void)
     struct nl_error err = {""};
     size_t length;
     char *text = nl_file_read(NORMLAB_TESTS_DIR "/golden/train.cases", &length, &err);
-    if (!text || nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/train.safetensors", &tensors, &tensor_count, &err) != NL_OK) {
+    if (!text || nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/train.safetensors", &tensors, &err) != NL_OK) {
         fprintf(stderr, "%s\n", err.text);
         free(text);
         return 1;
@@ -202,7 +201,7 @@ int main(void)
     tcase_add_loop_test(cases, cpu_follows_pytorch, 0, golden_count);
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);
-    nl_safetensors_release(tensors, tensor_count);
+    nl_safetensors_release(&tensors);
     free(goldens);
     free(text);
     return failed;

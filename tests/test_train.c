@@ -66,14 +66,6 @@ static struct nl_trial_result trained_with(const char *device, const char *text)
     return trained(&config, NULL);
 }
 
-static const struct nl_tensor_file_entry *tensor(const struct nl_tensor_file_entry *entries, int count, const char *name)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(entries[i].name, name) == 0)
-            return &entries[i];
-    return NULL;
-}
-
 /* Pairing: what a seed draws for a layer depends on neither the normalizer, nor placement, nor backend. */
 START_TEST(every_normalizer_starts_alike)
 {
@@ -88,11 +80,10 @@ START_TEST(every_normalizer_starts_alike)
             struct nl_config config = configured(text);
             struct nl_trial_result result = trained(&config, &(struct nl_trial_options){.save_init = path});
             nl_trial_result_release(&result);
-            struct nl_tensor_file_entry *entries;
-            int count;
+            struct nl_tensor_file file;
             struct nl_error err;
-            ck_assert_msg(nl_safetensors_read(path, &entries, &count, &err) == NL_OK, "%s", err.text);
-            const struct nl_tensor_file_entry *w = tensor(entries, count, "fc1.weight");
+            ck_assert_msg(nl_safetensors_read(path, &file, &err) == NL_OK, "%s", err.text);
+            const struct nl_tensor_file_entry *w = nl_safetensors_find(&file, "fc1.weight");
             ck_assert_ptr_nonnull(w);
             ck_assert_int_eq(w->shape[0], 16);
             ck_assert_int_eq(w->shape[1], 64);
@@ -103,9 +94,9 @@ START_TEST(every_normalizer_starts_alike)
                 ck_assert_msg(value == first[e], "%s: weight %d is %.9g, not %.9g", text, e, value, first[e]);
             }
             /* A bias before BN would be redundant; before GN and none it is not. */
-            ck_assert_int_eq(tensor(entries, count, "fc1.bias") != NULL, a != 0);
-            ck_assert_int_eq(tensor(entries, count, "norm1.running_mean") != NULL, a == 0);
-            nl_safetensors_release(entries, count);
+            ck_assert_int_eq(nl_safetensors_find(&file, "fc1.bias") != NULL, a != 0);
+            ck_assert_int_eq(nl_safetensors_find(&file, "norm1.running_mean") != NULL, a == 0);
+            nl_safetensors_release(&file);
         }
     remove(path);
 }

@@ -200,18 +200,105 @@ static bool take_entry(struct nl_scan *scan, struct nl_tensor_file_entry *entry,
     return good && has_type && has_shape && has_offsets;
 }
 
-/* {"key": "value", ...}: not kept. */
-static bool skip_metadata(struct nl_scan *scan)
+/* A code point as UTF-8. */
+static void add_code_point(struct nl_text *out, unsigned code)
 {
-    const char *string;
+    char bytes[4];
+    size_t count = 0;
+    if (code < 0x80) {
+        bytes[count++] = (char)code;
+    } else {
+        int tails = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+        static const unsigned heads[] = {0, 0xc0, 0xe0, 0xf0};
+        bytes[count++] = (char)(heads[tails] | code >> (6 * tails));
+        while (tails--)
+            bytes[count++] = (char)(0x80 | (code >> (6 * tails) & 0x3f));
+    }
+    nl_text_add_bytes(out, bytes, count);
+}
+
+/* Four hexadecimal digits of \uXXXX. */
+static bool take_unit(const char **at, const char *end, unsigned *unit)
+{
+    *unit = 0;
+    for (int i = 0; i < 4; i++) {
+        const char *digit = *at < end && **at ? strchr("0123456789abcdef0123456789ABCDEF", **at) : NULL;
+        if (!digit)
+            return false;
+        *unit = *unit << 4 | (unsigned)(digit - "0123456789abcdef0123456789ABCDEF") % 16;
+        (*at)++;
+    }
+    return true;
+}
+
+/* What stands behind a backslash. */
+static bool unescape(const char **at, const char *end, struct nl_text *out)
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    const char *name = *at < end && **at ? strchr(names, **at) : NULL;
+    if (name) {
+        nl_text_add_bytes(out, &meanings[name - names], 1);
+        (*at)++;
+        return true;
+    }
+    unsigned unit, low;
+    if (*at == end || *(*at)++ != 'u' || !take_unit(at, end, &unit) || unit == 0)
+        return false;
+    if (unit >= 0xd800 && unit < 0xe000) { /* a pair of surrogates */
+        if (unit >= 0xdc00 || end - *at < 2 || (*at)[0] != '\\' || (*at)[1] != 'u')
+            return false;
+        *at += 2;
+        if (!take_unit(at, end, &low) || low < 0xdc00 || low >= 0xe000)
+            return false;
+        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+    }
+    add_code_point(out, unit);
+    return true;
+}
+
+/* A string with its escapes undone; NULL: it is none. New string. */
+static char *take_text(struct nl_scan *scan)
+{
+    const char *at;
     size_t length;
-    bool good = nl_scan_take(scan, "{");
+    if (!take_string(scan, &at, &length))
+        return NULL;
+    struct nl_text out = {0};
+    nl_text_add_bytes(&out, "", 0);
+    bool good = true;
+    for (const char *end = at + length; good && at < end;) {
+        if (*at != '\\')
+            nl_text_add_bytes(&out, at++, 1);
+        else
+            good = unescape((at++, &at), end, &out);
+    }
+    if (!good)
+        nl_text_release(&out);
+    return out.at;
+}
+
+/* {"key": "value", ...} */
+static bool take_metadata(struct nl_scan *scan, char ***metadata)
+{
+    int count = 0;
+    bool good = nl_scan_take(scan, "{") && !*metadata;
+    *metadata = good ? nl_alloc(1, sizeof **metadata) : *metadata;
     if (good && nl_scan_take(scan, "}"))
         return true;
     if (good)
-        do
-            good = take_string(scan, &string, &length) && nl_scan_take(scan, ":") && take_string(scan, &string, &length);
-        while (more(scan, "}", &good));
+        do {
+            char *key = take_text(scan);
+            char *value = key && nl_scan_take(scan, ":") ? take_text(scan) : NULL;
+            good = value != NULL;
+            if (!good) {
+                free(key);
+                break;
+            }
+            *metadata = nl_realloc(*metadata, (size_t)count + 3, sizeof **metadata);
+            (*metadata)[count++] = key;
+            (*metadata)[count++] = value;
+            (*metadata)[count] = NULL;
+        } while (more(scan, "}", &good));
     return good;
 }
 
@@ -219,6 +306,7 @@ struct reading {
     const char *path;
     struct nl_tensor_file_entry *entries;
     struct place *places;
+    char **metadata;
     int count, capacity, place_capacity;
 };
 
@@ -233,7 +321,7 @@ static int read_tensor(struct reading *file, struct nl_scan *scan, struct nl_err
     if (!nl_scan_take(scan, ":"))
         return nl_fail(err, "cannot read '%s': its header is not JSON after \"%s\"", file->path, entry.name);
     if (strcmp(entry.name, "__metadata__") == 0) {
-        if (!skip_metadata(scan))
+        if (!take_metadata(scan, &file->metadata))
             return nl_fail(err, "cannot read '%s': its __metadata__ is not an object of strings", file->path);
         return NL_OK;
     }
@@ -317,10 +405,9 @@ static int read_tensors(struct reading *file, const char *bytes, size_t length, 
     return NL_OK;
 }
 
-int nl_safetensors_read(const char *path, struct nl_tensor_file_entry **entries, int *count, struct nl_error *err)
+int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err)
 {
-    *entries = NULL;
-    *count = 0;
+    *out = (struct nl_tensor_file){0};
     size_t length;
     char *bytes = nl_file_read(path, &length, err);
     if (!bytes)
@@ -329,18 +416,35 @@ int nl_safetensors_read(const char *path, struct nl_tensor_file_entry **entries,
     int status = read_tensors(&file, bytes, length, err);
     free(bytes);
     free(file.places);
-    if (status) {
-        nl_safetensors_release(file.entries, file.count);
-        return status;
-    }
-    *entries = file.entries;
-    *count = file.count;
-    return NL_OK;
+    *out = (struct nl_tensor_file){.count = file.count, .entry = file.entries, .metadata = file.metadata};
+    if (status)
+        nl_safetensors_release(out);
+    return status;
 }
 
-void nl_safetensors_release(struct nl_tensor_file_entry *entries, int count)
+void nl_safetensors_release(struct nl_tensor_file *file)
 {
-    for (int i = 0; i < count; i++)
-        free(entries[i].data);
-    free(entries);
+    for (int i = 0; i < file->count; i++)
+        free(file->entry[i].data);
+    free(file->entry);
+    for (char **text = file->metadata; text && *text; text++)
+        free(*text);
+    free(file->metadata);
+    *file = (struct nl_tensor_file){0};
+}
+
+const struct nl_tensor_file_entry *nl_safetensors_find(const struct nl_tensor_file *file, const char *name)
+{
+    for (int i = 0; i < file->count; i++)
+        if (strcmp(file->entry[i].name, name) == 0)
+            return &file->entry[i];
+    return NULL;
+}
+
+const char *nl_safetensors_metadata(const struct nl_tensor_file *file, const char *key)
+{
+    for (char **pair = file->metadata; pair && pair[0]; pair += 2)
+        if (strcmp(pair[0], key) == 0)
+            return pair[1];
+    return NULL;
 }

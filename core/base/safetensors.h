@@ -16,10 +16,20 @@ struct nl_tensor_file_entry {
     void *data; /* owned where nl_safetensors_read made it */
 };
 
+/* A file as it was read. */
+struct nl_tensor_file {
+    int count;
+    struct nl_tensor_file_entry *entry;
+    char **metadata; /* key, value, key, value, ..., NULL; NULL: none */
+};
+
 /* metadata: NULL or key, value, key, value, ..., NULL, put under "__metadata__". */
 int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
                          struct nl_error *err);
-int nl_safetensors_read(const char *path, struct nl_tensor_file_entry **entries, int *count, struct nl_error *err);
-void nl_safetensors_release(struct nl_tensor_file_entry *entries, int count);
+int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err);
+void nl_safetensors_release(struct nl_tensor_file *file);
+
+const struct nl_tensor_file_entry *nl_safetensors_find(const struct nl_tensor_file *file, const char *name); /* NULL: no such tensor */
+const char *nl_safetensors_metadata(const struct nl_tensor_file *file, const char *key);                    /* NULL: no such key */
 
 #endif

@@ -248,7 +248,7 @@ static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl
 static int save(const struct trainer *t, struct nl_error *err)
 {
     const struct nl_trial_options *options = t->options;
-    if (options->save_final && nl_weights_save(&t->plan, options->save_final, err) != NL_OK)
+    if (options->save_final && nl_weights_save(&t->plan, t->config, t->view.dataset, options->save_final, err) != NL_OK)
         return NL_FAIL;
     if (!options->save_order)
         return NL_OK;
@@ -261,7 +261,7 @@ static int run_trial(struct trainer *t, const struct nl_dataset *dataset, struct
     struct nl_trial_result *result = t->result;
     if (set_up(t, dataset, err) != NL_OK)
         return NL_FAIL;
-    if (t->options->save_init && nl_weights_save(&t->plan, t->options->save_init, err) != NL_OK)
+    if (t->options->save_init && nl_weights_save(&t->plan, t->config, t->view.dataset, t->options->save_init, err) != NL_OK)
         return NL_FAIL;
     train(t);
     result->epochs = (double)result->steps / (double)t->steps_per_epoch;

@@ -5,26 +5,79 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/safetensors.h"
+#include "config/value.h"
+#include "train/train.h"
 
-/* values (in PyTorch's order) as an entry of the backend's precision. */
-static struct nl_tensor_file_entry entry(const struct nl_backend *backend, const char *layer, const char *tensor, int dims,
-                                         const size_t *shape, const double *values, size_t count)
+/* ---- which tensors a network has ---- */
+
+static struct nl_tensor_file_entry described(const char *layer, const char *tensor, enum nl_dtype type, int dims, const size_t *shape)
 {
-    struct nl_tensor_file_entry e = {.type = backend->real == sizeof(double) ? NL_F64 : NL_F32, .dims = dims};
-    snprintf(e.name, sizeof e.name, "%s%s%s", layer, *layer ? "." : "", tensor);
+    struct nl_tensor_file_entry entry = {.type = type, .dims = dims};
+    snprintf(entry.name, sizeof entry.name, "%s%s%s", layer, *layer ? "." : "", tensor);
     for (int d = 0; d < dims; d++)
-        e.shape[d] = shape[d];
-    e.data = nl_alloc(count, backend->real);
-    if (e.type == NL_F64)
-        memcpy(e.data, values, count * sizeof(double));
-    else
-        for (size_t i = 0; i < count; i++)
-            ((float *)e.data)[i] = (float)values[i];
-    return e;
+        entry.shape[d] = shape[d];
+    return entry;
 }
 
-static int add_parameters(const struct nl_plan *plan, struct nl_tensor_file_entry *entries)
+static int most_tensors(const struct nl_model *model)
+{
+    return model->parameters + 3 * model->layers;
+}
+
+/* Names, types (`real` for what a backend computes with) and shapes, without data: the parameters, then three tensors a normalizer
+ * that tracks, in the order of the layers. Returns their number. */
+static int list_tensors(const struct nl_model *model, enum nl_dtype real, struct nl_tensor_file_entry *out)
+{
+    int count = 0;
+    for (int i = 0; i < model->parameters; i++)
+        out[count++] = described("", model->parameter[i].name, real, model->parameter[i].dims, model->parameter[i].shape);
+    for (int i = 0; i < model->layers && model->norm->tracks; i++) {
+        const struct nl_layer *layer = &model->layer[i];
+        if (layer->kind != NL_NORM_LAYER)
+            continue;
+        size_t channels = (size_t)layer->in.channels;
+        out[count++] = described(layer->name, "running_mean", real, 1, &channels);
+        out[count++] = described(layer->name, "running_var", real, 1, &channels);
+        out[count++] = described(layer->name, "num_batches_tracked", NL_I64, 0, NULL);
+    }
+    return count;
+}
+
+static size_t count_of(const struct nl_tensor_file_entry *entry)
+{
+    size_t count = 1;
+    for (int d = 0; d < entry->dims; d++)
+        count *= entry->shape[d];
+    return count;
+}
+
+/* ---- numbers in and out ---- */
+
+static void put_values(struct nl_tensor_file_entry *entry, const double *values)
+{
+    size_t count = count_of(entry);
+    entry->data = nl_alloc(count, nl_dtype_size(entry->type));
+    if (entry->type == NL_F64)
+        memcpy(entry->data, values, count * sizeof *values);
+    else
+        for (size_t i = 0; i < count; i++)
+            ((float *)entry->data)[i] = (float)values[i];
+}
+
+/* New array. */
+static double *get_values(const struct nl_tensor_file_entry *entry)
+{
+    size_t count = count_of(entry);
+    double *values = nl_alloc(count, sizeof *values);
+    if (entry->type == NL_F64)
+        memcpy(values, entry->data, count * sizeof *values);
+    else
+        for (size_t i = 0; i < count; i++)
+            values[i] = (double)((const float *)entry->data)[i];
+    return values;
+}
+
+static void get_parameters(const struct nl_plan *plan, struct nl_tensor_file_entry *entry)
 {
     const struct nl_model *model = plan->model;
     double *stored = nl_alloc(model->count, sizeof *stored), *ordered = nl_alloc(model->count, sizeof *ordered);
@@ -33,46 +86,165 @@ static int add_parameters(const struct nl_plan *plan, struct nl_tensor_file_entr
         const struct nl_parameter *p = &model->parameter[i];
         for (size_t e = 0; e < p->count; e++)
             ordered[e] = stored[p->offset + nl_parameter_place(p, e)];
-        entries[i] = entry(plan->backend, "", p->name, p->dims, p->shape, ordered, p->count);
+        put_values(&entry[i], ordered);
     }
     free(stored);
     free(ordered);
-    return model->parameters;
 }
 
-static int add_statistics(const struct nl_plan *plan, struct nl_tensor_file_entry *entries)
+static void get_statistics(const struct nl_plan *plan, struct nl_tensor_file_entry *entry)
 {
     const struct nl_backend *backend = plan->backend;
-    int count = 0;
     for (int i = 0; i < plan->train.ops; i++) {
-        const struct nl_op *op = &plan->train.op[i];
-        if (op->kind != NL_NORM_LAYER || !op->normalize.norm->tracks)
+        const struct nl_normalize *op = &plan->train.op[i].normalize;
+        if (plan->train.op[i].kind != NL_NORM_LAYER || !op->norm->tracks)
             continue;
-        const char *name = plan->model->layer[i].name;
-        size_t channels = (size_t)op->normalize.setup.channels;
+        size_t channels = (size_t)op->setup.channels;
         double *values = nl_alloc(channels, sizeof *values);
-        backend->get_reals(values, op->normalize.running_mean, channels);
-        entries[count++] = entry(backend, name, "running_mean", 1, &channels, values, channels);
-        backend->get_reals(values, op->normalize.running_var, channels);
-        entries[count++] = entry(backend, name, "running_var", 1, &channels, values, channels);
+        backend->get_reals(values, op->running_mean, channels);
+        put_values(entry++, values);
+        backend->get_reals(values, op->running_var, channels);
+        put_values(entry++, values);
         free(values);
-        struct nl_tensor_file_entry tracked = {.type = NL_I64, .dims = 0, .data = nl_alloc(1, sizeof(int64_t))};
-        snprintf(tracked.name, sizeof tracked.name, "%s.num_batches_tracked", name);
-        backend->download(tracked.data, op->normalize.updates, sizeof(int64_t));
-        entries[count++] = tracked;
+        entry->data = nl_alloc(1, sizeof(int64_t));
+        backend->download(entry++->data, op->updates, sizeof(int64_t));
     }
-    return count;
 }
 
-int nl_weights_save(const struct nl_plan *plan, const char *path, struct nl_error *err)
+void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *file)
 {
-    struct nl_tensor_file_entry *entries = nl_alloc((size_t)(plan->model->parameters + 3 * plan->normalizers), sizeof *entries);
-    int count = add_parameters(plan, entries);
-    count += add_statistics(plan, entries + count);
-    const char *const metadata[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, NULL};
-    int status = nl_safetensors_write(path, entries, count, metadata, err);
-    for (int i = 0; i < count; i++)
-        free(entries[i].data);
-    free(entries);
+    const struct nl_model *model = plan->model;
+    const struct nl_backend *backend = plan->backend;
+    double *stored = nl_alloc(model->count, sizeof *stored);
+    for (int i = 0; i < model->parameters; i++) {
+        const struct nl_parameter *p = &model->parameter[i];
+        double *values = get_values(nl_safetensors_find(file, p->name));
+        for (size_t e = 0; e < p->count; e++)
+            stored[p->offset + nl_parameter_place(p, e)] = values[e];
+        free(values);
+    }
+    backend->put_reals(plan->parameters, stored, model->count);
+    free(stored);
+    for (int i = 0; i < plan->train.ops; i++) {
+        const struct nl_normalize *op = &plan->train.op[i].normalize;
+        if (plan->train.op[i].kind != NL_NORM_LAYER || !op->norm->tracks)
+            continue;
+        const char *layer = model->layer[i].name;
+        void *const places[] = {op->running_mean, op->running_var};
+        static const char *const names[] = {"running_mean", "running_var"};
+        for (int s = 0; s < 2; s++) {
+            struct nl_tensor_file_entry wanted = described(layer, names[s], NL_F64, 0, NULL);
+            double *values = get_values(nl_safetensors_find(file, wanted.name));
+            backend->put_reals(places[s], values, (size_t)op->setup.channels);
+            free(values);
+        }
+        struct nl_tensor_file_entry wanted = described(layer, "num_batches_tracked", NL_I64, 0, NULL);
+        backend->upload(op->updates, nl_safetensors_find(file, wanted.name)->data, sizeof(int64_t));
+    }
+}
+
+/* ---- whether a file fits ---- */
+
+/* What does not fit, in words; only the first few, since one cause has many consequences. */
+struct misfits {
+    struct nl_text text;
+    int count;
+};
+enum { MISFITS_SHOWN = 4 };
+
+/* Frees text. */
+static void add_misfit(struct misfits *misfits, char *text)
+{
+    if (misfits->count++ < MISFITS_SHOWN)
+        nl_text_add(&misfits->text, "%s%s", misfits->count > 1 ? "; " : "", text);
+    free(text);
+}
+
+static char *shape_text(const struct nl_tensor_file_entry *entry)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "(");
+    for (int d = 0; d < entry->dims; d++)
+        nl_text_add(&out, d ? ", %zu" : "%zu", entry->shape[d]);
+    nl_text_add(&out, entry->type == NL_I64 ? ") of integers" : ")");
+    return out.at;
+}
+
+static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *wanted, const struct nl_tensor_file_entry *found)
+{
+    if (!found) {
+        add_misfit(misfits, nl_format("'%s' is missing", wanted->name));
+        return;
+    }
+    bool same = wanted->dims == found->dims && (wanted->type == NL_I64) == (found->type == NL_I64);
+    for (int d = 0; same && d < wanted->dims; d++)
+        same = wanted->shape[d] == found->shape[d];
+    if (same)
+        return;
+    char *there = shape_text(found), *here = shape_text(wanted);
+    add_misfit(misfits, nl_format("'%s' is %s, expected %s", wanted->name, there, here));
+    free(there);
+    free(here);
+}
+
+static bool is_training_state(const char *name)
+{
+    return strncmp(name, "training.", strlen("training.")) == 0;
+}
+
+int nl_weights_check(const struct nl_model *model, const struct nl_tensor_file *file, const char *path, struct nl_error *err)
+{
+    struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)most_tensors(model), sizeof *wanted.entry)};
+    struct misfits misfits = {0};
+    wanted.count = list_tensors(model, NL_F64, wanted.entry);
+    for (int i = 0; i < wanted.count; i++)
+        compare(&misfits, &wanted.entry[i], nl_safetensors_find(file, wanted.entry[i].name));
+    for (int i = 0; i < file->count; i++)
+        if (!is_training_state(file->entry[i].name) && !nl_safetensors_find(&wanted, file->entry[i].name))
+            add_misfit(&misfits, nl_format("'%s' is not in the network", file->entry[i].name));
+    if (misfits.count > MISFITS_SHOWN)
+        nl_text_add(&misfits.text, "; and %d more", misfits.count - MISFITS_SHOWN);
+    int status = misfits.count ? nl_fail(err, "'%s' does not fit the network: %s", path, misfits.text.at) : NL_OK;
+    nl_text_release(&misfits.text);
+    nl_safetensors_release(&wanted);
+    return status;
+}
+
+/* ---- metadata ---- */
+
+static char **metadata_of(const struct nl_config *config, const struct nl_dataset *dataset)
+{
+    int count = 0;
+    char **pairs = nl_alloc(2 * (size_t)nl_key_count + 16, sizeof *pairs);
+    const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", dataset->checksum};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        pairs[count++] = nl_strdup(fixed[i]);
+    pairs[count++] = nl_strdup("numerics");
+    pairs[count++] = nl_format("%d", NL_NUMERICS_VERSION);
+    for (int i = 0; i < nl_key_count; i++) {
+        if (strcmp(nl_keys[i].section, "plot") == 0)
+            continue;
+        pairs[count++] = nl_strdup(nl_keys[i].name);
+        pairs[count++] = nl_value_text(&nl_keys[i], config);
+    }
+    return pairs;
+}
+
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset, int extra)
+{
+    struct nl_tensor_file file = {.metadata = metadata_of(config, dataset)};
+    file.entry = nl_alloc((size_t)(most_tensors(plan->model) + extra), sizeof *file.entry);
+    file.count = list_tensors(plan->model, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, file.entry);
+    get_parameters(plan, file.entry);
+    get_statistics(plan, file.entry + plan->model->parameters);
+    return file;
+}
+
+int nl_weights_save(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset, const char *path,
+                    struct nl_error *err)
+{
+    struct nl_tensor_file file = nl_weights_file(plan, config, dataset, 0);
+    int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
+    nl_safetensors_release(&file);
     return status;
 }

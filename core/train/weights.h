@@ -7,12 +7,31 @@
  *     head.weight (K, I)  head.bias (K)
  *
  * A fully connected layer on an image takes it flattened in height, width, channel order. float64 from ref, float32 from cpu.
+ *
+ * The file's metadata are the configuration, each key but those of plot with its value ("train.lr": "0.05"), and
+ *
+ *     data_sha256   checksum of the data set       numerics   NL_NUMERICS_VERSION
+ *
+ * so that `normlab eval FILE` needs nothing else.
  */
 #ifndef NL_TRAIN_WEIGHTS_H
 #define NL_TRAIN_WEIGHTS_H
 
+#include "base/safetensors.h"
 #include "train/plan.h"
 
-int nl_weights_save(const struct nl_plan *plan, const char *path, struct nl_error *err);
+int nl_weights_save(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset, const char *path,
+                    struct nl_error *err);
+
+/* Whether the file has every tensor of the model, each in its shape, and no other; what stands behind "training." (train/checkpoint.h)
+ * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape. path: for the message. */
+int nl_weights_check(const struct nl_model *model, const struct nl_tensor_file *file, const char *path, struct nl_error *err);
+
+/* Takes weights and statistics from a file that nl_weights_check found right for the model. */
+void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *file);
+
+/* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset,
+                                      int extra);
 
 #endif

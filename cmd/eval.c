@@ -1,0 +1,292 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cmd.h"
+#include "config/value.h"
+#include "norm/norm.h"
+#include "train/scorer.h"
+
+enum { CONFIG = 'c', PART = 256, STATS, BATCH, ORDER, FORMAT, OTHER_DATA, MOST_BATCHES = 64, LARGEST_BATCH = 1000000 };
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, CONFIG}, {"part", required_argument, NULL, PART},     {"stats", required_argument, NULL, STATS},
+    {"batch", required_argument, NULL, BATCH},   {"order", required_argument, NULL, ORDER},   {"format", required_argument, NULL, FORMAT},
+    {"other-data", no_argument, NULL, OTHER_DATA}, {0},
+};
+
+static const char *const format_names[] = {"table", "csv", "json", NULL};
+enum format { TABLE, CSV, JSON };
+
+struct request {
+    const char *config;
+    unsigned parts, stats, orders; /* bits */
+    int batches, batch[MOST_BATCHES];
+    enum format format;
+    bool other_data;
+};
+
+/* ---- what is asked for ---- */
+
+static bool read_batches(const char *text, struct request *out)
+{
+    char *copy = nl_strdup(text);
+    bool good = true;
+    out->batches = 0;
+    for (char *rest = copy, *word; good && (word = strsep(&rest, ","));) {
+        good = out->batches < MOST_BATCHES;
+        if (!good)
+            bad_input(NULL, "'--batch' takes at most %d values", MOST_BATCHES);
+        good = good && read_count("--batch", word, 1, LARGEST_BATCH, &out->batch[out->batches++]);
+    }
+    free(copy);
+    return good;
+}
+
+static bool read_format(const char *text, enum format *out)
+{
+    for (int i = 0; format_names[i]; i++)
+        if (strcmp(format_names[i], text) == 0) {
+            *out = (enum format)i;
+            return true;
+        }
+    unknown_word("format", text, format_names);
+    return false;
+}
+
+static bool read_option(int option, struct request *out)
+{
+    switch (option) {
+    case CONFIG: out->config = optarg; return true;
+    case PART: return read_words("part", optarg, nl_part_names, &out->parts);
+    case STATS: return read_words("statistics", optarg, nl_eval_names, &out->stats);
+    case BATCH: return read_batches(optarg, out);
+    case ORDER: return read_words("order", optarg, nl_sample_order_names, &out->orders);
+    case FORMAT: return read_format(optarg, &out->format);
+    case OTHER_DATA: return out->other_data = true;
+    default: return false;
+    }
+}
+
+/* ---- the network and its data ---- */
+
+/* The configuration in the file, or that of --config; overrides go on top. false: the message was printed. */
+static bool load_config(const struct request *request, const struct arguments *arguments, const struct nl_tensor_file *file,
+                        struct nl_experiment *out)
+{
+    char **override = nl_alloc((size_t)(nl_key_count + arguments->overrides), sizeof *override);
+    int own = 0, count = 0;
+    for (int i = 0; i < nl_key_count && !request->config; i++) {
+        const char *value = nl_safetensors_metadata(file, nl_keys[i].name);
+        if (value)
+            override[own++] = nl_format("%s=%s", nl_keys[i].name, value);
+    }
+    for (int i = 0; i < arguments->overrides; i++)
+        override[own + count++] = nl_strdup(arguments->override[i]);
+    bool good = own > 0 || request->config;
+    if (good)
+        good = load_experiment(request->config, (const char *const *)override, own + count, out);
+    else
+        bad_input("give the one it was trained with: --config FILE", "'%s' does not say which configuration it belongs to", arguments->file);
+    for (int i = 0; i < own + count; i++)
+        free(override[i]);
+    free(override);
+    if (!good)
+        return false;
+    if (out->is_sweep) {
+        bad_input("give each key one value", "eval scores one network");
+        return false;
+    }
+    struct nl_diagnostics diagnostics = {0};
+    nl_config_check(&out->config, out, &diagnostics);
+    nl_data_check(&out->config, out, &diagnostics);
+    nl_trial_check(&out->config, out, &diagnostics);
+    return !print_diagnostics(&diagnostics);
+}
+
+static bool same_data(const struct request *request, const char *path, const struct nl_tensor_file *file, const struct nl_dataset *dataset)
+{
+    const char *checksum = nl_safetensors_metadata(file, "data_sha256");
+    if (!checksum || request->other_data || strcmp(checksum, dataset->checksum) == 0)
+        return true;
+    bad_input("--other-data scores it on them nevertheless", "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum,
+              dataset->checksum);
+    return false;
+}
+
+/* Another split may test on what was trained on. */
+static void warn_of_another_split(const struct nl_tensor_file *file, const struct nl_config *config)
+{
+    static const char *const keys[] = {"train.seed", "data.split_seed", "data.train", "data.val"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *there = nl_safetensors_metadata(file, keys[i]);
+        char *here = nl_value_text(nl_key_find(keys[i]), config);
+        if (there && strcmp(there, here) != 0)
+            fprintf(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
+        free(here);
+    }
+}
+
+/* ---- rows ---- */
+
+struct row {
+    enum nl_part part;
+    enum nl_eval eval;
+    int batch, order; /* -1: they do not matter */
+    int samples;
+    struct nl_score score;
+};
+
+static void print_row(enum format format, const struct row *row, bool first)
+{
+    char loss[32], accuracy[32], error[32], batch[16] = "";
+    const char *part = nl_part_names[row->part], *eval = nl_eval_names[row->eval];
+    const char *order = row->order < 0 ? "" : nl_sample_order_names[row->order];
+    if (row->batch > 0)
+        snprintf(batch, sizeof batch, "%d", row->batch);
+    nl_double_text(row->score.loss, loss);
+    nl_double_text(row->score.accuracy, accuracy);
+    nl_double_text(1 - row->score.accuracy, error);
+    switch (format) {
+    case TABLE:
+        printf("%-5s  %-10s  %-8s  %7s  %10.4g  %7.2f %%\n", part, eval, *order ? order : "-", *batch ? batch : "-", row->score.loss,
+               100 * (1 - row->score.accuracy));
+        break;
+    case CSV:
+        printf("%s,%s,%s,%s,%d,%s,%s,%s\n", part, eval, order, batch, row->samples, loss, accuracy, error);
+        break;
+    case JSON:
+        printf("%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, \"loss\": %s, \"accuracy\": %s, "
+               "\"error\": %s}",
+               first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "", *batch ? batch : "null",
+               row->samples, isfinite(row->score.loss) ? loss : "null", accuracy, error);
+        break;
+    }
+}
+
+static void print_head(enum format format)
+{
+    if (format == TABLE)
+        printf("%-5s  %-10s  %-8s  %7s  %10s  %9s\n", "part", "statistics", "order", "batch", "loss", "error");
+    else
+        printf("%s", format == CSV ? "part,statistics,order,batch,samples,loss,accuracy,error\n" : "[");
+}
+
+static void score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part, bool *first)
+{
+    for (int eval = 0; eval < NL_EVALS; eval++) {
+        if (!(request->stats >> eval & 1) || (!tracks && eval != NL_EVAL_RUNNING))
+            continue;
+        bool batched = eval == NL_EVAL_BATCH;
+        for (int order = 0; order < (batched ? NL_SAMPLE_ORDERS : 1); order++)
+            for (int b = 0; b < (batched ? request->batches : 1); b++) {
+                if (batched && !(request->orders >> order & 1))
+                    continue;
+                struct row row = {.part = part, .eval = eval, .batch = batched ? request->batch[b] : -1, .order = batched ? order : -1,
+                                  .samples = nl_scorer_samples(scorer, part)};
+                row.score = nl_scorer_score(scorer, part, eval, request->batch[b], order);
+                print_row(request->format, &row, *first);
+                *first = false;
+            }
+    }
+}
+
+static void print_scores(struct nl_scorer *scorer, const struct request *request, const struct nl_norm *norm)
+{
+    bool first = true;
+    if (!norm->tracks && !manner.quiet)
+        fprintf(stderr, "%s keeps no statistics: it evaluates as it trains, whatever the batch\n", norm->name);
+    print_head(request->format);
+    for (enum nl_part part = 0; part < NL_PARTS; part++)
+        if (request->parts >> part & 1)
+            score_part(scorer, request, norm->tracks, part, &first);
+    if (request->format == JSON)
+        printf("\n]\n");
+}
+
+static int score(const char *path, struct request *request, const struct nl_config *config, const struct nl_tensor_file *file,
+                 const struct nl_dataset *dataset)
+{
+    struct nl_error err = {0};
+    int largest = 1;
+    if (!request->batches) { /* as it was trained */
+        int64_t group = config->norm.stat_batch;
+        request->batch[request->batches++] = (int)(group != NL_AUTO && group < config->train.batch ? group : config->train.batch);
+    }
+    for (int b = 0; b < request->batches; b++)
+        largest = request->batch[b] > largest ? request->batch[b] : largest;
+    struct nl_scorer *scorer = nl_scorer_open(config, dataset, file, path, largest, &err);
+    if (!scorer)
+        return bad_input(NULL, "%s", err.text);
+    warn_of_another_split(file, config);
+    int code = EXIT_DONE;
+    for (enum nl_part part = 0; part < NL_PARTS && code == EXIT_DONE; part++)
+        if (request->parts >> part & 1 && nl_scorer_samples(scorer, part) == 0)
+            code = bad_input(NULL, "there is no %s part (data.%s is 0)", nl_part_names[part], nl_part_names[part]);
+    if (code == EXIT_DONE)
+        print_scores(scorer, request, nl_norms[config->norm.kind]);
+    nl_scorer_free(scorer);
+    return code;
+}
+
+static int evaluate(const struct arguments *arguments, struct request *request)
+{
+    struct nl_tensor_file file;
+    struct nl_experiment experiment;
+    struct nl_error err = {0};
+    if (nl_safetensors_read(arguments->file, &file, &err))
+        return bad_input(NULL, "%s", err.text);
+    int code = EXIT_BAD_INPUT;
+    if (load_config(request, arguments, &file, &experiment)) {
+        struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+        if (!dataset)
+            bad_input(NULL, "%s", err.text);
+        else if (same_data(request, arguments->file, &file, dataset))
+            code = score(arguments->file, request, &experiment.config, &file, dataset);
+        nl_dataset_free(dataset);
+    }
+    nl_safetensors_release(&file);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct request request = {.parts = 1u << NL_PART_TEST, .stats = ~0u, .orders = 1u << NL_ORDER_SHUFFLED};
+    for (int option; (option = next_option(self, argc, argv, "c:", options)) != OPTION_END;)
+        if (!read_option(option, &request))
+            return EXIT_BAD_INPUT;
+    struct arguments arguments;
+    if (!sort_arguments(self, "model", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    int code = arguments.file ? evaluate(&arguments, &request)
+                              : bad_input("normlab run FILE --save-final MODEL.safetensors makes one", "eval needs a model file");
+    free(arguments.override);
+    return code;
+}
+
+const struct command command_eval = {
+    .name = "eval",
+    .summary = "score a saved network: running, batch and precise statistics, any batch, shuffled or sorted",
+    .usage = "usage: normlab eval MODEL.safetensors [KEY=VALUE ...] [options]\n"
+             "\n"
+             "Scores a network that run --save-final wrote (or PyTorch, under the same names: core/train/weights.h). Configuration and split\n"
+             "are those in the file. A normalizer that keeps running statistics is scored with them, with precise ones (taken anew over\n"
+             "the training part), and with each batch's own, where batch size and order matter.\n"
+             "\n"
+             "      --part P         test, val, train, or several with commas (default: test)\n"
+             "      --stats S        running, batch, precise, or several (default: all)\n"
+             "      --batch N        samples that share statistics with 'batch', or several (default: as trained)\n"
+             "      --order O        of the samples: shuffled, sorted (by class), given, or several (default: shuffled)\n"
+             "      --format F       table, csv, json (default: table)\n"
+             "  -c, --config FILE    the configuration, for a model file that has none\n"
+             "      --other-data     score on data that the network was not made for\n"
+             "\n"
+             "examples:\n"
+             "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"
+             "  normlab eval model.safetensors --part train,test\n"
+             "  normlab eval model.safetensors --stats batch --batch 1,2,8,64 --order shuffled,sorted\n",
+    .run = run,
+};

@@ -1,0 +1,112 @@
+#include "train/scorer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/evaluate.h"
+#include "train/weights.h"
+
+const char *const nl_sample_order_names[] = {"shuffled", "sorted", "given", NULL};
+
+struct nl_scorer {
+    struct nl_config config; /* as the plan is laid out: train.batch is the group of batch statistics, and nothing is trained */
+    struct nl_split view;
+    struct nl_model model;
+    struct nl_plan plan;
+    bool precise; /* statistics have been taken */
+};
+
+static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
+{
+    const struct nl_backend *backend = nl_backends[s->config.device.kind];
+    /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
+    s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE}};
+    s->config.norm.stat_batch = NL_AUTO;
+    s->config.train.batch = largest_batch;
+    int capacity = nl_evaluation_capacity(&s->config, &s->view);
+    s->config.train.batch = 1;
+    backend->thread_begin();
+    if (nl_plan_make(&s->plan, backend, &s->model, &s->config, &s->view, capacity, err))
+        return NL_FAIL;
+    struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
+    backend->upload(s->plan.hyper, &hyper, sizeof hyper);
+    return NL_OK;
+}
+
+struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *weights,
+                                 const char *path, int largest_batch, struct nl_error *err)
+{
+    struct nl_scorer *s = nl_alloc(1, sizeof *s);
+    const char *key = NULL;
+    s->config = *config;
+    if (nl_split_make(dataset, config, &s->view, err) || nl_model_build(config, dataset->shape, &s->model, &key, err) ||
+        nl_weights_check(&s->model, weights, path, err) || lay_out(s, largest_batch, err)) {
+        nl_scorer_free(s);
+        return NULL;
+    }
+    nl_weights_load(&s->plan, weights);
+    return s;
+}
+
+void nl_scorer_free(struct nl_scorer *scorer)
+{
+    if (!scorer)
+        return;
+    nl_plan_release(&scorer->plan);
+    nl_model_release(&scorer->model);
+    nl_split_release(&scorer->view);
+    free(scorer);
+}
+
+static const int32_t *samples_of(const struct nl_scorer *scorer, enum nl_part part)
+{
+    const int32_t *const parts[NL_PARTS] = {scorer->view.train, scorer->view.val, scorer->view.test};
+    return parts[part];
+}
+
+int nl_scorer_samples(const struct nl_scorer *scorer, enum nl_part part)
+{
+    const int counts[NL_PARTS] = {scorer->view.train_count, scorer->view.val_count, scorer->view.test_count};
+    return counts[part];
+}
+
+struct place {
+    int32_t sample, rank;
+};
+
+static int by_rank(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank) : (a->sample > b->sample) - (a->sample < b->sample);
+}
+
+static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_sample_order order)
+{
+    int count = nl_scorer_samples(scorer, part);
+    const int32_t *sample = samples_of(scorer, part);
+    struct place *places = nl_alloc((size_t)count, sizeof *places);
+    int32_t *arranged = nl_alloc((size_t)count, sizeof *arranged);
+    for (int i = 0; i < count; i++) {
+        int32_t rank = order == NL_ORDER_SHUFFLED ? i : order == NL_ORDER_SORTED ? scorer->view.labels[sample[i]] : sample[i];
+        places[i] = (struct place){sample[i], rank};
+    }
+    qsort(places, (size_t)count, sizeof *places, by_rank);
+    for (int i = 0; i < count; i++)
+        arranged[i] = places[i].sample;
+    scorer->plan.backend->upload(scorer->plan.part[part], arranged, (size_t)count * sizeof *arranged);
+    free(places);
+    free(arranged);
+}
+
+struct nl_score nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order)
+{
+    if (eval == NL_EVAL_PRECISE && !scorer->precise) {
+        arrange(scorer, NL_PART_TRAIN, NL_ORDER_SHUFFLED);
+        nl_collect_precise(&scorer->plan, &scorer->config, scorer->view.train_count);
+        scorer->precise = true;
+    }
+    arrange(scorer, part, order);
+    scorer->config.train.batch = batch;
+    return nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval);
+}

@@ -1,0 +1,144 @@
+/* Saved networks: scored again, their scores are those of the trial to the last bit; what a batch's own statistics depend on. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "norm/norm.h"
+#include "scratch.h"
+#include "suite.h"
+#include "train/scorer.h"
+
+static char *folder, *path;
+
+static void make_folder(void)
+{
+    folder = scratch_make();
+    path = nl_path_join(folder, "model.safetensors");
+}
+
+static void remove_folder(void)
+{
+    free(path);
+    scratch_remove(folder);
+}
+
+static struct nl_config configured(const char *const *overrides)
+{
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    int count = 0;
+    while (overrides[count])
+        count++;
+    if (nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics))
+        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+    return experiment.config;
+}
+
+/* A trained network: in the file at path, with its data and its trial's scores. */
+struct trained {
+    struct nl_config config;
+    struct nl_dataset *dataset;
+    struct nl_trial_result result;
+    struct nl_tensor_file file;
+};
+
+static struct trained train(const char *const *overrides)
+{
+    struct nl_error err;
+    struct trained t = {.config = configured(overrides)};
+    t.dataset = nl_dataset_open(&t.config, &err);
+    ck_assert_msg(t.dataset != NULL, "%s", err.text);
+    struct nl_trial_options how = {.save_final = path};
+    ck_assert_msg(nl_trial_run(&t.config, t.dataset, &how, &t.result, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_safetensors_read(path, &t.file, &err) == NL_OK, "%s", err.text);
+    return t;
+}
+
+static void release(struct trained *t)
+{
+    nl_safetensors_release(&t->file);
+    nl_trial_result_release(&t->result);
+    nl_dataset_free(t->dataset);
+}
+
+static struct nl_scorer *open_scorer(const struct trained *t, int largest)
+{
+    struct nl_error err;
+    struct nl_scorer *scorer = nl_scorer_open(&t->config, t->dataset, &t->file, path, largest, &err);
+    ck_assert_msg(scorer != NULL, "%s", err.text);
+    return scorer;
+}
+
+#define SMALL "data.train=300", "data.test=100", "data.val=40", "train.epochs=2", "model.depth=2", "model.width=12"
+
+static const char *const cases[][16] = {
+    {SMALL, "norm.eval=running,batch,precise", "train.batch=16", NULL},
+    {SMALL, "norm.eval=batch,precise,running", "norm.stat_batch=4", "norm.precise_batch=32", "train.batch=16", "device.kind=ref", NULL},
+    {SMALL, "norm.eval=running,batch", "norm.running=cumulative", "norm.placement=after", "model.arch=cnn", "data.flip=false", NULL},
+    {SMALL, "norm.kind=gn", "norm.groups=4", "norm.eps=0.1", NULL},
+    {SMALL, "norm.kind=none", "train.label_noise=0.2", NULL},
+};
+
+START_TEST(a_saved_network_has_the_scores_of_its_trial)
+{
+    struct trained t = train(cases[_i]);
+    int64_t group = t.config.norm.stat_batch == NL_AUTO ? t.config.train.batch : t.config.norm.stat_batch;
+    struct nl_scorer *scorer = open_scorer(&t, 64);
+    int compared = 0;
+    for (int turn = 0; turn < 2; turn++) /* scoring changes nothing */
+        for (int part = 0; part < NL_PARTS; part++)
+            for (int eval = 0; eval < NL_EVALS; eval++) {
+                struct nl_score expected = t.result.score[part][eval];
+                if (isnan(expected.loss))
+                    continue;
+                struct nl_score found = nl_scorer_score(scorer, part, eval, (int)group, NL_ORDER_SHUFFLED);
+                ck_assert_msg(found.loss == expected.loss && found.accuracy == expected.accuracy, "%s %s: %.17g, not %.17g",
+                              nl_part_names[part], nl_eval_names[eval], found.loss, expected.loss);
+                compared++;
+            }
+    ck_assert_int_eq(compared, 2 * NL_PARTS * (nl_norms[t.config.norm.kind]->tracks ? t.config.norm.eval.count : 1));
+    nl_scorer_free(scorer);
+    release(&t);
+}
+END_TEST
+
+/* Running and precise statistics do not know what else is in a batch; a batch that is the whole part does not know its order; one
+ * that is sorted by class does worse than a mixed one. */
+START_TEST(order_matters_to_batch_statistics_only)
+{
+    static const char *const overrides[] = {SMALL, "train.epochs=6", "device.kind=ref", NULL};
+    struct trained t = train(overrides);
+    struct nl_scorer *scorer = open_scorer(&t, 100);
+    double loss[NL_EVALS][NL_SAMPLE_ORDERS][3];
+    static const int batches[] = {2, 10, 100};
+    for (int eval = 0; eval < NL_EVALS; eval++)
+        for (int order = 0; order < NL_SAMPLE_ORDERS; order++)
+            for (int b = 0; b < 3; b++)
+                loss[eval][order][b] = nl_scorer_score(scorer, NL_PART_TEST, eval, batches[b], order).loss;
+    for (int order = 0; order < NL_SAMPLE_ORDERS; order++) {
+        for (int b = 0; b < 3; b++)
+            for (int eval = 0; eval < NL_EVALS; eval++)
+                ck_assert(eval == NL_EVAL_BATCH || fabs(loss[eval][order][b] - loss[eval][0][0]) <= 1e-12 * loss[eval][0][0]);
+        ck_assert(fabs(loss[NL_EVAL_BATCH][order][2] - loss[NL_EVAL_BATCH][0][2]) <= 1e-9 * loss[NL_EVAL_BATCH][0][2]);
+    }
+    ck_assert(loss[NL_EVAL_BATCH][NL_ORDER_SORTED][1] > 1.2 * loss[NL_EVAL_BATCH][NL_ORDER_SHUFFLED][1]);
+    ck_assert(loss[NL_EVAL_BATCH][NL_ORDER_SHUFFLED][0] > 1.2 * loss[NL_EVAL_BATCH][NL_ORDER_SHUFFLED][2]);
+    nl_scorer_free(scorer);
+    release(&t);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("eval");
+    TCase *tests = tcase_create("eval");
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_add_loop_test(tests, a_saved_network_has_the_scores_of_its_trial, 0, (int)(sizeof cases / sizeof *cases));
+    tcase_add_test(tests, order_matters_to_batch_statistics_only);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
