@@ -62,8 +62,9 @@ START_TEST(permutation_is_one)
 {
     enum { COUNT = 1000 };
     int32_t order[COUNT], other[COUNT];
-    nl_stream_permutation(nl_stream(1, "order"), 0, order, COUNT);
-    nl_stream_permutation(nl_stream(1, "order"), 1, other, COUNT);
+    struct nl_stream stream = nl_stream(1, "order");
+    nl_stream_permutation(stream, 0, order, COUNT);
+    nl_stream_permutation(stream, 1, other, COUNT);
     bool seen[COUNT] = {false};
     int same = 0, fixed = 0;
     for (int i = 0; i < COUNT; i++) {
@@ -71,6 +72,8 @@ START_TEST(permutation_is_one)
         ck_assert_int_lt(order[i], COUNT);
         ck_assert(!seen[order[i]]);
         seen[order[i]] = true;
+        if (i > 0) /* what it is: the indices sorted by their bits */
+            ck_assert_uint_lt(nl_stream_bits(stream, 0, (uint64_t)order[i - 1]), nl_stream_bits(stream, 0, (uint64_t)order[i]));
         same += order[i] == other[i];
         fixed += order[i] == i;
     }

@@ -72,6 +72,7 @@ struct nl_gather {
 
 /* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). */
 struct nl_linear {
+    enum nl_gemm gemm;
     int in, out;
     const void *x;       /* real (capacity, I) */
     const void *w, *b;   /* real (I, O), (O) or NULL */
@@ -86,6 +87,7 @@ struct nl_conv {
     int height, width, in;          /* of x */
     int out_height, out_width, out; /* of y */
     int kernel, stride, pad;
+    enum nl_gemm gemm;              /* for shapes without a kernel of their own */
     const void *x;                  /* real (capacity, H, W, I) */
     const void *w, *b;              /* real (kernel, kernel, I, O), (O) or NULL */
     void *y;                        /* real (capacity, out_height, out_width, O) */

@@ -66,12 +66,29 @@ struct drawn {
     int32_t index;
 };
 
-static int by_key(const void *left, const void *right)
+/* Stable, in linear time: the keys are uniform, so that with as many buckets as keys for their leading bits, what the insertion sort
+ * finds is a place or two from where it belongs. */
+static void sort_by_key(struct drawn *drawn, int32_t count)
 {
-    const struct drawn *a = left, *b = right;
-    if (a->key != b->key)
-        return a->key < b->key ? -1 : 1;
-    return (a->index > b->index) - (a->index < b->index);
+    int bits = 1;
+    while (bits < 31 && ((int32_t)1 << bits) < count)
+        bits++;
+    int32_t *first = nl_alloc(((size_t)1 << bits) + 1, sizeof *first); /* place of the next key of each bucket */
+    struct drawn *sorted = nl_alloc((size_t)count, sizeof *sorted);
+    for (int32_t i = 0; i < count; i++)
+        first[(drawn[i].key >> (64 - bits)) + 1]++;
+    for (int32_t b = 1; b < (int32_t)1 << bits; b++)
+        first[b] += first[b - 1];
+    for (int32_t i = 0; i < count; i++)
+        sorted[first[drawn[i].key >> (64 - bits)]++] = drawn[i];
+    for (int32_t i = 0; i < count; i++) {
+        int32_t at = i;
+        for (; at > 0 && drawn[at - 1].key > sorted[i].key; at--)
+            drawn[at] = drawn[at - 1];
+        drawn[at] = sorted[i];
+    }
+    free(first);
+    free(sorted);
 }
 
 void nl_stream_permutation(struct nl_stream stream, uint64_t row, int32_t *order, int32_t count)
@@ -79,7 +96,7 @@ void nl_stream_permutation(struct nl_stream stream, uint64_t row, int32_t *order
     struct drawn *drawn = nl_alloc((size_t)count, sizeof *drawn);
     for (int32_t i = 0; i < count; i++)
         drawn[i] = (struct drawn){nl_stream_bits(stream, row, (uint64_t)i), i};
-    qsort(drawn, (size_t)count, sizeof *drawn, by_key);
+    sort_by_key(drawn, count);
     for (int32_t i = 0; i < count; i++)
         order[i] = drawn[i].index;
     free(drawn);

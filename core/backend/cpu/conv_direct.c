@@ -313,7 +313,7 @@ void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *d
     if (wide_in != in)
         memset(transposed, 0, taps * out * wide_in * sizeof *transposed);
     for (size_t t = 0; t < taps; t++) /* at batch 1 a tenth of the work */
-        nl_cpu_transpose(in, out, w + t * in * out, transposed + t * out * wide_in, wide_in);
+        nl_cpu_transpose(in, out, w + t * in * out, out, transposed + t * out * wide_in, wide_in);
     for (int n = 0; n < samples; n++, dy += y_pixels * out, dx += x_pixels * in) {
         const float *from = widen(y_pixels, out, wide_out, dy, wide_dy);
         float *to = in == wide_in ? dx : wide_dx;

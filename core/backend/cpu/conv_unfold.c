@@ -93,9 +93,7 @@ void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const flo
     for (int n = 0; n < samples; n++, x += image, y += positions * out) {
         if (taps)
             unfold(op, x, taps);
-        if (b)
-            nl_cpu_set_rows(positions, out, b, y);
-        nl_cpu_gemm(NL_PLAIN, positions, out, taps_of(op), taps ? taps : x, w, y, b != NULL);
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_PLAIN, positions, out, taps_of(op), .a = taps ? taps : x, .b = w, .start = b, .c = y});
     }
 }
 
@@ -106,7 +104,7 @@ void nl_cpu_conv_dw_unfold(const struct nl_conv *op, int samples, const float *x
     for (int n = 0; n < samples; n++, x += image, dy += positions * out) {
         if (taps)
             unfold(op, x, taps);
-        nl_cpu_gemm(NL_TRANSPOSED_A, taps_of(op), out, positions, taps ? taps : x, dy, dw, n > 0);
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, taps_of(op), out, positions, .a = taps ? taps : x, .b = dy, .c = dw, .add = n > 0});
     }
 }
 
@@ -115,7 +113,7 @@ void nl_cpu_conv_dx_unfold(const struct nl_conv *op, int samples, const float *d
     size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
     float *dtaps = room_for_taps(op);
     for (int n = 0; n < samples; n++, dx += image, dy += positions * out) {
-        nl_cpu_gemm(NL_TRANSPOSED_B, positions, taps_of(op), out, dy, w, dtaps ? dtaps : dx, false);
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, positions, taps_of(op), out, .a = dy, .b = w, .c = dtaps ? dtaps : dx});
         if (dtaps)
             fold(op, dtaps, dx);
     }

@@ -38,15 +38,26 @@ void nl_cpu_get_reals(double *to, const void *from, size_t count);
 void nl_cpu_thread_begin(void);
 /* Room for one operation, this thread's own, valid until the next call. It grows to the largest operation and stays. */
 void *nl_cpu_scratch(size_t bytes);
+/* The same for a matrix product inside an operation. */
+void *nl_cpu_product_scratch(size_t bytes);
 
-/* gemm.c: c(m, n) = a(m, k) b(k, n) [+ c]; a and b may be given transposed; all dense, rows one after the other. */
-enum nl_cpu_transposed { NL_PLAIN, NL_TRANSPOSED_A, NL_TRANSPOSED_B };
-void nl_cpu_gemm(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, float *c,
-                 bool add);
-/* to(columns, rows), `line` from row to row, is the transpose of w(rows, columns). */
-void nl_cpu_transpose(size_t rows, size_t columns, const float *w, float *to, size_t line);
-/* Sets every row of y(rows, columns) to b, or to 0 where b is NULL. */
-void nl_cpu_set_rows(size_t rows, size_t columns, const float *b, float *y);
+/* gemm.c: c(m, n) = a(m, k) b(k, n), all dense, rows one after the other. Each row of c starts from `start` (n) or, where that is
+ * NULL, from zero; or from what c holds (add). */
+enum nl_cpu_transposed {
+    NL_PLAIN,
+    NL_TRANSPOSED_A, /* a is given as (k, m) */
+    NL_TRANSPOSED_B, /* b is given as (n, k) */
+};
+struct nl_cpu_gemm {
+    enum nl_cpu_transposed transposed;
+    size_t m, n, k;
+    const float *a, *b, *start;
+    float *c;
+    bool add;
+};
+void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
+/* to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
+void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line);
 /* out[c] = sum over rows of x(rows, columns). `room` is scratch of nl_cpu_column_sums_room(columns) bytes. */
 size_t nl_cpu_column_sums_room(size_t columns);
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out, void *room);

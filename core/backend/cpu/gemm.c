@@ -2,19 +2,34 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "backend/cpu/cpu.h"
-#include "backend/cpu/isa.h"
+#include "backend/cpu/gemm.h"
 
 #ifdef NL_X86
 #include <xmmintrin.h>
 #endif
 
-void nl_cpu_gemm(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, float *c,
-                 bool add)
+static void set_rows(size_t rows, size_t columns, const float *b, float *y)
 {
-    bool turn_a = transposed == NL_TRANSPOSED_A, turn_b = transposed == NL_TRANSPOSED_B;
-    cblas_sgemm(CblasRowMajor, turn_a ? CblasTrans : CblasNoTrans, turn_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
-                (blasint)k, 1.0f, a, (blasint)(turn_a ? m : k), b, (blasint)(turn_b ? k : n), add ? 1.0f : 0.0f, c, (blasint)n);
+    for (size_t row = 0; row < rows; row++)
+        memcpy(y + row * columns, b, columns * sizeof *y);
+}
+
+static void openblas(const struct nl_cpu_gemm *p)
+{
+    bool turn_a = p->transposed == NL_TRANSPOSED_A, turn_b = p->transposed == NL_TRANSPOSED_B;
+    if (p->start)
+        set_rows(p->m, p->n, p->start, p->c);
+    cblas_sgemm(CblasRowMajor, turn_a ? CblasTrans : CblasNoTrans, turn_b ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
+                (blasint)p->k, 1.0f, p->a, (blasint)(turn_a ? p->m : p->k), p->b, (blasint)(turn_b ? p->k : p->n),
+                p->add || p->start ? 1.0f : 0.0f, p->c, (blasint)p->n);
+}
+
+void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product)
+{
+    if (gemm == NL_GEMM_OWN)
+        nl_gemm_own(product);
+    else
+        openblas(product);
 }
 
 /* to[c][r] = w[r][c] for a square of four, rows of `w` and `to` `from_line` and `to_line` long. */
@@ -35,30 +50,20 @@ static void transpose_square(const float *restrict w, size_t from_line, float *r
 #endif
 }
 
-void nl_cpu_transpose(size_t rows, size_t columns, const float *restrict w, float *restrict to, size_t line)
+void nl_cpu_transpose(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
 {
     size_t r0 = 0;
     for (; r0 + 4 <= rows; r0 += 4) {
         size_t c = 0;
         for (; c + 4 <= columns; c += 4)
-            transpose_square(w + r0 * columns + c, columns, to + c * line + r0, line);
+            transpose_square(from + r0 * from_line + c, from_line, to + c * to_line + r0, to_line);
         for (; c < columns; c++)
             for (size_t r = r0; r < r0 + 4; r++)
-                to[c * line + r] = w[r * columns + c];
+                to[c * to_line + r] = from[r * from_line + c];
     }
     for (; r0 < rows; r0++)
         for (size_t c = 0; c < columns; c++)
-            to[c * line + r0] = w[r0 * columns + c];
-}
-
-void nl_cpu_set_rows(size_t rows, size_t columns, const float *b, float *y)
-{
-    if (!b) {
-        memset(y, 0, rows * columns * sizeof *y);
-        return;
-    }
-    for (size_t row = 0; row < rows; row++)
-        memcpy(y + row * columns, b, columns * sizeof *y);
+            to[c * to_line + r0] = from[r0 * from_line + c];
 }
 
 size_t nl_cpu_column_sums_room(size_t columns)

@@ -51,14 +51,16 @@ void nl_cpu_get_reals(double *to, const void *from, size_t count)
         to[i] = in[i];
 }
 
+enum { OPERATION, PRODUCT, SCRATCHES };
+static pthread_key_t scratch_key[SCRATCHES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t scratch_key;
 
 static void first_thread(void)
 {
     /* Trials run side by side, a thread each; a BLAS with threads of its own would make them wait for each other. */
     openblas_set_num_threads(1);
-    NL_ASSERT(pthread_key_create(&scratch_key, free) == 0);
+    for (int i = 0; i < SCRATCHES; i++)
+        NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
 }
 
 void nl_cpu_thread_begin(void)
@@ -74,19 +76,31 @@ void nl_cpu_thread_begin(void)
 #endif
 }
 
-static _Thread_local unsigned char *scratch;
-static _Thread_local size_t scratch_bytes;
+static _Thread_local struct scratch {
+    void *memory;
+    size_t bytes;
+} scratch[SCRATCHES];
+
+static void *room(struct scratch *s, int number, size_t bytes)
+{
+    if (bytes > s->bytes) {
+        pthread_once(&once, first_thread);
+        free(s->memory);
+        s->bytes = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+        s->memory = aligned_alloc(CACHE_LINE, s->bytes);
+        if (!s->memory)
+            NL_BUG("out of memory: %zu bytes of scratch", s->bytes);
+        pthread_setspecific(scratch_key[number], s->memory); /* freed when the thread ends */
+    }
+    return s->memory;
+}
 
 void *nl_cpu_scratch(size_t bytes)
 {
-    if (bytes > scratch_bytes) {
-        pthread_once(&once, first_thread);
-        free(scratch);
-        scratch_bytes = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-        scratch = aligned_alloc(CACHE_LINE, scratch_bytes);
-        if (!scratch)
-            NL_BUG("out of memory: %zu bytes of scratch", scratch_bytes);
-        pthread_setspecific(scratch_key, scratch); /* freed when the thread ends */
-    }
-    return scratch;
+    return room(&scratch[OPERATION], OPERATION, bytes);
+}
+
+void *nl_cpu_product_scratch(size_t bytes)
+{
+    return room(&scratch[PRODUCT], PRODUCT, bytes);
 }

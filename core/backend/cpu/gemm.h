@@ -1,0 +1,50 @@
+/* Private to the matrix products of the cpu backend.
+ *
+ * gemm.c decides between OpenBLAS and our own product; gemm_own.c cuts that into blocks and tiles. A tile is some rows times some
+ * columns whose sums stay in registers. Tiles are written once (gemm_tiles.h) and compiled for each instruction set
+ * (gemm_avx512.c, gemm_avx2.c, gemm_plain.c).
+ *
+ * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
+ * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
+ * instruction sets, and a row of the result does not depend on how many rows are asked for.
+ */
+#ifndef NL_BACKEND_CPU_GEMM_H
+#define NL_BACKEND_CPU_GEMM_H
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/isa.h"
+
+enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 4 };
+
+void nl_gemm_own(const struct nl_cpu_gemm *product);
+
+/* What the tiles of a block share: c[t][j] = (add ? c[t][j] : start ? start[j] : 0) + sum over k < terms of
+ * a[t a_row + k a_step] b[k b_step + j]. */
+struct nl_gemm_block {
+    size_t terms;
+    size_t a_row, a_step; /* one of them is 1 */
+    size_t b_step, c_step;
+    size_t columns;       /* of a part tile */
+    bool add;
+};
+typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
+
+/* The tiles `columns` wide (`part`: or less) by number of rows, descending, the last of 1. */
+struct nl_gemm_width {
+    size_t columns;
+    bool part;
+    size_t rows[NL_GEMM_TILES];
+    nl_gemm_tile *along[NL_GEMM_TILES];  /* for a_step = 1: terms are neighbours */
+    nl_gemm_tile *across[NL_GEMM_TILES]; /* for a_row = 1: rows are */
+};
+
+/* Widths, descending, the last a part. */
+struct nl_gemm_isa {
+    struct nl_gemm_width width[NL_GEMM_WIDTHS];
+};
+extern const struct nl_gemm_isa nl_gemm_plain;
+#ifdef NL_X86
+extern const struct nl_gemm_isa nl_gemm_avx2, nl_gemm_avx512;
+#endif
+
+#endif

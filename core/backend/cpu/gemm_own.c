@@ -1,0 +1,75 @@
+/* Our own matrix product: blocks of rows and terms, strips of columns, tiles.
+ *
+ *     for each block of rows, for each block of terms, for each strip of columns: b's strip (packed where that pays), then
+ *     tiles down the rows
+ */
+#include "backend/cpu/gemm.h"
+
+enum {
+    BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
+    WIDEST = 64,
+};
+
+static const struct nl_gemm_isa *tiles(void)
+{
+#ifdef NL_X86
+    if (nl_cpu_isa() == NL_ISA_AVX512)
+        return &nl_gemm_avx512;
+    if (nl_cpu_isa() == NL_ISA_AVX2)
+        return &nl_gemm_avx2;
+#endif
+    return &nl_gemm_plain;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The tiles of one strip, down `rows` rows. */
+static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block *block, size_t rows, const float *a, const float *b,
+                  const float *start, float *c)
+{
+    nl_gemm_tile *const *tile = block->a_step == 1 ? width->along : width->across;
+    for (size_t row = 0, t = 0; row < rows; row += width->rows[t]) {
+        while (row + width->rows[t] > rows)
+            t++;
+        tile[t](block, a + row * block->a_row, b, start, c + row * block->c_step);
+    }
+}
+
+static const float *turn(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *room)
+{
+    nl_cpu_transpose(columns, terms, g->b + column * g->k + k, g->k, room, columns);
+    return room;
+}
+
+void nl_gemm_own(const struct nl_cpu_gemm *g)
+{
+    const struct nl_gemm_isa *isa = tiles();
+    float *room = g->transposed == NL_TRANSPOSED_B ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
+    bool across = g->transposed == NL_TRANSPOSED_A;
+    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n};
+    for (size_t row = 0; row < g->m; row += BLOCK_ROWS) {
+        size_t rows = smaller(g->m - row, BLOCK_ROWS);
+        for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
+            const float *a = g->a + row * block.a_row + k * block.a_step;
+            block.terms = smaller(g->k - k, NL_GEMM_TERMS);
+            block.add = g->add || k > 0;
+            const struct nl_gemm_width *width = isa->width;
+            for (size_t column = 0; column < g->n; column += block.columns) {
+                size_t left = g->n - column;
+                while (left < width->columns && !width->part)
+                    width++;
+                block.columns = smaller(left, width->columns);
+                const float *b = g->b + k * g->n + column;
+                block.b_step = g->n;
+                if (room) {
+                    b = turn(g, k, block.terms, column, block.columns, room);
+                    block.b_step = block.columns;
+                }
+                strip(width, &block, rows, a, b, g->start && k == 0 ? g->start + column : NULL, g->c + row * g->n + column);
+            }
+        }
+    }
+}

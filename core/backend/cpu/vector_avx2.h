@@ -1,0 +1,23 @@
+/* Vectors of AVX2 with FMA: see vector_avx512.h. */
+#ifndef NL_BACKEND_CPU_VECTOR_H
+#define NL_BACKEND_CPU_VECTOR_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#define TARGET __attribute__((target("avx2,fma")))
+typedef __m256 vec;
+enum { LANES = 8 };
+#define load(from) _mm256_loadu_ps(from)
+#define store(to, value) _mm256_storeu_ps(to, value)
+#define load_part(from, count) _mm256_maskload_ps(from, mask_of(count))
+#define store_part(to, value, count) _mm256_maskstore_ps(to, mask_of(count), value)
+#define broadcast(value) _mm256_set1_ps(value)
+#define fused(a, b, c) _mm256_fmadd_ps(a, b, c)
+
+TARGET static inline __m256i mask_of(size_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* Vectors in plain C, of four floats: see vector_avx512.h. A processor without fused multiply-add takes the C library's, slowly:
+ * the bits come first here. */
+#ifndef NL_BACKEND_CPU_VECTOR_H
+#define NL_BACKEND_CPU_VECTOR_H
+
+#include <math.h>
+#include <string.h>
+
+#define TARGET
+typedef float vec __attribute__((vector_size(16)));
+enum { LANES = 4 };
+
+static inline vec load(const float *from)
+{
+    vec value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline void store(float *to, vec value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+static inline vec load_part(const float *from, size_t count)
+{
+    vec value = {0};
+    for (size_t i = 0; i < count; i++)
+        value[i] = from[i];
+    return value;
+}
+
+static inline void store_part(float *to, vec value, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = value[i];
+}
+
+static inline vec broadcast(float value)
+{
+    return (vec){value, value, value, value};
+}
+
+static inline vec fused(vec a, vec b, vec c)
+{
+    return (vec){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
+}
+
+#endif
