@@ -28,7 +28,7 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
-    command_init, command_schema, command_eval;
+    command_init, command_schema, command_table, command_eval;
 
 extern const char *command_line; /* as typed, quoted for a shell */
 
@@ -102,6 +102,10 @@ bool make_plan(const struct command *command, const struct arguments *arguments,
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);
 
+/* The experiment that the results folder arguments->file holds, with overrides of plot.* and sweep.baseline alone; false: the message
+ * was printed. */
+bool load_results(const struct command *command, const struct arguments *arguments, struct nl_experiment *out);
+
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
@@ -129,7 +133,12 @@ void catch_interrupts(void); /* the first SIGINT or SIGTERM sets interrupted, a 
 /* Messages of the trials that could not be run; returns their number. */
 int print_errors(const struct nl_grid *grid, const struct nl_sweep_result *result);
 
-/* The table of plot.metric from OUT/summary.csv on stdout (summary.c). */
-int print_summary(const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+/* plot.metric side by side on stdout, to the terminal's width (table.c). */
+int print_grid(const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+
+int terminal_width(FILE *stream); /* in characters; 0: no terminal */
+
+/* On stdout, broken to the terminal's width. */
+void print_answer(const char *text);
 
 #endif

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/wrap.h"
 #include "config/nearest.h"
 
 int fail(const char *format, ...)
@@ -294,6 +296,43 @@ void release_plan(struct plan *plan)
 {
     nl_grid_release(&plan->grid);
     nl_datasets_release(&plan->datasets);
+}
+
+bool load_results(const struct command *command, const struct arguments *arguments, struct nl_experiment *out)
+{
+    if (!arguments->file) {
+        point_to_help(command, nl_format("%s needs a results folder", command->name));
+        return false;
+    }
+    for (int i = 0; i < arguments->overrides; i++)
+        if (strncmp(arguments->override[i], "plot.", strlen("plot.")) != 0 &&
+            strncmp(arguments->override[i], "sweep.baseline=", strlen("sweep.baseline=")) != 0) {
+            bad_input("what was trained is fixed: normlab sweep trains", "%s takes keys of the plot section and sweep.baseline only: '%s'",
+                      command->name, arguments->override[i]);
+            return false;
+        }
+    char *path = nl_path_join(arguments->file, "experiment.yaml");
+    bool good = nl_file_exists(path);
+    if (!good)
+        bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", arguments->file, path);
+    else
+        good = load_experiment(path, arguments->override, arguments->overrides, out);
+    free(path);
+    return good;
+}
+
+int terminal_width(FILE *stream)
+{
+    struct winsize size;
+    return isatty(fileno(stream)) && ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void print_answer(const char *text)
+{
+    struct nl_text out = {0};
+    nl_text_add_wrapped(&out, text, terminal_width(stdout));
+    fputs(out.at, stdout);
+    nl_text_release(&out);
 }
 
 char *results_folder(const char *given, const struct nl_experiment *experiment)

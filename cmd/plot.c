@@ -25,25 +25,6 @@ static bool read_formats(const char *text, struct nl_plot_options *how)
     return true;
 }
 
-/* The experiment that a results folder holds, with overrides of plot.* only; false: the message was printed. */
-static bool load_results(const struct arguments *arguments, struct nl_experiment *out)
-{
-    for (int i = 0; i < arguments->overrides; i++)
-        if (strncmp(arguments->override[i], "plot.", strlen("plot.")) != 0) {
-            bad_input("what was trained is fixed: normlab sweep trains", "plot takes keys of the plot section only: '%s'",
-                      arguments->override[i]);
-            return false;
-        }
-    char *path = nl_path_join(arguments->file, "experiment.yaml");
-    bool good = nl_file_exists(path);
-    if (!good)
-        bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", arguments->file, path);
-    else
-        good = load_experiment(path, arguments->override, arguments->overrides, out);
-    free(path);
-    return good;
-}
-
 static int run(const struct command *self, int argc, char **argv)
 {
     struct nl_plot_options how = {.svg = true, .png = true, .pdf = true};
@@ -59,9 +40,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (!sort_arguments(self, "folder", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
-    if (!arguments.file) {
-        bad_input("normlab plot --help shows how it is called", "plot needs a results folder");
-    } else if (load_results(&arguments, &experiment)) {
+    if (load_results(self, &arguments, &experiment)) {
         struct nl_text report = {0};
         how.report = &report;
         code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;

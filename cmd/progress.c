@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -53,12 +52,6 @@ static void add_state(struct nl_text *out, const struct nl_progress *progress)
     }
 }
 
-static int terminal_width(void)
-{
-    struct winsize size;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= NARROWEST ? size.ws_col : USUAL_WIDTH;
-}
-
 static void clear_line(struct progress_line *line)
 {
     if (line->drawn)
@@ -76,7 +69,7 @@ void show_progress(void *context, const struct nl_progress *progress)
     struct nl_text text = {0};
     add_state(&text, progress);
     if (line->terminal) {
-        int room = terminal_width() - 1;
+        int width = terminal_width(stderr), room = (width >= NARROWEST ? width : USUAL_WIDTH) - 1;
         bool failed = coloured(stderr) && failed_trials(progress) > 0;
         fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text.at, failed ? "\033[0m" : "");
         line->drawn = true;

@@ -63,7 +63,7 @@ static int conclude(const char *folder, const struct nl_experiment *experiment, 
 {
     struct nl_error err = {0};
     int code = EXIT_DONE;
-    if (print_summary(folder, experiment, &err))
+    if (print_grid(folder, experiment, &err))
         return fail("%s", err.text);
     printf("\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
     if (plot)
@@ -71,7 +71,8 @@ static int conclude(const char *folder, const struct nl_experiment *experiment, 
     char *verdict = nl_verdict(folder, experiment, &err);
     if (!verdict)
         return fail("%s", err.text);
-    printf("\n%s", verdict);
+    putchar('\n');
+    print_answer(verdict);
     free(verdict);
     return code;
 }

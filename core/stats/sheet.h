@@ -1,0 +1,67 @@
+/* Tables to read, to paste or to parse: what the plots draw, from the same results and estimates.
+ *
+ * A sheet is made once and written in five ways. Values are kept in the units of trials.csv (shares from 0 to 1); tables to
+ * read scale them to percent and points, CSV and JSON do not.
+ */
+#ifndef NL_STATS_SHEET_H
+#define NL_STATS_SHEET_H
+
+#include "base/memory.h"
+#include "stats/estimate.h"
+#include "stats/results.h"
+
+enum nl_entry_kind { NL_ENTRY_EMPTY, NL_ENTRY_WORD, NL_ENTRY_NUMBER, NL_ENTRY_ESTIMATE, NL_ENTRY_SHARE };
+
+struct nl_entry {
+    enum nl_entry_kind kind;
+    char *text;    /* WORD: as it reads ("BN"); ESTIMATE: NULL, or what stands behind it in tables to read ("(2)": failed runs) */
+    char *raw;     /* WORD: as in trials.csv ("bn") */
+    double number; /* NUMBER */
+    struct nl_estimate estimate;
+    int count, of; /* SHARE */
+    bool best;
+};
+
+struct nl_column {
+    char *title; /* of tables to read: "test error, %" */
+    char *name;  /* in CSV and JSON: "test_error"; in CSV an estimate has also NAME_lower and NAME_upper, a share NAME_of */
+    bool right;  /* numbers: aligned to the right */
+    bool sign;   /* a difference: +0.3 */
+    double scale;
+};
+
+struct nl_sheet {
+    char *caption; /* what the numbers are, with the interval's name; sentences */
+    int keys;      /* the first columns, which name the row */
+    int columns, rows;
+    struct nl_column *column;
+    struct nl_entry *entry;    /* [rows][columns] */
+    enum nl_interval interval; /* of all estimates, */
+    double level;              /* and its confidence level */
+};
+
+/* A row a cell of the grid, as in summary.csv: plot.metric with its interval, n, the difference to the baseline paired by seed, the
+ * shares of failed and of diverged runs. NL_FAIL, here and below: plot.metric was not evaluated. */
+int nl_sheet_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err);
+
+/* plot.metric side by side: a column for each value of the key `across` (NULL: norm.kind, or else the first that varies), a row
+ * for each point of the others. NL_FAIL also where `across` does not vary. */
+int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_sheet *out,
+                  struct nl_error *err);
+
+/* A row a trial: seed, status, and plot.metric's kind of score on each part of the data. */
+int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err);
+
+void nl_sheet_release(struct nl_sheet *sheet);
+
+const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column);
+
+/* Each new string, the caption included (CSV: the data alone). `answer` is a verdict (stats/verdict.h), or NULL: it follows the table,
+ * in LaTeX as a comment. */
+char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width); /* columns of the terminal; 0: as wide as it is */
+char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer);        /* GitHub's */
+char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *label); /* booktabs; \label{tab:LABEL} */
+char *nl_sheet_csv(const struct nl_sheet *sheet);                                 /* RFC 4180, with line feeds */
+char *nl_sheet_json(const struct nl_sheet *sheet, const char *answer);
+
+#endif

@@ -1,0 +1,144 @@
+/* Sheets for programs. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "config/value.h"
+#include "stats/sheet.h"
+#include "stats/table.h"
+
+static void add_csv_number(struct nl_text *out, double value)
+{
+    char text[32];
+    nl_text_add(out, "%s", isfinite(value) ? nl_double_text(value, text) : "");
+}
+
+/* What a column holds is known from its entries: the first that is not empty. */
+static enum nl_entry_kind kind_of(const struct nl_sheet *sheet, int column)
+{
+    for (int row = 0; row < sheet->rows; row++)
+        if (nl_sheet_at(sheet, row, column)->kind != NL_ENTRY_EMPTY)
+            return nl_sheet_at(sheet, row, column)->kind;
+    return NL_ENTRY_EMPTY;
+}
+
+static bool any_estimate(const struct nl_sheet *sheet)
+{
+    bool any = false;
+    for (int c = 0; c < sheet->columns; c++)
+        any |= kind_of(sheet, c) == NL_ENTRY_ESTIMATE;
+    return any;
+}
+
+static void add_csv_header(struct nl_text *out, const struct nl_sheet *sheet)
+{
+    for (int c = 0; c < sheet->columns; c++) {
+        const char *name = sheet->column[c].name;
+        nl_text_add(out, c ? "," : "");
+        nl_csv_add(out, name);
+        if (kind_of(sheet, c) == NL_ENTRY_ESTIMATE)
+            nl_text_add(out, ",%s_lower,%s_upper", name, name);
+        else if (kind_of(sheet, c) == NL_ENTRY_SHARE)
+            nl_text_add(out, ",%s_of", name);
+    }
+    nl_text_add(out, any_estimate(sheet) ? ",interval,level\n" : "\n");
+}
+
+char *nl_sheet_csv(const struct nl_sheet *sheet)
+{
+    struct nl_text out = {0};
+    add_csv_header(&out, sheet);
+    for (int row = 0; row < sheet->rows; row++) {
+        for (int c = 0; c < sheet->columns; c++) {
+            const struct nl_entry *entry = nl_sheet_at(sheet, row, c);
+            enum nl_entry_kind kind = kind_of(sheet, c);
+            bool there = entry->kind != NL_ENTRY_EMPTY;
+            nl_text_add(&out, c ? "," : "");
+            if (kind == NL_ENTRY_WORD && there)
+                nl_csv_add(&out, entry->raw);
+            else if (kind == NL_ENTRY_NUMBER && there)
+                add_csv_number(&out, entry->number);
+            else if (kind == NL_ENTRY_SHARE)
+                nl_text_add(&out, "%d,%d", entry->count, entry->of);
+            else if (kind == NL_ENTRY_ESTIMATE) {
+                add_csv_number(&out, there ? entry->estimate.mean : NAN);
+                nl_text_add(&out, ",");
+                add_csv_number(&out, there ? entry->estimate.lower : NAN);
+                nl_text_add(&out, ",");
+                add_csv_number(&out, there ? entry->estimate.upper : NAN);
+            }
+        }
+        if (any_estimate(sheet)) {
+            nl_text_add(&out, ",%s,", nl_interval_names[sheet->interval]);
+            add_csv_number(&out, sheet->level);
+        }
+        nl_text_add(&out, "\n");
+    }
+    return out.at;
+}
+
+static void add_json_entry(struct nl_text *out, const struct nl_entry *entry)
+{
+    const struct nl_estimate *of = &entry->estimate;
+    double number;
+    switch (entry->kind) {
+    case NL_ENTRY_EMPTY:
+        nl_text_add(out, "null");
+        break;
+    case NL_ENTRY_WORD:
+        if (nl_number_read(entry->raw, &number))
+            nl_json_add_number(out, number);
+        else
+            nl_json_add(out, entry->raw);
+        break;
+    case NL_ENTRY_NUMBER:
+        nl_json_add_number(out, entry->number);
+        break;
+    case NL_ENTRY_ESTIMATE: {
+        const struct { const char *name; double value; } members[] = {{"mean", of->mean}, {"lower", of->lower}, {"upper", of->upper},
+                                                                      {"sd", of->sd}, {"median", of->median}};
+        nl_text_add(out, "{\"n\": %d", of->n);
+        for (int i = 0; i < 5; i++) {
+            nl_text_add(out, ", \"%s\": ", members[i].name);
+            nl_json_add_number(out, members[i].value);
+        }
+        nl_text_add(out, ", \"best\": %s}", entry->best ? "true" : "false");
+        break;
+    }
+    case NL_ENTRY_SHARE:
+        nl_text_add(out, "{\"count\": %d, \"of\": %d}", entry->count, entry->of);
+        break;
+    }
+}
+
+char *nl_sheet_json(const struct nl_sheet *sheet, const char *answer)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "{\n  \"caption\": ");
+    nl_json_add(&out, sheet->caption);
+    nl_text_add(&out, ",\n  \"interval\": {\"kind\": \"%s\", \"level\": ", nl_interval_names[sheet->interval]);
+    nl_json_add_number(&out, sheet->level);
+    nl_text_add(&out, "},\n  \"rows\": [");
+    for (int row = 0; row < sheet->rows; row++) {
+        nl_text_add(&out, "%s\n    {", row ? "," : "");
+        for (int c = 0; c < sheet->columns; c++) {
+            nl_text_add(&out, c ? ", " : "");
+            nl_json_add(&out, sheet->column[c].name);
+            nl_text_add(&out, ": ");
+            add_json_entry(&out, nl_sheet_at(sheet, row, c));
+        }
+        nl_text_add(&out, "}");
+    }
+    nl_text_add(&out, "\n  ],\n  \"answer\": [");
+    for (const char *line = answer; line && *line;) {
+        int length = (int)strcspn(line, "\n");
+        char *copy = nl_format("%.*s", length, line);
+        nl_text_add(&out, "%s\n    ", line == answer ? "" : ",");
+        nl_json_add(&out, copy);
+        free(copy);
+        line += length + (line[length] == '\n');
+    }
+    nl_text_add(&out, "\n  ]\n}\n");
+    return out.at;
+}

@@ -1,0 +1,269 @@
+/* Sheets to read: for the terminal, for GitHub, for a paper. */
+#include "stats/sheet.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/wrap.h"
+
+/* What tells the three apart. */
+struct style {
+    const char *empty, *number, *plus_minus, *gap, *best, *best_end; /* number: on both sides of one; best: around its mean */
+    void (*add_escaped)(struct nl_text *out, const char *text);
+};
+
+static void add_plain(struct nl_text *out, const char *text)
+{
+    nl_text_add(out, "%s", text);
+}
+
+static void add_markdown(struct nl_text *out, const char *text)
+{
+    for (; *text; text++) {
+        if (text[0] == '+' && text[1] == '-') {
+            nl_text_add(out, "±");
+            text++;
+        } else {
+            nl_text_add(out, strchr("\\|*_<`", *text) ? "\\%c" : "%c", *text);
+        }
+    }
+}
+
+static void add_latex(struct nl_text *out, const char *text)
+{
+    static const char *const long_names[][2] = {
+        {"\\", "\\textbackslash{}"}, {"~", "\\textasciitilde{}"}, {"^", "\\textasciicircum{}"}, {"<", "$<$"}, {">", "$>$"}, {"|", "$|$"},
+        {"\"", "''"},
+    };
+    for (; *text; text++) {
+        size_t i = 0, count = sizeof long_names / sizeof *long_names;
+        while (i < count && *long_names[i][0] != *text)
+            i++;
+        if (text[0] == '+' && text[1] == '-') {
+            nl_text_add(out, "$\\pm$");
+            text++;
+        } else if (i < count) {
+            nl_text_add(out, "%s", long_names[i][1]);
+        } else {
+            nl_text_add(out, strchr("&%$#_{}", *text) ? "\\%c" : "%c", *text);
+        }
+    }
+}
+
+static const struct style plain = {"-", "", " +-", " ", "", "", add_plain}, markdown = {"–", "", " ± ", " ", "**", "**", add_markdown},
+                          latex = {"--", "$", " \\pm ", "\\ ", "\\mathbf{", "}", add_latex};
+
+static void add_number(struct nl_text *out, const struct nl_column *column, double value)
+{
+    double scaled = value * column->scale;
+    if (column->scale == 1 && scaled == floor(scaled) && !column->sign)
+        nl_text_add(out, "%.0f", scaled);
+    else if (column->scale == 1)
+        nl_text_add(out, column->sign ? "%+.4f" : "%.4f", scaled);
+    else
+        nl_text_add(out, column->sign ? "%+.2f" : "%.2f", scaled);
+}
+
+static void add_estimate(struct nl_text *out, const struct style *style, const struct nl_sheet *sheet, const struct nl_column *column,
+                         const struct nl_entry *entry)
+{
+    const struct nl_estimate *of = &entry->estimate;
+    struct nl_column unsigned_column = *column;
+    unsigned_column.sign = false;
+    nl_text_add(out, "%s%s", style->number, entry->best ? style->best : "");
+    add_number(out, column, of->mean);
+    nl_text_add(out, "%s", entry->best ? style->best_end : "");
+    if (of->n > 1 && sheet->interval == NL_INTERVAL_T) {
+        nl_text_add(out, "%s", style->plus_minus);
+        add_number(out, &unsigned_column, (of->upper - of->lower) / 2);
+    } else if (of->n > 1) {
+        nl_text_add(out, "%s[", style->gap);
+        add_number(out, column, of->lower);
+        nl_text_add(out, ",%s", style->gap);
+        add_number(out, column, of->upper);
+        nl_text_add(out, "]");
+    }
+    nl_text_add(out, "%s%s%s", style->number, entry->text ? " " : "", entry->text ? entry->text : "");
+}
+
+static char *entry_text(const struct style *style, const struct nl_sheet *sheet, int row, int at)
+{
+    const struct nl_column *column = &sheet->column[at];
+    const struct nl_entry *entry = nl_sheet_at(sheet, row, at);
+    struct nl_text out = {0};
+    switch (entry->kind) {
+    case NL_ENTRY_EMPTY:
+        nl_text_add(&out, "%s%s%s", style->empty, entry->text ? " " : "", entry->text ? entry->text : "");
+        break;
+    case NL_ENTRY_WORD:
+        style->add_escaped(&out, entry->text);
+        break;
+    case NL_ENTRY_NUMBER:
+        nl_text_add(&out, "%s", style->number);
+        add_number(&out, column, entry->number);
+        nl_text_add(&out, "%s", style->number);
+        break;
+    case NL_ENTRY_ESTIMATE:
+        add_estimate(&out, style, sheet, column, entry);
+        break;
+    case NL_ENTRY_SHARE:
+        nl_text_add(&out, "%d/%d", entry->count, entry->of);
+        break;
+    }
+    return out.at;
+}
+
+/* ---- the terminal ---- */
+
+static void add_padded(struct nl_text *out, const char *text, int width, bool right, bool first)
+{
+    nl_text_add(out, "%s%*s", first ? "" : "  ", right ? width : -width, text);
+}
+
+/* Key columns, and the others from `from` to before `to`. */
+static void add_block(struct nl_text *out, const struct nl_sheet *sheet, char *const *text, const int *width, int from, int to)
+{
+    for (int row = -1; row < sheet->rows; row++) {
+        struct nl_text line = {0};
+        for (int c = 0; c < to; c++)
+            if (c < sheet->keys || c >= from)
+                add_padded(&line, row < 0 ? sheet->column[c].title : text[row * sheet->columns + c], width[c], sheet->column[c].right,
+                           line.length == 0);
+        while (line.length > 0 && line.at[line.length - 1] == ' ')
+            line.at[--line.length] = '\0';
+        nl_text_add(out, "%s\n", line.at ? line.at : "");
+        nl_text_release(&line);
+    }
+}
+
+char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
+{
+    struct nl_text out = {0};
+    char **text = nl_alloc((size_t)(sheet->rows * sheet->columns) + 1, sizeof *text);
+    int *widths = nl_alloc((size_t)sheet->columns, sizeof *widths), keys = 0;
+    for (int c = 0; c < sheet->columns; c++) {
+        bool marks = false;
+        for (int row = 0; row < sheet->rows; row++)
+            marks |= nl_sheet_at(sheet, row, c)->best;
+        widths[c] = (int)strlen(sheet->column[c].title);
+        for (int row = 0; row < sheet->rows; row++) {
+            char *entry = entry_text(&plain, sheet, row, c);
+            text[row * sheet->columns + c] = nl_format("%s%s", entry, !marks ? "" : nl_sheet_at(sheet, row, c)->best ? "*" : " ");
+            free(entry);
+            int length = (int)strlen(text[row * sheet->columns + c]);
+            widths[c] = length > widths[c] ? length : widths[c];
+        }
+        keys += c < sheet->keys ? widths[c] + 2 : 0;
+    }
+    nl_text_add_wrapped(&out, sheet->caption, width);
+    for (int from = sheet->keys, to; from < sheet->columns; from = to) {
+        int used = keys + widths[from];
+        for (to = from + 1; to < sheet->columns && (width <= 0 || used + 2 + widths[to] <= width); to++)
+            used += 2 + widths[to];
+        nl_text_add(&out, "\n");
+        add_block(&out, sheet, text, widths, from, to);
+    }
+    for (int i = 0; i < sheet->rows * sheet->columns; i++)
+        free(text[i]);
+    free(text);
+    free(widths);
+    if (answer) {
+        nl_text_add(&out, "\n");
+        nl_text_add_wrapped(&out, answer, width);
+    }
+    return out.at;
+}
+
+/* ---- GitHub ---- */
+
+static void add_answer_list(struct nl_text *out, const char *answer)
+{
+    bool list = false;
+    while (*answer) {
+        int length = (int)strcspn(answer, "\n"), indent = (int)strspn(answer, " ");
+        char *line = nl_format("%.*s", length - indent, answer + indent);
+        nl_text_add(out, indent && list ? "" : "\n");
+        list = indent > 0;
+        nl_text_add(out, "%*s", list ? indent - 2 : 0, "");
+        nl_text_add(out, list ? "- " : "");
+        add_markdown(out, line);
+        nl_text_add(out, "\n");
+        free(line);
+        answer += length + (answer[length] == '\n');
+    }
+}
+
+char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer)
+{
+    struct nl_text out = {0};
+    add_markdown(&out, sheet->caption);
+    nl_text_add(&out, "\n\n|");
+    for (int c = 0; c < sheet->columns; c++) {
+        nl_text_add(&out, " ");
+        add_markdown(&out, sheet->column[c].title);
+        nl_text_add(&out, " |");
+    }
+    nl_text_add(&out, "\n|");
+    for (int c = 0; c < sheet->columns; c++)
+        nl_text_add(&out, sheet->column[c].right ? " ---: |" : " --- |");
+    nl_text_add(&out, "\n");
+    for (int row = 0; row < sheet->rows; row++) {
+        nl_text_add(&out, "|");
+        for (int c = 0; c < sheet->columns; c++) {
+            char *entry = entry_text(&markdown, sheet, row, c);
+            nl_text_add(&out, " %s |", entry);
+            free(entry);
+        }
+        nl_text_add(&out, "\n");
+    }
+    if (answer)
+        add_answer_list(&out, answer);
+    return out.at;
+}
+
+/* ---- a paper ---- */
+
+static bool begins_group(const struct nl_sheet *sheet, int row)
+{
+    if (sheet->keys < 2 || row == 0)
+        return false;
+    const struct nl_entry *above = nl_sheet_at(sheet, row - 1, 0), *here = nl_sheet_at(sheet, row, 0);
+    return above->kind != here->kind || (here->kind == NL_ENTRY_WORD && strcmp(above->text, here->text) != 0);
+}
+
+char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *label)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n  \\caption{");
+    add_latex(&out, sheet->caption);
+    nl_text_add(&out, "}\n  \\label{tab:");
+    for (; *label; label++)
+        nl_text_add(&out, "%c", strchr("\\{}%#$&~^ ", *label) ? '-' : *label);
+    nl_text_add(&out, "}\n  \\begin{tabular}{");
+    for (int c = 0; c < sheet->columns; c++)
+        nl_text_add(&out, sheet->column[c].right ? "r" : "l");
+    nl_text_add(&out, "}\n    \\toprule\n    ");
+    for (int c = 0; c < sheet->columns; c++) {
+        nl_text_add(&out, c ? " & " : "");
+        add_latex(&out, sheet->column[c].title);
+    }
+    nl_text_add(&out, " \\\\\n    \\midrule\n");
+    for (int row = 0; row < sheet->rows; row++) {
+        nl_text_add(&out, begins_group(sheet, row) ? "    \\addlinespace\n    " : "    ");
+        for (int c = 0; c < sheet->columns; c++) {
+            char *entry = entry_text(&latex, sheet, row, c);
+            nl_text_add(&out, "%s%s", c ? " & " : "", entry);
+            free(entry);
+        }
+        nl_text_add(&out, " \\\\\n");
+    }
+    nl_text_add(&out, "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
+    while (answer && *answer) {
+        int length = (int)strcspn(answer, "\n");
+        nl_text_add(&out, "%% %.*s\n", length, answer);
+        answer += length + (answer[length] == '\n');
+    }
+    return out.at;
+}

@@ -1,0 +1,173 @@
+/* Tables: the same numbers as the estimates, marked where that is known, escaped for where they go. */
+#include <check.h>
+
+#include "stats/sheet.h"
+#include "stats/table.h"
+#include "suite.h"
+#include "synthetic.h"
+
+struct made {
+    char *folder;
+    struct nl_experiment experiment;
+    struct nl_results results;
+};
+
+static void make(struct made *out, const struct synthetic *how, const char *const *overrides)
+{
+    struct nl_error err = {{0}};
+    out->folder = synthetic_make(how);
+    synthetic_load(out->folder, overrides, &out->experiment);
+    ck_assert_msg(nl_results_load(out->folder, &out->experiment, &out->results, &err) == NL_OK, "%s", err.text);
+}
+
+static void release(struct made *made)
+{
+    nl_results_release(&made->results);
+    synthetic_remove(made->folder);
+}
+
+static void assert_holds(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "'%s' is not in:\n%s", part, text);
+}
+
+static struct nl_sheet grid(const struct made *made, const char *across)
+{
+    struct nl_sheet sheet;
+    struct nl_error err = {{0}};
+    ck_assert_msg(nl_sheet_grid(&made->results, &made->experiment, across, &sheet, &err) == NL_OK, "%s", err.text);
+    return sheet;
+}
+
+static int marked(const struct nl_sheet *sheet)
+{
+    int count = 0;
+    for (int i = 0; i < sheet->rows * sheet->columns; i++)
+        count += sheet->entry[i].best;
+    return count;
+}
+
+START_TEST(best_only_where_it_is_known)
+{
+    struct made made;
+    make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5}, (const char *[]){"plot.metric=train_error", NULL});
+    struct nl_sheet sheet = grid(&made, NULL);
+    ck_assert_int_eq(sheet.rows, 3); /* rates; at the last one none diverged, ln is dead, bn is as ever */
+    ck_assert_int_eq(sheet.keys, 2);
+    ck_assert(nl_sheet_at(&sheet, 2, 2)->best);
+    ck_assert(!nl_sheet_at(&sheet, 2, 3)->best && !nl_sheet_at(&sheet, 2, 4)->best);
+    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 4)->kind, NL_ENTRY_EMPTY);
+    nl_sheet_release(&sheet);
+    release(&made);
+
+    /* one seed knows no best */
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 1}, NULL);
+    sheet = grid(&made, NULL);
+    ck_assert_int_eq(marked(&sheet), 0);
+    assert_holds(sheet.caption, "one seed, so no interval");
+    nl_sheet_release(&sheet);
+    release(&made);
+
+    /* between batches ln and none are equal but for the noise; bn at 64 beats bn at 2 by 20 points */
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 8}, NULL);
+    sheet = grid(&made, "train.batch");
+    ck_assert(nl_sheet_at(&sheet, 0, 2)->best && !nl_sheet_at(&sheet, 0, 3)->best);
+    nl_sheet_release(&sheet);
+    release(&made);
+
+    /* whose runs failed is not best, however good the others were */
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3}, NULL);
+    sheet = grid(&made, NULL);
+    ck_assert(!nl_sheet_at(&sheet, 1, 3)->best);
+    ck_assert_str_eq(nl_sheet_at(&sheet, 1, 3)->text, "(3)");
+    ck_assert_int_eq(nl_sheet_at(&sheet, 1, 3)->estimate.n, 5);
+    nl_sheet_release(&sheet);
+    release(&made);
+}
+END_TEST
+
+START_TEST(keys_that_do_not_apply_have_a_row_of_their_own)
+{
+    struct made made;
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true}, NULL);
+    struct nl_sheet sheet = grid(&made, NULL);
+    ck_assert_int_eq(sheet.rows, 3);
+    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 0)->kind, NL_ENTRY_EMPTY);
+    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 2)->kind, NL_ENTRY_EMPTY);
+    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 3)->kind, NL_ENTRY_ESTIMATE);
+    nl_sheet_release(&sheet);
+    release(&made);
+}
+END_TEST
+
+START_TEST(a_narrow_terminal_gets_blocks)
+{
+    struct made made;
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 4}, NULL);
+    struct nl_sheet sheet;
+    struct nl_error err = {{0}};
+    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
+    char *text = nl_sheet_text(&sheet, "A verdict of many words, which is longer than what the terminal has.\n  - an item of it, long too, so that it is broken\n", 60);
+    int headers = 0;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+        ck_assert_msg(strlen(line) <= 60, "%s", line);
+        headers += strncmp(line, "normalizer ", 11) == 0;
+    }
+    ck_assert_int_eq(headers, 3); /* keys are said again */
+    free(text);
+    nl_sheet_release(&sheet);
+    release(&made);
+}
+END_TEST
+
+START_TEST(what_a_table_cannot_show_is_refused)
+{
+    struct made made;
+    struct nl_sheet sheet;
+    struct nl_error err = {{0}};
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 2}, (const char *[]){"plot.metric=val_loss", NULL});
+    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_FAIL);
+    assert_holds(err.text, "has no value of 'val_loss'");
+    ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, "model.depth", &sheet, &err), NL_FAIL);
+    assert_holds(err.text, "columns can be norm.kind, train.batch, train.lr");
+    release(&made);
+}
+END_TEST
+
+START_TEST(texts_are_escaped)
+{
+    struct nl_column column = {.title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
+    struct nl_entry entry = {.kind = NL_ENTRY_WORD, .text = "x|y*<_\\^~#{$}", .raw = "x,\"y\"\n"};
+    struct nl_sheet sheet = {.caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
+    char *latex = nl_sheet_latex(&sheet, "50 %\n", "a b_c");
+    assert_holds(latex, "\\caption{$\\pm$ 5 \\%}");
+    assert_holds(latex, "\\label{tab:a-b_c}");
+    assert_holds(latex, "a\\_b \\& 100 \\% \\\\");
+    assert_holds(latex, "x$|$y*$<$\\_\\textbackslash{}\\textasciicircum{}\\textasciitilde{}\\#\\{\\$\\} \\\\");
+    assert_holds(latex, "\n% 50 %\n");
+    char *markdown = nl_sheet_markdown(&sheet, NULL);
+    assert_holds(markdown, "± 5 %\n\n| a\\_b & 100 % |\n| --- |\n| x\\|y\\*\\<\\_\\\\^~#{$} |\n");
+    char *csv = nl_sheet_csv(&sheet);
+    ck_assert_str_eq(csv, "\"a,\"\"b\"\"\"\n\"x,\"\"y\"\"\n\"\n");
+    char *json = nl_sheet_json(&sheet, "a \"line\"\n");
+    assert_holds(json, "{\"a,\\\"b\\\"\": \"x,\\\"y\\\"\\u000a\"}");
+    assert_holds(json, "\"answer\": [\n    \"a \\\"line\\\"\"\n  ]");
+    free(latex);
+    free(markdown);
+    free(csv);
+    free(json);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sheet");
+    TCase *tests = tcase_create("sheet");
+    tcase_add_test(tests, best_only_where_it_is_known);
+    tcase_add_test(tests, keys_that_do_not_apply_have_a_row_of_their_own);
+    tcase_add_test(tests, a_narrow_terminal_gets_blocks);
+    tcase_add_test(tests, what_a_table_cannot_show_is_refused);
+    tcase_add_test(tests, texts_are_escaped);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
