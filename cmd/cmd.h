@@ -28,7 +28,8 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
-    command_init, command_schema, command_table, command_eval;
+    command_init, command_schema, command_table, command_eval,
+    command_ls, command_merge, command_clean;
 
 extern const char *command_line; /* as typed, quoted for a shell */
 
@@ -108,6 +109,9 @@ bool load_results(const struct command *command, const struct arguments *argumen
 
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
+
+/* "12.3 KiB" */
+char *bytes_text(double bytes, char out[32]);
 
 /* ---- progress (progress.c) ---- */
 

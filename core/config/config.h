@@ -164,6 +164,9 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
  * or "# command line" behind each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
 
+/* "norm.kind: bn, train.batch: [1, 2]"; new string. */
+char *nl_match_text(const struct nl_match *match);
+
 /* Complains about values that are legal alone and not together (affine element with bn, nesterov without momentum, ...), as far as
  * neither data nor model is needed to know. config is a trial's, or experiment's own. */
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);

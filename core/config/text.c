@@ -96,6 +96,18 @@ static void add_axes(struct page *page, const struct nl_experiment *experiment)
     }
 }
 
+char *nl_match_text(const struct nl_match *match)
+{
+    struct nl_text out = {0};
+    for (int k = 0; k < match->keys; k++) {
+        const struct nl_word_list *values = &match->values[k];
+        char *text = values->count == 1 ? nl_value_yaml(match->key[k], values->at[0]) : yaml_list(match->key[k], values);
+        nl_text_add(&out, "%s%s: %s", k ? ", " : "", match->key[k]->name, text);
+        free(text);
+    }
+    return out.at;
+}
+
 static void add_sweep(struct page *page, const struct nl_experiment *experiment)
 {
     add_line(page, nl_strdup("sweep:"), NULL);

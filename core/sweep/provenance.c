@@ -1,4 +1,5 @@
-/* The `made:` section of experiment.yaml: what a reader needs to judge, or to repeat, the numbers beside it. */
+#include "sweep/provenance.h"
+
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,9 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "sweep/store.h"
+#include "config/keep.h"
+#include "config/yaml.h"
+#include "train/train.h"
 
 #ifndef NORMLAB_COMMIT
 #define NORMLAB_COMMIT "unknown" /* a build from a source archive */
@@ -43,6 +46,11 @@ static void add_processor(struct nl_text *out, const struct utsname *system)
     add(out, "processor", model[0] ? model : system->machine);
 }
 
+static char *data_text(const struct nl_dataset *dataset)
+{
+    return nl_format("%s sha256 %s", dataset->name, dataset->checksum);
+}
+
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command)
 {
     struct nl_text out = {0};
@@ -66,11 +74,63 @@ char *nl_provenance_text(const struct nl_datasets *datasets, const char *command
     add(&out, "date", date);
     add(&out, "command", command);
     for (int i = 0; i < datasets->count; i++) {
-        const struct nl_dataset *dataset = datasets->at[i].dataset;
-        char *name = nl_format("data_%d", i + 1), *value = nl_format("%s sha256 %s", dataset->name, dataset->checksum);
+        char *name = nl_format("data_%d", i + 1), *value = data_text(datasets->at[i].dataset);
         add(&out, name, value);
         free(name);
         free(value);
     }
     return out.at;
+}
+
+static const struct nl_node *find(const struct nl_node *map, const char *name)
+{
+    for (int i = 0; map && map->kind == NL_MAPPING && i < map->count; i++)
+        if (map->item[2 * i]->kind == NL_SCALAR && strcmp(map->item[2 * i]->text, name) == 0)
+            return map->item[2 * i + 1];
+    return NULL;
+}
+
+int nl_provenance_read(const char *path, struct nl_provenance *out, struct nl_diagnostics *diagnostics)
+{
+    struct nl_node *root;
+    *out = (struct nl_provenance){0};
+    if (nl_yaml_read(path, NULL, &root, diagnostics))
+        return NL_FAIL;
+    const struct nl_node *made = find(root, "made");
+    if (!made || made->kind != NL_MAPPING)
+        return NL_OK;
+    out->name = nl_keep(nl_alloc((size_t)made->count, sizeof *out->name));
+    out->value = nl_keep(nl_alloc((size_t)made->count, sizeof *out->value));
+    for (int i = 0; i < made->count; i++)
+        if (made->item[2 * i]->kind == NL_SCALAR && made->item[2 * i + 1]->kind == NL_SCALAR) {
+            out->name[out->count] = made->item[2 * i]->text;
+            out->value[out->count++] = made->item[2 * i + 1]->text;
+        }
+    return NL_OK;
+}
+
+const char *nl_provenance_get(const struct nl_provenance *provenance, const char *name)
+{
+    for (int i = 0; i < provenance->count; i++)
+        if (strcmp(provenance->name[i], name) == 0)
+            return provenance->value[i];
+    return "";
+}
+
+int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_datasets *datasets, const char *folder, struct nl_error *err)
+{
+    const char *numerics = nl_provenance_get(provenance, "numerics");
+    if (strtol(numerics, NULL, 10) != NL_NUMERICS_VERSION)
+        return nl_fail(err, "'%s' was made by another version of normlab (numerics %s, here %d): its trials are not those of this one", folder,
+                       *numerics ? numerics : "unknown", NL_NUMERICS_VERSION);
+    int status = NL_OK;
+    for (int i = 0; i < datasets->count && status == NL_OK; i++) {
+        char *name = nl_format("data_%d", i + 1), *here = data_text(datasets->at[i].dataset);
+        const char *there = nl_provenance_get(provenance, name);
+        if (strcmp(there, here) != 0)
+            status = nl_fail(err, "'%s' was made from other data (%s; here: %s)", folder, *there ? there : "unknown", here);
+        free(name);
+        free(here);
+    }
+    return status;
 }

@@ -87,6 +87,24 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
     return out.at;
 }
 
+static char *result_text(const struct nl_record *record)
+{
+    struct nl_record result = *record;
+    result.seconds = 0;
+    result.memory = result.started = 0;
+    result.worker = 0;
+    return nl_record_text(&result, "", "");
+}
+
+bool nl_records_agree(const struct nl_record *a, const struct nl_record *b)
+{
+    char *left = result_text(a), *right = result_text(b);
+    bool same = strcmp(left, right) == 0;
+    free(left);
+    free(right);
+    return same;
+}
+
 /* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands there. */
 static char *take(char **at, const char *key)
 {

@@ -39,6 +39,9 @@ void nl_record_from_result(struct nl_record *record, const struct nl_trial_resul
 /* id and identity: the trial's (sweep/grid.h). New string. */
 char *nl_record_text(const struct nl_record *record, const char *id, const char *identity);
 
+/* Whether two records say the same of a trial. Time, worker and memory are the machine's, not the trial's. */
+bool nl_records_agree(const struct nl_record *a, const struct nl_record *b);
+
 /* NL_FAIL: the text is not a whole, undamaged record of trial id. */
 int nl_record_parse(struct nl_record *record, const char *text, size_t length, const char *id, struct nl_error *err);
 

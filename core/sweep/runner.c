@@ -233,7 +233,7 @@ static int start_workers(struct runner *runner)
     return started;
 }
 
-/* The interval between two reports is waited for on the condition, so that the end is noticed at once. */
+/* The interval between two reports is waited for on the condition, so that the end is noticed at once. The last report has all of them. */
 static void wait_for_workers(struct runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
@@ -245,8 +245,11 @@ static void wait_for_workers(struct runner *runner)
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&runner->idle, &runner->lock, &until);
         look_outside(runner);
-        report(runner);
+        if (runner->active > 0)
+            report(runner);
     }
+    if (runner->queued)
+        report(runner);
     pthread_mutex_unlock(&runner->lock);
 }
 

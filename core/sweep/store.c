@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -20,6 +21,24 @@ static char *in_folder(const struct nl_store *store, const char *name)
 static char *trial_path(const struct nl_store *store, const struct nl_trial *trial)
 {
     return nl_format("%s/trials/%s.trial", store->folder, trial->id);
+}
+
+int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err)
+{
+    struct nl_diagnostics diagnostics = {0};
+    char *path = nl_path_join(folder, "experiment.yaml");
+    int status = NL_OK;
+    if (!nl_file_exists(path)) {
+        status = nl_fail(err, "'%s' holds no results: there is no '%s'", folder, path);
+    } else if (nl_experiment_load(path, NULL, 0, experiment, &diagnostics) || nl_provenance_read(path, made, &diagnostics)) {
+        char *text = nl_diagnostics_text(&diagnostics);
+        text[strcspn(text, "\n")] = '\0';
+        status = nl_fail(err, "cannot tell what results '%s' holds: %s", folder, text);
+        free(text);
+    }
+    nl_diagnostics_release(&diagnostics);
+    free(path);
+    return status;
 }
 
 /* flock, not a file that is there or not: the kernel lets go of it however the program ends. */
@@ -68,39 +87,56 @@ static int refuse_another_experiment(const struct nl_store *store, const struct 
     return status;
 }
 
+/* "trials.csv.1234.tmp": as nl_file_write names what it has not finished. */
+static bool is_temporary(const char *name)
+{
+    size_t length = strlen(name);
+    if (length < 6 || strcmp(name + length - 4, ".tmp") != 0)
+        return false;
+    size_t digits = length - 4;
+    while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9')
+        digits--;
+    return digits < length - 4 && digits > 1 && name[digits - 1] == '.';
+}
+
 /* What a killed program left half-written. Nobody else writes here: the lock is ours. */
 static void sweep_away_temporaries(const char *folder)
 {
     DIR *directory = opendir(folder);
     if (!directory)
         return;
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        size_t length = strlen(entry->d_name);
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".tmp") == 0) {
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (is_temporary(entry->d_name)) {
             char *path = nl_path_join(folder, entry->d_name);
             unlink(path);
             free(path);
         }
-    }
     closedir(directory);
+}
+
+int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err)
+{
+    *store = (struct nl_store){.folder = nl_strdup(folder), .lock = -1};
+    int status = take_lock(store, err);
+    if (status != NL_OK)
+        nl_store_close(store);
+    return status;
 }
 
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
 {
-    *store = (struct nl_store){.folder = nl_strdup(folder), .lock = -1};
-    char *trials = in_folder(store, "trials");
+    *store = (struct nl_store){.lock = -1};
+    char *trials = nl_path_join(folder, "trials");
     int status = nl_make_folders(trials, err);
     if (status == NL_OK)
-        status = take_lock(store, err);
-    if (status == NL_OK)
-        status = refuse_another_experiment(store, experiment, err);
+        status = nl_store_lock(store, folder, err);
+    if (status == NL_OK && (status = refuse_another_experiment(store, experiment, err)) != NL_OK)
+        nl_store_close(store);
     if (status == NL_OK) {
         sweep_away_temporaries(folder);
         sweep_away_temporaries(trials);
     }
     free(trials);
-    if (status != NL_OK)
-        nl_store_close(store);
     return status;
 }
 
@@ -166,4 +202,79 @@ int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, 
         write_text(store, "curves.csv", nl_curves_csv(grid, record), err))
         return NL_FAIL;
     return write_text(store, "timing.csv", nl_timing_csv(grid, record), err);
+}
+
+static void add_leftover(struct nl_leftovers *out, const char *folder, const char *name, const char *why)
+{
+    struct stat info;
+    char *path = nl_path_join(folder, name);
+    NL_GROW(out->at, out->count, out->capacity);
+    out->at[out->count++] = (struct nl_leftover){.path = path, .why = why, .bytes = stat(path, &info) == 0 ? info.st_size : 0};
+}
+
+/* The trial whose file this is; NULL: it is no trial of the grid. */
+static const struct nl_trial *trial_of(const struct nl_grid *grid, const char *name)
+{
+    for (int i = 0; i < grid->trials; i++)
+        if (strncmp(name, grid->trial[i].id, NL_TRIAL_ID - 1) == 0)
+            return &grid->trial[i];
+    return NULL;
+}
+
+/* "0123456789abcdef.trial" */
+static bool is_trial_file(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && strcmp(name + NL_TRIAL_ID - 1, ".trial") == 0;
+}
+
+static const char *why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name)
+{
+    if (is_temporary(name))
+        return "half-written";
+    if (!is_trial_file(name))
+        return NULL;
+    const struct nl_trial *trial = trial_of(grid, name);
+    if (!trial)
+        return "not in the grid";
+    struct nl_record record;
+    char *warning;
+    nl_store_load(store, trial, &record, &warning);
+    nl_record_release(&record);
+    bool damaged = warning != NULL;
+    free(warning);
+    return damaged ? "damaged" : NULL;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct nl_leftover *)a)->path, ((const struct nl_leftover *)b)->path);
+}
+
+void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out)
+{
+    char *trials = in_folder(store, "trials");
+    const char *const folders[] = {store->folder, trials};
+    *out = (struct nl_leftovers){0};
+    for (int f = 0; f < 2; f++) {
+        DIR *directory = opendir(folders[f]);
+        if (!directory)
+            continue;
+        for (struct dirent *entry; (entry = readdir(directory));) {
+            const char *why = why_useless(store, grid, entry->d_name);
+            if (why && (f == 1 || is_temporary(entry->d_name)))
+                add_leftover(out, folders[f], entry->d_name, why);
+        }
+        closedir(directory);
+    }
+    free(trials);
+    if (out->count)
+        qsort(out->at, (size_t)out->count, sizeof *out->at, by_path);
+}
+
+void nl_leftovers_release(struct nl_leftovers *leftovers)
+{
+    for (int i = 0; i < leftovers->count; i++)
+        free(leftovers->at[i].path);
+    free(leftovers->at);
+    *leftovers = (struct nl_leftovers){0};
 }

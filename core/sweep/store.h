@@ -15,6 +15,7 @@
 #define NL_SWEEP_STORE_H
 
 #include "sweep/grid.h"
+#include "sweep/provenance.h"
 #include "sweep/record.h"
 
 struct nl_store {
@@ -22,10 +23,16 @@ struct nl_store {
     int lock; /* file descriptor */
 };
 
+/* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
+int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err);
+
 /* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, another experiment's results
  * are there, or the disk refuses. */
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
 void nl_store_close(struct nl_store *store);
+
+/* Locks a folder that is there, and changes nothing in it. */
+int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 
 /* Writes experiment.yaml. command: the words of the command line, for the record. */
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
@@ -35,6 +42,19 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);
 int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err);
 
+/* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */
+struct nl_leftover {
+    char *path;
+    const char *why; /* "half-written", "damaged", "not in the grid" */
+    int64_t bytes;
+};
+struct nl_leftovers {
+    int count, capacity;
+    struct nl_leftover *at;
+};
+void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out);
+void nl_leftovers_release(struct nl_leftovers *leftovers);
+
 /* Writes trials.csv, curves.csv and timing.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err);
 
@@ -42,9 +62,5 @@ int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, 
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record);
 char *nl_curves_csv(const struct nl_grid *grid, const struct nl_record *record);
 char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record);
-
-/* The `made:` section of experiment.yaml: version, commit, compiler, BLAS, processor, machine, date, command, data
- * checksums; new string (sweep/provenance.c). */
-char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
 
 #endif

@@ -1,0 +1,120 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+enum { DRY_RUN = 'n', FORCE = 'f' };
+
+static const struct option options[] = {{"dry-run", no_argument, NULL, DRY_RUN}, {"force", no_argument, NULL, FORCE}, {0}};
+
+static double print_leftovers(const struct nl_leftovers *leftovers)
+{
+    double bytes = 0;
+    for (int i = 0; i < leftovers->count; i++) {
+        if (!manner.quiet)
+            printf("%s: %s\n", leftovers->at[i].path, leftovers->at[i].why);
+        bytes += (double)leftovers->at[i].bytes;
+    }
+    return bytes;
+}
+
+static bool yes(const char *question)
+{
+    char answer[16] = "";
+    fflush(stdout);
+    fprintf(stderr, "%s [y/N] ", question);
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static int remove_all(const struct nl_leftovers *leftovers)
+{
+    int code = EXIT_DONE;
+    for (int i = 0; i < leftovers->count; i++)
+        if (unlink(leftovers->at[i].path) != 0) {
+            fail("cannot remove '%s'", leftovers->at[i].path);
+            code = EXIT_FAILED;
+        }
+    return code;
+}
+
+static int clean(const struct nl_store *store, const struct nl_grid *grid, bool dry_run, bool force)
+{
+    struct nl_leftovers leftovers;
+    char size[32], what[64];
+    nl_store_leftovers(store, grid, &leftovers);
+    int code = EXIT_DONE, count = leftovers.count;
+    bytes_text(print_leftovers(&leftovers), size);
+    snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
+    if (count == 0)
+        printf("nothing to remove in '%s'\n", store->folder);
+    else if (dry_run)
+        printf("%s could be removed from '%s'\n", what, store->folder);
+    else if (!force && !isatty(STDIN_FILENO))
+        code = bad_input("--force removes without asking, --dry-run only shows", "%s would be removed from '%s', and there is no terminal to ask on",
+                         what, store->folder);
+    else if (force || yes("remove them?"))
+        code = remove_all(&leftovers);
+    nl_leftovers_release(&leftovers);
+    return code;
+}
+
+/* The names of trials depend on numerics and data: only with those of the folder is a name that the grid does not have a stale one. */
+static int open_and_clean(const char *folder, bool dry_run, bool force)
+{
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+    struct nl_grid grid = {0};
+    struct nl_datasets datasets = {0};
+    struct nl_store store;
+    struct nl_error err = {0};
+    struct nl_diagnostics diagnostics = {0};
+    int code = EXIT_BAD_INPUT;
+    if (nl_store_read(folder, &experiment, &made, &err))
+        return bad_input("expected the --out folder of a run or sweep", "%s", err.text);
+    if (nl_grid_make(&experiment, &grid, &diagnostics)) {
+        print_diagnostics(&diagnostics);
+    } else if (nl_grid_identify(&grid, &datasets, &err) || nl_provenance_check(&made, &datasets, folder, &err) ||
+               nl_store_lock(&store, folder, &err)) {
+        bad_input(NULL, "%s", err.text);
+    } else {
+        code = clean(&store, &grid, dry_run, force);
+        nl_store_close(&store);
+    }
+    nl_grid_release(&grid);
+    nl_datasets_release(&datasets);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    bool dry_run = false, force = false;
+    for (int option; (option = next_option(self, argc, argv, "nf", options)) != OPTION_END;) {
+        if (option != DRY_RUN && option != FORCE)
+            return EXIT_BAD_INPUT;
+        dry_run |= option == DRY_RUN;
+        force |= option == FORCE;
+    }
+    if (argc - optind != 1)
+        return bad_input("normlab clean --help shows how it is called", "clean takes one results folder");
+    return open_and_clean(argv[optind], dry_run, force);
+}
+
+const struct command command_clean = {
+    .name = "clean",
+    .summary = "remove what a results folder has no use for any more",
+    .usage = "usage: normlab clean RESULTS [--dry-run | --force]\n"
+             "\n"
+             "Removes from RESULTS half-written files of a killed program, damaged trials, and trials that are not in the grid any more (the\n"
+             "tables do not show them; a sweep that asks for them again would find them). Lists them and asks first. Nothing else is touched,\n"
+             "and nothing at all where another normlab works.\n"
+             "\n"
+             "  -n, --dry-run    only show\n"
+             "  -f, --force      do not ask\n"
+             "\n"
+             "examples:\n"
+             "  normlab clean results/small_batch --dry-run\n"
+             "  normlab clean results/small_batch --force\n",
+    .run = run,
+};

@@ -1,0 +1,190 @@
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+#include "stats/table.h"
+
+static const struct option options[] = {{0}};
+
+/* A results folder as a line. */
+struct line {
+    char *folder;
+    char made[17]; /* "2026-11-21 16:49" */
+    int trials, present, outcome[NL_OUTCOMES];
+    char *varies, *problem; /* problem: instead of all else */
+};
+
+struct listing {
+    int count, capacity;
+    struct line *at;
+};
+
+/* Rows of trials.csv by their status. */
+static int count_trials(struct line *line, struct nl_error *err)
+{
+    struct nl_table table;
+    int column;
+    char *path = nl_path_join(line->folder, "trials.csv");
+    int status = nl_table_read(path, &table, err);
+    free(path);
+    if (status)
+        return NL_FAIL;
+    status = nl_table_need(&table, "status", &column, err);
+    for (int row = 0; row < table.rows && status == NL_OK; row++) {
+        line->present++;
+        for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
+            line->outcome[outcome] += strcmp(nl_table_field(&table, row, column), nl_outcome_names[outcome]) == 0;
+    }
+    nl_table_release(&table);
+    return status;
+}
+
+/* "norm.kind (4), train.batch (6), 8 seeds" */
+static char *what_varies(const struct nl_experiment *experiment)
+{
+    struct nl_text out = {0};
+    for (int a = 0; a < experiment->axes; a++) {
+        const struct nl_axis *axis = &experiment->axis[a];
+        for (int k = 0; k < axis->keys; k++)
+            nl_text_add(&out, "%s%s", k ? " with " : a ? ", " : "", axis->key[k]->name);
+        nl_text_add(&out, " (%d)", axis->points);
+    }
+    if (experiment->seeds > 1)
+        nl_text_add(&out, "%s%d seeds", out.length ? ", " : "", experiment->seeds);
+    return out.at ? out.at : nl_strdup("nothing: one run");
+}
+
+static int describe(struct line *line, struct nl_error *err)
+{
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+    struct nl_grid grid;
+    struct nl_diagnostics diagnostics = {0};
+    if (nl_store_read(line->folder, &experiment, &made, err))
+        return NL_FAIL;
+    const char *date = nl_provenance_get(&made, "date");
+    snprintf(line->made, sizeof line->made, "%.10s %.5s", date, strlen(date) > 11 ? date + 11 : "");
+    line->varies = what_varies(&experiment);
+    if (nl_grid_make(&experiment, &grid, &diagnostics))
+        nl_fail(err, "'%s/experiment.yaml' is no legal experiment any more: %s", line->folder, diagnostics.at[0].message);
+    line->trials = grid.trials;
+    bool good = diagnostics.count == 0;
+    nl_grid_release(&grid);
+    nl_diagnostics_release(&diagnostics);
+    return good ? count_trials(line, err) : NL_FAIL;
+}
+
+/* Takes folder over. */
+static void add(struct listing *listing, char *folder)
+{
+    struct nl_error err;
+    NL_GROW(listing->at, listing->count, listing->capacity);
+    struct line *line = &listing->at[listing->count++];
+    *line = (struct line){.folder = folder};
+    if (describe(line, &err))
+        line->problem = nl_strdup(err.text);
+}
+
+static bool holds_results(const char *folder)
+{
+    char *path = nl_path_join(folder, "experiment.yaml");
+    bool holds = nl_file_exists(path);
+    free(path);
+    return holds;
+}
+
+/* The folder itself, or else the folders in it. false: it cannot be read. */
+static bool collect(const char *folder, struct listing *out)
+{
+    if (holds_results(folder)) {
+        add(out, nl_strdup(folder));
+        return true;
+    }
+    DIR *directory = opendir(folder);
+    if (!directory)
+        return false;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char *path = nl_path_join(folder, entry->d_name);
+        if (entry->d_name[0] != '.' && holds_results(path))
+            add(out, path);
+        else
+            free(path);
+    }
+    closedir(directory);
+    return true;
+}
+
+/* Newest first, what cannot be read last. */
+static int by_date(const void *a, const void *b)
+{
+    const struct line *left = a, *right = b;
+    int order = strcmp(right->made, left->made);
+    return order ? order : strcmp(left->folder, right->folder);
+}
+
+static void print(const struct listing *listing)
+{
+    int width = 6;
+    for (int i = 0; i < listing->count; i++)
+        width = (int)strlen(listing->at[i].folder) > width ? (int)strlen(listing->at[i].folder) : width;
+    printf("%-*s  %-16s %13s", width, "folder", "made", "trials");
+    for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
+        printf(" %8s", nl_outcome_names[outcome]);
+    printf("  varies\n");
+    for (int i = 0; i < listing->count; i++) {
+        const struct line *line = &listing->at[i];
+        if (line->problem) {
+            printf("%-*s  %s\n", width, line->folder, line->problem);
+            continue;
+        }
+        char trials[32];
+        snprintf(trials, sizeof trials, "%d of %d", line->present, line->trials);
+        printf("%-*s  %-16s %13s", width, line->folder, line->made, trials);
+        for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
+            printf(" %8d", line->outcome[outcome]);
+        printf("  %s\n", line->varies);
+    }
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    if (next_option(self, argc, argv, "", options) != OPTION_END)
+        return EXIT_BAD_INPUT;
+    if (argc - optind > 1)
+        return bad_input(NULL, "ls takes one folder: '%s' is one too many", argv[optind + 1]);
+    const char *folder = optind < argc ? argv[optind] : "results";
+    struct listing listing = {0};
+    if (!collect(folder, &listing))
+        return bad_input("normlab run and sweep make one", "there is no folder '%s'", folder);
+    if (listing.count) {
+        qsort(listing.at, (size_t)listing.count, sizeof *listing.at, by_date);
+        print(&listing);
+    } else if (!manner.quiet) {
+        fprintf(stderr, "no results in '%s'\n", folder);
+    }
+    for (int i = 0; i < listing.count; i++) {
+        free(listing.at[i].folder);
+        free(listing.at[i].varies);
+        free(listing.at[i].problem);
+    }
+    free(listing.at);
+    return EXIT_DONE;
+}
+
+const struct command command_ls = {
+    .name = "ls",
+    .summary = "the results that are there, a line each",
+    .usage = "usage: normlab ls [DIR]\n"
+             "\n"
+             "Lists the results folders in DIR (default: results), newest first: when they were made (UTC), how many trials of the grid are\n"
+             "there, how they ended, and what varies, with the number of values. DIR may be a results folder itself.\n"
+             "\n"
+             "examples:\n"
+             "  normlab ls\n"
+             "  normlab ls results/small_batch\n",
+    .run = run,
+};

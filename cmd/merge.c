@@ -1,0 +1,69 @@
+#include "sweep/merge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+enum { OUT = 'o' };
+
+static const struct option options[] = {{"out", required_argument, NULL, OUT}, {0}};
+
+/* Lines, each behind a mark. */
+static void print_lines(const char *mark, const char *lines)
+{
+    while (lines && *lines) {
+        size_t length = strcspn(lines, "\n");
+        fprintf(stderr, "%s%.*s\n", mark, (int)length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    const char *out = NULL;
+    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;) {
+        if (option != OUT)
+            return EXIT_BAD_INPUT;
+        out = optarg;
+    }
+    int folders = argc - optind;
+    if (folders < 1)
+        return bad_input("normlab merge --help shows how it is called", "merge needs results folders");
+    if (!out)
+        return bad_input(NULL, "merge needs --out DIR, where the whole goes");
+
+    struct nl_merge merge;
+    struct nl_error err = {0};
+    int status = nl_merge((const char *const *)argv + optind, folders, out, command_line, &merge, &err), code = EXIT_DONE;
+    print_lines("warning: ", merge.warnings.at);
+    if (status) {
+        code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
+        print_lines("  ", merge.differences.at);
+    } else {
+        printf("%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
+        if (!merge.absent)
+            printf("  normlab plot %s\n", out);
+    }
+    nl_merge_release(&merge);
+    return code;
+}
+
+const struct command command_merge = {
+    .name = "merge",
+    .summary = "put results folders of one experiment together: shards, more seeds",
+    .usage = "usage: normlab merge RESULTS RESULTS ... --out DIR\n"
+             "\n"
+             "Writes to DIR the trials of all folders, and the tables a single sweep would have written, byte for byte. The folders must be\n"
+             "comparable: the same axes and values, the same value of every key that matters, the same data and numerics; the seeds\n"
+             "may be others. What differs is said, and nothing is written (exit code 2). Trials that are there twice must agree. Results\n"
+             "that DIR holds already are counted in.\n"
+             "\n"
+             "  -o, --out DIR    folder for the whole\n"
+             "\n"
+             "examples:\n"
+             "  normlab merge results/small_batch-?of3 --out results/small_batch\n"
+             "  normlab merge here/lr_tolerance there/lr_tolerance --out results/both\n",
+    .run = run,
+};

@@ -1,0 +1,168 @@
+#include "sweep/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "stats/summary.h"
+#include "sweep/comparable.h"
+
+/* A results folder that is read from. */
+struct source {
+    const char *folder;
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+};
+
+static bool names_data(const char *name)
+{
+    return strncmp(name, "data_", 5) == 0;
+}
+
+static void compare_made(const struct source *a, const struct source *b, struct nl_merge *merge)
+{
+    for (int i = 0; i < b->made.count; i++) {
+        const char *name = b->made.name[i], *here = b->made.value[i], *there = nl_provenance_get(&a->made, name);
+        bool decides = strcmp(name, "numerics") == 0 || names_data(name);
+        if ((decides || strcmp(name, "processor") == 0 || strcmp(name, "blas_core") == 0) && strcmp(here, there) != 0)
+            nl_text_add(decides ? &merge->differences : &merge->warnings, "%s: %s in '%s', %s in '%s'%s\n", name, there, a->folder, here,
+                        b->folder, decides ? "" : ": results may differ in the last bits");
+    }
+}
+
+/* The seeds of all folders, from the first to the last. */
+static void join_seeds(struct nl_experiment *whole, const struct nl_experiment *other)
+{
+    int64_t first = whole->config.train.seed, end = first + whole->seeds;
+    int64_t other_first = other->config.train.seed, other_end = other_first + other->seeds;
+    if (other_first < first)
+        first = other_first;
+    if (other_end > end)
+        end = other_end;
+    whole->config.train.seed = first;
+    whole->seeds = (int)(end - first);
+    whole->is_sweep |= whole->seeds > 1;
+}
+
+/* Takes what source has into record, or finds that it disagrees with what `from` says another folder had. */
+static int take_records(const struct source *source, const struct nl_grid *grid, struct nl_record *record, const char **from,
+                        struct nl_merge *merge, struct nl_error *err)
+{
+    struct nl_store store = {.folder = (char *)source->folder, .lock = -1};
+    for (int i = 0; i < grid->trials; i++) {
+        struct nl_record found;
+        char *warning;
+        nl_store_load(&store, &grid->trial[i], &found, &warning);
+        if (warning)
+            nl_text_add(&merge->warnings, "%s\n", warning);
+        free(warning);
+        if (!found.present)
+            continue;
+        if (!record[i].present || record[i].failed) { /* a trial that could not be run says nothing about one that could */
+            nl_record_release(&record[i]);
+            record[i] = found;
+            from[i] = source->folder;
+            continue;
+        }
+        bool agree = found.failed || nl_records_agree(&record[i], &found);
+        nl_record_release(&found);
+        if (!agree) {
+            char *label = nl_grid_label(grid, &grid->trial[i]);
+            nl_fail(err, "trial %d (%s) has one result in '%s' and another in '%s': one of them is not what it says it is", i + 1, label,
+                    from[i], source->folder);
+            free(label);
+            return NL_FAIL;
+        }
+    }
+    return NL_OK;
+}
+
+static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets, const char *command,
+                     const struct nl_record *record, struct nl_merge *merge, struct nl_error *err)
+{
+    if (nl_store_freeze(store, &merge->experiment, datasets, command, err))
+        return NL_FAIL;
+    for (int i = 0; i < grid->trials; i++) {
+        merge->absent += !record[i].present;
+        if (record[i].present && nl_store_save(store, &grid->trial[i], &record[i], err))
+            return NL_FAIL;
+    }
+    if (nl_store_assemble(store, grid, record, err))
+        return NL_FAIL;
+    return merge->absent < grid->trials ? nl_summary_write(store->folder, &merge->experiment, err) : NL_OK;
+}
+
+static int pool(const struct source *source, int sources, const char *out, const char *command, const struct nl_grid *grid,
+                const struct nl_datasets *datasets, struct nl_merge *merge, struct nl_error *err)
+{
+    struct nl_store store;
+    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
+    const char **from = nl_alloc((size_t)grid->trials, sizeof *from);
+    int status = nl_provenance_check(&source[0].made, datasets, source[0].folder, err);
+    for (int i = 0; i < sources && status == NL_OK; i++)
+        status = take_records(&source[i], grid, record, from, merge, err);
+    if (status == NL_OK)
+        status = nl_store_open(&store, out, &merge->experiment, err);
+    merge->refused = status != NL_OK;
+    if (status == NL_OK) {
+        status = write_all(&store, grid, datasets, command, record, merge, err);
+        nl_store_close(&store);
+    }
+    for (int i = 0; i < grid->trials; i++)
+        nl_record_release(&record[i]);
+    free(record);
+    free(from);
+    return status;
+}
+
+static int read_and_compare(struct source *source, int sources, struct nl_merge *merge, struct nl_error *err)
+{
+    for (int i = 0; i < sources; i++)
+        if (nl_store_read(source[i].folder, &source[i].experiment, &source[i].made, err))
+            return NL_FAIL;
+    merge->experiment = source[0].experiment;
+    for (int i = 1; i < sources; i++) {
+        nl_compare_experiments(&source[0].experiment, source[0].folder, &source[i].experiment, source[i].folder, &merge->differences);
+        compare_made(&source[0], &source[i], merge);
+        join_seeds(&merge->experiment, &source[i].experiment);
+    }
+    return merge->differences.length ? nl_fail(err, "the results cannot be pooled: they are not of the same experiment") : NL_OK;
+}
+
+int nl_merge(const char *const *folder, int folders, const char *out, const char *command, struct nl_merge *merge, struct nl_error *err)
+{
+    *merge = (struct nl_merge){.refused = true};
+    struct source *source = nl_alloc((size_t)folders + 1, sizeof *source);
+    int sources = 0;
+    for (; sources < folders; sources++)
+        source[sources].folder = folder[sources];
+    char *there = nl_path_join(out, "experiment.yaml");
+    if (nl_file_exists(there))
+        source[sources++].folder = out;
+    free(there);
+
+    struct nl_grid grid = {0};
+    struct nl_datasets datasets = {0};
+    int status = read_and_compare(source, sources, merge, err);
+    if (status == NL_OK) {
+        struct nl_diagnostics diagnostics = {0};
+        if (nl_grid_make(&merge->experiment, &grid, &diagnostics))
+            status = nl_fail(err, "the grid of all folders together cannot be: %s", diagnostics.at[0].message);
+        nl_diagnostics_release(&diagnostics);
+        merge->trials = grid.trials;
+    }
+    if (status == NL_OK)
+        status = nl_grid_identify(&grid, &datasets, err);
+    if (status == NL_OK)
+        status = pool(source, sources, out, command, &grid, &datasets, merge, err);
+    nl_grid_release(&grid);
+    nl_datasets_release(&datasets);
+    free(source);
+    return status;
+}
+
+void nl_merge_release(struct nl_merge *merge)
+{
+    nl_text_release(&merge->differences);
+    nl_text_release(&merge->warnings);
+}

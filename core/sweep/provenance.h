@@ -1,0 +1,24 @@
+/* The `made:` section of experiment.yaml: what a reader needs to judge, or to repeat, the numbers beside it. */
+#ifndef NL_SWEEP_PROVENANCE_H
+#define NL_SWEEP_PROVENANCE_H
+
+#include "config/diagnostics.h"
+#include "sweep/datasets.h"
+
+/* Version, commit, numerics, compiler, BLAS, processor, machine, date, command, checksums of the data (data_1, data_2, ...); new string. */
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
+
+/* The section read back, name by name; it lives as long as the process. */
+struct nl_provenance {
+    int count;
+    const char **name, **value;
+};
+
+/* path: of an experiment.yaml. A file without the section has none. NL_FAIL: it cannot be read (diagnostics). */
+int nl_provenance_read(const char *path, struct nl_provenance *out, struct nl_diagnostics *diagnostics);
+const char *nl_provenance_get(const struct nl_provenance *provenance, const char *name); /* "": it is not there */
+
+/* NL_FAIL: the results were made with other numerics or data than this program sees, so their trials have other names here. */
+int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_datasets *datasets, const char *folder, struct nl_error *err);
+
+#endif
