@@ -18,6 +18,10 @@ static int list(void)
         nl_config_defaults(&config);
         config.data.name = name;
         struct nl_data_facts facts = nl_data_facts(&config);
+        if (name == NL_NPY) { /* only the files know */
+            printf("%-14s %-12s %7s %7s %7s  %s\n", nl_data_names[name], "-", "-", "-", "-", facts.title);
+            continue;
+        }
         char *shape = nl_format("%dx%dx%d", facts.shape.height, facts.shape.width, facts.shape.channels);
         printf("%-14s %-12s %7d %7d %7d  %s\n", nl_data_names[name], shape, facts.shape.classes, facts.train, facts.test, facts.title);
         free(shape);
@@ -33,7 +37,9 @@ static int info(const struct nl_config *config)
            facts.shape.channels == 1 ? "" : "s", facts.shape.classes);
     printf("samples  %d train, %d test\n", facts.train, facts.test);
     printf("source   %s\nlicence  %s\n", facts.source, facts.licence);
-    if (*facts.files)
+    if (config->data.name == NL_NPY)
+        printf("files    %s\n", facts.files);
+    else if (*facts.files)
         printf("files    %s in data.dir, or in $NORMLAB_DATA/%s\n", facts.files, nl_data_names[config->data.name]);
     return EXIT_DONE;
 }

@@ -281,23 +281,34 @@ static double moved_pixel(const uint8_t *pixels, const float *table, struct nl_a
     return i < 0 || i >= HEIGHT || j < 0 || j >= WIDTH ? 0.0 : (double)table[c * 256 + mirrored[i][j][c]];
 }
 
+/* _i: bytes through the table, or float32 with the mean and scale that give the table's numbers. */
 START_TEST(gather_takes_moves_and_standardizes)
 {
     static const int32_t wanted[] = {5, 0, 3, 3, 1};
     uint8_t pixels[IMAGES][PIXELS];
+    float values[IMAGES][PIXELS];
     int moves = 0, flips = 0;
     for (int n = 0; n < IMAGES; n++)
         for (int i = 0; i < PIXELS; i++)
-            pixels[n][i] = (uint8_t)(nl_stream_bits(nl_stream(1, "pixels"), (uint64_t)n, (uint64_t)i));
+            values[n][i] = pixels[n][i] = (uint8_t)(nl_stream_bits(nl_stream(1, "pixels"), (uint64_t)n, (uint64_t)i));
     for (int b = 0; nl_backends[b]; b++)
         for (int augment = 0; augment < 2; augment++) {
             struct image image = image_make(nl_backends[b], 2, 1 << 15);
             struct nl_run run = run_of(&image, 5);
             int32_t *label_of = image_field(&image, IMAGES * sizeof *label_of), *index = image_field(&image, sizeof wanted);
             float *table = image_field(&image, CHANNELS * 256 * sizeof *table);
+            double *mean = image_field(&image, CHANNELS * sizeof *mean), *scale = image_field(&image, CHANNELS * sizeof *scale);
             uint64_t *seed = image_field(&image, sizeof *seed);
-            struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .pixels = pixels[0], .label_of = label_of, .table = table,
-                                   .index = index, .crop = CROP, .flip = true, .seed = seed};
+            struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .label_of = label_of, .index = index, .crop = CROP,
+                                   .flip = true, .seed = seed};
+            if (_i == 0) {
+                op.pixels = pixels[0];
+                op.table = table;
+            } else {
+                op.values = values[0];
+                op.mean = mean;
+                op.scale = scale;
+            }
             op.x = image_reals(&image, 5 * PIXELS);
             op.labels = image_field(&image, sizeof wanted);
             run.augment = augment;
@@ -309,6 +320,10 @@ START_TEST(gather_takes_moves_and_standardizes)
                     ((int32_t *)image_place(&image, r, label_of))[n] = 10 * r + n;
                 for (int k = 0; k < CHANNELS * 256; k++)
                     ((float *)image_place(&image, r, table))[k] = 0.25f * (float)(k + r) - 30.0f;
+                for (int c = 0; c < CHANNELS; c++) {
+                    ((double *)image_place(&image, r, mean))[c] = 120 - r - 256 * c;
+                    ((double *)image_place(&image, r, scale))[c] = 0.25;
+                }
             }
             nl_backends[b]->gather(&run, &op);
             for (int r = 0; r < 2; r++)
@@ -342,7 +357,7 @@ int main(void)
     tcase_add_test(ends, loss_is_safe_at_the_ends);
     tcase_add_loop_test(ends, optimizers_follow_pytorch, 0, RECIPES);
     tcase_add_test(ends, clipping_holds_for_huge_gradients);
-    tcase_add_test(ends, gather_takes_moves_and_standardizes);
+    tcase_add_loop_test(ends, gather_takes_moves_and_standardizes, 0, 2);
     suite_add_tcase(suite, ends);
     return run_suite(suite);
 }

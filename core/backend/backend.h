@@ -7,7 +7,7 @@
  *
  * Replicas. A cohort of R trials with equal shapes advances together. Each has the same memory image (parameters,
  * gradients, optimizer state, statistics, activations, indices); image r starts r * run->stride bytes after the first. Every pointer in an operation
- * points into the image of replica 0. Only a data set's pixels and labels stand outside.
+ * points into the image of replica 0. Only a data set's pixels or values stand outside.
  *
  * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
  * batch needs no second plan.
@@ -55,13 +55,17 @@ struct nl_hyper {
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
 };
 
-/* A batch: x[n] = pixels of sample index[n] through the table, cropped and mirrored if run->augment; labels likewise.
+/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; labels likewise. A data set of bytes has `pixels`,
+ * which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
+ * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL.
  * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
 struct nl_gather {
     int height, width, channels;
-    const uint8_t *pixels; /* (count, H, W, C) shared by all replicas */
+    const uint8_t *pixels; /* (count, H, W, C) shared by all replicas, or NULL */
+    const float *values;   /* (count, H, W, C) likewise */
     const int32_t *label_of; /* (count) in the image: label noise is a replica's own */
-    const float *table;    /* (C, 256) in the image */
+    const float *table;    /* (C, 256) in the image; with pixels */
+    const double *mean, *scale; /* (C) in the image; with values */
     const int32_t *index;  /* (capacity) in the image */
     int crop;              /* offsets are -crop..crop */
     bool flip;

@@ -10,19 +10,28 @@
 
 #include "base/memory.h"
 
-char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
+/* NULL on error. */
+static FILE *open_file(const char *path, struct stat *info, struct nl_error *err)
 {
-    struct stat info;
     FILE *file = fopen(path, "rb");
     if (!file) {
         nl_fail_errno(err, "cannot open '%s'", path);
         return NULL;
     }
-    if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (fstat(fileno(file), info) == 0 && S_ISDIR(info->st_mode)) {
         nl_fail(err, "cannot read '%s': it is a folder", path);
         fclose(file);
         return NULL;
     }
+    return file;
+}
+
+char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
+{
+    struct stat info;
+    FILE *file = open_file(path, &info, err);
+    if (!file)
+        return NULL;
     struct nl_text text = {0};
     char block[65536];
     size_t got;
@@ -41,6 +50,25 @@ char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
     if (length)
         *length = text.length;
     return text.at;
+}
+
+char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err)
+{
+    struct stat info = {0};
+    FILE *file = open_file(path, &info, err);
+    if (!file)
+        return NULL;
+    char *bytes = nl_alloc(limit, 1);
+    size_t got = fread(bytes, 1, limit, file);
+    bool failed = ferror(file);
+    if (failed)
+        nl_fail_errno(err, "cannot read '%s'", path);
+    fclose(file);
+    *total = got < limit ? got : (size_t)info.st_size;
+    if (!failed)
+        return bytes;
+    free(bytes);
+    return NULL;
 }
 
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)

@@ -10,6 +10,9 @@
 /* The whole file, terminated by a zero byte that *length does not count; free() it. NULL on error. */
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err);
 
+/* The first `limit` bytes, or all where there are fewer; *total: how long the file is. free() it. NULL on error. */
+char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err);
+
 /* As nl_file_read, unpacking gzip where the content is gzip (zlib); a plain file is read as it is. More than `limit` bytes
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);

@@ -18,14 +18,21 @@ enum { MAGIC = 6, FIXED = 10 }; /* bytes of the magic; bytes before the text in 
 
 static const struct {
     size_t size;
-    const char *descr;
+    const char *descr, *name;
 } types[] = {
-    [NL_U8] = {1, "|u1"}, [NL_I32] = {4, "<i4"}, [NL_I64] = {8, "<i8"}, [NL_F32] = {4, "<f4"}, [NL_F64] = {8, "<f8"},
+    [NL_U8] = {1, "|u1", "uint8"},   [NL_U16] = {2, "<u2", "uint16"}, [NL_U32] = {4, "<u4", "uint32"}, [NL_U64] = {8, "<u8", "uint64"},
+    [NL_I8] = {1, "|i1", "int8"},    [NL_I16] = {2, "<i2", "int16"},  [NL_I32] = {4, "<i4", "int32"},  [NL_I64] = {8, "<i8", "int64"},
+    [NL_F32] = {4, "<f4", "float32"}, [NL_F64] = {8, "<f8", "float64"},
 };
 
 size_t nl_dtype_size(enum nl_dtype type)
 {
     return types[type].size;
+}
+
+const char *nl_dtype_name(enum nl_dtype type)
+{
+    return types[type].name;
 }
 
 /* A string in single quotes, without escapes. */
@@ -63,7 +70,7 @@ static int read_type(const char *descr, const char *path, enum nl_dtype *type, s
         }
     if (descr[0] == '>')
         return nl_fail(err, "cannot read '%s': its numbers are big endian ('%s'); save x.astype(x.dtype.newbyteorder('<'))", path, descr);
-    return nl_fail(err, "cannot read '%s': its type is '%s', expected float32, float64, int32, int64 or uint8", path, descr);
+    return nl_fail(err, "cannot read '%s': its type is '%s', expected float32, float64 or integers", path, descr);
 }
 
 static int read_header(struct nl_scan scan, const char *path, struct nl_npy *out, struct nl_error *err)
@@ -109,26 +116,35 @@ static int find_header(const unsigned char *bytes, size_t length, const char *pa
     return NL_OK;
 }
 
-static int read_array(const char *bytes, size_t length, const char *path, struct nl_npy *out, struct nl_error *err)
+/* What the first `length` of the file's `total` bytes say of it; *start: where the data begins. */
+static int read_start(const char *bytes, size_t length, size_t total, const char *path, struct nl_npy *out, size_t *start, struct nl_error *err)
 {
-    size_t start = 0, size = 0;
-    if (find_header((const unsigned char *)bytes, length, path, &start, &size, err))
+    size_t size = 0, expected;
+    if (find_header((const unsigned char *)bytes, length, path, start, &size, err))
         return NL_FAIL;
-    if (read_header((struct nl_scan){bytes + start, bytes + start + size}, path, out, err))
+    if (read_header((struct nl_scan){bytes + *start, bytes + *start + size}, path, out, err))
         return NL_FAIL;
-    size_t found = length - start - size, expected;
+    *start += size;
     out->count = 1;
     for (int i = 0; i < out->dims; i++)
         if (__builtin_mul_overflow(out->count, out->shape[i], &out->count))
             return nl_fail(err, "cannot read '%s': its header promises more elements than a file can hold", path);
     if (__builtin_mul_overflow(out->count, nl_dtype_size(out->type), &expected))
         return nl_fail(err, "cannot read '%s': its header promises more bytes than a file can hold", path);
-    if (found != expected)
-        return nl_fail(err, "cannot read '%s': %zu bytes of data, expected %zu", path, found, expected);
-    out->data = malloc(expected ? expected : 1);
+    if (total - *start != expected)
+        return nl_fail(err, "cannot read '%s': %zu bytes of data, expected %zu", path, total - *start, expected);
+    return NL_OK;
+}
+
+static int read_array(const char *bytes, size_t length, const char *path, struct nl_npy *out, struct nl_error *err)
+{
+    size_t start = 0;
+    if (read_start(bytes, length, length, path, out, &start, err))
+        return NL_FAIL;
+    out->data = malloc(length - start ? length - start : 1);
     if (!out->data)
-        return nl_fail_errno(err, "cannot hold the %zu bytes of '%s'", expected, path);
-    memcpy(out->data, bytes + start + size, expected);
+        return nl_fail_errno(err, "cannot hold the %zu bytes of '%s'", length - start, path);
+    memcpy(out->data, bytes + start, length - start);
     return NL_OK;
 }
 
@@ -146,6 +162,21 @@ int nl_npy_read(const char *path, struct nl_npy *out, struct nl_error *err)
     return status;
 }
 
+int nl_npy_read_head(const char *path, struct nl_npy *out, struct nl_error *err)
+{
+    enum { HEAD = 4096 }; /* bytes; the header of a plain array has some 120 */
+    *out = (struct nl_npy){0};
+    size_t total, start = 0;
+    char *bytes = nl_file_read_start(path, HEAD, &total, err);
+    if (!bytes)
+        return NL_FAIL;
+    int status = read_start(bytes, total < HEAD ? total : HEAD, total, path, out, &start, err);
+    free(bytes);
+    if (status)
+        *out = (struct nl_npy){0};
+    return status;
+}
+
 void nl_npy_release(struct nl_npy *array)
 {
     free(array->data);
@@ -156,6 +187,11 @@ double nl_npy_get(const struct nl_npy *array, size_t index)
 {
     switch (array->type) {
     case NL_U8: return ((const uint8_t *)array->data)[index];
+    case NL_U16: return ((const uint16_t *)array->data)[index];
+    case NL_U32: return ((const uint32_t *)array->data)[index];
+    case NL_U64: return (double)((const uint64_t *)array->data)[index];
+    case NL_I8: return ((const int8_t *)array->data)[index];
+    case NL_I16: return ((const int16_t *)array->data)[index];
     case NL_I32: return ((const int32_t *)array->data)[index];
     case NL_I64: return (double)((const int64_t *)array->data)[index];
     case NL_F32: return (double)((const float *)array->data)[index];

@@ -1,5 +1,5 @@
-/* NumPy's .npy files (format 1.0, written; 1.0 to 3.0, read), C order, little endian: float32 f4, float64 f8, int32 i4, int64 i8,
- * uint8 u1. Source: numpy.lib.format. */
+/* NumPy's .npy files (format 1.0, written; 1.0 to 3.0, read), C order, little endian: float32 f4, float64 f8, integers
+ * i1 to i8 and u1 to u8. Source: numpy.lib.format. */
 #ifndef NL_BASE_NPY_H
 #define NL_BASE_NPY_H
 
@@ -7,8 +7,9 @@
 
 #include "base/error.h"
 
-enum nl_dtype { NL_U8, NL_I32, NL_I64, NL_F32, NL_F64 };
+enum nl_dtype { NL_U8, NL_I32, NL_I64, NL_F32, NL_F64, NL_I8, NL_I16, NL_U16, NL_U32, NL_U64 };
 size_t nl_dtype_size(enum nl_dtype type);
+const char *nl_dtype_name(enum nl_dtype type); /* NumPy's: "float32" */
 
 enum { NL_NPY_MAX_DIMS = 8 };
 
@@ -22,6 +23,8 @@ struct nl_npy {
 
 /* Reads path whole. Fortran order, big endian, objects, other types, a truncated or oversized file: errors. */
 int nl_npy_read(const char *path, struct nl_npy *out, struct nl_error *err);
+/* As nl_npy_read, without data: the header, and that the file is as long as it says. */
+int nl_npy_read_head(const char *path, struct nl_npy *out, struct nl_error *err);
 void nl_npy_release(struct nl_npy *array);
 double nl_npy_get(const struct nl_npy *array, size_t index); /* any type, as double */
 

@@ -16,8 +16,10 @@ static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
 {
-    if (!strcmp(field, "dir"))
+    if (!strcmp(field, "dir") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
+    if (!strcmp(field, "classes"))
+        return config->data.name == NL_NPY;
     if (!strcmp(field, "size") || !strcmp(field, "channels") || !strcmp(field, "difficulty"))
         return config->data.name == NL_SYNTH;
     return true;

@@ -20,7 +20,7 @@ struct nl_int_list {
 };
 
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
-enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100 };
+enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
@@ -101,8 +101,8 @@ int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *t
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
- * does not with none, train.nesterov not with adam, ... Keys of `plot` never do, nor does data.dir: what was read from there is
- * in a trial's identity by its checksum. */
+ * does not with none, train.nesterov not with adam, ... Keys of `plot` never do, nor do data.dir and the names of files: what was read
+ * from there is in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, in the order of keys.def: the text whose hash is the trial's identity. */

@@ -134,7 +134,7 @@ static struct nl_dataset *read_files(const struct layout *layout, const char *na
     for (int i = 0; i < layout->files; i++)
         count += file[i].records;
     struct nl_shape shape = {.height = 32, .width = 32, .channels = CHANNELS, .classes = layout->classes};
-    struct nl_dataset *set = nl_dataset_new(name, shape, count, count - file[test].records, err);
+    struct nl_dataset *set = nl_dataset_new(name, NL_U8, shape, count, count - file[test].records, err);
     for (int i = 0; set && i < layout->files; first += file[i++].records)
         if (file[i].records && read_records(layout, &file[i], set, first, err)) {
             nl_dataset_free(set);

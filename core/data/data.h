@@ -1,8 +1,8 @@
 /* Data sets: bytes in memory, read or generated once, shared by all trials; and a trial's view of one: its split, its labels,
  * its standardization.
  *
- * What a network sees of pixel byte u in channel c is table[c][u] = (float)((u - mean[c]) / deviation[c]): float32 on every
- * backend, so that ref and cpu start from the same numbers.
+ * What a network sees of pixel byte u in channel c is table[c][u] = (float)((u - mean[c]) / deviation[c]), and of float32 v
+ * nl_standardized(v, mean[c], 1 / deviation[c]): float32 on every backend, so that ref and cpu start from the same numbers.
  */
 #ifndef NL_DATA_DATA_H
 #define NL_DATA_DATA_H
@@ -21,19 +21,23 @@ struct nl_dataset {
     char name[32];
     struct nl_shape shape;
     int count;             /* samples of all parts */
-    uint8_t *pixels;       /* (count, height, width, channels) */
+    uint8_t *pixels;       /* (count, height, width, channels); NULL: values */
+    float *values;         /* (count, height, width, channels), finite; NULL: pixels */
     int32_t *labels;       /* (count) 0 .. classes-1 */
     int train_count;       /* the first train_count samples are the given training part, the rest the test part; */
-                           /* 0: one pool, split by seed (digits) */
+                           /* 0: one pool, split by seed (digits, npy without test files): */
+    int pool_test;         /* so many of it are the test part */
     char checksum[65];     /* SHA-256, hex, of shape, pixels and labels: part of every trial's identity */
 };
 
-/* Static facts, no file touched: shape, and samples in each part before data.train/test/val are applied. */
+/* Facts: shape, and samples in each part before data.train/test/val are applied. */
 struct nl_data_facts {
     struct nl_shape shape;
     int train, test;
     const char *title, *source, *licence, *files; /* files: what data.dir must hold; "" for none */
 };
+/* Of npy, whose files say it themselves, the heads of the images and the labels are read; train is 0 where they are not right, and
+ * nl_data_check says what is wrong. */
 struct nl_data_facts nl_data_facts(const struct nl_config *config);
 
 /* Samples in each part of a trial, as nl_split_make will take them; no file touched. */
@@ -55,14 +59,19 @@ struct nl_split {
     int32_t *train, *val, *test; /* owned */
     int train_count, val_count, test_count;
     int32_t *labels;             /* (dataset->count) owned: with label noise on the training part */
-    double mean[16], deviation[16]; /* per channel; 0 and 1 where data.standardize is false */
-    float *table;                /* (channels, 256) owned */
+    double *mean, *deviation;    /* (channels) owned; 0 and 1 where data.standardize is false */
+    float *table;                /* (channels, 256) owned; NULL where the data are values */
 };
 
 /* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
  * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. */
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
 void nl_split_release(struct nl_split *view);
+
+static inline float nl_standardized(float value, double mean, double scale)
+{
+    return (float)(((double)value - mean) * scale);
+}
 
 /* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order". */
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order);

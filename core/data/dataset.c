@@ -40,6 +40,9 @@ static const struct nl_data_facts facts[] = {
                      "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
                      "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
                      "not stated by the authors", "train.bin, test.bin; there or in cifar-100-binary/"},
+    [NL_NPY] = {{0}, 0, 0, "your own images and labels, .npy files", "given by data.dir, data.train_images and so on", "yours",
+                "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32), train_labels.npy (integers); test_images.npy and "
+                "test_labels.npy, without which a fifth of the training files is the test part"},
 };
 
 struct nl_data_facts nl_data_facts(const struct nl_config *config)
@@ -51,13 +54,20 @@ struct nl_data_facts nl_data_facts(const struct nl_config *config)
         it.train = config->data.train == NL_AUTO ? NL_SYNTH_TRAIN : (int)config->data.train;
         it.test = config->data.test == NL_AUTO ? NL_SYNTH_TEST : (int)config->data.test;
     }
+    if (config->data.name == NL_NPY)
+        nl_arrays_facts(config, &it, NULL, NULL);
     return it;
 }
 
 void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     struct nl_data_facts it = nl_data_facts(config);
-    const char *name = nl_data_names[config->data.name];
+    const char *name = nl_data_names[config->data.name], *key = NULL;
+    struct nl_error err;
+    if (config->data.name == NL_NPY && nl_arrays_facts(config, &it, &key, &err)) {
+        nl_complain(diagnostics, experiment, key, "%s", err.text);
+        return;
+    }
     int64_t train = config->data.train == NL_AUTO ? it.train : config->data.train;
     if (train > it.train)
         nl_complain(diagnostics, experiment, "data.train", "'data.train' is %lld, but '%s' has %d training samples", (long long)train, name,
@@ -68,9 +78,10 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     if (config->data.test > it.test)
         nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %d test samples", (long long)config->data.test,
                     name, it.test);
-    if (config->data.crop >= it.shape.width)
+    int side = it.shape.width < it.shape.height ? it.shape.width : it.shape.height;
+    if (config->data.crop >= side)
         nl_complain(diagnostics, experiment, "data.crop", "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
-                    (long long)config->data.crop, it.shape.width, it.shape.height, it.shape.width - 1);
+                    (long long)config->data.crop, it.shape.width, it.shape.height, side - 1);
     if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
         nl_complain(diagnostics, experiment, "data.flip", "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
 }
@@ -83,15 +94,18 @@ static void add_int(struct nl_hash *hash, int32_t value)
     nl_hash_add(hash, bytes, sizeof bytes);
 }
 
-/* Height, width, channels, classes, samples, samples of the training part; the pixels; the labels. */
+/* Height, width, channels, classes, samples, samples of the training part; the pixels or values; the labels. */
 static void set_checksum(struct nl_dataset *set)
 {
     struct nl_hash *hash = nl_hash_start();
     int32_t head[] = {set->shape.height, set->shape.width, set->shape.channels, set->shape.classes, set->count, set->train_count};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
         add_int(hash, head[i]);
-    nl_hash_add(hash, set->pixels,
-                (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels);
+    size_t elements = (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels;
+    if (set->pixels)
+        nl_hash_add(hash, set->pixels, elements);
+    else
+        nl_hash_add(hash, set->values, elements * sizeof *set->values);
     for (int i = 0; i < set->count; i++)
         add_int(hash, set->labels[i]);
     nl_hash_finish(hash, set->checksum);
@@ -136,6 +150,8 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
         set = nl_digits_make(err);
     else if (config->data.name == NL_SYNTH)
         set = nl_synth_make(it.shape, config->data.difficulty, it.train, it.test, err);
+    else if (config->data.name == NL_NPY)
+        set = nl_arrays_open(config, err);
     else
         set = open_folder(config, nl_data_names[config->data.name], err);
     if (set)

@@ -29,9 +29,12 @@ static int export_pixels(const struct nl_split *view, const char *part, const in
     if (!x)
         return nl_fail_errno(err, "cannot hold the %s part of '%s' as float32", part, view->dataset->name);
     for (size_t i = 0; i < shape[0]; i++) {
-        const uint8_t *pixels = view->dataset->pixels + (size_t)index[i] * values;
-        for (size_t v = 0; v < values; v++)
-            x[i * values + v] = view->table[v % shape[3] * LEVELS + pixels[v]];
+        size_t at = (size_t)index[i] * values;
+        for (size_t v = 0; v < values; v++) {
+            size_t c = v % shape[3];
+            x[i * values + v] = view->table ? view->table[c * LEVELS + view->dataset->pixels[at + v]]
+                                            : nl_standardized(view->dataset->values[at + v], view->mean[c], 1 / view->deviation[c]);
+        }
     }
     int status = write_array(folder, part, "x", NL_F32, 4, shape, x, err);
     free(x);

@@ -124,7 +124,7 @@ struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_e
     struct nl_dataset *set = NULL;
     if (read_part(&train, folder, err) == NL_OK && read_part(&test, folder, err) == NL_OK) {
         struct nl_shape shape = {.height = SIZE, .width = SIZE, .channels = 1, .classes = CLASSES};
-        set = nl_dataset_new(name, shape, train.count + test.count, train.count, err);
+        set = nl_dataset_new(name, NL_U8, shape, train.count + test.count, train.count, err);
     }
     if (set) {
         copy_part(&train, set, 0);

@@ -6,9 +6,10 @@
 #include "base/memory.h"
 #include "data/sources.h"
 
-struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64_t count, int64_t train_count, struct nl_error *err)
+struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
+                                  struct nl_error *err)
 {
-    double bytes = (double)count * shape.height * shape.width * shape.channels;
+    double bytes = (double)count * shape.height * shape.width * shape.channels * (double)nl_dtype_size(type);
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (count > INT32_MAX || bytes > memory) {
         nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and this machine has %.1f GiB of memory", name, (long long)count,
@@ -20,9 +21,13 @@ struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64
     set->count = (int)count;
     set->train_count = (int)train_count;
     strncpy(set->name, name, sizeof set->name - 1);
-    set->pixels = malloc((size_t)bytes);
+    void *samples = malloc((size_t)bytes);
+    if (type == NL_U8)
+        set->pixels = samples;
+    else
+        set->values = samples;
     set->labels = malloc((size_t)count * sizeof *set->labels);
-    if (!set->pixels || !set->labels) {
+    if (!samples || !set->labels) {
         nl_fail_errno(err, "cannot hold '%s'", name);
         nl_dataset_free(set);
         return NULL;
@@ -35,6 +40,7 @@ void nl_dataset_free(struct nl_dataset *dataset)
     if (!dataset)
         return;
     free(dataset->pixels);
+    free(dataset->values);
     free(dataset->labels);
     free(dataset);
 }

@@ -4,19 +4,25 @@
 
 #include <stddef.h>
 
+#include "base/npy.h"
 #include "data/data.h"
 
 enum { NL_DIGITS_TRAIN = 1408, NL_DIGITS_TEST = 389, NL_SYNTH_TRAIN = 2048, NL_SYNTH_TEST = 1024 };
 
-/* Room for `count` samples, the first `train_count` of them the training part. NULL with an error where the machine's memory
+/* Room for `count` samples of type NL_U8 (pixels) or NL_F32 (values), the first `train_count` of them the training part. NULL with an error where the machine's memory
  * cannot hold them. The checksum is set by nl_dataset_open. */
-struct nl_dataset *nl_dataset_new(const char *name, struct nl_shape shape, int64_t count, int64_t train_count, struct nl_error *err);
+struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
+                                  struct nl_error *err);
 
 struct nl_dataset *nl_digits_make(struct nl_error *err);
 struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test, struct nl_error *err);
 
 /* folder: existing. */
 struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_error *err);
+/* npy: the user's own arrays. nl_arrays_facts fills in shape, train and test; *key: the configuration key at fault. */
+int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
+struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err);
+
 struct nl_dataset *nl_cifar_open(const char *name, const char *folder, int classes, struct nl_error *err);
 
 #endif

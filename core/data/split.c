@@ -27,11 +27,10 @@ static void split(struct nl_split *view, uint64_t seed)
         for (int i = 0; i < view->test_count; i++)
             view->test[i] += given;
     } else {
-        NL_ASSERT(given == NL_DIGITS_TRAIN + NL_DIGITS_TEST); /* only digits is one pool */
-        view->train_count = NL_DIGITS_TRAIN;
-        view->test_count = given - NL_DIGITS_TRAIN;
+        view->test_count = set->pool_test;
+        view->train_count = given - view->test_count;
         view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
-        memcpy(view->test, first + NL_DIGITS_TRAIN, (size_t)view->test_count * sizeof *view->test);
+        memcpy(view->test, first + view->train_count, (size_t)view->test_count * sizeof *view->test);
     }
 }
 
@@ -85,9 +84,9 @@ static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
     free(order);
 }
 
-/* Mean and deviation (1/n) of each channel over the training part, from how often each byte occurs: exact counts, so the
- * result does not depend on the order of samples. */
-static void measure(struct nl_split *view)
+/* Mean and deviation (1/n) of each channel over the training part: of bytes from how often each occurs. Exact counts, so the result
+ * does not depend on the order of samples. */
+static void measure_pixels(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
     int channels = set->shape.channels;
@@ -112,6 +111,36 @@ static void measure(struct nl_split *view)
     free(counts);
 }
 
+/* sums[c] = over the training part, of (value - center[c])^power; power 1 or 2. */
+static void sum_values(const struct nl_split *view, const double *center, int power, double *sums)
+{
+    const struct nl_dataset *set = view->dataset;
+    size_t channels = (size_t)set->shape.channels, positions = (size_t)set->shape.height * (size_t)set->shape.width;
+    for (int i = 0; i < view->train_count; i++) {
+        const float *value = set->values + (size_t)view->train[i] * positions * channels;
+        for (size_t p = 0; p < positions; p++, value += channels)
+            for (size_t c = 0; c < channels; c++) {
+                double off = (double)value[c] - center[c];
+                sums[c] += power == 1 ? off : off * off;
+            }
+    }
+}
+
+/* Of values: the second pass is around the mean of the first. */
+static void measure_values(struct nl_split *view)
+{
+    const struct nl_shape *shape = &view->dataset->shape;
+    double total = (double)view->train_count * shape->height * shape->width;
+    double *sums = nl_alloc(2 * (size_t)shape->channels, sizeof *sums), *squares = sums + shape->channels;
+    sum_values(view, view->mean, 1, sums);
+    for (int c = 0; c < shape->channels; c++)
+        view->mean[c] = sums[c] / total;
+    sum_values(view, view->mean, 2, squares);
+    for (int c = 0; c < shape->channels; c++)
+        view->deviation[c] = squares[c] > 0 ? sqrt(squares[c] / total) : 1;
+    free(sums);
+}
+
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err)
 {
     *view = (struct nl_split){.dataset = dataset};
@@ -125,10 +154,14 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
     view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
     memcpy(view->labels, dataset->labels, (size_t)dataset->count * sizeof *view->labels);
     add_label_noise(view, config->train.label_noise, seed);
+    view->mean = nl_alloc((size_t)channels, sizeof *view->mean);
+    view->deviation = nl_alloc((size_t)channels, sizeof *view->deviation);
     for (int c = 0; c < channels; c++)
         view->deviation[c] = 1;
     if (config->data.standardize)
-        measure(view);
+        (dataset->pixels ? measure_pixels : measure_values)(view);
+    if (!dataset->pixels)
+        return NL_OK;
     view->table = nl_alloc((size_t)channels * LEVELS, sizeof *view->table);
     for (int c = 0; c < channels; c++)
         for (int u = 0; u < LEVELS; u++)
@@ -142,6 +175,8 @@ void nl_split_release(struct nl_split *view)
     free(view->val);
     free(view->test);
     free(view->labels);
+    free(view->mean);
+    free(view->deviation);
     free(view->table);
     *view = (struct nl_split){0};
 }

@@ -157,7 +157,7 @@ static void make_sample(struct source source, int class, int size, int channels,
 struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test, struct nl_error *err)
 {
     int size = shape.height;
-    struct nl_dataset *set = nl_dataset_new("synth", shape, train + test, train, err);
+    struct nl_dataset *set = nl_dataset_new("synth", NL_U8, shape, train + test, train, err);
     if (!set)
         return NULL;
     size_t bytes = (size_t)size * (size_t)size * (size_t)shape.channels;

@@ -12,8 +12,11 @@ static char *open_key(const struct nl_config *config)
     static const char *const any[] = {"data.name", "data.dir", NULL};
     static const char *const generated[] = {"data.name",       "data.size",  "data.channels",
                                             "data.difficulty", "data.train", "data.test", NULL};
+    static const char *const arrays[] = {"data.name",        "data.dir",         "data.train_images", "data.train_labels",
+                                         "data.test_images", "data.test_labels", "data.classes",      NULL};
+    const char *const *names = config->data.name == NL_SYNTH ? generated : config->data.name == NL_NPY ? arrays : any;
     struct nl_text text = {0};
-    for (const char *const *name = config->data.name == NL_SYNTH ? generated : any; *name; name++) {
+    for (const char *const *name = names; *name; name++) {
         char *value = nl_key_text(nl_key_find(*name), config);
         nl_text_add(&text, "%s: %s\n", *name, value);
         free(value);

@@ -110,14 +110,23 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
     return (int)points;
 }
 
+static bool names_files(const struct nl_key *key)
+{
+    static const char *const names[] = {"data.dir", "data.train_images", "data.train_labels", "data.test_images", "data.test_labels"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(key->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool axes_are_legal(const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     bool legal = true;
     for (int a = 0; a < experiment->axes; a++)
         for (int k = 0; k < experiment->axis[a].keys; k++)
-            if (strcmp(experiment->axis[a].key[k]->name, "data.dir") == 0) {
-                nl_diagnose(diagnostics, &experiment->axis[a].origin, "make an experiment for each folder",
-                            "data.dir cannot be an axis: where files lie is no part of a trial's identity");
+            if (names_files(experiment->axis[a].key[k])) {
+                nl_diagnose(diagnostics, &experiment->axis[a].origin, "make an experiment for each",
+                            "%s cannot be an axis: where files lie is no part of a trial's identity", experiment->axis[a].key[k]->name);
                 legal = false;
             }
     return legal;

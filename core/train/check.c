@@ -9,7 +9,10 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     struct nl_model model;
     struct nl_error err;
     const char *key = NULL;
-    if (nl_model_build(config, nl_data_facts(config).shape, &model, &key, &err) != NL_OK)
+    struct nl_data_facts facts = nl_data_facts(config);
+    if (facts.train == 0)
+        return; /* files that are not right: nl_data_check said so */
+    if (nl_model_build(config, facts.shape, &model, &key, &err) != NL_OK)
         nl_complain(diagnostics, experiment, key, "%s", err.text);
     nl_model_release(&model);
     int64_t samples = nl_data_counts(config).train;

@@ -230,6 +230,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     pass->gather.width = model->input.width;
     pass->gather.channels = model->input.channels;
     pass->gather.pixels = view->dataset->pixels;
+    pass->gather.values = view->dataset->values;
     pass->gather.crop = (int)ctx->config->data.crop;
     pass->gather.flip = ctx->config->data.flip;
     free(turn);
@@ -271,7 +272,9 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     plan->updates = ctx.norms.updates = take(l, (size_t)plan->normalizers * sizeof(int64_t));
     ctx.dropout_keys = take(l, (size_t)model->layers * 2 * sizeof(uint32_t));
     uint64_t *seed = take(l, sizeof *seed);
-    float *table = take(l, (size_t)model->input.channels * 256 * sizeof *table);
+    size_t channels = (size_t)model->input.channels;
+    float *table = view->table ? take(l, channels * 256 * sizeof *table) : NULL;
+    double *mean = view->table ? NULL : take(l, channels * sizeof *mean), *scale = view->table ? NULL : take(l, channels * sizeof *scale);
     int32_t *labels = take(l, (size_t)view->dataset->count * sizeof *labels);
     plan->order = take(l, (size_t)view->train_count * sizeof(int32_t));
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
@@ -289,6 +292,8 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     for (int i = 0; i < 2; i++) {
         passes[i]->gather.label_of = labels;
         passes[i]->gather.table = table;
+        passes[i]->gather.mean = mean;
+        passes[i]->gather.scale = scale;
         passes[i]->gather.seed = seed;
     }
     if (!l->base)
@@ -296,7 +301,12 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     /* What no step changes. */
     const struct nl_backend *backend = plan->backend;
     backend->upload(seed, &(uint64_t){(uint64_t)config->train.seed}, sizeof *seed);
-    backend->upload(table, view->table, (size_t)model->input.channels * 256 * sizeof *table);
+    if (view->table)
+        backend->upload(table, view->table, channels * 256 * sizeof *table);
+    for (size_t c = 0; !view->table && c < channels; c++) {
+        backend->upload(mean + c, &view->mean[c], sizeof *mean);
+        backend->upload(scale + c, &(double){1 / view->deviation[c]}, sizeof *scale);
+    }
     backend->upload(labels, view->labels, (size_t)view->dataset->count * sizeof *labels);
     const int32_t *parts[3] = {view->train, view->val, view->test};
     for (int i = 0; i < 3; i++)

@@ -8,7 +8,8 @@ void nl_ref_gather(const struct nl_run *run, const struct nl_gather *op)
 {
     int height = op->height, width = op->width, channels = op->channels;
     for (int r = 0; r < run->replicas; r++) {
-        const float *table = nl_in_replica(run, op->table, r); /* (C, 256) */
+        const float *table = nl_in_replica(run, op->table, r);                                             /* (C, 256) */
+        const double *mean = nl_in_replica(run, op->mean, r), *scale = nl_in_replica(run, op->scale, r); /* (C) */
         const int32_t *index = nl_in_replica(run, op->index, r), *label_of = nl_in_replica(run, op->label_of, r);
         const uint64_t *seed = nl_in_replica(run, op->seed, r);
         double *x = nl_in_replica(run, op->x, r); /* (N, H, W, C) */
@@ -25,7 +26,11 @@ void nl_ref_gather(const struct nl_run *run, const struct nl_gather *op)
                         bool out = row < 0 || row >= height || column < 0 || column >= width;
                         if (moved.flip)
                             column = width - 1 - column;
-                        *x++ = out ? 0.0 : (double)table[c * 256 + op->pixels[(((size_t)index[n] * height + row) * width + column) * channels + c]];
+                        size_t at = (((size_t)index[n] * height + row) * width + column) * channels + c;
+                        if (out)
+                            *x++ = 0.0;
+                        else
+                            *x++ = (double)(op->pixels ? table[c * 256 + op->pixels[at]] : nl_standardized(op->values[at], mean[c], scale[c]));
                     }
         }
     }

@@ -1,0 +1,252 @@
+/* npy: the user's own arrays, as numpy.save writes them.
+ *
+ *     images   (N, H, W, C), (N, H, W) of one channel, or (N, D): D features, each a channel of one position, standardized by itself;
+ *              uint8, or float32, finite
+ *     labels   (N) integers of any type, 0 to classes - 1
+ *
+ * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training files are one pool,
+ * of which the seed makes a fifth the test part.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/npy.h"
+#include "data/sources.h"
+
+enum { POOL_SHARE = 5, MOST_CLASSES = 100000, LARGEST_SIDE = 1 << 20 };
+
+/* One part: its two files. */
+struct part {
+    const char *image_key, *label_key;
+    char *image_path, *label_path;
+    struct nl_npy images, labels; /* images: the head only, until they are read */
+    bool present;
+};
+
+struct arrays {
+    struct part train, test;
+    struct nl_shape shape;
+    size_t pool_test; /* without test files: samples of the training files that become the test part */
+    const char *key;  /* at fault */
+};
+
+/* The path that the key gives, or the standard name; new string. */
+static char *path_of(const struct nl_config *config, const char *given, const char *standard)
+{
+    const char *name = given[0] ? given : standard;
+    return config->data.dir[0] ? nl_path_join(config->data.dir, name) : nl_strdup(name);
+}
+
+static void name_files(struct arrays *arrays, const struct nl_config *config)
+{
+    const char *train_images = config->data.train_images, *test_images = config->data.test_images, *test_labels = config->data.test_labels;
+    arrays->train = (struct part){.image_key = train_images[0] ? "data.train_images" : "data.dir",
+                                  .label_key = config->data.train_labels[0] ? "data.train_labels" : "data.dir",
+                                  .image_path = path_of(config, train_images, "train_images.npy"),
+                                  .label_path = path_of(config, config->data.train_labels, "train_labels.npy"),
+                                  .present = true};
+    arrays->test = (struct part){.image_key = test_images[0] ? "data.test_images" : "data.dir",
+                                 .label_key = test_labels[0] ? "data.test_labels" : "data.dir",
+                                 .image_path = path_of(config, test_images, "test_images.npy"),
+                                 .label_path = path_of(config, test_labels, "test_labels.npy")};
+    /* Not given and not there is no test part; half of one is a mistake, and said so when it is opened. */
+    arrays->test.present = test_images[0] || test_labels[0] || nl_file_exists(arrays->test.image_path) || nl_file_exists(arrays->test.label_path);
+}
+
+static void release(struct arrays *arrays)
+{
+    struct part *const parts[] = {&arrays->train, &arrays->test};
+    for (int i = 0; i < 2; i++) {
+        nl_npy_release(&parts[i]->images);
+        nl_npy_release(&parts[i]->labels);
+        free(parts[i]->image_path);
+        free(parts[i]->label_path);
+    }
+}
+
+static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_error *err)
+{
+    struct nl_npy *images = &part->images;
+    const char *path = part->image_path;
+    if (nl_npy_read_head(path, images, err))
+        return NL_FAIL;
+    if (images->type != NL_U8 && images->type != NL_F32)
+        return nl_fail(err, "cannot use '%s': images of %s, expected uint8 or float32; save x.astype('float32')", path, nl_dtype_name(images->type));
+    if (images->dims < 2 || images->dims > 4)
+        return nl_fail(err, "cannot use '%s': an array of %d dimension%s, expected (N,H,W,C), (N,H,W) or (N,D)", path, images->dims,
+                       images->dims == 1 ? "" : "s");
+    size_t count = 1;
+    for (int d = 0; d < images->dims; d++) {
+        count *= d && images->shape[d] <= LARGEST_SIDE ? images->shape[d] : 1;
+        if (images->shape[d] == 0)
+            return nl_fail(err, "cannot use '%s': it holds nothing (its shape has a 0)", path);
+        if (d && (images->shape[d] > LARGEST_SIDE || count > INT32_MAX))
+            return nl_fail(err, "cannot use '%s': a sample of it has too many numbers", path);
+    }
+    bool flat = images->dims == 2;
+    shape->height = flat ? 1 : (int)images->shape[1];
+    shape->width = flat ? 1 : (int)images->shape[2];
+    shape->channels = flat ? (int)images->shape[1] : images->dims == 4 ? (int)images->shape[3] : 1;
+    return NL_OK;
+}
+
+static int read_labels(struct part *part, struct nl_error *err)
+{
+    struct nl_npy *labels = &part->labels;
+    const char *path = part->label_path;
+    if (nl_npy_read(path, labels, err))
+        return NL_FAIL;
+    if (labels->type == NL_F32 || labels->type == NL_F64)
+        return nl_fail(err, "cannot use '%s': labels of %s, expected integers; save y.astype('int64')", path, nl_dtype_name(labels->type));
+    if (labels->dims != 1)
+        return nl_fail(err, "cannot use '%s': an array of %d dimensions, expected (N): the number of each sample's class", path, labels->dims);
+    if (labels->count != part->images.shape[0])
+        return nl_fail(err, "cannot use '%s': %zu labels, expected %zu, as many as '%s' has images", path, labels->count, part->images.shape[0],
+                       part->image_path);
+    return NL_OK;
+}
+
+static double largest_label(const struct part *part)
+{
+    double largest = 0;
+    for (size_t i = 0; i < part->labels.count; i++)
+        largest = fmax(largest, nl_npy_get(&part->labels, i));
+    return largest;
+}
+
+static int check_labels(const struct part *part, int classes, struct nl_error *err)
+{
+    for (size_t i = 0; i < part->labels.count; i++) {
+        double label = nl_npy_get(&part->labels, i);
+        if (!(label >= 0 && label < classes))
+            return nl_fail(err, "cannot use '%s': label %.0f of sample %zu, expected 0 to %d", part->label_path, label, i, classes - 1);
+    }
+    return NL_OK;
+}
+
+static int read_part(struct arrays *arrays, struct part *part, struct nl_shape *shape, struct nl_error *err)
+{
+    arrays->key = part->image_key;
+    if (read_image_head(part, shape, err))
+        return NL_FAIL;
+    arrays->key = part->label_key;
+    return read_labels(part, err);
+}
+
+/* Everything but the images themselves. */
+static int read_heads(struct arrays *arrays, const struct nl_config *config, struct nl_error *err)
+{
+    struct part *train = &arrays->train, *test = &arrays->test;
+    struct nl_shape other;
+    name_files(arrays, config);
+    if (read_part(arrays, train, &arrays->shape, err))
+        return NL_FAIL;
+    if (test->present) {
+        if (read_part(arrays, test, &other, err))
+            return NL_FAIL;
+        arrays->key = test->image_key;
+        if (test->images.type != train->images.type || test->images.dims != train->images.dims || other.height != arrays->shape.height ||
+            other.width != arrays->shape.width || other.channels != arrays->shape.channels)
+            return nl_fail(err, "cannot use '%s': images of %dx%dx%d, %s, but '%s' has %dx%dx%d, %s", test->image_path, other.height, other.width,
+                           other.channels, nl_dtype_name(test->images.type), train->image_path, arrays->shape.height, arrays->shape.width,
+                           arrays->shape.channels, nl_dtype_name(train->images.type));
+    }
+    if (train->images.shape[0] + (test->present ? test->images.shape[0] : 0) > INT32_MAX)
+        return nl_fail(err, "cannot use '%s': more than %d samples", train->image_path, INT32_MAX);
+    double classes = 1 + fmax(largest_label(train), test->present ? largest_label(test) : 0);
+    if (config->data.classes != NL_AUTO)
+        classes = (double)config->data.classes;
+    arrays->key = train->label_key;
+    if (classes < 2 || classes > MOST_CLASSES)
+        return nl_fail(err, "cannot use '%s': its largest label is %.0f, expected 1 to %d", train->label_path, classes - 1, MOST_CLASSES - 1);
+    arrays->shape.classes = (int)classes;
+    if (check_labels(train, arrays->shape.classes, err))
+        return NL_FAIL;
+    if (test->present) {
+        arrays->key = test->label_key;
+        return check_labels(test, arrays->shape.classes, err);
+    }
+    arrays->pool_test = train->images.shape[0] / POOL_SHARE;
+    arrays->key = train->image_key;
+    if (arrays->pool_test == 0)
+        return nl_fail(err, "cannot use '%s': %zu samples are too few to take a test part from; give test files", train->image_path,
+                       train->images.shape[0]);
+    return NL_OK;
+}
+
+int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err)
+{
+    struct arrays arrays = {0};
+    int status = read_heads(&arrays, config, err);
+    if (status == NL_OK) {
+        out->shape = arrays.shape;
+        out->train = (int)(arrays.train.images.shape[0] - arrays.pool_test);
+        out->test = (int)(arrays.test.present ? arrays.test.images.shape[0] : arrays.pool_test);
+    }
+    if (key)
+        *key = arrays.key;
+    release(&arrays);
+    return status;
+}
+
+/* "[3, 0, 1]" of element `at`; new string. */
+static char *index_text(const struct nl_npy *array, size_t at)
+{
+    struct nl_text out = {0};
+    size_t rest = array->count;
+    for (int d = 0; d < array->dims; d++) {
+        rest /= array->shape[d];
+        nl_text_add(&out, d ? ", %zu" : "[%zu", at / rest);
+        at %= rest;
+    }
+    nl_text_add(&out, "]");
+    return out.at;
+}
+
+static int copy_part(struct part *part, struct nl_dataset *set, size_t first, struct nl_error *err)
+{
+    struct nl_npy head = part->images;
+    size_t rows = head.shape[0];
+    if (nl_npy_read(part->image_path, &part->images, err))
+        return NL_FAIL;
+    if (part->images.type != head.type || part->images.dims != head.dims || part->images.shape[0] != rows || part->images.count != head.count)
+        return nl_fail(err, "cannot use '%s': it changed while it was read", part->image_path);
+    const float *values = part->images.data;
+    for (size_t i = 0; set->values && i < part->images.count; i++)
+        if (!isfinite(values[i])) {
+            char *index = index_text(&part->images, i);
+            nl_fail(err, "cannot use '%s': %s at %s, expected finite numbers", part->image_path, isnan(values[i]) ? "nan" : "an infinity", index);
+            free(index);
+            return NL_FAIL;
+        }
+    size_t each = part->images.count / rows;
+    if (set->pixels)
+        memcpy(set->pixels + first * each, part->images.data, part->images.count);
+    else
+        memcpy(set->values + first * each, values, part->images.count * sizeof *values);
+    for (size_t i = 0; i < rows; i++)
+        set->labels[first + i] = (int32_t)nl_npy_get(&part->labels, i);
+    nl_npy_release(&part->images);
+    return NL_OK;
+}
+
+struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err)
+{
+    struct arrays arrays = {0};
+    struct nl_dataset *set = NULL;
+    if (read_heads(&arrays, config, err) == NL_OK) {
+        size_t train = arrays.train.images.shape[0], test = arrays.test.present ? arrays.test.images.shape[0] : 0;
+        set = nl_dataset_new("npy", arrays.train.images.type, arrays.shape, (int64_t)(train + test), test ? (int64_t)train : 0, err);
+        if (set)
+            set->pool_test = (int)arrays.pool_test;
+        if (set && (copy_part(&arrays.train, set, 0, err) || (test && copy_part(&arrays.test, set, train, err)))) {
+            nl_dataset_free(set);
+            set = NULL;
+        }
+    }
+    release(&arrays);
+    return set;
+}

@@ -1,0 +1,70 @@
+"""Arrays as users have them, by NumPy.
+
+    python tests/golden/arrays.py        writes tests/golden/arrays/, which tests/test_arrays.c and tests/cli/own_data.txt read
+
+Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
+a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own
+and labels of another integer type; wrong/ has what must be refused.
+"""
+
+import pathlib
+
+import numpy
+
+folder = pathlib.Path(__file__).parent / "arrays"
+rng = numpy.random.default_rng(1)
+
+
+def save(name, array):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numpy.save(path, array)
+
+
+def labels(count, classes):
+    return numpy.arange(count) % classes
+
+
+y = labels(60, 3)
+save("bytes/train_images.npy", (rng.integers(0, 160, (60, 4, 5, 3)) + 40 * y[:, None, None, None]).astype("uint8"))
+save("bytes/train_labels.npy", y.astype("int64"))
+save("bytes/test_images.npy", (rng.integers(0, 160, (20, 4, 5, 3)) + 40 * labels(20, 3)[:, None, None, None]).astype("uint8"))
+save("bytes/test_labels.npy", labels(20, 3).astype("uint8"))
+
+y = labels(50, 2)
+x = (1e4 + rng.normal(size=(50, 6)) + 2 * y[:, None]).astype("float32")
+x[:, 5] = 7  # no spread: becomes 0
+save("features/train_images.npy", x)
+save("features/train_labels.npy", y.astype("int32"))
+wide = x.astype("float64")
+deviation = wide.std(axis=0)
+deviation[5] = 1
+save("features/standardized.npy", ((wide - wide.mean(axis=0)) / deviation).astype("float32"))
+
+y = labels(30, 3)
+save("grey/faces.npy", (rng.normal(size=(30, 4, 4)) + y[:, None, None]).astype("float32"))
+save("grey/who.npy", y.astype("int16"))
+save("grey/more_faces.npy", (rng.normal(size=(12, 4, 4)) + labels(12, 3)[:, None, None]).astype("float32"))
+save("grey/more_who.npy", labels(12, 3).astype("uint32"))
+
+x = rng.normal(size=(10, 2, 3)).astype("float32")
+save("wrong/good.npy", x)
+save("wrong/labels.npy", labels(10, 2))
+save("wrong/fortran.npy", numpy.asfortranarray(x))
+save("wrong/big_endian.npy", x.astype(">f4"))
+save("wrong/float64.npy", x.astype("float64"))
+save("wrong/complex.npy", x.astype("complex64"))
+save("wrong/one_dimension.npy", x[:, 0, 0].copy())
+save("wrong/no_samples.npy", x[:0])
+save("wrong/other_size.npy", x[:, :, :2].copy())
+save("wrong/few.npy", x[:4])
+for name, value in ("nan", numpy.nan), ("infinity", -numpy.inf):
+    bad = x.copy()
+    bad[7, 1, 2] = value
+    save(f"wrong/{name}.npy", bad)
+save("wrong/labels_float.npy", labels(10, 2).astype("float32"))
+save("wrong/labels_column.npy", labels(10, 2)[:, None])
+save("wrong/labels_few.npy", labels(9, 2))
+save("wrong/labels_four.npy", labels(4, 2))
+save("wrong/labels_negative.npy", labels(10, 3) - 1)
+save("wrong/labels_of_one.npy", labels(10, 1))

@@ -1,0 +1,171 @@
+/* The user's own data: what numpy wrote (tests/golden/arrays.py) is what a network sees. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/npy.h"
+#include "data/data.h"
+#include "suite.h"
+#include "train/train.h"
+
+#define ARRAYS NORMLAB_TESTS_DIR "/golden/arrays/"
+
+static struct nl_config configured(const char *folder, const char *const *more)
+{
+    const char *overrides[24] = {"data.name=npy"};
+    char *dir = nl_format("data.dir=" ARRAYS "%s", folder);
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    int count = 1;
+    overrides[count++] = dir;
+    for (; more && *more; more++)
+        overrides[count++] = *more;
+    if (nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics))
+        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+    free(dir);
+    return experiment.config;
+}
+
+static struct nl_dataset *opened(const struct nl_config *config)
+{
+    struct nl_error err;
+    struct nl_dataset *set = nl_dataset_open(config, &err);
+    ck_assert_msg(set != NULL, "%s", err.text);
+    return set;
+}
+
+static struct nl_npy array(const char *name)
+{
+    struct nl_npy out;
+    struct nl_error err;
+    char *path = nl_format(ARRAYS "%s", name);
+    ck_assert_msg(nl_npy_read(path, &out, &err) == NL_OK, "%s", err.text);
+    free(path);
+    return out;
+}
+
+static void check_shape(const struct nl_dataset *set, int height, int width, int channels, int classes)
+{
+    ck_assert_int_eq(set->shape.height, height);
+    ck_assert_int_eq(set->shape.width, width);
+    ck_assert_int_eq(set->shape.channels, channels);
+    ck_assert_int_eq(set->shape.classes, classes);
+}
+
+START_TEST(bytes_are_read_as_they_are)
+{
+    struct nl_config config = configured("bytes", NULL);
+    struct nl_data_facts facts = nl_data_facts(&config);
+    ck_assert_int_eq(facts.train, 60);
+    ck_assert_int_eq(facts.test, 20);
+    struct nl_dataset *set = opened(&config);
+    check_shape(set, 4, 5, 3, 3);
+    ck_assert_int_eq(set->count, 80);
+    ck_assert_int_eq(set->train_count, 60);
+    ck_assert_ptr_null(set->values);
+    struct nl_npy train = array("bytes/train_images.npy"), test = array("bytes/test_images.npy");
+    ck_assert(memcmp(set->pixels, train.data, train.count) == 0 && memcmp(set->pixels + train.count, test.data, test.count) == 0);
+    for (int i = 0; i < 80; i++)
+        ck_assert_int_eq(set->labels[i], i < 60 ? i % 3 : (i - 60) % 3);
+    nl_npy_release(&train);
+    nl_npy_release(&test);
+    nl_dataset_free(set);
+}
+END_TEST
+
+/* A pool: the seed takes ten of fifty for the test part. With the mean and deviation of all of them the network would see NumPy's numbers. */
+START_TEST(features_are_standardized_one_by_one)
+{
+    struct nl_config config = configured("features", NULL);
+    struct nl_dataset *set = opened(&config);
+    struct nl_npy expected = array("features/standardized.npy");
+    struct nl_error err;
+    struct nl_split view;
+    check_shape(set, 1, 1, 6, 2);
+    ck_assert_ptr_null(set->pixels);
+    ck_assert_msg(nl_split_make(set, &config, &view, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(view.train_count, 40);
+    ck_assert_int_eq(view.test_count, 10);
+    int seen[50] = {0};
+    for (int i = 0; i < 50; i++)
+        seen[i < 40 ? view.train[i] : view.test[i - 40]]++;
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(seen[i], 1);
+    nl_split_release(&view);
+
+    set->train_count = set->count; /* all of it is the training part */
+    ck_assert_msg(nl_split_make(set, &config, &view, &err) == NL_OK, "%s", err.text);
+    for (size_t i = 0; i < expected.count; i++) {
+        float found = nl_standardized(set->values[i], view.mean[i % 6], 1 / view.deviation[i % 6]);
+        ck_assert(fabs((double)found - nl_npy_get(&expected, i)) <= 1e-6);
+    }
+    nl_split_release(&view);
+    nl_npy_release(&expected);
+    nl_dataset_free(set);
+}
+END_TEST
+
+#define GREY "data.train_images=faces.npy", "data.train_labels=who.npy", "data.test_images=more_faces.npy", "data.test_labels=more_who.npy"
+static const struct {
+    const char *folder;
+    const char *more[12];
+} trainings[] = {
+    {"bytes", {"model.arch=cnn", "model.pool=2", "data.crop=1", "data.flip=true"}},
+    {"features", {"model.arch=mlp"}},
+    {"grey", {GREY, "model.arch=cnn", "model.pool=2", "data.crop=1", "data.flip=true"}},
+};
+
+/* Each can be learned, on both backends alike: they start from the same numbers. */
+START_TEST(own_data_train)
+{
+    double loss[2];
+    for (int device = 0; device < 2; device++) {
+        const char *more[20] = {"model.depth=2", "model.width=16", "train.batch=10", "train.epochs=30", "train.lr=0.1", "norm.kind=gn",
+                                device ? "device.kind=cpu" : "device.kind=ref"};
+        memcpy(more + 7, trainings[_i].more, sizeof trainings[_i].more);
+        struct nl_config config = configured(trainings[_i].folder, more);
+        struct nl_dataset *set = opened(&config);
+        struct nl_trial_result result;
+        struct nl_error err;
+        ck_assert_msg(nl_trial_run(&config, set, NULL, &result, &err) == NL_OK, "%s", err.text);
+        ck_assert(result.score[NL_PART_TEST][NL_EVAL_RUNNING].accuracy >= 0.8);
+        loss[device] = result.row[0].loss;
+        nl_trial_result_release(&result);
+        nl_dataset_free(set);
+    }
+    ck_assert(fabs(loss[0] - loss[1]) <= 1e-4 * loss[0]);
+}
+END_TEST
+
+/* What is in the files names the data, not where they lie. */
+START_TEST(checksums_are_of_the_content)
+{
+    static const char *const by_name[] = {"data.train_images=train_images.npy", NULL}, *const three[] = {"data.classes=3", NULL};
+    struct nl_config standard = configured("features", NULL), named = configured("features", by_name), more = configured("features", three);
+    struct nl_dataset *a = opened(&standard), *b = opened(&named), *c = opened(&more);
+    ck_assert_str_eq(a->checksum, b->checksum);
+    ck_assert_str_ne(a->checksum, c->checksum);
+    char *one = nl_config_identity_text(&standard), *other = nl_config_identity_text(&named);
+    ck_assert_str_eq(one, other);
+    free(one);
+    free(other);
+    nl_dataset_free(a);
+    nl_dataset_free(b);
+    nl_dataset_free(c);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("arrays");
+    TCase *tests = tcase_create("arrays");
+    tcase_add_test(tests, bytes_are_read_as_they_are);
+    tcase_add_test(tests, features_are_standardized_one_by_one);
+    tcase_add_loop_test(tests, own_data_train, 0, (int)(sizeof trainings / sizeof *trainings));
+    tcase_add_test(tests, checksums_are_of_the_content);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
