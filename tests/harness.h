@@ -109,7 +109,7 @@ struct spec {
     bool bias;
     const struct nl_norm *norm;
     int groups, stat_batch;
-    bool over_position, relu, biased;
+    bool over_position, relu, biased, residual;
     enum nl_affine affine;
     enum nl_statistics statistics;
     double eps, momentum;           /* 0: 1e-5, 0.1 */
@@ -132,7 +132,7 @@ struct probe {
     struct image image;
     struct nl_run run;
     struct nl_hyper *hyper;
-    struct input input[3];
+    struct input input[4];
     int inputs;
     void *y, *dy;
     size_t y_count, y_capacity;
@@ -182,6 +182,8 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
         op->gamma = probe_input(p, "gamma", affine, affine, true, &op->dgamma);
     if (affine && s->norm->shifts)
         op->beta = probe_input(p, "beta", affine, affine, true, &op->dbeta);
+    if (s->residual)
+        op->residual = probe_input(p, "residual", x_count, x_capacity, true, &op->dresidual);
     op->mean = image_field(&p->image, sets * sizeof(double));
     op->var = image_field(&p->image, sets * sizeof(double));
     if (s->norm->tracks) {

@@ -64,6 +64,12 @@ static const struct spec specs[] = {
     {"rms far from zero", NORMALIZE, .norm = &nl_norm_rms, .samples = 2, .channels = 10, .fill = FAR},
     {"rms without affine", NORMALIZE, .norm = &nl_norm_rms, .samples = 2, .channels = 10, .affine = NL_AFFINE_NONE},
 
+    {"bn with residual", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 17, .relu = true, .residual = true},
+    {"bn with residual, without relu", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .height = 2, .width = 3, .channels = 16, .residual = true},
+    {"gn with residual", NORMALIZE, .norm = &nl_norm_gn, .samples = 3, .height = 5, .width = 4, .channels = 12, .groups = 4, .relu = true, .residual = true},
+    {"ln with residual, each element", NORMALIZE, .norm = &nl_norm_ln, .samples = 2, .height = 3, .width = 3, .channels = 10, .relu = true, .residual = true, .affine = NL_AFFINE_ELEMENT},
+    {"ln over position with residual", NORMALIZE, .norm = &nl_norm_ln, .samples = 2, .height = 3, .width = 3, .channels = 17, .over_position = true, .relu = true, .residual = true},
+
     {"relu", ACTIVATE, .samples = 3, .capacity = 4, .channels = 17, .activation = NL_RELU},
     {"sigmoid", ACTIVATE, .samples = 33, .channels = 64, .activation = NL_SIGMOID},
     {"tanh", ACTIVATE, .samples = 33, .channels = 64, .activation = NL_TANH},

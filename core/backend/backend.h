@@ -99,8 +99,9 @@ struct nl_conv {
     void *dx, *dw, *db;
 };
 
-/* A normalizer, with a ReLU behind it where `relu` is set: y = relu(gamma xhat + beta). Its backward recomputes xhat and
- * the mask from x. mean and var are those of the sets in the last forward call, in double on every backend, so that the
+/* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
+ * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
+ * from y. mean and var are those of the sets in the last forward call, in double on every backend, so that the
  * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers. */
 struct nl_normalize {
     struct nl_norm_setup setup;     /* samples: the capacity */
@@ -110,6 +111,7 @@ struct nl_normalize {
     int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
     const void *x;                  /* real (capacity, S, C) */
     const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
+    const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
     void *y;
     double *mean, *var;             /* (sets at capacity) */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
@@ -119,6 +121,7 @@ struct nl_normalize {
     const struct nl_hyper *hyper;   /* norm_eps, norm_momentum */
     const void *dy;
     void *dx, *dgamma, *dbeta;
+    void *dresidual;                /* where there is a residual; may be dy */
 };
 
 struct nl_activate {

@@ -1,14 +1,164 @@
-/* A block of a normalizer, forwards and backwards, once its moments are known. */
+/* What a normalizer does once a channel or a set, in double: moments from sums, and the factors that the kernels take. */
 #include "backend/cpu/block.h"
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/isa.h"
 #include "backend/cpu/lanes.h"
 
-void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
+const struct nl_block_kernels *nl_block_kernels(void)
 {
-    for (size_t set = 0, c = 0; set < b->channels / b->width; set++) {
-        float shift = (float)mean[set], rest = (float)(mean[set] - shift), rstd = (float)nl_inverse_deviation(var[set], eps);
-        for (size_t end = c + b->width; c < end; c++) {
+#ifdef NL_X86
+    static const struct nl_block_kernels *const kernels[] = {&nl_block_plain, &nl_block_avx2, &nl_block_avx512};
+    return kernels[nl_cpu_isa()];
+#else
+    return &nl_block_plain;
+#endif
+}
+
+/* The sum of count numbers over eight lanes. */
+NL_INLINE double total(size_t count, const double *x)
+{
+    enum { LANES = 8 };
+    double lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            lane[k] += x[i + k];
+    for (size_t k = 0; i + k < count; k++)
+        lane[k] += x[i + k];
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t k = 0; k < half; k++)
+            lane[k] += lane[k + half];
+    return lane[0];
+}
+
+/* A guess of each column's mean: that of a few rows, spread evenly. */
+NL_CLONES
+static void guess_means(const struct nl_cpu_block *b)
+{
+    enum { ROWS = 8 };
+    size_t channels = b->channels, count = b->rows < ROWS ? b->rows : ROWS;
+    float *restrict sum = b->rest, *restrict shift = b->shift, inverse = 1.0f / (float)count;
+    memset(sum, 0, channels * sizeof *sum);
+    for (size_t i = 1; i < count; i++) {
+        const float *restrict x = b->x + i * b->rows / count * b->pitch;
+        for (size_t c = 0; c < channels; c++)
+            sum[c] += x[c] - b->x[c];
+    }
+    for (size_t c = 0; c < channels; c++)
+        shift[c] = b->x[c] + sum[c] * inverse;
+}
+
+/* Turns sum, product into the column's mean, and its sum of squares around that; bias is what the shift had added to the squares. */
+NL_CLONES
+static void center_columns(const struct nl_cpu_block *b)
+{
+    double inverse = 1.0 / (double)b->rows;
+    double *restrict sum = b->sum, *restrict squares = b->product, *restrict bias = b->bias;
+    const float *restrict shift = b->shift;
+    for (size_t c = 0; c < b->channels; c++) {
+        bias[c] = sum[c] * sum[c] * inverse;
+        squares[c] -= bias[c];
+        sum[c] = shift[c] + sum[c] * inverse;
+    }
+}
+
+/* The sets' moments from their columns' (Chan, Golub and LeVeque 1979). True if a shift was so far off that squares around it say little
+ * of those around the mean. */
+NL_CLONES
+static bool merge_columns(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
+{
+    size_t width = b->width, sets = b->channels / width;
+    double rows = (double)b->rows, inverse = 1.0 / (rows * (double)width);
+    const double *restrict column = b->sum, *restrict squares = b->product, *restrict bias = b->bias;
+    int far = 0;
+    if (width == 1) {
+        for (size_t c = 0; c < sets; c++) {
+            mean[c] = column[c];
+            var[c] = squares[c] < 0 ? 0.0 : squares[c] * inverse; /* NaN stays NaN */
+            far |= bias[c] > squares[c];
+        }
+        return far;
+    }
+    for (size_t set = 0; set < sets; set++, column += width, squares += width, bias += width) {
+        double middle = total(width, column) / (double)width, between = 0.0;
+        double lane[8] = {0};
+        for (size_t c = 0; c < width; c++)
+            lane[c % 8] += (column[c] - middle) * (column[c] - middle);
+        between = total(8, lane);
+        double all = total(width, squares) + rows * between;
+        mean[set] = middle;
+        var[set] = all < 0 ? 0.0 : all * inverse;
+        far |= total(width, bias) > all;
+    }
+    return far;
+}
+
+static void sum_columns(const struct nl_cpu_block *b)
+{
+    memset(b->sum, 0, b->channels * sizeof *b->sum);
+    memset(b->product, 0, b->channels * sizeof *b->product);
+    nl_block_kernels()->column_sums(b);
+}
+
+void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *var)
+{
+    size_t sets = b->channels / b->width;
+    if (!b->centers) {
+        memset(b->shift, 0, b->channels * sizeof *b->shift);
+        sum_columns(b);
+        for (size_t set = 0; set < sets; set++) {
+            mean[set] = 0.0;
+            var[set] = total(b->width, b->product + set * b->width) / ((double)b->rows * (double)b->width);
+        }
+        return;
+    }
+    guess_means(b);
+    sum_columns(b);
+    center_columns(b);
+    if (!merge_columns(b, mean, var))
+        return;
+    for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */
+        b->shift[c] = (float)b->sum[c];
+    sum_columns(b);
+    center_columns(b);
+    merge_columns(b, mean, var);
+}
+
+NL_CLONES
+void nl_cpu_row_moments(const struct nl_cpu_block *b, size_t sets, double *restrict mean, double *restrict var)
+{
+    const float *restrict shift = b->shift, *restrict sum = b->rest, *restrict squares = b->rstd;
+    double inverse = 1.0 / (double)b->width;
+    bool centers = b->centers;
+    for (size_t set = 0; set < sets; set++) {
+        double left = centers ? sum[set] * inverse : 0.0, spread = squares[set] * inverse - left * left;
+        mean[set] = shift[set] + left;
+        var[set] = spread < 0 ? 0.0 : spread;
+    }
+}
+
+NL_CLONES
+void nl_cpu_prepare_sets(const struct nl_cpu_block *b, size_t sets, const double *restrict mean, const double *restrict var, double eps)
+{
+    float *restrict shift = b->shift, *restrict rest = b->rest, *restrict rstd = b->rstd;
+    for (size_t set = 0; set < sets; set++) {
+        double sum = var[set] + eps; /* nl_inverse_deviation, written without branches so that it vectorizes */
+        double some = (double)(sum != 0);
+        float near = (float)mean[set];
+        shift[set] = near;
+        rest[set] = (float)(mean[set] - near);
+        rstd[set] = (float)(some / sqrt(sum + (1.0 - some)));
+    }
+}
+
+/* From sets to their channels, the last first: nothing is overwritten before it is used. */
+static void spread_to_channels(const struct nl_cpu_block *b)
+{
+    for (size_t set = b->channels / b->width, c = b->channels; set-- > 0;) {
+        float shift = b->shift[set], rest = b->rest[set], rstd = b->rstd[set];
+        for (size_t k = 0; k < b->width; k++) {
+            c--;
             b->shift[c] = shift;
             b->rest[c] = rest;
             b->rstd[c] = rstd;
@@ -16,175 +166,85 @@ void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, cons
     }
 }
 
-/* Offset of the row's gamma. */
-NL_INLINE size_t affine_of(const struct nl_cpu_block *b, size_t row)
-{
-    return b->affine_step ? row % b->positions * b->affine_step : 0;
-}
-
 NL_CLONES
-void nl_cpu_block_apply(const struct nl_cpu_block *b)
+static void set_factors(const struct nl_cpu_block *b)
 {
-    const float *restrict shift = b->shift, *restrict rest = b->rest, *restrict rstd = b->rstd;
-    for (size_t row = 0; row < b->rows; row++) {
-        const float *x = b->x + row * b->pitch;
-        float *y = b->y + row * b->pitch;
-        const float *gamma = b->gamma + affine_of(b, row), *beta = b->beta + affine_of(b, row);
-        if (b->relu) {
-            NL_PARALLEL
-            for (size_t c = 0; c < b->channels; c++) {
-                float value = ((x[c] - shift[c]) - rest[c]) * rstd[c] * gamma[c] + beta[c];
-                y[c] = value < 0 ? 0.0f : value; /* NaN stays NaN */
-            }
-        } else {
-            NL_PARALLEL
-            for (size_t c = 0; c < b->channels; c++)
-                y[c] = ((x[c] - shift[c]) - rest[c]) * rstd[c] * gamma[c] + beta[c];
-        }
+    const float *restrict rest = b->rest, *restrict rstd = b->rstd, *restrict gamma = b->gamma, *restrict beta = b->beta;
+    float *restrict scale = b->scale, *restrict offset = b->offset;
+    for (size_t c = 0; c < b->channels; c++) {
+        scale[c] = rstd[c] * gamma[c];
+        offset[c] = beta[c] - rest[c] * scale[c];
     }
 }
 
-/* xhat of a row, and the gradient that comes through its ReLU. */
-NL_INLINE void walk_back(const struct nl_cpu_block *b, size_t row)
+void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
 {
-    const float *x = b->x + row * b->pitch, *dy = b->dy + row * b->pitch; /* dy may be dx */
-    const float *restrict gamma = b->gamma + affine_of(b, row), *restrict beta = b->beta + affine_of(b, row);
-    const float *restrict shift = b->shift, *restrict rest = b->rest, *restrict rstd = b->rstd;
-    float *restrict xhat = b->row_xhat, *restrict grad = b->row_grad;
-    if (b->relu) {
-        NL_PARALLEL
+    nl_cpu_prepare_sets(b, b->channels / b->width, mean, var, eps);
+    if (b->width > 1)
+        spread_to_channels(b);
+    if (!b->affine_step)
+        set_factors(b);
+}
+
+/* Sums of g and g t to those of g and g (t - rest), times gamma rstd; and the shares of dgamma and dbeta, unless gamma is in the sums
+ * already. scale is what the kernel multiplies g with, so that the terms of dx cancel to the last bit in a set of one. */
+NL_CLONES
+static void finish_sums(const struct nl_cpu_block *b)
+{
+    double *restrict sum = b->sum, *restrict product = b->product, *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
+    const float *restrict rest = b->rest, *restrict rstd = b->rstd, *restrict scale = b->scale;
+    if (b->affine_step) {
         for (size_t c = 0; c < b->channels; c++) {
-            xhat[c] = ((x[c] - shift[c]) - rest[c]) * rstd[c];
-            grad[c] = xhat[c] * gamma[c] + beta[c] > 0 ? dy[c] : 0.0f;
+            product[c] = (product[c] - rest[c] * sum[c]) * rstd[c];
+            sum[c] *= rstd[c];
         }
     } else {
-        NL_PARALLEL
         for (size_t c = 0; c < b->channels; c++) {
-            xhat[c] = ((x[c] - shift[c]) - rest[c]) * rstd[c];
-            grad[c] = dy[c];
+            double left = product[c] - rest[c] * sum[c];
+            dgamma[c] += left * rstd[c];
+            dbeta[c] += sum[c];
+            product[c] = left * scale[c];
+            sum[c] *= scale[c];
         }
     }
 }
 
-/* sum of a, and of a b, along one run; one shorter than the lanes is summed as it stands. */
-NL_INLINE void sum_products(size_t count, const float *a, const float *b, double *sum, double *product)
+/* Channels' sums to their sets' in every channel. */
+static void share_sums(const struct nl_cpu_block *b)
 {
-    if (count < NL_LANES) {
-        float s = 0.0f, p = 0.0f;
-        for (size_t i = 0; i < count; i++) {
-            s += a[i];
-            p += a[i] * b[i];
+    for (size_t first = 0; first < b->channels; first += b->width) {
+        double sum = total(b->width, b->sum + first), product = total(b->width, b->product + first);
+        for (size_t c = first; c < first + b->width; c++) {
+            b->sum[c] = sum;
+            b->product[c] = product;
         }
-        *sum = s;
-        *product = p;
-        return;
     }
-    size_t i = 0;
-    nl_lanes s = {0}, p = {0};
-    for (; i + NL_LANES <= count; i += NL_LANES) {
-        nl_lanes value = *(const nl_lanes *)(a + i);
-        s += value;
-        p += value * *(const nl_lanes *)(b + i);
-    }
-    if (i < count) {
-        nl_lanes value = {0}, other = {0};
-        for (size_t lane = 0; i + lane < count; lane++) {
-            value[lane] = a[i + lane];
-            other[lane] = b[i + lane];
-        }
-        s += value;
-        p += value * other;
-    }
-    *sum = nl_lanes_sum(&s);
-    *product = nl_lanes_sum(&p);
 }
 
-/* A block of one row: sums along the sets. */
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t slope + level), where xhat = (t - rest) rstd. sum and product hold
+ * the sums of rstd dxhat and of rstd dxhat (t - rest); fixed statistics do not depend on x. */
 NL_CLONES
-static void gradients_of_row(const struct nl_cpu_block *b, double *restrict dgamma, double *restrict dbeta)
+static void set_slopes(const struct nl_cpu_block *b, bool fixed)
 {
-    const float *restrict gamma = b->gamma, *restrict xhat = b->row_xhat;
-    float *restrict grad = b->row_grad;
-    walk_back(b, 0);
+    double inverse = 1.0 / ((double)b->rows * (double)b->width);
+    double of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
+    const double *restrict sum = b->sum, *restrict product = b->product;
+    const float *restrict rest = b->rest, *restrict rstd = b->rstd;
+    float *restrict slope = b->slope, *restrict level = b->level;
     for (size_t c = 0; c < b->channels; c++) {
-        dgamma[c] += grad[c] * xhat[c];
-        dbeta[c] += grad[c];
-        grad[c] *= gamma[c];
-    }
-    for (size_t set = 0; set < b->channels / b->width; set++)
-        sum_products(b->width, grad + set * b->width, xhat + set * b->width, &b->sum_a[set], &b->sum_b[set]);
-}
-
-/* A block of many rows: sums down the columns, then over the channels of each set. Where gamma is the same in every row it is
- * taken out of the sums, which then serve dgamma and dbeta as well. */
-NL_CLONES
-static void gradients_of_columns(const struct nl_cpu_block *b, double *restrict dgamma, double *restrict dbeta)
-{
-    size_t channels = b->channels;
-    const float *restrict xhat = b->row_xhat;
-    float *restrict grad = b->row_grad, *restrict sum = b->part_a, *restrict product = b->part_b;
-    double *restrict sums = b->sum_a, *restrict products = b->sum_b;
-    memset(sums, 0, channels * sizeof *sums);
-    memset(products, 0, channels * sizeof *products);
-    for (size_t first = 0; first < b->rows; first += NL_BLOCK_ROWS) {
-        size_t end = first + NL_BLOCK_ROWS < b->rows ? first + NL_BLOCK_ROWS : b->rows;
-        memset(sum, 0, channels * sizeof *sum);
-        memset(product, 0, channels * sizeof *product);
-        for (size_t row = first; row < end; row++) {
-            walk_back(b, row);
-            if (b->affine_step) {
-                size_t at = affine_of(b, row);
-                for (size_t c = 0; c < channels; c++) {
-                    dgamma[at + c] += grad[c] * xhat[c];
-                    dbeta[at + c] += grad[c];
-                    grad[c] *= b->gamma[at + c];
-                }
-            }
-            for (size_t c = 0; c < channels; c++) {
-                sum[c] += grad[c];
-                product[c] += grad[c] * xhat[c];
-            }
-        }
-        for (size_t c = 0; c < channels; c++) {
-            sums[c] += sum[c];
-            products[c] += product[c];
-        }
-    }
-    for (size_t c = 0; !b->affine_step && c < channels; c++) {
-        dgamma[c] += products[c];
-        dbeta[c] += sums[c];
-        products[c] *= b->gamma[c];
-        sums[c] *= b->gamma[c];
-    }
-    for (size_t set = 0, c = 0; set < channels / b->width; set++) {
-        double a = 0.0, p = 0.0;
-        for (size_t end = c + b->width; c < end; c++) {
-            a += sums[c];
-            p += products[c];
-        }
-        sums[set] = a;
-        products[set] = p;
+        double minus = rstd[c] * (double)rstd[c] * (of_product * product[c]);
+        slope[c] = (float)-minus;
+        level[c] = (float)(rest[c] * minus - of_sum * sum[c]);
     }
 }
 
-void nl_cpu_block_gradients(const struct nl_cpu_block *block, double *dgamma, double *dbeta)
+void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)
 {
-    if (block->rows == 1 && block->width > 1)
-        gradients_of_row(block, dgamma, dbeta);
-    else
-        gradients_of_columns(block, dgamma, dbeta);
-}
-
-NL_CLONES
-void nl_cpu_block_dx(const struct nl_cpu_block *b, const float *restrict mean_dxhat, const float *restrict mean_dxhat_xhat)
-{
-    const float *restrict xhat = b->row_xhat, *restrict grad = b->row_grad, *restrict rstd = b->rstd;
-    for (size_t row = 0; row < b->rows; row++) {
-        const float *restrict gamma = b->gamma + affine_of(b, row);
-        float *dx = b->dx + row * b->pitch;
-        walk_back(b, row);
-        NL_PARALLEL
-        for (size_t c = 0; c < b->channels; c++)
-            dx[c] = rstd[c] * ((grad[c] * gamma[c] - mean_dxhat[c]) - xhat[c] * mean_dxhat_xhat[c]);
-    }
+    memset(b->sum, 0, b->channels * sizeof *b->sum);
+    memset(b->product, 0, b->channels * sizeof *b->product);
+    nl_block_kernels()->column_gradients(b);
+    finish_sums(b);
+    if (b->width > 1)
+        share_sums(b);
+    set_slopes(b, fixed);
 }

@@ -1,8 +1,18 @@
-/* The arithmetic of a normalizer on one block of its partition, for normalize.c. A block is `rows` rows of C channels, `pitch`
- * elements apart; its sets are C/width groups of `width` neighbouring channels over all rows.
+/* The arithmetic of a normalizer, for normalize.c, which walks over the blocks of its partition. A block is `rows` rows of C channels;
+ * its sets are C/width groups of `width` neighbouring channels. Two kinds of kernels:
  *
- * Sums run in float over short stretches, in a fixed order, and join in double. What is summed for the moments are deviations
- * from a shift, in two passes, so that numbers far from zero lose no digits. Never E[x^2] - E[x]^2.
+ *     columns    a set takes `width` channels of all rows: sums run down the columns first
+ *     rows       a set takes `width` channels of one row: sums run along it
+ *
+ * They are written once, over sixteen lanes (wide_plain.h says what these can do), and compiled for each instruction set
+ * (block_avx512.c, block_avx2.c, block_plain.c). What is done once a set or a channel, in double, is in block.c.
+ *
+ * Digits. x is only used as t = x - shift, where shift is the mean rounded to float, or a guess of it while it is not known;
+ * `rest` is what the rounding left. So numbers far from zero lose no digits, and nothing is ever E[x^2] - E[x]^2.
+ * Sums run in float over short stretches and join in double.
+ *
+ * Bits. The order of every sum depends on the shape only, and where a product and a sum are fused is written down: results
+ * are equal over instruction sets.
  */
 #ifndef NL_BACKEND_CPU_BLOCK_H
 #define NL_BACKEND_CPU_BLOCK_H
@@ -10,38 +20,70 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct nl_cpu_block {
-    size_t rows, pitch, channels, width;
-    bool centers, relu;
-    const float *x, *dy; /* first row */
-    float *y, *dx;
-
-    const float *gamma, *beta; /* (C) of the first row; ones and zeros where the normalizer has none */
-    size_t affine_step;        /* from one position's gamma to the next one's: C with a gamma for each element, else 0 */
-    size_t positions;          /* after which gamma starts again */
-
-    /* xhat = ((x - shift) - rest) * rstd, all (C); shift + rest is the mean with more digits than one float has */
-    float *shift, *rest, *rstd;
-
-    /* working room */
-    float *row_xhat, *row_grad, *part_a, *part_b; /* (C) */
-    double *sum_a, *sum_b;                        /* (C) */
+enum {
+    NL_COLUMN_STRETCH = 64, /* rows of a column that are summed in float, in two chains; */
+    NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
+    NL_ROOM = 16,           /* numbers that a kernel may read and write behind the end of a working array */
 };
 
-/* mean, var: (C/width), one for each set. Overwrites shift and rest. */
+/* The gradient that comes to gamma xhat + beta is dy, */
+enum nl_mask {
+    NL_MASK_NONE,
+    NL_MASK_X,   /* where gamma xhat + beta > 0, worked out again from x */
+    NL_MASK_Y,   /* where y > 0, since a residual was added; it is written to dresidual as well */
+};
+
+struct nl_cpu_block {
+    size_t rows, pitch, channels, width; /* pitch: elements from row to row */
+    bool centers, relu;
+    enum nl_mask mask;
+    const float *x, *dy, *residual; /* first row; residual NULL: none */
+    float *y, *dx, *dresidual;
+
+    const float *gamma, *beta; /* (C), or (positions, C); ones and zeros where the normalizer has none */
+    size_t affine_step;        /* from one position's gamma to the next one's: C with a gamma for each element, else 0 */
+    size_t positions;          /* after which gamma starts again */
+    size_t position;           /* of the first row */
+    double *dgamma, *dbeta;    /* as gamma: the block's share is added */
+
+    /* columns: (C); rows: (sets of all rows). rstd = 1 / sqrt(var + eps) */
+    float *shift, *rest, *rstd;
+
+    /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t slope + level), where g is the gradient that came */
+    float *scale, *offset, *slope, *level;
+    double *sum, *product, *bias; /* working room */
+
+    /* rows, (C): working room */
+    float *row_xhat, *row_grad, *part_gamma, *part_beta;
+};
+
+/* What is compiled for each instruction set. */
+struct nl_block_kernels {
+    void (*column_sums)(const struct nl_cpu_block *block);      /* adds to sum: of t; to product: of t^2 */
+    void (*column_apply)(const struct nl_cpu_block *block);     /* y */
+    void (*column_gradients)(const struct nl_cpu_block *block); /* adds to sum: of g; to product: of g t. With a gamma for each element
+                                                                   of g gamma instead, and the shares of dgamma and dbeta */
+    void (*column_dx)(const struct nl_cpu_block *block);
+    void (*row_sums)(const struct nl_cpu_block *block);         /* shift: a guess of the mean; rest, rstd: sums of t, t^2 */
+    void (*row_apply)(const struct nl_cpu_block *block);        /* y */
+    void (*row_backward)(const struct nl_cpu_block *block);     /* dx, unless it is NULL; shares of dgamma, dbeta */
+};
+extern const struct nl_block_kernels nl_block_plain;
+#if defined(__x86_64__) && defined(__GNUC__)
+extern const struct nl_block_kernels nl_block_avx2, nl_block_avx512;
+#endif
+const struct nl_block_kernels *nl_block_kernels(void); /* for this processor */
+
+/* Columns: mean and var (C/width). Overwrites shift. */
 void nl_cpu_block_moments(const struct nl_cpu_block *block, double *mean, double *var);
-
-/* Sets shift, rest and rstd from the sets' statistics. */
+/* Columns: all that column_apply and column_gradients need, from mean and var. */
 void nl_cpu_block_prepare(const struct nl_cpu_block *block, const double *mean, const double *var, double eps);
+/* Columns: sum, product, dgamma, dbeta, and then slope and level. `fixed`: the statistics do not depend on x. */
+void nl_cpu_block_gradients(const struct nl_cpu_block *block, bool fixed);
 
-/* y = gamma xhat + beta, or its ReLU. */
-void nl_cpu_block_apply(const struct nl_cpu_block *block);
-
-/* Adds the block's share to dgamma and dbeta (as gamma: (C) or (positions, C)), and leaves sum(dxhat) and sum(dxhat xhat) of the
- * sets in sum_a and sum_b, (C/width). */
-void nl_cpu_block_gradients(const struct nl_cpu_block *block, double *dgamma, double *dbeta);
-
-/* dx = rstd ((dxhat - mean_dxhat) - xhat mean_dxhat_xhat); the means are (C), the same for all channels of a set. */
-void nl_cpu_block_dx(const struct nl_cpu_block *block, const float *mean_dxhat, const float *mean_dxhat_xhat);
+/* Rows: mean, var (sets) from what row_sums leaves. */
+void nl_cpu_row_moments(const struct nl_cpu_block *block, size_t sets, double *mean, double *var);
+/* shift, rest and rstd of `sets` sets. */
+void nl_cpu_prepare_sets(const struct nl_cpu_block *block, size_t sets, const double *mean, const double *var, double eps);
 
 #endif

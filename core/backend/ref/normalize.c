@@ -118,6 +118,7 @@ void nl_ref_normalize_forward(const struct nl_run *run, const struct nl_normaliz
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
         const double *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r);
+        const double *residual = nl_in_replica(run, op->residual, r);
         double *y = nl_in_replica(run, op->y, r), *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
@@ -132,6 +133,8 @@ void nl_ref_normalize_forward(const struct nl_run *run, const struct nl_normaliz
                     value *= gamma[affine_at(op, s, c)];
                 if (beta)
                     value += beta[affine_at(op, s, c)];
+                if (residual)
+                    value += residual[at];
                 y[at] = op->relu && value < 0 ? 0.0 : value;
             }
         }
@@ -151,7 +154,8 @@ void nl_ref_normalize_backward(const struct nl_run *run, const struct nl_normali
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
         const double *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r);
-        double *dx = nl_in_replica(run, op->dx, r);
+        const double *y = nl_in_replica(run, op->y, r);
+        double *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         double *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
         for (int a = 0; a < op->affine_count; a++) {
             dgamma[a] = 0.0;
@@ -167,9 +171,11 @@ void nl_ref_normalize_backward(const struct nl_run *run, const struct nl_normali
             {
                 size_t a = affine_at(op, s, c);
                 double xhat = (x[at] - mu) * rstd, grad = dy[at];
-                double value = (gamma ? gamma[a] * xhat : xhat) + (beta ? beta[a] : 0.0);
+                double value = dresidual ? y[at] : (gamma ? gamma[a] * xhat : xhat) + (beta ? beta[a] : 0.0);
                 if (op->relu && !(value > 0))
                     grad = 0.0;
+                if (dresidual)
+                    dresidual[at] = grad;
                 if (dgamma)
                     dgamma[a] += grad * xhat;
                 if (dbeta)

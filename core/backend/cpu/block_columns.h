@@ -1,0 +1,256 @@
+/* Kernels of block.h whose sums run down the columns. A tile is up to MOST_VECTORS times sixteen channels from `c` on, or one time fewer:
+ * `left`, where it is a part; and the rows [first, end). What belongs to its channels stays in registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+INLINE wide take(const float *from, bool part, size_t left)
+{
+    return part ? wide_load_part(from, left) : wide_load(from);
+}
+
+INLINE void put(float *to, wide v, bool part, size_t left)
+{
+    if (part)
+        wide_store_part(to, v, left);
+    else
+        wide_store(to, v);
+}
+
+/* The rows of a stretch are dealt out to two chains of sums, so that one need not wait for the other. */
+enum { CHAINS = 2 };
+
+INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left)
+{
+    const float *x = b->x + first * b->pitch + c;
+    size_t pitch = b->pitch;
+    wide shift[MOST_VECTORS], sum[CHAINS][MOST_VECTORS], squares[CHAINS][MOST_VECTORS];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        shift[v] = wide_load(b->shift + c + v * NL_LANES);
+        sum[0][v] = sum[1][v] = squares[0][v] = squares[1][v] = wide_set(0.0f);
+    }
+    for (size_t rows = end - first; rows > 0;) {
+        UNROLL
+        for (int chain = 0; chain < CHAINS; chain++) {
+            if (chain == 1 && rows == 1)
+                break;
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                wide t = wide_sub(take(x + v * NL_LANES, part, left), shift[v]);
+                sum[chain][v] = wide_add(sum[chain][v], t);
+                squares[chain][v] = wide_fused(t, t, squares[chain][v]);
+            }
+            x += pitch;
+        }
+        rows -= rows == 1 ? 1 : 2;
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        wide_join(b->sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
+        wide_join(b->product + c + v * NL_LANES, wide_add(squares[0][v], squares[1][v]));
+    }
+}
+
+/* gamma xhat + beta = t scale + offset. With a gamma for each element the channel's numbers are rstd and rest instead. */
+INLINE wide scale_of(wide rstd, const float *gamma, bool part, size_t left)
+{
+    return wide_mul(rstd, take(gamma, part, left));
+}
+
+INLINE wide offset_of(wide rest, wide scale, const float *beta, bool part, size_t left)
+{
+    return wide_sub(take(beta, part, left), wide_mul(rest, scale));
+}
+
+INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left, bool relu,
+                       bool residual, bool element)
+{
+    const float *x = b->x + first * b->pitch + c, *other = residual ? b->residual + first * b->pitch + c : NULL;
+    float *y = b->y + first * b->pitch + c;
+    size_t pitch = b->pitch, positions = b->positions, position = element ? (b->position + first) % positions : 0;
+    const float *gammas = b->gamma + c, *betas = b->beta + c;
+    size_t step = b->affine_step;
+    wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        shift[v] = wide_load(b->shift + c + v * NL_LANES);
+        scales[v] = wide_load((element ? b->rstd : b->scale) + c + v * NL_LANES);
+        offsets[v] = wide_load((element ? b->rest : b->offset) + c + v * NL_LANES);
+    }
+    for (size_t rows = end - first; rows > 0; rows--) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            wide t = wide_sub(take(x + v * NL_LANES, part, left), shift[v]), scale = scales[v], offset = offsets[v];
+            if (element) {
+                scale = scale_of(scale, gammas + position * step + v * NL_LANES, part, left);
+                offset = offset_of(offset, scale, betas + position * step + v * NL_LANES, part, left);
+            }
+            wide value = wide_fused(t, scale, offset);
+            if (residual)
+                value = wide_add(value, take(other + v * NL_LANES, part, left));
+            put(y + v * NL_LANES, relu ? wide_relu(value) : value, part, left);
+        }
+        x += pitch;
+        y += pitch;
+        if (residual)
+            other += pitch;
+        position = position + 1 < positions ? position + 1 : 0;
+    }
+}
+
+INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left,
+                              enum nl_mask mask, bool element)
+{
+    size_t at = first * b->pitch + c, pitch = b->pitch;
+    size_t positions = b->positions, position = element ? (b->position + first) % positions : 0, step = b->affine_step;
+    const float *x = b->x + at, *dy = b->dy + at, *y = mask == NL_MASK_Y ? b->y + at : NULL;
+    float *masked = mask == NL_MASK_Y ? b->dresidual + at : NULL;
+    wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS];
+    wide sum[CHAINS][MOST_VECTORS], product[CHAINS][MOST_VECTORS];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        shift[v] = wide_load(b->shift + c + v * NL_LANES);
+        scales[v] = wide_load((element ? b->rstd : b->scale) + c + v * NL_LANES);
+        offsets[v] = wide_load((element ? b->rest : b->offset) + c + v * NL_LANES);
+        sum[0][v] = sum[1][v] = product[0][v] = product[1][v] = wide_set(0.0f);
+    }
+    for (size_t rows = end - first; rows > 0;) {
+        UNROLL
+        for (int chain = 0; chain < CHAINS; chain++) {
+            if (chain == 1 && rows == 1)
+                break;
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                wide t = wide_sub(take(x + v * NL_LANES, part, left), shift[v]), g = take(dy + v * NL_LANES, part, left);
+                wide scale = scales[v], offset = offsets[v], gamma;
+                if (element) {
+                    gamma = take(b->gamma + c + position * step + v * NL_LANES, part, left);
+                    scale = wide_mul(scales[v], gamma);
+                    offset = offset_of(offsets[v], scale, b->beta + c + position * step + v * NL_LANES, part, left);
+                }
+                if (mask == NL_MASK_X)
+                    g = wide_where_positive(wide_fused(t, scale, offset), g);
+                if (mask == NL_MASK_Y) {
+                    g = wide_where_positive(take(y + v * NL_LANES, part, left), g);
+                    put(masked + v * NL_LANES, g, part, left);
+                }
+                if (element) {
+                    wide share = wide_mul(g, wide_mul(wide_sub(t, offsets[v]), scales[v]));
+                    wide_join(b->dgamma + c + position * step + v * NL_LANES, part ? wide_keep(share, left) : share);
+                    wide_join(b->dbeta + c + position * step + v * NL_LANES, g);
+                    g = wide_mul(g, gamma);
+                }
+                sum[chain][v] = wide_add(sum[chain][v], g);
+                product[chain][v] = wide_fused(g, t, product[chain][v]);
+            }
+            x += pitch;
+            dy += pitch;
+            if (mask == NL_MASK_Y) {
+                y += pitch;
+                masked += pitch;
+            }
+            position = position + 1 < positions ? position + 1 : 0;
+        }
+        rows -= rows == 1 ? 1 : 2;
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        wide_join(b->sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
+        wide_join(b->product + c + v * NL_LANES, wide_add(product[0][v], product[1][v]));
+    }
+}
+
+INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left, bool relu,
+                       bool element)
+{
+    size_t at = first * b->pitch + c, pitch = b->pitch;
+    size_t positions = b->positions, position = element ? (b->position + first) % positions : 0, step = b->affine_step;
+    const float *x = b->x + at, *dy = (b->mask == NL_MASK_Y ? b->dresidual : b->dy) + at, *gammas = b->gamma + c, *betas = b->beta + c;
+    float *dx = b->dx + at;
+    wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS], slope[MOST_VECTORS], level[MOST_VECTORS];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        shift[v] = wide_load(b->shift + c + v * NL_LANES);
+        scales[v] = wide_load((element ? b->rstd : b->scale) + c + v * NL_LANES);
+        offsets[v] = wide_load((element ? b->rest : b->offset) + c + v * NL_LANES);
+        slope[v] = wide_load(b->slope + c + v * NL_LANES);
+        level[v] = wide_load(b->level + c + v * NL_LANES);
+    }
+    for (size_t rows = end - first; rows > 0; rows--) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            wide t = wide_sub(take(x + v * NL_LANES, part, left), shift[v]), g = take(dy + v * NL_LANES, part, left);
+            wide scale = scales[v], offset = offsets[v];
+            if (element) {
+                scale = scale_of(scale, gammas + position * step + v * NL_LANES, part, left);
+                offset = offset_of(offset, scale, betas + position * step + v * NL_LANES, part, left);
+            }
+            if (relu)
+                g = wide_where_positive(wide_fused(t, scale, offset), g);
+            put(dx + v * NL_LANES, wide_add(wide_mul(g, scale), wide_fused(t, slope[v], level[v])), part, left);
+        }
+        x += pitch;
+        dy += pitch;
+        dx += pitch;
+        position = position + 1 < positions ? position + 1 : 0;
+    }
+}
+
+/* Calls tile(block, ..., what belongs to the kind of tile) for all channels of a stretch of rows, stretch after stretch. */
+#define OVER_TILES(b, tile, ...)                                                                                               \
+    for (size_t first = 0; first < (b)->rows; first += NL_COLUMN_STRETCH) {                                                    \
+        size_t end = first + NL_COLUMN_STRETCH < (b)->rows ? first + NL_COLUMN_STRETCH : (b)->rows, c = 0, channels = (b)->channels; \
+        for (; MOST_VECTORS >= 4 && c + 4 * NL_LANES <= channels; c += 4 * NL_LANES)                                           \
+            tile((b), c, first, end, MOST_VECTORS, false, NL_LANES __VA_ARGS__);                                               \
+        for (; MOST_VECTORS >= 2 && c + 2 * NL_LANES <= channels; c += 2 * NL_LANES)                                           \
+            tile((b), c, first, end, MOST_VECTORS / 2, false, NL_LANES __VA_ARGS__);                                           \
+        for (; c + NL_LANES <= channels; c += NL_LANES)                                                                        \
+            tile((b), c, first, end, 1, false, NL_LANES __VA_ARGS__);                                                          \
+        if (c < channels)                                                                                                      \
+            tile((b), c, first, end, 1, true, channels - c __VA_ARGS__);                                                       \
+    }
+#define AND(...) , __VA_ARGS__
+
+TARGET static void column_sums(const struct nl_cpu_block *b)
+{
+    OVER_TILES(b, sums_of_tile, )
+}
+
+TARGET static void column_apply(const struct nl_cpu_block *b)
+{
+    if (b->affine_step)
+        OVER_TILES(b, apply_tile, AND(b->relu, b->residual, true))
+    else if (b->relu && b->residual)
+        OVER_TILES(b, apply_tile, AND(true, true, false))
+    else if (b->relu)
+        OVER_TILES(b, apply_tile, AND(true, false, false))
+    else if (b->residual)
+        OVER_TILES(b, apply_tile, AND(false, true, false))
+    else
+        OVER_TILES(b, apply_tile, AND(false, false, false))
+}
+
+TARGET static void column_gradients(const struct nl_cpu_block *b)
+{
+    if (b->affine_step)
+        OVER_TILES(b, gradients_of_tile, AND(b->mask, true))
+    else if (b->mask == NL_MASK_X)
+        OVER_TILES(b, gradients_of_tile, AND(NL_MASK_X, false))
+    else if (b->mask == NL_MASK_Y)
+        OVER_TILES(b, gradients_of_tile, AND(NL_MASK_Y, false))
+    else
+        OVER_TILES(b, gradients_of_tile, AND(NL_MASK_NONE, false))
+}
+
+TARGET static void column_dx(const struct nl_cpu_block *b)
+{
+    if (b->affine_step)
+        OVER_TILES(b, dx_of_tile, AND(b->mask == NL_MASK_X, true))
+    else if (b->mask == NL_MASK_X)
+        OVER_TILES(b, dx_of_tile, AND(true, false))
+    else
+        OVER_TILES(b, dx_of_tile, AND(false, false))
+}

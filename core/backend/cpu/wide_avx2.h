@@ -1,0 +1,136 @@
+/* Sixteen floats in two registers of AVX2. What the operations are: wide_plain.h. */
+#include <immintrin.h>
+
+#include "backend/cpu/lanes.h"
+
+#define TARGET __attribute__((target("avx2,fma")))
+#define INLINE TARGET static inline __attribute__((always_inline))
+
+enum { MOST_VECTORS = 1 };
+typedef struct {
+    __m256 low, high;
+} wide;
+
+/* All bits set in the first `count` lanes of eight. */
+INLINE __m256i wide_first(size_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+INLINE size_t wide_rest(size_t count)
+{
+    return count > 8 ? count - 8 : 0;
+}
+
+INLINE wide wide_set(float value)
+{
+    return (wide){_mm256_set1_ps(value), _mm256_set1_ps(value)};
+}
+
+INLINE wide wide_load(const float *from)
+{
+    return (wide){_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+}
+
+INLINE void wide_store(float *to, wide v)
+{
+    _mm256_storeu_ps(to, v.low);
+    _mm256_storeu_ps(to + 8, v.high);
+}
+
+INLINE wide wide_load_part(const float *from, size_t count)
+{
+    return (wide){_mm256_maskload_ps(from, wide_first(count)), _mm256_maskload_ps(from + 8, wide_first(wide_rest(count)))};
+}
+
+INLINE void wide_store_part(float *to, wide v, size_t count)
+{
+    _mm256_maskstore_ps(to, wide_first(count), v.low);
+    _mm256_maskstore_ps(to + 8, wide_first(wide_rest(count)), v.high);
+}
+
+INLINE wide wide_keep(wide v, size_t count)
+{
+    return (wide){_mm256_and_ps(v.low, _mm256_castsi256_ps(wide_first(count))),
+                  _mm256_and_ps(v.high, _mm256_castsi256_ps(wide_first(wide_rest(count))))};
+}
+
+INLINE wide wide_add(wide a, wide b)
+{
+    return (wide){a.low + b.low, a.high + b.high};
+}
+
+INLINE wide wide_sub(wide a, wide b)
+{
+    return (wide){a.low - b.low, a.high - b.high};
+}
+
+INLINE wide wide_mul(wide a, wide b)
+{
+    return (wide){a.low * b.low, a.high * b.high};
+}
+
+INLINE wide wide_fused(wide a, wide b, wide c)
+{
+    return (wide){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+
+INLINE wide wide_relu(wide v)
+{
+    return (wide){_mm256_max_ps(_mm256_setzero_ps(), v.low), _mm256_max_ps(_mm256_setzero_ps(), v.high)}; /* of a NaN the second */
+}
+
+INLINE wide wide_where_positive(wide v, wide g)
+{
+    return (wide){_mm256_and_ps(_mm256_cmp_ps(v.low, _mm256_setzero_ps(), _CMP_GT_OQ), g.low),
+                  _mm256_and_ps(_mm256_cmp_ps(v.high, _mm256_setzero_ps(), _CMP_GT_OQ), g.high)};
+}
+
+INLINE __m256 wide_sums_of_eight(__m256 v, size_t span)
+{
+    if (span > 4)
+        v += _mm256_permute2f128_ps(v, v, 1);
+    if (span > 2)
+        v += _mm256_permute_ps(v, _MM_SHUFFLE(1, 0, 3, 2));
+    if (span > 1)
+        v += _mm256_permute_ps(v, _MM_SHUFFLE(2, 3, 0, 1));
+    return v;
+}
+
+INLINE wide wide_sums(wide v, size_t span)
+{
+    if (span > 8) {
+        __m256 both = wide_sums_of_eight(v.low + v.high, span);
+        return (wide){both, both};
+    }
+    return (wide){wide_sums_of_eight(v.low, span), wide_sums_of_eight(v.high, span)};
+}
+
+INLINE wide wide_spread(const float *from, size_t span)
+{
+    if (span == NL_LANES)
+        return wide_set(*from);
+    if (span == 1)
+        return wide_load(from);
+    __m128i log = _mm_cvtsi32_si128(__builtin_ctz((unsigned)span));
+    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256 values = _mm256_loadu_ps(from);
+    return (wide){_mm256_permutevar8x32_ps(values, _mm256_srl_epi32(lane, log)),
+                  _mm256_permutevar8x32_ps(values, _mm256_srl_epi32(_mm256_add_epi32(lane, _mm256_set1_epi32(8)), log))};
+}
+
+INLINE void wide_pick(float *to, wide v, size_t span)
+{
+    float lane[NL_LANES];
+    wide_store(lane, v);
+    for (size_t i = 0; i < NL_LANES; i += span)
+        *to++ = lane[i];
+}
+
+INLINE void wide_join(double *to, wide v)
+{
+    const __m128 part[] = {_mm256_castps256_ps128(v.low), _mm256_extractf128_ps(v.low, 1), _mm256_castps256_ps128(v.high),
+                           _mm256_extractf128_ps(v.high, 1)};
+    for (int i = 0; i < 4; i++)
+        _mm256_storeu_pd(to + 4 * i, _mm256_loadu_pd(to + 4 * i) + _mm256_cvtps_pd(part[i]));
+}

@@ -1,0 +1,124 @@
+/* Sixteen floats in plain C, and what the operations of wide_avx2.h and wide_avx512.h are: the same bits in each. */
+#include <math.h>
+
+#include "backend/cpu/lanes.h"
+
+#define TARGET
+#define INLINE NL_INLINE
+#define FOR_LANES for (size_t i = 0; i < NL_LANES; i++)
+
+enum { MOST_VECTORS = 1 }; /* that the registers hold beside each other in a tile of columns */
+typedef struct {
+    float lane[NL_LANES];
+} wide;
+
+INLINE wide wide_set(float value)
+{
+    wide v;
+    FOR_LANES v.lane[i] = value;
+    return v;
+}
+
+INLINE wide wide_load(const float *from)
+{
+    wide v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+INLINE void wide_store(float *to, wide v)
+{
+    memcpy(to, &v, sizeof v);
+}
+
+/* The first `count` floats, then zeros; no other is touched. */
+INLINE wide wide_load_part(const float *from, size_t count)
+{
+    wide v = {{0}};
+    for (size_t i = 0; i < count; i++)
+        v.lane[i] = from[i];
+    return v;
+}
+
+INLINE void wide_store_part(float *to, wide v, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = v.lane[i];
+}
+
+/* v in the first `count` lanes, else 0. */
+INLINE wide wide_keep(wide v, size_t count)
+{
+    FOR_LANES v.lane[i] = i < count ? v.lane[i] : 0.0f;
+    return v;
+}
+
+INLINE wide wide_add(wide a, wide b)
+{
+    FOR_LANES a.lane[i] += b.lane[i];
+    return a;
+}
+
+INLINE wide wide_sub(wide a, wide b)
+{
+    FOR_LANES a.lane[i] -= b.lane[i];
+    return a;
+}
+
+INLINE wide wide_mul(wide a, wide b)
+{
+    FOR_LANES a.lane[i] *= b.lane[i];
+    return a;
+}
+
+/* a b + c, rounded once. A processor without the instruction takes the C library's function, slowly: the bits come first. */
+INLINE wide wide_fused(wide a, wide b, wide c)
+{
+    FOR_LANES a.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return a;
+}
+
+/* NaN stays NaN. */
+INLINE wide wide_relu(wide v)
+{
+    FOR_LANES v.lane[i] = v.lane[i] < 0 ? 0.0f : v.lane[i];
+    return v;
+}
+
+/* g where v > 0, else 0. */
+INLINE wide wide_where_positive(wide v, wide g)
+{
+    FOR_LANES g.lane[i] = v.lane[i] > 0 ? g.lane[i] : 0.0f;
+    return g;
+}
+
+/* In each lane the sum over the `span` (1, 2, 4, 8 or 16) neighbours that it belongs to: halves are added to each other. */
+INLINE wide wide_sums(wide v, size_t span)
+{
+    for (size_t half = span / 2; half > 0; half /= 2) {
+        wide other = v;
+        FOR_LANES v.lane[i] += other.lane[i ^ half];
+    }
+    return v;
+}
+
+/* Lane i gets from[i / span]. 16 floats may be read. */
+INLINE wide wide_spread(const float *from, size_t span)
+{
+    wide v;
+    FOR_LANES v.lane[i] = from[i / span];
+    return v;
+}
+
+/* to[i] = lane i span. 16 floats may be written. */
+INLINE void wide_pick(float *to, wide v, size_t span)
+{
+    for (size_t i = 0; i < NL_LANES; i += span)
+        *to++ = v.lane[i];
+}
+
+/* to[i] += lane i. */
+INLINE void wide_join(double *to, wide v)
+{
+    FOR_LANES to[i] += (double)v.lane[i];
+}
