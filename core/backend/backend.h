@@ -74,7 +74,10 @@ struct nl_gather {
     int32_t *labels;       /* (capacity) */
 };
 
-/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). */
+/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I).
+ *
+ * Where `update` is set, backward makes the optimizer's step on w as well, and dw need not hold a gradient afterwards: for backends that
+ * say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */
 struct nl_linear {
     enum nl_gemm gemm;
     int in, out;
@@ -83,6 +86,7 @@ struct nl_linear {
     void *y;             /* real (capacity, O) */
     const void *dy;      /* as y */
     void *dx, *dw, *db;  /* as x (or NULL), w, b */
+    const struct nl_update *update; /* or NULL */
 };
 
 /* y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i stride + p - pad, j stride + q - pad, c] w[p, q, c, o]; zeros outside.
@@ -192,12 +196,12 @@ struct nl_loss {
     void *dlogits;
 };
 
-/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without. Clipping comes first
- * (torch.nn.utils: norm over all gradients with 1e-6 added to it, then value). */
+/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without; [0, stepped) are left to the
+ * backward passes of their layers. Clipping comes first (torch.nn.utils: norm over all gradients with 1e-6 added to it, then value). */
 struct nl_update {
     enum nl_optimizer optimizer;
     bool nesterov;
-    size_t count, decayed;
+    size_t count, decayed, stepped;
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;
@@ -207,6 +211,7 @@ struct nl_backend {
     const char *name;         /* device.kind */
     const char *help;
     size_t real;              /* sizeof(double) or sizeof(float) */
+    bool steps_weights;       /* linear_backward heeds `update` */
 
     /* memory; alloc is zeroed, NULL when there is none left */
     void *(*alloc)(size_t bytes);

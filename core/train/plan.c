@@ -182,7 +182,8 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         op->kind = layer->kind;
         switch (layer->kind) {
         case NL_LINEAR_LAYER:
-            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .in = layer->in.channels, .out = layer->out.channels, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
+            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .in = layer->in.channels, .out = layer->out.channels, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db,
+                                            .update = plan->update.stepped > 0 ? &plan->update : NULL};
             break;
         case NL_CONV_LAYER:
             op->conv = (struct nl_conv){.height = layer->in.height, .width = layer->in.width, .in = layer->in.channels,
@@ -237,6 +238,13 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     free(output);
 }
 
+/* Whether linear layers may step their weights themselves: they are all the weights there are, and need nothing but their gradient. */
+static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config *config)
+{
+    return plan->backend->steps_weights && config->model.arch == NL_MLP && config->train.optimizer == NL_SGD && !(config->train.clip_norm > 0) &&
+           !(config->train.clip_value > 0);
+}
+
 static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view, int eval_capacity)
 {
     const struct nl_model *model = plan->model;
@@ -264,6 +272,8 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
         plan->update.first = take_reals(l, model->count);
     if (!sgd)
         plan->update.second = take_reals(l, model->count);
+    if (steps_in_backward(plan, config))
+        plan->update.stepped = model->weights;
     plan->running_mean = ctx.norms.running_mean = take_reals(l, norm_channels);
     plan->running_var = ctx.norms.running_var = take_reals(l, norm_channels);
     ctx.norms.precise_mean = take(l, norm_channels * sizeof(double));

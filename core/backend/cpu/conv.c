@@ -22,7 +22,7 @@ void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
         const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *dy = NL_AT(op->dy, at);
         float *dx = NL_AT(op->dx, at), *dw = NL_AT(op->dw, at), *db = NL_AT(op->db, at);
         if (db)
-            nl_cpu_column_sums(rows, out, dy, db, nl_cpu_scratch(nl_cpu_column_sums_room(out)));
+            nl_cpu_column_sums(rows, out, dy, db);
         if (nl_cpu_conv_dw_is_direct(op))
             nl_cpu_conv_dw_direct(op, run->samples, x, dy, dw);
         else

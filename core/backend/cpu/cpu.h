@@ -41,6 +41,15 @@ void *nl_cpu_scratch(size_t bytes);
 /* The same for a matrix product inside an operation. */
 void *nl_cpu_product_scratch(size_t bytes);
 
+/* update.c: one step of SGD, for weights whose gradient is at hand. buffer: of the momentum, or NULL. */
+struct nl_cpu_sgd {
+    float lr, decay, momentum;
+    bool nesterov;
+    float *w, *buffer;
+};
+struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t replica_at, const float *w);
+void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *grad);
+
 /* gemm.c: c(m, n) = a(m, k) b(k, n), all dense, rows one after the other. Each row of c starts from `start` (n) or, where that is
  * NULL, from zero; or from what c holds (add). */
 enum nl_cpu_transposed {
@@ -54,13 +63,13 @@ struct nl_cpu_gemm {
     const float *a, *b, *start;
     float *c;
     bool add;
+    const struct nl_cpu_sgd *sgd; /* or NULL: c is the gradient of sgd->w (m, n), which is stepped; c holds nothing of use then */
 };
 void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
-/* to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
+/* transpose.c: to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
 void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line);
-/* out[c] = sum over rows of x(rows, columns). `room` is scratch of nl_cpu_column_sums_room(columns) bytes. */
-size_t nl_cpu_column_sums_room(size_t columns);
-void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out, void *room);
+/* column_sums.c: out[c] = sum over rows of x(rows, columns). */
+void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out);
 
 void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op);
 void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op);

@@ -13,13 +13,32 @@ struct source {
     size_t channels;
 };
 
+enum {
+    UNROLLED = 8,
+    AHEAD = 4, /* samples: their places are random, so the first bytes of each would be waited for */
+};
+
+static inline void lookup(const float *restrict table, const uint8_t *restrict pixel, float *restrict x)
+{
+    for (int i = 0; i < UNROLLED; i++)
+        x[i] = table[pixel[i]];
+}
+
+static inline void prefetch(const struct source *from, size_t at)
+{
+    __builtin_prefetch(from->pixels ? (const void *)(from->pixels + at) : from->values + at);
+}
+
 /* x = `positions` whole positions, from element `at` of the data on. */
 static inline void convert(const struct source *from, size_t at, size_t positions, float *x)
 {
     size_t channels = from->channels;
     if (from->pixels) {
         const uint8_t *pixel = from->pixels + at;
-        for (size_t s = 0; s < positions; s++)
+        size_t s = 0;
+        for (; channels == 1 && s + UNROLLED <= positions; s += UNROLLED, pixel += UNROLLED, x += UNROLLED)
+            lookup(from->table, pixel, x);
+        for (; s < positions; s++)
             for (size_t c = 0; c < channels; c++)
                 *x++ = from->table[c * 256 + *pixel++];
     } else {
@@ -59,6 +78,8 @@ void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op)
         int32_t *labels = NL_AT(op->labels, at);
         for (int n = 0; n < run->samples; n++, x += image) {
             size_t sample = (size_t)index[n] * image;
+            if (n + AHEAD < run->samples)
+                prefetch(&from, (size_t)index[n + AHEAD] * image);
             labels[n] = label_of[index[n]];
             if (augment)
                 copy_moved(op, &from, sample, nl_augment(*seed, run->epoch, index[n], op->crop, op->flip), x);

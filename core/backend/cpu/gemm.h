@@ -14,7 +14,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 4 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 
@@ -22,26 +22,29 @@ void nl_gemm_own(const struct nl_cpu_gemm *product);
  * a[t a_row + k a_step] b[k b_step + j]. */
 struct nl_gemm_block {
     size_t terms;
-    size_t a_row, a_step; /* one of them is 1 */
+    size_t a_row, a_step; /* one of them is 1, unless there is one row */
     size_t b_step, c_step;
-    size_t columns;       /* of a part tile */
+    size_t columns;
     bool add;
+    const float *origin;          /* of c */
+    const struct nl_cpu_sgd *sgd; /* in the last block of a gradient: steps the weights instead of storing to c */
 };
 typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
 
-/* The tiles `columns` wide (`part`: or less) by number of rows, descending, the last of 1. */
+/* The tiles for `fewest` to `columns` columns, by number of rows, descending, the last of 1. */
 struct nl_gemm_width {
-    size_t columns;
-    bool part;
+    size_t columns, fewest;
     size_t rows[NL_GEMM_TILES];
     nl_gemm_tile *along[NL_GEMM_TILES];  /* for a_step = 1: terms are neighbours */
     nl_gemm_tile *across[NL_GEMM_TILES]; /* for a_row = 1: rows are */
+    nl_gemm_tile *step[NL_GEMM_TILES];   /* across, with sgd; of the widest only */
 };
 
-/* Widths, descending, the last a part. */
+/* Widths, descending, the last from 1. */
 struct nl_gemm_isa {
     struct nl_gemm_width width[NL_GEMM_WIDTHS];
 };
+const struct nl_gemm_isa *nl_gemm_tiles(void); /* of this processor */
 extern const struct nl_gemm_isa nl_gemm_plain;
 #ifdef NL_X86
 extern const struct nl_gemm_isa nl_gemm_avx2, nl_gemm_avx512;

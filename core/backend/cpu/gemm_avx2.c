@@ -6,13 +6,13 @@
 
 #include "backend/cpu/gemm_tiles.h"
 
-TILE(6, 2, whole) TILE(4, 2, whole) TILE(2, 2, whole) TILE(1, 2, whole)
-TILE(8, 1, whole) TILE(4, 1, whole) TILE(2, 1, whole) TILE(1, 1, whole)
-TILE(8, 1, part) TILE(4, 1, part) TILE(2, 1, part) TILE(1, 1, part)
+WHOLE_TILE(6, 2) WHOLE_TILE(4, 2) WHOLE_TILE(2, 2) WHOLE_TILE(1, 2)
+PART_TILE(6, 2) PART_TILE(4, 2) PART_TILE(2, 2) PART_TILE(1, 2)
+PART_TILE(8, 1) PART_TILE(4, 1) PART_TILE(2, 1) PART_TILE(1, 1)
 
 const struct nl_gemm_isa nl_gemm_avx2 = {{
-    WIDTH(2, whole, 6, 4, 2, 1),
-    WIDTH(1, whole, 8, 4, 2, 1),
-    WIDTH(1, part, 8, 4, 2, 1),
+    WHOLE_WIDTH(2, 6, 4, 2, 1),
+    PART_WIDTH(2, 9, 6, 4, 2, 1),
+    PART_WIDTH(1, 1, 8, 4, 2, 1),
 }};
 #endif

@@ -10,7 +10,7 @@ enum {
     WIDEST = 64,
 };
 
-static const struct nl_gemm_isa *tiles(void)
+const struct nl_gemm_isa *nl_gemm_tiles(void)
 {
 #ifdef NL_X86
     if (nl_cpu_isa() == NL_ISA_AVX512)
@@ -30,7 +30,7 @@ static size_t smaller(size_t a, size_t b)
 static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block *block, size_t rows, const float *a, const float *b,
                   const float *start, float *c)
 {
-    nl_gemm_tile *const *tile = block->a_step == 1 ? width->along : width->across;
+    nl_gemm_tile *const *tile = block->sgd ? width->step : block->a_step == 1 ? width->along : width->across;
     for (size_t row = 0, t = 0; row < rows; row += width->rows[t]) {
         while (row + width->rows[t] > rows)
             t++;
@@ -46,20 +46,23 @@ static const float *turn(const struct nl_cpu_gemm *g, size_t k, size_t terms, si
 
 void nl_gemm_own(const struct nl_cpu_gemm *g)
 {
-    const struct nl_gemm_isa *isa = tiles();
+    const struct nl_gemm_isa *isa = nl_gemm_tiles();
+    /* Rows that are not a whole number of the widest tiles overlap the vectors of the next ones: a load right behind a store waits. */
+    bool steps = g->sgd && g->n % isa->width[0].columns == 0;
     float *room = g->transposed == NL_TRANSPOSED_B ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
     bool across = g->transposed == NL_TRANSPOSED_A;
-    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n};
+    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c};
     for (size_t row = 0; row < g->m; row += BLOCK_ROWS) {
         size_t rows = smaller(g->m - row, BLOCK_ROWS);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
             const float *a = g->a + row * block.a_row + k * block.a_step;
             block.terms = smaller(g->k - k, NL_GEMM_TERMS);
             block.add = g->add || k > 0;
+            block.sgd = steps && k + block.terms == g->k ? g->sgd : NULL;
             const struct nl_gemm_width *width = isa->width;
             for (size_t column = 0; column < g->n; column += block.columns) {
                 size_t left = g->n - column;
-                while (left < width->columns && !width->part)
+                while (left < width->fewest)
                     width++;
                 block.columns = smaller(left, width->columns);
                 const float *b = g->b + k * g->n + column;
@@ -72,4 +75,6 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
             }
         }
     }
+    if (g->sgd && !steps)
+        nl_cpu_sgd_step(g->sgd, g->m * g->n, g->c);
 }

@@ -3,12 +3,10 @@
 
 #include "backend/cpu/gemm_tiles.h"
 
-TILE(4, 4, whole) TILE(3, 4, whole) TILE(2, 4, whole) TILE(1, 4, whole)
-TILE(4, 1, whole) TILE(3, 1, whole) TILE(2, 1, whole) TILE(1, 1, whole)
-TILE(4, 1, part) TILE(3, 1, part) TILE(2, 1, part) TILE(1, 1, part)
+WHOLE_TILE(4, 4) WHOLE_TILE(3, 4) WHOLE_TILE(2, 4) WHOLE_TILE(1, 4)
+PART_TILE(4, 1) PART_TILE(3, 1) PART_TILE(2, 1) PART_TILE(1, 1)
 
 const struct nl_gemm_isa nl_gemm_plain = {{
-    WIDTH(4, whole, 4, 3, 2, 1),
-    WIDTH(1, whole, 4, 3, 2, 1),
-    WIDTH(1, part, 4, 3, 2, 1),
+    WHOLE_WIDTH(4, 4, 3, 2, 1),
+    PART_WIDTH(1, 1, 4, 3, 2, 1),
 }};

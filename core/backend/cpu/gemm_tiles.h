@@ -11,17 +11,51 @@
 
 enum { MOST_ROWS = 8, MOST_VECTORS = 4 };
 
-INLINE vec load_columns(const float *from, bool part, size_t columns)
+/* Vector v of a tile's columns; the last of a part is `last` columns. */
+INLINE vec load_columns(const float *from, int v, int vectors, bool part, size_t last)
 {
-    return part ? load_part(from, columns) : load(from);
+    return part && v == vectors - 1 ? load_part(from + v * LANES, last) : load(from + v * LANES);
 }
 
-INLINE void tile(int rows, int vectors, bool part, bool along, const struct nl_gemm_block *block, const float *a, const float *b,
+INLINE void store_columns(float *to, vec value, int v, int vectors, bool part, size_t last)
+{
+    if (part && v == vectors - 1)
+        store_part(to + v * LANES, value, last);
+    else
+        store(to + v * LANES, value);
+}
+
+/* The weights' step by their gradients: the arithmetic of nl_cpu_sgd_step. */
+INLINE void step_weights(int rows, int vectors, bool moves, bool nesterov, const struct nl_cpu_sgd *sgd, vec gradient[MOST_ROWS][MOST_VECTORS],
+                         float *w, float *buffer, size_t w_step)
+{
+    vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
+    UNROLL
+    for (int t = 0; t < rows; t++, w += w_step, buffer += w_step) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vec weight = load(w + v * LANES), down = gradient[t][v] + decay * weight;
+            if (moves) {
+                vec moving = momentum * load(buffer + v * LANES) + down;
+                store(buffer + v * LANES, moving);
+                if (nesterov)
+                    down += momentum * moving;
+                else
+                    down = moving;
+            }
+            store(w + v * LANES, weight - lr * down);
+        }
+    }
+}
+
+enum way { ALONG, ACROSS, STEP };
+
+INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
                  const float *start, float *c)
 {
-    size_t terms = block->terms, columns = block->columns, c_step = block->c_step, b_step = block->b_step;
+    size_t terms = block->terms, last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step, b_step = block->b_step;
+    bool along = way == ALONG, add = block->add;
     size_t a_row = along ? block->a_row : 1, a_step = along ? 1 : block->a_step;
-    bool add = block->add;
     vec sum[MOST_ROWS][MOST_VECTORS];
     const float *row[MOST_ROWS];
     UNROLL
@@ -29,13 +63,13 @@ INLINE void tile(int rows, int vectors, bool part, bool along, const struct nl_g
         row[t] = a + (size_t)t * a_row;
         UNROLL
         for (int v = 0; v < vectors; v++)
-            sum[t][v] = start ? load_columns(start + v * LANES, part, columns) : broadcast(0.0f);
+            sum[t][v] = start ? load_columns(start, v, vectors, part, last) : broadcast(0.0f);
     }
     for (size_t k = 0; k < terms; k++, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++)
-            weight[v] = load_columns(b + v * LANES, part, columns);
+            weight[v] = load_columns(b, v, vectors, part, last);
         UNROLL
         for (int t = 0; t < rows; t++) {
             vec value = broadcast(along ? row[t][k] : a[t]);
@@ -49,16 +83,23 @@ INLINE void tile(int rows, int vectors, bool part, bool along, const struct nl_g
     for (int t = 0; t < rows; t++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            float *to = c + (size_t)t * c_step + v * LANES;
-            vec value = sum[t][v];
+            float *to = c + (size_t)t * c_step;
             if (add)
-                value = load_columns(to, part, columns) + value;
-            if (part)
-                store_part(to, value, columns);
-            else
-                store(to, value);
+                sum[t][v] = load_columns(to, v, vectors, part, last) + sum[t][v];
+            if (way != STEP)
+                store_columns(to, sum[t][v], v, vectors, part, last);
         }
     }
+    if (way != STEP)
+        return;
+    const struct nl_cpu_sgd *sgd = block->sgd;
+    float *w = sgd->w + (c - block->origin), *buffer = sgd->buffer;
+    if (!buffer)
+        step_weights(rows, vectors, false, false, sgd, sum, w, w, c_step);
+    else if (sgd->nesterov)
+        step_weights(rows, vectors, true, true, sgd, sum, w, buffer + (c - block->origin), c_step);
+    else
+        step_weights(rows, vectors, true, false, sgd, sum, w, buffer + (c - block->origin), c_step);
 }
 
 #define TILE_NAME(way, rows, vectors, part) tile_##way##_##rows##x##vectors##_##part
@@ -68,17 +109,21 @@ INLINE void tile(int rows, int vectors, bool part, bool along, const struct nl_g
     {                                                                                                                          \
         tile(rows, vectors, part, way, block, a, b, start, c);                                                                 \
     }
-#define TILE(rows, vectors, part) TILE_OF(along, rows, vectors, part) TILE_OF(across, rows, vectors, part)
+#define WHOLE_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 0) TILE_OF(ACROSS, rows, vectors, 0) TILE_OF(STEP, rows, vectors, 0)
+#define PART_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 1) TILE_OF(ACROSS, rows, vectors, 1)
 
-/* For the names above. */
-enum { across = 0, along = 1, whole = 0, part = 1 };
-
-/* A row of the table: tiles of r0 > r1 > r2 > r3 rows. */
-#define WIDTH(vectors, is_part, r0, r1, r2, r3)                                                                                \
+/* Rows of the table: tiles of r0 > r1 > r2 > r3 rows. */
+#define TILES_OF(way, vectors, part, r0, r1, r2, r3)                                                                           \
+    {TILE_NAME(way, r0, vectors, part), TILE_NAME(way, r1, vectors, part), TILE_NAME(way, r2, vectors, part),                  \
+     TILE_NAME(way, r3, vectors, part)}
+#define WHOLE_WIDTH(vectors, r0, r1, r2, r3)                                                                                   \
     {                                                                                                                          \
-        .columns = (vectors) * LANES, .part = is_part, .rows = {r0, r1, r2, r3},                                               \
-        .along = {TILE_NAME(along, r0, vectors, is_part), TILE_NAME(along, r1, vectors, is_part),                              \
-                  TILE_NAME(along, r2, vectors, is_part), TILE_NAME(along, r3, vectors, is_part)},                             \
-        .across = {TILE_NAME(across, r0, vectors, is_part), TILE_NAME(across, r1, vectors, is_part),                           \
-                   TILE_NAME(across, r2, vectors, is_part), TILE_NAME(across, r3, vectors, is_part)},                          \
+        .columns = (vectors) * LANES, .fewest = (vectors) * LANES, .rows = {r0, r1, r2, r3},                                   \
+        .along = TILES_OF(ALONG, vectors, 0, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, 0, r0, r1, r2, r3),          \
+        .step = TILES_OF(STEP, vectors, 0, r0, r1, r2, r3),                                                                    \
+    }
+#define PART_WIDTH(vectors, least, r0, r1, r2, r3)                                                                             \
+    {                                                                                                                          \
+        .columns = (vectors) * LANES, .fewest = least, .rows = {r0, r1, r2, r3},                                               \
+        .along = TILES_OF(ALONG, vectors, 1, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, 1, r0, r1, r2, r3),          \
     }

@@ -16,11 +16,17 @@ void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op
     size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *dy = NL_AT(op->dy, at);
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at)});
+        const float *dy = NL_AT(op->dy, at), *w = NL_AT(op->w, at);
         if (op->db)
-            nl_cpu_column_sums(n, out, dy, NL_AT(op->db, at), nl_cpu_scratch(nl_cpu_column_sums_room(out)));
-        if (op->dx)
-            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = NL_AT(op->w, at), .c = NL_AT(op->dx, at)});
+            nl_cpu_column_sums(n, out, dy, NL_AT(op->db, at));
+        if (op->dx) /* before w takes its step */
+            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = w, .c = NL_AT(op->dx, at)});
+        struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at)};
+        struct nl_cpu_sgd sgd;
+        if (op->update) {
+            sgd = nl_cpu_sgd_of(op->update, at, w);
+            gradient.sgd = &sgd;
+        }
+        nl_cpu_gemm(op->gemm, &gradient);
     }
 }

@@ -76,12 +76,11 @@ void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool
 void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op)
 {
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
-    void *room = nl_cpu_scratch(nl_cpu_column_sums_room(channels));
     for (int r = 0; r < run->replicas; r++) {
         const float *x = NL_AT(op->x, (size_t)r * run->stride);
         float *y = NL_AT(op->y, (size_t)r * run->stride);
         for (int n = 0; n < run->samples; n++, x += positions * channels, y += channels) {
-            nl_cpu_column_sums(positions, channels, x, y, room);
+            nl_cpu_column_sums(positions, channels, x, y);
             for (size_t c = 0; c < channels; c++)
                 y[c] /= (float)positions;
         }

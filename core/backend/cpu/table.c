@@ -1,10 +1,11 @@
-/* The cpu backend: float32, OpenBLAS for products, our loops for the rest. One thread a trial; trials run side by side. */
+/* The cpu backend: float32, own kernels. One thread a trial; trials run side by side. */
 #include "backend/cpu/cpu.h"
 
 const struct nl_backend nl_backend_cpu = {
     .name = "cpu",
-    .help = "float32 on the processor: OpenBLAS and our own loops",
+    .help = "float32 on the processor",
     .real = sizeof(float),
+    .steps_weights = true,
     .alloc = nl_cpu_alloc,
     .free = nl_cpu_free,
     .upload = nl_cpu_copy,

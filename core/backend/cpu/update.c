@@ -38,15 +38,15 @@ static void clamp(size_t count, float limit, float *grad)
 }
 
 NL_CLONES
-static void sgd(size_t count, float lr, float decay, float *restrict w, const float *restrict grad)
+static void descend(size_t count, float lr, float decay, float *restrict w, const float *restrict grad)
 {
     for (size_t i = 0; i < count; i++)
         w[i] -= lr * (grad[i] + decay * w[i]);
 }
 
 NL_CLONES
-static void sgd_momentum(size_t count, float lr, float decay, float momentum, bool nesterov, float *restrict w,
-                         const float *restrict grad, float *restrict buffer)
+static void descend_with_momentum(size_t count, float lr, float decay, float momentum, bool nesterov, float *restrict w,
+                                  const float *restrict grad, float *restrict buffer)
 {
     if (nesterov) {
         for (size_t i = 0; i < count; i++) {
@@ -60,6 +60,29 @@ static void sgd_momentum(size_t count, float lr, float decay, float momentum, bo
             w[i] -= lr * buffer[i];
         }
     }
+}
+
+void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *grad)
+{
+    if (sgd->buffer)
+        descend_with_momentum(count, sgd->lr, sgd->decay, sgd->momentum, sgd->nesterov, sgd->w, grad, sgd->buffer);
+    else
+        descend(count, sgd->lr, sgd->decay, sgd->w, grad);
+}
+
+/* Of the parameters from number `from` on, with one weight decay. */
+static struct nl_cpu_sgd sgd_from(const struct nl_update *op, size_t at, size_t from, double decay)
+{
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    float *w = NL_AT(op->w, at), *buffer = NL_AT(op->first, at);
+    return (struct nl_cpu_sgd){.lr = (float)hyper->lr, .decay = (float)decay, .momentum = (float)hyper->momentum,
+                               .nesterov = op->nesterov, .w = w + from, .buffer = buffer ? buffer + from : NULL};
+}
+
+struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t at, const float *w)
+{
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    return sgd_from(op, at, (size_t)(w - (const float *)NL_AT(op->w, at)), hyper->weight_decay);
 }
 
 /* The scalars of one Adam step, worked out in double. */
@@ -85,32 +108,30 @@ static void adam(size_t count, struct adam a, float *restrict w, const float *re
 }
 
 /* [from, to) with one weight decay. */
-static void step(const struct nl_update *op, const struct nl_hyper *hyper, double t, size_t at, size_t from, size_t to, double decay)
+static void step(const struct nl_update *op, size_t at, double t, size_t from, size_t to, double decay)
 {
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
     float *w = NL_AT(op->w, at), *grad = NL_AT(op->grad, at), *first = NL_AT(op->first, at), *second = NL_AT(op->second, at);
-    size_t count = to - from;
-    float lr = (float)hyper->lr;
-    if (count == 0)
+    if (from >= to)
         return;
-    if (op->optimizer != NL_SGD) {
-        bool decoupled = op->optimizer == NL_ADAMW;
-        struct adam a = {
-            .keep = decoupled ? (float)(1.0 - hyper->lr * decay) : 1.0f,
-            .decay = decoupled ? 0.0f : (float)decay,
-            .beta1 = (float)hyper->beta1,
-            .rest1 = (float)(1.0 - hyper->beta1),
-            .beta2 = (float)hyper->beta2,
-            .rest2 = (float)(1.0 - hyper->beta2),
-            .rate = (float)(hyper->lr / (1.0 - pow(hyper->beta1, t))),
-            .root = (float)(1.0 / sqrt(1.0 - pow(hyper->beta2, t))),
-            .eps = (float)hyper->adam_eps,
-        };
-        adam(count, a, w + from, grad + from, first + from, second + from);
-    } else if (first) {
-        sgd_momentum(count, lr, (float)decay, (float)hyper->momentum, op->nesterov, w + from, grad + from, first + from);
-    } else {
-        sgd(count, lr, (float)decay, w + from, grad + from);
+    if (op->optimizer == NL_SGD) {
+        struct nl_cpu_sgd sgd = sgd_from(op, at, from, decay);
+        nl_cpu_sgd_step(&sgd, to - from, grad + from);
+        return;
     }
+    bool decoupled = op->optimizer == NL_ADAMW;
+    struct adam a = {
+        .keep = decoupled ? (float)(1.0 - hyper->lr * decay) : 1.0f,
+        .decay = decoupled ? 0.0f : (float)decay,
+        .beta1 = (float)hyper->beta1,
+        .rest1 = (float)(1.0 - hyper->beta1),
+        .beta2 = (float)hyper->beta2,
+        .rest2 = (float)(1.0 - hyper->beta2),
+        .rate = (float)(hyper->lr / (1.0 - pow(hyper->beta1, t))),
+        .root = (float)(1.0 / sqrt(1.0 - pow(hyper->beta2, t))),
+        .eps = (float)hyper->adam_eps,
+    };
+    adam(to - from, a, w + from, grad + from, first + from, second + from);
 }
 
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
@@ -127,7 +148,8 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
         if (hyper->clip_value > 0)
             clamp(op->count, (float)hyper->clip_value, grad);
         double t = (double)run->step + 1;
-        step(op, hyper, t, at, 0, op->decayed, hyper->weight_decay);
-        step(op, hyper, t, at, op->decayed, op->count, 0.0);
+        size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
+        step(op, at, t, op->stepped, op->decayed, hyper->weight_decay);
+        step(op, at, t, rest, op->count, 0.0);
     }
 }

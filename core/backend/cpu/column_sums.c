@@ -1,0 +1,25 @@
+/* Sums over rows: the gradient of a bias, and means over positions. */
+#include "backend/cpu/gemm.h"
+
+enum { WIDEST = 64 };
+
+void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out)
+{
+    const float one = 1.0f;
+    const struct nl_gemm_width *width = nl_gemm_tiles()->width;
+    for (size_t c = 0, wide; c < columns; c += wide) {
+        while (columns - c < width->fewest)
+            width++;
+        wide = columns - c < width->columns ? columns - c : width->columns;
+        double total[WIDEST] = {0};
+        for (size_t row = 0; row < rows; row += NL_BLOCK_ROWS) {
+            float sum[WIDEST];
+            struct nl_gemm_block block = {.terms = rows - row < NL_BLOCK_ROWS ? rows - row : (size_t)NL_BLOCK_ROWS, .b_step = columns, .columns = wide};
+            width->across[NL_GEMM_TILES - 1](&block, &one, x + row * columns + c, NULL, sum);
+            for (size_t i = 0; i < wide; i++)
+                total[i] += (double)sum[i];
+        }
+        for (size_t i = 0; i < wide; i++)
+            out[c + i] = (float)total[i];
+    }
+}
