@@ -19,7 +19,7 @@ static const struct group {
 } groups[] = {
     {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema}},
     {"train", {&command_run, &command_sweep}},
-    {"answers", {&command_table, &command_plot, &command_eval}},
+    {"answers", {&command_table, &command_plot, &command_diff, &command_eval}},
     {"results folders", {&command_ls, &command_merge, &command_clean}},
     {"data and parts", {&command_data, &command_norm}},
 };

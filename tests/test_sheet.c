@@ -43,7 +43,7 @@ static int marked(const struct nl_sheet *sheet)
 {
     int count = 0;
     for (int i = 0; i < sheet->rows * sheet->columns; i++)
-        count += sheet->entry[i].best;
+        count += sheet->entry[i].marked;
     return count;
 }
 
@@ -54,8 +54,8 @@ START_TEST(best_only_where_it_is_known)
     struct nl_sheet sheet = grid(&made, NULL);
     ck_assert_int_eq(sheet.rows, 3); /* rates; at the last one none diverged, ln is dead, bn is as ever */
     ck_assert_int_eq(sheet.keys, 2);
-    ck_assert(nl_sheet_at(&sheet, 2, 2)->best);
-    ck_assert(!nl_sheet_at(&sheet, 2, 3)->best && !nl_sheet_at(&sheet, 2, 4)->best);
+    ck_assert(nl_sheet_at(&sheet, 2, 2)->marked);
+    ck_assert(!nl_sheet_at(&sheet, 2, 3)->marked && !nl_sheet_at(&sheet, 2, 4)->marked);
     ck_assert_int_eq(nl_sheet_at(&sheet, 2, 4)->kind, NL_ENTRY_EMPTY);
     nl_sheet_release(&sheet);
     release(&made);
@@ -71,14 +71,14 @@ START_TEST(best_only_where_it_is_known)
     /* between batches ln and none are equal but for the noise; bn at 64 beats bn at 2 by 20 points */
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 8}, NULL);
     sheet = grid(&made, "train.batch");
-    ck_assert(nl_sheet_at(&sheet, 0, 2)->best && !nl_sheet_at(&sheet, 0, 3)->best);
+    ck_assert(nl_sheet_at(&sheet, 0, 2)->marked && !nl_sheet_at(&sheet, 0, 3)->marked);
     nl_sheet_release(&sheet);
     release(&made);
 
     /* whose runs failed is not best, however good the others were */
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3}, NULL);
     sheet = grid(&made, NULL);
-    ck_assert(!nl_sheet_at(&sheet, 1, 3)->best);
+    ck_assert(!nl_sheet_at(&sheet, 1, 3)->marked);
     ck_assert_str_eq(nl_sheet_at(&sheet, 1, 3)->text, "(3)");
     ck_assert_int_eq(nl_sheet_at(&sheet, 1, 3)->estimate.n, 5);
     nl_sheet_release(&sheet);

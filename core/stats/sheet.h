@@ -19,7 +19,7 @@ struct nl_entry {
     double number; /* NUMBER */
     struct nl_estimate estimate;
     int count, of; /* SHARE */
-    bool best;
+    bool marked; /* best of its group, or a difference that is not chance: as the caption says */
 };
 
 struct nl_column {
@@ -51,6 +51,16 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
 
 /* A row a trial: seed, status, and plot.metric's kind of score on each part of the data. */
 int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err);
+
+/* Two results side by side: cells and seeds that stand for the same point in both. */
+struct nl_overlap {
+    int trials[2], common, same; /* of each; in both; of these, with the same status and scores to the last digit */
+};
+
+/* A row a cell of `a` whose scores are not the same in `b`: plot.metric of both over the seeds they share and the difference b - a, paired
+ * by seed, marked where its interval excludes 0. Interval and metric are a's. No row: nothing differs. */
+int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experiment_a, const struct nl_results *b,
+                  const struct nl_experiment *experiment_b, struct nl_sheet *out, struct nl_overlap *overlap, struct nl_error *err);
 
 void nl_sheet_release(struct nl_sheet *sheet);
 

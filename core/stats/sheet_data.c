@@ -103,7 +103,7 @@ static void add_json_entry(struct nl_text *out, const struct nl_entry *entry)
             nl_text_add(out, ", \"%s\": ", members[i].name);
             nl_json_add_number(out, members[i].value);
         }
-        nl_text_add(out, ", \"best\": %s}", entry->best ? "true" : "false");
+        nl_text_add(out, ", \"best\": %s}", entry->marked ? "true" : "false");
         break;
     }
     case NL_ENTRY_SHARE:

@@ -72,9 +72,9 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
     const struct nl_estimate *of = &entry->estimate;
     struct nl_column unsigned_column = *column;
     unsigned_column.sign = false;
-    nl_text_add(out, "%s%s", style->number, entry->best ? style->best : "");
+    nl_text_add(out, "%s%s", style->number, entry->marked ? style->best : "");
     add_number(out, column, of->mean);
-    nl_text_add(out, "%s", entry->best ? style->best_end : "");
+    nl_text_add(out, "%s", entry->marked ? style->best_end : "");
     if (of->n > 1 && sheet->interval == NL_INTERVAL_T) {
         nl_text_add(out, "%s", style->plus_minus);
         add_number(out, &unsigned_column, (of->upper - of->lower) / 2);
@@ -146,11 +146,11 @@ char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
     for (int c = 0; c < sheet->columns; c++) {
         bool marks = false;
         for (int row = 0; row < sheet->rows; row++)
-            marks |= nl_sheet_at(sheet, row, c)->best;
+            marks |= nl_sheet_at(sheet, row, c)->marked;
         widths[c] = (int)strlen(sheet->column[c].title);
         for (int row = 0; row < sheet->rows; row++) {
             char *entry = entry_text(&plain, sheet, row, c);
-            text[row * sheet->columns + c] = nl_format("%s%s", entry, !marks ? "" : nl_sheet_at(sheet, row, c)->best ? "*" : " ");
+            text[row * sheet->columns + c] = nl_format("%s%s", entry, !marks ? "" : nl_sheet_at(sheet, row, c)->marked ? "*" : " ");
             free(entry);
             int length = (int)strlen(text[row * sheet->columns + c]);
             widths[c] = length > widths[c] ? length : widths[c];

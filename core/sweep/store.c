@@ -160,7 +160,7 @@ static int write_text(const struct nl_store *store, const char *name, char *text
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err)
 {
-    char *resolved = nl_experiment_text(experiment, false);
+    char *resolved = nl_experiment_text(experiment, true);
     char *made = nl_provenance_text(datasets, command);
     char *whole = nl_format("%s%s", resolved, made);
     free(resolved);

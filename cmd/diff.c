@@ -1,0 +1,232 @@
+/* Two files, results or trials side by side: what was asked, and what came out. */
+#include "config/diff.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+#include "stats/sheet.h"
+
+enum { EXIT_DIFFERENT = 1 };
+
+struct side {
+    const char *word;   /* as typed */
+    char *file;         /* the YAML behind it */
+    char *folder;       /* NULL: no results */
+    bool has_results;
+    int row;            /* of trials.csv, where the side is a trial; else -1 */
+    struct nl_experiment experiment;
+    struct nl_results results;
+};
+
+static bool is_folder(const char *path)
+{
+    char *inside = nl_path_join(path, ".");
+    bool there = nl_file_exists(inside);
+    free(inside);
+    return there;
+}
+
+static struct nl_origin origin_of_row(const struct side *side, int row)
+{
+    return (struct nl_origin){.kind = NL_FROM_FILE, .file = side->results.path, .line = side->results.table.line[row], .column = 1,
+                              .width = 1, .line_text = ""};
+}
+
+/* Row `number` of trials.csv in place of the sweep: its values, fixed, with that line as their origin. */
+static bool become_trial(struct side *side, const char *number)
+{
+    struct nl_results *results = &side->results;
+    const struct nl_table *table = &results->table;
+    int column = nl_table_column(table, "trial"), row = 0;
+    while (row < table->rows && strcmp(nl_table_field(table, row, column), number) != 0)
+        row++;
+    if (row == table->rows) {
+        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s", table->path, number);
+        return false;
+    }
+    struct nl_experiment *experiment = &side->experiment;
+    for (int c = column + 1; c < results->status; c++) {
+        const struct nl_key *key = nl_key_find(table->name[c]);
+        const char *text = nl_table_field(table, row, c);
+        struct nl_error err;
+        if (!key || !*text)
+            continue;
+        if (nl_key_set(key, &experiment->config, text, &err)) {
+            bad_input(NULL, "%s:%d: %s", table->path, table->line[row], err.text);
+            return false;
+        }
+        experiment->origin[nl_key_index(key)] = origin_of_row(side, row);
+    }
+    experiment->axes = experiment->excludes = 0;
+    experiment->seeds = 1;
+    experiment->has_baseline = experiment->is_sweep = false;
+    side->row = row;
+    return true;
+}
+
+/* What `word` names: a configuration, a results folder, or trial N of one (FOLDER:N). False: the message was printed. */
+static bool open_side(const char *word, struct side *out)
+{
+    *out = (struct side){.word = word, .row = -1};
+    const char *colon = strrchr(word, ':'), *number = NULL;
+    out->folder = is_folder(word) ? nl_strdup(word) : NULL;
+    if (!out->folder && colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")]) {
+        out->folder = nl_format("%.*s", (int)(colon - word), word);
+        number = colon + 1;
+    }
+    out->file = out->folder ? nl_path_join(out->folder, "experiment.yaml") : nl_strdup(word);
+    if (!nl_file_exists(out->file)) {
+        bad_input("expected a configuration, the folder of results, or FOLDER:N for trial N of it", "cannot find '%s'", out->file);
+        return false;
+    }
+    if (!load_experiment(out->file, NULL, 0, &out->experiment))
+        return false;
+    struct nl_error err;
+    if (out->folder && nl_results_load(out->folder, &out->experiment, &out->results, &err)) {
+        bad_input(NULL, "%s", err.text);
+        return false;
+    }
+    out->has_results = out->folder != NULL;
+    return !number || become_trial(out, number);
+}
+
+static void close_side(struct side *side)
+{
+    free(side->file);
+    free(side->folder);
+    if (side->has_results)
+        nl_results_release(&side->results);
+}
+
+/* "a.yaml:3:8", "default", "command line"; a frozen experiment says in a comment where its own values came from. */
+static char *origin_text(const struct nl_origin *origin)
+{
+    if (origin->kind == NL_FROM_COMMAND_LINE)
+        return nl_strdup("command line");
+    if (origin->kind == NL_FROM_DEFAULT)
+        return nl_strdup("default");
+    const char *comment = origin->line_text ? strstr(origin->line_text, "  # ") : NULL;
+    if (!comment)
+        return nl_format("%s:%d:%d", origin->file, origin->line, origin->column);
+    return nl_format("%s:%d:%d (%.*s)", origin->file, origin->line, origin->column, (int)strcspn(comment + 4, ";\r\n"), comment + 4);
+}
+
+enum { WIDEST = 44 }; /* origins behind longer values do not line up */
+
+static int width_of(const char *value)
+{
+    int width = value ? (int)strlen(value) : 0;
+    return width > WIDEST ? 0 : width;
+}
+
+static void print_difference(const struct nl_difference *difference)
+{
+    static const char *const colours[] = {"\033[31m", "\033[32m"};
+    int a = width_of(difference->value[0]), b = width_of(difference->value[1]), width = a > b ? a : b;
+    printf("%s\n", difference->name);
+    for (int i = 0; i < 2; i++) {
+        const char *value = difference->value[i];
+        printf("  %s%c %-*s%s", coloured(stdout) ? colours[i] : "", "-+"[i], value ? width : 0, value ? value : "(not there)",
+               coloured(stdout) ? "\033[0m" : "");
+        char *origin = value ? origin_text(&difference->origin[i]) : NULL;
+        printf(origin ? "  %s\n" : "\n", origin);
+        free(origin);
+    }
+}
+
+/* Status and scores of two trials. */
+static void add_scores(const struct side side[2], struct nl_differences *out)
+{
+    const struct nl_table *a = &side[0].results.table, *b = &side[1].results.table;
+    struct nl_origin at_a = origin_of_row(&side[0], side[0].row), at_b = origin_of_row(&side[1], side[1].row);
+    for (int column = side[0].results.status; column < a->columns; column++) {
+        int other = nl_table_column(b, a->name[column]);
+        const char *left = nl_table_field(a, side[0].row, column), *right = other < 0 ? "" : nl_table_field(b, side[1].row, other);
+        if (other >= 0)
+            nl_differences_add(out, a->name[column], *left ? nl_strdup(left) : NULL, &at_a, *right ? nl_strdup(right) : NULL, &at_b);
+    }
+}
+
+static void print_all(const struct side side[2], const struct nl_differences *differences, const struct nl_sheet *sheet,
+                      const struct nl_overlap *overlap)
+{
+    printf("--- %s\n+++ %s\n", side[0].word, side[1].word);
+    for (int i = 0; i < differences->count; i++)
+        print_difference(&differences->at[i]);
+    if (overlap->trials[0] + overlap->trials[1] > 0)
+        printf("results\n  - %d trials\n  + %d trials\n  in both: %d; of these the same to the last digit: %d\n", overlap->trials[0],
+               overlap->trials[1], overlap->common, overlap->same);
+    if (sheet->rows == 0)
+        return;
+    char *text = nl_sheet_text(sheet, NULL, terminal_width(stdout));
+    printf("\n%s", text);
+    free(text);
+}
+
+static int compare(const struct side side[2])
+{
+    struct nl_differences differences = {0};
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_sheet sheet = {0};
+    struct nl_overlap overlap = {0};
+    struct nl_error err;
+    int code = EXIT_DONE;
+    nl_experiment_diff(&side[0].experiment, &side[1].experiment, &differences);
+    if (side[0].has_results && side[1].has_results) {
+        nl_made_diff(side[0].file, side[1].file, &differences, &diagnostics);
+        code = print_diagnostics(&diagnostics) ? EXIT_BAD_INPUT : EXIT_DONE;
+        if (side[0].row >= 0 && side[1].row >= 0)
+            add_scores(side, &differences);
+        else if (side[0].row < 0 && side[1].row < 0 &&
+                 nl_sheet_diff(&side[0].results, &side[0].experiment, &side[1].results, &side[1].experiment, &sheet, &overlap, &err))
+            code = bad_input(NULL, "%s", err.text);
+    }
+    bool all_there = overlap.trials[0] == overlap.common && overlap.trials[1] == overlap.common;
+    if (code == EXIT_DONE && (differences.count > 0 || sheet.rows > 0 || !all_there)) {
+        print_all(side, &differences, &sheet, &overlap);
+        code = EXIT_DIFFERENT;
+    }
+    nl_sheet_release(&sheet);
+    nl_differences_release(&differences);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{0}};
+    if (next_option(self, argc, argv, "", options) != OPTION_END)
+        return EXIT_BAD_INPUT;
+    if (argc - optind != 2)
+        return bad_input("normlab diff --help shows how it is called", "diff compares two things, not %d", argc - optind);
+    struct side side[2] = {{0}};
+    int code = EXIT_BAD_INPUT;
+    if (open_side(argv[optind], &side[0]) && open_side(argv[optind + 1], &side[1]))
+        code = compare(side);
+    close_side(&side[0]);
+    close_side(&side[1]);
+    return code;
+}
+
+const struct command command_diff = {
+    .name = "diff",
+    .summary = "what two configurations, results or trials have different",
+    .usage = "usage: normlab diff A B\n"
+             "\n"
+             "Prints every key whose value differs, each with where it was set; for two results folders also what made them (version,\n"
+             "commit, machine, data) and which cells came out differently: plot.metric over the seeds they share, and the difference\n"
+             "paired by seed; for two trials their scores. A and B are each a configuration, a results folder, or FOLDER:N for trial N\n"
+             "of one.\n"
+             "\n"
+             "exit codes as those of diff: 0 nothing differs, 1 something does, 2 wrong input\n"
+             "\n"
+             "examples:\n"
+             "  normlab diff configs/mlp_digits.yaml configs/cnn_digits.yaml\n"
+             "  normlab diff experiments/small_batch.yaml results/small_batch\n"
+             "  normlab diff results/monday results/tuesday\n"
+             "  normlab diff results/small_batch:1 results/small_batch:192\n",
+    .run = run,
+};

@@ -1,0 +1,138 @@
+#include "config/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/value.h"
+#include "config/yaml.h"
+
+void nl_differences_add(struct nl_differences *out, const char *name, char *a, const struct nl_origin *at_a, char *b,
+                        const struct nl_origin *at_b)
+{
+    if ((!a && !b) || (a && b && strcmp(a, b) == 0)) {
+        free(a);
+        free(b);
+        return;
+    }
+    NL_GROW(out->at, out->count, out->capacity);
+    struct nl_difference *difference = &out->at[out->count++];
+    *difference = (struct nl_difference){.name = nl_strdup(name), .value = {a, b}};
+    difference->origin[0] = a && at_a ? *at_a : (struct nl_origin){0};
+    difference->origin[1] = b && at_b ? *at_b : (struct nl_origin){0};
+}
+
+/* "bn, gn": an axis; "64, 2, with train.lr": coupled in a zip. Else the one value. */
+static char *value_of(const struct nl_experiment *experiment, const struct nl_key *key, const struct nl_origin **origin)
+{
+    for (int i = 0; i < experiment->axes; i++)
+        for (int k = 0; k < experiment->axis[i].keys; k++) {
+            const struct nl_axis *axis = &experiment->axis[i];
+            if (axis->key[k] != key)
+                continue;
+            struct nl_text out = {0};
+            for (int point = 0; point < axis->points; point++) {
+                char *value = nl_value_yaml(key, axis->text[point][k]);
+                nl_text_add(&out, "%s%s", point ? ", " : "", value);
+                free(value);
+            }
+            for (int other = 0; other < axis->keys; other++)
+                if (other != k)
+                    nl_text_add(&out, ", with %s", axis->key[other]->name);
+            *origin = &axis->origin;
+            return out.at;
+        }
+    *origin = &experiment->origin[nl_key_index(key)];
+    return nl_key_text(key, &experiment->config);
+}
+
+static void add_match(struct nl_text *out, const struct nl_match *match)
+{
+    for (int k = 0; k < match->keys; k++) {
+        nl_text_add(out, "%s%s: ", k ? ", " : "{", match->key[k]->name);
+        for (int i = 0; i < match->values[k].count; i++) {
+            char *value = nl_value_yaml(match->key[k], match->values[k].at[i]);
+            nl_text_add(out, "%s%s", i ? " or " : "", value);
+            free(value);
+        }
+    }
+    nl_text_add(out, "}");
+}
+
+static char *excludes_of(const struct nl_experiment *experiment)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < experiment->excludes; i++) {
+        nl_text_add(&out, i ? ", " : "");
+        add_match(&out, &experiment->exclude[i]);
+    }
+    return out.at;
+}
+
+static char *baseline_of(const struct nl_experiment *experiment)
+{
+    struct nl_text out = {0};
+    if (experiment->has_baseline)
+        add_match(&out, &experiment->baseline);
+    return out.at;
+}
+
+void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experiment *b, struct nl_differences *out)
+{
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_origin *at_a, *at_b;
+        char *value_a = value_of(a, &nl_keys[i], &at_a), *value_b = value_of(b, &nl_keys[i], &at_b);
+        nl_differences_add(out, nl_keys[i].name, value_a, at_a, value_b, at_b);
+    }
+    nl_differences_add(out, "sweep.exclude", excludes_of(a), a->excludes ? &a->exclude[0].origin : NULL, excludes_of(b),
+                       b->excludes ? &b->exclude[0].origin : NULL);
+    nl_differences_add(out, "sweep.seeds", nl_format("%d", a->seeds), &a->seeds_origin, nl_format("%d", b->seeds), &b->seeds_origin);
+    nl_differences_add(out, "sweep.baseline", baseline_of(a), &a->baseline.origin, baseline_of(b), &b->baseline.origin);
+}
+
+static const struct nl_node *child(const struct nl_node *map, const char *name)
+{
+    for (int i = 0; map && map->kind == NL_MAPPING && i < map->count; i++)
+        if (map->item[2 * i]->kind == NL_SCALAR && strcmp(map->item[2 * i]->text, name) == 0)
+            return map->item[2 * i + 1];
+    return NULL;
+}
+
+static void add_made(struct nl_differences *out, const char *name, const struct nl_node *a, const struct nl_node *b)
+{
+    if (strcmp(name, "date") == 0 || strcmp(name, "command") == 0)
+        return;
+    char *full = nl_format("made.%s", name);
+    nl_differences_add(out, full, a && a->kind == NL_SCALAR ? nl_strdup(a->text) : NULL, a ? &a->at : NULL,
+                       b && b->kind == NL_SCALAR ? nl_strdup(b->text) : NULL, b ? &b->at : NULL);
+    free(full);
+}
+
+void nl_made_diff(const char *path_a, const char *path_b, struct nl_differences *out, struct nl_diagnostics *diagnostics)
+{
+    struct nl_node *a = NULL, *b = NULL;
+    if (nl_yaml_read(path_a, NULL, &a, diagnostics) || nl_yaml_read(path_b, NULL, &b, diagnostics))
+        return;
+    const struct nl_node *made_a = child(a, "made"), *made_b = child(b, "made");
+    for (int i = 0; made_a && made_a->kind == NL_MAPPING && i < made_a->count; i++) {
+        const char *name = made_a->item[2 * i]->text;
+        if (name)
+            add_made(out, name, made_a->item[2 * i + 1], child(made_b, name));
+    }
+    for (int i = 0; made_b && made_b->kind == NL_MAPPING && i < made_b->count; i++) {
+        const char *name = made_b->item[2 * i]->text;
+        if (name && !child(made_a, name))
+            add_made(out, name, NULL, made_b->item[2 * i + 1]);
+    }
+}
+
+void nl_differences_release(struct nl_differences *differences)
+{
+    for (int i = 0; i < differences->count; i++) {
+        free(differences->at[i].name);
+        free(differences->at[i].value[0]);
+        free(differences->at[i].value[1]);
+    }
+    free(differences->at);
+    *differences = (struct nl_differences){0};
+}

@@ -1,0 +1,116 @@
+#include "stats/sheet_maker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/norm.h"
+
+int nl_maker_begin(struct nl_maker *m, struct nl_error *err)
+{
+    const char *metric = nl_metric_names[m->experiment->config.plot.metric];
+    *m->out = (struct nl_sheet){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
+    m->metric = nl_table_column(&m->results->table, metric);
+    nl_measure(metric, &m->measure);
+    bool evaluated = false;
+    for (int row = 0; m->metric >= 0 && row < m->results->table.rows; row++)
+        evaluated |= *nl_table_field(&m->results->table, row, m->metric) != '\0';
+    if (!evaluated)
+        return nl_fail(err, "'%s' has no value of '%s': choose another plot.metric", m->results->path, metric);
+    nl_comparison_make(m->results, m->experiment, -1, -1, &m->view);
+    return NL_OK;
+}
+
+const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int arm)
+{
+    return m->view.arm[arm].cell[0];
+}
+
+struct nl_column *nl_maker_column(struct nl_maker *m, char *title, const char *name)
+{
+    NL_GROW(m->out->column, m->out->columns, m->column_capacity);
+    struct nl_column *column = &m->out->column[m->out->columns++];
+    *column = (struct nl_column){.title = title, .name = nl_strdup(name), .right = true, .scale = 1};
+    return column;
+}
+
+void nl_maker_key_column(struct nl_maker *m, int factor)
+{
+    const struct nl_key *key = m->results->factor[factor].key;
+    struct nl_column *column = nl_maker_column(m, nl_strdup(nl_key_title(key)), key->name);
+    column->right = key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
+    m->out->keys = m->out->columns;
+}
+
+char *nl_maker_title(const struct nl_maker *m)
+{
+    return nl_format("%s%s%s", m->measure.name, *m->measure.unit ? ", " : "", m->measure.unit);
+}
+
+struct nl_entry *nl_maker_row(struct nl_maker *m)
+{
+    struct nl_sheet *sheet = m->out;
+    if (sheet->rows == m->row_capacity) {
+        m->row_capacity = m->row_capacity ? 2 * m->row_capacity : 16;
+        sheet->entry = nl_realloc(sheet->entry, (size_t)m->row_capacity * (size_t)sheet->columns, sizeof *sheet->entry);
+    }
+    struct nl_entry *row = &sheet->entry[(size_t)sheet->rows++ * (size_t)sheet->columns];
+    memset(row, 0, (size_t)sheet->columns * sizeof *row);
+    return row;
+}
+
+char *nl_level_text(const struct nl_factor *factor, int level)
+{
+    const char *value = factor->value[level];
+    if (strcmp(factor->key->name, "norm.kind") == 0)
+        for (int i = 0; nl_norm_names[i]; i++)
+            if (strcmp(nl_norm_names[i], value) == 0)
+                return nl_strdup(nl_norms[i]->label);
+    return factor->key->type == NL_TYPE_REAL ? nl_format("%.4g", nl_factor_number(factor, level)) : nl_strdup(value);
+}
+
+struct nl_entry nl_key_entry(const struct nl_maker *m, const struct nl_cell *cell, int factor)
+{
+    int level = cell->level[factor];
+    const struct nl_factor *from = &m->results->factor[factor];
+    return level == NL_INAPPLICABLE ? (struct nl_entry){0}
+                                    : (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_level_text(from, level),
+                                                        .raw = nl_strdup(from->value[level])};
+}
+
+struct nl_entry nl_estimate_entry(const struct nl_estimate *of)
+{
+    return (struct nl_entry){.kind = of->n > 0 ? NL_ENTRY_ESTIMATE : NL_ENTRY_EMPTY, .estimate = *of};
+}
+
+void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
+{
+    const struct nl_config *config = &m->experiment->config;
+    bool even = config->plot.interval == NL_INTERVAL_T;
+    nl_text_add(out, "%c%s%s%s: ", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
+    if (m->results->seeds == 1)
+        nl_text_add(out, "one seed, so no interval.");
+    else
+        nl_text_add(out, "mean over %d seeds %s %g %% %s interval%s.", m->results->seeds, even ? "+- half its" : "with its",
+                    100 * config->plot.level, even ? "t" : "bootstrap", even ? "" : " in brackets");
+}
+
+const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column)
+{
+    return &sheet->entry[(size_t)row * (size_t)sheet->columns + (size_t)column];
+}
+
+void nl_sheet_release(struct nl_sheet *sheet)
+{
+    for (int i = 0; i < sheet->rows * sheet->columns; i++) {
+        free(sheet->entry[i].text);
+        free(sheet->entry[i].raw);
+    }
+    for (int i = 0; i < sheet->columns; i++) {
+        free(sheet->column[i].title);
+        free(sheet->column[i].name);
+    }
+    free(sheet->entry);
+    free(sheet->column);
+    free(sheet->caption);
+    *sheet = (struct nl_sheet){0};
+}

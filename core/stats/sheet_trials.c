@@ -1,0 +1,66 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/sheet_maker.h"
+
+static struct nl_entry word(const char *text)
+{
+    return *text ? (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_strdup(text), .raw = nl_strdup(text)} : (struct nl_entry){0};
+}
+
+int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err)
+{
+    static const char *const parts[] = {"train", "val", "test"}, *const plain[] = {"trial", "train.seed", "status", "failed_step"};
+    struct nl_maker m = {.results = results, .experiment = experiment, .out = out};
+    const struct nl_table *table = &results->table;
+    if (nl_maker_begin(&m, err))
+        return NL_FAIL;
+    nl_maker_column(&m, nl_strdup("trial"), plain[0]);
+    for (int f = 0; f < results->factors; f++)
+        nl_maker_key_column(&m, f);
+    nl_maker_column(&m, nl_strdup("seed"), plain[1]);
+    m.out->keys = m.out->columns;
+    nl_maker_column(&m, nl_strdup("status"), plain[2])->right = false;
+    nl_maker_column(&m, nl_strdup("failed step"), plain[3]);
+    int score[3], scores = 0;
+    const char *kind = strchr(nl_metric_names[experiment->config.plot.metric], '_');
+    for (int part = 0; part < 3; part++) {
+        char *name = nl_format("%s%s", parts[part], kind);
+        int column = nl_table_column(table, name);
+        bool evaluated = false;
+        for (int row = 0; column >= 0 && row < table->rows; row++)
+            evaluated |= *nl_table_field(table, row, column) != '\0';
+        if (evaluated) {
+            nl_measure(name, &m.measure);
+            nl_maker_column(&m, nl_maker_title(&m), name)->scale = m.measure.scale;
+            score[scores++] = column;
+        }
+        free(name);
+    }
+    int place[4];
+    for (int i = 0; i < 4; i++)
+        place[i] = nl_table_column(table, plain[i]);
+    for (int row = 0; row < table->rows; row++) {
+        struct nl_entry *entry = nl_maker_row(&m);
+        *entry++ = word(nl_table_field(table, row, place[0]));
+        const struct nl_cell *cell = NULL;
+        for (int i = 0; i < results->cells && !cell; i++)
+            for (int s = 0; s < results->seeds; s++)
+                if (results->cell[i].row[s] == row)
+                    cell = &results->cell[i];
+        for (int f = 0; f < results->factors; f++)
+            *entry++ = nl_key_entry(&m, cell, f);
+        for (int i = 1; i < 4; i++)
+            *entry++ = word(nl_table_field(table, row, place[i]));
+        for (int i = 0; i < scores; i++) {
+            *entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER};
+            nl_table_number(table, row, score[i], &entry->number, NULL);
+            entry->kind = isnan(entry->number) ? NL_ENTRY_EMPTY : NL_ENTRY_NUMBER;
+            entry++;
+        }
+    }
+    out->caption = nl_strdup("Every trial, after its last step.");
+    nl_comparison_release(&m.view);
+    return NL_OK;
+}
