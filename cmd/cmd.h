@@ -75,6 +75,8 @@ struct arguments {
 /* Sorts argv[optind..]; false: there is a second file (the message was printed). what: what the file is, for messages. */
 bool sort_arguments(const struct command *command, const char *what, int argc, char **argv, struct arguments *out);
 
+enum { MOST_JOBS = 1024 }; /* -j */
+
 /* An integer option's value, within bounds; false: the message was printed. */
 bool read_count(const char *option, const char *text, int low, int high, int *out);
 

@@ -4,10 +4,11 @@
 
 #include "cmd.h"
 
-enum { OUT = 'o', SAVE_INIT = 256, SAVE_FINAL, SAVE_ORDER };
+enum { OUT = 'o', JOBS = 'j', SAVE_INIT = 256, SAVE_FINAL, SAVE_ORDER };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
+    {"jobs", required_argument, NULL, JOBS},
     {"save-init", required_argument, NULL, SAVE_INIT},
     {"save-final", required_argument, NULL, SAVE_FINAL},
     {"save-order", required_argument, NULL, SAVE_ORDER},
@@ -66,13 +67,17 @@ static int run(const struct command *self, int argc, char **argv)
 {
     struct nl_sweep_options how = {
         .command = command_line,
-        .runner = {.workers = 1, .stop = &interrupted, .progress = show_progress},
+        .runner = {.workers = nl_cores(), .stop = &interrupted, .progress = show_progress},
         .note = show_note,
     };
     const char *out = NULL;
-    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;)
+    for (int option; (option = next_option(self, argc, argv, "o:j:", options)) != OPTION_END;)
         switch (option) {
         case OUT: out = optarg; break;
+        case JOBS:
+            if (!read_count("-j", optarg, 1, MOST_JOBS, &how.runner.workers))
+                return EXIT_BAD_INPUT;
+            break;
         case SAVE_INIT: how.runner.save_init = optarg; break;
         case SAVE_FINAL: how.runner.save_final = optarg; break;
         case SAVE_ORDER: how.runner.save_order = optarg; break;
@@ -111,6 +116,7 @@ const struct command command_run = {
              "curves.csv, summary.csv and timing.csv to DIR. The same run again is not trained again.\n"
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name)\n"
+             "  -j, --jobs N         cores to train on (default: all); results do not depend on it, small networks use one\n"
              "      --save-init F    write the initial weights and statistics as F (.safetensors)\n"
              "      --save-final F   write the trained ones as F\n"
              "      --save-order F   write the sample indices of every step as F (.npy, int32; -1 where a batch is short)\n"

@@ -7,7 +7,7 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, RETRY, FAIL_FAST, MAX_TIME, SHARD, MOST_JOBS = 1024, MOST_SHARDS = 10000 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, RETRY, FAIL_FAST, MAX_TIME, SHARD, MOST_SHARDS = 10000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
@@ -234,7 +234,7 @@ const struct command command_sweep = {
              "diverges is a result.\n"
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
-             "  -j, --jobs N         trials side by side (default: as many as there are cores)\n"
+             "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
              "  -n, --dry-run        print the table of trials and run nothing\n"
              "      --retry WHAT     run again what ended so: failed, or some of diverged,dead,done (what could not be run, status\n"
              "                       error, is always tried again)\n"

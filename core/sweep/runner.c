@@ -6,8 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "backend/backend.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/team.h"
 
 enum { REPORTS_PER_SECOND = 6 };
 
@@ -18,8 +20,13 @@ struct worker {
     int number; /* from 0 */
     int core;   /* -1: any */
     pthread_t thread;
-    struct nl_cost cost; /* of the trial it runs */
-    double share;        /* of it that is done; under the runner's lock */
+    struct nl_team *team; /* those who help it */
+
+    /* of the trial it runs; under the runner's lock */
+    const struct nl_trial *trial; /* NULL: none */
+    struct nl_cost cost;
+    double share; /* of the cost, that is done */
+    int helpers;
 };
 
 struct job {
@@ -36,6 +43,7 @@ struct runner {
     struct worker *worker;
     struct job *queue; /* trials to run, longest first */
     int queued;
+    int cores;
     double began;
 
     pthread_mutex_t lock;
@@ -101,6 +109,54 @@ static void on_progress(void *context, int64_t step, int64_t steps, double loss)
     pthread_mutex_unlock(&runner->lock);
 }
 
+static void lead(struct worker *worker, const struct nl_trial *trial)
+{
+    pthread_mutex_lock(&worker->runner->lock);
+    nl_team_begin(worker->team);
+    worker->trial = trial;
+    pthread_mutex_unlock(&worker->runner->lock);
+}
+
+static void lead_no_more(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->runner->lock);
+    worker->trial = NULL;
+    pthread_mutex_unlock(&worker->runner->lock);
+    nl_team_end(worker->team);
+}
+
+/* The worker with the most left to do for each who does it; NULL: no trial is running, or the cores are busy. */
+static struct worker *most_in_need(const struct runner *runner)
+{
+    struct worker *found = NULL;
+    double most = 0;
+    int busy = 0;
+    for (int i = 0; i < runner->options->workers; i++) {
+        struct worker *worker = &runner->worker[i];
+        double need = (total_cost(worker->cost) - worker->share) / (1 + worker->helpers);
+        busy += worker->trial ? 1 + worker->helpers : 0;
+        if (worker->trial && (!found || need > most)) {
+            found = worker;
+            most = need;
+        }
+    }
+    return busy < runner->cores ? found : NULL;
+}
+
+/* When no trial is left to start, those still running go on with the cores that are free. The lock is held. */
+static void help_others(struct runner *runner)
+{
+    for (struct worker *leader; (leader = most_in_need(runner));) {
+        leader->helpers++;
+        const struct nl_backend *backend = nl_backends[leader->trial->config.device.kind];
+        pthread_mutex_unlock(&runner->lock);
+        backend->thread_begin();
+        nl_team_help(leader->team);
+        pthread_mutex_lock(&runner->lock);
+        leader->helpers--;
+    }
+}
+
 /* Runs one trial into its record. false: it was stopped, and there is no result. */
 static bool run_trial(struct worker *worker, int index)
 {
@@ -119,7 +175,9 @@ static bool run_trial(struct worker *worker, int index)
         .context = worker,
     };
     int64_t started = (int64_t)time(NULL);
+    lead(worker, trial);
     int status = nl_trial_run(&trial->config, trial->dataset, &how, &result, &err);
+    lead_no_more(worker);
     if (status == NL_OK && result.status == NL_STOPPED) {
         nl_trial_result_release(&result);
         return false;
@@ -139,8 +197,8 @@ static bool run_trial(struct worker *worker, int index)
     return true;
 }
 
-/* A core each, so that caches stay warm. Only where the workers fill the machine: two small sweeps side by side must not
- * end up on the same core. */
+/* A core each, so that caches stay warm. Only where the workers fill the machine, with a trial each: two small sweeps side by side
+ * must not end up on the same core. */
 static void pin(const struct worker *worker)
 {
     if (worker->core < 0)
@@ -184,6 +242,7 @@ static void *work(void *argument)
             runner->err = err;
         }
     }
+    help_others(runner);
     runner->active--;
     pthread_cond_signal(&runner->idle);
     pthread_mutex_unlock(&runner->lock);
@@ -211,7 +270,7 @@ static int start_workers(struct runner *runner)
 {
     int workers = runner->options->workers, core = -1, code = 0;
     cpu_set_t set;
-    bool fill = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == workers;
+    bool fill = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == workers && runner->queued >= workers;
     pthread_mutex_lock(&runner->lock);
     while (runner->active < workers && code == 0) {
         struct worker *worker = &runner->worker[runner->active];
@@ -219,7 +278,7 @@ static int start_workers(struct runner *runner)
             do
                 core++;
             while (!CPU_ISSET(core, &set));
-        *worker = (struct worker){.runner = runner, .number = runner->active, .core = core};
+        *worker = (struct worker){.runner = runner, .number = runner->active, .core = core, .team = nl_team_new(runner->cores)};
         code = pthread_create(&worker->thread, NULL, work, worker);
         runner->active += code == 0;
     }
@@ -288,7 +347,7 @@ static void make_queue(struct runner *runner, const int *todo, int count)
 int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
                   const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err)
 {
-    struct runner runner = {.grid = grid, .store = store, .record = record, .options = options, .began = nl_seconds()};
+    struct runner runner = {.grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds()};
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -303,6 +362,8 @@ int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, stru
     wait_for_workers(&runner);
     for (int i = 0; i < started; i++)
         pthread_join(runner.worker[i].thread, NULL);
+    for (int i = 0; i < options->workers; i++)
+        nl_team_free(runner.worker[i].team);
 
     pthread_cond_destroy(&runner.idle);
     pthread_mutex_destroy(&runner.lock);

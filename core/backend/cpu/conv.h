@@ -1,6 +1,6 @@
 /* Private to the convolutions of the cpu backend.
  *
- * conv.c decides: direct kernels (conv_direct.c) where they apply, else unfolding and a matrix product (conv_unfold.c).
+ * conv.c decides: direct kernels (conv_direct.c, conv_weights.c) where they apply, else unfolding and a matrix product (conv_unfold.c).
  * The direct kernels are tiles: some pixels times some channels whose sums stay in registers. They are written once
  * (conv_tiles.h) and compiled for each instruction set (conv_avx512.c, conv_avx2.c, conv_plain.c).
  *
@@ -33,7 +33,7 @@ struct nl_conv_plane {
 };
 typedef void nl_conv_weight_tile(const struct nl_conv_plane *plane, float *dw, size_t dw_step, bool add);
 
-enum { NL_CONV_STEPS = 8, NL_CONV_TILES = 6, NL_CONV_LANES = 16 };
+enum { NL_CONV_STEPS = 8, NL_CONV_TILES = 6, NL_CONV_LANES = 16, NL_CONV_WIDTHS = 2 };
 extern const int nl_conv_steps[NL_CONV_STEPS]; /* ascending: the distances of input pixels that tiles are compiled for */
 
 /* The tiles `channels` wide, by number of pixels (of input channels for weights), descending, the last of 1. */
@@ -48,14 +48,29 @@ struct nl_conv_width {
 /* Widths, descending, the last of NL_CONV_LANES channels. */
 struct nl_conv_isa {
     int widths;
-    struct nl_conv_width width[2];
+    struct nl_conv_width width[NL_CONV_WIDTHS];
 };
 extern const struct nl_conv_isa nl_conv_plain;
 #ifdef NL_X86
 extern const struct nl_conv_isa nl_conv_avx2, nl_conv_avx512;
 #endif
 
-/* conv_direct.c */
+/* conv_room.c */
+const struct nl_conv_isa *nl_conv_tiles(void); /* of this processor */
+size_t nl_conv_output_channels(int channels);  /* rounded up to what tiles fill */
+/* x(rows, from) with zeros up to `to` channels, in room; x itself where that is all. */
+const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *room);
+void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *y);
+/* Scratch is dealt out in two turns over the same lines: first without memory, to learn the size. */
+struct nl_conv_room {
+    char *memory;
+    size_t used;
+};
+void *nl_conv_take(struct nl_conv_room *room, size_t bytes);
+float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to);
+
+/* conv_direct.c, conv_weights.c: where they apply, kernels of NL_CONV_KERNEL x NL_CONV_KERNEL at most */
+enum { NL_CONV_KERNEL = 3 };
 bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op);
 bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op);
 bool nl_cpu_conv_dw_is_direct(const struct nl_conv *op);

@@ -1,29 +1,19 @@
-/* Direct convolution: no taps are copied and those outside the image are skipped, not multiplied by zero.
+/* Direct convolution, y and dx: no taps are copied and those outside the image are skipped, not multiplied by zero.
  *
- * All three products are sums over taps that lie on a grid (struct stencil). dx at stride s is s s such grids, one for each
+ * Both are sums over taps that lie on a grid (struct stencil). dx at stride s is s s such grids, one for each
  * place of a pixel between the strides. Channels that no tile is compiled for are copied into images with more (widen), one
  * image at a time.
+ *
+ * A team shares rows of images.
  */
 #include <string.h>
 
 #include "backend/cpu/conv.h"
+#include "base/team.h"
 
 const int nl_conv_steps[NL_CONV_STEPS] = {1, 2, 3, 6, 16, 32, 64, 128};
 
-enum { MOST_KERNEL = 3, MOST_TAPS = MOST_KERNEL * MOST_KERNEL, MOST_STRIDE = 2, MOST_WIDTHS = 2 };
-
-static const struct nl_conv_isa *tiles(void)
-{
-#ifdef NL_X86
-    if (nl_cpu_isa() == NL_ISA_AVX512)
-        return &nl_conv_avx512;
-    if (nl_cpu_isa() == NL_ISA_AVX2)
-        return &nl_conv_avx2;
-#endif
-    return &nl_conv_plain;
-}
-
-/* ---- channels ---- */
+enum { MOST_TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL, MOST_STRIDE = 2, MOST_WIDTHS = NL_CONV_WIDTHS };
 
 /* Channels of the image that input tiles read, or 0. Both strides of each are in nl_conv_steps. */
 static size_t input_channels(int channels)
@@ -33,47 +23,6 @@ static size_t input_channels(int channels)
         if (channels <= compiled[i])
             return (size_t)compiled[i];
     return 0;
-}
-
-static size_t output_channels(int channels)
-{
-    return ((size_t)channels + NL_CONV_LANES - 1) / NL_CONV_LANES * NL_CONV_LANES;
-}
-
-/* x(rows, from) with zeros up to `to` channels, in room; x itself where that is all. */
-static const float *widen(size_t rows, size_t from, size_t to, const float *x, float *room)
-{
-    if (from == to)
-        return x;
-    for (size_t row = 0; row < rows; row++) {
-        memcpy(room + row * to, x + row * from, from * sizeof *x);
-        memset(room + row * to + from, 0, (to - from) * sizeof *x);
-    }
-    return room;
-}
-
-static void narrow(size_t rows, size_t from, size_t to, const float *x, float *y)
-{
-    for (size_t row = 0; row < rows; row++)
-        memcpy(y + row * to, x + row * from, to * sizeof *y);
-}
-
-/* Scratch is dealt out in two turns over the same lines: first without memory, to learn the size. */
-struct room {
-    char *memory;
-    size_t used;
-};
-
-static void *take(struct room *room, size_t bytes)
-{
-    void *taken = room->memory ? room->memory + room->used : NULL;
-    room->used += (bytes + 63) / 64 * 64;
-    return taken;
-}
-
-static float *take_widened(struct room *room, size_t rows, size_t from, size_t to)
-{
-    return take(room, from == to ? 0 : rows * to * sizeof(float));
 }
 
 /* ---- sums over taps on a grid ---- */
@@ -160,7 +109,7 @@ static void plan_column(const struct stencil *s, const struct nl_conv_width *wid
 
 static void plan_columns(const struct stencil *s, struct plan *plan)
 {
-    const struct nl_conv_isa *isa = tiles();
+    const struct nl_conv_isa *isa = nl_conv_tiles();
     for (int v = 0; v < isa->widths; v++) {
         const struct nl_conv_width *width = &isa->width[v];
         int k = best_tile(width, s->columns), at = 0, count = 0;
@@ -174,10 +123,10 @@ static void plan_columns(const struct stencil *s, struct plan *plan)
     }
 }
 
-static void take_plan(struct room *room, int columns, struct plan *plan)
+static void take_plan(struct nl_conv_room *room, int columns, struct plan *plan)
 {
     for (int v = 0; v < MOST_WIDTHS; v++)
-        plan->column[v] = take(room, ((size_t)columns + 1) * sizeof *plan->column[v]);
+        plan->column[v] = nl_conv_take(room, ((size_t)columns + 1) * sizeof *plan->column[v]);
 }
 
 static void apply_row(const struct stencil *s, const struct column *column, int row, const float *x, const float *w, const float *b,
@@ -193,16 +142,126 @@ static void apply_row(const struct stencil *s, const struct column *column, int 
                  y + (size_t)row * s->y_line + (size_t)column->at * s->y_step, s->y_step);
 }
 
-/* One image. The widest channels first: their weights are read again for every tile, the image lies in the first cache. */
-static void apply(const struct stencil *s, const struct plan *plan, const float *x, const float *w, const float *b, float *y)
+/* Rows [first, end) of one image. The widest channels first: their weights are read again for every tile, the image lies in the
+ * first cache. */
+static void apply(const struct stencil *s, const struct plan *plan, int first, int end, const float *x, const float *w, const float *b,
+                  float *y)
 {
-    const struct nl_conv_isa *isa = tiles();
+    const struct nl_conv_isa *isa = nl_conv_tiles();
     size_t o = 0;
+    if (end > s->rows)
+        end = s->rows;
     for (int v = 0; v < isa->widths; v++)
         for (size_t channels = isa->width[v].channels; o + channels <= s->out; o += channels)
-            for (int row = 0; row < s->rows; row++)
+            for (int row = first; row < end; row++)
                 for (int k = 0; k < plan->columns[v]; k++)
                     apply_row(s, &plan->column[v][k], row, x, w + o, b ? b + o : NULL, y + o);
+}
+
+/* ---- a batch of images ---- */
+
+struct image {
+    int rows, columns;
+    size_t channels, wide; /* as they are, and as tiles take them */
+};
+
+/* The operation: grids that fill y from x. Row i of every grid is computed from one range of rows of x, and together they are
+ * rows [i y_rows, (i + 1) y_rows) of y: what a team shares. */
+struct batch {
+    struct image x, y;
+    int y_rows;
+    int grids;
+    struct stencil stencil[MOST_STRIDE * MOST_STRIDE];
+    struct plan plan[MOST_STRIDE * MOST_STRIDE];
+    size_t at[MOST_STRIDE * MOST_STRIDE];  /* where in y the grid begins */
+    const float *from, *w, *b;             /* (samples, x), as wide as the tiles, likewise or NULL */
+    float *to;                             /* (samples, y) */
+    float *wide_x, *wide_y;                /* an image for each thread */
+};
+
+static size_t pixels_of(const struct image *image)
+{
+    return (size_t)image->rows * (size_t)image->columns;
+}
+
+static float *take_images(struct nl_conv_room *room, const struct image *image)
+{
+    return nl_conv_take_widened(room, (size_t)nl_team_threads() * pixels_of(image), image->channels, image->wide);
+}
+
+static void take_batch(struct nl_conv_room *room, struct batch *batch)
+{
+    for (int g = 0; g < batch->grids; g++)
+        take_plan(room, batch->stencil[g].columns, &batch->plan[g]);
+    batch->wide_x = take_images(room, &batch->x);
+    batch->wide_y = take_images(room, &batch->y);
+}
+
+/* The image that tiles read; of one that must be widened, only the rows that rows [first, end) of the grids read. */
+static const float *input(const struct batch *batch, int first, int end, const float *x, float *room)
+{
+    const struct image *image = &batch->x;
+    int begin = image->rows, stop = 0;
+    if (image->channels == image->wide)
+        return x;
+    for (int g = 0; g < batch->grids; g++) {
+        const struct stencil *s = &batch->stencil[g];
+        for (int t = 0; t < s->count; t++) {
+            int top = first * s->stride + s->tap[t].row, bottom = (end - 1) * s->stride + s->tap[t].row + 1;
+            begin = top < begin ? top : begin;
+            stop = bottom > stop ? bottom : stop;
+        }
+    }
+    begin = begin < 0 ? 0 : begin;
+    stop = stop > image->rows ? image->rows : stop;
+    size_t pixel = (size_t)begin * (size_t)image->columns;
+    if (begin < stop)
+        nl_conv_widen((size_t)(stop - begin) * (size_t)image->columns, image->channels, image->wide, x + pixel * image->channels,
+              room + pixel * image->wide);
+    return room;
+}
+
+static void rows_of_image(const struct batch *batch, size_t n, int first, int end, int thread)
+{
+    const struct image *y = &batch->y;
+    float *wide_y = batch->wide_y + (size_t)thread * pixels_of(y) * y->wide;
+    float *y_of_n = batch->to + n * pixels_of(y) * y->channels, *to = y->channels == y->wide ? y_of_n : wide_y;
+    const float *from = input(batch, first, end, batch->from + n * pixels_of(&batch->x) * batch->x.channels,
+                              batch->wide_x + (size_t)thread * pixels_of(&batch->x) * batch->x.wide);
+    for (int g = 0; g < batch->grids; g++)
+        apply(&batch->stencil[g], &batch->plan[g], first, end, from, batch->w, batch->b, to + batch->at[g]);
+    if (to != y_of_n) {
+        int top = first * batch->y_rows, bottom = end * batch->y_rows < y->rows ? end * batch->y_rows : y->rows;
+        size_t pixel = (size_t)top * (size_t)y->columns;
+        nl_conv_narrow((size_t)(bottom - top) * (size_t)y->columns, y->wide, y->channels, to + pixel * y->wide, y_of_n + pixel * y->channels);
+    }
+}
+
+static int rows_of_batch(const struct batch *batch)
+{
+    return (batch->y.rows + batch->y_rows - 1) / batch->y_rows;
+}
+
+static void rows_of_images(void *context, size_t first, size_t end, int thread)
+{
+    const struct batch *batch = context;
+    size_t rows = (size_t)rows_of_batch(batch);
+    while (first < end) {
+        size_t n = first / rows, row = first % rows, stop = row + (end - first) < rows ? row + (end - first) : rows;
+        rows_of_image(batch, n, (int)row, (int)stop, thread);
+        first += stop - row;
+    }
+}
+
+static void run_batch(struct batch *batch, int samples)
+{
+    double work = 0;
+    for (int g = 0; g < batch->grids; g++) {
+        const struct stencil *s = &batch->stencil[g];
+        plan_columns(s, &batch->plan[g]);
+        work += 2.0 * s->columns * s->count * (double)(s->in * s->out);
+    }
+    nl_parallel_for((size_t)samples * (size_t)rows_of_batch(batch), nl_cpu_grain(work), rows_of_images, batch);
 }
 
 /* ---- forward ---- */
@@ -210,52 +269,58 @@ static void apply(const struct stencil *s, const struct plan *plan, const float 
 /* Tiles may leave out one pixel at each end, so taps reach at most one pixel beyond the image. */
 bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op)
 {
-    return op->kernel <= MOST_KERNEL && op->pad <= op->kernel / 2 && op->stride <= MOST_STRIDE && input_channels(op->in) > 0;
+    return op->kernel <= NL_CONV_KERNEL && op->pad <= op->kernel / 2 && op->stride <= MOST_STRIDE && input_channels(op->in) > 0;
 }
 
-void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
+static struct image x_of(const struct nl_conv *op, size_t wide)
 {
-    size_t in = (size_t)op->in, out = (size_t)op->out, x_pixels = (size_t)op->height * (size_t)op->width;
-    size_t y_pixels = (size_t)op->out_height * (size_t)op->out_width, w_rows = (size_t)op->kernel * (size_t)op->kernel * in;
+    return (struct image){op->height, op->width, (size_t)op->in, wide};
+}
+
+static struct image y_of(const struct nl_conv *op, size_t wide)
+{
+    return (struct image){op->out_height, op->out_width, (size_t)op->out, wide};
+}
+
+static struct stencil stencil_of_y(const struct nl_conv *op)
+{
     struct stencil s = {.rows = op->out_height, .columns = op->out_width, .x_rows = op->height, .x_columns = op->width,
-                        .stride = op->stride, .in = in, .x_channels = input_channels(op->in), .out = output_channels(op->out)};
+                        .stride = op->stride, .in = (size_t)op->in, .x_channels = input_channels(op->in), .out = nl_conv_output_channels(op->out)};
     s.y_step = s.out;
     s.y_line = (size_t)op->out_width * s.out;
     for (int p = 0; p < op->kernel; p++)
         for (int q = 0; q < op->kernel; q++) {
             s.tap[s.count].row = p - op->pad;
             s.tap[s.count].column = q - op->pad;
-            s.tap[s.count].w = (size_t)s.count * in * s.out;
+            s.tap[s.count].w = (size_t)s.count * s.in * s.out;
             s.count++;
         }
+    return s;
+}
 
-    struct plan plan;
-    float *wide_x, *wide_w, *wide_b, *wide_y;
-    struct room room = {0};
+void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
+{
+    size_t out = (size_t)op->out, wide = nl_conv_output_channels(op->out), w_rows = (size_t)op->kernel * (size_t)op->kernel * (size_t)op->in;
+    struct batch batch = {.x = x_of(op, input_channels(op->in)), .y = y_of(op, wide), .y_rows = 1, .grids = 1,
+                          .stencil = {stencil_of_y(op)}, .from = x, .to = y};
+    float *wide_w, *wide_b;
+    struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
-        room = (struct room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
-        take_plan(&room, s.columns, &plan);
-        wide_x = take_widened(&room, x_pixels, in, s.x_channels);
-        wide_w = take_widened(&room, w_rows, out, s.out);
-        wide_b = take_widened(&room, 1, out, s.out);
-        wide_y = take_widened(&room, y_pixels, out, s.out);
+        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+        take_batch(&room, &batch);
+        wide_w = nl_conv_take_widened(&room, w_rows, out, wide);
+        wide_b = nl_conv_take_widened(&room, 1, out, wide);
     }
-    plan_columns(&s, &plan);
-    w = widen(w_rows, out, s.out, w, wide_w);
-    b = b ? widen(1, out, s.out, b, wide_b) : NULL;
-    for (int n = 0; n < samples; n++, x += x_pixels * in, y += y_pixels * out) {
-        float *to = out == s.out ? y : wide_y;
-        apply(&s, &plan, widen(x_pixels, in, s.x_channels, x, wide_x), w, b, to);
-        if (to != y)
-            narrow(y_pixels, s.out, out, to, y);
-    }
+    batch.w = nl_conv_widen(w_rows, out, wide, w, wide_w);
+    batch.b = b ? nl_conv_widen(1, out, wide, b, wide_b) : NULL;
+    run_batch(&batch, samples);
 }
 
 /* ---- gradient of the input ---- */
 
 bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op)
 {
-    return op->kernel <= MOST_KERNEL && op->pad <= op->kernel / 2 && op->kernel - 1 - op->pad <= op->stride &&
+    return op->kernel <= NL_CONV_KERNEL && op->pad <= op->kernel / 2 && op->kernel - 1 - op->pad <= op->stride &&
            op->stride <= MOST_STRIDE && input_channels(op->out) > 0;
 }
 
@@ -264,7 +329,7 @@ bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op)
 static struct stencil stencil_of_dx(const struct nl_conv *op, int row, int column)
 {
     int stride = op->stride;
-    size_t channels = output_channels(op->in);
+    size_t channels = nl_conv_output_channels(op->in);
     struct stencil s = {.rows = (op->height - row + stride - 1) / stride, .columns = (op->width - column + stride - 1) / stride,
                         .x_rows = op->out_height, .x_columns = op->out_width, .stride = 1, .in = (size_t)op->out,
                         .x_channels = input_channels(op->out), .out = channels};
@@ -285,117 +350,24 @@ static struct stencil stencil_of_dx(const struct nl_conv *op, int row, int colum
 
 void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx)
 {
-    size_t in = (size_t)op->in, out = (size_t)op->out, wide_in = output_channels(op->in), wide_out = input_channels(op->out);
-    size_t x_pixels = (size_t)op->height * (size_t)op->width, y_pixels = (size_t)op->out_height * (size_t)op->out_width;
-    size_t taps = (size_t)op->kernel * (size_t)op->kernel;
-    int grids = 0;
-    struct stencil stencil[MOST_STRIDE * MOST_STRIDE];
-    struct plan plan[MOST_STRIDE * MOST_STRIDE];
-    size_t at[MOST_STRIDE * MOST_STRIDE];
+    size_t in = (size_t)op->in, out = (size_t)op->out, wide = nl_conv_output_channels(op->in), taps = (size_t)op->kernel * (size_t)op->kernel;
+    struct batch batch = {.x = y_of(op, input_channels(op->out)), .y = x_of(op, wide), .y_rows = op->stride, .from = dy, .to = dx};
     for (int row = 0; row < op->stride && row < op->height; row++)
         for (int column = 0; column < op->stride && column < op->width; column++) {
-            at[grids] = ((size_t)row * (size_t)op->width + (size_t)column) * wide_in;
-            stencil[grids++] = stencil_of_dx(op, row, column);
+            batch.at[batch.grids] = ((size_t)row * (size_t)op->width + (size_t)column) * wide;
+            batch.stencil[batch.grids++] = stencil_of_dx(op, row, column);
         }
-
-    float *transposed, *wide_dy, *wide_dx;
-    struct room room = {0};
+    float *transposed;
+    struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
-        room = (struct room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
-        for (int g = 0; g < grids; g++)
-            take_plan(&room, stencil[g].columns, &plan[g]);
-        transposed = take(&room, taps * out * wide_in * sizeof *transposed);
-        wide_dy = take_widened(&room, y_pixels, out, wide_out);
-        wide_dx = take_widened(&room, x_pixels, in, wide_in);
+        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+        take_batch(&room, &batch);
+        transposed = nl_conv_take(&room, taps * out * wide * sizeof *transposed);
     }
-    for (int g = 0; g < grids; g++)
-        plan_columns(&stencil[g], &plan[g]);
-    if (wide_in != in)
-        memset(transposed, 0, taps * out * wide_in * sizeof *transposed);
+    if (wide != in)
+        memset(transposed, 0, taps * out * wide * sizeof *transposed);
     for (size_t t = 0; t < taps; t++) /* at batch 1 a tenth of the work */
-        nl_cpu_transpose(in, out, w + t * in * out, out, transposed + t * out * wide_in, wide_in);
-    for (int n = 0; n < samples; n++, dy += y_pixels * out, dx += x_pixels * in) {
-        const float *from = widen(y_pixels, out, wide_out, dy, wide_dy);
-        float *to = in == wide_in ? dx : wide_dx;
-        for (int g = 0; g < grids; g++)
-            apply(&stencil[g], &plan[g], from, transposed, NULL, to + at[g]);
-        if (to != dx)
-            narrow(x_pixels, wide_in, in, to, dx);
-    }
-}
-
-/* ---- gradient of the weights ---- */
-
-bool nl_cpu_conv_dw_is_direct(const struct nl_conv *op)
-{
-    return op->kernel <= MOST_KERNEL;
-}
-
-/* The output pixels whose tap `tap` lies inside an input of `size`: [first, end). */
-static void inside(const struct nl_conv *op, int tap, int size, int outputs, int *first, int *end)
-{
-    int offset = tap - op->pad, last = size - 1 - offset; /* i stride + offset in [0, size) */
-    *first = offset < 0 ? (-offset + op->stride - 1) / op->stride : 0;
-    *end = last < 0 ? 0 : last / op->stride + 1;
-    if (*end > outputs)
-        *end = outputs;
-    if (*first > *end)
-        *first = *end;
-}
-
-/* One tap of one image: dw(in, wide) from x and dy(wide). */
-static void add_weights(struct nl_conv_plane plane, size_t in, size_t wide, float *dw, bool add)
-{
-    const struct nl_conv_isa *isa = tiles();
-    const float *x = plane.x, *dy = plane.dy;
-    size_t o = 0;
-    for (int v = 0; v < isa->widths; v++) {
-        const struct nl_conv_width *width = &isa->width[v];
-        for (; o + width->channels <= wide; o += width->channels) {
-            size_t c = 0;
-            for (int k = 0; c < in; k++)
-                for (size_t inputs = (size_t)width->inputs[k]; c + inputs <= in; c += inputs) {
-                    plane.x = x + c;
-                    plane.dy = dy + o;
-                    width->weight_tile[k](&plane, dw + c * wide + o, wide, add);
-                }
-        }
-    }
-}
-
-/* A sum of floats runs over the pixels of one image only: over a batch it would lose digits. */
-void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw)
-{
-    size_t in = (size_t)op->in, out = (size_t)op->out, wide = output_channels(op->out);
-    size_t x_pixels = (size_t)op->height * (size_t)op->width, y_pixels = (size_t)op->out_height * (size_t)op->out_width;
-    size_t w_rows = (size_t)op->kernel * (size_t)op->kernel * in;
-    float *wide_dy, *wide_dw;
-    struct room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
-        wide_dy = take_widened(&room, y_pixels, out, wide);
-        wide_dw = take_widened(&room, w_rows, out, wide);
-    }
-    float *to = out == wide ? dw : wide_dw;
-    for (int n = 0; n < samples; n++, x += x_pixels * in, dy += y_pixels * out) {
-        const float *gradient = widen(y_pixels, out, wide, dy, wide_dy);
-        for (int p = 0; p < op->kernel; p++)
-            for (int q = 0; q < op->kernel; q++) {
-                int row, row_end, column, column_end;
-                inside(op, p, op->height, op->out_height, &row, &row_end);
-                inside(op, q, op->width, op->out_width, &column, &column_end);
-                struct nl_conv_plane plane = {.rows = (size_t)(row_end - row), .columns = (size_t)(column_end - column),
-                                              .x = x, .dy = gradient,
-                                              .x_line = (size_t)(op->stride * op->width) * in, .x_step = (size_t)op->stride * in,
-                                              .dy_line = (size_t)op->out_width * wide, .dy_step = wide};
-                if (plane.rows > 0 && plane.columns > 0) {
-                    plane.x += ((size_t)(row * op->stride + p - op->pad) * (size_t)op->width +
-                                (size_t)(column * op->stride + q - op->pad)) * in;
-                    plane.dy += ((size_t)row * (size_t)op->out_width + (size_t)column) * wide;
-                }
-                add_weights(plane, in, wide, to + (size_t)(p * op->kernel + q) * in * wide, n > 0);
-            }
-    }
-    if (to != dw)
-        narrow(w_rows, wide, out, to, dw);
+        nl_cpu_transpose(in, out, w + t * in * out, out, transposed + t * out * wide, wide);
+    batch.w = transposed;
+    run_batch(&batch, samples);
 }

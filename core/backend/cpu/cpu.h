@@ -10,7 +10,8 @@
 #include "backend/backend.h"
 
 /* A hot loop is compiled for AVX-512, AVX2 and the baseline; the loader picks by cpuid. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__gnu_linux__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__gnu_linux__) && \
+    !defined(__SANITIZE_THREAD__) /* whose run-time is not there yet when the loader picks */
 #define NL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define NL_CLONES
@@ -28,6 +29,12 @@
 
 /* Rows that are summed in float before their sum joins a double: short enough that a float keeps its digits. */
 enum { NL_BLOCK_ROWS = 32 };
+
+/* For nl_parallel_for: of indices of so many floating-point operations each, as many as are worth a thread's while, some 4 us. */
+static inline size_t nl_cpu_grain(double flops)
+{
+    return flops < 5e5 ? (size_t)(5e5 / (flops < 1 ? 1 : flops)) + 1 : 1;
+}
 
 /* memory.c */
 void *nl_cpu_alloc(size_t bytes);

@@ -1,0 +1,49 @@
+/* Channels in the numbers that tiles take, and the scratch of a convolution. */
+#include <string.h>
+
+#include "backend/cpu/conv.h"
+
+const struct nl_conv_isa *nl_conv_tiles(void)
+{
+#ifdef NL_X86
+    if (nl_cpu_isa() == NL_ISA_AVX512)
+        return &nl_conv_avx512;
+    if (nl_cpu_isa() == NL_ISA_AVX2)
+        return &nl_conv_avx2;
+#endif
+    return &nl_conv_plain;
+}
+
+size_t nl_conv_output_channels(int channels)
+{
+    return ((size_t)channels + NL_CONV_LANES - 1) / NL_CONV_LANES * NL_CONV_LANES;
+}
+
+const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *room)
+{
+    if (from == to)
+        return x;
+    for (size_t row = 0; row < rows; row++) {
+        memcpy(room + row * to, x + row * from, from * sizeof *x);
+        memset(room + row * to + from, 0, (to - from) * sizeof *x);
+    }
+    return room;
+}
+
+void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *y)
+{
+    for (size_t row = 0; row < rows; row++)
+        memcpy(y + row * to, x + row * from, to * sizeof *y);
+}
+
+void *nl_conv_take(struct nl_conv_room *room, size_t bytes)
+{
+    void *taken = room->memory ? room->memory + room->used : NULL;
+    room->used += (bytes + 63) / 64 * 64;
+    return taken;
+}
+
+float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to)
+{
+    return nl_conv_take(room, from == to ? 0 : rows * to * sizeof(float));
+}
