@@ -2,13 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "cmd.h"
 
-enum { OUT = 'o', JOBS = 'j', SAVE_INIT = 256, SAVE_FINAL, SAVE_ORDER };
+enum { OUT = 'o', JOBS = 'j', LOAD = 256, SAVE_INIT, SAVE_FINAL, SAVE_ORDER };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
     {"jobs", required_argument, NULL, JOBS},
+    {"load", required_argument, NULL, LOAD},
     {"save-init", required_argument, NULL, SAVE_INIT},
     {"save-final", required_argument, NULL, SAVE_FINAL},
     {"save-order", required_argument, NULL, SAVE_ORDER},
@@ -71,6 +73,7 @@ static int run(const struct command *self, int argc, char **argv)
         .note = show_note,
     };
     const char *out = NULL;
+    char *load = NULL;
     for (int option; (option = next_option(self, argc, argv, "o:j:", options)) != OPTION_END;)
         switch (option) {
         case OUT: out = optarg; break;
@@ -78,6 +81,7 @@ static int run(const struct command *self, int argc, char **argv)
             if (!read_count("-j", optarg, 1, MOST_JOBS, &how.runner.workers))
                 return EXIT_BAD_INPUT;
             break;
+        case LOAD: load = nl_format("model.load=%s", optarg); break;
         case SAVE_INIT: how.runner.save_init = optarg; break;
         case SAVE_FINAL: how.runner.save_final = optarg; break;
         case SAVE_ORDER: how.runner.save_order = optarg; break;
@@ -90,6 +94,8 @@ static int run(const struct command *self, int argc, char **argv)
     struct plan plan;
     if (!sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
+    if (load)
+        arguments.override[arguments.overrides++] = load; /* where the option stood in argv is room for it */
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan)) {
         if (plan.grid.trials != 1)
@@ -104,6 +110,7 @@ static int run(const struct command *self, int argc, char **argv)
     }
     release_plan(&plan);
     free(arguments.override);
+    free(load);
     return code;
 }
 
@@ -117,6 +124,7 @@ const struct command command_run = {
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name)\n"
              "  -j, --jobs N         cores to train on (default: all); results do not depend on it, small networks use one\n"
+             "      --load F         start from the weights and running statistics in F (.safetensors), as model.load=F\n"
              "      --save-init F    write the initial weights and statistics as F (.safetensors)\n"
              "      --save-final F   write the trained ones as F\n"
              "      --save-order F   write the sample indices of every step as F (.npy, int32; -1 where a batch is short)\n"
@@ -124,6 +132,7 @@ const struct command command_run = {
              "examples:\n"
              "  normlab run configs/mlp_digits.yaml\n"
              "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
+             "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
              "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy\n",
     .run = run,
 };

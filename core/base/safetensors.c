@@ -414,9 +414,12 @@ int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_
         return NL_FAIL;
     struct reading file = {.path = path};
     int status = read_tensors(&file, bytes, length, err);
+    char checksum[NL_HASH_HEX];
+    nl_hash_bytes(bytes, length, checksum);
     free(bytes);
     free(file.places);
     *out = (struct nl_tensor_file){.count = file.count, .entry = file.entries, .metadata = file.metadata};
+    memcpy(out->checksum, checksum, sizeof checksum);
     if (status)
         nl_safetensors_release(out);
     return status;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/npy.h"
 
 struct nl_tensor_file_entry {
@@ -21,6 +22,7 @@ struct nl_tensor_file {
     int count;
     struct nl_tensor_file_entry *entry;
     char **metadata; /* key, value, key, value, ..., NULL; NULL: none */
+    char checksum[NL_HASH_HEX]; /* SHA-256 of the file's bytes */
 };
 
 /* metadata: NULL or key, value, key, value, ..., NULL, put under "__metadata__". */

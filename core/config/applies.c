@@ -27,6 +27,8 @@ static bool data_key_applies(const char *field, const struct nl_config *config)
 
 static bool model_key_applies(const char *field, const struct nl_config *config)
 {
+    if (!strcmp(field, "load"))
+        return false; /* as data.dir */
     if (!strcmp(field, "gelu_approximate"))
         return config->model.activation == NL_GELU;
     if (!strcmp(field, "pool"))

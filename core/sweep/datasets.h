@@ -1,7 +1,8 @@
-/* The data sets of a sweep: each distinct one is opened once and shared by all its trials. */
+/* What the trials of a sweep read: each distinct data set, and each file of weights to start from, is opened once and shared by all. */
 #ifndef NL_SWEEP_DATASETS_H
 #define NL_SWEEP_DATASETS_H
 
+#include "base/safetensors.h"
 #include "config/config.h"
 #include "data/data.h"
 
@@ -11,10 +12,18 @@ struct nl_datasets {
         char *key; /* what it was opened with */
         struct nl_dataset *dataset;
     } *at;
+    int files, file_capacity;
+    struct nl_open_weights {
+        char *path;
+        struct nl_tensor_file *file;
+    } *weights;
 };
 
 /* The data set that config asks for; NULL on error. It belongs to datasets. */
 const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err);
+
+/* The weights in the file; NULL on error. They belong to datasets. */
+const struct nl_tensor_file *nl_datasets_weights(struct nl_datasets *datasets, const char *path, struct nl_error *err);
 void nl_datasets_release(struct nl_datasets *datasets);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "norm/norm.h"
 #include "train/train.h"
+#include "train/weights.h"
 
 /* The varied keys, and train.seed, which is no axis of its own (the loader refuses it): sweep.seeds varies it everywhere. */
 static void list_keys(struct nl_grid *grid, const struct nl_experiment *experiment)
@@ -112,7 +113,8 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
 
 static bool names_files(const struct nl_key *key)
 {
-    static const char *const names[] = {"data.dir", "data.train_images", "data.train_labels", "data.test_images", "data.test_labels"};
+    static const char *const names[] = {"data.dir", "data.train_images", "data.train_labels", "data.test_images", "data.test_labels",
+                                        "model.load"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key->name, names[i]) == 0)
             return true;
@@ -179,15 +181,31 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     return diagnostics->count == before ? NL_OK : NL_FAIL;
 }
 
+/* The weights that the trial starts from, if they are given; they fit its network. */
+static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, struct nl_error *err)
+{
+    struct nl_model model;
+    const char *path = trial->config.model.load, *key = NULL;
+    if (!*path)
+        return NL_OK;
+    trial->weights = nl_datasets_weights(datasets, path, err);
+    if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &model, &key, err))
+        return NL_FAIL;
+    int status = nl_weights_check(&model, trial->weights, path, err);
+    nl_model_release(&model);
+    return status;
+}
+
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)
 {
     for (int i = 0; i < grid->trials; i++) {
         struct nl_trial *trial = &grid->trial[i];
         trial->dataset = nl_datasets_get(datasets, &trial->config, err);
-        if (!trial->dataset)
+        if (!trial->dataset || load_weights(trial, datasets, err))
             return NL_FAIL;
-        char *whole = nl_format("%sdata checksum: %s\nnumerics: %d\n", trial->identity, trial->dataset->checksum,
-                                NL_NUMERICS_VERSION);
+        const char *weights = trial->weights ? trial->weights->checksum : NULL;
+        char *whole = nl_format("%sdata checksum: %s\n%s%s%snumerics: %d\n", trial->identity, trial->dataset->checksum,
+                                weights ? "weights checksum: " : "", weights ? weights : "", weights ? "\n" : "", NL_NUMERICS_VERSION);
         char hex[NL_HASH_HEX];
         nl_hash_bytes(whole, strlen(whole), hex);
         memcpy(trial->id, hex, NL_TRIAL_ID - 1);

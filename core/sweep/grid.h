@@ -19,7 +19,8 @@ struct nl_trial {
     char **text;             /* [grid->keys] value of each varied key; "" where it does not apply */
     char *identity;          /* nl_config_identity_text */
     const struct nl_dataset *dataset;
-    char id[NL_TRIAL_ID];    /* once nl_grid_identify was called: SHA-256 over identity, the data's checksum and
+    const struct nl_tensor_file *weights; /* to start from; NULL: drawn */
+    char id[NL_TRIAL_ID];    /* once nl_grid_identify was called: SHA-256 over identity, the checksums of data and weights, and
                                 NL_NUMERICS_VERSION, cut to 16 digits */
     int points;              /* grid points that are this run; at least 1 */
 };

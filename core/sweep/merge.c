@@ -16,7 +16,7 @@ struct source {
 
 static bool names_data(const char *name)
 {
-    return strncmp(name, "data_", 5) == 0;
+    return strncmp(name, "data_", 5) == 0 || strncmp(name, "weights_", 8) == 0;
 }
 
 static void compare_made(const struct source *a, const struct source *b, struct nl_merge *merge)

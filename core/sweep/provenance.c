@@ -46,9 +46,20 @@ static void add_processor(struct nl_text *out, const struct utsname *system)
     add(out, "processor", model[0] ? model : system->machine);
 }
 
-static char *data_text(const struct nl_dataset *dataset)
+/* What was read, one by one: data_1, data_2, ..., weights_1, ..., each with what it was. Both are new strings. */
+static bool describe(const struct nl_datasets *datasets, int i, char **name, char **value)
 {
-    return nl_format("%s sha256 %s", dataset->name, dataset->checksum);
+    int file = i - datasets->count;
+    if (i < datasets->count) {
+        *name = nl_format("data_%d", i + 1);
+        *value = nl_format("%s sha256 %s", datasets->at[i].dataset->name, datasets->at[i].dataset->checksum);
+    } else if (file < datasets->files) {
+        *name = nl_format("weights_%d", file + 1);
+        *value = nl_format("sha256 %s", datasets->weights[file].file->checksum);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command)
@@ -73,8 +84,8 @@ char *nl_provenance_text(const struct nl_datasets *datasets, const char *command
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     add(&out, "date", date);
     add(&out, "command", command);
-    for (int i = 0; i < datasets->count; i++) {
-        char *name = nl_format("data_%d", i + 1), *value = data_text(datasets->at[i].dataset);
+    char *name, *value;
+    for (int i = 0; describe(datasets, i, &name, &value); i++) {
         add(&out, name, value);
         free(name);
         free(value);
@@ -124,11 +135,11 @@ int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_
         return nl_fail(err, "'%s' was made by another version of normlab (numerics %s, here %d): its trials are not those of this one", folder,
                        *numerics ? numerics : "unknown", NL_NUMERICS_VERSION);
     int status = NL_OK;
-    for (int i = 0; i < datasets->count && status == NL_OK; i++) {
-        char *name = nl_format("data_%d", i + 1), *here = data_text(datasets->at[i].dataset);
+    char *name, *here;
+    for (int i = 0; status == NL_OK && describe(datasets, i, &name, &here); i++) {
         const char *there = nl_provenance_get(provenance, name);
         if (strcmp(there, here) != 0)
-            status = nl_fail(err, "'%s' was made from other data (%s; here: %s)", folder, *there ? there : "unknown", here);
+            status = nl_fail(err, "'%s' was made from other %s (%s; here: %s)", folder, i < datasets->count ? "data" : "weights", *there ? there : "unknown", here);
         free(name);
         free(here);
     }

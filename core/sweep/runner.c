@@ -167,6 +167,7 @@ static bool run_trial(struct worker *worker, int index)
     struct nl_trial_result result = {0};
     struct nl_error err = {0};
     struct nl_trial_options how = {
+        .load = trial->weights,
         .save_init = options->save_init,
         .save_final = options->save_final,
         .save_order = options->save_order,

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/safetensors.h"
 #include "config/config.h"
 #include "data/data.h"
 
@@ -52,6 +53,7 @@ struct nl_trial_result {
 };
 
 struct nl_trial_options {
+    const struct nl_tensor_file *load;  /* weights and statistics to start from; NULL: drawn. They fit (nl_weights_check) */
     const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
     const char *save_order;             /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
     volatile sig_atomic_t *stop;        /* NULL, or becomes non-zero: end early with NL_STOPPED */

@@ -19,6 +19,7 @@ const char *const nl_part_names[] = {"train", "val", "test", NULL};
 struct trainer {
     const struct nl_config *config;
     const struct nl_trial_options *options;
+    struct nl_lineage lineage;
     struct nl_split view;
     struct nl_model model;
     struct nl_plan plan;
@@ -227,6 +228,8 @@ static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl
     backend->thread_begin();
     if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), err) != NL_OK)
         return NL_FAIL;
+    if (t->options->load)
+        nl_weights_load(&t->plan, t->options->load);
     struct nl_counts counts = {t->view.train_count, t->view.val_count, t->view.test_count};
     struct nl_outline outline = nl_trial_outline(config, counts);
     t->steps_per_epoch = outline.steps_per_epoch;
@@ -248,7 +251,7 @@ static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl
 static int save(const struct trainer *t, struct nl_error *err)
 {
     const struct nl_trial_options *options = t->options;
-    if (options->save_final && nl_weights_save(&t->plan, t->config, t->view.dataset, options->save_final, err) != NL_OK)
+    if (options->save_final && nl_weights_save(&t->plan, &t->lineage, options->save_final, err) != NL_OK)
         return NL_FAIL;
     if (!options->save_order)
         return NL_OK;
@@ -261,7 +264,7 @@ static int run_trial(struct trainer *t, const struct nl_dataset *dataset, struct
     struct nl_trial_result *result = t->result;
     if (set_up(t, dataset, err) != NL_OK)
         return NL_FAIL;
-    if (t->options->save_init && nl_weights_save(&t->plan, t->config, t->view.dataset, t->options->save_init, err) != NL_OK)
+    if (t->options->save_init && nl_weights_save(&t->plan, &t->lineage, t->options->save_init, err) != NL_OK)
         return NL_FAIL;
     train(t);
     result->epochs = (double)result->steps / (double)t->steps_per_epoch;
@@ -283,6 +286,7 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
         for (int eval = 0; eval < NL_EVALS; eval++)
             result->score[part][eval] = (struct nl_score){NAN, NAN};
     struct trainer t = {.config = config, .options = options ? options : &none, .result = result};
+    t.lineage = (struct nl_lineage){config, dataset, t.options->load};
     double start = nl_seconds();
     int status = run_trial(&t, dataset, err);
     result->seconds = nl_seconds() - start;

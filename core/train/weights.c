@@ -212,27 +212,28 @@ int nl_weights_check(const struct nl_model *model, const struct nl_tensor_file *
 
 /* ---- metadata ---- */
 
-static char **metadata_of(const struct nl_config *config, const struct nl_dataset *dataset)
+static char **metadata_of(const struct nl_lineage *lineage)
 {
     int count = 0;
-    char **pairs = nl_alloc(2 * (size_t)nl_key_count + 16, sizeof *pairs);
-    const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", dataset->checksum};
+    char numerics[16];
+    snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
+    const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", lineage->dataset->checksum,
+                                 "load_sha256", lineage->load ? lineage->load->checksum : "", "numerics", numerics};
+    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 1, sizeof *pairs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
-    pairs[count++] = nl_strdup("numerics");
-    pairs[count++] = nl_format("%d", NL_NUMERICS_VERSION);
     for (int i = 0; i < nl_key_count; i++) {
         if (strcmp(nl_keys[i].section, "plot") == 0)
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
-        pairs[count++] = nl_value_text(&nl_keys[i], config);
+        pairs[count++] = nl_value_text(&nl_keys[i], lineage->config);
     }
     return pairs;
 }
 
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset, int extra)
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_lineage *lineage, int extra)
 {
-    struct nl_tensor_file file = {.metadata = metadata_of(config, dataset)};
+    struct nl_tensor_file file = {.metadata = metadata_of(lineage)};
     file.entry = nl_alloc((size_t)(most_tensors(plan->model) + extra), sizeof *file.entry);
     file.count = list_tensors(plan->model, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, file.entry);
     get_parameters(plan, file.entry);
@@ -240,10 +241,9 @@ struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct n
     return file;
 }
 
-int nl_weights_save(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset, const char *path,
-                    struct nl_error *err)
+int nl_weights_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
 {
-    struct nl_tensor_file file = nl_weights_file(plan, config, dataset, 0);
+    struct nl_tensor_file file = nl_weights_file(plan, lineage, 0);
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
     nl_safetensors_release(&file);
     return status;

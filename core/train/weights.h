@@ -10,7 +10,8 @@
  *
  * The file's metadata are the configuration, each key but those of plot with its value ("train.lr": "0.05"), and
  *
- *     data_sha256   checksum of the data set       numerics   NL_NUMERICS_VERSION
+ *     data_sha256   checksum of the data set       load_sha256   of the file it started from (model.load), or ""
+ *     numerics      NL_NUMERICS_VERSION
  *
  * so that `normlab eval FILE` needs nothing else.
  */
@@ -20,8 +21,14 @@
 #include "base/safetensors.h"
 #include "train/plan.h"
 
-int nl_weights_save(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset, const char *path,
-                    struct nl_error *err);
+/* What a network comes from. */
+struct nl_lineage {
+    const struct nl_config *config;
+    const struct nl_dataset *dataset;
+    const struct nl_tensor_file *load; /* weights it started from, or NULL */
+};
+
+int nl_weights_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_error *err);
 
 /* Whether the file has every tensor of the model, each in its shape, and no other; what stands behind "training." (train/checkpoint.h)
  * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape. path: for the message. */
@@ -31,7 +38,6 @@ int nl_weights_check(const struct nl_model *model, const struct nl_tensor_file *
 void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *file);
 
 /* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_config *config, const struct nl_dataset *dataset,
-                                      int extra);
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_lineage *lineage, int extra);
 
 #endif
