@@ -4,7 +4,8 @@
 
 #include "base/memory.h"
 #include "config/keep.h"
-#include "config/load.h"
+#include "config/override.h"
+#include "config/sweep.h"
 #include "config/value.h"
 
 /* The argument as a source line: where a part of it stands. */

@@ -4,12 +4,9 @@
 
 #include "base/memory.h"
 #include "config/keep.h"
-#include "config/load.h"
 #include "config/nearest.h"
+#include "config/sweep.h"
 #include "config/value.h"
-#include "norm/norm.h"
-
-static const double most_trials = 1e6;
 
 const char *const nl_sweep_fields[] = {"grid", "zip", "exclude", "seeds", "baseline", NULL};
 
@@ -301,119 +298,4 @@ void nl_join_axes(struct nl_loader *loader)
     move_axes(loader, loader->zip_first ? &loader->grid : &loader->zip);
     free(loader->grid.at);
     free(loader->zip.at);
-}
-
-/* Whether key takes the value somewhere in the sweep: on its axis, or because it is fixed to it. */
-static bool occurs(const struct nl_experiment *experiment, const struct nl_key *key, const char *value)
-{
-    int column = 0;
-    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
-    if (!axis) {
-        char *text = nl_value_text(key, &experiment->config);
-        bool same = !strcmp(text, value);
-        free(text);
-        return same;
-    }
-    for (int i = 0; i < axis->points; i++)
-        if (!strcmp(axis->text[i][column], value))
-            return true;
-    return false;
-}
-
-/* Whether the command line decided the key's values: then what files say about other values is void, not wrong. */
-static bool overridden(const struct nl_experiment *experiment, const struct nl_key *key)
-{
-    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
-    const struct nl_origin *origin = axis ? &axis->origin : &experiment->origin[nl_key_index(key)];
-    return origin->kind == NL_FROM_COMMAND_LINE;
-}
-
-/* Takes values that do not occur out of match, with a diagnostic where no override explains it; false when match can hold nowhere. */
-static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what)
-{
-    bool possible = true;
-    for (int k = 0; k < match->keys; k++) {
-        struct nl_word_list *values = &match->values[k];
-        bool explained = match->origin.kind != NL_FROM_COMMAND_LINE && overridden(loader->out, match->key[k]);
-        int kept = 0;
-        for (int i = 0; i < values->count; i++) {
-            if (occurs(loader->out, match->key[k], values->at[i]))
-                values->at[kept++] = values->at[i];
-            else if (!explained)
-                nl_diagnose(loader->diagnostics, &match->origin, NULL, "%s names '%s' = %s, which does not occur in the sweep", what,
-                            match->key[k]->name, values->at[i]);
-        }
-        values->count = kept;
-        possible &= kept > 0;
-    }
-    return possible;
-}
-
-/* Whether an arm can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key ("depth 4"). */
-static bool names_an_arm(const struct nl_experiment *experiment, const char *name)
-{
-    const struct nl_key *kind = nl_key_find("norm.kind");
-    for (int i = 0; nl_norm_names[i]; i++)
-        if ((!strcmp(nl_norms[i]->name, name) || !strcmp(nl_norms[i]->label, name)) && occurs(experiment, kind, nl_norms[i]->name))
-            return true;
-    const struct nl_axis *axis = experiment->axis;
-    for (int i = 0; i < experiment->axes && !nl_axis_with(experiment->axis, experiment->axes, kind, NULL); i++, axis++)
-        for (int k = 0; k < axis->keys; k++) {
-            const char *field = strchr(axis->key[k]->name, '.') + 1;
-            size_t length = strlen(field);
-            for (int point = 0; point < axis->points; point++) {
-                const char *value = axis->text[point][k];
-                if (!strncmp(name, field, length) && name[length] == ' ' &&
-                    (!strcmp(name + length + 1, value) ||
-                     (axis->key[k]->type == NL_TYPE_REAL && strtod(name + length + 1, NULL) == strtod(value, NULL))))
-                    return true;
-            }
-        }
-    return false;
-}
-
-/* As for exclude and baseline: where the command line decided which normalizers there are, names of others are void, not wrong. */
-static void check_order(struct nl_loader *loader)
-{
-    struct nl_experiment *out = loader->out;
-    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find("plot.order"))];
-    bool explained = at->kind != NL_FROM_COMMAND_LINE && overridden(out, nl_key_find("norm.kind"));
-    char *copy = nl_strdup(out->config.plot.order), *rest = *copy ? copy : NULL, *name;
-    struct nl_text kept = {0};
-    while ((name = strsep(&rest, ","))) {
-        name += strspn(name, " ");
-        for (char *end = name + strlen(name); end > name && end[-1] == ' ';)
-            *--end = '\0';
-        if (names_an_arm(out, name))
-            nl_text_add(&kept, "%s%s", kept.length ? ", " : "", name);
-        else if (!explained)
-            nl_diagnose(loader->diagnostics, at, "name normalizers that the sweep has, as in 'bn, gn, none'",
-                        "'plot.order' names '%.80s', which is no arm of the sweep", name);
-    }
-    out->config.plot.order = nl_keep_text(kept.at ? kept.at : "");
-    nl_text_release(&kept);
-    free(copy);
-}
-
-void nl_check_sweep(struct nl_loader *loader)
-{
-    struct nl_experiment *out = loader->out;
-    int kept = 0;
-    for (int i = 0; i < out->excludes; i++)
-        if (keep_occurring(loader, &out->exclude[i], "exclude"))
-            out->exclude[kept++] = out->exclude[i];
-    out->excludes = kept;
-    if (out->has_baseline)
-        out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
-    check_order(loader);
-
-    double trials = out->seeds;
-    for (int i = 0; i < out->axes; i++)
-        trials *= out->axis[i].points;
-    if (trials > most_trials)
-        nl_diagnose(loader->diagnostics, out->axes ? &out->axis[0].origin : &out->seeds_origin, NULL,
-                    "the sweep has %.0f trials: at most %.0f", trials, most_trials);
-    const struct nl_key *seed = nl_key_find("train.seed");
-    if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
-        nl_diagnose(loader->diagnostics, &out->seeds_origin, NULL, "'sweep.seeds' goes past the largest seed, %.0f", seed->high);
 }

@@ -1,0 +1,34 @@
+/* The sweep of an experiment: from the `sweep` section, or changed by the command line (override.h). */
+#ifndef NL_CONFIG_SWEEP_H
+#define NL_CONFIG_SWEEP_H
+
+#include "config/entries.h"
+#include "config/points.h"
+
+/* The `sweep` section of one file, and one entry of it ("sweep.seeds: 5" at top level). */
+void nl_read_sweep(struct nl_loader *loader, const struct nl_node *map);
+void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field);
+
+/* The grid's and the zip's axes become those of the experiment. */
+void nl_join_axes(struct nl_loader *loader);
+
+/* Reads `text` as the value of sweep.seeds. */
+void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at);
+
+/* An axis of one key over points, whose texts it takes over. */
+struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, const struct nl_origin *at);
+
+/* Whether the key can be an axis or stand in exclude and baseline; a diagnostic if not. */
+bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at);
+
+/* key = values as a further condition of match. */
+void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_points *values);
+
+/* The axis that varies key, and the key's place in it; NULL: none does. */
+struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column);
+
+/* After everything is read (sweep_check.c): exclude and baseline name values that occur and plot.order arms that there are, the grid is
+ * not too large, seeds are in range. */
+void nl_check_sweep(struct nl_loader *loader);
+
+#endif
