@@ -23,13 +23,19 @@ librandom123-dev  Random123/philox.h
 zlib1g-dev        zlib.h
 libssl-dev        openssl/evp.h
 check             check.h
-valgrind          valgrind
 END
 }
 needs_of_tests() {
     cat <<'END'
 python3-jsonschema  python:jsonschema
 python3-ruamel.yaml python:ruamel.yaml
+valgrind            valgrind
+END
+}
+needs_of_bench() {
+    cat <<'END'
+libdnnl-dev oneapi/dnnl/dnnl.h
+libfann-dev floatfann.h
 END
 }
 
@@ -42,13 +48,13 @@ is_there() {
     esac
 }
 
-missing_packages() { # $1: tests, or nothing
-    { needs && if [ "${1:-}" = tests ]; then needs_of_tests; fi; } | while read -r package proof; do
+missing_packages() { # $1: tests, bench or nothing
+    { needs && if [ -n "${1:-}" ]; then "needs_of_$1"; fi; } | while read -r package proof; do
         is_there "$proof" || echo "$package"
     done
 }
 
-install_missing() { # $1: tests, or nothing
+install_missing() { # $1: tests, bench or nothing
     local missing sudo=
     missing=$(missing_packages "${1:-}" | tr '\n' ' ')
     [ -n "$missing" ] || return 0

@@ -22,10 +22,6 @@ def command(*words, cwd=None):
     return found.stdout.strip() if found.returncode == 0 else ""
 
 
-def has_resnet(build):
-    return "resnet" in command(build / "normlab", "keys")
-
-
 def machine(build):
     info = pathlib.Path("/proc/cpuinfo").read_text()
     release = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
@@ -42,7 +38,9 @@ def machine(build):
         "normlab": command("git", "describe", "--always", "--dirty", cwd=here),
         "openblas": command("pkg-config", "--modversion", "openblas"),
         "peers": ", ".join(f"{name} {importlib.metadata.version(package).split('+')[0]}" for name, package in
-                           [("PyTorch", "torch"), ("JAX", "jax"), ("NumPy", "numpy")]) + f", Python {platform.python_version()}",
+                           [("PyTorch", "torch"), ("JAX", "jax"), ("NumPy", "numpy")]) + "".join(
+                               f", {name} {command('dpkg-query', '-W', '-f', '${Version}', package)}" for name, package in [("oneDNN", "libdnnl-dev"), ("FANN", "libfann-dev")])
+                 + f", Python {platform.python_version()}",
         "date": datetime.date.today().isoformat(),
     }
 
@@ -73,21 +71,25 @@ def mlp(results):
         row = results[key]
         norm, batch = key.split()
         batch, t = int(batch), row["us"]
-        vmap = {int(name.split()[2]): value for name, value in t.items() if name.startswith("JAX vmap")}
+        vmap = {int(name.split()[-1]): value for name, value in t.items() if name.startswith("JAX vmap")}
         best = min(vmap, key=vmap.get) if vmap else None
+        stacked = {int(name.split()[-1]): value for name, value in t.items() if name.startswith("PyTorch compiled vmap")}
+        most = min(stacked, key=stacked.get) if stacked else None
+        replica = min([*vmap.values(), *stacked.values()], default=None)
         ours = t.get("normlab")
         limit = MLP_FLOPS * batch / (row["fma_gflops"] * 1e3)
         mark = "" if row["steady"] else " *"
         rows.append([norm + mark, str(batch), us(ours), us(t.get("JAX scan")), us(vmap.get(best)) + (f" (R={best})" if best else ""),
-                     us(t.get("PyTorch eager")), us(t.get("PyTorch compiled")),
-                     ratio(t.get("JAX scan"), ours, MLP_GOAL.get(batch)), ratio(vmap.get(best), ours, REPLICA_GOAL.get(batch)),
+                     us(t.get("PyTorch eager")), us(t.get("PyTorch compiled")), us(stacked.get(most)) + (f" (R={most})" if most else ""), us(t.get("FANN")),
+                     ratio(t.get("JAX scan"), ours, MLP_GOAL.get(batch)), ratio(replica, ours, REPLICA_GOAL.get(batch)),
                      ratio(t.get("PyTorch eager"), ours, EAGER_GOAL.get(batch)), ratio(t.get("PyTorch compiled"), ours, COMPILED_GOAL.get(batch)),
                      f"{100 * limit / ours:.0f} %" + (" (60 %)" if batch >= 8 else "") if ours else "-"])
     return ["## Rows 1 and 2: a step of the MLP 64-64-64-10 on digits", "",
-            "SGD with momentum, the gather of the batch included; microseconds, one core. JAX: `jit` of a `lax.scan` over all steps, donated buffers; vmap:",
-            "the same under `vmap` over R trainings, a replica's share, best of R = 4, 16, 64. PyTorch: the faster of the fused and the foreach optimizer; compiled:",
-            "the whole step as one graph. Ratios are their time over ours, the goal in brackets; the limit is 44.8 kFLOP a sample at the FMA peak.", "",
-            *table(["norm", "batch", "normlab", "JAX scan", "JAX vmap", "PyTorch eager", "compiled", "over JAX scan", "over JAX vmap", "over eager",
+            "SGD with momentum, the gather of the batch included; microseconds, one core. JAX: `jit` of a `lax.scan` over all steps, two in an iteration, donated buffers;",
+            "vmap: the same under `vmap` over R trainings, a replica's share, best of R = 4, 8, 32. PyTorch eager: the faster of the fused and the foreach optimizer; compiled: the",
+            "whole step as one graph; compiled vmap: R such steps in one graph, a replica's share. FANN: squared error and piecewise linear units, for it has no others.",
+            "Ratios are their time over ours, the goal in brackets, over vmap that of the better; the limit is 44.8 kFLOP a sample at the FMA peak.", "",
+            *table(["norm", "batch", "normlab", "JAX scan", "JAX vmap", "PyTorch eager", "compiled", "compiled vmap", "FANN", "over JAX scan", "over vmap", "over eager",
                     "over compiled", "of the limit"], rows)]
 
 
@@ -98,7 +100,7 @@ def resnet(results):
         norm, batch = key.split()
         batch, t = int(batch), row["us"]
         ours = t.get("normlab")
-        theirs = {name: value for name, value in t.items() if name != "normlab"}
+        theirs = {name: value for name, value in t.items() if name.startswith("PyTorch")}
         best = min(theirs, key=theirs.get) if theirs else None
         bare = results.get(f"none {batch}", {}).get("us", {}).get("normlab")
 
@@ -106,30 +108,77 @@ def resnet(results):
             return f"{1e6 * batch / value:.0f}" if value else "-"
 
         rows.append([norm + ("" if row["steady"] else " *"), str(batch), images(ours), images(t.get("PyTorch channels_last")),
-                     images(t.get("PyTorch contiguous")), ratio(theirs.get(best), ours, RESNET_GOAL.get(batch)),
+                     images(t.get("PyTorch contiguous")), images(t.get("JAX")), ratio(theirs.get(best), ours, RESNET_GOAL.get(batch)), ratio(t.get("JAX"), ours),
                      f"{100 * RESNET_FLOPS * batch / ours / (row['fma_gflops'] * 1e3):.0f} %" + (" (84 %)" if batch >= 8 else "") if ours else "-",
                      f"{100 * (1 - bare / ours):.0f} % (8 %)" if bare and ours and norm != "none" else "-"])
     return ["## Rows 5 and 7: ResNet-20 on 32 x 32 images", "",
             "Images a second, one core. The last column is the normalizer's share of our step, against the same run with none.", "",
-            *table(["norm", "batch", "normlab", "PyTorch channels_last", "PyTorch NCHW", "over PyTorch", "of FMA peak", "normalizer's share"], rows)]
+            *table(["norm", "batch", "normlab", "PyTorch channels_last", "PyTorch NCHW", "JAX", "over PyTorch", "over JAX", "of FMA peak", "normalizer's share"], rows)]
+
+
+def two_cores(results):
+    goals, rows = {1: 20, 8: 1.4, 32: 1.25, 128: 1.25}, []
+    names = ["PyTorch, 2 threads", "PyTorch, 2 processes"]
+    for key in sorted(results, key=by_batch):
+        row, batch = results[key], int(key.split()[1])
+        images = row["images"]
+        ours, theirs = images["normlab"], images[names[0]] if batch == 1 else max(images[name] for name in names)
+        rows.append([str(batch) + ("" if row["steady"] else " *"), *(f"{images[name]:.0f}" for name in ["normlab, one core", "normlab", *names]),
+                     f"{ours / images['normlab, one core']:.2f} (1.9)", f"{ours / theirs:.2f}" + (f" ({goals[batch]:g})" if batch in goals else "")])
+    return ["## Row 6: ResNet-20 with BN on two cores", "",
+            "Images a second. normlab: a sweep of two trials, two workers. PyTorch (channels_last): one training in two threads, or two in two processes; the ratio is over the better",
+            "of the two, at batch 1 over two threads.", "",
+            *table(["batch", "normlab, one core", "normlab", "PyTorch, 2 threads", "2 processes", "over one core", "over PyTorch"], rows)]
+
+
+def conv(results):
+    goals, rows = {1: 2, 128: 0.95}, []
+    for key, row in results.items():
+        batch, size, channels, way = key.split()
+        batch, size, channels, t = int(batch), int(size), int(channels), row["us"]
+        work = 2 * batch * (channels * (3 * size - 2)) ** 2  # taps outside the image are not counted
+        ours, onednn = t.get("normlab"), [value for name, value in t.items() if name.startswith("oneDNN")]
+        torch = [value for name, value in t.items() if name.startswith("PyTorch")]
+
+        def rate(name):
+            return f"{work / t[name] * 1e-3:.0f}" if name in t else "-"
+
+        rows.append([f"{size} x {size} x {channels}" + ("" if row["steady"] else " *"), str(batch), way,
+                     *(rate(name) for name in ["normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch contiguous"]),
+                     ratio(min(onednn, default=None), ours, goals.get(batch)), ratio(min(torch, default=None), ours, goals.get(batch)),
+                     f"{100 * work / ours / (row['fma_gflops'] * 1e3):.0f} % (90 %)"])
+    return ["## Row 3: 3x3 convolutions", "",
+            "GFLOP/s, one core, only taps inside the image counted; as many channels out as in. dx: the input's gradient, dw: the weights'. Ratios over the better layout.", "",
+            *table(["image", "batch", "", "normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch NCHW", "over oneDNN", "over PyTorch", "of FMA peak"], rows)]
+
+
+def level(row, tensors):
+    """The cache that so many bytes live in, and its copy rate. L1: 32 KB, L2: 1 MB, L3: 32 MB, which all processors measured so far have."""
+    for name, size in (("l1", 32e3), ("l2", 1e6), ("l3", 32e6)):
+        if tensors <= size:
+            return name.upper(), row.get(f"{name}_gbs")
+    return "memory", row.get("dram_gbs")
 
 
 def norm(results):
     goals, rows = {"bn": 3, "ln": 2.5, "gn": 2.5, "in": 8}, []
     for key, row in results.items():
-        kind, height, channels, way = key.split()
-        t = row["us"]
-        ours = t.get("normlab")
-        theirs = {name.split()[1]: value for name, value in t.items() if name != "normlab"}
-        best = min(theirs, key=theirs.get) if theirs else None
-        tensors = 2 if way == "forward" else 3
-        rate = tensors * 4 * 32 * int(height) ** 2 * int(channels) / (ours * 1e3) if ours else None
-        rows.append([kind + ("" if row["steady"] else " *"), f"{height} x {height} x {channels}", way, us(ours), us(theirs.get("channels_last")),
-                     us(theirs.get("contiguous")), ratio(theirs.get(best), ours, goals[kind]), f"{100 * rate / row['l3_gbs']:.0f} % (80 %)" if rate else "-"])
+        kind, size, channels, way = key.split()
+        t, ours = row["us"], row["us"].get("normlab")
+        onednn = min((value for name, value in t.items() if name.startswith("oneDNN")), default=None)
+        torch = min((value for name, value in t.items() if name.startswith("PyTorch")), default=None)
+        moved = (2 if way == "forward" else 3) * 4 * 32 * int(size) ** 2 * int(channels)
+        where, copy = level(row, moved)
+        rows.append([kind + ("" if row["steady"] else " *"), f"{size} x {size} x {channels}", way,
+                     *(us(t.get(name)) for name in ["normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch contiguous", "PyTorch compiled"]),
+                     ratio(onednn, ours, 1.3 if way == "forward" else 1), ratio(torch, ours, goals.get(kind)),
+                     f"{100 * moved / (ours * 1e3) / copy:.0f} % of {where} (80 %)" if ours and copy else "-"])
     return ["## Row 4: a normalizer with the ReLU behind it, 32 images", "",
-            "Microseconds, one core; PyTorch eager with malloc told to keep its memory. The last column is what has to be read and written once (x and y; x, dy and dx) a",
-            "second, as a share of the copy rate in L3.", "",
-            *table(["norm", "image", "", "normlab", "PyTorch channels_last", "PyTorch NCHW", "over PyTorch", "of the copy rate"], rows)]
+            "Microseconds, one core; PyTorch with malloc told to keep its memory; compiled: channels_last and a ReLU without a mask, whose scalar loop would be slower. Ratios over the",
+            "best. The last column is what has to be read and written once (x and y; x, dy and dx) a second, as a share of the copy rate of the cache that holds it. oneDNN's layer",
+            "normalization has an affine pair for each element, not each channel, and no ReLU: it is another kernel.", "",
+            *table(["norm", "image", "", "normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch NCHW", "PyTorch compiled", "over oneDNN", "over PyTorch",
+                    "of the copy rate"], rows)]
 
 
 def sweep(results):
@@ -137,14 +186,15 @@ def sweep(results):
     for key in ("40", "1000"):
         if key in results:
             row = results[key]
-            t = row["seconds"]
+            projected = row.get("projected", {})
+            t = row["seconds"] | projected
             goals = {"JAX": 40, "JAX warm": 10} if key == "40" else {"JAX": 5}
-            rows.append([key + ("" if row["steady"] else " *"), f"{t['normlab']:.2f}", *(f"{t[name]:.1f}" if name in t else "-" for name in names),
+            rows.append([key + ("" if row["steady"] else " *"), f"{t['normlab']:.2f}", *(f"{t[name]:.1f}" + (", projected" if name in projected else "") if name in t else "-" for name in names),
                          *(ratio(t.get(name), t["normlab"], (goals | {"PyTorch eager": 100}).get(name)) for name in names)])
     out = ["## Row 8: a whole sweep on two cores", "",
            "none, BN, LN, GN x batch 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 x seeds; 10 epochs each, from a cold shell; seconds of wall time. JAX (scan, over several seeds",
            "vmap; compiling included, or with a warm persistent compile cache) and PyTorch in two processes. What is timed as JAX and PyTorch here draws its own initial",
-           "weights and evaluates the test part after each epoch, as normlab does.", "",
+           "weights and evaluates the test part after each epoch, as normlab does. PyTorch's 1,000 trials are projected: 25 times the 40, their start once.", "",
            *table(["trials", "normlab", "JAX", "JAX, warm cache", "PyTorch eager", "over JAX", "over JAX, warm", "over PyTorch"], rows)]
     return out
 
@@ -157,8 +207,17 @@ def overhead(results):
 
 
 def bits(results):
-    return ["## Row 9: bits", "", *table(["curves.csv", "equal"], [["1 worker and 2 workers", "yes" if results["workers"] else "NO"],
-                                                                 ["at once and resumed with more seeds", "yes" if results["resumed"] else "NO"]])]
+    return ["## Row 9: bits", "", *table(["curves.csv", "equal"], [[name, "yes" if equal else "NO"] for name, equal in results["equal"].items()])]
+
+
+def bits_cost(results):
+    rows = []
+    for key, row in results.items():
+        t = row["us"]
+        rows.append([key + ("" if row["steady"] else " *"), us(t["normlab"]), us(t.get("openblas")), f"{100 * (t['normlab'] / t['openblas'] - 1):+.1f} % (3 %)" if "openblas" in t else "-",
+                     us(t.get("avx2")), f"{t['avx2'] / t['normlab']:.2f}" if "avx2" in t else "-"])
+    return ["What equal bits on every processor cost: a step with BN, microseconds, with own matrix products (`device.gemm=own`), with OpenBLAS's, and with own held at AVX2.", "",
+            *table(["network and batch", "own", "OpenBLAS", "cost of own", "own on AVX2", "AVX2 over own"], rows)]
 
 
 def ref(results):
@@ -170,7 +229,7 @@ def write(results, path):
     m = results["machine"]
     out = ["# Measured", "",
            "Written by `tests/bench/run.sh`; see its head for how. Every competitor starts from the same initial weights and takes the same samples in the same order; it is",
-           "timed only if the losses of its first 20 steps agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (sweeps: of 5).", "",
+           "timed only if the losses of its first 20 steps, or the first 20 numbers of a kernel, agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (sweeps and two cores: of 3).", "",
            *table(["", ""], [["processor", m["processor"]], ["system", m["system"]], ["compiler", m["compiler"]],
                              ["normlab", f"{m['normlab']}, OpenBLAS {m['openblas']}"], ["peers", m["peers"]], ["date", m["date"]]])]
     if "probes" in results:
@@ -180,10 +239,11 @@ def write(results, path):
     discarded = ", ".join(f"{n} of {part}" for part, n in results["discarded"].items())
     out += ["Probes run before and after every row; a measurement is discarded when they moved by more than 10 %, or when others kept more than a fifth of a core busy",
             f"meanwhile. Discarded so far: {discarded or 'none'}. A row with a star is one that no attempt measured undisturbed.", ""]
-    refused = [f"{part} {key}: {name} ({why})" for part in ("mlp", "resnet", "norm") for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
+    refused = [f"{part} {key}: {name} ({why})" for part in ("mlp", "resnet", "conv", "norm", "bits_cost") for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
     if refused:
         out += ["Not timed: " + "; ".join(refused) + ".", ""]
-    for name, write_part in [("mlp", mlp), ("resnet", resnet), ("norm", norm), ("sweep", sweep), ("overhead", overhead), ("bits", bits), ("ref", ref)]:
+    for name, write_part in [("mlp", mlp), ("conv", conv), ("norm", norm), ("resnet", resnet), ("two_cores", two_cores), ("sweep", sweep), ("overhead", overhead),
+                             ("bits", bits), ("bits_cost", bits_cost), ("ref", ref)]:
         if results.get(name):
             out += write_part(results[name])
     path.write_text("\n".join(out).rstrip() + "\n")

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Measures normlab side by side with what its users would run instead, and writes tests/bench/RESULTS.md. Never part of the tests.
 #
-#   tests/bench/run.sh                everything (about 40 minutes; on a quiet machine)
-#   tests/bench/run.sh --quick        a few rows (under 2 minutes once PyTorch and JAX are installed)
-#   tests/bench/run.sh --only WORD    one part: overhead, sweep (40 trials), mlp, resnet, norm, sweep1000, bits or ref; the others keep their last figures
-#   ... --without WORD                leaves out competitors with this in their name (compiled: it takes the longest)
+#   tests/bench/run.sh                everything, on a quiet machine (45 minutes)
+#   tests/bench/run.sh --quick        a small row of each part, into build-bench/bench/quick.md: whether everything still runs (4 minutes)
+#   tests/bench/run.sh --only PART    one part, may be repeated; the others keep their last figures: overhead, sweep (40 trials), mlp, resnet,
+#                                     two_cores, conv, norm, sweep1000, bits or ref
+#   ... --batch N                     only this batch size of mlp, resnet, two_cores, conv or bits; may be repeated
+#   ... --without WORD                leaves out competitors with this in their name
 #
-# PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set.
+# Figures are kept in build-bench/bench/results.json. PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set; what they
+# compile is kept beside it. oneDNN and FANN come from Debian.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 case ${1:-} in -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;; esac
@@ -15,7 +18,7 @@ case ${1:-} in -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; ex
 bench=$root/tests/bench
 venv=${NORMLAB_BENCH_VENV:-$bench/.venv}
 build=${NORMLAB_BUILD:-$root/build-bench}
-install_missing
+install_missing bench
 NORMLAB_CMAKE="-DCMAKE_BUILD_TYPE=Release ${NORMLAB_CMAKE:-}" build_program OFF
 
 if ! "$venv/bin/python" -c 'import torch, jax, safetensors' 2>/dev/null; then
@@ -26,10 +29,13 @@ if ! "$venv/bin/python" -c 'import torch, jax, safetensors' 2>/dev/null; then
 fi
 
 cc -std=gnu11 -O3 -march=native -ffp-contract=fast -fno-tree-loop-distribute-patterns "$bench/probe.c" -o "$build/probe"
-for program in step normalize; do
+for program in step kernel; do
     # shellcheck disable=SC2046
     cc -std=c11 -D_GNU_SOURCE -O2 -I"$root/core" "$bench/$program.c" "$build/libnormlab.a" \
         $(pkg-config --libs yaml-0.1 openblas zlib libcrypto) -lpthread -lm -o "$build/$program"
 done
+# oneDNN declares every list of sizes as long as the longest.
+cc -std=gnu11 -O2 -Wno-stringop-overread "$bench/onednn.c" -ldnnl -o "$build/onednn"
+cc -std=gnu11 -O2 "$bench/fann.c" -lfloatfann -lm -o "$build/fann"
 
-exec "$venv/bin/python" "$bench/bench.py" --build "$build" "$@"
+exec "$venv/bin/python" "$bench/bench.py" --build "$build" --caches "$venv/compiled" "$@"

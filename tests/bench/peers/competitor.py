@@ -30,6 +30,11 @@ class Case:
         self.order = place[numpy.load(folder / "order.npy")]  # (steps, batch): rows of x
 
 
+def own_orders(order, replicas):
+    """(replicas, steps, batch): each replica an order of its own, the first with ours; fewer steps the more replicas."""
+    return numpy.stack([numpy.roll(order, r, 0) for r in range(replicas)])[:, :max(CHECKED, len(order) // replicas)]
+
+
 def compete(losses, run):
     """losses: of the first CHECKED steps. run(): trains on, and returns the number of steps made and the last loss."""
     print(json.dumps({"losses": [float(loss) for loss in losses]}), flush=True)

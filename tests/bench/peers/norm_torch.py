@@ -1,51 +1,52 @@
-"""A normalizer with the ReLU behind it in eager PyTorch, one thread; arguments and answers as normalize.c.
+"""A normalizer with the ReLU behind it in PyTorch, one thread; arguments and answers as `kernel KIND`.
 
-    python norm_torch.py KIND SAMPLES HEIGHT CHANNELS forward|backward channels_last|contiguous      images are HEIGHT x HEIGHT
+    python norm_torch.py KIND SAMPLES SIZE CHANNELS forward|backward channels_last|contiguous [compiled]
+
+compiled: with a ReLU written without a mask, for the compiled forward stores a mask in a scalar loop.
 """
 
 import sys
 
 import torch
+import torch._functorch.config
 from torch.nn import functional as F
 
 from competitor import CHECKED, compete
+from kernel import FACTOR_DY, FACTOR_X, image
 
 EPS, GROUPS = 1e-5, 8
 
 
-def numbers(count, factor):
-    return ((torch.arange(count) * factor) % 1009).float() / 504 - 1
-
-
 def main():
-    kind, samples, height, channels = sys.argv[1], *map(int, sys.argv[2:5])
-    layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[sys.argv[6]]
+    kind, samples, size, channels = sys.argv[1], *map(int, sys.argv[2:5])
+    way, layout, compiled = sys.argv[5], sys.argv[6], len(sys.argv) > 7
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    x, dy = image(samples, size, channels, FACTOR_X, layout).requires_grad_(), image(samples, size, channels, FACTOR_DY, layout)
+    gamma, beta = torch.full((channels,), 1.5, requires_grad=True), torch.full((channels,), 0.25, requires_grad=True)
+    mean, var = torch.zeros(channels), torch.ones(channels)
 
-    def image(factor):
-        return numbers(samples * height * height * channels, factor).view(samples, height, height, channels).permute(0, 3, 1, 2).contiguous(memory_format=layout)
-
-    x, dy = image(7919).requires_grad_(), image(104729)
-    wide = (channels,)
-    gamma, beta = torch.full(wide, 1.5, requires_grad=True), torch.full(wide, 0.25, requires_grad=True)
-    mean, var = torch.zeros(wide), torch.ones(wide)
-
-    def forward():
+    def forward(x, gamma, beta):
         if kind == "bn":
             y = F.batch_norm(x, mean, var, gamma, beta, True, 0.1, EPS)
         elif kind == "in":
             y = F.instance_norm(x, None, None, gamma, beta, True, 0.1, EPS)
+        elif kind == "rms":
+            y = F.rms_norm(x, x.shape[1:], None, EPS) * gamma[:, None, None]
         else:  # one group of all channels is a layer normalization with gamma and beta a channel
             y = F.group_norm(x, GROUPS if kind == "gn" else 1, gamma, beta, EPS)
-        return F.relu(y, inplace=True)
+        return 0.5 * (y + y.abs()) if compiled else F.relu(y, inplace=True)
 
-    y = forward()
+    if compiled:
+        torch._functorch.config.donated_buffer = False  # its backward is called again and again
+        forward = torch.compile(forward, dynamic=False)
+    parameters = (x, gamma) if kind == "rms" else (x, gamma, beta)
+    y = forward(x, gamma, beta)
 
-    def backward():
-        return torch.autograd.grad(y, (x, gamma, beta), dy, retain_graph=True)[0]
-
-    made = forward if sys.argv[5] == "forward" else backward
+    def made():
+        if way == "forward":
+            return forward(x, gamma, beta)
+        return torch.autograd.grad(y, parameters, dy, retain_graph=True)[0]
 
     def run():
         for _ in range(10):

@@ -1,6 +1,6 @@
-"""ResNet-20 in eager PyTorch, one thread, torch.nn.functional throughout.
+"""ResNet-20 in eager PyTorch, torch.nn.functional throughout.
 
-    python resnet_torch.py FOLDER channels_last|contiguous
+    python resnet_torch.py FOLDER channels_last|contiguous [THREADS]
 """
 
 import itertools
@@ -53,7 +53,7 @@ class Network:
 
 def main():
     case, layout = Case(sys.argv[1]), {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[sys.argv[2]]
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     torch.set_flush_denormal(True)
     x = torch.from_numpy(case.x).permute(0, 3, 1, 2).contiguous(memory_format=layout)
     y = torch.from_numpy(case.y)

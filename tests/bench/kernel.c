@@ -1,0 +1,165 @@
+/* Times one kernel of the backend:
+ *
+ *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU behind it, images SIZE x SIZE
+ *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
+ *
+ * It answers as answer.h tells; its numbers are the first of what the kernel makes.
+ */
+#include "answer.h"
+
+#include <string.h>
+
+#include "backend/backend.h"
+
+enum { GROUPS = 8, KERNEL = 3 };
+
+static void *need(size_t bytes)
+{
+    void *memory = nl_backend_cpu.alloc(bytes);
+    if (!memory) {
+        fprintf(stderr, "kernel: out of memory\n");
+        exit(1);
+    }
+    return memory;
+}
+
+static float *numbers(size_t count, size_t factor)
+{
+    float *x = need(count * sizeof *x);
+    for (size_t i = 0; i < count; i++)
+        x[i] = number(i, factor);
+    return x;
+}
+
+static float *filled(size_t count, float value)
+{
+    float *x = need(count * sizeof *x);
+    for (size_t i = 0; i < count; i++)
+        x[i] = value;
+    return x;
+}
+
+struct convolution {
+    const struct nl_run *run;
+    struct nl_conv op;
+};
+
+struct normalization {
+    const struct nl_run *run;
+    struct nl_normalize op;
+};
+
+static void conv_forward(void *context)
+{
+    struct convolution *c = context;
+    nl_backend_cpu.conv_forward(c->run, &c->op);
+}
+
+static void conv_backward(void *context)
+{
+    struct convolution *c = context;
+    nl_backend_cpu.conv_backward(c->run, &c->op);
+}
+
+static void normalize_forward(void *context)
+{
+    struct normalization *n = context;
+    nl_backend_cpu.normalize_forward(n->run, &n->op);
+}
+
+static void normalize_backward(void *context)
+{
+    struct normalization *n = context;
+    nl_backend_cpu.normalize_backward(n->run, &n->op);
+}
+
+static void convolve(const struct nl_run *run, int size, int channels, const char *way)
+{
+    size_t count = (size_t)run->samples * (size_t)(size * size * channels), weights = (size_t)(KERNEL * KERNEL * channels * channels);
+    struct convolution both = {
+        .run = run,
+        .op = {.height = size, .width = size, .in = channels, .out_height = size, .out_width = size, .out = channels, .kernel = KERNEL, .stride = 1,
+               .pad = KERNEL / 2, .x = numbers(count, FACTOR_X), .w = numbers(weights, FACTOR_W), .y = filled(count, 0),
+               .dy = numbers(count, FACTOR_DY), .dx = filled(count, 0), .dw = filled(weights, 0)},
+    };
+    struct convolution dw = both;
+    dw.op.dx = NULL;
+    conv_forward(&both);
+    conv_backward(&both);
+    show(!strcmp(way, "forward") ? both.op.y : !strcmp(way, "dx") ? both.op.dx : both.op.dw);
+    char line[64];
+    while (fgets(line, sizeof line, stdin)) {
+        double seconds = atof(line), took;
+        if (!strcmp(way, "forward"))
+            took = time_calls(conv_forward, &both, seconds);
+        else if (!strcmp(way, "dw"))
+            took = time_calls(conv_backward, &dw, seconds);
+        else
+            took = time_calls(conv_backward, &both, seconds / 2) - time_calls(conv_backward, &dw, seconds / 2);
+        printf("%.4f\n", 1e6 * took);
+        fflush(stdout);
+    }
+}
+
+static void normalize(const struct nl_run *run, const struct nl_norm *norm, int size, int channels, const char *way)
+{
+    int samples = run->samples;
+    size_t count = (size_t)samples * (size_t)(size * size * channels), wide = (size_t)channels;
+    struct nl_hyper hyper = {.norm_eps = 1e-5, .norm_momentum = 0.1};
+    int64_t updates = 0;
+    double precise_count = 0;
+    struct normalization n = {
+        .run = run,
+        .op = {
+            .setup = {.samples = samples, .positions = size * size, .channels = channels, .groups = GROUPS},
+            .norm = norm,
+            .relu = true,
+            .unbiased = true,
+            .affine_count = channels,
+            .x = numbers(count, FACTOR_X),
+            .gamma = filled(wide, 1.5f),
+            .beta = norm->shifts ? filled(wide, 0.25f) : NULL,
+            .y = filled(count, 0),
+            .running_mean = filled(wide, 0),
+            .running_var = filled(wide, 1),
+            .updates = &updates,
+            .precise_mean = need(wide * sizeof(double)),
+            .precise_var = need(wide * sizeof(double)),
+            .precise_count = &precise_count,
+            .hyper = &hyper,
+            .dy = numbers(count, FACTOR_DY),
+            .dx = filled(count, 0),
+            .dgamma = filled(wide, 0),
+            .dbeta = norm->shifts ? filled(wide, 0) : NULL,
+        },
+    };
+    size_t sets = (size_t)nl_normalize_sets(&n.op, samples);
+    n.op.mean = need(sets * sizeof *n.op.mean);
+    n.op.var = need(sets * sizeof *n.op.var);
+    bool forward = !strcmp(way, "forward");
+    normalize_forward(&n);
+    normalize_backward(&n);
+    show(forward ? n.op.y : n.op.dx);
+    char line[64];
+    while (fgets(line, sizeof line, stdin)) {
+        printf("%.4f\n", 1e6 * time_calls(forward ? normalize_forward : normalize_backward, &n, atof(line)));
+        fflush(stdout);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bool conv = argc == 6 && !strcmp(argv[1], "conv");
+    const struct nl_norm *norm = argc == 6 && !conv ? nl_norm_find(argv[1]) : NULL;
+    if (!conv && (!norm || !norm->partition)) {
+        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY\n");
+        return 2;
+    }
+    struct nl_run run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN};
+    nl_backend_cpu.thread_begin();
+    if (conv)
+        convolve(&run, atoi(argv[3]), atoi(argv[4]), argv[5]);
+    else
+        normalize(&run, norm, atoi(argv[3]), atoi(argv[4]), argv[5]);
+    return 0;
+}

@@ -1,0 +1,94 @@
+"""ResNet-20 in JAX: the step under `jit`, buffers donated, NHWC, one thread.
+
+    python resnet_jax.py FOLDER
+"""
+
+import itertools
+import os
+import sys
+
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from competitor import CHECKED, Case, compete
+from mlp_jax import cross_entropy
+
+EPS, NORM_MOMENTUM, GROUPS = 1e-5, 0.1, 8
+
+
+def normalize(kind, h, gamma, beta, state):
+    """h (N, H, W, C); output and new state (running mean and variance)."""
+    if kind == "none":
+        return h, state
+    groups = h.shape[3] if kind == "bn" else GROUPS
+    sets = h.reshape(*h.shape[:3], groups, -1)
+    axes = (0, 1, 2, 4) if kind == "bn" else (1, 2, 4)
+    mean = sets.mean(axes, keepdims=True)
+    centred = sets - mean
+    var = (centred * centred).mean(axes, keepdims=True)
+    if kind == "bn":
+        count = h.size // groups
+        state = tuple((1 - NORM_MOMENTUM) * old + NORM_MOMENTUM * new.ravel() for old, new in zip(state, (mean, var * (count / max(count - 1, 1)))))
+    return (centred * lax.rsqrt(var + EPS)).reshape(h.shape) * gamma + beta, state
+
+
+def forward(kind, blocks, params, states, x):
+    """Logits and new states."""
+    new = {}
+
+    def conv(name, h, stride=1):
+        h = lax.conv_general_dilated(h, params[f"{name}.weight"], (stride, stride), ((1, 1), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return h + params[f"{name}.bias"] if f"{name}.bias" in params else h
+
+    def norm(name, h):
+        h, new[name] = normalize(kind, h, params.get(f"{name}.weight"), params.get(f"{name}.bias"), states.get(name))
+        return h
+
+    h = jax.nn.relu(norm("norm1", conv("conv1", x)))
+    for stage, block in itertools.product(range(1, 4), range(blocks)):
+        name, shortcut, stride = f"layer{stage}.{block}", h, 2 if stage > 1 and block == 0 else 1
+        h = jax.nn.relu(norm(f"{name}.norm1", conv(f"{name}.conv1", h, stride)))
+        h = norm(f"{name}.norm2", conv(f"{name}.conv2", h))
+        if stride == 2:
+            shortcut = jnp.pad(shortcut[:, ::2, ::2], ((0, 0), (0, 0), (0, 0), (0, h.shape[3] - shortcut.shape[3])))
+        h = jax.nn.relu(h + shortcut)
+    return h.mean((1, 2)) @ params["head.weight"] + params["head.bias"], new if kind == "bn" else states
+
+
+def main():
+    case = Case(sys.argv[1])
+    x, y, order = jnp.asarray(case.x), jnp.asarray(case.y, jnp.int32), jnp.asarray(case.order)
+    weights = {name: value for name, value in case.init.items() if "running" not in name and "num_batches" not in name}
+    params = {name: jnp.asarray(value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T) for name, value in weights.items()}
+    states = {name.removesuffix(".running_mean"): (jnp.asarray(value), jnp.asarray(case.init[name.replace("_mean", "_var")]))
+              for name, value in case.init.items() if name.endswith("running_mean")}
+    if case.norm != "bn":
+        states = {}
+
+    def step(carry, rows):
+        params, velocity, states = carry
+
+        def objective(params):
+            logits, new = forward(case.norm, case.blocks, params, states, x[rows])
+            return cross_entropy(logits, y[rows]), new
+
+        (loss, states), grads = jax.value_and_grad(objective, has_aux=True)(params)
+        velocity = jax.tree.map(lambda v, g: case.momentum * v + g, velocity, grads)
+        return (jax.tree.map(lambda p, v: p - case.lr * v, params, velocity), velocity, states), loss
+
+    step = jax.jit(step, donate_argnums=0)
+    carry, steps = (params, jax.tree.map(jnp.zeros_like, params), states), itertools.cycle(order)
+
+    def run():
+        nonlocal carry
+        carry, loss = step(carry, next(steps))
+        return 1, float(loss)
+
+    compete([run()[1] for _ in range(CHECKED)], run)
+
+
+if __name__ == "__main__":
+    main()
