@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Whole trainings leave the same bytes on every instruction set: our kernels held at each level by NORMLAB_ISA, and once under valgrind, which offers
+# no AVX-512, so that the loops that the compiler vectorizes run on AVX2 as well. NORMLAB_PROGRAM names the program.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+cat >e.yaml <<'END'
+data: {train: 96, test: 32}
+model: {depth: 2, width: 20}
+norm: {groups: 4, kind: none}
+train: {batch: 7, lr: 0.02, steps: 12, log_every: 1}
+END
+
+train() { # OUT, then a program before ours, or nothing
+    local out=$1
+    shift
+    "$@" "$NORMLAB_PROGRAM" run e.yaml "${overrides[@]}" --quiet --out "$out" >/dev/null
+}
+
+tested=0
+same() { # KEY=VALUE...
+    overrides=("$@")
+    rm -rf best avx2 plain
+    train best
+    NORMLAB_ISA=avx2 train avx2
+    NORMLAB_ISA=plain train plain
+    for level in avx2 plain; do
+        for table in trials.csv curves.csv; do
+            cmp "best/$table" "$level/$table" || { echo "$table differs on $level: $*" >&2; exit 1; }
+        done
+    done
+    [ "$(grep -c ',train,' best/curves.csv)" -ge 4 ]
+    tested=$((tested + 1))
+}
+
+for kind in none bn ln gn in rms; do
+    same norm.kind=$kind model.arch=mlp train.momentum=0.9
+    same norm.kind=$kind model.arch=cnn train.optimizer=adam data.crop=1
+    same norm.kind=$kind model.arch=resnet model.depth=8 model.width=4 train.steps=4 train.weight_decay=0.01
+done
+same model.arch=mlp model.width=100 train.batch=64 train.clip_norm=1
+same model.arch=mlp model.activation=gelu model.dropout=0.3 train.optimizer=adamw
+same model.arch=mlp model.activation=gelu model.gelu_approximate=tanh
+same model.arch=mlp model.activation=tanh
+same model.arch=mlp model.activation=sigmoid
+same model.arch=cnn data.name=synth data.size=9 model.width=33
+
+if command -v valgrind >/dev/null; then
+    for arch in mlp cnn; do
+        overrides=(model.arch=$arch train.steps=4)
+        rm -rf best valgrind
+        train best
+        train valgrind valgrind --tool=none -q
+        cmp best/curves.csv valgrind/curves.csv
+    done
+fi
+echo "$tested trainings: the same bytes on every instruction set"
