@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "stats/answer.h"
 #include "stats/distribution.h"
 #include "stats/estimate.h"
 #include "stats/summary.h"
@@ -222,7 +223,7 @@ END_TEST
 START_TEST(rates_are_judged)
 {
     expect(&(struct synthetic){.kind = "lr_tolerance", .seeds = 5},
-           (const char *[]){"The largest usable learning rate of BN is at least 10 times that of none and LN is that of none too.\n",
+           (const char *[]){"The largest usable learning rate is at least 10 times that of none with BN and that of none too with LN.\n",
                             "none: 0.1 (the baseline)", "BN: at least 1, at least 10 times that of none (95 % bootstrap interval 10 to 10 over 5 seeds): counts",
                             "LN: 0.1, that of none too (95 % bootstrap interval 1 to 1 over 5 seeds): does not count",
                             "Failed runs at rate 1 ", "5 of 5 with none (57 to 100 %)", "0 of 5 with BN (0 to 43 %), p = 0.008",
@@ -235,6 +236,22 @@ START_TEST(otherwise_cells_are_ranked)
 {
     expect(&(struct synthetic){.kind = "curves", .seeds = 8},
            (const char *[]){"The lowest test error is that of ", "against the baseline ", "not told apart", NULL}, NULL);
+}
+END_TEST
+
+START_TEST(a_headline_stays_readable)
+{
+    struct nl_text out = {0};
+    char *plain[] = {"BN", "LN", "GN", "IN", "RMSNorm", "none", "more"}, *with_commas[] = {"BN, depth 1", "LN", "BN, depth 2"};
+    nl_answer_names(&out, plain, 1);
+    nl_text_add(&out, "|");
+    nl_answer_names(&out, plain, 3);
+    nl_text_add(&out, "|");
+    nl_answer_names(&out, with_commas, 3);
+    nl_text_add(&out, "|");
+    nl_answer_names(&out, plain, 7);
+    ck_assert_str_eq(out.at, "BN|BN, LN and GN|BN, depth 1; LN and BN, depth 2|7 arms");
+    nl_text_release(&out);
 }
 END_TEST
 
@@ -313,6 +330,7 @@ int main(void)
     tcase_add_test(tests, references_are_no_evidence);
     tcase_add_test(tests, rates_are_judged);
     tcase_add_test(tests, otherwise_cells_are_ranked);
+    tcase_add_test(tests, a_headline_stays_readable);
     tcase_add_test(tests, summary_pairs_by_seed);
     tcase_add_test(tests, damaged_results_are_refused);
     suite_add_tcase(suite, tests);

@@ -21,5 +21,8 @@ void nl_answer_value(struct nl_text *out, double value, const struct nl_measure 
 void nl_answer_p(struct nl_text *out, double p);
 /* Adds item `index` of `count` to a list in words: "a", "a and b", "a, b and c": the separator before it. */
 void nl_answer_comma(struct nl_text *out, int index, int count);
+/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 arms". */
+enum { NL_NAMED = 6 };
+void nl_answer_names(struct nl_text *out, char *const *name, int count);
 
 #endif

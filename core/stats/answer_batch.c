@@ -67,20 +67,28 @@ static enum outcome judge(const struct question *q, int arm)
     return INCONCLUSIVE;
 }
 
+/* "BN (+61.4 points) and LN"; "8 arms (+3.2 to +61.4 points)" where a list would hide the sentence: the lines below have them. */
 static void add_arms(const struct question *q, enum outcome outcome)
 {
-    int count = 0, index = 0;
-    for (int arm = 0; arm < q->view.arms; arm++)
-        count += q->outcome[arm] == outcome;
+    int count = 0, digits = q->measure.scale == 100.0 ? 1 : 3;
+    bool sized = outcome == DEGRADES || outcome == IMPROVES;
+    double least = INFINITY, most = -INFINITY;
+    char **name = nl_alloc((size_t)q->view.arms, sizeof *name);
     for (int arm = 0; arm < q->view.arms; arm++) {
-        if (q->outcome[arm] != outcome)
+        if (q->outcome[arm] != outcome || q->view.arm[arm].reference)
             continue;
-        nl_answer_comma(q->out, index++, count);
-        nl_text_add(q->out, "%s", q->view.arm[arm].label);
-        if (outcome == DEGRADES || outcome == IMPROVES)
-            nl_text_add(q->out, " (%+.*f %s)", q->measure.scale == 100.0 ? 1 : 3, q->mean[arm].mean * q->measure.scale,
-                        q->measure.step);
+        double mean = q->mean[arm].mean * q->measure.scale;
+        name[count++] = sized ? nl_format("%s (%+.*f %s)", q->view.arm[arm].label, digits, mean, q->measure.step)
+                              : nl_strdup(q->view.arm[arm].label);
+        least = fmin(least, mean);
+        most = fmax(most, mean);
     }
+    nl_answer_names(q->out, name, count);
+    if (sized && count > NL_NAMED)
+        nl_text_add(q->out, " (%+.*f to %+.*f %s)", digits, least, digits, most, q->measure.step);
+    while (count > 0)
+        free(name[--count]);
+    free(name);
 }
 
 /* The sentence that stands alone. */

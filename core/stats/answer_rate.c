@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "norm/norm.h"
@@ -69,48 +70,81 @@ static bool at_top(const struct question *q, int arm)
     return q->largest[arm] == q->view.points - 1;
 }
 
-static void add_ratio(const struct question *q, int arm, int base)
+/* against: the baseline as the sentence calls it, "that of none". */
+static void add_ratio(struct nl_text *out, const struct question *q, int arm, int base, const char *against)
 {
     double ratio = nl_comparison_x(&q->view, q->largest[arm]) / nl_comparison_x(&q->view, q->largest[base]);
     const char *bound = at_top(q, arm) && !at_top(q, base) ? "at least " : at_top(q, base) && !at_top(q, arm) ? "at most " : "";
     if (at_top(q, arm) && at_top(q, base))
-        nl_text_add(q->out, "not known against %s: both reach the top of the grid", q->view.arm[base].label);
+        nl_text_add(out, "not told from %s (both reach the top of the grid)", against);
     else if (*bound == '\0' && ratio == 1.0)
-        nl_text_add(q->out, "that of %s too", q->view.arm[base].label);
+        nl_text_add(out, "%s too", against);
     else
-        nl_text_add(q->out, "%s%.3g times that of %s", bound, ratio, q->view.arm[base].label);
+        nl_text_add(out, "%s%.3g times %s", bound, ratio, against);
 }
 
+/* "that of none"; "that of its baseline" where not all have the same. New string. */
+static char *baseline_phrase(const struct question *q)
+{
+    int only = -1;
+    for (int arm = 0; arm < q->view.arms; arm++) {
+        int base = baseline_of(q, arm);
+        if (base >= 0 && only >= 0 && base != only)
+            return nl_strdup("that of its baseline");
+        only = base >= 0 ? base : only;
+    }
+    return only < 0 ? nl_strdup("") : nl_format("that of %s", q->view.arm[only].label);
+}
+
+/* What the headline says of an arm: against its baseline, or (against NULL) the rate itself. NULL: nothing. New string. */
+static char *finding(const struct question *q, int arm, const char *against)
+{
+    bool compared = against != NULL;
+    struct nl_text out = {0};
+    int base = baseline_of(q, arm);
+    bool has_base = base >= 0 && base != arm && q->largest[arm] >= 0 && q->largest[base] >= 0;
+    if (compared && has_base)
+        add_ratio(&out, q, arm, base, against);
+    else if (!compared && q->largest[arm] < 0)
+        nl_text_add(&out, "none of the grid");
+    else if (!compared)
+        nl_text_add(&out, "%s%g", at_top(q, arm) ? "at least " : "", nl_comparison_x(&q->view, q->largest[arm]));
+    return out.at;
+}
+
+/* Arms of which the same is found are said together. */
 static void add_headline(const struct question *q)
 {
-    int count = 0, index = 0;
-    for (int arm = 0; arm < q->view.arms; arm++) {
-        int base = baseline_of(q, arm);
-        count += base >= 0 && base != arm && q->largest[arm] >= 0 && q->largest[base] >= 0;
-    }
-    if (count == 0) {
-        nl_text_add(q->out, "The largest usable learning rate is ");
-        for (int arm = 0; arm < q->view.arms; arm++) {
-            nl_answer_comma(q->out, arm, q->view.arms);
-            if (q->largest[arm] < 0)
-                nl_text_add(q->out, "none of the grid for %s", q->view.arm[arm].label);
-            else
-                nl_text_add(q->out, "%s%g for %s", at_top(q, arm) ? "at least " : "", nl_comparison_x(&q->view, q->largest[arm]),
-                            q->view.arm[arm].label);
+    int arms = q->view.arms, groups = 0, index = 0;
+    char **found = nl_alloc((size_t)arms, sizeof *found), **name = nl_alloc((size_t)arms, sizeof *name), *against = baseline_phrase(q);
+    int *group = nl_alloc((size_t)arms, sizeof *group); /* the first arm with the same finding */
+    for (int pass = 0; pass < 2 && groups == 0; pass++) /* without a single comparison: the rates themselves */
+        for (int arm = 0; arm < arms; arm++) {
+            found[arm] = finding(q, arm, pass == 0 ? against : NULL);
+            group[arm] = 0;
+            while (group[arm] < arm && !(found[arm] && found[group[arm]] && strcmp(found[arm], found[group[arm]]) == 0))
+                group[arm]++;
+            groups += found[arm] && group[arm] == arm;
         }
-        nl_text_add(q->out, ".\n");
-        return;
-    }
-    nl_text_add(q->out, "The largest usable learning rate of ");
-    for (int arm = 0; arm < q->view.arms; arm++) {
-        int base = baseline_of(q, arm);
-        if (base < 0 || base == arm || q->largest[arm] < 0 || q->largest[base] < 0)
+    nl_text_add(q->out, "The largest usable learning rate is ");
+    for (int first = 0; first < arms; first++) {
+        int members = 0;
+        for (int arm = first; found[first] && group[first] == first && arm < arms; arm++)
+            if (found[arm] && group[arm] == first)
+                name[members++] = q->view.arm[arm].label;
+        if (members == 0)
             continue;
-        nl_answer_comma(q->out, index++, count);
-        nl_text_add(q->out, "%s is ", q->view.arm[arm].label);
-        add_ratio(q, arm, base);
+        nl_answer_comma(q->out, index++, groups);
+        nl_text_add(q->out, "%s with ", found[first]);
+        nl_answer_names(q->out, name, members);
     }
     nl_text_add(q->out, ".\n");
+    for (int arm = 0; arm < arms; arm++)
+        free(found[arm]);
+    free(found);
+    free(name);
+    free(group);
+    free(against);
 }
 
 static void add_arm(const struct question *q, int arm)
@@ -132,7 +166,13 @@ static void add_arm(const struct question *q, int arm)
         return;
     }
     nl_text_add(q->out, ", ");
-    add_ratio(q, arm, base);
+    char *against = nl_format("that of %s", q->view.arm[base].label);
+    add_ratio(q->out, q, arm, base, against);
+    free(against);
+    if (at_top(q, arm) && at_top(q, base)) {
+        nl_text_add(q->out, "\n");
+        return;
+    }
     if (q->results->seeds < 2) {
         nl_text_add(q->out, " (one seed: no interval)\n");
         return;
@@ -141,11 +181,9 @@ static void add_arm(const struct question *q, int arm)
     ratio_interval(q, arm, base, &lower, &upper);
     nl_text_add(q->out, " (%g %% bootstrap interval %.3g to %.3g over %d seeds)", 100.0 * config->plot.level, lower, upper,
                 q->results->seeds);
-    bool both_censored = at_top(q, arm) && at_top(q, base);
-    if (!both_censored)
-        nl_text_add(q->out, lower > 1.0 && ratio >= config->plot.min_effect ? ": counts"
-                            : upper < 1.0 && 1.0 / ratio >= config->plot.min_effect ? ": counts, downwards"
-                                                                                    : ": does not count");
+    nl_text_add(q->out, lower > 1.0 && ratio >= config->plot.min_effect ? ": counts"
+                        : upper < 1.0 && 1.0 / ratio >= config->plot.min_effect ? ": counts, downwards"
+                                                                                : ": does not count");
     nl_text_add(q->out, "\n");
 }
 

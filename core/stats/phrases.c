@@ -1,5 +1,6 @@
 /* The phrases that verdicts are made of. */
 #include <math.h>
+#include <string.h>
 
 #include "stats/answer.h"
 
@@ -49,4 +50,20 @@ void nl_answer_comma(struct nl_text *out, int index, int count)
 {
     if (index > 0)
         nl_text_add(out, index == count - 1 ? " and " : ", ");
+}
+
+void nl_answer_names(struct nl_text *out, char *const *name, int count)
+{
+    bool commas = false;
+    for (int i = 0; i < count; i++)
+        commas |= strchr(name[i], ',') != NULL;
+    if (count > NL_NAMED)
+        nl_text_add(out, "%d arms", count);
+    for (int i = 0; i < count && count <= NL_NAMED; i++) {
+        if (commas && i > 0 && i < count - 1)
+            nl_text_add(out, "; ");
+        else
+            nl_answer_comma(out, i, count);
+        nl_text_add(out, "%s", name[i]);
+    }
 }
