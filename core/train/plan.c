@@ -115,6 +115,13 @@ static bool is_identity(const struct nl_model *model, const struct nl_layer *sum
     return sum->stride == 1 && model->layer[sum->shortcut].out.channels == sum->out.channels;
 }
 
+/* A sum whose other term comes from a normalizer is made by that: one pass over the activations instead of two. */
+static bool is_residual(const struct nl_model *model, int i)
+{
+    const struct nl_layer *layer = &model->layer[i];
+    return layer->kind == NL_ADD_LAYER && is_identity(model, layer) && model->layer[i - 1].kind == NL_NORM_LAYER && !model->layer[i - 1].relu;
+}
+
 static struct turn *take_turns(const struct nl_model *model)
 {
     struct turn *turn = nl_alloc((size_t)model->layers, sizeof *turn);
@@ -155,7 +162,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     }
 
     pass->capacity = capacity;
-    pass->ops = model->layers;
+    pass->ops = 0;
     void *x = take_reals(l, (size_t)capacity * extent_count(model->input));
     pass->gather.x = x;
     pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
@@ -169,7 +176,16 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     size_t channels_before = 0;
     for (int i = 0; i < model->layers; i++) {
         const struct nl_layer *layer = &model->layer[i];
-        struct nl_op *op = &pass->op[i];
+        if (is_residual(model, i)) {
+            struct nl_normalize *norm = &pass->op[pass->ops - 1].normalize;
+            norm->relu = layer->relu;
+            norm->residual = output[layer->shortcut];
+            norm->dresidual = gradient[turn[i].shortcut];
+            output[i] = norm->y;
+            kept = NOWHERE;
+            continue;
+        }
+        struct nl_op *op = &pass->op[pass->ops++];
         if (turn[i].joins != NOWHERE) /* a shortcut leaves from what this layer takes */
             kept = at;
         at = unused(at, kept);
