@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "cmd.h"
 
 enum { DRY_RUN = 'n', FORCE = 'f' };
@@ -45,7 +46,7 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     char size[32], what[64];
     nl_store_leftovers(store, grid, &leftovers);
     int code = EXIT_DONE, count = leftovers.count;
-    bytes_text(print_leftovers(&leftovers), size);
+    nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
     if (count == 0)
         printf("nothing to remove in '%s'\n", store->folder);

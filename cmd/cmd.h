@@ -112,8 +112,11 @@ bool load_results(const struct command *command, const struct arguments *argumen
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
-/* "12.3 KiB" */
-char *bytes_text(double bytes, char out[32]);
+/* "0:07", "12:30", "1:02:03" */
+char *time_text(double seconds, char out[32]);
+
+/* What a sweep would do, on stdout (dry_run.c). */
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers);
 
 /* ---- progress (progress.c) ---- */
 

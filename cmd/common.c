@@ -352,12 +352,12 @@ int print_errors(const struct nl_grid *grid, const struct nl_sweep_result *resul
     return result->errors;
 }
 
-char *bytes_text(double bytes, char out[32])
+char *time_text(double seconds, char out[32])
 {
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-    for (; bytes >= 1000 && unit + 1 < sizeof units / sizeof *units; unit++)
-        bytes /= 1024;
-    snprintf(out, 32, unit && bytes < 10 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    long whole = (long)(seconds + 0.5);
+    if (whole >= 3600)
+        snprintf(out, 32, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(out, 32, "%ld:%02ld", whole / 60, whole % 60);
     return out;
 }

@@ -14,16 +14,6 @@ void begin_progress(struct progress_line *line)
     *line = (struct progress_line){.terminal = isatty(STDERR_FILENO), .failure = -1};
 }
 
-/* "0:07", "12:30", "1:02:03" */
-static void add_time(struct nl_text *out, double seconds)
-{
-    long whole = (long)(seconds + 0.5);
-    if (whole >= 3600)
-        nl_text_add(out, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
-    else
-        nl_text_add(out, "%ld:%02ld", whole / 60, whole % 60);
-}
-
 static int failed_trials(const struct nl_progress *progress)
 {
     int failed = 0;
@@ -41,15 +31,12 @@ static void add_state(struct nl_text *out, const struct nl_progress *progress)
         nl_text_add(out, "%d/%d done, %d running", done, progress->total, progress->running);
     if (failed && progress->total > 1)
         nl_text_add(out, ", %d failed", failed);
-    nl_text_add(out, "  ");
-    add_time(out, progress->seconds);
+    char time[32];
+    nl_text_add(out, "  %s", time_text(progress->seconds, time));
     /* by what is left of the work, not of the trials: the longest come first */
     double left = progress->seconds * (progress->cost_total - progress->cost_done) / progress->cost_done;
-    if (progress->cost_done > 0 && left < 1e8 && done < progress->total) {
-        nl_text_add(out, ", about ");
-        add_time(out, left);
-        nl_text_add(out, " left");
-    }
+    if (progress->cost_done > 0 && left < 1e8 && done < progress->total)
+        nl_text_add(out, ", about %s left", time_text(left, time));
 }
 
 static void clear_line(struct progress_line *line)

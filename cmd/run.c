@@ -54,7 +54,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
     end_progress(&line);
     int code = EXIT_DONE;
     if (status)
-        code = result.opened ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
+        code = result.started ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
     else if (result.left)

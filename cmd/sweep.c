@@ -29,23 +29,6 @@ struct settings {
     struct nl_choice choice;
 };
 
-static void print_trials(const struct nl_grid *grid)
-{
-    printf("%6s  %-16s", "trial", "id");
-    for (int k = 0; k < grid->keys; k++)
-        printf("  %-12s", grid->key[k]->name);
-    printf("  %8s\n", "steps");
-    for (int i = 0; i < grid->trials; i++) {
-        const struct nl_trial *trial = &grid->trial[i];
-        printf("%6d  %-16s", i + 1, trial->id);
-        for (int k = 0; k < grid->keys; k++) {
-            int width = (int)strlen(grid->key[k]->name) > 12 ? (int)strlen(grid->key[k]->name) : 12;
-            printf("  %-*s", width, *trial->text[k] ? trial->text[k] : "-");
-        }
-        printf("  %8lld\n", (long long)nl_trial_outline(&trial->config, nl_data_counts(&trial->config)).steps);
-    }
-}
-
 static int draw(const char *folder, const struct nl_experiment *experiment)
 {
     struct nl_text report = {0};
@@ -122,7 +105,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
     end_progress(&line);
     int code;
     if (status) {
-        code = result.opened ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
+        code = result.started ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
     } else {
         int errors = print_errors(&plan->grid, &result);
         if (result.left)
@@ -210,8 +193,7 @@ static int run(const struct command *self, int argc, char **argv)
         if (!manner.quiet)
             fputs(notes, stderr);
         if (settings.dry_run) {
-            print_trials(&plan.grid);
-            code = EXIT_DONE;
+            code = dry_run(&plan, folder, &settings.choice, settings.jobs);
         } else {
             code = run_plan(&plan, &settings, folder);
         }
@@ -235,7 +217,8 @@ const struct command command_sweep = {
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
              "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
-             "  -n, --dry-run        print the table of trials and run nothing\n"
+             "  -n, --dry-run        run nothing, but say what would be run, with parameters, memory, time (from a few steps of each\n"
+             "                       shape) and disk, and what is there; a long table is cut short (--verbose: all of it, with ids)\n"
              "      --retry WHAT     run again what ended so: failed, or some of diverged,dead,done (what could not be run, status\n"
              "                       error, is always tried again)\n"
              "      --fail-fast      stop at the first trial that is not done: diverged, dead, error (exit code 1)\n"

@@ -38,4 +38,6 @@ void nl_text_release(struct nl_text *text);
  * -inf in small letters. Writes at most 32 bytes to out and returns it. */
 char *nl_double_text(double value, char out[32]);
 
+char *nl_bytes_text(double bytes, char out[32]); /* "12 MiB", "3.4 GiB" */
+
 #endif

@@ -54,12 +54,13 @@ static bool matches(const struct nl_match *match, const struct nl_config *config
     return true;
 }
 
-static bool excluded(const struct nl_experiment *experiment, const struct nl_config *config)
+/* The first rule of sweep.exclude that matches; -1: none. */
+static int excluding_rule(const struct nl_experiment *experiment, const struct nl_config *config)
 {
     for (int e = 0; e < experiment->excludes; e++)
         if (matches(&experiment->exclude[e], config))
-            return true;
-    return false;
+            return e;
+    return -1;
 }
 
 /* Runs that are the same are found by their identity, in a hash table with open addressing: grids may be large. */
@@ -149,6 +150,7 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     if (!axes_are_legal(experiment, diagnostics) || !(out->points = count_points(experiment, diagnostics)))
         return NL_FAIL;
     out->trial = nl_alloc((size_t)out->points, sizeof *out->trial);
+    out->excluded_by = nl_alloc((size_t)experiment->excludes, sizeof *out->excluded_by);
     struct seen seen = {.size = 2};
     while (seen.size < 2 * (size_t)out->points)
         seen.size *= 2;
@@ -168,8 +170,10 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
             }
         }
         config.train.seed += point % experiment->seeds;
-        if (excluded(experiment, &config)) {
+        int rule = excluding_rule(experiment, &config);
+        if (rule >= 0) {
             out->excluded++;
+            out->excluded_by[rule]++;
             continue;
         }
         check_trial(experiment, &config, diagnostics);
@@ -278,6 +282,7 @@ void nl_grid_release(struct nl_grid *grid)
         free(grid->trial[i].text);
         free(grid->trial[i].identity);
     }
+    free(grid->excluded_by);
     free(grid->trial);
     free(grid->key);
     *grid = (struct nl_grid){0};

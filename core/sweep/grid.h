@@ -31,7 +31,8 @@ struct nl_grid {
     int trials;
     struct nl_trial *trial;
     int points;              /* of the full grid, with seeds */
-    int excluded;            /* points that sweep.exclude left out */
+    int excluded;            /* points that sweep.exclude left out; */
+    int *excluded_by;        /* [rules of the experiment] by each: the first that matches counts */
 };
 
 enum { NL_GRID_LIMIT = 100000 }; /* points: beyond it is a slip, not a sweep */

@@ -64,7 +64,7 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
     return status;
 }
 
-static int refuse_another_experiment(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err)
+int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err)
 {
     char *path = in_folder(store, "experiment.yaml");
     int status = NL_OK;
@@ -130,7 +130,7 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_ex
     int status = nl_make_folders(trials, err);
     if (status == NL_OK)
         status = nl_store_lock(store, folder, err);
-    if (status == NL_OK && (status = refuse_another_experiment(store, experiment, err)) != NL_OK)
+    if (status == NL_OK && (status = nl_store_refuse(store, experiment, err)) != NL_OK)
         nl_store_close(store);
     if (status == NL_OK) {
         sweep_away_temporaries(folder);

@@ -26,6 +26,9 @@ struct nl_store {
 /* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
 int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err);
 
+/* NL_FAIL: the folder holds the results of another experiment. */
+int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err);
+
 /* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, another experiment's results
  * are there, or the disk refuses. */
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err);

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "stats/summary.h"
+#include "sweep/forecast.h"
 
 /* Frees line. */
 static void tell(const struct nl_sweep_options *options, bool warning, char *line)
@@ -48,6 +49,16 @@ static void tell_what_is_there(const struct nl_sweep_options *options, const str
         tell(options, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
 }
 
+static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, int workers, struct nl_error *err)
+{
+    struct nl_forecast forecast;
+    if (nl_forecast_sizes(grid, &forecast, err))
+        return NL_FAIL;
+    int status = nl_forecast_check(&forecast, todo, count, workers, store->folder, err);
+    nl_forecast_release(&forecast);
+    return status;
+}
+
 static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
                          const struct nl_datasets *datasets, const struct nl_sweep_options *options, struct nl_sweep_result *result,
                          struct nl_error *err)
@@ -55,7 +66,10 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     int count, present = load_records(store, grid, options, result->record);
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
     tell_what_is_there(options, grid, result->record, todo, count, present);
-    int status = nl_store_freeze(store, experiment, datasets, options->command, err);
+    int status = check_room(store, grid, todo, count, options->runner.workers, err);
+    result->started = status == NL_OK;
+    if (status == NL_OK)
+        status = nl_store_freeze(store, experiment, datasets, options->command, err);
     if (status == NL_OK)
         status = nl_run_trials(grid, store, result->record, todo, count, &options->runner, &result->stop, &result->left, err);
     free(todo);
@@ -77,7 +91,6 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
     *result = (struct nl_sweep_result){0};
     if (nl_store_open(&store, options->folder, experiment, err))
         return NL_FAIL;
-    result->opened = true;
     result->trials = grid->trials;
     result->record = nl_alloc((size_t)grid->trials, sizeof *result->record);
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);

@@ -15,7 +15,7 @@ struct nl_sweep_options {
 };
 
 struct nl_sweep_result {
-    bool opened;                 /* false, on NL_FAIL: the folder was refused, and nothing was started */
+    bool started;                /* false, on NL_FAIL: folder, memory or disk were refused, and nothing was run */
     int trials, absent;          /* of the grid; those of them that have no result */
     int left;                    /* that this call should have run and, because of a stop, did not */
     int errors;                  /* that could not be run */

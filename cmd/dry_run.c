@@ -1,0 +1,206 @@
+/* A sweep before it is run: the table of its trials, and what they take together. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/machine.h"
+#include "base/memory.h"
+#include "cmd.h"
+#include "sweep/forecast.h"
+
+enum { LONG = 40, SHOWN = 25 }; /* trials */
+
+static const double budget = 3; /* seconds of measuring */
+
+/* A table whose columns are as wide as their widest field; numbers stand to the right. */
+struct page {
+    int columns, rows, capacity;
+    const bool *left;
+    char ***field; /* [rows][columns] */
+};
+
+static void add_row(struct page *page, char **field)
+{
+    NL_GROW(page->field, page->rows, page->capacity);
+    page->field[page->rows++] = field;
+}
+
+static void print_page(const struct page *page)
+{
+    for (int row = 0; row < page->rows; row++)
+        for (int c = 0; c < page->columns; c++) {
+            int width = 0;
+            for (int other = 0; other < page->rows; other++)
+                width = (int)strlen(page->field[other][c]) > width ? (int)strlen(page->field[other][c]) : width;
+            bool last = c + 1 == page->columns;
+            printf("%s%*s%s", c ? "  " : "", last ? 0 : page->left[c] ? -width : width, page->field[row][c], last ? "\n" : "");
+        }
+}
+
+static void release_page(struct page *page)
+{
+    for (int row = 0; row < page->rows; row++) {
+        for (int c = 0; c < page->columns; c++)
+            free(page->field[row][c]);
+        free(page->field[row]);
+    }
+    free(page->field);
+}
+
+/* What a dry run knows. */
+struct look {
+    const struct nl_grid *grid;
+    const struct nl_record *record;
+    const struct nl_forecast *forecast;
+    const bool *runs; /* [trials] */
+};
+
+static char *seconds_text(double seconds)
+{
+    char time[32];
+    return seconds < 60 ? nl_format("%.2g s", seconds) : nl_strdup(time_text(seconds, time));
+}
+
+/* "to run", "done", "diverged, again"; what neither is there nor runs belongs to another shard. */
+static char *state_text(const struct nl_record *record, bool runs)
+{
+    if (!record->present)
+        return nl_strdup(runs ? "to run" : "other shard");
+    return nl_format("%s%s", nl_record_status(record), runs ? ", again" : "");
+}
+
+static void add_trial(struct page *page, const struct look *look, int i)
+{
+    const struct nl_trial *trial = &look->grid->trial[i];
+    const struct nl_expected *expected = &look->forecast->trial[i];
+    char **field = nl_alloc((size_t)page->columns, sizeof *field), size[32];
+    int c = 0;
+    field[c++] = nl_format("%d", i + 1);
+    if (manner.verbose)
+        field[c++] = nl_strdup(trial->id);
+    for (int k = 0; k < look->grid->keys; k++)
+        field[c++] = nl_strdup(*trial->text[k] ? trial->text[k] : "-");
+    field[c++] = nl_format("%lld", (long long)expected->outline.steps);
+    field[c++] = nl_format("%lld", (long long)expected->parameters);
+    field[c++] = nl_strdup(nl_bytes_text((double)expected->memory, size));
+    field[c++] = look->runs[i] ? seconds_text(expected->seconds) : nl_strdup("-");
+    field[c++] = state_text(&look->record[i], look->runs[i]);
+    add_row(page, field);
+}
+
+static void print_trials(const struct look *look)
+{
+    const struct nl_grid *grid = look->grid;
+    int columns = grid->keys + 6 + manner.verbose, c = 0;
+    bool *left = nl_alloc((size_t)columns, sizeof *left);
+    char **names = nl_alloc((size_t)columns, sizeof *names);
+    names[c++] = nl_strdup("trial");
+    if (manner.verbose)
+        names[c++] = nl_strdup("id");
+    for (int k = 0; k < grid->keys; k++) {
+        left[c] = true;
+        names[c++] = nl_strdup(grid->key[k]->name);
+    }
+    static const char *const rest[] = {"steps", "parameters", "memory", "time", "state"};
+    for (int i = 0; i < 5; i++)
+        names[c++] = nl_strdup(rest[i]);
+    struct page page = {.columns = columns, .left = left};
+    add_row(&page, names);
+    int shown = manner.verbose || grid->trials <= LONG ? grid->trials : SHOWN;
+    for (int i = 0; i < shown; i++)
+        add_trial(&page, look, i);
+    print_page(&page);
+    if (shown < grid->trials)
+        printf("... and %d more trials: --verbose prints all\n", grid->trials - shown);
+    release_page(&page);
+    free(left);
+}
+
+static void print_there(const struct look *look, int count)
+{
+    int there[NL_OUTCOMES] = {0}, present = 0;
+    for (int i = 0; i < look->grid->trials; i++)
+        if (look->record[i].present) {
+            present++;
+            there[nl_record_outcome(&look->record[i])]++;
+        }
+    printf("\ntrials    %d, of which to run: %d; there already: %d", look->grid->trials, count, present);
+    for (int outcome = 0, listed = 0; outcome < NL_OUTCOMES; outcome++)
+        if (there[outcome])
+            printf("%s%d %s", listed++ ? ", " : " (", there[outcome], nl_outcome_names[outcome]);
+    printf("%s\n", present ? ")" : "");
+}
+
+static void print_excluded(const struct nl_grid *grid, const struct nl_experiment *experiment)
+{
+    for (int e = 0; e < experiment->excludes; e++) {
+        char *rule = nl_match_text(&experiment->exclude[e]);
+        printf("%s  %d of %d grid points: %s\n", e ? "        " : "left out", grid->excluded_by[e], grid->points, rule);
+        free(rule);
+    }
+}
+
+static void print_demand(const struct nl_forecast *forecast, const int *todo, int count, int workers, const char *folder)
+{
+    struct nl_demand demand = nl_forecast_demand(forecast, todo, count, workers);
+    char size[32], room[32], *time = seconds_text(demand.seconds), *work = seconds_text(demand.work);
+    int used = workers < count ? workers : count;
+    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %d shape%s\n", time, workers, work,
+           forecast->measured, forecast->shapes, forecast->shapes == 1 ? "" : "s");
+    printf("memory    %s for %d trial%s at a time; %s free\n", nl_bytes_text(demand.memory, size), used, used == 1 ? "" : "s",
+           nl_bytes_text(nl_memory_available(), room));
+    printf("disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
+    free(time);
+    free(work);
+}
+
+static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record, const int *todo, int count, int workers)
+{
+    struct nl_error err = {0};
+    struct nl_forecast forecast;
+    if (nl_forecast_sizes(&plan->grid, &forecast, &err))
+        return bad_input(NULL, "%s", err.text);
+    int code = EXIT_DONE;
+    if (nl_forecast_check(&forecast, todo, count, workers, folder, &err)) {
+        code = bad_input(NULL, "%s", err.text);
+    } else if (nl_forecast_times(&plan->grid, todo, count, budget, &forecast, &err)) {
+        code = fail("%s", err.text);
+    } else {
+        bool *runs = nl_alloc((size_t)plan->grid.trials, sizeof *runs);
+        for (int i = 0; i < count; i++)
+            runs[todo[i]] = true;
+        struct look look = {&plan->grid, record, &forecast, runs};
+        print_trials(&look);
+        print_there(&look, count);
+        print_excluded(&plan->grid, &plan->experiment);
+        if (count)
+            print_demand(&forecast, todo, count, workers, folder);
+        free(runs);
+    }
+    nl_forecast_release(&forecast);
+    return code;
+}
+
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers)
+{
+    struct nl_store store = {.folder = (char *)folder, .lock = -1}; /* read, never written */
+    struct nl_error err = {0};
+    if (nl_store_refuse(&store, &plan->experiment, &err))
+        return bad_input(NULL, "%s", err.text);
+    const struct nl_grid *grid = &plan->grid;
+    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
+    for (int i = 0; i < grid->trials; i++) {
+        char *warning;
+        nl_store_load(&store, &grid->trial[i], &record[i], &warning);
+        if (warning)
+            fprintf(stderr, "%s\n", warning);
+        free(warning);
+    }
+    int count, *todo = nl_todo(grid, record, choice, &count);
+    int code = forecast_and_print(plan, folder, record, todo, count, workers);
+    for (int i = 0; i < grid->trials; i++)
+        nl_record_release(&record[i]);
+    free(record);
+    free(todo);
+    return code;
+}

@@ -1,0 +1,40 @@
+/* A sweep before it is run: what its trials take, in numbers, memory, disk and time. */
+#ifndef NL_SWEEP_FORECAST_H
+#define NL_SWEEP_FORECAST_H
+
+#include "sweep/grid.h"
+#include "train/train.h"
+
+struct nl_forecast {
+    struct nl_expected {
+        struct nl_outline outline;
+        int64_t parameters;
+        size_t memory;  /* bytes, beside the data set */
+        double disk;    /* bytes of its file and of its rows in the tables */
+        double seconds; /* after nl_forecast_times */
+    } *trial; /* [grid->trials] */
+    int trials;
+    int shapes, measured; /* different shapes among todo, and how many of them were measured */
+};
+
+/* Everything but times. The grid's data sets are open. NL_FAIL: a network cannot be built. */
+int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struct nl_error *err);
+
+/* Times, for one trial at a time on an idle machine: each shape that is among todo (network, normalizer, batch, data: what a step costs)
+ * is trained for some steps and evaluated. Takes about `budget` seconds, more if single steps do; where it is up, the rest follows from
+ * nl_trial_cost. NL_FAIL: a training could not be run. */
+int nl_forecast_times(const struct nl_grid *grid, const int *todo, int count, double budget, struct nl_forecast *forecast, struct nl_error *err);
+
+/* What the trials todo[count] take together, so many side by side, the longest first. */
+struct nl_demand {
+    double seconds, work; /* of the wall clock; of all workers */
+    double memory, disk;  /* bytes */
+};
+struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const int *todo, int count, int workers);
+
+/* NL_FAIL: memory or the disk of folder cannot hold it. */
+int nl_forecast_check(const struct nl_forecast *forecast, const int *todo, int count, int workers, const char *folder, struct nl_error *err);
+
+void nl_forecast_release(struct nl_forecast *forecast);
+
+#endif
