@@ -1,5 +1,6 @@
-/* Sheets from results. Best is marked where it is known: the paired interval of its difference to every other of the row
- * (in a summary: to the other normalizers at the same point) excludes 0, and none of its own runs failed. */
+/* Sheets from results. Best is marked where it is known: the paired interval of its difference to every other of the row (in a summary:
+ * to the other normalizers at the same point) excludes 0, and none of its own runs failed. As every difference must, their number
+ * needs no adjustment (an intersection-union test). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -41,16 +41,16 @@ int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment
     int place[4];
     for (int i = 0; i < 4; i++)
         place[i] = nl_table_column(table, plain[i]);
+    const struct nl_cell **cell = nl_alloc((size_t)table->rows, sizeof(const struct nl_cell *)); /* of each row */
+    for (int i = 0; i < results->cells; i++)
+        for (int seed = 0; seed < results->seeds; seed++)
+            if (results->cell[i].row[seed] >= 0)
+                cell[results->cell[i].row[seed]] = &results->cell[i];
     for (int row = 0; row < table->rows; row++) {
         struct nl_entry *entry = nl_maker_row(&m);
         *entry++ = word(nl_table_field(table, row, place[0]));
-        const struct nl_cell *cell = NULL;
-        for (int i = 0; i < results->cells && !cell; i++)
-            for (int s = 0; s < results->seeds; s++)
-                if (results->cell[i].row[s] == row)
-                    cell = &results->cell[i];
         for (int f = 0; f < results->factors; f++)
-            *entry++ = nl_key_entry(&m, cell, f);
+            *entry++ = nl_key_entry(&m, cell[row], f);
         for (int i = 1; i < 4; i++)
             *entry++ = word(nl_table_field(table, row, place[i]));
         for (int i = 0; i < scores; i++) {
@@ -60,6 +60,7 @@ int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment
             entry++;
         }
     }
+    free(cell);
     out->caption = nl_strdup("Every trial, after its last step.");
     nl_comparison_release(&m.view);
     return NL_OK;
