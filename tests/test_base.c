@@ -55,6 +55,10 @@ START_TEST(streams_differ_by_seed_name_row)
     ck_assert_uint_ne(nl_stream_bits(a, 0, 0), nl_stream_bits(nl_stream(2, "order"), 0, 0));
     ck_assert_uint_ne(nl_stream_bits(a, 0, 0), nl_stream_bits(nl_stream(1, "orders"), 0, 0));
     ck_assert_uint_ne(nl_stream_bits(a, 0, 1), nl_stream_bits(a, 1, 0));
+    uint64_t many[37], row = (uint64_t)5 << 32 | 7, first = ((uint64_t)1 << 32) - 9;
+    nl_stream_bits_from(a, row, first, 37, many);
+    for (uint64_t i = 0; i < 37; i++)
+        ck_assert_uint_eq(many[i], nl_stream_bits(a, row, first + i));
 }
 END_TEST
 

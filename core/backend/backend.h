@@ -57,12 +57,14 @@ struct nl_hyper {
 
 /* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; labels likewise. A data set of bytes has `pixels`,
  * which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
- * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL.
+ * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL. Where
+ * `standardized` is not NULL, both may be left alone: it is what they become.
  * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
 struct nl_gather {
     int height, width, channels;
     const uint8_t *pixels; /* (count, H, W, C) shared by all replicas, or NULL */
     const float *values;   /* (count, H, W, C) likewise */
+    const float *standardized; /* (count, H, W, C) in the image, or NULL */
     const int32_t *label_of; /* (count) in the image: label noise is a replica's own */
     const float *table;    /* (C, 256) in the image; with pixels */
     const double *mean, *scale; /* (C) in the image; with values */
@@ -133,7 +135,7 @@ struct nl_activate {
     enum nl_gelu gelu;
     size_t count;        /* elements a sample */
     const void *x;
-    void *y;
+    void *y;             /* relu: may be x itself */
     const void *dy;
     void *dx;            /* never NULL; may be dy itself */
 };
@@ -212,6 +214,7 @@ struct nl_backend {
     const char *help;
     size_t real;              /* sizeof(double) or sizeof(float) */
     bool steps_weights;       /* linear_backward heeds `update` */
+    size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
 
     /* memory; alloc is zeroed, NULL when there is none left */
     void *(*alloc)(size_t bytes);

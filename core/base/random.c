@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clones.h"
 #include "base/memory.h"
 
 struct nl_stream nl_stream(uint64_t seed, const char *name)
@@ -35,6 +36,27 @@ uint64_t nl_stream_bits(struct nl_stream stream, uint64_t row, uint64_t index)
     return (uint64_t)block[1] << 32 | block[0];
 }
 
+/* Philox4x32-10 again, in a form that vectorizes; the first two words of a block. */
+NL_CLONES
+void nl_stream_bits_from(struct nl_stream stream, uint64_t row, uint64_t first, int32_t count, uint64_t *restrict out)
+{
+    for (int32_t i = 0; i < count; i++) {
+        uint64_t index = first + (uint64_t)i;
+        uint32_t a = (uint32_t)index, b = (uint32_t)(index >> 32), c = (uint32_t)row, d = (uint32_t)(row >> 32);
+        uint32_t key0 = stream.key[0], key1 = stream.key[1];
+        for (int round = 0; round < 10; round++) {
+            uint64_t left = (uint64_t)0xD2511F53u * a, right = (uint64_t)0xCD9E8D57u * c;
+            a = (uint32_t)(right >> 32) ^ b ^ key0;
+            b = (uint32_t)right;
+            c = (uint32_t)(left >> 32) ^ d ^ key1;
+            d = (uint32_t)left;
+            key0 += 0x9E3779B9u;
+            key1 += 0xBB67AE85u;
+        }
+        out[i] = (uint64_t)b << 32 | a;
+    }
+}
+
 static double unit(uint64_t bits)
 {
     double value = ((double)(bits >> 11) + 0.5) * 0x1p-53;
@@ -61,43 +83,33 @@ uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, 
     return (uint32_t)(((unsigned __int128)nl_stream_bits(stream, row, index) * below) >> 64);
 }
 
-struct drawn {
-    uint64_t key;
-    int32_t index;
-};
-
-/* Stable, in linear time: the keys are uniform, so that with as many buckets as keys for their leading bits, what the insertion sort
- * finds is a place or two from where it belongs. */
-static void sort_by_key(struct drawn *drawn, int32_t count)
+/* order = the indices of `keys` by ascending key, equal ones by index. Linear: the keys are uniform, so that with as many buckets as
+ * keys for their leading bits, what the insertion sort finds is a place or two from where it belongs. */
+static void sort_by_key(const uint64_t *keys, int32_t *order, int32_t count)
 {
     int bits = 1;
     while (bits < 31 && ((int32_t)1 << bits) < count)
         bits++;
     int32_t *first = nl_alloc(((size_t)1 << bits) + 1, sizeof *first); /* place of the next key of each bucket */
-    struct drawn *sorted = nl_alloc((size_t)count, sizeof *sorted);
     for (int32_t i = 0; i < count; i++)
-        first[(drawn[i].key >> (64 - bits)) + 1]++;
+        first[(keys[i] >> (64 - bits)) + 1]++;
     for (int32_t b = 1; b < (int32_t)1 << bits; b++)
         first[b] += first[b - 1];
     for (int32_t i = 0; i < count; i++)
-        sorted[first[drawn[i].key >> (64 - bits)]++] = drawn[i];
-    for (int32_t i = 0; i < count; i++) {
-        int32_t at = i;
-        for (; at > 0 && drawn[at - 1].key > sorted[i].key; at--)
-            drawn[at] = drawn[at - 1];
-        drawn[at] = sorted[i];
+        order[first[keys[i] >> (64 - bits)]++] = i;
+    for (int32_t i = 1; i < count; i++) {
+        int32_t index = order[i], at = i;
+        for (; at > 0 && keys[order[at - 1]] > keys[index]; at--)
+            order[at] = order[at - 1];
+        order[at] = index;
     }
     free(first);
-    free(sorted);
 }
 
 void nl_stream_permutation(struct nl_stream stream, uint64_t row, int32_t *order, int32_t count)
 {
-    struct drawn *drawn = nl_alloc((size_t)count, sizeof *drawn);
-    for (int32_t i = 0; i < count; i++)
-        drawn[i] = (struct drawn){nl_stream_bits(stream, row, (uint64_t)i), i};
-    sort_by_key(drawn, count);
-    for (int32_t i = 0; i < count; i++)
-        order[i] = drawn[i].index;
-    free(drawn);
+    uint64_t *keys = nl_alloc((size_t)count, sizeof *keys);
+    nl_stream_bits_from(stream, row, 0, count, keys);
+    sort_by_key(keys, order, count);
+    free(keys);
 }

@@ -21,6 +21,9 @@ void nl_stream_block(struct nl_stream stream, uint64_t low, uint64_t high, uint3
 /* 64 random bits at position index of row `row` (an epoch, say). */
 uint64_t nl_stream_bits(struct nl_stream stream, uint64_t row, uint64_t index);
 
+/* The same at positions first to first + count - 1. */
+void nl_stream_bits_from(struct nl_stream stream, uint64_t row, uint64_t first, int32_t count, uint64_t *out);
+
 /* Uniform in (0, 1), 53 bits, never 0 or 1. */
 double nl_stream_uniform(struct nl_stream stream, uint64_t row, uint64_t index);
 

@@ -73,6 +73,9 @@ static inline float nl_standardized(float value, double mean, double scale)
     return (float)(((double)value - mean) * scale);
 }
 
+/* x(height, width, channels): sample `index` of the data set as the trainer sees it, without augmentation. */
+void nl_split_sample(const struct nl_split *view, int index, float *x);
+
 /* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order". */
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order);
 

@@ -28,14 +28,8 @@ static int export_pixels(const struct nl_split *view, const char *part, const in
     float *x = malloc(shape[0] * values * sizeof *x);
     if (!x)
         return nl_fail_errno(err, "cannot hold the %s part of '%s' as float32", part, view->dataset->name);
-    for (size_t i = 0; i < shape[0]; i++) {
-        size_t at = (size_t)index[i] * values;
-        for (size_t v = 0; v < values; v++) {
-            size_t c = v % shape[3];
-            x[i * values + v] = view->table ? view->table[c * LEVELS + view->dataset->pixels[at + v]]
-                                            : nl_standardized(view->dataset->values[at + v], view->mean[c], 1 / view->deviation[c]);
-        }
-    }
+    for (size_t i = 0; i < shape[0]; i++)
+        nl_split_sample(view, index[i], x + i * values);
     int status = write_array(folder, part, "x", NL_F32, 4, shape, x, err);
     free(x);
     return status;

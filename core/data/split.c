@@ -181,6 +181,17 @@ void nl_split_release(struct nl_split *view)
     *view = (struct nl_split){0};
 }
 
+void nl_split_sample(const struct nl_split *view, int index, float *x)
+{
+    const struct nl_dataset *set = view->dataset;
+    size_t channels = (size_t)set->shape.channels, values = (size_t)set->shape.height * (size_t)set->shape.width * channels;
+    size_t at = (size_t)index * values;
+    for (size_t v = 0; v < values; v += channels)
+        for (size_t c = 0; c < channels; c++)
+            x[v + c] = view->table ? view->table[c * LEVELS + set->pixels[at + v + c]]
+                                   : nl_standardized(set->values[at + v + c], view->mean[c], 1 / view->deviation[c]);
+}
+
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)
 {
     nl_stream_permutation(nl_stream(seed, "order"), (uint64_t)epoch, order, view->train_count);

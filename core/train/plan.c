@@ -191,7 +191,9 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         at = unused(at, kept);
         if (layer->kind == NL_ADD_LAYER)
             kept = NOWHERE;
-        void *y = output[i] = train ? take_reals(l, (size_t)capacity * extent_count(layer->out)) : shared[at];
+        /* The sign of ReLU's output is that of its input, which nobody else needs. */
+        bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU;
+        void *y = output[i] = !train ? shared[at] : in_place ? x : take_reals(l, (size_t)capacity * extent_count(layer->out));
         void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL, *dy = gradient[turn[i].output];
         void *w = parameter_at(l, model, plan->parameters, layer->weight), *b = parameter_at(l, model, plan->parameters, layer->bias_at);
         void *dw = parameter_at(l, model, ctx->gradients, layer->weight), *db = parameter_at(l, model, ctx->gradients, layer->bias_at);
@@ -301,6 +303,8 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     size_t channels = (size_t)model->input.channels;
     float *table = view->table ? take(l, channels * 256 * sizeof *table) : NULL;
     double *mean = view->table ? NULL : take(l, channels * sizeof *mean), *scale = view->table ? NULL : take(l, channels * sizeof *scale);
+    size_t sample = extent_count(model->input), samples = (size_t)view->dataset->count * sample * sizeof(float);
+    float *standardized = samples <= plan->backend->standardized ? take(l, samples) : NULL;
     int32_t *labels = take(l, (size_t)view->dataset->count * sizeof *labels);
     plan->order = take(l, (size_t)view->train_count * sizeof(int32_t));
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
@@ -317,6 +321,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     struct nl_pass *passes[] = {&plan->train, &plan->eval};
     for (int i = 0; i < 2; i++) {
         passes[i]->gather.label_of = labels;
+        passes[i]->gather.standardized = standardized;
         passes[i]->gather.table = table;
         passes[i]->gather.mean = mean;
         passes[i]->gather.scale = scale;
@@ -332,6 +337,13 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     for (size_t c = 0; !view->table && c < channels; c++) {
         backend->upload(mean + c, &view->mean[c], sizeof *mean);
         backend->upload(scale + c, &(double){1 / view->deviation[c]}, sizeof *scale);
+    }
+    if (standardized) {
+        float *x = nl_alloc(samples, 1);
+        for (int i = 0; i < view->dataset->count; i++)
+            nl_split_sample(view, i, x + (size_t)i * sample);
+        backend->upload(standardized, x, samples);
+        free(x);
     }
     backend->upload(labels, view->labels, (size_t)view->dataset->count * sizeof *labels);
     const int32_t *parts[3] = {view->train, view->val, view->test};

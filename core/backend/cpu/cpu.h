@@ -8,14 +8,7 @@
 #define NL_BACKEND_CPU_CPU_H
 
 #include "backend/backend.h"
-
-/* A hot loop is compiled for AVX-512, AVX2 and the baseline; the loader picks by cpuid. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__gnu_linux__) && \
-    !defined(__SANITIZE_THREAD__) /* whose run-time is not there yet when the loader picks */
-#define NL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define NL_CLONES
-#endif
+#include "base/clones.h"
 
 /* The next loop carries nothing from one turn to the next, even where its arrays are the same one (dx may be dy). */
 #ifdef __clang__

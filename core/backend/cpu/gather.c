@@ -7,38 +7,22 @@
 
 /* The data and how they are standardized, in one replica. */
 struct source {
-    const uint8_t *pixels;      /* (count, H, W, C), or NULL: values */
+    const float *standardized;  /* (count, H, W, C), or NULL: */
+    const uint8_t *pixels;      /* (count, H, W, C), or NULL: */
     const float *values, *table;
     const double *mean, *scale;
     size_t channels;
 };
 
-enum {
-    UNROLLED = 8,
-    AHEAD = 4, /* samples: their places are random, so the first bytes of each would be waited for */
-};
-
-static inline void lookup(const float *restrict table, const uint8_t *restrict pixel, float *restrict x)
-{
-    for (int i = 0; i < UNROLLED; i++)
-        x[i] = table[pixel[i]];
-}
-
-static inline void prefetch(const struct source *from, size_t at)
-{
-    __builtin_prefetch(from->pixels ? (const void *)(from->pixels + at) : from->values + at);
-}
-
 /* x = `positions` whole positions, from element `at` of the data on. */
 static inline void convert(const struct source *from, size_t at, size_t positions, float *x)
 {
     size_t channels = from->channels;
-    if (from->pixels) {
+    if (from->standardized) {
+        memcpy(x, from->standardized + at, positions * channels * sizeof *x);
+    } else if (from->pixels) {
         const uint8_t *pixel = from->pixels + at;
-        size_t s = 0;
-        for (; channels == 1 && s + UNROLLED <= positions; s += UNROLLED, pixel += UNROLLED, x += UNROLLED)
-            lookup(from->table, pixel, x);
-        for (; s < positions; s++)
+        for (size_t s = 0; s < positions; s++)
             for (size_t c = 0; c < channels; c++)
                 *x++ = from->table[c * 256 + *pixel++];
     } else {
@@ -72,14 +56,12 @@ void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const int32_t *index = NL_AT(op->index, at), *label_of = NL_AT(op->label_of, at);
-        struct source from = {op->pixels, op->values, NL_AT(op->table, at), NL_AT(op->mean, at), NL_AT(op->scale, at), (size_t)op->channels};
+        struct source from = {NL_AT(op->standardized, at), op->pixels, op->values, NL_AT(op->table, at), NL_AT(op->mean, at), NL_AT(op->scale, at), (size_t)op->channels};
         const uint64_t *seed = NL_AT(op->seed, at);
         float *x = NL_AT(op->x, at);
         int32_t *labels = NL_AT(op->labels, at);
         for (int n = 0; n < run->samples; n++, x += image) {
             size_t sample = (size_t)index[n] * image;
-            if (n + AHEAD < run->samples)
-                prefetch(&from, (size_t)index[n + AHEAD] * image);
             labels[n] = label_of[index[n]];
             if (augment)
                 copy_moved(op, &from, sample, nl_augment(*seed, run->epoch, index[n], op->crop, op->flip), x);
