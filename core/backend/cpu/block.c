@@ -4,6 +4,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/lanes.h"
+#include "base/team.h"
 
 const struct nl_block_kernels *nl_block_kernels(void)
 {
@@ -94,11 +95,81 @@ static bool merge_columns(const struct nl_cpu_block *b, double *restrict mean, d
     return far;
 }
 
-static void sum_columns(const struct nl_cpu_block *b)
+/* ---- rows that a team shares ---- */
+
+struct shared {
+    const struct nl_cpu_block *block;
+    nl_block_kernel *kernel;
+};
+
+static size_t row_bytes(const struct nl_cpu_block *b)
 {
-    memset(b->sum, 0, b->channels * sizeof *b->sum);
-    memset(b->product, 0, b->channels * sizeof *b->product);
-    nl_block_kernels()->column_sums(b);
+    return b->channels * sizeof(float);
+}
+
+static struct nl_cpu_block rows_of(const struct nl_cpu_block *b, size_t first, size_t end)
+{
+    struct nl_cpu_block part = *b;
+    size_t bytes = first * b->pitch * sizeof(float);
+    part.rows = end - first;
+    part.x = NL_AT(b->x, bytes);
+    part.dy = NL_AT(b->dy, bytes);
+    part.residual = NL_AT(b->residual, bytes);
+    part.y = NL_AT(b->y, bytes);
+    part.dx = NL_AT(b->dx, bytes);
+    part.dresidual = NL_AT(b->dresidual, bytes);
+    part.position = (b->position + first) % b->positions;
+    return part;
+}
+
+static void on_rows(void *context, size_t first, size_t end, int thread)
+{
+    const struct shared *shared = context;
+    struct nl_cpu_block part = rows_of(shared->block, first, end);
+    (void)thread;
+    shared->kernel(&part);
+}
+
+void nl_cpu_block_rows(const struct nl_cpu_block *b, nl_block_kernel *kernel)
+{
+    nl_parallel_for(b->rows, nl_cpu_grain_of_bytes((double)row_bytes(b)), on_rows, &(struct shared){b, kernel});
+}
+
+static void on_groups(void *context, size_t first, size_t end, int thread)
+{
+    const struct shared *shared = context;
+    const struct nl_cpu_block *b = shared->block;
+    size_t wide = b->channels + NL_ROOM;
+    (void)thread;
+    for (; first < end; first++) {
+        size_t row = first * NL_COLUMN_GROUP, left = b->rows - row;
+        struct nl_cpu_block part = rows_of(b, row, row + (left < NL_COLUMN_GROUP ? left : NL_COLUMN_GROUP));
+        part.sum = b->shares + 2 * first * wide;
+        part.product = part.sum + wide;
+        memset(part.sum, 0, 2 * wide * sizeof *part.sum);
+        shared->kernel(&part);
+    }
+}
+
+/* sum and product, from zero. The shares of groups of rows are added in turn, whoever has worked them out. With a gamma for each element
+ * the kernel adds to dgamma as well, and all rows are one group. */
+static void sum_columns(const struct nl_cpu_block *b, nl_block_kernel *kernel)
+{
+    size_t channels = b->channels, wide = channels + NL_ROOM, groups = (b->rows + NL_COLUMN_GROUP - 1) / NL_COLUMN_GROUP;
+    memset(b->sum, 0, channels * sizeof *b->sum);
+    memset(b->product, 0, channels * sizeof *b->product);
+    if (groups == 1 || b->affine_step) {
+        kernel(b);
+        return;
+    }
+    nl_parallel_for(groups, nl_cpu_grain_of_bytes((double)(NL_COLUMN_GROUP * row_bytes(b))), on_groups, &(struct shared){b, kernel});
+    for (size_t g = 0; g < groups; g++) {
+        const double *restrict sum = b->shares + 2 * g * wide, *restrict product = sum + wide;
+        for (size_t c = 0; c < channels; c++) {
+            b->sum[c] += sum[c];
+            b->product[c] += product[c];
+        }
+    }
 }
 
 void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *var)
@@ -106,7 +177,7 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *va
     size_t sets = b->channels / b->width;
     if (!b->centers) {
         memset(b->shift, 0, b->channels * sizeof *b->shift);
-        sum_columns(b);
+        sum_columns(b, nl_block_kernels()->column_sums);
         for (size_t set = 0; set < sets; set++) {
             mean[set] = 0.0;
             var[set] = total(b->width, b->product + set * b->width) / ((double)b->rows * (double)b->width);
@@ -114,13 +185,13 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *va
         return;
     }
     guess_means(b);
-    sum_columns(b);
+    sum_columns(b, nl_block_kernels()->column_sums);
     center_columns(b);
     if (!merge_columns(b, mean, var))
         return;
     for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */
         b->shift[c] = (float)b->sum[c];
-    sum_columns(b);
+    sum_columns(b, nl_block_kernels()->column_sums);
     center_columns(b);
     merge_columns(b, mean, var);
 }
@@ -240,9 +311,7 @@ static void set_slopes(const struct nl_cpu_block *b, bool fixed)
 
 void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)
 {
-    memset(b->sum, 0, b->channels * sizeof *b->sum);
-    memset(b->product, 0, b->channels * sizeof *b->product);
-    nl_block_kernels()->column_gradients(b);
+    sum_columns(b, nl_block_kernels()->column_gradients);
     finish_sums(b);
     if (b->width > 1)
         share_sums(b);

@@ -22,6 +22,7 @@
 
 enum {
     NL_COLUMN_STRETCH = 64, /* rows of a column that are summed in float, in two chains; */
+    NL_COLUMN_GROUP = 256, /* rows of a column whose sums are joined in double before they join the others: what a team shares */
     NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
     NL_ROOM = 16,           /* numbers that a kernel may read and write behind the end of a working array */
 };
@@ -52,21 +53,23 @@ struct nl_cpu_block {
     /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t slope + level), where g is the gradient that came */
     float *scale, *offset, *slope, *level;
     double *sum, *product, *bias; /* working room */
+    double *shares;               /* (groups of rows, 2, C + NL_ROOM) */
 
     /* rows, (C): working room */
     float *row_xhat, *row_grad, *part_gamma, *part_beta;
 };
 
 /* What is compiled for each instruction set. */
+typedef void nl_block_kernel(const struct nl_cpu_block *block);
 struct nl_block_kernels {
-    void (*column_sums)(const struct nl_cpu_block *block);      /* adds to sum: of t; to product: of t^2 */
-    void (*column_apply)(const struct nl_cpu_block *block);     /* y */
-    void (*column_gradients)(const struct nl_cpu_block *block); /* adds to sum: of g; to product: of g t. With a gamma for each element
+    nl_block_kernel *column_sums;      /* adds to sum: of t; to product: of t^2 */
+    nl_block_kernel *column_apply;     /* y */
+    nl_block_kernel *column_gradients; /* adds to sum: of g; to product: of g t. With a gamma for each element
                                                                    of g gamma instead, and the shares of dgamma and dbeta */
-    void (*column_dx)(const struct nl_cpu_block *block);
-    void (*row_sums)(const struct nl_cpu_block *block);         /* shift: a guess of the mean; rest, rstd: sums of t, t^2 */
-    void (*row_apply)(const struct nl_cpu_block *block);        /* y */
-    void (*row_backward)(const struct nl_cpu_block *block);     /* dx, unless it is NULL; shares of dgamma, dbeta */
+    nl_block_kernel *column_dx;
+    nl_block_kernel *row_sums;         /* shift: a guess of the mean; rest, rstd: sums of t, t^2 */
+    nl_block_kernel *row_apply;        /* y */
+    nl_block_kernel *row_backward;     /* dx, unless it is NULL; shares of dgamma, dbeta */
 };
 extern const struct nl_block_kernels nl_block_plain;
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -74,6 +77,8 @@ extern const struct nl_block_kernels nl_block_avx2, nl_block_avx512;
 #endif
 const struct nl_block_kernels *nl_block_kernels(void); /* for this processor */
 
+/* Columns: column_apply or column_dx, the rows shared by the team. */
+void nl_cpu_block_rows(const struct nl_cpu_block *block, nl_block_kernel *kernel);
 /* Columns: mean and var (C/width). Overwrites shift. */
 void nl_cpu_block_moments(const struct nl_cpu_block *block, double *mean, double *var);
 /* Columns: all that column_apply and column_gradients need, from mean and var. */

@@ -29,6 +29,12 @@ static inline size_t nl_cpu_grain(double flops)
     return flops < 5e5 ? (size_t)(5e5 / (flops < 1 ? 1 : flops)) + 1 : 1;
 }
 
+/* The same of indices of so many bytes each, read and written. */
+static inline size_t nl_cpu_grain_of_bytes(double bytes)
+{
+    return nl_cpu_grain(2 * bytes);
+}
+
 /* memory.c */
 void *nl_cpu_alloc(size_t bytes);
 void nl_cpu_free(void *memory, size_t bytes);

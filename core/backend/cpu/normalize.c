@@ -1,13 +1,23 @@
 /* Normalizers: the walk over the blocks of a partition, and their state (running and precise statistics). The arithmetic of a
- * block is in block.c and the kernels of block.h. */
+ * block is in block.c and the kernels of block.h. A team shares the blocks; where they are few or follow one another (running
+ * statistics), the rows of each (block.c). */
 #include <string.h>
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
+#include "base/team.h"
+
+/* Working arrays of C, and of the sets of a stretch of rows; shares, of groups of a block's rows. */
+enum { DOUBLES = 3, FLOATS = 8 };
+struct sizes {
+    size_t wide, sets, groups, bytes;
+};
 
 /* One normalizer of one replica, in one call. */
 struct call {
-    const struct nl_normalize *op; /* its sizes; its pointers are replica 0's */
+    const struct nl_normalize *op; /* its sizes; its pointers are replica 0's, */
+    size_t at;                     /* bytes before this one's */
+    enum nl_statistics statistics;
     const struct nl_hyper *hyper;
     struct nl_partition partition;
     size_t samples, positions, channels;
@@ -16,9 +26,15 @@ struct call {
     double *fixed_mean, *fixed_var; /* (C) in scratch */
     struct nl_cpu_block block;      /* the one that the walk is at */
     size_t set;                     /* its first */
+    size_t blocks;
+    int threads;                    /* that may walk */
     const float *x, *dy, *residual, *gamma, *beta;
     float *y, *dx, *dresidual;
     double *dgamma, *dbeta; /* (as gamma) in scratch: sums until they are complete */
+    double *shares;         /* (blocks, 2, as gamma) in scratch: of each block, where several threads walk */
+    size_t affine;          /* from one of them to the next */
+    struct sizes room;      /* the block's working arrays, */
+    char *rooms;            /* of each thread */
 };
 
 static size_t larger(size_t a, size_t b)
@@ -32,6 +48,48 @@ static bool by_rows(const struct call *call)
     return call->partition.samples == 1 && (call->partition.positions == 1) && !call->op->norm->tracks;
 }
 
+/* Blocks of columns are the partition's; blocks of rows are stretches. */
+static size_t count_blocks(const struct call *call)
+{
+    size_t samples = (size_t)call->partition.samples, positions = (size_t)call->partition.positions;
+    if (by_rows(call))
+        return (call->samples * call->positions + NL_ROW_STRETCH - 1) / NL_ROW_STRETCH;
+    return (call->samples + samples - 1) / samples * (call->positions / positions);
+}
+
+static struct sizes sizes_of(const struct call *call)
+{
+    struct sizes sizes = {.wide = call->channels + NL_ROOM};
+    size_t rows = (size_t)call->partition.samples * (size_t)call->partition.positions;
+    sizes.sets = by_rows(call) ? NL_ROW_STRETCH * call->channels / (size_t)call->partition.channels + NL_ROOM : sizes.wide;
+    sizes.groups = by_rows(call) ? 0 : (rows + NL_COLUMN_GROUP - 1) / NL_COLUMN_GROUP;
+    sizes.bytes = (DOUBLES + 2 * sizes.groups) * sizes.wide * sizeof(double) + (FLOATS * sizes.wide + 3 * sizes.sets) * sizeof(float);
+    sizes.bytes = (sizes.bytes + 63) / 64 * 64;
+    return sizes;
+}
+
+static void take_room(struct nl_cpu_block *b, const struct sizes *sizes, void *room)
+{
+    size_t wide = sizes->wide, sets = sizes->sets;
+    double *doubles = room;
+    float *floats = (float *)(doubles + (DOUBLES + 2 * sizes->groups) * wide);
+    b->sum = doubles;
+    b->product = doubles + wide;
+    b->bias = doubles + 2 * wide;
+    b->shares = doubles + DOUBLES * wide;
+    b->scale = floats;
+    b->offset = floats + wide;
+    b->slope = floats + 2 * wide;
+    b->level = floats + 3 * wide;
+    b->row_xhat = floats + 4 * wide;
+    b->row_grad = floats + 5 * wide;
+    b->part_gamma = floats + 6 * wide;
+    b->part_beta = floats + 7 * wide;
+    b->shift = floats + FLOATS * wide;
+    b->rest = floats + FLOATS * wide + sets;
+    b->rstd = floats + FLOATS * wide + 2 * sets;
+}
+
 /* Deals out the scratch and fills in what all blocks of the call share. */
 static struct call begin(const struct nl_run *run, const struct nl_normalize *op, int r)
 {
@@ -40,6 +98,8 @@ static struct call begin(const struct nl_run *run, const struct nl_normalize *op
     setup.samples = run->samples;
     struct call call = {
         .op = op,
+        .at = at,
+        .statistics = run->statistics,
         .hyper = NL_AT(op->hyper, at),
         .partition = op->norm->partition(&setup),
         .samples = (size_t)run->samples,
@@ -57,16 +117,21 @@ static struct call begin(const struct nl_run *run, const struct nl_normalize *op
         .gamma = NL_AT(op->gamma, at),
         .beta = NL_AT(op->beta, at),
     };
-    /* Working arrays of C, of C or S C as gamma, and of the sets of a stretch of rows. */
-    enum { DOUBLES = 5, FLOATS = 10 };
-    size_t channels = call.channels, wide = channels + NL_ROOM, affine = larger((size_t)op->affine_count, channels) + NL_ROOM;
-    size_t sets = by_rows(&call) ? NL_ROW_STRETCH * channels / (size_t)call.partition.channels + NL_ROOM : wide;
-    double *doubles = nl_cpu_scratch((DOUBLES * wide + 2 * affine) * sizeof(double) + (FLOATS * wide + affine + 3 * sets) * sizeof(float));
-    float *floats = (float *)(doubles + DOUBLES * wide + 2 * affine);
-    call.fixed_mean = doubles;
-    call.fixed_var = doubles + wide;
-    call.dgamma = doubles + DOUBLES * wide;
-    call.dbeta = doubles + DOUBLES * wide + affine;
+    size_t channels = call.channels, affine = larger((size_t)op->affine_count, channels) + NL_ROOM;
+    call.blocks = count_blocks(&call);
+    /* Running statistics are updated block by block; a gamma for each element has shares as large as x. */
+    call.threads = call.blocks == 1 || op->norm->tracks || (size_t)op->affine_count > channels ? 1 : nl_team_threads();
+    call.affine = affine;
+    struct sizes sizes = sizes_of(&call);
+    size_t shares = call.threads > 1 ? 2 * call.blocks * affine : 0, doubles = 2 * sizes.wide + 2 * affine + shares;
+    call.rooms = nl_cpu_scratch((size_t)call.threads * sizes.bytes + doubles * sizeof(double) + (sizes.wide + affine) * sizeof(float));
+    call.room = sizes;
+    call.fixed_mean = (double *)(call.rooms + (size_t)call.threads * sizes.bytes);
+    call.fixed_var = call.fixed_mean + sizes.wide;
+    call.dgamma = call.fixed_mean + 2 * sizes.wide;
+    call.dbeta = call.dgamma + affine;
+    call.shares = call.dgamma + 2 * affine;
+    float *floats = (float *)(call.shares + shares);
     call.block = (struct nl_cpu_block){
         .channels = channels,
         .width = (size_t)call.partition.channels,
@@ -74,29 +139,15 @@ static struct call begin(const struct nl_run *run, const struct nl_normalize *op
         .relu = op->relu,
         .mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X,
         .affine_step = (size_t)op->affine_count > channels ? channels : 0,
-        .sum = doubles + 2 * wide,
-        .product = doubles + 3 * wide,
-        .bias = doubles + 4 * wide,
-        .scale = floats,
-        .offset = floats + wide,
-        .slope = floats + 2 * wide,
-        .level = floats + 3 * wide,
-        .row_xhat = floats + 4 * wide,
-        .row_grad = floats + 5 * wide,
-        .part_gamma = floats + 6 * wide,
-        .part_beta = floats + 7 * wide,
-        .shift = floats + FLOATS * wide + affine,
-        .rest = floats + FLOATS * wide + affine + sets,
-        .rstd = floats + FLOATS * wide + affine + 2 * sets,
     };
     if (!call.gamma) {
-        float *ones = floats + 8 * wide;
+        float *ones = floats;
         for (size_t c = 0; c < channels; c++)
             ones[c] = 1.0f;
         call.gamma = ones;
     }
     if (!call.beta)
-        call.beta = memset(floats + 9 * wide, 0, affine * sizeof *floats);
+        call.beta = memset(floats + sizes.wide, 0, affine * sizeof *floats);
     if (call.fixed) {
         bool precise = run->statistics == NL_STATS_PRECISE;
         const float *mean = NL_AT(op->running_mean, at), *var = NL_AT(op->running_var, at);
@@ -131,34 +182,37 @@ static void place_block(struct call *call, size_t at, size_t rows, size_t pitch)
     b->dbeta = call->dbeta + gamma_at;
 }
 
-/* Steps to the first block, or the next one; false: there is none. Blocks of columns are the partition's; blocks of rows are stretches. */
-static bool next_block(struct call *call, size_t *index)
+static void to_block(struct call *call, size_t i)
 {
-    size_t i = (*index)++, sets = call->channels / (size_t)call->partition.channels;
+    size_t sets = call->channels / (size_t)call->partition.channels;
     if (by_rows(call)) {
         size_t first = i * NL_ROW_STRETCH, rows = call->samples * call->positions;
-        if (first >= rows)
-            return false;
         call->set = first * sets;
         place_block(call, first * call->channels, rows - first < NL_ROW_STRETCH ? rows - first : NL_ROW_STRETCH, call->channels);
-        return true;
+        return;
     }
     size_t positions = (size_t)call->partition.positions, position_blocks = call->positions / positions;
     size_t sample = i / position_blocks * (size_t)call->partition.samples, position = i % position_blocks * positions;
-    if (sample >= call->samples)
-        return false;
     size_t left = call->samples - sample, samples = (size_t)call->partition.samples < left ? (size_t)call->partition.samples : left;
     bool whole = positions == call->positions; /* else one position: rows are samples */
     call->set = i * sets;
     place_block(call, (sample * call->positions + position) * call->channels, whole ? samples * positions : samples,
                 whole ? call->channels : call->positions * call->channels);
-    return true;
+}
+
+/* Calls walk for all blocks. */
+static void share_blocks(struct call *call, nl_parallel_body *walk)
+{
+    size_t count = call->samples * call->positions * call->channels;
+    size_t grain = call->threads > 1 ? nl_cpu_grain_of_bytes((double)count * sizeof(float) / (double)call->blocks) : call->blocks;
+    nl_parallel_for(call->blocks, grain, walk, call);
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct call *call, size_t at)
+static void track(const struct call *call)
 {
     const struct nl_normalize *op = call->op;
+    size_t at = call->at;
     float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
     int64_t *updates = NL_AT(op->updates, at);
     double m = (double)call->block.rows, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
@@ -172,9 +226,10 @@ static void track(const struct call *call, size_t at)
 }
 
 /* Merges the block's moments into the precise ones: Chan, Golub and LeVeque 1979. */
-static void collect(const struct call *call, size_t at)
+static void collect(const struct call *call)
 {
     const struct nl_normalize *op = call->op;
+    size_t at = call->at;
     double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
     double *count = NL_AT(op->precise_count, at);
     double m = (double)call->block.rows, total = *count + m, share = m / total;
@@ -209,28 +264,37 @@ static void prepare_columns(const struct call *call)
                          call->fixed ? call->fixed_var : call->var + call->set, call->hyper->norm_eps);
 }
 
-static void forward_columns(const struct nl_run *run, const struct call *call, size_t at)
+static void forward_columns(const struct call *call)
 {
     bool tracks = call->op->norm->tracks;
     if (!call->fixed)
         nl_cpu_block_moments(&call->block, call->mean + call->set, call->var + call->set);
-    if (tracks && run->statistics == NL_STATS_TRAIN)
-        track(call, at);
-    if (tracks && run->statistics == NL_STATS_COLLECT)
-        collect(call, at);
+    if (tracks && call->statistics == NL_STATS_TRAIN)
+        track(call);
+    if (tracks && call->statistics == NL_STATS_COLLECT)
+        collect(call);
     prepare_columns(call);
-    nl_block_kernels()->column_apply(&call->block);
+    nl_cpu_block_rows(&call->block, nl_block_kernels()->column_apply);
+}
+
+static void forward_blocks(void *context, size_t first, size_t end, int thread)
+{
+    struct call call = *(const struct call *)context;
+    take_room(&call.block, &call.room, call.rooms + (size_t)thread * call.room.bytes);
+    for (; first < end; first++) {
+        to_block(&call, first);
+        if (by_rows(&call))
+            forward_rows(&call);
+        else
+            forward_columns(&call);
+    }
 }
 
 void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
 {
     for (int r = 0; r < run->replicas; r++) {
         struct call call = begin(run, op, r);
-        for (size_t block = 0; next_block(&call, &block);)
-            if (by_rows(&call))
-                forward_rows(&call);
-            else
-                forward_columns(run, &call, (size_t)r * run->stride);
+        share_blocks(&call, forward_blocks);
     }
 }
 
@@ -246,7 +310,37 @@ static void backward_columns(const struct call *call)
     prepare_columns(call);
     nl_cpu_block_gradients(&call->block, call->fixed);
     if (call->dx)
-        nl_block_kernels()->column_dx(&call->block);
+        nl_cpu_block_rows(&call->block, nl_block_kernels()->column_dx);
+}
+
+static void backward_blocks(void *context, size_t first, size_t end, int thread)
+{
+    struct call call = *(const struct call *)context;
+    take_room(&call.block, &call.room, call.rooms + (size_t)thread * call.room.bytes);
+    for (; first < end; first++) {
+        if (call.threads > 1) {
+            call.dgamma = call.shares + 2 * first * call.affine;
+            call.dbeta = call.dgamma + call.affine;
+            memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
+        }
+        to_block(&call, first);
+        if (by_rows(&call))
+            backward_rows(&call);
+        else
+            backward_columns(&call);
+    }
+}
+
+/* In the order of the blocks, as one thread adds them. */
+static void add_shares(const struct call *call)
+{
+    for (size_t block = 0; block < call->blocks; block++) {
+        const double *dgamma = call->shares + 2 * block * call->affine, *dbeta = dgamma + call->affine;
+        for (size_t c = 0; c < call->channels; c++) {
+            call->dgamma[c] += dgamma[c];
+            call->dbeta[c] += dbeta[c];
+        }
+    }
 }
 
 void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
@@ -259,11 +353,9 @@ void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normali
         memset(call.dbeta, 0, shares * sizeof *call.dbeta);
         if (op->residual && !op->relu && call.dresidual != call.dy)
             memcpy(call.dresidual, call.dy, count * sizeof *call.dy);
-        for (size_t block = 0; next_block(&call, &block);)
-            if (by_rows(&call))
-                backward_rows(&call);
-            else
-                backward_columns(&call);
+        share_blocks(&call, backward_blocks);
+        if (call.threads > 1)
+            add_shares(&call);
         float *dgamma = NL_AT(op->dgamma, (size_t)r * run->stride), *dbeta = NL_AT(op->dbeta, (size_t)r * run->stride);
         for (size_t a = 0; dgamma && a < affine; a++)
             dgamma[a] = (float)call.dgamma[a];
