@@ -87,7 +87,7 @@ def two_cores(track, batches):
         single = [Competitor("PyTorch, 2 processes", peer, ONE_THREAD | report.MALLOC, (core,)) for core in pair]
         check = Competitor("normlab", step)
         teams = {"PyTorch, 2 threads": [both], "PyTorch, 2 processes": single}
-        for c in [both, *single, check]:
+        for c in [check, both, *single]:
             c.ready()
             if c.error or not agree(check.losses, c.losses):
                 sys.exit(f"two_cores batch {batch}: {c.name}: {c.error or 'other losses'}")
@@ -106,7 +106,7 @@ def two_cores(track, batches):
             return {"images": {name: statistics.median(found) for name, found in rates.items()}}
 
         row = track.steady("two_cores", 2, measure)
-        for c in [both, *single, check]:
+        for c in [check, both, *single]:
             c.stop()
         print(f"  two cores, batch {batch}: " + ", ".join(f"{n} {r:.0f}/s" for n, r in row["images"].items()))
         track.keep("two_cores", {f"bn {batch}": row})
