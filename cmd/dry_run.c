@@ -61,12 +61,14 @@ static char *seconds_text(double seconds)
     return seconds < 60 ? nl_format("%.2g s", seconds) : nl_strdup(time_text(seconds, time));
 }
 
-/* "to run", "done", "diverged, again"; what neither is there nor runs belongs to another shard. */
+/* "to run", "done", "diverged, again"; what neither is there nor runs belongs to another shard. In the last column, so that colours do not
+ * count in widths. */
 static char *state_text(const struct nl_record *record, bool runs)
 {
     if (!record->present)
         return nl_strdup(runs ? "to run" : "other shard");
-    return nl_format("%s%s", nl_record_status(record), runs ? ", again" : "");
+    bool colour = coloured(stdout) && nl_record_outcome(record) != NL_DONE;
+    return nl_format("%s%s%s%s", colour ? "\033[33m" : "", nl_record_status(record), runs ? ", again" : "", colour ? "\033[0m" : "");
 }
 
 static void add_trial(struct page *page, const struct look *look, int i)

@@ -301,8 +301,9 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     ctx.dropout_keys = take(l, (size_t)model->layers * 2 * sizeof(uint32_t));
     uint64_t *seed = take(l, sizeof *seed);
     size_t channels = (size_t)model->input.channels;
-    float *table = view->table ? take(l, channels * 256 * sizeof *table) : NULL;
-    double *mean = view->table ? NULL : take(l, channels * sizeof *mean), *scale = view->table ? NULL : take(l, channels * sizeof *scale);
+    bool bytes = view->dataset->pixels != NULL;
+    float *table = bytes ? take(l, channels * 256 * sizeof *table) : NULL;
+    double *mean = bytes ? NULL : take(l, channels * sizeof *mean), *scale = bytes ? NULL : take(l, channels * sizeof *scale);
     size_t sample = extent_count(model->input), samples = (size_t)view->dataset->count * sample * sizeof(float);
     float *standardized = samples <= plan->backend->standardized ? take(l, samples) : NULL;
     int32_t *labels = take(l, (size_t)view->dataset->count * sizeof *labels);
@@ -332,9 +333,9 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     /* What no step changes. */
     const struct nl_backend *backend = plan->backend;
     backend->upload(seed, &(uint64_t){(uint64_t)config->train.seed}, sizeof *seed);
-    if (view->table)
+    if (bytes)
         backend->upload(table, view->table, channels * 256 * sizeof *table);
-    for (size_t c = 0; !view->table && c < channels; c++) {
+    for (size_t c = 0; !bytes && c < channels; c++) {
         backend->upload(mean + c, &view->mean[c], sizeof *mean);
         backend->upload(scale + c, &(double){1 / view->deviation[c]}, sizeof *scale);
     }
