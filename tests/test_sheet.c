@@ -131,12 +131,20 @@ START_TEST(what_a_table_cannot_show_is_refused)
     ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, "model.depth", &sheet, &err), NL_FAIL);
     assert_holds(err.text, "columns can be norm.kind, train.batch, train.lr");
     release(&made);
+
+    /* that all diverged is a result */
+    make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 2, .all_diverged = true}, NULL);
+    sheet = grid(&made, NULL);
+    ck_assert_int_eq(nl_sheet_at(&sheet, 0, 2)->kind, NL_ENTRY_EMPTY);
+    ck_assert_str_eq(nl_sheet_at(&sheet, 0, 2)->text, "(2)");
+    nl_sheet_release(&sheet);
+    release(&made);
 }
 END_TEST
 
 START_TEST(texts_are_escaped)
 {
-    struct nl_column column = {.title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
+    struct nl_column column = {.kind = NL_ENTRY_WORD, .title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
     struct nl_entry entry = {.kind = NL_ENTRY_WORD, .text = "x|y*<_\\^~#{$}", .raw = "x,\"y\"\n"};
     struct nl_sheet sheet = {.caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
     char *latex = nl_sheet_latex(&sheet, "50 %\n", "a b_c");

@@ -103,17 +103,17 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
         return NL_FAIL;
     for (int f = 0; f < results->factors; f++)
         nl_maker_key_column(&m, f);
-    nl_maker_column(&m, nl_maker_title(&m), results->table.name[m.metric])->scale = m.measure.scale;
-    nl_maker_column(&m, nl_strdup("n"), "n");
+    nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_maker_title(&m), results->table.name[m.metric])->scale = m.measure.scale;
+    nl_maker_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
     bool compared = any_baseline(&m);
     char *baseline = compared ? baseline_title(&m) : NULL;
     if (compared) {
-        struct nl_column *column = nl_maker_column(&m, nl_format("minus %s, %s", baseline, m.measure.step), "difference");
+        struct nl_column *column = nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_format("minus %s, %s", baseline, m.measure.step), "difference");
         column->scale = m.measure.scale;
         column->sign = true;
     }
-    nl_maker_column(&m, nl_strdup("failed"), "failed");
-    nl_maker_column(&m, nl_strdup("diverged"), "diverged");
+    nl_maker_column(&m, NL_ENTRY_SHARE, nl_strdup("failed"), "failed");
+    nl_maker_column(&m, NL_ENTRY_SHARE, nl_strdup("diverged"), "diverged");
 
     int kind = nl_results_factor(results, "norm.kind");
     bool *in_group = nl_alloc((size_t)m.view.arms, sizeof *in_group);
@@ -196,7 +196,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
         level[levels++] = at;
         char *title = factor < 0 ? nl_maker_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_level_text(&results->factor[factor], at);
         const char *name = factor < 0 ? results->table.name[m.metric] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
-        nl_maker_column(&m, title, name)->scale = m.measure.scale;
+        nl_maker_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
     }
     bool *placed = nl_alloc((size_t)arms, sizeof *placed), *in_group = nl_alloc((size_t)arms, sizeof *in_group);
     for (int first = 0; first < arms; first++) {
@@ -229,6 +229,8 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
     nl_maker_mean_caption(&m, &caption);
     if (any_failed(&m))
         nl_text_add(&caption, " (k): k runs failed; diverged ones are in no mean.");
+    if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
+        nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));
     add_best_caption(&caption, &m, "of its row");
     out->caption = caption.at;
     nl_comparison_release(&m.view);

@@ -23,6 +23,7 @@ struct nl_entry {
 };
 
 struct nl_column {
+    enum nl_entry_kind kind; /* of its entries that are not empty */
     char *title; /* of tables to read: "test error, %" */
     char *name;  /* in CSV and JSON: "test_error"; in CSV an estimate has also NAME_lower and NAME_upper, a share NAME_of */
     bool right;  /* numbers: aligned to the right */

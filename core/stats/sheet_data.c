@@ -14,20 +14,11 @@ static void add_csv_number(struct nl_text *out, double value)
     nl_text_add(out, "%s", isfinite(value) ? nl_double_text(value, text) : "");
 }
 
-/* What a column holds is known from its entries: the first that is not empty. */
-static enum nl_entry_kind kind_of(const struct nl_sheet *sheet, int column)
-{
-    for (int row = 0; row < sheet->rows; row++)
-        if (nl_sheet_at(sheet, row, column)->kind != NL_ENTRY_EMPTY)
-            return nl_sheet_at(sheet, row, column)->kind;
-    return NL_ENTRY_EMPTY;
-}
-
 static bool any_estimate(const struct nl_sheet *sheet)
 {
     bool any = false;
     for (int c = 0; c < sheet->columns; c++)
-        any |= kind_of(sheet, c) == NL_ENTRY_ESTIMATE;
+        any |= sheet->column[c].kind == NL_ENTRY_ESTIMATE;
     return any;
 }
 
@@ -37,9 +28,9 @@ static void add_csv_header(struct nl_text *out, const struct nl_sheet *sheet)
         const char *name = sheet->column[c].name;
         nl_text_add(out, c ? "," : "");
         nl_csv_add(out, name);
-        if (kind_of(sheet, c) == NL_ENTRY_ESTIMATE)
+        if (sheet->column[c].kind == NL_ENTRY_ESTIMATE)
             nl_text_add(out, ",%s_lower,%s_upper", name, name);
-        else if (kind_of(sheet, c) == NL_ENTRY_SHARE)
+        else if (sheet->column[c].kind == NL_ENTRY_SHARE)
             nl_text_add(out, ",%s_of", name);
     }
     nl_text_add(out, any_estimate(sheet) ? ",interval,level\n" : "\n");
@@ -52,7 +43,7 @@ char *nl_sheet_csv(const struct nl_sheet *sheet)
     for (int row = 0; row < sheet->rows; row++) {
         for (int c = 0; c < sheet->columns; c++) {
             const struct nl_entry *entry = nl_sheet_at(sheet, row, c);
-            enum nl_entry_kind kind = kind_of(sheet, c);
+            enum nl_entry_kind kind = sheet->column[c].kind;
             bool there = entry->kind != NL_ENTRY_EMPTY;
             nl_text_add(&out, c ? "," : "");
             if (kind == NL_ENTRY_WORD && there)

@@ -119,11 +119,11 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
         nl_maker_key_column(&m, f);
     static const char *const titles[] = {"-", "+"}, *const names[] = {"a", "b"};
     for (int i = 0; i < 2; i++)
-        nl_maker_column(&m, nl_strdup(titles[i]), names[i])->scale = m.measure.scale;
-    struct nl_column *difference = nl_maker_column(&m, nl_format("difference, %s", m.measure.step), "difference");
+        nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_strdup(titles[i]), names[i])->scale = m.measure.scale;
+    struct nl_column *difference = nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_format("difference, %s", m.measure.step), "difference");
     difference->scale = m.measure.scale;
     difference->sign = true;
-    nl_maker_column(&m, nl_strdup("n"), "n");
+    nl_maker_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
 
     count_trials(a, &overlap->trials[0]);
     count_trials(b, &overlap->trials[1]);

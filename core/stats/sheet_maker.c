@@ -11,10 +11,12 @@ int nl_maker_begin(struct nl_maker *m, struct nl_error *err)
     *m->out = (struct nl_sheet){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
     m->metric = nl_table_column(&m->results->table, metric);
     nl_measure(metric, &m->measure);
-    bool evaluated = false;
+    int survivors = 0, values = 0; /* a diverged trial has no score: without any other that is the result, not a wrong question */
+    for (int i = 0; i < m->results->cells; i++)
+        survivors += m->results->cell[i].trials - m->results->cell[i].failed + m->results->cell[i].dead;
     for (int row = 0; m->metric >= 0 && row < m->results->table.rows; row++)
-        evaluated |= *nl_table_field(&m->results->table, row, m->metric) != '\0';
-    if (!evaluated)
+        values += *nl_table_field(&m->results->table, row, m->metric) != '\0';
+    if (m->metric < 0 || (survivors > 0 && values == 0))
         return nl_fail(err, "'%s' has no value of '%s': choose another plot.metric", m->results->path, metric);
     nl_comparison_make(m->results, m->experiment, -1, -1, &m->view);
     return NL_OK;
@@ -25,18 +27,18 @@ const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int arm)
     return m->view.arm[arm].cell[0];
 }
 
-struct nl_column *nl_maker_column(struct nl_maker *m, char *title, const char *name)
+struct nl_column *nl_maker_column(struct nl_maker *m, enum nl_entry_kind kind, char *title, const char *name)
 {
     NL_GROW(m->out->column, m->out->columns, m->column_capacity);
     struct nl_column *column = &m->out->column[m->out->columns++];
-    *column = (struct nl_column){.title = title, .name = nl_strdup(name), .right = true, .scale = 1};
+    *column = (struct nl_column){.kind = kind, .title = title, .name = nl_strdup(name), .right = true, .scale = 1};
     return column;
 }
 
 void nl_maker_key_column(struct nl_maker *m, int factor)
 {
     const struct nl_key *key = m->results->factor[factor].key;
-    struct nl_column *column = nl_maker_column(m, nl_strdup(nl_key_title(key)), key->name);
+    struct nl_column *column = nl_maker_column(m, NL_ENTRY_WORD, nl_strdup(nl_key_title(key)), key->name);
     column->right = key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
     m->out->keys = m->out->columns;
 }

@@ -15,13 +15,13 @@ struct nl_maker {
     int column_capacity, row_capacity;
 };
 
-/* results, experiment and out are set. NL_FAIL: plot.metric was not evaluated. */
+/* results, experiment and out are set. NL_FAIL: plot.metric was not evaluated, though trials came to their end. */
 int nl_maker_begin(struct nl_maker *m, struct nl_error *err);
 
 const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int arm);
 
 /* Takes over title; valid until the next one. */
-struct nl_column *nl_maker_column(struct nl_maker *m, char *title, const char *name);
+struct nl_column *nl_maker_column(struct nl_maker *m, enum nl_entry_kind kind, char *title, const char *name);
 void nl_maker_key_column(struct nl_maker *m, int factor);
 char *nl_maker_title(const struct nl_maker *m); /* "test error, %"; new string */
 

@@ -16,13 +16,13 @@ int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment
     const struct nl_table *table = &results->table;
     if (nl_maker_begin(&m, err))
         return NL_FAIL;
-    nl_maker_column(&m, nl_strdup("trial"), plain[0]);
+    nl_maker_column(&m, NL_ENTRY_WORD, nl_strdup("trial"), plain[0]);
     for (int f = 0; f < results->factors; f++)
         nl_maker_key_column(&m, f);
-    nl_maker_column(&m, nl_strdup("seed"), plain[1]);
+    nl_maker_column(&m, NL_ENTRY_WORD, nl_strdup("seed"), plain[1]);
     m.out->keys = m.out->columns;
-    nl_maker_column(&m, nl_strdup("status"), plain[2])->right = false;
-    nl_maker_column(&m, nl_strdup("failed step"), plain[3]);
+    nl_maker_column(&m, NL_ENTRY_WORD, nl_strdup("status"), plain[2])->right = false;
+    nl_maker_column(&m, NL_ENTRY_WORD, nl_strdup("failed step"), plain[3]);
     int score[3], scores = 0;
     const char *kind = strchr(nl_metric_names[experiment->config.plot.metric], '_');
     for (int part = 0; part < 3; part++) {
@@ -33,7 +33,7 @@ int nl_sheet_trials(const struct nl_results *results, const struct nl_experiment
             evaluated |= *nl_table_field(table, row, column) != '\0';
         if (evaluated) {
             nl_measure(name, &m.measure);
-            nl_maker_column(&m, nl_maker_title(&m), name)->scale = m.measure.scale;
+            nl_maker_column(&m, NL_ENTRY_NUMBER, nl_maker_title(&m), name)->scale = m.measure.scale;
             score[scores++] = column;
         }
         free(name);
