@@ -83,6 +83,9 @@ bool read_count(const char *option, const char *text, int low, int high, int *ou
 /* "90", "45s", "30m", "1h30m": seconds; false: the message was printed. */
 bool read_duration(const char *option, const char *text, double *seconds);
 
+/* The value of --checkpoint-every: a duration, or "5epochs", the other is left alone; false: the message was printed. */
+bool read_checkpoint_every(const char *text, double *seconds, int64_t *epochs);
+
 /* Words separated by commas, each one of names (ends with NULL), as bits in the order of names; what: for messages ("format").
  * false: the message was printed. */
 bool read_words(const char *what, const char *text, const char *const *names, unsigned *bits);

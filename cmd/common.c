@@ -231,6 +231,17 @@ bool read_duration(const char *option, const char *text, double *seconds)
     return false;
 }
 
+bool read_checkpoint_every(const char *text, double *seconds, int64_t *epochs)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || (strcmp(text + digits, "epochs") != 0 && strcmp(text + digits, "epoch") != 0))
+        return read_duration("--checkpoint-every", text, seconds);
+    *epochs = strtoll(text, NULL, 10);
+    if (*epochs < 1)
+        bad_input(NULL, "bad value '%s' of option '--checkpoint-every': expected at least 1 epoch", text);
+    return *epochs >= 1;
+}
+
 bool read_words(const char *what, const char *text, const char *const *names, unsigned *bits)
 {
     char *copy = nl_strdup(text);

@@ -2,15 +2,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "train/checkpoint.h"
 
-enum { OUT = 'o', JOBS = 'j', LOAD = 256, SAVE_INIT, SAVE_FINAL, SAVE_ORDER };
+enum { OUT = 'o', JOBS = 'j', LOAD = 256, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER };
+
+enum { CHECKPOINT_SECONDS = 600 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
     {"jobs", required_argument, NULL, JOBS},
     {"load", required_argument, NULL, LOAD},
+    {"checkpoint", required_argument, NULL, CHECKPOINT},
+    {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"save-init", required_argument, NULL, SAVE_INIT},
     {"save-final", required_argument, NULL, SAVE_FINAL},
     {"save-order", required_argument, NULL, SAVE_ORDER},
@@ -42,6 +48,36 @@ static void print_result(const struct nl_record *record, const char *folder)
     printf("curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
 }
 
+static bool keeps_state(const struct nl_runner_options *how)
+{
+    return how->checkpoint || how->checkpoint_seconds > 0 || how->checkpoint_epochs > 0;
+}
+
+/* Says that the run goes on from its checkpoint, if it is there; false: it cannot, or could not be kept (the message was printed). */
+static bool check_checkpoint(const struct nl_trial *trial, const char *path)
+{
+    const struct nl_lineage lineage = {&trial->config, trial->dataset, trial->weights};
+    struct nl_error err = {0};
+    int64_t steps;
+    if (!path)
+        return true;
+    if (!nl_file_exists(path)) {
+        char *folder = nl_path_folder(path);
+        bool there = nl_file_exists(folder);
+        if (!there)
+            bad_input(NULL, "cannot keep '%s': there is no folder '%s'", path, folder);
+        free(folder);
+        return there;
+    }
+    if (nl_checkpoint_check(&lineage, path, &steps, &err)) {
+        bad_input("name another file, or remove this one to start anew", "%s", err.text);
+        return false;
+    }
+    if (!manner.quiet)
+        fprintf(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
+    return true;
+}
+
 static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
 {
     struct progress_line line;
@@ -58,7 +94,8 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
     else if (result.left)
-        code = stopped(EXIT_INTERRUPTED, "stopped: an unfinished run is not kept; to start it again:");
+        code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
+                                                                   : "stopped: an unfinished run is not kept (--checkpoint does); to start it again:");
     else
         print_result(&result.record[0], how->folder);
     nl_sweep_result_release(&result);
@@ -82,6 +119,11 @@ static int run(const struct command *self, int argc, char **argv)
                 return EXIT_BAD_INPUT;
             break;
         case LOAD: load = nl_format("model.load=%s", optarg); break;
+        case CHECKPOINT: how.runner.checkpoint = optarg; break;
+        case CHECKPOINT_EVERY:
+            if (!read_checkpoint_every(optarg, &how.runner.checkpoint_seconds, &how.runner.checkpoint_epochs))
+                return EXIT_BAD_INPUT;
+            break;
         case SAVE_INIT: how.runner.save_init = optarg; break;
         case SAVE_FINAL: how.runner.save_final = optarg; break;
         case SAVE_ORDER: how.runner.save_order = optarg; break;
@@ -89,6 +131,8 @@ static int run(const struct command *self, int argc, char **argv)
         }
     if (how.runner.save_init || how.runner.save_final || how.runner.save_order)
         how.choice.retry = NL_ALL_OUTCOMES;
+    if (how.runner.checkpoint && !how.runner.checkpoint_seconds && !how.runner.checkpoint_epochs)
+        how.runner.checkpoint_seconds = CHECKPOINT_SECONDS;
 
     struct arguments arguments;
     struct plan plan;
@@ -101,7 +145,7 @@ static int run(const struct command *self, int argc, char **argv)
         if (plan.grid.trials != 1)
             bad_input("normlab sweep runs them all; an axis is fixed by giving its key one value, KEY=VALUE",
                       "'%s' is a sweep of %d trials", arguments.file, plan.grid.trials);
-        else if (identify_plan(&plan)) {
+        else if (identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             char *folder = results_folder(out, &plan.experiment);
             how.folder = folder;
             code = run_plan(&plan, &how);
@@ -125,6 +169,9 @@ const struct command command_run = {
              "  -o, --out DIR        results folder (default: results/ and FILE's name)\n"
              "  -j, --jobs N         cores to train on (default: all); results do not depend on it, small networks use one\n"
              "      --load F         start from the weights and running statistics in F (.safetensors), as model.load=F\n"
+             "      --checkpoint F   keep the state of the training as F, so that the same command goes on from there after Ctrl-C or a crash, to\n"
+             "                       the same bits; F is removed at the end, and 'normlab eval F' scores it\n"
+             "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
              "      --save-init F    write the initial weights and statistics as F (.safetensors)\n"
              "      --save-final F   write the trained ones as F\n"
              "      --save-order F   write the sample indices of every step as F (.npy, int32; -1 where a batch is short)\n"

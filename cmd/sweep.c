@@ -7,7 +7,7 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, RETRY, FAIL_FAST, MAX_TIME, SHARD, MOST_SHARDS = 10000 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, MOST_SHARDS = 10000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
@@ -17,6 +17,7 @@ static const struct option options[] = {
     {"retry", required_argument, NULL, RETRY},
     {"fail-fast", no_argument, NULL, FAIL_FAST},
     {"max-time", required_argument, NULL, MAX_TIME},
+    {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"shard", required_argument, NULL, SHARD},
     {0},
 };
@@ -25,7 +26,8 @@ struct settings {
     const char *out;
     bool dry_run, no_plot, fail_fast;
     int jobs;
-    double max_seconds;
+    double max_seconds, checkpoint_seconds;
+    int64_t checkpoint_epochs;
     struct nl_choice choice;
 };
 
@@ -94,6 +96,8 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
                    .stop = &interrupted,
                    .fail_fast = settings->fail_fast,
                    .max_seconds = settings->max_seconds,
+                   .checkpoint_seconds = settings->checkpoint_seconds,
+                   .checkpoint_epochs = settings->checkpoint_epochs,
                    .progress = show_progress,
                    .finished = show_finished,
                    .context = &line},
@@ -163,6 +167,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
         case RETRY: good = read_retry(optarg, &out->choice.retry); break;
         case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
+        case CHECKPOINT_EVERY: good = read_checkpoint_every(optarg, &out->checkpoint_seconds, &out->checkpoint_epochs); break;
         case SHARD: good = read_shard(optarg, &out->choice); break;
         default: good = false;
         }
@@ -225,6 +230,8 @@ const struct command command_sweep = {
              "      --max-time TIME  start no trial after that time (90s, 30m, 1h30m), finish those that run (exit code 3 if any\n"
              "                       are left; the same command goes on)\n"
              "      --shard I/N      only the I-th of N parts of about the same cost; normlab merge puts them together\n"
+             "      --checkpoint-every T   keep the state of unfinished trials, after so much time (30m) or epochs (5epochs) and at Ctrl-C: they\n"
+             "                       go on from there, to the same bits\n"
              "      --no-plot        no pictures\n"
              "\n"
              "examples:\n"

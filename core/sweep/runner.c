@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
 #include "base/clock.h"
@@ -157,8 +158,18 @@ static void help_others(struct runner *runner)
     }
 }
 
-/* Runs one trial into its record. false: it was stopped, and there is no result. */
-static bool run_trial(struct worker *worker, int index)
+/* Where the trial's state is kept while it is unfinished; new string, or NULL. */
+static char *checkpoint_path(const struct runner *runner, const struct nl_trial *trial)
+{
+    const struct nl_runner_options *options = runner->options;
+    if (options->checkpoint)
+        return nl_strdup(options->checkpoint);
+    bool asked = options->checkpoint_seconds > 0 || options->checkpoint_epochs > 0;
+    return asked ? nl_store_checkpoint_path(runner->store, trial) : NULL;
+}
+
+/* Runs one trial into its record. checkpoint: NULL, or its file. false: it was stopped, and there is no result. */
+static bool run_trial(struct worker *worker, int index, const char *checkpoint)
 {
     struct runner *runner = worker->runner;
     const struct nl_runner_options *options = runner->options;
@@ -172,6 +183,9 @@ static bool run_trial(struct worker *worker, int index)
         .save_final = options->save_final,
         .save_order = options->save_order,
         .stop = &runner->stop,
+        .checkpoint = checkpoint,
+        .checkpoint_seconds = options->checkpoint_seconds,
+        .checkpoint_epochs = options->checkpoint_epochs,
         .progress = on_progress,
         .context = worker,
     };
@@ -224,8 +238,12 @@ static void *work(void *argument)
         pthread_mutex_unlock(&runner->lock);
 
         struct nl_error err = {0};
-        bool ended = run_trial(worker, index);
+        char *checkpoint = checkpoint_path(runner, &runner->grid->trial[index]);
+        bool ended = run_trial(worker, index, checkpoint);
         bool saved = ended && nl_store_save(runner->store, &runner->grid->trial[index], &runner->record[index], &err) == NL_OK;
+        if (checkpoint && saved && !runner->record[index].failed)
+            unlink(checkpoint);
+        free(checkpoint);
 
         pthread_mutex_lock(&runner->lock);
         runner->progress.running--;

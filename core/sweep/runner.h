@@ -29,6 +29,12 @@ struct nl_runner_options {
     double max_seconds;             /* then no trial is started any more, and running ones are finished; 0: no limit */
     const char *save_init, *save_final, *save_order; /* as nl_trial_options; for a grid of one trial */
 
+    /* Unfinished trials keep their state and go on from it: every so many seconds or epochs (0: not so), and at a stop. checkpoint: the
+     * file, for a grid of one trial; NULL: each in the results folder. All NULL and 0: no checkpoints. */
+    const char *checkpoint;
+    double checkpoint_seconds;
+    int64_t checkpoint_epochs;
+
     /* NULL, or called in the caller's thread: a few times a second and at the end; after each trial, by its number. */
     void (*progress)(void *context, const struct nl_progress *progress);
     void (*finished)(void *context, const struct nl_grid *grid, int trial, const struct nl_record *record);

@@ -23,6 +23,11 @@ static char *trial_path(const struct nl_store *store, const struct nl_trial *tri
     return nl_format("%s/trials/%s.trial", store->folder, trial->id);
 }
 
+char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_trial *trial)
+{
+    return nl_format("%s/trials/%s.checkpoint", store->folder, trial->id);
+}
+
 int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err)
 {
     struct nl_diagnostics diagnostics = {0};

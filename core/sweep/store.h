@@ -2,6 +2,7 @@
  *
  *     OUT/experiment.yaml    the resolved experiment and what it was made with
  *     OUT/trials/ID.trial    a finished trial (sweep/record.h), written whole or not at all
+ *     OUT/trials/ID.checkpoint   an unfinished one, if that was asked for
  *     OUT/trials.csv         )
  *     OUT/curves.csv         ) assembled from the finished trials in grid order: they are the same bytes whatever the number of
  *     OUT/timing.csv         ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not)
@@ -43,6 +44,9 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 
 /* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);
+/* Where the state of the trial is kept while it is unfinished (train/checkpoint.h); new string. */
+char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_trial *trial);
+
 int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err);
 
 /* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */

@@ -57,6 +57,9 @@ struct nl_trial_options {
     const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
     const char *save_order;             /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
     volatile sig_atomic_t *stop;        /* NULL, or becomes non-zero: end early with NL_STOPPED */
+    const char *checkpoint;             /* NULL, or a file (train/checkpoint.h): if it is there, the training goes on from it; and it is */
+    double checkpoint_seconds;          /* written at a stop and now and then: after so many seconds, 0: never, */
+    int64_t checkpoint_epochs;          /* or so many epochs, 0: never. The caller removes it in the end */
     void (*progress)(void *context, int64_t step, int64_t steps, double loss); /* NULL, or now and then (at log rows) */
     void *context;
 };

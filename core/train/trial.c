@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/plan.h"
 #include "train/schedule.h"
@@ -28,8 +30,10 @@ struct trainer {
     int64_t steps_per_epoch, log_every, eval_every;
     int32_t *order;        /* of the epoch */
     int32_t *saved_order;  /* (steps, batch), or NULL */
-    double first_loss;
-    double loss_sum, correct, seen; /* since the last training row */
+    struct nl_midway now;
+    double began, seconds_before;   /* seconds: of this call, and before it, where a checkpoint was there */
+    double kept_at;                 /* seconds, and step, of the last checkpoint */
+    int64_t kept_step;
 };
 
 enum nl_eval nl_primary_eval(const struct nl_config *config)
@@ -55,9 +59,9 @@ static void add_row(struct trainer *t, int64_t step, enum nl_part part, int eval
 
 static void log_training(struct trainer *t, int64_t step)
 {
-    struct nl_score score = {t->loss_sum / t->seen, t->correct / t->seen};
+    struct nl_score score = {t->now.loss_sum / t->now.seen, t->now.correct / t->now.seen};
     add_row(t, step, NL_PART_TRAIN, -1, score);
-    t->loss_sum = t->correct = t->seen = 0;
+    t->now.loss_sum = t->now.correct = t->now.seen = 0;
     if (t->options->progress)
         t->options->progress(t->options->context, step, t->schedule.steps, score.loss);
 }
@@ -116,15 +120,9 @@ static void remember_order(struct trainer *t, int64_t step, int64_t step_in_epoc
         t->saved_order[step * batch + n] = n < samples ? t->order[step_in_epoch * batch + n] : -1;
 }
 
-static void train_step(struct trainer *t, int64_t step, int slot)
+static void put_hyper(const struct trainer *t, int64_t step)
 {
-    struct nl_plan *plan = &t->plan;
     const struct nl_config *config = t->config;
-    int64_t in_epoch = step % t->steps_per_epoch, epoch = step / t->steps_per_epoch;
-    if (in_epoch == 0)
-        begin_epoch(t, epoch);
-    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = batch_at(t, in_epoch), .step = step,
-                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true};
     struct nl_hyper hyper = {
         .lr = nl_lr_at(&t->schedule, step),
         .momentum = config->train.momentum,
@@ -138,8 +136,19 @@ static void train_step(struct trainer *t, int64_t step, int slot)
         .norm_eps = config->norm.eps,
         .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1.0 : config->norm.momentum,
     };
-    plan->backend->upload(plan->hyper, &hyper, sizeof hyper);
-    plan->train.gather.index = plan->order + in_epoch * config->train.batch;
+    t->plan.backend->upload(t->plan.hyper, &hyper, sizeof hyper);
+}
+
+static void train_step(struct trainer *t, int64_t step, int slot)
+{
+    struct nl_plan *plan = &t->plan;
+    int64_t in_epoch = step % t->steps_per_epoch, epoch = step / t->steps_per_epoch;
+    if (in_epoch == 0)
+        begin_epoch(t, epoch);
+    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = batch_at(t, in_epoch), .step = step,
+                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true};
+    put_hyper(t, step);
+    plan->train.gather.index = plan->order + in_epoch * t->config->train.batch;
     plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_forward(plan, &plan->train, &run);
     nl_plan_backward(plan, &run);
@@ -150,7 +159,7 @@ static void train_step(struct trainer *t, int64_t step, int slot)
 
 static bool diverged(const struct trainer *t, double loss)
 {
-    double scale = fmax(t->first_loss, log((double)t->model.classes));
+    double scale = fmax(t->now.first_loss, log((double)t->model.classes));
     return !(loss <= 1000.0 * scale); /* NaN is no smaller than anything */
 }
 
@@ -179,19 +188,19 @@ static int64_t train_chunk(struct trainer *t, int64_t step, int64_t end)
         int samples = batch_at(t, s % t->steps_per_epoch);
         double loss = sums[2 * (s - step)] / samples;
         if (s == 0)
-            t->first_loss = loss;
-        t->loss_sum += sums[2 * (s - step)];
-        t->correct += sums[2 * (s - step) + 1];
-        t->seen += samples;
+            t->now.first_loss = loss;
+        t->now.loss_sum += sums[2 * (s - step)];
+        t->now.correct += sums[2 * (s - step) + 1];
+        t->now.seen += samples;
         t->result->samples += samples;
         t->result->steps = s + 1;
         if (diverged(t, loss)) {
             t->result->status = NL_DIVERGED;
             t->result->failed_step = s + 1;
             /* The row of a divergence is that batch alone, so that the curve shows what happened. */
-            t->loss_sum = sums[2 * (s - step)];
-            t->correct = sums[2 * (s - step) + 1];
-            t->seen = samples;
+            t->now.loss_sum = sums[2 * (s - step)];
+            t->now.correct = sums[2 * (s - step) + 1];
+            t->now.seen = samples;
             log_training(t, s + 1);
             return s + 1;
         }
@@ -199,23 +208,75 @@ static int64_t train_chunk(struct trainer *t, int64_t step, int64_t end)
     return end;
 }
 
-static void train(struct trainer *t)
+static bool stop_asked(const struct trainer *t)
+{
+    return t->options->stop && *t->options->stop;
+}
+
+/* Whether it is time for a checkpoint; a stop is such a time. */
+static bool must_keep(const struct trainer *t, int64_t step)
+{
+    const struct nl_trial_options *options = t->options;
+    if (!options->checkpoint)
+        return false;
+    bool late = options->checkpoint_seconds > 0 && nl_seconds() - t->kept_at >= options->checkpoint_seconds;
+    bool far = options->checkpoint_epochs > 0 && step - t->kept_step >= options->checkpoint_epochs * t->steps_per_epoch;
+    return stop_asked(t) || ((late || far) && step < t->schedule.steps);
+}
+
+static int keep(struct trainer *t, int64_t step, struct nl_error *err)
+{
+    t->result->seconds = t->seconds_before + nl_seconds() - t->began;
+    if (nl_checkpoint_save(&t->plan, &t->lineage, &t->now, t->result, t->options->checkpoint, err))
+        return NL_FAIL;
+    t->kept_at = nl_seconds();
+    t->kept_step = step;
+    return NL_OK;
+}
+
+/* Goes on from the checkpoint, if it is there. What follows from the number of steps alone is worked out anew. */
+static int resume(struct trainer *t, struct nl_error *err)
+{
+    const char *path = t->options->checkpoint;
+    t->kept_at = nl_seconds();
+    if (!path || !nl_file_exists(path))
+        return NL_OK;
+    if (nl_checkpoint_load(&t->plan, &t->lineage, path, &t->now, t->result, err))
+        return NL_FAIL;
+    int64_t steps = t->kept_step = t->result->steps;
+    t->seconds_before = t->result->seconds;
+    for (int64_t step = 0; t->saved_order && step < steps; step++) {
+        int64_t in_epoch = step % t->steps_per_epoch;
+        if (in_epoch == 0)
+            begin_epoch(t, step / t->steps_per_epoch);
+        remember_order(t, step, in_epoch, batch_at(t, in_epoch));
+    }
+    if (steps % t->steps_per_epoch)
+        begin_epoch(t, steps / t->steps_per_epoch);
+    put_hyper(t, steps > 0 ? steps - 1 : 0);
+    return NL_OK;
+}
+
+static int train(struct trainer *t, struct nl_error *err)
 {
     int64_t steps = t->schedule.steps;
     struct nl_trial_result *result = t->result;
-    for (int64_t step = 0; step < steps && result->status == NL_DONE;) {
+    for (int64_t step = result->steps; step < steps && result->status == NL_DONE;) {
         int64_t log_at = next_multiple(step, t->log_every), eval_at = next_multiple(step, t->eval_every);
         int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
         step = train_chunk(t, step, end);
         if (result->status != NL_DONE)
-            return;
-        if (t->seen > 0 && (step == log_at || step == steps))
+            return NL_OK;
+        if (t->now.seen > 0 && (step == log_at || step == steps))
             log_training(t, step);
         if (step == eval_at && step < steps)
             evaluate_on_the_way(t, step);
-        if (t->options->stop && *t->options->stop)
+        if (must_keep(t, step) && keep(t, step, err))
+            return NL_FAIL;
+        if (stop_asked(t))
             result->status = NL_STOPPED;
     }
+    return NL_OK;
 }
 
 static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl_error *err)
@@ -266,7 +327,8 @@ static int run_trial(struct trainer *t, const struct nl_dataset *dataset, struct
         return NL_FAIL;
     if (t->options->save_init && nl_weights_save(&t->plan, &t->lineage, t->options->save_init, err) != NL_OK)
         return NL_FAIL;
-    train(t);
+    if (resume(t, err) || train(t, err))
+        return NL_FAIL;
     result->epochs = (double)result->steps / (double)t->steps_per_epoch;
     if (result->status == NL_DONE) {
         evaluate_at_the_end(t, result->steps);
@@ -287,9 +349,9 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
             result->score[part][eval] = (struct nl_score){NAN, NAN};
     struct trainer t = {.config = config, .options = options ? options : &none, .result = result};
     t.lineage = (struct nl_lineage){config, dataset, t.options->load};
-    double start = nl_seconds();
+    t.began = nl_seconds();
     int status = run_trial(&t, dataset, err);
-    result->seconds = nl_seconds() - start;
+    result->seconds = t.seconds_before + nl_seconds() - t.began;
     nl_plan_release(&t.plan);
     nl_model_release(&t.model);
     nl_split_release(&t.view);

@@ -1,0 +1,190 @@
+#include "train/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/value.h"
+#include "train/train.h"
+
+enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, MOST_EXTRA = 5, DIFFERENCES_SHOWN = 4 };
+
+/* ---- writing ---- */
+
+/* Takes data over. */
+static void add(struct nl_tensor_file *file, const char *name, enum nl_dtype type, size_t rows, size_t columns, void *data)
+{
+    struct nl_tensor_file_entry entry = {.type = type, .dims = columns ? 2 : 1, .shape = {rows, columns}, .data = data};
+    strncpy(entry.name, name, sizeof entry.name - 1);
+    file->entry[file->count++] = entry;
+}
+
+static double *curve_numbers(const struct nl_trial_result *result)
+{
+    double *numbers = nl_alloc((size_t)result->rows * COLUMNS, sizeof *numbers), *at = numbers;
+    for (const struct nl_curve_row *row = result->row; row < result->row + result->rows; row++, at += COLUMNS) {
+        const double columns[COLUMNS] = {(double)row->step, row->epoch, (double)row->samples, row->part, row->eval, row->lr, row->loss, row->accuracy};
+        memcpy(at, columns, sizeof columns);
+    }
+    return numbers;
+}
+
+static void add_optimizer(struct nl_tensor_file *file, const struct nl_plan *plan, const char *name, const void *state)
+{
+    if (!state)
+        return;
+    size_t count = plan->model->count;
+    void *data = nl_alloc(count, plan->backend->real);
+    plan->backend->download(data, state, count * plan->backend->real);
+    add(file, name, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, count, 0, data);
+}
+
+int nl_checkpoint_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const struct nl_midway *midway,
+                       const struct nl_trial_result *result, const char *path, struct nl_error *err)
+{
+    struct nl_tensor_file file = nl_weights_file(plan, lineage, MOST_EXTRA);
+    const int64_t counts[COUNTS] = {result->steps, result->samples};
+    const double sums[SUMS] = {midway->first_loss, midway->loss_sum, midway->correct,   midway->seen,
+                               result->seconds,    result->training, result->evaluation};
+    add(&file, "training.counts", NL_I64, COUNTS, 0, memcpy(nl_alloc(COUNTS, sizeof *counts), counts, sizeof counts));
+    add(&file, "training.sums", NL_F64, SUMS, 0, memcpy(nl_alloc(SUMS, sizeof *sums), sums, sizeof sums));
+    add(&file, "training.curve", NL_F64, (size_t)result->rows, COLUMNS, curve_numbers(result));
+    add_optimizer(&file, plan, "training.first", plan->update.first);
+    add_optimizer(&file, plan, "training.second", plan->update.second);
+    int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
+    nl_safetensors_release(&file);
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* The tensor, if it has this type and shape (rows 0: any number of them). */
+static const struct nl_tensor_file_entry *find(const struct nl_tensor_file *file, const char *name, enum nl_dtype type, size_t rows, size_t columns)
+{
+    const struct nl_tensor_file_entry *entry = nl_safetensors_find(file, name);
+    bool good = entry && entry->type == type && entry->dims == (columns ? 2 : 1) && (!columns || entry->shape[1] == columns);
+    return good && (!rows || entry->shape[0] == rows) ? entry : NULL;
+}
+
+struct differences {
+    struct nl_text text;
+    int count;
+};
+
+static void compare(struct differences *differences, const char *what, const char *there, const char *here)
+{
+    if (strcmp(there, here) == 0)
+        return;
+    if (differences->count++ < DIFFERENCES_SHOWN)
+        nl_text_add(&differences->text, "%s%s is '%s' there and '%s' here", differences->count > 1 ? "; " : "", what, there, here);
+}
+
+/* Only keys that matter here are compared: what makes another one matter there is a difference itself. */
+static int compare_lineage(const struct nl_tensor_file *file, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
+{
+    struct differences differences = {0};
+    char numerics[16];
+    snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
+    const char *const read[][3] = {{"data_sha256", "the data's sha256", lineage->dataset->checksum},
+                                   {"load_sha256", "the sha256 of model.load", lineage->load ? lineage->load->checksum : ""},
+                                   {"numerics", "the version of normlab's numerics", numerics}};
+    for (int i = 0; i < nl_key_count; i++) {
+        const char *there = nl_safetensors_metadata(file, nl_keys[i].name);
+        if (!nl_key_applies(&nl_keys[i], lineage->config))
+            continue;
+        char *here = nl_value_text(&nl_keys[i], lineage->config);
+        compare(&differences, nl_keys[i].name, there ? there : "unknown", here);
+        free(here);
+    }
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        const char *there = nl_safetensors_metadata(file, read[i][0]);
+        compare(&differences, read[i][1], there ? there : "unknown", read[i][2]);
+    }
+    if (differences.count > DIFFERENCES_SHOWN)
+        nl_text_add(&differences.text, "; and %d more", differences.count - DIFFERENCES_SHOWN);
+    int status = differences.count ? nl_fail(err, "cannot go on from '%s': it is of another training: %s", path, differences.text.at) : NL_OK;
+    nl_text_release(&differences.text);
+    return status;
+}
+
+static int read_checkpoint(const struct nl_lineage *lineage, const char *path, struct nl_tensor_file *file, struct nl_error *err)
+{
+    if (nl_safetensors_read(path, file, err))
+        return NL_FAIL;
+    int status = NL_OK;
+    if (!find(file, "training.counts", NL_I64, COUNTS, 0) || !find(file, "training.sums", NL_F64, SUMS, 0) ||
+        !find(file, "training.curve", NL_F64, 0, COLUMNS))
+        status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
+    else
+        status = compare_lineage(file, lineage, path, err);
+    if (status)
+        nl_safetensors_release(file);
+    return status;
+}
+
+int nl_checkpoint_check(const struct nl_lineage *lineage, const char *path, int64_t *steps, struct nl_error *err)
+{
+    struct nl_tensor_file file;
+    if (read_checkpoint(lineage, path, &file, err))
+        return NL_FAIL;
+    *steps = *(const int64_t *)nl_safetensors_find(&file, "training.counts")->data;
+    nl_safetensors_release(&file);
+    return NL_OK;
+}
+
+static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_result *result)
+{
+    const double *at = curve->data;
+    for (size_t i = 0; i < curve->shape[0]; i++, at += COLUMNS) {
+        NL_GROW(result->row, result->rows, result->capacity);
+        result->row[result->rows++] = (struct nl_curve_row){.step = (int64_t)at[0],
+                                                            .epoch = at[1],
+                                                            .samples = (int64_t)at[2],
+                                                            .part = (enum nl_part)at[3],
+                                                            .eval = (int)at[4],
+                                                            .lr = at[5],
+                                                            .loss = at[6],
+                                                            .accuracy = at[7]};
+    }
+}
+
+static int get_optimizer(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state, const char *path,
+                         struct nl_error *err)
+{
+    size_t count = plan->model->count, real = plan->backend->real;
+    const struct nl_tensor_file_entry *entry = find(file, name, real == sizeof(double) ? NL_F64 : NL_F32, count, 0);
+    if (!state)
+        return NL_OK;
+    if (!entry)
+        return nl_fail(err, "cannot go on from '%s': its '%s' does not fit the optimizer", path, name);
+    plan->backend->upload(state, entry->data, count * real);
+    return NL_OK;
+}
+
+int nl_checkpoint_load(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
+                       struct nl_trial_result *result, struct nl_error *err)
+{
+    struct nl_tensor_file file;
+    if (read_checkpoint(lineage, path, &file, err))
+        return NL_FAIL;
+    int status = nl_weights_check(plan->model, &file, path, err);
+    if (status == NL_OK)
+        status = get_optimizer(plan, &file, "training.first", plan->update.first, path, err);
+    if (status == NL_OK)
+        status = get_optimizer(plan, &file, "training.second", plan->update.second, path, err);
+    if (status == NL_OK) {
+        const int64_t *counts = nl_safetensors_find(&file, "training.counts")->data;
+        const double *sums = nl_safetensors_find(&file, "training.sums")->data;
+        nl_weights_load(plan, &file);
+        result->steps = counts[0];
+        result->samples = counts[1];
+        *midway = (struct nl_midway){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};
+        result->seconds = sums[4];
+        result->training = sums[5];
+        result->evaluation = sums[6];
+        get_curve(nl_safetensors_find(&file, "training.curve"), result);
+    }
+    nl_safetensors_release(&file);
+    return status;
+}

@@ -1,0 +1,209 @@
+/* Checkpoints: a training that is stopped anywhere, any number of times, ends with the bits of one that is not. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "scratch.h"
+#include "suite.h"
+#include "train/checkpoint.h"
+
+static char *folder, *whole_path, *final_path, *whole_order, *order_path, *checkpoint;
+
+static void make_folder(void)
+{
+    folder = scratch_make();
+    whole_path = nl_path_join(folder, "whole.safetensors");
+    final_path = nl_path_join(folder, "final.safetensors");
+    whole_order = nl_path_join(folder, "whole.npy");
+    order_path = nl_path_join(folder, "order.npy");
+    checkpoint = nl_path_join(folder, "checkpoint.safetensors");
+}
+
+static void remove_folder(void)
+{
+    free(whole_path);
+    free(final_path);
+    free(whole_order);
+    free(order_path);
+    free(checkpoint);
+    scratch_remove(folder);
+}
+
+#define SMALL "data.train=200", "data.test=60", "train.batch=16", "train.epochs=4", "model.depth=2", "model.width=12", "train.log_every=5"
+
+static const char *const cases[][20] = {
+    {SMALL, "train.momentum=0.9", "norm.eval=running,precise,batch", "train.schedule=cosine", NULL},
+    {SMALL, "train.optimizer=adam", "train.lr=0.01", "model.dropout=0.3", "norm.kind=ln", NULL},
+    {SMALL, "train.optimizer=adamw", "train.weight_decay=0.1", "norm.running=cumulative", "train.drop_last=false", "device.kind=ref", NULL},
+    {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4", "norm.eval=precise", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1",
+     "train.eval_every=7", "train.epochs=2", NULL},
+    {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
+};
+
+static struct nl_config configured(const char *const *overrides, const char *more)
+{
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    const char *all[24];
+    int count = 0;
+    for (; overrides[count]; count++)
+        all[count] = overrides[count];
+    if (more)
+        all[count++] = more;
+    if (nl_experiment_load(NULL, all, count, &experiment, &diagnostics))
+        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+    return experiment.config;
+}
+
+/* Asks for a stop at the n-th report. */
+struct stopper {
+    volatile sig_atomic_t stop;
+    int left;
+};
+
+static void report(void *context, int64_t step, int64_t steps, double loss)
+{
+    struct stopper *stopper = context;
+    (void)step, (void)steps, (void)loss;
+    stopper->stop = --stopper->left == 0;
+}
+
+static struct nl_trial_result trained(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *how)
+{
+    struct nl_trial_result result;
+    struct nl_error err;
+    ck_assert_msg(nl_trial_run(config, dataset, how, &result, &err) == NL_OK, "%s", err.text);
+    return result;
+}
+
+static void check_same_file(const char *one, const char *other)
+{
+    struct nl_error err;
+    size_t length, other_length;
+    char *a = nl_file_read(one, &length, &err), *b = nl_file_read(other, &other_length, &err);
+    ck_assert(a && b && length == other_length && memcmp(a, b, length) == 0);
+    free(a);
+    free(b);
+}
+
+static void check_same_result(const struct nl_trial_result *a, const struct nl_trial_result *b)
+{
+    ck_assert(a->status == b->status && a->steps == b->steps && a->samples == b->samples && a->epochs == b->epochs);
+    ck_assert(memcmp(a->score, b->score, sizeof a->score) == 0);
+    ck_assert_int_eq(a->rows, b->rows);
+    for (int i = 0; i < a->rows; i++) {
+        const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];
+        ck_assert_msg(x->step == y->step && x->epoch == y->epoch && x->samples == y->samples && x->part == y->part && x->eval == y->eval &&
+                          x->lr == y->lr && x->loss == y->loss && x->accuracy == y->accuracy,
+                      "row %d: step %lld, loss %.17g, not step %lld, loss %.17g", i, (long long)y->step, y->loss, (long long)x->step, x->loss);
+    }
+}
+
+START_TEST(a_stopped_training_ends_with_the_same_bits)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[_i], NULL);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_trial_options plain = {.save_final = whole_path, .save_order = whole_order};
+    struct nl_trial_result whole = trained(&config, dataset, &plain);
+    for (int every = 1; every <= 4; every += 3) { /* stops at each report, or at every fourth and without an order that is kept */
+        struct stopper stopper = {0};
+        struct nl_trial_options how = {.save_final = final_path, .save_order = every == 1 ? order_path : NULL, .checkpoint = checkpoint, .stop = &stopper.stop,
+                                       .progress = report, .context = &stopper};
+        int stops = -1;
+        struct nl_trial_result result = {0};
+        do {
+            stops++;
+            nl_trial_result_release(&result);
+            stopper = (struct stopper){.left = every};
+            result = trained(&config, dataset, &how);
+            ck_assert(result.status != NL_STOPPED || nl_file_exists(checkpoint));
+        } while (result.status == NL_STOPPED);
+        ck_assert_int_ge(stops, every == 1 ? 5 : 1);
+        check_same_result(&whole, &result);
+        check_same_file(whole_path, final_path);
+        if (how.save_order)
+            check_same_file(whole_order, order_path);
+        nl_trial_result_release(&result);
+        remove(checkpoint);
+    }
+    nl_trial_result_release(&whole);
+    nl_dataset_free(dataset);
+}
+END_TEST
+
+/* Checkpoints on the way change nothing; the last one is of the last epoch that asked for it. */
+START_TEST(checkpoints_on_the_way)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[0], NULL);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_trial_options plain = {.save_final = whole_path}, how = {.save_final = final_path, .checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_result whole = trained(&config, dataset, &plain), kept = trained(&config, dataset, &how);
+    check_same_result(&whole, &kept);
+    check_same_file(whole_path, final_path);
+    struct nl_lineage lineage = {.config = &config, .dataset = dataset};
+    int64_t steps;
+    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(steps, 36); /* 12 steps an epoch, 4 epochs */
+    nl_trial_result_release(&kept);
+    kept = trained(&config, dataset, &how); /* as after a kill */
+    check_same_result(&whole, &kept);
+    check_same_file(whole_path, final_path);
+    nl_trial_result_release(&whole);
+    nl_trial_result_release(&kept);
+    nl_dataset_free(dataset);
+}
+END_TEST
+
+static void refused(const struct nl_lineage *lineage, const char *path, const char *expected)
+{
+    struct nl_error err;
+    int64_t steps;
+    ck_assert_int_eq(nl_checkpoint_check(lineage, path, &steps, &err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, expected) != NULL, "'%s' is not in: %s", expected, err.text);
+}
+
+START_TEST(another_training_is_refused)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[0], NULL), other;
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err), elsewhere = *dataset;
+    struct nl_trial_options how = {.save_final = final_path, .checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_result result = trained(&config, dataset, &how);
+    struct nl_lineage lineage = {.config = &other, .dataset = dataset};
+    int64_t steps;
+    nl_trial_result_release(&result);
+    other = configured(cases[0], "norm.groups=2"); /* does not apply to bn */
+    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    other = configured(cases[0], "train.lr=0.07");
+    refused(&lineage, checkpoint, "it is of another training: train.lr is '0.05' there and '0.07' here");
+    ck_assert_int_eq(nl_trial_run(&other, dataset, &how, &result, &err), NL_FAIL);
+    nl_trial_result_release(&result);
+    other = configured(cases[0], "train.epochs=5");
+    refused(&lineage, checkpoint, "train.epochs is '4' there and '5' here");
+    other = config;
+    refused(&lineage, final_path, "it is no checkpoint");
+    memset(elsewhere.checksum, 'f', 64);
+    lineage.dataset = &elsewhere;
+    refused(&lineage, checkpoint, "the data's sha256 is ");
+    nl_dataset_free(dataset);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("checkpoint");
+    TCase *tests = tcase_create("checkpoint");
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_add_loop_test(tests, a_stopped_training_ends_with_the_same_bits, 0, (int)(sizeof cases / sizeof *cases));
+    tcase_add_test(tests, checkpoints_on_the_way);
+    tcase_add_test(tests, another_training_is_refused);
+    tcase_set_timeout(tests, 60);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# A run with --checkpoint that is killed again and again (SIGKILL, SIGTERM) ends with the bytes of one that is not: trials.csv, curves.csv,
+# weights, order. A sweep with --checkpoint-every likewise. NORMLAB_PROGRAM names the program.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+cat >images.yaml <<'YAML'
+data: {name: synth, size: 8, train: 1024, test: 128, crop: 1, flip: true}
+model: {arch: cnn, depth: 3, width: 16}
+norm: {eval: [running, precise, batch]}
+train: {epochs: 20, batch: 32, lr: 0.1, momentum: 0.9, schedule: cosine, log_every: 1}
+YAML
+cat >adam.yaml <<'YAML'
+data: {train: 1024, test: 128}
+model: {depth: 6, width: 96, dropout: 0.2}
+norm: {kind: bn, running: cumulative}
+train: {epochs: 80, batch: 24, drop_last: false, lr: 0.003, optimizer: adam, label_noise: 0.2}
+YAML
+
+# Runs the program with these arguments until it ends by itself; each time it is sent the next of the signals, a little later than the last time.
+interrupted=0
+until_done() { # argument...
+    local wait=0.1 code signals=(KILL KILL TERM)
+    interrupted=0
+    while true; do
+        "$NORMLAB_PROGRAM" "$@" --quiet >log 2>&1 &
+        local program=$!
+        sleep $wait
+        kill -"${signals[$((interrupted % 3))]}" $program 2>/dev/null || true
+        code=0
+        { wait $program || code=$?; } 2>/dev/null # bash says "Killed"
+        [ $code -ne 0 ] || return 0
+        [ $code -eq 137 ] || [ $code -eq 130 ] || { cat log >&2; exit 1; }
+        interrupted=$((interrupted + 1))
+        wait=$(awk "BEGIN {print $wait * 1.25}")
+    done
+}
+
+for case in images adam; do
+    "$NORMLAB_PROGRAM" run $case.yaml --out $case.whole --save-final $case.whole.safetensors --save-order $case.whole.npy --quiet >/dev/null
+    until_done run $case.yaml --out $case.killed --save-final $case.killed.safetensors --save-order $case.killed.npy \
+        --checkpoint $case.checkpoint --checkpoint-every 0.05s
+    [ $interrupted -ge 2 ] || { echo "$case ended before it could be killed twice" >&2; exit 1; }
+    for table in trials.csv curves.csv; do cmp $case.whole/$table $case.killed/$table; done
+    cmp $case.whole.safetensors $case.killed.safetensors
+    cmp $case.whole.npy $case.killed.npy
+    [ ! -e $case.checkpoint ] || { echo "the checkpoint is still there" >&2; exit 1; }
+    echo "same bytes: $case, after $interrupted interruptions"
+done
+
+arms=(adam.yaml train.epochs=40 norm.kind=bn,ln train.lr=0.001,0.003 --no-plot -j 2)
+"$NORMLAB_PROGRAM" sweep "${arms[@]}" --out sweep.whole --quiet >/dev/null
+until_done sweep "${arms[@]}" --out sweep.killed --checkpoint-every 1epoch
+for table in trials.csv curves.csv; do cmp sweep.whole/$table sweep.killed/$table; done
+[ -z "$(find sweep.killed -name '*.checkpoint')" ] || { echo "checkpoints are still there" >&2; exit 1; }
+echo "same bytes: sweep, after $interrupted interruptions"
