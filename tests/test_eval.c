@@ -81,6 +81,7 @@ static const char *const cases[][16] = {
     {SMALL, "norm.eval=running,batch", "norm.running=cumulative", "norm.placement=after", "model.arch=cnn", "data.flip=false", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "norm.eps=0.1", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.2", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.eval=running,precise", "train.epochs=1", NULL},
 };
 
 START_TEST(a_saved_network_has_the_scores_of_its_trial)

@@ -92,29 +92,65 @@ static void get_parameters(const struct nl_plan *plan, struct nl_tensor_file_ent
     free(ordered);
 }
 
+/* What a normalizer that tracks keeps: places in the plan. {0}: before the first one. */
+struct statistics {
+    const char *layer;
+    size_t channels;
+    void *mean, *var;
+    int64_t *updates;
+    int next; /* layer */
+};
+
+/* From one to the next in the order of the layers; false: there is none. */
+static bool next_statistics(const struct nl_plan *plan, struct statistics *s)
+{
+    const struct nl_model *model = plan->model;
+    while (model->norm->tracks && s->next < model->layers) {
+        const struct nl_layer *layer = &model->layer[s->next++];
+        if (layer->kind != NL_NORM_LAYER)
+            continue;
+        size_t before = s->channels * plan->backend->real;
+        s->mean = s->layer ? (char *)s->mean + before : plan->running_mean;
+        s->var = s->layer ? (char *)s->var + before : plan->running_var;
+        s->updates = s->layer ? s->updates + 1 : plan->updates;
+        s->channels = (size_t)layer->in.channels;
+        s->layer = layer->name;
+        return true;
+    }
+    return false;
+}
+
 static void get_statistics(const struct nl_plan *plan, struct nl_tensor_file_entry *entry)
 {
     const struct nl_backend *backend = plan->backend;
-    for (int i = 0; i < plan->train.ops; i++) {
-        const struct nl_normalize *op = &plan->train.op[i].normalize;
-        if (plan->train.op[i].kind != NL_NORM_LAYER || !op->norm->tracks)
-            continue;
-        size_t channels = (size_t)op->setup.channels;
-        double *values = nl_alloc(channels, sizeof *values);
-        backend->get_reals(values, op->running_mean, channels);
+    for (struct statistics s = {0}; next_statistics(plan, &s);) {
+        double *values = nl_alloc(s.channels, sizeof *values);
+        backend->get_reals(values, s.mean, s.channels);
         put_values(entry++, values);
-        backend->get_reals(values, op->running_var, channels);
+        backend->get_reals(values, s.var, s.channels);
         put_values(entry++, values);
         free(values);
         entry->data = nl_alloc(1, sizeof(int64_t));
-        backend->download(entry++->data, op->updates, sizeof(int64_t));
+        backend->download(entry++->data, s.updates, sizeof(int64_t));
     }
+}
+
+static const struct nl_tensor_file_entry *find(const struct nl_tensor_file *file, const char *layer, const char *tensor)
+{
+    struct nl_tensor_file_entry wanted = described(layer, tensor, NL_F64, 0, NULL);
+    return nl_safetensors_find(file, wanted.name);
+}
+
+static void load_reals(const struct nl_plan *plan, const struct nl_tensor_file_entry *entry, void *place)
+{
+    double *values = get_values(entry);
+    plan->backend->put_reals(place, values, count_of(entry));
+    free(values);
 }
 
 void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *file)
 {
     const struct nl_model *model = plan->model;
-    const struct nl_backend *backend = plan->backend;
     double *stored = nl_alloc(model->count, sizeof *stored);
     for (int i = 0; i < model->parameters; i++) {
         const struct nl_parameter *p = &model->parameter[i];
@@ -123,23 +159,12 @@ void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *fi
             stored[p->offset + nl_parameter_place(p, e)] = values[e];
         free(values);
     }
-    backend->put_reals(plan->parameters, stored, model->count);
+    plan->backend->put_reals(plan->parameters, stored, model->count);
     free(stored);
-    for (int i = 0; i < plan->train.ops; i++) {
-        const struct nl_normalize *op = &plan->train.op[i].normalize;
-        if (plan->train.op[i].kind != NL_NORM_LAYER || !op->norm->tracks)
-            continue;
-        const char *layer = model->layer[i].name;
-        void *const places[] = {op->running_mean, op->running_var};
-        static const char *const names[] = {"running_mean", "running_var"};
-        for (int s = 0; s < 2; s++) {
-            struct nl_tensor_file_entry wanted = described(layer, names[s], NL_F64, 0, NULL);
-            double *values = get_values(nl_safetensors_find(file, wanted.name));
-            backend->put_reals(places[s], values, (size_t)op->setup.channels);
-            free(values);
-        }
-        struct nl_tensor_file_entry wanted = described(layer, "num_batches_tracked", NL_I64, 0, NULL);
-        backend->upload(op->updates, nl_safetensors_find(file, wanted.name)->data, sizeof(int64_t));
+    for (struct statistics s = {0}; next_statistics(plan, &s);) {
+        load_reals(plan, find(file, s.layer, "running_mean"), s.mean);
+        load_reals(plan, find(file, s.layer, "running_var"), s.var);
+        plan->backend->upload(s.updates, find(file, s.layer, "num_batches_tracked")->data, sizeof(int64_t));
     }
 }
 
