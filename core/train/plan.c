@@ -191,8 +191,8 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         at = unused(at, kept);
         if (layer->kind == NL_ADD_LAYER)
             kept = NOWHERE;
-        /* The sign of ReLU's output is that of its input, which nobody else needs. */
-        bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU;
+        /* The sign of ReLU's output is that of its input, which nobody else needs unless a shortcut leaves from there. */
+        bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NOWHERE;
         void *y = output[i] = !train ? shared[at] : in_place ? x : take_reals(l, (size_t)capacity * extent_count(layer->out));
         void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL, *dy = gradient[turn[i].output];
         void *w = parameter_at(l, model, plan->parameters, layer->weight), *b = parameter_at(l, model, plan->parameters, layer->bias_at);
