@@ -250,7 +250,7 @@ static int write_array(const char *folder, const char *name, const struct nl_bac
 
 static int write_found(const struct nl_probe *probe, const struct layout *layout, const char *folder, struct nl_error *err)
 {
-    const struct nl_backend *backend = nl_backends[probe->config->device.kind];
+    const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)probe->config->device.kind);
     size_t sets = (size_t)probe->sets, channels = (size_t)probe->channels, affine = (size_t)nl_probe_affine_count(probe);
     const struct {
         const char *name;

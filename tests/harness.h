@@ -30,7 +30,7 @@ static inline struct image image_make(const struct nl_backend *backend, int repl
     image.memory = backend->alloc((size_t)replicas * stride);
     ck_assert_ptr_nonnull(image.memory);
     memset(image.memory, FILLER, (size_t)replicas * stride);
-    backend->thread_begin();
+    ck_assert(backend->thread_begin(0, NULL) == NL_OK);
     return image;
 }
 

@@ -19,7 +19,6 @@ pkg-config        pkg-config
 gnuplot-nox       gnuplot
 libyaml-dev       yaml.h
 libopenblas-dev   cblas.h
-librandom123-dev  Random123/philox.h
 zlib1g-dev        zlib.h
 libssl-dev        openssl/evp.h
 check             check.h

@@ -325,6 +325,8 @@ START_TEST(gather_takes_moves_and_standardizes)
                     ((double *)image_place(&image, r, scale))[c] = 0.25;
                 }
             }
+            if (nl_backends[b]->share)
+                op.pixels = nl_backends[b]->share(pixels, sizeof pixels);
             nl_backends[b]->gather(&run, &op);
             for (int r = 0; r < 2; r++)
                 for (int n = 0; n < 5; n++) {
@@ -341,6 +343,8 @@ START_TEST(gather_takes_moves_and_standardizes)
                                 ck_assert(image_real(&image, r, op.x, (size_t)(n * PIXELS + (i * WIDTH + j) * CHANNELS + c)) == expected);
                             }
                 }
+            if (nl_backends[b]->unshare)
+                nl_backends[b]->unshare(op.pixels);
             image_check_gaps(&image, "gather");
             image_free(&image);
         }

@@ -163,7 +163,7 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
     refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
     refuse("norm.kind", "bm", "'norm.kind' cannot be 'bm'; did you mean 'bn'? it can be bn, ln, gn, in, rms, none");
-    refuse("device.kind", "cuda", "'device.kind' cannot be 'cuda'; it can be cpu, ref");
+    refuse("device.kind", "abacus", "'device.kind' cannot be 'abacus'; it can be cpu, ref, cuda");
     refuse("norm.eval", "[]", "'norm.eval' must have at least one value");
     refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");
     refuse("model.pool", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "'model.pool' has more than 16 values");

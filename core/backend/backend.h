@@ -1,5 +1,5 @@
 /* The backends: one table of functions each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
- * specification; `cpu` is float32, OpenBLAS and our loops. Nothing above this header touches a number: a plan deals in
+ * specification; `cpu` is float32, OpenBLAS and our loops; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan deals in
  * sizes and places, values go in and out through upload/download and put_reals/get_reals.
  *
  * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in and
@@ -62,7 +62,7 @@ struct nl_hyper {
  * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
 struct nl_gather {
     int height, width, channels;
-    const uint8_t *pixels; /* (count, H, W, C) shared by all replicas, or NULL */
+    const uint8_t *pixels; /* (count, H, W, C) shared by all replicas (share), or NULL */
     const float *values;   /* (count, H, W, C) likewise */
     const float *standardized; /* (count, H, W, C) in the image, or NULL */
     const int32_t *label_of; /* (count) in the image: label noise is a replica's own */
@@ -216,6 +216,15 @@ struct nl_backend {
     bool steps_weights;       /* linear_backward heeds `update` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
 
+    /* The machine's devices of this kind: how many, and what one is. 0: none, and err says why. NULL: the processor. */
+    int (*devices)(struct nl_error *err);
+    void (*describe)(int device, char *text, size_t size);
+
+    /* Once in every thread that runs steps, before anything else: on which device (from 0), denormals to zero, ... */
+    int (*thread_begin)(int device, struct nl_error *err);
+    /* Waits for the thread's work, and says what went wrong in it; until then failed work gives zeros. NULL: nothing can. */
+    int (*status)(struct nl_error *err);
+
     /* memory; alloc is zeroed, NULL when there is none left */
     void *(*alloc)(size_t bytes);
     void (*free)(void *memory, size_t bytes);
@@ -224,7 +233,10 @@ struct nl_backend {
     void (*put_reals)(void *to, const double *from, size_t count);
     void (*get_reals)(double *to, const void *from, size_t count);
 
-    void (*thread_begin)(void); /* once in every thread that runs steps: denormals to zero, ... */
+    /* The device's copy of memory that all replicas and threads read, made once however many ask for it; NULL when there is no
+     * room. NULL functions: the memory itself does. */
+    const void *(*share)(const void *memory, size_t bytes);
+    void (*unshare)(const void *shared);
 
     void (*gather)(const struct nl_run *run, const struct nl_gather *op);
     void (*linear_forward)(const struct nl_run *run, const struct nl_linear *op);
@@ -247,8 +259,12 @@ struct nl_backend {
     void (*update)(const struct nl_run *run, const struct nl_update *op);
 };
 
-extern const struct nl_backend nl_backend_ref, nl_backend_cpu;
-extern const struct nl_backend *const nl_backends[]; /* by enum nl_device_kind order (cpu, ref); ends with NULL */
+extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;
+extern const struct nl_backend *const nl_backends[]; /* those that run on every machine; ends with NULL */
+const struct nl_backend *nl_backend_of(enum nl_device_kind kind); /* NULL: this program was built without it */
+int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err); /* whether there is such a device */
+/* The backend, with this thread set to work on that device; NULL: it cannot. */
+const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err);
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
 int nl_normalize_sets(const struct nl_normalize *op, int samples);

@@ -1,12 +1,42 @@
-/* The table of backends, and what is the same on all of them. */
+/* The table of backends. */
 #include "backend/backend.h"
 
 const struct nl_backend *const nl_backends[] = {&nl_backend_cpu, &nl_backend_ref, NULL};
 
-int nl_normalize_sets(const struct nl_normalize *op, int samples)
+const struct nl_backend *nl_backend_of(enum nl_device_kind kind)
 {
-    struct nl_norm_setup setup = op->setup;
-    setup.samples = samples;
-    struct nl_partition partition = op->norm->partition(&setup);
-    return nl_partition_sets(&partition, &setup);
+    switch (kind) {
+    case NL_CPU:
+        return &nl_backend_cpu;
+    case NL_REF:
+        return &nl_backend_ref;
+    case NL_CUDA:
+#ifdef NORMLAB_CUDA
+        return &nl_backend_cuda;
+#else
+        return NULL;
+#endif
+    }
+    NL_BUG("device kind %d", kind);
+}
+
+int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err)
+{
+    const struct nl_backend *backend = nl_backend_of(kind);
+    if (!backend)
+        return nl_fail(err, "this normlab was built without %s", nl_device_names[kind]);
+    int count = backend->devices ? backend->devices(err) : 1;
+    if (count == 0)
+        return NL_FAIL;
+    if (device >= count)
+        return nl_fail(err, "there is no device %d of kind %s: this machine has %d, counted from 0", device, backend->name, count);
+    return NL_OK;
+}
+
+const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err)
+{
+    if (nl_device_check(kind, device, err) != NL_OK)
+        return NULL;
+    const struct nl_backend *backend = nl_backend_of(kind);
+    return backend->thread_begin(device, err) == NL_OK ? backend : NULL;
 }

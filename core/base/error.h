@@ -23,7 +23,7 @@ int nl_fail_errno(struct nl_error *err, const char *format, ...) __attribute__((
 int nl_fail_in(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A broken invariant: prints file:line and the message on stderr and aborts. */
-_Noreturn void nl_bug_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void nl_bug_at(const char *file, int line, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
 #define NL_BUG(...) nl_bug_at(__FILE__, __LINE__, __VA_ARGS__)
 #define NL_ASSERT(condition) ((condition) ? (void)0 : NL_BUG("assertion failed: %s", #condition))
 

@@ -92,7 +92,7 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
         return norm_key_applies(field, config);
     if (!strcmp(key->section, "train"))
         return train_key_applies(field, config);
-    return strcmp(key->section, "plot") != 0;
+    return strcmp(key->section, "plot") != 0 && strcmp(key->name, "device.index") != 0;
 }
 
 char *nl_config_identity_text(const struct nl_config *config)

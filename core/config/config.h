@@ -101,8 +101,8 @@ int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *t
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
- * does not with none, train.nesterov not with adam, ... Keys of `plot` never do, nor do data.dir and other names of files: what was read
- * from there is in a trial's identity by its checksum. */
+ * does not with none, train.nesterov not with adam, ... Keys of `plot` never do, nor do device.index, data.dir and other names of files: what
+ * was read from there is in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, in the order of keys.def: the text whose hash is the trial's identity. */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "config/config.h"
 
 struct nl_shape {
@@ -68,7 +69,7 @@ struct nl_split {
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
 void nl_split_release(struct nl_split *view);
 
-static inline float nl_standardized(float value, double mean, double scale)
+static inline NL_EVERYWHERE float nl_standardized(float value, double mean, double scale)
 {
     return (float)(((double)value - mean) * scale);
 }
@@ -81,7 +82,17 @@ void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, i
 
 /* Augmentation of sample `sample` in epoch `epoch`: stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
 struct nl_augmentation { int dy, dx, flip; };
-struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip);
+static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip)
+{
+    uint32_t words[4]; /* one block a sample: its words decide independently */
+    nl_stream_block(nl_stream(seed, "augment"), (uint64_t)sample, (uint64_t)epoch, words);
+    uint64_t places = 2 * (uint64_t)crop + 1;
+    struct nl_augmentation moved;
+    moved.dy = (int)(words[0] * places >> 32) - crop;
+    moved.dx = (int)(words[1] * places >> 32) - crop;
+    moved.flip = flip ? (int)(words[2] >> 31) : 0;
+    return moved;
+}
 
 /* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them), <part>_y.npy (int64), <part>_index.npy
  * for train, val (if any), test, into folder. */

@@ -198,16 +198,3 @@ void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, i
     for (int i = 0; i < view->train_count; i++)
         order[i] = view->train[order[i]];
 }
-
-struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip)
-{
-    /* One block a sample: its four words decide independently. */
-    uint32_t words[4];
-    nl_stream_block(nl_stream(seed, "augment"), (uint64_t)sample, (uint64_t)epoch, words);
-    uint64_t places = 2 * (uint64_t)crop + 1;
-    return (struct nl_augmentation){
-        .dy = (int)(words[0] * places >> 32) - crop,
-        .dx = (int)(words[1] * places >> 32) - crop,
-        .flip = flip ? (int)(words[2] >> 31) : 0,
-    };
-}

@@ -22,6 +22,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "base/everywhere.h"
+
 /* Block sizes. The last block of samples may be smaller (ghost BN); positions is S or 1; channels divides C.
  * Sets are numbered sample block, then position block, then channel block (the last fastest). */
 struct nl_partition {
@@ -60,7 +62,7 @@ extern const char *const nl_norm_names[];      /* the same order; ends with NULL
 const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalizer */
 
 /* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */
-static inline double nl_inverse_deviation(double var, double eps)
+static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)
 {
     return var + eps == 0 ? 0.0 : 1.0 / sqrt(var + eps);
 }

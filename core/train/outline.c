@@ -73,7 +73,8 @@ int nl_trial_size(const struct nl_config *config, const struct nl_dataset *datas
     struct nl_counts counts = nl_data_counts(config);
     struct nl_split view = {.dataset = dataset, .train_count = counts.train, .val_count = counts.val, .test_count = counts.test};
     *parameters = (int64_t)model.count;
-    *bytes = nl_plan_bytes(nl_backends[config->device.kind], &model, config, &view, nl_evaluation_capacity(config, &view));
+    const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)config->device.kind);
+    *bytes = nl_plan_bytes(backend ? backend : &nl_backend_cpu, &model, config, &view, nl_evaluation_capacity(config, &view));
     nl_model_release(&model);
     return NL_OK;
 }

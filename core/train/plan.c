@@ -388,6 +388,26 @@ size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *mo
     return bytes;
 }
 
+/* The data set to the backend's device. */
+static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset, struct nl_error *err)
+{
+    const struct nl_shape *shape = &dataset->shape;
+    size_t count = (size_t)dataset->count * (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels;
+    size_t bytes = count * (dataset->pixels ? sizeof *dataset->pixels : sizeof *dataset->values);
+    plan->samples = plan->backend->share(dataset->pixels ? (const void *)dataset->pixels : dataset->values, bytes);
+    if (!plan->samples) {
+        nl_plan_release(plan);
+        return nl_fail(err, "not enough memory: the samples of %s need %.1f MiB", dataset->name, (double)bytes / 1048576);
+    }
+    struct nl_gather *gather[] = {&plan->train.gather, &plan->eval.gather};
+    for (int i = 0; i < 2; i++)
+        if (dataset->pixels)
+            gather[i]->pixels = plan->samples;
+        else
+            gather[i]->values = plan->samples;
+    return NL_OK;
+}
+
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                  const struct nl_split *view, int eval_capacity, struct nl_error *err)
 {
@@ -400,13 +420,15 @@ int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const s
     }
     struct layout place = {.base = plan->arena, .real = backend->real};
     lay_out(plan, &place, config, view, eval_capacity);
-    return NL_OK;
+    return backend->share ? bring_samples(plan, view->dataset, err) : NL_OK;
 }
 
 void nl_plan_release(struct nl_plan *plan)
 {
     if (plan->arena)
         plan->backend->free(plan->arena, plan->arena_bytes);
+    if (plan->samples)
+        plan->backend->unshare(plan->samples);
     free(plan->train.op);
     free(plan->eval.op);
     *plan = (struct nl_plan){0};

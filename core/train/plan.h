@@ -47,6 +47,7 @@ struct nl_plan {
     void *arena;
     size_t arena_bytes;
     size_t stride;             /* bytes of an image */
+    const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
     struct nl_update update;
     struct nl_hyper *hyper;    /* places in the image of replica 0, as all below */

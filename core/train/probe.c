@@ -211,12 +211,14 @@ static void pass_through(struct nl_probe *probe, struct desk *desk)
 
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
 {
-    struct desk desk = {.backend = nl_backends[probe->config->device.kind]};
+    struct desk desk = {0};
     struct nl_normalize op;
     int elements;
     if (nl_probe_partition(probe, &probe->sets, &elements, err))
         return NL_FAIL;
-    desk.backend->thread_begin();
+    desk.backend = nl_device_begin((enum nl_device_kind)probe->config->device.kind, (int)probe->config->device.index, err);
+    if (!desk.backend)
+        return NL_FAIL;
     if (norm_of(probe)->partition) {
         lay_out(probe, &desk, &op);
         if (!desk.failed)

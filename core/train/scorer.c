@@ -19,14 +19,15 @@ struct nl_scorer {
 
 static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
 {
-    const struct nl_backend *backend = nl_backends[s->config.device.kind];
+    const struct nl_backend *backend = nl_device_begin((enum nl_device_kind)s->config.device.kind, (int)s->config.device.index, err);
+    if (!backend)
+        return NL_FAIL;
     /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
     s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE}};
     s->config.norm.stat_batch = NL_AUTO;
     s->config.train.batch = largest_batch;
     int capacity = nl_evaluation_capacity(&s->config, &s->view);
     s->config.train.batch = 1;
-    backend->thread_begin();
     if (nl_plan_make(&s->plan, backend, &s->model, &s->config, &s->view, capacity, err))
         return NL_FAIL;
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};

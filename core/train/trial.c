@@ -282,11 +282,12 @@ static int train(struct trainer *t, struct nl_error *err)
 static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl_error *err)
 {
     const struct nl_config *config = t->config;
-    const struct nl_backend *backend = nl_backends[config->device.kind];
     const char *key = NULL;
     if (nl_split_make(dataset, config, &t->view, err) != NL_OK || nl_model_build(config, dataset->shape, &t->model, &key, err) != NL_OK)
         return NL_FAIL;
-    backend->thread_begin();
+    const struct nl_backend *backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, err);
+    if (!backend)
+        return NL_FAIL;
     if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), err) != NL_OK)
         return NL_FAIL;
     if (t->options->load)

@@ -180,7 +180,7 @@ static void bench(struct shape shape, int samples, double seconds)
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 0.1;
-    nl_backend_cpu.thread_begin();
+    nl_backend_cpu.thread_begin(0, NULL);
     printf("peak: %.0f GFLOP/s\n", peak() * 1e-9);
     printf("convolution | batch | forward | dX | dW, GFLOP/s\n");
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)

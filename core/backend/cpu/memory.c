@@ -63,8 +63,9 @@ static void first_thread(void)
         NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
 }
 
-void nl_cpu_thread_begin(void)
+int nl_cpu_thread_begin(int device, struct nl_error *err)
 {
+    (void)device, (void)err;
     pthread_once(&once, first_thread);
     /* Denormals to zero: late in a training they would make a step tens of times slower. */
 #if defined(__SSE2__)
@@ -74,6 +75,7 @@ void nl_cpu_thread_begin(void)
     __asm__ volatile("mrs %0, fpcr" : "=r"(control));
     __asm__ volatile("msr fpcr, %0" : : "r"(control | (1u << 24)));
 #endif
+    return NL_OK;
 }
 
 static _Thread_local struct scratch {

@@ -30,8 +30,10 @@ static void get_reals(double *to, const void *from, size_t count)
     memcpy(to, from, count * sizeof *to);
 }
 
-static void thread_begin(void)
+static int thread_begin(int device, struct nl_error *err)
 {
+    (void)device, (void)err;
+    return NL_OK;
 }
 
 const struct nl_backend nl_backend_ref = {

@@ -1,0 +1,148 @@
+/* Private to the cuda backend: its functions (table.c lists them) and what its kernels share.
+ *
+ * Replicas. Every kernel has the replica as a dimension of its grid, z: R trials advance in one launch. Image r starts r * stride
+ * bytes after the first (nl_at).
+ *
+ * Bits. On one device a result depends on the shape and the numbers only, never on R: how a sum is split and in which order its
+ * parts are joined follows from the operation's own sizes, and nothing is added atomically. float32 throughout, no TF32; what
+ * backend.h wants in double is double.
+ *
+ * Threads. Each thread of the host works in its own stream (cudaStreamPerThread) and has its own scratch. A call that fails is
+ * remembered, the first one of a thread (nl_cuda_status); all after it do nothing.
+ */
+#ifndef NL_BACKEND_CUDA_CUDA_H
+#define NL_BACKEND_CUDA_CUDA_H
+
+#ifdef __cplusplus
+#include <math.h> /* here, because C++ has templates in it, which cannot be inside extern "C" */
+
+extern "C" {
+#endif
+
+#include "backend/backend.h"
+#include "data/data.h"
+
+/* memory.cu */
+int nl_cuda_devices(struct nl_error *err);
+void nl_cuda_describe(int device, char *text, size_t size);
+int nl_cuda_thread_begin(int device, struct nl_error *err);
+int nl_cuda_status(struct nl_error *err);
+void *nl_cuda_alloc(size_t bytes);
+void nl_cuda_free(void *memory, size_t bytes);
+void nl_cuda_upload(void *to, const void *from, size_t bytes);
+void nl_cuda_download(void *to, const void *from, size_t bytes);
+void nl_cuda_put_reals(void *to, const double *from, size_t count);
+void nl_cuda_get_reals(double *to, const void *from, size_t count);
+const void *nl_cuda_share(const void *memory, size_t bytes);
+void nl_cuda_unshare(const void *shared);
+
+void nl_cuda_gather(const struct nl_run *run, const struct nl_gather *op);
+void nl_cuda_linear_forward(const struct nl_run *run, const struct nl_linear *op);
+void nl_cuda_linear_backward(const struct nl_run *run, const struct nl_linear *op);
+void nl_cuda_conv_forward(const struct nl_run *run, const struct nl_conv *op);
+void nl_cuda_conv_backward(const struct nl_run *run, const struct nl_conv *op);
+void nl_cuda_normalize_forward(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cuda_normalize_backward(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cuda_activate_forward(const struct nl_run *run, const struct nl_activate *op);
+void nl_cuda_activate_backward(const struct nl_run *run, const struct nl_activate *op);
+void nl_cuda_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op);
+void nl_cuda_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op);
+void nl_cuda_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op);
+void nl_cuda_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op);
+void nl_cuda_add_forward(const struct nl_run *run, const struct nl_add *op);
+void nl_cuda_add_backward(const struct nl_run *run, const struct nl_add *op);
+void nl_cuda_dropout_forward(const struct nl_run *run, const struct nl_dropout *op);
+void nl_cuda_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
+void nl_cuda_loss(const struct nl_run *run, const struct nl_loss *op);
+void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+#include <cuda_runtime.h>
+
+/* Remembers what went wrong first; true: nothing did. */
+bool nl_cuda_good(cudaError_t status, const char *file, int line);
+#define NL_GOOD(call) nl_cuda_good((call), __FILE__, __LINE__)
+
+/* Room on the device for one operation, this thread's own; what the next operation does not need may be overwritten by it. NULL where
+ * there is none left (remembered). */
+void *nl_cuda_scratch(size_t bytes);
+
+/* What changes from step to step, in device memory, so that a recorded step can be replayed. */
+struct nl_cuda_moment {
+    int64_t step, epoch;
+    const int32_t *index; /* of the batch, in replica 0's image */
+    double *sums;         /* the loss's, likewise */
+};
+
+/* The thread's moment on the device, after telling it what `run` and an operation say; index or sums NULL: as it is. */
+const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums);
+
+#ifdef __CUDACC__
+#define NL_LAUNCH(kernel, grid, block, ...)                                   \
+    do {                                                                      \
+        kernel<<<grid, block, 0, cudaStreamPerThread>>>(__VA_ARGS__);         \
+        NL_GOOD(cudaGetLastError());                                          \
+    } while (0)
+#else /* a host that runs the kernels itself: tests/host_cuda */
+#define NL_LAUNCH(kernel, grid, block, ...) nl_host_launch(grid, block, [=] { kernel(__VA_ARGS__); })
+#endif
+
+/* Threads of a block where nothing says otherwise. */
+static const unsigned NL_THREADS = 256;
+
+static inline unsigned nl_blocks(size_t count, size_t each)
+{
+    return (unsigned)((count + each - 1) / each);
+}
+
+/* A launch of one thread an element, in every replica: the grid, and in the kernel the element. */
+static inline dim3 nl_grid_over(const struct nl_run *run, size_t count)
+{
+    return dim3(nl_blocks(count, NL_THREADS), 1, (unsigned)run->replicas);
+}
+
+static __device__ inline size_t nl_element()
+{
+    return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+}
+
+/* The same place in the image of this block's replica; NULL stays NULL. */
+template <typename T> static __device__ inline T *nl_at(T *place, size_t stride)
+{
+    return place ? (T *)((uintptr_t)place + blockIdx.z * stride) : (T *)nullptr;
+}
+
+/* Sum over a warp, in a fixed order; every lane has it. */
+template <typename T> static __device__ inline T nl_warp_sum(T value)
+{
+    for (int offset = 16; offset > 0; offset /= 2)
+        value += __shfl_xor_sync(0xffffffffu, value, offset);
+    return value;
+}
+
+/* Sums over a block of whole warps, in a fixed order; every thread has them. Of two numbers at once, because they come in pairs. */
+static __device__ inline void nl_block_sum(double *a, double *b)
+{
+    __shared__ double part[2][32];
+    int warps = (blockDim.x + 31) / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    *a = nl_warp_sum(*a);
+    *b = nl_warp_sum(*b);
+    if (warps == 1)
+        return;
+    __syncthreads(); /* the room may still be read from the last time */
+    if (lane == 0) {
+        part[0][warp] = *a;
+        part[1][warp] = *b;
+    }
+    __syncthreads();
+    *a = *b = 0.0;
+    for (int i = 0; i < warps; i++) {
+        *a += part[0][i];
+        *b += part[1][i];
+    }
+}
+#endif
+
+#endif

@@ -1,0 +1,80 @@
+/* The two ends of a step: gathering a batch, computed on the device from the data set's bytes, and the loss. */
+#include "backend/cuda/cuda.h"
+
+/* A block a sample. */
+static __global__ void gather(struct nl_gather op, size_t stride, bool augment, const struct nl_cuda_moment *now)
+{
+    unsigned n = blockIdx.x, channels = op.channels, image = op.height * op.width * channels;
+    int32_t sample = nl_at(now->index, stride)[n];
+    const float *table = nl_at(op.table, stride); /* (C, 256) */
+    const double *mean = nl_at(op.mean, stride), *scale = nl_at(op.scale, stride); /* (C) */
+    size_t first = (size_t)sample * image;
+    float *x = (float *)nl_at(op.x, stride) + (size_t)n * image;
+    __shared__ struct nl_augmentation shared;
+    if (threadIdx.x == 0) {
+        struct nl_augmentation none = {0, 0, 0};
+        shared = augment ? nl_augment(*nl_at(op.seed, stride), now->epoch, sample, op.crop, op.flip) : none;
+        nl_at(op.labels, stride)[n] = nl_at(op.label_of, stride)[sample];
+    }
+    __syncthreads();
+    struct nl_augmentation moved = shared;
+    for (unsigned at = threadIdx.x; at < image; at += blockDim.x) {
+        unsigned c = at % channels, pixel = at / channels;
+        int row = (int)(pixel / op.width) + moved.dy, column = (int)(pixel % op.width) + moved.dx;
+        bool out = row < 0 || row >= op.height || column < 0 || column >= op.width;
+        if (moved.flip)
+            column = op.width - 1 - column;
+        size_t from = first + ((unsigned)row * op.width + column) * channels + c;
+        if (out)
+            x[at] = 0.0f;
+        else
+            x[at] = op.pixels ? table[c * 256 + op.pixels[from]] : nl_standardized(op.values[from], mean[c], scale[c]);
+    }
+}
+
+void nl_cuda_gather(const struct nl_run *run, const struct nl_gather *op)
+{
+    size_t image = (size_t)op->height * op->width * op->channels;
+    unsigned threads = min(nl_blocks(image, 32) * 32, NL_THREADS);
+    dim3 grid((unsigned)run->samples, 1, (unsigned)run->replicas);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, op->index, NULL);
+    NL_LAUNCH(gather, grid, threads, *op, run->stride, run->augment && (op->crop > 0 || op->flip), now);
+}
+
+/* A block a replica, a thread a sample: softmax cross-entropy. The exponentials are float; their sum and what follows is double, so
+ * that a confident right answer keeps a loss and a gradient instead of rounding to zero. */
+static __global__ void loss(struct nl_loss op, size_t stride, int samples, const struct nl_cuda_moment *now)
+{
+    int classes = op.classes;
+    const int32_t *labels = nl_at(op.labels, stride);
+    double total = 0.0, right = 0.0;
+    for (int n = threadIdx.x; n < samples; n += blockDim.x) {
+        const float *logits = (const float *)nl_at(op.logits, stride) + (size_t)n * classes;
+        float *dlogits = (float *)nl_at(op.dlogits, stride);
+        int label = labels[n], best = 0;
+        for (int k = 1; k < classes; k++)
+            if (logits[k] > logits[best] || isnan(logits[k]))
+                best = k;
+        float largest = logits[best];
+        double sum = 0.0;
+        for (int k = 0; k < classes; k++)
+            sum += expf(logits[k] - largest);
+        total += log(sum) + ((double)largest - logits[label]);
+        right += best == label && !isnan(largest);
+        for (int k = 0; dlogits && k < classes; k++)
+            dlogits[(size_t)n * classes + k] = (float)((expf(logits[k] - largest) / sum - (k == label)) / samples);
+    }
+    nl_block_sum(&total, &right);
+    if (threadIdx.x == 0) {
+        double *sums = nl_at(now->sums, stride);
+        sums[0] += total;
+        sums[1] += right;
+    }
+}
+
+void nl_cuda_loss(const struct nl_run *run, const struct nl_loss *op)
+{
+    unsigned threads = min(nl_blocks((size_t)run->samples, 32) * 32, NL_THREADS);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, op->sums);
+    NL_LAUNCH(loss, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
+}

@@ -1,0 +1,187 @@
+/* Devices, memory, and what a thread of the host holds. */
+#include "backend/cuda/cuda.h"
+
+#include <mutex>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a thread has: where it works, its room, and what went wrong first. */
+struct context {
+    struct nl_cuda_moment *now, told; /* on the device; what it was last told */
+    void *scratch;
+    size_t scratch_bytes;
+    char trouble[256];                /* "": none */
+
+    ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the same */
+    {
+        cudaFree(now);
+        cudaFree(scratch);
+    }
+};
+
+static thread_local struct context own;
+
+bool nl_cuda_good(cudaError_t status, const char *file, int line)
+{
+    if (status != cudaSuccess && !own.trouble[0]) {
+        const char *name = strrchr(file, '/');
+        snprintf(own.trouble, sizeof own.trouble, "cuda: %s (%s, %s:%d)", cudaGetErrorString(status), cudaGetErrorName(status), name ? name + 1 : file, line);
+    }
+    return status == cudaSuccess && !own.trouble[0];
+}
+
+int nl_cuda_status(struct nl_error *err)
+{
+    NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread));
+    return own.trouble[0] ? nl_fail(err, "%s", own.trouble) : NL_OK;
+}
+
+int nl_cuda_devices(struct nl_error *err)
+{
+    int count = 0;
+    cudaError_t status = cudaGetDeviceCount(&count);
+    if (status != cudaSuccess)
+        nl_fail(err, "no device of kind cuda: %s", cudaGetErrorString(status));
+    else if (count == 0)
+        nl_fail(err, "no device of kind cuda");
+    return status == cudaSuccess ? count : 0;
+}
+
+void nl_cuda_describe(int device, char *text, size_t size)
+{
+    struct cudaDeviceProp properties;
+    if (cudaGetDeviceProperties(&properties, device) != cudaSuccess) {
+        snprintf(text, size, "unknown");
+        return;
+    }
+    snprintf(text, size, "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB", properties.name, properties.major, properties.minor,
+             properties.multiProcessorCount, (double)properties.totalGlobalMem / 1073741824.0);
+}
+
+int nl_cuda_thread_begin(int device, struct nl_error *err)
+{
+    int count = nl_cuda_devices(err);
+    if (count == 0)
+        return NL_FAIL;
+    if (device < 0 || device >= count)
+        return nl_fail(err, "no device %d of kind cuda: there %s %d, counted from 0", device, count == 1 ? "is" : "are", count);
+    own.trouble[0] = '\0';
+    NL_GOOD(cudaSetDevice(device));
+    if (!own.now)
+        NL_GOOD(cudaMalloc((void **)&own.now, sizeof *own.now));
+    memset(&own.told, 0, sizeof own.told);
+    nl_cuda_upload(own.now, &own.told, sizeof own.told);
+    return nl_cuda_status(err);
+}
+
+void *nl_cuda_alloc(size_t bytes)
+{
+    void *memory = NULL;
+    if (cudaMalloc(&memory, bytes ? bytes : 1) != cudaSuccess) {
+        cudaGetLastError(); /* that memory ran out is said by NULL */
+        return NULL;
+    }
+    NL_GOOD(cudaMemsetAsync(memory, 0, bytes, cudaStreamPerThread));
+    return memory;
+}
+
+void nl_cuda_free(void *memory, size_t bytes)
+{
+    (void)bytes;
+    NL_GOOD(cudaFree(memory));
+}
+
+void nl_cuda_upload(void *to, const void *from, size_t bytes)
+{
+    /* From pageable memory: it has been read when the call returns. */
+    NL_GOOD(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cudaStreamPerThread));
+}
+
+void nl_cuda_download(void *to, const void *from, size_t bytes)
+{
+    bool good = NL_GOOD(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, cudaStreamPerThread));
+    if (!NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread)) || !good)
+        memset(to, 0, bytes); /* the caller asks for the status before it believes the numbers */
+}
+
+void nl_cuda_put_reals(void *to, const double *from, size_t count)
+{
+    float *values = (float *)malloc(count * sizeof *values + 1);
+    NL_ASSERT(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)from[i];
+    nl_cuda_upload(to, values, count * sizeof *values);
+    free(values);
+}
+
+void nl_cuda_get_reals(double *to, const void *from, size_t count)
+{
+    float *values = (float *)malloc(count * sizeof *values + 1);
+    NL_ASSERT(values);
+    nl_cuda_download(values, from, count * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        to[i] = values[i];
+    free(values);
+}
+
+void *nl_cuda_scratch(size_t bytes)
+{
+    if (bytes > own.scratch_bytes) {
+        NL_GOOD(cudaFree(own.scratch)); /* waits for the kernels that still use it */
+        own.scratch = NULL;
+        own.scratch_bytes = NL_GOOD(cudaMalloc(&own.scratch, bytes)) ? bytes : 0;
+    }
+    return own.scratch;
+}
+
+const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums)
+{
+    struct nl_cuda_moment next = {run->step, run->epoch, index ? index : own.told.index, sums ? sums : own.told.sums};
+    if (memcmp(&next, &own.told, sizeof next) != 0) {
+        own.told = next;
+        nl_cuda_upload(own.now, &next, sizeof next);
+    }
+    return own.now;
+}
+
+/* ---- a data set's pixels: one copy a device, as long as somebody uses it ---- */
+
+enum { SHARED = 64 };
+
+static struct {
+    const void *host;
+    void *device;
+    int number, users; /* of the device; 0 users: the place is free */
+} shared[SHARED];
+static std::mutex shared_lock;
+
+const void *nl_cuda_share(const void *memory, size_t bytes)
+{
+    std::lock_guard<std::mutex> guard(shared_lock);
+    int number = 0, place = -1;
+    NL_GOOD(cudaGetDevice(&number));
+    for (int i = 0; i < SHARED; i++) {
+        if (shared[i].users > 0 && shared[i].host == memory && shared[i].number == number) {
+            shared[i].users++;
+            return shared[i].device;
+        }
+        if (shared[i].users == 0)
+            place = i;
+    }
+    void *device = place < 0 ? NULL : nl_cuda_alloc(bytes);
+    if (!device)
+        return NULL;
+    nl_cuda_upload(device, memory, bytes);
+    NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread)); /* other streams read it next */
+    shared[place] = {memory, device, number, 1};
+    return device;
+}
+
+void nl_cuda_unshare(const void *device)
+{
+    std::lock_guard<std::mutex> guard(shared_lock);
+    for (int i = 0; device && i < SHARED; i++)
+        if (shared[i].users > 0 && shared[i].device == device && --shared[i].users == 0)
+            NL_GOOD(cudaFree(shared[i].device));
+}

@@ -1,0 +1,45 @@
+/* Normalizers: which kernels a partition takes. */
+#include "backend/cuda/normalize.cuh"
+
+static struct nl_layout layout_of(const struct nl_run *run, const struct nl_normalize *op)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = run->samples;
+    struct nl_partition p = op->norm->partition(&setup);
+    struct nl_layout l;
+    l.positions = (unsigned)setup.positions;
+    l.all_rows = (unsigned)setup.samples * l.positions;
+    l.rows = (unsigned)p.samples * (unsigned)p.positions;
+    l.channels = (unsigned)setup.channels;
+    l.width = (unsigned)p.channels;
+    l.samples = (unsigned)p.samples;
+    l.blocks = l.positions / (unsigned)p.positions;
+    l.elements = op->affine_count > setup.channels;
+    l.centers = op->norm->centers;
+    l.relu = op->relu;
+    l.fixed = op->norm->tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
+    l.stride = run->stride;
+    return l;
+}
+
+void nl_cuda_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
+{
+    struct nl_layout layout = layout_of(run, op);
+    if (op->norm->tracks)
+        nl_cuda_columns_forward(run, op, &layout);
+    else
+        nl_cuda_sets_forward(run, op, &layout);
+}
+
+void nl_cuda_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
+{
+    struct nl_layout layout = layout_of(run, op);
+    if (op->norm->tracks) {
+        nl_cuda_columns_backward(run, op, &layout);
+        return;
+    }
+    if (op->affine_count > 0)
+        nl_cuda_sets_gradients(run, op, &layout);
+    if (op->dx || op->residual)
+        nl_cuda_sets_dx(run, op, &layout);
+}

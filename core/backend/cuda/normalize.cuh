@@ -1,0 +1,68 @@
+/* What the two halves of the normalizers share: normalize_sets.cu, one block of threads a set, and normalize_columns.cu, sums down the
+ * channels.
+ *
+ * Activations are rows of C channels, one row a position of a sample. A set is `rows` rows by `width` neighbouring channels: all rows of
+ * some consecutive samples, or, where a partition has a block for each position, one row of each.
+ *
+ * Sums run in float over few elements, in a fixed order, and join in double. What is summed for the moments are deviations from a
+ * shift, in two passes, so that numbers far from zero lose no digits. Never E[x^2] - E[x]^2.
+ */
+#ifndef NL_BACKEND_CUDA_NORMALIZE_CUH
+#define NL_BACKEND_CUDA_NORMALIZE_CUH
+
+#include "backend/cuda/cuda.h"
+
+struct nl_layout {
+    unsigned all_rows, rows, channels, width;
+    unsigned positions;     /* rows a sample */
+    unsigned samples;       /* of a set; the last one may have fewer */
+    unsigned blocks;        /* of positions: 1 or positions */
+    bool elements;          /* gamma and beta have one for each element of a sample */
+    bool centers, relu, fixed;
+    size_t stride;
+};
+
+/* xhat = ((x - shift) - rest) * rstd; shift + rest is the mean with more digits than one float has. */
+struct nl_statistic {
+    float shift, rest, rstd;
+};
+
+static __device__ inline struct nl_statistic nl_statistic_of(double mean, double var, double eps)
+{
+    struct nl_statistic s;
+    s.shift = (float)mean;
+    s.rest = (float)(mean - s.shift);
+    s.rstd = (float)nl_inverse_deviation(var, eps);
+    return s;
+}
+
+static __device__ inline float nl_xhat(const struct nl_statistic &s, float x)
+{
+    return ((x - s.shift) - s.rest) * s.rstd;
+}
+
+/* Mean and variance from a shift and the sums of the deviations from it and of their squares (m elements). */
+static __device__ inline void nl_mend(double m, double sum, double squares, bool centers, double shift, double *mean, double *var)
+{
+    *mean = centers ? shift + sum / m : 0.0;
+    *var = centers ? (squares - sum * sum / m) / m : squares / m;
+    if (*var < 0)
+        *var = 0.0;
+}
+
+static inline unsigned nl_layout_sets(const struct nl_layout *l)
+{
+    unsigned each = l->samples * l->positions;
+    return (l->all_rows + each - 1) / each * l->blocks * (l->channels / l->width);
+}
+
+/* normalize_sets.cu */
+void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_sets_dx(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_sets_gradients(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+
+/* normalize_columns.cu: sets of one channel */
+void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+
+#endif

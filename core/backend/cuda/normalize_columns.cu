@@ -1,0 +1,449 @@
+/* Batch normalization: sets of one channel, sums down the columns. A block takes up to 32 neighbouring channels, so that a warp reads
+ * whole lines, and as many rows as its registers hold. Where that is a whole slice of the batch one launch does everything; else the
+ * rows are cut into chunks, whose moments a second kernel joins (Chan, Golub and LeVeque 1979) and a third one applies. */
+#include "backend/cuda/normalize.cuh"
+
+static const unsigned THREADS = NL_THREADS, COLUMNS = 32, EACH = 16; /* EACH: rows a thread holds */
+
+/* Where a thread of a block stands: its column, and every deep-th row of a chunk. */
+struct tile {
+    unsigned columns, deep, tiles; /* columns of a block: a power of two; tiles: blocks across */
+    unsigned slices, chunks;       /* chunks a slice */
+};
+
+static struct tile tile_of(const struct nl_layout *l)
+{
+    struct tile t;
+    for (t.columns = 1; t.columns < l->channels && t.columns < COLUMNS;)
+        t.columns *= 2;
+    t.deep = THREADS / t.columns;
+    t.tiles = nl_blocks(l->channels, t.columns);
+    t.slices = nl_blocks(l->all_rows, l->rows);
+    t.chunks = nl_blocks(l->rows, t.deep * EACH);
+    return t;
+}
+
+struct spot {
+    unsigned tx, ty, c, slice, chunk;
+    unsigned first, end; /* rows */
+    bool real;           /* there is such a column */
+};
+
+/* part: which chunk of which slice, slices first. */
+static __device__ struct spot spot_of(const struct nl_layout &l, const struct tile &t, unsigned part)
+{
+    struct spot s;
+    s.tx = threadIdx.x % t.columns;
+    s.ty = threadIdx.x / t.columns;
+    s.c = blockIdx.x % t.tiles * t.columns + s.tx;
+    s.real = s.c < l.channels;
+    s.slice = part / t.chunks;
+    s.chunk = part % t.chunks;
+    unsigned end = min((s.slice + 1) * l.rows, l.all_rows);
+    s.first = min(s.slice * l.rows + s.chunk * t.deep * EACH, end);
+    s.end = min(s.first + t.deep * EACH, end);
+    return s;
+}
+
+#define FOR_ROWS(s, t) \
+    _Pragma("unroll") for (unsigned i = 0; i < EACH; i++) if (unsigned row = (s).first + i * (t).deep + (s).ty; (s).real && row < (s).end)
+
+/* Sums of a and b over the threads of a column, in a fixed order; each of them has them. */
+static __device__ void column_sum(const struct tile &t, const struct spot &s, double *a, double *b)
+{
+    __shared__ double sums[2][THREADS];
+    __syncthreads(); /* the room may still be read from the last time */
+    sums[0][threadIdx.x] = *a;
+    sums[1][threadIdx.x] = *b;
+    for (unsigned half = t.deep / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (s.ty < half) {
+            sums[0][threadIdx.x] += sums[0][threadIdx.x + half * t.columns];
+            sums[1][threadIdx.x] += sums[1][threadIdx.x + half * t.columns];
+        }
+    }
+    __syncthreads();
+    *a = sums[0][s.tx];
+    *b = sums[1][s.tx];
+}
+
+/* ---- running and precise statistics ---- */
+
+/* Takes a slice's moments of channel c in; the counts are those before this call (advance). */
+static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice,
+                              double m, double mean, double var)
+{
+    if (statistics == NL_STATS_TRAIN) {
+        float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c, *running_var = (float *)nl_at(op.running_var, l.stride) + c;
+        double momentum = nl_at(op.hyper, l.stride)->norm_momentum;
+        if (momentum < 0) /* cumulative */
+            momentum = 1.0 / (double)(*nl_at(op.updates, l.stride) + slice + 1);
+        *running_mean = (float)((1 - momentum) * *running_mean + momentum * mean);
+        *running_var = (float)((1 - momentum) * *running_var + momentum * (op.unbiased && m > 1 ? var * m / (m - 1) : var));
+    }
+    if (statistics == NL_STATS_COLLECT) {
+        double *precise_mean = nl_at(op.precise_mean, l.stride) + c, *precise_var = nl_at(op.precise_var, l.stride) + c;
+        double count = *nl_at(op.precise_count, l.stride) + (double)slice * l.rows, total = count + m, delta = mean - *precise_mean;
+        if (count == 0) {
+            *precise_mean = mean;
+            *precise_var = var;
+        } else {
+            *precise_var = (count * *precise_var + m * var) / total + delta * delta * count * m / (total * total);
+            *precise_mean += delta * m / total;
+        }
+    }
+}
+
+/* One thread a replica, after all channels have been followed. */
+static __device__ void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices)
+{
+    if (statistics == NL_STATS_TRAIN)
+        *nl_at(op.updates, l.stride) += slices;
+    if (statistics == NL_STATS_COLLECT)
+        *nl_at(op.precise_count, l.stride) += (double)l.all_rows;
+}
+
+static __global__ void advance_alone(struct nl_normalize op, struct nl_layout l, enum nl_statistics statistics, unsigned slices)
+{
+    if (threadIdx.x == 0)
+        advance(op, l, statistics, slices);
+}
+
+/* What the slice's channel is normalized with. */
+static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics,
+                                                   unsigned slice, unsigned c)
+{
+    double mean, var;
+    if (statistics == NL_STATS_RUNNING) {
+        mean = ((const float *)nl_at(op.running_mean, l.stride))[c];
+        var = ((const float *)nl_at(op.running_var, l.stride))[c];
+    } else if (statistics == NL_STATS_PRECISE) {
+        mean = nl_at(op.precise_mean, l.stride)[c];
+        var = nl_at(op.precise_var, l.stride)[c];
+    } else {
+        mean = nl_at(op.mean, l.stride)[slice * l.channels + c];
+        var = nl_at(op.var, l.stride)[slice * l.channels + c];
+    }
+    return nl_statistic_of(mean, var, nl_at(op.hyper, l.stride)->norm_eps);
+}
+
+/* gamma and beta of a channel. */
+struct affine {
+    float gamma, beta;
+};
+
+static __device__ struct affine affine_of(const struct nl_normalize &op, const struct nl_layout &l, const struct spot &s)
+{
+    struct affine a = {1.0f, 0.0f};
+    if (s.real && op.gamma)
+        a.gamma = ((const float *)nl_at(op.gamma, l.stride))[s.c];
+    if (s.real && op.beta)
+        a.beta = ((const float *)nl_at(op.beta, l.stride))[s.c];
+    return a;
+}
+
+static __device__ inline size_t place(const struct nl_layout &l, const struct spot &s, unsigned row)
+{
+    return (size_t)row * l.channels + s.c;
+}
+
+/* ---- forward ---- */
+
+static __device__ void read(const struct nl_layout &l, const struct tile &t, const struct spot &s, const float *x, float value[EACH])
+{
+    FOR_ROWS(s, t)
+    value[i] = x[place(l, s, row)];
+}
+
+/* Mean and variance of the column's rows in registers. */
+static __device__ void moments(const struct nl_layout &l, const struct tile &t, const struct spot &s, const float *x, const float value[EACH],
+                               double *mean, double *var)
+{
+    double m = s.end - s.first, sum = 0.0, squares = 0.0;
+    float shift = s.real && s.first < s.end ? x[place(l, s, s.first)] : 0.0f, part = 0.0f, part_squares = 0.0f;
+    FOR_ROWS(s, t)
+    part += value[i] - shift;
+    sum = part;
+    column_sum(t, s, &sum, &squares);
+    *mean = shift + sum / m;
+    struct nl_statistic centre = nl_statistic_of(*mean, 1.0, 0.0);
+    part = 0.0f;
+    FOR_ROWS(s, t)
+    {
+        float d = (value[i] - centre.shift) - centre.rest;
+        part += d;
+        part_squares += d * d;
+    }
+    sum = part;
+    squares = part_squares;
+    column_sum(t, s, &sum, &squares);
+    nl_mend(m, sum, squares, true, *mean, mean, var);
+}
+
+static __device__ void apply(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+                             const struct nl_statistic &statistic, const float value[EACH])
+{
+    struct affine a = affine_of(op, l, s);
+    const float *residual = (const float *)nl_at(op.residual, l.stride);
+    float *y = (float *)nl_at(op.y, l.stride);
+    FOR_ROWS(s, t)
+    {
+        float to = nl_xhat(statistic, value[i]) * a.gamma + a.beta;
+        if (residual)
+            to += residual[place(l, s, row)];
+        y[place(l, s, row)] = l.relu && to < 0 ? 0.0f : to; /* NaN stays NaN */
+    }
+}
+
+/* A slice fits the block's registers: everything at once, slice after slice. */
+static __global__ void __launch_bounds__(THREADS) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+{
+    const float *x = (const float *)nl_at(op.x, l.stride);
+    double eps = nl_at(op.hyper, l.stride)->norm_eps;
+    for (unsigned slice = 0; slice < t.slices; slice++) {
+        struct spot s = spot_of(l, t, slice);
+        float value[EACH];
+        double mean, var;
+        read(l, t, s, x, value);
+        moments(l, t, s, x, value, &mean, &var);
+        if (s.ty == 0 && s.real) {
+            nl_at(op.mean, l.stride)[slice * l.channels + s.c] = mean;
+            nl_at(op.var, l.stride)[slice * l.channels + s.c] = var;
+            follow(op, l, statistics, s.c, slice, s.end - s.first, mean, var);
+        }
+        apply(op, l, t, s, nl_statistic_of(mean, var, eps), value);
+    }
+}
+
+/* part[r][slice][chunk][2][C]: mean of the chunk, and sum of squared deviations from it. */
+static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, double *part)
+{
+    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    const float *x = (const float *)nl_at(op.x, l.stride);
+    float value[EACH];
+    double mean, var;
+    read(l, t, s, x, value);
+    moments(l, t, s, x, value, &mean, &var);
+    if (s.ty == 0 && s.real && s.first < s.end) {
+        double *to = part + (((size_t)blockIdx.z * t.slices + s.slice) * t.chunks + s.chunk) * 2 * l.channels + s.c;
+        to[0] = mean;
+        to[l.channels] = var * (s.end - s.first);
+    }
+}
+
+/* A warp a channel: the chunks' moments make the slice's. */
+static __global__ void forward_join(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, const double *part)
+{
+    unsigned c = (unsigned)(nl_element() / 32), lane = threadIdx.x % 32, chunk_rows = t.deep * EACH;
+    if (c >= l.channels)
+        return;
+    for (unsigned slice = 0; slice < t.slices; slice++) {
+        const double *from = part + ((size_t)blockIdx.z * t.slices + slice) * t.chunks * 2 * l.channels + c;
+        unsigned rows = min(l.rows, l.all_rows - slice * l.rows);
+        double sum = 0.0, squares = 0.0;
+        for (unsigned chunk = lane; chunk * chunk_rows < rows; chunk += 32)
+            sum += from[(size_t)chunk * 2 * l.channels] * min(chunk_rows, rows - chunk * chunk_rows);
+        double mean = nl_warp_sum(sum) / rows;
+        for (unsigned chunk = lane; chunk * chunk_rows < rows; chunk += 32) {
+            double delta = from[(size_t)chunk * 2 * l.channels] - mean;
+            squares += from[((size_t)chunk * 2 + 1) * l.channels] + delta * delta * min(chunk_rows, rows - chunk * chunk_rows);
+        }
+        double var = nl_warp_sum(squares) / rows;
+        if (lane == 0) {
+            nl_at(op.mean, l.stride)[slice * l.channels + c] = mean;
+            nl_at(op.var, l.stride)[slice * l.channels + c] = var;
+            follow(op, l, statistics, c, slice, rows, mean, var);
+        }
+    }
+}
+
+/* The statistic of the block's columns, worked out once each. */
+static __device__ struct nl_statistic shared_statistic(const struct nl_normalize &op, const struct nl_layout &l, const struct spot &s,
+                                                       enum nl_statistics statistics)
+{
+    __shared__ struct nl_statistic shared[COLUMNS];
+    if (s.ty == 0 && s.real)
+        shared[s.tx] = statistic_of(op, l, statistics, s.slice, s.c);
+    __syncthreads();
+    return shared[s.tx];
+}
+
+static __global__ void __launch_bounds__(THREADS) forward_apply(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+{
+    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    float value[EACH];
+    read(l, t, s, (const float *)nl_at(op.x, l.stride), value);
+    apply(op, l, t, s, shared_statistic(op, l, s, statistics), value);
+    if (blockIdx.x == 0 && threadIdx.x == 0)
+        advance(op, l, statistics, t.slices);
+}
+
+void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct tile t = tile_of(layout);
+    unsigned replicas = (unsigned)run->replicas;
+    dim3 all(t.tiles * t.slices * t.chunks, 1, replicas);
+    if (!layout->fixed && t.chunks == 1) {
+        NL_LAUNCH(forward_whole, dim3(t.tiles, 1, replicas), THREADS, *op, *layout, t, run->statistics);
+        if (run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_COLLECT)
+            NL_LAUNCH(advance_alone, dim3(1, 1, replicas), 32, *op, *layout, run->statistics, t.slices);
+        return;
+    }
+    if (!layout->fixed) {
+        double *part = (double *)nl_cuda_scratch((size_t)replicas * t.slices * t.chunks * 2 * layout->channels * sizeof *part);
+        NL_LAUNCH(forward_chunk, all, THREADS, *op, *layout, t, part);
+        NL_LAUNCH(forward_join, nl_grid_over(run, layout->channels * 32), NL_THREADS, *op, *layout, t, run->statistics, part);
+    }
+    NL_LAUNCH(forward_apply, all, THREADS, *op, *layout, t, run->statistics);
+}
+
+/* ---- backward ---- */
+
+/* Reads x and dy as xhat and the gradient past the ReLU; sums of their products and of the gradients. */
+static __device__ void read_back(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+                                 const struct nl_statistic &statistic, float xhat[EACH], float grad[EACH], double *product, double *sum)
+{
+    const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride);
+    const float *y = op.residual ? (const float *)nl_at(op.y, l.stride) : NULL;
+    struct affine a = affine_of(op, l, s);
+    float part = 0.0f, part_product = 0.0f;
+    FOR_ROWS(s, t)
+    {
+        xhat[i] = nl_xhat(statistic, x[place(l, s, row)]);
+        grad[i] = dy[place(l, s, row)];
+        if (l.relu && !((y ? y[place(l, s, row)] : a.gamma * xhat[i] + a.beta) > 0))
+            grad[i] = 0.0f;
+        part += grad[i];
+        part_product += grad[i] * xhat[i];
+    }
+    *product = part_product;
+    *sum = part;
+}
+
+/* What is taken away from the gradient: its means over the set, times gamma; nothing where the statistics are fixed. */
+struct means {
+    float grad, product;
+};
+
+static __device__ struct means means_of(const struct nl_layout &l, double m, double product, double sum)
+{
+    struct means to = {l.fixed ? 0.0f : (float)(sum / m), l.fixed ? 0.0f : (float)(product / m)};
+    return to;
+}
+
+/* Of the residual too: it takes the gradient as it is. */
+static __device__ void write_dx(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+                                const struct nl_statistic &statistic, const struct means &mean, const float xhat[EACH], const float grad[EACH])
+{
+    float *dx = (float *)nl_at(op.dx, l.stride), scale = affine_of(op, l, s).gamma * statistic.rstd;
+    float *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
+    FOR_ROWS(s, t)
+    {
+        if (dresidual)
+            dresidual[place(l, s, row)] = grad[i];
+        if (dx)
+            dx[place(l, s, row)] = scale * ((grad[i] - mean.grad) - xhat[i] * mean.product);
+    }
+}
+
+static __device__ void write_gradients(const struct nl_normalize &op, const struct nl_layout &l, unsigned c, double product, double sum)
+{
+    if (op.dgamma)
+        ((float *)nl_at(op.dgamma, l.stride))[c] = (float)product;
+    if (op.dbeta)
+        ((float *)nl_at(op.dbeta, l.stride))[c] = (float)sum;
+}
+
+static __global__ void __launch_bounds__(THREADS) backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+{
+    double products = 0.0, sums = 0.0;
+    for (unsigned slice = 0; slice < t.slices; slice++) {
+        struct spot s = spot_of(l, t, slice);
+        float xhat[EACH], grad[EACH];
+        double product, sum;
+        struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
+        if (s.real)
+            statistic = statistic_of(op, l, statistics, slice, s.c);
+        read_back(op, l, t, s, statistic, xhat, grad, &product, &sum);
+        column_sum(t, s, &product, &sum);
+        write_dx(op, l, t, s, statistic, means_of(l, s.end - s.first, product, sum), xhat, grad);
+        products += product;
+        sums += sum;
+        if (slice + 1 == t.slices && s.ty == 0 && s.real)
+            write_gradients(op, l, s.c, products, sums);
+    }
+}
+
+/* part[r][slice][chunk][2][C]: sums of the products and of the gradients. */
+static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                                                                 double *part)
+{
+    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    float xhat[EACH], grad[EACH];
+    double product, sum;
+    read_back(op, l, t, s, shared_statistic(op, l, s, statistics), xhat, grad, &product, &sum);
+    column_sum(t, s, &product, &sum);
+    if (s.ty == 0 && s.real) {
+        double *to = part + (((size_t)blockIdx.z * t.slices + s.slice) * t.chunks + s.chunk) * 2 * l.channels + s.c;
+        to[0] = product;
+        to[l.channels] = sum;
+    }
+}
+
+/* A warp a channel: the gradients of gamma and beta; mean[r][slice][C] for dx. */
+static __global__ void backward_join(struct nl_normalize op, struct nl_layout l, struct tile t, const double *part, struct means *mean)
+{
+    unsigned c = (unsigned)(nl_element() / 32), lane = threadIdx.x % 32;
+    if (c >= l.channels)
+        return;
+    double products = 0.0, sums = 0.0;
+    for (unsigned slice = 0; slice < t.slices; slice++) {
+        size_t set = (size_t)blockIdx.z * t.slices + slice;
+        double product = 0.0, sum = 0.0;
+        for (unsigned chunk = lane; chunk < t.chunks; chunk += 32) {
+            const double *from = part + (set * t.chunks + chunk) * 2 * l.channels + c;
+            product += from[0];
+            sum += from[l.channels];
+        }
+        product = nl_warp_sum(product);
+        sum = nl_warp_sum(sum);
+        products += product;
+        sums += sum;
+        if (lane == 0)
+            mean[set * l.channels + c] = means_of(l, min(l.rows, l.all_rows - slice * l.rows), product, sum);
+    }
+    if (lane == 0)
+        write_gradients(op, l, c, products, sums);
+}
+
+static __global__ void __launch_bounds__(THREADS) backward_dx(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                                                              const struct means *mean)
+{
+    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    float xhat[EACH], grad[EACH];
+    double product, sum;
+    struct nl_statistic statistic = shared_statistic(op, l, s, statistics);
+    read_back(op, l, t, s, statistic, xhat, grad, &product, &sum);
+    struct means own = {0.0f, 0.0f};
+    if (s.real)
+        own = mean[((size_t)blockIdx.z * t.slices + s.slice) * l.channels + s.c];
+    write_dx(op, l, t, s, statistic, own, xhat, grad);
+}
+
+void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct tile t = tile_of(layout);
+    unsigned replicas = (unsigned)run->replicas;
+    if (t.chunks == 1) {
+        NL_LAUNCH(backward_whole, dim3(t.tiles, 1, replicas), THREADS, *op, *layout, t, run->statistics);
+        return;
+    }
+    dim3 all(t.tiles * t.slices * t.chunks, 1, replicas);
+    size_t sets = (size_t)replicas * t.slices * layout->channels, parts = sets * t.chunks * 2;
+    double *part = (double *)nl_cuda_scratch(parts * sizeof *part + sets * sizeof(struct means));
+    struct means *mean = (struct means *)(part + parts);
+    NL_LAUNCH(backward_chunk, all, THREADS, *op, *layout, t, run->statistics, part);
+    NL_LAUNCH(backward_join, nl_grid_over(run, layout->channels * 32), NL_THREADS, *op, *layout, t, part, mean);
+    if (op->dx || op->residual)
+        NL_LAUNCH(backward_dx, all, THREADS, *op, *layout, t, run->statistics, mean);
+}

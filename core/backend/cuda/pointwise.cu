@@ -1,0 +1,170 @@
+/* What is done to each element by itself: activations, dropout, the sum at the end of a residual block. */
+#include "backend/cuda/cuda.h"
+
+#define ROOT_HALF 0.70710678118654752440f
+#define ROOT_2_OVER_PI 0.79788456080286535588f
+#define GELU_CUBIC 0.044715f
+
+/* ---- activations ---- */
+
+static __device__ float activation(enum nl_activation kind, enum nl_gelu gelu, float x)
+{
+    switch (kind) {
+    case NL_RELU:
+        return x < 0 ? 0.0f : x; /* NaN stays NaN */
+    case NL_SIGMOID:
+        return 1.0f / (1.0f + expf(-x));
+    case NL_TANH:
+        return tanhf(x);
+    case NL_GELU:
+        if (gelu == NL_GELU_ERF)
+            return 0.5f * x * (1.0f + erff(x * ROOT_HALF));
+        return 0.5f * x * (1.0f + tanhf(ROOT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+    }
+    return NAN;
+}
+
+static __device__ float derivative(enum nl_activation kind, enum nl_gelu gelu, float x)
+{
+    switch (kind) {
+    case NL_RELU:
+        return x > 0 ? 1.0f : 0.0f;
+    case NL_SIGMOID: {
+        float y = 1.0f / (1.0f + expf(-x));
+        return y * (1.0f - y);
+    }
+    case NL_TANH: {
+        float y = tanhf(x);
+        return 1.0f - y * y;
+    }
+    case NL_GELU:
+        if (gelu == NL_GELU_ERF) /* Phi(x) + x phi(x) */
+            return 0.5f * (1.0f + erff(x * ROOT_HALF)) + x * expf(-0.5f * x * x) * (0.5f * ROOT_2_OVER_PI);
+        float t = tanhf(ROOT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+        return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * ROOT_2_OVER_PI * (1.0f + 3.0f * GELU_CUBIC * x * x);
+    }
+    return NAN;
+}
+
+static __global__ void activate_forward(struct nl_activate op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at < count)
+        ((float *)nl_at(op.y, stride))[at] = activation(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
+}
+
+static __global__ void activate_backward(struct nl_activate op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at < count) {
+        float dy = ((const float *)nl_at(op.dy, stride))[at];
+        ((float *)nl_at(op.dx, stride))[at] = dy * derivative(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
+    }
+}
+
+void nl_cuda_activate_forward(const struct nl_run *run, const struct nl_activate *op)
+{
+    size_t count = (size_t)run->samples * op->count;
+    NL_LAUNCH(activate_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}
+
+void nl_cuda_activate_backward(const struct nl_run *run, const struct nl_activate *op)
+{
+    size_t count = (size_t)run->samples * op->count;
+    NL_LAUNCH(activate_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}
+
+/* ---- dropout ---- */
+
+static __global__ void dropout(struct nl_dropout op, const float *from, float *to, size_t stride, size_t count, bool training,
+                               const struct nl_cuda_moment *now)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    const uint32_t *key = nl_at(op.key, stride);
+    double p = nl_at(op.hyper, stride)->dropout;
+    float x = nl_at(from, stride)[at];
+    if (training && p > 0) {
+        struct nl_stream stream = {{key[0], key[1]}};
+        x = nl_stream_uniform(stream, (uint64_t)now->step, at) >= p ? x * (float)(1.0 / (1.0 - p)) : 0.0f;
+    }
+    nl_at(to, stride)[at] = x;
+}
+
+static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
+{
+    size_t count = (size_t)run->samples * op->count;
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, NULL);
+    NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, (const float *)from, (float *)to, run->stride, count,
+              run->statistics == NL_STATS_TRAIN, now);
+}
+
+void nl_cuda_dropout_forward(const struct nl_run *run, const struct nl_dropout *op)
+{
+    launch_dropout(run, op, op->x, op->y);
+}
+
+void nl_cuda_dropout_backward(const struct nl_run *run, const struct nl_dropout *op)
+{
+    launch_dropout(run, op, op->dy, op->dx);
+}
+
+/* ---- the sum ---- */
+
+/* Sizes as unsigned: the divisions below are what such a kernel spends its instructions on. */
+static __global__ void add_forward(struct nl_add op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    unsigned c = at % (unsigned)op.channels;
+    float sum = ((const float *)nl_at(op.a, stride))[at];
+    const float *b = (const float *)nl_at(op.b, stride);
+    if (op.stride == 1 && op.from_channels == op.channels) {
+        sum += b[at];
+    } else if (c < (unsigned)op.from_channels) {
+        size_t pixel = at / (unsigned)op.channels;
+        unsigned j = pixel % (unsigned)op.width, i = pixel / (unsigned)op.width % (unsigned)op.height;
+        size_t n = pixel / (unsigned)op.width / (unsigned)op.height;
+        sum += b[((n * op.from_height + i * op.stride) * op.from_width + j * op.stride) * op.from_channels + c];
+    }
+    ((float *)nl_at(op.y, stride))[at] = op.relu && sum < 0 ? 0.0f : sum; /* NaN stays NaN */
+}
+
+/* Threads [0, count) write da; where the shortcut is another place, the next ones write db, with zeros at the pixels between. */
+static __global__ void add_backward(struct nl_add op, size_t stride, size_t count, size_t from_count)
+{
+    const float *y = (const float *)nl_at(op.y, stride), *dy = (const float *)nl_at(op.dy, stride);
+    size_t at = nl_element();
+    if (at < count) {
+        ((float *)nl_at(op.da, stride))[at] = op.relu && !(y[at] > 0) ? 0.0f : dy[at];
+        return;
+    }
+    size_t to = at - count;
+    if (to >= from_count)
+        return;
+    unsigned c = to % (unsigned)op.from_channels;
+    size_t pixel = to / (unsigned)op.from_channels;
+    unsigned j = pixel % (unsigned)op.from_width, i = pixel / (unsigned)op.from_width % (unsigned)op.from_height;
+    size_t n = pixel / (unsigned)op.from_width / (unsigned)op.from_height;
+    float value = 0.0f;
+    if (i % op.stride == 0 && j % op.stride == 0 && i / op.stride < (unsigned)op.height && j / op.stride < (unsigned)op.width) {
+        size_t taken = ((n * op.height + i / op.stride) * op.width + j / op.stride) * op.channels + c;
+        value = op.relu && !(y[taken] > 0) ? 0.0f : dy[taken]; /* where da is dy it may be masked already: the same */
+    }
+    ((float *)nl_at(op.db, stride))[to] = value;
+}
+
+void nl_cuda_add_forward(const struct nl_run *run, const struct nl_add *op)
+{
+    size_t count = (size_t)run->samples * op->height * op->width * op->channels;
+    NL_LAUNCH(add_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}
+
+void nl_cuda_add_backward(const struct nl_run *run, const struct nl_add *op)
+{
+    size_t count = (size_t)run->samples * op->height * op->width * op->channels;
+    size_t from_count = op->db == op->da ? 0 : (size_t)run->samples * op->from_height * op->from_width * op->from_channels;
+    NL_LAUNCH(add_backward, nl_grid_over(run, count + from_count), NL_THREADS, *op, run->stride, count, from_count);
+}

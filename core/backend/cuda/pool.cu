@@ -1,0 +1,129 @@
+/* Pooling: 2x2 maximum, and the mean over all positions. */
+#include "backend/cuda/cuda.h"
+
+/* A 2x2 window, the one at the edge of an odd size included, which is not whole. */
+struct window {
+    size_t first; /* its top left element in x */
+    unsigned rows, columns;
+};
+
+static __device__ struct window window_at(const struct nl_max_pool *op, size_t at, unsigned high, unsigned wide)
+{
+    unsigned c = at % (unsigned)op->channels;
+    size_t pixel = at / (unsigned)op->channels;
+    unsigned j = pixel % wide, i = pixel / wide % high;
+    size_t n = pixel / wide / high;
+    struct window w;
+    w.first = ((n * op->height + 2 * i) * op->width + 2 * j) * op->channels + c;
+    w.rows = 2 * i + 1 < (unsigned)op->height ? 2 : 1;
+    w.columns = 2 * j + 1 < (unsigned)op->width ? 2 : 1;
+    return w;
+}
+
+static __device__ size_t step(const struct nl_max_pool *op, unsigned p, unsigned q)
+{
+    return ((size_t)p * op->width + q) * op->channels;
+}
+
+/* The first largest of a whole window. A NaN counts as largest. */
+static __device__ size_t largest(const struct nl_max_pool *op, const float *x, size_t first)
+{
+    size_t best = first;
+    for (unsigned k = 1; k < 4; k++) {
+        size_t at = first + step(op, k / 2, k % 2);
+        if (x[at] > x[best] || (isnan(x[at]) && !isnan(x[best])))
+            best = at;
+    }
+    return best;
+}
+
+static __global__ void max_pool_forward(struct nl_max_pool op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    const float *x = (const float *)nl_at(op.x, stride);
+    struct window w = window_at(&op, at, op.height / 2, op.width / 2);
+    ((float *)nl_at(op.y, stride))[at] = x[largest(&op, x, w.first)];
+}
+
+/* A thread a window, the cut ones at the edge included: they get zeros. */
+static __global__ void max_pool_backward(struct nl_max_pool op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    unsigned wide = (op.width + 1) / 2, high = (op.height + 1) / 2;
+    const float *x = (const float *)nl_at(op.x, stride), *dy = (const float *)nl_at(op.dy, stride);
+    float *dx = (float *)nl_at(op.dx, stride);
+    struct window w = window_at(&op, at, high, wide);
+    bool whole = w.rows == 2 && w.columns == 2;
+    size_t best = 0;
+    float grad = 0.0f;
+    if (whole) {
+        size_t pixel = at / (unsigned)op.channels;
+        unsigned j = pixel % wide, i = pixel / wide % high;
+        size_t n = pixel / wide / high;
+        grad = dy[((n * (op.height / 2) + i) * (op.width / 2) + j) * op.channels + at % (unsigned)op.channels];
+        best = largest(&op, x, w.first);
+    }
+    for (unsigned p = 0; p < w.rows; p++)
+        for (unsigned q = 0; q < w.columns; q++) {
+            size_t to = w.first + step(&op, p, q);
+            dx[to] = whole && to == best ? grad : 0.0f;
+        }
+}
+
+void nl_cuda_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op)
+{
+    size_t count = (size_t)run->samples * (op->height / 2) * (op->width / 2) * op->channels;
+    NL_LAUNCH(max_pool_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}
+
+void nl_cuda_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op)
+{
+    size_t count = (size_t)run->samples * ((op->height + 1) / 2) * ((op->width + 1) / 2) * op->channels;
+    NL_LAUNCH(max_pool_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}
+
+enum { MEAN_BLOCK = 32 }; /* terms summed in float before they join a double, so that a float keeps its digits */
+
+static __global__ void mean_pool_forward(struct nl_mean_pool op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    unsigned c = at % (unsigned)op.channels;
+    const float *x = (const float *)nl_at(op.x, stride) + at / (unsigned)op.channels * op.positions * op.channels + c;
+    double total = 0.0;
+    for (int first = 0; first < op.positions; first += MEAN_BLOCK) {
+        int end = min(first + (int)MEAN_BLOCK, op.positions);
+        float sum = 0.0f;
+        for (int s = first; s < end; s++)
+            sum += x[(size_t)s * op.channels];
+        total += sum;
+    }
+    ((float *)nl_at(op.y, stride))[at] = (float)(total / op.positions);
+}
+
+static __global__ void mean_pool_backward(struct nl_mean_pool op, size_t stride, size_t count)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    size_t n = at / (unsigned)op.channels / (unsigned)op.positions;
+    float dy = ((const float *)nl_at(op.dy, stride))[n * op.channels + at % (unsigned)op.channels];
+    ((float *)nl_at(op.dx, stride))[at] = dy / (float)op.positions;
+}
+
+void nl_cuda_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op)
+{
+    size_t count = (size_t)run->samples * op->channels;
+    NL_LAUNCH(mean_pool_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}
+
+void nl_cuda_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op)
+{
+    size_t count = (size_t)run->samples * op->positions * op->channels;
+    NL_LAUNCH(mean_pool_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
+}

@@ -1,0 +1,304 @@
+/* CUDA on the host: compiles the kernels of core/backend/cuda as C++ and executes them as they are written, so that they are judged where
+ * there is no GPU. For tests; slow.
+ *
+ * Blocks run one after the other. The threads of a block are fibers that run in turn until a barrier: __syncthreads waits for the whole
+ * block, a shuffle for its warp; a barrier that part of a block never reaches is reported. __shared__ is static memory; what lies on the
+ * "device" is the heap, so that the address sanitizer sees a kernel that reaches beyond it. What this cannot show: races between
+ * threads that no barrier orders and that happen to run in the right turn here (compute-sanitizer shows them, tests/gpu), and speed.
+ */
+#ifndef TESTS_HOST_CUDA_RUNTIME_H
+#define TESTS_HOST_CUDA_RUNTIME_H
+
+#include <functional>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include <vector>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __restrict__ __restrict
+#define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __shared__ static thread_local
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+
+inline thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+template <typename T> static inline T min(T a, T b) { return b < a ? b : a; }
+template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
+
+/* ---- fibers ---- */
+
+enum { HOST_CUDA_STACK = 256 << 10, HOST_CUDA_THREADS = 1024, HOST_CUDA_WARP = 32 };
+
+struct host_cuda_fiber {
+    ucontext_t at;
+    void *stack;
+    bool done;
+};
+
+struct host_cuda_warp {
+    unsigned arrived, turn;
+    uint64_t slot[2][HOST_CUDA_WARP];
+};
+
+struct host_cuda_block {
+    ucontext_t scheduler;
+    host_cuda_fiber fiber[HOST_CUDA_THREADS];
+    host_cuda_warp warp[HOST_CUDA_THREADS / HOST_CUDA_WARP];
+    const std::function<void()> *body;
+    unsigned threads, current, alive, arrived, turn;
+};
+
+inline thread_local host_cuda_block *host_cuda_now;
+
+[[noreturn]] inline void host_cuda_wrong(const char *what)
+{
+    fprintf(stderr, "host_cuda: %s (block %u %u %u, thread %u)\n", what, blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x);
+    abort();
+}
+
+inline void host_cuda_yield()
+{
+    host_cuda_block *b = host_cuda_now;
+    swapcontext(&b->fiber[b->current].at, &b->scheduler);
+    threadIdx = dim3(b->current);
+}
+
+inline void host_cuda_enter()
+{
+    host_cuda_block *b = host_cuda_now;
+    threadIdx = dim3(b->current);
+    (*b->body)();
+    b->fiber[b->current].done = true;
+    b->alive--;
+    swapcontext(&b->fiber[b->current].at, &b->scheduler);
+}
+
+inline void __syncthreads()
+{
+    host_cuda_block *b = host_cuda_now;
+    if (b->alive != b->threads)
+        host_cuda_wrong("a barrier that part of the block left before");
+    unsigned turn = b->turn;
+    if (++b->arrived == b->threads) {
+        b->arrived = 0;
+        b->turn++;
+        return;
+    }
+    while (b->turn == turn)
+        host_cuda_yield();
+}
+
+template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, int lanes)
+{
+    static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
+    host_cuda_block *b = host_cuda_now;
+    if (mask != 0xffffffffu || b->threads % HOST_CUDA_WARP != 0)
+        host_cuda_wrong("only shuffles of whole warps");
+    host_cuda_warp *w = &b->warp[threadIdx.x / HOST_CUDA_WARP];
+    unsigned turn = w->turn, lane = threadIdx.x % HOST_CUDA_WARP;
+    memcpy(&w->slot[turn % 2][lane], &value, sizeof value);
+    if (++w->arrived == HOST_CUDA_WARP) {
+        w->arrived = 0;
+        w->turn++;
+    }
+    while (w->turn == turn)
+        host_cuda_yield();
+    memcpy(&value, &w->slot[turn % 2][lane ^ (unsigned)lanes], sizeof value);
+    return value;
+}
+
+inline void host_cuda_run_block(unsigned threads, const std::function<void()> &body)
+{
+    static thread_local host_cuda_block *block;
+    if (!block)
+        block = (host_cuda_block *)calloc(1, sizeof *block);
+    if (threads > HOST_CUDA_THREADS || threads == 0)
+        host_cuda_wrong("a block of too many threads, or of none");
+    host_cuda_now = block;
+    block->body = &body;
+    block->threads = block->alive = threads;
+    block->arrived = 0;
+    for (unsigned w = 0; w < threads / HOST_CUDA_WARP; w++)
+        block->warp[w].arrived = 0;
+    for (unsigned t = 0; t < threads; t++) {
+        host_cuda_fiber *fiber = &block->fiber[t];
+        if (!fiber->stack)
+            fiber->stack = malloc(HOST_CUDA_STACK);
+        getcontext(&fiber->at);
+        fiber->at.uc_stack.ss_sp = fiber->stack;
+        fiber->at.uc_stack.ss_size = HOST_CUDA_STACK;
+        fiber->at.uc_link = NULL;
+        makecontext(&fiber->at, host_cuda_enter, 0);
+        fiber->done = false;
+    }
+    for (unsigned rounds = 0; block->alive > 0; rounds++) {
+        unsigned waiting = block->arrived, alive = block->alive, turn = block->turn;
+        for (unsigned t = 0; t < threads; t++)
+            if (!block->fiber[t].done) {
+                block->current = t;
+                swapcontext(&block->scheduler, &block->fiber[t].at);
+            }
+        if (block->arrived > 0 && block->alive != block->threads)
+            host_cuda_wrong("a barrier that part of the block never reaches");
+        if (rounds > 100000000 && waiting == block->arrived && alive == block->alive && turn == block->turn)
+            host_cuda_wrong("the block makes no progress");
+    }
+}
+
+/* ---- streams and graphs: one stream, in order; a recorded graph is a list of what to do ---- */
+
+typedef int cudaError_t;
+enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+typedef int cudaStream_t;
+enum { cudaStreamPerThread = 0 };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+typedef std::vector<std::function<void()>> *cudaGraph_t, *cudaGraphExec_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
+
+inline thread_local cudaGraph_t host_cuda_recording;
+
+inline void host_cuda_do(std::function<void()> work)
+{
+    if (host_cuda_recording)
+        host_cuda_recording->push_back(work);
+    else
+        work();
+}
+
+inline void nl_host_launch(dim3 grid, unsigned threads, std::function<void()> body)
+{
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
+        host_cuda_wrong("a grid that no device takes");
+    host_cuda_do([=] {
+        gridDim = grid;
+        blockDim = dim3(threads);
+        for (unsigned z = 0; z < grid.z; z++)
+            for (unsigned y = 0; y < grid.y; y++)
+                for (unsigned x = 0; x < grid.x; x++) {
+                    blockIdx = dim3(x, y, z);
+                    host_cuda_run_block(threads, body);
+                }
+    });
+}
+
+static inline cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
+{
+    host_cuda_recording = new std::vector<std::function<void()>>;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph)
+{
+    *graph = host_cuda_recording;
+    host_cuda_recording = NULL;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)
+{
+    *out = new std::vector<std::function<void()>>(*graph);
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t)
+{
+    for (auto &work : *graph)
+        work();
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
+
+/* ---- memory and devices ---- */
+
+struct cudaDeviceProp {
+    char name[256];
+    int major, minor, multiProcessorCount;
+    size_t totalGlobalMem;
+};
+
+static inline cudaError_t cudaMalloc(void **memory, size_t bytes)
+{
+    if (host_cuda_recording)
+        host_cuda_wrong("memory cannot be taken while a graph is recorded");
+    *memory = NULL;
+    if (posix_memalign(memory, 256, bytes) != 0) /* aligned as the real one */
+        return cudaErrorMemoryAllocation;
+    memset(*memory, 0xff, bytes); /* NaN: what nobody wrote is seen */
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaFree(void *memory)
+{
+    free(memory);
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
+{
+    if (host_cuda_recording)
+        host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
+    memcpy(to, from, bytes);
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t)
+{
+    host_cuda_do([=] { memset(memory, value, bytes); });
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+static inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+
+static inline cudaError_t cudaGetDevice(int *device)
+{
+    *device = 0;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGetDeviceCount(int *count)
+{
+    *count = 1;
+    return cudaSuccess;
+}
+
+static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int)
+{
+    memset(out, 0, sizeof *out);
+    strcpy(out->name, "the host");
+    return cudaSuccess;
+}
+
+static inline const char *cudaGetErrorString(cudaError_t status) { return status == cudaSuccess ? "no error" : "out of memory"; }
+static inline const char *cudaGetErrorName(cudaError_t status) { return status == cudaSuccess ? "cudaSuccess" : "cudaErrorMemoryAllocation"; }
+
+#endif
