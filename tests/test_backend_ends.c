@@ -301,11 +301,14 @@ START_TEST(gather_takes_moves_and_standardizes)
             uint64_t *seed = image_field(&image, sizeof *seed);
             struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .label_of = label_of, .index = index, .crop = CROP,
                                    .flip = true, .seed = seed};
+            const void *samples = _i == 0 ? (const void *)pixels : values;
+            if (nl_backends[b]->share)
+                samples = nl_backends[b]->share(samples, _i == 0 ? sizeof pixels : sizeof values);
             if (_i == 0) {
-                op.pixels = pixels[0];
+                op.pixels = samples;
                 op.table = table;
             } else {
-                op.values = values[0];
+                op.values = samples;
                 op.mean = mean;
                 op.scale = scale;
             }
@@ -325,8 +328,6 @@ START_TEST(gather_takes_moves_and_standardizes)
                     ((double *)image_place(&image, r, scale))[c] = 0.25;
                 }
             }
-            if (nl_backends[b]->share)
-                op.pixels = nl_backends[b]->share(pixels, sizeof pixels);
             nl_backends[b]->gather(&run, &op);
             for (int r = 0; r < 2; r++)
                 for (int n = 0; n < 5; n++) {
@@ -344,7 +345,7 @@ START_TEST(gather_takes_moves_and_standardizes)
                             }
                 }
             if (nl_backends[b]->unshare)
-                nl_backends[b]->unshare(op.pixels);
+                nl_backends[b]->unshare(samples);
             image_check_gaps(&image, "gather");
             image_free(&image);
         }

@@ -183,7 +183,7 @@ END_TEST
 
 int main(void)
 {
-    nl_cpu_thread_begin();
+    nl_cpu_thread_begin(0, NULL);
     Suite *suite = suite_create("gemm");
     TCase *cases = tcase_create("gemm");
     tcase_add_loop_test(cases, products_are_sums_in_double, 0, SHAPES);
