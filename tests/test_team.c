@@ -25,7 +25,7 @@ struct helpers {
 
 static void *help(void *team)
 {
-    nl_backend_cpu.thread_begin();
+    nl_backend_cpu.thread_begin(0, NULL);
     nl_team_help(team);
     return NULL;
 }

@@ -149,10 +149,11 @@ static void help_others(struct runner *runner)
 {
     for (struct worker *leader; (leader = most_in_need(runner));) {
         leader->helpers++;
-        const struct nl_backend *backend = nl_backends[leader->trial->config.device.kind];
+        const struct nl_config *config = &leader->trial->config;
         pthread_mutex_unlock(&runner->lock);
-        backend->thread_begin();
-        nl_team_help(leader->team);
+        struct nl_error err;
+        if (nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, &err))
+            nl_team_help(leader->team);
         pthread_mutex_lock(&runner->lock);
         leader->helpers--;
     }

@@ -156,7 +156,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct nl_run run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN};
-    nl_backend_cpu.thread_begin();
+    nl_backend_cpu.thread_begin(0, NULL);
     if (conv)
         convolve(&run, atoi(argv[3]), atoi(argv[4]), argv[5]);
     else
