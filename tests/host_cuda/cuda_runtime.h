@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <math.h>
+#include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,11 +47,29 @@ template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
 
 enum { HOST_CUDA_STACK = 256 << 10, HOST_CUDA_THREADS = 1024, HOST_CUDA_WARP = 32 };
 
+/* A place to go on from. swapcontext makes two system calls a switch, so it only starts a fiber, which then serves block after block;
+ * the sanitizer, which wants to know where the stack is, gets it for every switch. */
 struct host_cuda_fiber {
-    ucontext_t at;
-    void *stack;
+    ucontext_t start;
+    jmp_buf at;
+    void *stack; /* NULL: not started */
     bool done;
 };
+
+static inline void host_cuda_switch(host_cuda_fiber *from, host_cuda_fiber *to, bool starts)
+{
+#ifdef __SANITIZE_ADDRESS__
+    (void)starts;
+    swapcontext(&from->start, &to->start);
+#else
+    if (_setjmp(from->at) != 0)
+        return;
+    if (!starts)
+        _longjmp(to->at, 1);
+    ucontext_t left;
+    swapcontext(&left, &to->start);
+#endif
+}
 
 struct host_cuda_warp {
     unsigned arrived, turn;
@@ -58,8 +77,7 @@ struct host_cuda_warp {
 };
 
 struct host_cuda_block {
-    ucontext_t scheduler;
-    host_cuda_fiber fiber[HOST_CUDA_THREADS];
+    host_cuda_fiber scheduler, fiber[HOST_CUDA_THREADS];
     host_cuda_warp warp[HOST_CUDA_THREADS / HOST_CUDA_WARP];
     const std::function<void()> *body;
     unsigned threads, current, alive, arrived, turn;
@@ -76,18 +94,20 @@ inline thread_local host_cuda_block *host_cuda_now;
 inline void host_cuda_yield()
 {
     host_cuda_block *b = host_cuda_now;
-    swapcontext(&b->fiber[b->current].at, &b->scheduler);
+    host_cuda_switch(&b->fiber[b->current], &b->scheduler, false);
     threadIdx = dim3(b->current);
 }
 
 inline void host_cuda_enter()
 {
-    host_cuda_block *b = host_cuda_now;
-    threadIdx = dim3(b->current);
-    (*b->body)();
-    b->fiber[b->current].done = true;
-    b->alive--;
-    swapcontext(&b->fiber[b->current].at, &b->scheduler);
+    for (;;) {
+        host_cuda_block *b = host_cuda_now;
+        threadIdx = dim3(b->current);
+        (*b->body)();
+        b->fiber[b->current].done = true;
+        b->alive--;
+        host_cuda_switch(&b->fiber[b->current], &b->scheduler, false);
+    }
 }
 
 inline void __syncthreads()
@@ -124,6 +144,20 @@ template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, in
     return value;
 }
 
+inline void host_cuda_resume(host_cuda_block *block, host_cuda_fiber *fiber)
+{
+    bool starts = !fiber->stack;
+    if (starts) {
+        fiber->stack = malloc(HOST_CUDA_STACK);
+        getcontext(&fiber->start);
+        fiber->start.uc_stack.ss_sp = fiber->stack;
+        fiber->start.uc_stack.ss_size = HOST_CUDA_STACK;
+        fiber->start.uc_link = NULL;
+        makecontext(&fiber->start, host_cuda_enter, 0);
+    }
+    host_cuda_switch(&block->scheduler, fiber, starts);
+}
+
 inline void host_cuda_run_block(unsigned threads, const std::function<void()> &body)
 {
     static thread_local host_cuda_block *block;
@@ -137,23 +171,14 @@ inline void host_cuda_run_block(unsigned threads, const std::function<void()> &b
     block->arrived = 0;
     for (unsigned w = 0; w < threads / HOST_CUDA_WARP; w++)
         block->warp[w].arrived = 0;
-    for (unsigned t = 0; t < threads; t++) {
-        host_cuda_fiber *fiber = &block->fiber[t];
-        if (!fiber->stack)
-            fiber->stack = malloc(HOST_CUDA_STACK);
-        getcontext(&fiber->at);
-        fiber->at.uc_stack.ss_sp = fiber->stack;
-        fiber->at.uc_stack.ss_size = HOST_CUDA_STACK;
-        fiber->at.uc_link = NULL;
-        makecontext(&fiber->at, host_cuda_enter, 0);
-        fiber->done = false;
-    }
+    for (unsigned t = 0; t < threads; t++)
+        block->fiber[t].done = false;
     for (unsigned rounds = 0; block->alive > 0; rounds++) {
         unsigned waiting = block->arrived, alive = block->alive, turn = block->turn;
         for (unsigned t = 0; t < threads; t++)
             if (!block->fiber[t].done) {
                 block->current = t;
-                swapcontext(&block->scheduler, &block->fiber[t].at);
+                host_cuda_resume(block, &block->fiber[t]);
             }
         if (block->arrived > 0 && block->alive != block->threads)
             host_cuda_wrong("a barrier that part of the block never reaches");
