@@ -158,7 +158,7 @@ static void print_all(const struct side side[2], const struct nl_differences *di
     for (int i = 0; i < differences->count; i++)
         print_difference(&differences->at[i]);
     if (overlap->trials[0] + overlap->trials[1] > 0)
-        printf("results\n  - %d trials\n  + %d trials\n  in both: %d; of these the same to the last digit: %d\n", overlap->trials[0],
+        printf("trials\n  - %d\n  + %d\n  in both: %d; of these the same to the last digit: %d\n", overlap->trials[0],
                overlap->trials[1], overlap->common, overlap->same);
     if (sheet->rows == 0)
         return;

@@ -136,8 +136,9 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
     free(values_a);
     struct nl_text caption = {0};
     nl_maker_mean_caption(&m, &caption);
-    nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: its interval excludes 0, as by chance one of %.0f"
-                          " does.", 1 / (1 - experiment_a->config.plot.level));
+    if (a->seeds > 1)
+        nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: its interval excludes 0, as by chance one of"
+                              " %.0f does.", 1 / (1 - experiment_a->config.plot.level));
     out->caption = caption.at;
     nl_comparison_release(&m.view);
     return NL_OK;
