@@ -110,7 +110,8 @@ int main(int argc, char **argv)
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
         double steps = 1e6 * atof(line) / guess;
-        printf("%.3f\n", time_steps(experiment.config, dataset, steps < 1 ? 1 : (int64_t)steps));
+        guess = time_steps(experiment.config, dataset, steps < 1 ? 1 : (int64_t)steps);
+        printf("%.3f\n", guess);
         fflush(stdout);
     }
     nl_dataset_free(dataset);
