@@ -1,9 +1,10 @@
-/* A step of the fully connected network 64-64-64-10 without normalizer in FANN (Debian's libfann, float), answers as answer.h tells:
+/* A step of the fully connected network 64-64-64-10 without normalizer in FANN (Debian's libfann, float), answers as answer.h
+ * tells:
  *
  *     fann BATCH
  *
- * FANN has neither ReLU nor cross-entropy: the hidden units are its piecewise linear ones, which are as cheap, and the loss is the squared error. So its
- * losses, shown here, are nobody else's; the multiplications are.
+ * FANN has neither ReLU nor cross-entropy: the hidden units are its piecewise linear ones, which are as cheap, and the loss is
+ * the squared error. So its losses, shown here, are nobody else's; the multiplications are.
  */
 #include "answer.h"
 

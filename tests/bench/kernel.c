@@ -1,7 +1,8 @@
 /* Times one kernel of the backend:
  *
  *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU behind it, images SIZE x SIZE
- *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
+ *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to
+ * dw
  *
  * It answers as answer.h tells; its numbers are the first of what the kernel makes.
  */
@@ -75,12 +76,25 @@ static void normalize_backward(void *context)
 
 static void convolve(const struct nl_run *run, int size, int channels, const char *way)
 {
-    size_t count = (size_t)run->samples * (size_t)(size * size * channels), weights = (size_t)(KERNEL * KERNEL * channels * channels);
+    size_t count = (size_t)run->samples * (size_t)(size * size * channels),
+           weights = (size_t)(KERNEL * KERNEL * channels * channels);
     struct convolution both = {
         .run = run,
-        .op = {.height = size, .width = size, .in = channels, .out_height = size, .out_width = size, .out = channels, .kernel = KERNEL, .stride = 1,
-               .pad = KERNEL / 2, .x = numbers(count, FACTOR_X), .w = numbers(weights, FACTOR_W), .y = filled(count, 0),
-               .dy = numbers(count, FACTOR_DY), .dx = filled(count, 0), .dw = filled(weights, 0)},
+        .op = {.height = size,
+               .width = size,
+               .in = channels,
+               .out_height = size,
+               .out_width = size,
+               .out = channels,
+               .kernel = KERNEL,
+               .stride = 1,
+               .pad = KERNEL / 2,
+               .x = numbers(count, FACTOR_X),
+               .w = numbers(weights, FACTOR_W),
+               .y = filled(count, 0),
+               .dy = numbers(count, FACTOR_DY),
+               .dx = filled(count, 0),
+               .dw = filled(weights, 0)},
     };
     struct convolution dw = both;
     dw.op.dx = NULL;
@@ -110,28 +124,29 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     double precise_count = 0;
     struct normalization n = {
         .run = run,
-        .op = {
-            .setup = {.samples = samples, .positions = size * size, .channels = channels, .groups = GROUPS},
-            .norm = norm,
-            .relu = true,
-            .unbiased = true,
-            .affine_count = channels,
-            .x = numbers(count, FACTOR_X),
-            .gamma = filled(wide, 1.5f),
-            .beta = norm->shifts ? filled(wide, 0.25f) : NULL,
-            .y = filled(count, 0),
-            .running_mean = filled(wide, 0),
-            .running_var = filled(wide, 1),
-            .updates = &updates,
-            .precise_mean = need(wide * sizeof(double)),
-            .precise_var = need(wide * sizeof(double)),
-            .precise_count = &precise_count,
-            .hyper = &hyper,
-            .dy = numbers(count, FACTOR_DY),
-            .dx = filled(count, 0),
-            .dgamma = filled(wide, 0),
-            .dbeta = norm->shifts ? filled(wide, 0) : NULL,
-        },
+        .op =
+            {
+                .setup = {.samples = samples, .positions = size * size, .channels = channels, .groups = GROUPS},
+                .norm = norm,
+                .relu = true,
+                .unbiased = true,
+                .affine_count = channels,
+                .x = numbers(count, FACTOR_X),
+                .gamma = filled(wide, 1.5f),
+                .beta = norm->shifts ? filled(wide, 0.25f) : NULL,
+                .y = filled(count, 0),
+                .running_mean = filled(wide, 0),
+                .running_var = filled(wide, 1),
+                .updates = &updates,
+                .precise_mean = need(wide * sizeof(double)),
+                .precise_var = need(wide * sizeof(double)),
+                .precise_count = &precise_count,
+                .hyper = &hyper,
+                .dy = numbers(count, FACTOR_DY),
+                .dx = filled(count, 0),
+                .dgamma = filled(wide, 0),
+                .dbeta = norm->shifts ? filled(wide, 0) : NULL,
+            },
     };
     size_t sets = (size_t)nl_normalize_sets(&n.op, samples);
     n.op.mean = need(sets * sizeof *n.op.mean);

@@ -71,7 +71,8 @@ static dnnl_memory_t as(dnnl_memory_t from, const dnnl_memory_desc_t *desc)
 }
 
 /* An argument of the primitive in the layout it wants, from numbers in `plain`; factor 0: an output. Returns it. */
-static dnnl_memory_t add(struct call *call, const_dnnl_primitive_desc_t pd, int name, const dnnl_memory_desc_t *plain, size_t factor)
+static dnnl_memory_t add(struct call *call, const_dnnl_primitive_desc_t pd, int name, const dnnl_memory_desc_t *plain,
+                         size_t factor)
 {
     const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, name);
     dnnl_memory_t memory;
@@ -118,7 +119,9 @@ static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels
     dnnl_memory_desc_t x = describe(4, image, tag), w = describe(4, kernel, dnnl_format_tag_any);
     dnnl_memory_desc_t plain_x = describe(4, image, dnnl_nhwc), plain_w = describe(4, kernel, dnnl_hwio);
     dnnl_convolution_desc_t forward, backward;
-    must(dnnl_convolution_forward_desc_init(&forward, dnnl_forward_training, dnnl_convolution_auto, &x, &w, NULL, &x, stride, pad, pad), "conv");
+    must(dnnl_convolution_forward_desc_init(&forward, dnnl_forward_training, dnnl_convolution_auto, &x, &w, NULL, &x, stride, pad,
+                                            pad),
+         "conv");
     dnnl_primitive_desc_t hint = plan(&forward, NULL), pd = hint;
     struct call call = {0};
     dnnl_memory_t made;
@@ -134,7 +137,8 @@ static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels
         add(&call, pd, DNNL_ARG_WEIGHTS, &plain_w, FACTOR_W);
         made = add(&call, pd, DNNL_ARG_DIFF_SRC, NULL, 0);
     } else {
-        must(dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_auto, &x, &w, NULL, &x, stride, pad, pad), "conv dw");
+        must(dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_auto, &x, &w, NULL, &x, stride, pad, pad),
+             "conv dw");
         pd = plan(&backward, hint);
         add(&call, pd, DNNL_ARG_SRC, &plain_x, FACTOR_X);
         add(&call, pd, DNNL_ARG_DIFF_DST, &plain_x, FACTOR_DY);
@@ -156,7 +160,8 @@ static struct call batch_norm(dnnl_dim_t samples, dnnl_dim_t size, int channels,
     dnnl_primitive_desc_t hint = plan(&forward, NULL);
     struct call first = {0};
     dnnl_memory_t source = add(&first, hint, DNNL_ARG_SRC, &plain, FACTOR_X), made = add(&first, hint, DNNL_ARG_DST, NULL, 0);
-    dnnl_memory_t workspace = add(&first, hint, DNNL_ARG_WORKSPACE, NULL, 0), gamma = add_filled(&first, DNNL_ARG_SCALE, channels, 1.5f);
+    dnnl_memory_t workspace = add(&first, hint, DNNL_ARG_WORKSPACE, NULL, 0),
+                  gamma = add_filled(&first, DNNL_ARG_SCALE, channels, 1.5f);
     dnnl_memory_t mean = add_filled(&first, DNNL_ARG_MEAN, channels, 0), var = add_filled(&first, DNNL_ARG_VARIANCE, channels, 0);
     dnnl_memory_t beta = add_filled(&first, DNNL_ARG_SHIFT, channels, 0.25f);
     make(&first, hint);
@@ -166,8 +171,13 @@ static struct call batch_norm(dnnl_dim_t samples, dnnl_dim_t size, int channels,
     }
     must(dnnl_batch_normalization_backward_desc_init(&backward, dnnl_backward, &x, &x, 1e-5f, flags), "batch norm");
     dnnl_primitive_desc_t pd = plan(&backward, hint);
-    struct call call = {.count = 6, .arg = {{DNNL_ARG_SRC, source}, {DNNL_ARG_WORKSPACE, workspace}, {DNNL_ARG_SCALE, gamma}, {DNNL_ARG_MEAN, mean},
-                                            {DNNL_ARG_VARIANCE, var}, {DNNL_ARG_SHIFT, beta}}};
+    struct call call = {.count = 6,
+                        .arg = {{DNNL_ARG_SRC, source},
+                                {DNNL_ARG_WORKSPACE, workspace},
+                                {DNNL_ARG_SCALE, gamma},
+                                {DNNL_ARG_MEAN, mean},
+                                {DNNL_ARG_VARIANCE, var},
+                                {DNNL_ARG_SHIFT, beta}}};
     add(&call, pd, DNNL_ARG_DIFF_DST, &plain, FACTOR_DY);
     made = add(&call, pd, DNNL_ARG_DIFF_SRC, NULL, 0);
     add_filled(&call, DNNL_ARG_DIFF_SCALE, channels, 0);
@@ -186,7 +196,8 @@ int main(int argc, char **argv)
     must(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine");
     must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "stream");
     dnnl_format_tag_t tag = strcmp(argv[6], "nhwc") ? dnnl_nChw16c : dnnl_nhwc;
-    struct call call = (strcmp(argv[1], "conv") ? batch_norm : convolution)(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), argv[5], tag);
+    struct call call =
+        (strcmp(argv[1], "conv") ? batch_norm : convolution)(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), argv[5], tag);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
         printf("%.4f\n", 1e6 * time_calls(execute, &call, atof(line)));
