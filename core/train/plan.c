@@ -367,9 +367,9 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
 
 /* The first run over the layout: sizes, no places. */
 static void measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                    const struct nl_split *view, int eval_capacity)
+                    const struct nl_split *view, int eval_capacity, int replicas)
 {
-    *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = 1};
+    *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = replicas};
     plan->train.op = nl_alloc((size_t)model->layers, sizeof *plan->train.op);
     plan->eval.op = nl_alloc((size_t)model->layers, sizeof *plan->eval.op);
     struct layout sizes = {.real = backend->real};
@@ -382,7 +382,7 @@ size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *mo
                      const struct nl_split *view, int eval_capacity)
 {
     struct nl_plan plan;
-    measure(&plan, backend, model, config, view, eval_capacity);
+    measure(&plan, backend, model, config, view, eval_capacity, 1);
     size_t bytes = plan.arena_bytes;
     nl_plan_release(&plan);
     return bytes;
@@ -408,10 +408,20 @@ static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset,
     return NL_OK;
 }
 
-int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                 const struct nl_split *view, int eval_capacity, struct nl_error *err)
+/* What lies in the first image, in all. */
+static void repeat_image(struct nl_plan *plan)
 {
-    measure(plan, backend, model, config, view, eval_capacity);
+    char *image = nl_alloc(plan->stride, 1);
+    plan->backend->download(image, plan->arena, plan->stride);
+    for (int r = 1; r < plan->replicas; r++)
+        plan->backend->upload((char *)plan->arena + (size_t)r * plan->stride, image, plan->stride);
+    free(image);
+}
+
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+                 const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
+{
+    measure(plan, backend, model, config, view, eval_capacity, replicas);
     plan->arena = backend->alloc(plan->arena_bytes);
     if (!plan->arena) {
         size_t bytes = plan->arena_bytes;
@@ -420,6 +430,8 @@ int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const s
     }
     struct layout place = {.base = plan->arena, .real = backend->real};
     lay_out(plan, &place, config, view, eval_capacity);
+    if (replicas > 1)
+        repeat_image(plan);
     return backend->share ? bring_samples(plan, view->dataset, err) : NL_OK;
 }
 

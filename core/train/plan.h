@@ -61,9 +61,10 @@ struct nl_plan {
     double *eval_sums;         /* (2) */
 };
 
-/* Lays everything out, allocates, and writes what does not change (indices, labels, tables, seeds, initial parameters). */
+/* Lays everything out, allocates, and writes what does not change (indices, labels, tables, seeds, initial parameters), the same in every
+ * replica's image. */
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                 const struct nl_split *view, int eval_capacity, struct nl_error *err);
+                 const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err);
 void nl_plan_release(struct nl_plan *plan);
 
 /* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. */

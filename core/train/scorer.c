@@ -28,7 +28,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     s->config.train.batch = largest_batch;
     int capacity = nl_evaluation_capacity(&s->config, &s->view);
     s->config.train.batch = 1;
-    if (nl_plan_make(&s->plan, backend, &s->model, &s->config, &s->view, capacity, err))
+    if (nl_plan_make(&s->plan, backend, &s->model, &s->config, &s->view, capacity, 1, err))
         return NL_FAIL;
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);

@@ -257,6 +257,12 @@ static int resume(struct trainer *t, struct nl_error *err)
     return NL_OK;
 }
 
+/* What went wrong on the device meanwhile: the numbers read since then are none. */
+static int device_status(const struct trainer *t, struct nl_error *err)
+{
+    return t->plan.backend->status ? t->plan.backend->status(err) : NL_OK;
+}
+
 static int train(struct trainer *t, struct nl_error *err)
 {
     int64_t steps = t->schedule.steps;
@@ -265,6 +271,8 @@ static int train(struct trainer *t, struct nl_error *err)
         int64_t log_at = next_multiple(step, t->log_every), eval_at = next_multiple(step, t->eval_every);
         int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
         step = train_chunk(t, step, end);
+        if (device_status(t, err))
+            return NL_FAIL;
         if (result->status != NL_DONE)
             return NL_OK;
         if (t->now.seen > 0 && (step == log_at || step == steps))
@@ -288,7 +296,7 @@ static int set_up(struct trainer *t, const struct nl_dataset *dataset, struct nl
     const struct nl_backend *backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, err);
     if (!backend)
         return NL_FAIL;
-    if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), err) != NL_OK)
+    if (nl_plan_make(&t->plan, backend, &t->model, config, &t->view, nl_evaluation_capacity(config, &t->view), 1, err) != NL_OK)
         return NL_FAIL;
     if (t->options->load)
         nl_weights_load(&t->plan, t->options->load);
@@ -337,7 +345,7 @@ static int run_trial(struct trainer *t, const struct nl_dataset *dataset, struct
         if (!(accuracy > 1.0 / t->model.classes + 0.05))
             result->status = NL_DEAD;
     }
-    return save(t, err);
+    return device_status(t, err) ? NL_FAIL : save(t, err);
 }
 
 int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options,

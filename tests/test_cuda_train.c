@@ -1,0 +1,124 @@
+/* Whole trainings on the kernels for a GPU: curves beside those of `ref`, and replicas beside trials of their own, bit for bit. Run by the
+ * host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
+#include <check.h>
+#include <math.h>
+
+#include "suite.h"
+#include "training.h"
+
+#ifndef TRAINING_STEPS
+#define TRAINING_STEPS 40
+#endif
+enum { STEPS = TRAINING_STEPS };
+
+struct net {
+    const char *name;
+    enum nl_arch arch;
+    int depth, width, norm, batch;
+    enum nl_optimizer optimizer;
+    double lr, dropout;
+    enum nl_bias bias;
+    bool clips;
+    int stat_batch;
+};
+
+enum { BN, LN, GN, IN, RMS, NONE }; /* as in nl_norms */
+
+static const struct net nets[] = {
+    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = BN, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},
+    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = BN, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2, .stat_batch = 8},
+    {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = LN, .batch = 7, .optimizer = NL_ADAM, .lr = 0.003, .clips = true},
+    {"mlp, none, adamw", NL_MLP, .depth = 2, .width = 64, .norm = NONE, .batch = 2, .optimizer = NL_ADAMW, .lr = 0.003},
+    {"cnn, gn", NL_CNN, .depth = 2, .width = 8, .norm = GN, .batch = 4, .optimizer = NL_SGD, .lr = 0.05},
+    {"cnn, rms", NL_CNN, .depth = 2, .width = 8, .norm = RMS, .batch = 3, .optimizer = NL_SGD, .lr = 0.05},
+    {"resnet, bn", NL_RESNET, .depth = 8, .width = 4, .norm = BN, .batch = 8, .optimizer = NL_SGD, .lr = 0.05},
+    {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = LN, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+static struct training make(const struct nl_backend *backend, const struct net *net, int replicas)
+{
+    struct training t = {0};
+    nl_config_defaults(&t.config);
+    t.config.model.arch = net->arch;
+    t.config.model.depth = net->depth;
+    t.config.model.width = net->width;
+    t.config.model.dropout = net->dropout;
+    t.config.model.bias = net->bias;
+    t.config.norm.kind = net->norm;
+    t.config.norm.groups = 4;
+    t.config.norm.stat_batch = net->stat_batch ? net->stat_batch : NL_AUTO;
+    t.config.train.batch = net->batch;
+    t.config.train.optimizer = net->optimizer;
+    t.config.train.lr = net->lr;
+    t.config.train.weight_decay = 1e-3;
+    t.config.train.clip_norm = net->clips ? 1.0 : 0.0;
+    t.config.data.crop = 1;
+    t.config.data.flip = true;
+    const char *trouble = training_make(&t, backend, replicas, (struct nl_shape){8, 8, 3, 10}, 128);
+    ck_assert_msg(!trouble, "%s: %s", net->name, trouble);
+    training_rates(&t);
+    return t;
+}
+
+/* A float32 training drifts from a float64 one: by rounding in each step, that the steps after it magnify. The bound grows with the steps. */
+START_TEST(curves_are_those_of_ref)
+{
+    const struct net *net = &nets[_i];
+    double found[STEPS], expected[STEPS];
+    struct training t = make(&nl_backend_cuda, net, 1), r = make(&nl_backend_ref, net, 1);
+    training_run(&t, STEPS, 0, found);
+    training_run(&r, STEPS, 0, expected);
+    struct nl_error err = {{0}};
+    ck_assert_msg(nl_backend_cuda.status(&err) == NL_OK, "%s: %s", net->name, err.text);
+    double first = 0, last = 0;
+    for (int step = 0; step < STEPS; step++) {
+        double bound = 2e-5 * (1 + step) * fmax(1, fabs(expected[step]));
+        ck_assert_msg(fabs(found[step] - expected[step]) <= bound, "%s: the loss of step %d is %.9g, ref's %.9g", net->name, step, found[step], expected[step]);
+        if (step < STEPS / 4)
+            first += expected[step];
+        if (step >= STEPS - STEPS / 4)
+            last += expected[step];
+    }
+    ck_assert_msg(last < first, "%s learns nothing: the mean loss goes from %g to %g", net->name, first / (STEPS / 4), last / (STEPS / 4));
+    training_free(&t);
+    training_free(&r);
+}
+END_TEST
+
+START_TEST(replicas_are_trials_of_their_own)
+{
+    enum { REPLICAS = 3, FEW = 8 };
+    const struct net *net = &nets[_i];
+    struct training together = make(&nl_backend_cuda, net, REPLICAS);
+    double losses[FEW];
+    training_run(&together, FEW, 0, losses);
+    for (int r = 0; r < REPLICAS; r++) {
+        struct training alone = make(&nl_backend_cuda, net, 1);
+        struct nl_hyper hyper;
+        nl_backend_cuda.download(&hyper, training_place(&together, together.plan.hyper, r), sizeof hyper);
+        nl_backend_cuda.upload(alone.plan.hyper, &hyper, sizeof hyper);
+        training_run(&alone, FEW, 0, losses);
+        size_t bytes = alone.model.count * sizeof(float);
+        char *one = nl_alloc(bytes, 1), *of_three = nl_alloc(bytes, 1);
+        nl_backend_cuda.download(one, alone.plan.parameters, bytes);
+        nl_backend_cuda.download(of_three, training_place(&together, together.plan.parameters, r), bytes);
+        ck_assert_msg(memcmp(one, of_three, bytes) == 0, "%s: replica %d of %d is not what it is alone", net->name, r, REPLICAS);
+        free(one);
+        free(of_three);
+        training_free(&alone);
+    }
+    training_free(&together);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("training on cuda");
+    TCase *tests = tcase_create("training");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
+    tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
