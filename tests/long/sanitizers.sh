@@ -1,4 +1,10 @@
 #!/usr/bin/env bash
-# All tests once more, in a build with the address and undefined-behaviour sanitizers.
+# All tests once more in a build with the address and undefined-behaviour sanitizers; those of threads with the thread sanitizer.
 set -euo pipefail
-NORMLAB_BUILD=$NORMLAB_ROOT/build/sanitized NORMLAB_CMAKE=-DNORMLAB_SANITIZE=ON exec "$NORMLAB_ROOT/tests/run.sh"
+under() { # SANITIZERS, then words for tests/run.sh
+    local sanitizers=$1
+    shift
+    NORMLAB_BUILD=$NORMLAB_ROOT/build/sanitized-$sanitizers NORMLAB_CMAKE=-DNORMLAB_SANITIZE=$sanitizers "$NORMLAB_ROOT/tests/run.sh" "$@"
+}
+under address,undefined
+under thread team sweep train

@@ -109,18 +109,30 @@ static struct pair pair_of(const struct nl_activate *op)
     NL_BUG("activation %d", op->kind);
 }
 
-void nl_cpu_activate_forward(const struct nl_run *run, const struct nl_activate *op)
+static void forward(const struct nl_run *run, const void *operation, size_t first)
 {
+    const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
+        size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
         pair_of(op).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
     }
 }
 
-void nl_cpu_activate_backward(const struct nl_run *run, const struct nl_activate *op)
+static void backward(const struct nl_run *run, const void *operation, size_t first)
 {
+    const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
+        size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
         pair_of(op).backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
     }
+}
+
+void nl_cpu_activate_forward(const struct nl_run *run, const struct nl_activate *op)
+{
+    nl_cpu_share_samples(run, op, op->count * sizeof(float), forward);
+}
+
+void nl_cpu_activate_backward(const struct nl_run *run, const struct nl_activate *op)
+{
+    nl_cpu_share_samples(run, op, op->count * sizeof(float), backward);
 }

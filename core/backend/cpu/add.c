@@ -47,38 +47,41 @@ static bool is_identity(const struct nl_add *op)
     return op->stride == 1 && op->from_channels == op->channels;
 }
 
-void nl_cpu_add_forward(const struct nl_run *run, const struct nl_add *op)
+static void forward(const struct nl_run *run, const void *operation, size_t first)
 {
+    const struct nl_add *op = operation;
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
     size_t from_channels = (size_t)op->from_channels, from_line = (size_t)op->from_width * from_channels;
-    size_t stride = (size_t)op->stride;
+    size_t from_image = (size_t)op->from_height * from_line, stride = (size_t)op->stride;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *a = NL_AT(op->a, at), *b = NL_AT(op->b, at);
-        float *y = NL_AT(op->y, at);
+        const float *a = (const float *)NL_AT(op->a, at) + first * image, *b = (const float *)NL_AT(op->b, at) + first * from_image;
+        float *y = (float *)NL_AT(op->y, at) + first * image;
         if (is_identity(op)) {
             (op->relu ? sum_relu : sum)((size_t)run->samples * image, a, b, y);
             continue;
         }
-        for (int n = 0; n < run->samples; n++, b += (size_t)op->from_height * from_line)
+        for (int n = 0; n < run->samples; n++, b += from_image)
             for (size_t i = 0; i < (size_t)op->height; i++, a += line, y += line)
                 sum_row((size_t)op->width, channels, from_channels, stride * from_channels, op->relu, a, b + i * stride * from_line, y);
     }
 }
 
-void nl_cpu_add_backward(const struct nl_run *run, const struct nl_add *op)
+static void backward(const struct nl_run *run, const void *operation, size_t first)
 {
+    const struct nl_add *op = operation;
     size_t channels = (size_t)op->channels, from_channels = (size_t)op->from_channels, from_line = (size_t)op->from_width * from_channels;
-    size_t from_image = (size_t)op->from_height * from_line, count = (size_t)run->samples * op->height * op->width * channels;
+    size_t from_image = (size_t)op->from_height * from_line, image = (size_t)op->height * (size_t)op->width * channels;
+    size_t count = (size_t)run->samples * image;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *dy = NL_AT(op->dy, at);
-        float *da = NL_AT(op->da, at), *db = NL_AT(op->db, at);
+        const float *y = (const float *)NL_AT(op->y, at) + first * image, *dy = (const float *)NL_AT(op->dy, at) + first * image;
+        float *da = (float *)NL_AT(op->da, at) + first * image, *db = (float *)NL_AT(op->db, at) + first * from_image;
         if (op->relu)
-            mask(count, NL_AT(op->y, at), dy, da);
+            mask(count, y, dy, da);
         else if (da != dy)
             memcpy(da, dy, count * sizeof *da);
-        if (db == da)
+        if (op->db == op->da)
             continue;
         memset(db, 0, (size_t)run->samples * from_image * sizeof *db);
         for (int n = 0; n < run->samples; n++, db += from_image)
@@ -86,4 +89,19 @@ void nl_cpu_add_backward(const struct nl_run *run, const struct nl_add *op)
                 for (int j = 0; j < op->width; j++, da += channels)
                     memcpy(db + (size_t)(i * op->stride) * from_line + (size_t)(j * op->stride) * from_channels, da, from_channels * sizeof *db);
     }
+}
+
+static size_t bytes_of(const struct nl_add *op)
+{
+    return (size_t)op->height * (size_t)op->width * (size_t)op->channels * sizeof(float);
+}
+
+void nl_cpu_add_forward(const struct nl_run *run, const struct nl_add *op)
+{
+    nl_cpu_share_samples(run, op, bytes_of(op), forward);
+}
+
+void nl_cpu_add_backward(const struct nl_run *run, const struct nl_add *op)
+{
+    nl_cpu_share_samples(run, op, bytes_of(op), backward);
 }

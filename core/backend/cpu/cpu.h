@@ -35,6 +35,11 @@ static inline size_t nl_cpu_grain_of_bytes(double bytes)
     return nl_cpu_grain(2 * bytes);
 }
 
+/* share.c: calls body for ranges of samples that cover the run's, from `first` on as many as its run says, by the threads of a team.
+ * For operations whose samples know nothing of one another, of so many bytes each. */
+typedef void nl_cpu_samples(const struct nl_run *run, const void *op, size_t first);
+void nl_cpu_share_samples(const struct nl_run *run, const void *op, size_t bytes, nl_cpu_samples *body);
+
 /* memory.c */
 void *nl_cpu_alloc(size_t bytes);
 void nl_cpu_free(void *memory, size_t bytes);

@@ -43,27 +43,29 @@ static void max_row_back(size_t out_width, size_t channels, const float *top, co
     }
 }
 
-void nl_cpu_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op)
+static void max_forward(const struct nl_run *run, const void *operation, size_t first)
 {
+    const struct nl_max_pool *op = operation;
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
-    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2;
+    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2, out_image = out_height * out_width * channels;
     for (int r = 0; r < run->replicas; r++) {
-        const float *x = NL_AT(op->x, (size_t)r * run->stride);
-        float *y = NL_AT(op->y, (size_t)r * run->stride);
+        const float *x = (const float *)NL_AT(op->x, (size_t)r * run->stride) + first * image;
+        float *y = (float *)NL_AT(op->y, (size_t)r * run->stride) + first * out_image;
         for (int n = 0; n < run->samples; n++, x += image)
             for (size_t i = 0; i < out_height; i++, y += out_width * channels)
                 max_row(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, y);
     }
 }
 
-void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op)
+static void max_backward(const struct nl_run *run, const void *operation, size_t first)
 {
+    const struct nl_max_pool *op = operation;
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
-    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2;
+    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2, out_image = out_height * out_width * channels;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *x = NL_AT(op->x, at), *dy = NL_AT(op->dy, at);
-        float *dx = NL_AT(op->dx, at);
+        const float *x = (const float *)NL_AT(op->x, at) + first * image, *dy = (const float *)NL_AT(op->dy, at) + first * out_image;
+        float *dx = (float *)NL_AT(op->dx, at) + first * image;
         if (op->height % 2 || op->width % 2) /* the row and column left out */
             memset(dx, 0, (size_t)run->samples * image * sizeof *dx);
         for (int n = 0; n < run->samples; n++, x += image, dx += image)
@@ -71,6 +73,21 @@ void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool
                 max_row_back(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, dy, dx + 2 * i * line,
                              dx + (2 * i + 1) * line);
     }
+}
+
+static size_t bytes_of(const struct nl_max_pool *op)
+{
+    return (size_t)op->height * (size_t)op->width * (size_t)op->channels * sizeof(float);
+}
+
+void nl_cpu_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op)
+{
+    nl_cpu_share_samples(run, op, bytes_of(op), max_forward);
+}
+
+void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op)
+{
+    nl_cpu_share_samples(run, op, bytes_of(op), max_backward);
 }
 
 void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op)

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "backend/cpu/cpu.h"
+#include "base/team.h"
 
 enum { SUMS = 8 };
 
@@ -108,12 +109,10 @@ static void adam(size_t count, struct adam a, float *restrict w, const float *re
 }
 
 /* [from, to) with one weight decay. */
-static void step(const struct nl_update *op, size_t at, double t, size_t from, size_t to, double decay)
+static void step_range(const struct nl_update *op, size_t at, double t, size_t from, size_t to, double decay)
 {
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
     float *w = NL_AT(op->w, at), *grad = NL_AT(op->grad, at), *first = NL_AT(op->first, at), *second = NL_AT(op->second, at);
-    if (from >= to)
-        return;
     if (op->optimizer == NL_SGD) {
         struct nl_cpu_sgd sgd = sgd_from(op, at, from, decay);
         nl_cpu_sgd_step(&sgd, to - from, grad + from);
@@ -132,6 +131,24 @@ static void step(const struct nl_update *op, size_t at, double t, size_t from, s
         .eps = (float)hyper->adam_eps,
     };
     adam(to - from, a, w + from, grad + from, first + from, second + from);
+}
+
+struct range {
+    const struct nl_update *op;
+    size_t at, from;
+    double t, decay;
+};
+
+static void on_range(void *context, size_t first, size_t end, int thread)
+{
+    const struct range *range = context;
+    (void)thread;
+    step_range(range->op, range->at, range->t, range->from + first, range->from + end, range->decay);
+}
+
+static void step(const struct nl_update *op, size_t at, double t, size_t from, size_t to, double decay)
+{
+    nl_parallel_for(from < to ? to - from : 0, nl_cpu_grain_of_bytes(3 * sizeof(float)), on_range, &(struct range){op, at, from, t, decay});
 }
 
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
