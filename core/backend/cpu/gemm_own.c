@@ -8,6 +8,7 @@
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     WIDEST = 64,
+    VECTOR = 16,
 };
 
 const struct nl_gemm_isa *nl_gemm_tiles(void)
@@ -44,11 +45,8 @@ static const float *turn(const struct nl_cpu_gemm *g, size_t k, size_t terms, si
     return room;
 }
 
-void nl_gemm_own(const struct nl_cpu_gemm *g)
+static void product(const struct nl_cpu_gemm *g, bool steps)
 {
-    const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    /* Rows that are not a whole number of the widest tiles overlap the vectors of the next ones: a load right behind a store waits. */
-    bool steps = g->sgd && g->n % isa->width[0].columns == 0;
     float *room = g->transposed == NL_TRANSPOSED_B ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
     bool across = g->transposed == NL_TRANSPOSED_A;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c};
@@ -59,7 +57,7 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
             block.terms = smaller(g->k - k, NL_GEMM_TERMS);
             block.add = g->add || k > 0;
             block.sgd = steps && k + block.terms == g->k ? g->sgd : NULL;
-            const struct nl_gemm_width *width = isa->width;
+            const struct nl_gemm_width *width = nl_gemm_tiles()->width;
             for (size_t column = 0; column < g->n; column += block.columns) {
                 size_t left = g->n - column;
                 while (left < width->fewest)
@@ -74,6 +72,31 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
                 strip(width, &block, rows, a, b, g->start && k == 0 ? g->start + column : NULL, g->c + row * g->n + column);
             }
         }
+    }
+}
+
+static size_t padded(size_t count)
+{
+    return (count + VECTOR - 1) / VECTOR * VECTOR;
+}
+
+/* Whether a gradient has so few columns (those of a head's 10 classes) that vectors along its rows do less in vain. Factors may be exchanged:
+ * the bits are the same. */
+static bool is_narrow(const struct nl_cpu_gemm *g)
+{
+    return g->transposed == NL_TRANSPOSED_A && !g->start && !g->add && g->k >= VECTOR && 4 * padded(g->m) * g->n <= 3 * padded(g->n) * g->m;
+}
+
+void nl_gemm_own(const struct nl_cpu_gemm *g)
+{
+    /* Rows that are not a whole number of the widest tiles overlap the vectors of the next ones: a load right behind a store waits. */
+    bool steps = g->sgd && g->n % nl_gemm_tiles()->width[0].columns == 0;
+    if (is_narrow(g)) {
+        float *turned = nl_cpu_product_scratch(g->n * g->m * sizeof *turned); /* (n, m) */
+        product(&(struct nl_cpu_gemm){NL_TRANSPOSED_A, g->n, g->m, g->k, .a = g->b, .b = g->a, .c = turned}, false);
+        nl_cpu_transpose(g->n, g->m, turned, g->m, g->c, g->n);
+    } else {
+        product(g, steps);
     }
     if (g->sgd && !steps)
         nl_cpu_sgd_step(g->sgd, g->m * g->n, g->c);
