@@ -1,5 +1,5 @@
 /* The backends: one table of functions each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
- * specification; `cpu` is float32, OpenBLAS and our loops; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan deals in
+ * specification; `cpu` is float32 and made to be fast; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan deals in
  * sizes and places, values go in and out through upload/download and put_reals/get_reals.
  *
  * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in and
