@@ -3,28 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The axis that varies key, and the key's place in it; NULL: none does. */
-static const struct nl_axis *axis_of(const struct nl_experiment *experiment, const struct nl_key *key, int *column)
-{
-    for (int a = 0; a < experiment->axes; a++)
-        for (*column = 0; *column < experiment->axis[a].keys; (*column)++)
-            if (experiment->axis[a].key[*column] == key)
-                return &experiment->axis[a];
-    return NULL;
-}
-
-/* "0.1", or "0.1, 0.2" for an axis; new string. */
-static char *values_of(const struct nl_experiment *experiment, const struct nl_key *key)
-{
-    int column;
-    const struct nl_axis *axis = axis_of(experiment, key, &column);
-    if (!axis)
-        return nl_key_text(key, &experiment->config);
-    struct nl_text out = {0};
-    for (int i = 0; i < axis->points; i++)
-        nl_text_add(&out, "%s%s", i ? ", " : "", axis->text[i][column]);
-    return out.at;
-}
+#include "config/diff.h"
 
 /* Whether the key matters to some point of the experiment, as far as any single axis decides. */
 static bool matters(const struct nl_experiment *experiment, const struct nl_key *key)
@@ -40,28 +19,6 @@ static bool matters(const struct nl_experiment *experiment, const struct nl_key 
                 return true;
         }
     return false;
-}
-
-/* "{norm.kind: bn, train.batch: [1, 2]}" for each rule; new string. */
-static char *excluded(const struct nl_experiment *experiment)
-{
-    struct nl_text out = {0};
-    nl_text_add(&out, "%s", experiment->excludes ? "" : "nothing");
-    for (int e = 0; e < experiment->excludes; e++) {
-        char *rule = nl_match_text(&experiment->exclude[e]);
-        nl_text_add(&out, "%s%s", e ? "; " : "", rule);
-        free(rule);
-    }
-    return out.at;
-}
-
-/* Frees the texts. */
-static void compare(const char *what, char *a, const char *a_name, char *b, const char *b_name, struct nl_text *differences)
-{
-    if (strcmp(a, b) != 0)
-        nl_text_add(differences, "%s: %s in '%s', %s in '%s'\n", what, a, a_name, b, b_name);
-    free(a);
-    free(b);
 }
 
 /* The order of axes and of their points is that of the trials' numbers. */
@@ -89,15 +46,32 @@ static char *axes_text(const struct nl_experiment *experiment)
     return out.at;
 }
 
+/* Seeds may differ, the baseline and plots are about what is made of the results, and other keys count where they matter. */
+static bool decides(const char *name, const struct nl_experiment *a, const struct nl_experiment *b)
+{
+    const struct nl_key *key = nl_key_find(name);
+    if (!key)
+        return strcmp(name, "sweep.exclude") == 0;
+    return strcmp(name, "train.seed") != 0 && (matters(a, key) || matters(b, key));
+}
+
 void nl_compare_experiments(const struct nl_experiment *a, const char *a_name, const struct nl_experiment *b, const char *b_name,
                             struct nl_text *differences)
 {
-    if (!same_axes(a, b))
-        compare("axes", axes_text(a), a_name, axes_text(b), b_name, differences);
-    for (int i = 0; i < nl_key_count; i++) {
-        const struct nl_key *key = &nl_keys[i];
-        if (strcmp(key->name, "train.seed") != 0 && (matters(a, key) || matters(b, key)))
-            compare(key->name, values_of(a, key), a_name, values_of(b, key), b_name, differences);
+    if (!same_axes(a, b)) {
+        char *a_axes = axes_text(a), *b_axes = axes_text(b);
+        nl_text_add(differences, "axes: %s in '%s', %s in '%s'\n", a_axes, a_name, b_axes, b_name);
+        free(a_axes);
+        free(b_axes);
     }
-    compare("sweep.exclude", excluded(a), a_name, excluded(b), b_name, differences);
+    struct nl_differences all = {0};
+    nl_experiment_diff(a, b, &all);
+    for (int i = 0; i < all.count; i++) {
+        const struct nl_difference *difference = &all.at[i];
+        const char *value_a = difference->value[0], *value_b = difference->value[1];
+        if (decides(difference->name, a, b))
+            nl_text_add(differences, "%s: %s in '%s', %s in '%s'\n", difference->name, value_a ? value_a : "nothing", a_name,
+                        value_b ? value_b : "nothing", b_name);
+    }
+    nl_differences_release(&all);
 }
