@@ -133,12 +133,53 @@ START_TEST(order_matters_to_batch_statistics_only)
 }
 END_TEST
 
+/* A network that PyTorch made, and its losses (tests/golden/eval.py). */
+START_TEST(a_network_of_pytorch_has_its_losses)
+{
+    static const struct {
+        const char *name;
+        enum nl_eval eval;
+        int batch;
+        enum nl_sample_order order;
+    } expected[] = {
+        {"running", NL_EVAL_RUNNING, 1, NL_ORDER_GIVEN},  {"precise", NL_EVAL_PRECISE, 1, NL_ORDER_GIVEN},
+        {"given_2", NL_EVAL_BATCH, 2, NL_ORDER_GIVEN},    {"given_5", NL_EVAL_BATCH, 5, NL_ORDER_GIVEN},
+        {"given_7", NL_EVAL_BATCH, 7, NL_ORDER_GIVEN},    {"given_20", NL_EVAL_BATCH, 20, NL_ORDER_GIVEN},
+        {"sorted_2", NL_EVAL_BATCH, 2, NL_ORDER_SORTED},  {"sorted_5", NL_EVAL_BATCH, 5, NL_ORDER_SORTED},
+        {"sorted_7", NL_EVAL_BATCH, 7, NL_ORDER_SORTED},  {"sorted_20", NL_EVAL_BATCH, 20, NL_ORDER_SORTED},
+        {"sorted_20", NL_EVAL_BATCH, 20, NL_ORDER_SHUFFLED},
+    };
+    static const char *const golden = NORMLAB_TESTS_DIR "/golden/eval.safetensors";
+    const char *const overrides[] = {"data.name=npy", "data.dir=" NORMLAB_TESTS_DIR "/golden/arrays/bytes", "model.depth=1", "model.width=8",
+                                     _i ? "device.kind=cpu" : "device.kind=ref", NULL};
+    double bound = _i ? 1e-5 : 1e-12;
+    struct nl_error err;
+    struct nl_config config = configured(overrides);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_tensor_file file;
+    ck_assert_msg(dataset && nl_safetensors_read(golden, &file, &err) == NL_OK, "%s", err.text);
+    struct nl_scorer *scorer = nl_scorer_open(&config, dataset, &file, golden, 20, &err);
+    ck_assert_msg(scorer != NULL, "%s", err.text);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        char *name = nl_format("training.%s", expected[i].name);
+        double loss = *(const double *)nl_safetensors_find(&file, name)->data;
+        double found = nl_scorer_score(scorer, NL_PART_TEST, expected[i].eval, expected[i].batch, expected[i].order).loss;
+        ck_assert_msg(fabs(found - loss) <= bound * loss, "%s: %.17g, not %.17g", name, found, loss);
+        free(name);
+    }
+    nl_scorer_free(scorer);
+    nl_safetensors_release(&file);
+    nl_dataset_free(dataset);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("eval");
     TCase *tests = tcase_create("eval");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_loop_test(tests, a_saved_network_has_the_scores_of_its_trial, 0, (int)(sizeof cases / sizeof *cases));
+    tcase_add_loop_test(tests, a_network_of_pytorch_has_its_losses, 0, 2);
     tcase_add_test(tests, order_matters_to_batch_statistics_only);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
