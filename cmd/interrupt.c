@@ -1,16 +1,31 @@
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
 
 volatile sig_atomic_t interrupted;
 
+/* timeout(1) and batch systems signal the process and its group: what follows that soon is the same request. */
+static const double same_request = 0.5; /* seconds */
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 /* Only what is safe in a signal handler. */
 static void on_signal(int number)
 {
     static const char message[] = "\nstopping: what has finished is kept (once more to leave at once)\n";
+    static double first;
     (void)number;
+    if (interrupted && now() - first < same_request)
+        return;
     if (interrupted)
         _exit(EXIT_INTERRUPTED);
+    first = now();
     interrupted = 1;
     ssize_t put = write(STDERR_FILENO, message, sizeof message - 1);
     (void)put;
@@ -20,6 +35,8 @@ void catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT); /* each waits for the other */
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }

@@ -226,17 +226,18 @@ static const struct nl_trial *trial_of(const struct nl_grid *grid, const char *n
     return NULL;
 }
 
-/* "0123456789abcdef.trial" */
-static bool is_trial_file(const char *name)
+/* "0123456789abcdef.trial" with ending ".trial" */
+static bool is_trial_file(const char *name, const char *ending)
 {
-    return strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && strcmp(name + NL_TRIAL_ID - 1, ".trial") == 0;
+    return strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && strcmp(name + NL_TRIAL_ID - 1, ending) == 0;
 }
 
 static const char *why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name)
 {
     if (is_temporary(name))
         return "half-written";
-    if (!is_trial_file(name))
+    bool checkpoint = is_trial_file(name, ".checkpoint");
+    if (!checkpoint && !is_trial_file(name, ".trial"))
         return NULL;
     const struct nl_trial *trial = trial_of(grid, name);
     if (!trial)
@@ -244,9 +245,11 @@ static const char *why_useless(const struct nl_store *store, const struct nl_gri
     struct nl_record record;
     char *warning;
     nl_store_load(store, trial, &record, &warning);
+    bool damaged = warning != NULL, finished = record.present && !record.failed;
     nl_record_release(&record);
-    bool damaged = warning != NULL;
     free(warning);
+    if (checkpoint)
+        return finished ? "its trial is finished" : NULL;
     return damaged ? "damaged" : NULL;
 }
 

@@ -52,7 +52,7 @@ int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, co
 /* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */
 struct nl_leftover {
     char *path;
-    const char *why; /* "half-written", "damaged", "not in the grid" */
+    const char *why; /* "half-written", "damaged", "not in the grid", "its trial is finished" (a checkpoint) */
     int64_t bytes;
 };
 struct nl_leftovers {
