@@ -16,10 +16,16 @@ const struct nl_block_kernels *nl_block_kernels(void)
 #endif
 }
 
-/* The sum of count numbers over eight lanes. */
+/* The sum of count numbers: over eight lanes, or as they stand where there are fewer. */
 NL_INLINE double total(size_t count, const double *x)
 {
     enum { LANES = 8 };
+    if (count < LANES) {
+        double sum = x[0];
+        for (size_t i = 1; i < count; i++)
+            sum += x[i];
+        return sum;
+    }
     double lane[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= count; i += LANES)
@@ -71,7 +77,8 @@ static bool merge_columns(const struct nl_cpu_block *b, double *restrict mean, d
 {
     size_t width = b->width, sets = b->channels / width;
     double rows = (double)b->rows, inverse = 1.0 / (rows * (double)width);
-    const double *restrict column = b->sum, *restrict squares = b->product, *restrict bias = b->bias;
+    const double *restrict column = b->sum, *restrict bias = b->bias;
+    double *restrict squares = b->product;
     int far = 0;
     if (width == 1) {
         for (size_t c = 0; c < sets; c++) {
@@ -82,12 +89,10 @@ static bool merge_columns(const struct nl_cpu_block *b, double *restrict mean, d
         return far;
     }
     for (size_t set = 0; set < sets; set++, column += width, squares += width, bias += width) {
-        double middle = total(width, column) / (double)width, between = 0.0;
-        double lane[8] = {0};
+        double middle = total(width, column) / (double)width;
         for (size_t c = 0; c < width; c++)
-            lane[c % 8] += (column[c] - middle) * (column[c] - middle);
-        between = total(8, lane);
-        double all = total(width, squares) + rows * between;
+            squares[c] += rows * (column[c] - middle) * (column[c] - middle);
+        double all = total(width, squares);
         mean[set] = middle;
         var[set] = all < 0 ? 0.0 : all * inverse;
         far |= total(width, bias) > all;

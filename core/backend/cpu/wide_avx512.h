@@ -104,7 +104,13 @@ INLINE wide wide_spread(const float *from, size_t span)
 
 INLINE void wide_pick(float *to, wide v, size_t span)
 {
-    wide_store(to, _mm512_permutexvar_ps(_mm512_sll_epi32(wide_lane(), wide_log(span)), v));
+    wide first = _mm512_permutexvar_ps(_mm512_sll_epi32(wide_lane(), wide_log(span)), v);
+    if (span == NL_LANES) /* no wider than needed: what is read next should find its store whole */
+        *to = _mm512_cvtss_f32(v);
+    else if (span == 8)
+        _mm_storel_pi((__m64 *)to, _mm512_castps512_ps128(first));
+    else
+        wide_store_part(to, first, NL_LANES / span);
 }
 
 INLINE void wide_join(double *to, wide v)

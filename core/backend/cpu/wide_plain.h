@@ -71,8 +71,14 @@ INLINE wide wide_mul(wide a, wide b)
     return a;
 }
 
-/* a b + c, rounded once. A processor without the instruction takes the C library's function, slowly: the bits come first. */
-INLINE wide wide_fused(wide a, wide b, wide c)
+/* a b + c, rounded once. A processor without the instruction takes the C library's function, slowly: the bits come first. Its sixteen
+ * calls stand in one place only. */
+#ifdef FP_FAST_FMAF
+INLINE
+#else
+static __attribute__((noinline))
+#endif
+wide wide_fused(wide a, wide b, wide c)
 {
     FOR_LANES a.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
     return a;
@@ -110,7 +116,7 @@ INLINE wide wide_spread(const float *from, size_t span)
     return v;
 }
 
-/* to[i] = lane i span. 16 floats may be written. */
+/* to[i] = lane i span. */
 INLINE void wide_pick(float *to, wide v, size_t span)
 {
     for (size_t i = 0; i < NL_LANES; i += span)
