@@ -28,7 +28,7 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
-    command_init, command_schema, command_table, command_diff, command_eval,
+    command_init, command_schema, command_info, command_table, command_diff, command_eval,
     command_ls, command_merge, command_clean;
 
 extern const char *command_line; /* as typed, quoted for a shell */

@@ -17,7 +17,7 @@ static const struct group {
     const char *title;
     const struct command *command[MOST_COMMANDS + 1];
 } groups[] = {
-    {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema}},
+    {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
     {"train", {&command_run, &command_sweep}},
     {"answers", {&command_table, &command_plot, &command_diff, &command_eval}},
     {"results folders", {&command_ls, &command_merge, &command_clean}},

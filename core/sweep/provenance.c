@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "backend/backend.h"
 #include "base/memory.h"
 #include "config/keep.h"
 #include "config/yaml.h"
@@ -62,22 +63,59 @@ static bool describe(const struct nl_datasets *datasets, int i, char **name, cha
     return true;
 }
 
+/* The program and the machine that it runs on. */
+static void add_program(struct nl_text *out)
+{
+    struct utsname system;
+    uname(&system);
+    add(out, "version", NORMLAB_VERSION);
+    add(out, "commit", NORMLAB_COMMIT);
+    nl_text_add(out, "  numerics: %d\n", NL_NUMERICS_VERSION);
+    add(out, "compiler", __VERSION__);
+    add(out, "blas", openblas_get_config());
+    add(out, "blas_core", openblas_get_corename());
+    add_processor(out, &system);
+    char *machine = nl_format("%s %s %s", system.sysname, system.release, system.machine);
+    add(out, "machine", machine);
+    free(machine);
+}
+
+/* A backend, and its devices: device_0, device_1, ..., or why there is none. */
+static void add_backend(struct nl_text *out, enum nl_device_kind kind)
+{
+    const struct nl_backend *backend = nl_backend_of(kind);
+    struct nl_error err;
+    char text[512];
+    nl_text_add(out, "%s:\n", nl_device_names[kind]);
+    add(out, "is", backend ? backend->help : "not built into this program");
+    if (!backend || !backend->describe)
+        return;
+    int count = backend->devices ? backend->devices(&err) : 1;
+    if (count == 0)
+        add(out, "devices", err.text);
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "device_%d", i);
+        backend->describe(i, text, sizeof text);
+        add(out, name, text);
+    }
+}
+
+char *nl_program_text(void)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "normlab:\n");
+    add_program(&out);
+    for (enum nl_device_kind kind = NL_CPU; kind <= NL_CUDA; kind++)
+        add_backend(&out, kind);
+    return out.at;
+}
+
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command)
 {
     struct nl_text out = {0};
-    struct utsname system;
-    uname(&system);
     nl_text_add(&out, "made:\n");
-    add(&out, "version", NORMLAB_VERSION);
-    add(&out, "commit", NORMLAB_COMMIT);
-    nl_text_add(&out, "  numerics: %d\n", NL_NUMERICS_VERSION);
-    add(&out, "compiler", __VERSION__);
-    add(&out, "blas", openblas_get_config());
-    add(&out, "blas_core", openblas_get_corename());
-    add_processor(&out, &system);
-    char *machine = nl_format("%s %s %s", system.sysname, system.release, system.machine);
-    add(&out, "machine", machine);
-    free(machine);
+    add_program(&out);
     char date[32];
     time_t now = time(NULL);
     struct tm utc;

@@ -9,6 +9,9 @@
  * and of the weights that trials start from (weights_1, ...); new string. */
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
 
+/* The program as `normlab info` shows it: what the section says of it, and the backends with their devices; YAML, new string. */
+char *nl_program_text(void);
+
 /* The section read back, name by name; it lives as long as the process. */
 struct nl_provenance {
     int count;

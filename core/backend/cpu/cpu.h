@@ -47,6 +47,7 @@ void nl_cpu_free(void *memory, size_t bytes);
 void nl_cpu_copy(void *to, const void *from, size_t bytes);
 void nl_cpu_put_reals(void *to, const double *from, size_t count);
 void nl_cpu_get_reals(double *to, const void *from, size_t count);
+void nl_cpu_describe(int device, char *text, size_t size);
 int nl_cpu_thread_begin(int device, struct nl_error *err);
 /* Room for one operation, this thread's own, valid until the next call. It grows to the largest operation and stays. */
 void *nl_cpu_scratch(size_t bytes);

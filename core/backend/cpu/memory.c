@@ -1,6 +1,7 @@
 /* Memory and threads of the cpu backend. */
 #include <cblas.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #endif
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/isa.h"
 
 enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
 
@@ -61,6 +63,14 @@ static void first_thread(void)
     openblas_set_num_threads(1);
     for (int i = 0; i < SCRATCHES; i++)
         NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
+}
+
+void nl_cpu_describe(int device, char *text, size_t size)
+{
+    static const char *const names[] = {[NL_ISA_PLAIN] = "plain C", [NL_ISA_AVX2] = "AVX2", [NL_ISA_AVX512] = "AVX-512"};
+    (void)device;
+    snprintf(text, size, "own kernels in %s; matrix products by OpenBLAS with device.gemm=openblas",
+             names[nl_cpu_isa()]);
 }
 
 int nl_cpu_thread_begin(int device, struct nl_error *err)

@@ -7,6 +7,7 @@ const struct nl_backend nl_backend_cpu = {
     .real = sizeof(float),
     .steps_weights = true,
     .standardized = 1 << 19, /* half of a second-level cache of today */
+    .describe = nl_cpu_describe,
     .alloc = nl_cpu_alloc,
     .free = nl_cpu_free,
     .upload = nl_cpu_copy,

@@ -1,9 +1,13 @@
 /* The table of the cuda backend. */
 #include "backend/cuda/cuda.h"
 
+#ifndef NORMLAB_CUDA_BUILT
+#define NORMLAB_CUDA_BUILT "of the tests"
+#endif
+
 const struct nl_backend nl_backend_cuda = {
     .name = "cuda",
-    .help = "float32, a GPU of NVIDIA; all replicas in one launch",
+    .help = "float32 on a GPU, built for compute capabilities " NORMLAB_CUDA_BUILT,
     .real = sizeof(float),
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,

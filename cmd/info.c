@@ -1,0 +1,32 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "sweep/provenance.h"
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{0}};
+    if (next_option(self, argc, argv, "", options) != OPTION_END)
+        return EXIT_BAD_INPUT;
+    if (optind < argc)
+        return bad_input(NULL, "info takes no argument: '%s'", argv[optind]);
+    char *text = nl_program_text();
+    fputs(text, stdout);
+    free(text);
+    return EXIT_DONE;
+}
+
+const struct command command_info = {
+    .name = "info",
+    .summary = "version, compiler, processor, and the devices that can train (device.kind)",
+    .usage = "usage: normlab info\n"
+             "\n"
+             "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; and for each kind of\n"
+             "device (device.kind) what computes there, and the devices of this machine, numbered as device.index counts them.\n"
+             "\n"
+             "examples:\n"
+             "  normlab info\n"
+             "  normlab info | grep -A3 ^cuda\n",
+    .run = run,
+};
