@@ -1,5 +1,4 @@
-/* The tiles of the direct convolutions, for the includer's vectors: TARGET, vec, LANES, load, store, broadcast,
- * fused(a, b, c) = a b + c with one rounding. Sums are held in registers, so every bound of a loop over them is a constant: the
+/* The tiles of the direct convolutions, for the includer's vectors (vector_avx512.h says what these can do). Sums are held in registers, so every bound of a loop over them is a constant: the
  * functions below are inlined into one instance a tile, and unrolled.
  */
 #include "backend/cpu/conv.h"
@@ -119,5 +118,13 @@ INLINE void weight_tile(int inputs, int vectors, const struct nl_conv_plane *pla
         weight_tile(inputs, vectors, plane, dw, dw_step, add);                                                                 \
     }
 
-/* The table's rows: `row` is a list of TILE_NAME(pixels, vectors, step) for one step. */
-#define STEP_TABLE(row) {row(1), row(2), row(3), row(6), row(16), row(32), row(64), row(128)}
+/* The table of a width: its tiles by their numbers of pixels, for every step. */
+#define TILES_OF_STEP(vectors, step, a, b, c, d, e, f)                                                                         \
+    {TILE_NAME(a, vectors, step), TILE_NAME(b, vectors, step), TILE_NAME(c, vectors, step),                                    \
+     TILE_NAME(d, vectors, step), TILE_NAME(e, vectors, step), TILE_NAME(f, vectors, step)}
+#define WIDTH(vectors, ...)                                                                                                    \
+    .channels = (vectors) * LANES, .pixels = {__VA_ARGS__},                                                                    \
+    .tile = {TILES_OF_STEP(vectors, 1, __VA_ARGS__), TILES_OF_STEP(vectors, 2, __VA_ARGS__),                                   \
+             TILES_OF_STEP(vectors, 3, __VA_ARGS__), TILES_OF_STEP(vectors, 6, __VA_ARGS__),                                   \
+             TILES_OF_STEP(vectors, 16, __VA_ARGS__), TILES_OF_STEP(vectors, 32, __VA_ARGS__),                                 \
+             TILES_OF_STEP(vectors, 64, __VA_ARGS__), TILES_OF_STEP(vectors, 128, __VA_ARGS__)}
