@@ -2,8 +2,8 @@
 #include "backend/cpu/conv.h"
 #include "base/team.h"
 
-/* Tiles are taken one by one over as many images as the second cache holds: so the weights of a tile stay in the first. */
-enum { MOST_TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL, IMAGES_BYTES = 256 << 10 };
+/* Tiles are taken one by one over a few images: its weights stay in the first cache, the images near. */
+enum { MOST_TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL, IMAGES_BYTES = 64 << 10 };
 
 struct tile {
     nl_conv_weight_tile *sum;
