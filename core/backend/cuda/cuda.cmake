@@ -13,6 +13,9 @@ if(NOT NVCC)
 endif()
 
 set(architectures ${NORMLAB_CUDA_ARCHITECTURES})
+if(NOT architectures AND NORMLAB_DEVELOPER) # one is enough to see that it compiles
+  set(architectures 90)
+endif()
 if(NOT architectures)
   execute_process(COMMAND ${NVCC} --list-gpu-code OUTPUT_VARIABLE codes)
   string(REGEX MATCHALL "sm_[0-9]+" codes "${codes}")
