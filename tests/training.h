@@ -99,9 +99,7 @@ static inline void training_step(struct training *t, int64_t step, int slot)
                          .statistics = NL_STATS_TRAIN, .augment = true};
     plan->train.gather.index = plan->order + in_epoch * batch;
     plan->train.loss.sums = plan->sums + 2 * slot;
-    nl_plan_forward(plan, &plan->train, &run);
-    nl_plan_backward(plan, &run);
-    backend->update(&run, &plan->update);
+    nl_plan_step(plan, &run);
 }
 
 /* Mean losses of `steps` steps of one replica, at most a ring of them read at a time. */

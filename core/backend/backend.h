@@ -209,6 +209,8 @@ struct nl_update {
     const struct nl_hyper *hyper;
 };
 
+struct nl_tape; /* the backend's own */
+
 struct nl_backend {
     const char *name;         /* device.kind */
     const char *help;
@@ -237,6 +239,13 @@ struct nl_backend {
      * room. NULL functions: the memory itself does. */
     const void *(*share)(const void *memory, size_t bytes);
     void (*unshare)(const void *shared);
+
+    /* Runs body(context), a step whose operations are the same each time but for run->step, run->epoch, the batch's index and the place of
+     * the loss: a backend to which launching is dear records it on *tape (NULL at first; one for each number of samples) and replays it.
+     * NULL functions: there is nothing to save. */
+    void (*replay)(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
+                   const void *context);
+    void (*forget)(struct nl_tape *tape); /* NULL is legal */
 
     void (*gather)(const struct nl_run *run, const struct nl_gather *op);
     void (*linear_forward)(const struct nl_run *run, const struct nl_linear *op);

@@ -441,6 +441,8 @@ void nl_plan_release(struct nl_plan *plan)
         plan->backend->free(plan->arena, plan->arena_bytes);
     if (plan->samples)
         plan->backend->unshare(plan->samples);
+    if (plan->tape)
+        plan->backend->forget(plan->tape);
     free(plan->train.op);
     free(plan->eval.op);
     *plan = (struct nl_plan){0};
@@ -516,4 +518,26 @@ void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
         if (op->joins)
             backend->add_forward(run, &op->join);
     }
+}
+
+struct step {
+    const struct nl_plan *plan;
+    const struct nl_run *run;
+};
+
+static void make_step(const void *context)
+{
+    const struct step *step = context;
+    nl_plan_forward(step->plan, &step->plan->train, step->run);
+    nl_plan_backward(step->plan, step->run);
+    step->plan->backend->update(step->run, &step->plan->update);
+}
+
+void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
+{
+    const struct step step = {plan, run};
+    if (plan->backend->replay)
+        plan->backend->replay(&plan->tape, run, plan->train.gather.index, plan->train.loss.sums, make_step, &step);
+    else
+        make_step(&step);
 }

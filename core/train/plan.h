@@ -59,6 +59,7 @@ struct nl_plan {
     int32_t *part[3];          /* indices of each part, by enum nl_part */
     double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
     double *eval_sums;         /* (2) */
+    struct nl_tape *tape;      /* the backend's recordings of the step */
 };
 
 /* Lays everything out, allocates, and writes what does not change (indices, labels, tables, seeds, initial parameters), the same in every
@@ -70,6 +71,9 @@ void nl_plan_release(struct nl_plan *plan);
 /* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. */
 size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                      const struct nl_split *view, int eval_capacity);
+
+/* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. */
+void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 
 /* Batch in, loss out: gather, every operation, loss (added to pass->loss.sums). */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);

@@ -150,9 +150,7 @@ static void train_step(struct trainer *t, int64_t step, int slot)
     put_hyper(t, step);
     plan->train.gather.index = plan->order + in_epoch * t->config->train.batch;
     plan->train.loss.sums = plan->sums + 2 * slot;
-    nl_plan_forward(plan, &plan->train, &run);
-    nl_plan_backward(plan, &run);
-    plan->backend->update(&run, &plan->update);
+    nl_plan_step(plan, &run);
     if (t->saved_order)
         remember_order(t, step, in_epoch, run.samples);
 }

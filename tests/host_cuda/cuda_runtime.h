@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tuple>
 #include <ucontext.h>
 #include <vector>
 
@@ -207,8 +208,11 @@ inline void host_cuda_do(std::function<void()> work)
         work();
 }
 
-inline void nl_host_launch(dim3 grid, unsigned threads, std::function<void()> body)
+/* Arguments are copied when a kernel is launched, as the real launch does. */
+template <class... P, class... A> static inline void nl_host_launch(dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
 {
+    std::tuple<P...> given(arguments...);
+    std::function<void()> body = [=] { std::apply(kernel, given); };
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
         host_cuda_wrong("a grid that no device takes");
     host_cuda_do([=] {

@@ -36,6 +36,10 @@ void nl_cuda_get_reals(double *to, const void *from, size_t count);
 const void *nl_cuda_share(const void *memory, size_t bytes);
 void nl_cuda_unshare(const void *shared);
 
+void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
+                    const void *context);
+void nl_cuda_forget(struct nl_tape *tape);
+
 void nl_cuda_gather(const struct nl_run *run, const struct nl_gather *op);
 void nl_cuda_linear_forward(const struct nl_run *run, const struct nl_linear *op);
 void nl_cuda_linear_backward(const struct nl_run *run, const struct nl_linear *op);
@@ -86,7 +90,7 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
         NL_GOOD(cudaGetLastError());                                          \
     } while (0)
 #else /* a host that runs the kernels itself: tests/host_cuda */
-#define NL_LAUNCH(kernel, grid, block, ...) nl_host_launch(grid, block, [=] { kernel(__VA_ARGS__); })
+#define NL_LAUNCH(kernel, grid, block, ...) nl_host_launch(grid, block, kernel, __VA_ARGS__)
 #endif
 
 /* Threads of a block where nothing says otherwise. */

@@ -145,6 +145,64 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
     return own.now;
 }
 
+/* ---- steps as graphs: launched whole, which costs a fraction of launching their kernels one by one ---- */
+
+struct nl_tape {
+    int samples;
+    const void *scratch;     /* that the graph works in; another one since: it is recorded anew */
+    cudaGraphExec_t graph;   /* NULL: not recorded yet */
+    struct nl_tape *next;
+};
+
+static void record(struct nl_tape *tape, void (*body)(const void *context), const void *context)
+{
+    cudaGraph_t graph = NULL;
+    if (tape->graph)
+        NL_GOOD(cudaGraphExecDestroy(tape->graph));
+    tape->graph = NULL;
+    if (!NL_GOOD(cudaStreamBeginCapture(cudaStreamPerThread, cudaStreamCaptureModeThreadLocal)))
+        return;
+    body(context);
+    if (NL_GOOD(cudaStreamEndCapture(cudaStreamPerThread, &graph)))
+        NL_GOOD(cudaGraphInstantiate(&tape->graph, graph, 0));
+    if (graph)
+        NL_GOOD(cudaGraphDestroy(graph));
+    tape->scratch = own.scratch;
+}
+
+void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
+                    const void *context)
+{
+    struct nl_tape *tape = *tapes;
+    while (tape && tape->samples != run->samples)
+        tape = tape->next;
+    nl_cuda_now(run, index, sums); /* before the recording: what it uploads is no part of the step */
+    if (!tape) { /* the first time as it is: kernels are loaded, scratch grows */
+        tape = (struct nl_tape *)calloc(1, sizeof *tape);
+        NL_ASSERT(tape);
+        tape->samples = run->samples;
+        tape->next = *tapes;
+        *tapes = tape;
+        body(context);
+        return;
+    }
+    if (!tape->graph || tape->scratch != own.scratch)
+        record(tape, body, context);
+    if (tape->graph)
+        NL_GOOD(cudaGraphLaunch(tape->graph, cudaStreamPerThread));
+}
+
+void nl_cuda_forget(struct nl_tape *tape)
+{
+    while (tape) {
+        struct nl_tape *next = tape->next;
+        if (tape->graph)
+            NL_GOOD(cudaGraphExecDestroy(tape->graph));
+        free(tape);
+        tape = next;
+    }
+}
+
 /* ---- a data set's pixels: one copy a device, as long as somebody uses it ---- */
 
 enum { SHARED = 64 };
