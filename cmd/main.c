@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "sweep/provenance.h"
 
 enum { MOST_COMMANDS = 8 };
 
@@ -41,7 +42,7 @@ static void print_help(FILE *out)
     }
     fputs("\n"
           "  help     this text, or a command's: normlab help COMMAND\n"
-          "  version  the program's version\n"
+          "  version  the program's version and commit\n"
           "\n"
           "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
           "\n"
@@ -108,7 +109,7 @@ static int dispatch(int argc, char **argv)
     if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return help(argc - 1, argv + 1);
     if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
-        puts("normlab " NORMLAB_VERSION);
+        printf("normlab " NORMLAB_VERSION " (commit %s)\n", nl_commit());
         return EXIT_DONE;
     }
     const struct command *command = find_command(name);

@@ -17,6 +17,11 @@
 #define NORMLAB_COMMIT "unknown" /* a build from a source archive */
 #endif
 
+const char *nl_commit(void)
+{
+    return NORMLAB_COMMIT;
+}
+
 /* A double-quoted YAML scalar. */
 static void add(struct nl_text *out, const char *name, const char *value)
 {

@@ -12,6 +12,9 @@ char *nl_provenance_text(const struct nl_datasets *datasets, const char *command
 /* The program as `normlab info` shows it: what the section says of it, and the backends with their devices; YAML, new string. */
 char *nl_program_text(void);
 
+/* The commit that the program was built from, as git describes it; "unknown" for a build from a source archive. */
+const char *nl_commit(void);
+
 /* The section read back, name by name; it lives as long as the process. */
 struct nl_provenance {
     int count;

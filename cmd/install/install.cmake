@@ -1,0 +1,52 @@
+# What `cmake --install` puts where: the program with its manual pages, completions, schema and examples (component program), and the
+# library that it is made of (component development). Every path is relative to the prefix, which may be moved afterwards.
+#
+# The library is static: its functions may change from version to version, and a program that was linked stays what it was.
+include(GNUInstallDirs)
+set(share ${CMAKE_INSTALL_DATADIR}/normlab)
+
+install(TARGETS normlab COMPONENT program)
+install(DIRECTORY configs experiments plots DESTINATION ${share} COMPONENT program
+        FILES_MATCHING PATTERN "*.yaml" PATTERN "*.gp")
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+
+# From the program itself, so that they say what it does.
+set(schema ${CMAKE_CURRENT_BINARY_DIR}/normlab.schema.json)
+add_custom_command(OUTPUT ${schema} COMMAND normlab schema > ${schema} DEPENDS normlab VERBATIM)
+add_custom_target(pages ALL DEPENDS ${schema})
+install(FILES ${schema} DESTINATION ${share} COMPONENT program)
+
+# The contracts of the stages; a program includes them as <normlab/train/train.h>, or with pkg-config's flags as "train/train.h".
+foreach(header backend/backend.h base/error.h base/everywhere.h base/hash.h base/memory.h base/npy.h base/random.h base/safetensors.h
+               config/config.h config/diagnostics.h config/keys.def data/data.h model/model.h norm/norm.h train/train.h)
+  get_filename_component(stage ${header} DIRECTORY)
+  install(FILES core/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/normlab/${stage} COMPONENT development)
+endforeach()
+install(TARGETS libnormlab ARCHIVE COMPONENT development)
+
+# What the library needs at the link, as it was found: modules by name, the rest (pthreads, the run-time of CUDA) as it stands.
+set(PC_LIBS "-lm ${CMAKE_THREAD_LIBS_INIT}")
+get_target_property(parts libnormlab LINK_LIBRARIES)
+foreach(pair PkgConfig::YAML=yaml-0.1 PkgConfig::OPENBLAS=openblas ZLIB::ZLIB=zlib OpenSSL::Crypto=libcrypto)
+  string(REPLACE "=" ";" pair ${pair})
+  list(GET pair 0 target)
+  list(GET pair 1 module)
+  if(target IN_LIST parts)
+    list(APPEND modules ${module})
+  endif()
+endforeach()
+list(JOIN modules ", " PC_REQUIRES)
+foreach(library ${CMAKE_CUDA_IMPLICIT_LINK_LIBRARIES})
+  if(NOT library IN_LIST CMAKE_C_IMPLICIT_LINK_LIBRARIES)
+    string(APPEND PC_LIBS " -l${library}")
+  endif()
+endforeach()
+foreach(folder ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES})
+  if(NOT folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    string(PREPEND PC_LIBS "-L${folder} ")
+  endif()
+endforeach()
+file(RELATIVE_PATH PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmd/install/normlab.pc.in normlab.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/normlab.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
