@@ -77,6 +77,9 @@ bool sort_arguments(const struct command *command, const char *what, int argc, c
 
 enum { MOST_JOBS = 1024 }; /* -j */
 
+/* --device KIND[:INDEX] as overrides of device.kind and device.index: where the option stood in argv is room for them. NULL: none. */
+void add_device(struct arguments *arguments, const char *device);
+
 /* An integer option's value, within bounds; false: the message was printed. */
 bool read_count(const char *option, const char *text, int low, int high, int *out);
 

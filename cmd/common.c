@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "config/keep.h"
 #include "base/wrap.h"
 #include "config/nearest.h"
 
@@ -192,6 +193,16 @@ bool sort_arguments(const struct command *command, const char *what, int argc, c
         }
     }
     return true;
+}
+
+void add_device(struct arguments *arguments, const char *device)
+{
+    const char *colon = device ? strchr(device, ':') : NULL;
+    if (!device)
+        return;
+    arguments->override[arguments->overrides++] = nl_keep(nl_format("device.kind=%.*s", colon ? (int)(colon - device) : (int)strlen(device), device));
+    if (colon)
+        arguments->override[arguments->overrides++] = nl_keep(nl_format("device.index=%s", colon + 1));
 }
 
 bool read_count(const char *option, const char *text, int low, int high, int *out)

@@ -7,13 +7,14 @@
 #include "cmd.h"
 #include "train/checkpoint.h"
 
-enum { OUT = 'o', JOBS = 'j', LOAD = 256, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER };
+enum { OUT = 'o', JOBS = 'j', LOAD = 256, DEVICE, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER };
 
 enum { CHECKPOINT_SECONDS = 600 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
     {"jobs", required_argument, NULL, JOBS},
+    {"device", required_argument, NULL, DEVICE},
     {"load", required_argument, NULL, LOAD},
     {"checkpoint", required_argument, NULL, CHECKPOINT},
     {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
@@ -109,7 +110,7 @@ static int run(const struct command *self, int argc, char **argv)
         .runner = {.workers = nl_cores(), .stop = &interrupted, .progress = show_progress},
         .note = show_note,
     };
-    const char *out = NULL;
+    const char *out = NULL, *device = NULL;
     char *load = NULL;
     for (int option; (option = next_option(self, argc, argv, "o:j:", options)) != OPTION_END;)
         switch (option) {
@@ -118,6 +119,7 @@ static int run(const struct command *self, int argc, char **argv)
             if (!read_count("-j", optarg, 1, MOST_JOBS, &how.runner.workers))
                 return EXIT_BAD_INPUT;
             break;
+        case DEVICE: device = optarg; break;
         case LOAD: load = nl_format("model.load=%s", optarg); break;
         case CHECKPOINT: how.runner.checkpoint = optarg; break;
         case CHECKPOINT_EVERY:
@@ -138,6 +140,7 @@ static int run(const struct command *self, int argc, char **argv)
     struct plan plan;
     if (!sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
+    add_device(&arguments, device);
     if (load)
         arguments.override[arguments.overrides++] = load; /* where the option stood in argv is room for it */
     int code = EXIT_BAD_INPUT;
@@ -168,6 +171,7 @@ const struct command command_run = {
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name)\n"
              "  -j, --jobs N         cores to train on (default: all); results do not depend on it, small networks use one\n"
+             "      --device KIND    cpu, ref, or cuda; cuda:1 is the second GPU (as device.kind and device.index; normlab info)\n"
              "      --load F         start from the weights and running statistics in F (.safetensors), as model.load=F\n"
              "      --checkpoint F   keep the state of the training as F, so that the same command goes on from there after Ctrl-C or a crash, to\n"
              "                       the same bits; F is removed at the end, and 'normlab eval F' scores it\n"

@@ -7,11 +7,12 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, MOST_SHARDS = 10000 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, MOST_SHARDS = 10000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
     {"jobs", required_argument, NULL, JOBS},
+    {"device", required_argument, NULL, DEVICE},
     {"dry-run", no_argument, NULL, DRY_RUN},
     {"no-plot", no_argument, NULL, NO_PLOT},
     {"retry", required_argument, NULL, RETRY},
@@ -23,7 +24,7 @@ static const struct option options[] = {
 };
 
 struct settings {
-    const char *out;
+    const char *out, *device;
     bool dry_run, no_plot, fail_fast;
     int jobs;
     double max_seconds, checkpoint_seconds;
@@ -161,6 +162,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
     for (int option; good && (option = next_option(self, argc, argv, "o:j:n", options)) != OPTION_END;)
         switch (option) {
         case OUT: out->out = optarg; break;
+        case DEVICE: out->device = optarg; break;
         case DRY_RUN: out->dry_run = true; break;
         case NO_PLOT: out->no_plot = true; break;
         case FAIL_FAST: out->fail_fast = true; break;
@@ -192,6 +194,7 @@ static int run(const struct command *self, int argc, char **argv)
     struct plan plan;
     if (!read_settings(self, argc, argv, &settings) || !sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
+    add_device(&arguments, settings.device);
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan) && identify_plan(&plan)) {
         char *notes = nl_grid_notes(&plan.grid), *folder = folder_for(&settings, &plan.experiment);
@@ -222,6 +225,7 @@ const struct command command_sweep = {
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
              "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
+             "      --device KIND    cpu, ref, or cuda; cuda:1 is the second GPU (as device.kind and device.index; normlab info)\n"
              "  -n, --dry-run        run nothing, but say what would be run, with parameters, memory, time (from a few steps of each\n"
              "                       shape) and disk, and what is there; a long table is cut short (--verbose: all of it, with ids)\n"
              "      --retry WHAT     run again what ended so: failed, or some of diverged,dead,done (what could not be run, status\n"
