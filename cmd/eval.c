@@ -18,7 +18,7 @@ static const struct option options[] = {
     {"other-data", no_argument, NULL, OTHER_DATA}, {0},
 };
 
-static const char *const format_names[] = {"table", "csv", "json", NULL};
+static const char *const format_names[] = {"text", "csv", "json", NULL};
 enum format { TABLE, CSV, JSON };
 
 struct request {
@@ -280,7 +280,7 @@ const struct command command_eval = {
              "      --stats S        running, batch, precise, or several (default: all)\n"
              "      --batch N        samples that share statistics with 'batch', or several (default: as trained)\n"
              "      --order O        of the samples: shuffled, sorted (by class), given, or several (default: shuffled)\n"
-             "      --format F       table, csv, json (default: table)\n"
+             "      --format F       text, csv, json (default: text)\n"
              "  -c, --config FILE    the configuration, for a model file that has none\n"
              "      --other-data     score on data that the network was not made for\n"
              "\n"

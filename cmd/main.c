@@ -47,7 +47,7 @@ static void print_help(FILE *out)
           "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
           "\n"
           "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 3 the time of --max-time is up;\n"
-          "130 interrupted, and what had finished is kept\n",
+          "130 interrupted, and what had finished is kept (diff: 0 nothing differs, 1 something does)\n",
           out);
 }
 

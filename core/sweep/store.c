@@ -145,6 +145,16 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_ex
     return status;
 }
 
+void nl_store_leave_nothing(const struct nl_store *store)
+{
+    char *trials = in_folder(store, "trials"), *lock = in_folder(store, ".lock"), *frozen = in_folder(store, "experiment.yaml");
+    if (!nl_file_exists(frozen) && rmdir(trials) == 0 && unlink(lock) == 0)
+        rmdir(store->folder);
+    free(trials);
+    free(lock);
+    free(frozen);
+}
+
 void nl_store_close(struct nl_store *store)
 {
     if (store->lock >= 0)

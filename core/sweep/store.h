@@ -33,6 +33,8 @@ int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *ex
 /* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, another experiment's results
  * are there, or the disk refuses. */
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+/* Before closing a store in which nothing was begun: takes away the empty folders that opening made. */
+void nl_store_leave_nothing(const struct nl_store *store);
 void nl_store_close(struct nl_store *store);
 
 /* Locks a folder that is there, and changes nothing in it. */

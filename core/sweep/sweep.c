@@ -94,6 +94,8 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
     result->trials = grid->trials;
     result->record = nl_alloc((size_t)grid->trials, sizeof *result->record);
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);
+    if (!result->started)
+        nl_store_leave_nothing(&store);
     nl_store_close(&store);
     return status;
 }
