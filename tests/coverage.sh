@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Lines of core/ that the tests run, by folder; exit 1 below 90 %. The files of the cuda backend, which run in the emulation on the host
+# (tests/host_cuda), count apart.
+#
+#   tests/coverage.sh           every test
+#   tests/coverage.sh WORD...   as tests/run.sh
+#
+# build/coverage/lines.txt has every file, build/coverage/html every line.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$root/build/coverage
+least=90
+
+command -v lcov >/dev/null || { echo "tests/coverage.sh: needs lcov (Debian: lcov)" >&2; exit 1; }
+find "$build" -name '*.gcda' -delete 2>/dev/null || true
+flags="-O1 --coverage -fprofile-update=atomic"
+CFLAGS=$flags CXXFLAGS=$flags NORMLAB_BUILD=$build NORMLAB_CMAKE="-DNORMLAB_CUDA=OFF -DCMAKE_BUILD_TYPE=Coverage" "$root/tests/run.sh" "$@"
+lcov -q -c -d "$build" -b "$root" --no-external -o "$build/all.info" >/dev/null 2>&1
+lcov -q -e "$build/all.info" "$root/core/*" -o "$build/core.info" >/dev/null 2>&1
+lcov --list "$build/core.info" >"$build/lines.txt" 2>/dev/null
+genhtml -q -o "$build/html" "$build/core.info" >/dev/null 2>&1
+awk -F: -v root="$root/" -v least="$least" '
+    function share(name, run, lines) { return sprintf("%-22s %6d of %6d lines  %5.1f %%", name, run, lines, 100 * run / lines) }
+    $1 == "SF" { folder = substr($2, length(root) + 1); sub("/[^/]*$", "", folder); apart = folder ~ /cuda$/ }
+    $1 == "LF" { lines[folder] += $2; if (!apart) all += $2 }
+    $1 == "LH" { run[folder] += $2; if (!apart) hit += $2 }
+    END {
+        for (folder in lines) print share(folder, run[folder], lines[folder]) | "sort"
+        close("sort")
+        print share("core without cuda", hit, all)
+        exit !(100 * hit / all >= least)
+    }' "$build/core.info"

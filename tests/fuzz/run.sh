@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Fuzzes the readers with libFuzzer under the address and undefined-behaviour sanitizers.
+#
+#   tests/fuzz/run.sh [READER [SECONDS]]   READER: a .c file of this folder without its ending, or all (default); 600 seconds each
+#
+# A finding stops the reader, is made small and lies in corpus/READER/ as found-HASH: with its cure it is committed and from then on a case of
+# tests/test_fuzz.sh. What a run learned besides stays in build/fuzz/learned/READER/. Needs clang with compiler-rt.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$root/build/fuzz
+reader=${1:-all} seconds=${2:-600}
+
+command -v clang >/dev/null || { echo "tests/fuzz/run.sh: needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev)" >&2; exit 1; }
+cmake -S "$root" -B "$build" -DCMAKE_C_COMPILER=clang -DNORMLAB_CUDA=OFF -DNORMLAB_SANITIZE=fuzzer-no-link,address,undefined >/dev/null
+
+folder=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)")
+trap 'rm -rf "$folder"' EXIT
+
+# Words that the formats have: keys and columns, and what headers are made of.
+{
+    sed -n 's/^ *KEY(\([a-z_]*\), *\([a-z_]*\),.*/"\1.\2"\n"\2"/p' "$root/core/config/keys.def" | sort -u
+    printf '"%s"\n' sweep grid zip exclude seeds baseline base made '\x0a%%\x0a' '<<: ' '\x93NUMPY' "'descr': '<f4'" "'fortran_order': False" "'shape': (" \
+        '\x22dtype\x22:\x22F32\x22' '\x22shape\x22:[' '\x22data_offsets\x22:[' '\x22__metadata__\x22:{' '\\u' \
+        done diverged dead error nan inf test_error val_loss_batch failed_step
+} >"$folder/words"
+
+fuzz() { # READER
+    local corpus=$root/tests/fuzz/corpus/$1 learned=$build/learned/$1 program=$build/fuzz_$1 log=$build/$1.log end=$((SECONDS + seconds))
+    local runs=0 crash small
+    cmake --build "$build" -j "$(nproc)" --target "fuzz_$1" >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }
+    mkdir -p "$learned" "$folder/$1"
+    : >"$log"
+    # In rounds, and leaks looked for at the end of each: what configurations keep lives as long as the process.
+    while [ $SECONDS -lt $end ]; do
+        if ! TMPDIR=$folder/$1 "$program" -max_total_time=$((end - SECONDS < 60 ? end - SECONDS : 60)) -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 \
+            -max_len=8192 -detect_leaks=0 -artifact_prefix="$folder/$1/" -print_final_stats=1 -dict="$folder/words" \
+            "$learned" "$corpus" >"$folder/$1.round" 2>&1; then
+            cat "$folder/$1.round" >>"$log"
+            crash=$(find "$folder/$1" -maxdepth 1 -name '*-*' -type f | head -n 1)
+            [ -n "$crash" ] || { tail -n 20 "$log" >&2; return 1; }
+            small=$corpus/found-$(sha256sum "$crash" | cut -c1-12)
+            TMPDIR=$folder/$1 "$program" -minimize_crash=1 -max_total_time=30 -exact_artifact_path="$small" "$crash" >/dev/null 2>&1 || true
+            [ -e "$small" ] || cp "$crash" "$small"
+            grep -m 3 -E 'ERROR|runtime error|assertion|SUMMARY' "$folder/$1.round" >&2 || true
+            printf '%-12s FOUND  %s\n' "$1" "${small#"$root"/}"
+            return 1
+        fi
+        cat "$folder/$1.round" >>"$log"
+        runs=$((runs + $(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$1.round")))
+        rm -rf "${folder:?}/$1"/*
+    done
+    printf '%-12s %9d executions in %d s, nothing found\n' "$1" "$runs" "$seconds"
+}
+
+[ "$reader" = all ] || [ -e "$root/tests/fuzz/$reader.c" ] || { echo "tests/fuzz/run.sh: no target '$reader'" >&2; exit 2; }
+failed=
+for source in "$root"/tests/fuzz/*.c; do
+    name=$(basename "$source" .c)
+    if [ "$name" != replay ] && { [ "$reader" = all ] || [ "$reader" = "$name" ]; }; then
+        fuzz "$name" || failed=1
+    fi
+done
+[ -z "$failed" ]
