@@ -1,7 +1,7 @@
 # Sourced by experiments/quickstart.sh and tests/run.sh: installs what is missing and builds the program into build/.
 # Needs $root, the top of the repository.
 #
-#   NORMLAB_CMAKE   further arguments for CMake (".ci/run": -DNORMLAB_DEVELOPER=ON)
+#   NORMLAB_CMAKE   further arguments for CMake (".ci/run": -DNORMLAB_DEVELOPER=ON -DNORMLAB_CUDA=AUTO)
 #   NORMLAB_BUILD   build folder (default: build)
 # shellcheck shell=bash
 
@@ -79,10 +79,13 @@ install_missing() { # $1: tests, bench or nothing
 }
 
 build_program() { # $1: ON or OFF, tests
+    # A toolkit without a GPU builds kernels for a dozen of them, for minutes, and none would run.
+    local cuda=OFF
+    [ ! -e /dev/nvidiactl ] || cuda=AUTO
     mkdir -p "$build"
     say "building into ${build#"$PWD"/}"
     # shellcheck disable=SC2086
-    cmake -S "$root" -B "$build" -DNORMLAB_TESTS="$1" ${NORMLAB_CMAKE:-} >"$build/log" 2>&1 &&
+    cmake -S "$root" -B "$build" -DNORMLAB_TESTS="$1" -DNORMLAB_CUDA="$cuda" ${NORMLAB_CMAKE:-} >"$build/log" 2>&1 &&
         cmake --build "$build" -j "$(nproc)" >>"$build/log" 2>&1 || {
         tail -n 40 "$build/log" >&2
         say "the build failed; the whole log is $build/log"
