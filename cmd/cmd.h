@@ -31,6 +31,17 @@ extern const struct command command_run, command_sweep, command_plot, command_ch
     command_init, command_schema, command_info, command_table, command_diff, command_eval,
     command_ls, command_merge, command_clean;
 
+/* In the order of a day's work; the last one has no title. */
+enum { MOST_COMMANDS = 8 };
+extern const struct command_group {
+    const char *title;
+    const struct command *command[MOST_COMMANDS + 1]; /* ends with NULL */
+} command_groups[];
+extern const struct command command_manual, command_complete; /* for the installation and the shells: in no group */
+const struct command *find_command(const char *name); /* NULL: there is none */
+
+extern const char override_help[], exit_codes[]; /* paragraphs of `normlab help` */
+
 extern const char *command_line; /* as typed, quoted for a shell */
 
 /* ---- messages: "normlab: ..." on stderr; each returns its exit code ---- */
@@ -53,7 +64,8 @@ extern struct manner manner;
 /* Whether to colour what goes to this stream: as --color says, else on a terminal unless NO_COLOR is set. */
 bool coloured(FILE *stream);
 
-/* What `normlab COMMAND --help` prints. */
+/* What `normlab COMMAND --help` prints: its usage, and the common options, which read like one (usage.h). */
+extern const char common_options[];
 void print_usage(const struct command *command);
 
 /* ---- arguments ---- */
@@ -123,6 +135,9 @@ char *time_text(double seconds, char out[32]);
 
 /* What a sweep would do, on stdout (dry_run.c). */
 int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers);
+
+/* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
+char *key_range(const struct nl_key *key);
 
 /* ---- progress (progress.c) ---- */
 

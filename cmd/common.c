@@ -74,12 +74,16 @@ bool coloured(FILE *stream)
     return !(no_colour && *no_colour) && isatty(fileno(stream));
 }
 
+const char common_options[] =
+    "common options:\n"
+    "  -q, --quiet          warnings and errors only\n"
+    "  -v, --verbose        say more\n"
+    "      --color WHEN     auto, always, never (default: auto, which heeds NO_COLOR)\n"
+    "  -h, --help           this text\n";
+
 void print_usage(const struct command *command)
 {
-    printf("%s\n"
-           "common options: -q, --quiet: warnings and errors only; -v, --verbose: say more; --color=auto|always|never (and NO_COLOR);\n"
-           "-h, --help: this text\n",
-           command->usage);
+    printf("%s\n%s", command->usage, common_options);
 }
 
 /* Frees message. */

@@ -279,7 +279,7 @@ const struct command command_eval = {
              "      --part P         test, val, train, or several with commas (default: test)\n"
              "      --stats S        running, batch, precise, or several (default: all)\n"
              "      --batch N        samples that share statistics with 'batch', or several (default: as trained)\n"
-             "      --order O        of the samples: shuffled, sorted (by class), given, or several (default: shuffled)\n"
+             "      --order O        shuffled, sorted (by class), given, or several: the samples (default: shuffled)\n"
              "      --format F       text, csv, json (default: text)\n"
              "  -c, --config FILE    the configuration, for a model file that has none\n"
              "      --other-data     score on data that the network was not made for\n"

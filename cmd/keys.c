@@ -1,21 +1,24 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cmd.h"
 
-/* "0.05", "from 0 to 1", "bn, ln, gn": what a key may be. */
-static void print_range(const struct nl_key *key)
+char *key_range(const struct nl_key *key)
 {
+    struct nl_text out = {0};
     static const char *const types[] = {
         [NL_TYPE_INT] = "integer", [NL_TYPE_AUTO_INT] = "integer or auto", [NL_TYPE_REAL] = "number", [NL_TYPE_BOOL] = "true or false",
         [NL_TYPE_CHOICE] = "one of", [NL_TYPE_CHOICES] = "list of", [NL_TYPE_INTS] = "list of integers", [NL_TYPE_TEXT] = "text",
     };
-    printf("  %s", types[key->type]);
+    nl_text_add(&out, "%s", types[key->type]);
     for (int i = 0; key->choices && key->choices[i]; i++)
-        printf("%s %s", i ? "," : "", key->choices[i]);
+        nl_text_add(&out, "%s %s", i ? "," : "", key->choices[i]);
     if (key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_INTS)
-        printf(", %g to %g", key->low, key->high);
-    printf("; default %s\n", *key->default_text ? key->default_text : "empty");
+        nl_text_add(&out, ", %g to %g", key->low, key->high);
+    nl_text_add(&out, "; default %s", *key->default_text ? key->default_text : "empty");
+    return out.at;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -31,9 +34,9 @@ static int run(const struct command *self, int argc, char **argv)
         const struct nl_key *key = &nl_keys[i];
         if (wanted && strcmp(wanted, key->section) != 0 && strcmp(wanted, key->name) != 0)
             continue;
-        printf("%s%s\n", printed++ ? "\n" : "", key->name);
-        print_range(key);
-        printf("  %s\n", key->help);
+        char *range = key_range(key);
+        printf("%s%s\n  %s\n  %s\n", printed++ ? "\n" : "", key->name, range, key->help);
+        free(range);
     }
     if (printed)
         return EXIT_DONE;

@@ -11,21 +11,20 @@
 #include "base/memory.h"
 #include "sweep/provenance.h"
 
-enum { MOST_COMMANDS = 8 };
-
-/* In the order of a day's work. */
-static const struct group {
-    const char *title;
-    const struct command *command[MOST_COMMANDS + 1];
-} groups[] = {
+const struct command_group command_groups[] = {
     {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
     {"train", {&command_run, &command_sweep}},
     {"answers", {&command_table, &command_plot, &command_diff, &command_eval}},
     {"results folders", {&command_ls, &command_merge, &command_clean}},
     {"data and parts", {&command_data, &command_norm}},
+    {NULL, {NULL}},
 };
 
-enum { GROUPS = sizeof groups / sizeof *groups };
+const char override_help[] =
+    "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n";
+const char exit_codes[] =
+    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 3 the time of --max-time is up;\n"
+    "130 interrupted, and what had finished is kept (diff: 0 nothing differs, 1 something does)\n";
 
 const char *command_line;
 
@@ -35,37 +34,41 @@ static void print_help(FILE *out)
           "\n"
           "usage: normlab COMMAND [ARGUMENTS]\n",
           out);
-    for (int g = 0; g < GROUPS; g++) {
-        fprintf(out, "\n%s\n", groups[g].title);
-        for (const struct command *const *command = groups[g].command; *command; command++)
+    for (const struct command_group *group = command_groups; group->title; group++) {
+        fprintf(out, "\n%s\n", group->title);
+        for (const struct command *const *command = group->command; *command; command++)
             fprintf(out, "  %-8s %s\n", (*command)->name, (*command)->summary);
     }
     fputs("\n"
           "  help     this text, or a command's: normlab help COMMAND\n"
           "  version  the program's version and commit\n"
-          "\n"
-          "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
-          "\n"
-          "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 3 the time of --max-time is up;\n"
-          "130 interrupted, and what had finished is kept (diff: 0 nothing differs, 1 something does)\n",
+          "\n",
           out);
+    fprintf(out, "%s\n%s", override_help, exit_codes);
 }
 
-static const struct command *find_command(const char *name)
+static const struct command *find_in(const struct command *const *list, const char *name)
 {
-    for (int g = 0; g < GROUPS; g++)
-        for (const struct command *const *command = groups[g].command; *command; command++)
-            if (strcmp((*command)->name, name) == 0)
-                return *command;
-    return NULL;
+    while (*list && strcmp((*list)->name, name) != 0)
+        list++;
+    return *list;
+}
+
+const struct command *find_command(const char *name)
+{
+    static const struct command *const apart[] = {&command_manual, &command_complete, NULL};
+    const struct command *found = find_in(apart, name);
+    for (const struct command_group *group = command_groups; group->title && !found; group++)
+        found = find_in(group->command, name);
+    return found;
 }
 
 static int unknown_command(const char *name)
 {
-    const char *names[GROUPS * MOST_COMMANDS + 3] = {0};
+    const char *names[sizeof command_groups / sizeof *command_groups * MOST_COMMANDS + 3] = {0};
     int count = 0;
-    for (int g = 0; g < GROUPS; g++)
-        for (const struct command *const *command = groups[g].command; *command; command++)
+    for (const struct command_group *group = command_groups; group->title; group++)
+        for (const struct command *const *command = group->command; *command; command++)
             names[count++] = (*command)->name;
     names[count++] = "help";
     names[count++] = "version";

@@ -59,7 +59,7 @@ const struct command command_plot = {
              "\n"
              "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab show` lists the keys of plot.\n"
              "\n"
-             "  -f, --format F   which pictures, separated by commas (default: svg,png,pdf)\n"
+             "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"
              "  -t, --text       draw on the terminal, too\n"
              "\n"
              "examples:\n"

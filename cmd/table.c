@@ -143,7 +143,7 @@ const struct command command_table = {
              "where the interval of its paired difference to every other excludes 0.\n"
              "\n"
              "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv, json; csv and json keep shares from 0 to 1\n"
-             "  -w, --what T       summary: a row a cell of the grid (default); grid: side by side; trials: every run\n"
+             "  -w, --what T       summary (a row a cell of the grid; default), grid (side by side), trials (every run)\n"
              "  -c, --columns KEY  of a grid: the key whose values are the columns (default: norm.kind)\n"
              "\n"
              "examples:\n"

@@ -29,6 +29,9 @@ needs_of_tests() {
 python3-jsonschema  python:jsonschema
 python3-ruamel.yaml python:ruamel.yaml
 valgrind            valgrind
+mandoc              mandoc
+fish                fish
+zsh                 zsh
 END
 }
 needs_of_bench() {

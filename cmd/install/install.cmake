@@ -13,9 +13,22 @@ install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPO
 
 # From the program itself, so that they say what it does.
 set(schema ${CMAKE_CURRENT_BINARY_DIR}/normlab.schema.json)
+set(manual ${CMAKE_CURRENT_BINARY_DIR}/man)
+string(TIMESTAMP today "%Y-%m-%d" UTC) # of SOURCE_DATE_EPOCH, where that is set
 add_custom_command(OUTPUT ${schema} COMMAND normlab schema > ${schema} DEPENDS normlab VERBATIM)
-add_custom_target(pages ALL DEPENDS ${schema})
+add_custom_command(OUTPUT ${manual}/normlab.1 COMMAND ${CMAKE_COMMAND} -E rm -rf ${manual}
+                   COMMAND normlab manual ${manual} --date ${today} DEPENDS normlab VERBATIM)
+add_custom_target(pages ALL DEPENDS ${schema} ${manual}/normlab.1)
 install(FILES ${schema} DESTINATION ${share} COMPONENT program)
+foreach(section 1 5)
+  install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT program FILES_MATCHING PATTERN "*.${section}")
+endforeach()
+
+install(FILES cmd/install/normlab.bash RENAME normlab DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
+foreach(folder site-functions vendor-completions) # zsh looks into the first below /usr/local, Debian's into the second below /usr
+  install(FILES cmd/install/normlab.zsh RENAME _normlab DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${folder} COMPONENT program)
+endforeach()
+install(FILES cmd/install/normlab.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
 
 # The contracts of the stages; a program includes them as <normlab/train/train.h>, or with pkg-config's flags as "train/train.h".
 foreach(header backend/backend.h base/error.h base/everywhere.h base/hash.h base/memory.h base/npy.h base/random.h base/safetensors.h

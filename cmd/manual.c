@@ -1,0 +1,279 @@
+/* normlab manual: the manual pages, in man(7), from what the program says of itself. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+#include "usage.h"
+
+/* ---- man(7) ---- */
+
+/* Text as it stands: no character of it means anything to roff, and hyphens and quotes can be pasted into a shell. */
+static void add_text(struct nl_text *out, const char *text)
+{
+    bool line_start = true;
+    for (; *text; text++) {
+        const char *special = *text == '\\' ? "\\e" : *text == '-' ? "\\-" : *text == '`' ? "\\(ga" : *text == '^' ? "\\(ha"
+                            : *text == '~' ? "\\(ti" : *text == '\'' ? "\\(aq" : *text == '.' && line_start ? "\\&." : NULL;
+        line_start = *text == '\n';
+        if (special)
+            nl_text_add(out, "%s", special);
+        else
+            nl_text_add(out, "%c", *text);
+    }
+    nl_text_add(out, "\n");
+}
+
+static void add_heading(struct nl_text *out, const char *title)
+{
+    nl_text_add(out, ".SH %s\n", title);
+}
+
+/* One follows a heading by itself. */
+static void add_break(struct nl_text *out)
+{
+    size_t line = out->length - 1;
+    while (line > 0 && out->at[line - 1] != '\n')
+        line--;
+    if (strncmp(out->at + line, ".SH ", 4) != 0)
+        nl_text_add(out, ".PP\n");
+}
+
+static void add_paragraph(struct nl_text *out, const char *text)
+{
+    add_break(out);
+    add_text(out, text);
+}
+
+static void add_item(struct nl_text *out, const char *term, const char *text)
+{
+    nl_text_add(out, ".TP\n.B ");
+    add_text(out, term);
+    add_text(out, *text ? text : "\\&");
+}
+
+/* Neighbours become one block. */
+static void add_verbatim(struct nl_text *out, const char *text)
+{
+    static const char begin[] = ".RS 4\n.nf\n", end[] = ".fi\n.RE\n";
+    size_t tail = strlen(end);
+    if (out->length >= tail && strcmp(out->at + out->length - tail, end) == 0) {
+        out->length -= tail;
+    } else {
+        add_break(out);
+        nl_text_add(out, "%s", begin);
+    }
+    add_text(out, text);
+    nl_text_add(out, "%s", end);
+}
+
+/* Every page begins so. name: "normlab-sweep". */
+static void add_title(struct nl_text *out, const char *name, int section, const char *date, const char *summary)
+{
+    nl_text_add(out, ".TH \"%s\" %d \"%s\" \"normlab " NORMLAB_VERSION "\" \"normlab manual\"\n.nh\n.ad l\n", name, section, date); /* commands are not broken */
+    add_heading(out, "NAME");
+    nl_text_add(out, "%s \\- ", name);
+    add_text(out, summary);
+}
+
+static void add_synopsis(struct nl_text *out, const char *usage)
+{
+    struct usage_part part;
+    add_heading(out, "SYNOPSIS");
+    nl_text_add(out, ".nf\n");
+    while (next_usage_part(&usage, &part)) {
+        if (part.kind == USAGE_SYNOPSIS)
+            add_text(out, part.text);
+        release_usage_part(&part);
+    }
+    nl_text_add(out, ".fi\n");
+}
+
+/* The parts of the text before its examples, options only or all others but the synopsis; or the examples. */
+enum which { DESCRIPTION, OPTIONS, EXAMPLES };
+
+static void add_parts(struct nl_text *out, const char *usage, enum which which)
+{
+    struct usage_part part;
+    bool examples = false;
+    while (next_usage_part(&usage, &part)) {
+        bool option = part.kind == USAGE_OPTION;
+        if (part.kind == USAGE_HEADING)
+            examples = strcmp(part.text, "examples:") == 0;
+        else if (part.kind != USAGE_SYNOPSIS && which == (examples ? EXAMPLES : option ? OPTIONS : DESCRIPTION)) {
+            if (option)
+                add_item(out, part.term, part.text);
+            else if (part.kind == USAGE_VERBATIM)
+                add_verbatim(out, part.text);
+            else
+                add_paragraph(out, part.text);
+        }
+        release_usage_part(&part);
+    }
+}
+
+/* ---- the pages ---- */
+
+static char *command_page(const struct command *command, const char *date)
+{
+    struct nl_text out = {0};
+    char *name = nl_format("normlab-%s", command->name);
+    add_title(&out, name, 1, date, command->summary);
+    add_synopsis(&out, command->usage);
+    add_heading(&out, "DESCRIPTION");
+    add_parts(&out, command->usage, DESCRIPTION);
+    add_heading(&out, "OPTIONS");
+    add_parts(&out, command->usage, OPTIONS);
+    add_parts(&out, common_options, OPTIONS);
+    add_heading(&out, "EXAMPLES");
+    add_parts(&out, command->usage, EXAMPLES);
+    add_heading(&out, "SEE ALSO");
+    nl_text_add(&out, ".BR normlab (1),\n.BR normlab\\-config (5)\n");
+    free(name);
+    return out.at;
+}
+
+static char *program_page(const char *date)
+{
+    struct nl_text out = {0};
+    add_title(&out, "normlab", 1, date, "a laboratory for normalization in neural networks");
+    add_synopsis(&out, "usage: normlab COMMAND [ARGUMENTS]\n"
+                       "       normlab help [COMMAND]\n"
+                       "       normlab --version\n");
+    add_heading(&out, "DESCRIPTION");
+    add_paragraph(&out, "From YAML files normlab trains the same network with different normalizers over grids of batch size, learning rate, "
+                        "placement and seed, logs every loss curve to CSV, draws the pictures, and says in words, with confidence intervals, "
+                        "which claims hold.");
+    add_paragraph(&out, override_help);
+    add_heading(&out, "COMMANDS");
+    for (const struct command_group *group = command_groups; group->title; group++) {
+        nl_text_add(&out, ".SS \"%s\"\n", group->title);
+        for (const struct command *const *command = group->command; *command; command++) {
+            nl_text_add(&out, ".TP\n.BR normlab\\-%s (1)\n", (*command)->name);
+            add_text(&out, (*command)->summary);
+        }
+    }
+    add_heading(&out, "COMMON OPTIONS");
+    add_parts(&out, common_options, OPTIONS);
+    add_heading(&out, "EXIT STATUS");
+    add_parts(&out, exit_codes, DESCRIPTION);
+    add_heading(&out, "ENVIRONMENT");
+    add_item(&out, "NORMLAB_DATA", "the folder of the data sets: their files are in $NORMLAB_DATA/<name> unless data.dir says otherwise");
+    add_item(&out, "NORMLAB_ISA", "avx512, avx2 or plain: at most these instructions; what comes out is the same");
+    add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
+    add_heading(&out, "SEE ALSO");
+    nl_text_add(&out, ".BR normlab\\-config (5),\n.BR gnuplot (1)\n");
+    return out.at;
+}
+
+static void add_keys(struct nl_text *out, const char *section, const char *help)
+{
+    nl_text_add(out, ".SS \"%s: %s\"\n", section, help);
+    for (int i = 0; i < nl_key_count; i++)
+        if (strcmp(nl_keys[i].section, section) == 0) {
+            char *range = key_range(&nl_keys[i]);
+            add_item(out, nl_keys[i].name, nl_keys[i].help);
+            nl_text_add(out, ".br\n");
+            add_text(out, range);
+            free(range);
+        }
+}
+
+static char *config_page(const char *date)
+{
+    static const struct {
+        const char *name, *help;
+    } sections[] = {
+#define SECTION(name, help) {#name, help},
+#define KEY(section, field, type, default_text, low, high, choices, help)
+#define END(name)
+#include "config/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+    };
+    struct nl_text out = {0};
+    add_title(&out, "normlab-config", 5, date, "configurations and experiments of normlab");
+    add_heading(&out, "DESCRIPTION");
+    add_paragraph(&out, "A configuration is YAML: sections of keys, each with a default. A file that names another one as its base holds what "
+                        "it changes. With a section sweep it is an experiment: the trials are all combinations of the values under grid, for "
+                        "each seed.");
+    add_verbatim(&out, "base: ../configs/mlp_digits.yaml\n"
+                       "norm:  {kind: bn, momentum: 0.1}\n"
+                       "train: {batch: 32, lr: 0.05}\n"
+                       "sweep:\n"
+                       "  grid:\n"
+                       "    norm.kind: [bn, gn, ln, none]\n"
+                       "    train.lr: \"1e-3:1:log:7\"\n"
+                       "  seeds: 8\n"
+                       "  baseline: {norm.kind: none}");
+    add_paragraph(&out, "On the command line a key is set as norm.kind=bn; several values, norm.kind=bn,gn or train.lr=1e-3:1:log:7 (seven from "
+                        "0.001 to 1, evenly on the log scale) or train.batch=1:8, make an axis.");
+    add_heading(&out, "KEYS");
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        add_keys(&out, sections[i].name, sections[i].help);
+    nl_text_add(&out, ".SS \"sweep: what varies\"\n");
+    add_item(&out, "sweep.grid", "axes, each a key with a list or range of values; every combination is a point");
+    add_item(&out, "sweep.zip", "keys that advance together: lists of the same length, or a list of several such groups");
+    add_item(&out, "sweep.exclude", "points to leave out: a list; a point goes where every key of an entry has one of its values");
+    add_item(&out, "sweep.seeds", "trials of each point, from train.seed on");
+    add_item(&out, "sweep.baseline", "what the others are compared with, as {norm.kind: none}");
+    add_heading(&out, "SEE ALSO");
+    nl_text_add(&out, ".BR normlab (1),\n.BR normlab\\-keys (1),\n.BR normlab\\-check (1),\n.BR normlab\\-schema (1)\n");
+    return out.at;
+}
+
+/* Frees page. */
+static int write_page(const char *folder, const char *name, char *page)
+{
+    struct nl_error err;
+    char *path = nl_path_join(folder, name);
+    int code = nl_file_write(path, page, strlen(page), &err) ? fail("%s", err.text) : EXIT_DONE;
+    free(path);
+    free(page);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{"date", required_argument, NULL, 'd'}, {0}};
+    const char *date = "";
+    for (int option; (option = next_option(self, argc, argv, "d:", options)) != OPTION_END;) {
+        if (option == OPTION_BAD)
+            return EXIT_BAD_INPUT;
+        date = optarg;
+    }
+    if (argc - optind != 1)
+        return bad_input("normlab manual --help shows how it is called", "manual needs one folder");
+    const char *folder = argv[optind];
+    struct nl_error err;
+    if (nl_make_folders(folder, &err))
+        return fail("%s", err.text);
+    int code = write_page(folder, "normlab.1", program_page(date));
+    if (code == EXIT_DONE)
+        code = write_page(folder, "normlab-config.5", config_page(date));
+    for (const struct command_group *group = command_groups; group->title; group++)
+        for (const struct command *const *command = group->command; *command && code == EXIT_DONE; command++) {
+            char *name = nl_format("normlab-%s.1", (*command)->name);
+            code = write_page(folder, name, command_page(*command, date));
+            free(name);
+        }
+    return code;
+}
+
+const struct command command_manual = {
+    .name = "manual",
+    .summary = "write the manual pages",
+    .usage = "usage: normlab manual DIR [--date DATE]\n"
+             "\n"
+             "Writes the manual pages to DIR, from the texts of help and keys: normlab(1), one of section 1 for every command, and\n"
+             "normlab-config(5). The installation calls it.\n"
+             "\n"
+             "  -d, --date DATE    at the foot of the pages (default: none)\n"
+             "\n"
+             "examples:\n"
+             "  normlab manual man && man -l man/normlab-sweep.1\n",
+    .run = run,
+};
