@@ -5,10 +5,26 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "fetch/fetch.h"
 
-enum { OUT = 'o' };
+enum { OUT = 'o', DIR = 'd', MIRROR = 'm', MANIFEST = 1, TIMEOUT };
 
-static const struct option options[] = {{"out", required_argument, NULL, OUT}, {0}};
+static const struct option options[] = {
+    {"out", required_argument, NULL, OUT},
+    {"dir", required_argument, NULL, DIR},
+    {"mirror", required_argument, NULL, MIRROR},
+    {"manifest", required_argument, NULL, MANIFEST},
+    {"timeout", required_argument, NULL, TIMEOUT},
+    {0},
+};
+
+static const double usual_patience = 30; /* seconds */
+
+/* What the options say; NULL: not given. */
+struct how {
+    const char *out;
+    const char *dir, *mirror, *manifest, *timeout;
+};
 
 static int list(void)
 {
@@ -40,7 +56,8 @@ static int info(const struct nl_config *config)
     if (config->data.name == NL_NPY)
         printf("files    %s\n", facts.files);
     else if (*facts.files)
-        printf("files    %s in data.dir, or in $NORMLAB_DATA/%s\n", facts.files, nl_data_names[config->data.name]);
+        printf("files    %s in data.dir, or in $NORMLAB_DATA/%s; normlab data fetch %s gets them\n", facts.files,
+               nl_data_names[config->data.name], nl_data_names[config->data.name]);
     return EXIT_DONE;
 }
 
@@ -94,21 +111,89 @@ static bool is_name(const char *word)
     return false;
 }
 
+/* The data sets' files as published, or as the options say; false: the message was printed. */
+static bool choose_remote(const char *name, const struct how *how, struct remote_set *out)
+{
+    const struct remote_set *set = find_remote_set(name);
+    const char *mirror = how->mirror ? how->mirror : getenv("NORMLAB_MIRROR");
+    struct nl_error err;
+    if (!set) {
+        bad_input("data fetch knows mnist, fashion_mnist, cifar10 and cifar100", "there is nothing to fetch for '%s'", name);
+        return false;
+    }
+    *out = *set;
+    if ((mirror && *mirror && use_mirrors(mirror, out, &err)) || (how->manifest && read_manifest(how->manifest, out, &err))) {
+        bad_input(NULL, "%s", err.text);
+        return false;
+    }
+    return true;
+}
+
+static int get(const char *name, const struct how *how)
+{
+    struct remote_set set;
+    struct nl_error err = {0};
+    double patience = usual_patience;
+    if (!choose_remote(name, how, &set) || (how->timeout && !read_duration("--timeout", how->timeout, &patience)))
+        return EXIT_BAD_INPUT;
+    char *folder = how->dir ? nl_strdup(how->dir) : nl_data_folder(name, &err);
+    if (!folder)
+        return bad_input(NULL, "%s", err.text);
+    catch_interrupts();
+    int fetched, code = EXIT_DONE;
+    if (fetch(&set, folder, patience, &fetched, &err) == NL_OK)
+        printf("%s: %s, SHA-256 right, in %s\n", name, fetched ? "fetched" : "already there", folder);
+    else if (interrupted)
+        code = stopped(EXIT_INTERRUPTED, "stopped; to go on where it was:");
+    else
+        code = fail("%s", err.text);
+    free(folder);
+    return code;
+}
+
+/* Options of another word behind data; false: the message was printed. */
+static bool fits(const char *verb, const struct how *how)
+{
+    bool is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
+    const char *wrong = !is_fetch && how->dir        ? "--dir"
+                        : !is_fetch && how->mirror   ? "--mirror"
+                        : !is_fetch && how->manifest ? "--manifest"
+                        : !is_fetch && how->timeout  ? "--timeout"
+                        : !is_export && how->out     ? "--out"
+                                                     : NULL;
+    if (wrong)
+        bad_input("normlab data --help shows how it is called", "data %s takes no option '%s'", verb, wrong);
+    return !wrong;
+}
+
+static bool read_options(const struct command *self, int argc, char **argv, struct how *how)
+{
+    for (int option; (option = next_option(self, argc, argv, "o:d:m:", options)) != OPTION_END;)
+        switch (option) {
+        case OUT: how->out = optarg; break;
+        case DIR: how->dir = optarg; break;
+        case MIRROR: how->mirror = optarg; break;
+        case MANIFEST: how->manifest = optarg; break;
+        case TIMEOUT: how->timeout = optarg; break;
+        default: return false;
+        }
+    return true;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
-    static const char *const verbs[] = {"list", "info", "export", NULL};
-    const char *out = NULL;
-    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;) {
-        if (option != OUT)
-            return EXIT_BAD_INPUT;
-        out = optarg;
-    }
+    static const char *const verbs[] = {"list", "info", "fetch", "export", NULL};
+    struct how how = {0};
+    if (!read_options(self, argc, argv, &how))
+        return EXIT_BAD_INPUT;
     const char *verb = optind < argc ? argv[optind++] : NULL;
     if (!verb)
-        return bad_input("normlab data --help shows how it is called", "data needs one of list, info, export");
-    bool is_list = strcmp(verb, "list") == 0, is_export = strcmp(verb, "export") == 0;
-    if (!is_list && !is_export && strcmp(verb, "info") != 0)
+        return bad_input("normlab data --help shows how it is called", "data needs one of list, info, fetch, export");
+    bool is_list = strcmp(verb, "list") == 0, is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
+    if (!is_list && !is_fetch && !is_export && strcmp(verb, "info") != 0)
         return unknown_word("word behind data:", verb, verbs);
+    if (!fits(verb, &how))
+        return EXIT_BAD_INPUT;
     if (is_list)
         return optind < argc ? bad_input(NULL, "data list takes nothing more: '%s'", argv[optind]) : list();
 
@@ -121,31 +206,49 @@ static int run(const struct command *self, int argc, char **argv)
         bad_input("normlab data list names them", "data %s needs the name of a data set", verb);
     else if (!is_name(arguments.file))
         unknown_word("data set", arguments.file, nl_data_names);
-    else if (is_export && !out)
+    else if (is_export && !how.out)
         bad_input(NULL, "data export needs --out DIR");
+    else if (is_fetch && arguments.overrides)
+        bad_input("--dir names the folder", "data fetch takes no KEY=VALUE: '%s'", arguments.override[0]);
+    else if (is_fetch)
+        code = get(arguments.file, &how);
     else if (load_data(arguments.file, &arguments, &experiment))
-        code = is_export ? export(&experiment.config, out) : info(&experiment.config);
+        code = is_export ? export(&experiment.config, how.out) : info(&experiment.config);
     free(arguments.override);
     return code;
 }
 
 const struct command command_data = {
     .name = "data",
-    .summary = "list the data sets, describe one, export one as .npy",
+    .summary = "list the data sets, describe, download or export one",
     .usage = "usage: normlab data list\n"
              "       normlab data info NAME [KEY=VALUE ...]\n"
+             "       normlab data fetch NAME [--dir DIR] [--mirror URL]\n"
              "       normlab data export NAME --out DIR [KEY=VALUE ...]\n"
              "\n"
              "list prints the data sets with their shapes and sizes; info says where one comes from, its licence and the files it needs.\n"
+             "\n"
+             "fetch downloads mnist, fashion_mnist, cifar10 or cifar100 to where training looks for it: $NORMLAB_DATA/NAME, or else\n"
+             "normlab/NAME in $XDG_DATA_HOME (~/.local/share). Every file is checked by its SHA-256; what is there and right is not\n"
+             "fetched again. After Ctrl-C or a broken connection the same command goes on where it was. Proxies are set as curl has them\n"
+             "(https_proxy, no_proxy).\n"
+             "\n"
+             "  -d, --dir DIR        another folder, for data.dir\n"
+             "  -m, --mirror URL     from URL/NAME/FILE instead of the known servers; several, separated by blanks, are tried in turn\n"
+             "                       (default: NORMLAB_MIRROR)\n"
+             "      --manifest FILE  other files than the published ones: lines \"SHA-256 BYTES FILE\"\n"
+             "      --timeout TIME   give a server up that sends nothing for so long (default: 30s)\n"
+             "\n"
              "export writes the arrays as the trainer sees them: PART_x.npy (float32; samples, height, width, channels;\n"
              "standardized), PART_y.npy (labels) and PART_index.npy (places in the whole set) for train, val and test. The split\n"
              "is that of train.seed, the sizes those of data.train, data.val and data.test.\n"
              "\n"
-             "  -o, --out DIR    folder for the arrays\n"
+             "  -o, --out DIR        folder for the arrays\n"
              "\n"
              "examples:\n"
              "  normlab data list\n"
              "  normlab data info mnist\n"
+             "  normlab data fetch mnist && normlab run configs/mlp_mnist.yaml\n"
              "  normlab data export digits --out results/digits train.seed=3 data.val=200\n",
     .run = run,
 };

@@ -10,7 +10,7 @@ build=${NORMLAB_BUILD:-$root/build}
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 [ -t 2 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '%s\n' "$*" >&2; }
 
-# Debian package, and what proves that it is there: a program, a file to compile against, or a module of Debian's Python.
+# Debian package, and what proves that it is there: a program, a file to compile against, files that are there, or a module of Debian's Python.
 needs() {
     cat <<'END'
 build-essential   cc
@@ -21,6 +21,9 @@ libyaml-dev       yaml.h
 libopenblas-dev   cblas.h
 zlib1g-dev        zlib.h
 libssl-dev        openssl/evp.h
+libcurl4-openssl-dev curl/curl.h
+libarchive-dev    archive.h
+ca-certificates   /etc/ssl/certs/*.*
 check             check.h
 END
 }
@@ -45,6 +48,7 @@ is_there() {
     case $1 in
         cblas.h) pkg-config --exists openblas 2>/dev/null ;; # Debian keeps it in a folder that only pkg-config knows
         python:*) /usr/bin/python3 -c "import ${1#python:}" >/dev/null 2>&1 ;;
+        /*) compgen -G "$1" >/dev/null ;;
         *.h) echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1 ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac

@@ -175,26 +175,45 @@ START_TEST(cifar_in_the_folder_of_its_archive)
 }
 END_TEST
 
+static void set_variable(const char *name, const char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+}
+
 START_TEST(folder_is_not_known)
 {
     static const char files[] = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each plain "
                                 "or .gz";
     struct nl_error err = {{0}};
-    unsetenv("NORMLAB_DATA");
+    static const struct {
+        const char *root, *shared, *home, *folder;
+        char *dir;
+    } cases[] = {
+        {"/no/data", "/no/share", "/no/home", "/no/data/mnist", ""},
+        {NULL, "/no/share", "/no/home", "/no/share/normlab/mnist", ""},
+        {"", "", "/no/home", "/no/home/.local/share/normlab/mnist", ""},
+        {"/no/data", "/no/share", "/no/home", "/no/such", "/no/such"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        set_variable("NORMLAB_DATA", cases[i].root);
+        set_variable("XDG_DATA_HOME", cases[i].shared);
+        set_variable("HOME", cases[i].home);
+        ck_assert_ptr_null(open_in(NL_MNIST, cases[i].dir, &err));
+        bool given = *cases[i].dir;
+        char *expected = nl_format("cannot find 'mnist': there is no folder '%s' (%s); 'normlab data fetch mnist%s%s' downloads it; files: %s",
+                                   cases[i].folder, given ? "data.dir" : "data.dir or NORMLAB_DATA set another", given ? " --dir " : "",
+                                   cases[i].dir, files);
+        ck_assert_str_eq(err.text, expected);
+        free(expected);
+    }
+    set_variable("NORMLAB_DATA", NULL);
+    set_variable("XDG_DATA_HOME", NULL);
+    set_variable("HOME", NULL);
     ck_assert_ptr_null(open_in(NL_MNIST, "", &err));
-    char *expected = nl_format("cannot find 'mnist': set data.dir to the folder with its files, or NORMLAB_DATA to the folder that holds "
-                               "'mnist/'; files: %s", files);
-    ck_assert_str_eq(err.text, expected);
-    free(expected);
-    setenv("NORMLAB_DATA", folder, 1);
-    ck_assert_ptr_null(open_in(NL_MNIST, "", &err));
-    expected = nl_format("cannot find 'mnist': there is no folder '%s/mnist' (from NORMLAB_DATA); files: %s", folder, files);
-    ck_assert_str_eq(err.text, expected);
-    free(expected);
-    ck_assert_ptr_null(open_in(NL_MNIST, "/no/such", &err));
-    expected = nl_format("cannot find 'mnist': there is no folder '/no/such' (from data.dir); files: %s", files);
-    ck_assert_str_eq(err.text, expected);
-    free(expected);
+    ck_assert_str_eq(err.text, "cannot tell where 'mnist' is: set NORMLAB_DATA to the folder that holds 'mnist/'");
 }
 END_TEST
 

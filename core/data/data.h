@@ -50,6 +50,10 @@ struct nl_counts nl_data_counts(const struct nl_config *config);
 /* What is wrong with the data section (sizes, augmentation that does not fit): complaints at the keys. */
 void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
 
+/* Where the files of a data set are looked for without data.dir: $NORMLAB_DATA/<name>, or else normlab/<name> in the folder for the
+ * user's data, $XDG_DATA_HOME or ~/.local/share. New string; NULL with an error where HOME is not set either. */
+char *nl_data_folder(const char *name, struct nl_error *err);
+
 /* Loads or generates. NULL on error: missing, truncated, oversized or mislabelled files are named with what was expected. */
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
 void nl_dataset_free(struct nl_dataset *dataset);

@@ -111,20 +111,34 @@ static void set_checksum(struct nl_dataset *set)
     nl_hash_finish(hash, set->checksum);
 }
 
-/* data.dir, or $NORMLAB_DATA/<name>; NULL with an error that says what to set. New string. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+char *nl_data_folder(const char *name, struct nl_error *err)
+{
+    const char *root = variable("NORMLAB_DATA"), *shared = variable("XDG_DATA_HOME"), *home = variable("HOME");
+    if (root)
+        return nl_path_join(root, name);
+    if (shared)
+        return nl_format("%s/normlab/%s", shared, name);
+    if (home)
+        return nl_format("%s/.local/share/normlab/%s", home, name);
+    nl_fail(err, "cannot tell where '%s' is: set NORMLAB_DATA to the folder that holds '%s/'", name, name);
+    return NULL;
+}
+
+/* data.dir, or else nl_data_folder; NULL with an error that says how the files get there. New string. */
 static char *find_folder(const struct nl_config *config, const char *name, struct nl_error *err)
 {
-    const char *root = getenv("NORMLAB_DATA");
     bool given = config->data.dir[0] != '\0';
-    if (!given && (!root || !root[0])) {
-        nl_fail(err, "cannot find '%s': set data.dir to the folder with its files, or NORMLAB_DATA to the folder that holds '%s/'; files: %s",
-                name, name, facts[config->data.name].files);
-        return NULL;
-    }
-    char *folder = given ? nl_strdup(config->data.dir) : nl_path_join(root, name);
-    if (nl_file_exists(folder))
+    char *folder = given ? nl_strdup(config->data.dir) : nl_data_folder(name, err);
+    if (!folder || nl_file_exists(folder))
         return folder;
-    nl_fail(err, "cannot find '%s': there is no folder '%s' (from %s); files: %s", name, folder, given ? "data.dir" : "NORMLAB_DATA",
+    nl_fail(err, "cannot find '%s': there is no folder '%s' (%s); 'normlab data fetch %s%s%s' downloads it; files: %s", name, folder,
+            given ? "data.dir" : "data.dir or NORMLAB_DATA set another", name, given ? " --dir " : "", given ? folder : "",
             facts[config->data.name].files);
     free(folder);
     return NULL;
