@@ -13,18 +13,18 @@ say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 # Debian package, and what proves that it is there: a program, a file to compile against, files that are there, or a module of Debian's Python.
 needs() {
     cat <<'END'
-build-essential   cc
-cmake             cmake
-pkg-config        pkg-config
-gnuplot-nox       gnuplot
-libyaml-dev       yaml.h
-libopenblas-dev   cblas.h
-zlib1g-dev        zlib.h
-libssl-dev        openssl/evp.h
+build-essential      cc
+cmake                cmake
+pkg-config           pkg-config
+gnuplot-nox          gnuplot
+libyaml-dev          yaml.h
+libopenblas-dev      cblas.h
+zlib1g-dev           zlib.h
+libssl-dev           openssl/evp.h
 libcurl4-openssl-dev curl/curl.h
-libarchive-dev    archive.h
-ca-certificates   /etc/ssl/certs/*.*
-check             check.h
+libarchive-dev       archive.h
+ca-certificates      /etc/ssl/certs/*.*
+check                check.h
 END
 }
 needs_of_tests() {
