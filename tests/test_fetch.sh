@@ -83,6 +83,7 @@ manifest site/mnist/* >mnist.txt
 manifest site/cifar10/* >cifar10.txt
 images=train-images-idx3-ubyte.gz
 grep $images mnist.txt >images.txt
+size=$(stat -c %s site/mnist/$images)
 
 python3 "$tests/fetch_server.py" . log port &
 server=$!
@@ -140,9 +141,8 @@ echo "found without any key"
 fresh
 try 0 images.txt cut
 right images.txt
-says "going on"
+says "the connection broke, at $(((size + 3) / 4)) of $size bytes; going on"
 requests 4
-size=$(stat -c %s site/mnist/$images)
 logs "cut $images bytes=$(((size + 3) / 4))-"
 fresh
 try 0 images.txt unsaid-cut

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/files.h"
-#include "base/memory.h"
 #include "fetch/fetch.h"
 
 const struct remote_set remote_sets[] = {
@@ -91,7 +90,10 @@ int use_mirrors(const char *urls, struct remote_set *set, struct nl_error *err)
             return nl_fail(err, "bad mirror '%.*s': expected a URL that starts with http:// or https://", length, at);
         if (count == MOST_MIRRORS)
             return nl_fail(err, "too many mirrors: at most %d", MOST_MIRRORS);
-        set->mirror[count++] = nl_format("%.*s%s%s", length, at, at[length - 1] == '/' ? "" : "/", set->name);
+        int put =
+            snprintf(set->mirror[count++], LONGEST_URL, "%.*s%s%s", length, at, at[length - 1] == '/' ? "" : "/", set->name);
+        if (put >= LONGEST_URL)
+            return nl_fail(err, "bad mirror '%.*s': longer than %d characters", length, at, LONGEST_URL);
         at += length;
     }
     return count ? NL_OK : nl_fail(err, "bad mirror '%s': expected a URL", urls);

@@ -151,6 +151,10 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
     case CURLE_TOO_MANY_REDIRECTS:
         nl_fail(why, "more than %d redirects", MOST_REDIRECTS);
         return DOWNLOAD_REFUSED;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+        nl_fail(why, "the connection broke");
+        return DOWNLOAD_BROKEN;
     default:
         nl_fail(why, "%s", message[0] ? message : curl_easy_strerror(code));
         return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_PEER_FAILED_VERIFICATION

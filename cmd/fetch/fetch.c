@@ -134,7 +134,7 @@ static int get(const struct remote_set *set, const struct remote_file *file, con
     for (int round = 0; round < ROUNDS && hope && !interrupted; round++) {
         hope = false;
         wait_before(round);
-        for (int i = 0; i < MOST_MIRRORS && set->mirror[i] && !interrupted; i++) {
+        for (int i = 0; i < MOST_MIRRORS && *set->mirror[i] && !interrupted; i++) {
             if (refused[i])
                 continue;
             char *url = nl_format("%s/%s", set->mirror[i], file->name);
@@ -155,7 +155,7 @@ static int get(const struct remote_set *set, const struct remote_file *file, con
         }
     }
     nl_fail(err, "cannot fetch '%s':", file->name);
-    for (int i = 0; i < MOST_MIRRORS && set->mirror[i]; i++) {
+    for (int i = 0; i < MOST_MIRRORS && *set->mirror[i]; i++) {
         char *before = nl_strdup(err->text);
         nl_fail(err, "%s\n  %s: %s", before, set->mirror[i], why[i].text);
         free(before);

@@ -19,7 +19,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-enum { MOST_FILES = 4, MOST_MIRRORS = 8 };
+enum { MOST_FILES = 4, MOST_MIRRORS = 8, LONGEST_URL = 256 };
 
 struct remote_file {
     char name[64];
@@ -28,8 +28,8 @@ struct remote_file {
 };
 
 struct remote_set {
-    const char *name;                 /* of the data set; NULL ends the catalogue */
-    const char *mirror[MOST_MIRRORS]; /* URLs of folders with the files, tried in this order; ended by NULL or the last place */
+    const char *name;                       /* of the data set; NULL ends the catalogue */
+    char mirror[MOST_MIRRORS][LONGEST_URL]; /* URLs of folders with the files, tried in this order; "" ends them */
     struct remote_file file[MOST_FILES];
     int files;
     const char *unpacks_to; /* NULL, or the one folder in the archive, which is the only file */
@@ -43,8 +43,7 @@ const struct remote_set *find_remote_set(const char *name); /* NULL: there is no
 /* Puts the files of a manifest in the place of set's: lines "SHA-256 BYTES NAME", # starts a comment. */
 int read_manifest(const char *path, struct remote_set *set, struct nl_error *err);
 
-/* Puts mirrors of the user's own in the place of set's: base URLs separated by blanks, each of which holds <data set>/<file>.
- * The strings are kept for the life of the program. */
+/* Puts mirrors of the user's own in the place of set's: base URLs separated by blanks, each of which holds <data set>/<file>. */
 int use_mirrors(const char *urls, struct remote_set *set, struct nl_error *err);
 
 /* Makes folder hold the files of set; *fetched: how many were not there before. patience: seconds without a byte after which a
