@@ -161,6 +161,8 @@ static char *program_page(const char *date)
     add_parts(&out, exit_codes, DESCRIPTION);
     add_heading(&out, "ENVIRONMENT");
     add_item(&out, "NORMLAB_DATA", "the folder of the data sets: their files are in $NORMLAB_DATA/<name> unless data.dir says otherwise");
+    add_item(&out, "XDG_DATA_HOME", "where NORMLAB_DATA is not set, they are in $XDG_DATA_HOME/normlab/<name> (default: ~/.local/share)");
+    add_item(&out, "NORMLAB_MIRROR", "where normlab data fetch downloads from, as with its --mirror");
     add_item(&out, "NORMLAB_ISA", "avx512, avx2 or plain: at most these instructions; what comes out is the same");
     add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
     add_heading(&out, "SEE ALSO");

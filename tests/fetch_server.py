@@ -6,6 +6,7 @@
 """
 import http.server
 import os
+import re
 import sys
 import threading
 import time
@@ -28,7 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.wfile.write(body)
 
     def do_GET(self):
-        _, fault, path = self.path.split("/", 2)
+        _, fault, path = re.sub("^http://[^/]*", "", self.path).split("/", 2)  # with the host: we are asked as its proxy
         wanted = self.headers.get("Range")
         with log_lock, open(log_path, "a") as log:
             print(fault, os.path.basename(path), wanted or "-", file=log)

@@ -136,6 +136,14 @@ NORMLAB_DATA=$folder/data "$NORMLAB_PROGRAM" data export cifar10 --out arrays >s
 says "60 train, 0 val, 20 test samples"
 echo "found without any key"
 
+fresh
+: >log
+env -u no_proxy http_proxy="$host" "$NORMLAB_PROGRAM" data fetch mnist --dir out --manifest images.txt \
+    --mirror http://nowhere.invalid/whole/site >said 2>&1 || fail "not by the proxy"
+requests 1
+right images.txt
+echo "by a proxy"
+
 # ---- faults ----
 
 fresh
@@ -249,7 +257,17 @@ fresh
 try 1 huge.txt whole
 says "and the disk of 'out' has"
 requests 0
-echo "a disk that is too small: said before"
+fresh
+(
+    trap '' XFSZ
+    ulimit -f 100 # blocks of 1 KiB: the disk fails in the middle
+    try 1 images.txt whole
+)
+says "cannot write '$images.part': File too large"
+[ "$(ls -A out)" = $images.part ] || fail "left behind: $(ls -A out)"
+try 0 images.txt whole
+right images.txt
+echo "a disk that is too small: said before; one that fails: gone on with later"
 
 # ---- archives ----
 
