@@ -12,7 +12,7 @@ export program=${NORMLAB_PROGRAM:-$root/build/normlab}
 skip() { echo "skipped: $*"; exit 77; }
 [ "$(uname -m)" = x86_64 ] && grep -qw avx2 /proc/cpuinfo || skip "instructions are counted on processors with AVX2"
 command -v valgrind >/dev/null || skip "valgrind is not installed"
-! grep -q __asan_init "$program" || skip "sanitizers add instructions of their own"
+! grep -qE '__asan_init|__gcov_init' "$program" || skip "sanitizers and coverage add instructions of their own"
 
 export few=4 many=12
 export folder
