@@ -1,8 +1,12 @@
 /* base: random streams against the published vectors and against what they promise; files, text, hashes; .npy and
  * safetensors, round trips and hostile headers. */
 #include <check.h>
+#include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/files.h"
@@ -177,6 +181,71 @@ START_TEST(files_whole_or_not_at_all)
     free(deep);
 }
 END_TEST
+
+/* A disk that is full, played by a limit on the size of files: the old file stays as it was, and nothing lies beside it. */
+START_TEST(full_disk_leaves_the_old_file)
+{
+    struct nl_error err = {{0}};
+    char *path = nl_path_join(folder, "file"), *beside = nl_format("%s.%ld.tmp", path, (long)getpid());
+    char *large = nl_alloc(1 << 16, 1);
+    ck_assert_int_eq(nl_file_write(path, "old", 3, &err), NL_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 12, 1 << 12}), 0);
+    ck_assert_int_eq(nl_file_write(path, large, 1 << 16, &err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, "cannot write '") && strstr(err.text, strerror(EFBIG)), "%s", err.text);
+    ck_assert(!nl_file_exists(beside));
+    size_t length = 0;
+    char *bytes = nl_file_read(path, &length, &err);
+    ck_assert_str_eq(bytes, "old");
+    free(bytes);
+    free(large);
+    free(beside);
+    free(path);
+}
+END_TEST
+
+/* Linux's /proc/self/mem opens, and cannot be read at its start. */
+START_TEST(reads_that_fail_are_errors)
+{
+    struct nl_error err = {{0}};
+    size_t length = 0;
+    if (!nl_file_exists("/proc/self/mem"))
+        return;
+    ck_assert_ptr_null(nl_file_read("/proc/self/mem", &length, &err));
+    ck_assert_msg(strstr(err.text, "cannot read '/proc/self/mem': ") != NULL, "%s", err.text);
+    ck_assert_ptr_null(nl_file_read_start("/proc/self/mem", 16, &length, &err));
+    ck_assert_msg(strstr(err.text, "cannot read '/proc/self/mem': ") != NULL, "%s", err.text);
+    ck_assert_ptr_null(nl_file_read_gz("/proc/self/mem", 0, &length, &err));
+    ck_assert_ptr_null(nl_file_read_gz("/nowhere", 0, &length, &err));
+    ck_assert_msg(strstr(err.text, "cannot open '/nowhere'") != NULL, "%s", err.text);
+}
+END_TEST
+
+START_TEST(errors_gain_context)
+{
+    struct nl_error err = {{0}};
+    ck_assert_int_eq(nl_fail(&err, "it is %d", 3), NL_FAIL);
+    ck_assert_int_eq(nl_fail_in(&err, "in '%s'", "here"), NL_FAIL);
+    ck_assert_str_eq(err.text, "in 'here': it is 3");
+    ck_assert_int_eq(nl_fail_in(NULL, "nobody listens"), NL_FAIL);
+}
+END_TEST
+
+START_TEST(broken_invariants_abort)
+{
+    NL_ASSERT(1 + 1 == 2);
+    NL_ASSERT(1 + 1 == 3);
+}
+END_TEST
+
+#ifndef __SANITIZE_ADDRESS__ /* it stops the program itself */
+START_TEST(out_of_memory_exits)
+{
+    volatile size_t far_too_much = SIZE_MAX / 4;
+    free(nl_alloc(far_too_much, 1));
+}
+END_TEST
+#endif
 
 START_TEST(gzip_is_unpacked)
 {
@@ -504,6 +573,13 @@ int main(void)
     tcase_add_test(tests, shortest_numbers);
     tcase_add_test(tests, text_grows);
     tcase_add_test(tests, files_whole_or_not_at_all);
+    tcase_add_test(tests, full_disk_leaves_the_old_file);
+    tcase_add_test(tests, reads_that_fail_are_errors);
+    tcase_add_test(tests, errors_gain_context);
+    tcase_add_test_raise_signal(tests, broken_invariants_abort, SIGABRT);
+#ifndef __SANITIZE_ADDRESS__
+    tcase_add_exit_test(tests, out_of_memory_exits, 1);
+#endif
     tcase_add_test(tests, gzip_is_unpacked);
     tcase_add_test(tests, sha256);
     tcase_add_test(tests, npy_round_trip);
