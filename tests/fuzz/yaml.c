@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "sweep/grid.h"
 
-enum { OVERRIDES = 8, TRIALS = 64 };
+enum { OVERRIDES = 8, TRIALS = 16 };
 
 /* Cuts text at "\n%%\n" and each line after it; returns how many overrides there are. */
 static int cut(char *text, const char *overrides[OVERRIDES])
