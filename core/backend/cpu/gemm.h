@@ -18,7 +18,7 @@
  *       256  784   256    117 / 106     111 / 105     117 / 106
  *      1024 1024  1024    100 / 101     102 / 100      99 / 102
  *
- * OpenBLAS wins by a tenth where columns are no multiple of 16, and in dx of a few rows: there we transpose w for hardly any work, since
+ * OpenBLAS wins by a tenth where columns are no multiple of 16, and in dx of a few rows: there we turn w for hardly any work, since
  * a batch of 1 is to have the order of sums that is fast for a batch of 32.
  *
  * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
@@ -31,7 +31,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 
@@ -42,7 +42,7 @@ struct nl_gemm_block {
     size_t a_row, a_step; /* one of them is 1, unless there is one row */
     size_t b_step, c_step;
     size_t columns;
-    bool add;
+    bool add, turned;
     const float *origin;          /* of c */
     const struct nl_cpu_sgd *sgd; /* in the last block of a gradient: steps the weights instead of storing to c */
 };
@@ -55,6 +55,7 @@ struct nl_gemm_width {
     nl_gemm_tile *along[NL_GEMM_TILES];  /* for a_step = 1: terms are neighbours */
     nl_gemm_tile *across[NL_GEMM_TILES]; /* for a_row = 1: rows are */
     nl_gemm_tile *step[NL_GEMM_TILES];   /* across, with sgd; of the widest only */
+    nl_gemm_tile *turned[NL_GEMM_TILES]; /* along, where b is given as (columns, terms): its element [j][k] at j b_step + k. Of the widest only */
 };
 
 /* Widths, descending, the last from 1. */

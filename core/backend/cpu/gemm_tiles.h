@@ -48,13 +48,34 @@ INLINE void step_weights(int rows, int vectors, bool moves, bool nesterov, const
     }
 }
 
-enum way { ALONG, ACROSS, STEP };
+/* Four terms of b given with its terms along its rows: turned in registers, since a few rows of a use them once. The first `skip` of them
+ * are done already. */
+INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[MOST_ROWS], size_t k, const float *b, size_t b_step,
+                     vec sum[MOST_ROWS][MOST_VECTORS])
+{
+    UNROLL
+    for (int v = 0; v < vectors; v++, b += LANES * b_step) {
+        vec weight[NL_GEMM_TURNED];
+        __asm__("" : "+r"(b)); /* or the compiler works out where each of the rows lies, and has no registers for it */
+        turn(b, b_step, weight);
+        UNROLL
+        for (int i = 0; i < NL_GEMM_TURNED; i++) {
+            if ((size_t)i < skip)
+                continue;
+            UNROLL
+            for (int t = 0; t < rows; t++)
+                sum[t][v] = fused(broadcast(row[t][k + (size_t)i]), weight[i], sum[t][v]);
+        }
+    }
+}
+
+enum way { ALONG, ACROSS, STEP, ALONG_TURNED };
 
 INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
                  const float *start, float *c)
 {
     size_t terms = block->terms, last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step, b_step = block->b_step;
-    bool along = way == ALONG, add = block->add;
+    bool along = way == ALONG || way == ALONG_TURNED, add = block->add;
     size_t a_row = along ? block->a_row : 1, a_step = along ? 1 : block->a_step;
     vec sum[MOST_ROWS][MOST_VECTORS];
     const float *row[MOST_ROWS];
@@ -65,7 +86,12 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
         for (int v = 0; v < vectors; v++)
             sum[t][v] = start ? load_columns(start, v, vectors, part, last) : broadcast(0.0f);
     }
-    for (size_t k = 0; k < terms; k++, b += b_step) {
+    size_t done = 0;
+    for (; way == ALONG_TURNED && done + NL_GEMM_TURNED <= terms; done += NL_GEMM_TURNED)
+        add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
+    if (way == ALONG_TURNED && done < terms) /* the last ones reach back */
+        add_four(rows, vectors, NL_GEMM_TURNED - (terms - done), row, terms - NL_GEMM_TURNED, b + terms - NL_GEMM_TURNED, b_step, sum);
+    for (size_t k = 0; way != ALONG_TURNED && k < terms; k++, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++)
@@ -109,7 +135,7 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
     {                                                                                                                          \
         tile(rows, vectors, part, way, block, a, b, start, c);                                                                 \
     }
-#define WHOLE_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 0) TILE_OF(ACROSS, rows, vectors, 0) TILE_OF(STEP, rows, vectors, 0)
+#define WHOLE_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 0) TILE_OF(ACROSS, rows, vectors, 0) TILE_OF(STEP, rows, vectors, 0) TILE_OF(ALONG_TURNED, rows, vectors, 0)
 #define PART_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 1) TILE_OF(ACROSS, rows, vectors, 1)
 
 /* Rows of the table: tiles of r0 > r1 > r2 > r3 rows. */
@@ -120,7 +146,7 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
     {                                                                                                                          \
         .columns = (vectors) * LANES, .fewest = (vectors) * LANES, .rows = {r0, r1, r2, r3},                                   \
         .along = TILES_OF(ALONG, vectors, 0, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, 0, r0, r1, r2, r3),          \
-        .step = TILES_OF(STEP, vectors, 0, r0, r1, r2, r3),                                                                    \
+        .step = TILES_OF(STEP, vectors, 0, r0, r1, r2, r3), .turned = TILES_OF(ALONG_TURNED, vectors, 0, r0, r1, r2, r3),      \
     }
 #define PART_WIDTH(vectors, least, r0, r1, r2, r3)                                                                             \
     {                                                                                                                          \

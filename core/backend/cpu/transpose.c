@@ -10,28 +10,18 @@ static void plain(size_t rows, size_t columns, const float *restrict from, size_
 }
 
 #ifdef NL_X86
-#include <immintrin.h>
+#include "backend/cpu/turn_avx2.h"
 
 enum { SIDE = 8 };
 #define TARGET __attribute__((target("avx2")))
 
-/* Elements 0..3 of two rows, side by side. */
-TARGET static inline __m256 halves(const float *low, const float *high)
-{
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
-}
-
 /* Four columns of eight rows. */
 TARGET static inline void half_square(const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
 {
-    __m256 row04 = halves(from, from + 4 * from_line), row15 = halves(from + from_line, from + 5 * from_line);
-    __m256 row26 = halves(from + 2 * from_line, from + 6 * from_line), row37 = halves(from + 3 * from_line, from + 7 * from_line);
-    __m256 low01 = _mm256_unpacklo_ps(row04, row15), high01 = _mm256_unpackhi_ps(row04, row15);
-    __m256 low23 = _mm256_unpacklo_ps(row26, row37), high23 = _mm256_unpackhi_ps(row26, row37);
-    _mm256_storeu_ps(to, _mm256_shuffle_ps(low01, low23, 0x44));
-    _mm256_storeu_ps(to + to_line, _mm256_shuffle_ps(low01, low23, 0xee));
-    _mm256_storeu_ps(to + 2 * to_line, _mm256_shuffle_ps(high01, high23, 0x44));
-    _mm256_storeu_ps(to + 3 * to_line, _mm256_shuffle_ps(high01, high23, 0xee));
+    __m256 column[4];
+    nl_turn_eight(from, from_line, column);
+    for (size_t i = 0; i < 4; i++)
+        _mm256_storeu_ps(to + i * to_line, column[i]);
 }
 
 /* At least SIDE rows and columns: the last squares reach back over what is done already. */

@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stddef.h>
 
+#include "backend/cpu/turn_avx2.h"
+
 #define TARGET __attribute__((target("avx2,fma")))
 typedef __m256 vec;
 enum { LANES = 8 };
@@ -19,5 +21,7 @@ TARGET static inline __m256i mask_of(size_t count)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
+
+#define turn(from, line, column) nl_turn_eight(from, line, column)
 
 #endif

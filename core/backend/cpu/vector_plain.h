@@ -46,4 +46,10 @@ static inline vec fused(vec a, vec b, vec c)
     return (vec){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
 }
 
+static inline void turn(const float *from, size_t line, vec column[4])
+{
+    for (size_t i = 0; i < 4; i++)
+        column[i] = (vec){from[i], from[line + i], from[2 * line + i], from[3 * line + i]};
+}
+
 #endif
