@@ -8,13 +8,14 @@
 # build/coverage/lines.txt has every file, build/coverage/html every line.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-build=$root/build/coverage
 least=90
 
-command -v lcov >/dev/null || { echo "tests/coverage.sh: needs lcov (Debian: lcov)" >&2; exit 1; }
+export NORMLAB_BUILD=$root/build/coverage
+. "$root/tests/setup.sh"
+install_missing coverage
 find "$build" -name '*.gcda' -delete 2>/dev/null || true
 flags="-O1 --coverage -fprofile-update=atomic"
-CFLAGS=$flags CXXFLAGS=$flags NORMLAB_BUILD=$build NORMLAB_CMAKE="-DNORMLAB_CUDA=OFF -DCMAKE_BUILD_TYPE=Coverage" "$root/tests/run.sh" "$@"
+CFLAGS=$flags CXXFLAGS=$flags NORMLAB_CMAKE="-DNORMLAB_CUDA=OFF -DCMAKE_BUILD_TYPE=Coverage" "$root/tests/run.sh" "$@"
 lcov -q -c -d "$build" -b "$root" --no-external -o "$build/all.info" >/dev/null 2>&1
 lcov -q -e "$build/all.info" "$root/core/*" -o "$build/core.info" >/dev/null 2>&1
 lcov --list "$build/core.info" >"$build/lines.txt" 2>/dev/null

@@ -43,6 +43,16 @@ libdnnl-dev oneapi/dnnl/dnnl.h
 libfann-dev floatfann.h
 END
 }
+needs_of_fuzz() {
+    cat <<'END'
+clang           clang
+libclang-rt-dev /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
+END
+}
+needs_of_coverage() {
+    needs_of_tests
+    echo lcov lcov
+}
 
 is_there() {
     case $1 in
@@ -54,13 +64,13 @@ is_there() {
     esac
 }
 
-missing_packages() { # $1: tests, bench or nothing
+missing_packages() { # $1: tests, bench, fuzz, coverage or nothing
     { needs && if [ -n "${1:-}" ]; then "needs_of_$1"; fi; } | while read -r package proof; do
         is_there "$proof" || echo "$package"
     done
 }
 
-install_missing() { # $1: tests, bench or nothing
+install_missing() { # $1: tests, bench, fuzz, coverage or nothing
     local missing sudo=
     missing=$(missing_packages "${1:-}" | tr '\n' ' ')
     [ -n "$missing" ] || return 0

@@ -4,13 +4,14 @@
 #   tests/fuzz/run.sh [READER [SECONDS]]   READER: a .c file of this folder without its ending, or all (default); 600 seconds each
 #
 # A finding stops the reader, is made small and lies in corpus/READER/ as found-HASH: with its cure it is committed and from then on a case of
-# tests/test_fuzz.sh. What a run learned besides stays in build/fuzz/learned/READER/. Needs clang with compiler-rt.
+# tests/test_fuzz.sh. What a run learned besides stays in build/fuzz/learned/READER/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$root/build/fuzz
 reader=${1:-all} seconds=${2:-600}
 
-command -v clang >/dev/null || { echo "tests/fuzz/run.sh: needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev)" >&2; exit 1; }
+NORMLAB_BUILD=$root/build/fuzz
+. "$root/tests/setup.sh"
+install_missing fuzz
 cmake -S "$root" -B "$build" -DCMAKE_C_COMPILER=clang -DNORMLAB_CUDA=OFF -DNORMLAB_SANITIZE=fuzzer-no-link,address,undefined >/dev/null
 
 folder=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)")
