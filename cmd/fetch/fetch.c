@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 
-enum { ROUNDS = 3, BLOCK = 1 << 16 }; /* over the mirrors */
+enum { ROUNDS = 3 /* over the mirrors */, BLOCK = 1 << 16 };
 
 static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void note(const char *format, ...)
