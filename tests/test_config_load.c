@@ -525,8 +525,8 @@ START_TEST(text_reads_back)
         "",
         "sweep:\n",
         "plot: {title: 'a \"b\": #c', protocol: \" x \\\\ \"}\ndata.dir: /srv/a b\nmodel.pool: []\nnorm.eval: [precise, running]\n",
-        "sweep: {grid: {norm.kind: [bn, gn, none], train.lr: 1e-3:1:log:7}, zip: [{train.batch: [1, 2], model.width: [8, 16]}],"
-        " exclude: [{norm.kind: [bn, gn], train.batch: 1}, {train.lr: 1}], seeds: 4, baseline: {norm.kind: none, train.batch: 2}}\n",
+        ("sweep: {grid: {norm.kind: [bn, gn, none], train.lr: 1e-3:1:log:7}, zip: [{train.batch: [1, 2], model.width: [8, 16]}],"
+         " exclude: [{norm.kind: [bn, gn], train.batch: 1}, {train.lr: 1}], seeds: 4, baseline: {norm.kind: none, train.batch: 2}}\n"),
         "sweep: {zip: {train.batch: [1, 2], data.dir: [a, 'b, c']}, grid: {norm.eval: [running, [running, batch]]}}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

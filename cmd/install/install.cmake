@@ -16,12 +16,12 @@ set(schema ${CMAKE_CURRENT_BINARY_DIR}/normlab.schema.json)
 set(manual ${CMAKE_CURRENT_BINARY_DIR}/man)
 string(TIMESTAMP today "%Y-%m-%d" UTC) # of SOURCE_DATE_EPOCH, where that is set
 add_custom_command(OUTPUT ${schema} COMMAND normlab schema > ${schema} DEPENDS normlab VERBATIM)
-add_custom_command(OUTPUT ${manual}/normlab.1 COMMAND ${CMAKE_COMMAND} -E rm -rf ${manual}
-                   COMMAND normlab manual ${manual} --date ${today} DEPENDS normlab VERBATIM)
-add_custom_target(pages ALL DEPENDS ${schema} ${manual}/normlab.1)
+add_custom_command(OUTPUT ${manual}/normlab.1.gz COMMAND ${CMAKE_COMMAND} -E rm -rf ${manual}
+                   COMMAND normlab manual ${manual} --date ${today} COMMAND gzip -9nr ${manual} DEPENDS normlab VERBATIM)
+add_custom_target(pages ALL DEPENDS ${schema} ${manual}/normlab.1.gz)
 install(FILES ${schema} DESTINATION ${share} COMPONENT program)
 foreach(section 1 5)
-  install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT program FILES_MATCHING PATTERN "*.${section}")
+  install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT program FILES_MATCHING PATTERN "*.${section}.gz")
 endforeach()
 
 install(FILES cmd/install/normlab.bash RENAME normlab DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
@@ -37,6 +37,7 @@ foreach(header backend/backend.h base/error.h base/everywhere.h base/hash.h base
   install(FILES core/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/normlab/${stage} COMPONENT development)
 endforeach()
 install(TARGETS libnormlab ARCHIVE COMPONENT development)
+install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libnormlab-dev COMPONENT development)
 
 # What the library needs at the link, as it was found: modules by name, the rest (pthreads, the run-time of CUDA) as it stands.
 set(PC_LIBS "-lm ${CMAKE_THREAD_LIBS_INIT}")
@@ -63,3 +64,27 @@ endforeach()
 file(RELATIVE_PATH PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmd/install/normlab.pc.in normlab.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/normlab.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+
+# `cpack -G DEB` in the build folder makes Debian packages of the components: normlab and libnormlab-dev.
+set(CPACK_PACKAGE_NAME normlab)
+set(CPACK_PACKAGE_CONTACT "the developers of normlab <normlab@localhost>")
+set(CPACK_COMPONENTS_ALL program development)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "laboratory for normalization in neural networks
+Trains the same network with different normalizers over grids of batch size,
+learning rate, placement and seed, draws the pictures, and says with
+confidence intervals which claims hold.")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME normlab)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS gnuplot-nox)
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "laboratory for normalization in neural networks (development files)
+The static library that normlab is made of, with headers and pkg-config file.")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libnormlab-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libopenblas-dev, libssl-dev, libyaml-dev, zlib1g-dev")
+include(CPack)
