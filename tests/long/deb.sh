@@ -3,7 +3,7 @@
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 build=$(dirname "${NORMLAB_PROGRAM:-$root/build/normlab}")
-mirror=${NORMLAB_MIRROR:-http://deb.debian.org/debian}
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 skip() { echo "skipped: $*"; exit 77; }
 . /etc/os-release
 [ "$ID" = debian ] || skip "the packages are for Debian, and this is $ID"
