@@ -33,7 +33,7 @@ fuzz() { # READER
     : >"$log"
     # In rounds, and leaks looked for at the end of each: what configurations keep lives as long as the process.
     while [ $SECONDS -lt $end ]; do
-        if ! TMPDIR=$folder/$1 "$program" -max_total_time=$((end - SECONDS < 60 ? end - SECONDS : 60)) -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 \
+        if ! TMPDIR=$folder/$1 "$program" -max_total_time=$((end - SECONDS < 300 ? end - SECONDS : 300)) -timeout=20 -rss_limit_mb=4096 -malloc_limit_mb=256 \
             -max_len=8192 -detect_leaks=0 -artifact_prefix="$folder/$1/" -print_final_stats=1 -dict="$folder/words" \
             "$learned" "$corpus" >"$folder/$1.round" 2>&1; then
             cat "$folder/$1.round" >>"$log"
