@@ -45,6 +45,8 @@ static inline const char *training_make(struct training *t, const struct nl_back
     if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK || nl_model_build(&t->config, shape, &t->model, &key, &err) != NL_OK ||
         backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->model, &t->config, &t->view, 1, replicas, &err) != NL_OK)
         return err.text;
+    for (int r = 0; r < replicas; r++)
+        nl_plan_write(&t->plan, r, &t->config, &t->view);
     t->order = nl_alloc((size_t)t->view.train_count, sizeof *t->order);
     return NULL;
 }

@@ -234,6 +234,10 @@ struct nl_backend {
     void (*download)(void *to, const void *from, size_t bytes);
     void (*put_reals)(void *to, const double *from, size_t count);
     void (*get_reals)(double *to, const void *from, size_t count);
+    /* `count` rows of so many bytes in one go: dense on the host's side, `stride` bytes from one to the next on the other. NULL functions:
+     * one by one is as fast. */
+    void (*upload_rows)(void *to, size_t stride, const void *from, size_t bytes, int count);
+    void (*download_rows)(void *to, const void *from, size_t stride, size_t bytes, int count);
 
     /* The device's copy of memory that all replicas and threads read, made once however many ask for it; NULL when there is no
      * room. NULL functions: the memory itself does. */

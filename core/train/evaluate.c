@@ -1,6 +1,6 @@
 #include "train/evaluate.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 
@@ -60,20 +60,24 @@ static void feed(const struct nl_plan *plan, const struct nl_config *config, enu
     }
 }
 
-struct nl_score nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval)
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval, struct nl_score *score)
 {
     static const enum nl_statistics statistics_of[NL_EVALS] = {
         [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE};
-    double sums[2] = {0, 0};
-    plan->backend->upload(plan->eval_sums, sums, sizeof sums);
+    double(*sums)[2] = nl_alloc((size_t)plan->replicas, sizeof *sums);
+    nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
     feed(plan, config, part, count, statistics_of[eval]);
-    plan->backend->download(sums, plan->eval_sums, sizeof sums);
-    return (struct nl_score){sums[0] / count, sums[1] / count};
+    nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
+    for (int r = 0; r < plan->replicas; r++)
+        score[r] = (struct nl_score){sums[r][0] / count, sums[r][1] / count};
+    free(sums);
 }
 
 void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)
 {
-    for (int i = 0; i < plan->normalizers; i++)
-        plan->backend->upload(plan->precise_counts + i, &(double){0.0}, sizeof(double));
+    size_t bytes = (size_t)plan->normalizers * sizeof *plan->precise_counts;
+    double *none = nl_alloc((size_t)plan->replicas, bytes);
+    nl_plan_put(plan, plan->precise_counts, none, bytes);
+    free(none);
     feed(plan, config, NL_PART_TRAIN, train_count, NL_STATS_COLLECT);
 }

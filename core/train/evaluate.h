@@ -12,8 +12,9 @@ int nl_evaluation_group(const struct nl_config *config, enum nl_statistics stati
  * batch's own the group is train.batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
 int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view);
 
-/* Mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_PRECISE: after nl_collect_precise. */
-struct nl_score nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval);
+/* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_PRECISE: after
+ * nl_collect_precise. config: any replica's. */
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval, struct nl_score *score);
 
 /* Takes the statistics of the whole training part anew with frozen weights, in batches of norm.precise_batch: the mean of the batches' moments
  * merged as those of one population (PreciseBN: Wu and Johnson 2021). */

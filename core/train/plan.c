@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/random.h"
 
 /* Layout runs twice over the same code: first with no arena, to learn the size; then with it, to get the places. */
 struct layout {
@@ -57,7 +56,6 @@ struct context {
     const struct nl_plan *plan;
     void *gradients;
     struct norm_state norms;
-    uint32_t *dropout_keys; /* (layers, 2) */
 };
 
 static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_op *op, const struct nl_layer *layer, int number, size_t channels_before)
@@ -218,7 +216,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
                                                 .count = extent_count(layer->in), .x = x, .y = y, .dy = dy, .dx = dx};
             break;
         case NL_DROPOUT_LAYER:
-            op->dropout = (struct nl_dropout){.count = extent_count(layer->in), .key = l->base ? ctx->dropout_keys + 2 * i : NULL,
+            op->dropout = (struct nl_dropout){.count = extent_count(layer->in), .key = l->base ? plan->dropout_keys + 2 * i : NULL,
                                               .hyper = plan->hyper, .x = x, .y = y, .dy = dy, .dx = dx};
             break;
         case NL_MAX_POOL_LAYER:
@@ -298,7 +296,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     ctx.norms.precise_var = take(l, norm_channels * sizeof(double));
     plan->precise_counts = ctx.norms.precise_counts = take(l, (size_t)plan->normalizers * sizeof(double));
     plan->updates = ctx.norms.updates = take(l, (size_t)plan->normalizers * sizeof(int64_t));
-    ctx.dropout_keys = take(l, (size_t)model->layers * 2 * sizeof(uint32_t));
+    plan->dropout_keys = take(l, (size_t)model->layers * 2 * sizeof(uint32_t));
     uint64_t *seed = take(l, sizeof *seed);
     size_t channels = (size_t)model->input.channels;
     bool bytes = view->dataset->pixels != NULL;
@@ -313,6 +311,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
         plan->part[i] = take(l, (size_t)counts[i] * sizeof(int32_t));
     plan->sums = take(l, 2 * NL_SUMS_RING * sizeof(double));
     plan->eval_sums = take(l, 2 * sizeof(double));
+    plan->state_bytes = l->at;
 
     ctx.layout = *l;
     lay_pass(&ctx, &plan->train, (int)config->train.batch, true, view);
@@ -328,41 +327,6 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
         passes[i]->gather.scale = scale;
         passes[i]->gather.seed = seed;
     }
-    if (!l->base)
-        return;
-    /* What no step changes. */
-    const struct nl_backend *backend = plan->backend;
-    backend->upload(seed, &(uint64_t){(uint64_t)config->train.seed}, sizeof *seed);
-    if (bytes)
-        backend->upload(table, view->table, channels * 256 * sizeof *table);
-    for (size_t c = 0; !bytes && c < channels; c++) {
-        backend->upload(mean + c, &view->mean[c], sizeof *mean);
-        backend->upload(scale + c, &(double){1 / view->deviation[c]}, sizeof *scale);
-    }
-    if (standardized) {
-        float *x = nl_alloc(samples, 1);
-        for (int i = 0; i < view->dataset->count; i++)
-            nl_split_sample(view, i, x + (size_t)i * sample);
-        backend->upload(standardized, x, samples);
-        free(x);
-    }
-    backend->upload(labels, view->labels, (size_t)view->dataset->count * sizeof *labels);
-    const int32_t *parts[3] = {view->train, view->val, view->test};
-    for (int i = 0; i < 3; i++)
-        backend->upload(plan->part[i], parts[i], (size_t)counts[i] * sizeof(int32_t));
-    for (int i = 0; i < model->layers; i++) {
-        char name[56];
-        snprintf(name, sizeof name, "dropout.%s", model->layer[i].name);
-        struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
-        backend->upload(ctx.dropout_keys + 2 * i, stream.key, sizeof stream.key);
-    }
-    double *values = nl_alloc(model->count + norm_channels, sizeof *values);
-    nl_model_init(model, config, values);
-    backend->put_reals(plan->parameters, values, model->count);
-    for (size_t c = 0; c < norm_channels; c++)
-        values[c] = 1.0;
-    backend->put_reals(plan->running_var, values, norm_channels);
-    free(values);
 }
 
 /* The first run over the layout: sizes, no places. */
@@ -408,16 +372,6 @@ static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset,
     return NL_OK;
 }
 
-/* What lies in the first image, in all. */
-static void repeat_image(struct nl_plan *plan)
-{
-    char *image = nl_alloc(plan->stride, 1);
-    plan->backend->download(image, plan->arena, plan->stride);
-    for (int r = 1; r < plan->replicas; r++)
-        plan->backend->upload((char *)plan->arena + (size_t)r * plan->stride, image, plan->stride);
-    free(image);
-}
-
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                  const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
 {
@@ -430,8 +384,6 @@ int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const s
     }
     struct layout place = {.base = plan->arena, .real = backend->real};
     lay_out(plan, &place, config, view, eval_capacity);
-    if (replicas > 1)
-        repeat_image(plan);
     return backend->share ? bring_samples(plan, view->dataset, err) : NL_OK;
 }
 

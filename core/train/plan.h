@@ -46,7 +46,8 @@ struct nl_plan {
     int replicas;
     void *arena;
     size_t arena_bytes;
-    size_t stride;             /* bytes of an image */
+    size_t stride;             /* bytes of an image, */
+    size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
     const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
     struct nl_update update;
@@ -55,6 +56,7 @@ struct nl_plan {
     int64_t *updates;          /* (normalizers) */
     double *precise_counts;    /* (normalizers) */
     int normalizers;
+    uint32_t *dropout_keys;    /* (layers, 2) */
     int32_t *order;            /* (view->train_count): indices of an epoch */
     int32_t *part[3];          /* indices of each part, by enum nl_part */
     double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
@@ -62,8 +64,7 @@ struct nl_plan {
     struct nl_tape *tape;      /* the backend's recordings of the step */
 };
 
-/* Lays everything out, allocates, and writes what does not change (indices, labels, tables, seeds, initial parameters), the same in every
- * replica's image. */
+/* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes next. */
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                  const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err);
 void nl_plan_release(struct nl_plan *plan);
@@ -71,6 +72,23 @@ void nl_plan_release(struct nl_plan *plan);
 /* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. */
 size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                      const struct nl_split *view, int eval_capacity);
+
+/* ---- images (images.c) ---- */
+
+/* What a trial begins with: indices, labels, tables, seeds, initial parameters and statistics. */
+void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view);
+
+/* The plan with places in that replica's image instead of the first, and nothing else in it: to save it, or load it. It owns nothing. */
+struct nl_plan nl_plan_replica(const struct nl_plan *plan, int replica);
+
+/* rows (plan->replicas, bytes): to or from a place in each image. */
+void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes);
+void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size_t bytes);
+
+/* Goes on without that replica: the last one moves to its place. */
+void nl_plan_drop(struct nl_plan *plan, int replica);
+
+/* ---- passes ---- */
 
 /* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);

@@ -30,6 +30,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     s->config.train.batch = 1;
     if (nl_plan_make(&s->plan, backend, &s->model, &s->config, &s->view, capacity, 1, err))
         return NL_FAIL;
+    nl_plan_write(&s->plan, 0, &s->config, &s->view);
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);
     return NL_OK;
@@ -109,5 +110,7 @@ struct nl_score nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enu
     }
     arrange(scorer, part, order);
     scorer->config.train.batch = batch;
-    return nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval);
+    struct nl_score score;
+    nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval, &score);
+    return score;
 }

@@ -47,9 +47,9 @@ struct nl_trial_result {
     struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has NL_EVAL_RUNNING only */
     int rows, capacity;
     struct nl_curve_row *row; /* owned */
-    double seconds;        /* wall clock, of which: */
+    double seconds;        /* wall clock (in a cohort, its share), of which: */
     double training, evaluation;
-    size_t memory;         /* bytes of the arena */
+    size_t memory;         /* bytes of its image */
 };
 
 struct nl_trial_options {
@@ -61,12 +61,20 @@ struct nl_trial_options {
     double checkpoint_seconds;          /* written at a stop and now and then: after so many seconds, 0: never, */
     int64_t checkpoint_epochs;          /* or so many epochs, 0: never. The caller removes it in the end */
     void (*progress)(void *context, int64_t step, int64_t steps, double loss); /* NULL, or now and then (at log rows) */
+    void (*ended)(void *context, int number);      /* NULL, or told when a trial of a cohort has ended: its result is whole */
     void *context;
 };
 
 /* Runs the trial. NL_FAIL: it could not (memory, a file); a training that fails is a result. */
 int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options,
                  struct nl_trial_result *result, struct nl_error *err);
+
+/* Runs trials of equal shapes (nl_config_shape_text) as a cohort, in which each step is one for all: result[i] has the bits that
+ * nl_trial_run gives for config[i]. One that diverges ends early. Of options[trials], load, save_* and checkpoint are each trial's own, the
+ * rest is the same in all; checkpoints that are there are equally far. NL_FAIL: it could not be run; results of those that have not been
+ * told as ended are void. */
+int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset, const struct nl_trial_options options[], int trials,
+                  struct nl_trial_result result[], struct nl_error *err);
 void nl_trial_result_release(struct nl_trial_result *result);
 
 /* The statistics that a trial is judged with first: the first of norm.eval, or NL_EVAL_RUNNING where nothing is tracked. */

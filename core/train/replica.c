@@ -1,0 +1,101 @@
+#include "train/replica.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+
+struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
+{
+    const struct nl_config *config = replica->config;
+    return (struct nl_hyper){
+        .lr = nl_lr_at(&replica->schedule, step),
+        .momentum = config->train.momentum,
+        .weight_decay = config->train.weight_decay,
+        .beta1 = config->train.beta1,
+        .beta2 = config->train.beta2,
+        .adam_eps = config->train.adam_eps,
+        .clip_norm = config->train.clip_norm,
+        .clip_value = config->train.clip_value,
+        .dropout = config->model.dropout,
+        .norm_eps = config->norm.eps,
+        .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1.0 : config->norm.momentum,
+    };
+}
+
+int nl_replica_batch(const struct nl_replica *replica, int64_t step)
+{
+    int64_t batch = replica->config->train.batch;
+    int64_t left = replica->view.train_count - step % replica->course.steps_per_epoch * batch;
+    return (int)(left < batch ? left : batch);
+}
+
+void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part part, int eval, struct nl_score score)
+{
+    struct nl_trial_result *result = replica->result;
+    NL_GROW(result->row, result->rows, result->capacity);
+    result->row[result->rows++] = (struct nl_curve_row){
+        .step = step,
+        .epoch = (double)step / (double)replica->course.steps_per_epoch,
+        .samples = result->samples,
+        .part = part,
+        .eval = eval,
+        .lr = nl_lr_at(&replica->schedule, step > 0 ? step - 1 : 0),
+        .loss = score.loss,
+        .accuracy = score.accuracy,
+    };
+}
+
+void nl_replica_log(struct nl_replica *replica, int64_t step)
+{
+    struct nl_midway *now = &replica->now;
+    struct nl_score score = {now->loss_sum / now->seen, now->correct / now->seen};
+    nl_replica_add_row(replica, step, NL_PART_TRAIN, -1, score);
+    now->loss_sum = now->correct = now->seen = 0;
+    const struct nl_trial_options *options = replica->options;
+    if (options->progress)
+        options->progress(options->context, step, replica->course.steps, score.loss);
+}
+
+static bool diverged(const struct nl_replica *replica, double loss)
+{
+    double scale = fmax(replica->now.first_loss, log((double)replica->lineage.dataset->shape.classes));
+    return !(loss <= 1000.0 * scale); /* NaN is no smaller than anything */
+}
+
+void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2])
+{
+    struct nl_midway *now = &replica->now;
+    struct nl_trial_result *result = replica->result;
+    for (int64_t s = step; s < end; s++) {
+        const double *sum = sums[s - step];
+        int samples = nl_replica_batch(replica, s);
+        double loss = sum[0] / samples;
+        if (s == 0)
+            now->first_loss = loss;
+        result->samples += samples;
+        result->steps = s + 1;
+        bool failed = diverged(replica, loss);
+        if (failed) /* its row is that batch alone, so that the curve shows what happened */
+            now->loss_sum = now->correct = now->seen = 0;
+        now->loss_sum += sum[0];
+        now->correct += sum[1];
+        now->seen += samples;
+        if (failed) {
+            result->status = NL_DIVERGED;
+            result->failed_step = s + 1;
+            nl_replica_log(replica, s + 1);
+            return;
+        }
+    }
+}
+
+void nl_replica_remember(struct nl_replica *replica, int64_t step)
+{
+    if (!replica->saved_order)
+        return;
+    int64_t batch = replica->config->train.batch, at = step % replica->course.steps_per_epoch * batch;
+    const int32_t *order = replica->like ? replica->like->order : replica->order;
+    int samples = nl_replica_batch(replica, step);
+    for (int64_t n = 0; n < batch; n++)
+        replica->saved_order[step * batch + n] = n < samples ? order[at + n] : -1;
+}

@@ -1,0 +1,50 @@
+/* What the host knows of one trial while it trains: its data, its rates, its curve. Its numbers lie in an image of the plan. */
+#ifndef NL_TRAIN_REPLICA_H
+#define NL_TRAIN_REPLICA_H
+
+#include "backend/backend.h"
+#include "train/checkpoint.h"
+#include "train/schedule.h"
+#include "train/train.h"
+
+/* Numbers of the training that all trials of a cohort share. */
+struct nl_course {
+    int64_t steps, steps_per_epoch, log_every, eval_every;
+};
+
+struct nl_replica {
+    int number;                         /* of the trial, in the caller's order */
+    const struct nl_config *config;
+    const struct nl_trial_options *options;
+    struct nl_lineage lineage;
+    struct nl_course course;
+    struct nl_schedule_of schedule;
+    struct nl_trial_result *result;
+    struct nl_midway now;
+
+    const struct nl_replica *like;      /* NULL, or one with the same seed and data: view and order are that one's */
+    struct nl_split view;
+    int32_t *order;                     /* of the epoch */
+    int32_t *saved_order;               /* (steps, batch), or NULL */
+};
+
+/* Numbers of the update after `step` updates. */
+struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step);
+
+/* Samples of the batch after `step` updates: the last of an epoch may be short. */
+int nl_replica_batch(const struct nl_replica *replica, int64_t step);
+
+/* A point of the curve. eval -1: the mean over training batches. */
+void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part part, int eval, struct nl_score score);
+
+/* The training batches since the last such row become a row. */
+void nl_replica_log(struct nl_replica *replica, int64_t step);
+
+/* Takes in the losses of steps [step, end): sums[i] are loss and correct ones of step + i. A divergence ends the trial there, with that
+ * batch as the last row. */
+void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2]);
+
+/* Remembers the indices of that step's batch for save_order. */
+void nl_replica_remember(struct nl_replica *replica, int64_t step);
+
+#endif
