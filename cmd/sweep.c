@@ -7,7 +7,7 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, MOST_SHARDS = 10000 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, MOST_SHARDS = 10000, MOST_COHORT = 100000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
@@ -20,13 +20,14 @@ static const struct option options[] = {
     {"max-time", required_argument, NULL, MAX_TIME},
     {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"shard", required_argument, NULL, SHARD},
+    {"cohort", required_argument, NULL, COHORT},
     {0},
 };
 
 struct settings {
     const char *out, *device;
     bool dry_run, no_plot, fail_fast;
-    int jobs;
+    int jobs, cohort;
     double max_seconds, checkpoint_seconds;
     int64_t checkpoint_epochs;
     struct nl_choice choice;
@@ -94,6 +95,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         .command = command_line,
         .choice = settings->choice,
         .runner = {.workers = settings->jobs,
+                   .cohort = settings->cohort,
                    .stop = &interrupted,
                    .fail_fast = settings->fail_fast,
                    .max_seconds = settings->max_seconds,
@@ -167,6 +169,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case NO_PLOT: out->no_plot = true; break;
         case FAIL_FAST: out->fail_fast = true; break;
         case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
+        case COHORT: good = read_count("--cohort", optarg, 1, MOST_COHORT, &out->cohort); break;
         case RETRY: good = read_retry(optarg, &out->choice.retry); break;
         case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
         case CHECKPOINT_EVERY: good = read_checkpoint_every(optarg, &out->checkpoint_seconds, &out->checkpoint_epochs); break;
@@ -226,6 +229,8 @@ const struct command command_sweep = {
              "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
              "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
              "      --device KIND    cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
+             "      --cohort N       trials of equal shapes that advance together, step by step (default: 1; on a GPU as many as it holds);\n"
+             "                       results do not depend on it\n"
              "  -n, --dry-run        run nothing, but say what would be run, with parameters, memory, time (from a few steps of each\n"
              "                       shape) and disk, and what is there; a long table is cut short (--verbose: all of it, with ids)\n"
              "      --retry WHAT     failed, diverged, dead, done (or several): run again what ended so (what could not be run,\n"

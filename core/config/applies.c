@@ -1,4 +1,4 @@
-/* Which keys matter, and the text that a trial's identity is the hash of. */
+/* Which keys matter, and the texts that a trial's identity is the hash of, and that a cohort has in common. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +105,20 @@ char *nl_config_identity_text(const struct nl_config *config)
             continue;
         char *text = nl_key_text(&nl_keys[i], config);
         nl_text_add(&out, "%s: %s\n", nl_keys[i].name, text);
+        free(text);
+    }
+    return out.at;
+}
+
+char *nl_config_shape_text(const struct nl_config *config)
+{
+    struct nl_text out = {0};
+    for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++) {
+        bool zero = key->type == NL_TYPE_REAL && *(const double *)(const void *)((const char *)config + key->offset) == 0;
+        if (key->in_cohort ? !zero : !nl_key_applies(key, config) && strcmp(key->name, "device.index") != 0)
+            continue;
+        char *text = nl_key_text(key, config);
+        nl_text_add(&out, "%s: %s\n", key->name, text);
         free(text);
     }
     return out.at;

@@ -83,6 +83,7 @@ struct nl_key {
     const char *default_text;
     double low, high;
     const char *const *choices; /* NULL-terminated, or NULL */
+    bool in_cohort;      /* trials that advance together may differ in it */
     const char *help;
 };
 
@@ -107,6 +108,10 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, in the order of keys.def: the text whose hash is the trial's identity. */
 char *nl_config_identity_text(const struct nl_config *config);
+
+/* The same without what may differ in a cohort: configurations of equal texts, with the same data and weights to start from, can advance
+ * together (nl_cohort_run). New string. */
+char *nl_config_shape_text(const struct nl_config *config);
 
 void nl_config_defaults(struct nl_config *config);
 

@@ -34,7 +34,7 @@ const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 
 const struct nl_key nl_keys[] = {
 #define SECTION(name, help)
-#define KEY(in, field, kind, default_value, least, most, names, what)      \
+#define ROW(in, field, kind, default_value, least, most, names, what, differs) \
     {.name = #in "." #field,                                               \
      .section = #in,                                                       \
      .type = NL_TYPE_##kind,                                               \
@@ -43,11 +43,15 @@ const struct nl_key nl_keys[] = {
      .low = least,                                                         \
      .high = most,                                                         \
      .choices = names,                                                     \
+     .in_cohort = differs,                                                 \
      .help = what},
+#define KEY(in, field, kind, default_value, least, most, names, what) ROW(in, field, kind, default_value, least, most, names, what, false)
+#define COHORT_KEY(in, field, kind, default_value, least, most, names, what) ROW(in, field, kind, default_value, least, most, names, what, true)
 #define END(name)
 #include "config/keys.def"
 #undef SECTION
 #undef KEY
+#undef ROW
 #undef END
 };
 

@@ -9,8 +9,11 @@
 
 #include "backend/backend.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/team.h"
+#include "sweep/cohort.h"
+#include "train/checkpoint.h"
 
 enum { REPORTS_PER_SECOND = 6 };
 
@@ -23,16 +26,18 @@ struct worker {
     pthread_t thread;
     struct nl_team *team; /* those who help it */
 
-    /* of the trial it runs; under the runner's lock */
-    const struct nl_trial *trial; /* NULL: none */
-    struct nl_cost cost;
-    double share; /* of the cost, that is done */
+    /* of the cohort it runs; under the runner's lock */
+    const struct nl_trial *trial; /* its first; NULL: none */
+    struct nl_cost cost;          /* of each that has not ended, */
+    int running;                  /* how many there are, */
+    double trained;               /* and the share of their training that is done */
     int helpers;
-};
 
-struct job {
-    int trial;
-    struct nl_cost cost;
+    /* what it gave to nl_cohort_run */
+    const int *member; /* trials of the grid */
+    struct nl_trial_result *result;
+    bool *ended;
+    int64_t started;
 };
 
 /* The lock guards everything below it. Records are written by the worker that runs the trial, each by one. */
@@ -42,8 +47,7 @@ struct runner {
     struct nl_record *record;
     const struct nl_runner_options *options;
     struct worker *worker;
-    struct job *queue; /* trials to run, longest first */
-    int queued;
+    struct nl_cohorts queue; /* to run, longest first */
     int cores;
     double began;
 
@@ -51,7 +55,7 @@ struct runner {
     pthread_cond_t idle; /* a worker has no more to do */
     int next;
     int active; /* workers */
-    int *ended, told; /* [queued] trials in the order of their ends, and how many of them were reported: progress.finished are there */
+    int *ended, told; /* trials in the order of their ends, and how many of them were reported: progress.finished are there */
     volatile sig_atomic_t stop; /* running trials are abandoned */
     enum nl_stop why;
     bool broken; /* a result could not be saved, or a thread not started: err says why */
@@ -70,6 +74,17 @@ static double total_cost(struct nl_cost cost)
     return cost.training + cost.ending;
 }
 
+/* Of the cohort that the worker runs; the lock is held. */
+static double cost_done(const struct worker *worker)
+{
+    return worker->running * worker->cost.training * worker->trained;
+}
+
+static double cost_left(const struct worker *worker)
+{
+    return worker->running * total_cost(worker->cost) - cost_done(worker);
+}
+
 /* The first reason holds. */
 static void stop_running(struct runner *runner, enum nl_stop why)
 {
@@ -85,10 +100,10 @@ static void look_outside(struct runner *runner)
         stop_running(runner, NL_STOP_ASKED);
 }
 
-/* Whether a worker shall start the next trial. */
+/* Whether a worker shall start the next cohort. */
 static bool goes_on(struct runner *runner)
 {
-    if (runner->stop || runner->next == runner->queued)
+    if (runner->stop || runner->next == runner->queue.count)
         return false;
     double limit = runner->options->max_seconds;
     bool late = limit > 0 && nl_seconds() - runner->began >= limit;
@@ -97,13 +112,13 @@ static bool goes_on(struct runner *runner)
     return !late;
 }
 
-/* Called by nl_trial_run in the worker's thread. */
+/* Called by nl_cohort_run in the worker's thread. */
 static void on_progress(void *context, int64_t step, int64_t steps, double loss)
 {
     struct worker *worker = context;
     struct runner *runner = worker->runner;
     pthread_mutex_lock(&runner->lock);
-    worker->share = steps > 0 ? worker->cost.training * (double)step / (double)steps : 0;
+    worker->trained = steps > 0 ? (double)step / (double)steps : 0;
     runner->progress.step = step;
     runner->progress.steps = steps;
     runner->progress.loss = loss;
@@ -134,7 +149,7 @@ static struct worker *most_in_need(const struct runner *runner)
     int busy = 0;
     for (int i = 0; i < runner->options->workers; i++) {
         struct worker *worker = &runner->worker[i];
-        double need = (total_cost(worker->cost) - worker->share) / (1 + worker->helpers);
+        double need = cost_left(worker) / (1 + worker->helpers);
         busy += worker->trial ? 1 + worker->helpers : 0;
         if (worker->trial && (!found || need > most)) {
             found = worker;
@@ -169,48 +184,123 @@ static char *checkpoint_path(const struct runner *runner, const struct nl_trial 
     return asked ? nl_store_checkpoint_path(runner->store, trial) : NULL;
 }
 
-/* Runs one trial into its record. checkpoint: NULL, or its file. false: it was stopped, and there is no result. */
-static bool run_trial(struct worker *worker, int index, const char *checkpoint)
+/* The lock is held. */
+static void count_in(struct runner *runner, const struct worker *worker, int index)
+{
+    int outcome = nl_record_outcome(&runner->record[index]);
+    runner->ended[runner->progress.finished++] = index;
+    runner->progress.cost_done += total_cost(worker->cost);
+    runner->progress.outcome[outcome]++;
+    if (runner->options->fail_fast && outcome != NL_DONE)
+        stop_running(runner, NL_STOP_FAILURE);
+}
+
+/* The trial's record is made: to the disk with it. */
+static void finish(struct worker *worker, int index)
+{
+    struct runner *runner = worker->runner;
+    struct nl_record *record = &runner->record[index];
+    const struct nl_trial *trial = &runner->grid->trial[index];
+    struct nl_error err = {0};
+    record->worker = worker->number;
+    record->started = worker->started;
+    bool saved = nl_store_save(runner->store, trial, record, &err) == NL_OK;
+    char *checkpoint = checkpoint_path(runner, trial);
+    if (checkpoint && saved && !record->failed)
+        unlink(checkpoint);
+    free(checkpoint);
+
+    pthread_mutex_lock(&runner->lock);
+    worker->running--;
+    runner->progress.running--;
+    if (saved) {
+        count_in(runner, worker, index);
+    } else {
+        stop_running(runner, NL_STOP_FAILURE);
+        runner->broken = true;
+        runner->err = err;
+    }
+    pthread_mutex_unlock(&runner->lock);
+}
+
+/* Called by nl_cohort_run in the worker's thread. A trial that was stopped has no result. */
+static void on_ended(void *context, int number)
+{
+    struct worker *worker = context;
+    struct nl_record *record = &worker->runner->record[worker->member[number]];
+    worker->ended[number] = true;
+    if (worker->result[number].status == NL_STOPPED)
+        return;
+    nl_record_release(record);
+    nl_record_from_result(record, &worker->result[number]);
+    finish(worker, worker->member[number]);
+}
+
+static void fail_trial(struct worker *worker, int index, const char *message)
+{
+    struct nl_record *record = &worker->runner->record[index];
+    nl_record_release(record);
+    *record = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup(message), .curve = nl_strdup("")};
+    for (char *at = record->message; *at; at++)
+        if (*at == '\n') /* records are lines */
+            *at = ' ';
+    finish(worker, index);
+}
+
+/* Runs the cohort member[count]. What cannot be run together, for want of memory most likely, is tried in halves. */
+static void run_members(struct worker *worker, const int *member, int count)
 {
     struct runner *runner = worker->runner;
     const struct nl_runner_options *options = runner->options;
-    const struct nl_trial *trial = &runner->grid->trial[index];
-    struct nl_record *record = &runner->record[index];
-    struct nl_trial_result result = {0};
+    const struct nl_trial *first = &runner->grid->trial[member[0]];
+    const struct nl_config **config = nl_alloc((size_t)count, sizeof(struct nl_config *));
+    struct nl_trial_options *how = nl_alloc((size_t)count, sizeof *how);
+    char **checkpoint = nl_alloc((size_t)count, sizeof *checkpoint);
+    int *unfinished = nl_alloc((size_t)count, sizeof *unfinished), left = 0;
     struct nl_error err = {0};
-    struct nl_trial_options how = {
-        .load = trial->weights,
-        .save_init = options->save_init,
-        .save_final = options->save_final,
-        .save_order = options->save_order,
-        .stop = &runner->stop,
-        .checkpoint = checkpoint,
-        .checkpoint_seconds = options->checkpoint_seconds,
-        .checkpoint_epochs = options->checkpoint_epochs,
-        .progress = on_progress,
-        .context = worker,
-    };
-    int64_t started = (int64_t)time(NULL);
-    lead(worker, trial);
-    int status = nl_trial_run(&trial->config, trial->dataset, &how, &result, &err);
+    worker->member = member;
+    worker->result = nl_alloc((size_t)count, sizeof *worker->result);
+    worker->ended = nl_alloc((size_t)count, sizeof *worker->ended);
+    worker->started = (int64_t)time(NULL);
+    for (int i = 0; i < count; i++) {
+        const struct nl_trial *trial = &runner->grid->trial[member[i]];
+        config[i] = &trial->config;
+        checkpoint[i] = checkpoint_path(runner, trial);
+        how[i] = (struct nl_trial_options){
+            .load = trial->weights,
+            .save_init = options->save_init,
+            .save_final = options->save_final,
+            .save_order = options->save_order,
+            .stop = &runner->stop,
+            .checkpoint = checkpoint[i],
+            .checkpoint_seconds = options->checkpoint_seconds,
+            .checkpoint_epochs = options->checkpoint_epochs,
+            .progress = on_progress,
+            .ended = on_ended,
+            .context = worker,
+        };
+    }
+    lead(worker, first);
+    int status = nl_cohort_run(config, first->dataset, how, count, worker->result, &err);
     lead_no_more(worker);
-    if (status == NL_OK && result.status == NL_STOPPED) {
-        nl_trial_result_release(&result);
-        return false;
+    for (int i = 0; i < count; i++) {
+        if (!worker->ended[i])
+            unfinished[left++] = member[i];
+        nl_trial_result_release(&worker->result[i]);
+        free(checkpoint[i]);
     }
-    nl_record_release(record);
-    if (status == NL_OK) {
-        nl_record_from_result(record, &result);
-    } else {
-        *record = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup(err.text), .curve = nl_strdup("")};
-        for (char *at = record->message; *at; at++)
-            if (*at == '\n') /* records are lines */
-                *at = ' ';
+    free(worker->result);
+    free(worker->ended);
+    free(checkpoint);
+    free(how);
+    free(config);
+    if (status && left == 1) {
+        fail_trial(worker, unfinished[0], err.text);
+    } else if (status && left > 1) {
+        run_members(worker, unfinished, left / 2);
+        run_members(worker, unfinished + left / 2, left - left / 2);
     }
-    nl_trial_result_release(&result);
-    record->worker = worker->number;
-    record->started = started;
-    return true;
+    free(unfinished);
 }
 
 /* A core each, so that caches stay warm. Only where the workers fill the machine, with a trial each: two small sweeps side by side
@@ -232,35 +322,16 @@ static void *work(void *argument)
     pin(worker);
     pthread_mutex_lock(&runner->lock);
     while (goes_on(runner)) {
-        int index = runner->queue[runner->next].trial;
-        worker->cost = runner->queue[runner->next++].cost;
-        worker->share = 0;
-        runner->progress.running++;
+        const struct nl_cohort *cohort = &runner->queue.at[runner->next++];
+        worker->cost = cohort->cost;
+        worker->running = cohort->count;
+        worker->trained = 0;
+        runner->progress.running += cohort->count;
         pthread_mutex_unlock(&runner->lock);
-
-        struct nl_error err = {0};
-        char *checkpoint = checkpoint_path(runner, &runner->grid->trial[index]);
-        bool ended = run_trial(worker, index, checkpoint);
-        bool saved = ended && nl_store_save(runner->store, &runner->grid->trial[index], &runner->record[index], &err) == NL_OK;
-        if (checkpoint && saved && !runner->record[index].failed)
-            unlink(checkpoint);
-        free(checkpoint);
-
+        run_members(worker, cohort->trial, cohort->count);
         pthread_mutex_lock(&runner->lock);
-        runner->progress.running--;
-        worker->share = 0;
-        if (saved) {
-            int outcome = nl_record_outcome(&runner->record[index]);
-            runner->ended[runner->progress.finished++] = index;
-            runner->progress.cost_done += total_cost(worker->cost);
-            runner->progress.outcome[outcome]++;
-            if (runner->options->fail_fast && outcome != NL_DONE)
-                stop_running(runner, NL_STOP_FAILURE);
-        } else if (ended) {
-            stop_running(runner, NL_STOP_FAILURE);
-            runner->broken = true;
-            runner->err = err;
-        }
+        runner->progress.running -= worker->running; /* those that were stopped */
+        worker->running = 0;
     }
     help_others(runner);
     runner->active--;
@@ -274,7 +345,7 @@ static void report(struct runner *runner)
     const struct nl_runner_options *options = runner->options;
     struct nl_progress progress = runner->progress;
     for (int i = 0; i < options->workers; i++)
-        progress.cost_done += runner->worker[i].share;
+        progress.cost_done += cost_done(&runner->worker[i]);
     progress.seconds = nl_seconds() - runner->began;
     pthread_mutex_unlock(&runner->lock); /* the caller may take its time; what has ended does not change any more */
     for (; runner->told < progress.finished; runner->told++)
@@ -290,7 +361,7 @@ static int start_workers(struct runner *runner)
 {
     int workers = runner->options->workers, core = -1, code = 0;
     cpu_set_t set;
-    bool fill = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == workers && runner->queued >= workers;
+    bool fill = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == workers && runner->queue.count >= workers;
     pthread_mutex_lock(&runner->lock);
     while (runner->active < workers && code == 0) {
         struct worker *worker = &runner->worker[runner->active];
@@ -327,33 +398,38 @@ static void wait_for_workers(struct runner *runner)
         if (runner->active > 0)
             report(runner);
     }
-    if (runner->queued)
+    if (runner->queue.count)
         report(runner);
     pthread_mutex_unlock(&runner->lock);
 }
 
-static int longest_first(const void *a, const void *b)
+/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. */
+static int64_t steps_done(const struct runner *runner, const struct nl_trial *trial)
 {
-    const struct job *left = a, *right = b;
-    double a_cost = total_cost(left->cost), b_cost = total_cost(right->cost);
-    if (a_cost != b_cost)
-        return a_cost > b_cost ? -1 : 1;
-    return left->trial - right->trial;
+    const struct nl_lineage lineage = {&trial->config, trial->dataset, trial->weights};
+    struct nl_error err;
+    int64_t steps = 0;
+    char *path = checkpoint_path(runner, trial);
+    if (path && nl_file_exists(path) && nl_checkpoint_check(&lineage, path, &steps, &err))
+        steps = -1; /* it says what is wrong when it is run */
+    free(path);
+    return steps;
 }
 
 static void make_queue(struct runner *runner, const int *todo, int count)
 {
     const struct nl_grid *grid = runner->grid;
     struct nl_progress *progress = &runner->progress;
-    runner->queue = nl_alloc((size_t)count, sizeof *runner->queue);
-    runner->ended = nl_alloc((size_t)count, sizeof *runner->ended);
+    int64_t *steps = nl_alloc((size_t)grid->trials, sizeof *steps);
     bool *queued = nl_alloc((size_t)grid->trials, sizeof *queued);
     for (int i = 0; i < count; i++) {
-        struct job *job = &runner->queue[runner->queued++];
-        *job = (struct job){.trial = todo[i], .cost = nl_trial_cost(&grid->trial[todo[i]].config)};
-        progress->cost_total += total_cost(job->cost);
+        steps[todo[i]] = steps_done(runner, &grid->trial[todo[i]]);
         queued[todo[i]] = true;
     }
+    runner->queue = nl_cohorts_make(grid, todo, count, steps, runner->options->cohort);
+    runner->ended = nl_alloc((size_t)count, sizeof *runner->ended);
+    for (int i = 0; i < runner->queue.count; i++)
+        progress->cost_total += runner->queue.at[i].count * total_cost(runner->queue.at[i].cost);
     for (int i = 0; i < grid->trials; i++)
         if (runner->record[i].present && !queued[i]) {
             progress->present++;
@@ -361,7 +437,7 @@ static void make_queue(struct runner *runner, const int *todo, int count)
         }
     progress->total = progress->present + count;
     free(queued);
-    qsort(runner->queue, (size_t)runner->queued, sizeof *runner->queue, longest_first);
+    free(steps);
 }
 
 int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
@@ -378,7 +454,7 @@ int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, stru
     make_queue(&runner, todo, count);
 
     look_outside(&runner);
-    int started = runner.queued ? start_workers(&runner) : 0;
+    int started = runner.queue.count ? start_workers(&runner) : 0;
     wait_for_workers(&runner);
     for (int i = 0; i < started; i++)
         pthread_join(runner.worker[i].thread, NULL);
@@ -388,7 +464,7 @@ int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, stru
     pthread_cond_destroy(&runner.idle);
     pthread_mutex_destroy(&runner.lock);
     free(runner.worker);
-    free(runner.queue);
+    nl_cohorts_release(&runner.queue);
     free(runner.ended);
     *stop = runner.why;
     *left = count - runner.progress.finished;

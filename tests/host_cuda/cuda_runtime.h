@@ -298,6 +298,16 @@ static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t byt
     return cudaSuccess;
 }
 
+static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind,
+                                            cudaStream_t)
+{
+    if (host_cuda_recording)
+        host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
+    for (size_t row = 0; row < height; row++)
+        memcpy((char *)to + row * to_pitch, (const char *)from + row * from_pitch, width);
+    return cudaSuccess;
+}
+
 static inline cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t)
 {
     host_cuda_do([=] { memset(memory, value, bytes); });

@@ -31,6 +31,8 @@ void *nl_cuda_alloc(size_t bytes);
 void nl_cuda_free(void *memory, size_t bytes);
 void nl_cuda_upload(void *to, const void *from, size_t bytes);
 void nl_cuda_download(void *to, const void *from, size_t bytes);
+void nl_cuda_upload_rows(void *to, size_t stride, const void *from, size_t bytes, int count);
+void nl_cuda_download_rows(void *to, const void *from, size_t stride, size_t bytes, int count);
 void nl_cuda_put_reals(void *to, const double *from, size_t count);
 void nl_cuda_get_reals(double *to, const void *from, size_t count);
 const void *nl_cuda_share(const void *memory, size_t bytes);

@@ -1,6 +1,7 @@
 /* Devices, memory, and what a thread of the host holds. */
 #include "backend/cuda/cuda.h"
 
+#include <limits.h>
 #include <mutex>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,31 @@ void nl_cuda_download(void *to, const void *from, size_t bytes)
     bool good = NL_GOOD(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, cudaStreamPerThread));
     if (!NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread)) || !good)
         memset(to, 0, bytes); /* the caller asks for the status before it believes the numbers */
+}
+
+/* Longer strides than the copy engine takes are rare, and so long that calls do not count. */
+static bool copies(size_t stride)
+{
+    return stride <= INT_MAX;
+}
+
+void nl_cuda_upload_rows(void *to, size_t stride, const void *from, size_t bytes, int count)
+{
+    if (copies(stride))
+        NL_GOOD(cudaMemcpy2DAsync(to, stride, from, bytes, bytes, (size_t)count, cudaMemcpyHostToDevice, cudaStreamPerThread));
+    for (int i = 0; !copies(stride) && i < count; i++)
+        nl_cuda_upload((char *)to + (size_t)i * stride, (const char *)from + (size_t)i * bytes, bytes);
+}
+
+void nl_cuda_download_rows(void *to, const void *from, size_t stride, size_t bytes, int count)
+{
+    bool good = true;
+    if (copies(stride))
+        good = NL_GOOD(cudaMemcpy2DAsync(to, bytes, from, stride, bytes, (size_t)count, cudaMemcpyDeviceToHost, cudaStreamPerThread));
+    for (int i = 0; !copies(stride) && i < count; i++)
+        nl_cuda_download((char *)to + (size_t)i * bytes, (const char *)from + (size_t)i * stride, bytes);
+    if (!NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread)) || !good)
+        memset(to, 0, bytes * (size_t)count);
 }
 
 void nl_cuda_put_reals(void *to, const double *from, size_t count)

@@ -1,0 +1,96 @@
+#include "sweep/cohort.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* On a GPU a launch costs the same for one and for many; past this the device is full with any network. Where memory is too small for so
+ * many, the runner halves them. */
+enum { MOST_ON_A_GPU = 1024 };
+
+struct member {
+    int trial;
+    const void *dataset, *weights;
+    int64_t steps;
+    char *shape;
+};
+
+/* Equal ones are together. */
+static int compare_shapes(const struct member *a, const struct member *b)
+{
+    if (a->dataset != b->dataset)
+        return (uintptr_t)a->dataset < (uintptr_t)b->dataset ? -1 : 1;
+    if (a->weights != b->weights)
+        return (uintptr_t)a->weights < (uintptr_t)b->weights ? -1 : 1;
+    if (a->steps != b->steps)
+        return a->steps < b->steps ? -1 : 1;
+    return strcmp(a->shape, b->shape);
+}
+
+static int by_shape(const void *left, const void *right)
+{
+    const struct member *a = left, *b = right;
+    int order = compare_shapes(a, b);
+    return order ? order : a->trial - b->trial;
+}
+
+static double total_cost(const struct nl_cohort *cohort)
+{
+    return cohort->count * (cohort->cost.training + cohort->cost.ending);
+}
+
+static int longest_first(const void *left, const void *right)
+{
+    const struct nl_cohort *a = left, *b = right;
+    if (total_cost(a) != total_cost(b))
+        return total_cost(a) > total_cost(b) ? -1 : 1;
+    return a->trial[0] - b->trial[0];
+}
+
+static int most_of(const struct nl_config *config, int most)
+{
+    return most ? most : config->device.kind == NL_CUDA ? MOST_ON_A_GPU : 1;
+}
+
+/* trial[count] of equal shapes, cut into cohorts of about the same size. */
+static void cut(struct nl_cohorts *out, const struct nl_grid *grid, const int *trial, int count, int most)
+{
+    const struct nl_config *config = &grid->trial[trial[0]].config;
+    int parts = (count + most_of(config, most) - 1) / most_of(config, most);
+    struct nl_cost cost = nl_trial_cost(config);
+    for (int i = 0; i < parts; i++) {
+        int from = (int)((int64_t)count * i / parts), to = (int)((int64_t)count * (i + 1) / parts);
+        out->at[out->count++] = (struct nl_cohort){.trial = trial + from, .count = to - from, .cost = cost};
+    }
+}
+
+struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most)
+{
+    struct nl_cohorts out = {.at = nl_alloc((size_t)count, sizeof *out.at), .trial = nl_alloc((size_t)count, sizeof *out.trial)};
+    struct member *member = nl_alloc((size_t)count, sizeof *member);
+    for (int i = 0; i < count; i++) {
+        const struct nl_trial *trial = &grid->trial[todo[i]];
+        member[i] = (struct member){todo[i], trial->dataset, trial->weights, steps[todo[i]], nl_config_shape_text(&trial->config)};
+    }
+    qsort(member, (size_t)count, sizeof *member, by_shape);
+    for (int i = 0; i < count; i++)
+        out.trial[i] = member[i].trial;
+    for (int from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && compare_shapes(&member[from], &member[to]) == 0; to++)
+            ;
+        cut(&out, grid, out.trial + from, to - from, most);
+    }
+    for (int i = 0; i < count; i++)
+        free(member[i].shape);
+    free(member);
+    qsort(out.at, (size_t)out.count, sizeof *out.at, longest_first);
+    return out;
+}
+
+void nl_cohorts_release(struct nl_cohorts *cohorts)
+{
+    free(cohorts->at);
+    free(cohorts->trial);
+    *cohorts = (struct nl_cohorts){0};
+}

@@ -1,0 +1,24 @@
+/* Cohorts of a grid: trials of equal shapes, data and weights to start from, which advance together (nl_cohort_run). On a GPU a whole
+ * sweep of small networks is a few of them. */
+#ifndef NL_SWEEP_COHORT_H
+#define NL_SWEEP_COHORT_H
+
+#include "sweep/grid.h"
+#include "train/train.h"
+
+struct nl_cohorts {
+    int count;
+    struct nl_cohort {
+        const int *trial;     /* [count] numbers, ascending */
+        int count;
+        struct nl_cost cost;  /* of each trial */
+    } *at;
+    int *trial; /* of all */
+};
+
+/* The trials todo[count] as cohorts of at most `most` (0: as many as pay on the device), the longest first. Only trials of equal
+ * steps[trial] come together. */
+struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most);
+void nl_cohorts_release(struct nl_cohorts *cohorts);
+
+#endif

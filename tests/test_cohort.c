@@ -1,0 +1,192 @@
+/* Cohorts: trials that advance together end with the bits of trials alone, whoever leaves on the way, and however a sweep is cut. */
+#include "cohorts.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "scratch.h"
+#include "suite.h"
+#include "sweep/cohort.h"
+#include "sweep/sweep.h"
+
+#define SMALL "data.train=160", "data.test=60", "train.batch=16", "train.epochs=3", "model.depth=2", "model.width=12", "train.log_every=5", \
+              "model.dropout=0.1", "train.momentum=0.9"
+
+static const char *const nets[][16] = {
+    {SMALL, "norm.eval=running,precise,batch", NULL},
+    {SMALL, "norm.kind=ln", "train.drop_last=false", "train.clip_norm=1", "device.kind=ref", "data.val=20", NULL},
+    {SMALL, "norm.kind=none", "train.clip_value=0.5", NULL},
+    {SMALL, "norm.stat_batch=4", "norm.running=cumulative", "device.kind=ref", NULL},
+    {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
+    {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+START_TEST(together_as_alone)
+{
+    check_cohort(nets[_i]);
+}
+END_TEST
+
+/* What shapes and operations depend on keeps trials apart; what lies in a trial's own memory does not. */
+START_TEST(what_may_differ)
+{
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } cases[] = {
+        {"train.lr=0.1", "train.lr=0.2", true},
+        {"train.seed=1", "train.seed=2", true},
+        {"train.schedule=cosine", "train.schedule=constant", true},
+        {"train.momentum=0.9", "train.momentum=0.5", true},
+        {"train.momentum=0.9", "train.momentum=0", false},
+        {"model.dropout=0.1", "model.dropout=0", false},
+        {"train.clip_norm=1", "train.clip_norm=0", false},
+        {"train.batch=8", "train.batch=16", false},
+        {"norm.kind=bn", "norm.kind=ln", false},
+        {"train.epochs=2", "train.epochs=3", false},
+        {"train.nesterov=true", "train.nesterov=false", false},
+        {"device.index=0", "device.index=1", false},
+        {"plot.title=a", "plot.title=b", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text[2];
+        for (int k = 0; k < 2; k++) {
+            const char *words[] = {"train.momentum=0.3", k ? cases[i].other : cases[i].one};
+            struct nl_experiment experiment;
+            struct nl_diagnostics diagnostics = {0};
+            ck_assert(nl_experiment_load(NULL, words, 2, &experiment, &diagnostics) == NL_OK);
+            text[k] = nl_config_shape_text(&experiment.config);
+        }
+        ck_assert_msg((strcmp(text[0], text[1]) == 0) == cases[i].same, "%s and %s", cases[i].one, cases[i].other);
+        free(text[0]);
+        free(text[1]);
+    }
+}
+END_TEST
+
+/* ---- through a sweep ---- */
+
+static volatile sig_atomic_t stop;
+static int ends_until_stop;
+
+static void count_down(void *context, const struct nl_grid *grid, int trial, const struct nl_record *record)
+{
+    (void)context, (void)grid, (void)trial, (void)record;
+    stop = ends_until_stop > 0 && --ends_until_stop == 0;
+}
+
+static struct nl_sweep_result swept(const char *folder, const struct nl_experiment *experiment, const struct nl_grid *grid,
+                                    const struct nl_datasets *datasets, int cohort, int64_t checkpoint_epochs)
+{
+    struct nl_error err = {0};
+    struct nl_sweep_result result;
+    struct nl_sweep_options how = {
+        .folder = folder,
+        .command = "",
+        .runner = {.workers = 2, .cohort = cohort, .stop = &stop, .checkpoint_epochs = checkpoint_epochs, .finished = count_down},
+    };
+    ck_assert_msg(nl_sweep(experiment, grid, datasets, &how, &result, &err) == NL_OK, "%s", err.text);
+    return result;
+}
+
+static void check_same_tables(const char *one, const char *other)
+{
+    static const char *const tables[] = {"trials.csv", "curves.csv"};
+    struct nl_error err;
+    for (int i = 0; i < 2; i++) {
+        size_t length, other_length;
+        char *a_path = nl_path_join(one, tables[i]), *b_path = nl_path_join(other, tables[i]);
+        char *a = nl_file_read(a_path, &length, &err), *b = nl_file_read(b_path, &other_length, &err);
+        ck_assert_msg(a && b && length == other_length && memcmp(a, b, length) == 0, "%s of '%s' is another", tables[i], other);
+        free(a), free(b), free(a_path), free(b_path);
+    }
+}
+
+START_TEST(a_sweep_is_the_same_in_cohorts_of_any_size)
+{
+    static const char *const words[] = {SMALL, "norm.kind=bn,none", "train.lr=0.02,0.2,100000", "sweep.seeds=3"};
+    char *scratch = scratch_make(), *whole = nl_path_join(scratch, "whole");
+    struct nl_error err;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_grid grid;
+    struct nl_datasets datasets = {0};
+    ck_assert(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK);
+    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK);
+    struct nl_sweep_result result = swept(whole, &experiment, &grid, &datasets, 1, 0);
+    ck_assert_int_eq(grid.trials, 18);
+    ck_assert_int_eq(result.absent, 0);
+    nl_sweep_result_release(&result);
+    for (int cohort = 2; cohort <= 32; cohort *= 4) {
+        char *folder = nl_format("%s/%d", scratch, cohort);
+        int runs = 0, absent = 1;
+        while (absent) { /* stopped when one has diverged, it goes on with the others where they were */
+            stop = 0;
+            ends_until_stop = runs == 0 ? 1 : 0;
+            result = swept(folder, &experiment, &grid, &datasets, cohort, 1);
+            absent = result.absent;
+            nl_sweep_result_release(&result);
+            ck_assert_int_lt(runs++, 3);
+        }
+        check_same_tables(whole, folder);
+        free(folder);
+    }
+    nl_grid_release(&grid);
+    free(whole);
+    scratch_remove(scratch);
+}
+END_TEST
+
+START_TEST(cohorts_are_cut_evenly)
+{
+    static const char *const words[] = {SMALL, "norm.kind=bn,none", "train.lr=0.1,0.2,0.3,0.4,0.5"};
+    struct nl_error err;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_grid grid;
+    struct nl_datasets datasets = {0};
+    ck_assert(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK);
+    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK);
+    const int todo[] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
+    int64_t steps[10] = {0};
+    steps[3] = 7; /* goes on from a checkpoint: alone */
+    struct nl_cohorts cohorts = nl_cohorts_make(&grid, todo, 10, steps, 4);
+    bool seen[10] = {false};
+    ck_assert_int_eq(cohorts.count, 4); /* bn: 0 1 2 4 and 3; none: 5 6 and 7 8 9 */
+    for (int i = 0; i < cohorts.count; i++)
+        for (int k = 0; k < cohorts.at[i].count; k++) {
+            int trial = cohorts.at[i].trial[k];
+            ck_assert(!seen[trial]);
+            seen[trial] = true;
+            ck_assert_int_eq(trial / 5, cohorts.at[i].trial[0] / 5);
+            ck_assert(trial != 3 || cohorts.at[i].count == 1);
+            ck_assert(trial < 5 || cohorts.at[i].count < 4);
+        }
+    nl_cohorts_release(&cohorts);
+    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0);
+    ck_assert_int_eq(cohorts.count, 10);
+    nl_cohorts_release(&cohorts);
+    for (int i = 0; i < grid.trials; i++)
+        grid.trial[i].config.device.kind = NL_CUDA;
+    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0);
+    ck_assert_int_eq(cohorts.count, 3);
+    nl_cohorts_release(&cohorts);
+    nl_grid_release(&grid);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("cohort");
+    TCase *tests = tcase_create("cohort");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, together_as_alone, 0, NETS);
+    tcase_add_test(tests, what_may_differ);
+    tcase_add_test(tests, a_sweep_is_the_same_in_cohorts_of_any_size);
+    tcase_add_test(tests, cohorts_are_cut_evenly);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
