@@ -13,6 +13,7 @@
 #include "config/keep.h"
 #include "base/wrap.h"
 #include "config/nearest.h"
+#include "stats/results.h"
 
 int fail(const char *format, ...)
 {
@@ -151,8 +152,10 @@ static bool take_shared_option(const struct command *command, int found, bool *g
 static void report_option(const struct command *command, char **argv, int found, const struct option *options)
 {
     const char *typed = argv[optind - 1];
+    if (found == ':' && optarg == typed)
+        typed = argv[optind - 2]; /* --out '' */
     if (found == ':')
-        bad_input(NULL, "option '%s' of %s needs a value", typed, command->name);
+        bad_input(NULL, "option '%.*s' of %s needs a value", (int)strcspn(typed, "="), typed, command->name);
     else if (optopt && strncmp(typed, "--", 2) == 0 && strchr(typed, '='))
         bad_input(NULL, "option '%.*s' of %s takes no value", (int)strcspn(typed, "="), typed, command->name);
     else if (optopt)
@@ -175,6 +178,8 @@ int next_option(const struct command *command, int argc, char **argv, const char
         found = getopt_long(argc, argv, short_options, all, NULL);
     while (take_shared_option(command, found, &good) && good);
     free(short_options);
+    if (good && found != OPTION_END && found != '?' && optarg && !*optarg) /* an unset variable of a script, most often */
+        found = ':';
     if (good && found != '?' && found != ':')
         return found;
     if (good)
@@ -324,6 +329,19 @@ void release_plan(struct plan *plan)
     nl_datasets_release(&plan->datasets);
 }
 
+/* Damaged tables are wrong input, and said before anything is written; they are read once more for that. */
+static bool check_tables(const char *folder, const struct nl_experiment *experiment)
+{
+    struct nl_results results;
+    struct nl_error err = {0};
+    if (nl_results_load(folder, experiment, &results, &err)) {
+        bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
+        return false;
+    }
+    nl_results_release(&results);
+    return true;
+}
+
 bool load_results(const struct command *command, const struct arguments *arguments, struct nl_experiment *out)
 {
     if (!arguments->file) {
@@ -342,7 +360,7 @@ bool load_results(const struct command *command, const struct arguments *argumen
     if (!good)
         bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", arguments->file, path);
     else
-        good = load_experiment(path, arguments->override, arguments->overrides, out);
+        good = load_experiment(path, arguments->override, arguments->overrides, out) && check_tables(arguments->file, out);
     free(path);
     return good;
 }

@@ -28,7 +28,7 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     const char *wanted = optind < argc ? argv[optind] : NULL;
     if (optind + 1 < argc)
-        return bad_input("normlab keys takes one section or key", "a second word: '%s'", argv[optind + 1]);
+        return bad_input(NULL, "keys takes one section or key: '%s' is one too many", argv[optind + 1]);
     int printed = 0;
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];

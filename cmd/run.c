@@ -1,6 +1,9 @@
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -54,6 +57,26 @@ static bool keeps_state(const struct nl_runner_options *how)
     return how->checkpoint || how->checkpoint_seconds > 0 || how->checkpoint_epochs > 0;
 }
 
+/* Whether a file that is written at the end can be: nobody trains for an hour to learn that there is no such folder. path may be
+ * NULL. */
+static bool can_be_written(const char *path)
+{
+    if (!path)
+        return true;
+    char *folder = nl_path_folder(path);
+    bool good = false;
+    if (!nl_folder_exists(folder))
+        bad_input(NULL, "cannot write '%s': there is no folder '%s'", path, folder);
+    else if (nl_folder_exists(path))
+        bad_input(NULL, "cannot write '%s': it is a folder", path);
+    else if (access(folder, W_OK) != 0)
+        bad_input(NULL, "cannot write '%s': %s", path, strerror(errno));
+    else
+        good = true;
+    free(folder);
+    return good;
+}
+
 /* Says that the run goes on from its checkpoint, if it is there; false: it cannot, or could not be kept (the message was printed). */
 static bool check_checkpoint(const struct nl_trial *trial, const char *path)
 {
@@ -62,14 +85,8 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
     int64_t steps;
     if (!path)
         return true;
-    if (!nl_file_exists(path)) {
-        char *folder = nl_path_folder(path);
-        bool there = nl_file_exists(folder);
-        if (!there)
-            bad_input(NULL, "cannot keep '%s': there is no folder '%s'", path, folder);
-        free(folder);
-        return there;
-    }
+    if (!nl_file_exists(path))
+        return can_be_written(path);
     if (nl_checkpoint_check(&lineage, path, &steps, &err)) {
         bad_input("name another file, or remove this one to start anew", "%s", err.text);
         return false;
@@ -148,7 +165,8 @@ static int run(const struct command *self, int argc, char **argv)
         if (plan.grid.trials != 1)
             bad_input("normlab sweep runs them all; an axis is fixed by giving its key one value, KEY=VALUE",
                       "'%s' is a sweep of %d trials", arguments.file, plan.grid.trials);
-        else if (identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
+        else if (can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
+                 identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             char *folder = results_folder(out, &plan.experiment);
             how.folder = folder;
             code = run_plan(&plan, &how);

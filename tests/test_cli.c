@@ -9,7 +9,8 @@
  *     = 2                      (exit code; left out if 0)
  *
  * Files come before the commands; a case may have several of both. What is not the same twice is cut off with sed in the
- * command. NORMLAB_CLI_UPDATE=1 writes what the program says now into the files: look at the difference before committing it.
+ * command. In the files wrong_*.txt, a command that fails must leave every file as it was. NORMLAB_CLI_UPDATE=1 writes what the program says now into the files: look at the difference before committing it. An argument chooses files:
+ * test_cli 'wrong_*'.
  */
 #include <check.h>
 #include <glob.h>
@@ -40,9 +41,26 @@ static void add_marked(struct nl_text *out, const char *path, char mark)
     free(text);
 }
 
-/* Runs `command` in folder and adds it and what came of it. */
-static void add_run(struct nl_text *out, const char *folder, const char *command)
+/* Names, sizes and times of all that is in folder, beside our own; new string. */
+static char *contents(const char *folder)
 {
+    char *command = nl_format("find '%s' -mindepth 1 ! -name '.std*' -printf '%%P %%s %%T@\\n' | sort", folder);
+    FILE *pipe = popen(command, "r");
+    ck_assert(pipe != NULL);
+    struct nl_text out = {0};
+    char part[4096];
+    nl_text_add(&out, "%s", "");
+    for (size_t bytes; (bytes = fread(part, 1, sizeof part, pipe)) > 0;)
+        nl_text_add_bytes(&out, part, bytes);
+    ck_assert_int_eq(pclose(pipe), 0);
+    free(command);
+    return out.at;
+}
+
+/* Runs `command` in folder and adds it and what came of it. */
+static void add_run(struct nl_text *out, const char *folder, const char *command, bool harmless)
+{
+    char *before = harmless ? contents(folder) : NULL;
     char *program_folder = nl_path_folder(NORMLAB_PROGRAM);
     char *script = nl_format("cd '%s' && export PATH='%s':\"$PATH\" LC_ALL=C SOURCE='%s' && unset NORMLAB_DATA XDG_DATA_HOME NORMLAB_MIRROR && export HOME=/nonexistent && { %s\n} "
                              ">.stdout 2>.stderr </dev/null", folder, program_folder, NORMLAB_SOURCE_DIR, command);
@@ -54,14 +72,20 @@ static void add_run(struct nl_text *out, const char *folder, const char *command
     add_marked(out, errors, '!');
     if (WEXITSTATUS(status))
         nl_text_add(out, "= %d\n", WEXITSTATUS(status));
+    if (harmless && WEXITSTATUS(status)) {
+        char *after = contents(folder);
+        ck_assert_msg(strcmp(before, after) == 0, "%s\nfailed and changed files, before:\n%safter:\n%s", command, before, after);
+        free(after);
+    }
+    free(before);
     free(output);
     free(errors);
     free(script);
     free(program_folder);
 }
 
-/* Plays a case (its lines from "==" on) and adds it as it came out. */
-static void play(struct nl_text *out, char *text)
+/* Plays a case (its lines from "==" on) and adds it as it came out. harmless: what fails must leave files alone. */
+static void play(struct nl_text *out, char *text, bool harmless)
 {
     char *folder = scratch_make();
     FILE *file = NULL;
@@ -81,7 +105,7 @@ static void play(struct nl_text *out, char *text)
             free(path);
             nl_text_add(out, "%s\n", line);
         } else if (strncmp(line, "$ ", 2) == 0) {
-            add_run(out, folder, line + 2);
+            add_run(out, folder, line + 2, harmless);
         } else if (*line != '>' && *line != '!' && *line != '=') {
             nl_text_add(out, "%s\n", line); /* a comment or an empty line between cases */
         } else if (strncmp(line, "==", 2) == 0) {
@@ -105,7 +129,7 @@ START_TEST(test_cases)
         size_t length = next ? (size_t)(next + 1 - at) : strlen(at);
         char *expected = nl_format("%.*s", (int)length, at), *copy = nl_strdup(expected);
         struct nl_text actual = {0};
-        play(&actual, copy);
+        play(&actual, copy, strstr(path, "/wrong_") != NULL);
         cases += strncmp(expected, "== ", 3) == 0;
         nl_text_add(&whole, "%s", actual.at);
         if (strcmp(actual.at, expected) != 0)
@@ -126,10 +150,11 @@ START_TEST(test_cases)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
-    if (glob(NORMLAB_TESTS_DIR "/cli/*.txt", 0, NULL, &files) != 0) {
-        fprintf(stderr, "no files in " NORMLAB_TESTS_DIR "/cli\n");
+    char *pattern = nl_format("%s/cli/%s.txt", NORMLAB_TESTS_DIR, argc > 1 ? argv[1] : "*");
+    if (glob(pattern, 0, NULL, &files) != 0) {
+        fprintf(stderr, "there is no %s\n", pattern);
         return 1;
     }
     Suite *suite = suite_create("cli");
@@ -139,5 +164,6 @@ int main(void)
     suite_add_tcase(suite, tests);
     int failed = run_suite(suite);
     globfree(&files);
+    free(pattern);
     return failed;
 }

@@ -73,6 +73,11 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
 
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)
 {
+    struct stat info;
+    FILE *plain = open_file(path, &info, err);
+    if (!plain)
+        return NULL;
+    fclose(plain);
     gzFile file = gzopen(path, "rb");
     if (!file) {
         nl_fail_errno(err, "cannot open '%s'", path);
@@ -138,6 +143,12 @@ int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_
 bool nl_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+bool nl_folder_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 int nl_make_folders(const char *path, struct nl_error *err)

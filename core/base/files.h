@@ -21,6 +21,7 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 
 bool nl_file_exists(const char *path);
+bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
 char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is */
 char *nl_path_folder(const char *path);                                   /* new string: dirname, "." where there is none */

@@ -55,8 +55,17 @@ static size_t character(const char *text)
     return bytes;
 }
 
-/* The source line and, under it, a caret at origin's column. Tabs are kept in both, so that they line up; other control
- * characters must not reach a terminal. */
+/* Whether a terminal may be given the character: no control character (also of the second kind, U+0080 to U+009F), no broken UTF-8. */
+static bool printable(const char *text, size_t bytes)
+{
+    unsigned char lead = (unsigned char)*text;
+    if (bytes == 1)
+        return (lead >= 0x20 && lead < 0x7f) || lead == '\t';
+    size_t expected = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    return bytes == expected && !(lead == 0xc2 && (unsigned char)text[1] < 0xa0);
+}
+
+/* The source line and, under it, a caret at origin's column. Tabs are kept in both, so that they line up. */
 static void add_source(struct nl_text *out, const struct nl_origin *origin)
 {
     struct nl_text marks = {0};
@@ -74,8 +83,8 @@ static void add_source(struct nl_text *out, const struct nl_origin *origin)
     for (; *at && column < first + SHOWN_COLUMNS; column++) {
         size_t bytes = character(at);
         if (column >= first) {
-            bool control = ((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f;
-            nl_text_add_bytes(out, control ? "?" : at, control ? 1 : bytes);
+            bool shown = printable(at, bytes);
+            nl_text_add_bytes(out, shown ? at : "?", shown ? bytes : 1);
             if (column < origin->column)
                 nl_text_add_bytes(&marks, *at == '\t' ? "\t" : " ", 1);
             else if (column < origin->column + origin->width)

@@ -2,11 +2,32 @@
 
 #include <string.h>
 
+/* The first key of the section that word begins with; NULL: it is no section. */
+static const struct nl_key *first_of_section(const char *word, size_t length)
+{
+    for (int i = 0; i < nl_key_count; i++)
+        if (strlen(nl_keys[i].section) == length && !strncmp(word, nl_keys[i].section, length))
+            return &nl_keys[i];
+    return NULL;
+}
+
 void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, const char *shown, const char *near)
 {
     struct nl_error hint = {{0}};
-    if (near)
+    size_t length = strcspn(shown, ".");
+    const struct nl_key *first = first_of_section(shown, length);
+    if (first && !shown[length])
+        nl_fail(&hint, "'%s' is a section: name a key of it, as '%s'", shown, first->name);
+    else if (near)
         nl_fail(&hint, "did you mean '%s'?", near);
+    else if (strstr(shown, "<<"))
+        nl_fail(&hint, "YAML's merge keys are not read: 'base: FILE' at the top takes over the values of another file");
+    else if (first)
+        nl_fail(&hint, "normlab keys %s lists what there is", first->section);
+    else if (!strncmp(shown, "sweep.", 6))
+        nl_fail(&hint, "sweep takes grid, zip, exclude, seeds and baseline");
+    else
+        nl_fail(&hint, "normlab keys lists all there are");
     nl_diagnose(loader->diagnostics, at, hint.text, "unknown key '%.80s'", shown);
 }
 

@@ -22,7 +22,7 @@ struct nl_loader {
 typedef void nl_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context);
 void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context);
 
-/* An unknown key, with `near` (NULL: none) as a hint; shown is the whole name. */
+/* An unknown key, with `near` as a hint, or what to do where nothing is near (NULL); shown is the whole name. */
 void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, const char *shown, const char *near);
 
 #endif

@@ -4,7 +4,8 @@
 
 enum { NL_FAR = 1000 };
 
-/* Damerau and Levenshtein's distance (optimal string alignment): insertions, deletions, substitutions and swaps of neighbours.
+/* Damerau and Levenshtein's distance (optimal string alignment): insertions, deletions, substitutions and swaps of neighbours;
+ * letters of either case are the same.
  * NL_FAR where a word is too long to be a slip of anything here. */
 int nl_edit_distance(const char *a, const char *b);
 

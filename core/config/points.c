@@ -181,8 +181,9 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
     if (node->kind == NL_SCALAR) {
         if (!node->blank)
             return nl_strdup(node->text);
-        nl_diagnose(diagnostics, &node->at, key->type == NL_TYPE_TEXT ? "write '' for an empty text" : NULL, "'%s' has no value",
-                    key->name);
+        struct nl_error hint;
+        nl_fail(&hint, key->type == NL_TYPE_TEXT ? "write '' for an empty text" : "leave the key out for its default, %s", key->default_text);
+        nl_diagnose(diagnostics, &node->at, hint.text, "'%s' has no value", key->name);
         return NULL;
     }
     if (!nl_key_is_list(key)) {

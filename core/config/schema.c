@@ -79,8 +79,9 @@ static const char *field_of(const char *name)
 /* Two ways to be near: a slip in the whole name, or the right field in a wrong or missing section (which counts as one slip). */
 const char *nl_key_nearest(const char *name)
 {
-    const char *best = NULL;
-    int best_distance = NL_FAR;
+    const struct nl_key *itself = nl_key_find(field_of(name)); /* train: {train.lr: 1} */
+    const char *best = itself ? itself->name : NULL;
+    int best_distance = itself ? 0 : NL_FAR;
     for (int i = 0; i < nl_key_count; i++) {
         int distance = nl_edit_distance(name, nl_keys[i].name);
         int elsewhere = 1 + nl_edit_distance(field_of(name), field_of(nl_keys[i].name));

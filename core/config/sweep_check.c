@@ -8,8 +8,6 @@
 #include "config/value.h"
 #include "norm/norm.h"
 
-static const double most_trials = 1e6;
-
 /* Whether key takes the value somewhere in the sweep: on its axis, or because it is fixed to it. */
 static bool occurs(const struct nl_experiment *experiment, const struct nl_key *key, const char *value)
 {
@@ -35,6 +33,25 @@ static bool overridden(const struct nl_experiment *experiment, const struct nl_k
     return origin->kind == NL_FROM_COMMAND_LINE;
 }
 
+/* "in the sweep it is bn, ln"; new string. */
+static char *occurring(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    enum { MOST_SHOWN = 12 };
+    int column = 0;
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
+    struct nl_text out = {0};
+    nl_text_add(&out, "in the sweep it is ");
+    char *fixed = axis ? NULL : nl_value_text(key, &experiment->config);
+    if (fixed)
+        nl_text_add(&out, "%s", fixed);
+    for (int i = 0; axis && i < axis->points && i < MOST_SHOWN; i++)
+        nl_text_add(&out, "%s%s", i ? ", " : "", axis->text[i][column]);
+    if (axis && axis->points > MOST_SHOWN)
+        nl_text_add(&out, ", ...");
+    free(fixed);
+    return out.at;
+}
+
 /* Takes values that do not occur out of match, with a diagnostic where no override explains it; false when match can hold nowhere. */
 static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what)
 {
@@ -46,9 +63,12 @@ static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, con
         for (int i = 0; i < values->count; i++) {
             if (occurs(loader->out, match->key[k], values->at[i]))
                 values->at[kept++] = values->at[i];
-            else if (!explained)
-                nl_diagnose(loader->diagnostics, &match->origin, NULL, "%s names '%s' = %s, which does not occur in the sweep", what,
+            else if (!explained) {
+                char *hint = occurring(loader->out, match->key[k]);
+                nl_diagnose(loader->diagnostics, &match->origin, hint, "%s names '%s' = %s, which does not occur in the sweep", what,
                             match->key[k]->name, values->at[i]);
+                free(hint);
+            }
         }
         values->count = kept;
         possible &= kept > 0;
@@ -114,12 +134,6 @@ void nl_check_sweep(struct nl_loader *loader)
         out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
 
-    double trials = out->seeds;
-    for (int i = 0; i < out->axes; i++)
-        trials *= out->axis[i].points;
-    if (trials > most_trials)
-        nl_diagnose(loader->diagnostics, out->axes ? &out->axis[0].origin : &out->seeds_origin, NULL,
-                    "the sweep has %.0f trials: at most %.0f", trials, most_trials);
     const struct nl_key *seed = nl_key_find("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
         nl_diagnose(loader->diagnostics, &out->seeds_origin, NULL, "'sweep.seeds' goes past the largest seed, %.0f", seed->high);

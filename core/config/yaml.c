@@ -60,11 +60,49 @@ static struct nl_origin place(const struct source *source, const yaml_mark_t *st
                               .line_text = source->lines[line]};
 }
 
+/* Nothing but blanks from there on. */
+static bool at_end(const struct source *source, const yaml_mark_t *mark)
+{
+    for (size_t i = mark->line; i < (size_t)source->count; i++) {
+        const char *line = source->lines[i];
+        size_t from = i == mark->line ? mark->column : 0;
+        if (from < strlen(line) && line[from + strspn(line + from, " ")])
+            return false;
+    }
+    return true;
+}
+
+/* What to do about a problem that libyaml names. */
+static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *at)
+{
+    static const struct {
+        const char *problem, *remedy;
+    } known[] = {
+        {"mapping values are not allowed", "write 'key: value', with a blank behind the colon; a text that holds ': ' needs quotes"},
+        {"did not find expected ',' or ']'", "a list is written [a, b]"},
+        {"did not find expected ',' or '}'", "a mapping is written {key: value, key: value}"},
+        {"did not find expected key", "indent the keys of a section alike"},
+        {"did not find expected '-' indicator", "indent the entries of a list alike"},
+        {"could not find expected ':'", "write 'key: value', with a blank behind the colon"},
+        {"undefined alias", "*name stands for what was marked &name before; a text that begins with * needs quotes"},
+        {"cannot start any token", "a text that begins with @, ` or % needs quotes"},
+        {"while scanning a directive", "a text that begins with % needs quotes"},
+        {"did not find expected node content", "a value is missing here"},
+        {"UTF-8", "save the file as UTF-8"},
+        {"control characters", "expected a text file"},
+    };
+    if (at->line_text[strspn(at->line_text, " ")] == '\t')
+        return "indent with spaces: YAML allows no tabs";
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strstr(parser->problem ? parser->problem : "", known[i].problem) || strstr(parser->context ? parser->context : "", known[i].problem))
+            return known[i].remedy;
+    return NULL;
+}
+
 static void report_parser(const yaml_parser_t *parser, const struct source *source, const char *text,
                           struct nl_diagnostics *diagnostics)
 {
     yaml_mark_t mark = parser->problem_mark;
-    const char *hint = NULL;
     if (parser->error == YAML_READER_ERROR) { /* has a byte offset only */
         mark = (yaml_mark_t){0};
         for (size_t i = 0; i < parser->problem_offset && text[i]; i++)
@@ -74,11 +112,11 @@ static void report_parser(const yaml_parser_t *parser, const struct source *sour
             } else {
                 mark.column += (text[i] & 0xc0) != 0x80;
             }
+    } else if (parser->context && at_end(source, &mark)) {
+        mark = parser->context_mark; /* where what the file does not end begins */
     }
     struct nl_origin at = place(source, &mark, NULL);
-    if (at.line_text[strspn(at.line_text, " ")] == '\t')
-        hint = "indent with spaces: YAML allows no tabs";
-    nl_diagnose(diagnostics, &at, hint, "not valid YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
+    nl_diagnose(diagnostics, &at, remedy(parser, &at), "not valid YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
                 parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
@@ -169,6 +207,11 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     if (length > LARGEST) {
         nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "'%s' is too large for a configuration: %zu bytes, at most %d",
                     path, length, LARGEST);
+        free(text);
+        return NL_FAIL;
+    }
+    if (length > 1 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "save the file as UTF-8", "'%s' is written in UTF-16", path);
         free(text);
         return NL_FAIL;
     }

@@ -135,7 +135,7 @@ static char *find_folder(const struct nl_config *config, const char *name, struc
 {
     bool given = config->data.dir[0] != '\0';
     char *folder = given ? nl_strdup(config->data.dir) : nl_data_folder(name, err);
-    if (!folder || nl_file_exists(folder))
+    if (!folder || nl_folder_exists(folder))
         return folder;
     nl_fail(err, "cannot find '%s': there is no folder '%s' (%s); 'normlab data fetch %s%s%s' downloads it; files: %s", name, folder,
             given ? "data.dir" : "data.dir or NORMLAB_DATA set another", name, given ? " --dir " : "", given ? folder : "",

@@ -22,13 +22,25 @@ static void place_parameters(struct nl_model *model)
     model->count = at;
 }
 
+static int refuse_groups(int64_t groups, int64_t channels, struct nl_error *err)
+{
+    int64_t below = groups < channels ? groups : channels, above = groups;
+    while (channels % below)
+        below--;
+    while (above < channels && channels % above)
+        above++;
+    const char *fits = above < channels ? "%lld groups do not divide the %lld channels of model.width; %lld or %lld do"
+                                        : "%lld groups do not divide the %lld channels of model.width; %lld does";
+    return nl_fail(err, fits, (long long)groups, (long long)channels, (long long)below, (long long)above);
+}
+
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_model *model, const char **key, struct nl_error *err)
 {
     *model = (struct nl_model){.input = {shape.height, shape.width, shape.channels}, .classes = shape.classes, .norm = nl_norms[config->norm.kind]};
     struct nl_builder b = {.model = model, .config = config, .at = model->input};
     if ((model->norm->uses & NL_USES_GROUPS) && config->model.width % config->norm.groups != 0) {
         *key = "norm.groups";
-        return nl_fail(err, "%lld groups do not divide the %lld channels of model.width", (long long)config->norm.groups, (long long)config->model.width);
+        return refuse_groups(config->norm.groups, config->model.width, err);
     }
     int status = NL_OK;
     switch ((enum nl_arch)config->model.arch) {

@@ -13,6 +13,8 @@ enum { KINDS = sizeof draw / sizeof *draw };
 
 static int write_script(const char *plots, const struct nl_page *page, struct nl_text *report, struct nl_error *err)
 {
+    if (nl_make_folders(plots, err))
+        return NL_FAIL;
     char *path = nl_format("%s/%s.gp", plots, page->name);
     int status = nl_file_write(path, page->script.at, page->script.length, err);
     if (status == NL_OK)
@@ -64,9 +66,7 @@ int nl_plot(const char *folder, const struct nl_experiment *experiment, const st
     struct nl_text report = {0};
     char *plots = nl_path_join(folder, "plots");
     struct nl_picture picture = {.results = &results, .experiment = experiment, .folder = folder, .note = &report};
-    int status = nl_make_folders(plots, err);
-    if (status == NL_OK)
-        status = draw_all(&picture, plots, wanted, options, err);
+    int status = draw_all(&picture, plots, wanted, options, err);
     if (options->report && report.length > 0)
         nl_text_add_bytes(options->report, report.at, report.length);
     nl_text_release(&report);

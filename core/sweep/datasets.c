@@ -34,6 +34,10 @@ const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const str
         }
     struct nl_dataset *dataset = nl_dataset_open(config, err);
     if (!dataset) {
+        const char *name = nl_data_names[config->data.name];
+        struct nl_error what = *err;
+        if (*nl_data_facts(config).files && config->data.name != NL_NPY && strncmp(what.text, "cannot find", strlen("cannot find")) != 0)
+            nl_fail(err, "%s; 'normlab data fetch %s' gets it anew", what.text, name);
         free(key);
         return NULL;
     }

@@ -131,10 +131,13 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
 {
     *store = (struct nl_store){.lock = -1};
+    const struct nl_store before = {.folder = (char *)folder};
+    if (nl_store_refuse(&before, experiment, err)) /* leaves a folder that is not ours as it is; */
+        return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
     int status = nl_make_folders(trials, err);
     if (status == NL_OK)
-        status = nl_store_lock(store, folder, err);
+        status = nl_store_lock(store, folder, err); /* until here another one may have begun there */
     if (status == NL_OK && (status = nl_store_refuse(store, experiment, err)) != NL_OK)
         nl_store_close(store);
     if (status == NL_OK) {

@@ -1,5 +1,6 @@
 #include "train/weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,17 @@ static char *shape_text(const struct nl_tensor_file_entry *entry)
     return out.at;
 }
 
+static bool all_finite(const struct nl_tensor_file_entry *entry)
+{
+    size_t count = 1;
+    for (int d = 0; d < entry->dims; d++)
+        count *= entry->shape[d];
+    for (size_t i = 0; i < count && entry->type != NL_I64; i++)
+        if (!isfinite(entry->type == NL_F64 ? ((const double *)entry->data)[i] : (double)((const float *)entry->data)[i]))
+            return false;
+    return true;
+}
+
 static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *wanted, const struct nl_tensor_file_entry *found)
 {
     if (!found) {
@@ -204,8 +216,12 @@ static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *
     bool same = wanted->dims == found->dims && (wanted->type == NL_I64) == (found->type == NL_I64);
     for (int d = 0; same && d < wanted->dims; d++)
         same = wanted->shape[d] == found->shape[d];
-    if (same)
+    if (same && all_finite(found))
         return;
+    if (same) {
+        add_misfit(misfits, nl_format("'%s' holds numbers that are not finite", wanted->name));
+        return;
+    }
     char *there = shape_text(found), *here = shape_text(wanted);
     add_misfit(misfits, nl_format("'%s' is %s, expected %s", wanted->name, there, here));
     free(there);
