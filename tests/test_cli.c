@@ -143,7 +143,7 @@ START_TEST(test_cases)
     if (getenv("NORMLAB_CLI_UPDATE"))
         ck_assert_msg(nl_file_write(path, whole.at, whole.length, &err) == NL_OK, "%s", err.text);
     else
-        ck_assert_msg(!wrong.at, "%s:\n%s", path, wrong.at);
+        ck_assert_msg(!wrong.at, "%s:\n%.6000s", path, wrong.at);
     nl_text_release(&whole);
     nl_text_release(&wrong);
     free(text);

@@ -133,7 +133,8 @@ static const struct {
     {"train: {lr: }\n", "",
      "a.yaml:1:13: 'train.lr' has no value\n"
      "    1 | train: {lr: }\n"
-     "      |             ^\n"},
+     "      |             ^\n"
+     "  leave the key out for its default, 0.05\n"},
     {"[a, b]: 1\n", "",
      "a.yaml:1:1: a key must be a plain word\n"
      "    1 | [a, b]: 1\n"
@@ -157,9 +158,10 @@ static const struct {
      "      |                     ^~~~~\n"
      "  did you mean 'plot.width'?\n"},
     {"a: [1\n", "",
-     "a.yaml:2:1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence\n"
-     "    2 | \n"
-     "      | ^\n"},
+     "a.yaml:1:4: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence\n"
+     "    1 | a: [1\n"
+     "      |    ^\n"
+     "  a list is written [a, b]\n"},
     {"train:\n\tlr: 1\n", "",
      "a.yaml:2:1: not valid YAML: found character that cannot start any token while scanning for the next token\n"
      "    2 | \tlr: 1\n"
@@ -168,11 +170,13 @@ static const struct {
     {"train.lr: *x\n", "",
      "a.yaml:1:11: not valid YAML: found undefined alias\n"
      "    1 | train.lr: *x\n"
-     "      |           ^\n"},
+     "      |           ^\n"
+     "  *name stands for what was marked &name before; a text that begins with * needs quotes\n"},
     {"plot.title: \x1b[31m\n", "", /* what a terminal would obey is not repeated */
      "a.yaml:1:13: not valid YAML: control characters are not allowed\n"
      "    1 | plot.title: ?[31m\n"
-     "      |             ^\n"},
+     "      |             ^\n"
+     "  expected a text file\n"},
     {"train: {lr: 1}\n---\ntrain: {lr: 2}\n", "",
      "a.yaml:2:1: a second YAML document starts here\n"
      "    2 | ---\n"
@@ -261,11 +265,13 @@ static const struct {
     {"sweep: {grid: {norm.kind: [bn, gn]}, baseline: {norm.kind: none}}\n", "",
      "a.yaml:1:48: baseline names 'norm.kind' = none, which does not occur in the sweep\n"
      "    1 | sweep: {grid: {norm.kind: [bn, gn]}, baseline: {norm.kind: none}}\n"
-     "      |                                                ^~~~~~~~~~~~~~~~~\n"},
+     "      |                                                ^~~~~~~~~~~~~~~~~\n"
+     "  in the sweep it is bn, gn\n"},
     {"sweep: {grid: {norm.kind: [bn, gn]}, exclude: [{norm.kind: [gn, ln]}]}\n", "",
      "a.yaml:1:48: exclude names 'norm.kind' = ln, which does not occur in the sweep\n"
      "    1 | sweep: {grid: {norm.kind: [bn, gn]}, exclude: [{norm.kind: [gn, ln]}]}\n"
-     "      |                                                ^~~~~~~~~~~~~~~~~~~~~\n"},
+     "      |                                                ^~~~~~~~~~~~~~~~~~~~~\n"
+     "  in the sweep it is bn, gn\n"},
     {"", "train.lr", "command line: 'train.lr' is not KEY=VALUE\n      | train.lr\n      | ^~~~~~~~\n  write it as train.lr=0.1\n"},
     {"", "trian.lr=1", "command line: unknown key 'trian.lr'\n      | trian.lr=1\n      | ^~~~~~~~\n  did you mean 'train.lr'?\n"},
     {"", "train.lr=",

@@ -115,7 +115,7 @@ static const struct {
     {"sweep: {grid: {norm.kind: [bn, gn], norm.groups: [8, 7]}}\n", "7"},
     {"sweep: {grid: {data.dir: [a, b]}}\n", "data.dir cannot be an axis"},
     {"sweep: {grid: {train.lr: 1:400, train.batch: 1:400}}\n", "the grid has 160000 points, more than 100000"},
-    {"sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: [bn, ln]}]}\n", "sweep.exclude leaves no trial"},
+    {"sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: [bn, ln]}]}\n", "'sweep.exclude' leaves no trial"},
     {"sweep: {grid: {norm.kind: [ln, bn], norm.affine: [channel, element]}}\n", "norm.affine"},
 };
 
