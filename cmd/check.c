@@ -14,10 +14,7 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     bool good = make_plan(self, &arguments, &plan);
     if (good) {
-        char *notes = nl_grid_notes(&plan.grid);
-        if (!manner.quiet)
-            fputs(notes, stderr);
-        free(notes);
+        print_notes(&plan);
         printf("ok: %d trial%s\n", plan.grid.trials, plan.grid.trials == 1 ? "" : "s");
     }
     release_plan(&plan);
@@ -31,7 +28,8 @@ const struct command command_check = {
     .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
              "\n"
              "Reads FILE as run and sweep do, unfolds its grid and checks every trial. Prints all that is wrong, each with its place, on\n"
-             "stderr (exit code 2), or the number of trials (exit code 0). No data are opened, nothing is run or written.\n"
+             "stderr (exit code 2), or the number of trials (exit code 0), and warns of known traps, with the remedy. No data are opened,\n"
+             "nothing is run or written.\n"
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"

@@ -56,7 +56,7 @@ int unknown_word(const char *what, const char *word, const char *const *words);
 /* ---- how much is said, in which colours: options that all commands share ---- */
 
 struct manner {
-    bool quiet, verbose;
+    bool quiet, verbose, no_warnings;
     enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER } colour;
 };
 extern struct manner manner;
@@ -73,7 +73,7 @@ void print_usage(const struct command *command);
 enum { OPTION_END = -1, OPTION_BAD = '?' };
 
 /* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. Options that all commands share
- * (-q, -v, --color) are taken here into `manner`; -h and --help print the command's usage and exit. letters as for getopt, options
+ * (-q, -v, --color, --no-warnings) are taken here into `manner`; -h and --help print the command's usage and exit. letters as for getopt, options
  * ended by a zero row; both without the shared ones. */
 int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options);
 
@@ -120,6 +120,7 @@ struct plan {
     struct nl_datasets datasets; /* filled by identify_plan */
 };
 bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out);
+void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/traps.h) */
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);
 

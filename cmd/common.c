@@ -14,6 +14,7 @@
 #include "base/wrap.h"
 #include "config/nearest.h"
 #include "stats/results.h"
+#include "sweep/traps.h"
 
 int fail(const char *format, ...)
 {
@@ -63,7 +64,7 @@ int unknown_word(const char *what, const char *word, const char *const *words)
     return EXIT_BAD_INPUT;
 }
 
-enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, MOST_OPTIONS = 31 };
+enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, NO_WARNINGS, MOST_OPTIONS = 31 };
 
 struct manner manner;
 
@@ -80,6 +81,7 @@ const char common_options[] =
     "  -q, --quiet          warnings and errors only\n"
     "  -v, --verbose        say more\n"
     "      --color WHEN     auto, always, never (default: auto, which heeds NO_COLOR)\n"
+    "      --no-warnings    nothing about known traps, as NORMLAB_NO_WARNINGS=1 in the environment\n"
     "  -h, --help           this text\n";
 
 void print_usage(const struct command *command)
@@ -120,6 +122,7 @@ static const struct option shared_options[] = {
     {"quiet", no_argument, NULL, QUIET},
     {"verbose", no_argument, NULL, VERBOSE},
     {"color", required_argument, NULL, COLOUR},
+    {"no-warnings", no_argument, NULL, NO_WARNINGS},
 };
 
 static bool read_colour(const char *text)
@@ -140,6 +143,7 @@ static bool take_shared_option(const struct command *command, int found, bool *g
     switch (found) {
     case QUIET: manner.quiet = true; return true;
     case VERBOSE: manner.verbose = true; return true;
+    case NO_WARNINGS: manner.no_warnings = true; return true;
     case COLOUR: *good = read_colour(optarg); return true;
     case HELP:
         print_usage(command);
@@ -312,6 +316,19 @@ bool make_plan(const struct command *command, const struct arguments *arguments,
     struct nl_diagnostics diagnostics = {0};
     nl_grid_make(&out->experiment, &out->grid, &diagnostics);
     return !print_diagnostics(&diagnostics);
+}
+
+void print_notes(const struct plan *plan)
+{
+    char *notes = nl_grid_notes(&plan->grid);
+    struct nl_diagnostics warnings = {0};
+    if (!manner.quiet)
+        fputs(notes, stderr);
+    const char *silent = getenv("NORMLAB_NO_WARNINGS");
+    if (!manner.no_warnings && !(silent && *silent))
+        nl_grid_traps(&plan->experiment, &plan->grid, &warnings);
+    print_diagnostics(&warnings);
+    free(notes);
 }
 
 bool identify_plan(struct plan *plan)

@@ -168,6 +168,7 @@ static int run(const struct command *self, int argc, char **argv)
         else if (can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
                  identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             char *folder = results_folder(out, &plan.experiment);
+            print_notes(&plan);
             how.folder = folder;
             code = run_plan(&plan, &how);
             free(folder);

@@ -200,15 +200,13 @@ static int run(const struct command *self, int argc, char **argv)
     add_device(&arguments, settings.device);
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan) && identify_plan(&plan)) {
-        char *notes = nl_grid_notes(&plan.grid), *folder = folder_for(&settings, &plan.experiment);
-        if (!manner.quiet)
-            fputs(notes, stderr);
+        char *folder = folder_for(&settings, &plan.experiment);
+        print_notes(&plan);
         if (settings.dry_run) {
             code = dry_run(&plan, folder, &settings.choice, settings.jobs);
         } else {
             code = run_plan(&plan, &settings, folder);
         }
-        free(notes);
         free(folder);
     }
     release_plan(&plan);

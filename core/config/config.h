@@ -176,6 +176,9 @@ char *nl_match_text(const struct nl_match *match);
  * neither data nor model is needed to know. config is a trial's, or experiment's own. */
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
 
+/* Where key's value, or axis, was written; a default's place is the file alone. */
+struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char *key);
+
 /* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was set. */
 void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -186,25 +186,30 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
     return diagnostics->count > before ? NL_FAIL : NL_OK;
 }
 
-void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *name, const char *format, ...)
+struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char *name)
 {
     const struct nl_key *key = nl_key_find(name);
     if (!key)
-        NL_BUG("no key '%s' to complain about", name);
+        NL_BUG("no key '%s' to speak of", name);
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
+    struct nl_origin at = axis ? axis->origin : experiment->origin[nl_key_index(key)];
+    if (at.kind == NL_FROM_DEFAULT)
+        at.file = *experiment->path ? experiment->path : NULL;
+    return at;
+}
+
+void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *name, const char *format, ...)
+{
+    struct nl_origin at = nl_origin_of(experiment, name);
     struct nl_text message = {0};
     va_list args;
     va_start(args, format);
     nl_text_vadd(&message, format, args);
     va_end(args);
 
-    struct nl_origin at = experiment->origin[nl_key_index(key)];
-    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
     struct nl_error hint = {{0}};
-    if (axis) {
-        at = axis->origin;
-    } else if (at.kind == NL_FROM_DEFAULT) {
-        char *text = nl_key_text(key, &experiment->config);
-        at.file = *experiment->path ? experiment->path : NULL;
+    if (at.kind == NL_FROM_DEFAULT) {
+        char *text = nl_key_text(nl_key_find(name), &experiment->config);
         nl_fail(&hint, "'%s' is %s by default", name, text);
         free(text);
     }

@@ -1,0 +1,356 @@
+/* One table of traps: which key decides, what a trial must look like, what to do. Sources: Ioffe and Szegedy 2015 (bias, batches),
+ * Wu and He 2018 (small batches), Goyal et al. 2017 (learning rate, gamma), Wu and Johnson 2021 (precise statistics), Loshchilov and
+ * Hutter 2019 (AdamW), Li et al. 2019 (dropout). */
+#include "sweep/traps.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/model.h"
+#include "train/train.h"
+
+/* What a trap looks at: a trial, and the sweep around it. */
+struct scene {
+    const struct nl_experiment *experiment;
+    const struct nl_grid *grid;
+    const struct nl_config *config;
+    const struct nl_norm *norm;
+    struct nl_counts counts;
+    struct nl_outline outline;
+    struct nl_model model;
+};
+
+static long long whole(int64_t value)
+{
+    return (long long)value;
+}
+
+static bool evaluates_running(const struct scene *s)
+{
+    const struct nl_int_list *evals = &s->config->norm.eval;
+    for (int i = 0; i < evals->count; i++)
+        if (evals->at[i] == NL_EVAL_RUNNING)
+            return s->norm->tracks;
+    return false;
+}
+
+static bool averages(const struct scene *s)
+{
+    return s->norm->tracks && s->config->norm.running == NL_EMA;
+}
+
+static bool varies(const struct scene *s, const char *name)
+{
+    for (int k = 0; k < s->grid->keys - 1; k++) /* the last is train.seed */
+        if (!strcmp(s->grid->key[k]->name, name))
+            return true;
+    return false;
+}
+
+/* ---- sets that are too small ---- */
+
+/* The first normalizer whose sets are single elements; NULL: none. */
+static const struct nl_layer *single_elements(const struct scene *s)
+{
+    for (int i = 0; i < s->model.layers; i++) {
+        const struct nl_layer *layer = &s->model.layer[i];
+        if (layer->kind != NL_NORM_LAYER)
+            continue;
+        const struct nl_norm_setup setup = {
+            .samples = (int)s->config->train.batch,
+            .positions = layer->in.height * layer->in.width,
+            .channels = layer->in.channels,
+            .groups = (int)s->config->norm.groups,
+            .stat_batch = s->config->norm.stat_batch == NL_AUTO ? 0 : (int)s->config->norm.stat_batch,
+            .over_position = s->config->norm.over == NL_OVER_POSITION,
+        };
+        struct nl_partition set = s->norm->partition(&setup);
+        if (set.samples * set.positions * set.channels == 1)
+            return layer;
+    }
+    return NULL;
+}
+
+static bool say_single(const struct scene *s, struct nl_text *what, const char *where)
+{
+    const struct nl_layer *layer = single_elements(s);
+    if (layer)
+        nl_text_add(what, "%s has sets of one element in '%s'%s: %s", s->norm->name, layer->name, where,
+                    s->norm->centers ? "less its own mean each is 0, and what follows learns nothing of the input" : "of each only the sign is left");
+    return layer != NULL;
+}
+
+static bool single_of_batch(const struct scene *s, struct nl_text *what)
+{
+    return s->norm->tracks && s->config->train.batch == 1 && say_single(s, what, " (train.batch is 1)");
+}
+
+static bool single_of_ghost(const struct scene *s, struct nl_text *what)
+{
+    return s->norm->tracks && s->config->train.batch > 1 && say_single(s, what, " (norm.stat_batch is 1)");
+}
+
+static bool single_of_group(const struct scene *s, struct nl_text *what)
+{
+    return (s->norm->uses & NL_USES_GROUPS) && say_single(s, what, " (a channel is a group)");
+}
+
+static bool single_of_channel(const struct scene *s, struct nl_text *what)
+{
+    return !s->norm->tracks && !(s->norm->uses & NL_USES_GROUPS) &&
+           say_single(s, what, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
+}
+
+static bool last_batch(const struct scene *s, struct nl_text *what)
+{
+    int64_t batch = s->config->train.batch, rest = s->counts.train % batch;
+    if (!s->norm->tracks || s->config->train.drop_last || batch <= 2 || rest < 1 || rest > 2)
+        return false;
+    nl_text_add(what, "%d training samples are batches of %lld and a last one of %lld: %s normalizes it by itself, right before an evaluation",
+                s->counts.train, whole(batch), whole(rest), s->norm->name);
+    return true;
+}
+
+static bool last_ghost(const struct scene *s, struct nl_text *what)
+{
+    int64_t batch = s->config->train.batch, share = s->config->norm.stat_batch;
+    if (!s->norm->tracks || share <= 2 || batch % share < 1 || batch % share > 2)
+        return false;
+    nl_text_add(what, "a batch of %lld in parts of %lld leaves a last part of %lld, which %s normalizes by itself", whole(batch), whole(share),
+                whole(batch % share), s->norm->name);
+    return true;
+}
+
+/* ---- statistics of evaluation ---- */
+
+static bool lag(const struct scene *s, struct nl_text *what)
+{
+    double left = pow(1.0 - s->config->norm.momentum, (double)s->outline.steps);
+    if (!averages(s) || !evaluates_running(s) || *s->config->model.load || !(left > 0.01))
+        return false;
+    nl_text_add(what, "after %lld step%s the running statistics are still %.0f %% what they began as (mean 0, variance 1): (1 - %g)^%lld",
+                whole(s->outline.steps), s->outline.steps == 1 ? "" : "s", 100 * left, s->config->norm.momentum, whole(s->outline.steps));
+    return true;
+}
+
+static bool other_momentum(const struct scene *s, struct nl_text *what)
+{
+    if (!averages(s) || !(s->config->norm.momentum >= 0.9) || !evaluates_running(s))
+        return false;
+    nl_text_add(what, "a momentum of %g makes the running statistics those of the last batch, nearly", s->config->norm.momentum);
+    return true;
+}
+
+static bool training_mode(const struct scene *s, struct nl_text *what)
+{
+    if (!s->norm->tracks || s->config->norm.eval.at[0] != NL_EVAL_BATCH)
+        return false;
+    nl_text_add(what, "%s is evaluated first in training mode: what it says of a sample depends on the others in its batch", s->norm->name);
+    return true;
+}
+
+static bool dropout_before(const struct scene *s, struct nl_text *what)
+{
+    bool dropped = false;
+    for (int i = 0; i < s->model.layers && evaluates_running(s); i++) {
+        dropped |= s->model.layer[i].kind == NL_DROPOUT_LAYER;
+        if (!dropped || s->model.layer[i].kind != NL_NORM_LAYER)
+            continue;
+        nl_text_add(what, "dropout before '%s': its running variance is that of dropped-out units, and evaluation drops none", s->model.layer[i].name);
+        return true;
+    }
+    return false;
+}
+
+/* ---- parameters and their training ---- */
+
+static bool redundant_bias(const struct scene *s, struct nl_text *what)
+{
+    size_t biases = 0;
+    if (s->config->model.bias != NL_BIAS_ON || !s->norm->partition || !s->norm->cancels_bias || s->config->norm.placement == NL_AFTER)
+        return false;
+    for (int i = 0; i < s->model.parameters; i++)
+        if (s->model.parameter[i].role == NL_BIAS && s->model.parameter[i].layer != s->model.layers - 1) /* the last one is the head's */
+            biases += s->model.parameter[i].count;
+    nl_text_add(what, "%s subtracts the biases of hidden layers again: %zu parameters that learn nothing", s->norm->name, biases);
+    return true;
+}
+
+static bool decays_gamma(const struct scene *s, struct nl_text *what)
+{
+    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || !s->norm->partition ||
+        s->config->norm.affine == NL_AFFINE_NONE || !varies(s, "norm.kind")) /* one normalizer alone may follow a published recipe */
+        return false;
+    nl_text_add(what, "weight decay pulls the gamma and beta of %s to 0, too: normalizers then differ in what is decayed, as well", s->norm->name);
+    return true;
+}
+
+static bool adam_decay(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.optimizer != NL_ADAM || !(s->config->train.weight_decay > 0))
+        return false;
+    nl_text_add(what, "adam adds weight decay to the gradient, and then divides it by the gradient's size: hardly any is left where it is large");
+    return true;
+}
+
+static double epochs_of(const struct scene *s)
+{
+    return (double)s->outline.steps / (double)s->outline.steps_per_epoch;
+}
+
+static bool only_warmup(const struct scene *s, struct nl_text *what)
+{
+    if (!(s->config->train.warmup_epochs > 0) || s->config->train.warmup_epochs < epochs_of(s))
+        return false;
+    nl_text_add(what, "%g epochs of warm-up in %.4g of training: the learning rate never gets to train.lr", s->config->train.warmup_epochs, epochs_of(s));
+    return true;
+}
+
+static bool no_drop(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.schedule != NL_STEP || s->config->train.step_epochs < epochs_of(s))
+        return false;
+    nl_text_add(what, "the learning rate drops every %g epochs, and the training has %.4g: it never drops", s->config->train.step_epochs, epochs_of(s));
+    return true;
+}
+
+/* ---- of a sweep as a whole ---- */
+
+static bool one_seed(const struct scene *s, struct nl_text *what)
+{
+    if (s->experiment->seeds > 1 || s->grid->trials < 2)
+        return false;
+    nl_text_add(what, "one seed: nothing tells a difference between the %d trials from chance", s->grid->trials);
+    return true;
+}
+
+static bool one_rate(const struct scene *s, struct nl_text *what)
+{
+    if (!varies(s, "train.batch") || varies(s, "train.lr") || varies(s, "train.lr_scale") || s->config->train.lr_scale != NL_LR_FIXED ||
+        s->config->train.optimizer != NL_SGD)
+        return false;
+    int64_t low = s->config->train.batch, high = low;
+    for (int i = 0; i < s->grid->trials; i++) {
+        int64_t batch = s->grid->trial[i].config.train.batch;
+        low = batch < low ? batch : low;
+        high = batch > high ? batch : high;
+    }
+    nl_text_add(what, "batches from %lld to %lld at one learning rate: every arm moves with the batch, with a normalizer or without", whole(low),
+                whole(high));
+    return true;
+}
+
+/* Samples that the error of an arm is counted on, over all seeds: what is drawn anew with each seed counts each time, but never more than
+ * there is. 0: the metric is no share of samples, or the one seed is trap enough. */
+static int64_t judged_samples(const struct scene *s)
+{
+    int metric = s->config->plot.metric, seeds = s->experiment->seeds;
+    bool validation = metric == NL_VAL_ERROR || metric == NL_VAL_ACCURACY;
+    if ((!validation && metric != NL_TEST_ERROR && metric != NL_TEST_ACCURACY) || seeds == 1 || s->grid->trials <= seeds)
+        return 0;
+    int64_t samples = validation ? s->counts.val : s->counts.test;
+    bool redrawn = s->config->data.split_seed == NL_AUTO && (validation || s->config->data.name == NL_DIGITS);
+    int64_t all = s->counts.train + s->counts.val + (validation ? 0 : s->counts.test);
+    if (!redrawn)
+        return samples;
+    return samples * seeds < all ? samples * seeds : all;
+}
+
+static bool small_test(const struct scene *s, struct nl_text *what)
+{
+    const double usual = 0.1; /* an error that many networks here have; at 2 % the deviation is half as large, at 50 % 1.7 times */
+    double asked = s->config->plot.min_effect;
+    int64_t samples = judged_samples(s);
+    for (int i = 0; i < s->config->plot.kind.count; i++)
+        if (s->config->plot.kind.at[i] == NL_PLOT_LR_TOLERANCE)
+            return false; /* plot.min_effect is a ratio there */
+    double deviation = samples ? 100 * sqrt(usual * (1 - usual) / (double)samples) : 0;
+    if (!(asked > 0) || !(2 * deviation > asked))
+        return false;
+    nl_text_add(what, "errors counted on %lld samples: at 10 %% error chance alone moves one by %.1f points (binomial standard error), and plot.min_effect "
+                      "is %g", whole(samples), deviation, asked);
+    return true;
+}
+
+static const struct trap {
+    const char *key; /* where it is shown; NULL: at sweep.seeds */
+    bool (*catches)(const struct scene *scene, struct nl_text *what);
+    const char *remedy;
+    bool of_sweep;   /* asked once, of the first trial; else of every trial */
+} traps[] = {
+    {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn", false},
+    {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
+    {"norm.groups", single_of_group, "fewer norm.groups: 1 is ln", false},
+    {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
+    {"train.drop_last", last_batch, "train.drop_last: true leaves it out; or another train.batch", false},
+    {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch", false},
+    {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]", false},
+    {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01", false},
+    {"norm.eval", training_mode, "name running or precise first in norm.eval", false},
+    {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
+    {"model.bias", redundant_bias, "model.bias: auto leaves them out", false},
+    {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
+    {"train.optimizer", adam_decay, "train.optimizer: adamw decays every weight alike", false},
+    {"train.warmup_epochs", only_warmup, "train longer, or lower train.warmup_epochs", false},
+    {"train.step_epochs", no_drop, "lower train.step_epochs, or train longer", false},
+    {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
+    {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own", true},
+    {"plot.min_effect", small_test, "more samples in that part, more seeds, or a larger plot.min_effect", true},
+};
+enum { TRAPS = sizeof traps / sizeof *traps };
+
+struct caught {
+    struct nl_text what; /* said of the first trial */
+    int first, trials;
+};
+
+static void look(const struct scene *scene, int trial, struct caught *caught)
+{
+    for (int t = 0; t < TRAPS; t++) {
+        if (traps[t].of_sweep && trial > 0)
+            continue;
+        struct nl_text what = {0};
+        if (traps[t].catches(scene, &what) && caught[t].trials++ == 0) {
+            caught[t].what = what;
+            caught[t].first = trial;
+        } else {
+            nl_text_release(&what);
+        }
+    }
+}
+
+static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct trap *trap, const struct caught *caught,
+                   struct nl_diagnostics *warnings)
+{
+    struct nl_origin at = trap->key ? nl_origin_of(experiment, trap->key) : experiment->seeds_origin;
+    if (trap->of_sweep || caught->trials == grid->trials) {
+        nl_diagnose(warnings, &at, trap->remedy, "warning: %s", caught->what.at);
+        return;
+    }
+    char *label = nl_grid_label(grid, &grid->trial[caught->first]);
+    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %d trials, first in %s", caught->what.at, caught->trials, grid->trials, label);
+    free(label);
+}
+
+void nl_grid_traps(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
+{
+    struct caught caught[TRAPS] = {0};
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_config *config = &grid->trial[i].config;
+        struct scene scene = {.experiment = experiment, .grid = grid, .config = config, .norm = nl_norms[config->norm.kind]};
+        struct nl_error err;
+        const char *key;
+        scene.counts = nl_data_counts(config);
+        scene.outline = nl_trial_outline(config, scene.counts);
+        if (nl_model_build(config, nl_data_facts(config).shape, &scene.model, &key, &err) == NL_OK)
+            look(&scene, i, caught);
+        nl_model_release(&scene.model);
+    }
+    for (int t = 0; t < TRAPS; t++) {
+        if (caught[t].trials)
+            report(experiment, grid, &traps[t], &caught[t], warnings);
+        nl_text_release(&caught[t].what);
+    }
+}
