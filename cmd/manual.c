@@ -164,6 +164,7 @@ static char *program_page(const char *date)
     add_item(&out, "XDG_DATA_HOME", "where NORMLAB_DATA is not set, they are in $XDG_DATA_HOME/normlab/<name> (default: ~/.local/share)");
     add_item(&out, "NORMLAB_MIRROR", "where normlab data fetch downloads from, as with its --mirror");
     add_item(&out, "NORMLAB_ISA", "avx512, avx2 or plain: at most these instructions; what comes out is the same");
+    add_item(&out, "NORMLAB_NO_WARNINGS", "if it is set and not empty, nothing is said about known traps, as with --no-warnings");
     add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
     add_heading(&out, "SEE ALSO");
     nl_text_add(&out, ".BR normlab\\-config (5),\n.BR gnuplot (1)\n");

@@ -309,7 +309,7 @@ static void complains(const char *text, const char *message)
 START_TEST(what_does_not_fit_is_said)
 {
     complains("norm.kind=gn norm.groups=4", NULL);
-    complains("norm.kind=gn norm.groups=5", "5 groups do not divide the 16 channels of model.width");
+    complains("norm.kind=gn norm.groups=5", "5 groups do not divide the 16 channels of model.width; 4 or 8 do");
     complains("norm.kind=bn norm.groups=5", NULL);
     complains("model.arch=cnn model.depth=5 model.pool=1,2,3,4", "no pooling is possible after layer 4: its maps are 1 x 1 already");
     complains("train.batch=1000", "a batch of 1000 does not fit the 512 training samples: lower it, or set train.drop_last to false");
