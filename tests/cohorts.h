@@ -10,17 +10,20 @@
 #include "config/config.h"
 #include "train/train.h"
 
-enum { MEMBERS = 7, MOST_OVERRIDES = 24 };
+enum { MEMBERS = 7, MOST_OVERRIDES = 32 };
 
-/* The third diverges at once, the last one later. */
+/* What a REAL of 0 would keep apart. */
+static const char *const common[] = {"train.warmup_epochs=0.01", "train.label_noise=0.001", "train.weight_decay=0.00001", "train.lr_min=0.0001", NULL};
+
+/* The third diverges at once, the sixth while its rate rises. */
 static const char *const members[MEMBERS][8] = {
     {"train.seed=1"},
     {"train.seed=1", "train.lr=0.2", "train.weight_decay=0.001", "norm.eps=0.001"},
-    {"train.seed=2", "train.lr=100000", "train.warmup_epochs=0.1"},
+    {"train.seed=2", "train.lr=100000"},
     {"train.seed=3", "train.schedule=cosine", "train.lr_min=0.001", "norm.momentum=0.01", "model.dropout=0.4"},
     {"train.seed=4", "train.momentum=0.5", "train.label_noise=0.3", "data.split_seed=9", "train.schedule=step", "train.step_epochs=0.5"},
-    {"train.seed=1", "model.init=normal", "model.init_std=0.3", "train.lr_scale=linear"},
-    {"train.seed=2", "train.lr=0.01", "train.warmup_epochs=0", "model.init_scale=30", "data.standardize=false"},
+    {"train.seed=1", "model.init=normal", "model.init_std=0.3", "train.lr_scale=linear", "train.lr=20", "train.warmup_epochs=3"},
+    {"train.seed=2", "train.lr=0.01", "model.init_scale=30", "data.standardize=false"},
 };
 
 static inline void add(const char **all, int *count, const char *const *words)
@@ -29,7 +32,7 @@ static inline void add(const char **all, int *count, const char *const *words)
         all[(*count)++] = *words;
 }
 
-/* The configurations of base (ends with NULL) and each member. */
+/* The configurations of base (ends with NULL) and each member; their shapes are equal. */
 static inline void configure(const char *const *base, struct nl_config config[MEMBERS])
 {
     for (int i = 0; i < MEMBERS; i++) {
@@ -38,10 +41,15 @@ static inline void configure(const char *const *base, struct nl_config config[ME
         struct nl_experiment experiment;
         struct nl_diagnostics diagnostics = {0};
         add(all, &count, base);
+        add(all, &count, common);
         add(all, &count, members[i]);
         if (nl_experiment_load(NULL, all, count, &experiment, &diagnostics))
             ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
         config[i] = experiment.config;
+        char *first = nl_config_shape_text(&config[0]), *own = nl_config_shape_text(&config[i]);
+        ck_assert_msg(strcmp(first, own) == 0, "member %d is of another shape:\n%snot\n%s", i, own, first);
+        free(first);
+        free(own);
     }
 }
 

@@ -210,8 +210,8 @@ int nl_forecast_check(const struct nl_forecast *forecast, const int *todo, int c
     if (one > memory)
         return nl_fail(err, "a trial needs %s of memory, and this machine has %s free: lower train.batch or the network's size",
                        nl_bytes_text(one, needed), there);
-    return nl_fail(err, "%d trials side by side need %s of memory, and this machine has %s free: -j %d fits", side_by_side,
-                   nl_bytes_text(demand.memory, needed), there, fewer);
+    return nl_fail(err, "%d trials side by side need %s of memory, and this machine has %s free: %d fit%s (-j, --cohort)", side_by_side,
+                   nl_bytes_text(demand.memory, needed), there, fewer, fewer == 1 ? "s" : "");
 }
 
 void nl_forecast_release(struct nl_forecast *forecast)

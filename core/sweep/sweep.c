@@ -49,12 +49,14 @@ static void tell_what_is_there(const struct nl_sweep_options *options, const str
         tell(options, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
 }
 
-static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, int workers, struct nl_error *err)
+static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, const struct nl_runner_options *runner,
+                      struct nl_error *err)
 {
+    int64_t together = (int64_t)runner->workers * (runner->cohort ? runner->cohort : 1);
     struct nl_forecast forecast;
     if (nl_forecast_sizes(grid, &forecast, err))
         return NL_FAIL;
-    int status = nl_forecast_check(&forecast, todo, count, workers, store->folder, err);
+    int status = nl_forecast_check(&forecast, todo, count, (int)(together < count ? together : count), store->folder, err);
     nl_forecast_release(&forecast);
     return status;
 }
@@ -66,7 +68,7 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     int count, present = load_records(store, grid, options, result->record);
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
     tell_what_is_there(options, grid, result->record, todo, count, present);
-    int status = check_room(store, grid, todo, count, options->runner.workers, err);
+    int status = check_room(store, grid, todo, count, &options->runner, err);
     result->started = status == NL_OK;
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, err);
