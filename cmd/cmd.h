@@ -144,6 +144,7 @@ char *key_range(const struct nl_key *key);
 
 /* On a terminal one redrawn line, else a plain line every ten seconds. --quiet: nothing but warnings. */
 struct progress_line {
+    bool ended;  /* the last plain line is out */
     bool terminal, drawn;
     double last; /* seconds at the last plain line */
     int failure; /* number of the first trial that did not end in "done"; -1: none yet */

@@ -51,8 +51,9 @@ void show_progress(void *context, const struct nl_progress *progress)
     struct progress_line *line = context;
     bool last = progress->running == 0 && progress->present + progress->finished == progress->total;
     bool due = line->terminal || last || progress->seconds - line->last >= PLAIN_SECONDS;
-    if (manner.quiet || !due)
+    if (manner.quiet || !due || (last && line->ended))
         return;
+    line->ended = last;
     struct nl_text text = {0};
     add_state(&text, progress);
     if (line->terminal) {
