@@ -171,9 +171,8 @@ static void offer_keys(struct typed typed, const char *section, bool with_value)
 
 static void offer_sections(const struct typed *typed)
 {
-    for (int i = 0; i < nl_key_count; i++)
-        if (i == 0 || strcmp(nl_keys[i].section, nl_keys[i - 1].section) != 0)
-            offer(typed, nl_keys[i].section, NULL);
+    for (const struct nl_section *section = nl_sections; section->name; section++)
+        offer(typed, section->name, NULL);
 }
 
 /* ---- what the usage texts call their arguments ---- */

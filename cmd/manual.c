@@ -186,17 +186,6 @@ static void add_keys(struct nl_text *out, const char *section, const char *help)
 
 static char *config_page(const char *date)
 {
-    static const struct {
-        const char *name, *help;
-    } sections[] = {
-#define SECTION(name, help) {#name, help},
-#define KEY(section, field, type, default_text, low, high, choices, help)
-#define END(name)
-#include "config/keys.def"
-#undef SECTION
-#undef KEY
-#undef END
-    };
     struct nl_text out = {0};
     add_title(&out, "normlab-config", 5, date, "configurations and experiments of normlab");
     add_heading(&out, "DESCRIPTION");
@@ -215,8 +204,8 @@ static char *config_page(const char *date)
     add_paragraph(&out, "On the command line a key is set as norm.kind=bn; several values, norm.kind=bn,gn or train.lr=1e-3:1:log:7 (seven from "
                         "0.001 to 1, evenly on the log scale) or train.batch=1:8, make an axis.");
     add_heading(&out, "KEYS");
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        add_keys(&out, sections[i].name, sections[i].help);
+    for (const struct nl_section *section = nl_sections; section->name; section++)
+        add_keys(&out, section->name, section->help);
     nl_text_add(&out, ".SS \"sweep: what varies\"\n");
     add_item(&out, "sweep.grid", "axes, each a key with a list or range of values; every combination is a point");
     add_item(&out, "sweep.zip", "keys that advance together: lists of the same length, or a list of several such groups");

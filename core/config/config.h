@@ -87,7 +87,10 @@ struct nl_key {
     const char *help;
 };
 
-extern const struct nl_key nl_keys[]; /* in the order of keys.def */
+extern const struct nl_section {
+    const char *name, *help;
+} nl_sections[];                      /* in the order of keys.def; ends with a NULL name */
+extern const struct nl_key nl_keys[]; /* likewise */
 extern const int nl_key_count;
 extern const char *const nl_sweep_fields[]; /* what may stand under `sweep`; NULL-terminated */
 

@@ -12,19 +12,6 @@
 #include "config/config.h"
 #include "config/value.h"
 
-static const struct {
-    const char *name, *help;
-} sections[] = {
-#define SECTION(name, help) {#name, help},
-#define KEY(section, field, type, default_text, low, high, choices, help)
-#define END(name)
-#include "config/keys.def"
-#undef SECTION
-#undef KEY
-#undef END
-};
-enum { SECTIONS = sizeof sections / sizeof *sections };
-
 static const char *field_of(const struct nl_key *key)
 {
     return strchr(key->name, '.') + 1;
@@ -200,11 +187,11 @@ static void begin_section(struct nl_text *out, const char *name, const char *hel
     nl_text_add(out, ", \"type\": [\"object\", \"null\"], \"additionalProperties\": false, \"properties\": {");
 }
 
-static void add_section(struct nl_text *out, int section)
+static void add_section(struct nl_text *out, const struct nl_section *section)
 {
-    begin_section(out, sections[section].name, sections[section].help);
+    begin_section(out, section->name, section->help);
     for (int i = 0, used = 0; i < nl_key_count; i++)
-        if (strcmp(nl_keys[i].section, sections[section].name) == 0)
+        if (strcmp(nl_keys[i].section, section->name) == 0)
             nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s\"}", used++ ? "," : "", field_of(&nl_keys[i]), nl_keys[i].name);
     nl_text_add(out, "\n    }},\n");
 }
@@ -214,8 +201,8 @@ static void add_sections(struct nl_text *out)
     nl_text_add(out, "  \"properties\": {\n"
                      "    \"base\": {\"description\": \"a configuration that this one changes; relative to this file\", \"type\": "
                      "\"string\", \"minLength\": 1},\n");
-    for (int i = 0; i < SECTIONS; i++)
-        add_section(out, i);
+    for (const struct nl_section *section = nl_sections; section->name; section++)
+        add_section(out, section);
     begin_section(out, "sweep", "what to vary");
     for (int i = 0; nl_sweep_fields[i]; i++)
         nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i], nl_sweep_fields[i]);

@@ -32,10 +32,10 @@ static const char *const top_words[] = {
 
 static bool is_section(const char *name)
 {
-    for (int i = 0; i < nl_key_count; i++)
-        if (!strcmp(nl_keys[i].section, name))
-            return true;
-    return false;
+    const struct nl_section *section = nl_sections;
+    while (section->name && strcmp(section->name, name) != 0)
+        section++;
+    return section->name;
 }
 
 static void set_key(struct nl_loader *loader, struct open_file *file, const struct nl_key *key, const struct nl_node *name,

@@ -32,6 +32,16 @@ const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 
+const struct nl_section nl_sections[] = {
+#define SECTION(name, help) {#name, help},
+#define KEY(section, field, type, default_text, low, high, choices, help)
+#define END(name)
+#include "config/keys.def"
+#undef SECTION
+#undef KEY
+#undef END
+    {NULL, NULL}};
+
 const struct nl_key nl_keys[] = {
 #define SECTION(name, help)
 #define ROW(in, field, kind, default_value, least, most, names, what, differs) \

@@ -71,6 +71,12 @@ struct nl_block_kernels {
     nl_block_kernel *row_apply;        /* y */
     nl_block_kernel *row_backward;     /* dx, unless it is NULL; shares of dgamma, dbeta */
 };
+/* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
+#define NL_BLOCK_KERNELS                                                                                                        \
+    {                                                                                                                           \
+        .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx, \
+        .row_sums = row_sums, .row_apply = row_apply, .row_backward = row_backward,                                             \
+    }
 extern const struct nl_block_kernels nl_block_plain;
 #if defined(__x86_64__) && defined(__GNUC__)
 extern const struct nl_block_kernels nl_block_avx2, nl_block_avx512;

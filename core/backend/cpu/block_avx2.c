@@ -8,13 +8,5 @@
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"
 
-const struct nl_block_kernels nl_block_avx2 = {
-    .column_sums = column_sums,
-    .column_apply = column_apply,
-    .column_gradients = column_gradients,
-    .column_dx = column_dx,
-    .row_sums = row_sums,
-    .row_apply = row_apply,
-    .row_backward = row_backward,
-};
+const struct nl_block_kernels nl_block_avx2 = NL_BLOCK_KERNELS;
 #endif
