@@ -194,7 +194,7 @@ def sweep(results):
     out = ["## Row 8: a whole sweep on two cores", "",
            "none, BN, LN, GN x batch 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 x seeds; 10 epochs each, from a cold shell; seconds of wall time. JAX (scan, over several seeds",
            "vmap; compiling included, or with a warm persistent compile cache) and PyTorch in two processes. What is timed as JAX and PyTorch here draws its own initial",
-           "weights and evaluates the test part after each epoch, as normlab does. PyTorch's 1,000 trials are projected: 25 times the 40, their start once.", "",
+           "weights and evaluates the test part after each epoch, as normlab does; curves on disk are ours alone, pictures nobody's. PyTorch's 1,000 trials are projected: 25 times the 40, their start once.", "",
            *table(["trials", "normlab", "JAX", "JAX, warm cache", "PyTorch eager", "over JAX", "over JAX, warm", "over PyTorch"], rows)]
     return out
 
@@ -229,7 +229,7 @@ def write(results, path):
     m = results["machine"]
     out = ["# Measured", "",
            "Written by `tests/bench/run.sh`; see its head for how. Every competitor starts from the same initial weights and takes the same samples in the same order; it is",
-           "timed only if the losses of its first 20 steps, or the first 20 numbers of a kernel, agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (sweeps and two cores: of 3).", "",
+           "timed only if the losses of its first 20 steps, or the first 20 numbers of a kernel, agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (two cores: of 5, sweeps: of 3).", "",
            *table(["", ""], [["processor", m["processor"]], ["system", m["system"]], ["compiler", m["compiler"]],
                              ["normlab", f"{m['normlab']}, OpenBLAS {m['openblas']}"], ["peers", m["peers"]], ["date", m["date"]]])]
     if "probes" in results:
