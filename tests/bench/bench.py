@@ -120,7 +120,7 @@ def conv(track, batches):
             for way in ["forward", "dx", "dw"]:
                 arguments = ["conv", batch, size, channels, way]
                 commands = {"normlab": [track.build / "kernel", *arguments]}
-                commands |= {f"oneDNN {layout}": [track.build / "onednn", *arguments, layout] for layout in ("blocked", "nhwc")}
+                commands |= {f"oneDNN {form}": [track.build / "onednn", *arguments, form.lower()] for form in ("blocked", "nhwc", "Winograd")}
                 commands |= {f"PyTorch {layout}": [PYTHON, PEERS / "conv_torch.py", *arguments[1:], layout] for layout in ("channels_last", "contiguous")}
                 name = f"{batch} {size} {channels} {way}"
                 track.keep("conv", {name: track.race("conv", f"conv {name}", track.start(commands, ONE_THREAD | report.MALLOC))})

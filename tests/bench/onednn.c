@@ -1,9 +1,10 @@
 /* The same kernels from oneDNN (Debian's libdnnl), one thread; arguments, answers and numbers as kernel.c:
  *
  *     onednn bn   SAMPLES SIZE CHANNELS forward|backward blocked|nhwc     with its fused ReLU
- *     onednn conv SAMPLES SIZE CHANNELS forward|dx|dw    blocked|nhwc
+ *     onednn conv SAMPLES SIZE CHANNELS forward|dx|dw    blocked|nhwc|winograd
  *
- * blocked: nChw16c, oneDNN's own layout. Weights are in whatever layout it prefers. Bringing tensors into a layout is not timed.
+ * blocked: nChw16c, oneDNN's own layout; winograd: the same, by its Winograd F(4x4, 3x3), which computes fewer products and rounds
+ * more; the others convolve directly. Weights are in whatever layout it prefers. Bringing tensors into a layout is not timed.
  */
 #include "answer.h"
 
@@ -112,14 +113,15 @@ static void make(struct call *call, dnnl_primitive_desc_t pd)
     execute(call);
 }
 
-static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels, const char *way, dnnl_format_tag_t tag)
+static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels, const char *way, dnnl_alg_kind_t algorithm,
+                               dnnl_format_tag_t tag)
 {
     const dnnl_dim_t image[] = {samples, channels, size, size}, kernel[] = {channels, channels, KERNEL, KERNEL};
     const dnnl_dim_t stride[] = {1, 1}, pad[] = {KERNEL / 2, KERNEL / 2};
     dnnl_memory_desc_t x = describe(4, image, tag), w = describe(4, kernel, dnnl_format_tag_any);
     dnnl_memory_desc_t plain_x = describe(4, image, dnnl_nhwc), plain_w = describe(4, kernel, dnnl_hwio);
     dnnl_convolution_desc_t forward, backward;
-    must(dnnl_convolution_forward_desc_init(&forward, dnnl_forward_training, dnnl_convolution_auto, &x, &w, NULL, &x, stride, pad,
+    must(dnnl_convolution_forward_desc_init(&forward, dnnl_forward_training, algorithm, &x, &w, NULL, &x, stride, pad,
                                             pad),
          "conv");
     dnnl_primitive_desc_t hint = plan(&forward, NULL), pd = hint;
@@ -131,13 +133,13 @@ static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels
         add(&call, pd, DNNL_ARG_WEIGHTS, &plain_w, FACTOR_W);
         made = add(&call, pd, DNNL_ARG_DST, NULL, 0);
     } else if (!strcmp(way, "dx")) {
-        must(dnnl_convolution_backward_data_desc_init(&backward, dnnl_convolution_auto, &x, &w, &x, stride, pad, pad), "conv dx");
+        must(dnnl_convolution_backward_data_desc_init(&backward, algorithm, &x, &w, &x, stride, pad, pad), "conv dx");
         pd = plan(&backward, hint);
         add(&call, pd, DNNL_ARG_DIFF_DST, &plain_x, FACTOR_DY);
         add(&call, pd, DNNL_ARG_WEIGHTS, &plain_w, FACTOR_W);
         made = add(&call, pd, DNNL_ARG_DIFF_SRC, NULL, 0);
     } else {
-        must(dnnl_convolution_backward_weights_desc_init(&backward, dnnl_convolution_auto, &x, &w, NULL, &x, stride, pad, pad),
+        must(dnnl_convolution_backward_weights_desc_init(&backward, algorithm, &x, &w, NULL, &x, stride, pad, pad),
              "conv dw");
         pd = plan(&backward, hint);
         add(&call, pd, DNNL_ARG_SRC, &plain_x, FACTOR_X);
@@ -190,14 +192,16 @@ static struct call batch_norm(dnnl_dim_t samples, dnnl_dim_t size, int channels,
 int main(int argc, char **argv)
 {
     if (argc != 7 || (strcmp(argv[1], "conv") && strcmp(argv[1], "bn"))) {
-        fprintf(stderr, "usage: onednn conv|bn SAMPLES SIZE CHANNELS WAY blocked|nhwc\n");
+        fprintf(stderr, "usage: onednn conv|bn SAMPLES SIZE CHANNELS WAY blocked|nhwc|winograd\n");
         return 2;
     }
     must(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine");
     must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "stream");
+    int samples = atoi(argv[2]), size = atoi(argv[3]), channels = atoi(argv[4]);
     dnnl_format_tag_t tag = strcmp(argv[6], "nhwc") ? dnnl_nChw16c : dnnl_nhwc;
-    struct call call =
-        (strcmp(argv[1], "conv") ? batch_norm : convolution)(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), argv[5], tag);
+    dnnl_alg_kind_t algorithm = strcmp(argv[6], "winograd") ? dnnl_convolution_direct : dnnl_convolution_winograd;
+    struct call call = strcmp(argv[1], "conv") ? batch_norm(samples, size, channels, argv[5], tag)
+                                               : convolution(samples, size, channels, argv[5], algorithm, tag);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
         printf("%.4f\n", 1e6 * time_calls(execute, &call, atof(line)));

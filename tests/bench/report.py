@@ -137,19 +137,22 @@ def conv(results):
         batch, size, channels, way = key.split()
         batch, size, channels, t = int(batch), int(size), int(channels), row["us"]
         work = 2 * batch * (channels * (3 * size - 2)) ** 2  # taps outside the image are not counted
-        ours, onednn = t.get("normlab"), [value for name, value in t.items() if name.startswith("oneDNN")]
+        ours, direct = t.get("normlab"), [t[name] for name in ("oneDNN blocked", "oneDNN nhwc") if name in t]
         torch = [value for name, value in t.items() if name.startswith("PyTorch")]
 
-        def rate(name):
-            return f"{work / t[name] * 1e-3:.0f}" if name in t else "-"
+        def rate(time):
+            return f"{work / time * 1e-3:.0f}" if time else "-"
 
         rows.append([f"{size} x {size} x {channels}" + ("" if row["steady"] else " *"), str(batch), way,
-                     *(rate(name) for name in ["normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch contiguous"]),
-                     ratio(min(onednn, default=None), ours, goals.get(batch)), ratio(min(torch, default=None), ours, goals.get(batch)),
+                     rate(ours), rate(min(direct, default=None)),
+                     *(rate(t.get(name)) for name in ["oneDNN Winograd", "PyTorch channels_last", "PyTorch contiguous"]),
+                     ratio(min(direct, default=None), ours, goals.get(batch)), ratio(t.get("oneDNN Winograd"), ours), ratio(min(torch, default=None), ours, goals.get(batch)),
                      f"{100 * work / ours / (row['fma_gflops'] * 1e3):.0f} % (90 %)"])
     return ["## Row 3: 3x3 convolutions", "",
-            "GFLOP/s, one core, only taps inside the image counted; as many channels out as in. dx: the input's gradient, dw: the weights'. Ratios over the better layout.", "",
-            *table(["image", "batch", "", "normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch NCHW", "over oneDNN", "over PyTorch", "of FMA peak"], rows)]
+            "GFLOP/s, one core, only taps inside the image counted, also for Winograd; as many channels out as in. dx: the input's gradient, dw: the weights'. Over the better layout: oneDNN's",
+            "direct convolutions in blocked and nhwc, and PyTorch. Winograd computes fewer products and rounds more, so it is named apart.", "",
+            *table(["image", "batch", "", "normlab", "oneDNN direct", "oneDNN Winograd", "PyTorch channels_last", "PyTorch NCHW", "over direct", "over Winograd",
+                    "over PyTorch", "of FMA peak"], rows)]
 
 
 def level(row, tensors):
