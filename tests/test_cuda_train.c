@@ -113,6 +113,36 @@ START_TEST(replicas_are_trials_of_their_own)
 }
 END_TEST
 
+#ifndef ON_A_GPU
+extern _Thread_local bool host_cuda_full;
+
+/* A step whose scratch does not fit: the trial fails, and the next one of the same thread is what it always is. */
+START_TEST(memory_that_runs_out_ends_one_training)
+{
+    const struct net *net = &nets[6];
+    double first[3], again[3];
+    struct training t = make(&nl_backend_cuda, net, 1);
+    training_run(&t, 3, 0, first);
+    training_free(&t);
+
+    struct training large = make(&nl_backend_cuda, net, 8); /* needs more scratch than there was so far */
+    host_cuda_full = true;
+    training_run(&large, 3, 0, again);
+    host_cuda_full = false;
+    struct nl_error err = {{0}};
+    ck_assert_int_eq(nl_backend_cuda.status(&err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, "out of memory"), "%s", err.text);
+    training_free(&large);
+
+    t = make(&nl_backend_cuda, net, 1);
+    training_run(&t, 3, 0, again);
+    ck_assert_int_eq(nl_backend_cuda.status(&err), NL_OK);
+    ck_assert(memcmp(first, again, sizeof first) == 0);
+    training_free(&t);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("training on cuda");
@@ -120,6 +150,9 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
+#ifndef ON_A_GPU
+    tcase_add_test(tests, memory_that_runs_out_ends_one_training);
+#endif
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

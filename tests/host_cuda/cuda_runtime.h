@@ -240,7 +240,7 @@ static inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *graph)
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)
+static inline cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)
 {
     *out = new std::vector<std::function<void()>>(*graph);
     return cudaSuccess;
@@ -273,13 +273,18 @@ struct cudaDeviceProp {
     size_t totalGlobalMem;
 };
 
+extern "C" {
+inline thread_local bool host_cuda_full; /* the device has no memory left: for tests of what happens then */
+}
+inline thread_local cudaError_t host_cuda_last_error;
+
 static inline cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
     if (host_cuda_recording)
         host_cuda_wrong("memory cannot be taken while a graph is recorded");
     *memory = NULL;
-    if (posix_memalign(memory, 256, bytes) != 0) /* aligned as the real one */
-        return cudaErrorMemoryAllocation;
+    if (host_cuda_full || posix_memalign(memory, 256, bytes) != 0) /* aligned as the real one */
+        return host_cuda_last_error = cudaErrorMemoryAllocation;
     memset(*memory, 0xff, bytes); /* NaN: what nobody wrote is seen */
     return cudaSuccess;
 }
@@ -315,7 +320,14 @@ static inline cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes,
 }
 
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-static inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+
+static inline cudaError_t cudaGetLastError()
+{
+    cudaError_t last = host_cuda_last_error;
+    host_cuda_last_error = cudaSuccess;
+    return last;
+}
+
 static inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 
 static inline cudaError_t cudaGetDevice(int *device)

@@ -70,6 +70,7 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 /* Remembers what went wrong first; true: nothing did. */
 bool nl_cuda_good(cudaError_t status, const char *file, int line);
 #define NL_GOOD(call) nl_cuda_good((call), __FILE__, __LINE__)
+bool nl_cuda_fine(); /* nothing went wrong so far */
 
 /* Room on the device for one operation, this thread's own; what the next operation does not need may be overwritten by it. NULL where
  * there is none left (remembered). */
@@ -85,14 +86,19 @@ struct nl_cuda_moment {
 /* The thread's moment on the device, after telling it what `run` and an operation say; index or sums NULL: as it is. */
 const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums);
 
-#ifdef __CUDACC__
-#define NL_LAUNCH(kernel, grid, block, ...)                                   \
-    do {                                                                      \
-        kernel<<<grid, block, 0, cudaStreamPerThread>>>(__VA_ARGS__);         \
-        NL_GOOD(cudaGetLastError());                                          \
+/* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
+ * would end the device's work for all threads. */
+#define NL_LAUNCH(kernel, grid, block, ...)              \
+    do {                                                 \
+        if (nl_cuda_fine()) {                            \
+            NL_START(kernel, grid, block, __VA_ARGS__);  \
+            NL_GOOD(cudaGetLastError());                 \
+        }                                                \
     } while (0)
+#ifdef __CUDACC__
+#define NL_START(kernel, grid, block, ...) kernel<<<grid, block, 0, cudaStreamPerThread>>>(__VA_ARGS__)
 #else /* a host that runs the kernels itself: tests/host_cuda */
-#define NL_LAUNCH(kernel, grid, block, ...) nl_host_launch(grid, block, kernel, __VA_ARGS__)
+#define NL_START(kernel, grid, block, ...) nl_host_launch(grid, block, kernel, __VA_ARGS__)
 #endif
 
 /* Threads of a block where nothing says otherwise. */

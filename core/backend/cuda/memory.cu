@@ -9,15 +9,23 @@
 
 /* What a thread has: where it works, its room, and what went wrong first. */
 struct context {
+    int device;
     struct nl_cuda_moment *now, told; /* on the device; what it was last told */
     void *scratch;
     size_t scratch_bytes;
     char trouble[256];                /* "": none */
 
-    ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the same */
+    void release()
     {
         cudaFree(now);
         cudaFree(scratch);
+        now = NULL;
+        scratch = NULL;
+        scratch_bytes = 0;
+    }
+    ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the same */
+    {
+        release();
     }
 };
 
@@ -30,6 +38,11 @@ bool nl_cuda_good(cudaError_t status, const char *file, int line)
         snprintf(own.trouble, sizeof own.trouble, "cuda: %s (%s, %s:%d)", cudaGetErrorString(status), cudaGetErrorName(status), name ? name + 1 : file, line);
     }
     return status == cudaSuccess && !own.trouble[0];
+}
+
+bool nl_cuda_fine()
+{
+    return !own.trouble[0];
 }
 
 int nl_cuda_status(struct nl_error *err)
@@ -68,6 +81,10 @@ int nl_cuda_thread_begin(int device, struct nl_error *err)
     if (device < 0 || device >= count)
         return nl_fail(err, "no device %d of kind cuda: there %s %d, counted from 0", device, count == 1 ? "is" : "are", count);
     own.trouble[0] = '\0';
+    cudaGetLastError(); /* what an earlier trial ran into is over */
+    if (own.device != device)
+        own.release();
+    own.device = device;
     NL_GOOD(cudaSetDevice(device));
     if (!own.now)
         NL_GOOD(cudaMalloc((void **)&own.now, sizeof *own.now));
@@ -190,7 +207,7 @@ static void record(struct nl_tape *tape, void (*body)(const void *context), cons
         return;
     body(context);
     if (NL_GOOD(cudaStreamEndCapture(cudaStreamPerThread, &graph)))
-        NL_GOOD(cudaGraphInstantiate(&tape->graph, graph, 0));
+        NL_GOOD(cudaGraphInstantiateWithFlags(&tape->graph, graph, 0));
     if (graph)
         NL_GOOD(cudaGraphDestroy(graph));
     tape->scratch = own.scratch;
@@ -203,6 +220,8 @@ void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int3
     while (tape && tape->samples != run->samples)
         tape = tape->next;
     nl_cuda_now(run, index, sums); /* before the recording: what it uploads is no part of the step */
+    if (!nl_cuda_fine())
+        return; /* a recording that is begun must be ended, and cannot */
     if (!tape) { /* the first time as it is: kernels are loaded, scratch grows */
         tape = (struct nl_tape *)calloc(1, sizeof *tape);
         NL_ASSERT(tape);
