@@ -19,7 +19,7 @@ bench=$root/tests/bench
 venv=${NORMLAB_BENCH_VENV:-$bench/.venv}
 build=${NORMLAB_BUILD:-$root/build-bench}
 install_missing bench
-NORMLAB_CMAKE="-DCMAKE_BUILD_TYPE=Release ${NORMLAB_CMAKE:-}" build_program OFF
+NORMLAB_CMAKE="-DCMAKE_BUILD_TYPE=Release -DNORMLAB_BENCH=ON ${NORMLAB_CMAKE:-}" build_program OFF
 
 if ! "$venv/bin/python" -c 'import torch, jax, safetensors' 2>/dev/null; then
     say "installing PyTorch and JAX into ${venv#"$PWD"/}"
@@ -29,11 +29,6 @@ if ! "$venv/bin/python" -c 'import torch, jax, safetensors' 2>/dev/null; then
 fi
 
 cc -std=gnu11 -O3 -march=native -ffp-contract=fast -fno-tree-loop-distribute-patterns "$bench/probe.c" -o "$build/probe"
-for program in step kernel; do
-    # shellcheck disable=SC2046
-    cc -std=c11 -D_GNU_SOURCE -O2 -I"$root/core" "$bench/$program.c" "$build/libnormlab.a" \
-        $(pkg-config --libs yaml-0.1 openblas zlib libcrypto) -lpthread -lm -o "$build/$program"
-done
 # oneDNN declares every list of sizes as long as the longest.
 cc -std=gnu11 -O2 -Wno-stringop-overread "$bench/onednn.c" -ldnnl -o "$build/onednn"
 cc -std=gnu11 -O2 "$bench/fann.c" -lfloatfann -lm -o "$build/fann"
