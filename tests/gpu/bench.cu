@@ -1,4 +1,8 @@
-/* How fast the kernels are, beside what the device can do at most, measured in the same run: a copy of memory and a loop of FMAs. */
+/* How fast the kernels are, beside what the device can do at most, measured in the same run: a copy of memory and a loop of FMAs.
+ *
+ *     bench              a table
+ *     bench ceilings     the device and what it can do, as JSON
+ */
 #include "backend/cuda/cuda.h"
 #include "steps.h"
 
@@ -105,7 +109,6 @@ static void ceilings()
     copy_rate = 2 * half / seconds_of([=] { cudaMemcpyAsync(memory, memory + half, half, cudaMemcpyDeviceToDevice, cudaStreamPerThread); }, 1);
     int blocks = 4096, threads = 256;
     fma_rate = 2.0 * 16 * 4096 * blocks * threads / seconds_of([=] { fma_loop<<<blocks, threads, 0, cudaStreamPerThread>>>((float *)memory, 0.999f, 0.001f); }, 1);
-    printf("device copy %.0f GB/s, float32 FMA %.1f TFLOP/s\n", copy_rate / 1e9, fma_rate / 1e12);
 }
 
 /* ---- operations ---- */
@@ -172,16 +175,16 @@ static void product(int replicas, int samples, int in, int out)
            100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate);
 }
 
-int main()
+int main(int argc, char **argv)
 {
     struct nl_error err;
     char text[256];
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a call that is cut short still tells something */
     if (nl_cuda_thread_begin(0, &err) != NL_OK) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
     nl_cuda_describe(0, text, sizeof text);
-    printf("%s\n", text);
     room = (size_t)4 << 30;
     memory = (char *)nl_cuda_alloc(room);
     if (!memory) {
@@ -190,6 +193,11 @@ int main()
     }
     fill<<<(unsigned)(room / sizeof(float) / NL_THREADS), NL_THREADS, 0, cudaStreamPerThread>>>((float *)memory, room / sizeof(float));
     ceilings();
+    if (argc > 1 && strcmp(argv[1], "ceilings") == 0) {
+        printf("{\"device\": \"%s\", \"copy_gbs\": %.1f, \"fma_gflops\": %.1f}\n", text, copy_rate / 1e9, fma_rate / 1e9);
+        return 0;
+    }
+    printf("%s\ndevice copy %.0f GB/s, float32 FMA %.1f TFLOP/s\n", text, copy_rate / 1e9, fma_rate / 1e12);
     printf("%-34s %23s %23s\n", "", "forward", "backward");
     normalizer("bn 512x32x32x64", &nl_norm_bn, 1, 512, 1024, 64, false);
     normalizer("bn 1024x32x32x16", &nl_norm_bn, 1, 1024, 1024, 16, false);

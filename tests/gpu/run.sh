@@ -1,55 +1,131 @@
 #!/usr/bin/env bash
-# The cuda backend on a GPU: its tests, compute-sanitizer, its speed; under nine minutes. Needs CMake, nvcc and a C compiler; nothing is
-# installed. Exit code 77 where there is no GPU or no nvcc.
+# The cuda backend on a GPU, in one call of under nine minutes: its tests, compute-sanitizer, its speed, and PyTorch and JAX beside it. Needs CMake,
+# nvcc and a C compiler; nothing is installed. Exit code 77 where there is no GPU or no nvcc, 1 where a part failed.
 #
-#   tests/gpu/run.sh           all of it
-#   tests/gpu/run.sh --build   only builds (for compute capability 9.0 where there is no GPU)
+#   tests/gpu/run.sh [OPTIONS] [PART...]     all parts, or some:
+#
+#     build      builds only (for compute capability 9.0 where there is no GPU)
+#     test       the tests of the backends on cuda against ref, trainings of 200 steps; and, with the programs of tests/gpu/carry.sh, whether a
+#                sweep has the same bits in cohorts, one by one, and from several workers
+#     sanitize   memcheck, racecheck and initcheck on a few steps
+#     bench      kernels and steps beside the device's copy rate and FMA peak
+#     peers      PyTorch and JAX in turn with ours (tests/bench/gpu.py), as much as fits the time; needs the programs, and Python with both
+#
+#   --out DIR        logs, figures (gpu.json) and the summary go there (default: out/ in the build folder)
+#   --programs FILE  what tests/gpu/carry.sh packed (default: build/gpu-programs.tgz if it is there)
+#   --seconds N      for everything (default: 510)
+#   --only ROW       of peers: mlp, resnet, lone, norm or experiment; may be repeated
 #
 # NORMLAB_BUILD names the build folder (default: build/gpu).
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${NORMLAB_BUILD:-$root/build/gpu}
+out=$build/out programs=$root/build/gpu-programs.tgz seconds=510 parts=() rows=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+        --out | --programs | --seconds | --only)
+            [ $# -gt 1 ] || { echo "$1 needs a value" >&2; exit 2; }
+            case $1 in --out) out=$2 ;; --programs) programs=$2 ;; --seconds) seconds=$2 ;; --only) rows+=(--only "$2") ;; esac
+            shift ;;
+        build | test | sanitize | bench | peers) parts+=("$1") ;;
+        *) echo "there is no part '$1': build, test, sanitize, bench or peers" >&2; exit 2 ;;
+    esac
+    shift
+done
+[ ${#parts[@]} -gt 0 ] || parts=(test sanitize bench peers)
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 skip() { echo "skipped: $*"; exit 77; }
+wanted() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
 nvcc=$(command -v nvcc || ls "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" 2>/dev/null) || skip "there is no nvcc"
 capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d .)
-[ -n "$capability" ] || [ "${1:-}" = --build ] || skip "there is no GPU"
+[ -n "$capability" ] || [ "${parts[*]}" = build ] || skip "there is no GPU"
 
 say "building for compute capability ${capability:=90}"
-mkdir -p "$build"
-cmake -S "$root/tests/gpu" -B "$build" -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$capability" >"$build/log" 2>&1 &&
-    cmake --build "$build" -j "$(nproc)" >>"$build/log" 2>&1 || {
-    tail -n 30 "$build/log"
+mkdir -p "$build" "$out"
+out=$(cd "$out" && pwd)
+cmake -S "$root/tests/gpu" -B "$build" -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$capability" >"$out/build.log" 2>&1 &&
+    cmake --build "$build" -j "$(nproc)" >>"$out/build.log" 2>&1 || {
+    tail -n 30 "$out/build.log"
     exit 1
 }
-[ "${1:-}" != --build ] || exit 0
+if [ -e "$programs" ]; then
+    mkdir -p "$build/programs"
+    tar -xzf "$programs" -C "$build/programs" || exit 1
+fi
 
-failures=()
-check() { # name command...
-    local name=$1 code=0
-    shift
+summary=$out/summary.txt
+: >"$summary"
+failed=0
+check() { # name, seconds at most, command...: what it prints is seen at once, and kept
+    local name=$1 most=$2 code=0 start=$SECONDS
+    shift 2
+    [ $((seconds - SECONDS)) -ge "$most" ] || most=$((seconds - SECONDS))
+    if [ "$most" -lt 5 ]; then
+        echo "$name: not run, the time was up" | tee -a "$summary"
+        return
+    fi
     say "$name"
-    "$@" >"$build/$name.log" 2>&1 || code=$?
-    tail -n 12 "$build/$name.log"
-    [ "$code" -eq 0 ] || failures+=("$name")
+    timeout "$most" "$@" 2>&1 | tee "$out/$name.log" || code=$?
+    [ "$code" -eq 0 ] || failed=1
+    case $code in 0) code=passed ;; 124) code="FAILED: not done after $most s" ;; *) code="FAILED: exit code $code" ;; esac
+    echo "$name: $code ($((SECONDS - start)) s)" >>"$summary"
 }
 
-# The tests look into images right after a launch.
-for name in operations ends norm train; do
-    check "$name" timeout 120 env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
-done
-if command -v compute-sanitizer >/dev/null; then
-    for tool in memcheck racecheck initcheck; do
-        check "$tool" timeout 90 compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/short_train"
+# Bits of a sweep on the device: cohorts as they come, trials one by one, and two workers.
+same_bits() {
+    local normlab=$build/programs/normlab folder
+    folder=$(mktemp -d) || return
+    for how in "cohort 1024 1" "alone 1 1" "workers 3 2"; do
+        read -r name cohort workers <<<"$how"
+        "$normlab" sweep "$root/configs/mlp_digits.yaml" norm.kind=bn,ln,gn,none train.lr=0.01,0.1 train.epochs=2 sweep.seeds=3 --device cuda --cohort "$cohort" \
+            -j "$workers" --quiet --no-plot --no-warnings --out "$folder/$name" >/dev/null || return
+        cmp "$folder/$name/curves.csv" "$folder/cohort/curves.csv" || return
     done
-else
-    echo "skipped: there is no compute-sanitizer"
+    echo "24 trials on the device: the same curves in cohorts, one by one, and from two workers"
+    rm -rf "$folder"
+}
+
+if wanted test; then
+    # The tests look into images right after a launch.
+    for name in operations ends norm train; do
+        check "$name" 120 env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
+    done
+    export build root
+    export -f same_bits
+    if [ -x "$build/programs/normlab" ]; then
+        check bits 60 bash -c same_bits
+    else
+        echo "bits: not run, there is no $programs" | tee -a "$summary"
+    fi
 fi
-check bench timeout 180 "$build/bench"
+if wanted sanitize; then
+    for tool in memcheck racecheck initcheck; do
+        if command -v compute-sanitizer >/dev/null; then
+            check "$tool" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/short_train"
+        else
+            echo "$tool: not run, there is no compute-sanitizer" | tee -a "$summary"
+        fi
+    done
+fi
+if wanted bench; then
+    check bench 120 "$build/bench"
+fi
+if wanted peers; then
+    if [ ! -x "$build/programs/step" ]; then
+        echo "peers: not run, there is no $programs" | tee -a "$summary"
+    elif ! python3 -c 'import torch, jax, safetensors' 2>/dev/null; then
+        echo "peers: not run, this python3 has not PyTorch, JAX and safetensors" | tee -a "$summary"
+    else
+        check peers "$seconds" python3 "$root/tests/bench/gpu.py" --build "$build" --out "$out" --seconds $((seconds - SECONDS - 10)) "${rows[@]}"
+    fi
+fi
 
 say "summary"
-cat "$build/bench.log"
-[ ${#failures[@]} -eq 0 ] || { echo "failed: ${failures[*]}"; exit 1; }
-echo "all passed"
+for log in bench peers; do
+    ! wanted "$log" || [ ! -e "$out/$log.log" ] || cat "$out/$log.log"
+done
+cat "$summary"
+exit "$failed"
