@@ -140,6 +140,18 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);
 
+/* ---- tables (page.c) ---- */
+
+/* Columns as wide as their widest field; numbers stand to the right. A row may end early, with NULL; its last field counts in no width. */
+struct page {
+    int columns, rows, capacity;
+    const bool *left; /* [columns] */
+    char ***field;    /* [rows][columns] */
+};
+void add_row(struct page *page, char **field);       /* takes the fields over */
+void print_page(const struct page *page, int most); /* on stdout; lines are cut to so many characters, 0: not */
+void release_page(struct page *page);
+
 /* ---- progress (progress.c) ---- */
 
 /* On a terminal one redrawn line, else a plain line every ten seconds. --quiet: nothing but warnings. */
@@ -170,7 +182,7 @@ int print_grid(const char *folder, const struct nl_experiment *experiment, struc
 
 int terminal_width(FILE *stream); /* in characters; 0: no terminal */
 
-/* On stdout, broken to the terminal's width. */
+/* On stdout, broken to the terminal's width, its first sentence bold. */
 void print_answer(const char *text);
 
 #endif

@@ -289,6 +289,7 @@ bool print_diagnostics(struct nl_diagnostics *diagnostics)
 {
     bool any = diagnostics->count > 0;
     if (any) {
+        diagnostics->coloured = coloured(stderr);
         char *text = nl_diagnostics_text(diagnostics);
         fputs(text, stderr);
         free(text);
@@ -390,9 +391,15 @@ int terminal_width(FILE *stream)
 
 void print_answer(const char *text)
 {
+    int width = terminal_width(stdout), sentence = (int)strcspn(text, "\n");
+    char *first = nl_format("%.*s\n", sentence, text);
     struct nl_text out = {0};
-    nl_text_add_wrapped(&out, text, terminal_width(stdout));
+    nl_text_add(&out, "%s", coloured(stdout) ? "\033[1m" : "");
+    nl_text_add_wrapped(&out, first, width);
+    nl_text_add(&out, "%s", coloured(stdout) ? "\033[0m" : "");
+    nl_text_add_wrapped(&out, text + sentence + (text[sentence] == '\n'), width);
     fputs(out.at, stdout);
+    free(first);
     nl_text_release(&out);
 }
 

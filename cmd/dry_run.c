@@ -12,41 +12,6 @@ enum { LONG = 40, SHOWN = 25 }; /* trials */
 
 static const double budget = 3; /* seconds of measuring */
 
-/* A table whose columns are as wide as their widest field; numbers stand to the right. */
-struct page {
-    int columns, rows, capacity;
-    const bool *left;
-    char ***field; /* [rows][columns] */
-};
-
-static void add_row(struct page *page, char **field)
-{
-    NL_GROW(page->field, page->rows, page->capacity);
-    page->field[page->rows++] = field;
-}
-
-static void print_page(const struct page *page)
-{
-    for (int row = 0; row < page->rows; row++)
-        for (int c = 0; c < page->columns; c++) {
-            int width = 0;
-            for (int other = 0; other < page->rows; other++)
-                width = (int)strlen(page->field[other][c]) > width ? (int)strlen(page->field[other][c]) : width;
-            bool last = c + 1 == page->columns;
-            printf("%s%*s%s", c ? "  " : "", last ? 0 : page->left[c] ? -width : width, page->field[row][c], last ? "\n" : "");
-        }
-}
-
-static void release_page(struct page *page)
-{
-    for (int row = 0; row < page->rows; row++) {
-        for (int c = 0; c < page->columns; c++)
-            free(page->field[row][c]);
-        free(page->field[row]);
-    }
-    free(page->field);
-}
-
 /* What a dry run knows. */
 struct look {
     const struct nl_grid *grid;
@@ -111,7 +76,7 @@ static void print_trials(const struct look *look)
     int shown = manner.verbose || grid->trials <= LONG ? grid->trials : SHOWN;
     for (int i = 0; i < shown; i++)
         add_trial(&page, look, i);
-    print_page(&page);
+    print_page(&page, 0);
     if (shown < grid->trials)
         printf("... and %d more trials: --verbose prints all\n", grid->trials - shown);
     release_page(&page);

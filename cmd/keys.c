@@ -41,8 +41,12 @@ static int run(const struct command *self, int argc, char **argv)
     if (printed)
         return EXIT_DONE;
     const char *near = nl_key_nearest(wanted);
-    return bad_input("sections: data, model, norm, train, device, plot", "no section or key '%s'%s%s%s", wanted,
-                     near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+    struct nl_text hint = {0};
+    for (const struct nl_section *section = nl_sections; section->name; section++)
+        nl_text_add(&hint, "%s%s", hint.at ? ", " : "sections: ", section->name);
+    bad_input(hint.at, "no section or key '%s'%s%s%s", wanted, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
+    nl_text_release(&hint);
+    return EXIT_BAD_INPUT;
 }
 
 const struct command command_keys = {
@@ -50,8 +54,7 @@ const struct command command_keys = {
     .summary = "what every key of a configuration means, may be, and is by default",
     .usage = "usage: normlab keys [SECTION | KEY]\n"
              "\n"
-             "Documents the keys of a configuration: meaning, legal values, default. SECTION is data, model, norm, train, device or\n"
-             "plot.\n"
+             "Documents the keys of a configuration: meaning, legal values, default. SECTION is the part of their names before the dot.\n"
              "\n"
              "examples:\n"
              "  normlab keys\n"

@@ -126,28 +126,38 @@ static int by_date(const void *a, const void *b)
     return order ? order : strcmp(left->folder, right->folder);
 }
 
+enum { FOLDER, MADE, TRIALS, OUTCOME, VARIES = OUTCOME + NL_OUTCOMES, COLUMNS };
+
+static char **fields_of(const struct line *line)
+{
+    char **field = nl_alloc(COLUMNS, sizeof *field);
+    field[FOLDER] = nl_strdup(line->folder);
+    field[MADE] = nl_strdup(line->problem ? line->problem : line->made);
+    if (line->problem)
+        return field;
+    field[TRIALS] = nl_format("%d of %d", line->present, line->trials);
+    for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
+        field[OUTCOME + outcome] = nl_format("%d", line->outcome[outcome]);
+    field[VARIES] = nl_strdup(line->varies);
+    return field;
+}
+
 static void print(const struct listing *listing)
 {
-    int width = 6;
-    for (int i = 0; i < listing->count; i++)
-        width = (int)strlen(listing->at[i].folder) > width ? (int)strlen(listing->at[i].folder) : width;
-    printf("%-*s  %-16s %13s", width, "folder", "made", "trials");
+    static const bool left[COLUMNS] = {[FOLDER] = true, [MADE] = true, [VARIES] = true};
+    struct page page = {.columns = COLUMNS, .left = left};
+    char **names = nl_alloc(COLUMNS, sizeof *names);
+    names[FOLDER] = nl_strdup("folder");
+    names[MADE] = nl_strdup("made");
+    names[TRIALS] = nl_strdup("trials");
     for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
-        printf(" %8s", nl_outcome_names[outcome]);
-    printf("  varies\n");
-    for (int i = 0; i < listing->count; i++) {
-        const struct line *line = &listing->at[i];
-        if (line->problem) {
-            printf("%-*s  %s\n", width, line->folder, line->problem);
-            continue;
-        }
-        char trials[32];
-        snprintf(trials, sizeof trials, "%d of %d", line->present, line->trials);
-        printf("%-*s  %-16s %13s", width, line->folder, line->made, trials);
-        for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
-            printf(" %8d", line->outcome[outcome]);
-        printf("  %s\n", line->varies);
-    }
+        names[OUTCOME + outcome] = nl_strdup(nl_outcome_names[outcome]);
+    names[VARIES] = nl_strdup("varies");
+    add_row(&page, names);
+    for (int i = 0; i < listing->count; i++)
+        add_row(&page, fields_of(&listing->at[i]));
+    print_page(&page, terminal_width(stdout));
+    release_page(&page);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -181,7 +191,8 @@ const struct command command_ls = {
     .usage = "usage: normlab ls [DIR]\n"
              "\n"
              "Lists the results folders in DIR (default: results), newest first: when they were made (UTC), how many trials of the grid are\n"
-             "there, how they ended, and what varies, with the number of values. DIR may be a results folder itself.\n"
+             "there, how they ended, and what varies, with the number of values. DIR may be a results folder itself. On a terminal, lines are\n"
+             "cut to its width.\n"
              "\n"
              "examples:\n"
              "  normlab ls\n"

@@ -2,15 +2,24 @@
 
 #include <string.h>
 
+int nl_characters(const char *text, size_t bytes)
+{
+    int count = 0;
+    for (size_t i = 0; i < bytes; i++)
+        count += (text[i] & 0xc0) != 0x80;
+    return count;
+}
+
 void nl_text_add_wrapped(struct nl_text *out, const char *text, int width)
 {
     while (*text) {
         int length = (int)strcspn(text, "\n"), indent = (int)strspn(text, " "), at = indent;
         nl_text_add(out, "%*s", indent, "");
         for (const char *word = text + indent, *end = text + length; word < end;) {
-            int size = (int)strcspn(word, " \n"), characters = 0;
-            for (int i = 0; i < size; i++)
-                characters += (word[i] & 0xc0) != 0x80; /* of UTF-8, the bytes that begin one */
+            int size = (int)strcspn(word, " \n");
+            while (strncmp(word + size, " %", 2) == 0)
+                size += 1 + (int)strcspn(word + size + 1, " \n");
+            int characters = nl_characters(word, (size_t)size);
             if (width > 0 && at > indent && at + 1 + characters > width) {
                 nl_text_add(out, "\n%*s", indent + 2, "");
                 at = indent + 2;

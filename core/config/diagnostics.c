@@ -65,8 +65,13 @@ static bool printable(const char *text, size_t bytes)
     return bytes == expected && !(lead == 0xc2 && (unsigned char)text[1] < 0xa0);
 }
 
+/* What stands around places and marks; the colours are those of compilers. */
+struct ink {
+    const char *place, *marks, *end;
+};
+
 /* The source line and, under it, a caret at origin's column. Tabs are kept in both, so that they line up. */
-static void add_source(struct nl_text *out, const struct nl_origin *origin)
+static void add_source(struct nl_text *out, const struct nl_origin *origin, const struct ink *ink)
 {
     struct nl_text marks = {0};
     bool fits = strlen(origin->line_text) <= SHOWN_COLUMNS;
@@ -76,7 +81,7 @@ static void add_source(struct nl_text *out, const struct nl_origin *origin)
         nl_text_add(out, "%5d | %s", origin->line, cut);
     else
         nl_text_add(out, "      | %s", cut);
-    nl_text_add(&marks, "      | %s", first > 1 ? "   " : "");
+    nl_text_add(&marks, "      | %s%s", first > 1 ? "   " : "", ink->marks);
 
     int column = 1;
     const char *at = origin->line_text;
@@ -94,22 +99,22 @@ static void add_source(struct nl_text *out, const struct nl_origin *origin)
     }
     if (column <= origin->column) /* just behind the end of the line */
         nl_text_add(&marks, "^");
-    nl_text_add(out, "%s\n%s\n", *at ? "..." : "", marks.at);
+    nl_text_add(out, "%s\n%s%s\n", *at ? "..." : "", marks.at, ink->end);
     nl_text_release(&marks);
 }
 
-static void add_one(struct nl_text *out, const struct nl_diagnostic *diagnostic)
+static void add_one(struct nl_text *out, const struct nl_diagnostic *diagnostic, const struct ink *ink)
 {
     const struct nl_origin *origin = &diagnostic->origin;
     if (origin->kind == NL_FROM_COMMAND_LINE)
-        nl_text_add(out, "command line: ");
+        nl_text_add(out, "%scommand line:%s ", ink->place, ink->end);
     else if (origin->file && origin->line > 0)
-        nl_text_add(out, "%s:%d:%d: ", origin->file, origin->line, origin->column);
+        nl_text_add(out, "%s%s:%d:%d:%s ", ink->place, origin->file, origin->line, origin->column, ink->end);
     else if (origin->file)
-        nl_text_add(out, "%s: ", origin->file);
+        nl_text_add(out, "%s%s:%s ", ink->place, origin->file, ink->end);
     nl_text_add(out, "%s\n", diagnostic->message);
     if (origin->line_text)
-        add_source(out, origin);
+        add_source(out, origin, ink);
     if (diagnostic->hint)
         nl_text_add(out, "  %s\n", diagnostic->hint);
 }
@@ -138,6 +143,7 @@ static int compare_stably(const void *a, const void *b)
 
 char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics)
 {
+    static const struct ink plain = {"", "", ""}, colours = {"\033[1m", "\033[1;32m", "\033[0m"};
     size_t count = (size_t)diagnostics->count;
     const struct nl_diagnostic **sorted = nl_alloc(count, sizeof *sorted);
     for (size_t i = 0; i < count; i++)
@@ -146,7 +152,7 @@ char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics)
     struct nl_text out = {0};
     nl_text_add(&out, "%s", "");
     for (size_t i = 0; i < count; i++)
-        add_one(&out, sorted[i]);
+        add_one(&out, sorted[i], diagnostics->coloured ? &colours : &plain);
     free(sorted);
     return out.at;
 }

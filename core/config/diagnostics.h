@@ -32,6 +32,7 @@ struct nl_diagnostic {
 struct nl_diagnostics {
     int count, capacity;
     struct nl_diagnostic *at;
+    bool coloured; /* the text is for a terminal: places bold, marks green */
 };
 
 /* Adds a problem; the same message at the same place is kept once. */

@@ -46,17 +46,12 @@ static char *value_of(const struct nl_experiment *experiment, const struct nl_ke
     return nl_key_text(key, &experiment->config);
 }
 
+/* "{norm.kind: bn, train.batch: [1, 2]}" */
 static void add_match(struct nl_text *out, const struct nl_match *match)
 {
-    for (int k = 0; k < match->keys; k++) {
-        nl_text_add(out, "%s%s: ", k ? ", " : "{", match->key[k]->name);
-        for (int i = 0; i < match->values[k].count; i++) {
-            char *value = nl_value_yaml(match->key[k], match->values[k].at[i]);
-            nl_text_add(out, "%s%s", i ? " or " : "", value);
-            free(value);
-        }
-    }
-    nl_text_add(out, "}");
+    char *text = nl_match_text(match);
+    nl_text_add(out, "{%s}", text);
+    free(text);
 }
 
 static char *excludes_of(const struct nl_experiment *experiment)

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/wrap.h"
 #include "config/keep.h"
 
 enum { LARGEST = 256 * 1024 }; /* bytes: a bigger file was given by mistake */
@@ -35,14 +36,6 @@ static struct source split(const char *path, const char *text)
     }
 }
 
-static int characters(const char *text)
-{
-    int count = 0;
-    for (; *text; text++)
-        count += (*text & 0xc0) != 0x80;
-    return count;
-}
-
 /* end may be NULL: one character. What goes on over several lines is underlined to the end of the first. */
 static struct nl_origin place(const struct source *source, const yaml_mark_t *start, const yaml_mark_t *end)
 {
@@ -51,7 +44,7 @@ static struct nl_origin place(const struct source *source, const yaml_mark_t *st
     if (end && end->line == start->line)
         width = (int)(end->column - start->column);
     else if (end)
-        width = characters(source->lines[line]) - (int)start->column;
+        width = nl_characters(source->lines[line], strlen(source->lines[line])) - (int)start->column;
     return (struct nl_origin){.kind = NL_FROM_FILE,
                               .file = source->path,
                               .line = line + 1,
