@@ -82,6 +82,7 @@ struct nl_gather {
  * say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */
 struct nl_linear {
     enum nl_gemm gemm;
+    enum nl_precision precision;    /* of x, w and dy in products; those that the backend `multiplies` */
     int in, out;
     const void *x;       /* real (capacity, I) */
     const void *w, *b;   /* real (I, O), (O) or NULL */
@@ -97,6 +98,7 @@ struct nl_conv {
     int height, width, in;          /* of x */
     int out_height, out_width, out; /* of y */
     int kernel, stride, pad;
+    enum nl_precision precision;    /* as nl_linear's */
     enum nl_gemm gemm;              /* for shapes without a kernel of their own */
     const void *x;                  /* real (capacity, H, W, I) */
     const void *w, *b;              /* real (kernel, kernel, I, O), (O) or NULL */
@@ -221,6 +223,8 @@ struct nl_backend {
     /* The machine's devices of this kind: how many, and what one is. 0: none, and err says why. NULL: the processor. */
     int (*devices)(struct nl_error *err);
     void (*describe)(int device, char *text, size_t size);
+    /* Whether that device, which is there, can multiply elements of that precision; NL_FAIL: err says why not. NULL: float32 alone. */
+    int (*multiplies)(int device, enum nl_precision precision, struct nl_error *err);
 
     /* Once in every thread that runs steps, before anything else: on which device (from 0), denormals to zero, ... */
     int (*thread_begin)(int device, struct nl_error *err);
@@ -276,6 +280,7 @@ extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;
 extern const struct nl_backend *const nl_backends[]; /* those that run on every machine; ends with NULL */
 const struct nl_backend *nl_backend_of(enum nl_device_kind kind); /* NULL: this program was built without it */
 int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err); /* whether there is such a device */
+int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision precision, struct nl_error *err); /* whether it has that one */
 /* The backend, with this thread set to work on that device; NULL: it cannot. */
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err);
 

@@ -33,6 +33,16 @@ int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err)
     return NL_OK;
 }
 
+int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision precision, struct nl_error *err)
+{
+    const struct nl_backend *backend = nl_backend_of(kind);
+    if (precision == NL_FLOAT32)
+        return NL_OK;
+    if (!backend->multiplies)
+        return nl_fail(err, "%s has no products of %s: only cuda has (device.kind)", backend->name, nl_precision_names[precision]);
+    return backend->multiplies(device, precision, err);
+}
+
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err)
 {
     if (nl_device_check(kind, device, err) != NL_OK)

@@ -92,6 +92,8 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
         return norm_key_applies(field, config);
     if (!strcmp(key->section, "train"))
         return train_key_applies(field, config);
+    if (!strcmp(key->name, "device.precision"))
+        return config->device.kind == NL_CUDA;
     if (!strcmp(key->name, "device.gemm"))
         return config->device.kind == NL_CPU;
     return strcmp(key->section, "plot") != 0 && strcmp(key->name, "device.index") != 0;

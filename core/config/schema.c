@@ -25,6 +25,7 @@ const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
 const char *const nl_decay_names[] = {"all", "weights", NULL};
 const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", NULL};
 const char *const nl_device_names[] = {"cpu", "ref", "cuda", NULL};
+const char *const nl_precision_names[] = {"float32", "tf32", "bf16", NULL};
 const char *const nl_gemm_names[] = {"own", "openblas", NULL};
 const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", NULL};
 const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",

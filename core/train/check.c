@@ -15,8 +15,11 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     if (nl_model_build(config, facts.shape, &model, &key, &err) != NL_OK)
         nl_complain(diagnostics, experiment, key, "%s", err.text);
     nl_model_release(&model);
-    if (nl_device_check((enum nl_device_kind)config->device.kind, (int)config->device.index, &err) != NL_OK)
+    enum nl_device_kind kind = (enum nl_device_kind)config->device.kind;
+    if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
+    else if (nl_precision_check(kind, (int)config->device.index, (enum nl_precision)config->device.precision, &err) != NL_OK)
+        nl_complain(diagnostics, experiment, "device.precision", "%s", err.text);
     int64_t samples = nl_data_counts(config).train;
     if (samples > 0 && config->train.drop_last && config->train.batch > samples)
         nl_complain(diagnostics, experiment, "train.batch", "a batch of %lld does not fit the %lld training sample%s: lower it, or set train.drop_last to false",

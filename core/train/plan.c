@@ -209,13 +209,13 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         op->kind = layer->kind;
         switch (layer->kind) {
         case NL_LINEAR_LAYER:
-            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .in = layer->in.channels, .out = layer->out.channels, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db,
+            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .precision = ctx->config->device.precision, .in = layer->in.channels, .out = layer->out.channels, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db,
                                             .update = plan->update.stepped > 0 ? &plan->update : NULL};
             break;
         case NL_CONV_LAYER:
             op->conv = (struct nl_conv){.height = layer->in.height, .width = layer->in.width, .in = layer->in.channels,
                                         .out_height = layer->out.height, .out_width = layer->out.width, .out = layer->out.channels,
-                                        .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = ctx->config->device.gemm, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
+                                        .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = ctx->config->device.gemm, .precision = ctx->config->device.precision, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
             break;
         case NL_NORM_LAYER:
             op->normalize = (struct nl_normalize){.x = x, .gamma = w, .beta = b, .y = y, .dy = dy, .dx = dx, .dgamma = dw, .dbeta = db};

@@ -72,9 +72,14 @@ static inline void host_cuda_switch(host_cuda_fiber *from, host_cuda_fiber *to, 
 #endif
 }
 
+/* What the lanes of a warp show each other: at most the registers of a matrix instruction. */
+struct host_cuda_lane {
+    uint32_t word[6];
+};
+
 struct host_cuda_warp {
     unsigned arrived, turn;
-    uint64_t slot[2][HOST_CUDA_WARP];
+    host_cuda_lane slot[2][HOST_CUDA_WARP];
 };
 
 struct host_cuda_block {
@@ -126,23 +131,54 @@ inline void __syncthreads()
         host_cuda_yield();
 }
 
-template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, int lanes)
+/* What each lane of the warp gives here, once all have: [32]. */
+inline const host_cuda_lane *host_cuda_show(host_cuda_lane given)
 {
-    static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
     host_cuda_block *b = host_cuda_now;
-    if (mask != 0xffffffffu || b->threads % HOST_CUDA_WARP != 0)
-        host_cuda_wrong("only shuffles of whole warps");
+    if (b->threads % HOST_CUDA_WARP != 0)
+        host_cuda_wrong("only whole warps");
     host_cuda_warp *w = &b->warp[threadIdx.x / HOST_CUDA_WARP];
-    unsigned turn = w->turn, lane = threadIdx.x % HOST_CUDA_WARP;
-    memcpy(&w->slot[turn % 2][lane], &value, sizeof value);
+    unsigned turn = w->turn;
+    w->slot[turn % 2][threadIdx.x % HOST_CUDA_WARP] = given;
     if (++w->arrived == HOST_CUDA_WARP) {
         w->arrived = 0;
         w->turn++;
     }
     while (w->turn == turn)
         host_cuda_yield();
-    memcpy(&value, &w->slot[turn % 2][lane ^ (unsigned)lanes], sizeof value);
+    return w->slot[turn % 2];
+}
+
+template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, int lanes)
+{
+    static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
+    if (mask != 0xffffffffu)
+        host_cuda_wrong("only shuffles of whole warps");
+    host_cuda_lane given = {};
+    memcpy(&given, &value, sizeof value);
+    memcpy(&value, &host_cuda_show(given)[threadIdx.x % HOST_CUDA_WARP ^ (unsigned)lanes], sizeof value);
     return value;
+}
+
+inline float host_cuda_float(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* mma.sync m16n8, of A 16 rows by 8 words along k and B 8 words by 8 columns, with the fragments of the PTX ISA: lane l has of A rows l / 4
+ * and l / 4 + 8, words l % 4 and l % 4 + 4; of B column l / 4, the same words; of C those rows, columns 2 (l % 4) and the next. product(a, b):
+ * of two words. Each joins the float32 sum in order: one of the roundings that a device may make. */
+template <class Product> inline void host_cuda_mma(float c[4], const uint32_t a[4], const uint32_t b[2], Product product)
+{
+    const host_cuda_lane *lane = host_cuda_show({{a[0], a[1], a[2], a[3], b[0], b[1]}});
+    unsigned group = threadIdx.x % HOST_CUDA_WARP / 4, quad = threadIdx.x % 4;
+    for (unsigned e = 0; e < 4; e++)
+        for (unsigned word = 0; word < 8; word++) {
+            uint32_t left = lane[group * 4 + word % 4].word[e / 2 + word / 4 * 2], right = lane[(2 * quad + e % 2) * 4 + word % 4].word[4 + word / 4];
+            c[e] = (float)(c[e] + product(left, right));
+        }
 }
 
 inline void host_cuda_resume(host_cuda_block *block, host_cuda_fiber *fiber)
@@ -346,6 +382,7 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int)
 {
     memset(out, 0, sizeof *out);
     strcpy(out->name, "the host");
+    out->major = 9;
     return cudaSuccess;
 }
 

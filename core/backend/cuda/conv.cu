@@ -163,18 +163,18 @@ void nl_cuda_conv_forward(const struct nl_run *run, const struct nl_conv *op)
 {
     int pixels = run->samples * op->out_height * op->out_width, k = op->kernel * op->kernel * op->in;
     struct patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)k, nl_fours(op->x, op->in)};
-    nl_gemm_forward(run, x, rows_of(op->w, op->out, k), op->y, op->b, pixels, op->out, k);
+    nl_gemm_forward(run, op->precision, x, rows_of(op->w, op->out, k), op->y, op->b, pixels, op->out, k);
 }
 
 void nl_cuda_conv_backward(const struct nl_run *run, const struct nl_conv *op)
 {
     int pixels = run->samples * op->out_height * op->out_width, weights = op->kernel * op->kernel * op->in;
     struct turned_patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)weights, nl_fours(op->x, op->in)};
-    nl_gemm_weights(run, x, rows_of(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);
+    nl_gemm_weights(run, op->precision, x, rows_of(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);
     if (!op->dx)
         return;
     int from = run->samples * op->height * op->width, k = op->kernel * op->kernel * op->out;
     struct seen_by dy = {(const float *)op->dy, shape_of(op), (unsigned)from, (unsigned)k, nl_fours(op->dy, op->out)};
     struct turned_weights w = {(const float *)op->w, shape_of(op), (unsigned)k, nl_fours(op->w, op->out)};
-    nl_gemm_forward(run, dy, w, op->dx, NULL, from, op->in, k);
+    nl_gemm_forward(run, op->precision, dy, w, op->dx, NULL, from, op->in, k);
 }

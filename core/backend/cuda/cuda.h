@@ -4,8 +4,8 @@
  * bytes after the first (nl_at).
  *
  * Bits. On one device a result depends on the shape and the numbers only, never on R: how a sum is split and in which order its
- * parts are joined follows from the operation's own sizes, and nothing is added atomically. float32 throughout, no TF32; what
- * backend.h wants in double is double.
+ * parts are joined follows from the operation's own sizes, and nothing is added atomically. float32 throughout, but for what
+ * device.precision rounds for matrix products (gemm_mma.cuh); what backend.h wants in double is double.
  *
  * Threads. Each thread of the host works in its own stream (cudaStreamPerThread) and has its own scratch. A call that fails is
  * remembered, the first one of a thread (nl_cuda_status); all after it do nothing.
@@ -25,6 +25,7 @@ extern "C" {
 /* memory.cu */
 int nl_cuda_devices(struct nl_error *err);
 void nl_cuda_describe(int device, char *text, size_t size);
+int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error *err);
 int nl_cuda_thread_begin(int device, struct nl_error *err);
 int nl_cuda_status(struct nl_error *err);
 void *nl_cuda_alloc(size_t bytes);

@@ -73,6 +73,18 @@ void nl_cuda_describe(int device, char *text, size_t size)
              properties.multiProcessorCount, (double)properties.totalGlobalMem / 1073741824.0);
 }
 
+int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error *err)
+{
+    struct cudaDeviceProp properties;
+    cudaError_t status = cudaGetDeviceProperties(&properties, device);
+    if (status != cudaSuccess)
+        return nl_fail(err, "cuda: %s", cudaGetErrorString(status));
+    if (precision != NL_FLOAT32 && properties.major < 8)
+        return nl_fail(err, "%s has compute capability %d.%d: tensor cores that take %s begin with 8.0", properties.name, properties.major,
+                       properties.minor, nl_precision_names[precision]);
+    return NL_OK;
+}
+
 int nl_cuda_thread_begin(int device, struct nl_error *err)
 {
     int count = nl_cuda_devices(err);

@@ -7,10 +7,11 @@
 
 const struct nl_backend nl_backend_cuda = {
     .name = "cuda",
-    .help = "float32 on a GPU, built for compute capabilities " NORMLAB_CUDA_BUILT,
+    .help = "float32 on a GPU (device.precision: tf32 and bf16), built for compute capabilities " NORMLAB_CUDA_BUILT,
     .real = sizeof(float),
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,
+    .multiplies = nl_cuda_multiplies,
     .thread_begin = nl_cuda_thread_begin,
     .status = nl_cuda_status,
     .alloc = nl_cuda_alloc,

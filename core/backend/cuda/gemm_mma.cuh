@@ -1,0 +1,220 @@
+/* Matrix products on the tensor cores (device.precision): elements are rounded on their way into shared memory, to tf32 (10 bits behind the
+ * point, ties away from zero) or bf16 (7 bits, ties to even), their products are exact, and sums are float32. NaN stays NaN.
+ *
+ * A sum runs over k in steps of one instruction, from the chunk's first k on and the same in every tile; what happens within an instruction
+ * is the device's own, the same at each place. Column sums are no products: they are of the elements as they were, in the order and
+ * with the bits of gemm_ffma.cuh.
+ *
+ * Instruction and layout of its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8" and "m16n8k16"; from compute capability 8.0 on.
+ */
+#ifndef NL_BACKEND_CUDA_GEMM_MMA_CUH
+#define NL_BACKEND_CUDA_GEMM_MMA_CUH
+
+#include "backend/cuda/gemm_operands.cuh"
+
+/* What a warp's instruction takes, counted in words of 32 bits: A is 16 rows by 8 words along k, B 8 words by 8 columns, C 16 by 8 floats. */
+enum { NL_MMA_M = 16, NL_MMA_N = 8, NL_MMA_WORDS = 8 };
+
+/* One element a word. */
+struct nl_tf32 {
+    static constexpr int PER_WORD = 1;
+
+    static __device__ uint32_t round(float v)
+    {
+        uint32_t bits;
+#if __CUDA_ARCH__ >= 800
+        asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(v));
+#else
+        memcpy(&bits, &v, sizeof bits);
+        bits = isnan(v) ? bits | 0x400000u : (bits + 0x1000u) & ~0x1fffu;
+#endif
+        return bits;
+    }
+
+    template <bool ALONG_K, class Word> static __device__ void put(int edge, int k, const float v[4], Word word)
+    {
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            *word(ALONG_K ? k + e : k, ALONG_K ? edge : edge + e) = round(v[e]);
+    }
+
+    static __device__ void multiply(float c[4], const uint32_t a[4], const uint32_t b[2])
+    {
+#ifndef __CUDACC__
+        host_cuda_mma(c, a, b, [](uint32_t left, uint32_t right) { return (double)host_cuda_float(left) * host_cuda_float(right); });
+#elif __CUDA_ARCH__ >= 800
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+        __trap(); /* refused before it comes to this: nl_cuda_multiplies */
+#endif
+    }
+};
+
+/* Two neighbours along k a word, the first in its lower half. */
+struct nl_bf16 {
+    static constexpr int PER_WORD = 2;
+
+    static __device__ uint32_t round(float low, float high)
+    {
+        uint32_t word;
+#if __CUDA_ARCH__ >= 800
+        asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+#else
+        uint32_t bits[2];
+        memcpy(&bits[0], &low, sizeof low);
+        memcpy(&bits[1], &high, sizeof high);
+        for (int i = 0; i < 2; i++)
+            bits[i] = isnan(i ? high : low) ? bits[i] >> 16 | 0x40u : (bits[i] + 0x7fffu + (bits[i] >> 16 & 1u)) >> 16;
+        word = bits[0] | bits[1] << 16;
+#endif
+        return word;
+    }
+
+    template <bool ALONG_K, class Word> static __device__ void put(int edge, int k, const float v[4], Word word)
+    {
+        if constexpr (ALONG_K) {
+            *word(k / 2, edge) = round(v[0], v[1]);
+            *word(k / 2 + 1, edge) = round(v[2], v[3]);
+        } else {
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                ((uint16_t *)word(k / 2, edge + e))[k % 2] = (uint16_t)round(v[e], 0.0f);
+        }
+    }
+
+    static __device__ void multiply(float c[4], const uint32_t a[4], const uint32_t b[2])
+    {
+#ifndef __CUDACC__
+        host_cuda_mma(c, a, b, [](uint32_t left, uint32_t right) {
+            return (double)host_cuda_float(left << 16) * host_cuda_float(right << 16) +
+                   (double)host_cuda_float(left & 0xffff0000u) * host_cuda_float(right & 0xffff0000u);
+        });
+#elif __CUDA_ARCH__ >= 800
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+        __trap();
+#endif
+    }
+};
+
+/* A tile in shared memory: [word of k][edge]. Lines are 8 words apart modulo the 32 banks, and every four of them turned by another 8
+ * columns: neither a fragment's 4 words by 8 columns nor what a warp stores along k meets a bank twice. */
+static __device__ inline int nl_mma_column(int word, int edge)
+{
+    return edge ^ word / 4 % 4 * 8;
+}
+
+/* Tile M x N of C; each warp WM x WN of it. Double-buffered, as nl_ffma_kernel. */
+template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
+__global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+{
+    constexpr int DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
+    static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
+    __shared__ __align__(16) uint32_t tile_a[2][WORDS][M + 8], tile_b[2][WORDS][N + 8];
+    __shared__ float plain[2][SUMS ? DEPTH : 1][SUMS ? N : 1];
+    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size);
+    int warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4;
+    int row = warp / (N / WN) * WM + group, column = warp % (N / WN) * WN + group; /* of the warp's first fragments */
+    bool sums = SUMS && blockIdx.x == 0;
+    a.at = nl_at(a.at, stride);
+    b.at = nl_at(b.at, stride);
+
+    nl_tile_loader<A, M, DEPTH, THREADS> loader_a;
+    nl_tile_loader<B, N, DEPTH, THREADS> loader_b;
+    auto put = [&](int buffer) {
+        loader_a.put([&](int edge, int k, const float v[4]) {
+            Format::template put<A::along_k>(edge, k, v, [&](int word, int at) { return &tile_a[buffer][word][nl_mma_column(word, at)]; });
+        });
+        loader_b.put([&](int edge, int k, const float v[4]) {
+            Format::template put<B::along_k>(edge, k, v, [&](int word, int at) { return &tile_b[buffer][word][nl_mma_column(word, at)]; });
+            for (int e = 0; SUMS && e < 4; e++)
+                plain[buffer][B::along_k ? k + e : k][B::along_k ? edge : edge + e] = v[e];
+        });
+    };
+    loader_a.begin(a, part.m0);
+    loader_b.begin(b, part.n0);
+    loader_a.fetch(a, part.begin);
+    loader_b.fetch(b, part.begin);
+    put(0);
+    __syncthreads();
+
+    float c[EDGES_M][EDGES_N][4], column_sum = 0.0f;
+#pragma unroll
+    for (int i = 0; i < EDGES_M; i++)
+#pragma unroll
+        for (int j = 0; j < EDGES_N; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++)
+                c[i][j][e] = 0.0f;
+    for (int k = part.begin, buffer = 0; k < part.end; k += DEPTH, buffer ^= 1) {
+        bool more = k + DEPTH < part.end;
+        if (more) {
+            loader_a.fetch(a, k + DEPTH);
+            loader_b.fetch(b, k + DEPTH);
+        }
+#pragma unroll
+        for (int word = 0; word < WORDS; word += NL_MMA_WORDS) {
+            uint32_t left[EDGES_M][4], right[EDGES_N][2];
+#pragma unroll
+            for (int i = 0; i < EDGES_M; i++)
+#pragma unroll
+                for (int e = 0; e < 4; e++) { /* rows group and group + 8, words quad and quad + 4 */
+                    int w = word + quad + e / 2 * 4;
+                    left[i][e] = tile_a[buffer][w][nl_mma_column(w, row + i * NL_MMA_M + e % 2 * 8)];
+                }
+#pragma unroll
+            for (int j = 0; j < EDGES_N; j++)
+#pragma unroll
+                for (int e = 0; e < 2; e++) {
+                    int w = word + quad + e * 4;
+                    right[j][e] = tile_b[buffer][w][nl_mma_column(w, column + j * NL_MMA_N)];
+                }
+#pragma unroll
+            for (int i = 0; i < EDGES_M; i++)
+#pragma unroll
+                for (int j = 0; j < EDGES_N; j++)
+                    Format::multiply(c[i][j], left[i], right[j]);
+        }
+        for (int d = 0; sums && threadIdx.x < N && d < DEPTH; d++)
+            column_sum += plain[buffer][d][threadIdx.x];
+        if (more)
+            put(buffer ^ 1);
+        __syncthreads();
+    }
+
+    float *to = nl_gemm_place(out.c, out, part.chunk);
+    const float *bias = nl_at(out.bias, stride);
+#pragma unroll
+    for (int i = 0; i < EDGES_M; i++)
+#pragma unroll
+        for (int j = 0; j < EDGES_N; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) { /* rows group and group + 8, columns 2 quad and 2 quad + 1 */
+                int m = part.m0 + row + i * NL_MMA_M + e / 2 * 8, n = part.n0 + column - group + j * NL_MMA_N + 2 * quad + e % 2;
+                if (m < size.m && n < size.n)
+                    to[(size_t)m * size.n + n] = bias ? c[i][j][e] + bias[n] : c[i][j][e];
+            }
+    if (sums && threadIdx.x < N && part.n0 + (int)threadIdx.x < size.n)
+        nl_gemm_place(out.sums, out, part.chunk)[part.n0 + threadIdx.x] = column_sum;
+}
+
+template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
+static void nl_mma_launch(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)
+{
+    NL_LAUNCH((nl_mma_kernel<Format, M, N, WM, WN, SUMS, A, B>), (nl_gemm_grid<M, N>(run, size)), M / WM * N / WN * 32, a, b, out, size, run->stride);
+}
+
+template <class Format, bool SUMS, class A, class B>
+static void nl_mma(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)
+{
+    if (!nl_gemm_is_large(run, size))
+        nl_mma_launch<Format, 32, 32, 16, 16, SUMS>(run, a, b, out, size);
+    else if (size.n > 32)
+        nl_mma_launch<Format, 128, 64, 32, 32, SUMS>(run, a, b, out, size);
+    else
+        nl_mma_launch<Format, 128, 32, 32, 16, SUMS>(run, a, b, out, size);
+}
+
+#endif
