@@ -5,17 +5,22 @@ enum { WIDEST = 64 };
 
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out)
 {
-    const float one = 1.0f;
+    static const float one = 1.0f;
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
     for (size_t c = 0, wide; c < columns; c += wide) {
         while (columns - c < width->fewest)
             width++;
         wide = columns - c < width->columns ? columns - c : width->columns;
+        nl_gemm_tile *tile = width->across[NL_GEMM_TILES - 1]; /* of one row */
+        if (rows <= NL_BLOCK_ROWS) {
+            tile(&(struct nl_gemm_block){.terms = rows, .b_step = columns, .columns = wide}, &one, x + c, NULL, out + c);
+            continue;
+        }
         double total[WIDEST] = {0};
         for (size_t row = 0; row < rows; row += NL_BLOCK_ROWS) {
             float sum[WIDEST];
             struct nl_gemm_block block = {.terms = rows - row < NL_BLOCK_ROWS ? rows - row : (size_t)NL_BLOCK_ROWS, .b_step = columns, .columns = wide};
-            width->across[NL_GEMM_TILES - 1](&block, &one, x + row * columns + c, NULL, sum);
+            tile(&block, &one, x + row * columns + c, NULL, sum);
             for (size_t i = 0; i < wide; i++)
                 total[i] += (double)sum[i];
         }

@@ -31,7 +31,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 
@@ -42,9 +42,8 @@ struct nl_gemm_block {
     size_t a_row, a_step; /* one of them is 1, unless there is one row */
     size_t b_step, c_step;
     size_t columns;
-    bool add, turned;
-    const float *origin;          /* of c */
-    const struct nl_cpu_sgd *sgd; /* in the last block of a gradient: steps the weights instead of storing to c */
+    bool add;
+    const struct nl_cpu_sgd *sgd; /* of a step */
 };
 typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
 
@@ -54,13 +53,17 @@ struct nl_gemm_width {
     size_t rows[NL_GEMM_TILES];
     nl_gemm_tile *along[NL_GEMM_TILES];  /* for a_step = 1: terms are neighbours */
     nl_gemm_tile *across[NL_GEMM_TILES]; /* for a_row = 1: rows are */
-    nl_gemm_tile *step[NL_GEMM_TILES];   /* across, with sgd; of the widest only */
-    nl_gemm_tile *turned[NL_GEMM_TILES]; /* along, where b is given as (columns, terms): its element [j][k] at j b_step + k. Of the widest only */
 };
 
-/* Widths, descending, the last from 1. */
 struct nl_gemm_isa {
-    struct nl_gemm_width width[NL_GEMM_WIDTHS];
+    struct nl_gemm_width width[NL_GEMM_WIDTHS]; /* descending, the last from 1 */
+    /* The next two do all the rows and columns of a block, these a multiple of NL_GEMM_VECTOR. */
+    /* Across; steps the weights from number `place` on instead of storing their gradients. In tiles so small that the stores of one are hidden
+     * behind the sums of the next. */
+    void (*step)(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b);
+    /* Along, where b is given as (columns, terms): its element [j][k] at j b_step + k; at least NL_GEMM_TURNED terms. In tiles of few columns and
+     * many rows, so that turning is hidden behind the sums. */
+    void (*turned)(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c);
 };
 const struct nl_gemm_isa *nl_gemm_tiles(void); /* of this processor */
 extern const struct nl_gemm_isa nl_gemm_plain;

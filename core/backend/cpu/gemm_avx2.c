@@ -4,15 +4,16 @@
 #ifdef NL_X86
 #include "backend/cpu/vector_avx2.h"
 
+enum { STEP_ROWS = 4 };
 #include "backend/cpu/gemm_tiles.h"
 
-WHOLE_TILE(6, 2) WHOLE_TILE(4, 2) WHOLE_TILE(2, 2) WHOLE_TILE(1, 2)
-PART_TILE(6, 2) PART_TILE(4, 2) PART_TILE(2, 2) PART_TILE(1, 2)
-PART_TILE(8, 1) PART_TILE(4, 1) PART_TILE(2, 1) PART_TILE(1, 1)
+TILE(6, 2, 0) TILE(4, 2, 0) TILE(2, 2, 0) TILE(1, 2, 0)
+TILE(6, 2, 1) TILE(4, 2, 1) TILE(2, 2, 1) TILE(1, 2, 1)
+TILE(8, 1, 1) TILE(4, 1, 1) TILE(2, 1, 1) TILE(1, 1, 1)
 
 const struct nl_gemm_isa nl_gemm_avx2 = {{
-    WHOLE_WIDTH(2, 6, 4, 2, 1),
-    PART_WIDTH(2, 9, 6, 4, 2, 1),
-    PART_WIDTH(1, 1, 8, 4, 2, 1),
-}};
+    WIDTH(2, 2 * LANES, 0, 6, 4, 2, 1),
+    WIDTH(2, 9, 1, 6, 4, 2, 1),
+    WIDTH(1, 1, 1, 8, 4, 2, 1),
+}, step, turned};
 #endif

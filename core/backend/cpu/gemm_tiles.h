@@ -25,31 +25,7 @@ INLINE void store_columns(float *to, vec value, int v, int vectors, bool part, s
         store(to + v * LANES, value);
 }
 
-/* The weights' step by their gradients: the arithmetic of nl_cpu_sgd_step. */
-INLINE void step_weights(int rows, int vectors, bool moves, bool nesterov, const struct nl_cpu_sgd *sgd, vec gradient[MOST_ROWS][MOST_VECTORS],
-                         float *w, float *buffer, size_t w_step)
-{
-    vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
-    UNROLL
-    for (int t = 0; t < rows; t++, w += w_step, buffer += w_step) {
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            vec weight = load(w + v * LANES), down = gradient[t][v] + decay * weight;
-            if (moves) {
-                vec moving = momentum * load(buffer + v * LANES) + down;
-                store(buffer + v * LANES, moving);
-                if (nesterov)
-                    down += momentum * moving;
-                else
-                    down = moving;
-            }
-            store(w + v * LANES, weight - lr * down);
-        }
-    }
-}
-
-/* Four terms of b given with its terms along its rows: turned in registers, since a few rows of a use them once. The first `skip` of them
- * are done already. */
+/* Four terms of b given with its terms along its rows, turned in registers. The first `skip` of them are done already. */
 INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[MOST_ROWS], size_t k, const float *b, size_t b_step,
                      vec sum[MOST_ROWS][MOST_VECTORS])
 {
@@ -69,29 +45,23 @@ INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[
     }
 }
 
-enum way { ALONG, ACROSS, STEP, ALONG_TURNED };
+enum way { ALONG, ACROSS, ALONG_TURNED };
 
-INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
-                 const float *start, float *c)
+INLINE void add_terms(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
+                      vec sum[MOST_ROWS][MOST_VECTORS])
 {
-    size_t terms = block->terms, last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step, b_step = block->b_step;
-    bool along = way == ALONG || way == ALONG_TURNED, add = block->add;
+    size_t terms = block->terms, last = block->columns - (size_t)(vectors - 1) * LANES, b_step = block->b_step, done = 0;
+    bool along = way != ACROSS;
     size_t a_row = along ? block->a_row : 1, a_step = along ? 1 : block->a_step;
-    vec sum[MOST_ROWS][MOST_VECTORS];
     const float *row[MOST_ROWS];
     UNROLL
-    for (int t = 0; t < rows; t++) {
+    for (int t = 0; t < rows; t++)
         row[t] = a + (size_t)t * a_row;
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            sum[t][v] = start ? load_columns(start, v, vectors, part, last) : broadcast(0.0f);
-    }
-    size_t done = 0;
     for (; way == ALONG_TURNED && done + NL_GEMM_TURNED <= terms; done += NL_GEMM_TURNED)
         add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
     if (way == ALONG_TURNED && done < terms) /* the last ones reach back */
         add_four(rows, vectors, NL_GEMM_TURNED - (terms - done), row, terms - NL_GEMM_TURNED, b + terms - NL_GEMM_TURNED, b_step, sum);
-    for (size_t k = 0; way != ALONG_TURNED && k < terms; k++, b += b_step) {
+    for (size_t k = 0; way != ALONG_TURNED && k < terms; k++, a += a_step, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++)
@@ -103,29 +73,32 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
             for (int v = 0; v < vectors; v++)
                 sum[t][v] = fused(value, weight[v], sum[t][v]);
         }
-        a += a_step;
     }
+}
+
+INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
+                 const float *start, float *c)
+{
+    size_t last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step;
+    bool add = block->add;
+    vec sum[MOST_ROWS][MOST_VECTORS];
+    UNROLL
+    for (int t = 0; t < rows; t++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[t][v] = start ? load_columns(start, v, vectors, part, last) : broadcast(0.0f);
+    }
+    add_terms(rows, vectors, part, way, block, a, b, sum);
     UNROLL
     for (int t = 0; t < rows; t++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
             float *to = c + (size_t)t * c_step;
             if (add)
-                sum[t][v] = load_columns(to, v, vectors, part, last) + sum[t][v];
-            if (way != STEP)
-                store_columns(to, sum[t][v], v, vectors, part, last);
+                sum[t][v] += load_columns(to, v, vectors, part, last);
+            store_columns(to, sum[t][v], v, vectors, part, last);
         }
     }
-    if (way != STEP)
-        return;
-    const struct nl_cpu_sgd *sgd = block->sgd;
-    float *w = sgd->w + (c - block->origin), *buffer = sgd->buffer;
-    if (!buffer)
-        step_weights(rows, vectors, false, false, sgd, sum, w, w, c_step);
-    else if (sgd->nesterov)
-        step_weights(rows, vectors, true, true, sgd, sum, w, buffer + (c - block->origin), c_step);
-    else
-        step_weights(rows, vectors, true, false, sgd, sum, w, buffer + (c - block->origin), c_step);
 }
 
 #define TILE_NAME(way, rows, vectors, part) tile_##way##_##rows##x##vectors##_##part
@@ -135,21 +108,109 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
     {                                                                                                                          \
         tile(rows, vectors, part, way, block, a, b, start, c);                                                                 \
     }
-#define WHOLE_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 0) TILE_OF(ACROSS, rows, vectors, 0) TILE_OF(STEP, rows, vectors, 0) TILE_OF(ALONG_TURNED, rows, vectors, 0)
-#define PART_TILE(rows, vectors) TILE_OF(ALONG, rows, vectors, 1) TILE_OF(ACROSS, rows, vectors, 1)
+#define TILE(rows, vectors, part) TILE_OF(ALONG, rows, vectors, part) TILE_OF(ACROSS, rows, vectors, part)
 
 /* Rows of the table: tiles of r0 > r1 > r2 > r3 rows. */
 #define TILES_OF(way, vectors, part, r0, r1, r2, r3)                                                                           \
     {TILE_NAME(way, r0, vectors, part), TILE_NAME(way, r1, vectors, part), TILE_NAME(way, r2, vectors, part),                  \
      TILE_NAME(way, r3, vectors, part)}
-#define WHOLE_WIDTH(vectors, r0, r1, r2, r3)                                                                                   \
-    {                                                                                                                          \
-        .columns = (vectors) * LANES, .fewest = (vectors) * LANES, .rows = {r0, r1, r2, r3},                                   \
-        .along = TILES_OF(ALONG, vectors, 0, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, 0, r0, r1, r2, r3),          \
-        .step = TILES_OF(STEP, vectors, 0, r0, r1, r2, r3), .turned = TILES_OF(ALONG_TURNED, vectors, 0, r0, r1, r2, r3),      \
-    }
-#define PART_WIDTH(vectors, least, r0, r1, r2, r3)                                                                             \
+#define WIDTH(vectors, least, part, r0, r1, r2, r3)                                                                            \
     {                                                                                                                          \
         .columns = (vectors) * LANES, .fewest = least, .rows = {r0, r1, r2, r3},                                               \
-        .along = TILES_OF(ALONG, vectors, 1, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, 1, r0, r1, r2, r3),          \
+        .along = TILES_OF(ALONG, vectors, part, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, part, r0, r1, r2, r3),    \
     }
+
+/* A pointer that the compiler advances, instead of working out beforehand where each row lies: it has no registers for that. */
+#define ADVANCE(pointer, by)              \
+    do {                                  \
+        (pointer) += (by);                \
+        __asm__("" : "+r"(pointer));      \
+    } while (0)
+
+/* The step of rows of w by their gradients: the arithmetic of nl_cpu_sgd_step. Along the rows, since those of w and of its momentum follow one
+ * another in memory. The arguments are copies: what they point to might change with every store, for all that the compiler knows. */
+INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const struct nl_gemm_block block, const struct nl_cpu_sgd sgd, size_t place,
+                      const float *a, const float *b)
+{
+    enum { VECTORS = NL_GEMM_VECTOR / LANES };
+    const vec lr = broadcast(sgd.lr), decay = broadcast(sgd.decay), momentum = broadcast(sgd.momentum);
+    for (size_t column = 0; column < block.columns; column += NL_GEMM_VECTOR) {
+        vec gradient[MOST_ROWS][MOST_VECTORS];
+        UNROLL
+        for (int t = 0; t < rows; t++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                gradient[t][v] = broadcast(0.0f);
+        }
+        add_terms(rows, VECTORS, false, ACROSS, &block, a, b + column, gradient);
+        float *w = sgd.w + place + column, *buffer = moves ? sgd.buffer + place + column : NULL;
+        UNROLL
+        for (int t = 0; t < rows; t++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++) {
+                vec weight = load(w + v * LANES), down = gradient[t][v];
+                if (decays)
+                    down += decay * weight;
+                if (moves) {
+                    vec moving = momentum * load(buffer + v * LANES) + down;
+                    store(buffer + v * LANES, moving);
+                    if (nesterov)
+                        down += momentum * moving;
+                    else
+                        down = moving;
+                }
+                store(w + v * LANES, weight - lr * down);
+            }
+            ADVANCE(w, block.c_step);
+            if (moves)
+                ADVANCE(buffer, block.c_step);
+        }
+    }
+}
+
+INLINE void step_all(bool decays, bool moves, bool nesterov, const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
+{
+    size_t row = 0;
+    for (; row + STEP_ROWS <= rows; row += STEP_ROWS)
+        step_rows(STEP_ROWS, decays, moves, nesterov, *block, *block->sgd, place + row * block->c_step, a + row, b);
+    for (; row < rows; row++)
+        step_rows(1, decays, moves, nesterov, *block, *block->sgd, place + row * block->c_step, a + row, b);
+}
+
+TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
+{
+    bool moves = block->sgd->buffer != NULL, nesterov = block->sgd->nesterov;
+    if (block->sgd->decay != 0) {
+        if (!moves)
+            step_all(true, false, false, block, place, rows, a, b);
+        else if (nesterov)
+            step_all(true, true, true, block, place, rows, a, b);
+        else
+            step_all(true, true, false, block, place, rows, a, b);
+    } else {
+        if (!moves)
+            step_all(false, false, false, block, place, rows, a, b);
+        else if (nesterov)
+            step_all(false, true, true, block, place, rows, a, b);
+        else
+            step_all(false, true, false, block, place, rows, a, b);
+    }
+}
+
+TARGET static void turned(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c)
+{
+    size_t a_row = block->a_row, c_row = block->c_step;
+    for (size_t column = 0; column < block->columns; column += LANES) {
+        const float *from = a, *turns = b + column * block->b_step, *starts = start ? start + column : NULL;
+        float *to = c + column;
+        size_t left = rows;
+        for (; left >= 8; left -= 8, from += 8 * a_row, to += 8 * c_row)
+            tile(8, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+        for (; left >= 4; left -= 4, from += 4 * a_row, to += 4 * c_row)
+            tile(4, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+        for (; left >= 2; left -= 2, from += 2 * a_row, to += 2 * c_row)
+            tile(2, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+        if (left)
+            tile(1, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+    }
+}

@@ -38,11 +38,17 @@ static void clamp(size_t count, float limit, float *grad)
     }
 }
 
+/* Without weight decay there is no term of it: not even 0 times a weight that has become infinite. */
+static inline float decayed(float grad, float decay, float w)
+{
+    return decay != 0 ? grad + decay * w : grad;
+}
+
 NL_CLONES
 static void descend(size_t count, float lr, float decay, float *restrict w, const float *restrict grad)
 {
     for (size_t i = 0; i < count; i++)
-        w[i] -= lr * (grad[i] + decay * w[i]);
+        w[i] -= lr * decayed(grad[i], decay, w[i]);
 }
 
 NL_CLONES
@@ -51,13 +57,13 @@ static void descend_with_momentum(size_t count, float lr, float decay, float mom
 {
     if (nesterov) {
         for (size_t i = 0; i < count; i++) {
-            float g = grad[i] + decay * w[i];
+            float g = decayed(grad[i], decay, w[i]);
             buffer[i] = momentum * buffer[i] + g;
             w[i] -= lr * (g + momentum * buffer[i]);
         }
     } else {
         for (size_t i = 0; i < count; i++) {
-            buffer[i] = momentum * buffer[i] + (grad[i] + decay * w[i]);
+            buffer[i] = momentum * buffer[i] + decayed(grad[i], decay, w[i]);
             w[i] -= lr * buffer[i];
         }
     }

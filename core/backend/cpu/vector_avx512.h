@@ -6,8 +6,6 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "backend/cpu/turn_avx2.h"
-
 #define TARGET __attribute__((target("avx512f,fma")))
 typedef __m512 vec;
 enum { LANES = 16 };
@@ -18,14 +16,28 @@ enum { LANES = 16 };
 #define broadcast(value) _mm512_set1_ps(value)
 #define fused(a, b, c) _mm512_fmadd_ps(a, b, c) /* a b + c, rounded once */
 
-/* column[i] = column i of LANES rows */
+/* column[i] = column i of LANES rows. Rows 4 apart share a register; the quarters come by twos, since two inserts into halves of one are
+ * faster than three into quarters. */
+TARGET static inline __m256 two_quarters(const float *from, size_t line)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from + 4 * line), 1);
+}
+
 TARGET static inline void turn(const float *from, size_t line, vec column[4])
 {
-    __m256 low[4], high[4];
-    nl_turn_eight(from, line, low); /* a register of 16 would take twice as long to load by quarters */
-    nl_turn_eight(from + 8 * line, line, high);
-    for (size_t i = 0; i < 4; i++)
-        column[i] = _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castpd256_pd512(_mm256_castps_pd(low[i])), _mm256_castps_pd(high[i]), 1));
+    __m512d pair[4];
+    __m512 row[4];
+    for (size_t r = 0; r < 4; r++, from += line)
+        row[r] = _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castps_pd(_mm512_castps256_ps512(two_quarters(from, line))),
+                                                     _mm256_castps_pd(two_quarters(from + 8 * line, line)), 1));
+    pair[0] = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1]));
+    pair[1] = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
+    pair[2] = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3]));
+    pair[3] = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
+    column[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair[0], pair[2]));
+    column[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair[0], pair[2]));
+    column[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair[1], pair[3]));
+    column[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair[1], pair[3]));
 }
 
 #endif
