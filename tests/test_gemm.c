@@ -93,12 +93,12 @@ START_TEST(a_step_inside_the_product_is_the_step_after_it)
     struct shape s = shapes[_i];
     size_t weights = s.m * s.n;
     float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *w = drawn("w", weights), *moving = drawn("moving", weights), *grad = malloc(weights * sizeof *grad);
-    for (int kind = 0; kind < 3; kind++) { /* plain, momentum, Nesterov */
+    for (int kind = 0; kind < 6; kind++) { /* plain, momentum, Nesterov; with weight decay and without */
         float *w_after = copy(w, weights), *moving_after = copy(moving, weights), *w_inside = copy(w, weights), *moving_inside = copy(moving, weights);
-        struct nl_cpu_sgd after = {.lr = 0.1f, .decay = 0.01f, .momentum = 0.9f, .nesterov = kind == 2, .w = w_after, .buffer = kind ? moving_after : NULL};
+        struct nl_cpu_sgd after = {.lr = 0.1f, .decay = kind < 3 ? 0.01f : 0.0f, .momentum = 0.9f, .nesterov = kind % 3 == 2, .w = w_after, .buffer = kind % 3 ? moving_after : NULL};
         struct nl_cpu_sgd inside = after;
         inside.w = w_inside;
-        inside.buffer = kind ? moving_inside : NULL;
+        inside.buffer = kind % 3 ? moving_inside : NULL;
         struct nl_cpu_gemm p = {NL_TRANSPOSED_A, s.m, s.n, s.k, .a = a, .b = b, .c = grad};
         nl_cpu_gemm(NL_GEMM_OWN, &p);
         nl_cpu_sgd_step(&after, weights, grad);
@@ -110,6 +110,36 @@ START_TEST(a_step_inside_the_product_is_the_step_after_it)
         free(w_after), free(moving_after), free(w_inside), free(moving_inside);
     }
     free(a), free(b), free(w), free(moving), free(grad);
+}
+END_TEST
+
+START_TEST(a_relu_inside_the_product_is_the_relu_after_it)
+{
+    struct shape s = shapes[_i];
+    size_t count = s.m * s.n;
+    float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *start = drawn("start", s.n), *mask = drawn("mask", count);
+    float *after = malloc(count * sizeof *after), *inside = malloc(count * sizeof *inside);
+    if (s.m > 8) /* a row of them */
+        a[s.k - 1] = NAN; /* stays NaN behind a ReLU; a mask that is one does not let through */
+    mask[0] = NAN;
+    for (int way = 0; way < 2; way++)
+        for (enum nl_gemm gemm = NL_GEMM_OWN; gemm <= NL_GEMM_OPENBLAS; gemm++) {
+            struct nl_cpu_gemm p = {way ? NL_TRANSPOSED_B : NL_PLAIN, s.m, s.n, s.k, .a = a, .b = b, .start = way ? NULL : start, .c = after};
+            nl_cpu_gemm(gemm, &p);
+            size_t kept = 0;
+            for (size_t i = 0; i < count; i++) {
+                bool keeps = way ? mask[i] > 0 : !(after[i] < 0);
+                after[i] = keeps ? after[i] : 0.0f;
+                kept += keeps;
+            }
+            ck_assert(count < 64 || (kept > count / 4 && kept < count - count / 4));
+            p.c = inside;
+            p.relu = !way;
+            p.mask = way ? mask : NULL;
+            nl_cpu_gemm(gemm, &p);
+            ck_assert(memcmp(after, inside, count * sizeof *after) == 0);
+        }
+    free(a), free(b), free(start), free(mask), free(after), free(inside);
 }
 END_TEST
 
@@ -188,6 +218,7 @@ int main(void)
     TCase *cases = tcase_create("gemm");
     tcase_add_loop_test(cases, products_are_sums_in_double, 0, SHAPES);
     tcase_add_loop_test(cases, a_row_does_not_depend_on_the_others, 0, SHAPES);
+    tcase_add_loop_test(cases, a_relu_inside_the_product_is_the_relu_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, a_step_inside_the_product_is_the_step_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, column_sums_are_exact_to_a_rounding, 0, SHAPES);
     tcase_add_loop_test(cases, transposed_twice_is_the_same, 0, SHAPES);

@@ -78,12 +78,16 @@ struct nl_gather {
 
 /* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I).
  *
+ * Where `relu` is set, y = relu(x w + b); `masks` says that x is such a y, and that dx is wanted in front of the ReLU: 0 where x is. For backends
+ * that say so (fuses_relu). dy is what comes behind this layer's ReLU, the mask already in it.
+ *
  * Where `update` is set, backward makes the optimizer's step on w as well, and dw need not hold a gradient afterwards: for backends that
  * say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */
 struct nl_linear {
     enum nl_gemm gemm;
     enum nl_precision precision;    /* of x, w and dy in products; those that the backend `multiplies` */
     int in, out;
+    bool relu, masks;
     const void *x;       /* real (capacity, I) */
     const void *w, *b;   /* real (I, O), (O) or NULL */
     void *y;             /* real (capacity, O) */
@@ -218,6 +222,7 @@ struct nl_backend {
     const char *help;
     size_t real;              /* sizeof(double) or sizeof(float) */
     bool steps_weights;       /* linear_backward heeds `update` */
+    bool fuses_relu;          /* linear_forward heeds `relu`, and linear_backward `masks` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
 
     /* The machine's devices of this kind: how many, and what one is. 0: none, and err says why. NULL: the processor. */

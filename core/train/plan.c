@@ -131,8 +131,17 @@ static bool is_residual(const struct nl_model *model, int i)
     return layer->kind == NL_ADD_LAYER && is_identity(model, layer) && model->layer[i - 1].kind == NL_NORM_LAYER && !model->layer[i - 1].relu;
 }
 
-static struct turn *take_turns(const struct nl_model *model)
+/* A ReLU between linear layers, which these do themselves where the backend can. */
+static bool is_fused(const struct nl_plan *plan, const struct nl_config *config, int i)
 {
+    const struct nl_layer *layer = &plan->model->layer[i];
+    return plan->backend->fuses_relu && layer->kind == NL_ACTIVATION_LAYER && config->model.activation == NL_RELU && layer[-1].kind == NL_LINEAR_LAYER &&
+           layer[1].kind == NL_LINEAR_LAYER;
+}
+
+static struct turn *take_turns(const struct nl_plan *plan, const struct nl_config *config)
+{
+    const struct nl_model *model = plan->model;
     struct turn *turn = nl_alloc((size_t)model->layers, sizeof *turn);
     int open = NOWHERE, source = -1; /* the gradient of the open shortcut, and the layer whose output it belongs to */
     int at = 0;
@@ -145,7 +154,8 @@ static struct turn *take_turns(const struct nl_model *model)
             source = layer->shortcut;
             continue;
         }
-        at = unused(at, open);
+        if (!is_fused(plan, config, i))
+            at = unused(at, open);
         if (open != NOWHERE && source == i - 1) {
             turn[i].joins = open;
             open = NOWHERE;
@@ -179,7 +189,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     for (int i = 0; i < buffers; i++)
         shared[i] = take_reals(l, (size_t)capacity * largest);
 
-    struct turn *turn = take_turns(model);
+    struct turn *turn = take_turns(plan, ctx->config);
     void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
     int number = 0, at = NOWHERE, kept = NOWHERE;
     size_t channels_before = 0;
@@ -192,6 +202,11 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             norm->dresidual = gradient[turn[i].shortcut];
             output[i] = norm->y;
             kept = NOWHERE;
+            continue;
+        }
+        if (is_fused(plan, ctx->config, i)) {
+            pass->op[pass->ops - 1].linear.relu = true;
+            output[i] = x;
             continue;
         }
         struct nl_op *op = &pass->op[pass->ops++];
@@ -209,7 +224,8 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         op->kind = layer->kind;
         switch (layer->kind) {
         case NL_LINEAR_LAYER:
-            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .precision = ctx->config->device.precision, .in = layer->in.channels, .out = layer->out.channels, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db,
+            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .precision = ctx->config->device.precision, .in = layer->in.channels, .out = layer->out.channels,
+                                            .masks = i > 0 && is_fused(plan, ctx->config, i - 1), .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db,
                                             .update = plan->update.stepped > 0 ? &plan->update : NULL};
             break;
         case NL_CONV_LAYER:

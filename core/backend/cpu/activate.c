@@ -5,7 +5,7 @@
 static const float root_2_over_pi = 0.79788456f, gelu_cubic = 0.044715f;
 
 NL_CLONES
-static void relu(size_t count, const float *x, float *y)
+void nl_cpu_relu(size_t count, const float *x, float *y)
 {
     NL_PARALLEL
     for (size_t i = 0; i < count; i++)
@@ -13,7 +13,7 @@ static void relu(size_t count, const float *x, float *y)
 }
 
 NL_CLONES
-static void relu_back(size_t count, const float *x, const float *dy, float *dx)
+void nl_cpu_relu_back(size_t count, const float *x, const float *dy, float *dx)
 {
     NL_PARALLEL
     for (size_t i = 0; i < count; i++)
@@ -98,7 +98,7 @@ static struct pair pair_of(const struct nl_activate *op)
 {
     switch (op->kind) {
     case NL_RELU:
-        return (struct pair){relu, relu_back};
+        return (struct pair){nl_cpu_relu, nl_cpu_relu_back};
     case NL_SIGMOID:
         return (struct pair){sigmoid, sigmoid_back};
     case NL_TANH:

@@ -63,6 +63,10 @@ struct nl_cpu_sgd {
 struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t replica_at, const float *w);
 void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *grad);
 
+/* activate.c */
+void nl_cpu_relu(size_t count, const float *x, float *y);
+void nl_cpu_relu_back(size_t count, const float *x, const float *dy, float *dx);
+
 /* gemm.c: c(m, n) = a(m, k) b(k, n), all dense, rows one after the other. Each row of c starts from `start` (n) or, where that is
  * NULL, from zero; or from what c holds (add). */
 enum nl_cpu_transposed {
@@ -76,6 +80,8 @@ struct nl_cpu_gemm {
     const float *a, *b, *start;
     float *c;
     bool add;
+    bool relu;         /* of the result; not of a transposed a */
+    const float *mask; /* (m, n) or NULL: where it is not positive, neither NaN, the result is 0; of a transposed b only */
     const struct nl_cpu_sgd *sgd; /* or NULL: c is the gradient of sgd->w (m, n), which is stepped; c holds nothing of use then */
 };
 void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);

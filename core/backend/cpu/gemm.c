@@ -18,6 +18,10 @@ static void openblas(const struct nl_cpu_gemm *p)
     cblas_sgemm(CblasRowMajor, turn_a ? CblasTrans : CblasNoTrans, turn_b ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
                 (blasint)p->k, 1.0f, p->a, (blasint)(turn_a ? p->m : p->k), p->b, (blasint)(turn_b ? p->k : p->n),
                 p->add || p->start ? 1.0f : 0.0f, p->c, (blasint)p->n);
+    if (p->relu)
+        nl_cpu_relu(p->m * p->n, p->c, p->c);
+    if (p->mask)
+        nl_cpu_relu_back(p->m * p->n, p->mask, p->c, p->c);
     if (p->sgd)
         nl_cpu_sgd_step(p->sgd, p->m * p->n, p->c);
 }

@@ -71,7 +71,7 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
     bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A;
     float *room = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
-    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .sgd = g->sgd};
+    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd};
     for (size_t row = 0; row < g->m; row += BLOCK_ROWS) {
         size_t rows = smaller(g->m - row, BLOCK_ROWS);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
@@ -79,6 +79,9 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
             float *c = g->c + row * g->n;
             block.terms = smaller(g->k - k, NL_GEMM_TERMS);
             block.add = g->add || k > 0;
+            bool complete = k + block.terms == g->k;
+            block.relu = complete && g->relu;
+            block.mask = complete ? g->mask : NULL;
             block.columns = g->n;
             block.b_step = turned ? g->k : g->n;
             if (steps)

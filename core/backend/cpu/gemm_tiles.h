@@ -80,7 +80,8 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
                  const float *start, float *c)
 {
     size_t last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step;
-    bool add = block->add;
+    bool add = block->add, relu = way == ALONG && block->relu;
+    const float *mask = way == ACROSS || !block->mask ? NULL : block->mask + (c - block->origin);
     vec sum[MOST_ROWS][MOST_VECTORS];
     UNROLL
     for (int t = 0; t < rows; t++) {
@@ -96,6 +97,10 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
             float *to = c + (size_t)t * c_step;
             if (add)
                 sum[t][v] += load_columns(to, v, vectors, part, last);
+            if (relu)
+                sum[t][v] = positive(sum[t][v]);
+            if (mask)
+                sum[t][v] = where_positive(load_columns(mask + (size_t)t * c_step, v, vectors, part, last), sum[t][v]);
             store_columns(to, sum[t][v], v, vectors, part, last);
         }
     }

@@ -7,7 +7,7 @@ void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_PLAIN, n, out, in, .a = NL_AT(op->x, at), .b = NL_AT(op->w, at),
-                                                    .start = NL_AT(op->b, at), .c = NL_AT(op->y, at)});
+                                                    .start = NL_AT(op->b, at), .c = NL_AT(op->y, at), .relu = op->relu});
     }
 }
 
@@ -20,7 +20,8 @@ void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op
         if (op->db)
             nl_cpu_column_sums(n, out, dy, NL_AT(op->db, at));
         if (op->dx) /* before w takes its step */
-            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = w, .c = NL_AT(op->dx, at)});
+            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = w, .c = NL_AT(op->dx, at),
+                                                        .mask = op->masks ? NL_AT(op->x, at) : NULL});
         struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at)};
         struct nl_cpu_sgd sgd;
         if (op->update) {

@@ -6,6 +6,7 @@ const struct nl_backend nl_backend_cpu = {
     .help = "float32 on the processor",
     .real = sizeof(float),
     .steps_weights = true,
+    .fuses_relu = true,
     .standardized = 1 << 19, /* half of a second-level cache of today */
     .describe = nl_cpu_describe,
     .alloc = nl_cpu_alloc,
