@@ -4,6 +4,8 @@
  *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to
  * dw
  *
+ *     ... cuda                                               the same on the first GPU
+ *
  * It answers as answer.h tells; its numbers are the first of what the kernel makes.
  */
 #include "answer.h"
@@ -11,12 +13,15 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/memory.h"
 
-enum { GROUPS = 8, KERNEL = 3 };
+enum { GROUPS = 8, KERNEL = 3, QUEUED = 16 };
+
+static const struct nl_backend *backend = &nl_backend_cpu;
 
 static void *need(size_t bytes)
 {
-    void *memory = nl_backend_cpu.alloc(bytes);
+    void *memory = backend->alloc(bytes);
     if (!memory) {
         fprintf(stderr, "kernel: out of memory\n");
         exit(1);
@@ -24,20 +29,61 @@ static void *need(size_t bytes)
     return memory;
 }
 
-static float *numbers(size_t count, size_t factor)
+/* In the backend's memory. */
+static float *placed(float *values, size_t count)
 {
     float *x = need(count * sizeof *x);
+    backend->upload(x, values, count * sizeof *x);
+    free(values);
+    return x;
+}
+
+static float *numbers(size_t count, size_t factor)
+{
+    float *x = nl_alloc(count, sizeof *x);
     for (size_t i = 0; i < count; i++)
         x[i] = number(i, factor);
-    return x;
+    return placed(x, count);
 }
 
 static float *filled(size_t count, float value)
 {
-    float *x = need(count * sizeof *x);
+    float *x = nl_alloc(count, sizeof *x);
     for (size_t i = 0; i < count; i++)
         x[i] = value;
-    return x;
+    return placed(x, count);
+}
+
+static void show_first(const float *made)
+{
+    float first[CHECKED];
+    backend->download(first, made, sizeof first);
+    show(first);
+}
+
+/* Seconds of a call. A device is handed several before it is waited for. */
+struct queue {
+    void (*call)(void *context);
+    void *context;
+};
+
+static void call_several(void *context)
+{
+    struct queue *queue = context;
+    struct nl_error err;
+    for (int i = 0; i < QUEUED; i++)
+        queue->call(queue->context);
+    if (backend->status(&err) != NL_OK) {
+        fprintf(stderr, "kernel: %s\n", err.text);
+        exit(1);
+    }
+}
+
+static double seconds_of(void (*call)(void *context), void *context, double seconds)
+{
+    if (!backend->status)
+        return time_calls(call, context, seconds);
+    return time_calls(call_several, &(struct queue){call, context}, seconds) / QUEUED;
 }
 
 struct convolution {
@@ -53,25 +99,25 @@ struct normalization {
 static void conv_forward(void *context)
 {
     struct convolution *c = context;
-    nl_backend_cpu.conv_forward(c->run, &c->op);
+    backend->conv_forward(c->run, &c->op);
 }
 
 static void conv_backward(void *context)
 {
     struct convolution *c = context;
-    nl_backend_cpu.conv_backward(c->run, &c->op);
+    backend->conv_backward(c->run, &c->op);
 }
 
 static void normalize_forward(void *context)
 {
     struct normalization *n = context;
-    nl_backend_cpu.normalize_forward(n->run, &n->op);
+    backend->normalize_forward(n->run, &n->op);
 }
 
 static void normalize_backward(void *context)
 {
     struct normalization *n = context;
-    nl_backend_cpu.normalize_backward(n->run, &n->op);
+    backend->normalize_backward(n->run, &n->op);
 }
 
 static void convolve(const struct nl_run *run, int size, int channels, const char *way)
@@ -100,16 +146,16 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
     dw.op.dx = NULL;
     conv_forward(&both);
     conv_backward(&both);
-    show(!strcmp(way, "forward") ? both.op.y : !strcmp(way, "dx") ? both.op.dx : both.op.dw);
+    show_first(!strcmp(way, "forward") ? both.op.y : !strcmp(way, "dx") ? both.op.dx : both.op.dw);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
         double seconds = atof(line), took;
         if (!strcmp(way, "forward"))
-            took = time_calls(conv_forward, &both, seconds);
+            took = seconds_of(conv_forward, &both, seconds);
         else if (!strcmp(way, "dw"))
-            took = time_calls(conv_backward, &dw, seconds);
+            took = seconds_of(conv_backward, &dw, seconds);
         else
-            took = time_calls(conv_backward, &both, seconds / 2) - time_calls(conv_backward, &dw, seconds / 2);
+            took = seconds_of(conv_backward, &both, seconds / 2) - seconds_of(conv_backward, &dw, seconds / 2);
         printf("%.4f\n", 1e6 * took);
         fflush(stdout);
     }
@@ -120,8 +166,8 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     int samples = run->samples;
     size_t count = (size_t)samples * (size_t)(size * size * channels), wide = (size_t)channels;
     struct nl_hyper hyper = {.norm_eps = 1e-5, .norm_momentum = 0.1};
-    int64_t updates = 0;
-    double precise_count = 0;
+    struct nl_hyper *placed_hyper = need(sizeof hyper);
+    backend->upload(placed_hyper, &hyper, sizeof hyper);
     struct normalization n = {
         .run = run,
         .op =
@@ -137,11 +183,11 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
                 .y = filled(count, 0),
                 .running_mean = filled(wide, 0),
                 .running_var = filled(wide, 1),
-                .updates = &updates,
+                .updates = need(sizeof(int64_t)),
                 .precise_mean = need(wide * sizeof(double)),
                 .precise_var = need(wide * sizeof(double)),
-                .precise_count = &precise_count,
-                .hyper = &hyper,
+                .precise_count = need(sizeof(double)),
+                .hyper = placed_hyper,
                 .dy = numbers(count, FACTOR_DY),
                 .dx = filled(count, 0),
                 .dgamma = filled(wide, 0),
@@ -154,24 +200,32 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     bool forward = !strcmp(way, "forward");
     normalize_forward(&n);
     normalize_backward(&n);
-    show(forward ? n.op.y : n.op.dx);
+    show_first(forward ? n.op.y : n.op.dx);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
-        printf("%.4f\n", 1e6 * time_calls(forward ? normalize_forward : normalize_backward, &n, atof(line)));
+        printf("%.4f\n", 1e6 * seconds_of(forward ? normalize_forward : normalize_backward, &n, atof(line)));
         fflush(stdout);
     }
 }
 
 int main(int argc, char **argv)
 {
+    struct nl_error err;
+    if (argc == 7 && !strcmp(argv[6], "cuda")) {
+        backend = nl_backend_of(NL_CUDA);
+        argc--;
+    }
     bool conv = argc == 6 && !strcmp(argv[1], "conv");
     const struct nl_norm *norm = argc == 6 && !conv ? nl_norm_find(argv[1]) : NULL;
     if (!conv && (!norm || !norm->partition)) {
-        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY\n");
+        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [cuda]\n");
         return 2;
     }
     struct nl_run run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN};
-    nl_backend_cpu.thread_begin(0, NULL);
+    if (!backend || backend->thread_begin(0, &err) != NL_OK) {
+        fprintf(stderr, "kernel: %s\n", backend ? err.text : "built without cuda");
+        return 1;
+    }
     if (conv)
         convolve(&run, atoi(argv[3]), atoi(argv[4]), argv[5]);
     else

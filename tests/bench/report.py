@@ -249,4 +249,90 @@ def write(results, path):
                              ("bits", bits), ("bits_cost", bits_cost), ("ref", ref)]:
         if results.get(name):
             out += write_part(results[name])
-    path.write_text("\n".join(out).rstrip() + "\n")
+    path.write_text("\n".join(out).rstrip() + "\n" + gpu_part(path))
+
+
+# ---- on a GPU (gpu.py): a part of its own, which the others leave alone ----
+
+GPU_HEADING = "# Measured on a GPU"
+GPU_GOAL = {"mlp us": 0.2, "mlp": 5, "resnet JAX": 3, "resnet PyTorch": 10, "lone ms": 0.25, "lone": 1, "forward": 85, "backward": 75}
+
+
+def gpu_part(path):
+    """That part of RESULTS.md, from the blank line before it."""
+    text = path.read_text() if path.exists() else ""
+    return text[text.index("\n" + GPU_HEADING):] if GPU_HEADING in text else ""
+
+
+def replace_gpu_part(lines, path=pathlib.Path(__file__).parent / "RESULTS.md"):
+    path.write_text(path.read_text().removesuffix(gpu_part(path)) + "\n" + "\n".join(lines).rstrip() + "\n")
+
+
+def best(times, word):
+    return min((t for name, t in times.items() if name.startswith(word)), default=None)
+
+
+def gpu_mlp(rows, _):
+    return ["## 1,000 MLPs 64-64-64-10 at once, batch 32", "", "Microseconds of a replica's step.", "",
+            *table(["norm", "normlab (goal)", "JAX jit + vmap + scan", "PyTorch compiled vmap", "over JAX", "over PyTorch"],
+                   [[norm, f"{t['normlab']:.3f} ({GPU_GOAL['mlp us']:g})", *(f"{t[n]:.3f}" if n in t else "-" for n in ("JAX vmap", "PyTorch compiled vmap")),
+                     ratio(t.get("JAX vmap"), t["normlab"], GPU_GOAL["mlp"]), ratio(t.get("PyTorch compiled vmap"), t["normlab"], GPU_GOAL["mlp"])]
+                    for norm, t in rows.items()])]
+
+
+def gpu_resnet(rows, machine):
+    return ["## 32 ResNet-20 at once, batch 8", "", "Microseconds of a replica's step; PyTorch trains one after another.", "",
+            *table(["norm", "normlab", "JAX jit + vmap + scan", "PyTorch eager", "compiled", "over JAX", "over PyTorch", "of FMA peak"],
+                   [[norm, *(us(t.get(n)) for n in ("normlab", "JAX vmap", "PyTorch eager", "PyTorch compiled")), ratio(t.get("JAX vmap"), t["normlab"], GPU_GOAL["resnet JAX"]),
+                     ratio(best(t, "PyTorch"), t["normlab"], GPU_GOAL["resnet PyTorch"]), f"{100 * RESNET_FLOPS * 8 / t['normlab'] / (machine['fma_gflops'] * 1e3):.0f} %"]
+                    for norm, t in rows.items()])]
+
+
+def gpu_lone(rows, _):
+    names = ["PyTorch eager", "PyTorch reduce-overhead", "PyTorch graphs"]
+    return ["## One ResNet-20, batch 8", "", "Milliseconds of a step. Graphs: the whole compiled step captured as one CUDA graph.", "",
+            *table(["norm", "normlab (goal)", *names, "JAX scan", "over PyTorch"],
+                   [[norm, f"{t['normlab'] / 1e3:.3f} ({GPU_GOAL['lone ms']:g})", *(f"{t[n] / 1e3:.3f}" if n in t else "-" for n in (*names, "JAX scan")),
+                     ratio(best(t, "PyTorch"), t["normlab"], GPU_GOAL["lone"])] for norm, t in rows.items()])]
+
+
+def gpu_norm(rows, machine):
+    samples, size, channels = machine["norm_shape"]
+    lines = []
+    for key, t in rows.items():
+        kind, way = key.split()
+        bound = (2 if way == "forward" else 3) * 4 * samples * size * size * channels / (machine["copy_gbs"] * 1e3)
+        theirs = best(t, "PyTorch")
+        lines.append([kind, way, us(t["normlab"]), f"{100 * bound / t['normlab']:.0f} % ({GPU_GOAL[way]} %)", us(theirs), f"{100 * bound / theirs:.0f} %" if theirs else "-",
+                      ratio(theirs, t["normlab"])])
+    return [f"## A normalizer with the ReLU behind it, {samples} x {size} x {size} x {channels}", "",
+            "Microseconds; of the copy rate: what has to be read and written once (x and y; x, dy and dx) a second. PyTorch: the best of both layouts and the compiled one.", "",
+            *table(["norm", "", "normlab", "of the copy rate", "PyTorch", "of the copy rate", "over PyTorch"], lines)]
+
+
+def gpu_experiment(rows, _):
+    lines, total = [], {"normlab": 0.0, "PyTorch eager": 0.0}
+    for key, t in rows.items():
+        batch = int(key.split()[1])
+        for name in total:
+            total[name] += 5 * 30 * 50000 / batch * t[name] / 6e7 if name in t else float("nan")
+        lines.append([*key.split(), us(t["normlab"]), us(t.get("PyTorch eager")), ratio(t.get("PyTorch eager"), t["normlab"])])
+    return ["## experiments/small_batch_cifar10.yaml", "",
+            f"Microseconds of a trial's step, normlab's five seeds at once. All steps of these {5 * len(rows)} trials, evaluation apart: {total['normlab']:.1f} minutes, "
+            f"PyTorch's {total['PyTorch eager']:.0f}, projected from these.", "",
+            *table(["norm", "batch", "normlab", "PyTorch eager", "over PyTorch"], lines)]
+
+
+def gpu(results):
+    m = results["machine"]
+    out = [GPU_HEADING, "", "Written by `tests/gpu/run.sh peers`; float32 throughout (no TF32), competitors in turn on one device, a figure is the median of 5; who is timed is settled as above.", "",
+           *table(["", ""], [[name, m[name]] for name in ("device", "normlab", "peers", "date")]),
+           f"Device copy (read and written) {m['copy_gbs']:.0f} GB/s, float32 FMA {m['fma_gflops'] / 1e3:.1f} TFLOP/s, measured in the same run.", ""]
+    refused = []
+    for name, write_part in [("mlp", gpu_mlp), ("resnet", gpu_resnet), ("lone", gpu_lone), ("norm", gpu_norm), ("experiment", gpu_experiment)]:
+        rows = results.get(name, {})
+        refused += [f"{name} {key}: {who} ({why})" for key, row in rows.items() for who, why in row["refused"].items()]
+        timed = {key: row["us"] for key, row in rows.items() if "normlab" in row["us"]}
+        if timed:
+            out += write_part(timed, m)
+    return out + (["Not timed: " + "; ".join(refused) + ".", ""] if refused else [])

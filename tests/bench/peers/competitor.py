@@ -17,6 +17,19 @@ from safetensors.numpy import load_file
 CHECKED = 20  # steps whose losses are compared
 
 
+def take(option, otherwise):
+    """The value of an option anywhere in the command line, which it leaves."""
+    if option not in sys.argv:
+        return otherwise
+    at = sys.argv.index(option)
+    value = sys.argv[at + 1]
+    del sys.argv[at:at + 2]
+    return value
+
+
+DEVICE = take("--device", "cpu")  # or cuda
+
+
 class Case:
     def __init__(self, folder):
         folder = pathlib.Path(folder)
@@ -31,8 +44,10 @@ class Case:
 
 
 def own_orders(order, replicas):
-    """(replicas, steps, batch): each replica an order of its own, the first with ours; fewer steps the more replicas."""
-    return numpy.stack([numpy.roll(order, r, 0) for r in range(replicas)])[:, :max(CHECKED, len(order) // replicas)]
+    """(replicas, steps, batch): each replica an order of its own, the first with ours; fewer steps the more replicas, but for a GPU, which would wait
+    for what is between two calls."""
+    least = CHECKED if DEVICE == "cpu" else 200
+    return numpy.stack([numpy.roll(order, r, 0)[:max(least, len(order) // replicas)] for r in range(replicas)])
 
 
 def compete(losses, run):

@@ -1,6 +1,6 @@
 """The fully connected network in JAX: steps in one `lax.scan` under `jit`, buffers donated, the batch gathered inside.
 
-    python mlp_jax.py FOLDER [REPLICAS]      with REPLICAS, `vmap` over so many trainings; a time is a replica's
+    python mlp_jax.py FOLDER [REPLICAS] [--device cuda]      with REPLICAS, `vmap` over so many trainings; a time is a replica's
 """
 
 import os
@@ -12,7 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from competitor import CHECKED, Case, compete, own_orders
+from competitor import CHECKED, DEVICE, Case, compete, own_orders
+
+jax.config.update("jax_platforms", DEVICE)
+jax.config.update("jax_default_matmul_precision", "highest")  # float32: a GPU would take TF32
 
 EPS, NORM_MOMENTUM, GROUPS = 1e-5, 0.1, 8
 UNROLL = 2  # steps in an iteration of the scan: faster than 1 and 4

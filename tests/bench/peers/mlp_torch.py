@@ -1,7 +1,7 @@
 """The fully connected network in PyTorch.
 
-    python mlp_torch.py FOLDER eager|compiled
-    python mlp_torch.py FOLDER vmap REPLICAS      a time is a replica's
+    python mlp_torch.py FOLDER eager|compiled [--device cuda]
+    python mlp_torch.py FOLDER vmap REPLICAS [--device cuda]      a time is a replica's
 
 eager: torch.nn.functional, and the faster of torch.optim.SGD's fused and foreach forms. compiled: the whole step, gradient and update included, as one
 graph of torch.compile. vmap: the same step of many trainings at once, compiled too.
@@ -13,7 +13,8 @@ import time
 import torch
 from torch.nn import functional as F
 
-from competitor import CHECKED, Case, compete, own_orders
+from competitor import CHECKED, DEVICE, Case, compete, own_orders
+from torch_device import prepare
 
 EPS, NORM_MOMENTUM, GROUPS = 1e-5, 0.1, 8
 
@@ -136,17 +137,17 @@ def make_vmap_step(case, params, states, x, y, replicas):
 def seconds_of(step, order):
     start = time.perf_counter()
     for rows in order:
-        step(rows)
+        loss = step(rows)
+    loss.reshape(-1)[0].item()  # waits for a device
     return time.perf_counter() - start
 
 
 def main():
     case, mode, replicas = Case(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    x, y = torch.from_numpy(case.x.reshape(len(case.x), -1)), torch.from_numpy(case.y)
+    prepare()
+    x, y = torch.from_numpy(case.x.reshape(len(case.x), -1)).to(DEVICE), torch.from_numpy(case.y).to(DEVICE)
     orders = own_orders(case.order, replicas).transpose(1, 0, 2) if mode == "vmap" else case.order
-    order = [rows.clone() for rows in torch.from_numpy(orders).long()]  # a view is another storage offset: compiled anew
+    order = [rows.clone() for rows in torch.from_numpy(orders).long().to(DEVICE)]  # a view is another storage offset: compiled anew
 
     def make(how):
         params, states = start_from(case.init, case.norm, case.depth)

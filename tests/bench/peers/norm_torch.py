@@ -1,6 +1,6 @@
 """A normalizer with the ReLU behind it in PyTorch, one thread; arguments and answers as `kernel KIND`.
 
-    python norm_torch.py KIND SAMPLES SIZE CHANNELS forward|backward channels_last|contiguous [compiled]
+    python norm_torch.py KIND SAMPLES SIZE CHANNELS forward|backward channels_last|contiguous [compiled] [--device cuda]
 
 compiled: with a ReLU written without a mask, for the compiled forward stores a mask in a scalar loop.
 """
@@ -11,8 +11,9 @@ import torch
 import torch._functorch.config
 from torch.nn import functional as F
 
-from competitor import CHECKED, compete
+from competitor import CHECKED, DEVICE, compete
 from kernel import FACTOR_DY, FACTOR_X, image
+from torch_device import prepare
 
 EPS, GROUPS = 1e-5, 8
 
@@ -20,8 +21,7 @@ EPS, GROUPS = 1e-5, 8
 def main():
     kind, samples, size, channels = sys.argv[1], *map(int, sys.argv[2:5])
     way, layout, compiled = sys.argv[5], sys.argv[6], len(sys.argv) > 7
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    prepare()
     x, dy = image(samples, size, channels, FACTOR_X, layout).requires_grad_(), image(samples, size, channels, FACTOR_DY, layout)
     gamma, beta = torch.full((channels,), 1.5, requires_grad=True), torch.full((channels,), 0.25, requires_grad=True)
     mean, var = torch.zeros(channels), torch.ones(channels)
@@ -51,6 +51,8 @@ def main():
     def run():
         for _ in range(10):
             made()
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
         return 10, 0.0
 
     compete(made().detach().permute(0, 2, 3, 1).flatten()[:CHECKED].tolist(), run)

@@ -1,6 +1,6 @@
-"""ResNet-20 in JAX: the step under `jit`, buffers donated, NHWC, one thread.
+"""ResNet-20 in JAX: the step under `jit`, buffers donated, NHWC; on the processor one thread, on a GPU all steps in one `lax.scan`.
 
-    python resnet_jax.py FOLDER
+    python resnet_jax.py FOLDER [REPLICAS] [--device cuda]      with REPLICAS, `vmap` over so many trainings, in a scan; a time is a replica's
 """
 
 import itertools
@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from competitor import CHECKED, Case, compete
-from mlp_jax import cross_entropy
+from competitor import CHECKED, DEVICE, Case, compete, own_orders
+from mlp_jax import cross_entropy, make_train
 
 EPS, NORM_MOMENTUM, GROUPS = 1e-5, 0.1, 8
 
@@ -61,6 +61,7 @@ def forward(kind, blocks, params, states, x):
 
 def main():
     case = Case(sys.argv[1])
+    replicas = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     x, y, order = jnp.asarray(case.x), jnp.asarray(case.y, jnp.int32), jnp.asarray(case.order)
     weights = {name: value for name, value in case.init.items() if "running" not in name and "num_batches" not in name}
     params = {name: jnp.asarray(value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T) for name, value in weights.items()}
@@ -69,7 +70,7 @@ def main():
     if case.norm != "bn":
         states = {}
 
-    def step(carry, rows):
+    def step(carry, rows, lr):
         params, velocity, states = carry
 
         def objective(params):
@@ -78,17 +79,36 @@ def main():
 
         (loss, states), grads = jax.value_and_grad(objective, has_aux=True)(params)
         velocity = jax.tree.map(lambda v, g: case.momentum * v + g, velocity, grads)
-        return (jax.tree.map(lambda p, v: p - case.lr * v, params, velocity), velocity, states), loss
+        return (jax.tree.map(lambda p, v: p - lr * v, params, velocity), velocity, states), loss
 
-    step = jax.jit(step, donate_argnums=0)
-    carry, steps = (params, jax.tree.map(jnp.zeros_like, params), states), itertools.cycle(order)
+    carry, lr = (params, jax.tree.map(jnp.zeros_like, params), states), jnp.float32(case.lr)
+    if replicas or DEVICE != "cpu":
+        if replicas:
+            carry = jax.tree.map(lambda a: jnp.repeat(a[None], replicas, 0), carry)
+            order = jnp.asarray(own_orders(case.order, replicas))
+        train, chunk = make_train(step, replicas), order
+    else:
+        one, steps = jax.jit(step, donate_argnums=0), itertools.cycle(order)
+
+        def train(carry, _, lr):
+            carry, loss = one(carry, next(steps), lr)
+            return carry, loss[None]
+
+        chunk = None
 
     def run():
         nonlocal carry
-        carry, loss = step(carry, next(steps))
-        return 1, float(loss)
+        carry, losses = train(carry, chunk, lr)
+        return losses.size, losses.reshape(-1, losses.shape[-1])[0]
 
-    compete([run()[1] for _ in range(CHECKED)], run)
+    def some():
+        steps, losses = run()
+        return steps, float(losses[-1])
+
+    first = []
+    while len(first) < CHECKED:
+        first += map(float, run()[1])
+    compete(first[:CHECKED], some)
 
 
 if __name__ == "__main__":

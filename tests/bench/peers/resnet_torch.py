@@ -1,6 +1,9 @@
-"""ResNet-20 in eager PyTorch, torch.nn.functional throughout.
+"""ResNet-20 in PyTorch, torch.nn.functional throughout.
 
-    python resnet_torch.py FOLDER channels_last|contiguous [THREADS]
+    python resnet_torch.py FOLDER channels_last|contiguous [THREADS] [--mode MODE] [--device cuda]
+
+MODE: eager (the default); compiled and reduce-overhead, forward and backward by torch.compile in that mode; graphs, on a GPU the whole compiled step as
+one CUDA graph.
 """
 
 import itertools
@@ -9,7 +12,8 @@ import sys
 import torch
 from torch.nn import functional as F
 
-from competitor import CHECKED, Case, compete
+from competitor import CHECKED, DEVICE, Case, compete, take
+from torch_device import captured, keep_in_place, prepare
 
 EPS, NORM_MOMENTUM, GROUPS = 1e-5, 0.1, 8
 
@@ -52,24 +56,40 @@ class Network:
 
 
 def main():
+    mode = take("--mode", "eager")
     case, layout = Case(sys.argv[1]), {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[sys.argv[2]]
-    torch.set_num_threads(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
-    torch.set_flush_denormal(True)
-    x = torch.from_numpy(case.x).permute(0, 3, 1, 2).contiguous(memory_format=layout)
-    y = torch.from_numpy(case.y)
-    order = itertools.cycle(torch.from_numpy(case.order).long())
+    prepare(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    x = torch.from_numpy(case.x).to(DEVICE).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+    y = torch.from_numpy(case.y).to(DEVICE)
+    order = itertools.cycle([rows.clone() for rows in torch.from_numpy(case.order).long().to(DEVICE)])  # a view's offset would be compiled for
     network = Network(case, layout)
     optimizer = torch.optim.SGD(network.params.values(), lr=case.lr, momentum=case.momentum, fused=True)
 
-    def run():
-        samples = next(order)
+    def objective(samples):
+        return F.cross_entropy(network(x[samples]), y[samples])
+
+    if mode != "eager":
+        keep_in_place([*network.params.values(), *network.state.values()])
+        objective = torch.compile(objective, dynamic=False, fullgraph=True, mode="reduce-overhead" if mode == "reduce-overhead" else None)
+
+    def step(samples):
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(network(x[samples]), y[samples])
+        loss = objective(samples)
         loss.backward()
         optimizer.step()
-        return 1, loss.item()
+        return loss.detach()
 
-    compete([run()[1] for _ in range(CHECKED)], run)
+    steps = 1 if DEVICE == "cpu" else 50  # between two looks at the loss, for which a device is waited for
+
+    def run():
+        for _ in range(steps):
+            loss = step(next(order))
+        return steps, loss.item()
+
+    losses = [step(next(order)).item() for _ in range(CHECKED // 2)]
+    if mode == "graphs":
+        step = captured(step, next(order))
+    compete(losses + [step(next(order)).item() for _ in range(CHECKED // 2)], run)
 
 
 if __name__ == "__main__":

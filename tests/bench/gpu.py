@@ -1,0 +1,173 @@
+"""The rows on a GPU: whole steps and normalizers beside PyTorch and JAX on the same device, in turn. Called by tests/gpu/run.sh.
+
+    gpu.py --build DIR --out DIR [--seconds N] [--only ROW]...    DIR: with bench, and programs/ of tests/gpu/carry.sh; writes gpu.json and gpu.md
+    gpu.py --table gpu.json                                       puts what was measured there into RESULTS.md
+    gpu.py ... --device cpu                                       tiny rows on the processor: whether everything runs; its figures mean nothing
+
+As in bench.py a competitor is timed only if its first losses are ours. They run in turn; a figure is the median of five.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import pathlib
+import platform
+import re
+import select
+import statistics
+import subprocess
+import sys
+import time
+
+import report
+from bench import PEERS, PYTHON, resnet_case
+from race import CORES, ONE_THREAD, Competitor, Track, agree
+
+ROUNDS, SECONDS = 5, 0.4
+LEAST = 60  # seconds that a row needs to be begun
+CEILINGS = {"device": "the processor", "copy_gbs": 1.0, "fma_gflops": 1.0}  # with --device cpu
+
+
+class Device(Track):
+    """A track on a device: its own time, its own results."""
+
+    def __init__(self, options):
+        self.device, self.tiny = options.device, options.device == "cpu"
+        self.build = options.build.resolve() / "programs"
+        self.out = options.out.resolve()
+        self.work = self.out / "cases"
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.end = time.monotonic() + options.seconds
+        self.env = ONE_THREAD | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TORCHINDUCTOR_CACHE_DIR": str(self.work / "inductor")}
+        self.bench = options.build.resolve() / "bench"
+        commit = re.search(r'commit: "(.*)"', subprocess.run([self.build / "normlab", "info"], check=True, capture_output=True, text=True).stdout)
+        peers = ", ".join(f"{name} {importlib.metadata.version(package).split('+')[0]}" for name, package in [("PyTorch", "torch"), ("JAX", "jax")])
+        self.results = {"machine": self.ceilings() | {"normlab": commit.group(1) if commit else "?", "peers": f"{peers}, Python {platform.python_version()}",
+                                                      "date": datetime.date.today().isoformat()}}
+
+    def ceilings(self):
+        if self.tiny:
+            return dict(CEILINGS)
+        return json.loads(subprocess.run([self.bench, "ceilings"], check=True, capture_output=True, text=True).stdout)
+
+    def left(self):
+        return self.end - time.monotonic()
+
+    def keep(self, part, value):
+        self.results.setdefault(part, {}).update(value)
+        (self.out / "gpu.json").write_text(json.dumps(self.results, indent=1))
+        (self.out / "gpu.md").write_text("\n".join(report.gpu(self.results)) + "\n")
+
+    def ours(self, step, replicas):
+        return [step[0], "--replicas", replicas, *step[1:], f"device.kind={self.device}"]
+
+    def peer(self, script, *arguments):
+        return [PYTHON, PEERS / script, *arguments, "--device", self.device]
+
+    def race(self, part, name, commands):
+        """Ours is the first. What is not ready when the time is up is left out."""
+        if self.left() < LEAST:
+            print(f"  {part} {name}: left out, the time was up", flush=True)
+            return
+        running, refused = [], {}
+        started = [Competitor(title, command, self.env, CORES) for title, command in commands.items()]
+        for c in started:
+            if not select.select([c.process.stdout], [], [], max(0, self.left() - LEAST / 2))[0]:
+                c.error = "not ready in time"
+                c.process.kill()
+            else:
+                c.ready()
+            if c.error or not agree(started[0].losses or [0.0], c.losses):
+                refused[c.name] = c.error or "other losses"
+                print(f"    {c.name}: {refused[c.name]}", flush=True)
+            else:
+                running.append(c)
+        for _ in range(ROUNDS):
+            for c in running:
+                c.ask(0.02 if self.tiny else SECONDS)
+                c.answer()
+        row = {"us": {c.name: statistics.median(c.times) for c in running if c.times}, "refused": refused}
+        for c in started:
+            c.stop()
+        print(f"  {part} {name}: " + ", ".join(f"{n} {t:.4g} us" for n, t in row["us"].items()), flush=True)
+        self.keep(part, {name: row})
+
+
+def mlp(track):
+    """The fully connected network 64-64-64-10 at batch 32, a thousand at once; a replica's step."""
+    replicas = 3 if track.tiny else 1000
+    for norm in ["bn"] if track.tiny else ["bn", "none", "ln"]:
+        case = {"data": "digits", "norm": norm, "batch": 32, "depth": 2, "width": 64, "lr": 0.01, "momentum": 0.9, "order_steps": 512}
+        folder, step = track.make_case(f"mlp-{norm}", case, ["data.name=digits", "model.arch=mlp", "model.depth=2", "model.width=64", f"norm.kind={norm}",
+                                                             "train.batch=32", "train.lr=0.01", "train.momentum=0.9"])
+        track.race("mlp", norm, {"normlab": track.ours(step, replicas), "JAX vmap": track.peer("mlp_jax.py", folder, replicas),
+                                 "PyTorch compiled vmap": track.peer("mlp_torch.py", folder, "vmap", replicas)})
+
+
+def torch_resnet(track, folder, *modes):
+    return {f"PyTorch {mode}": track.peer("resnet_torch.py", folder, "channels_last", "--mode", mode) for mode in modes}
+
+
+def resnet(track):
+    """ResNet-20 at batch 8, 32 at once; a replica's step."""
+    replicas = 2 if track.tiny else 32
+    for norm in ["bn"] if track.tiny else ["bn", "gn"]:
+        folder, step = resnet_case(track, norm, 8, 24 if track.tiny else 200)
+        track.race("resnet", norm, {"normlab": track.ours(step, replicas), "JAX vmap": track.peer("resnet_jax.py", folder, replicas)}
+                   | torch_resnet(track, folder, "eager", *([] if track.tiny else ["compiled"])))
+
+
+def lone(track):
+    """One ResNet-20 at batch 8."""
+    for norm in ["bn"] if track.tiny else ["bn", "gn"]:
+        folder, step = resnet_case(track, norm, 8, 24 if track.tiny else 200)
+        track.race("lone", norm, {"normlab": track.ours(step, 1), "JAX scan": track.peer("resnet_jax.py", folder)}
+                   | torch_resnet(track, folder, "eager", *([] if track.tiny else ["reduce-overhead", "graphs"])))
+
+
+def norm(track):
+    """A normalizer with the ReLU behind it, of tensors larger than any cache."""
+    shape = track.results["machine"]["norm_shape"] = [4, 8, 16] if track.tiny else [1024, 32, 64]
+    for kind in ["gn"] if track.tiny else ["bn", "ln", "gn", "rms"]:
+        for way in ["forward", "backward"]:
+            commands = {"normlab": [track.build / "kernel", kind, *shape, way, *([] if track.tiny else ["cuda"])]}
+            commands |= {f"PyTorch {layout}": track.peer("norm_torch.py", kind, *shape, way, layout) for layout in ["channels_last", "contiguous"]}
+            if not track.tiny:
+                commands |= {"PyTorch compiled": track.peer("norm_torch.py", kind, *shape, way, "channels_last", "compiled")}
+            track.race("norm", f"{kind} {way}", commands)
+
+
+def experiment(track):
+    """experiments/small_batch_cifar10.yaml from the steps that it is made of: five seeds at once, and PyTorch's script."""
+    for batch in [8] if track.tiny else [2, 4, 8, 32, 128]:
+        for kind in ["bn"] if track.tiny else ["bn", "gn", "ln", "none"]:
+            folder, step = resnet_case(track, kind, batch, max(24, 800 // batch))
+            track.race("experiment", f"{kind} {batch}", {"normlab": track.ours(step, 2 if track.tiny else 5)} | torch_resnet(track, folder, "eager"))
+
+
+ROWS = {"mlp": mlp, "resnet": resnet, "lone": lone, "norm": norm, "experiment": experiment}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--seconds", type=float, default=510)
+    parser.add_argument("--only", choices=ROWS, action="append", help="this row; may be repeated")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--table", type=pathlib.Path, metavar="FILE", help="gpu.json of another machine, for RESULTS.md")
+    options = parser.parse_args()
+    if options.table:
+        report.replace_gpu_part(report.gpu(json.loads(options.table.read_text())))
+        return
+    if not options.build or not options.out:
+        parser.error("--build and --out, or --table")
+    track = Device(options)
+    for name in options.only or ROWS:
+        ROWS[name](track)
+    print("\n".join(report.gpu(track.results)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
