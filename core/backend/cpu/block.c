@@ -39,72 +39,60 @@ NL_INLINE double total(size_t count, const double *x)
     return lane[0];
 }
 
-/* A guess of each column's mean: that of a few rows, spread evenly. */
-NL_CLONES
-static void guess_means(const struct nl_cpu_block *b)
+/* Turns what the channels have into what their sets have in sum: x[set] = its channels' x. */
+NL_INLINE void join_sets_of(size_t width, size_t sets, double *x)
 {
-    enum { ROWS = 8 };
-    size_t channels = b->channels, count = b->rows < ROWS ? b->rows : ROWS;
-    float *restrict sum = b->rest, *restrict shift = b->shift, inverse = 1.0f / (float)count;
-    memset(sum, 0, channels * sizeof *sum);
-    for (size_t i = 1; i < count; i++) {
-        const float *restrict x = b->x + i * b->rows / count * b->pitch;
-        for (size_t c = 0; c < channels; c++)
-            sum[c] += x[c] - b->x[c];
-    }
-    for (size_t c = 0; c < channels; c++)
-        shift[c] = b->x[c] + sum[c] * inverse;
+    for (size_t set = 0; set < sets; set++)
+        x[set] = total(width, x + set * width);
 }
 
-/* Turns sum, product into the column's mean, and its sum of squares around that; bias is what the shift had added to the squares. */
 NL_CLONES
-static void center_columns(const struct nl_cpu_block *b)
+static void join_sets(size_t width, size_t sets, double *x)
 {
-    double inverse = 1.0 / (double)b->rows;
-    double *restrict sum = b->sum, *restrict squares = b->product, *restrict bias = b->bias;
+    if (width == 2) /* the common ones of groups, as constants */
+        join_sets_of(2, sets, x);
+    else if (width == 4)
+        join_sets_of(4, sets, x);
+    else if (width == 8)
+        join_sets_of(8, sets, x);
+    else
+        join_sets_of(width, sets, x);
+}
+
+/* x[c] = what its set has, the last first: nothing is overwritten before it is used. */
+static void spread_to_channels(const struct nl_cpu_block *b, float *x)
+{
+    for (size_t set = b->channels / b->width; set-- > 0;) {
+        float of_set = x[set];
+        for (size_t k = 0; k < b->width; k++)
+            x[set * b->width + k] = of_set;
+    }
+}
+
+/* Moments from the sets' sums of t = x - shift and t^2. True if a shift was so far off that squares around it say little of those around
+ * the mean. */
+NL_CLONES
+static bool moments_of_sums(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
+{
+    size_t width = b->width;
+    double inverse = 1.0 / ((double)b->rows * (double)width);
+    const double *restrict sum = b->sum, *restrict squares = b->product;
     const float *restrict shift = b->shift;
-    for (size_t c = 0; c < b->channels; c++) {
-        bias[c] = sum[c] * sum[c] * inverse;
-        squares[c] -= bias[c];
-        sum[c] = shift[c] + sum[c] * inverse;
-    }
-}
-
-/* The sets' moments from their columns' (Chan, Golub and LeVeque 1979). True if a shift was so far off that squares around it say little
- * of those around the mean. */
-NL_CLONES
-static bool merge_columns(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
-{
-    size_t width = b->width, sets = b->channels / width;
-    double rows = (double)b->rows, inverse = 1.0 / (rows * (double)width);
-    const double *restrict column = b->sum, *restrict bias = b->bias;
-    double *restrict squares = b->product;
     int far = 0;
-    if (width == 1) {
-        for (size_t c = 0; c < sets; c++) {
-            mean[c] = column[c];
-            var[c] = squares[c] < 0 ? 0.0 : squares[c] * inverse; /* NaN stays NaN */
-            far |= bias[c] > squares[c];
-        }
-        return far;
-    }
-    for (size_t set = 0; set < sets; set++, column += width, squares += width, bias += width) {
-        double middle = total(width, column) / (double)width;
-        for (size_t c = 0; c < width; c++)
-            squares[c] += rows * (column[c] - middle) * (column[c] - middle);
-        double all = total(width, squares);
-        mean[set] = middle;
-        var[set] = all < 0 ? 0.0 : all * inverse;
-        far |= total(width, bias) > all;
+    for (size_t set = 0; set < b->channels / width; set++) {
+        double left = b->centers ? sum[set] * inverse : 0.0, bias = left * sum[set], around = squares[set] - bias;
+        mean[set] = shift[set * width] + left;
+        var[set] = around < 0 ? 0.0 : around * inverse; /* NaN stays NaN */
+        far |= bias > around;
     }
     return far;
 }
 
 /* ---- rows that a team shares ---- */
 
-struct shared {
+struct shared_rows {
     const struct nl_cpu_block *block;
-    nl_block_kernel *kernel;
+    nl_column_kernel *kernel;
 };
 
 static size_t row_bytes(const struct nl_cpu_block *b)
@@ -112,62 +100,49 @@ static size_t row_bytes(const struct nl_cpu_block *b)
     return b->channels * sizeof(float);
 }
 
-static struct nl_cpu_block rows_of(const struct nl_cpu_block *b, size_t first, size_t end)
-{
-    struct nl_cpu_block part = *b;
-    size_t bytes = first * b->pitch * sizeof(float);
-    part.rows = end - first;
-    part.x = NL_AT(b->x, bytes);
-    part.dy = NL_AT(b->dy, bytes);
-    part.residual = NL_AT(b->residual, bytes);
-    part.y = NL_AT(b->y, bytes);
-    part.dx = NL_AT(b->dx, bytes);
-    part.dresidual = NL_AT(b->dresidual, bytes);
-    part.position = (b->position + first) % b->positions;
-    return part;
-}
-
 static void on_rows(void *context, size_t first, size_t end, int thread)
 {
-    const struct shared *shared = context;
-    struct nl_cpu_block part = rows_of(shared->block, first, end);
+    const struct shared_rows *shared = context;
     (void)thread;
-    shared->kernel(&part);
+    shared->kernel(shared->block, first, end);
 }
 
-void nl_cpu_block_rows(const struct nl_cpu_block *b, nl_block_kernel *kernel)
+void nl_cpu_block_rows(const struct nl_cpu_block *b, nl_column_kernel *kernel)
 {
-    nl_parallel_for(b->rows, nl_cpu_grain_of_bytes((double)row_bytes(b)), on_rows, &(struct shared){b, kernel});
+    nl_parallel_for(b->rows, nl_cpu_grain_of_bytes((double)row_bytes(b)), on_rows, &(struct shared_rows){b, kernel});
 }
+
+struct shared_groups {
+    const struct nl_cpu_block *block;
+    nl_column_sums *kernel;
+};
 
 static void on_groups(void *context, size_t first, size_t end, int thread)
 {
-    const struct shared *shared = context;
+    const struct shared_groups *shared = context;
     const struct nl_cpu_block *b = shared->block;
-    size_t wide = b->channels + NL_ROOM;
+    size_t wide = b->channels + NL_ROOM, group = nl_column_group(b->channels);
     (void)thread;
     for (; first < end; first++) {
-        size_t row = first * NL_COLUMN_GROUP, left = b->rows - row;
-        struct nl_cpu_block part = rows_of(b, row, row + (left < NL_COLUMN_GROUP ? left : NL_COLUMN_GROUP));
-        part.sum = b->shares + 2 * first * wide;
-        part.product = part.sum + wide;
-        memset(part.sum, 0, 2 * wide * sizeof *part.sum);
-        shared->kernel(&part);
+        size_t row = first * group, left = b->rows - row;
+        double *sum = b->shares + 2 * first * wide;
+        memset(sum, 0, 2 * wide * sizeof *sum);
+        shared->kernel(b, row, row + (left < group ? left : group), sum, sum + wide);
     }
 }
 
 /* sum and product, from zero. The shares of groups of rows are added in turn, whoever has worked them out. With a gamma for each element
  * the kernel adds to dgamma as well, and all rows are one group. */
-static void sum_columns(const struct nl_cpu_block *b, nl_block_kernel *kernel)
+static void sum_columns(const struct nl_cpu_block *b, nl_column_sums *kernel)
 {
-    size_t channels = b->channels, wide = channels + NL_ROOM, groups = (b->rows + NL_COLUMN_GROUP - 1) / NL_COLUMN_GROUP;
+    size_t channels = b->channels, wide = channels + NL_ROOM, group = nl_column_group(channels), groups = (b->rows + group - 1) / group;
     memset(b->sum, 0, channels * sizeof *b->sum);
     memset(b->product, 0, channels * sizeof *b->product);
     if (groups == 1 || b->affine_step) {
-        kernel(b);
+        kernel(b, 0, b->rows, b->sum, b->product);
         return;
     }
-    nl_parallel_for(groups, nl_cpu_grain_of_bytes((double)(NL_COLUMN_GROUP * row_bytes(b))), on_groups, &(struct shared){b, kernel});
+    nl_parallel_for(groups, nl_cpu_grain_of_bytes((double)(group * row_bytes(b))), on_groups, &(struct shared_groups){b, kernel});
     for (size_t g = 0; g < groups; g++) {
         const double *restrict sum = b->shares + 2 * g * wide, *restrict product = sum + wide;
         for (size_t c = 0; c < channels; c++) {
@@ -177,28 +152,48 @@ static void sum_columns(const struct nl_cpu_block *b, nl_block_kernel *kernel)
     }
 }
 
+/* A guess of each set's mean, in all its channels: that of a few rows, spread evenly; where there are fewer, some count twice. */
+NL_CLONES
+static void guess_means(const struct nl_cpu_block *b)
+{
+    enum { ROWS = 8 };
+    size_t channels = b->channels, width = b->width, sets = channels / width;
+    const float *restrict row[ROWS];
+    double *restrict sum = b->sum;
+    for (size_t i = 0; i < ROWS; i++)
+        row[i] = b->x + (ptrdiff_t)(i * b->rows / ROWS) * b->pitch;
+    for (size_t c = 0; c < channels; c++)
+        sum[c] = ((row[0][c] + row[1][c]) + (row[2][c] + row[3][c])) + ((row[4][c] + row[5][c]) + (row[6][c] + row[7][c]));
+    if (width > 1)
+        join_sets(width, sets, sum);
+    for (size_t set = 0; set < sets; set++)
+        b->shift[set] = (float)(sum[set] / (double)(ROWS * width));
+    if (width > 1)
+        spread_to_channels(b, b->shift);
+}
+
+static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var)
+{
+    size_t width = b->width, sets = b->channels / width;
+    sum_columns(b, nl_block_kernels()->column_sums);
+    if (width > 1) {
+        join_sets(width, sets, b->sum);
+        join_sets(width, sets, b->product);
+    }
+    return moments_of_sums(b, mean, var);
+}
+
 void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *var)
 {
-    size_t sets = b->channels / b->width;
-    if (!b->centers) {
+    if (b->centers)
+        guess_means(b);
+    else
         memset(b->shift, 0, b->channels * sizeof *b->shift);
-        sum_columns(b, nl_block_kernels()->column_sums);
-        for (size_t set = 0; set < sets; set++) {
-            mean[set] = 0.0;
-            var[set] = total(b->width, b->product + set * b->width) / ((double)b->rows * (double)b->width);
-        }
-        return;
-    }
-    guess_means(b);
-    sum_columns(b, nl_block_kernels()->column_sums);
-    center_columns(b);
-    if (!merge_columns(b, mean, var))
+    if (!take_moments(b, mean, var))
         return;
     for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */
-        b->shift[c] = (float)b->sum[c];
-    sum_columns(b, nl_block_kernels()->column_sums);
-    center_columns(b);
-    merge_columns(b, mean, var);
+        b->shift[c] = (float)mean[c / b->width];
+    take_moments(b, mean, var);
 }
 
 NL_CLONES
@@ -228,20 +223,6 @@ void nl_cpu_prepare_sets(const struct nl_cpu_block *b, size_t sets, const double
     }
 }
 
-/* From sets to their channels, the last first: nothing is overwritten before it is used. */
-static void spread_to_channels(const struct nl_cpu_block *b)
-{
-    for (size_t set = b->channels / b->width, c = b->channels; set-- > 0;) {
-        float shift = b->shift[set], rest = b->rest[set], rstd = b->rstd[set];
-        for (size_t k = 0; k < b->width; k++) {
-            c--;
-            b->shift[c] = shift;
-            b->rest[c] = rest;
-            b->rstd[c] = rstd;
-        }
-    }
-}
-
 NL_CLONES
 static void set_factors(const struct nl_cpu_block *b)
 {
@@ -256,8 +237,11 @@ static void set_factors(const struct nl_cpu_block *b)
 void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
 {
     nl_cpu_prepare_sets(b, b->channels / b->width, mean, var, eps);
-    if (b->width > 1)
-        spread_to_channels(b);
+    if (b->width > 1) {
+        spread_to_channels(b, b->shift);
+        spread_to_channels(b, b->rest);
+        spread_to_channels(b, b->rstd);
+    }
     if (!b->affine_step)
         set_factors(b);
 }

@@ -22,7 +22,7 @@
 
 enum {
     NL_COLUMN_STRETCH = 64, /* rows of a column that are summed in float, in two chains; */
-    NL_COLUMN_GROUP = 256, /* rows of a column whose sums are joined in double before they join the others: what a team shares */
+    NL_COLUMN_GROUP = 64 << 10, /* bytes of rows whose sums are joined in double before they join the others: what a team shares */
     NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
     NL_ROOM = 16,           /* numbers that a kernel may read and write behind the end of a working array */
 };
@@ -35,7 +35,9 @@ enum nl_mask {
 };
 
 struct nl_cpu_block {
-    size_t rows, pitch, channels, width; /* pitch: elements from row to row */
+    size_t rows, channels, width;
+    ptrdiff_t pitch; /* elements from row to row */
+    bool back;       /* columns: apply and dx go from the last row to the first; never with a gamma for each element */
     bool centers, relu;
     enum nl_mask mask;
     const float *x, *dy, *residual; /* first row; residual NULL: none */
@@ -52,24 +54,26 @@ struct nl_cpu_block {
 
     /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t slope + level), where g is the gradient that came */
     float *scale, *offset, *slope, *level;
-    double *sum, *product, *bias; /* working room */
+    double *sum, *product; /* working room */
     double *shares;               /* (groups of rows, 2, C + NL_ROOM) */
 
     /* rows, (C): working room */
     float *row_xhat, *row_grad, *part_gamma, *part_beta;
 };
 
-/* What is compiled for each instruction set. */
-typedef void nl_block_kernel(const struct nl_cpu_block *block);
+/* What is compiled for each instruction set. Of columns: the rows [first, end). */
+typedef void nl_column_kernel(const struct nl_cpu_block *block, size_t first, size_t end);
+typedef void nl_column_sums(const struct nl_cpu_block *block, size_t first, size_t end, double *sum, double *product);
+typedef void nl_row_kernel(const struct nl_cpu_block *block);
 struct nl_block_kernels {
-    nl_block_kernel *column_sums;      /* adds to sum: of t; to product: of t^2 */
-    nl_block_kernel *column_apply;     /* y */
-    nl_block_kernel *column_gradients; /* adds to sum: of g; to product: of g t. With a gamma for each element
-                                                                   of g gamma instead, and the shares of dgamma and dbeta */
-    nl_block_kernel *column_dx;
-    nl_block_kernel *row_sums;         /* shift: a guess of the mean; rest, rstd: sums of t, t^2 */
-    nl_block_kernel *row_apply;        /* y */
-    nl_block_kernel *row_backward;     /* dx, unless it is NULL; shares of dgamma, dbeta */
+    nl_column_sums *column_sums;      /* adds to sum (C): of t; to product (C): of t^2 */
+    nl_column_kernel *column_apply;   /* y */
+    nl_column_sums *column_gradients; /* adds to sum: of g; to product: of g t. With a gamma for each element of g gamma instead, and the
+                                         shares of dgamma and dbeta */
+    nl_column_kernel *column_dx;
+    nl_row_kernel *row_sums;          /* shift: a guess of the mean; rest, rstd: sums of t, t^2 */
+    nl_row_kernel *row_apply;         /* y */
+    nl_row_kernel *row_backward;      /* dx, unless it is NULL; shares of dgamma, dbeta */
 };
 /* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
@@ -83,8 +87,15 @@ extern const struct nl_block_kernels nl_block_avx2, nl_block_avx512;
 #endif
 const struct nl_block_kernels *nl_block_kernels(void); /* for this processor */
 
+/* Columns: the rows of a group, whole stretches. */
+static inline size_t nl_column_group(size_t channels)
+{
+    size_t stretches = NL_COLUMN_GROUP / (NL_COLUMN_STRETCH * channels * sizeof(float));
+    return (stretches ? stretches : 1) * NL_COLUMN_STRETCH;
+}
+
 /* Columns: column_apply or column_dx, the rows shared by the team. */
-void nl_cpu_block_rows(const struct nl_cpu_block *block, nl_block_kernel *kernel);
+void nl_cpu_block_rows(const struct nl_cpu_block *block, nl_column_kernel *kernel);
 /* Columns: mean and var (C/width). Overwrites shift. */
 void nl_cpu_block_moments(const struct nl_cpu_block *block, double *mean, double *var);
 /* Columns: all that column_apply and column_gradients need, from mean and var. */

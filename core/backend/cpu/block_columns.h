@@ -22,10 +22,11 @@ INLINE void put(float *to, wide v, bool part, size_t left)
 /* The rows of a stretch are dealt out to two chains of sums, so that one need not wait for the other. */
 enum { CHAINS = 2 };
 
-INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left)
+INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left,
+                         double *to_sum, double *to_product)
 {
-    const float *x = b->x + first * b->pitch + c;
-    size_t pitch = b->pitch;
+    ptrdiff_t pitch = b->pitch;
+    const float *x = b->x + (ptrdiff_t)first * pitch + (ptrdiff_t)c;
     wide shift[MOST_VECTORS], sum[CHAINS][MOST_VECTORS], squares[CHAINS][MOST_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
@@ -49,8 +50,8 @@ INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, s
     }
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        wide_join(b->sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
-        wide_join(b->product + c + v * NL_LANES, wide_add(squares[0][v], squares[1][v]));
+        wide_join(to_sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
+        wide_join(to_product + c + v * NL_LANES, wide_add(squares[0][v], squares[1][v]));
     }
 }
 
@@ -68,9 +69,10 @@ INLINE wide offset_of(wide rest, wide scale, const float *beta, bool part, size_
 INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left, bool relu,
                        bool residual, bool element)
 {
-    const float *x = b->x + first * b->pitch + c, *other = residual ? b->residual + first * b->pitch + c : NULL;
-    float *y = b->y + first * b->pitch + c;
-    size_t pitch = b->pitch, positions = b->positions, position = element ? (b->position + first) % positions : 0;
+    ptrdiff_t at = (ptrdiff_t)(b->back ? end - 1 : first) * b->pitch + (ptrdiff_t)c, pitch = b->back ? -b->pitch : b->pitch;
+    const float *x = b->x + at, *other = residual ? b->residual + at : NULL;
+    float *y = b->y + at;
+    size_t positions = b->positions, position = element ? (b->position + first) % positions : 0;
     const float *gammas = b->gamma + c, *betas = b->beta + c;
     size_t step = b->affine_step;
     wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS];
@@ -102,9 +104,9 @@ INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
 }
 
 INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left,
-                              enum nl_mask mask, bool element)
+                              double *to_sum, double *to_product, enum nl_mask mask, bool element)
 {
-    size_t at = first * b->pitch + c, pitch = b->pitch;
+    ptrdiff_t at = (ptrdiff_t)first * b->pitch + (ptrdiff_t)c, pitch = b->pitch;
     size_t positions = b->positions, position = element ? (b->position + first) % positions : 0, step = b->affine_step;
     const float *x = b->x + at, *dy = b->dy + at, *y = mask == NL_MASK_Y ? b->y + at : NULL;
     float *masked = mask == NL_MASK_Y ? b->dresidual + at : NULL;
@@ -158,15 +160,15 @@ INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t fir
     }
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        wide_join(b->sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
-        wide_join(b->product + c + v * NL_LANES, wide_add(product[0][v], product[1][v]));
+        wide_join(to_sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
+        wide_join(to_product + c + v * NL_LANES, wide_add(product[0][v], product[1][v]));
     }
 }
 
 INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left, bool relu,
                        bool element)
 {
-    size_t at = first * b->pitch + c, pitch = b->pitch;
+    ptrdiff_t at = (ptrdiff_t)(b->back ? end - 1 : first) * b->pitch + (ptrdiff_t)c, pitch = b->back ? -b->pitch : b->pitch;
     size_t positions = b->positions, position = element ? (b->position + first) % positions : 0, step = b->affine_step;
     const float *x = b->x + at, *dy = (b->mask == NL_MASK_Y ? b->dresidual : b->dy) + at, *gammas = b->gamma + c, *betas = b->beta + c;
     float *dx = b->dx + at;
@@ -199,58 +201,59 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
     }
 }
 
-/* Calls tile(block, ..., what belongs to the kind of tile) for all channels of a stretch of rows, stretch after stretch. */
-#define OVER_TILES(b, tile, ...)                                                                                               \
-    for (size_t first = 0; first < (b)->rows; first += NL_COLUMN_STRETCH) {                                                    \
-        size_t end = first + NL_COLUMN_STRETCH < (b)->rows ? first + NL_COLUMN_STRETCH : (b)->rows, c = 0, channels = (b)->channels; \
+/* Calls tile(block, ..., what belongs to the kind of tile) for all channels of a stretch of the rows [first, end), stretch after stretch;
+ * if `back`, the last one first. */
+#define OVER_TILES(b, back, tile, ...)                                                                                         \
+    for (size_t done = 0, rows = end - first, some; done < rows; done += some) {                                               \
+        some = rows - done < NL_COLUMN_STRETCH ? rows - done : NL_COLUMN_STRETCH;                                              \
+        size_t from = (back) ? end - done - some : first + done, to = from + some, c = 0, channels = (b)->channels;            \
         for (; MOST_VECTORS >= 4 && c + 4 * NL_LANES <= channels; c += 4 * NL_LANES)                                           \
-            tile((b), c, first, end, MOST_VECTORS, false, NL_LANES __VA_ARGS__);                                               \
+            tile((b), c, from, to, MOST_VECTORS, false, NL_LANES, __VA_ARGS__);                                                \
         for (; MOST_VECTORS >= 2 && c + 2 * NL_LANES <= channels; c += 2 * NL_LANES)                                           \
-            tile((b), c, first, end, MOST_VECTORS / 2, false, NL_LANES __VA_ARGS__);                                           \
+            tile((b), c, from, to, MOST_VECTORS / 2, false, NL_LANES, __VA_ARGS__);                                            \
         for (; c + NL_LANES <= channels; c += NL_LANES)                                                                        \
-            tile((b), c, first, end, 1, false, NL_LANES __VA_ARGS__);                                                          \
+            tile((b), c, from, to, 1, false, NL_LANES, __VA_ARGS__);                                                           \
         if (c < channels)                                                                                                      \
-            tile((b), c, first, end, 1, true, channels - c __VA_ARGS__);                                                       \
+            tile((b), c, from, to, 1, true, channels - c, __VA_ARGS__);                                                        \
     }
-#define AND(...) , __VA_ARGS__
 
-TARGET static void column_sums(const struct nl_cpu_block *b)
+TARGET static void column_sums(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
 {
-    OVER_TILES(b, sums_of_tile, )
+    OVER_TILES(b, false, sums_of_tile, sum, product)
 }
 
-TARGET static void column_apply(const struct nl_cpu_block *b)
+TARGET static void column_apply(const struct nl_cpu_block *b, size_t first, size_t end)
 {
     if (b->affine_step)
-        OVER_TILES(b, apply_tile, AND(b->relu, b->residual, true))
+        OVER_TILES(b, b->back, apply_tile, b->relu, b->residual, true)
     else if (b->relu && b->residual)
-        OVER_TILES(b, apply_tile, AND(true, true, false))
+        OVER_TILES(b, b->back, apply_tile, true, true, false)
     else if (b->relu)
-        OVER_TILES(b, apply_tile, AND(true, false, false))
+        OVER_TILES(b, b->back, apply_tile, true, false, false)
     else if (b->residual)
-        OVER_TILES(b, apply_tile, AND(false, true, false))
+        OVER_TILES(b, b->back, apply_tile, false, true, false)
     else
-        OVER_TILES(b, apply_tile, AND(false, false, false))
+        OVER_TILES(b, b->back, apply_tile, false, false, false)
 }
 
-TARGET static void column_gradients(const struct nl_cpu_block *b)
+TARGET static void column_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
 {
     if (b->affine_step)
-        OVER_TILES(b, gradients_of_tile, AND(b->mask, true))
+        OVER_TILES(b, false, gradients_of_tile, sum, product, b->mask, true)
     else if (b->mask == NL_MASK_X)
-        OVER_TILES(b, gradients_of_tile, AND(NL_MASK_X, false))
+        OVER_TILES(b, false, gradients_of_tile, sum, product, NL_MASK_X, false)
     else if (b->mask == NL_MASK_Y)
-        OVER_TILES(b, gradients_of_tile, AND(NL_MASK_Y, false))
+        OVER_TILES(b, false, gradients_of_tile, sum, product, NL_MASK_Y, false)
     else
-        OVER_TILES(b, gradients_of_tile, AND(NL_MASK_NONE, false))
+        OVER_TILES(b, false, gradients_of_tile, sum, product, NL_MASK_NONE, false)
 }
 
-TARGET static void column_dx(const struct nl_cpu_block *b)
+TARGET static void column_dx(const struct nl_cpu_block *b, size_t first, size_t end)
 {
     if (b->affine_step)
-        OVER_TILES(b, dx_of_tile, AND(b->mask == NL_MASK_X, true))
+        OVER_TILES(b, b->back, dx_of_tile, b->mask == NL_MASK_X, true)
     else if (b->mask == NL_MASK_X)
-        OVER_TILES(b, dx_of_tile, AND(true, false))
+        OVER_TILES(b, b->back, dx_of_tile, true, false)
     else
-        OVER_TILES(b, dx_of_tile, AND(false, false))
+        OVER_TILES(b, b->back, dx_of_tile, false, false)
 }

@@ -8,7 +8,7 @@
 #include "base/team.h"
 
 /* Working arrays of C, and of the sets of a stretch of rows; shares, of groups of a block's rows. */
-enum { DOUBLES = 3, FLOATS = 8 };
+enum { DOUBLES = 2, FLOATS = 8 };
 struct sizes {
     size_t wide, sets, groups, bytes;
 };
@@ -62,7 +62,7 @@ static struct sizes sizes_of(const struct call *call)
     struct sizes sizes = {.wide = call->channels + NL_ROOM};
     size_t rows = (size_t)call->partition.samples * (size_t)call->partition.positions;
     sizes.sets = by_rows(call) ? NL_ROW_STRETCH * call->channels / (size_t)call->partition.channels + NL_ROOM : sizes.wide;
-    sizes.groups = by_rows(call) ? 0 : (rows + NL_COLUMN_GROUP - 1) / NL_COLUMN_GROUP;
+    sizes.groups = by_rows(call) ? 0 : (rows + nl_column_group(call->channels) - 1) / nl_column_group(call->channels);
     sizes.bytes = (DOUBLES + 2 * sizes.groups) * sizes.wide * sizeof(double) + (FLOATS * sizes.wide + 3 * sizes.sets) * sizeof(float);
     sizes.bytes = (sizes.bytes + 63) / 64 * 64;
     return sizes;
@@ -75,7 +75,6 @@ static void take_room(struct nl_cpu_block *b, const struct sizes *sizes, void *r
     float *floats = (float *)(doubles + (DOUBLES + 2 * sizes->groups) * wide);
     b->sum = doubles;
     b->product = doubles + wide;
-    b->bias = doubles + 2 * wide;
     b->shares = doubles + DOUBLES * wide;
     b->scale = floats;
     b->offset = floats + wide;
@@ -167,7 +166,7 @@ static void place_block(struct call *call, size_t at, size_t rows, size_t pitch)
     size_t bytes = at * sizeof(float), position = at / call->channels % call->positions;
     size_t gamma_at = pitch == call->channels ? 0 : position * b->affine_step;
     b->rows = rows;
-    b->pitch = pitch;
+    b->pitch = (ptrdiff_t)pitch;
     b->x = call->x + at;
     b->dy = NL_AT(call->dy, bytes);
     b->residual = NL_AT(call->residual, bytes);
@@ -198,6 +197,15 @@ static void to_block(struct call *call, size_t i)
     call->set = i * sets;
     place_block(call, (sample * call->positions + position) * call->channels, whole ? samples * positions : samples,
                 whole ? call->channels : call->positions * call->channels);
+}
+
+/* What the first walk over a block's rows read last is still near the core: the second begins there, unless all of it is near, which so many
+ * tensors are. */
+static bool goes_back(const struct call *call, size_t tensors)
+{
+    enum { L1 = 32 << 10 };
+    size_t rows = (size_t)call->partition.samples * (size_t)call->partition.positions;
+    return tensors * rows * call->channels * sizeof(float) > L1 && !call->block.affine_step;
 }
 
 /* Calls walk for all blocks. */
@@ -281,6 +289,7 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
 {
     struct call call = *(const struct call *)context;
     take_room(&call.block, &call.room, call.rooms + (size_t)thread * call.room.bytes);
+    call.block.back = goes_back(&call, 2);
     for (; first < end; first++) {
         to_block(&call, first);
         if (by_rows(&call))
@@ -317,6 +326,7 @@ static void backward_blocks(void *context, size_t first, size_t end, int thread)
 {
     struct call call = *(const struct call *)context;
     take_room(&call.block, &call.room, call.rooms + (size_t)thread * call.room.bytes);
+    call.block.back = goes_back(&call, 3);
     for (; first < end; first++) {
         if (call.threads > 1) {
             call.dgamma = call.shares + 2 * first * call.affine;
