@@ -106,6 +106,7 @@ struct spec {
     int samples, capacity;          /* capacity 0: samples */
     int height, width, channels;    /* of x; 0: 1 */
     int out, kernel, stride, pad;   /* linear, conv; out, stride: sum (x is what the shortcut takes) */
+    enum nl_conv_algorithm algorithm;
     bool bias;
     const struct nl_norm *norm;
     int groups, stat_batch;
@@ -230,7 +231,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         int out_height = (height + 2 * spec.pad - spec.kernel) / stride + 1, out_width = (width + 2 * spec.pad - spec.kernel) / stride + 1;
         size_t weights = (size_t)spec.kernel * (size_t)spec.kernel * channels * out;
         p.conv = (struct nl_conv){.height = height, .width = width, .in = spec.channels, .out_height = out_height, .out_width = out_width,
-                                  .out = spec.out, .kernel = spec.kernel, .stride = stride, .pad = spec.pad};
+                                  .out = spec.out, .kernel = spec.kernel, .stride = stride, .pad = spec.pad, .algorithm = spec.algorithm};
         p.conv.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.conv.dx);
         p.conv.w = probe_input(&p, "w", weights, weights, true, &p.conv.dw);
         if (spec.bias)

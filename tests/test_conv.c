@@ -30,11 +30,19 @@ static const struct spec shapes[] = {
     {"kernel 3 without pad", CONV, .samples = 2, .height = 6, .width = 9, .channels = 16, .out = 16, .kernel = 3, .bias = true},
     {"kernel 3 without pad, stride 2", CONV, .samples = 2, .height = 8, .width = 7, .channels = 3, .out = 16, .kernel = 3, .stride = 2},
     {"kernel 2", CONV, .samples = 2, .height = 5, .width = 8, .channels = 3, .out = 16, .kernel = 2},
+    {"128 to 16, 6x5", CONV, .samples = 2, .height = 6, .width = 5, .channels = 128, .out = 16, .kernel = 3, .pad = 1, .bias = true},
+    {"32 to 64, one pixel", CONV, .samples = 2, .height = 1, .width = 1, .channels = 32, .out = 64, .kernel = 3, .pad = 1},
+    {"32 to 32, far from zero", CONV, .samples = 2, .height = 9, .width = 7, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .fill = FAR},
+    {"16 to 16, 32x32, direct", CONV, .samples = 2, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1, .algorithm = NL_CONV_DIRECT},
+    {"32 to 32, 16x16, direct", CONV, .samples = 3, .height = 16, .width = 16, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .bias = true, .algorithm = NL_CONV_DIRECT},
+    {"64 to 64, 8x8, direct", CONV, .samples = 3, .capacity = 4, .height = 8, .width = 8, .channels = 64, .out = 64, .kernel = 3, .pad = 1, .algorithm = NL_CONV_DIRECT},
+    {"16 to 64, 5x7, direct", CONV, .samples = 2, .height = 5, .width = 7, .channels = 16, .out = 64, .kernel = 3, .pad = 1, .bias = true, .algorithm = NL_CONV_DIRECT},
+    {"32 to 32, far from zero, direct", CONV, .samples = 2, .height = 9, .width = 7, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .fill = FAR, .algorithm = NL_CONV_DIRECT},
     {"kernel 2, pad 1, stride 2", CONV, .samples = 2, .height = 5, .width = 8, .channels = 3, .out = 16, .kernel = 2, .pad = 1, .stride = 2},
 };
-enum { SHAPES = sizeof shapes / sizeof *shapes, RANDOM = 30 };
+enum { SHAPES = sizeof shapes / sizeof *shapes, RANDOM = 30, RANDOM_WINOGRAD = 20, ALL = SHAPES + RANDOM + RANDOM_WINOGRAD };
 
-/* Shape `i`: those of the table, then random ones. */
+/* Shape `i`: those of the table, then random ones, then some that Winograd's algorithm takes. */
 static struct spec shape(int i)
 {
     static const int channels[] = {1, 2, 3, 4, 10, 16, 17, 31, 32, 48, 63, 64};
@@ -47,6 +55,13 @@ static struct spec shape(int i)
     struct spec spec = {"random", CONV, .samples = 1 + draw[0] % 3, .height = 1 + draw[1] % 18, .width = 1 + draw[2] % 35,
                         .channels = channels[draw[3] % 12], .out = channels[draw[4] % 12], .kernel = draw[5] % 3 ? 3 : 1,
                         .stride = 1 + draw[6] % 2, .bias = draw[7] % 2};
+    if (i >= SHAPES + RANDOM) {
+        spec.channels = 16 << draw[3] % 3;
+        spec.out = 16 << draw[4] % 3;
+        spec.kernel = 3;
+        spec.stride = 1;
+        spec.width = 1 + draw[2] % 17;
+    }
     spec.pad = spec.kernel / 2;
     return spec;
 }
@@ -64,7 +79,7 @@ static void compare(struct spec spec, const char *name, const double *cpu, const
                   spec.width, spec.channels, spec.out, spec.kernel, or_one(spec.stride), name, found, bound);
 }
 
-/* A dot product of k terms: k roundings of either sign. */
+/* A dot product of k terms: k roundings of either sign. Winograd's sums have a ninth of the terms, and its transforms round more. */
 START_TEST(all_agree_with_ref)
 {
     static double cpu[MOST], ref[MOST];
@@ -84,8 +99,8 @@ int main(void)
 {
     Suite *suite = suite_create("conv");
     TCase *conv = tcase_create("conv");
-    tcase_add_loop_test(conv, bits_are_equal_over_instruction_sets, 0, SHAPES + RANDOM);
-    tcase_add_loop_test(conv, all_agree_with_ref, 0, SHAPES + RANDOM);
+    tcase_add_loop_test(conv, bits_are_equal_over_instruction_sets, 0, ALL);
+    tcase_add_loop_test(conv, all_agree_with_ref, 0, ALL);
     suite_add_tcase(suite, conv);
     return run_suite(suite);
 }

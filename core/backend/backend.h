@@ -104,6 +104,7 @@ struct nl_conv {
     int kernel, stride, pad;
     enum nl_precision precision;    /* as nl_linear's */
     enum nl_gemm gemm;              /* for shapes without a kernel of their own */
+    enum nl_conv_algorithm algorithm; /* winograd: where a backend has it for the shape, else direct */
     const void *x;                  /* real (capacity, H, W, I) */
     const void *w, *b;              /* real (kernel, kernel, I, O), (O) or NULL */
     void *y;                        /* real (capacity, out_height, out_width, O) */

@@ -96,6 +96,8 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
         return config->device.kind == NL_CUDA;
     if (!strcmp(key->name, "device.gemm"))
         return config->device.kind == NL_CPU;
+    if (!strcmp(key->name, "device.conv"))
+        return config->device.kind == NL_CPU && config->model.arch != NL_MLP;
     return strcmp(key->section, "plot") != 0 && strcmp(key->name, "device.index") != 0;
 }
 

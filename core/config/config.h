@@ -40,6 +40,7 @@ enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR };
 enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
 enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16 };
 enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
+enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
 enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP };
 enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
                  NL_TRAIN_ACCURACY, NL_TRAIN_LOSS };
@@ -50,7 +51,8 @@ extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_acti
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_running_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
-    *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_plot_names[], *const nl_metric_names[], *const nl_x_names[],
+    *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
+    *const nl_plot_names[], *const nl_metric_names[], *const nl_x_names[],
     *const nl_interval_names[];
 
 #define NL_FIELD_INT int64_t

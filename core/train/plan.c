@@ -231,7 +231,8 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         case NL_CONV_LAYER:
             op->conv = (struct nl_conv){.height = layer->in.height, .width = layer->in.width, .in = layer->in.channels,
                                         .out_height = layer->out.height, .out_width = layer->out.width, .out = layer->out.channels,
-                                        .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = ctx->config->device.gemm, .precision = ctx->config->device.precision, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
+                                        .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = ctx->config->device.gemm, .algorithm = ctx->config->device.conv,
+                                        .precision = ctx->config->device.precision, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
             break;
         case NL_NORM_LAYER:
             op->normalize = (struct nl_normalize){.x = x, .gamma = w, .beta = b, .y = y, .dy = dy, .dx = dx, .dgamma = dw, .dbeta = db};

@@ -119,7 +119,7 @@ def conv(track, batches):
         for size, channels in [(16, 32)] if track.quick else [(32, 16), (16, 32), (8, 64)]:
             for way in ["forward", "dx", "dw"]:
                 arguments = ["conv", batch, size, channels, way]
-                commands = {"normlab": [track.build / "kernel", *arguments]}
+                commands = {"normlab": [track.build / "kernel", *arguments, "direct"], "normlab Winograd": [track.build / "kernel", *arguments]}
                 commands |= {f"oneDNN {form}": [track.build / "onednn", *arguments, form.lower()] for form in ("blocked", "nhwc", "Winograd")}
                 commands |= {f"PyTorch {layout}": [PYTHON, PEERS / "conv_torch.py", *arguments[1:], layout] for layout in ("channels_last", "contiguous")}
                 name = f"{batch} {size} {channels} {way}"

@@ -1,8 +1,8 @@
 /* Times one kernel of the backend:
  *
  *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU behind it, images SIZE x SIZE
- *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to
- * dw
+ *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
+ *     ... direct                                             a convolution under device.conv: direct
  *
  *     ... cuda                                               the same on the first GPU
  *
@@ -120,7 +120,7 @@ static void normalize_backward(void *context)
     backend->normalize_backward(n->run, &n->op);
 }
 
-static void convolve(const struct nl_run *run, int size, int channels, const char *way)
+static void convolve(const struct nl_run *run, int size, int channels, const char *way, enum nl_conv_algorithm algorithm)
 {
     size_t count = (size_t)run->samples * (size_t)(size * size * channels),
            weights = (size_t)(KERNEL * KERNEL * channels * channels);
@@ -135,6 +135,7 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
                .kernel = KERNEL,
                .stride = 1,
                .pad = KERNEL / 2,
+               .algorithm = algorithm,
                .x = numbers(count, FACTOR_X),
                .w = numbers(weights, FACTOR_W),
                .y = filled(count, 0),
@@ -211,14 +212,19 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
 int main(int argc, char **argv)
 {
     struct nl_error err;
+    enum nl_conv_algorithm algorithm = NL_CONV_WINOGRAD;
     if (argc == 7 && !strcmp(argv[6], "cuda")) {
         backend = nl_backend_of(NL_CUDA);
+        argc--;
+    } else if (argc == 7 && !strcmp(argv[1], "conv") && !strcmp(argv[6], "direct")) {
+        algorithm = NL_CONV_DIRECT;
         argc--;
     }
     bool conv = argc == 6 && !strcmp(argv[1], "conv");
     const struct nl_norm *norm = argc == 6 && !conv ? nl_norm_find(argv[1]) : NULL;
     if (!conv && (!norm || !norm->partition)) {
-        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [cuda]\n");
+        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [direct|cuda]
+");
         return 2;
     }
     struct nl_run run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN};
@@ -227,7 +233,7 @@ int main(int argc, char **argv)
         return 1;
     }
     if (conv)
-        convolve(&run, atoi(argv[3]), atoi(argv[4]), argv[5]);
+        convolve(&run, atoi(argv[3]), atoi(argv[4]), argv[5], algorithm);
     else
         normalize(&run, norm, atoi(argv[3]), atoi(argv[4]), argv[5]);
     return 0;

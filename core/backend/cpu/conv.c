@@ -1,4 +1,4 @@
-/* Convolution: direct kernels where they apply (conv_direct.c), else unfolding and a matrix product (conv_unfold.c). */
+/* Convolution: by Winograd's algorithm where it is wanted and applies, else by direct kernels, else by unfolding and a matrix product. */
 #include "backend/cpu/conv.h"
 
 void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op)
@@ -7,7 +7,9 @@ void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op)
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *b = NL_AT(op->b, at);
         float *y = NL_AT(op->y, at);
-        if (nl_cpu_conv_forward_is_direct(op))
+        if (nl_cpu_conv_is_winograd(op))
+            nl_cpu_conv_forward_winograd(op, run->samples, x, w, b, y);
+        else if (nl_cpu_conv_forward_is_direct(op))
             nl_cpu_conv_forward_direct(op, run->samples, x, w, b, y);
         else
             nl_cpu_conv_forward_unfold(op, run->samples, x, w, b, y);
@@ -27,7 +29,9 @@ void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
             nl_cpu_conv_dw_direct(op, run->samples, x, dy, dw);
         else
             nl_cpu_conv_dw_unfold(op, run->samples, x, dy, dw);
-        if (dx && nl_cpu_conv_dx_is_direct(op))
+        if (dx && nl_cpu_conv_is_winograd(op))
+            nl_cpu_conv_dx_winograd(op, run->samples, dy, w, dx);
+        else if (dx && nl_cpu_conv_dx_is_direct(op))
             nl_cpu_conv_dx_direct(op, run->samples, dy, w, dx);
         else if (dx)
             nl_cpu_conv_dx_unfold(op, run->samples, dy, w, dx);

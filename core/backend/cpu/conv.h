@@ -1,12 +1,13 @@
 /* Private to the convolutions of the cpu backend.
  *
- * conv.c decides: direct kernels (conv_direct.c, conv_weights.c) where they apply, else unfolding and a matrix product (conv_unfold.c).
+ * conv.c decides: Winograd's algorithm (conv_winograd.c) where it is wanted and applies, then direct kernels (conv_direct.c, conv_weights.c), else
+ * unfolding and a matrix product (conv_unfold.c).
  * The direct kernels are tiles: some pixels times some channels whose sums stay in registers. They are written once
  * (conv_tiles.h) and compiled for each instruction set (conv_avx512.c, conv_avx2.c, conv_plain.c).
  *
  * Bits. Every output is one chain of fused multiply-adds in an order that the shape gives, whatever the tile that computes
- * it: y and dx over (kernel row, kernel column, channel), dw over the pixels of an image, then over images. So the results
- * are equal over instruction sets.
+ * it: y and dx over (kernel row, kernel column, channel), dw over the pixels of an image, then over images. Winograd's has its
+ * products over channels, and transforms of fixed order. So the results are equal over instruction sets.
  */
 #ifndef NL_BACKEND_CPU_CONV_H
 #define NL_BACKEND_CPU_CONV_H
@@ -45,8 +46,18 @@ struct nl_conv_width {
     nl_conv_weight_tile *weight_tile[NL_CONV_TILES];
 };
 
+/* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: a patch of pixels, the sums of a
+ * tile, the taps. Transformed elements and taps are `step` apart. */
+enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4 };
+typedef void nl_winograd_input(const float *const *x, size_t channels, float *u, size_t u_step);
+typedef void nl_winograd_output(const float *m, size_t m_step, const float *b, size_t channels, float *const *y);
+typedef void nl_winograd_weights(const float *w, size_t w_step, size_t count, float *v, size_t v_step);
+
 /* Widths, descending, the last of NL_CONV_LANES channels. */
 struct nl_conv_isa {
+    nl_winograd_input *input;
+    nl_winograd_output *output;
+    nl_winograd_weights *weights;
     int widths;
     struct nl_conv_width width[NL_CONV_WIDTHS];
 };
@@ -77,6 +88,11 @@ bool nl_cpu_conv_dw_is_direct(const struct nl_conv *op);
 void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
 void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
 void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
+
+/* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes */
+bool nl_cpu_conv_is_winograd(const struct nl_conv *op);
+void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
+void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
 
 /* conv_unfold.c */
 void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
