@@ -2,8 +2,8 @@
  *
  *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU behind it, images SIZE x SIZE
  *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
- *     ... direct                                             a convolution under device.conv: direct
  *
+ *     ... direct                                             a convolution under device.conv: direct
  *     ... cuda                                               the same on the first GPU
  *
  * It answers as answer.h tells; its numbers are the first of what the kernel makes.
@@ -223,8 +223,7 @@ int main(int argc, char **argv)
     bool conv = argc == 6 && !strcmp(argv[1], "conv");
     const struct nl_norm *norm = argc == 6 && !conv ? nl_norm_find(argv[1]) : NULL;
     if (!conv && (!norm || !norm->partition)) {
-        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [direct|cuda]
-");
+        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [direct|cuda]\n");
         return 2;
     }
     struct nl_run run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN};
