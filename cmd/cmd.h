@@ -92,6 +92,13 @@ enum { MOST_JOBS = 1024 }; /* -j */
 /* --device KIND[:INDEX] as overrides of device.kind and device.index: where the option stood in argv is room for them. NULL: none. */
 void add_device(struct arguments *arguments, const char *device);
 
+/* Whether a file can be written there; says what is wrong with the place. For what is written at the end: nobody trains for an hour to learn
+ * that there is no such folder. path may be NULL. */
+bool can_be_written(const char *path);
+
+/* Makes the folder, with those above it; false: files cannot be written there (the message was printed). */
+bool make_writable(const char *folder);
+
 /* An integer option's value, within bounds; false: the message was printed. */
 bool read_count(const char *option, const char *text, int low, int high, int *out);
 
@@ -139,6 +146,13 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);
+
+/* ---- what came with the program (share.c) ---- */
+
+char *share_folder(void); /* that holds experiments/ and configs/; NULL: it is not there. New string */
+/* Word as a path if there is such a file, else that of the experiment or configuration named so (without its ending), else word. New string. */
+char *find_configuration(const char *word);
+void each_shipped(void (*visit)(void *context, const char *name), void *context);
 
 /* ---- tables (page.c) ---- */
 

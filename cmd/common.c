@@ -1,6 +1,7 @@
 /* What the commands share: messages, arguments, loading. */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,50 @@ bool sort_arguments(const struct command *command, const char *what, int argc, c
     return true;
 }
 
+/* Whether a file can be made in it: errno says why not. More than its mode says so (a read-only file system, a quota). */
+static bool takes_files(const char *folder)
+{
+    char *path = nl_format("%s/.normlab-XXXXXX", folder);
+    int file = mkstemp(path);
+    if (file >= 0) {
+        close(file);
+        unlink(path);
+    }
+    free(path);
+    return file >= 0;
+}
+
+bool can_be_written(const char *path)
+{
+    if (!path)
+        return true;
+    char *folder = nl_path_folder(path);
+    bool good = false;
+    if (!nl_folder_exists(folder))
+        bad_input(NULL, "cannot write '%s': there is no folder '%s'", path, folder);
+    else if (nl_folder_exists(path))
+        bad_input(NULL, "cannot write '%s': it is a folder", path);
+    else if (!takes_files(folder))
+        bad_input(NULL, "cannot write '%s': %s", path, strerror(errno));
+    else
+        good = true;
+    free(folder);
+    return good;
+}
+
+bool make_writable(const char *folder)
+{
+    struct nl_error err = {0};
+    if (nl_make_folders(folder, &err)) {
+        bad_input(NULL, "%s", err.text);
+        return false;
+    }
+    bool good = takes_files(folder);
+    if (!good)
+        bad_input(NULL, "cannot write in '%s': %s", folder, strerror(errno));
+    return good;
+}
+
 void add_device(struct arguments *arguments, const char *device)
 {
     const char *colon = device ? strchr(device, ':') : NULL;
@@ -301,7 +346,9 @@ bool print_diagnostics(struct nl_diagnostics *diagnostics)
 bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out)
 {
     struct nl_diagnostics diagnostics = {0};
-    nl_experiment_load(file, override, overrides, out, &diagnostics);
+    char *path = file ? find_configuration(file) : NULL;
+    nl_experiment_load(path, override, overrides, out, &diagnostics);
+    free(path);
     return !print_diagnostics(&diagnostics);
 }
 

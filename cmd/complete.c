@@ -2,6 +2,7 @@
  * options and arguments are read from the usage texts, keys and values from the schema: there is no second list of them. */
 #include <ctype.h>
 #include <dirent.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,6 +120,11 @@ static void offer_paths(const struct typed *typed, enum path_kind kind)
     free(folder);
 }
 
+static void offer_shipped(void *typed, const char *name)
+{
+    offer(typed, name, NULL);
+}
+
 /* ---- keys ---- */
 
 static void offer_value(struct typed typed, const struct nl_key *key)
@@ -200,12 +206,14 @@ static void offer_argument(const struct typed *typed, const char *name, size_t l
         free(section);
     } else if (is(name, length, "FILE")) {
         offer_paths(typed, CONFIGURATIONS);
+        each_shipped(offer_shipped, (void *)(uintptr_t)typed);
     } else if (is(name, length, "RESULTS")) {
         offer_paths(typed, RESULTS);
     } else if (is(name, length, "DIR")) {
         offer_paths(typed, FOLDERS);
     } else if (is(name, length, "A") || is(name, length, "B")) {
         offer_paths(typed, CONFIGURATIONS_OR_RESULTS);
+        each_shipped(offer_shipped, (void *)(uintptr_t)typed);
     } else if (is(name, length, "MODEL.safetensors")) {
         offer_paths(typed, MODELS);
     } else if (is(name, length, "KIND")) {

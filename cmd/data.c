@@ -70,15 +70,15 @@ static int export(const struct nl_config *config, const char *folder)
         nl_dataset_free(dataset);
         return bad_input(NULL, "%s", err.text);
     }
-    int status = nl_make_folders(folder, &err);
-    if (status == NL_OK)
-        status = nl_data_export(&view, folder, &err);
-    if (status == NL_OK)
+    int code = EXIT_BAD_INPUT;
+    if (make_writable(folder))
+        code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
+    if (code == EXIT_DONE)
         printf("%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
                view.test_count, folder);
     nl_split_release(&view);
     nl_dataset_free(dataset);
-    return status == NL_OK ? EXIT_DONE : fail("%s", err.text);
+    return code;
 }
 
 /* The data section that name and overrides give; false: the problems were printed. */

@@ -78,7 +78,7 @@ static bool open_side(const char *word, struct side *out)
         out->folder = nl_format("%.*s", (int)(colon - word), word);
         number = colon + 1;
     }
-    out->file = out->folder ? nl_path_join(out->folder, "experiment.yaml") : nl_strdup(word);
+    out->file = out->folder ? nl_path_join(out->folder, "experiment.yaml") : find_configuration(word);
     if (!nl_file_exists(out->file)) {
         bad_input("expected a configuration, the folder of results, or FOLDER:N for trial N of it", "cannot find '%s'", out->file);
         return false;

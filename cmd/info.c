@@ -14,6 +14,10 @@ static int run(const struct command *self, int argc, char **argv)
     char *text = nl_program_text();
     fputs(text, stdout);
     free(text);
+    char *share = share_folder();
+    if (share)
+        printf("files: \"%s\"\n", share);
+    free(share);
     return EXIT_DONE;
 }
 
@@ -23,7 +27,8 @@ const struct command command_info = {
     .usage = "usage: normlab info\n"
              "\n"
              "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; and for each kind of\n"
-             "device (device.kind) what computes there, and the devices of this machine, numbered as device.index counts them.\n"
+             "device (device.kind) what computes there, and the devices of this machine, numbered as device.index counts them; at the end\n"
+             "the folder of the experiments and configurations that came with it.\n"
              "\n"
              "examples:\n"
              "  normlab info\n"

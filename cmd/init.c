@@ -132,6 +132,8 @@ static int write_starter(const struct starter *starter, const char *path, bool f
     }
     if (!force && nl_file_exists(path))
         return bad_input("--force writes over it; another name goes behind the kind", "'%s' is there already", path);
+    if (!can_be_written(path))
+        return EXIT_BAD_INPUT;
     struct nl_error err;
     if (nl_file_write(path, starter->text, strlen(starter->text), &err))
         return fail("%s", err.text);

@@ -21,10 +21,12 @@ const struct command_group command_groups[] = {
 };
 
 const char override_help[] =
-    "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n";
+    "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
+    "A file that came with the program may go by its name: normlab sweep small_batch (normlab info says where they are)\n";
 const char exit_codes[] =
-    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, nothing was started; 3 the time of --max-time is up;\n"
-    "130 interrupted, and what had finished is kept (diff: 0 nothing differs, 1 something does)\n";
+    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, or a place that cannot be\n"
+    "written: nothing was started; 3 the time of --max-time is up; 130 interrupted, and what had finished is kept\n"
+    "(diff: 0 nothing differs, 1 something does)\n";
 
 const char *command_line;
 

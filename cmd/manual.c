@@ -240,9 +240,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (argc - optind != 1)
         return bad_input("normlab manual --help shows how it is called", "manual needs one folder");
     const char *folder = argv[optind];
-    struct nl_error err;
-    if (nl_make_folders(folder, &err))
-        return fail("%s", err.text);
+    if (!make_writable(folder))
+        return EXIT_BAD_INPUT;
     int code = write_page(folder, "normlab.1", program_page(date));
     if (code == EXIT_DONE)
         code = write_page(folder, "normlab-config.5", config_page(date));

@@ -263,7 +263,7 @@ static int write_found(const struct nl_probe *probe, const struct layout *layout
         {"mean.npy", 1, &sets, probe->mean},                {"var.npy", 1, &sets, probe->var},
         {"running_mean.npy", 1, &channels, probe->new_running_mean}, {"running_var.npy", 1, &channels, probe->new_running_var},
     };
-    int status = nl_make_folders(folder, err);
+    int status = NL_OK;
     for (size_t i = 0; i < sizeof files / sizeof *files && status == NL_OK; i++)
         status = write_array(folder, files[i].name, backend, files[i].dims, files[i].shape, files[i].values, err);
     return status;
@@ -281,7 +281,7 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
     if (nl_probe_partition(probe, &sets, &elements, &err))
         return bad_input(NULL, "%s", err.text);
     if (!settings->shape) {
-        if (!read_parameters(probe, settings))
+        if (!read_parameters(probe, settings) || (settings->out && !make_writable(settings->out)))
             return EXIT_BAD_INPUT;
         if (nl_probe_run(probe, &err))
             return fail("%s", err.text);

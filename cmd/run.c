@@ -1,9 +1,7 @@
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -55,26 +53,6 @@ static void print_result(const struct nl_record *record, const char *folder)
 static bool keeps_state(const struct nl_runner_options *how)
 {
     return how->checkpoint || how->checkpoint_seconds > 0 || how->checkpoint_epochs > 0;
-}
-
-/* Whether a file that is written at the end can be: nobody trains for an hour to learn that there is no such folder. path may be
- * NULL. */
-static bool can_be_written(const char *path)
-{
-    if (!path)
-        return true;
-    char *folder = nl_path_folder(path);
-    bool good = false;
-    if (!nl_folder_exists(folder))
-        bad_input(NULL, "cannot write '%s': there is no folder '%s'", path, folder);
-    else if (nl_folder_exists(path))
-        bad_input(NULL, "cannot write '%s': it is a folder", path);
-    else if (access(folder, W_OK) != 0)
-        bad_input(NULL, "cannot write '%s': %s", path, strerror(errno));
-    else
-        good = true;
-    free(folder);
-    return good;
 }
 
 /* Says that the run goes on from its checkpoint, if it is there; false: it cannot, or could not be kept (the message was printed). */

@@ -135,6 +135,7 @@ START_TEST(a_sweep_is_the_same_in_cohorts_of_any_size)
         free(folder);
     }
     nl_grid_release(&grid);
+    nl_datasets_release(&datasets);
     free(whole);
     scratch_remove(scratch);
 }
@@ -175,6 +176,7 @@ START_TEST(cohorts_are_cut_evenly)
     ck_assert_int_eq(cohorts.count, 3);
     nl_cohorts_release(&cohorts);
     nl_grid_release(&grid);
+    nl_datasets_release(&datasets);
 }
 END_TEST
 

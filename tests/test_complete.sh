@@ -3,15 +3,20 @@
 # a command takes stands in its usage text, or neither would know it.
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/.." && pwd)}
-program=${NORMLAB_PROGRAM:-$root/build/normlab}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+folder=$(mktemp -d) prefix=$(mktemp -d)
+trap 'rm -rf "$folder" "$prefix"' EXIT
 checks=0
 
 same() { # what, expected, found (words)
     checks=$((checks + 1))
     [ "$2" = "$3" ] || { printf '%s:\n  expected %s\n  found    %s\n' "$1" "$2" "$3"; exit 1; }
 }
+
+# As installed, with what may go by its name.
+mkdir -p "$prefix/bin" "$prefix"/share/normlab/{experiments,configs}
+touch "$prefix"/share/normlab/{experiments/grid,configs/net}.yaml
+program=$prefix/bin/normlab
+cp "${NORMLAB_PROGRAM:-$root/build/normlab}" "$program"
 
 cd "$folder"
 mkdir -p experiments sub results/done results/other
@@ -30,7 +35,8 @@ hel|help
 help,sw|sweep 
 nothing,x|
 sweep,o|one.yaml 
-sweep,|experiments/ one.yaml results/ sub/ 
+sweep,|experiments/ one.yaml results/ sub/ grid net 
+run,ne|net 
 sweep,experiments/|experiments/a.yaml experiments/b.yml 
 sweep,one.yaml,n|norm. 
 sweep,one.yaml,norm.pl|norm.placement= 
@@ -55,6 +61,7 @@ table,-w,|summary grid trials
 table,results/done,--columns,norm.ki|norm.kind 
 plot,results/done,-f,svg;pn|svg,png 
 diff,on|one.yaml 
+diff,g|grid 
 diff,one.yaml,results/d|results/done 
 merge,results/done,results/d|results/done 
 eval,t|two.safetensors 
@@ -93,14 +100,14 @@ same "bash: a command" "sweep " "$(in_bash 'normlab sw')"
 same "bash: a path of the program" "sweep " "$(in_bash "$program sw")"
 same "bash: a value, behind what readline has" "before " "$(in_bash 'normlab run one.yaml norm.placement=b')"
 same "bash: the second value" "bn,ln " "$(in_bash 'normlab run one.yaml norm.kind=bn,l')"
-same "bash: a new word" "experiments/ one.yaml results/ sub/ " "$(in_bash 'normlab check ')"
+same "bash: a new word" "experiments/ one.yaml results/ sub/ grid net " "$(in_bash 'normlab check ')"
 
 # ---- fish ----
 if command -v fish >/dev/null; then
     in_fish() { HOME=$folder fish --no-config -c "source $root/cmd/install/normlab.fish; complete -C '$1'" | cut -f 1 | tr '\n' ' '; }
     same "fish: a command" "sweep " "$(in_fish 'normlab sw')"
     same "fish: a value" "norm.placement=before " "$(in_fish 'normlab run one.yaml norm.placement=b')"
-    same "fish: a new word" "experiments/ one.yaml results/ sub/ " "$(in_fish 'normlab check ')"
+    same "fish: a new word" "experiments/ one.yaml results/ sub/ grid net " "$(in_fish 'normlab check ')"
 else
     echo "skipped: fish is not there: its completion was not tried"
 fi
@@ -117,7 +124,7 @@ if command -v zsh >/dev/null; then
     }
     same "zsh: a command" "sweep " "$(in_zsh normlab sw)"
     same "zsh: a value" "norm.placement=before " "$(in_zsh normlab run one.yaml norm.placement=b)"
-    same "zsh: files, then what goes on" "one.yaml experiments/ results/ sub/ " "$(in_zsh normlab check '')"
+    same "zsh: files, then what goes on" "one.yaml grid net experiments/ results/ sub/ " "$(in_zsh normlab check '')"
 else
     echo "skipped: zsh is not there: its completion was not tried"
 fi

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "config/config.h"
 #include "data/data.h"
 #include "fuzz.h"
 
@@ -27,15 +26,9 @@ static void put_good(int file)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct nl_config config;
+    struct nl_config *config = fuzz_data(NL_CIFAR10, FILES, put_good);
     static uint8_t filled[MOST * (2 + PIXELS)];
     struct nl_error err = {{0}};
-    if (!config.data.dir) {
-        nl_config_defaults(&config);
-        config.data.dir = (char *)(uintptr_t)fuzz_folder();
-        for (int file = 0; file < FILES; file++)
-            put_good(file);
-    }
     if (size == 0 || data[0] % 8 >= FILES)
         return 0;
     int file = data[0] % 8;
@@ -48,9 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             memcpy(filled, data, size);
         data = filled, size = whole;
     }
-    config.data.name = is_hundred(file) ? NL_CIFAR100 : NL_CIFAR10;
+    config->data.name = is_hundred(file) ? NL_CIFAR100 : NL_CIFAR10;
     const char *path = fuzz_file(files[file], data, size);
-    nl_dataset_free(nl_dataset_open(&config, &err));
+    nl_dataset_free(nl_dataset_open(config, &err));
     remove(path);
     put_good(file);
     return 0;

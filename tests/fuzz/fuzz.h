@@ -1,4 +1,4 @@
-/* What the fuzz targets share: the input as a file.
+/* What the fuzz targets share: the input as a file, by itself or as one of a data set.
  *
  * A target is a file of this folder with LLVMFuzzerTestOneInput, linked with libFuzzer (run.sh) or, for the tests, with replay.c, which
  * feeds it the corpus. It must stop the program (nl_bug_at, a sanitizer) at what is wrong; that the reader refuses its input is right.
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +38,20 @@ static inline const char *fuzz_file(const char *name, const void *data, size_t s
     if (!file || (size && fwrite(data, 1, size, file) != size) || fclose(file) != 0)
         NL_BUG("cannot write '%s'", path);
     return path;
+}
+
+/* A configuration whose data set lies in fuzz_folder; made once, with its files 0 to files - 1 as put_good makes them. */
+static inline struct nl_config *fuzz_data(enum nl_data_name name, int files, void (*put_good)(int file))
+{
+    static struct nl_config config;
+    if (!config.data.dir) {
+        nl_config_defaults(&config);
+        config.data.name = name;
+        config.data.dir = (char *)(uintptr_t)fuzz_folder();
+        for (int file = 0; file < files; file++)
+            put_good(file);
+    }
+    return &config;
 }
 
 #endif

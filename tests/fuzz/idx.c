@@ -6,7 +6,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "config/config.h"
 #include "data/data.h"
 #include "fuzz.h"
 
@@ -29,15 +28,8 @@ static void put_packed(const char *name, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct nl_config config;
+    struct nl_config *config = fuzz_data(NL_MNIST, 4, put_good);
     struct nl_error err = {{0}};
-    if (!config.data.dir) {
-        nl_config_defaults(&config);
-        config.data.name = NL_MNIST;
-        config.data.dir = (char *)(uintptr_t)fuzz_folder();
-        for (int file = 0; file < 4; file++)
-            put_good(file);
-    }
     if (size == 0)
         return 0;
     int file = data[0] % 4;
@@ -49,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put_packed(name, data + 1, size - 1);
     else
         fuzz_file(name, data + 1, size - 1);
-    nl_dataset_free(nl_dataset_open(&config, &err));
+    nl_dataset_free(nl_dataset_open(config, &err));
     snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
     remove(path);
     put_good(file);

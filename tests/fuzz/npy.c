@@ -6,7 +6,6 @@
 
 #include "base/files.h"
 #include "base/npy.h"
-#include "config/config.h"
 #include "data/data.h"
 #include "fuzz.h"
 
@@ -49,20 +48,13 @@ static void read_alone(const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct nl_config config;
+    struct nl_config *config = fuzz_data(NL_NPY, 4, put_good);
     struct nl_error err = {{0}};
-    if (!config.data.dir) {
-        nl_config_defaults(&config);
-        config.data.name = NL_NPY;
-        config.data.dir = (char *)(uintptr_t)fuzz_folder();
-        for (int file = 0; file < 4; file++)
-            put_good(file);
-    }
     if (size == 0)
         return 0;
     int file = data[0] % 4;
     read_alone(fuzz_file(files[file], data + 1, size - 1));
-    nl_dataset_free(nl_dataset_open(&config, &err));
+    nl_dataset_free(nl_dataset_open(config, &err));
     put_good(file);
     return 0;
 }

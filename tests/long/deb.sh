@@ -24,7 +24,7 @@ cp "$folder"/packages/*.deb "$root/tests/install/train.c" "$clean/tmp/"
 inside apt-get update -q >"$folder/log"
 inside sh -c 'apt-get install -y -q --no-install-recommends /tmp/normlab_*.deb'
 inside normlab --version
-inside normlab check -q /usr/share/normlab/experiments/small_batch.yaml
+inside normlab check -q small_batch
 inside normlab run /usr/share/normlab/configs/mlp_digits.yaml --out /tmp/run
 inside sh -c 'apt-get install -y -q --no-install-recommends /tmp/libnormlab-dev_*.deb gcc libc6-dev pkg-config >/dev/null'
 inside sh -c 'cc -Wall -Wextra -Werror /tmp/train.c $(pkg-config --cflags --libs normlab) -o /tmp/train'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests once more in a build with the address and undefined-behaviour sanitizers; those of threads with the thread sanitizer.
 set -euo pipefail
+export CK_TIMEOUT_MULTIPLIER=10 # several times slower, and perhaps on a busy machine
 under() { # SANITIZERS, then words for tests/run.sh
     local sanitizers=$1
     shift

@@ -4,18 +4,12 @@ all seeds under `vmap`, every epoch's steps in a scan, the test part evaluated a
     python sweep_jax.py DATA SEEDS BATCH...      DATA: what `normlab data export` wrote
 """
 
-import csv
-import multiprocessing
 import os
-import pathlib
-import sys
 
-EPOCHS, DEPTH, WIDTH, LR, MOMENTUM = 10, 2, 64, 0.01, 0.9
-NORMS = ["none", "bn", "ln", "gn"]
+from sweep import DEPTH, EPOCHS, LR, MOMENTUM, WIDTH, run
 
 
-def work(core, folder, seeds, cells):
-    os.sched_setaffinity(0, {core})
+def work(folder, seeds, cells):
     import jax
     import jax.numpy as jnp
     import numpy
@@ -70,23 +64,9 @@ def work(core, folder, seeds, cells):
         for seed in range(seeds):
             for e in range(EPOCHS):
                 rows.append([kind, batch, seed, e + 1, *(float(curve[seed, e]) for curve in map(numpy.asarray, curves))])
-    with open(f"sweep_jax.{core}.csv", "w", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
-def main():
-    folder, seeds, batches = pathlib.Path(sys.argv[1]), int(sys.argv[2]), [int(b) for b in sys.argv[3:]]
-    cells = [(kind, batch) for batch in batches for kind in NORMS]
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=work, args=(core, folder, seeds, cells[i::2])) for i, core in enumerate(cores)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    sys.exit(any(worker.exitcode for worker in workers))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    run(work)

@@ -4,18 +4,10 @@ each epoch.
     python sweep_torch.py DATA SEEDS BATCH...      DATA: what `normlab data export` wrote
 """
 
-import csv
-import multiprocessing
-import os
-import pathlib
-import sys
-
-EPOCHS, DEPTH, WIDTH, LR, MOMENTUM = 10, 2, 64, 0.01, 0.9
-NORMS = ["none", "bn", "ln", "gn"]
+from sweep import DEPTH, EPOCHS, LR, MOMENTUM, WIDTH, run
 
 
-def work(core, folder, seeds, cells):
-    os.sched_setaffinity(0, {core})
+def work(folder, seeds, cells):
     import numpy
     import torch
     from torch.nn import functional as F
@@ -60,23 +52,8 @@ def work(core, folder, seeds, cells):
                     logits = mlp_torch.forward(kind, DEPTH, params, states, test_x, train=False)
                     rows.append([kind, batch, seed, epoch + 1, torch.stack(losses).mean().item(), F.cross_entropy(logits, test_y).item(),
                                  (logits.argmax(1) != test_y).float().mean().item()])
-    with open(f"sweep_torch.{core}.csv", "w", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
-def main():
-    folder, seeds, batches = pathlib.Path(sys.argv[1]), int(sys.argv[2]), [int(b) for b in sys.argv[3:]]
-    # Small batches make most of the steps: dealt out in turn, both processes end together.
-    cells = [(kind, batch) for batch in batches for kind in NORMS]
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=work, args=(core, folder, seeds, cells[i::2])) for i, core in enumerate(cores)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    sys.exit(any(worker.exitcode for worker in workers))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    run(work)

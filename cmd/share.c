@@ -1,0 +1,70 @@
+/* What came with the program: share/normlab beside bin/ where it is installed, else the repository that it was built in. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+
+enum { LONGEST_PATH = 4096 };
+
+static const char *const kinds[] = {"experiments", "configs"};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+char *share_folder(void)
+{
+    static const char *const places[] = {"../share/normlab", ".."};
+    char program[LONGEST_PATH];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0)
+        return NULL;
+    program[length] = '\0';
+    char *folder = nl_path_folder(program), *found = NULL;
+    for (int i = 0; i < 2 && !found; i++) {
+        char *place = nl_path_join(folder, places[i]), *inside = nl_path_join(place, kinds[0]);
+        if (nl_folder_exists(inside))
+            found = realpath(place, NULL);
+        free(place);
+        free(inside);
+    }
+    free(folder);
+    return found;
+}
+
+char *find_configuration(const char *word)
+{
+    char *share = nl_file_exists(word) || strchr(word, '/') ? NULL : share_folder(), *found = NULL;
+    for (int kind = 0; share && kind < KINDS && !found; kind++) {
+        found = nl_format("%s/%s/%s.yaml", share, kinds[kind], word);
+        if (!nl_file_exists(found)) {
+            free(found);
+            found = NULL;
+        }
+    }
+    free(share);
+    return found ? found : nl_strdup(word);
+}
+
+void each_shipped(void (*visit)(void *context, const char *name), void *context)
+{
+    char *share = share_folder();
+    for (int kind = 0; share && kind < KINDS; kind++) {
+        char *folder = nl_path_join(share, kinds[kind]);
+        struct dirent **entry;
+        int count = scandir(folder, &entry, NULL, alphasort);
+        for (int i = 0; i < count; i++) {
+            char *ending = strrchr(entry[i]->d_name, '.');
+            if (ending && strcmp(ending, ".yaml") == 0) {
+                *ending = '\0';
+                visit(context, entry[i]->d_name);
+            }
+            free(entry[i]);
+        }
+        if (count >= 0)
+            free(entry);
+        free(folder);
+    }
+    free(share);
+}
