@@ -204,7 +204,7 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
 
 /* Of one image; a test with larger shapes says more before it includes this. */
 #ifndef PROBE_BYTES
-#define PROBE_BYTES (1 << 19)
+#define PROBE_BYTES (1 << 20)
 #endif
 
 static inline struct probe probe_make(const struct nl_backend *backend, int replicas, struct spec spec)

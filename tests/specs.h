@@ -33,6 +33,9 @@ static const struct spec specs[] = {
     {"bn, precise statistics", NORMALIZE, .norm = &nl_norm_bn, .samples = 5, .channels = 17, .statistics = NL_STATS_PRECISE},
     {"bn, batch statistics", NORMALIZE, .norm = &nl_norm_bn, .samples = 5, .channels = 17, .statistics = NL_STATS_BATCH},
     {"ghost bn", NORMALIZE, .norm = &nl_norm_bn, .samples = 33, .channels = 10, .stat_batch = 8, .biased = true},
+    {"bn, more rows than a small block holds", NORMALIZE, .norm = &nl_norm_bn, .samples = 5, .height = 16, .width = 16, .channels = 9, .relu = true},
+    {"bn, rows in chunks", NORMALIZE, .norm = &nl_norm_bn, .samples = 23, .height = 10, .width = 10, .channels = 7, .relu = true},
+    {"ghost bn, rows in chunks", NORMALIZE, .norm = &nl_norm_bn, .samples = 40, .height = 10, .width = 10, .channels = 7, .stat_batch = 23},
     {"ghost bn on images", NORMALIZE, .norm = &nl_norm_bn, .samples = 5, .capacity = 8, .height = 3, .width = 3, .channels = 17, .stat_batch = 2, .relu = true},
 
     {"ln", NORMALIZE, .norm = &nl_norm_ln, .samples = 33, .channels = 64},

@@ -7,7 +7,7 @@
 
 static const struct nl_backend *const ref = &nl_backend_ref;
 
-enum { MOST = 1 << 14 }; /* numbers in the largest field of a specification */
+enum { MOST = 1 << 15 }; /* numbers in the largest field of a specification */
 
 /* ---- 1. gradients against central differences, in float64 ---- */
 

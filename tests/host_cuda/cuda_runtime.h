@@ -149,6 +149,16 @@ inline const host_cuda_lane *host_cuda_show(host_cuda_lane given)
     return w->slot[turn % 2];
 }
 
+/* Blocks run one after the other: what one has written the next one sees. */
+inline void __threadfence() {}
+
+static inline unsigned atomicInc(unsigned *at, unsigned most)
+{
+    unsigned old = *at;
+    *at = old >= most ? 0 : old + 1;
+    return old;
+}
+
 template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, int lanes)
 {
     static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
@@ -235,6 +245,7 @@ typedef std::vector<std::function<void()>> *cudaGraph_t, *cudaGraphExec_t;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 
 inline thread_local cudaGraph_t host_cuda_recording;
+inline thread_local bool host_cuda_counting; /* what is recorded is counted, never run: count.cu */
 
 inline void host_cuda_do(std::function<void()> work)
 {
@@ -316,7 +327,7 @@ inline thread_local cudaError_t host_cuda_last_error;
 
 static inline cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
-    if (host_cuda_recording)
+    if (host_cuda_recording && !host_cuda_counting)
         host_cuda_wrong("memory cannot be taken while a graph is recorded");
     *memory = NULL;
     if (host_cuda_full || posix_memalign(memory, 256, bytes) != 0) /* aligned as the real one */
@@ -333,7 +344,7 @@ static inline cudaError_t cudaFree(void *memory)
 
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
 {
-    if (host_cuda_recording)
+    if (host_cuda_recording && !host_cuda_counting)
         host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
     memcpy(to, from, bytes);
     return cudaSuccess;
@@ -342,7 +353,7 @@ static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t byt
 static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind,
                                             cudaStream_t)
 {
-    if (host_cuda_recording)
+    if (host_cuda_recording && !host_cuda_counting)
         host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
     for (size_t row = 0; row < height; row++)
         memcpy((char *)to + row * to_pitch, (const char *)from + row * from_pitch, width);
@@ -351,7 +362,8 @@ static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const voi
 
 static inline cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t)
 {
-    host_cuda_do([=] { memset(memory, value, bytes); });
+    if (!host_cuda_counting)
+        host_cuda_do([=] { memset(memory, value, bytes); });
     return cudaSuccess;
 }
 

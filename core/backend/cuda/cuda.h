@@ -77,6 +77,9 @@ bool nl_cuda_fine(); /* nothing went wrong so far */
  * there is none left (remembered). */
 void *nl_cuda_scratch(size_t bytes);
 
+/* So many zeros on the device, this thread's own, for nl_last_block. NULL as nl_cuda_scratch. */
+unsigned *nl_cuda_tickets(size_t count);
+
 /* What changes from step to step, in device memory, so that a recorded step can be replayed. */
 struct nl_cuda_moment {
     int64_t step, epoch;
@@ -155,6 +158,20 @@ static __device__ inline void nl_block_sum(double *a, double *b)
         *a += part[0][i];
         *b += part[1][i];
     }
+}
+
+/* Whether this block is the last one that comes here of the `blocks` that share a ticket; it sees what the others wrote before. That is how
+ * a launch ends with the sum of what its blocks found: in an order of its own, whichever block does it. The ticket is 0 again after it. */
+static __device__ inline bool nl_last_block(unsigned *ticket, unsigned blocks)
+{
+    __shared__ bool last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0)
+        last = atomicInc(ticket, blocks - 1) == blocks - 1;
+    __syncthreads();
+    __threadfence();
+    return last;
 }
 #endif
 

@@ -2,8 +2,8 @@
  * rounded elements on the tensor cores (gemm_mma.cuh).
  *
  * Bits do not depend on the tile: tiles are picked by speed alone. Where m and n are too small to fill a device (gradients of weights)
- * k is cut into chunks, whose number follows from the shape, never from the number of replicas; the chunks' sums are joined in order by a
- * second kernel.
+ * k is cut into chunks, whose number follows from the shape, never from the number of replicas; the block of a tile that is done last
+ * adds the chunks' sums, in order.
  */
 #ifndef NL_BACKEND_CUDA_GEMM_CUH
 #define NL_BACKEND_CUDA_GEMM_CUH
@@ -32,25 +32,9 @@ static void nl_gemm(const struct nl_run *run, enum nl_precision precision, const
 template <class A, class B>
 static void nl_gemm_forward(const struct nl_run *run, enum nl_precision precision, const A &a, const B &b, void *y, const void *bias, int m, int n, int k)
 {
-    struct nl_gemm_out out = {(float *)y, NULL, (const float *)bias, run->stride, 0};
+    struct nl_gemm_out out = {(float *)y, NULL, (const float *)bias, NULL, 0, NULL};
     struct nl_gemm_size size = {m, n, k, (k + 15) / 16 * 16};
     nl_gemm<false>(run, precision, a, b, out, size);
-}
-
-/* c[e] = sum over parts of part[s][e], e < count; those from `first_sums` on go to sums. */
-static __global__ void nl_gemm_join(const float *part, int parts, size_t count, size_t first_sums, float *c, float *sums, size_t stride)
-{
-    size_t at = nl_element();
-    if (at >= count)
-        return;
-    const float *from = part + (size_t)blockIdx.z * parts * count + at;
-    float sum = 0.0f;
-    for (int s = 0; s < parts; s++)
-        sum += from[(size_t)s * count];
-    if (at < first_sums)
-        nl_at(c, stride)[at] = sum;
-    else
-        nl_at(sums, stride)[at - first_sums] = sum;
 }
 
 /* dw = A B, and db = the column sums of B unless it is NULL: k runs over samples (and positions), and is cut. */
@@ -62,19 +46,16 @@ static void nl_gemm_weights(const struct nl_run *run, enum nl_precision precisio
     int chunk = (int)(((size_t)k + wanted - 1) / wanted);
     chunk = ((chunk < SHORTEST ? (int)SHORTEST : chunk) + 15) / 16 * 16;
     int parts = (k + chunk - 1) / chunk;
-    size_t count = (size_t)m * n + (db ? n : 0);
     struct nl_gemm_size size = {m, n, k, chunk};
-    struct nl_gemm_out out = {(float *)dw, (float *)db, NULL, run->stride, 0};
+    struct nl_gemm_out out = {(float *)dw, (float *)db, NULL, NULL, (size_t)m * n + (db ? n : 0), NULL};
     if (parts > 1) {
-        float *part = (float *)nl_cuda_scratch((size_t)run->replicas * parts * count * sizeof *part);
-        out = {part, part + (size_t)m * n, NULL, parts * count * sizeof *part, count};
+        out.parts = (float *)nl_cuda_scratch((size_t)run->replicas * parts * out.part * sizeof *out.parts);
+        out.tickets = nl_cuda_tickets((size_t)run->replicas * nl_blocks(m, 32) * nl_blocks(n, 32)); /* of the smallest tiles */
     }
     if (db)
         nl_gemm<true>(run, precision, a, b, out, size);
     else
         nl_gemm<false>(run, precision, a, b, out, size);
-    if (parts > 1)
-        NL_LAUNCH(nl_gemm_join, nl_grid_over(run, count), NL_THREADS, out.c, parts, count, (size_t)m * n, (float *)dw, (float *)db, run->stride);
 }
 
 #endif

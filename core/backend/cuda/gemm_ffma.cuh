@@ -75,7 +75,7 @@ __global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struc
         __syncthreads();
     }
 
-    float *c = nl_gemm_place(out.c, out, part.chunk);
+    float *c = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride);
     const float *bias = nl_at(out.bias, stride);
 #pragma unroll
     for (int i = 0; i < TM; i++) {
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struc
         }
     }
     if (SUMS && blockIdx.x == 0 && ty == 0) {
-        float *sums = nl_gemm_place(out.sums, out, part.chunk);
+        float *sums = out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride);
 #pragma unroll
         for (int j = 0; j < TN; j++) {
             int to = part.n0 + j / 4 * (N / (TN / 4)) + tx * 4 + j % 4;
@@ -98,6 +98,8 @@ __global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struc
                 sums[to] = column[j];
         }
     }
+    if (out.parts)
+        nl_gemm_join<M, N>(out, size, part, stride);
 }
 
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>

@@ -184,7 +184,7 @@ __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, s
         __syncthreads();
     }
 
-    float *to = nl_gemm_place(out.c, out, part.chunk);
+    float *to = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride);
     const float *bias = nl_at(out.bias, stride);
 #pragma unroll
     for (int i = 0; i < EDGES_M; i++)
@@ -197,7 +197,9 @@ __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, s
                     to[(size_t)m * size.n + n] = bias ? c[i][j][e] + bias[n] : c[i][j][e];
             }
     if (sums && threadIdx.x < N && part.n0 + (int)threadIdx.x < size.n)
-        nl_gemm_place(out.sums, out, part.chunk)[part.n0 + threadIdx.x] = column_sum;
+        (out.parts ? to + (size_t)size.m * size.n : nl_at(out.sums, stride))[part.n0 + threadIdx.x] = column_sum;
+    if (out.parts)
+        nl_gemm_join<M, N>(out, size, part, stride);
 }
 
 template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>

@@ -16,12 +16,14 @@ struct nl_gemm_size {
     int m, n, k, chunk; /* chunk: of k, a multiple of 16 */
 };
 
-/* Where the product goes: c(m, n) + bias; chunk s goes `part` elements further. sums(n) = sum over k of B(k, n), or NULL. */
+/* Where the product goes: c(m, n) + bias, and sums(n) = sum over k of B(k, n), or NULL. Where k is cut, a chunk's product goes first to
+ * parts[r][chunk][m n + n], and the last one of a tile to be done joins them. */
 struct nl_gemm_out {
     float *c, *sums;
-    const float *bias; /* in the images, or NULL */
-    size_t stride;     /* bytes from one replica's c to the next */
-    size_t part;
+    const float *bias; /* or NULL */
+    float *parts;      /* scratch, or NULL */
+    size_t part;       /* elements of a chunk's */
+    unsigned *tickets; /* [r][tile], with parts */
 };
 
 /* A matrix whose rows lie along k: element (row, k) = at[row * pitch + k]. */
@@ -146,10 +148,50 @@ static inline bool nl_gemm_is_large(const struct nl_run *run, const struct nl_ge
     return size.m > 32 && blocks >= NL_ENOUGH_BLOCKS;
 }
 
-/* Where the block's replica and chunk have their numbers. */
-static __device__ inline float *nl_gemm_place(float *first, const struct nl_gemm_out &out, int chunk)
+/* Where a chunk's numbers lie in this replica's parts: c, and the column sums behind it. */
+static __device__ inline float *nl_gemm_chunk(const struct nl_gemm_out &out, const struct nl_gemm_size &size, int chunk)
 {
-    return (float *)((char *)first + blockIdx.z * out.stride) + chunk * out.part;
+    size_t chunks = (size.k + size.chunk - 1) / size.chunk;
+    return out.parts + (blockIdx.z * chunks + chunk) * out.part;
+}
+
+/* Ends a block whose chunk is in its place: the last one of the tile adds all chunks, in order. */
+template <int M, int N> static __device__ void nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
+{
+    unsigned column_tiles = (size.n + N - 1) / N, chunks = gridDim.y / column_tiles, tile = blockIdx.x * column_tiles + blockIdx.y % column_tiles;
+    if (!nl_last_block(&out.tickets[blockIdx.z * gridDim.x * column_tiles + tile], chunks))
+        return;
+    const float *first = nl_gemm_chunk(out, size, 0);
+    float *c = nl_at(out.c, stride), *sums = nl_at(out.sums, stride);
+    bool vector = size.n % 4 == 0 && (uintptr_t)c % 16 == 0;
+    for (int at = threadIdx.x * 4; at < M * N; at += blockDim.x * 4) {
+        int row = part.m0 + at / N, column = part.n0 + at % N;
+        if (row >= size.m || column >= size.n)
+            continue;
+        size_t place = (size_t)row * size.n + column;
+        if (vector) {
+            float4 sum = {0.0f, 0.0f, 0.0f, 0.0f};
+#pragma unroll 8
+            for (unsigned s = 0; s < chunks; s++) {
+                float4 four = *(const float4 *)(first + s * out.part + place);
+                sum.x += four.x, sum.y += four.y, sum.z += four.z, sum.w += four.w;
+            }
+            *(float4 *)(c + place) = sum;
+        } else {
+            for (int e = 0; e < 4 && column + e < size.n; e++) {
+                float sum = 0.0f;
+                for (unsigned s = 0; s < chunks; s++)
+                    sum += first[s * out.part + place + e];
+                c[place + e] = sum;
+            }
+        }
+    }
+    for (int n = part.n0 + threadIdx.x; sums && blockIdx.x == 0 && n < min(part.n0 + N, size.n); n += blockDim.x) {
+        float sum = 0.0f;
+        for (unsigned s = 0; s < chunks; s++)
+            sum += first[s * out.part + (size_t)size.m * size.n + n];
+        sums[n] = sum;
+    }
 }
 
 #endif

@@ -13,15 +13,21 @@ struct context {
     struct nl_cuda_moment *now, told; /* on the device; what it was last told */
     void *scratch;
     size_t scratch_bytes;
+    unsigned *tickets;
+    size_t tickets_count;
+    int moves;                        /* of scratch and tickets: what was recorded before is void */
     char trouble[256];                /* "": none */
 
     void release()
     {
         cudaFree(now);
         cudaFree(scratch);
+        cudaFree(tickets);
         now = NULL;
         scratch = NULL;
-        scratch_bytes = 0;
+        tickets = NULL;
+        scratch_bytes = tickets_count = 0;
+        moves++;
     }
     ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the same */
     {
@@ -185,9 +191,21 @@ void *nl_cuda_scratch(size_t bytes)
     if (bytes > own.scratch_bytes) {
         NL_GOOD(cudaFree(own.scratch)); /* waits for the kernels that still use it */
         own.scratch = NULL;
+        own.moves++;
         own.scratch_bytes = NL_GOOD(cudaMalloc(&own.scratch, bytes)) ? bytes : 0;
     }
     return own.scratch;
+}
+
+unsigned *nl_cuda_tickets(size_t count)
+{
+    if (count > own.tickets_count) {
+        NL_GOOD(cudaFree(own.tickets));
+        own.tickets = (unsigned *)nl_cuda_alloc(count * sizeof *own.tickets);
+        own.moves++;
+        own.tickets_count = NL_GOOD(own.tickets ? cudaSuccess : cudaErrorMemoryAllocation) ? count : 0;
+    }
+    return own.tickets;
 }
 
 const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums)
@@ -204,7 +222,7 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
 
 struct nl_tape {
     int samples;
-    const void *scratch;     /* that the graph works in; another one since: it is recorded anew */
+    int moves;               /* when it was recorded; scratch has moved since: it is recorded anew */
     cudaGraphExec_t graph;   /* NULL: not recorded yet */
     struct nl_tape *next;
 };
@@ -222,7 +240,7 @@ static void record(struct nl_tape *tape, void (*body)(const void *context), cons
         NL_GOOD(cudaGraphInstantiateWithFlags(&tape->graph, graph, 0));
     if (graph)
         NL_GOOD(cudaGraphDestroy(graph));
-    tape->scratch = own.scratch;
+    tape->moves = own.moves;
 }
 
 void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
@@ -243,7 +261,7 @@ void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int3
         body(context);
         return;
     }
-    if (!tape->graph || tape->scratch != own.scratch)
+    if (!tape->graph || tape->moves != own.moves)
         record(tape, body, context);
     if (tape->graph)
         NL_GOOD(cudaGraphLaunch(tape->graph, cudaStreamPerThread));

@@ -1,12 +1,14 @@
-/* Batch normalization: sets of one channel, sums down the columns. A block takes up to 32 neighbouring channels, so that a warp reads
- * whole lines, and as many rows as its registers hold. Where that is a whole slice of the batch one launch does everything; else the
- * rows are cut into chunks, whose moments a second kernel joins (Chan, Golub and LeVeque 1979) and a third one applies. */
+/* Batch normalization: sets of one channel, sums down the columns. A block takes some neighbouring channels and as many rows as its
+ * registers hold. Where that can be a whole slice of the batch one launch does everything; else the rows are cut into chunks, whose
+ * moments the last block of a column joins (Chan, Golub and LeVeque 1979), and a second launch applies them. */
 #include "backend/cuda/normalize.cuh"
 
-static const unsigned THREADS = NL_THREADS, COLUMNS = 32, EACH = 16; /* EACH: rows a thread holds */
+/* Of a block: channels, 32 for whole lines of memory, 8 for whole sectors; threads; rows that each holds. */
+static const unsigned COLUMNS = 32, FEWEST_COLUMNS = 8, THREADS = NL_THREADS, MOST_THREADS = 1024, EACH = 16;
 
 /* Where a thread of a block stands: its column, and every deep-th row of a chunk. */
 struct tile {
+    unsigned threads;
     unsigned columns, deep, tiles; /* columns of a block: a power of two; tiles: blocks across */
     unsigned slices, chunks;       /* chunks a slice */
 };
@@ -14,9 +16,20 @@ struct tile {
 static struct tile tile_of(const struct nl_layout *l)
 {
     struct tile t;
-    for (t.columns = 1; t.columns < l->channels && t.columns < COLUMNS;)
-        t.columns *= 2;
-    t.deep = THREADS / t.columns;
+    unsigned widest = 1;
+    while (widest < l->channels && widest < COLUMNS)
+        widest *= 2;
+    t.columns = widest;
+    t.threads = THREADS;
+    while (l->rows > t.threads / t.columns * EACH && t.columns > FEWEST_COLUMNS)
+        t.columns /= 2;
+    while (l->rows > t.threads / t.columns * EACH && t.threads < MOST_THREADS)
+        t.threads *= 2;
+    if (l->rows > t.threads / t.columns * EACH) { /* too many even so: in chunks */
+        t.columns = widest;
+        t.threads = THREADS;
+    }
+    t.deep = t.threads / t.columns;
     t.tiles = nl_blocks(l->channels, t.columns);
     t.slices = nl_blocks(l->all_rows, l->rows);
     t.chunks = nl_blocks(l->rows, t.deep * EACH);
@@ -51,7 +64,7 @@ static __device__ struct spot spot_of(const struct nl_layout &l, const struct ti
 /* Sums of a and b over the threads of a column, in a fixed order; each of them has them. */
 static __device__ void column_sum(const struct tile &t, const struct spot &s, double *a, double *b)
 {
-    __shared__ double sums[2][THREADS];
+    __shared__ double sums[2][MOST_THREADS];
     __syncthreads(); /* the room may still be read from the last time */
     sums[0][threadIdx.x] = *a;
     sums[1][threadIdx.x] = *b;
@@ -101,12 +114,6 @@ static __device__ void advance(const struct nl_normalize &op, const struct nl_la
         *nl_at(op.updates, l.stride) += slices;
     if (statistics == NL_STATS_COLLECT)
         *nl_at(op.precise_count, l.stride) += (double)l.all_rows;
-}
-
-static __global__ void advance_alone(struct nl_normalize op, struct nl_layout l, enum nl_statistics statistics, unsigned slices)
-{
-    if (threadIdx.x == 0)
-        advance(op, l, statistics, slices);
 }
 
 /* What the slice's channel is normalized with. */
@@ -196,7 +203,8 @@ static __device__ void apply(const struct nl_normalize &op, const struct nl_layo
 }
 
 /* A slice fits the block's registers: everything at once, slice after slice. */
-static __global__ void __launch_bounds__(THREADS) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                                                                     unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
     double eps = nl_at(op.hyper, l.stride)->norm_eps;
@@ -213,10 +221,39 @@ static __global__ void __launch_bounds__(THREADS) forward_whole(struct nl_normal
         }
         apply(op, l, t, s, nl_statistic_of(mean, var, eps), value);
     }
+    if (nl_last_block(&tickets[blockIdx.z], t.tiles) && threadIdx.x == 0)
+        advance(op, l, statistics, t.slices);
+}
+
+/* The block's columns, whose chunks are all done: their moments make those of the slices. */
+static __device__ void join_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+                                    enum nl_statistics statistics, const double *part)
+{
+    unsigned chunk_rows = t.deep * EACH;
+    for (unsigned slice = 0; slice < t.slices; slice++) {
+        const double *from = part + ((size_t)blockIdx.z * t.slices + slice) * t.chunks * 2 * l.channels + s.c;
+        unsigned rows = min(l.rows, l.all_rows - slice * l.rows);
+        double sum = 0.0, squares = 0.0, nothing = 0.0;
+        for (unsigned chunk = s.ty; s.real && chunk * chunk_rows < rows; chunk += t.deep)
+            sum += from[(size_t)chunk * 2 * l.channels] * min(chunk_rows, rows - chunk * chunk_rows);
+        column_sum(t, s, &sum, &nothing);
+        double mean = sum / rows;
+        for (unsigned chunk = s.ty; s.real && chunk * chunk_rows < rows; chunk += t.deep) {
+            double delta = from[(size_t)chunk * 2 * l.channels] - mean;
+            squares += from[((size_t)chunk * 2 + 1) * l.channels] + delta * delta * min(chunk_rows, rows - chunk * chunk_rows);
+        }
+        column_sum(t, s, &squares, &nothing);
+        if (s.ty == 0 && s.real) {
+            nl_at(op.mean, l.stride)[slice * l.channels + s.c] = mean;
+            nl_at(op.var, l.stride)[slice * l.channels + s.c] = squares / rows;
+            follow(op, l, statistics, s.c, slice, rows, mean, squares / rows);
+        }
+    }
 }
 
 /* part[r][slice][chunk][2][C]: mean of the chunk, and sum of squared deviations from it. */
-static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, double *part)
+static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                                                                double *part, unsigned *tickets)
 {
     struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
     const float *x = (const float *)nl_at(op.x, l.stride);
@@ -229,32 +266,8 @@ static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normal
         to[0] = mean;
         to[l.channels] = var * (s.end - s.first);
     }
-}
-
-/* A warp a channel: the chunks' moments make the slice's. */
-static __global__ void forward_join(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, const double *part)
-{
-    unsigned c = (unsigned)(nl_element() / 32), lane = threadIdx.x % 32, chunk_rows = t.deep * EACH;
-    if (c >= l.channels)
-        return;
-    for (unsigned slice = 0; slice < t.slices; slice++) {
-        const double *from = part + ((size_t)blockIdx.z * t.slices + slice) * t.chunks * 2 * l.channels + c;
-        unsigned rows = min(l.rows, l.all_rows - slice * l.rows);
-        double sum = 0.0, squares = 0.0;
-        for (unsigned chunk = lane; chunk * chunk_rows < rows; chunk += 32)
-            sum += from[(size_t)chunk * 2 * l.channels] * min(chunk_rows, rows - chunk * chunk_rows);
-        double mean = nl_warp_sum(sum) / rows;
-        for (unsigned chunk = lane; chunk * chunk_rows < rows; chunk += 32) {
-            double delta = from[(size_t)chunk * 2 * l.channels] - mean;
-            squares += from[((size_t)chunk * 2 + 1) * l.channels] + delta * delta * min(chunk_rows, rows - chunk * chunk_rows);
-        }
-        double var = nl_warp_sum(squares) / rows;
-        if (lane == 0) {
-            nl_at(op.mean, l.stride)[slice * l.channels + c] = mean;
-            nl_at(op.var, l.stride)[slice * l.channels + c] = var;
-            follow(op, l, statistics, c, slice, rows, mean, var);
-        }
-    }
+    if (nl_last_block(&tickets[blockIdx.z * t.tiles + blockIdx.x % t.tiles], t.slices * t.chunks))
+        join_moments(op, l, t, s, statistics, part);
 }
 
 /* The statistic of the block's columns, worked out once each. */
@@ -268,7 +281,7 @@ static __device__ struct nl_statistic shared_statistic(const struct nl_normalize
     return shared[s.tx];
 }
 
-static __global__ void __launch_bounds__(THREADS) forward_apply(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
 {
     struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
     float value[EACH];
@@ -283,18 +296,16 @@ void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize
     struct tile t = tile_of(layout);
     unsigned replicas = (unsigned)run->replicas;
     dim3 all(t.tiles * t.slices * t.chunks, 1, replicas);
+    unsigned *tickets = nl_cuda_tickets((size_t)replicas * t.tiles);
     if (!layout->fixed && t.chunks == 1) {
-        NL_LAUNCH(forward_whole, dim3(t.tiles, 1, replicas), THREADS, *op, *layout, t, run->statistics);
-        if (run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_COLLECT)
-            NL_LAUNCH(advance_alone, dim3(1, 1, replicas), 32, *op, *layout, run->statistics, t.slices);
+        NL_LAUNCH(forward_whole, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics, tickets);
         return;
     }
     if (!layout->fixed) {
         double *part = (double *)nl_cuda_scratch((size_t)replicas * t.slices * t.chunks * 2 * layout->channels * sizeof *part);
-        NL_LAUNCH(forward_chunk, all, THREADS, *op, *layout, t, part);
-        NL_LAUNCH(forward_join, nl_grid_over(run, layout->channels * 32), NL_THREADS, *op, *layout, t, run->statistics, part);
+        NL_LAUNCH(forward_chunk, all, t.threads, *op, *layout, t, run->statistics, part, tickets);
     }
-    NL_LAUNCH(forward_apply, all, THREADS, *op, *layout, t, run->statistics);
+    NL_LAUNCH(forward_apply, all, t.threads, *op, *layout, t, run->statistics);
 }
 
 /* ---- backward ---- */
@@ -354,7 +365,7 @@ static __device__ void write_gradients(const struct nl_normalize &op, const stru
         ((float *)nl_at(op.dbeta, l.stride))[c] = (float)sum;
 }
 
-static __global__ void __launch_bounds__(THREADS) backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+static __global__ void __launch_bounds__(MOST_THREADS) backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
 {
     double products = 0.0, sums = 0.0;
     for (unsigned slice = 0; slice < t.slices; slice++) {
@@ -374,9 +385,32 @@ static __global__ void __launch_bounds__(THREADS) backward_whole(struct nl_norma
     }
 }
 
+/* The block's columns, whose chunks are all done: the gradients of gamma and beta; mean[r][slice][C] for dx. */
+static __device__ void join_gradients(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+                                      const double *part, struct means *mean)
+{
+    double products = 0.0, sums = 0.0;
+    for (unsigned slice = 0; slice < t.slices; slice++) {
+        size_t set = (size_t)blockIdx.z * t.slices + slice;
+        double product = 0.0, sum = 0.0;
+        for (unsigned chunk = s.ty; s.real && chunk < t.chunks; chunk += t.deep) {
+            const double *from = part + (set * t.chunks + chunk) * 2 * l.channels + s.c;
+            product += from[0];
+            sum += from[l.channels];
+        }
+        column_sum(t, s, &product, &sum);
+        products += product;
+        sums += sum;
+        if (s.ty == 0 && s.real)
+            mean[set * l.channels + s.c] = means_of(l, min(l.rows, l.all_rows - slice * l.rows), product, sum);
+    }
+    if (s.ty == 0 && s.real)
+        write_gradients(op, l, s.c, products, sums);
+}
+
 /* part[r][slice][chunk][2][C]: sums of the products and of the gradients. */
 static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
-                                                                 double *part)
+                                                                 double *part, struct means *mean, unsigned *tickets)
 {
     struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
     float xhat[EACH], grad[EACH];
@@ -388,32 +422,8 @@ static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_norma
         to[0] = product;
         to[l.channels] = sum;
     }
-}
-
-/* A warp a channel: the gradients of gamma and beta; mean[r][slice][C] for dx. */
-static __global__ void backward_join(struct nl_normalize op, struct nl_layout l, struct tile t, const double *part, struct means *mean)
-{
-    unsigned c = (unsigned)(nl_element() / 32), lane = threadIdx.x % 32;
-    if (c >= l.channels)
-        return;
-    double products = 0.0, sums = 0.0;
-    for (unsigned slice = 0; slice < t.slices; slice++) {
-        size_t set = (size_t)blockIdx.z * t.slices + slice;
-        double product = 0.0, sum = 0.0;
-        for (unsigned chunk = lane; chunk < t.chunks; chunk += 32) {
-            const double *from = part + (set * t.chunks + chunk) * 2 * l.channels + c;
-            product += from[0];
-            sum += from[l.channels];
-        }
-        product = nl_warp_sum(product);
-        sum = nl_warp_sum(sum);
-        products += product;
-        sums += sum;
-        if (lane == 0)
-            mean[set * l.channels + c] = means_of(l, min(l.rows, l.all_rows - slice * l.rows), product, sum);
-    }
-    if (lane == 0)
-        write_gradients(op, l, c, products, sums);
+    if (nl_last_block(&tickets[blockIdx.z * t.tiles + blockIdx.x % t.tiles], t.slices * t.chunks))
+        join_gradients(op, l, t, s, part, mean);
 }
 
 static __global__ void __launch_bounds__(THREADS) backward_dx(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
@@ -435,15 +445,15 @@ void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normaliz
     struct tile t = tile_of(layout);
     unsigned replicas = (unsigned)run->replicas;
     if (t.chunks == 1) {
-        NL_LAUNCH(backward_whole, dim3(t.tiles, 1, replicas), THREADS, *op, *layout, t, run->statistics);
+        NL_LAUNCH(backward_whole, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics);
         return;
     }
     dim3 all(t.tiles * t.slices * t.chunks, 1, replicas);
     size_t sets = (size_t)replicas * t.slices * layout->channels, parts = sets * t.chunks * 2;
     double *part = (double *)nl_cuda_scratch(parts * sizeof *part + sets * sizeof(struct means));
     struct means *mean = (struct means *)(part + parts);
-    NL_LAUNCH(backward_chunk, all, THREADS, *op, *layout, t, run->statistics, part);
-    NL_LAUNCH(backward_join, nl_grid_over(run, layout->channels * 32), NL_THREADS, *op, *layout, t, part, mean);
+    unsigned *tickets = nl_cuda_tickets((size_t)replicas * t.tiles);
+    NL_LAUNCH(backward_chunk, all, THREADS, *op, *layout, t, run->statistics, part, mean, tickets);
     if (op->dx || op->residual)
         NL_LAUNCH(backward_dx, all, THREADS, *op, *layout, t, run->statistics, mean);
 }

@@ -1,0 +1,62 @@
+/* How many launches a step of training is: what a small step costs on a GPU is their number, more than a microsecond each. */
+#include <check.h>
+
+#include "host_cuda/count.h"
+#include "suite.h"
+#include "training.h"
+
+static void make_step(const void *context)
+{
+    const struct training *t = context;
+    const struct nl_plan *plan = &t->plan;
+    struct nl_run run = {.replicas = 1, .stride = plan->stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true};
+    nl_plan_forward(plan, &plan->train, &run);
+    nl_plan_backward(plan, &run);
+    plan->backend->update(&run, &plan->update);
+}
+
+static int launches(enum nl_arch arch, int depth, int width, int norm, int batch)
+{
+    struct training t = {0};
+    nl_config_defaults(&t.config);
+    t.config.model.arch = arch;
+    t.config.model.depth = depth;
+    t.config.model.width = width;
+    t.config.norm.kind = norm;
+    t.config.train.batch = batch;
+    t.config.train.momentum = 0.9;
+    const char *trouble = training_make(&t, &nl_backend_cuda, 1, arch == NL_MLP ? (struct nl_shape){8, 8, 1, 10} : (struct nl_shape){32, 32, 3, 10}, 64);
+    ck_assert_msg(!trouble, "%s", trouble);
+    int count = host_cuda_count(make_step, &t);
+    training_free(&t);
+    return count;
+}
+
+enum { BN, LN, GN, IN, RMS, NONE }; /* as in nl_norms */
+
+static const struct {
+    const char *name;
+    enum nl_arch arch;
+    int depth, width, norm, batch, most;
+} steps[] = {
+    {"ResNet-20, bn, batch 8", NL_RESNET, 20, 16, BN, 8, 132},
+    {"ResNet-20, bn, batch 128", NL_RESNET, 20, 16, BN, 128, 157},
+    {"ResNet-20, gn, batch 8", NL_RESNET, 20, 16, GN, 8, 174},
+    {"mlp, bn, batch 32", NL_MLP, 2, 64, BN, 32, 17},
+};
+
+START_TEST(a_step_is_few_launches)
+{
+    int found = launches(steps[_i].arch, steps[_i].depth, steps[_i].width, steps[_i].norm, steps[_i].batch);
+    ck_assert_msg(found > 0 && found <= steps[_i].most, "a step of %s is %d launches, more than %d", steps[_i].name, found, steps[_i].most);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("launches");
+    TCase *tests = tcase_create("launches");
+    tcase_add_loop_test(tests, a_step_is_few_launches, 0, sizeof steps / sizeof *steps);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
