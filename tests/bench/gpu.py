@@ -1,7 +1,7 @@
 """The rows on a GPU: whole steps and normalizers beside PyTorch and JAX on the same device, in turn. Called by tests/gpu/run.sh.
 
     gpu.py --build DIR --out DIR [--seconds N] [--only ROW]...    DIR: with bench, and programs/ of tests/gpu/carry.sh; writes gpu.json and gpu.md
-    gpu.py --table gpu.json                                       puts what was measured there into RESULTS.md
+    gpu.py --table gpu.json...                                    puts what was measured there, in one call or several, into RESULTS.md
     gpu.py ... --device cpu                                       tiny rows on the processor: whether everything runs; its figures mean nothing
 
 As in bench.py a competitor is timed only if its first losses are ours. They run in turn; a figure is the median of five.
@@ -97,7 +97,7 @@ class Device(Track):
 def mlp(track):
     """The fully connected network 64-64-64-10 at batch 32, a thousand at once; a replica's step."""
     replicas = 3 if track.tiny else 1000
-    for norm in ["bn"] if track.tiny else ["bn", "none", "ln"]:
+    for norm in ["bn"] if track.tiny else ["bn", "none"]:
         case = {"data": "digits", "norm": norm, "batch": 32, "depth": 2, "width": 64, "lr": 0.01, "momentum": 0.9, "order_steps": 512}
         folder, step = track.make_case(f"mlp-{norm}", case, ["data.name=digits", "model.arch=mlp", "model.depth=2", "model.width=64", f"norm.kind={norm}",
                                                              "train.batch=32", "train.lr=0.01", "train.momentum=0.9"])
@@ -112,18 +112,16 @@ def torch_resnet(track, folder, *modes):
 def resnet(track):
     """ResNet-20 at batch 8, 32 at once; a replica's step."""
     replicas = 2 if track.tiny else 32
-    for norm in ["bn"] if track.tiny else ["bn", "gn"]:
-        folder, step = resnet_case(track, norm, 8, 24 if track.tiny else 200)
-        track.race("resnet", norm, {"normlab": track.ours(step, replicas), "JAX vmap": track.peer("resnet_jax.py", folder, replicas)}
-                   | torch_resnet(track, folder, "eager", *([] if track.tiny else ["compiled"])))
+    folder, step = resnet_case(track, "bn", 8, 24 if track.tiny else 200)
+    track.race("resnet", "bn", {"normlab": track.ours(step, replicas), "JAX vmap": track.peer("resnet_jax.py", folder, replicas)}
+               | torch_resnet(track, folder, "eager", *([] if track.tiny else ["compiled"])))
 
 
 def lone(track):
     """One ResNet-20 at batch 8."""
-    for norm in ["bn"] if track.tiny else ["bn", "gn"]:
-        folder, step = resnet_case(track, norm, 8, 24 if track.tiny else 200)
-        track.race("lone", norm, {"normlab": track.ours(step, 1), "JAX scan": track.peer("resnet_jax.py", folder)}
-                   | torch_resnet(track, folder, "eager", *([] if track.tiny else ["reduce-overhead", "graphs"])))
+    folder, step = resnet_case(track, "bn", 8, 24 if track.tiny else 200)
+    track.race("lone", "bn", {"normlab": track.ours(step, 1), "JAX scan": track.peer("resnet_jax.py", folder)}
+               | torch_resnet(track, folder, "eager", *([] if track.tiny else ["reduce-overhead", "graphs"])))
 
 
 def norm(track):
@@ -156,10 +154,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=510)
     parser.add_argument("--only", choices=ROWS, action="append", help="this row; may be repeated")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--table", type=pathlib.Path, metavar="FILE", help="gpu.json of another machine, for RESULTS.md")
+    parser.add_argument("--table", type=pathlib.Path, nargs="+", metavar="FILE", help="gpu.json of another machine, for RESULTS.md")
     options = parser.parse_args()
     if options.table:
-        report.replace_gpu_part(report.gpu(json.loads(options.table.read_text())))
+        results = {}
+        for path in options.table:
+            for part, value in json.loads(path.read_text()).items():
+                results.setdefault(part, {}).update(value)
+        report.replace_gpu_part(report.gpu(results))
         return
     if not options.build or not options.out:
         parser.error("--build and --out, or --table")
