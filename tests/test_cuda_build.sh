@@ -17,6 +17,17 @@ refused() { # what stderr must hold
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
+# The script for a GPU never passes where there is none.
+if [ ! -e /dev/nvidiactl ]; then
+    code=0
+    "$NORMLAB_ROOT/tests/gpu/run.sh" >"$folder/gpu" || code=$?
+    [ "$code" -eq 77 ] && grep -q "^skipped: there is no" "$folder/gpu" || {
+        echo "tests/gpu/run.sh: exit $code, and:"
+        cat "$folder/gpu"
+        exit 1
+    }
+fi
+
 if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
     refused "this normlab was built without cuda"
     echo "skipped: there is no nvcc: the cuda backend was compiled for the host only"
