@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The cuda backend on a GPU, in one call of under nine minutes: its tests, compute-sanitizer, its speed, and PyTorch and JAX beside it. Needs CMake,
-# nvcc and a C compiler; nothing is installed. Exit code 77 where there is no GPU or no nvcc, 1 where a part failed.
+# nvcc and a C compiler; nothing is installed. Exit code 77 where there is no GPU or no nvcc, 1 where something failed, 3 where nothing did but
+# something could not be run; the summary says what.
 #
 #   tests/gpu/run.sh [OPTIONS] [PART...]     all parts, or some:
 #
@@ -58,13 +59,17 @@ fi
 
 summary=$out/summary.txt
 : >"$summary"
-failed=0
+failed=0 left_out=0
+left_out() { # name, why
+    echo "$1: NOT RUN, $2" | tee -a "$summary"
+    left_out=3
+}
 check() { # name, seconds at most, command...: what it prints is seen at once, and kept
     local name=$1 most=$2 code=0 start=$SECONDS
     shift 2
     [ $((seconds - SECONDS)) -ge "$most" ] || most=$((seconds - SECONDS))
     if [ "$most" -lt 5 ]; then
-        echo "$name: not run, the time was up" | tee -a "$summary"
+        left_out "$name" "the time was up"
         return
     fi
     say "$name"
@@ -98,7 +103,7 @@ if wanted test; then
     if [ -x "$build/programs/normlab" ]; then
         check bits 60 bash -c same_bits
     else
-        echo "bits: not run, there is no $programs" | tee -a "$summary"
+        left_out bits "there is no $programs"
     fi
 fi
 if wanted sanitize; then
@@ -106,7 +111,7 @@ if wanted sanitize; then
         if command -v compute-sanitizer >/dev/null; then
             check "$tool" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/short_train"
         else
-            echo "$tool: not run, there is no compute-sanitizer" | tee -a "$summary"
+            left_out "$tool" "there is no compute-sanitizer"
         fi
     done
 fi
@@ -115,9 +120,9 @@ if wanted bench; then
 fi
 if wanted peers; then
     if [ ! -x "$build/programs/step" ]; then
-        echo "peers: not run, there is no $programs" | tee -a "$summary"
+        left_out peers "there is no $programs"
     elif ! python3 -c 'import torch, jax, safetensors' 2>/dev/null; then
-        echo "peers: not run, this python3 has not PyTorch, JAX and safetensors" | tee -a "$summary"
+        left_out peers "this python3 has not PyTorch, JAX and safetensors"
     else
         check peers "$seconds" python3 "$root/tests/bench/gpu.py" --build "$build" --out "$out" --seconds $((seconds - SECONDS - 10)) "${rows[@]}"
     fi
@@ -128,4 +133,5 @@ for log in bench peers; do
     ! wanted "$log" || [ ! -e "$out/$log.log" ] || cat "$out/$log.log"
 done
 cat "$summary"
-exit "$failed"
+[ "$failed" -eq 0 ] || exit 1
+exit "$left_out"
