@@ -69,6 +69,7 @@ struct nl_gather {
     const float *table;    /* (C, 256) in the image; with pixels */
     const double *mean, *scale; /* (C) in the image; with values */
     const int32_t *index;  /* (capacity) in the image */
+    const int32_t *next;   /* (run->samples) likewise: of the batch after this one, or NULL. A hint: what it needs may be fetched early */
     int crop;              /* offsets are -crop..crop */
     bool flip;
     const uint64_t *seed;  /* (1) of the stream "augment" (data/data.h: nl_augment) */

@@ -146,7 +146,10 @@ static void train_step(struct cohort *c, int64_t step, int slot)
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->at[0], step), .step = step,
                          .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true};
     put_hyper(c, step);
-    plan->train.gather.index = plan->order + in_epoch * c->config->train.batch;
+    int64_t batch = c->config->train.batch;
+    plan->train.gather.index = plan->order + in_epoch * batch;
+    bool more = (in_epoch + 2) * batch <= c->counts[NL_PART_TRAIN]; /* a whole batch comes next */
+    plan->train.gather.next = more ? plan->train.gather.index + batch : NULL;
     plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_step(plan, &run);
     for (int i = 0; i < plan->replicas; i++)

@@ -49,6 +49,17 @@ static void copy_moved(const struct nl_gather *op, const struct source *from, si
         }
 }
 
+/* Samples of the next batch, from memory to the second-level cache while this one is worked on. */
+static void fetch(const struct source *from, const int32_t *index, int samples, size_t image)
+{
+    enum { CACHE_LINE = 64 };
+    const char *data = from->standardized ? (const char *)from->standardized : from->pixels ? (const char *)from->pixels : (const char *)from->values;
+    size_t bytes = image * (from->standardized || !from->pixels ? sizeof(float) : sizeof *from->pixels);
+    for (int n = 0; n < samples; n++)
+        for (size_t at = 0; at < bytes; at += CACHE_LINE)
+            __builtin_prefetch(data + (size_t)index[n] * bytes + at, 0, 2);
+}
+
 void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op)
 {
     size_t positions = (size_t)op->height * (size_t)op->width, image = positions * (size_t)op->channels;
@@ -68,5 +79,7 @@ void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op)
             else
                 convert(&from, sample, positions, x);
         }
+        if (op->next)
+            fetch(&from, NL_AT(op->next, at), run->samples, image);
     }
 }
