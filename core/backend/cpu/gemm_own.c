@@ -13,12 +13,11 @@ enum {
 const struct nl_gemm_isa *nl_gemm_tiles(void)
 {
 #ifdef NL_X86
-    if (nl_cpu_isa() == NL_ISA_AVX512)
-        return &nl_gemm_avx512;
-    if (nl_cpu_isa() == NL_ISA_AVX2)
-        return &nl_gemm_avx2;
-#endif
+    static const struct nl_gemm_isa *const tiles[] = {&nl_gemm_plain, &nl_gemm_avx2, &nl_gemm_avx512};
+    return tiles[nl_cpu_isa()];
+#else
     return &nl_gemm_plain;
+#endif
 }
 
 static size_t smaller(size_t a, size_t b)

@@ -133,13 +133,13 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
     } while (0)
 
 /* The step of rows of w by their gradients: the arithmetic of nl_cpu_sgd_step. Along the rows, since those of w and of its momentum follow one
- * another in memory. The arguments are copies: what they point to might change with every store, for all that the compiler knows. */
-INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const struct nl_gemm_block block, const struct nl_cpu_sgd sgd, size_t place,
+ * another in memory. */
+INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
                       const float *a, const float *b)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
-    const vec lr = broadcast(sgd.lr), decay = broadcast(sgd.decay), momentum = broadcast(sgd.momentum);
-    for (size_t column = 0; column < block.columns; column += NL_GEMM_VECTOR) {
+    const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
+    for (size_t column = 0; column < block->columns; column += NL_GEMM_VECTOR) {
         vec gradient[MOST_ROWS][MOST_VECTORS];
         UNROLL
         for (int t = 0; t < rows; t++) {
@@ -147,8 +147,8 @@ INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const st
             for (int v = 0; v < VECTORS; v++)
                 gradient[t][v] = broadcast(0.0f);
         }
-        add_terms(rows, VECTORS, false, ACROSS, &block, a, b + column, gradient);
-        float *w = sgd.w + place + column, *buffer = moves ? sgd.buffer + place + column : NULL;
+        add_terms(rows, VECTORS, false, ACROSS, block, a, b + column, gradient);
+        float *w = sgd->w + place + column, *buffer = moves ? sgd->buffer + place + column : NULL;
         UNROLL
         for (int t = 0; t < rows; t++) {
             UNROLL
@@ -166,20 +166,23 @@ INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const st
                 }
                 store(w + v * LANES, weight - lr * down);
             }
-            ADVANCE(w, block.c_step);
+            ADVANCE(w, block->c_step);
             if (moves)
-                ADVANCE(buffer, block.c_step);
+                ADVANCE(buffer, block->c_step);
         }
     }
 }
 
-INLINE void step_all(bool decays, bool moves, bool nesterov, const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
+INLINE void step_all(bool decays, bool moves, bool nesterov, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
 {
+    /* Copies: for all that the compiler knows, what is pointed to changes with every store. */
+    const struct nl_gemm_block block = *original;
+    const struct nl_cpu_sgd sgd = *block.sgd;
     size_t row = 0;
     for (; row + STEP_ROWS <= rows; row += STEP_ROWS)
-        step_rows(STEP_ROWS, decays, moves, nesterov, *block, *block->sgd, place + row * block->c_step, a + row, b);
+        step_rows(STEP_ROWS, decays, moves, nesterov, &block, &sgd, place + row * block.c_step, a + row, b);
     for (; row < rows; row++)
-        step_rows(1, decays, moves, nesterov, *block, *block->sgd, place + row * block->c_step, a + row, b);
+        step_rows(1, decays, moves, nesterov, &block, &sgd, place + row * block.c_step, a + row, b);
 }
 
 TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
@@ -202,20 +205,21 @@ TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t 
     }
 }
 
-TARGET static void turned(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c)
+TARGET static void turned(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
-    size_t a_row = block->a_row, c_row = block->c_step;
-    for (size_t column = 0; column < block->columns; column += LANES) {
-        const float *from = a, *turns = b + column * block->b_step, *starts = start ? start + column : NULL;
+    const struct nl_gemm_block block = *original; /* as in step_all */
+    size_t a_row = block.a_row, c_row = block.c_step;
+    for (size_t column = 0; column < block.columns; column += LANES) {
+        const float *from = a, *turns = b + column * block.b_step, *starts = start ? start + column : NULL;
         float *to = c + column;
         size_t left = rows;
         for (; left >= 8; left -= 8, from += 8 * a_row, to += 8 * c_row)
-            tile(8, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+            tile(8, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
         for (; left >= 4; left -= 4, from += 4 * a_row, to += 4 * c_row)
-            tile(4, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+            tile(4, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
         for (; left >= 2; left -= 2, from += 2 * a_row, to += 2 * c_row)
-            tile(2, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+            tile(2, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
         if (left)
-            tile(1, 1, false, ALONG_TURNED, block, from, turns, starts, to);
+            tile(1, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
     }
 }
