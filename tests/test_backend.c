@@ -221,6 +221,27 @@ START_TEST(activation_backward_works_in_place)
 }
 END_TEST
 
+START_TEST(normalizer_backward_works_in_place)
+{
+    for (int b = 0; nl_backends[b]; b++)
+        for (int i = 0; i < SPECS; i++) {
+            if (specs[i].kind != NORMALIZE || specs[i].residual)
+                continue;
+            struct probe p = probe_make(nl_backends[b], 1, specs[i]);
+            probe_fill(&p, 0, 5);
+            probe_forward(&p);
+            probe_backward(&p);
+            size_t bytes = p.y_count * nl_backends[b]->real;
+            struct nl_normalize in_place = p.normalize;
+            in_place.dx = p.dy;
+            ck_assert(memcmp(p.normalize.dx, p.dy, bytes) != 0);
+            nl_backends[b]->normalize_backward(&p.run, &in_place);
+            ck_assert_msg(memcmp(p.normalize.dx, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            probe_free(&p);
+        }
+}
+END_TEST
+
 /* As the plan lays out an identity shortcut: y is a forwards; dy, da and db are one place backwards. */
 START_TEST(a_sum_works_in_place)
 {
@@ -308,6 +329,7 @@ int main(void)
     tcase_add_loop_test(operations, capacity_beyond_the_samples_is_untouched, 0, SPECS);
     tcase_add_loop_test(operations, nan_is_never_hidden, 0, SPECS);
     tcase_add_test(operations, activation_backward_works_in_place);
+    tcase_add_test(operations, normalizer_backward_works_in_place);
     tcase_add_test(operations, a_sum_works_in_place);
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);

@@ -134,7 +134,7 @@ struct nl_normalize {
     double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
     const struct nl_hyper *hyper;   /* norm_eps, norm_momentum */
     const void *dy;
-    void *dx, *dgamma, *dbeta;
+    void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
     void *dresidual;                /* where there is a residual; may be dy */
 };
 

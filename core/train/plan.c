@@ -102,7 +102,7 @@ static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_o
 }
 
 /* Which buffer holds a gradient of activations. Two in turn do for a chain, since the gradient of a layer's output is dead once that of
- * its input is there. A third comes in while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source. */
+ * its input is there; a normalizer puts the one in the place of the other: what it writes is in the cache already. A third comes in while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source. */
 enum { BUFFERS = 3, NOWHERE = -1 };
 
 struct turn {
@@ -154,7 +154,8 @@ static struct turn *take_turns(const struct nl_plan *plan, const struct nl_confi
             source = layer->shortcut;
             continue;
         }
-        if (!is_fused(plan, config, i))
+        bool in_place = is_fused(plan, config, i) || (layer->kind == NL_NORM_LAYER && at != open);
+        if (!in_place)
             at = unused(at, open);
         if (open != NOWHERE && source == i - 1) {
             turn[i].joins = open;
