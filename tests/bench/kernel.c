@@ -189,12 +189,11 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
                 .precise_var = need(wide * sizeof(double)),
                 .precise_count = need(sizeof(double)),
                 .hyper = placed_hyper,
-                .dy = numbers(count, FACTOR_DY),
-                .dx = filled(count, 0),
                 .dgamma = filled(wide, 0),
                 .dbeta = norm->shifts ? filled(wide, 0) : NULL,
             },
     };
+    n.op.dy = n.op.dx = numbers(count, FACTOR_DY); /* as a training lays them out; what they grow to with every call takes no longer */
     size_t sets = (size_t)nl_normalize_sets(&n.op, samples);
     n.op.mean = need(sets * sizeof *n.op.mean);
     n.op.var = need(sets * sizeof *n.op.var);
