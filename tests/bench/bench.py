@@ -45,11 +45,11 @@ def mlp(track, batches):
             track.keep("mlp", {f"{norm} {batch}": track.race("mlp", f"mlp {norm} batch {batch}", track.start(commands), unlike=("FANN",))})
 
 
-def resnet_case(track, norm, batch, order_steps=24):
+def resnet_case(track, norm, batch, order_steps=24, size=32, depth=20):
     lr = 1e-5 if norm == "none" else 1e-3  # without a normalizer the first losses are large
-    case = {"data": "synth", "norm": norm, "batch": batch, "blocks": 3, "lr": lr, "momentum": 0.9, "order_steps": order_steps}
+    case = {"data": "synth", "norm": norm, "batch": batch, "blocks": (depth - 2) // 6, "lr": lr, "momentum": 0.9, "order_steps": order_steps}
     return track.make_case(f"resnet-{norm}-{batch}", case, [
-        "data.name=synth", "data.size=32", "data.train=512", "data.test=1", "model.arch=resnet", "model.depth=20",
+        "data.name=synth", f"data.size={size}", "data.train=512", "data.test=1", "model.arch=resnet", f"model.depth={depth}",
         "model.width=16", f"norm.kind={norm}", f"train.batch={batch}", f"train.lr={lr}", "train.momentum=0.9"])
 
 

@@ -78,12 +78,12 @@ class Device(Track):
                 c.process.kill()
             else:
                 c.ready()
-            if c.error or not agree(started[0].losses or [0.0], c.losses):
-                refused[c.name] = c.error or "other losses"
+            if c.error or not started[0].losses or not agree(started[0].losses, c.losses):
+                refused[c.name] = c.error or ("other losses" if started[0].losses else "there is nothing to compare with")
                 print(f"    {c.name}: {refused[c.name]}", flush=True)
             else:
                 running.append(c)
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS if len(running) > 1 else 0):
             for c in running:
                 c.ask(0.02 if self.tiny else SECONDS)
                 c.answer()
@@ -105,6 +105,12 @@ def mlp(track):
                                  "PyTorch compiled vmap": track.peer("mlp_torch.py", folder, "vmap", replicas)})
 
 
+def resnet_of(track, norm, batch):
+    if track.tiny:
+        return resnet_case(track, norm, batch, size=8, depth=8)
+    return resnet_case(track, norm, batch, max(24, 1600 // batch))
+
+
 def torch_resnet(track, folder, *modes):
     return {f"PyTorch {mode}": track.peer("resnet_torch.py", folder, "channels_last", "--mode", mode) for mode in modes}
 
@@ -112,14 +118,14 @@ def torch_resnet(track, folder, *modes):
 def resnet(track):
     """ResNet-20 at batch 8, 32 at once; a replica's step."""
     replicas = 2 if track.tiny else 32
-    folder, step = resnet_case(track, "bn", 8, 24 if track.tiny else 200)
+    folder, step = resnet_of(track, "bn", 8)
     track.race("resnet", "bn", {"normlab": track.ours(step, replicas), "JAX vmap": track.peer("resnet_jax.py", folder, replicas)}
                | torch_resnet(track, folder, "eager", *([] if track.tiny else ["compiled"])))
 
 
 def lone(track):
     """One ResNet-20 at batch 8."""
-    folder, step = resnet_case(track, "bn", 8, 24 if track.tiny else 200)
+    folder, step = resnet_of(track, "bn", 8)
     track.race("lone", "bn", {"normlab": track.ours(step, 1), "JAX scan": track.peer("resnet_jax.py", folder)}
                | torch_resnet(track, folder, "eager", *([] if track.tiny else ["reduce-overhead", "graphs"])))
 
@@ -140,7 +146,7 @@ def experiment(track):
     """experiments/small_batch_cifar10.yaml from the steps that it is made of: five seeds at once, and PyTorch's script."""
     for batch in [8] if track.tiny else [2, 4, 8, 32, 128]:
         for kind in ["bn"] if track.tiny else ["bn", "gn", "ln", "none"]:
-            folder, step = resnet_case(track, kind, batch, max(24, 800 // batch))
+            folder, step = resnet_of(track, kind, batch)
             track.race("experiment", f"{kind} {batch}", {"normlab": track.ours(step, 2 if track.tiny else 5)} | torch_resnet(track, folder, "eager"))
 
 
