@@ -8,6 +8,7 @@
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     WIDEST = 64,
+    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose transposed factor is turned in registers, whatever the other is */
 };
 
 const struct nl_gemm_isa *nl_gemm_tiles(void)
@@ -59,10 +60,11 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
     }
 }
 
-/* The last terms of a block reach back to a whole four of them. */
+/* Sums over few terms are no cover for turning: many rows had better find it done. The last terms of a block reach back to a whole four of them. */
 static bool turns_in_registers(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_TRANSPOSED_B && g->n % NL_GEMM_VECTOR == 0 && (g->k - 1) % NL_GEMM_TERMS + 1 >= NL_GEMM_TURNED;
+    bool pays = g->m <= FEW_ROWS || g->k >= FEW_TERMS;
+    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && (g->k - 1) % NL_GEMM_TERMS + 1 >= NL_GEMM_TURNED;
 }
 
 static void product(const struct nl_cpu_gemm *g, bool steps)

@@ -5,7 +5,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
 
-enum { SIDE_BY_SIDE = 16, FEW = 4 }; /* fewer than FEW samples are quicker one by one */
+enum { SIDE_BY_SIDE = 16, FEW = 4 }; /* of a few samples FEW go side by side, and one alone */
 
 /* Of each sample. */
 struct outcome {
@@ -58,6 +58,12 @@ static void one(size_t classes, float *logits, const int32_t *labels, double sha
 }
 
 NL_CLONES
+static void few(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+{
+    cross_entropy(FEW, classes, logits, labels, share, out);
+}
+
+NL_CLONES
 static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
     cross_entropy(SIDE_BY_SIDE, classes, logits, labels, share, out);
@@ -74,7 +80,7 @@ void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op)
         double *sums = NL_AT(op->sums, at);
         float *dlogits = NL_AT(op->dlogits, at);
         for (size_t n = 0, count; n < samples; n += count) {
-            size_t left = samples - n, lanes = left < FEW ? 1 : SIDE_BY_SIDE;
+            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FEW ? FEW : SIDE_BY_SIDE;
             count = left < lanes ? left : lanes;
             int32_t label[SIDE_BY_SIDE] = {0};
             struct outcome outcome;
@@ -82,7 +88,7 @@ void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op)
             if (count < lanes)
                 memset(block, 0, classes * lanes * sizeof *block);
             nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-            (lanes == 1 ? one : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
+            (lanes == 1 ? one : lanes == FEW ? few : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
             for (size_t i = 0; i < count; i++) {
                 sums[0] += outcome.loss[i];
                 sums[1] += outcome.right[i];
