@@ -60,11 +60,12 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
     }
 }
 
-/* Sums over few terms are no cover for turning: many rows had better find it done. The last terms of a block reach back to a whole four of them. */
+/* Sums over few terms are no cover for turning: many rows had better find it done. Rows of b that are longer than a block drive each other from the
+ * first-level cache, where sixteen of them come to lie in one set. */
 static bool turns_in_registers(const struct nl_cpu_gemm *g)
 {
-    bool pays = g->m <= FEW_ROWS || g->k >= FEW_TERMS;
-    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && (g->k - 1) % NL_GEMM_TERMS + 1 >= NL_GEMM_TURNED;
+    bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || g->k >= FEW_TERMS);
+    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_TURNED;
 }
 
 static void product(const struct nl_cpu_gemm *g, bool steps)
