@@ -8,18 +8,18 @@
  * own / OpenBLAS; y = x w, dx = dy w', dw = x' dy):
  *
  *     batch   in   out           y             dx             dw
- *         1   64    64     83 /  77      19 /  50      42 /  39
- *         8   64    64    112 / 111      70 /  78      98 /  97
- *        32   64    64    114 / 115     101 /  75     114 / 112
- *       256   64    64    115 /  97     111 /  95     117 /  95
- *        32   64    10     62 /  66      87 /  54      92 /  65
- *        32  100   100    100 / 112      90 /  76     101 / 107
- *         8  784   256    109 /  64      63 /  48      99 /  68
- *       256  784   256    117 / 106     111 / 105     117 / 106
+ *         1   64   64     74 /  74      29 /  51      43 /  37
+ *         8   64   64    109 / 113     107 /  80      95 /  96
+ *        32   64   64    114 / 115     113 /  75     112 / 113
+ *       256   64   64    116 /  97     113 /  95     118 /  96
+ *        32   64   10     65 /  66      89 /  54      93 /  64
+ *        32  100  100    101 / 113      90 /  76     100 / 107
+ *         8  784  256    108 /  65     110 /  48      95 /  68
+ *       256  784  256    117 / 105     112 / 106     117 / 106
  *      1024 1024  1024    100 / 101     102 / 100      99 / 102
  *
- * OpenBLAS wins by a tenth where columns are no multiple of 16, and in dx of a few rows: there we turn w for hardly any work, since
- * a batch of 1 is to have the order of sums that is fast for a batch of 32.
+ * OpenBLAS wins by a tenth where columns are no multiple of 16, and in dx of one row: there we turn w for hardly any work, since a batch of 1 is
+ * to have the order of sums that is fast for a batch of 32.
  *
  * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
  * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
