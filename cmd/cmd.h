@@ -43,6 +43,7 @@ const struct command *find_command(const char *name); /* NULL: there is none */
 extern const char override_help[], exit_codes[]; /* paragraphs of `normlab help` */
 
 extern const char *command_line; /* as typed, quoted for a shell */
+char *quote_words(int count, const char *const *word); /* as a shell would take them again; new string */
 
 /* ---- messages: "normlab: ..." on stderr; each returns its exit code ---- */
 

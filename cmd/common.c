@@ -16,6 +16,7 @@
 #include "config/nearest.h"
 #include "stats/results.h"
 #include "sweep/traps.h"
+#include "usage.h"
 
 int fail(const char *format, ...)
 {
@@ -39,6 +40,19 @@ int bad_input(const char *hint, const char *format, ...)
     if (hint)
         fprintf(stderr, "  %s\n", hint);
     return EXIT_BAD_INPUT;
+}
+
+char *quote_words(int count, const char *const *word)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < count; i++) {
+        bool plain = *word[i] && strspn(word[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+%@-") == strlen(word[i]);
+        nl_text_add(&out, "%s%s", i ? " " : "", plain ? word[i] : "'");
+        for (const char *at = word[i]; !plain && *at; at++)
+            nl_text_add(&out, *at == '\'' ? "'\\''" : "%c", *at);
+        nl_text_add(&out, "%s", plain ? "" : "'");
+    }
+    return out.at;
 }
 
 int stopped(int code, const char *format, ...)
@@ -87,7 +101,15 @@ const char common_options[] =
 
 void print_usage(const struct command *command)
 {
-    printf("%s\n%s", command->usage, common_options);
+    char *text = nl_format("%s\n%s", command->usage, common_options), *wrapped = NULL;
+    int width = terminal_width(stdout), widest = 0;
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        widest = (int)strcspn(line, "\n") > widest ? (int)strcspn(line, "\n") : widest;
+    if (width > 0 && width < widest)
+        wrapped = wrapped_usage(text, width);
+    fputs(wrapped ? wrapped : text, stdout);
+    free(wrapped);
+    free(text);
 }
 
 /* Frees message. */
@@ -442,9 +464,9 @@ void print_answer(const char *text)
     char *first = nl_format("%.*s\n", sentence, text);
     struct nl_text out = {0};
     nl_text_add(&out, "%s", coloured(stdout) ? "\033[1m" : "");
-    nl_text_add_wrapped(&out, first, width);
+    nl_text_add_wrapped(&out, first, width, 2);
     nl_text_add(&out, "%s", coloured(stdout) ? "\033[0m" : "");
-    nl_text_add_wrapped(&out, text + sentence + (text[sentence] == '\n'), width);
+    nl_text_add_wrapped(&out, text + sentence + (text[sentence] == '\n'), width, 2);
     fputs(out.at, stdout);
     free(first);
     nl_text_release(&out);

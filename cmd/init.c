@@ -137,7 +137,9 @@ static int write_starter(const struct starter *starter, const char *path, bool f
     struct nl_error err;
     if (nl_file_write(path, starter->text, strlen(starter->text), &err))
         return fail("%s", err.text);
-    printf("wrote %s\n  normlab check %s\n  normlab %s %s\n", path, path, starter->verb, path);
+    char *quoted = quote_words(1, &path);
+    printf("wrote %s\n  normlab check %s\n  normlab %s %s\n", path, quoted, starter->verb, quoted);
+    free(quoted);
     return EXIT_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/wrap.h"
 #include "sweep/provenance.h"
 
 const struct command_group command_groups[] = {
@@ -20,12 +21,14 @@ const struct command_group command_groups[] = {
     {NULL, {NULL}},
 };
 
+enum { PAGE_WIDTH = 120 }; /* of help that goes to no terminal */
+
 const char override_help[] =
     "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
     "A file that came with the program may go by its name: normlab sweep small_batch (normlab info says where they are)\n";
 const char exit_codes[] =
-    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, or a place that cannot be\n"
-    "written: nothing was started; 3 the time of --max-time is up; 130 interrupted, and what had finished is kept\n"
+    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, or a place that cannot be "
+    "written: nothing was started; 3 the time of --max-time is up; 130 interrupted, and what had finished is kept "
     "(diff: 0 nothing differs, 1 something does)\n";
 
 const char *command_line;
@@ -46,7 +49,13 @@ static void print_help(FILE *out)
           "  version  the program's version and commit\n"
           "\n",
           out);
-    fprintf(out, "%s\n%s", override_help, exit_codes);
+    int width = terminal_width(out);
+    struct nl_text end = {0};
+    nl_text_add_wrapped(&end, override_help, width ? width : PAGE_WIDTH, 0);
+    nl_text_add(&end, "\n");
+    nl_text_add_wrapped(&end, exit_codes, width ? width : PAGE_WIDTH, 0);
+    fputs(end.at, out);
+    nl_text_release(&end);
 }
 
 static const struct command *find_in(const struct command *const *list, const char *name)
@@ -92,20 +101,6 @@ static int help(int argc, char **argv)
     return EXIT_DONE;
 }
 
-/* The words as a shell would take them again. */
-static char *quote_words(int argc, char **argv)
-{
-    struct nl_text out = {0};
-    for (int i = 0; i < argc; i++) {
-        bool plain = *argv[i] && strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+%@-") == strlen(argv[i]);
-        nl_text_add(&out, "%s%s", i ? " " : "", plain ? argv[i] : "'");
-        for (const char *at = argv[i]; !plain && *at; at++)
-            nl_text_add(&out, *at == '\'' ? "'\\''" : "%c", *at);
-        nl_text_add(&out, "%s", plain ? "" : "'");
-    }
-    return out.at;
-}
-
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
@@ -126,7 +121,7 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
-    char *words = quote_words(argc, argv);
+    char *words = quote_words(argc, (const char *const *)argv);
     command_line = words;
     int code = dispatch(argc, argv);
     /* results that could not be printed are a failure, not a success */

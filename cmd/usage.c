@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/wrap.h"
 
-enum { SYNOPSIS_INDENT = 7, DEEPER = 8 };
+enum { SYNOPSIS_INDENT = 7, DEEPER = 8, OPTION_COLUMN = 26 };
 
 static size_t indent_of(const char *line)
 {
@@ -73,4 +74,40 @@ void release_usage_part(struct usage_part *part)
 {
     free(part->text);
     free(part->term);
+}
+
+/* The term at the left, the text in a column beside it, or below where the term is too long. */
+static void add_option(struct nl_text *out, const struct usage_part *option, int width)
+{
+    size_t indent = strncmp(option->term, "--", 2) == 0 ? 6 : 2, length = indent + strlen(option->term);
+    bool beside = length + 2 <= OPTION_COLUMN;
+    if (!beside)
+        nl_text_add(out, "%*s%s\n", (int)indent, "", option->term);
+    size_t start = out->length;
+    char *text = nl_format("%*s%s\n", OPTION_COLUMN, "", option->text);
+    nl_text_add_wrapped(out, text, width, 0);
+    free(text);
+    if (beside)
+        memcpy(out->at + start + indent, option->term, length - indent);
+}
+
+char *wrapped_usage(const char *usage, int width)
+{
+    struct nl_text out = {0};
+    struct usage_part part;
+    for (int before = -1; next_usage_part(&usage, &part); before = (int)part.kind) {
+        bool together = before < 0 || (before == (int)part.kind && part.kind != USAGE_PARAGRAPH) || before == USAGE_HEADING;
+        nl_text_add(&out, "%s", together ? "" : "\n");
+        char *line = part.kind == USAGE_SYNOPSIS ? nl_format("%s%s\n", before < 0 ? "usage: " : "       ", part.text) : NULL;
+        switch (part.kind) {
+        case USAGE_SYNOPSIS: nl_text_add_wrapped(&out, line, width, before < 0 ? SYNOPSIS_INDENT + 2 : 2); break;
+        case USAGE_PARAGRAPH: nl_text_add_wrapped(&out, part.text, width, 0); break;
+        case USAGE_OPTION: add_option(&out, &part, width); break;
+        case USAGE_HEADING: nl_text_add(&out, "%s\n", part.text); break;
+        case USAGE_VERBATIM: nl_text_add(&out, "  %s\n", part.text); break; /* to be copied */
+        }
+        free(line);
+        release_usage_part(&part);
+    }
+    return out.at;
 }

@@ -24,4 +24,7 @@ struct usage_part {
 bool next_usage_part(const char **at, struct usage_part *part);
 void release_usage_part(struct usage_part *part);
 
+/* The usage text with its lines broken to width characters; new string. */
+char *wrapped_usage(const char *usage, int width);
+
 #endif

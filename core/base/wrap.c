@@ -10,7 +10,7 @@ int nl_characters(const char *text, size_t bytes)
     return count;
 }
 
-void nl_text_add_wrapped(struct nl_text *out, const char *text, int width)
+void nl_text_add_wrapped(struct nl_text *out, const char *text, int width, int deeper)
 {
     while (*text) {
         int length = (int)strcspn(text, "\n"), indent = (int)strspn(text, " "), at = indent;
@@ -21,8 +21,8 @@ void nl_text_add_wrapped(struct nl_text *out, const char *text, int width)
                 size += 1 + (int)strcspn(word + size + 1, " \n");
             int characters = nl_characters(word, (size_t)size);
             if (width > 0 && at > indent && at + 1 + characters > width) {
-                nl_text_add(out, "\n%*s", indent + 2, "");
-                at = indent + 2;
+                nl_text_add(out, "\n%*s", indent + deeper, "");
+                at = indent + deeper;
             } else if (word > text + indent) {
                 nl_text_add(out, " ");
                 at++;

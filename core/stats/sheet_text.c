@@ -157,7 +157,7 @@ char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
         }
         keys += c < sheet->keys ? widths[c] + 2 : 0;
     }
-    nl_text_add_wrapped(&out, sheet->caption, width);
+    nl_text_add_wrapped(&out, sheet->caption, width, 2);
     for (int from = sheet->keys, to; from < sheet->columns; from = to) {
         int used = keys + widths[from];
         for (to = from + 1; to < sheet->columns && (width <= 0 || used + 2 + widths[to] <= width); to++)
@@ -171,7 +171,7 @@ char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
     free(widths);
     if (answer) {
         nl_text_add(&out, "\n");
-        nl_text_add_wrapped(&out, answer, width);
+        nl_text_add_wrapped(&out, answer, width, 2);
     }
     return out.at;
 }

@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         char *text = nl_diagnostics_text(&problems);
         fputs(text, stderr);
         free(text);
+        nl_diagnostics_release(&problems);
         return 2;
     }
     struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
