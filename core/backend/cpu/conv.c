@@ -25,7 +25,9 @@ void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
         float *dx = NL_AT(op->dx, at), *dw = NL_AT(op->dw, at), *db = NL_AT(op->db, at);
         if (db)
             nl_cpu_column_sums(rows, out, dy, db);
-        if (nl_cpu_conv_dw_is_direct(op))
+        if (nl_cpu_conv_is_winograd(op))
+            nl_cpu_conv_dw_winograd(op, run->samples, x, dy, dw);
+        else if (nl_cpu_conv_dw_is_direct(op))
             nl_cpu_conv_dw_direct(op, run->samples, x, dy, dw);
         else
             nl_cpu_conv_dw_unfold(op, run->samples, x, dy, dw);

@@ -51,13 +51,16 @@ struct nl_conv_width {
 enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4 };
 typedef void nl_winograd_input(const float *const *x, size_t channels, float *u, size_t u_step);
 typedef void nl_winograd_output(const float *m, size_t m_step, const float *b, size_t channels, float *const *y);
-typedef void nl_winograd_weights(const float *w, size_t w_step, size_t count, float *v, size_t v_step);
+typedef void nl_winograd_weights(const float *w, size_t count, float *v, size_t v_step);
+typedef void nl_winograd_taps(const float *p, size_t p_step, size_t count, float *dw);
 
 /* Widths, descending, the last of NL_CONV_LANES channels. */
 struct nl_conv_isa {
     nl_winograd_input *input;
     nl_winograd_output *output;
     nl_winograd_weights *weights;
+    nl_winograd_input *gradient;
+    nl_winograd_taps *taps;
     int widths;
     struct nl_conv_width width[NL_CONV_WIDTHS];
 };
@@ -93,6 +96,7 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op);
 void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
 void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
+void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
 
 /* conv_unfold.c */
 void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);

@@ -38,6 +38,29 @@ INLINE void output_line(vec *x, int step)
     x[3 * step] = fused(broadcast(A * A * A), odd_a, fused(broadcast(B * B * B), odd_b, x[5 * step]));
 }
 
+/* Four become six. */
+INLINE void gradient_line(vec *x, int step)
+{
+    vec zero = x[0], one = x[step], two = x[2 * step], three = x[3 * step];
+    vec even_a = fused(broadcast(A * A), two, zero), odd_a = fused(broadcast(A * A * A), three, broadcast(A) * one);
+    vec even_b = fused(broadcast(B * B), two, zero), odd_b = fused(broadcast(B * B * B), three, broadcast(B) * one);
+    x[step] = even_a + odd_a;
+    x[2 * step] = even_a - odd_a;
+    x[3 * step] = even_b + odd_b;
+    x[4 * step] = even_b - odd_b;
+    x[5 * step] = three;
+}
+
+/* Six become the first three. */
+INLINE void taps_line(vec *x, int step)
+{
+    vec even_a = x[step] + x[2 * step], odd_a = x[step] - x[2 * step];
+    vec even_b = x[3 * step] + x[4 * step], odd_b = x[3 * step] - x[4 * step];
+    x[0] = fused(broadcast(OF_ZERO), x[0], fused(broadcast(OF_A), even_a, broadcast(OF_B) * even_b));
+    x[step] = fused(broadcast(A * OF_A), odd_a, broadcast(B * OF_B) * odd_b);
+    x[2 * step] = fused(broadcast(A * A * OF_A), even_a, fused(broadcast(B * B * OF_B), even_b, x[5 * step]));
+}
+
 /* Three become six. */
 INLINE void weight_line(vec *x, int step)
 {
@@ -94,7 +117,49 @@ TARGET static void winograd_output(const float *m, size_t m_step, const float *b
     }
 }
 
-TARGET static void winograd_weights(const float *w, size_t w_step, size_t count, float *v, size_t v_step)
+TARGET static void winograd_gradient(const float *const *dy, size_t channels, float *d, size_t d_step)
+{
+    for (size_t c = 0; c < channels; c += LANES) {
+        vec p[PATCH * PATCH];
+        UNROLL
+        for (int j = 0; j < OUTPUTS; j++) {
+            UNROLL
+            for (int i = 0; i < OUTPUTS; i++)
+                p[i * PATCH + j] = load(dy[i * OUTPUTS + j] + c);
+            gradient_line(p + j, PATCH);
+        }
+        UNROLL
+        for (int i = 0; i < PATCH; i++) {
+            gradient_line(p + i * PATCH, 1);
+            UNROLL
+            for (int j = 0; j < PATCH; j++)
+                store(d + (size_t)(i * PATCH + j) * d_step + c, p[i * PATCH + j]);
+        }
+    }
+}
+
+TARGET static void winograd_taps(const float *sums, size_t step, size_t count, float *dw)
+{
+    for (size_t c = 0; c < count; c += LANES) {
+        vec p[PATCH * PATCH];
+        UNROLL
+        for (int j = 0; j < PATCH; j++) {
+            UNROLL
+            for (int i = 0; i < PATCH; i++)
+                p[i * PATCH + j] = load(sums + (size_t)(i * PATCH + j) * step + c);
+            taps_line(p + j, PATCH);
+        }
+        UNROLL
+        for (int i = 0; i < TAPS; i++) {
+            taps_line(p + i * PATCH, 1);
+            UNROLL
+            for (int j = 0; j < TAPS; j++)
+                store(dw + (size_t)(i * TAPS + j) * count + c, p[i * PATCH + j]);
+        }
+    }
+}
+
+TARGET static void winograd_weights(const float *w, size_t count, float *v, size_t v_step)
 {
     for (size_t c = 0; c < count; c += LANES) {
         vec p[PATCH * PATCH];
@@ -102,7 +167,7 @@ TARGET static void winograd_weights(const float *w, size_t w_step, size_t count,
         for (int j = 0; j < TAPS; j++) {
             UNROLL
             for (int i = 0; i < TAPS; i++)
-                p[i * PATCH + j] = load(w + (size_t)(i * TAPS + j) * w_step + c);
+                p[i * PATCH + j] = load(w + (size_t)(i * TAPS + j) * count + c);
             weight_line(p + j, PATCH);
         }
         UNROLL
@@ -121,4 +186,4 @@ TARGET static void winograd_weights(const float *w, size_t w_step, size_t count,
 #undef OF_A
 #undef OF_B
 
-#define TRANSFORMS .input = winograd_input, .output = winograd_output, .weights = winograd_weights
+#define TRANSFORMS .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient, .taps = winograd_taps

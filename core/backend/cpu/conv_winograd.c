@@ -1,165 +1,264 @@
-/* Winograd's convolution F(4 x 4, 3 x 3), y and dx: a tile of 4 x 4 outputs needs a patch of 6 x 6 inputs, and 36 products a pair of
- * channels instead of 144. Patches and taps are transformed (conv_transforms.h), the products are 36 matrix products over
- * channels, by the tiles of the direct kernels with one tap, and their sums are transformed back:
+/* Winograd's convolution F(4 x 4, 3 x 3): a tile of 4 x 4 outputs needs a patch of 6 x 6 inputs, and 36 products a pair of channels
+ * instead of 144. Patches and taps are transformed (conv_transforms.h), the products are 36 matrix products over channels, by the tiles
+ * of the direct kernels with one tap, and their sums are transformed back:
  *
- *     u = B' x B      v = G w G'      m[k][tile][o] = sum over c of u[k][tile][c] v[k][c][o]      y = A' m A
+ *     u = B' x B      v = G w G'      m[k][tile][o] = sum over c of u[k][tile][c] v[k][c][o]        y = A' m A
+ *                     d = A dy A'     p[k][c][o] = sum over tiles of u[k][tile][c] d[k][tile][o]    dw = G' p G
  *
- * It rounds more than the direct kernels: up to twice their error where numbers have mean zero, and less than theirs where
- * the mean is large. What is lost is relative to the largest numbers of a patch, not to those of an output's own taps.
+ * dx is the convolution of dy with the taps in opposite order, each transposed. It rounds more than the direct kernels: up to
+ * twice their error where numbers have mean zero, and less than theirs where the mean is large. What is lost is relative to the
+ * largest numbers of a patch, not to those of an output's own taps.
  *
- * Tiles are numbered through the batch, and a team shares them. Their sums know nothing of one another.
+ * Tiles are numbered through the batch, and a team shares them. Those of y and dx know nothing of one another; dw is summed over a
+ * chunk of them, then over chunks.
  */
 #include "backend/cpu/conv.h"
 #include "base/team.h"
 
-/* Tiles at a time: their patches and sums lie in the second cache, together with the weights. */
-enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, PRODUCTS = PATCH * PATCH, TILES = 16, MOST_CHANNELS = 128, OUTSIDE = -1 };
+enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, PRODUCTS = PATCH * PATCH, TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL,
+       MOST_CHANNELS = 128, OUTSIDE = -1 };
 
 /* Planes of products are a line more than full apart: multiples of 4096 bytes would share a few sets of the first cache. */
 enum { APART = 16 };
 
-struct batch {
+struct shape {
     int height, width; /* of images */
     int rows, columns; /* of tiles */
     size_t in, out;
-    const float *x, *v, *b;
-    float *y;
-    float *room;       /* of u and m, for each thread */
-    size_t u_step, v_step, m_step;
+    size_t tiles;                  /* at a time: a chunk */
+    size_t u_step, v_step, m_step; /* from product to product: u(chunk, in), v(in, out), m(chunk, out) */
 };
 
 /* Compiled steps of the tiles (nl_conv_steps). */
-static bool is_wide(int channels)
+static bool is_taken(int channels)
 {
     return channels == 16 || channels == 32 || channels == 64 || channels == MOST_CHANNELS;
 }
 
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op)
 {
-    return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->stride == 1 && op->pad == 1 && is_wide(op->in) && is_wide(op->out);
+    return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->stride == 1 && op->pad == 1 && is_taken(op->in) &&
+           is_taken(op->out);
+}
+
+/* A chunk's patches and sums lie in the second cache, together with the weights. */
+static struct shape shape_of(const struct nl_conv *op, int in, int out)
+{
+    struct shape s = {.height = op->height, .width = op->width, .rows = (op->height + OUTPUTS - 1) / OUTPUTS,
+                      .columns = (op->width + OUTPUTS - 1) / OUTPUTS, .in = (size_t)in, .out = (size_t)out};
+    s.tiles = 1024 / (size_t)(in > out ? in : out);
+    s.u_step = s.tiles * s.in + APART;
+    s.v_step = s.in * s.out + APART;
+    s.m_step = s.tiles * s.out + APART;
+    return s;
+}
+
+static size_t tiles_of(const struct shape *s, int samples)
+{
+    return (size_t)samples * (size_t)s->rows * (size_t)s->columns;
+}
+
+static double work_of_tile(const struct shape *s)
+{
+    return 2.0 * PRODUCTS * (double)(s->in * s->out);
 }
 
 /* The pixels of a square around tile `tile`, `border` pixels beyond it on each side: their numbers in the batch, or OUTSIDE. */
-static void find_pixels(const struct batch *batch, size_t tile, int border, ptrdiff_t *pixel)
+static void find_pixels(const struct shape *s, size_t tile, int border, ptrdiff_t *pixel)
 {
-    size_t columns = (size_t)batch->columns, tiles = (size_t)batch->rows * columns, n = tile / tiles, place = tile % tiles;
+    size_t columns = (size_t)s->columns, tiles = (size_t)s->rows * columns, n = tile / tiles, place = tile % tiles;
     int row = (int)(place / columns) * OUTPUTS - border, column = (int)(place % columns) * OUTPUTS - border;
-    ptrdiff_t first = (ptrdiff_t)n * batch->height * batch->width;
+    ptrdiff_t first = (ptrdiff_t)n * s->height * s->width;
     for (int i = row; i < row + OUTPUTS + 2 * border; i++)
         for (int j = column; j < column + OUTPUTS + 2 * border; j++) {
-            bool inside = i >= 0 && i < batch->height && j >= 0 && j < batch->width;
-            *pixel++ = inside ? first + (ptrdiff_t)i * batch->width + j : OUTSIDE;
+            bool inside = i >= 0 && i < s->height && j >= 0 && j < s->width;
+            *pixel++ = inside ? first + (ptrdiff_t)i * s->width + j : OUTSIDE;
         }
 }
 
-static void transform_patch(const struct batch *batch, size_t tile, float *u)
+/* What a transform reads of x, of so many channels. */
+static void find_inputs(const struct shape *s, size_t tile, int border, const float *x, size_t channels, const float **at)
 {
     static const float zeros[MOST_CHANNELS];
     ptrdiff_t pixel[PRODUCTS];
-    const float *x[PRODUCTS];
-    find_pixels(batch, tile, 1, pixel);
-    for (int k = 0; k < PRODUCTS; k++)
-        x[k] = pixel[k] == OUTSIDE ? zeros : batch->x + (size_t)pixel[k] * batch->in;
-    nl_conv_tiles()->input(x, batch->in, u, batch->u_step);
+    int count = (OUTPUTS + 2 * border) * (OUTPUTS + 2 * border);
+    find_pixels(s, tile, border, pixel);
+    for (int k = 0; k < count; k++)
+        at[k] = pixel[k] == OUTSIDE ? zeros : x + (size_t)pixel[k] * channels;
 }
+
+static void transform_patch(const struct shape *s, size_t tile, const float *x, float *u)
+{
+    const float *at[PRODUCTS];
+    find_inputs(s, tile, 1, x, s->in, at);
+    nl_conv_tiles()->input(at, s->in, u, s->u_step);
+}
+
+static void transform_gradient(const struct shape *s, size_t tile, const float *dy, float *d)
+{
+    const float *at[OUTPUTS * OUTPUTS];
+    find_inputs(s, tile, 0, dy, s->out, at);
+    nl_conv_tiles()->gradient(at, s->out, d, s->m_step);
+}
+
+/* ---- y and dx ---- */
+
+struct batch {
+    struct shape shape;
+    const float *x, *v, *b;
+    float *y;
+    float *room; /* of u and m, for each thread */
+};
 
 static void transform_sums(const struct batch *batch, size_t tile, const float *m)
 {
+    const struct shape *s = &batch->shape;
     float unread[MOST_CHANNELS], *y[OUTPUTS * OUTPUTS];
     ptrdiff_t pixel[OUTPUTS * OUTPUTS];
-    find_pixels(batch, tile, 0, pixel);
+    find_pixels(s, tile, 0, pixel);
     for (int k = 0; k < OUTPUTS * OUTPUTS; k++)
-        y[k] = pixel[k] == OUTSIDE ? unread : batch->y + (size_t)pixel[k] * batch->out;
-    nl_conv_tiles()->output(m, batch->m_step, batch->b, batch->out, y);
+        y[k] = pixel[k] == OUTSIDE ? unread : batch->y + (size_t)pixel[k] * s->out;
+    nl_conv_tiles()->output(m, s->m_step, batch->b, s->out, y);
 }
 
-static void multiply(const struct batch *batch, size_t tiles, const float *u, float *m)
+/* m(tiles, out) = u(tiles, in) v(in, out) */
+static void multiply(const struct shape *s, size_t tiles, const float *u, const float *v, float *m)
 {
     static const struct nl_conv_tap whole = {.pixels = NL_TAP_ALL};
     const struct nl_conv_isa *isa = nl_conv_tiles();
+    size_t o = 0;
     int step = 0;
-    while ((size_t)nl_conv_steps[step] != batch->in)
+    while ((size_t)nl_conv_steps[step] != s->in)
         step++;
-    for (int k = 0; k < PRODUCTS; k++) {
-        size_t o = 0;
-        for (int v = 0; v < isa->widths; v++) {
-            const struct nl_conv_width *width = &isa->width[v];
-            for (; o + width->channels <= batch->out; o += width->channels) {
-                size_t t = 0;
-                for (int size = 0; t < tiles; size++)
-                    for (size_t pixels = (size_t)width->pixels[size]; t + pixels <= tiles; t += pixels)
-                        width->tile[step][size](&whole, 1, u + (size_t)k * batch->u_step + t * batch->in, batch->v + (size_t)k * batch->v_step + o,
-                                                batch->in, batch->out, NULL, m + (size_t)k * batch->m_step + t * batch->out + o, batch->out);
-            }
+    for (const struct nl_conv_width *width = isa->width; width < isa->width + isa->widths; width++)
+        for (; o + width->channels <= s->out; o += width->channels) {
+            size_t t = 0;
+            for (int k = 0; t < tiles; k++)
+                for (size_t pixels = (size_t)width->pixels[k]; t + pixels <= tiles; t += pixels)
+                    width->tile[step][k](&whole, 1, u + t * s->in, v + o, s->in, s->out, NULL, m + t * s->out + o, s->out);
         }
-    }
 }
 
 static void run_tiles(void *context, size_t first, size_t end, int thread)
 {
     const struct batch *batch = context;
-    float *u = batch->room + (size_t)thread * PRODUCTS * (batch->u_step + batch->m_step), *m = u + PRODUCTS * batch->u_step;
+    const struct shape *s = &batch->shape;
+    float *u = batch->room + (size_t)thread * PRODUCTS * (s->u_step + s->m_step), *m = u + PRODUCTS * s->u_step;
     for (size_t tiles; first < end; first += tiles) {
-        tiles = end - first < TILES ? end - first : TILES;
+        tiles = end - first < s->tiles ? end - first : s->tiles;
         for (size_t t = 0; t < tiles; t++)
-            transform_patch(batch, first + t, u + t * batch->in);
-        multiply(batch, tiles, u, m);
+            transform_patch(s, first + t, batch->x, u + t * s->in);
+        for (size_t k = 0; k < PRODUCTS; k++)
+            multiply(s, tiles, u + k * s->u_step, batch->v + k * s->v_step, m + k * s->m_step);
         for (size_t t = 0; t < tiles; t++)
-            transform_sums(batch, first + t, m + t * batch->out);
+            transform_sums(batch, first + t, m + t * s->out);
     }
-}
-
-static void run_batch(struct batch *batch, int samples)
-{
-    double work = 2.0 * PRODUCTS * (double)(batch->in * batch->out);
-    nl_parallel_for((size_t)samples * (size_t)batch->rows * (size_t)batch->columns, nl_cpu_grain(work), run_tiles, batch);
-}
-
-static struct batch batch_of(const struct nl_conv *op, int in, int out, const float *x, const float *b, float *y)
-{
-    return (struct batch){.height = op->height, .width = op->width, .rows = (op->height + OUTPUTS - 1) / OUTPUTS,
-                          .columns = (op->width + OUTPUTS - 1) / OUTPUTS, .in = (size_t)in, .out = (size_t)out, .x = x, .b = b, .y = y,
-                          .u_step = TILES * (size_t)in + APART, .v_step = (size_t)in * (size_t)out + APART,
-                          .m_step = TILES * (size_t)out + APART};
 }
 
 /* Returns the room of v. */
 static float *take_batch(struct nl_conv_room *room, struct batch *batch)
 {
-    batch->room = nl_conv_take(room, (size_t)nl_team_threads() * PRODUCTS * (batch->u_step + batch->m_step) * sizeof *batch->room);
-    return nl_conv_take(room, PRODUCTS * batch->v_step * sizeof(float));
+    const struct shape *s = &batch->shape;
+    batch->room = nl_conv_take(room, (size_t)nl_team_threads() * PRODUCTS * (s->u_step + s->m_step) * sizeof *batch->room);
+    return nl_conv_take(room, PRODUCTS * s->v_step * sizeof(float));
+}
+
+/* w: (3, 3, in, out) of the shape. */
+static void run_batch(struct batch *batch, int samples, const float *w, float *v)
+{
+    const struct shape *s = &batch->shape;
+    nl_conv_tiles()->weights(w, s->in * s->out, v, s->v_step);
+    batch->v = v;
+    nl_parallel_for(tiles_of(s, samples), nl_cpu_grain(work_of_tile(s)), run_tiles, batch);
 }
 
 void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
 {
-    struct batch batch = batch_of(op, op->in, op->out, x, b, y);
+    struct batch batch = {.shape = shape_of(op, op->in, op->out), .x = x, .b = b, .y = y};
     float *v;
     struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
         room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
         v = take_batch(&room, &batch);
     }
-    nl_conv_tiles()->weights(w, batch.in * batch.out, batch.in * batch.out, v, batch.v_step);
-    batch.v = v;
-    run_batch(&batch, samples);
+    run_batch(&batch, samples, w, v);
 }
 
-/* dx is the convolution of dy with the taps in opposite order, each transposed. */
 void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx)
 {
-    enum { TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL };
-    struct batch batch = batch_of(op, op->out, op->in, dy, NULL, dx);
-    size_t tap = batch.in * batch.out;
+    struct batch batch = {.shape = shape_of(op, op->out, op->in), .x = dy, .y = dx};
+    size_t in = (size_t)op->in, out = (size_t)op->out;
     float *v, *turned;
     struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
         room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
         v = take_batch(&room, &batch);
-        turned = nl_conv_take(&room, TAPS * tap * sizeof *turned);
+        turned = nl_conv_take(&room, TAPS * in * out * sizeof *turned);
     }
     for (size_t t = 0; t < TAPS; t++)
-        nl_cpu_transpose(batch.out, batch.in, w + (TAPS - 1 - t) * tap, batch.in, turned + t * tap, batch.out);
-    nl_conv_tiles()->weights(turned, tap, tap, v, batch.v_step);
-    batch.v = v;
-    run_batch(&batch, samples);
+        nl_cpu_transpose(in, out, w + (TAPS - 1 - t) * in * out, out, turned + t * in * out, in);
+    run_batch(&batch, samples, turned, v);
+}
+
+/* ---- dw ---- */
+
+struct weights {
+    struct shape shape;
+    const float *x, *dy;
+    float *u, *d, *p;
+    size_t first, tiles; /* of the chunk */
+};
+
+static void transform_chunk(void *context, size_t first, size_t end, int thread)
+{
+    const struct weights *weights = context;
+    const struct shape *s = &weights->shape;
+    (void)thread;
+    for (size_t t = first; t < end; t++) {
+        transform_patch(s, weights->first + t, weights->x, weights->u + t * s->in);
+        transform_gradient(s, weights->first + t, weights->dy, weights->d + t * s->out);
+    }
+}
+
+/* p(in, out) (+)= u(tiles, in)' d(tiles, out), for products [first, end). */
+static void add_products(void *context, size_t first, size_t end, int thread)
+{
+    const struct weights *weights = context;
+    const struct shape *s = &weights->shape;
+    const struct nl_conv_isa *isa = nl_conv_tiles();
+    (void)thread;
+    for (size_t k = first; k < end; k++) {
+        const float *u = weights->u + k * s->u_step, *d = weights->d + k * s->m_step;
+        float *p = weights->p + k * s->v_step;
+        size_t o = 0;
+        for (const struct nl_conv_width *width = isa->width; width < isa->width + isa->widths; width++)
+            for (; o + width->channels <= s->out; o += width->channels) {
+                size_t c = 0;
+                for (int i = 0; c < s->in; i++)
+                    for (size_t inputs = (size_t)width->inputs[i]; c + inputs <= s->in; c += inputs) {
+                        struct nl_conv_plane plane = {.x = u + c, .dy = d + o, .rows = 1, .columns = weights->tiles, .x_step = s->in, .dy_step = s->out};
+                        width->weight_tile[i](&plane, p + c * s->out + o, s->out, weights->first > 0);
+                    }
+            }
+    }
+}
+
+void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw)
+{
+    struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy};
+    const struct shape *s = &weights.shape;
+    struct nl_conv_room room = {0};
+    for (int turn = 0; turn < 2; turn++) {
+        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+        weights.u = nl_conv_take(&room, PRODUCTS * s->u_step * sizeof *weights.u);
+        weights.d = nl_conv_take(&room, PRODUCTS * s->m_step * sizeof *weights.d);
+        weights.p = nl_conv_take(&room, PRODUCTS * s->v_step * sizeof *weights.p);
+    }
+    size_t all = tiles_of(s, samples);
+    for (; weights.first < all; weights.first += weights.tiles) {
+        weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
+        nl_parallel_for(weights.tiles, nl_cpu_grain(work_of_tile(s) / 2), transform_chunk, &weights); /* of tens of steps a byte, as slow */
+        nl_parallel_for(PRODUCTS, nl_cpu_grain(work_of_tile(s) / PRODUCTS * (double)weights.tiles), add_products, &weights);
+    }
+    nl_conv_tiles()->taps(weights.p, s->v_step, s->in * s->out, dw);
 }
