@@ -5,9 +5,11 @@
  *     u = B' x B      v = G w G'      m[k][tile][o] = sum over c of u[k][tile][c] v[k][c][o]        y = A' m A
  *                     d = A dy A'     p[k][c][o] = sum over tiles of u[k][tile][c] d[k][tile][o]    dw = G' p G
  *
- * dx is the convolution of dy with the taps in opposite order, each transposed. It rounds more than the direct kernels: up to
- * twice their error where numbers have mean zero, and less than theirs where the mean is large. What is lost is relative to the
- * largest numbers of a patch, not to those of an output's own taps.
+ * dx is the convolution of dy with the taps in opposite order, each transposed.
+ *
+ * It rounds more than the direct kernels. Measured on 16 to 64 channels of normal numbers, the error relative to the sum of |x||w|
+ * is 2.5 times theirs (dw: 1.5 to 3.7) in the mean square and up to 4 times at worst, 1e-6; where x has mean 10 it is between 0.4 and 1.3
+ * times theirs. What is lost is relative to the largest numbers of a patch, not to those of an output's own taps.
  *
  * Tiles are numbered through the batch, and a team shares them. Those of y and dx know nothing of one another; dw is summed over a
  * chunk of them, then over chunks.
