@@ -143,7 +143,7 @@ char *results_folder(const char *given, const struct nl_experiment *experiment);
 char *time_text(double seconds, char out[32]);
 
 /* What a sweep would do, on stdout (dry_run.c). */
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers);
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort);
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);

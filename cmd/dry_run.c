@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "base/machine.h"
 #include "base/memory.h"
 #include "cmd.h"
@@ -107,30 +108,31 @@ static void print_excluded(const struct nl_grid *grid, const struct nl_experimen
     }
 }
 
-static void print_demand(const struct nl_forecast *forecast, const int *todo, int count, int workers, const char *folder)
+static void print_demand(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder)
 {
-    struct nl_demand demand = nl_forecast_demand(forecast, todo, count, workers);
+    struct nl_demand demand = nl_forecast_demand(forecast, cohorts, workers);
+    const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
     char size[32], room[32], *time = seconds_text(demand.seconds), *work = seconds_text(demand.work);
-    int used = workers < count ? workers : count;
     printf("time      about %s with -j %d (%s of work), measured one by one on %d of %d shape%s\n", time, workers, work,
            forecast->measured, forecast->shapes, forecast->shapes == 1 ? "" : "s");
-    printf("memory    %s for %d trial%s at a time; %s free\n", nl_bytes_text(demand.memory, size), used, used == 1 ? "" : "s",
-           nl_bytes_text(nl_memory_available(), room));
+    printf("memory    %s for %d trial%s at a time; %s free\n", nl_bytes_text(demand.memory, size), demand.together, demand.together == 1 ? "" : "s",
+           nl_bytes_text(nl_device_memory(first->device, first->device_index), room));
     printf("disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
     free(time);
     free(work);
 }
 
-static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record, const int *todo, int count, int workers)
+static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record, const int *todo, int count, int workers, int cohort)
 {
     struct nl_error err = {0};
     struct nl_forecast forecast;
     if (nl_forecast_sizes(&plan->grid, &forecast, &err))
         return bad_input(NULL, "%s", err.text);
     int code = EXIT_DONE;
-    if (nl_forecast_check(&forecast, todo, count, workers, folder, &err)) {
+    struct nl_cohorts cohorts = nl_cohorts_make(&plan->grid, todo, count, NULL, cohort, workers);
+    if (nl_forecast_check(&forecast, &cohorts, workers, folder, &err)) {
         code = bad_input(NULL, "%s", err.text);
-    } else if (nl_forecast_times(&plan->grid, todo, count, budget, &forecast, &err)) {
+    } else if (nl_forecast_times(&plan->grid, &cohorts, budget, &forecast, &err)) {
         code = fail("%s", err.text);
     } else {
         bool *runs = nl_alloc((size_t)plan->grid.trials, sizeof *runs);
@@ -141,14 +143,15 @@ static int forecast_and_print(const struct plan *plan, const char *folder, const
         print_there(&look, count);
         print_excluded(&plan->grid, &plan->experiment);
         if (count)
-            print_demand(&forecast, todo, count, workers, folder);
+            print_demand(&forecast, &cohorts, workers, folder);
         free(runs);
     }
+    nl_cohorts_release(&cohorts);
     nl_forecast_release(&forecast);
     return code;
 }
 
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers)
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort)
 {
     struct nl_store store = {.folder = (char *)folder, .lock = -1}; /* read, never written */
     struct nl_error err = {0};
@@ -164,7 +167,7 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
         free(warning);
     }
     int count, *todo = nl_todo(grid, record, choice, &count);
-    int code = forecast_and_print(plan, folder, record, todo, count, workers);
+    int code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);
     for (int i = 0; i < grid->trials; i++)
         nl_record_release(&record[i]);
     free(record);

@@ -203,7 +203,7 @@ static int run(const struct command *self, int argc, char **argv)
         char *folder = folder_for(&settings, &plan.experiment);
         print_notes(&plan);
         if (settings.dry_run) {
-            code = dry_run(&plan, folder, &settings.choice, settings.jobs);
+            code = dry_run(&plan, folder, &settings.choice, settings.jobs, settings.cohort);
         } else {
             code = run_plan(&plan, &settings, folder);
         }

@@ -154,7 +154,7 @@ START_TEST(cohorts_are_cut_evenly)
     const int todo[] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
     int64_t steps[10] = {0};
     steps[3] = 7; /* goes on from a checkpoint: alone */
-    struct nl_cohorts cohorts = nl_cohorts_make(&grid, todo, 10, steps, 4);
+    struct nl_cohorts cohorts = nl_cohorts_make(&grid, todo, 10, steps, 4, 2);
     bool seen[10] = {false};
     ck_assert_int_eq(cohorts.count, 4); /* bn: 0 1 2 4 and 3; none: 5 6 and 7 8 9 */
     for (int i = 0; i < cohorts.count; i++)
@@ -167,12 +167,12 @@ START_TEST(cohorts_are_cut_evenly)
             ck_assert(trial < 5 || cohorts.at[i].count < 4);
         }
     nl_cohorts_release(&cohorts);
-    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0);
+    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0, 2);
     ck_assert_int_eq(cohorts.count, 10);
     nl_cohorts_release(&cohorts);
     for (int i = 0; i < grid.trials; i++)
         grid.trial[i].config.device.kind = NL_CUDA;
-    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0);
+    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0, 2);
     ck_assert_int_eq(cohorts.count, 3);
     nl_cohorts_release(&cohorts);
     nl_grid_release(&grid);

@@ -2,7 +2,9 @@
 #include "cohorts.h"
 
 #include "backend/backend.h"
+#include "host_cuda/count.h"
 #include "suite.h"
+#include "sweep/forecast.h"
 
 START_TEST(together_as_alone)
 {
@@ -13,12 +15,57 @@ START_TEST(together_as_alone)
 }
 END_TEST
 
+/* As many as the device has room for, a share for each worker; without them the time of a cohort would be told of another one. */
+START_TEST(cohorts_fit_the_device)
+{
+    static const char *const words[] = {"device.kind=cuda", "data.train=40", "data.test=20", "train.batch=20", "train.epochs=1", "model.depth=1", "model.width=8",
+                                        "train.lr=0.1,0.2,0.3", "sweep.seeds=4"};
+    struct nl_error err;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_grid grid;
+    struct nl_datasets datasets = {0};
+    struct nl_forecast forecast;
+    ck_assert(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK);
+    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK);
+    ck_assert_msg(nl_forecast_sizes(&grid, &forecast, &err) == NL_OK, "%s", err.text);
+    int todo[12];
+    for (int i = 0; i < 12; i++)
+        todo[i] = i;
+    struct nl_cohorts all = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);
+    ck_assert_int_eq(all.count, 1);
+    ck_assert_msg(nl_forecast_times(&grid, &all, 0.5, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert(forecast.shapes == 1 && forecast.measured == 1 && forecast.trial[0].seconds > 0 && forecast.trial[0].seconds == forecast.trial[11].seconds);
+    nl_cohorts_release(&all);
+
+    host_cuda_room(forecast.trial[0].memory * 10); /* 0.8 of it for two workers: four trials each */
+    struct nl_cohorts some = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);
+    ck_assert_int_eq(some.count, 3);
+    ck_assert(nl_forecast_check(&forecast, &some, 2, ".", &err) == NL_OK);
+    nl_cohorts_release(&some);
+    some = nl_cohorts_make(&grid, todo, 12, NULL, 6, 2);
+    ck_assert(nl_forecast_check(&forecast, &some, 2, ".", &err) == NL_FAIL);
+    ck_assert_msg(strstr(err.text, "12 trials side by side need") && strstr(err.text, "the GPU has") && strstr(err.text, ": 6 fit "), "%s", err.text);
+    nl_cohorts_release(&some);
+    host_cuda_room(forecast.trial[0].memory / 2);
+    some = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);
+    ck_assert_int_eq(some.count, 12);
+    ck_assert(nl_forecast_check(&forecast, &some, 2, ".", &err) == NL_FAIL);
+    ck_assert_msg(strstr(err.text, "a trial needs") && strstr(err.text, "the GPU has"), "%s", err.text);
+    nl_cohorts_release(&some);
+    nl_forecast_release(&forecast);
+    nl_grid_release(&grid);
+    nl_datasets_release(&datasets);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, together_as_alone);
+    tcase_add_test(tests, cohorts_fit_the_device);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

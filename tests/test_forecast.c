@@ -146,6 +146,15 @@ START_TEST(test_todo)
 }
 END_TEST
 
+/* Trials that are a cohort each. */
+static struct nl_cohorts alone(const int *todo, int count)
+{
+    struct nl_cohorts out = {.count = count, .at = nl_alloc((size_t)count, sizeof *out.at)};
+    for (int i = 0; i < count; i++)
+        out.at[i] = (struct nl_cohort){.trial = &todo[i], .count = 1};
+    return out;
+}
+
 /* The longest first, each to the worker that is free first: 5 | 4, 3 to the second, 3 to the first, 3 to the second: 8 | 10. */
 START_TEST(test_demand)
 {
@@ -155,12 +164,23 @@ START_TEST(test_demand)
     };
     struct nl_forecast forecast = {.trial = trial, .trials = 6};
     int todo[] = {0, 1, 2, 3, 5};
-    struct nl_demand demand = nl_forecast_demand(&forecast, todo, 5, 2);
-    ck_assert(demand.seconds == 10 && demand.work == 18 && demand.memory == 70 && demand.disk == 5);
-    demand = nl_forecast_demand(&forecast, todo, 5, 100);
-    ck_assert(demand.seconds == 5 && demand.memory == 105);
-    demand = nl_forecast_demand(&forecast, todo, 0, 2);
+    struct nl_cohorts cohorts = alone(todo, 5);
+    struct nl_demand demand = nl_forecast_demand(&forecast, &cohorts, 2);
+    ck_assert(demand.seconds == 10 && demand.work == 18 && demand.memory == 70 && demand.disk == 5 && demand.together == 2);
+    demand = nl_forecast_demand(&forecast, &cohorts, 100);
+    ck_assert(demand.seconds == 5 && demand.memory == 105 && demand.together == 5);
+    for (int i = 0; i < 6; i++) /* a GPU is shared */
+        trial[i].device = NL_CUDA;
+    demand = nl_forecast_demand(&forecast, &cohorts, 2);
+    ck_assert(demand.seconds == 18 && demand.work == 18 && demand.memory == 70);
+    cohorts.count = 1; /* of the last three */
+    cohorts.at[0] = (struct nl_cohort){.trial = todo + 2, .count = 3};
+    demand = nl_forecast_demand(&forecast, &cohorts, 2);
+    ck_assert(demand.seconds == 10 && demand.memory == 55 && demand.together == 3);
+    cohorts.count = 0;
+    demand = nl_forecast_demand(&forecast, &cohorts, 2);
     ck_assert(demand.seconds == 0 && demand.memory == 0);
+    nl_cohorts_release(&cohorts);
 }
 END_TEST
 
@@ -169,16 +189,19 @@ START_TEST(test_room)
     struct nl_expected trial[] = {{.memory = 1, .disk = 1}, {.memory = 1, .disk = 1}};
     struct nl_forecast forecast = {.trial = trial, .trials = 2};
     int todo[] = {0, 1};
+    struct nl_cohorts cohorts = alone(todo, 2);
     struct nl_error err = {0};
-    ck_assert_int_eq(nl_forecast_check(&forecast, todo, 2, 2, "/not/there/yet", &err), NL_OK);
+    ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, "/not/there/yet", &err), NL_OK);
     trial[1].disk = 1e18;
-    ck_assert_int_eq(nl_forecast_check(&forecast, todo, 2, 2, ".", &err), NL_FAIL);
+    ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, ".", &err), NL_FAIL);
     ck_assert_msg(strstr(err.text, "the results would take about 909495 TiB") && strstr(err.text, "'.' has room for"), "%s", err.text);
     trial[1].disk = 1;
     trial[1].memory = (size_t)1e18;
-    ck_assert_int_eq(nl_forecast_check(&forecast, todo, 2, 2, ".", &err), NL_FAIL);
+    ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, ".", &err), NL_FAIL);
     ck_assert_msg(strstr(err.text, "a trial needs 909495 TiB of memory") != NULL, "%s", err.text);
-    ck_assert_int_eq(nl_forecast_check(&forecast, todo, 1, 2, ".", &err), NL_OK);
+    cohorts.count = 1;
+    ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, ".", &err), NL_OK);
+    nl_cohorts_release(&cohorts);
 }
 END_TEST
 
@@ -191,9 +214,10 @@ START_TEST(test_times)
     struct nl_forecast forecast;
     struct nl_error err;
     int todo[] = {0, 1, 2, 3, 4, 5, 6};
+    struct nl_cohorts cohorts = nl_cohorts_make(&s.grid, todo, 7, NULL, 0, 2);
     ck_assert_int_eq(s.grid.trials, 8);
     ck_assert_msg(nl_forecast_sizes(&s.grid, &forecast, &err) == NL_OK, "%s", err.text);
-    ck_assert_msg(nl_forecast_times(&s.grid, todo, 7, 1.0, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, 1.0, &forecast, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(forecast.shapes, 2);
     ck_assert_int_eq(forecast.measured, 2);
     for (int i = 0; i < 7; i++)
@@ -202,11 +226,12 @@ START_TEST(test_times)
     nl_forecast_release(&forecast);
 
     ck_assert_msg(nl_forecast_sizes(&s.grid, &forecast, &err) == NL_OK, "%s", err.text);
-    ck_assert_msg(nl_forecast_times(&s.grid, todo, 7, 0, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, 0, &forecast, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(forecast.measured, 1);
     for (int i = 0; i < 7; i++)
         ck_assert(forecast.trial[i].seconds > 0);
     nl_forecast_release(&forecast);
+    nl_cohorts_release(&cohorts);
     tear_down(&s);
 }
 END_TEST

@@ -230,6 +230,8 @@ struct nl_backend {
     /* The machine's devices of this kind: how many, and what one is. 0: none, and err says why. NULL: the processor. */
     int (*devices)(struct nl_error *err);
     void (*describe)(int device, char *text, size_t size);
+    /* Bytes of that device's memory that are free. NULL: its memory is the machine's. */
+    double (*memory)(int device);
     /* Whether that device, which is there, can multiply elements of that precision; NL_FAIL: err says why not. NULL: float32 alone. */
     int (*multiplies)(int device, enum nl_precision precision, struct nl_error *err);
 
@@ -287,6 +289,7 @@ extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;
 extern const struct nl_backend *const nl_backends[]; /* those that run on every machine; ends with NULL */
 const struct nl_backend *nl_backend_of(enum nl_device_kind kind); /* NULL: this program was built without it */
 int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err); /* whether there is such a device */
+double nl_device_memory(enum nl_device_kind kind, int device);                   /* bytes that trials may still take there */
 int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision precision, struct nl_error *err); /* whether it has that one */
 /* The backend, with this thread set to work on that device; NULL: it cannot. */
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err);

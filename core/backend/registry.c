@@ -1,6 +1,8 @@
 /* The table of backends. */
 #include "backend/backend.h"
 
+#include "base/machine.h"
+
 const struct nl_backend *const nl_backends[] = {&nl_backend_cpu, &nl_backend_ref, NULL};
 
 const struct nl_backend *nl_backend_of(enum nl_device_kind kind)
@@ -31,6 +33,12 @@ int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err)
     if (device >= count)
         return nl_fail(err, "there is no device %d of kind %s: this machine has %d, counted from 0", device, backend->name, count);
     return NL_OK;
+}
+
+double nl_device_memory(enum nl_device_kind kind, int device)
+{
+    const struct nl_backend *backend = nl_backend_of(kind);
+    return backend && backend->memory ? backend->memory(device) : nl_memory_available();
 }
 
 int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision precision, struct nl_error *err)

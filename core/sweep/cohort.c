@@ -3,11 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "base/memory.h"
 
-/* On a GPU a launch costs the same for one and for many; past this the device is full with any network. Where memory is too small for so
- * many, the runner halves them. */
+/* On a GPU a launch costs the same for one and for many; past this the device is full with any network. */
 enum { MOST_ON_A_GPU = 1024 };
+
+/* Of a device's free memory, what goes to the trials' images: the rest is for the data set and what a kernel needs for itself. Where that
+ * is not enough the runner halves a cohort. */
+static const double IMAGES = 0.8;
 
 struct member {
     int trial;
@@ -48,16 +52,25 @@ static int longest_first(const void *left, const void *right)
     return a->trial[0] - b->trial[0];
 }
 
-static int most_of(const struct nl_config *config, int most)
+static int most_of(const struct nl_trial *trial, int most, int workers)
 {
-    return most ? most : config->device.kind == NL_CUDA ? MOST_ON_A_GPU : 1;
+    const struct nl_config *config = &trial->config;
+    int64_t parameters;
+    size_t bytes;
+    struct nl_error err;
+    if (most || config->device.kind != NL_CUDA)
+        return most ? most : 1;
+    if (nl_trial_size(config, trial->dataset, &parameters, &bytes, &err))
+        return 1; /* it says what is wrong when it is run */
+    double fit = IMAGES * nl_device_memory(NL_CUDA, (int)config->device.index) / workers / (double)bytes;
+    return fit >= MOST_ON_A_GPU ? MOST_ON_A_GPU : fit >= 1 ? (int)fit : 1;
 }
 
 /* trial[count] of equal shapes, cut into cohorts of about the same size. */
 static void cut(struct nl_cohorts *out, const struct nl_grid *grid, const int *trial, int count, int most)
 {
     const struct nl_config *config = &grid->trial[trial[0]].config;
-    int parts = (count + most_of(config, most) - 1) / most_of(config, most);
+    int parts = (count + most - 1) / most;
     struct nl_cost cost = nl_trial_cost(config);
     for (int i = 0; i < parts; i++) {
         int from = (int)((int64_t)count * i / parts), to = (int)((int64_t)count * (i + 1) / parts);
@@ -65,13 +78,13 @@ static void cut(struct nl_cohorts *out, const struct nl_grid *grid, const int *t
     }
 }
 
-struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most)
+struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most, int workers)
 {
     struct nl_cohorts out = {.at = nl_alloc((size_t)count, sizeof *out.at), .trial = nl_alloc((size_t)count, sizeof *out.trial)};
     struct member *member = nl_alloc((size_t)count, sizeof *member);
     for (int i = 0; i < count; i++) {
         const struct nl_trial *trial = &grid->trial[todo[i]];
-        member[i] = (struct member){todo[i], trial->dataset, trial->weights, steps[todo[i]], nl_config_shape_text(&trial->config)};
+        member[i] = (struct member){todo[i], trial->dataset, trial->weights, steps ? steps[todo[i]] : 0, nl_config_shape_text(&trial->config)};
     }
     qsort(member, (size_t)count, sizeof *member, by_shape);
     for (int i = 0; i < count; i++)
@@ -79,7 +92,7 @@ struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, i
     for (int from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && compare_shapes(&member[from], &member[to]) == 0; to++)
             ;
-        cut(&out, grid, out.trial + from, to - from, most);
+        cut(&out, grid, out.trial + from, to - from, most_of(&grid->trial[out.trial[from]], most, workers));
     }
     for (int i = 0; i < count; i++)
         free(member[i].shape);

@@ -16,9 +16,9 @@ struct nl_cohorts {
     int *trial; /* of all */
 };
 
-/* The trials todo[count] as cohorts of at most `most` (0: as many as pay on the device), the longest first. Only trials of equal
- * steps[trial] come together. */
-struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most);
+/* The trials todo[count] as cohorts of at most `most` (0: as many as pay on the device, and as its memory holds when so many workers run
+ * one each), the longest first. Only trials of equal steps[trial] come together; NULL: all are at their beginning. */
+struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most, int workers);
 void nl_cohorts_release(struct nl_cohorts *cohorts);
 
 #endif

@@ -1,8 +1,10 @@
 #include "sweep/forecast.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
@@ -22,6 +24,8 @@ int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struc
             nl_forecast_release(out);
             return NL_FAIL;
         }
+        expected->device = (enum nl_device_kind)trial->config.device.kind;
+        expected->device_index = (int)trial->config.device.index;
         /* a curve is written twice: in the trial's file and in the table */
         expected->disk = TRIAL + (double)expected->outline.rows * (2 * CURVE_ROW + KEY * (grid->keys + 1));
     }
@@ -61,27 +65,37 @@ static struct nl_config probe_of(const struct nl_config *config, int64_t steps)
     return probe;
 }
 
-static int measure(const struct nl_trial *trial, int64_t steps, struct shape *shape, struct nl_error *err)
+/* `together` of them, as a cohort: on a GPU that is what a step's time depends on most. */
+static int measure(const struct nl_trial *trial, int together, int64_t steps, struct shape *shape, struct nl_error *err)
 {
     struct nl_config probe = probe_of(&trial->config, steps);
-    struct nl_trial_result result;
-    if (nl_trial_run(&probe, trial->dataset, NULL, &result, err))
-        return NL_FAIL;
-    struct nl_outline outline = nl_trial_outline(&probe, nl_data_counts(&probe));
-    shape->step = result.training / (double)result.steps;
-    shape->sample = result.evaluation / (double)outline.at_the_end.samples;
-    shape->set_up = result.seconds - result.training - result.evaluation;
-    nl_trial_result_release(&result);
-    return NL_OK;
+    const struct nl_config **config = nl_alloc((size_t)together, sizeof(struct nl_config *));
+    struct nl_trial_options *options = nl_alloc((size_t)together, sizeof *options);
+    struct nl_trial_result *result = nl_alloc((size_t)together, sizeof *result);
+    for (int i = 0; i < together; i++)
+        config[i] = &probe;
+    int status = nl_cohort_run(config, trial->dataset, options, together, result, err);
+    if (status == NL_OK) {
+        struct nl_outline outline = nl_trial_outline(&probe, nl_data_counts(&probe));
+        shape->step = result->training / (double)result->steps;
+        shape->sample = result->evaluation / (double)outline.at_the_end.samples;
+        shape->set_up = result->seconds - result->training - result->evaluation;
+    }
+    for (int i = 0; i < together; i++)
+        nl_trial_result_release(&result[i]);
+    free(config);
+    free(options);
+    free(result);
+    return status;
 }
 
 /* A first step says how many fit into `seconds`; those count, unless one is too many already. */
-static int measure_shape(const struct nl_trial *trial, double seconds, struct shape *shape, struct nl_error *err)
+static int measure_shape(const struct nl_trial *trial, int together, double seconds, struct shape *shape, struct nl_error *err)
 {
-    if (measure(trial, 1, shape, err))
+    if (measure(trial, together, 1, shape, err))
         return NL_FAIL;
-    double steps = seconds / (shape->step > 0 ? shape->step : 1e-9);
-    return steps >= 1 ? measure(trial, (int64_t)(steps > 3 ? steps : 3), shape, err) : NL_OK;
+    double steps = seconds / ((shape->step > 0 ? shape->step : 1e-9) * together);
+    return steps >= 1 ? measure(trial, together, (int64_t)(steps > 3 ? steps : 3), shape, err) : NL_OK;
 }
 
 static struct shape *find(struct shape *shapes, int count, const char *identity)
@@ -92,41 +106,44 @@ static struct shape *find(struct shape *shapes, int count, const char *identity)
     return NULL;
 }
 
-static double total_cost(const struct nl_config *config)
+/* Of each trial. */
+static double total_cost(const struct nl_cohort *cohort)
 {
-    struct nl_cost cost = nl_trial_cost(config);
-    return cost.training + cost.ending;
+    return cohort->cost.training + cohort->cost.ending;
 }
 
-/* Fills seconds of the measured trials, and of the others by cost. */
-static void apply(const struct nl_grid *grid, const int *todo, int count, const struct shape *const *shape_of, struct nl_forecast *forecast)
+/* Fills seconds of the measured cohorts' trials, and of the others by cost. */
+static void apply(const struct nl_cohorts *cohorts, const struct shape *const *shape_of, struct nl_forecast *forecast)
 {
     double seconds = 0, cost = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < cohorts->count; i++) {
+        const struct nl_cohort *cohort = &cohorts->at[i];
         const struct shape *shape = shape_of[i];
-        struct nl_expected *expected = &forecast->trial[todo[i]];
-        if (!shape)
-            continue;
-        const struct nl_outline *outline = &expected->outline;
-        expected->seconds = shape->set_up + shape->step * (double)outline->steps +
-                            shape->sample * (double)(outline->on_the_way.samples + outline->at_the_end.samples);
-        seconds += expected->seconds;
-        cost += total_cost(&grid->trial[todo[i]].config);
+        for (int k = 0; shape && k < cohort->count; k++) {
+            struct nl_expected *expected = &forecast->trial[cohort->trial[k]];
+            const struct nl_outline *outline = &expected->outline;
+            expected->seconds = shape->set_up + shape->step * (double)outline->steps +
+                                shape->sample * (double)(outline->on_the_way.samples + outline->at_the_end.samples);
+            seconds += expected->seconds;
+            cost += total_cost(cohort);
+        }
     }
-    for (int i = 0; i < count; i++)
-        if (!shape_of[i])
-            forecast->trial[todo[i]].seconds = total_cost(&grid->trial[todo[i]].config) * seconds / cost;
+    for (int i = 0; i < cohorts->count; i++) {
+        const struct nl_cohort *cohort = &cohorts->at[i];
+        for (int k = 0; !shape_of[i] && k < cohort->count; k++)
+            forecast->trial[cohort->trial[k]].seconds = total_cost(cohort) * seconds / cost;
+    }
 }
 
-int nl_forecast_times(const struct nl_grid *grid, const int *todo, int count, double budget, struct nl_forecast *forecast, struct nl_error *err)
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast, struct nl_error *err)
 {
+    int count = cohorts->count, distinct = 0, status = NL_OK;
     struct shape *shapes = nl_alloc((size_t)count, sizeof *shapes);
     const struct shape **shape_of = nl_alloc((size_t)count, sizeof *shape_of);
     char **identity = nl_alloc((size_t)count, sizeof *identity);
-    int distinct = 0, status = NL_OK;
     for (int i = 0; i < count; i++) {
-        struct nl_config probe = probe_of(&grid->trial[todo[i]].config, 1);
-        identity[i] = nl_config_identity_text(&probe);
+        struct nl_config probe = probe_of(&grid->trial[cohorts->at[i].trial[0]].config, 1);
+        identity[i] = nl_config_shape_text(&probe);
         if (!find(shapes, distinct, identity[i]))
             shapes[distinct++].identity = identity[i];
         shape_of[i] = find(shapes, distinct, identity[i]);
@@ -135,11 +152,12 @@ int nl_forecast_times(const struct nl_grid *grid, const int *todo, int count, do
     double began = nl_seconds();
     bool *measured = nl_alloc((size_t)distinct, sizeof *measured);
     for (int i = 0; i < count && status == NL_OK; i++) {
+        const struct nl_cohort *cohort = &cohorts->at[i];
         struct shape *shape = &shapes[shape_of[i] - shapes];
         bool *done = &measured[shape - shapes];
         if (*done || (forecast->measured && nl_seconds() - began > budget))
             continue;
-        status = measure_shape(&grid->trial[todo[i]], budget / distinct / 2, shape, err);
+        status = measure_shape(&grid->trial[cohort->trial[0]], cohort->count, budget / distinct / 2, shape, err);
         *done = true;
         forecast->measured++;
     }
@@ -147,7 +165,7 @@ int nl_forecast_times(const struct nl_grid *grid, const int *todo, int count, do
         if (!measured[shape_of[i] - shapes])
             shape_of[i] = NULL;
     if (status == NL_OK)
-        apply(grid, todo, count, shape_of, forecast);
+        apply(cohorts, shape_of, forecast);
     for (int i = 0; i < count; i++)
         free(identity[i]);
     free(measured);
@@ -157,61 +175,109 @@ int nl_forecast_times(const struct nl_grid *grid, const int *todo, int count, do
     return status;
 }
 
-static int down(const void *a, const void *b)
+static bool on_gpu(const struct nl_forecast *forecast, const struct nl_cohort *cohort)
 {
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left < right) - (left > right);
+    return forecast->trial[cohort->trial[0]].device == NL_CUDA;
 }
 
-struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const int *todo, int count, int workers)
+/* What one cohort takes. */
+struct load {
+    double seconds, memory;
+    int trials;
+    bool gpu; /* which is busy with one, or with as many as the workers have: their times add up */
+};
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct load *left = a, *right = b;
+    return (left->seconds < right->seconds) - (left->seconds > right->seconds);
+}
+
+static int largest_first(const void *a, const void *b)
+{
+    const struct load *left = a, *right = b;
+    return (left->memory < right->memory) - (left->memory > right->memory);
+}
+
+struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers)
 {
     struct nl_demand out = {0};
-    double *seconds = nl_alloc((size_t)count, sizeof *seconds), *memory = nl_alloc((size_t)count, sizeof *memory);
+    size_t count = (size_t)cohorts->count;
+    struct load *load = nl_alloc(count, sizeof *load);
     double *busy = nl_alloc((size_t)workers, sizeof *busy);
-    for (int i = 0; i < count; i++) {
-        const struct nl_expected *expected = &forecast->trial[todo[i]];
-        seconds[i] = expected->seconds;
-        memory[i] = (double)expected->memory;
-        out.work += expected->seconds;
-        out.disk += expected->disk;
+    for (size_t i = 0; i < count; i++) {
+        load[i].trials = cohorts->at[i].count;
+        load[i].gpu = on_gpu(forecast, &cohorts->at[i]);
+        for (int k = 0; k < load[i].trials; k++) {
+            const struct nl_expected *expected = &forecast->trial[cohorts->at[i].trial[k]];
+            load[i].seconds += expected->seconds;
+            load[i].memory += (double)expected->memory;
+            out.disk += expected->disk;
+        }
+        out.work += load[i].seconds;
     }
-    qsort(seconds, (size_t)count, sizeof *seconds, down);
-    qsort(memory, (size_t)count, sizeof *memory, down);
-    for (int i = 0; i < count; i++) {
+    qsort(load, count, sizeof *load, longest_first);
+    for (size_t i = 0; i < count; i++) {
         int first = 0; /* to be free */
-        for (int w = 1; w < workers; w++)
+        for (int w = 1; w < workers && !load[i].gpu; w++)
             if (busy[w] < busy[first])
                 first = w;
-        busy[first] += seconds[i];
+        busy[first] += load[i].seconds;
         out.seconds = busy[first] > out.seconds ? busy[first] : out.seconds;
-        out.memory += i < workers ? memory[i] : 0;
     }
-    free(seconds);
-    free(memory);
+    qsort(load, count, sizeof *load, largest_first);
+    for (size_t i = 0; i < count && i < (size_t)workers; i++) {
+        out.memory += load[i].memory;
+        out.together += load[i].trials;
+    }
+    free(load);
     free(busy);
     return out;
 }
 
-int nl_forecast_check(const struct nl_forecast *forecast, const int *todo, int count, int workers, const char *folder, struct nl_error *err)
+/* Of cohorts that share one memory. */
+static int check_memory(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, struct nl_error *err)
 {
-    struct nl_demand demand = nl_forecast_demand(forecast, todo, count, workers);
-    double memory = nl_memory_available(), disk = nl_disk_available(folder);
+    const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
+    double memory = nl_device_memory(first->device, first->device_index), largest = 0;
+    const char *where = on_gpu(forecast, cohorts->at) ? "the GPU" : "this machine";
+    struct nl_demand demand = nl_forecast_demand(forecast, cohorts, workers), less = demand;
     char needed[32], there[32];
-    if (demand.disk > disk)
-        return nl_fail(err, "the results would take about %s, and '%s' has room for %s: raise train.log_every, or choose another --out",
-                       nl_bytes_text(demand.disk, needed), folder, nl_bytes_text(disk, there));
     if (demand.memory <= memory)
         return NL_OK;
-    int side_by_side = workers < count ? workers : count, fewer = side_by_side;
-    while (fewer > 1 && nl_forecast_demand(forecast, todo, count, fewer).memory > memory)
-        fewer--;
-    double one = nl_forecast_demand(forecast, todo, count, 1).memory;
+    for (int i = 0; i < cohorts->count; i++)
+        for (int k = 0; k < cohorts->at[i].count; k++)
+            largest = fmax(largest, (double)forecast->trial[cohorts->at[i].trial[k]].memory);
     nl_bytes_text(memory, there);
-    if (one > memory)
-        return nl_fail(err, "a trial needs %s of memory, and this machine has %s free: lower train.batch or the network's size",
-                       nl_bytes_text(one, needed), there);
-    return nl_fail(err, "%d trials side by side need %s of memory, and this machine has %s free: %d fit%s (-j, --cohort)", side_by_side,
-                   nl_bytes_text(demand.memory, needed), there, fewer, fewer == 1 ? "s" : "");
+    if (largest > memory)
+        return nl_fail(err, "a trial needs %s of memory, and %s has %s free: lower train.batch or the network's size", nl_bytes_text(largest, needed), where,
+                       there);
+    while (workers > 1 && less.memory > memory)
+        less = nl_forecast_demand(forecast, cohorts, --workers);
+    int fit = less.memory <= memory ? less.together : (int)(memory / largest);
+    return nl_fail(err, "%d trials side by side need %s of memory, and %s has %s free: %d fit%s (-j, --cohort)", demand.together,
+                   nl_bytes_text(demand.memory, needed), where, there, fit, fit == 1 ? "s" : "");
+}
+
+int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder, struct nl_error *err)
+{
+    double needed = nl_forecast_demand(forecast, cohorts, workers).disk, disk = nl_disk_available(folder);
+    char size[32], there[32];
+    if (needed > disk)
+        return nl_fail(err, "the results would take about %s, and '%s' has room for %s: raise train.log_every, or choose another --out",
+                       nl_bytes_text(needed, size), folder, nl_bytes_text(disk, there));
+    int status = NL_OK;
+    struct nl_cohorts those = {.at = nl_alloc((size_t)cohorts->count, sizeof *those.at)};
+    for (int gpu = 0; gpu < 2 && status == NL_OK; gpu++) {
+        those.count = 0;
+        for (int i = 0; i < cohorts->count; i++)
+            if (on_gpu(forecast, &cohorts->at[i]) == gpu)
+                those.at[those.count++] = cohorts->at[i];
+        if (those.count)
+            status = check_memory(forecast, &those, workers, err);
+    }
+    free(those.at);
+    return status;
 }
 
 void nl_forecast_release(struct nl_forecast *forecast)

@@ -2,7 +2,7 @@
 #ifndef NL_SWEEP_FORECAST_H
 #define NL_SWEEP_FORECAST_H
 
-#include "sweep/grid.h"
+#include "sweep/cohort.h"
 #include "train/train.h"
 
 struct nl_forecast {
@@ -10,6 +10,8 @@ struct nl_forecast {
         struct nl_outline outline;
         int64_t parameters;
         size_t memory;  /* bytes, beside the data set */
+        enum nl_device_kind device; /* whose memory that is, */
+        int device_index;
         double disk;    /* bytes of its file and of its rows in the tables */
         double seconds; /* after nl_forecast_times */
     } *trial; /* [grid->trials] */
@@ -20,20 +22,21 @@ struct nl_forecast {
 /* Everything but times. The grid's data sets are open. NL_FAIL: a network cannot be built. */
 int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struct nl_error *err);
 
-/* Times, for one trial at a time on an idle machine: each shape that is among todo (network, normalizer, batch, data: what a step costs)
+/* Times, for one cohort at a time on an idle machine, a trial's share of it: each shape that is among todo (network, normalizer, batch, data: what a step costs)
  * is trained for some steps and evaluated. Takes about `budget` seconds, more if single steps do; where it is up, the rest follows from
  * nl_trial_cost. NL_FAIL: a training could not be run. */
-int nl_forecast_times(const struct nl_grid *grid, const int *todo, int count, double budget, struct nl_forecast *forecast, struct nl_error *err);
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast, struct nl_error *err);
 
-/* What the trials todo[count] take together, so many side by side, the longest first. */
+/* What the cohorts take, so many side by side, the longest first. */
 struct nl_demand {
     double seconds, work; /* of the wall clock; of all workers */
     double memory, disk;  /* bytes */
+    int together;         /* trials that are in memory at a time, at most */
 };
-struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const int *todo, int count, int workers);
+struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers);
 
-/* NL_FAIL: memory or the disk of folder cannot hold it. */
-int nl_forecast_check(const struct nl_forecast *forecast, const int *todo, int count, int workers, const char *folder, struct nl_error *err);
+/* NL_FAIL: the memory of a device, or the disk of folder, cannot hold it. */
+int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder, struct nl_error *err);
 
 void nl_forecast_release(struct nl_forecast *forecast);
 

@@ -426,7 +426,7 @@ static void make_queue(struct runner *runner, const int *todo, int count)
         steps[todo[i]] = steps_done(runner, &grid->trial[todo[i]]);
         queued[todo[i]] = true;
     }
-    runner->queue = nl_cohorts_make(grid, todo, count, steps, runner->options->cohort);
+    runner->queue = nl_cohorts_make(grid, todo, count, steps, runner->options->cohort, runner->options->workers);
     runner->ended = nl_alloc((size_t)count, sizeof *runner->ended);
     for (int i = 0; i < runner->queue.count; i++)
         progress->cost_total += runner->queue.at[i].count * total_cost(runner->queue.at[i].cost);

@@ -52,11 +52,12 @@ static void tell_what_is_there(const struct nl_sweep_options *options, const str
 static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, const struct nl_runner_options *runner,
                       struct nl_error *err)
 {
-    int64_t together = (int64_t)runner->workers * (runner->cohort ? runner->cohort : 1);
     struct nl_forecast forecast;
     if (nl_forecast_sizes(grid, &forecast, err))
         return NL_FAIL;
-    int status = nl_forecast_check(&forecast, todo, count, (int)(together < count ? together : count), store->folder, err);
+    struct nl_cohorts cohorts = nl_cohorts_make(grid, todo, count, NULL, runner->cohort, runner->workers);
+    int status = nl_forecast_check(&forecast, &cohorts, runner->workers, store->folder, err);
+    nl_cohorts_release(&cohorts);
     nl_forecast_release(&forecast);
     return status;
 }

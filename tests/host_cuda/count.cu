@@ -1,4 +1,4 @@
-/* For tests: how many launches a piece of work is, without making them. */
+/* For tests: how many launches a piece of work is, without making them; how much memory there is. */
 #include "count.h"
 
 #include <cuda_runtime.h>
@@ -14,4 +14,9 @@ int host_cuda_count(void (*body)(const void *context), const void *context)
     int launches = (int)graph->size();
     cudaGraphDestroy(graph);
     return launches;
+}
+
+void host_cuda_room(size_t bytes)
+{
+    host_cuda_free_bytes = bytes;
 }

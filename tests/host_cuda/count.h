@@ -1,9 +1,15 @@
 #ifndef TESTS_HOST_CUDA_COUNT_H
 #define TESTS_HOST_CUDA_COUNT_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
-extern "C"
+extern "C" {
 #endif
 int host_cuda_count(void (*body)(const void *context), const void *context);
+void host_cuda_room(size_t bytes); /* that the device shall have free */
+#ifdef __cplusplus
+}
+#endif
 
 #endif

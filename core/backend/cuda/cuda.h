@@ -25,6 +25,7 @@ extern "C" {
 /* memory.cu */
 int nl_cuda_devices(struct nl_error *err);
 void nl_cuda_describe(int device, char *text, size_t size);
+double nl_cuda_memory(int device);
 int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error *err);
 int nl_cuda_thread_begin(int device, struct nl_error *err);
 int nl_cuda_status(struct nl_error *err);

@@ -79,6 +79,17 @@ void nl_cuda_describe(int device, char *text, size_t size)
              properties.multiProcessorCount, (double)properties.totalGlobalMem / 1073741824.0);
 }
 
+double nl_cuda_memory(int device)
+{
+    size_t left = 0, all = 0;
+    int before = 0;
+    cudaGetDevice(&before);
+    bool good = cudaSetDevice(device) == cudaSuccess && cudaMemGetInfo(&left, &all) == cudaSuccess;
+    cudaSetDevice(before);
+    cudaGetLastError(); /* a device that cannot be asked has no room */
+    return good ? (double)left : 0.0;
+}
+
 int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error *err)
 {
     struct cudaDeviceProp properties;

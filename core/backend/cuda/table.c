@@ -11,6 +11,7 @@ const struct nl_backend nl_backend_cuda = {
     .real = sizeof(float),
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,
+    .memory = nl_cuda_memory,
     .multiplies = nl_cuda_multiplies,
     .thread_begin = nl_cuda_thread_begin,
     .status = nl_cuda_status,
