@@ -178,7 +178,8 @@ def norm(results):
                      f"{100 * moved / (ours * 1e3) / copy:.0f} % of {where} (80 %)" if ours and copy else "-"])
     return ["## Row 4: a normalizer with the ReLU behind it, 32 images", "",
             "Microseconds, one core; PyTorch with malloc told to keep its memory; compiled: channels_last and a ReLU without a mask, whose scalar loop would be slower. Ratios over the",
-            "best. Backward, our dx takes the place of dy, as in a training; oneDNN is slower so, PyTorch has no such call. The last column is what has to be read and written once (x and y; x, dy and dx) a second, as a share of the copy rate of the cache that holds it. oneDNN's layer",
+            "best. Backward, our dx takes the place of dy, as in a training; oneDNN is slower so, PyTorch has no such call. The last column is what has to be read",
+            "and written once (x and y; x, dy and dx) a second, as a share of the copy rate of the cache that holds it. oneDNN's layer",
             "normalization has an affine pair for each element, not each channel, and no ReLU: it is another kernel.", "",
             *table(["norm", "image", "", "normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch NCHW", "PyTorch compiled", "over oneDNN", "over PyTorch",
                     "of the copy rate"], rows)]

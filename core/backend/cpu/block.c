@@ -39,24 +39,26 @@ NL_INLINE double total(size_t count, const double *x)
     return lane[0];
 }
 
-/* Turns what the channels have into what their sets have in sum: x[set] = its channels' x. */
-NL_INLINE void join_sets_of(size_t width, size_t sets, double *x)
+/* Turns sum and product of channels into those of their sets. */
+NL_INLINE void join_sets_of(size_t width, const struct nl_cpu_block *b)
 {
-    for (size_t set = 0; set < sets; set++)
-        x[set] = total(width, x + set * width);
+    for (size_t set = 0; set < b->channels / width; set++) {
+        b->sum[set] = total(width, b->sum + set * width);
+        b->product[set] = total(width, b->product + set * width);
+    }
 }
 
 NL_CLONES
-static void join_sets(size_t width, size_t sets, double *x)
+static void join_columns(const struct nl_cpu_block *b)
 {
-    if (width == 2) /* the common ones of groups, as constants */
-        join_sets_of(2, sets, x);
-    else if (width == 4)
-        join_sets_of(4, sets, x);
-    else if (width == 8)
-        join_sets_of(8, sets, x);
+    if (b->width == 2) /* common widths of groups, as constants */
+        join_sets_of(2, b);
+    else if (b->width == 4)
+        join_sets_of(4, b);
+    else if (b->width == 8)
+        join_sets_of(8, b);
     else
-        join_sets_of(width, sets, x);
+        join_sets_of(b->width, b);
 }
 
 /* x[c] = what its set has, the last first: nothing is overwritten before it is used. */
@@ -159,27 +161,24 @@ static void guess_means(const struct nl_cpu_block *b)
     enum { ROWS = 8 };
     size_t channels = b->channels, width = b->width, sets = channels / width;
     const float *restrict row[ROWS];
-    double *restrict sum = b->sum;
+    double *restrict sum = b->sum, inverse = 1.0 / (double)(ROWS * width);
     for (size_t i = 0; i < ROWS; i++)
         row[i] = b->x + (ptrdiff_t)(i * b->rows / ROWS) * b->pitch;
     for (size_t c = 0; c < channels; c++)
         sum[c] = ((row[0][c] + row[1][c]) + (row[2][c] + row[3][c])) + ((row[4][c] + row[5][c]) + (row[6][c] + row[7][c]));
-    if (width > 1)
-        join_sets(width, sets, sum);
+    for (size_t set = 0; width > 1 && set < sets; set++)
+        sum[set] = total(width, sum + set * width);
     for (size_t set = 0; set < sets; set++)
-        b->shift[set] = (float)(sum[set] / (double)(ROWS * width));
+        b->shift[set] = (float)(sum[set] * inverse);
     if (width > 1)
         spread_to_channels(b, b->shift);
 }
 
 static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var)
 {
-    size_t width = b->width, sets = b->channels / width;
     sum_columns(b, nl_block_kernels()->column_sums);
-    if (width > 1) {
-        join_sets(width, sets, b->sum);
-        join_sets(width, sets, b->product);
-    }
+    if (b->width > 1)
+        join_columns(b);
     return moments_of_sums(b, mean, var);
 }
 
@@ -269,18 +268,6 @@ static void finish_sums(const struct nl_cpu_block *b)
     }
 }
 
-/* Channels' sums to their sets' in every channel. */
-static void share_sums(const struct nl_cpu_block *b)
-{
-    for (size_t first = 0; first < b->channels; first += b->width) {
-        double sum = total(b->width, b->sum + first), product = total(b->width, b->product + first);
-        for (size_t c = first; c < first + b->width; c++) {
-            b->sum[c] = sum;
-            b->product[c] = product;
-        }
-    }
-}
-
 /* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t slope + level), where xhat = (t - rest) rstd. sum and product hold
  * the sums of rstd dxhat and of rstd dxhat (t - rest); fixed statistics do not depend on x. */
 NL_CLONES
@@ -291,10 +278,11 @@ static void set_slopes(const struct nl_cpu_block *b, bool fixed)
     const double *restrict sum = b->sum, *restrict product = b->product;
     const float *restrict rest = b->rest, *restrict rstd = b->rstd;
     float *restrict slope = b->slope, *restrict level = b->level;
-    for (size_t c = 0; c < b->channels; c++) {
-        double minus = rstd[c] * (double)rstd[c] * (of_product * product[c]);
-        slope[c] = (float)-minus;
-        level[c] = (float)(rest[c] * minus - of_sum * sum[c]);
+    size_t width = b->width;
+    for (size_t set = 0; set < b->channels / width; set++) {
+        double deviation = rstd[set * width], minus = deviation * deviation * (of_product * product[set]);
+        slope[set] = (float)-minus;
+        level[set] = (float)(rest[set * width] * minus - of_sum * sum[set]);
     }
 }
 
@@ -303,6 +291,10 @@ void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)
     sum_columns(b, nl_block_kernels()->column_gradients);
     finish_sums(b);
     if (b->width > 1)
-        share_sums(b);
+        join_columns(b);
     set_slopes(b, fixed);
+    if (b->width > 1) {
+        spread_to_channels(b, b->slope);
+        spread_to_channels(b, b->level);
+    }
 }

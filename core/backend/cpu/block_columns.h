@@ -27,11 +27,10 @@ INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, s
 {
     ptrdiff_t pitch = b->pitch;
     const float *x = b->x + (ptrdiff_t)first * pitch + (ptrdiff_t)c;
-    wide shift[MOST_VECTORS], minus[MOST_VECTORS], sum[CHAINS][MOST_VECTORS], squares[CHAINS][MOST_VECTORS];
+    wide shift[MOST_VECTORS], sum[CHAINS][MOST_VECTORS], squares[CHAINS][MOST_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
         shift[v] = wide_load(b->shift + c + v * NL_LANES);
-        minus[v] = wide_sub(wide_set(0.0f), shift[v]);
         sum[0][v] = sum[1][v] = squares[0][v] = squares[1][v] = wide_set(0.0f);
     }
     for (size_t rows = end - first; rows > 0;) {
@@ -41,8 +40,7 @@ INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, s
                 break;
             UNROLL
             for (int v = 0; v < vectors; v++) {
-                wide at = take(x + v * NL_LANES, part, left);
-                wide t = chain == 0 ? wide_sub(at, shift[v]) : wide_fused(at, wide_set(1.0f), minus[v]);
+                wide t = wide_sub(take(x + v * NL_LANES, part, left), shift[v]);
                 sum[chain][v] = wide_add(sum[chain][v], t);
                 squares[chain][v] = wide_fused(t, t, squares[chain][v]);
             }
