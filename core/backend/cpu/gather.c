@@ -49,7 +49,10 @@ static void copy_moved(const struct nl_gather *op, const struct source *from, si
         }
 }
 
-/* Samples of the next batch, from memory to the second-level cache while this one is worked on. */
+/* Samples of the next batch, from memory to the second-level cache while this one is worked on. Of a few alone: many are fetched side by side, and
+ * the hints cost as much as they spare. */
+enum { FEW = 4 };
+
 static void fetch(const struct source *from, const int32_t *index, int samples, size_t image)
 {
     enum { CACHE_LINE = 64 };
@@ -79,7 +82,7 @@ void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op)
             else
                 convert(&from, sample, positions, x);
         }
-        if (op->next)
+        if (op->next && run->samples <= FEW)
             fetch(&from, NL_AT(op->next, at), run->samples, image);
     }
 }

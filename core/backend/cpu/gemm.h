@@ -35,14 +35,14 @@ enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNE
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 
-/* What the tiles of a block share: c[t][j] = (add ? c[t][j] : start ? start[j] : 0) + sum over k < terms of
+/* What the tiles of a block share: c[t][j] = (add ? c[t][j] : start ? start[down ? t : j] : 0) + sum over k < terms of
  * a[t a_row + k a_step] b[k b_step + j]; then what relu and mask say (cpu.h). */
 struct nl_gemm_block {
     size_t terms;
     size_t a_row, a_step; /* one of them is 1, unless there is one row */
     size_t b_step, c_step;
     size_t columns;
-    bool add, relu;
+    bool add, relu, down;
     const float *mask, *origin; /* of all of c; mask NULL: none */
     const struct nl_cpu_sgd *sgd; /* of a step */
 };

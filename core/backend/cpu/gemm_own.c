@@ -108,11 +108,31 @@ static bool is_narrow(const struct nl_cpu_gemm *g)
     return g->transposed == NL_TRANSPOSED_A && !g->start && !g->add && g->k >= NL_GEMM_VECTOR && 4 * padded(g->m) * g->n <= 3 * padded(g->n) * g->m;
 }
 
+/* The same of a plain product: c' = b' a', and the rows that are left over. */
+static bool is_slim(const struct nl_cpu_gemm *g)
+{
+    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu;
+}
+
+static void slim(const struct nl_cpu_gemm *g)
+{
+    size_t rows = g->m / NL_GEMM_VECTOR * NL_GEMM_VECTOR;
+    float *b = nl_cpu_product_scratch((g->k + rows) * g->n * sizeof *b), *c = b + g->k * g->n; /* (n, k), (n, rows) */
+    nl_cpu_transpose(g->k, g->n, g->b, g->n, b, g->k);
+    const struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->k, .c_step = rows, .columns = rows, .down = true};
+    nl_gemm_tiles()->turned(&block, g->n, b, g->a, g->start, c);
+    nl_cpu_transpose(g->n, rows, c, rows, g->c, g->n);
+    if (rows < g->m)
+        product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b, .start = g->start, .c = g->c + rows * g->n}, false);
+}
+
 void nl_gemm_own(const struct nl_cpu_gemm *g)
 {
     /* Rows that are no whole vectors overlap those of the next ones: a load right behind a store waits. */
     bool steps = g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS;
-    if (is_narrow(g)) {
+    if (is_slim(g)) {
+        slim(g);
+    } else if (is_narrow(g)) {
         float *turned = nl_cpu_product_scratch(g->n * g->m * sizeof *turned); /* (n, m) */
         product(&(struct nl_cpu_gemm){NL_TRANSPOSED_A, g->n, g->m, g->k, .a = g->b, .b = g->a, .c = turned}, false);
         nl_cpu_transpose(g->n, g->m, turned, g->m, g->c, g->n);

@@ -87,7 +87,12 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
     for (int t = 0; t < rows; t++) {
         UNROLL
         for (int v = 0; v < vectors; v++)
-            sum[t][v] = start ? load_columns(start, v, vectors, part, last) : broadcast(0.0f);
+            if (!start)
+                sum[t][v] = broadcast(0.0f);
+            else if (way == ALONG_TURNED && block->down)
+                sum[t][v] = broadcast(start[t]);
+            else
+                sum[t][v] = load_columns(start, v, vectors, part, last);
     }
     add_terms(rows, vectors, part, way, block, a, b, sum);
     UNROLL
@@ -205,21 +210,24 @@ TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t 
     }
 }
 
+INLINE void turned_rows(int rows, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b, const float *start, float *c)
+{
+    const float *starts = start ? start + (block->down ? row : column) : NULL;
+    tile(rows, 1, false, ALONG_TURNED, block, a + row * block->a_row, b + column * block->b_step, starts, c + row * block->c_step + column);
+}
+
 TARGET static void turned(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
-    size_t a_row = block.a_row, c_row = block.c_step;
     for (size_t column = 0; column < block.columns; column += LANES) {
-        const float *from = a, *turns = b + column * block.b_step, *starts = start ? start + column : NULL;
-        float *to = c + column;
-        size_t left = rows;
-        for (; left >= 8; left -= 8, from += 8 * a_row, to += 8 * c_row)
-            tile(8, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
-        for (; left >= 4; left -= 4, from += 4 * a_row, to += 4 * c_row)
-            tile(4, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
-        for (; left >= 2; left -= 2, from += 2 * a_row, to += 2 * c_row)
-            tile(2, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
-        if (left)
-            tile(1, 1, false, ALONG_TURNED, &block, from, turns, starts, to);
+        size_t row = 0;
+        for (; row + 8 <= rows; row += 8)
+            turned_rows(8, &block, row, column, a, b, start, c);
+        for (; row + 4 <= rows; row += 4)
+            turned_rows(4, &block, row, column, a, b, start, c);
+        for (; row + 2 <= rows; row += 2)
+            turned_rows(2, &block, row, column, a, b, start, c);
+        if (row < rows)
+            turned_rows(1, &block, row, column, a, b, start, c);
     }
 }
