@@ -32,7 +32,8 @@ until_done() { # argument...
         code=0
         { wait $program || code=$?; } 2>/dev/null # bash says "Killed"
         [ $code -ne 0 ] || return 0
-        [ $code -eq 137 ] || [ $code -eq 130 ] || { cat log >&2; exit 1; }
+        # 143: terminated before it listens to signals
+        [ $code -eq 137 ] || [ $code -eq 130 ] || [ $code -eq 143 ] || { cat log >&2; exit 1; }
         interrupted=$((interrupted + 1))
         wait=$(awk "BEGIN {print $wait * 1.25}")
     done

@@ -42,9 +42,9 @@ transcript() {
     done <"$here/first_hour.txt"
 }
 
-# What differs from machine to machine and from time to time.
+# What differs from machine to machine and from time to time; a slow one says now and then how far it is.
 masked() {
-    sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+/DATE/g; s/[0-9.]+ [KMGT]iB/SIZE/g; s/\b[0-9]+:[0-9]{2}\b/TIME/g; s/[0-9.]+ (us|ms|s|min|h)\b/TIME/g
+    sed -E '/running .* left$/d; s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+/DATE/g; s/[0-9.]+ [KMGT]iB/SIZE/g; s/\b[0-9]+:[0-9]{2}\b/TIME/g; s/[0-9.]+ (us|ms|s|min|h)\b/TIME/g
             /^ *results.mine|of work\)|interrupted|finished|already|there;|done/s/[0-9]+/N/g; s/ +/ /g'
 }
 
