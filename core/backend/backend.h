@@ -55,6 +55,14 @@ struct nl_hyper {
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
 };
 
+/* The order of epoch run->epoch in each replica: what nl_epoch_order (data/data.h) says of its seed and training part. */
+struct nl_order {
+    int count;
+    const uint64_t *seed;   /* (1) in the image: the trial's */
+    const int32_t *samples; /* (count) the training part */
+    int32_t *order;         /* (count) */
+};
+
 /* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; labels likewise. A data set of bytes has `pixels`,
  * which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
  * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL. Where
@@ -264,6 +272,7 @@ struct nl_backend {
                    const void *context);
     void (*forget)(struct nl_tape *tape); /* NULL is legal */
 
+    void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
     void (*gather)(const struct nl_run *run, const struct nl_gather *op);
     void (*linear_forward)(const struct nl_run *run, const struct nl_linear *op);
     void (*linear_backward)(const struct nl_run *run, const struct nl_linear *op);

@@ -339,6 +339,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
     for (int i = 0; i < 3; i++)
         plan->part[i] = take(l, (size_t)counts[i] * sizeof(int32_t));
+    plan->ordering = (struct nl_order){.count = view->train_count, .seed = seed, .samples = plan->part[0], .order = plan->order};
     plan->sums = take(l, 2 * NL_SUMS_RING * sizeof(double));
     plan->eval_sums = take(l, 2 * sizeof(double));
     plan->state_bytes = l->at;

@@ -57,7 +57,8 @@ struct nl_plan {
     double *precise_counts;    /* (normalizers) */
     int normalizers;
     uint32_t *dropout_keys;    /* (layers, 2) */
-    int32_t *order;            /* (view->train_count): indices of an epoch */
+    int32_t *order;            /* (view->train_count): indices of an epoch, */
+    struct nl_order ordering;  /* and how a backend makes them */
     int32_t *part[3];          /* indices of each part, by enum nl_part */
     double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
     double *eval_sums;         /* (2) */

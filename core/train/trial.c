@@ -110,12 +110,19 @@ static void evaluate_at_the_end(struct cohort *c)
 
 /* ---- steps ---- */
 
+/* The host's order is the specification; a backend that can make it saves the way, and then the host needs it only to be saved. */
 static void begin_epoch(struct cohort *c, int64_t epoch)
 {
+    const struct nl_backend *backend = c->plan.backend;
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
-        if (!r->like)
+        if (!r->like && (!backend->order || c->replica[0].saved_order))
             nl_epoch_order(&r->view, (uint64_t)r->config->train.seed, epoch, r->order);
+    }
+    if (backend->order) {
+        struct nl_run run = {.replicas = c->plan.replicas, .stride = c->plan.stride, .epoch = epoch};
+        backend->order(&run, &c->plan.ordering);
+        return;
     }
     size_t bytes = (size_t)c->counts[NL_PART_TRAIN] * sizeof(int32_t);
     char *rows = nl_alloc((size_t)c->plan.replicas, bytes);

@@ -95,7 +95,7 @@ same_bits() {
 
 if wanted test; then
     # The tests look into images right after a launch.
-    for name in operations ends norm precision train; do
+    for name in operations ends norm precision order train; do
         check "$name" 120 env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
     done
     export build root

@@ -44,6 +44,7 @@ void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32
                     const void *context);
 void nl_cuda_forget(struct nl_tape *tape);
 
+void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
 void nl_cuda_gather(const struct nl_run *run, const struct nl_gather *op);
 void nl_cuda_linear_forward(const struct nl_run *run, const struct nl_linear *op);
 void nl_cuda_linear_backward(const struct nl_run *run, const struct nl_linear *op);

@@ -27,6 +27,7 @@ const struct nl_backend nl_backend_cuda = {
     .unshare = nl_cuda_unshare,
     .replay = nl_cuda_replay,
     .forget = nl_cuda_forget,
+    .order = nl_cuda_order,
     .gather = nl_cuda_gather,
     .linear_forward = nl_cuda_linear_forward,
     .linear_backward = nl_cuda_linear_backward,
