@@ -65,6 +65,7 @@ struct nl_gemm_isa {
     /* Along, where b is given as (columns, terms): its element [j][k] at j b_step + k; at least NL_GEMM_TURNED terms. In tiles of few columns and
      * many rows, so that turning is hidden behind the sums. */
     void (*turned)(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c);
+    bool loads; /* each factor takes a load of its own, which few columns are no cover for: turned pays for few rows alone */
 };
 const struct nl_gemm_isa *nl_gemm_tiles(void); /* of this processor */
 extern const struct nl_gemm_isa nl_gemm_plain;

@@ -11,9 +11,9 @@ TILE(6, 2, 0) TILE(4, 2, 0) TILE(2, 2, 0) TILE(1, 2, 0)
 TILE(6, 2, 1) TILE(4, 2, 1) TILE(2, 2, 1) TILE(1, 2, 1)
 TILE(8, 1, 1) TILE(4, 1, 1) TILE(2, 1, 1) TILE(1, 1, 1)
 
-const struct nl_gemm_isa nl_gemm_avx2 = {{
+const struct nl_gemm_isa nl_gemm_avx2 = {.width = {
     WIDTH(2, 2 * LANES, 0, 6, 4, 2, 1),
     WIDTH(2, 9, 1, 6, 4, 2, 1),
     WIDTH(1, 1, 1, 8, 4, 2, 1),
-}, step, turned};
+}, .step = step, .turned = turned, .loads = true};
 #endif

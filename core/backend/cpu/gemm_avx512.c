@@ -13,11 +13,11 @@ TILE(8, 3, 1) TILE(4, 3, 1) TILE(2, 3, 1) TILE(1, 3, 1)
 TILE(8, 2, 1) TILE(4, 2, 1) TILE(2, 2, 1) TILE(1, 2, 1)
 TILE(8, 1, 1) TILE(4, 1, 1) TILE(2, 1, 1) TILE(1, 1, 1)
 
-const struct nl_gemm_isa nl_gemm_avx512 = {{
+const struct nl_gemm_isa nl_gemm_avx512 = {.width = {
     WIDTH(4, 4 * LANES, 0, 6, 4, 2, 1),
     WIDTH(4, 49, 1, 6, 4, 2, 1),
     WIDTH(3, 33, 1, 8, 4, 2, 1),
     WIDTH(2, 17, 1, 8, 4, 2, 1),
     WIDTH(1, 1, 1, 8, 4, 2, 1),
-}, step, turned};
+}, .step = step, .turned = turned};
 #endif

@@ -8,7 +8,7 @@
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     WIDEST = 64,
-    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose transposed factor is turned in registers, whatever the other is */
+    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose transposed factor is turned in registers */
 };
 
 const struct nl_gemm_isa *nl_gemm_tiles(void)
@@ -64,7 +64,7 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
  * first-level cache, where sixteen of them come to lie in one set. */
 static bool turns_in_registers(const struct nl_cpu_gemm *g)
 {
-    bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || g->k >= FEW_TERMS);
+    bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || (g->k >= FEW_TERMS && !nl_gemm_tiles()->loads));
     return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_TURNED;
 }
 
@@ -111,7 +111,8 @@ static bool is_narrow(const struct nl_cpu_gemm *g)
 /* The same of a plain product: c' = b' a', and the rows that are left over. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu;
+    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu &&
+           !nl_gemm_tiles()->loads;
 }
 
 static void slim(const struct nl_cpu_gemm *g)
