@@ -92,7 +92,7 @@ void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const flo
 void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
 void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
 
-/* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes */
+/* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes, where it saves half the products at least */
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op);
 void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
 void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);

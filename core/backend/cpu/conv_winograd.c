@@ -37,10 +37,17 @@ static bool is_taken(int channels)
     return channels == 16 || channels == 32 || channels == 64 || channels == MOST_CHANNELS;
 }
 
+/* Whether the products saved pay for the transforms: the direct kernels skip taps outside the image, and tiles may reach beyond it. */
+static bool is_worth_it(int height, int width)
+{
+    int taps = (3 * height - 2) * (3 * width - 2), tiles = (height + OUTPUTS - 1) / OUTPUTS * ((width + OUTPUTS - 1) / OUTPUTS);
+    return taps >= 2 * PRODUCTS * tiles;
+}
+
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op)
 {
     return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->stride == 1 && op->pad == 1 && is_taken(op->in) &&
-           is_taken(op->out);
+           is_taken(op->out) && is_worth_it(op->height, op->width);
 }
 
 /* A chunk's patches and sums lie in the second cache, together with the weights. */
