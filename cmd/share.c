@@ -2,13 +2,11 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/auxv.h>
 
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
-
-enum { LONGEST_PATH = 4096 };
 
 static const char *const kinds[] = {"experiments", "configs"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -16,11 +14,9 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 char *share_folder(void)
 {
     static const char *const places[] = {"../share/normlab", ".."};
-    char program[LONGEST_PATH];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0)
+    char *program = realpath((const char *)getauxval(AT_EXECFN), NULL); /* needs no /proc, unlike /proc/self/exe */
+    if (!program)
         return NULL;
-    program[length] = '\0';
     char *folder = nl_path_folder(program), *found = NULL;
     for (int i = 0; i < 2 && !found; i++) {
         char *place = nl_path_join(folder, places[i]), *inside = nl_path_join(place, kinds[0]);
@@ -30,6 +26,7 @@ char *share_folder(void)
         free(inside);
     }
     free(folder);
+    free(program);
     return found;
 }
 
