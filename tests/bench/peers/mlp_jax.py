@@ -10,6 +10,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from competitor import CHECKED, DEVICE, Case, compete, own_orders
@@ -34,13 +35,21 @@ def batch_norm(h, gamma, beta, state, train):
 
 
 def group_norm(h, gamma, beta, groups):
-    """Layer normalization is that of one group; without the reshape it is faster."""
+    """Of the forms tried the fastest: layer normalization, which is that of one group, without a reshape; groups of one sample by a product
+    with the matrix that averages."""
+    channels = h.shape[1]
     if groups == 1:
         centred = h - h.mean(1, keepdims=True)
         return centred * lax.rsqrt((centred * centred).mean(1, keepdims=True) + EPS) * gamma + beta
+    if len(h) == 1:
+        size = channels // groups
+        average = jnp.asarray(np.kron(np.eye(groups), np.full((size, size), 1 / size)), h.dtype)
+        centred = h - h @ average
+        return centred * lax.rsqrt((centred * centred) @ average + EPS) * gamma + beta
     sets = h.reshape(len(h), groups, -1)
-    mean, var = sets.mean(2, keepdims=True), sets.var(2, keepdims=True)
-    return ((sets - mean) * lax.rsqrt(var + EPS)).reshape(h.shape) * gamma + beta
+    centred = sets - sets.mean(2, keepdims=True)
+    scale = lax.rsqrt((centred * centred).mean(2, keepdims=True) + EPS) * gamma.reshape(groups, -1)
+    return (centred * scale + beta.reshape(groups, -1)).reshape(h.shape)
 
 
 def forward(kind, depth, params, states, x, train=True):
