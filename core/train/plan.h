@@ -89,7 +89,7 @@ void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size
 /* Goes on without that replica: the last one moves to its place. */
 void nl_plan_drop(struct nl_plan *plan, int replica);
 
-/* ---- passes ---- */
+/* ---- passes (step.c) ---- */
 
 /* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);

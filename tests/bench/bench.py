@@ -64,50 +64,41 @@ def resnet(track, batches):
 
 
 def two_cores(track, batches):
-    """Row 6: ResNet-20 on two cores. Ours is a sweep of two trials; PyTorch one training in two threads, or two in two processes."""
+    """Row 6: ResNet-20 on two cores. Ours are two trainings, as two workers of a sweep have them; PyTorch's one in two threads, or two."""
     if len(CORES) < 2:
         print("  two_cores: left out, there is one core")
         return
     pair = CORES[-2:]
     for batch in batches or ([8] if track.quick else [1, 8, 32, 128]):
         folder, step = resnet_case(track, "bn", batch)
-        images = 64 if track.quick else max(768, 10 * batch)  # a trial: a second and more, that a disturbance is seen as one
-
-        def ours(workers):
-            """Images a second: what more steps take longer."""
-            def seconds(steps):
-                out = track.work / "pair-out"
-                command = [track.build / "normlab", "sweep", *step[1:], f"train.steps={steps}", f"sweep.seeds={workers}", "-j", workers, "--quiet", "--no-plot", "--out", out]
-                subprocess.run(["rm", "-rf", out], check=True)
-                return track.wall(command, ONE_THREAD)
-            few = max(2, images // batch // 8)
-            return workers * batch * (images // batch) / (seconds(few + images // batch) - seconds(few))
-
         peer = [PYTHON, PEERS / "resnet_torch.py", folder, "channels_last"]
         both = Competitor("PyTorch, 2 threads", [*peer, 2], threads(2) | report.MALLOC, pair)
         single = [Competitor("PyTorch, 2 processes", peer, ONE_THREAD | report.MALLOC, (core,)) for core in pair]
-        check = Competitor("normlab", step)
-        teams = {"PyTorch, 2 threads": [both], "PyTorch, 2 processes": single}
-        for c in [check, both, *single]:
+        ours = [Competitor("normlab", step, ONE_THREAD, (core,)) for core in pair]
+        teams = {"normlab": ours, "PyTorch, 2 threads": [both], "PyTorch, 2 processes": single}
+        for c in [*ours, both, *single]:
             c.ready()
-            if c.error or not agree(check.losses, c.losses):
+            if c.error or not agree(ours[0].losses, c.losses):
                 sys.exit(f"two_cores batch {batch}: {c.name}: {c.error or 'other losses'}")
 
+        def rate(team):
+            """Images a second of all in the team at once."""
+            for c in team:
+                c.ask(0.2 if track.quick else 1.0)
+            for c in team:
+                c.answer()
+            return sum(1e6 * batch / c.times[-1] for c in team)
+
         def measure():
-            rates = {"normlab": [], "normlab, one core": []} | {name: [] for name in teams}
+            rates = {"normlab, one core": []} | {name: [] for name in teams}
             for _ in range(1 if track.quick else 5):
-                rates["normlab"].append(ours(2))
-                rates["normlab, one core"].append(ours(1))
                 for name, team in teams.items():
-                    for c in team:
-                        c.ask(0.2 if track.quick else 1.0)
-                    for c in team:
-                        c.answer()
-                    rates[name].append(sum(1e6 * batch / c.times[-1] for c in team))
+                    rates[name].append(rate(team))
+                rates["normlab, one core"].append(statistics.mean(rate([c]) for c in ours))
             return {"images": {name: statistics.median(found) for name, found in rates.items()}}
 
-        row = track.steady("two_cores", 2, measure)
-        for c in [check, both, *single]:
+        row = track.steady("two_cores", 1.6, measure)
+        for c in [*ours, both, *single]:
             c.stop()
         print(f"  two cores, batch {batch}: " + ", ".join(f"{n} {r:.0f}/s" for n, r in row["images"].items()))
         track.keep("two_cores", {f"bn {batch}": row})

@@ -126,8 +126,8 @@ def two_cores(results):
         rows.append([str(batch) + ("" if row["steady"] else " *"), *(f"{images[name]:.0f}" for name in ["normlab, one core", "normlab", *names]),
                      f"{ours / images['normlab, one core']:.2f} (1.9)", f"{ours / theirs:.2f}" + (f" ({goals[batch]:g})" if batch in goals else "")])
     return ["## Row 6: ResNet-20 with BN on two cores", "",
-            "Images a second. normlab: a sweep of two trials, two workers. PyTorch (channels_last): one training in two threads, or two in two processes; the ratio is over the better",
-            "of the two, at batch 1 over two threads.", "",
+            "Images a second. normlab: a training on each core, as the workers of a sweep have them, beside one alone. PyTorch (channels_last): one training in two threads,",
+            "or two in two processes; the ratio is over the better of the two, at batch 1 over two threads.", "",
             *table(["batch", "normlab, one core", "normlab", "PyTorch, 2 threads", "2 processes", "over one core", "over PyTorch"], rows)]
 
 

@@ -1,0 +1,96 @@
+/* A step over a plan: the flat list of operations forwards, backwards, then the update. */
+#include "train/plan.h"
+
+void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
+{
+    const struct nl_backend *backend = plan->backend;
+    backend->gather(run, &pass->gather);
+    for (int i = 0; i < pass->ops; i++) {
+        const struct nl_op *op = &pass->op[i];
+        switch (op->kind) {
+        case NL_LINEAR_LAYER:
+            backend->linear_forward(run, &op->linear);
+            break;
+        case NL_CONV_LAYER:
+            backend->conv_forward(run, &op->conv);
+            break;
+        case NL_NORM_LAYER:
+            backend->normalize_forward(run, &op->normalize);
+            break;
+        case NL_ACTIVATION_LAYER:
+            backend->activate_forward(run, &op->activate);
+            break;
+        case NL_DROPOUT_LAYER:
+            backend->dropout_forward(run, &op->dropout);
+            break;
+        case NL_MAX_POOL_LAYER:
+            backend->max_pool_forward(run, &op->max_pool);
+            break;
+        case NL_MEAN_POOL_LAYER:
+            backend->mean_pool_forward(run, &op->mean_pool);
+            break;
+        case NL_ADD_LAYER:
+            backend->add_forward(run, &op->add);
+            break;
+        }
+    }
+    backend->loss(run, &pass->loss);
+}
+
+void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
+{
+    const struct nl_backend *backend = plan->backend;
+    for (int i = plan->train.ops - 1; i >= 0; i--) {
+        const struct nl_op *op = &plan->train.op[i];
+        switch (op->kind) {
+        case NL_LINEAR_LAYER:
+            backend->linear_backward(run, &op->linear);
+            break;
+        case NL_CONV_LAYER:
+            backend->conv_backward(run, &op->conv);
+            break;
+        case NL_NORM_LAYER:
+            backend->normalize_backward(run, &op->normalize);
+            break;
+        case NL_ACTIVATION_LAYER:
+            backend->activate_backward(run, &op->activate);
+            break;
+        case NL_DROPOUT_LAYER:
+            backend->dropout_backward(run, &op->dropout);
+            break;
+        case NL_MAX_POOL_LAYER:
+            backend->max_pool_backward(run, &op->max_pool);
+            break;
+        case NL_MEAN_POOL_LAYER:
+            backend->mean_pool_backward(run, &op->mean_pool);
+            break;
+        case NL_ADD_LAYER:
+            backend->add_backward(run, &op->add);
+            break;
+        }
+        if (op->joins)
+            backend->add_forward(run, &op->join);
+    }
+}
+
+struct step {
+    const struct nl_plan *plan;
+    const struct nl_run *run;
+};
+
+static void make_step(const void *context)
+{
+    const struct step *step = context;
+    nl_plan_forward(step->plan, &step->plan->train, step->run);
+    nl_plan_backward(step->plan, step->run);
+    step->plan->backend->update(step->run, &step->plan->update);
+}
+
+void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
+{
+    const struct step step = {plan, run};
+    if (plan->backend->replay)
+        plan->backend->replay(&plan->tape, run, plan->train.gather.index, plan->train.loss.sums, make_step, &step);
+    else
+        make_step(&step);
+}
