@@ -5,12 +5,12 @@
 #   tests/coverage.sh           every test
 #   tests/coverage.sh WORD...   as tests/run.sh
 #
-# build/coverage/lines.txt has every file, build/coverage/html every line.
+# build-coverage/lines.txt has every file, build-coverage/html every line.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 least=90
 
-export NORMLAB_BUILD=$root/build/coverage
+export NORMLAB_BUILD=$root/build-coverage
 . "$root/tests/setup.sh"
 install_missing coverage
 find "$build" -name '*.gcda' -delete 2>/dev/null || true
