@@ -78,9 +78,9 @@ INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
     wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        shift[v] = wide_load(b->shift + c + v * NL_LANES);
-        scales[v] = wide_load((element ? b->rstd : b->scale) + c + v * NL_LANES);
-        offsets[v] = wide_load((element ? b->rest : b->offset) + c + v * NL_LANES);
+        shift[v] = take(b->shift + c + v * NL_LANES, part, left);
+        scales[v] = take((element ? b->rstd : b->scale) + c + v * NL_LANES, part, left);
+        offsets[v] = take((element ? b->rest : b->offset) + c + v * NL_LANES, part, left);
     }
     for (size_t rows = end - first; rows > 0; rows--) {
         UNROLL
@@ -114,9 +114,9 @@ INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t fir
     wide sum[CHAINS][MOST_VECTORS], product[CHAINS][MOST_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        shift[v] = wide_load(b->shift + c + v * NL_LANES);
-        scales[v] = wide_load((element ? b->rstd : b->scale) + c + v * NL_LANES);
-        offsets[v] = wide_load((element ? b->rest : b->offset) + c + v * NL_LANES);
+        shift[v] = take(b->shift + c + v * NL_LANES, part, left);
+        scales[v] = take((element ? b->rstd : b->scale) + c + v * NL_LANES, part, left);
+        offsets[v] = take((element ? b->rest : b->offset) + c + v * NL_LANES, part, left);
         sum[0][v] = sum[1][v] = product[0][v] = product[1][v] = wide_set(0.0f);
     }
     for (size_t rows = end - first; rows > 0;) {
@@ -175,11 +175,11 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
     wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS], slope[MOST_VECTORS], level[MOST_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        shift[v] = wide_load(b->shift + c + v * NL_LANES);
-        scales[v] = wide_load((element ? b->rstd : b->scale) + c + v * NL_LANES);
-        offsets[v] = wide_load((element ? b->rest : b->offset) + c + v * NL_LANES);
-        slope[v] = wide_load(b->slope + c + v * NL_LANES);
-        level[v] = wide_load(b->level + c + v * NL_LANES);
+        shift[v] = take(b->shift + c + v * NL_LANES, part, left);
+        scales[v] = take((element ? b->rstd : b->scale) + c + v * NL_LANES, part, left);
+        offsets[v] = take((element ? b->rest : b->offset) + c + v * NL_LANES, part, left);
+        slope[v] = take(b->slope + c + v * NL_LANES, part, left);
+        level[v] = take(b->level + c + v * NL_LANES, part, left);
     }
     for (size_t rows = end - first; rows > 0; rows--) {
         UNROLL
