@@ -43,19 +43,28 @@ char *nl_format(const char *format, ...)
     return text.at;
 }
 
-void nl_text_vadd(struct nl_text *text, const char *format, va_list args)
+/* Room for so many bytes more, and the zero byte. */
+static void reserve(struct nl_text *text, size_t bytes)
 {
-    va_list again;
-    va_copy(again, args);
-    int needed = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    size_t room = text->length + (size_t)needed + 1;
+    size_t room = text->length + bytes + 1;
     if (room > text->capacity) {
         text->capacity = room > 2 * text->capacity ? room : 2 * text->capacity;
         text->at = nl_realloc(text->at, text->capacity, 1);
     }
-    vsnprintf(text->at + text->length, (size_t)needed + 1, format, args);
-    text->length += (size_t)needed;
+}
+
+void nl_text_vadd(struct nl_text *text, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    size_t room = text->capacity - text->length;
+    size_t needed = (size_t)vsnprintf(text->at ? text->at + text->length : NULL, room, format, args);
+    if (needed >= room) {
+        reserve(text, needed);
+        vsnprintf(text->at + text->length, needed + 1, format, again);
+    }
+    va_end(again);
+    text->length += needed;
 }
 
 void nl_text_add(struct nl_text *text, const char *format, ...)
@@ -68,11 +77,7 @@ void nl_text_add(struct nl_text *text, const char *format, ...)
 
 void nl_text_add_bytes(struct nl_text *text, const char *bytes, size_t count)
 {
-    size_t room = text->length + count + 1;
-    if (room > text->capacity) {
-        text->capacity = room > 2 * text->capacity ? room : 2 * text->capacity;
-        text->at = nl_realloc(text->at, text->capacity, 1);
-    }
+    reserve(text, count);
     if (count) /* bytes may be NULL then */
         memcpy(text->at + text->length, bytes, count);
     text->length += count;
@@ -85,17 +90,30 @@ void nl_text_release(struct nl_text *text)
     *text = (struct nl_text){0};
 }
 
+/* Significant digits of "-1.2345000e-05". */
+static int significant_digits(const char *text)
+{
+    int digits = 0, zeros = 0;
+    for (; *text != 'e'; text++)
+        if (*text >= '0' && *text <= '9') {
+            digits++;
+            zeros = *text == '0' ? zeros + 1 : 0;
+        }
+    return digits - zeros;
+}
+
 char *nl_double_text(double value, char out[32])
 {
     if (isnan(value))
         return strcpy(out, "nan");
     if (isinf(value))
         return strcpy(out, value < 0 ? "-inf" : "inf");
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(out, 32, "%.*g", digits, value);
-        if (strtod(out, NULL) == value)
-            break;
-    }
+    /* A decimal of up to 15 digits that reads back as value is the beginning of its 15 digits, so that none need be searched for. */
+    snprintf(out, 32, "%.14e", value);
+    int digits = strtod(out, NULL) == value ? significant_digits(out) : 16;
+    snprintf(out, 32, "%.*g", digits < 6 ? 6 : digits, value);
+    if (digits == 16 && strtod(out, NULL) != value)
+        snprintf(out, 32, "%.17g", value);
     return out;
 }
 

@@ -106,7 +106,8 @@ int nl_results_load(const char *folder, const struct nl_experiment *experiment, 
     for (int column = 0; status == NL_OK && column < out->table.columns; column++) { /* so that later reads cannot fail */
         struct nl_measure measure;
         double value;
-        for (int row = 0; nl_measure(out->table.name[column], &measure) && status == NL_OK && row < out->table.rows; row++)
+        bool measured = nl_measure(out->table.name[column], &measure);
+        for (int row = 0; measured && status == NL_OK && row < out->table.rows; row++)
             status = nl_table_number(&out->table, row, column, &value, err);
     }
     if (status != NL_OK)
