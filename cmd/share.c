@@ -1,4 +1,5 @@
-/* What came with the program: share/normlab beside bin/ where it is installed, else the repository that it was built in. */
+/* What came with the program: share/normlab beside bin/ where it is installed, else the repository that it was built from, to which its build
+ * folder has a link. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 char *share_folder(void)
 {
-    static const char *const places[] = {"../share/normlab", ".."};
+    static const char *const places[] = {"../share/normlab", "source"};
     char *program = realpath((const char *)getauxval(AT_EXECFN), NULL); /* needs no /proc, unlike /proc/self/exe */
     if (!program)
         return NULL;

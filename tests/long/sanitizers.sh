@@ -6,7 +6,7 @@ unset NORMLAB_DATA              # trainings on real images touch no other code, 
 under() { # SANITIZERS, then words for tests/run.sh
     local sanitizers=$1
     shift
-    NORMLAB_BUILD=$NORMLAB_ROOT/build-$sanitizers NORMLAB_CMAKE=-DNORMLAB_SANITIZE=$sanitizers "$NORMLAB_ROOT/tests/run.sh" "$@"
+    NORMLAB_BUILD=$NORMLAB_ROOT/build/sanitized-$sanitizers NORMLAB_CMAKE=-DNORMLAB_SANITIZE=$sanitizers "$NORMLAB_ROOT/tests/run.sh" "$@"
 }
 under address,undefined
 under thread team sweep train
