@@ -250,7 +250,9 @@ bool can_be_written(const char *path)
         return true;
     char *folder = nl_path_folder(path);
     bool good = false;
-    if (!nl_folder_exists(folder))
+    if (nl_file_is_special(path)) /* opened once, by who writes: a pipe's reader would see its end here */
+        good = true;
+    else if (!nl_folder_exists(folder))
         bad_input(NULL, "cannot write '%s': there is no folder '%s'", path, folder);
     else if (nl_folder_exists(path))
         bad_input(NULL, "cannot write '%s': it is a folder", path);

@@ -1,6 +1,6 @@
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd.h"
 
 volatile sig_atomic_t interrupted;
@@ -8,24 +8,17 @@ volatile sig_atomic_t interrupted;
 /* timeout(1) and batch systems signal the process and its group: what follows that soon is the same request. */
 static const double same_request = 0.5; /* seconds */
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* Only what is safe in a signal handler. */
 static void on_signal(int number)
 {
     static const char message[] = "\nstopping: what has finished is kept (once more to leave at once)\n";
     static double first;
     (void)number;
-    if (interrupted && now() - first < same_request)
+    if (interrupted && nl_seconds() - first < same_request)
         return;
     if (interrupted)
         _exit(EXIT_INTERRUPTED);
-    first = now();
+    first = nl_seconds();
     interrupted = 1;
     ssize_t put = write(STDERR_FILENO, message, sizeof message - 1);
     (void)put;

@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ static bool holds_results(const char *folder)
     return holds;
 }
 
-/* The folder itself, or else the folders in it. false: it cannot be read. */
+/* The folder itself, or else the folders in it. false: it cannot be read; errno says why. */
 static bool collect(const char *folder, struct listing *out)
 {
     if (holds_results(folder)) {
@@ -169,7 +170,7 @@ static int run(const struct command *self, int argc, char **argv)
     const char *folder = optind < argc ? argv[optind] : "results";
     struct listing listing = {0};
     if (!collect(folder, &listing))
-        return bad_input("normlab run and sweep make one", "there is no folder '%s'", folder);
+        return bad_input(errno == ENOENT ? "normlab run and sweep make one" : NULL, "cannot list '%s': %s", folder, strerror(errno));
     if (listing.count) {
         qsort(listing.at, (size_t)listing.count, sizeof *listing.at, by_date);
         print(&listing);

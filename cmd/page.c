@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/wrap.h"
+#include "base/utf8.h"
 #include "cmd.h"
 
 void add_row(struct page *page, char **field)

@@ -2,10 +2,12 @@
  * safetensors, round trips and hostile headers. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -15,6 +17,7 @@
 #include "base/npy.h"
 #include "base/random.h"
 #include "base/safetensors.h"
+#include "base/utf8.h"
 #include "scratch.h"
 #include "suite.h"
 
@@ -179,6 +182,43 @@ START_TEST(files_whole_or_not_at_all)
     free(below);
     free(path);
     free(deep);
+}
+END_TEST
+
+/* As root, a file renamed over /dev/null would take its place for all programs. */
+START_TEST(special_files_stay_what_they_are)
+{
+    struct nl_error err = {{0}};
+    char *pipe = nl_path_join(folder, "pipe"), *beside = nl_format("%s.%ld.tmp", pipe, (long)getpid()), read_back[8] = "";
+    ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+    ck_assert(nl_file_is_special(pipe) && nl_file_is_special("/dev/null") && !nl_file_is_special(folder) && !nl_file_is_special(beside));
+    int reader = open(pipe, O_RDONLY | O_NONBLOCK); /* else the writer would wait for one */
+    ck_assert_int_eq(nl_file_write(pipe, "three", 5, &err), NL_OK);
+    ck_assert_int_eq(read(reader, read_back, sizeof read_back), 5);
+    ck_assert_str_eq(read_back, "three");
+    ck_assert(nl_file_is_special(pipe) && !nl_file_exists(beside));
+    close(reader);
+    free(beside);
+    free(pipe);
+}
+END_TEST
+
+START_TEST(characters_that_print)
+{
+    static const char *const good[] = {"a", "~", " ", "\xc2\xa0", "\xc3\xa9", "\xe2\x82\xac", "\xef\xbf\xbd", "\xf0\x9f\x98\x80"};
+    static const char *const bad[] = {
+        "\n", "\t", "\x7f", "\xc2\x85",             /* control characters of both kinds */
+        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf", /* line, paragraph, byte-order mark */
+        "\xe9", "\xc3", "\xe2\x82", "\x80", "a\x80",    /* Latin-1, cut off, a tail alone, a tail too many */
+        "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", /* longer than need be */
+        "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff",   /* a surrogate, past the last one, never a byte of UTF-8 */
+        "\xf8\x88\x80\x80\x80",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert_msg(nl_character_prints(good[i], nl_character_bytes(good[i])), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!nl_character_prints(bad[i], nl_character_bytes(bad[i])), "%zu", i);
+    ck_assert_int_eq(nl_characters("h\xc3\xa9!", 4), 3);
 }
 END_TEST
 
@@ -571,6 +611,8 @@ int main(void)
     tcase_add_test(tests, shortest_numbers);
     tcase_add_test(tests, text_grows);
     tcase_add_test(tests, files_whole_or_not_at_all);
+    tcase_add_test(tests, special_files_stay_what_they_are);
+    tcase_add_test(tests, characters_that_print);
     tcase_add_test(tests, full_disk_leaves_the_old_file);
     tcase_add_test(tests, reads_that_fail_are_errors);
     tcase_add_test(tests, errors_gain_context);

@@ -168,7 +168,7 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");
     refuse("model.pool", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "'model.pool' has more than 16 values");
     refuse("model.pool", "[1, 0]", "'model.pool' must be from 1 to 200, not 0");
-    refuse("plot.title", "a\nb", "'plot.title' must be one line of text without control characters");
+    refuse("plot.title", "a\nb", "'plot.title' must be one line of text in UTF-8, without control characters");
 }
 END_TEST
 

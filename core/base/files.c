@@ -120,10 +120,17 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
     return text.at;
 }
 
+bool nl_file_is_special(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
 {
-    char *temporary = nl_format("%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
+    bool special = nl_file_is_special(path); /* /dev/stdout, a pipe: renaming would put a file in its place */
+    char *target = special ? nl_strdup(path) : nl_format("%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(target, "wb");
     int status = NL_OK;
     if (!file) {
         status = nl_fail_errno(err, "cannot create '%s'", path);
@@ -131,12 +138,13 @@ int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_
         size_t put = length ? fwrite(bytes, 1, length, file) : 0;
         bool failed = put != length;
         failed |= fclose(file) != 0;
-        if (failed || rename(temporary, path) != 0) {
+        if (failed || (!special && rename(target, path) != 0)) {
             status = nl_fail_errno(err, "cannot write '%s'", path);
-            unlink(temporary);
+            if (!special)
+                unlink(target);
         }
     }
-    free(temporary);
+    free(target);
     return status;
 }
 

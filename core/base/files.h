@@ -17,9 +17,11 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
 
-/* Writes to a temporary file beside path and renames it: readers see the old file or the new one, never a half. */
+/* Writes to a temporary file beside path and renames it: readers see the old file or the new one, never a half. A device or a pipe
+ * (nl_file_is_special) is written to instead, and stays what it is. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 
+bool nl_file_is_special(const char *path);                                /* there, and neither a file nor a folder */
 bool nl_file_exists(const char *path);
 bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */

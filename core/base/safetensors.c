@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/scan.h"
 
@@ -40,21 +41,9 @@ static size_t entry_bytes(const struct nl_tensor_file_entry *entry)
 
 /* ---- writing ---- */
 
-static void add_string(struct nl_text *text, const char *string)
-{
-    nl_text_add(text, "\"");
-    for (const char *at = string; *at; at++) {
-        if ((unsigned char)*at < ' ')
-            nl_text_add(text, "\\u%04x", (unsigned)*at);
-        else
-            nl_text_add(text, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
-    }
-    nl_text_add(text, "\"");
-}
-
 static void add_entry(struct nl_text *text, const struct nl_tensor_file_entry *entry, size_t offset)
 {
-    add_string(text, entry->name);
+    nl_json_add(text, entry->name);
     nl_text_add(text, ":{\"dtype\":\"%s\",\"shape\":[", type_name(entry->type));
     for (int i = 0; i < entry->dims; i++)
         nl_text_add(text, i ? ",%zu" : "%zu", entry->shape[i]);
@@ -67,9 +56,9 @@ static void add_metadata(struct nl_text *text, const char *const *metadata)
     for (int i = 0; metadata[i]; i += 2) {
         if (i)
             nl_text_add(text, ",");
-        add_string(text, metadata[i]);
+        nl_json_add(text, metadata[i]);
         nl_text_add(text, ":");
-        add_string(text, metadata[i + 1]);
+        nl_json_add(text, metadata[i + 1]);
     }
     nl_text_add(text, "}");
 }

@@ -2,13 +2,7 @@
 
 #include <string.h>
 
-int nl_characters(const char *text, size_t bytes)
-{
-    int count = 0;
-    for (size_t i = 0; i < bytes; i++)
-        count += (text[i] & 0xc0) != 0x80;
-    return count;
-}
+#include "base/utf8.h"
 
 void nl_text_add_wrapped(struct nl_text *out, const char *text, int width, int deeper)
 {

@@ -4,9 +4,6 @@
 
 #include "base/memory.h"
 
-/* Characters of UTF-8 in the first `bytes` bytes: those that begin one. */
-int nl_characters(const char *text, size_t bytes);
-
 /* Adds the text's lines, broken at blanks to at most `width` characters (0: not); what is broken goes on `deeper` characters further in.
  * A number and its % stay together. */
 void nl_text_add_wrapped(struct nl_text *out, const char *text, int width, int deeper);

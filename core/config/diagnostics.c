@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 enum { SHOWN_COLUMNS = 120 }; /* of a longer source line only a window around the place is shown */
 
@@ -46,25 +47,6 @@ void nl_diagnostics_release(struct nl_diagnostics *diagnostics)
     *diagnostics = (struct nl_diagnostics){0};
 }
 
-/* Bytes of the UTF-8 character at text: columns count characters, as libyaml does. */
-static size_t character(const char *text)
-{
-    size_t bytes = 1;
-    while ((text[bytes] & 0xc0) == 0x80)
-        bytes++;
-    return bytes;
-}
-
-/* Whether a terminal may be given the character: no control character (also of the second kind, U+0080 to U+009F), no broken UTF-8. */
-static bool printable(const char *text, size_t bytes)
-{
-    unsigned char lead = (unsigned char)*text;
-    if (bytes == 1)
-        return (lead >= 0x20 && lead < 0x7f) || lead == '\t';
-    size_t expected = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
-    return bytes == expected && !(lead == 0xc2 && (unsigned char)text[1] < 0xa0);
-}
-
 /* What stands around places and marks; the colours are those of compilers. */
 struct ink {
     const char *place, *marks, *end;
@@ -86,9 +68,9 @@ static void add_source(struct nl_text *out, const struct nl_origin *origin, cons
     int column = 1;
     const char *at = origin->line_text;
     for (; *at && column < first + SHOWN_COLUMNS; column++) {
-        size_t bytes = character(at);
+        size_t bytes = nl_character_bytes(at);
         if (column >= first) {
-            bool shown = printable(at, bytes);
+            bool shown = *at == '\t' || nl_character_prints(at, bytes);
             nl_text_add_bytes(out, shown ? at : "?", shown ? bytes : 1);
             if (column < origin->column)
                 nl_text_add_bytes(&marks, *at == '\t' ? "\t" : " ", 1);

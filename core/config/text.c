@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "config/config.h"
 #include "config/value.h"
 
@@ -21,10 +22,19 @@ static void add_line(struct page *page, char *text, char *comment)
     page->at[page->count++] = (struct line){text, comment};
 }
 
+/* For a comment. The name of a file may hold what no comment can: a newline, or bytes that are no UTF-8. */
 static char *origin_text(const struct nl_origin *origin)
 {
-    if (origin->kind == NL_FROM_FILE)
-        return nl_format("%s:%d", origin->file, origin->line);
+    if (origin->kind == NL_FROM_FILE) {
+        struct nl_text out = {0};
+        size_t bytes;
+        for (const char *at = origin->file; *at; at += bytes) {
+            bool prints = nl_character_prints(at, bytes = nl_character_bytes(at));
+            nl_text_add_bytes(&out, prints ? at : "?", prints ? bytes : 1);
+        }
+        nl_text_add(&out, ":%d", origin->line);
+        return out.at;
+    }
     return nl_strdup(origin->kind == NL_FROM_COMMAND_LINE ? "command line" : "default");
 }
 

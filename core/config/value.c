@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "config/keep.h"
 #include "config/nearest.h"
 
@@ -190,9 +191,10 @@ static int read_list(const struct nl_key *key, const char *text, struct nl_int_l
 
 static int read_text(const struct nl_key *key, const char *text, char **out, struct nl_error *err)
 {
-    for (const char *at = text; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return nl_fail(err, "'%s' must be one line of text without control characters", key->name);
+    size_t bytes;
+    for (const char *at = text; *at; at += bytes)
+        if (!nl_character_prints(at, bytes = nl_character_bytes(at)))
+            return nl_fail(err, "'%s' must be one line of text in UTF-8, without control characters", key->name);
     *out = nl_keep_text(text);
     return NL_OK;
 }

@@ -6,7 +6,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "base/wrap.h"
+#include "base/utf8.h"
 #include "config/keep.h"
 
 enum { LARGEST = 256 * 1024 }; /* bytes: a bigger file was given by mistake */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "config/value.h"
 #include "norm/norm.h"
 
@@ -90,14 +91,6 @@ void nl_page_legend(struct nl_page *page, int index, const char *with, const cha
     page->legend[page->entries++] = clause.at;
 }
 
-static int length_of(const char *utf8)
-{
-    int length = 0;
-    for (; *utf8; utf8++)
-        length += ((unsigned char)*utf8 & 0xC0) != 0x80;
-    return length;
-}
-
 /* Breaks a caption into lines of at most `most` characters, with \n between them. */
 static char *wrap(const char *text, int most, int *lines)
 {
@@ -108,7 +101,7 @@ static char *wrap(const char *text, int most, int *lines)
         size_t word = strcspn(text, " \n");
         char *copy = nl_alloc(word + 1, 1);
         memcpy(copy, text, word);
-        int length = length_of(copy);
+        int length = nl_characters(copy, strlen(copy));
         if (used > 0 && used + 1 + length > most) {
             nl_text_add(&out, "\n%s", copy);
             used = length;
@@ -141,7 +134,8 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
     }
     int longest = 1;
     for (int i = 0; i < page->entries; i++) {
-        int length = length_of(strstr(page->legend[i], " title ")) - 9;
+        const char *label = strstr(page->legend[i], " title ");
+        int length = nl_characters(label, strlen(label)) - 9;
         longest = length > longest ? length : longest;
     }
     if (page->entries > 0) {

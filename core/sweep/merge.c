@@ -1,5 +1,6 @@
 #include "sweep/merge.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,17 +32,22 @@ static void compare_made(const struct source *a, const struct source *b, struct 
 }
 
 /* The seeds of all folders, from the first to the last. */
-static void join_seeds(struct nl_experiment *whole, const struct nl_experiment *other)
+static int join_seeds(struct nl_experiment *whole, const struct source *source, struct nl_error *err)
 {
+    const struct nl_experiment *other = &source->experiment;
     int64_t first = whole->config.train.seed, end = first + whole->seeds;
     int64_t other_first = other->config.train.seed, other_end = other_first + other->seeds;
     if (other_first < first)
         first = other_first;
     if (other_end > end)
         end = other_end;
+    if (end - first > NL_SEEDS_MAX)
+        return nl_fail(err, "the results cannot be pooled: with those of '%s' the seeds are %" PRId64 " to %" PRId64 ", and a sweep has at most %d",
+                       source->folder, first, end - 1, NL_SEEDS_MAX);
     whole->config.train.seed = first;
     whole->seeds = (int)(end - first);
     whole->is_sweep |= whole->seeds > 1;
+    return NL_OK;
 }
 
 /* Takes what source has into record, or finds that it disagrees with what `from` says another folder had. */
@@ -124,7 +130,8 @@ static int read_and_compare(struct source *source, int sources, struct nl_merge 
     for (int i = 1; i < sources; i++) {
         nl_compare_experiments(&source[0].experiment, source[0].folder, &source[i].experiment, source[i].folder, &merge->differences);
         compare_made(&source[0], &source[i], merge);
-        join_seeds(&merge->experiment, &source[i].experiment);
+        if (join_seeds(&merge->experiment, &source[i], err))
+            return NL_FAIL;
     }
     return merge->differences.length ? nl_fail(err, "the results cannot be pooled: they are not of the same experiment") : NL_OK;
 }

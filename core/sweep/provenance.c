@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "config/keep.h"
 #include "config/yaml.h"
 #include "train/train.h"
@@ -22,17 +23,19 @@ const char *nl_commit(void)
     return NORMLAB_COMMIT;
 }
 
-/* A double-quoted YAML scalar. */
+/* A double-quoted YAML scalar. Bytes that YAML cannot hold (a command line may have any) become \xNN. */
 static void add(struct nl_text *out, const char *name, const char *value)
 {
     nl_text_add(out, "  %s: \"", name);
-    for (; *value; value++) {
+    for (size_t bytes; *value; value += bytes) {
+        bytes = nl_character_bytes(value);
         if (*value == '"' || *value == '\\')
             nl_text_add(out, "\\%c", *value);
-        else if ((unsigned char)*value < 0x20)
-            nl_text_add(out, "\\x%02x", *value);
+        else if (nl_character_prints(value, bytes))
+            nl_text_add_bytes(out, value, bytes);
         else
-            nl_text_add(out, "%c", *value);
+            for (size_t i = 0; i < bytes; i++)
+                nl_text_add(out, "\\x%02x", (unsigned char)value[i]);
     }
     nl_text_add(out, "\"\n");
 }

@@ -1,0 +1,35 @@
+#include "base/utf8.h"
+
+#include <stdint.h>
+
+int nl_characters(const char *text, size_t bytes)
+{
+    int count = 0;
+    for (size_t i = 0; i < bytes; i++)
+        count += (text[i] & 0xc0) != 0x80;
+    return count;
+}
+
+size_t nl_character_bytes(const char *text)
+{
+    size_t bytes = 1;
+    while ((text[bytes] & 0xc0) == 0x80)
+        bytes++;
+    return bytes;
+}
+
+bool nl_character_prints(const char *text, size_t bytes)
+{
+    static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000}; /* of so many bytes: what is below is too long, or a control character */
+    static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    if (bytes > 4 || nl_character_bytes(text) != bytes)
+        return false;
+    uint32_t code = (unsigned char)*text & lead[bytes];
+    static const unsigned char marks[] = {0, 0x00, 0xc0, 0xe0, 0xf0};
+    if (((unsigned char)*text & (unsigned char)~lead[bytes]) != marks[bytes])
+        return false;
+    for (size_t i = 1; i < bytes; i++)
+        code = code << 6 | ((unsigned char)text[i] & 0x3f);
+    return code >= least[bytes] && code <= 0x10ffff && code != 0x7f && !(code >= 0xd800 && code < 0xe000) && code != 0x2028 && code != 0x2029 &&
+           code != 0xfeff && code != 0xfffe && code != 0xffff;
+}

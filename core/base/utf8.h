@@ -1,0 +1,19 @@
+/* Characters of UTF-8. */
+#ifndef NL_BASE_UTF8_H
+#define NL_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Characters in the first `bytes` bytes: those that begin one. */
+int nl_characters(const char *text, size_t bytes);
+
+/* Bytes of the character that text, which is not empty, begins with; what is no UTF-8 is taken as libyaml takes it, so that its columns
+ * and ours agree. */
+size_t nl_character_bytes(const char *text);
+
+/* Whether the character of so many bytes is UTF-8, and one that a line of YAML, a CSV file or a terminal can be given as it is: no control
+ * character (also of the second kind, U+0080 to U+009F), no break of the line or the paragraph, no byte-order mark. A tab is none either. */
+bool nl_character_prints(const char *text, size_t bytes);
+
+#endif
