@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/elementary.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -66,6 +67,37 @@ START_TEST(streams_differ_by_seed_name_row)
     nl_stream_bits_from(a, row, first, 37, many);
     for (uint64_t i = 0; i < 37; i++)
         ck_assert_uint_eq(many[i], nl_stream_bits(a, row, first + i));
+}
+END_TEST
+
+/* Box and Muller in the C library's functions; the same wherever a draw begins. */
+START_TEST(normals_are_what_they_say)
+{
+    enum { COUNT = 1003 };
+    double many[COUNT];
+    struct nl_stream stream = nl_stream(3, "normals");
+    nl_stream_normals(stream, 4, 5, COUNT, many);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        uint32_t block[4];
+        nl_stream_block(stream, 5 + i, 4, block);
+        double radius = nl_uniform_of((uint64_t)block[1] << 32 | block[0]), turns = nl_uniform_of((uint64_t)block[3] << 32 | block[2]);
+        double wanted = sqrt(-2 * log(radius)) * cos(2 * acos(-1) * turns);
+        ck_assert(fabs(many[i] - wanted) <= 1e-14);
+        ck_assert(many[i] == nl_stream_normal(stream, 4, 5 + i));
+    }
+}
+END_TEST
+
+START_TEST(elementary_functions)
+{
+    for (int i = 0; i <= 4096; i++) {
+        double turns = i / 4096.0;
+        ck_assert(fabs(nl_cos_of_turns(turns) - cos(2 * acos(-1) * turns)) <= 1e-15);
+    }
+    ck_assert(nl_cos_of_turns(0) == 1 && nl_cos_of_turns(0.25) == 0 && nl_cos_of_turns(0.5) == -1 && nl_cos_of_turns(0.75) == 0);
+    for (double x = 0x1p-54; x < 0x1p54; x *= 1.37)
+        ck_assert(fabs(nl_log(x) - log(x)) <= 4e-16 * fabs(log(x)));
+    ck_assert(nl_log(1) == 0);
 }
 END_TEST
 
@@ -606,6 +638,8 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, philox_known_answers);
     tcase_add_test(tests, streams_differ_by_seed_name_row);
+    tcase_add_test(tests, normals_are_what_they_say);
+    tcase_add_test(tests, elementary_functions);
     tcase_add_test(tests, permutation_is_one);
     tcase_add_test(tests, moments);
     tcase_add_test(tests, shortest_numbers);

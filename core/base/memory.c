@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { USUAL = 63 }; /* bytes of a text: it is formatted twice only if it is longer */
+
 static _Noreturn void out_of_memory(size_t bytes)
 {
     fprintf(stderr, "normlab: out of memory: %zu bytes asked for\n", bytes);
@@ -57,8 +59,9 @@ void nl_text_vadd(struct nl_text *text, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
+    reserve(text, text->at ? 0 : USUAL);
     size_t room = text->capacity - text->length;
-    size_t needed = (size_t)vsnprintf(text->at ? text->at + text->length : NULL, room, format, args);
+    size_t needed = (size_t)vsnprintf(text->at + text->length, room, format, args);
     if (needed >= room) {
         reserve(text, needed);
         vsnprintf(text->at + text->length, needed + 1, format, again);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clones.h"
+#include "base/elementary.h"
 #include "base/memory.h"
 
 /* A loop of its own, because it vectorizes. */
@@ -14,13 +15,24 @@ void nl_stream_bits_from(struct nl_stream stream, uint64_t row, uint64_t first, 
         out[i] = nl_stream_bits(stream, row, first + (uint64_t)i);
 }
 
+/* As nl_stream_bits_from. */
+NL_CLONES
+void nl_stream_normals(struct nl_stream stream, uint64_t row, uint64_t first, size_t count, double *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t block[4];
+        nl_stream_block(stream, first + i, row, block);
+        double radius = nl_uniform_of((uint64_t)block[1] << 32 | block[0]);
+        double angle = nl_uniform_of((uint64_t)block[3] << 32 | block[2]);
+        out[i] = sqrt(-2.0 * nl_log(radius)) * nl_cos_of_turns(angle);
+    }
+}
+
 double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index)
 {
-    uint32_t block[4];
-    nl_stream_block(stream, index, row, block);
-    double radius = nl_uniform_of((uint64_t)block[1] << 32 | block[0]);
-    double angle = nl_uniform_of((uint64_t)block[3] << 32 | block[2]);
-    return sqrt(-2.0 * log(radius)) * cos(6.283185307179586476925286766559 * angle);
+    double value;
+    nl_stream_normals(stream, row, index, 1, &value);
+    return value;
 }
 
 uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below)

@@ -7,6 +7,7 @@
 #ifndef NL_BASE_RANDOM_H
 #define NL_BASE_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/everywhere.h"
@@ -70,7 +71,7 @@ void nl_stream_bits_from(struct nl_stream stream, uint64_t row, uint64_t first, 
 /* Uniform in (0, 1), 53 bits, never 0 or 1. */
 static inline NL_EVERYWHERE double nl_uniform_of(uint64_t bits)
 {
-    double value = ((double)(bits >> 11) + 0.5) / 9007199254740992.0;
+    double value = ((double)(int64_t)(bits >> 11) + 0.5) / 9007199254740992.0;
     return value < 1.0 ? value : 1.0 - 1.0 / 9007199254740992.0; /* the last one would round up to 1 */
 }
 
@@ -81,6 +82,9 @@ static inline NL_EVERYWHERE double nl_stream_uniform(struct nl_stream stream, ui
 
 /* Standard normal (Box and Muller 1958: the cosine half of one pair a position). */
 double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index);
+
+/* The same at positions first to first + count - 1. */
+void nl_stream_normals(struct nl_stream stream, uint64_t row, uint64_t first, size_t count, double *out);
 
 /* An unbiased integer in 0 .. below-1. */
 uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below);

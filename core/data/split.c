@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "data/sources.h"
 
-enum { LEVELS = 256 };
+enum { LEVELS = 256, COPIES = 4 };
 
 /* The given parts, shuffled: *train and *test are new. Rows of stream "split": 0 the training part (or the pool), 1 the test
  * part. */
@@ -91,13 +91,17 @@ static void measure_pixels(struct nl_split *view)
     const struct nl_dataset *set = view->dataset;
     int channels = set->shape.channels;
     size_t positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * (size_t)channels;
-    uint64_t *counts = nl_alloc((size_t)channels * LEVELS, sizeof *counts); /* (channels, LEVELS) */
+    /* (COPIES, channels, LEVELS): neighbours are often equal, and a count cannot go up again before it is written. */
+    size_t copy = (size_t)channels * LEVELS;
+    uint64_t *counts = nl_alloc(COPIES * copy, sizeof *counts);
     for (int i = 0; i < view->train_count; i++) {
         const uint8_t *pixel = set->pixels + (size_t)view->train[i] * bytes;
         for (size_t p = 0; p < positions; p++)
             for (int c = 0; c < channels; c++)
-                counts[c * LEVELS + *pixel++]++;
+                counts[p % COPIES * copy + (size_t)c * LEVELS + *pixel++]++;
     }
+    for (size_t at = copy; at < COPIES * copy; at++)
+        counts[at % copy] += counts[at];
     double total = (double)view->train_count * (double)positions;
     for (int c = 0; c < channels; c++) {
         double sum = 0, squares = 0;
@@ -185,11 +189,11 @@ void nl_split_sample(const struct nl_split *view, int index, float *x)
 {
     const struct nl_dataset *set = view->dataset;
     size_t channels = (size_t)set->shape.channels, values = (size_t)set->shape.height * (size_t)set->shape.width * channels;
-    size_t at = (size_t)index * values;
-    for (size_t v = 0; v < values; v += channels)
-        for (size_t c = 0; c < channels; c++)
-            x[v + c] = view->table ? view->table[c * LEVELS + set->pixels[at + v + c]]
-                                   : nl_standardized(set->values[at + v + c], view->mean[c], 1 / view->deviation[c]);
+    const uint8_t *pixels = set->pixels ? set->pixels + (size_t)index * values : NULL;
+    for (size_t c = 0; c < channels; c++)
+        for (size_t v = c; v < values; v += channels)
+            x[v] = pixels ? view->table[c * LEVELS + pixels[v]]
+                          : nl_standardized(set->values[(size_t)index * values + v], view->mean[c], 1 / view->deviation[c]);
 }
 
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)

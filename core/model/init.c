@@ -1,7 +1,9 @@
 /* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given deviation. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/random.h"
 #include "model/model.h"
 
@@ -30,21 +32,31 @@ static double deviation(const struct nl_parameter *parameter, const struct nl_co
     NL_BUG("init %d", config->model.init);
 }
 
+/* weight[count], from the parameter's own stream. */
+static void draw(const struct nl_parameter *parameter, const struct nl_config *config, double *weight)
+{
+    char name[64];
+    snprintf(name, sizeof name, "init.%s", parameter->name);
+    struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
+    double scale = config->model.init_scale * deviation(parameter, config);
+    bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
+    if (!uniform)
+        nl_stream_normals(stream, 0, 0, parameter->count, weight);
+    for (size_t e = 0; e < parameter->count; e++)
+        weight[e] = uniform ? scale * sqrt(3.0) * (2.0 * nl_stream_uniform(stream, 0, e) - 1.0) : scale * weight[e];
+}
+
 void nl_model_init(const struct nl_model *model, const struct nl_config *config, double *out)
 {
+    double *weight = nl_alloc(model->count, sizeof *weight);
     for (int i = 0; i < model->parameters; i++) {
         const struct nl_parameter *parameter = &model->parameter[i];
-        char name[64];
-        snprintf(name, sizeof name, "init.%s", parameter->name);
-        struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
-        double scale = parameter->role == NL_WEIGHT ? config->model.init_scale * deviation(parameter, config) : 0.0;
+        if (parameter->role == NL_WEIGHT)
+            draw(parameter, config, weight);
         for (size_t e = 0; e < parameter->count; e++) {
-            double value = parameter->role == NL_GAMMA ? 1.0 : 0.0;
-            if (parameter->role == NL_WEIGHT)
-                value = config->model.init_distribution == NL_DRAW_UNIFORM
-                            ? scale * sqrt(3.0) * (2.0 * nl_stream_uniform(stream, 0, e) - 1.0)
-                            : scale * nl_stream_normal(stream, 0, e);
+            double value = parameter->role == NL_WEIGHT ? weight[e] : parameter->role == NL_GAMMA ? 1.0 : 0.0;
             out[parameter->offset + nl_parameter_place(parameter, e)] = (double)(float)value;
         }
     }
+    free(weight);
 }

@@ -17,7 +17,7 @@ struct member {
     int trial;
     const void *dataset, *weights;
     int64_t steps;
-    char *shape;
+    char *shape; /* "": it is alone */
 };
 
 /* Equal ones are together. */
@@ -52,13 +52,19 @@ static int longest_first(const void *left, const void *right)
     return a->trial[0] - b->trial[0];
 }
 
+/* Such a trial need not be compared with others. */
+static bool is_alone(const struct nl_config *config, int most)
+{
+    return most ? most == 1 : config->device.kind != NL_CUDA;
+}
+
 static int most_of(const struct nl_trial *trial, int most, int workers)
 {
     const struct nl_config *config = &trial->config;
     int64_t parameters;
     size_t bytes;
     struct nl_error err;
-    if (most || config->device.kind != NL_CUDA)
+    if (most || is_alone(config, most))
         return most ? most : 1;
     if (nl_trial_size(config, trial->dataset, &parameters, &bytes, &err))
         return 1; /* it says what is wrong when it is run */
@@ -66,14 +72,13 @@ static int most_of(const struct nl_trial *trial, int most, int workers)
     return fit >= MOST_ON_A_GPU ? MOST_ON_A_GPU : fit >= 1 ? (int)fit : 1;
 }
 
-/* trial[count] of equal shapes, cut into cohorts of about the same size. */
+/* trial[count] of equal shapes, or alone, cut into cohorts of about the same size. */
 static void cut(struct nl_cohorts *out, const struct nl_grid *grid, const int *trial, int count, int most)
 {
-    const struct nl_config *config = &grid->trial[trial[0]].config;
     int parts = (count + most - 1) / most;
-    struct nl_cost cost = nl_trial_cost(config);
     for (int i = 0; i < parts; i++) {
         int from = (int)((int64_t)count * i / parts), to = (int)((int64_t)count * (i + 1) / parts);
+        struct nl_cost cost = nl_trial_cost(&grid->trial[trial[from]].config);
         out->at[out->count++] = (struct nl_cohort){.trial = trial + from, .count = to - from, .cost = cost};
     }
 }
@@ -84,7 +89,8 @@ struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, i
     struct member *member = nl_alloc((size_t)count, sizeof *member);
     for (int i = 0; i < count; i++) {
         const struct nl_trial *trial = &grid->trial[todo[i]];
-        member[i] = (struct member){todo[i], trial->dataset, trial->weights, steps ? steps[todo[i]] : 0, nl_config_shape_text(&trial->config)};
+        char *shape = is_alone(&trial->config, most) ? nl_strdup("") : nl_config_shape_text(&trial->config);
+        member[i] = (struct member){todo[i], trial->dataset, trial->weights, steps ? steps[todo[i]] : 0, shape};
     }
     qsort(member, (size_t)count, sizeof *member, by_shape);
     for (int i = 0; i < count; i++)

@@ -26,11 +26,11 @@ static void write_samples(const struct nl_plan *plan, int replica, const struct 
         backend->upload(scale + c, &(double){1 / view->deviation[c]}, sizeof *scale);
     if (!gather->standardized)
         return;
-    size_t bytes = (size_t)view->dataset->count * sample * sizeof(float);
-    float *x = nl_alloc(bytes, 1);
-    for (int i = 0; i < view->dataset->count; i++)
-        nl_split_sample(view, i, x + (size_t)i * sample);
-    backend->upload(place_of(plan, gather->standardized, replica), x, bytes);
+    float *x = nl_alloc(sample, sizeof *x);
+    for (int i = 0; i < view->dataset->count; i++) {
+        nl_split_sample(view, i, x);
+        backend->upload(place_of(plan, gather->standardized + (size_t)i * sample, replica), x, sample * sizeof *x);
+    }
     free(x);
 }
 

@@ -1,4 +1,4 @@
-/* exp, tanh and the normal distribution in float, log in double, written so that loops over them vectorize, and with the same bits on every
+/* exp, tanh and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and with the same bits on every
  * processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c) and, for erfc,
  * Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
 #ifndef NL_BACKEND_CPU_ELEMENTARY_H
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "backend/cpu/lanes.h"
+#include "base/elementary.h"
 
 /* exp(x) to 2 ulp; x is held within what a normal float can be: exp(-inf) is 1e-38, exp(inf) is 2e38. */
 NL_INLINE float nl_exp(float x)
@@ -29,26 +30,6 @@ NL_INLINE float nl_exp(float x)
     p = (p * (r * r) + r) + 1.0f;
     power.bits = (rounded.bits + 127u) << 23;
     return p * power.real;
-}
-
-/* log(x) to 1 ulp for finite normal x > 0: fdlibm's e_log.c. */
-NL_INLINE double nl_log(double x)
-{
-    const uint64_t one = (uint64_t)0x3ff00000 << 32, root_half = (uint64_t)0x3fe6a09e << 32;
-    /* x = 2^n m with m in [sqrt(1/2), sqrt(2)); an integer in the low bits of 2^52 is that much more. */
-    union {
-        double real;
-        uint64_t bits;
-    } m = {x}, n;
-    m.bits += one - root_half;
-    n.bits = (uint64_t)0x43300000 << 32 | m.bits >> 52;
-    n.real -= 0x1p52 + 1023.0;
-    m.bits = (m.bits & 0x000fffffffffffff) + root_half;
-    double f = m.real - 1.0, s = f / (2.0 + f), z = s * s, w = z * z, half = 0.5 * f * f;
-    double odd = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-    double even = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
-    double log = n.real * 6.93147180369123816490e-01 - ((half - (s * (half + (odd + even)) + n.real * 1.90821492927058770002e-10)) - f);
-    return log + (x - x); /* NaN stays NaN */
 }
 
 NL_INLINE float nl_sigmoid(float x)
