@@ -7,9 +7,12 @@
  * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training files are one pool,
  * of which the seed makes a fifth the test part.
  */
+#include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/files.h"
 #include "base/memory.h"
@@ -177,17 +180,78 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     return NL_OK;
 }
 
+/* What a file is, as far as the system says without reading it; absent ones are alike. */
+static void add_version(struct nl_text *out, const char *path)
+{
+    struct stat info = {0};
+    stat(path, &info);
+    nl_text_add(out, "%s %ju %ju %jd %jd.%09ld\n", path, (uintmax_t)info.st_dev, (uintmax_t)info.st_ino, (intmax_t)info.st_size,
+                (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+}
+
+/* Each trial of a grid asks for the facts several times, and to know them all labels are read: those of the last files are remembered. */
+static struct {
+    pthread_mutex_t lock;
+    char *files; /* their versions, and data.classes */
+    struct nl_data_facts facts;
+} last = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static char *versions(const struct nl_config *config)
+{
+    struct arrays arrays = {0};
+    struct nl_text out = {0};
+    name_files(&arrays, config);
+    add_version(&out, arrays.train.image_path);
+    add_version(&out, arrays.train.label_path);
+    add_version(&out, arrays.test.image_path);
+    add_version(&out, arrays.test.label_path);
+    nl_text_add(&out, "%" PRId64, config->data.classes);
+    release(&arrays);
+    return out.at;
+}
+
+static bool recall(const char *files, struct nl_data_facts *out)
+{
+    pthread_mutex_lock(&last.lock);
+    bool known = last.files && strcmp(last.files, files) == 0;
+    if (known) {
+        out->shape = last.facts.shape;
+        out->train = last.facts.train;
+        out->test = last.facts.test;
+    }
+    pthread_mutex_unlock(&last.lock);
+    return known;
+}
+
+/* Takes files over. */
+static void remember(char *files, const struct nl_data_facts *facts)
+{
+    pthread_mutex_lock(&last.lock);
+    free(last.files);
+    last.files = files;
+    last.facts = *facts;
+    pthread_mutex_unlock(&last.lock);
+}
+
 int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err)
 {
     struct arrays arrays = {0};
+    char *files = versions(config);
+    if (recall(files, out)) {
+        free(files);
+        return NL_OK;
+    }
     int status = read_heads(&arrays, config, err);
     if (status == NL_OK) {
         out->shape = arrays.shape;
         out->train = (int)(arrays.train.images.shape[0] - arrays.pool_test);
         out->test = (int)(arrays.test.present ? arrays.test.images.shape[0] : arrays.pool_test);
+        remember(files, out);
+    } else {
+        free(files);
+        if (key)
+            *key = arrays.key;
     }
-    if (key)
-        *key = arrays.key;
     release(&arrays);
     return status;
 }

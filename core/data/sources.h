@@ -19,7 +19,8 @@ struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64
 
 /* folder: existing. */
 struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_error *err);
-/* npy: the user's own arrays. nl_arrays_facts fills in shape, train and test; *key: the configuration key at fault. */
+/* npy: the user's own arrays. nl_arrays_facts fills in shape, train and test; *key: the configuration key at
+ * fault, where it fails. */
 int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
 struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err);
 

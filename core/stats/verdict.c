@@ -23,7 +23,7 @@ static void add_failures(struct nl_text *out, const struct nl_results *results)
     for (int i = 0; i < results->cells; i++)
         missing += results->seeds - results->cell[i].trials;
     if (missing > 0)
-        nl_text_add(out, "Missing: %d trials of the grid are not there; run the sweep again to fill them in.\n", missing);
+        nl_text_add(out, "Missing: %d trial%s of the grid %s not there; run the sweep again to fill in what is missing.\n", missing, missing == 1 ? "" : "s", missing == 1 ? "is" : "are");
 }
 
 char *nl_verdict(const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
