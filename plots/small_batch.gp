@@ -72,6 +72,7 @@ $seeds1 << EOD
  59.714111458355674 1.7994858611825149
  59.714111458355674 2.0565552699228773
 EOD
+set style line 1 linecolor rgb '#d55e00' linewidth 1.3 dashtype 1 pointtype 7 pointsize 0.5
 # x mean lower upper n: # BN
 $mean1_precise << EOD
  1.9185282386505287 65.39203084832906 60.12652512853226 70.65753656812585 8
@@ -81,6 +82,7 @@ $mean1_precise << EOD
  30.69645181840846 1.6709511568123392 1.1572050778745835 2.184697235750095 8
  61.39290363681692 1.8637532133676082 1.3797673227248872 2.347739104010329 8
 EOD
+set style line 2 linecolor rgb '#d55e00' linewidth 1.3 dashtype 2 pointtype 6 pointsize 0.5
 # x mean lower upper n: # BN
 $mean1_batch << EOD
  1.9724654089867184 77.85989717223649 75.88201646893445 79.83777787553853 8
@@ -90,6 +92,7 @@ $mean1_batch << EOD
  31.559446543787494 3.309768637532133 2.454435415140822 4.165101859923444 8
  63.11889308757499 3.1169665809768627 2.4936854424725685 3.7402477194811565 8
 EOD
+set style line 3 linecolor rgb '#d55e00' linewidth 1.3 dashtype 3 pointtype 6 pointsize 0.5
 # x mean lower upper n: # GN
 $mean2 << EOD
  2.027918959580058 2.8598971722365043 2.280507518471074 3.4392868260019345 8
@@ -150,6 +153,7 @@ $seeds2 << EOD
  64.89340670656186 1.285347043701801
  64.89340670656186 3.084832904884316
 EOD
+set style line 4 linecolor rgb '#009e73' linewidth 1.3 dashtype 1 pointtype 9 pointsize 0.5
 # x mean lower upper n: # LN
 $mean3 << EOD
  2.084931521682243 2.602827763496143 1.9795466249918507 3.226108902000436 8
@@ -210,6 +214,7 @@ $seeds3 << EOD
  66.71780869383177 1.7994858611825149
  66.71780869383177 1.7994858611825149
 EOD
+set style line 5 linecolor rgb '#0072b2' linewidth 1.3 dashtype 1 pointtype 5 pointsize 0.5
 # x mean lower upper n: # none
 $mean4 << EOD
  2.1435469250725863 2.2172236503856024 1.8040251812748442 2.6304221194963606 8
@@ -270,11 +275,6 @@ $seeds4 << EOD
  68.59350160232276 2.570694087403602
  68.59350160232276 2.0565552699228773
 EOD
-set style line 1 linecolor rgb '#d55e00' linewidth 1.3 dashtype 1 pointtype 7 pointsize 0.5
-set style line 2 linecolor rgb '#d55e00' linewidth 1.3 dashtype 2 pointtype 6 pointsize 0.5
-set style line 3 linecolor rgb '#d55e00' linewidth 1.3 dashtype 3 pointtype 6 pointsize 0.5
-set style line 4 linecolor rgb '#009e73' linewidth 1.3 dashtype 1 pointtype 9 pointsize 0.5
-set style line 5 linecolor rgb '#0072b2' linewidth 1.3 dashtype 1 pointtype 5 pointsize 0.5
 set style line 6 linecolor rgb '#000000' linewidth 1.3 dashtype 1 pointtype 6 pointsize 0.5
 set key at screen 0.5, screen 0.9846 center top horizontal maxcols 2 samplen 2.6 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
 # caption
@@ -285,6 +285,26 @@ set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
 set xtics nomirror offset 0,0.5*up
 set ytics nomirror
+set multiplot
+# legend, title and caption
+set lmargin at screen 0
+set rmargin at screen 1
+set bmargin at screen 0
+set tmargin at screen 1
+unset border; unset tics
+plot [1:2][1:2] NaN notitle, \
+     keyentry with linespoints linestyle 1 title 'BN, running', \
+     keyentry with linespoints linestyle 2 title 'BN, precise', \
+     keyentry with linespoints linestyle 3 title 'BN, batch', \
+     keyentry with linespoints linestyle 4 title 'GN', \
+     keyentry with linespoints linestyle 5 title 'LN', \
+     keyentry with linespoints linestyle 6 title 'none'
+unset key; unset label
+set border 3 linewidth 0.7
+set tics nomirror out scale 0.5
+set xtics nomirror offset 0,0.5*up
+set ytics nomirror
+
 set lmargin at screen 0.1838
 set rmargin at screen 0.9606
 set bmargin at screen 0.3025
@@ -293,6 +313,7 @@ set tmargin at screen 0.7817
 set logscale x 2
 set xrange [80:1.6]
 set xtics ('2' 2, '4' 4, '8' 8, '16' 16, '32' 32, '64' 64)
+set ytics autofreq
 set xlabel 'batch size, from large to small' offset 0,up
 set ylabel 'test error (%)' offset 0.3,0
 # Intervals that reach 0 or below end at the floor of the logarithmic axis.
@@ -310,10 +331,5 @@ plot NaN notitle, \
      $mean1_batch using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle 3 notitle, \
      $mean2 using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle 4 notitle, \
      $mean3 using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle 5 notitle, \
-     $mean4 using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle 6 notitle, \
-     keyentry with linespoints linestyle 1 title 'BN, running', \
-     keyentry with linespoints linestyle 2 title 'BN, precise', \
-     keyentry with linespoints linestyle 3 title 'BN, batch', \
-     keyentry with linespoints linestyle 4 title 'GN', \
-     keyentry with linespoints linestyle 5 title 'LN', \
-     keyentry with linespoints linestyle 6 title 'none'
+     $mean4 using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle 6 notitle
+unset multiplot

@@ -116,6 +116,18 @@ static void put_lines(struct drawing *d)
     }
 }
 
+/* "without stat_batch": the panel of what no key of the other panels applies to. New string. */
+static char *without(const struct drawing *d, int panel)
+{
+    const struct nl_results *results = d->picture->results;
+    struct nl_text out = {0};
+    nl_text_add(&out, "without ");
+    for (int i = 0, listed = 0; i < results->factors; i++)
+        if (d->view.arm[panel].level[i] == NL_INAPPLICABLE)
+            nl_text_add(&out, "%s%s", listed++ ? ", " : "", strchr(results->factor[i].key->name, '.') + 1);
+    return out.at;
+}
+
 static void put_panel(struct drawing *d, int panel)
 {
     struct nl_page *page = d->page;
@@ -129,7 +141,9 @@ static void put_panel(struct drawing *d, int panel)
     if (d->shown > 1) {
         const char *label = d->view.arm[panel].label;
         nl_text_add(out, "set title ");
-        nl_page_quote(out, *label ? label : "others do not apply");
+        char *other = without(d, panel);
+        nl_page_quote(out, *label ? label : other);
+        free(other);
         nl_text_add(out, " offset 0,-0.8 font sprintf(',%%.3g', %.3g * pt)\n", 0.9 * page->font);
     }
     nl_text_add(out, "set format x '%s'\nset format y '%s'\n", below ? "" : "%h", column ? "" : "%h");
@@ -186,7 +200,7 @@ static void put_caption(struct drawing *d)
         nl_text_add(&caption, " %d of %d panels shown.", d->shown, d->view.arms);
     if (*config->plot.protocol)
         nl_text_add(&caption, " Protocol: %s.", config->plot.protocol);
-    nl_page_frame(d->page, d->picture->experiment, caption.at, 0);
+    nl_page_frame(d->page, d->picture->experiment, caption.at);
     nl_text_release(&caption);
 }
 

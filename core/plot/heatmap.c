@@ -137,7 +137,7 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
         nl_text_add(&caption, " %d of %d arms shown.", shown, view.arms);
     if (*config->plot.protocol)
         nl_text_add(&caption, " Protocol: %s.", config->plot.protocol);
-    nl_page_frame(page, picture->experiment, caption.at, 0);
+    nl_page_frame(page, picture->experiment, caption.at);
     nl_text_release(&caption);
 
     struct nl_text *out = &page->script;

@@ -123,7 +123,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
                           " diverged (in no mean) or dead.", picture->results->seeds > 1 ? " (bars); points: single seeds." : ".");
     if (*config->plot.protocol)
         nl_text_add(&caption, " Protocol: %s.", config->plot.protocol);
-    nl_page_frame(page, picture->experiment, caption.at, 0);
+    nl_page_frame(page, picture->experiment, caption.at);
     nl_text_release(&caption);
 
     nl_text_add(out, "set logscale x\nset xrange [%.9g:%.9g]\n", least / exp2(0.4 * grid), most * exp2(0.4 * grid));

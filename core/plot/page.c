@@ -119,7 +119,7 @@ static char *wrap(const char *text, int most, int *lines)
 
 static const char axes[] = "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\nset xtics nomirror offset 0,0.5*up\nset ytics nomirror\n";
 
-void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption, double legend_from_right)
+void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption)
 {
     struct nl_text *out = &page->script;
     double font = page->font, small = 0.85 * font, gap = 0.35 * font;
@@ -139,7 +139,7 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
         longest = length > longest ? length : longest;
     }
     if (page->entries > 0) {
-        double room = page->width - 2 * gap - legend_from_right;
+        double room = page->width - 2 * gap;
         int columns = (int)(room / (longest * character * font + 4.2 * font));
         columns = columns < 1 ? 1 : columns > page->entries ? page->entries : columns;
         int rows = (page->entries + columns - 1) / columns;
@@ -180,18 +180,13 @@ void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double
                 (page->bottom + y0 * height) / page->height, (page->bottom + y1 * height) / page->height);
 }
 
-void nl_page_put_legend(struct nl_page *page)
-{
-    for (int i = 0; i < page->entries; i++)
-        nl_text_add(&page->script, ", \\\n     %s", page->legend[i]);
-}
-
 void nl_page_begin_panels(struct nl_page *page)
 {
     nl_text_add(&page->script, "set multiplot\n# legend, title and caption\n"
                                "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 1\n"
                                "unset border; unset tics\nplot [1:2][1:2] NaN notitle");
-    nl_page_put_legend(page);
+    for (int i = 0; i < page->entries; i++)
+        nl_text_add(&page->script, ", \\\n     %s", page->legend[i]);
     nl_text_add(&page->script, "\nunset key; unset label\n%s\n", axes);
 }
 

@@ -25,7 +25,7 @@ struct nl_page {
     double width, height, font;
     double left, right, top, bottom; /* of the area for panels, from the page's left and bottom edge */
     bool log_y;
-    char **legend;                   /* keyentry clauses, emitted by the first panel */
+    char **legend;                   /* keyentry clauses, emitted by nl_page_begin_panels */
     int entries;
 };
 
@@ -41,16 +41,13 @@ void nl_page_style(struct nl_page *page, int index, const struct nl_style *style
 void nl_page_legend(struct nl_page *page, int index, const char *with, const char *label);
 
 /* Emits legend layout, title and caption and sets the area for panels. After all nl_page_legend calls. */
-void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption, double legend_from_right);
+void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption);
 
 /* Margins of a panel: the part [x0, x1] x [y0, y1] (fractions) of the area. */
 void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double y1);
 
-/* The legend as the last clauses of a plot command (", keyentry ..."). */
-void nl_page_put_legend(struct nl_page *page);
-
-/* For a multiplot: begins it, and draws legend, title and caption in a panel of their own that is the whole page (a panel's own
- * legend gets no more columns than the panel is wide). */
+/* Begins a multiplot, and draws legend, title and caption in a panel of their own that is the whole page (a panel's own legend gets no
+ * more columns than the panel is wide). The ticks of the panels are set after it. */
 void nl_page_begin_panels(struct nl_page *page);
 
 /* The style of an arm: its normalizer's colour and marker, the same in every picture; arms of one normalizer differ in dash. Where the

@@ -41,6 +41,12 @@ static int list_lines(const struct nl_picture *picture, const struct nl_comparis
     return count;
 }
 
+/* Whether it shows the evaluation that is reported first, or the only one. */
+static bool is_first(const struct line *line)
+{
+    return !strchr(line->id, '_');
+}
+
 /* Open marker for each of gnuplot's filled ones: evaluations of one arm differ in marker and dash. */
 static struct nl_style style_of(const struct nl_comparison *view, const struct line *line)
 {
@@ -95,64 +101,41 @@ static char *top_of(const struct nl_page *page, const struct nl_span *span, cons
     return nl_format("%.6g", span->high + (span->high - fmin(span->low, 0.0)) * share / (1.0 - share));
 }
 
-static int put_plot(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, struct line *line,
-                    int lines, struct nl_error *err)
+/* Blocks, styles and the legend; how many rows of the picture count failed runs. */
+static int put_data(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, struct line *line, int lines,
+                    const struct nl_measure *measure, struct nl_span *span)
 {
-    struct nl_text *out = &page->script;
-    const char *metric = nl_metric_names[picture->experiment->config.plot.metric];
-    struct nl_measure measure;
-    nl_measure(metric, &measure);
-    struct nl_span span = {0};
     int rows = 0;
-    double step = fmin(0.06, 0.4 / lines); /* between the rows that count failed runs */
+    double step = fmin(0.06, 0.4 / lines); /* between those rows */
     for (int i = 0; i < lines; i++) {
         int arm = line[i].arm;
         const struct nl_arm *at = &view->arm[arm];
         double dodge = at->reference ? 1.0 : nl_dodge(i, lines, 0.24 / lines);
-        line[i].means = nl_put_means(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id, &span);
-        bool first = !strchr(line[i].id, '_');
-        if (first && !at->reference) {
-            line[i].seeds = nl_put_seeds(page, picture, view, arm, line[i].column, &measure, dodge, line[i].id, &span);
+        line[i].means = nl_put_means(page, picture, view, arm, line[i].column, measure, dodge, line[i].id, span);
+        if (is_first(&line[i]) && !at->reference) {
+            line[i].seeds = nl_put_seeds(page, picture, view, arm, line[i].column, measure, dodge, line[i].id, span);
             line[i].failed = nl_put_failed(page, view, arm, 0.97 - step * rows, line[i].id);
             rows += line[i].failed > 0;
         }
-    }
-    for (int i = 0; i < lines; i++) {
         struct nl_style style = style_of(view, &line[i]);
         char *label = label_of(picture, view, &line[i]);
         nl_page_style(page, line[i].style, &style);
-        nl_page_legend(page, line[i].style, view->arm[line[i].arm].reference ? "lines" : "linespoints", label);
+        nl_page_legend(page, line[i].style, at->reference ? "lines" : "linespoints", label);
         free(label);
     }
-    char *caption = caption_of(picture, view, rows > 0);
-    nl_page_frame(page, picture->experiment, caption, 0);
-    free(caption);
-    nl_page_panel(page, 0, 1, 0, 1);
-    double least = nl_comparison_x(view, 0), most = nl_comparison_x(view, view->points - 1);
-    const char *title = nl_key_title(picture->results->factor[view->x_factor].key);
-    char *x_title = nl_format("%s, from large to small", title);
-    nl_text_add(out, "# batches shrink to the right, as published pictures have it\nset logscale x 2\nset xrange [%.9g:%.9g]\n",
-                most * 1.25, least / 1.25);
-    nl_put_ticks(page, view);
-    nl_page_axis_label(out, "x", x_title, "");
-    nl_page_axis_label(out, "y", measure.name, measure.unit);
-    free(x_title);
-    nl_page_yscale(page, &span);
-    nl_text_add(out, "set y2range [0:1]\n");
-    char *high = top_of(page, &span, &measure, rows);
-    int status = nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*",
-                                high, err);
-    free(high);
-    if (status != NL_OK)
-        return NL_FAIL;
+    return rows;
+}
+
+static void put_lines(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, const struct line *line, int lines)
+{
+    struct nl_text *out = &page->script;
     nl_text_add(out, "plot NaN notitle");
     const char *comma = ", \\\n     ";
     for (int pass = 0; pass < 3; pass++)
         for (int i = 0; i < lines; i++) {
             const struct nl_arm *at = &view->arm[line[i].arm];
-            bool first = !strchr(line[i].id, '_');
             struct nl_style style = style_of(view, &line[i]);
-            if (pass == 0 && first && line[i].seeds > 0 && picture->results->seeds > 1)
+            if (pass == 0 && is_first(&line[i]) && line[i].seeds > 0 && picture->results->seeds > 1)
                 nl_text_add(out, "%s$seeds%s using 1:2 with points pointtype 7 pointsize 0.22 linecolor rgb '#B0%06x' notitle", comma,
                             line[i].id, style.colour);
             else if (pass == 1 && line[i].means > 0 && at->reference)
@@ -163,9 +146,40 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
                 nl_text_add(out, "%s$failed%s using 1:2:3 axes x1y2 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#%06x' notitle", comma,
                             line[i].id, 0.8 * page->font, style.colour);
         }
-    nl_page_put_legend(page);
-    nl_text_add(out, "\n");
-    return NL_OK;
+    nl_text_add(out, "\nunset multiplot\n");
+}
+
+static int put_plot(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, struct line *line,
+                    int lines, struct nl_error *err)
+{
+    struct nl_text *out = &page->script;
+    struct nl_measure measure;
+    nl_measure(nl_metric_names[picture->experiment->config.plot.metric], &measure);
+    struct nl_span span = {0};
+    int rows = put_data(picture, page, view, line, lines, &measure, &span);
+    char *caption = caption_of(picture, view, rows > 0);
+    nl_page_frame(page, picture->experiment, caption);
+    free(caption);
+    nl_page_begin_panels(page);
+    nl_page_panel(page, 0, 1, 0, 1);
+    double least = nl_comparison_x(view, 0), most = nl_comparison_x(view, view->points - 1);
+    char *x_title = nl_format("%s, from large to small", nl_key_title(picture->results->factor[view->x_factor].key));
+    nl_text_add(out, "# batches shrink to the right, as published pictures have it\nset logscale x 2\nset xrange [%.9g:%.9g]\n",
+                most * 1.25, least / 1.25);
+    nl_put_ticks(page, view);
+    nl_text_add(out, "set ytics autofreq\n");
+    nl_page_axis_label(out, "x", x_title, "");
+    nl_page_axis_label(out, "y", measure.name, measure.unit);
+    free(x_title);
+    nl_page_yscale(page, &span);
+    nl_text_add(out, "set y2range [0:1]\n");
+    char *high = top_of(page, &span, &measure, rows);
+    int status = nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*",
+                                high, err);
+    free(high);
+    if (status == NL_OK)
+        put_lines(picture, page, view, line, lines);
+    return status;
 }
 
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
