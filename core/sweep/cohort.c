@@ -39,7 +39,7 @@ static int by_shape(const void *left, const void *right)
     return order ? order : a->trial - b->trial;
 }
 
-static double total_cost(const struct nl_cohort *cohort)
+double nl_cohort_cost(const struct nl_cohort *cohort)
 {
     return cohort->count * (cohort->cost.training + cohort->cost.ending);
 }
@@ -47,8 +47,8 @@ static double total_cost(const struct nl_cohort *cohort)
 static int longest_first(const void *left, const void *right)
 {
     const struct nl_cohort *a = left, *b = right;
-    if (total_cost(a) != total_cost(b))
-        return total_cost(a) > total_cost(b) ? -1 : 1;
+    if (nl_cohort_cost(a) != nl_cohort_cost(b))
+        return nl_cohort_cost(a) > nl_cohort_cost(b) ? -1 : 1;
     return a->trial[0] - b->trial[0];
 }
 

@@ -19,6 +19,7 @@ struct nl_cohorts {
 /* The trials todo[count] as cohorts of at most `most` (0: as many as pay on the device, and as its memory holds when so many workers run
  * one each), the longest first. Only trials of equal steps[trial] come together; NULL: all are at their beginning. */
 struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most, int workers);
+double nl_cohort_cost(const struct nl_cohort *cohort); /* of all its trials, in the units of nl_trial_cost */
 void nl_cohorts_release(struct nl_cohorts *cohorts);
 
 #endif

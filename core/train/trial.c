@@ -10,29 +10,11 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "train/evaluate.h"
-#include "train/plan.h"
-#include "train/replica.h"
+#include "train/training.h"
 #include "train/weights.h"
 
 const char *const nl_status_names[] = {"done", "diverged", "dead", "stopped", NULL};
 const char *const nl_part_names[] = {"train", "val", "test", NULL};
-
-struct cohort {
-    const struct nl_trial_options *options; /* of the first: what concerns all */
-    const struct nl_config *config;         /* of the first: what is the same in all */
-    int trials;
-    struct nl_replica *replica;  /* [trials] */
-    struct nl_replica **at;      /* [plan.replicas] those that still train, in the order of the plan's images */
-    struct nl_hyper *hyper, *told; /* [trials] of the next update, and what the images hold */
-    struct nl_score *score;      /* [trials] */
-    struct nl_course course;
-    struct nl_model model;
-    struct nl_plan plan;
-    int counts[NL_PARTS];
-    double clock;                /* seconds until which time is accounted for */
-    double kept_at;              /* seconds, and step, of the last checkpoints */
-    int64_t kept_step;
-};
 
 enum nl_eval nl_primary_eval(const struct nl_config *config)
 {
@@ -40,12 +22,12 @@ enum nl_eval nl_primary_eval(const struct nl_config *config)
 }
 
 /* Time goes to those who still train, in equal shares. */
-static double share_since(const struct cohort *c, double start)
+static double share_since(const struct nl_training *c, double start)
 {
     return (nl_seconds() - start) / c->plan.replicas;
 }
 
-static void account(struct cohort *c)
+static void account(struct nl_training *c)
 {
     double share = share_since(c, c->clock);
     for (int i = 0; i < c->plan.replicas; i++)
@@ -55,7 +37,7 @@ static void account(struct cohort *c)
 
 /* ---- evaluation ---- */
 
-static void evaluate(struct cohort *c, int64_t step, enum nl_part part, enum nl_eval eval)
+static void evaluate(struct nl_training *c, int64_t step, enum nl_part part, enum nl_eval eval)
 {
     if (c->counts[part] == 0)
         return;
@@ -67,7 +49,7 @@ static void evaluate(struct cohort *c, int64_t step, enum nl_part part, enum nl_
     }
 }
 
-static void add_evaluation_time(struct cohort *c, double start)
+static void add_evaluation_time(struct nl_training *c, double start)
 {
     double share = share_since(c, start);
     for (int i = 0; i < c->plan.replicas; i++)
@@ -75,7 +57,7 @@ static void add_evaluation_time(struct cohort *c, double start)
 }
 
 /* Held-out parts, with the statistics that count first. */
-static void evaluate_on_the_way(struct cohort *c, int64_t step)
+static void evaluate_on_the_way(struct nl_training *c, int64_t step)
 {
     double start = nl_seconds();
     enum nl_eval eval = nl_primary_eval(c->config);
@@ -87,7 +69,7 @@ static void evaluate_on_the_way(struct cohort *c, int64_t step)
 }
 
 /* Every part with every kind of statistics asked for: the trials' scores, and whether they learned anything. */
-static void evaluate_at_the_end(struct cohort *c)
+static void evaluate_at_the_end(struct nl_training *c)
 {
     double start = nl_seconds();
     bool tracks = c->model.norm->tracks;
@@ -111,7 +93,7 @@ static void evaluate_at_the_end(struct cohort *c)
 /* ---- steps ---- */
 
 /* The host's order is the specification; a backend that can make it saves the way, and then the host needs it only to be saved. */
-static void begin_epoch(struct cohort *c, int64_t epoch)
+static void begin_epoch(struct nl_training *c, int64_t epoch)
 {
     const struct nl_backend *backend = c->plan.backend;
     for (int i = 0; i < c->trials; i++) {
@@ -133,7 +115,7 @@ static void begin_epoch(struct cohort *c, int64_t epoch)
 }
 
 /* Only what changes is sent: with a constant rate that is nothing. */
-static void put_hyper(struct cohort *c, int64_t step)
+static void put_hyper(struct nl_training *c, int64_t step)
 {
     size_t bytes = (size_t)c->plan.replicas * sizeof *c->hyper;
     for (int i = 0; i < c->plan.replicas; i++)
@@ -144,7 +126,7 @@ static void put_hyper(struct cohort *c, int64_t step)
     nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
 }
 
-static void train_step(struct cohort *c, int64_t step, int slot)
+static void train_step(struct nl_training *c, int64_t step, int slot)
 {
     struct nl_plan *plan = &c->plan;
     int64_t in_epoch = step % c->course.steps_per_epoch, epoch = step / c->course.steps_per_epoch;
@@ -174,7 +156,7 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* Runs steps [step, end), at most a ring of them, then reads their losses. */
-static void train_chunk(struct cohort *c, int64_t step, int64_t end)
+static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
 {
     typedef double ring[NL_SUMS_RING][2];
     ring *sums = nl_alloc((size_t)c->plan.replicas, sizeof *sums);
@@ -193,13 +175,13 @@ static void train_chunk(struct cohort *c, int64_t step, int64_t end)
 
 /* ---- checkpoints ---- */
 
-static bool stop_asked(const struct cohort *c)
+static bool stop_asked(const struct nl_training *c)
 {
     return c->options->stop && *c->options->stop;
 }
 
 /* Whether it is time for checkpoints; a stop is such a time. */
-static bool must_keep(const struct cohort *c, int64_t step)
+static bool must_keep(const struct nl_training *c, int64_t step)
 {
     const struct nl_trial_options *options = c->options;
     if (!options->checkpoint)
@@ -209,7 +191,7 @@ static bool must_keep(const struct cohort *c, int64_t step)
     return stop_asked(c) || ((late || far) && step < c->course.steps);
 }
 
-static int keep(struct cohort *c, int64_t step, struct nl_error *err)
+static int keep(struct nl_training *c, int64_t step, struct nl_error *err)
 {
     account(c);
     for (int i = 0; i < c->plan.replicas; i++) {
@@ -224,7 +206,7 @@ static int keep(struct cohort *c, int64_t step, struct nl_error *err)
 }
 
 /* Goes on from the checkpoints that are there. What follows from the number of steps alone is worked out anew. */
-static int resume(struct cohort *c, struct nl_error *err)
+static int resume(struct nl_training *c, struct nl_error *err)
 {
     c->kept_at = nl_seconds();
     for (int i = 0; i < c->trials; i++) {
@@ -252,12 +234,12 @@ static int resume(struct cohort *c, struct nl_error *err)
 /* ---- from start to end ---- */
 
 /* What went wrong on the device meanwhile: the numbers read since then are none. */
-static int device_status(const struct cohort *c, struct nl_error *err)
+static int device_status(const struct nl_training *c, struct nl_error *err)
 {
     return c->plan.backend->status ? c->plan.backend->status(err) : NL_OK;
 }
 
-static int save(const struct cohort *c, int image, struct nl_error *err)
+static int save(const struct nl_training *c, int image, struct nl_error *err)
 {
     const struct nl_replica *r = c->at[image];
     const struct nl_trial_options *options = r->options;
@@ -271,7 +253,7 @@ static int save(const struct cohort *c, int image, struct nl_error *err)
 }
 
 /* The trial's result is whole. */
-static int end_trial(struct cohort *c, int image, struct nl_error *err)
+static int end_trial(struct nl_training *c, int image, struct nl_error *err)
 {
     struct nl_replica *r = c->at[image];
     r->result->epochs = (double)r->result->steps / (double)c->course.steps_per_epoch;
@@ -288,7 +270,7 @@ static int end_trial(struct cohort *c, int image, struct nl_error *err)
 }
 
 /* All that are not in training any more; the last first, so that none moves that ends itself. */
-static int end_trials(struct cohort *c, bool all, struct nl_error *err)
+static int end_trials(struct nl_training *c, bool all, struct nl_error *err)
 {
     for (int i = c->plan.replicas - 1; i >= 0; i--)
         if ((all || c->at[i]->result->status != NL_DONE) && end_trial(c, i, err))
@@ -296,7 +278,7 @@ static int end_trials(struct cohort *c, bool all, struct nl_error *err)
     return NL_OK;
 }
 
-static int train(struct cohort *c, struct nl_error *err)
+static int train(struct nl_training *c, struct nl_error *err)
 {
     int64_t steps = c->course.steps;
     for (int64_t step = c->replica[0].result->steps; step < steps;) {
@@ -324,76 +306,7 @@ static int train(struct cohort *c, struct nl_error *err)
     return NL_OK;
 }
 
-/* Configurations of a cohort. */
-static bool same_data(const struct nl_config *a, const struct nl_config *b)
-{
-    return a->train.seed == b->train.seed && a->data.split_seed == b->data.split_seed && a->data.standardize == b->data.standardize &&
-           a->train.label_noise == b->train.label_noise;
-}
-
-/* The trial's data: its own, or those of one before it. */
-static int set_up_data(struct cohort *c, struct nl_replica *r, struct nl_error *err)
-{
-    for (int i = 0; i < r->number && !r->like; i++)
-        if (!c->replica[i].like && same_data(r->config, c->replica[i].config))
-            r->like = &c->replica[i];
-    if (r->like) {
-        r->view = r->like->view;
-        return NL_OK;
-    }
-    if (nl_split_make(r->lineage.dataset, r->config, &r->view, err))
-        return NL_FAIL;
-    r->order = nl_alloc((size_t)r->view.train_count, sizeof *r->order);
-    return NL_OK;
-}
-
-static int set_up_course(struct cohort *c, struct nl_error *err)
-{
-    const struct nl_split *view = &c->replica[0].view;
-    struct nl_counts counts = {c->counts[NL_PART_TRAIN] = view->train_count, c->counts[NL_PART_VAL] = view->val_count,
-                               c->counts[NL_PART_TEST] = view->test_count};
-    struct nl_outline outline = nl_trial_outline(c->config, counts);
-    c->course = (struct nl_course){outline.steps, outline.steps_per_epoch, outline.log_every, outline.eval_every};
-    if (outline.steps_per_epoch < 1)
-        return nl_fail(err, "a batch of %lld does not fit the %d training samples", (long long)c->config->train.batch, counts.train);
-    return NL_OK;
-}
-
-static void set_up_trial(struct cohort *c, struct nl_replica *r)
-{
-    nl_plan_write(&c->plan, r->number, r->config, &r->view);
-    if (r->options->load) {
-        struct nl_plan plan = nl_plan_replica(&c->plan, r->number);
-        nl_weights_load(&plan, r->options->load);
-    }
-    r->course = c->course;
-    r->schedule = (struct nl_schedule_of){r->config, c->course.steps, (double)c->course.steps_per_epoch};
-    if (r->options->save_order)
-        r->saved_order = nl_alloc((size_t)c->course.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
-    r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->course.steps_per_epoch * r->config->train.batch : 0;
-    r->result->parameters = (int64_t)c->model.count;
-    r->result->memory = c->plan.stride;
-    c->at[r->number] = r;
-}
-
-static int set_up(struct cohort *c, const struct nl_dataset *dataset, struct nl_error *err)
-{
-    const char *key = NULL;
-    for (int i = 0; i < c->trials; i++)
-        if (set_up_data(c, &c->replica[i], err))
-            return NL_FAIL;
-    if (set_up_course(c, err) || nl_model_build(c->config, dataset->shape, &c->model, &key, err))
-        return NL_FAIL;
-    const struct nl_backend *backend = nl_device_begin((enum nl_device_kind)c->config->device.kind, (int)c->config->device.index, err);
-    const struct nl_split *view = &c->replica[0].view;
-    if (!backend || nl_plan_make(&c->plan, backend, &c->model, c->config, view, nl_evaluation_capacity(c->config, view), c->trials, err))
-        return NL_FAIL;
-    for (int i = 0; i < c->trials; i++)
-        set_up_trial(c, &c->replica[i]);
-    return NL_OK;
-}
-
-static int save_initial(const struct cohort *c, struct nl_error *err)
+static int save_initial(const struct nl_training *c, struct nl_error *err)
 {
     for (int i = 0; i < c->trials; i++) {
         struct nl_plan plan = nl_plan_replica(&c->plan, i);
@@ -404,38 +317,20 @@ static int save_initial(const struct cohort *c, struct nl_error *err)
     return NL_OK;
 }
 
-static int run_cohort(struct cohort *c, const struct nl_dataset *dataset, struct nl_error *err)
+static int run_cohort(struct nl_training *c, const struct nl_dataset *dataset, struct nl_error *err)
 {
-    if (set_up(c, dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
+    if (nl_training_set_up(c, dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
         return NL_FAIL;
     if (c->plan.replicas > 0 && c->at[0]->result->status == NL_DONE)
         evaluate_at_the_end(c);
     return device_status(c, err) || end_trials(c, true, err) ? NL_FAIL : NL_OK;
 }
 
-static void release(struct cohort *c)
-{
-    nl_plan_release(&c->plan);
-    nl_model_release(&c->model);
-    for (int i = 0; i < c->trials; i++) {
-        struct nl_replica *r = &c->replica[i];
-        if (!r->like)
-            nl_split_release(&r->view);
-        free(r->order);
-        free(r->saved_order);
-    }
-    free(c->replica);
-    free(c->at);
-    free(c->hyper);
-    free(c->told);
-    free(c->score);
-}
-
 int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset, const struct nl_trial_options options[], int trials,
                   struct nl_trial_result result[], struct nl_error *err)
 {
     size_t count = (size_t)trials;
-    struct cohort c = {.options = options, .config = config[0], .trials = trials, .clock = nl_seconds()};
+    struct nl_training c = {.options = options, .config = config[0], .trials = trials, .clock = nl_seconds()};
     c.replica = nl_alloc(count, sizeof *c.replica);
     c.at = nl_alloc(count, sizeof(struct nl_replica *));
     c.hyper = nl_alloc(count, sizeof *c.hyper);
@@ -450,7 +345,7 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
                                            .lineage = {config[i], dataset, options[i].load}};
     }
     int status = run_cohort(&c, dataset, err);
-    release(&c);
+    nl_training_release(&c);
     return status;
 }
 

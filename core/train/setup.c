@@ -1,0 +1,95 @@
+/* Training set up: which trials share their data, how many steps there are, the network, and the plan with an image for each. */
+#include "train/training.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "train/evaluate.h"
+#include "train/weights.h"
+
+/* Configurations of a cohort. */
+static bool same_data(const struct nl_config *a, const struct nl_config *b)
+{
+    return a->train.seed == b->train.seed && a->data.split_seed == b->data.split_seed && a->data.standardize == b->data.standardize &&
+           a->train.label_noise == b->train.label_noise;
+}
+
+/* The trial's data: its own, or those of one before it. */
+static int set_up_data(struct nl_training *c, struct nl_replica *r, struct nl_error *err)
+{
+    for (int i = 0; i < r->number && !r->like; i++)
+        if (!c->replica[i].like && same_data(r->config, c->replica[i].config))
+            r->like = &c->replica[i];
+    if (r->like) {
+        r->view = r->like->view;
+        return NL_OK;
+    }
+    if (nl_split_make(r->lineage.dataset, r->config, &r->view, err))
+        return NL_FAIL;
+    r->order = nl_alloc((size_t)r->view.train_count, sizeof *r->order);
+    return NL_OK;
+}
+
+static int set_up_course(struct nl_training *c, struct nl_error *err)
+{
+    const struct nl_split *view = &c->replica[0].view;
+    struct nl_counts counts = {c->counts[NL_PART_TRAIN] = view->train_count, c->counts[NL_PART_VAL] = view->val_count,
+                               c->counts[NL_PART_TEST] = view->test_count};
+    struct nl_outline outline = nl_trial_outline(c->config, counts);
+    c->course = (struct nl_course){outline.steps, outline.steps_per_epoch, outline.log_every, outline.eval_every};
+    if (outline.steps_per_epoch < 1)
+        return nl_fail(err, "a batch of %lld does not fit the %d training samples", (long long)c->config->train.batch, counts.train);
+    return NL_OK;
+}
+
+static void set_up_trial(struct nl_training *c, struct nl_replica *r)
+{
+    nl_plan_write(&c->plan, r->number, r->config, &r->view);
+    if (r->options->load) {
+        struct nl_plan plan = nl_plan_replica(&c->plan, r->number);
+        nl_weights_load(&plan, r->options->load);
+    }
+    r->course = c->course;
+    r->schedule = (struct nl_schedule_of){r->config, c->course.steps, (double)c->course.steps_per_epoch};
+    if (r->options->save_order)
+        r->saved_order = nl_alloc((size_t)c->course.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
+    r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->course.steps_per_epoch * r->config->train.batch : 0;
+    r->result->parameters = (int64_t)c->model.count;
+    r->result->memory = c->plan.stride;
+    c->at[r->number] = r;
+}
+
+int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, struct nl_error *err)
+{
+    const char *key = NULL;
+    for (int i = 0; i < c->trials; i++)
+        if (set_up_data(c, &c->replica[i], err))
+            return NL_FAIL;
+    if (set_up_course(c, err) || nl_model_build(c->config, dataset->shape, &c->model, &key, err))
+        return NL_FAIL;
+    const struct nl_backend *backend = nl_device_begin((enum nl_device_kind)c->config->device.kind, (int)c->config->device.index, err);
+    const struct nl_split *view = &c->replica[0].view;
+    if (!backend || nl_plan_make(&c->plan, backend, &c->model, c->config, view, nl_evaluation_capacity(c->config, view), c->trials, err))
+        return NL_FAIL;
+    for (int i = 0; i < c->trials; i++)
+        set_up_trial(c, &c->replica[i]);
+    return NL_OK;
+}
+
+void nl_training_release(struct nl_training *c)
+{
+    nl_plan_release(&c->plan);
+    nl_model_release(&c->model);
+    for (int i = 0; i < c->trials; i++) {
+        struct nl_replica *r = &c->replica[i];
+        if (!r->like)
+            nl_split_release(&r->view);
+        free(r->order);
+        free(r->saved_order);
+    }
+    free(c->replica);
+    free(c->at);
+    free(c->hyper);
+    free(c->told);
+    free(c->score);
+}
