@@ -154,13 +154,13 @@ def sweep_of(track, seeds):
         if seeds == 1:
             contenders["PyTorch eager"] = peer("sweep_torch.py"), {}
     contenders = {name: c for name, c in contenders.items() if track.wanted(name)}
-    rounds = 1 if track.quick else 3
+    long = {"PyTorch eager"} if seeds == 1 else contenders.keys() - {"normlab"}  # half a minute or more each: once, steadier than seconds are
 
     def measure():
         times = {name: [] for name in contenders}
-        for i in range(rounds):
+        for i in range(1 if track.quick else 3):
             for name, (command, env) in contenders.items():
-                if name != "PyTorch eager" or i == 0:  # half a minute, steadier than the others' seconds
+                if name not in long or i == 0:
                     times[name].append(track.wall(command, env))
         return {"seconds": {name: statistics.median(t) for name, t in times.items()}}
 
