@@ -98,7 +98,7 @@ static int run(const struct command *self, int argc, char **argv)
         force |= option == FORCE;
     }
     if (argc - optind != 1)
-        return bad_input("normlab clean --help shows how it is called", "clean takes one results folder");
+        return misused(self, "clean takes one results folder");
     return open_and_clean(argv[optind], dry_run, force);
 }
 

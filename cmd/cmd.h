@@ -49,6 +49,8 @@ char *quote_words(int count, const char *const *word); /* as a shell would take 
 
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int bad_input(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */
+/* A second line points to the command's help. */
+int misused(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What was stopped, and under it the command line that goes on; returns code. */
 int stopped(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "unknown WHAT 'word'", with the nearest of words (ends with NULL) or else all of them as the hint. */
@@ -58,8 +60,9 @@ int unknown_word(const char *what, const char *word, const char *const *words);
 
 struct manner {
     bool quiet, verbose, no_warnings;
-    enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER } colour;
+    int colour; /* enum colour */
 };
+enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 extern struct manner manner;
 
 /* Whether to colour what goes to this stream: as --color says, else on a terminal unless NO_COLOR is set. */
@@ -108,6 +111,9 @@ bool read_duration(const char *option, const char *text, double *seconds);
 
 /* The value of --checkpoint-every: a duration, or "5epochs", the other is left alone; false: the message was printed. */
 bool read_checkpoint_every(const char *text, double *seconds, int64_t *epochs);
+
+/* One of names (ends with NULL), as its index; what: for messages ("format"). false: the message was printed. */
+bool read_word(const char *what, const char *text, const char *const *names, int *index);
 
 /* Words separated by commas, each one of names (ends with NULL), as bits in the order of names; what: for messages ("format").
  * false: the message was printed. */

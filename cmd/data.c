@@ -103,14 +103,6 @@ static bool load_data(const char *name, const struct arguments *arguments, struc
     return !print_diagnostics(&diagnostics);
 }
 
-static bool is_name(const char *word)
-{
-    for (int name = 0; nl_data_names[name]; name++)
-        if (strcmp(word, nl_data_names[name]) == 0)
-            return true;
-    return false;
-}
-
 /* The data sets' files as published, or as the options say; false: the message was printed. */
 static bool choose_remote(const char *name, const struct how *how, struct remote_set *out)
 {
@@ -152,7 +144,7 @@ static int get(const char *name, const struct how *how)
 }
 
 /* Options of another word behind data; false: the message was printed. */
-static bool fits(const char *verb, const struct how *how)
+static bool fits(const struct command *self, const char *verb, const struct how *how)
 {
     bool is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
     const char *wrong = !is_fetch && how->dir        ? "--dir"
@@ -162,7 +154,7 @@ static bool fits(const char *verb, const struct how *how)
                         : !is_export && how->out     ? "--out"
                                                      : NULL;
     if (wrong)
-        bad_input("normlab data --help shows how it is called", "data %s takes no option '%s'", verb, wrong);
+        misused(self, "data %s takes no option '%s'", verb, wrong);
     return !wrong;
 }
 
@@ -188,24 +180,24 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     const char *verb = optind < argc ? argv[optind++] : NULL;
     if (!verb)
-        return bad_input("normlab data --help shows how it is called", "data needs one of list, info, fetch, export");
+        return misused(self, "data needs one of list, info, fetch, export");
     bool is_list = strcmp(verb, "list") == 0, is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
     if (!is_list && !is_fetch && !is_export && strcmp(verb, "info") != 0)
         return unknown_word("word behind data:", verb, verbs);
-    if (!fits(verb, &how))
+    if (!fits(self, verb, &how))
         return EXIT_BAD_INPUT;
     if (is_list)
         return optind < argc ? bad_input(NULL, "data list takes nothing more: '%s'", argv[optind]) : list();
 
     struct arguments arguments;
     struct nl_experiment experiment;
-    int code = EXIT_BAD_INPUT;
+    int code = EXIT_BAD_INPUT, name;
     if (!sort_arguments(self, "data set", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     if (!arguments.file)
         bad_input("normlab data list names them", "data %s needs the name of a data set", verb);
-    else if (!is_name(arguments.file))
-        unknown_word("data set", arguments.file, nl_data_names);
+    else if (!read_word("data set", arguments.file, nl_data_names, &name))
+        ; /* said */
     else if (is_export && !how.out)
         bad_input(NULL, "data export needs --out DIR");
     else if (is_fetch && arguments.overrides)

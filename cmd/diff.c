@@ -201,7 +201,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (next_option(self, argc, argv, "", options) != OPTION_END)
         return EXIT_BAD_INPUT;
     if (argc - optind != 2)
-        return bad_input("normlab diff --help shows how it is called", "diff compares two things, not %d", argc - optind);
+        return misused(self, "diff compares two things, not %d", argc - optind);
     struct side side[2] = {{0}};
     int code = EXIT_BAD_INPUT;
     if (open_side(argv[optind], &side[0]) && open_side(argv[optind + 1], &side[1]))

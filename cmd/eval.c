@@ -25,7 +25,7 @@ struct request {
     const char *config;
     unsigned parts, stats, orders; /* bits */
     int batches, batch[MOST_BATCHES];
-    enum format format;
+    int format; /* enum format */
     bool other_data;
 };
 
@@ -46,17 +46,6 @@ static bool read_batches(const char *text, struct request *out)
     return good;
 }
 
-static bool read_format(const char *text, enum format *out)
-{
-    for (int i = 0; format_names[i]; i++)
-        if (strcmp(format_names[i], text) == 0) {
-            *out = (enum format)i;
-            return true;
-        }
-    unknown_word("format", text, format_names);
-    return false;
-}
-
 static bool read_option(int option, struct request *out)
 {
     switch (option) {
@@ -65,7 +54,7 @@ static bool read_option(int option, struct request *out)
     case STATS: return read_words("statistics", optarg, nl_eval_names, &out->stats);
     case BATCH: return read_batches(optarg, out);
     case ORDER: return read_words("order", optarg, nl_sample_order_names, &out->orders);
-    case FORMAT: return read_format(optarg, &out->format);
+    case FORMAT: return read_word("format", optarg, format_names, &out->format);
     case OTHER_DATA: return out->other_data = true;
     default: return false;
     }

@@ -238,7 +238,7 @@ static int run(const struct command *self, int argc, char **argv)
         date = optarg;
     }
     if (argc - optind != 1)
-        return bad_input("normlab manual --help shows how it is called", "manual needs one folder");
+        return misused(self, "manual needs one folder");
     const char *folder = argv[optind];
     if (!make_writable(folder))
         return EXIT_BAD_INPUT;

@@ -30,7 +30,7 @@ static int run(const struct command *self, int argc, char **argv)
     }
     int folders = argc - optind;
     if (folders < 1)
-        return bad_input("normlab merge --help shows how it is called", "merge needs results folders");
+        return misused(self, "merge needs results folders");
     if (!out)
         return bad_input(NULL, "merge needs --out DIR, where the whole goes");
 

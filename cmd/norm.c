@@ -124,7 +124,7 @@ static bool read_input(struct nl_probe *probe, const struct settings *settings, 
 {
     const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
     if (!!settings->values + !!settings->input + !!settings->shape != 1) {
-        bad_input("normlab norm --help shows how it is called", "norm needs one of --values, --input, --shape");
+        misused(&command_norm, "norm needs one of --values, --input, --shape");
         return false;
     }
     if (settings->shape) {
@@ -315,28 +315,16 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
     return true;
 }
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-    while (*words && strcmp(word, *words) != 0)
-        words++;
-    return *words != NULL;
-}
-
 /* The configuration that the words give: norm.kind and device.kind, and overrides of the norm section. */
 static bool load_norm(const struct arguments *arguments, const char *device, struct nl_experiment *out)
 {
+    int index;
     if (!arguments->file) {
-        bad_input("normlab norm --help shows how it is called", "norm needs the kind of a normalizer");
+        misused(&command_norm, "norm needs the kind of a normalizer");
         return false;
     }
-    if (!is_one_of(arguments->file, nl_norm_names)) {
-        unknown_word("normalizer", arguments->file, nl_norm_names);
+    if (!read_word("normalizer", arguments->file, nl_norm_names, &index) || !read_word("device", device, nl_device_names, &index))
         return false;
-    }
-    if (!is_one_of(device, nl_device_names)) {
-        unknown_word("device", device, nl_device_names);
-        return false;
-    }
     const char **override = nl_alloc((size_t)arguments->overrides + 2, sizeof *override);
     char *kind = nl_format("norm.kind=%s", arguments->file), *place = nl_format("device.kind=%s", device);
     bool good = true;

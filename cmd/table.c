@@ -19,29 +19,18 @@ struct request {
     const char *across; /* NULL: the usual key */
 };
 
-static bool choose(const char *what, const char *word, const char *const *words, int *out)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0) {
-            *out = i;
-            return true;
-        }
-    unknown_word(what, word, words);
-    return false;
-}
-
 static bool read_request(const struct command *self, int argc, char **argv, struct request *out)
 {
     bool what_given = false;
     for (int option; (option = next_option(self, argc, argv, "f:w:c:", options)) != OPTION_END;)
         switch (option) {
         case 'f':
-            if (!choose("format", optarg, formats, &out->format))
+            if (!read_word("format", optarg, formats, &out->format))
                 return false;
             break;
         case 'w':
             what_given = true;
-            if (!choose("table", optarg, kinds, &out->kind))
+            if (!read_word("table", optarg, kinds, &out->kind))
                 return false;
             break;
         case 'c': out->across = optarg; break;
