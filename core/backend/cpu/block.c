@@ -42,7 +42,7 @@ NL_INLINE double total(size_t count, const double *x)
 /* Turns sum and product of channels into those of their sets. */
 NL_INLINE void join_sets_of(size_t width, const struct nl_cpu_block *b)
 {
-    for (size_t set = 0; set < b->channels / width; set++) {
+    for (size_t set = 0; set < b->sets; set++) {
         b->sum[set] = total(width, b->sum + set * width);
         b->product[set] = total(width, b->product + set * width);
     }
@@ -71,23 +71,29 @@ static void spread_to_channels(const struct nl_cpu_block *b, float *x)
     }
 }
 
-/* Moments from the sets' sums of t = x - shift and t^2. True if a shift was so far off that squares around it say little of those around
- * the mean. */
-NL_CLONES
-static bool moments_of_sums(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
+NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
 {
-    size_t width = b->width;
     double inverse = 1.0 / ((double)b->rows * (double)width);
     const double *restrict sum = b->sum, *restrict squares = b->product;
     const float *restrict shift = b->shift;
-    int far = 0;
-    for (size_t set = 0; set < b->channels / width; set++) {
-        double left = b->centers ? sum[set] * inverse : 0.0, bias = left * sum[set], around = squares[set] - bias;
+    bool centers = b->centers;
+    size_t far = 0; /* as wide as a double, so that the loop vectorizes */
+    for (size_t set = 0; set < b->sets; set++) {
+        double total = sum[set], share = total * inverse, left = centers ? share : 0.0;
+        double bias = left * total, around = squares[set] - bias, spread = around * inverse;
         mean[set] = shift[set * width] + left;
-        var[set] = around < 0 ? 0.0 : around * inverse; /* NaN stays NaN */
-        far |= bias > around;
+        var[set] = spread < 0 ? 0.0 : spread; /* NaN stays NaN */
+        far += bias > around;
     }
-    return far;
+    return far > 0;
+}
+
+/* Moments from the sets' sums of t = x - shift and t^2. True if a shift was so far off that squares around it say little of those around
+ * the mean. */
+NL_CLONES
+static bool moments_of_sums(const struct nl_cpu_block *b, double *mean, double *var)
+{
+    return b->width == 1 ? moments_of(1, b, mean, var) : moments_of(b->width, b, mean, var);
 }
 
 /* ---- rows that a team shares ---- */
@@ -196,29 +202,28 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *va
 }
 
 NL_CLONES
-void nl_cpu_row_moments(const struct nl_cpu_block *b, size_t sets, double *restrict mean, double *restrict var)
+void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *restrict shift, const float *restrict sum,
+                        const float *restrict squares, double *restrict mean, double *restrict var)
 {
-    const float *restrict shift = b->shift, *restrict sum = b->rest, *restrict squares = b->rstd;
-    double inverse = 1.0 / (double)b->width;
-    bool centers = b->centers;
+    double inverse = 1.0 / (double)width, inverse_if_centered = centers ? inverse : 0.0;
     for (size_t set = 0; set < sets; set++) {
-        double left = centers ? sum[set] * inverse : 0.0, spread = squares[set] * inverse - left * left;
+        double left = sum[set] * inverse_if_centered, spread = squares[set] * inverse - left * left;
         mean[set] = shift[set] + left;
         var[set] = spread < 0 ? 0.0 : spread;
     }
 }
 
 NL_CLONES
-void nl_cpu_prepare_sets(const struct nl_cpu_block *b, size_t sets, const double *restrict mean, const double *restrict var, double eps)
+void nl_cpu_prepare_sets(size_t sets, const double *restrict mean, const double *restrict var, double eps, float *restrict shift,
+                         float *restrict rest, float *restrict rstd)
 {
-    float *restrict shift = b->shift, *restrict rest = b->rest, *restrict rstd = b->rstd;
     for (size_t set = 0; set < sets; set++) {
-        double sum = var[set] + eps; /* nl_inverse_deviation, written without branches so that it vectorizes */
-        double some = (double)(sum != 0);
+        float sum = (float)(var[set] + eps); /* nl_inverse_deviation, written without branches so that it vectorizes */
+        float some = (float)(sum != 0);
         float near = (float)mean[set];
         shift[set] = near;
         rest[set] = (float)(mean[set] - near);
-        rstd[set] = (float)(some / sqrt(sum + (1.0 - some)));
+        rstd[set] = some / sqrtf(sum + (1.0f - some));
     }
 }
 
@@ -235,7 +240,7 @@ static void set_factors(const struct nl_cpu_block *b)
 
 void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
 {
-    nl_cpu_prepare_sets(b, b->channels / b->width, mean, var, eps);
+    nl_cpu_prepare_sets(b->sets, mean, var, eps, b->shift, b->rest, b->rstd);
     if (b->width > 1) {
         spread_to_channels(b, b->shift);
         spread_to_channels(b, b->rest);
@@ -268,22 +273,29 @@ static void finish_sums(const struct nl_cpu_block *b)
     }
 }
 
-/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t slope + level), where xhat = (t - rest) rstd. sum and product hold
- * the sums of rstd dxhat and of rstd dxhat (t - rest); fixed statistics do not depend on x. */
-NL_CLONES
-static void set_slopes(const struct nl_cpu_block *b, bool fixed)
+NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, bool fixed)
 {
     double inverse = 1.0 / ((double)b->rows * (double)b->width);
     double of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
     const double *restrict sum = b->sum, *restrict product = b->product;
     const float *restrict rest = b->rest, *restrict rstd = b->rstd;
     float *restrict slope = b->slope, *restrict level = b->level;
-    size_t width = b->width;
-    for (size_t set = 0; set < b->channels / width; set++) {
+    for (size_t set = 0; set < b->sets; set++) {
         double deviation = rstd[set * width], minus = deviation * deviation * (of_product * product[set]);
         slope[set] = (float)-minus;
         level[set] = (float)(rest[set * width] * minus - of_sum * sum[set]);
     }
+}
+
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t slope + level), where xhat = (t - rest) rstd. sum and product hold
+ * the sums of rstd dxhat and of rstd dxhat (t - rest); fixed statistics do not depend on x. */
+NL_CLONES
+static void set_slopes(const struct nl_cpu_block *b, bool fixed)
+{
+    if (b->width == 1)
+        slopes_of(1, b, fixed);
+    else
+        slopes_of(b->width, b, fixed);
 }
 
 void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)

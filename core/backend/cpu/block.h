@@ -36,6 +36,7 @@ enum nl_mask {
 
 struct nl_cpu_block {
     size_t rows, channels, width;
+    size_t sets;     /* C/width */
     ptrdiff_t pitch; /* elements from row to row */
     bool back;       /* columns: apply and dx go from the last row to the first; never with a gamma for each element */
     bool centers, relu;
@@ -49,7 +50,7 @@ struct nl_cpu_block {
     size_t position;           /* of the first row */
     double *dgamma, *dbeta;    /* as gamma: the block's share is added */
 
-    /* columns: (C); rows: (sets of all rows). rstd = 1 / sqrt(var + eps) */
+    /* columns: (C); rows: (sets of row_step rows). rstd = 1 / sqrt(var + eps) */
     float *shift, *rest, *rstd;
 
     /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t slope + level), where g is the gradient that came */
@@ -57,8 +58,12 @@ struct nl_cpu_block {
     double *sum, *product; /* working room */
     double *shares;               /* (groups of rows, 2, C + NL_ROOM) */
 
-    /* rows, (C): working room */
-    float *row_xhat, *row_grad, *part_gamma, *part_beta;
+    /* rows */
+    size_t row_step;              /* that many at a time */
+    double *mean, *var, eps;      /* (sets of all rows) */
+    float *part_gamma, *part_beta; /* (C) working room */
+    float *set_sum, *set_product; /* (sets of row_step rows) likewise; of the backward pass the means with their sign turned */
+    float *partial_sum, *partial_product; /* (row_step, units, 16) likewise */
 };
 
 /* What is compiled for each instruction set. Of columns: the rows [first, end). */
@@ -71,21 +76,31 @@ struct nl_block_kernels {
     nl_column_sums *column_gradients; /* adds to sum: of g; to product: of g t. With a gamma for each element of g gamma instead, and the
                                          shares of dgamma and dbeta */
     nl_column_kernel *column_dx;
-    nl_row_kernel *row_sums;          /* shift: a guess of the mean; rest, rstd: sums of t, t^2 */
-    nl_row_kernel *row_apply;         /* y */
-    nl_row_kernel *row_backward;      /* dx, unless it is NULL; shares of dgamma, dbeta */
+    nl_row_kernel *row_forward;       /* mean, var, y */
+    nl_row_kernel *row_backward;      /* dx, unless it is NULL; adds to dgamma, dbeta */
 };
 /* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
     {                                                                                                                           \
         .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx, \
-        .row_sums = row_sums, .row_apply = row_apply, .row_backward = row_backward,                                             \
+        .row_forward = row_forward, .row_backward = row_backward,                                                               \
     }
 extern const struct nl_block_kernels nl_block_plain;
 #if defined(__x86_64__) && defined(__GNUC__)
 extern const struct nl_block_kernels nl_block_avx2, nl_block_avx512;
 #endif
 const struct nl_block_kernels *nl_block_kernels(void); /* for this processor */
+
+/* Rows: vectors that hold the partial sums of a row. One holds those of a set or, where they fit, of several sets. */
+static inline bool nl_row_is_small(size_t width)
+{
+    return width <= 16 && (width & (width - 1)) == 0;
+}
+
+static inline size_t nl_row_units(size_t channels, size_t sets, size_t width)
+{
+    return nl_row_is_small(width) ? (channels + 15) / 16 : sets;
+}
 
 /* Columns: the rows of a group, whole stretches. */
 static inline size_t nl_column_group(size_t channels)
@@ -103,9 +118,10 @@ void nl_cpu_block_prepare(const struct nl_cpu_block *block, const double *mean, 
 /* Columns: sum, product, dgamma, dbeta, and then slope and level. `fixed`: the statistics do not depend on x. */
 void nl_cpu_block_gradients(const struct nl_cpu_block *block, bool fixed);
 
-/* Rows: mean, var (sets) from what row_sums leaves. */
-void nl_cpu_row_moments(const struct nl_cpu_block *block, size_t sets, double *mean, double *var);
+/* Rows: mean and var of `sets` sets of `width` elements, from sums of t and t^2. */
+void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *shift, const float *sum, const float *squares, double *mean,
+                        double *var);
 /* shift, rest and rstd of `sets` sets. */
-void nl_cpu_prepare_sets(const struct nl_cpu_block *block, size_t sets, const double *mean, const double *var, double eps);
+void nl_cpu_prepare_sets(size_t sets, const double *mean, const double *var, double eps, float *shift, float *rest, float *rstd);
 
 #endif

@@ -1,248 +1,370 @@
-/* Kernels of block.h whose sums run along the rows. A row is cut into units of `unit` channels: a set each of sixteen channels or more
- * or of a width that does not divide sixteen; else sixteen channels with several sets of `span` channels beside each other. Where there is
- * one set in a unit its numbers are in all lanes, and span is 16. */
+/* Kernels of block.h whose sums run along the rows, a few rows at a time: each pass runs down them in tiles of up to four vectors of channels,
+ * what belongs to these in registers.
+ *
+ * Sums come in two halves. A pass leaves partial sums, sixteen lanes of each unit of a row: a unit is a set's channels or, where sets are smaller,
+ * sixteen channels with several sets of `span` channels beside each other. Then the lanes of many units are folded at once, which leaves sums side
+ * by side as the sets are: for one alone it would take as many steps. */
+
+enum { TILE = 4 };
 
 struct cut {
-    size_t span, unit;
-    bool whole; /* units are full vectors, the last one too */
+    size_t unit, span;
+    size_t units; /* a row */
+    bool small;   /* a unit is one vector */
 };
 
 INLINE struct cut cut_of(const struct nl_cpu_block *b)
 {
-    bool several = b->width < NL_LANES && NL_LANES % b->width == 0;
-    size_t unit = several ? NL_LANES : b->width;
-    return (struct cut){several ? b->width : NL_LANES, unit, unit % NL_LANES == 0 && b->channels % unit == 0};
+    bool small = nl_row_is_small(b->width);
+    return (struct cut){small ? NL_LANES : b->width, small ? b->width : NL_LANES, nl_row_units(b->channels, b->sets, b->width), small};
 }
 
-/* The end of the unit that begins at channel c. */
-INLINE size_t end_of(struct cut cut, size_t c, size_t channels)
+/* ---- folding ---- */
+
+INLINE int fold_once(wide *v, int count, size_t half)
 {
-    return cut.whole || c + cut.unit < channels ? c + cut.unit : channels;
+    UNROLL
+    for (int i = 0; i < (count + 1) / 2; i++)
+        v[i] = wide_fold(v[2 * i], v[2 * i + 1 < count ? 2 * i + 1 : 2 * i], half);
+    return (count + 1) / 2;
 }
 
-INLINE size_t sets_in(struct cut cut, size_t channels)
+/* Of `count` vectors from `from` on, at most `span`. */
+INLINE wide fold(const float *from, int count, size_t span)
 {
-    return cut.span == NL_LANES ? 1 : channels / cut.span;
+    wide v[NL_LANES];
+    if ((size_t)count > span)
+        count = (int)span;
+    UNROLL
+    for (int i = 0; i < count; i++)
+        v[i] = wide_load(from + i * NL_LANES);
+    if (span > 8)
+        count = fold_once(v, count, 8);
+    if (span > 4)
+        count = fold_once(v, count, 4);
+    if (span > 2)
+        count = fold_once(v, count, 2);
+    if (span > 1)
+        fold_once(v, count, 1);
+    return v[0];
 }
 
-INLINE wide take_some(const float *from, size_t left)
+INLINE void fold_all(const float *from, size_t count, size_t span, wide factor, float *to)
 {
-    return left < NL_LANES ? wide_load_part(from, left) : wide_load(from);
+    for (; count > span; count -= span, from += span * NL_LANES, to += NL_LANES)
+        wide_store(to, wide_mul(fold(from, NL_LANES, span), factor));
+    wide rest = count > 8 ? fold(from, 16, span) : count > 4 ? fold(from, 8, span) : count > 1 ? fold(from, 4, span) : fold(from, 1, span);
+    wide_store(to, wide_mul(rest, factor));
 }
 
-INLINE void put_some(float *to, wide v, size_t left)
+/* to = the sums of the sets, from the partial ones of `count` units. */
+INLINE void fold_units(const float *from, size_t count, size_t span, wide factor, float *to)
 {
-    if (left < NL_LANES)
-        wide_store_part(to, v, left);
-    else
-        wide_store(to, v);
+    switch (span) {
+    case 16:
+        fold_all(from, count, 16, factor, to);
+        break;
+    case 8:
+        fold_all(from, count, 8, factor, to);
+        break;
+    case 4:
+        fold_all(from, count, 4, factor, to);
+        break;
+    case 2:
+        fold_all(from, count, 2, factor, to);
+        break;
+    default:
+        fold_all(from, count, 1, factor, to);
+    }
 }
 
-enum { ROW_CHAINS = 4 };
+/* ---- tiles ---- */
 
-INLINE wide sum_of_chains(const wide sum[ROW_CHAINS], size_t unit)
+/* A tile of the rows [first, end): `vectors` vectors from channel c on, of which the last, where it is a `part`, has `left` channels; they belong
+ * to unit u, or to the units from u on where these are small; `more` says that others of the same unit came before. */
+
+/* What vector v of a tile takes of the numbers of a row's sets. */
+INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v)
 {
-    return unit < ROW_CHAINS * NL_LANES ? sum[0] : wide_add(wide_add(sum[0], sum[1]), wide_add(sum[2], sum[3]));
+    return small ? wide_spread(row + (u + (size_t)v) * (NL_LANES / cut.span), cut.span) : wide_set(row[u]);
 }
 
-/* Sums over a unit's sets: of x; or of t = x - shift and of t^2. */
-INLINE wide sum_unit(const float *x, size_t unit, size_t span)
+INLINE void put_sums(float *to, const wide sum[TILE], int vectors, bool small, bool more)
 {
-    wide sum[ROW_CHAINS] = {wide_set(0.0f), wide_set(0.0f), wide_set(0.0f), wide_set(0.0f)};
-    size_t k = 0;
-    for (; k + ROW_CHAINS * NL_LANES <= unit; k += ROW_CHAINS * NL_LANES) {
+    if (!small) {
+        wide all = vectors == TILE ? wide_add(wide_add(sum[0], sum[1]), wide_add(sum[2], sum[3])) : sum[0];
+        wide_store(to, more ? wide_add(wide_load(to), all) : all);
+        return;
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        wide_store(to + v * NL_LANES, sum[v]);
+}
+
+/* The partial sums: of x; or of t = x - shift and t^2. */
+INLINE void row_sums_tile(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, size_t c, size_t u, bool more, int vectors,
+                          bool part, size_t left, bool small, bool squared)
+{
+    const float *x = b->x + first * b->channels + c, *shifts = b->shift;
+    float *to = b->partial_sum + u * NL_LANES, *to_product = b->partial_product + u * NL_LANES;
+    for (size_t row = first; row < end; row++) {
+        wide t[TILE], square[TILE];
         UNROLL
-        for (int i = 0; i < ROW_CHAINS; i++)
-            sum[i] = wide_add(sum[i], wide_load(x + k + i * NL_LANES));
-    }
-    for (; k < unit; k += NL_LANES)
-        sum[0] = wide_add(sum[0], take_some(x + k, unit - k));
-    return wide_sums(sum_of_chains(sum, unit), span);
-}
-
-INLINE void sum_squares(const float *x, size_t unit, size_t span, wide shift, wide *sum_t, wide *sum_squares)
-{
-    wide zero = wide_set(0.0f), sum[ROW_CHAINS] = {zero, zero, zero, zero}, squares[ROW_CHAINS] = {zero, zero, zero, zero};
-    size_t k = 0;
-    for (; k + ROW_CHAINS * NL_LANES <= unit; k += ROW_CHAINS * NL_LANES) {
-        UNROLL
-        for (int i = 0; i < ROW_CHAINS; i++) {
-            wide t = wide_sub(wide_load(x + k + i * NL_LANES), shift);
-            sum[i] = wide_add(sum[i], t);
-            squares[i] = wide_fused(t, t, squares[i]);
-        }
-    }
-    for (; k < unit; k += NL_LANES) {
-        wide t = wide_sub(take_some(x + k, unit - k), shift);
-        if (unit - k < NL_LANES)
-            t = wide_keep(t, unit - k);
-        sum[0] = wide_add(sum[0], t);
-        squares[0] = wide_fused(t, t, squares[0]);
-    }
-    *sum_t = wide_sums(sum_of_chains(sum, unit), span);
-    *sum_squares = wide_sums(sum_of_chains(squares, unit), span);
-}
-
-INLINE void sums_of_rows(const struct nl_cpu_block *b, struct cut cut)
-{
-    size_t channels = b->channels, span = cut.span;
-    wide inverse = wide_set(1.0f / (float)b->width), shift = wide_set(0.0f), sum, squares;
-    float *to_shift = b->shift, *to_sum = b->rest, *to_squares = b->rstd;
-    for (size_t row = 0; row < b->rows; row++) {
-        const float *x = b->x + row * channels;
-        for (size_t c = 0; c < channels; c += cut.unit) {
-            size_t unit = end_of(cut, c, channels) - c, sets = sets_in(cut, unit);
-            if (b->centers)
-                shift = wide_mul(sum_unit(x + c, unit, span), inverse);
-            sum_squares(x + c, unit, span, shift, &sum, &squares);
-            wide_pick(to_shift, shift, span);
-            wide_pick(to_sum, sum, span);
-            wide_pick(to_squares, squares, span);
-            to_shift += sets;
-            to_sum += sets;
-            to_squares += sets;
-        }
-    }
-}
-
-INLINE void apply_to_rows(const struct nl_cpu_block *b, struct cut cut, bool relu, bool residual)
-{
-    size_t channels = b->channels, span = cut.span, set = 0, position = b->position;
-    for (size_t row = 0; row < b->rows; row++) {
-        const float *x = b->x + row * channels, *other = residual ? b->residual + row * channels : NULL;
-        const float *gamma = b->gamma + position * b->affine_step, *beta = b->beta + position * b->affine_step;
-        float *y = b->y + row * channels;
-        for (size_t c = 0; c < channels; c += cut.unit) {
-            size_t end = end_of(cut, c, channels);
-            wide shift = wide_spread(b->shift + set, span), rest = wide_spread(b->rest + set, span), rstd = wide_spread(b->rstd + set, span);
-            set += sets_in(cut, end - c);
-            for (size_t k = c; k < end; k += NL_LANES) {
-                wide t = wide_sub(take_some(x + k, end - k), shift), scale = wide_mul(rstd, take_some(gamma + k, end - k));
-                wide value = wide_fused(t, scale, wide_sub(take_some(beta + k, end - k), wide_mul(rest, scale)));
-                if (residual)
-                    value = wide_add(value, take_some(other + k, end - k));
-                put_some(y + k, relu ? wide_relu(value) : value, end - k);
-            }
-        }
-        position = position + 1 < b->positions ? position + 1 : 0;
-    }
-}
-
-/* One vector of a unit: g, the gradient past the ReLU, and xhat. */
-INLINE wide gradient_past_relu(const struct nl_cpu_block *b, size_t at, size_t left, enum nl_mask mask, wide t, wide rest, wide rstd,
-                               wide gamma, const float *beta)
-{
-    wide g = take_some(b->dy + at, left);
-    if (mask == NL_MASK_X) {
-        wide scale = wide_mul(rstd, gamma);
-        g = wide_where_positive(wide_fused(t, scale, wide_sub(take_some(beta, left), wide_mul(rest, scale))), g);
-    }
-    if (mask == NL_MASK_Y) {
-        g = wide_where_positive(take_some(b->y + at, left), g);
-        put_some(b->dresidual + at, g, left);
-    }
-    return g;
-}
-
-enum { MOST_KEPT = 4 }; /* vectors of a unit whose xhat and gradient stay in registers between the sums and dx */
-
-INLINE void back_through_rows(const struct nl_cpu_block *b, struct cut cut, enum nl_mask mask, bool element, bool in_registers)
-{
-    size_t channels = b->channels, span = cut.span, set = 0, position = b->position;
-    wide xhat_at[MOST_KEPT], grad_at[MOST_KEPT];
-    wide inverse = wide_set(-1.0f / (float)b->width), zero = wide_set(0.0f);
-    float *xhats = b->row_xhat, *grads = b->row_grad, *part_gamma = b->part_gamma, *part_beta = b->part_beta;
-    for (size_t c = 0; c < channels; c += NL_LANES) {
-        wide_store(part_gamma + c, zero);
-        wide_store(part_beta + c, zero);
-    }
-    for (size_t row = 0; row < b->rows; row++) {
-        const float *gammas = b->gamma + position * b->affine_step, *betas = b->beta + position * b->affine_step;
-        for (size_t c = 0; c < channels; c += cut.unit) {
-            size_t end = end_of(cut, c, channels);
-            wide shift = wide_spread(b->shift + set, span), rest = wide_spread(b->rest + set, span), rstd = wide_spread(b->rstd + set, span);
-            wide sum = zero, product = zero;
-            set += sets_in(cut, end - c);
-            for (size_t k = c; k < end; k += NL_LANES) {
-                size_t left = end - k, at = row * channels + k, v = (k - c) / NL_LANES;
-                wide t = wide_sub(take_some(b->x + at, left), shift), xhat = wide_mul(wide_sub(t, rest), rstd);
-                wide gamma = take_some(gammas + k, left);
-                wide g = gradient_past_relu(b, at, left, mask, t, rest, rstd, gamma, betas + k);
-                if (element) {
-                    wide share = wide_mul(g, xhat);
-                    wide_join(b->dgamma + position * b->affine_step + k, left < NL_LANES ? wide_keep(share, left) : share);
-                    wide_join(b->dbeta + position * b->affine_step + k, g);
-                } else {
-                    put_some(part_gamma + k, wide_fused(g, xhat, take_some(part_gamma + k, left)), left);
-                    put_some(part_beta + k, wide_add(g, take_some(part_beta + k, left)), left);
-                }
-                wide grad = wide_mul(g, gamma);
-                sum = wide_add(sum, grad);
-                product = wide_fused(grad, xhat, product);
-                if (in_registers) {
-                    xhat_at[v] = xhat;
-                    grad_at[v] = grad;
-                } else {
-                    wide_store(xhats + v * NL_LANES, xhat);
-                    wide_store(grads + v * NL_LANES, grad);
-                }
-            }
-            if (!b->dx)
+        for (int v = 0; v < vectors; v++) {
+            t[v] = take(x + v * NL_LANES, part, left);
+            if (!squared)
                 continue;
-            sum = b->centers ? wide_mul(wide_sums(sum, span), inverse) : zero; /* both with their sign turned */
-            product = wide_mul(wide_sums(product, span), inverse);
-            for (size_t k = c; k < end; k += NL_LANES) {
-                size_t v = (k - c) / NL_LANES;
-                wide xhat = in_registers ? xhat_at[v] : wide_load(xhats + v * NL_LANES);
-                wide grad = wide_add(in_registers ? grad_at[v] : wide_load(grads + v * NL_LANES), sum);
-                put_some(b->dx + row * channels + k, wide_mul(rstd, wide_fused(xhat, product, grad)), end - k);
-            }
+            t[v] = wide_sub(t[v], of_set(shifts, cut, small, u, v));
+            if (part)
+                t[v] = wide_keep(t[v], left);
+            square[v] = wide_mul(t[v], t[v]);
         }
+        put_sums(to, t, vectors, small, more);
+        if (squared)
+            put_sums(to_product, square, vectors, small, more);
+        x += b->channels;
+        shifts += b->sets;
+        to += cut.units * NL_LANES;
+        to_product += cut.units * NL_LANES;
+    }
+}
+
+INLINE void row_apply_tile(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, size_t c, size_t u, bool more, int vectors,
+                           bool part, size_t left, bool small, bool relu, bool residual, bool element)
+{
+    size_t at = first * b->channels + c, set = 0, position = element ? (b->position + first) % b->positions : 0;
+    const float *gammas = b->gamma + c, *betas = b->beta + c;
+    wide gamma[TILE], beta[TILE];
+    (void)more;
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        gamma[v] = take(gammas + v * NL_LANES, part, left);
+        beta[v] = take(betas + v * NL_LANES, part, left);
+    }
+    for (size_t row = first; row < end; row++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            size_t of_vector = (size_t)v * NL_LANES, affine = position * b->affine_step + of_vector;
+            if (element) {
+                gamma[v] = take(gammas + affine, part, left);
+                beta[v] = take(betas + affine, part, left);
+            }
+            wide t = wide_sub(take(b->x + at + of_vector, part, left), of_set(b->shift + set, cut, small, u, v));
+            wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+            wide value = wide_fused(xhat, gamma[v], beta[v]);
+            if (residual)
+                value = wide_add(value, take(b->residual + at + of_vector, part, left));
+            put(b->y + at + of_vector, relu ? wide_relu(value) : value, part, left);
+        }
+        at += b->channels;
+        set += b->sets;
         position = position + 1 < b->positions ? position + 1 : 0;
     }
-    for (size_t c = 0; !element && c < channels; c += NL_LANES) {
-        wide_join(b->dgamma + c, wide_load(part_gamma + c));
-        wide_join(b->dbeta + c, wide_load(part_beta + c));
+}
+
+/* The partial sums of dxhat and dxhat xhat, dxhat in the place of dx, and what the rows add to dgamma and dbeta. */
+INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, size_t c, size_t u, bool more, int vectors,
+                               bool part, size_t left, bool small, enum nl_mask mask, bool element, bool keeps)
+{
+    size_t at = first * b->channels + c, set = 0, position = element ? (b->position + first) % b->positions : 0;
+    const float *gammas = b->gamma + c, *betas = b->beta + c;
+    float *to = b->partial_sum + u * NL_LANES, *to_product = b->partial_product + u * NL_LANES;
+    wide gamma[TILE], beta[TILE], dgamma[TILE], dbeta[TILE];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        gamma[v] = take(gammas + v * NL_LANES, part, left);
+        beta[v] = take(betas + v * NL_LANES, part, left);
+        dgamma[v] = take(b->part_gamma + c + v * NL_LANES, part, left);
+        dbeta[v] = take(b->part_beta + c + v * NL_LANES, part, left);
+    }
+    for (size_t row = first; row < end; row++) {
+        wide grad[TILE], product[TILE];
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            size_t of_vector = (size_t)v * NL_LANES, affine = position * b->affine_step + of_vector;
+            if (element) {
+                gamma[v] = take(gammas + affine, part, left);
+                beta[v] = take(betas + affine, part, left);
+            }
+            wide t = wide_sub(take(b->x + at + of_vector, part, left), of_set(b->shift + set, cut, small, u, v));
+            wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+            wide g = take(b->dy + at + of_vector, part, left);
+            if (mask == NL_MASK_X)
+                g = wide_where_positive(wide_fused(xhat, gamma[v], beta[v]), g);
+            if (mask == NL_MASK_Y) {
+                g = wide_where_positive(take(b->y + at + of_vector, part, left), g);
+                put(b->dresidual + at + of_vector, g, part, left);
+            }
+            if (element) {
+                wide share = wide_mul(g, xhat);
+                wide_join(b->dgamma + c + affine, part ? wide_keep(share, left) : share);
+                wide_join(b->dbeta + c + affine, g);
+            } else {
+                dgamma[v] = wide_fused(g, xhat, dgamma[v]);
+                dbeta[v] = wide_add(dbeta[v], g);
+            }
+            grad[v] = wide_mul(g, gamma[v]);
+            product[v] = wide_mul(grad[v], part ? wide_keep(xhat, left) : xhat);
+            if (keeps)
+                put(b->dx + at + of_vector, grad[v], part, left);
+        }
+        put_sums(to, grad, vectors, small, more);
+        put_sums(to_product, product, vectors, small, more);
+        at += b->channels;
+        set += b->sets;
+        to += cut.units * NL_LANES;
+        to_product += cut.units * NL_LANES;
+        position = position + 1 < b->positions ? position + 1 : 0;
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        put(b->part_gamma + c + v * NL_LANES, dgamma[v], part, left);
+        put(b->part_beta + c + v * NL_LANES, dbeta[v], part, left);
     }
 }
 
-/* The common cuts as constants, so that what is known of a unit is known to the compiler: rows of 64 (and sets of as many), sets of 8. */
-static const struct cut cut_64 = {NL_LANES, 64, true}, cut_8 = {8, NL_LANES, true};
-
-INLINE bool same(struct cut a, struct cut b)
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)); of the means those with their sign turned are at hand. */
+INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, size_t c, size_t u, bool more, int vectors,
+                        bool part, size_t left, bool small, bool centers)
 {
-    return a.span == b.span && a.unit == b.unit && a.whole == b.whole;
+    size_t at = first * b->channels + c, set = 0;
+    (void)more;
+    for (size_t row = first; row < end; row++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            size_t of_vector = (size_t)v * NL_LANES;
+            wide rstd = of_set(b->rstd + set, cut, small, u, v);
+            wide t = wide_sub(take(b->x + at + of_vector, part, left), of_set(b->shift + set, cut, small, u, v));
+            wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), rstd), grad = take(b->dx + at + of_vector, part, left);
+            if (centers)
+                grad = wide_add(grad, of_set(b->set_sum + set, cut, small, u, v));
+            put(b->dx + at + of_vector, wide_mul(rstd, wide_fused(xhat, of_set(b->set_product + set, cut, small, u, v), grad)), part, left);
+        }
+        at += b->channels;
+        set += b->sets;
+    }
 }
 
-TARGET static void row_sums(const struct nl_cpu_block *b)
+#define OVER_ROW_TILES(b, cut, first, end, tile, ...)                                                                              \
+    do {                                                                                                                           \
+        size_t channels = (b)->channels, c = 0;                                                                                    \
+        if ((cut).small) {                                                                                                         \
+            for (; c + TILE * NL_LANES <= channels; c += TILE * NL_LANES)                                                          \
+                tile((b), (cut), (first), (end), c, c / NL_LANES, false, TILE, false, NL_LANES, true, __VA_ARGS__);                \
+            for (; c + NL_LANES <= channels; c += NL_LANES)                                                                        \
+                tile((b), (cut), (first), (end), c, c / NL_LANES, false, 1, false, NL_LANES, true, __VA_ARGS__);                   \
+            if (c < channels)                                                                                                      \
+                tile((b), (cut), (first), (end), c, c / NL_LANES, false, 1, true, channels - c, true, __VA_ARGS__);                \
+            break;                                                                                                                 \
+        }                                                                                                                          \
+        for (size_t u = 0, from = 0, to = (cut).unit; u < (cut).units; u++, from = to, to += (cut).unit) {                         \
+            for (; c + TILE * NL_LANES <= to; c += TILE * NL_LANES)                                                                \
+                tile((b), (cut), (first), (end), c, u, c > from, TILE, false, NL_LANES, false, __VA_ARGS__);                       \
+            for (; c + NL_LANES <= to; c += NL_LANES)                                                                              \
+                tile((b), (cut), (first), (end), c, u, c > from, 1, false, NL_LANES, false, __VA_ARGS__);                          \
+            if (c < to)                                                                                                            \
+                tile((b), (cut), (first), (end), c, u, c > from, 1, true, to - c, false, __VA_ARGS__);                             \
+            c = to;                                                                                                                \
+        }                                                                                                                          \
+    } while (0)
+
+/* ---- passes, each a function of its own: together they would have no registers left for what they need all the way ---- */
+
+#define PASS TARGET static __attribute__((noinline)) void
+
+PASS sums_of_rows(const struct nl_cpu_block *original, size_t first, size_t end)
 {
+    const struct nl_cpu_block block = *original, *b = &block; /* a copy: for all that the compiler knows, a store changes what is pointed to */
     struct cut cut = cut_of(b);
-    if (same(cut, cut_64))
-        sums_of_rows(b, cut_64);
-    else if (same(cut, cut_8))
-        sums_of_rows(b, cut_8);
-    else
-        sums_of_rows(b, cut);
+    OVER_ROW_TILES(b, cut, first, end, row_sums_tile, false);
 }
 
-TARGET static void row_apply(const struct nl_cpu_block *b)
+PASS squares_of_rows(const struct nl_cpu_block *original, size_t first, size_t end)
+{
+    const struct nl_cpu_block block = *original, *b = &block;
+    struct cut cut = cut_of(b);
+    OVER_ROW_TILES(b, cut, first, end, row_sums_tile, true);
+}
+
+PASS apply_to_rows(const struct nl_cpu_block *original, size_t first, size_t end)
+{
+    const struct nl_cpu_block block = *original, *b = &block;
+    struct cut cut = cut_of(b);
+    if (b->relu && !b->residual && !b->affine_step)
+        OVER_ROW_TILES(b, cut, first, end, row_apply_tile, true, false, false);
+    else
+        OVER_ROW_TILES(b, cut, first, end, row_apply_tile, b->relu, b->residual, b->affine_step > 0);
+}
+
+PASS gradients_of_rows(const struct nl_cpu_block *original, size_t first, size_t end)
+{
+    const struct nl_cpu_block block = *original, *b = &block;
+    struct cut cut = cut_of(b);
+    if (b->mask == NL_MASK_X && !b->affine_step && b->dx)
+        OVER_ROW_TILES(b, cut, first, end, row_gradients_tile, NL_MASK_X, false, true);
+    else
+        OVER_ROW_TILES(b, cut, first, end, row_gradients_tile, b->mask, b->affine_step > 0, b->dx);
+}
+
+PASS dx_of_rows(const struct nl_cpu_block *original, size_t first, size_t end)
+{
+    const struct nl_cpu_block block = *original, *b = &block;
+    struct cut cut = cut_of(b);
+    OVER_ROW_TILES(b, cut, first, end, row_dx_tile, b->centers);
+}
+
+/* The sums of all sets from the partial ones, times `factor`. */
+PASS fold_rows(const struct nl_cpu_block *b, size_t rows, const float *from, float factor, float *to)
 {
     struct cut cut = cut_of(b);
-    if (b->relu && !b->residual && same(cut, cut_64))
-        apply_to_rows(b, cut_64, true, false);
-    else if (b->relu && !b->residual && same(cut, cut_8))
-        apply_to_rows(b, cut_8, true, false);
-    else
-        apply_to_rows(b, cut, b->relu, b->residual);
+    bool full = !cut.small || cut.units * (NL_LANES / cut.span) == b->sets; /* else a row's last unit has room for more sets than there are */
+    size_t count = full ? rows * cut.units : cut.units;
+    for (size_t row = 0; row < rows; row += full ? rows : 1, from += count * NL_LANES, to += b->sets)
+        fold_units(from, count, cut.span, wide_set(factor), to);
+}
+
+INLINE size_t rows_from(const struct nl_cpu_block *b, size_t first)
+{
+    return b->rows - first < b->row_step ? b->rows - first : b->row_step;
+}
+
+TARGET static void row_forward(const struct nl_cpu_block *b)
+{
+    for (size_t first = 0, end; first < b->rows; first = end) {
+        size_t rows = rows_from(b, first), sets = rows * b->sets, set = first * b->sets;
+        end = first + rows;
+        if (b->centers) {
+            sums_of_rows(b, first, end);
+            fold_rows(b, rows, b->partial_sum, 1.0f / (float)b->width, b->shift);
+        } else {
+            memset(b->shift, 0, (sets + NL_LANES) * sizeof *b->shift);
+        }
+        squares_of_rows(b, first, end);
+        fold_rows(b, rows, b->partial_sum, 1.0f, b->set_sum);
+        fold_rows(b, rows, b->partial_product, 1.0f, b->set_product);
+        nl_cpu_row_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, b->mean + set, b->var + set);
+        nl_cpu_prepare_sets(sets, b->mean + set, b->var + set, b->eps, b->shift, b->rest, b->rstd);
+        apply_to_rows(b, first, end);
+    }
 }
 
 TARGET static void row_backward(const struct nl_cpu_block *b)
 {
-    struct cut cut = cut_of(b);
-    if (b->mask == NL_MASK_X && !b->affine_step && same(cut, cut_64))
-        back_through_rows(b, cut_64, NL_MASK_X, false, true);
-    else if (b->mask == NL_MASK_X && !b->affine_step && same(cut, cut_8))
-        back_through_rows(b, cut_8, NL_MASK_X, false, true);
-    else
-        back_through_rows(b, cut, b->mask, b->affine_step > 0, false);
+    memset(b->part_gamma, 0, b->channels * sizeof *b->part_gamma);
+    memset(b->part_beta, 0, b->channels * sizeof *b->part_beta);
+    for (size_t first = 0, end; first < b->rows; first = end) {
+        size_t rows = rows_from(b, first), set = first * b->sets;
+        end = first + rows;
+        nl_cpu_prepare_sets(rows * b->sets, b->mean + set, b->var + set, b->eps, b->shift, b->rest, b->rstd);
+        gradients_of_rows(b, first, end);
+        if (!b->dx)
+            continue;
+        fold_rows(b, rows, b->partial_sum, -1.0f / (float)b->width, b->set_sum);
+        fold_rows(b, rows, b->partial_product, -1.0f / (float)b->width, b->set_product);
+        dx_of_rows(b, first, end);
+    }
+    for (size_t c = 0; !b->affine_step && c < b->channels; c += NL_LANES) {
+        wide_join(b->dgamma + c, wide_load(b->part_gamma + c));
+        wide_join(b->dbeta + c, wide_load(b->part_beta + c));
+    }
 }

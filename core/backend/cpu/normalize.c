@@ -5,13 +5,15 @@
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/lanes.h"
 #include "base/team.h"
 
-/* Working arrays of C, and of the sets of a stretch of rows; shares, of groups of a block's rows. */
-enum { DOUBLES = 2, FLOATS = 8 };
-struct sizes {
-    size_t wide, sets, groups, bytes;
+/* Numbers of a block's working arrays: of C; of sets; of partial sums; and shares of groups of its rows. */
+struct room {
+    size_t wide, sets, partial, groups;
+    size_t bytes; /* of all */
 };
+enum { COLUMN_DOUBLES = 2, COLUMN_FLOATS = 7, ROW_FLOATS = 2, ROW_SETS = 5, ROW_PARTIALS = 2 }; /* how many there are of each */
 
 /* One normalizer of one replica, in one call. */
 struct call {
@@ -19,22 +21,27 @@ struct call {
     size_t at;                     /* bytes before this one's */
     enum nl_statistics statistics;
     const struct nl_hyper *hyper;
-    struct nl_partition partition;
     size_t samples, positions, channels;
+    size_t set_samples, set_positions, width; /* of a set */
+    size_t sets;                    /* side by side */
+    bool by_rows;                   /* each set is a stretch of one row, and many rows make a block */
     bool fixed;                     /* running or precise statistics instead of the batch's own */
-    double *mean, *var;             /* (sets) */
     double *fixed_mean, *fixed_var; /* (C) in scratch */
-    struct nl_cpu_block block;      /* the one that the walk is at */
-    size_t set;                     /* its first */
-    size_t blocks;
-    int threads;                    /* that may walk */
-    const float *x, *dy, *residual, *gamma, *beta;
-    float *y, *dx, *dresidual;
-    double *dgamma, *dbeta; /* (as gamma) in scratch: sums until they are complete */
-    double *shares;         /* (blocks, 2, as gamma) in scratch: of each block, where several threads walk */
-    size_t affine;          /* from one of them to the next */
-    struct sizes room;      /* the block's working arrays, */
+    const float *gamma, *beta;
+    double *dgamma, *dbeta; /* (affine) in scratch: sums until they are complete */
+    double *shares;         /* (blocks, 2, affine) in scratch: of each block, where several threads walk */
+    size_t affine;          /* numbers of gamma, at least C, and room */
+    size_t blocks, row_step;
+    int threads;            /* that may walk */
+    struct room room;
     char *rooms;            /* of each thread */
+};
+
+/* A thread on its way over the blocks. */
+struct walk {
+    const struct call *call;
+    struct nl_cpu_block block; /* where it is */
+    size_t set;                /* the block's first */
 };
 
 static size_t larger(size_t a, size_t b)
@@ -42,160 +49,196 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Each set is a stretch of one row, and many rows make a block. */
-static bool by_rows(const struct call *call)
+static size_t smaller(size_t a, size_t b)
 {
-    return call->partition.samples == 1 && (call->partition.positions == 1) && !call->op->norm->tracks;
+    return a < b ? a : b;
 }
 
-/* Blocks of columns are the partition's; blocks of rows are stretches. */
-static size_t count_blocks(const struct call *call)
+/* Rows of sets that are done at a time: what the first-level cache holds beside all that is made of them. */
+static size_t row_step(size_t channels)
 {
-    size_t samples = (size_t)call->partition.samples, positions = (size_t)call->partition.positions;
-    if (by_rows(call))
-        return (call->samples * call->positions + NL_ROW_STRETCH - 1) / NL_ROW_STRETCH;
-    return (call->samples + samples - 1) / samples * (call->positions / positions);
+    enum { MOST = 2048 };
+    size_t rows = NL_ROW_STRETCH;
+    while (rows > 1 && rows * channels > MOST)
+        rows /= 2;
+    return rows;
 }
 
-static struct sizes sizes_of(const struct call *call)
+static struct room room_of(const struct call *call)
 {
-    struct sizes sizes = {.wide = call->channels + NL_ROOM};
-    size_t rows = (size_t)call->partition.samples * (size_t)call->partition.positions;
-    sizes.sets = by_rows(call) ? NL_ROW_STRETCH * call->channels / (size_t)call->partition.channels + NL_ROOM : sizes.wide;
-    sizes.groups = by_rows(call) ? 0 : (rows + nl_column_group(call->channels) - 1) / nl_column_group(call->channels);
-    sizes.bytes = (DOUBLES + 2 * sizes.groups) * sizes.wide * sizeof(double) + (FLOATS * sizes.wide + 3 * sizes.sets) * sizeof(float);
-    sizes.bytes = (sizes.bytes + 63) / 64 * 64;
-    return sizes;
+    struct room room = {.wide = call->channels + NL_ROOM};
+    if (call->by_rows) {
+        room.sets = call->row_step * call->sets + NL_ROOM;
+        room.partial = (call->row_step * nl_row_units(call->channels, call->sets, call->width) + NL_LANES) * NL_LANES;
+        room.bytes = (ROW_FLOATS * room.wide + ROW_SETS * room.sets + ROW_PARTIALS * room.partial) * sizeof(float);
+    } else {
+        size_t group = nl_column_group(call->channels);
+        room.groups = (call->set_samples * call->set_positions + group - 1) / group;
+        room.bytes = (COLUMN_DOUBLES + 2 * room.groups) * room.wide * sizeof(double) + COLUMN_FLOATS * room.wide * sizeof(float);
+    }
+    room.bytes = (room.bytes + 63) / 64 * 64;
+    return room;
 }
 
-static void take_room(struct nl_cpu_block *b, const struct sizes *sizes, void *room)
+static float *take(float **from, size_t count)
 {
-    size_t wide = sizes->wide, sets = sizes->sets;
-    double *doubles = room;
-    float *floats = (float *)(doubles + (DOUBLES + 2 * sizes->groups) * wide);
-    b->sum = doubles;
-    b->product = doubles + wide;
-    b->shares = doubles + DOUBLES * wide;
-    b->scale = floats;
-    b->offset = floats + wide;
-    b->slope = floats + 2 * wide;
-    b->level = floats + 3 * wide;
-    b->row_xhat = floats + 4 * wide;
-    b->row_grad = floats + 5 * wide;
-    b->part_gamma = floats + 6 * wide;
-    b->part_beta = floats + 7 * wide;
-    b->shift = floats + FLOATS * wide;
-    b->rest = floats + FLOATS * wide + sets;
-    b->rstd = floats + FLOATS * wide + 2 * sets;
+    float *taken = *from;
+    *from += count;
+    return taken;
 }
 
-/* Deals out the scratch and fills in what all blocks of the call share. */
-static struct call begin(const struct nl_run *run, const struct nl_normalize *op, int r)
+static void take_room(struct nl_cpu_block *b, const struct call *call, int thread)
 {
-    size_t at = (size_t)r * run->stride;
+    const struct room *room = &call->room;
+    char *bytes = call->rooms + (size_t)thread * room->bytes;
+    if (call->by_rows) {
+        float *floats = (float *)bytes;
+        b->part_gamma = take(&floats, room->wide);
+        b->part_beta = take(&floats, room->wide);
+        b->shift = take(&floats, room->sets);
+        b->rest = take(&floats, room->sets);
+        b->rstd = take(&floats, room->sets);
+        b->set_sum = take(&floats, room->sets);
+        b->set_product = take(&floats, room->sets);
+        b->partial_sum = take(&floats, room->partial);
+        b->partial_product = take(&floats, room->partial);
+    } else {
+        b->sum = (double *)bytes;
+        b->product = b->sum + room->wide;
+        b->shares = b->product + room->wide;
+        float *floats = (float *)(b->shares + 2 * room->groups * room->wide);
+        b->shift = take(&floats, room->wide);
+        b->rest = take(&floats, room->wide);
+        b->rstd = take(&floats, room->wide);
+        b->level = take(&floats, room->wide);
+        b->scale = take(&floats, room->wide);
+        b->offset = take(&floats, room->wide);
+        b->slope = take(&floats, room->wide);
+    }
+}
+
+/* Running or precise statistics, in double. */
+static void take_fixed(struct call *call)
+{
+    const struct nl_normalize *op = call->op;
+    bool precise = call->statistics == NL_STATS_PRECISE;
+    const float *mean = NL_AT(op->running_mean, call->at), *var = NL_AT(op->running_var, call->at);
+    const double *precise_mean = NL_AT(op->precise_mean, call->at), *precise_var = NL_AT(op->precise_var, call->at);
+    for (size_t c = 0; c < call->channels; c++) {
+        call->fixed_mean[c] = precise ? precise_mean[c] : mean[c];
+        call->fixed_var[c] = precise ? precise_var[c] : var[c];
+    }
+}
+
+/* Deals out the scratch: the rooms, then what all blocks share. */
+static void begin(struct call *call, const struct nl_run *run, const struct nl_normalize *op, int r)
+{
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
-    struct call call = {
-        .op = op,
-        .at = at,
-        .statistics = run->statistics,
-        .hyper = NL_AT(op->hyper, at),
-        .partition = op->norm->partition(&setup),
-        .samples = (size_t)run->samples,
-        .positions = (size_t)setup.positions,
-        .channels = (size_t)setup.channels,
-        .fixed = op->norm->tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE),
-        .mean = NL_AT(op->mean, at),
-        .var = NL_AT(op->var, at),
-        .x = NL_AT(op->x, at),
-        .dy = NL_AT(op->dy, at),
-        .residual = NL_AT(op->residual, at),
-        .y = NL_AT(op->y, at),
-        .dx = NL_AT(op->dx, at),
-        .dresidual = NL_AT(op->dresidual, at),
-        .gamma = NL_AT(op->gamma, at),
-        .beta = NL_AT(op->beta, at),
-    };
-    size_t channels = call.channels, affine = larger((size_t)op->affine_count, channels) + NL_ROOM;
-    call.blocks = count_blocks(&call);
+    struct nl_partition partition = op->norm->partition(&setup);
+    bool tracks = op->norm->tracks;
+    size_t channels = (size_t)setup.channels, samples = (size_t)run->samples, positions = (size_t)setup.positions;
+    call->op = op;
+    call->at = (size_t)r * run->stride;
+    call->statistics = run->statistics;
+    call->hyper = NL_AT(op->hyper, call->at);
+    call->samples = samples;
+    call->positions = positions;
+    call->channels = channels;
+    call->set_samples = (size_t)partition.samples;
+    call->set_positions = (size_t)partition.positions;
+    call->width = (size_t)partition.channels;
+    call->sets = (unsigned)setup.channels / (unsigned)partition.channels;
+    call->by_rows = partition.samples == 1 && partition.positions == 1 && !tracks;
+    call->fixed = tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
+    call->row_step = row_step(channels);
+    call->blocks = call->by_rows ? (samples * positions + NL_ROW_STRETCH - 1) / NL_ROW_STRETCH :
+                                   (samples + call->set_samples - 1) / call->set_samples * (positions / call->set_positions);
     /* Running statistics are updated block by block; a gamma for each element has shares as large as x. */
-    call.threads = call.blocks == 1 || op->norm->tracks || (size_t)op->affine_count > channels ? 1 : nl_team_threads();
-    call.affine = affine;
-    struct sizes sizes = sizes_of(&call);
-    size_t shares = call.threads > 1 ? 2 * call.blocks * affine : 0, doubles = 2 * sizes.wide + 2 * affine + shares;
-    call.rooms = nl_cpu_scratch((size_t)call.threads * sizes.bytes + doubles * sizeof(double) + (sizes.wide + affine) * sizeof(float));
-    call.room = sizes;
-    call.fixed_mean = (double *)(call.rooms + (size_t)call.threads * sizes.bytes);
-    call.fixed_var = call.fixed_mean + sizes.wide;
-    call.dgamma = call.fixed_mean + 2 * sizes.wide;
-    call.dbeta = call.dgamma + affine;
-    call.shares = call.dgamma + 2 * affine;
-    float *floats = (float *)(call.shares + shares);
-    call.block = (struct nl_cpu_block){
-        .channels = channels,
-        .width = (size_t)call.partition.channels,
-        .centers = op->norm->centers,
-        .relu = op->relu,
-        .mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X,
-        .affine_step = (size_t)op->affine_count > channels ? channels : 0,
-    };
-    if (!call.gamma) {
-        float *ones = floats;
-        for (size_t c = 0; c < channels; c++)
-            ones[c] = 1.0f;
-        call.gamma = ones;
-    }
-    if (!call.beta)
-        call.beta = memset(floats + sizes.wide, 0, affine * sizeof *floats);
-    if (call.fixed) {
-        bool precise = run->statistics == NL_STATS_PRECISE;
-        const float *mean = NL_AT(op->running_mean, at), *var = NL_AT(op->running_var, at);
-        const double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
-        for (size_t c = 0; c < channels; c++) {
-            call.fixed_mean[c] = precise ? precise_mean[c] : mean[c];
-            call.fixed_var[c] = precise ? precise_var[c] : var[c];
-        }
-    }
-    return call;
+    call->threads = call->blocks == 1 || tracks || (size_t)op->affine_count > channels ? 1 : nl_team_threads();
+    call->affine = larger((size_t)op->affine_count, channels) + NL_ROOM;
+    call->room = room_of(call);
+    size_t affine = call->affine, wide = call->room.wide, rooms = (size_t)call->threads * call->room.bytes;
+    size_t shares = call->threads > 1 ? 2 * call->blocks * affine : 0;
+    call->rooms = nl_cpu_scratch(rooms + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
+    call->fixed_mean = (double *)(call->rooms + rooms);
+    call->fixed_var = call->fixed_mean + wide;
+    call->dgamma = call->fixed_var + wide;
+    call->dbeta = call->dgamma + affine;
+    call->shares = call->dbeta + affine;
+    float *ones = (float *)(call->shares + shares), *zeros = ones + wide;
+    call->gamma = NL_AT(op->gamma, call->at);
+    call->beta = NL_AT(op->beta, call->at);
+    for (size_t c = 0; !call->gamma && c < channels; c++)
+        ones[c] = 1.0f;
+    if (!call->gamma)
+        call->gamma = ones;
+    if (!call->beta)
+        call->beta = memset(zeros, 0, affine * sizeof *zeros);
+    if (call->fixed)
+        take_fixed(call);
 }
 
-/* Puts the block's rows: `rows` of them, `pitch` apart, from element `at` on. Where all rows have one position, gamma stays. */
-static void place_block(struct call *call, size_t at, size_t rows, size_t pitch)
+/* What a walk takes along from block to block. */
+static void set_out(struct walk *walk, const struct call *call, int thread)
 {
-    struct nl_cpu_block *b = &call->block;
-    size_t bytes = at * sizeof(float), position = at / call->channels % call->positions;
-    size_t gamma_at = pitch == call->channels ? 0 : position * b->affine_step;
+    const struct nl_normalize *op = call->op;
+    struct nl_cpu_block *b = &walk->block;
+    walk->call = call;
+    b->channels = call->channels;
+    b->width = call->width;
+    b->sets = call->sets;
+    b->centers = op->norm->centers;
+    b->relu = op->relu;
+    b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
+    b->affine_step = (size_t)op->affine_count > call->channels ? call->channels : 0;
+    b->eps = call->hyper->norm_eps;
+    b->row_step = call->row_step;
+    take_room(b, call, thread);
+}
+
+/* Puts the block's rows: `rows` of them, `pitch` apart, from element `at` of the tensors on, whose position is that. Where all rows have one
+ * position, gamma stays. */
+static void place_block(struct walk *walk, size_t at, size_t position, size_t rows, size_t pitch)
+{
+    const struct call *call = walk->call;
+    const struct nl_normalize *op = call->op;
+    struct nl_cpu_block *b = &walk->block;
+    bool dense = pitch == call->channels;
+    size_t bytes = call->at + at * sizeof(float), gamma_at = dense ? 0 : position * b->affine_step;
     b->rows = rows;
     b->pitch = (ptrdiff_t)pitch;
-    b->x = call->x + at;
-    b->dy = NL_AT(call->dy, bytes);
-    b->residual = NL_AT(call->residual, bytes);
-    b->y = NL_AT(call->y, bytes);
-    b->dx = NL_AT(call->dx, bytes);
-    b->dresidual = NL_AT(call->dresidual, bytes);
-    b->positions = pitch == call->channels ? call->positions : 1;
-    b->position = position % b->positions;
+    b->x = NL_AT(op->x, bytes);
+    b->dy = NL_AT(op->dy, bytes);
+    b->residual = NL_AT(op->residual, bytes);
+    b->y = NL_AT(op->y, bytes);
+    b->dx = NL_AT(op->dx, bytes);
+    b->dresidual = NL_AT(op->dresidual, bytes);
+    b->positions = dense ? call->positions : 1;
+    b->position = dense ? position : 0;
     b->gamma = call->gamma + gamma_at;
     b->beta = call->beta + gamma_at;
     b->dgamma = call->dgamma + gamma_at;
     b->dbeta = call->dbeta + gamma_at;
+    b->mean = (double *)NL_AT(op->mean, call->at) + walk->set;
+    b->var = (double *)NL_AT(op->var, call->at) + walk->set;
 }
 
-static void to_block(struct call *call, size_t i)
+static void to_block(struct walk *walk, size_t i)
 {
-    size_t sets = call->channels / (size_t)call->partition.channels;
-    if (by_rows(call)) {
-        size_t first = i * NL_ROW_STRETCH, rows = call->samples * call->positions;
-        call->set = first * sets;
-        place_block(call, first * call->channels, rows - first < NL_ROW_STRETCH ? rows - first : NL_ROW_STRETCH, call->channels);
+    const struct call *call = walk->call;
+    if (call->by_rows) {
+        size_t first = i * NL_ROW_STRETCH, left = call->samples * call->positions - first;
+        walk->set = first * call->sets;
+        place_block(walk, first * call->channels, first % call->positions, smaller(left, NL_ROW_STRETCH), call->channels);
         return;
     }
-    size_t positions = (size_t)call->partition.positions, position_blocks = call->positions / positions;
-    size_t sample = i / position_blocks * (size_t)call->partition.samples, position = i % position_blocks * positions;
-    size_t left = call->samples - sample, samples = (size_t)call->partition.samples < left ? (size_t)call->partition.samples : left;
-    bool whole = positions == call->positions; /* else one position: rows are samples */
-    call->set = i * sets;
-    place_block(call, (sample * call->positions + position) * call->channels, whole ? samples * positions : samples,
+    size_t position_blocks = call->positions / call->set_positions;
+    size_t sample = i / position_blocks * call->set_samples, position = i % position_blocks * call->set_positions;
+    size_t samples = smaller(call->set_samples, call->samples - sample);
+    bool whole = call->set_positions == call->positions; /* else one position: rows are samples */
+    walk->set = i * call->sets;
+    place_block(walk, (sample * call->positions + position) * call->channels, position, whole ? samples * call->positions : samples,
                 whole ? call->channels : call->positions * call->channels);
 }
 
@@ -204,45 +247,46 @@ static void to_block(struct call *call, size_t i)
 static bool goes_back(const struct call *call, size_t tensors)
 {
     enum { L1 = 32 << 10 };
-    size_t rows = (size_t)call->partition.samples * (size_t)call->partition.positions;
-    return tensors * rows * call->channels * sizeof(float) > L1 && !call->block.affine_step;
+    size_t rows = call->set_samples * call->set_positions;
+    return tensors * rows * call->channels * sizeof(float) > L1 && call->affine <= call->channels + NL_ROOM;
 }
 
-/* Calls walk for all blocks. */
-static void share_blocks(struct call *call, nl_parallel_body *walk)
+/* Calls body for all blocks. */
+static void share_blocks(struct call *call, nl_parallel_body *body)
 {
     size_t count = call->samples * call->positions * call->channels;
     size_t grain = call->threads > 1 ? nl_cpu_grain_of_bytes((double)count * sizeof(float) / (double)call->blocks) : call->blocks;
-    nl_parallel_for(call->blocks, grain, walk, call);
+    nl_parallel_for(call->blocks, grain, body, call);
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct call *call)
+static void track(const struct walk *walk)
 {
-    const struct nl_normalize *op = call->op;
-    size_t at = call->at;
+    const struct nl_normalize *op = walk->call->op;
+    const struct nl_cpu_block *b = &walk->block;
+    size_t at = walk->call->at;
     float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
     int64_t *updates = NL_AT(op->updates, at);
-    double m = (double)call->block.rows, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
+    double m = (double)b->rows, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
     ++*updates;
-    double momentum = call->hyper->norm_momentum < 0 ? 1.0 / (double)*updates : call->hyper->norm_momentum;
-    for (size_t c = 0; c < call->channels; c++) {
-        double mean = call->mean[call->set + c], var = call->var[call->set + c] * correction;
-        running_mean[c] = (float)((1 - momentum) * running_mean[c] + momentum * mean);
-        running_var[c] = (float)((1 - momentum) * running_var[c] + momentum * var);
+    double wanted = walk->call->hyper->norm_momentum, momentum = wanted < 0 ? 1.0 / (double)*updates : wanted;
+    for (size_t c = 0; c < b->channels; c++) {
+        running_mean[c] = (float)((1 - momentum) * running_mean[c] + momentum * b->mean[c]);
+        running_var[c] = (float)((1 - momentum) * running_var[c] + momentum * (b->var[c] * correction));
     }
 }
 
 /* Merges the block's moments into the precise ones: Chan, Golub and LeVeque 1979. */
-static void collect(const struct call *call)
+static void collect(const struct walk *walk)
 {
-    const struct nl_normalize *op = call->op;
-    size_t at = call->at;
+    const struct nl_normalize *op = walk->call->op;
+    const struct nl_cpu_block *b = &walk->block;
+    size_t at = walk->call->at;
     double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
     double *count = NL_AT(op->precise_count, at);
-    double m = (double)call->block.rows, total = *count + m, share = m / total;
-    for (size_t c = 0; c < call->channels; c++) {
-        double mean = call->mean[call->set + c], var = call->var[call->set + c];
+    double m = (double)b->rows, total = *count + m, share = m / total;
+    for (size_t c = 0; c < b->channels; c++) {
+        double mean = b->mean[c], var = b->var[c];
         double delta = *count > 0 ? mean - precise_mean[c] : 0.0;
         if (*count > 0) {
             precise_mean[c] += delta * share;
@@ -255,89 +299,76 @@ static void collect(const struct call *call)
     *count = total;
 }
 
-static void forward_rows(const struct call *call)
+static void prepare_columns(const struct call *call, const struct nl_cpu_block *b)
 {
-    const struct nl_cpu_block *b = &call->block;
-    size_t sets = b->rows * (b->channels / b->width);
-    double *mean = call->mean + call->set, *var = call->var + call->set;
-    nl_block_kernels()->row_sums(b);
-    nl_cpu_row_moments(b, sets, mean, var);
-    nl_cpu_prepare_sets(b, sets, mean, var, call->hyper->norm_eps);
-    nl_block_kernels()->row_apply(b);
+    nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var, b->eps);
 }
 
-static void prepare_columns(const struct call *call)
+static void forward_columns(const struct walk *walk)
 {
-    nl_cpu_block_prepare(&call->block, call->fixed ? call->fixed_mean : call->mean + call->set,
-                         call->fixed ? call->fixed_var : call->var + call->set, call->hyper->norm_eps);
-}
-
-static void forward_columns(const struct call *call)
-{
+    const struct call *call = walk->call;
+    const struct nl_cpu_block *b = &walk->block;
     bool tracks = call->op->norm->tracks;
     if (!call->fixed)
-        nl_cpu_block_moments(&call->block, call->mean + call->set, call->var + call->set);
+        nl_cpu_block_moments(b, b->mean, b->var);
     if (tracks && call->statistics == NL_STATS_TRAIN)
-        track(call);
+        track(walk);
     if (tracks && call->statistics == NL_STATS_COLLECT)
-        collect(call);
-    prepare_columns(call);
-    nl_cpu_block_rows(&call->block, nl_block_kernels()->column_apply);
+        collect(walk);
+    prepare_columns(call, b);
+    nl_cpu_block_rows(b, nl_block_kernels()->column_apply);
 }
 
 static void forward_blocks(void *context, size_t first, size_t end, int thread)
 {
-    struct call call = *(const struct call *)context;
-    take_room(&call.block, &call.room, call.rooms + (size_t)thread * call.room.bytes);
-    call.block.back = goes_back(&call, 2);
+    const struct call *call = context;
+    struct walk walk;
+    set_out(&walk, call, thread);
+    walk.block.back = goes_back(call, 2);
     for (; first < end; first++) {
-        to_block(&call, first);
-        if (by_rows(&call))
-            forward_rows(&call);
+        to_block(&walk, first);
+        if (call->by_rows)
+            nl_block_kernels()->row_forward(&walk.block);
         else
-            forward_columns(&call);
+            forward_columns(&walk);
     }
 }
 
 void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
 {
     for (int r = 0; r < run->replicas; r++) {
-        struct call call = begin(run, op, r);
+        struct call call;
+        begin(&call, run, op, r);
         share_blocks(&call, forward_blocks);
     }
 }
 
-static void backward_rows(const struct call *call)
+static void backward_columns(const struct walk *walk)
 {
-    const struct nl_cpu_block *b = &call->block;
-    nl_cpu_prepare_sets(b, b->rows * (b->channels / b->width), call->mean + call->set, call->var + call->set, call->hyper->norm_eps);
-    nl_block_kernels()->row_backward(b);
-}
-
-static void backward_columns(const struct call *call)
-{
-    prepare_columns(call);
-    nl_cpu_block_gradients(&call->block, call->fixed);
-    if (call->dx)
-        nl_cpu_block_rows(&call->block, nl_block_kernels()->column_dx);
+    const struct nl_cpu_block *b = &walk->block;
+    prepare_columns(walk->call, b);
+    nl_cpu_block_gradients(b, walk->call->fixed);
+    if (b->dx)
+        nl_cpu_block_rows(b, nl_block_kernels()->column_dx);
 }
 
 static void backward_blocks(void *context, size_t first, size_t end, int thread)
 {
-    struct call call = *(const struct call *)context;
-    take_room(&call.block, &call.room, call.rooms + (size_t)thread * call.room.bytes);
-    call.block.back = goes_back(&call, 3);
+    const struct call *call = context;
+    struct walk walk;
+    set_out(&walk, call, thread);
+    walk.block.back = goes_back(call, 3);
     for (; first < end; first++) {
-        if (call.threads > 1) {
-            call.dgamma = call.shares + 2 * first * call.affine;
-            call.dbeta = call.dgamma + call.affine;
-            memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
+        to_block(&walk, first);
+        if (call->threads > 1) {
+            walk.block.dgamma = call->shares + 2 * first * call->affine;
+            walk.block.dbeta = walk.block.dgamma + call->affine;
+            memset(walk.block.dgamma, 0, 2 * call->affine * sizeof *call->dgamma);
         }
-        to_block(&call, first);
-        if (by_rows(&call))
-            backward_rows(&call);
+        if (call->by_rows)
+            nl_block_kernels()->row_backward(&walk.block);
         else
-            backward_columns(&call);
+            backward_columns(&walk);
     }
 }
 
@@ -353,23 +384,31 @@ static void add_shares(const struct call *call)
     }
 }
 
+NL_CLONES
+static void round_all(size_t count, const double *restrict from, float *restrict to)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = (float)from[i];
+}
+
 void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
 {
     size_t affine = (size_t)op->affine_count, count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
     for (int r = 0; r < run->replicas; r++) {
-        struct call call = begin(run, op, r);
-        size_t shares = larger(affine, call.channels);
-        memset(call.dgamma, 0, shares * sizeof *call.dgamma);
-        memset(call.dbeta, 0, shares * sizeof *call.dbeta);
-        if (op->residual && !op->relu && call.dresidual != call.dy)
-            memcpy(call.dresidual, call.dy, count * sizeof *call.dy);
+        struct call call;
+        begin(&call, run, op, r);
+        memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
+        float *dresidual = NL_AT(op->dresidual, call.at);
+        const float *dy = NL_AT(op->dy, call.at);
+        if (op->residual && !op->relu && dresidual != dy)
+            memcpy(dresidual, dy, count * sizeof *dy);
         share_blocks(&call, backward_blocks);
         if (call.threads > 1)
             add_shares(&call);
-        float *dgamma = NL_AT(op->dgamma, (size_t)r * run->stride), *dbeta = NL_AT(op->dbeta, (size_t)r * run->stride);
-        for (size_t a = 0; dgamma && a < affine; a++)
-            dgamma[a] = (float)call.dgamma[a];
-        for (size_t a = 0; dbeta && a < affine; a++)
-            dbeta[a] = (float)call.dbeta[a];
+        float *dgamma = NL_AT(op->dgamma, call.at), *dbeta = NL_AT(op->dbeta, call.at);
+        if (dgamma)
+            round_all(affine, call.dgamma, dgamma);
+        if (dbeta)
+            round_all(affine, call.dbeta, dbeta);
     }
 }

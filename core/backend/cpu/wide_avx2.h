@@ -86,24 +86,25 @@ INLINE wide wide_where_positive(wide v, wide g)
                   _mm256_and_ps(_mm256_cmp_ps(v.high, _mm256_setzero_ps(), _CMP_GT_OQ), g.high)};
 }
 
-INLINE __m256 wide_sums_of_eight(__m256 v, size_t span)
+INLINE __m256 wide_even_pairs(__m256 v)
 {
-    if (span > 4)
-        v += _mm256_permute2f128_ps(v, v, 1);
-    if (span > 2)
-        v += _mm256_permute_ps(v, _MM_SHUFFLE(1, 0, 3, 2));
-    if (span > 1)
-        v += _mm256_permute_ps(v, _MM_SHUFFLE(2, 3, 0, 1));
-    return v;
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), _MM_SHUFFLE(3, 1, 2, 0)));
 }
 
-INLINE wide wide_sums(wide v, size_t span)
+INLINE __m256 wide_fold_eights(__m256 a, __m256 b, size_t half)
 {
-    if (span > 8) {
-        __m256 both = wide_sums_of_eight(v.low + v.high, span);
-        return (wide){both, both};
-    }
-    return (wide){wide_sums_of_eight(v.low, span), wide_sums_of_eight(v.high, span)};
+    if (half == 4)
+        return _mm256_permute2f128_ps(a, b, 0x20) + _mm256_permute2f128_ps(a, b, 0x31);
+    if (half == 2)
+        return wide_even_pairs(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 1, 0)) + _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
+    return wide_even_pairs(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)) + _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+}
+
+INLINE wide wide_fold(wide a, wide b, size_t half)
+{
+    if (half == 8)
+        return (wide){a.low + a.high, b.low + b.high};
+    return (wide){wide_fold_eights(a.low, a.high, half), wide_fold_eights(b.low, b.high, half)};
 }
 
 INLINE wide wide_spread(const float *from, size_t span)
@@ -117,14 +118,6 @@ INLINE wide wide_spread(const float *from, size_t span)
     __m256 values = _mm256_loadu_ps(from);
     return (wide){_mm256_permutevar8x32_ps(values, _mm256_srl_epi32(lane, log)),
                   _mm256_permutevar8x32_ps(values, _mm256_srl_epi32(_mm256_add_epi32(lane, _mm256_set1_epi32(8)), log))};
-}
-
-INLINE void wide_pick(float *to, wide v, size_t span)
-{
-    float lane[NL_LANES];
-    wide_store(lane, v);
-    for (size_t i = 0; i < NL_LANES; i += span)
-        *to++ = lane[i];
 }
 
 INLINE void wide_join(double *to, wide v)

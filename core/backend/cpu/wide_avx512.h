@@ -74,19 +74,6 @@ INLINE wide wide_where_positive(wide v, wide g)
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_GT_OQ), g);
 }
 
-INLINE wide wide_sums(wide v, size_t span)
-{
-    if (span > 8)
-        v += _mm512_shuffle_f32x4(v, v, _MM_SHUFFLE(1, 0, 3, 2));
-    if (span > 4)
-        v += _mm512_shuffle_f32x4(v, v, _MM_SHUFFLE(2, 3, 0, 1));
-    if (span > 2)
-        v += _mm512_permute_ps(v, _MM_SHUFFLE(1, 0, 3, 2));
-    if (span > 1)
-        v += _mm512_permute_ps(v, _MM_SHUFFLE(2, 3, 0, 1));
-    return v;
-}
-
 INLINE __m512i wide_lane(void)
 {
     return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -102,15 +89,11 @@ INLINE wide wide_spread(const float *from, size_t span)
     return span == NL_LANES ? wide_set(*from) : _mm512_permutexvar_ps(_mm512_srl_epi32(wide_lane(), wide_log(span)), wide_load(from));
 }
 
-INLINE void wide_pick(float *to, wide v, size_t span)
+INLINE wide wide_fold(wide a, wide b, size_t half)
 {
-    wide first = _mm512_permutexvar_ps(_mm512_sll_epi32(wide_lane(), wide_log(span)), v);
-    if (span == NL_LANES) /* no wider than needed: what is read next should find its store whole */
-        *to = _mm512_cvtss_f32(v);
-    else if (span == 8)
-        _mm_storel_pi((__m64 *)to, _mm512_castps512_ps128(first));
-    else
-        wide_store_part(to, first, NL_LANES / span);
+    typedef unsigned lanes __attribute__((vector_size(sizeof(wide))));
+    const lanes lane = (lanes)wide_lane(), within = lane & (unsigned)(half - 1), first = 2 * (lane - within) + within; /* 16 and up: of b */
+    return _mm512_permutex2var_ps(a, (__m512i)first, b) + _mm512_permutex2var_ps(a, (__m512i)(first + (unsigned)half), b);
 }
 
 INLINE void wide_join(double *to, wide v)

@@ -98,14 +98,16 @@ INLINE wide wide_where_positive(wide v, wide g)
     return g;
 }
 
-/* In each lane the sum over the `span` (1, 2, 4, 8 or 16) neighbours that it belongs to: halves are added to each other. */
-INLINE wide wide_sums(wide v, size_t span)
+/* Of each 2 half lanes of a, and then of b, the sums of one half and the other: half as many, in their order. half: 1, 2, 4 or 8. */
+INLINE wide wide_fold(wide a, wide b, size_t half)
 {
-    for (size_t half = span / 2; half > 0; half /= 2) {
-        wide other = v;
-        FOR_LANES v.lane[i] += other.lane[i ^ half];
+    wide sums;
+    for (size_t i = 0; i < NL_LANES / 2; i++) {
+        size_t first = i / half * 2 * half + i % half;
+        sums.lane[i] = a.lane[first] + a.lane[first + half];
+        sums.lane[NL_LANES / 2 + i] = b.lane[first] + b.lane[first + half];
     }
-    return v;
+    return sums;
 }
 
 /* Lane i gets from[i / span]. 16 floats may be read. */
@@ -114,13 +116,6 @@ INLINE wide wide_spread(const float *from, size_t span)
     wide v;
     FOR_LANES v.lane[i] = from[i / span];
     return v;
-}
-
-/* to[i] = lane i span. */
-INLINE void wide_pick(float *to, wide v, size_t span)
-{
-    for (size_t i = 0; i < NL_LANES; i += span)
-        *to++ = v.lane[i];
 }
 
 /* to[i] += lane i. */
