@@ -45,7 +45,7 @@ static double *read_list(const char *text, size_t *count)
     *count = 0;
     for (;;) {
         char *end;
-        values[(*count)++] = strtod(text, &end);
+        values[(*count)++] = nl_double_read(text, &end);
         if (end == text || (*end && *end != ',')) {
             free(values);
             return NULL;

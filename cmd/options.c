@@ -168,7 +168,7 @@ bool read_duration(const char *option, const char *text, double *seconds)
     for (size_t unit = 0; unit < sizeof units / sizeof *units && *at; unit++) {
         size_t digits = strspn(at, "0123456789.");
         char *end;
-        double value = strtod(at, &end);
+        double value = nl_double_read(at, &end);
         if (digits == 0 || end != at + digits)
             break;
         if (*end != units[unit].letter || (!*end && at != text)) /* 1h30 may mean minutes or seconds */

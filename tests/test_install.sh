@@ -51,9 +51,12 @@ column=$("$prefix/bin/normlab" run -q "$share/configs/mlp_digits.yaml" --out run
 expected=$(tail -n 1 run/trials.csv | cut -d , -f "$column")
 found=$(./train "$share/configs/mlp_digits.yaml")
 awk -v a="$expected" -v b="$found" 'BEGIN { exit !(a != "" && a + 0 > 0 && a == b) }' || die "the library's test loss is $found, the program's $expected"
+localedef -i de_DE -f UTF-8 "$folder/de_DE.UTF-8" || die "cannot make a locale with a decimal comma (Debian package locales)"
+comma=$(LOCPATH=$folder LC_ALL=de_DE.UTF-8 ./train "$share/configs/mlp_digits.yaml")
+[ "$comma" = "${found/./,}" ] || die "with a decimal comma the library's test loss is $comma, else $found"
 code=0
 printf 'norm: {kindd: bn}\n' >wrong.yaml
 ./train wrong.yaml 2>stderr || code=$?
 [ "$code" -eq 2 ] && grep -q "did you mean 'norm.kind'" stderr || die "a wrong file: exit $code, $(cat stderr)"
 
-echo "100%: Checks: $((checks + headers + 4))"
+echo "100%: Checks: $((checks + headers + 5))"

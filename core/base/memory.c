@@ -1,6 +1,8 @@
 #include "base/memory.h"
 
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +57,39 @@ static void reserve(struct nl_text *text, size_t bytes)
     }
 }
 
+/* ---- a point before the decimals, whatever the locale of the program that uses the library ---- */
+
+static locale_t plain;
+
+static void make_plain(void)
+{
+    plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+}
+
+/* For this thread, until what it returns is given back. */
+static locale_t begin_plain(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_plain);
+    return uselocale(plain);
+}
+
+static void end_plain(locale_t before)
+{
+    uselocale(before);
+}
+
+double nl_double_read(const char *text, char **end)
+{
+    locale_t before = begin_plain();
+    double value = strtod(text, end);
+    end_plain(before);
+    return value;
+}
+
 void nl_text_vadd(struct nl_text *text, const char *format, va_list args)
 {
+    locale_t before = begin_plain();
     va_list again;
     va_copy(again, args);
     reserve(text, text->at ? 0 : USUAL);
@@ -67,6 +100,7 @@ void nl_text_vadd(struct nl_text *text, const char *format, va_list args)
         vsnprintf(text->at + text->length, needed + 1, format, again);
     }
     va_end(again);
+    end_plain(before);
     text->length += needed;
 }
 
@@ -112,11 +146,13 @@ char *nl_double_text(double value, char out[32])
     if (isinf(value))
         return strcpy(out, value < 0 ? "-inf" : "inf");
     /* A decimal of up to 15 digits that reads back as value is the beginning of its 15 digits, so that none need be searched for. */
+    locale_t before = begin_plain();
     snprintf(out, 32, "%.14e", value);
     int digits = strtod(out, NULL) == value ? significant_digits(out) : 16;
     snprintf(out, 32, "%.*g", digits < 6 ? 6 : digits, value);
     if (digits == 16 && strtod(out, NULL) != value)
         snprintf(out, 32, "%.17g", value);
+    end_plain(before);
     return out;
 }
 

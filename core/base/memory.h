@@ -34,6 +34,9 @@ void nl_text_vadd(struct nl_text *text, const char *format, va_list args);
 void nl_text_add_bytes(struct nl_text *text, const char *bytes, size_t count);
 void nl_text_release(struct nl_text *text);
 
+/* strtod, but with a decimal point in every locale, as all text that is made here has it. */
+double nl_double_read(const char *text, char **end);
+
 /* The shortest decimal that reads back as the same value ("%.17g" at most); nan, inf,
  * -inf in small letters. Writes at most 32 bytes to out and returns it. */
 char *nl_double_text(double value, char out[32]);

@@ -92,7 +92,7 @@ static bool names_an_arm(const struct nl_experiment *experiment, const char *nam
                 const char *value = axis->text[point][k];
                 if (!strncmp(name, field, length) && name[length] == ' ' &&
                     (!strcmp(name + length + 1, value) ||
-                     (axis->key[k]->type == NL_TYPE_REAL && strtod(name + length + 1, NULL) == strtod(value, NULL))))
+                     (axis->key[k]->type == NL_TYPE_REAL && nl_double_read(name + length + 1, NULL) == nl_double_read(value, NULL))))
                     return true;
             }
         }

@@ -46,7 +46,7 @@ bool nl_number_read(const char *text, double *out)
         while (isdigit((unsigned char)*at))
             at++;
     }
-    *out = strtod(text, NULL);
+    *out = nl_double_read(text, NULL);
     return !*at;
 }
 

@@ -158,7 +158,7 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
 
 double nl_factor_number(const struct nl_factor *factor, int level)
 {
-    return level == NL_INAPPLICABLE ? NAN : strtod(factor->value[level], NULL);
+    return level == NL_INAPPLICABLE ? NAN : nl_double_read(factor->value[level], NULL);
 }
 
 void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, int column, double *out)

@@ -131,7 +131,7 @@ int nl_table_number(const struct nl_table *table, int row, int column, double *o
     if (*field == '\0')
         return NL_OK;
     char *end;
-    *out = strtod(field, &end);
+    *out = nl_double_read(field, &end);
     if (*end != '\0')
         return nl_fail(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
                        table->name[column]);

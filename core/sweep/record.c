@@ -133,7 +133,7 @@ static bool take_real(char **at, const char *key, double *out)
     char *text = take(at, key), *end;
     if (!text || !*text)
         return false;
-    *out = strtod(text, &end);
+    *out = nl_double_read(text, &end);
     return *end == '\0';
 }
 
@@ -161,10 +161,10 @@ static bool take_scores(char **at, struct nl_record *record)
             free(key);
             if (!text)
                 return false;
-            score->loss = strtod(text, &end);
+            score->loss = nl_double_read(text, &end);
             if (end == text || *end != ' ')
                 return false;
-            score->accuracy = strtod(text = end + 1, &end);
+            score->accuracy = nl_double_read(text = end + 1, &end);
             if (end == text || *end != '\0')
                 return false;
         }

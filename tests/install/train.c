@@ -2,6 +2,7 @@
  *
  *     cc train.c $(pkg-config --cflags --libs normlab) -o train && ./train configs/mlp_digits.yaml
  */
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
     struct nl_experiment experiment;
     struct nl_trial_result result;
     struct nl_error err;
+    setlocale(LC_ALL, ""); /* as most programs do: numbers in files have a point nevertheless */
     if (argc != 2) {
         fprintf(stderr, "usage: train FILE\n");
         return 2;
