@@ -14,6 +14,7 @@ export NORMLAB_BUILD=$root/build-coverage
 . "$root/tests/setup.sh"
 install_missing coverage
 find "$build" -name '*.gcda' -delete 2>/dev/null || true
+export NORMLAB_GOLDEN_STEPS=20 # of the golden trainings, which run the same lines in every step
 flags="-O1 --coverage -fprofile-update=atomic"
 CFLAGS=$flags CXXFLAGS=$flags NORMLAB_CMAKE="-DNORMLAB_CUDA=OFF -DCMAKE_BUILD_TYPE=Coverage" "$root/tests/run.sh" "$@"
 lcov -q -c -d "$build" -b "$root" --no-external -o "$build/all.info" >/dev/null 2>&1

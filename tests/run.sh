@@ -34,6 +34,13 @@ passed=0 failed=0 skipped=0 failures=()
 logs=$build/test-logs
 mkdir -p "$logs"
 
+# What a test says of itself: how many checks it made, else its last line.
+summary() { # log
+    local checks
+    checks=$(grep -o '^[0-9]*%: Checks: [0-9]*' "$1" | tail -n 1)
+    if [ -n "$checks" ]; then echo "${checks##*: } checks"; else tail -n 1 "$1" | sed '/^skipped: /d' | cut -c 1-120; fi
+}
+
 # A test is a program or script: exit 0 passes, 77 says that it was skipped (and why, on its last line).
 run_test() { # name command...
     local name=$1 start=$SECONDS code=0
@@ -46,7 +53,7 @@ run_test() { # name command...
         printf '  skip  %-24s %s\n' "$name" "${line#skipped: }"
     done < <(grep '^skipped: ' "$logs/$name.log" || true)
     case $code in
-        0) passed=$((passed + 1)); printf '  ok    %-24s %3d s  %s\n' "$name" "$took" "$(grep -o '^[0-9]*%: Checks: [0-9]*' "$logs/$name.log" | tail -n 1 | sed 's/.*Checks: \([0-9]*\)/\1 checks/')" ;;
+        0) passed=$((passed + 1)); printf '  ok    %-24s %3d s  %s\n' "$name" "$took" "$(summary "$logs/$name.log")" ;;
         77) ;; # its "skipped:" line was counted
         *)
             failed=$((failed + 1)) failures+=("$name")

@@ -35,3 +35,4 @@ for command in "table whole" "show a.yaml" "keys" "schema"; do
     [ $code -eq 1 ]
     [[ $said == *"cannot write to the standard output"* ]]
 done
+echo "a full disk is told of at 4 places of a sweep, which goes on from each, and by 4 commands"

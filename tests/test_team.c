@@ -268,7 +268,11 @@ int main(void)
     tcase_add_test(team, a_loop_inside_a_loop_is_done_once_too);
     tcase_add_test(team, nobody_helps_where_nobody_leads);
     tcase_add_loop_test(team, an_operation_has_the_same_bits_with_any_number_of_threads, 0, OPERATIONS);
-    tcase_add_loop_test(team, a_training_has_the_same_bits_with_any_number_of_threads, 0, TRAININGS);
     suite_add_tcase(suite, team);
+    TCase *whole = tcase_create("trainings");
+    tcase_set_tags(whole, "threads_at_once");
+    tcase_set_timeout(whole, 60);
+    tcase_add_loop_test(whole, a_training_has_the_same_bits_with_any_number_of_threads, 0, TRAININGS);
+    suite_add_tcase(suite, whole);
     return run_suite(suite);
 }

@@ -2,12 +2,13 @@
 # All test programs under valgrind's memcheck, which sees what the sanitizers do not: decisions and output by memory that was never written.
 # Leaks are the address sanitizer's to find; here each child that a test forks would be searched for them too.
 # The kernels are those for AVX2, since valgrind knows no AVX-512; of the golden trainings, which take longest, the first steps are run.
+# Trainings by teams of threads are the thread sanitizer's: valgrind runs one thread at a time, and the others wait for theirs while they spin.
 #
 #   tests/long/valgrind.sh [WORD...]   only programs whose name contains one of the words
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 export NORMLAB_PROGRAM=${NORMLAB_PROGRAM:-$root/build/normlab} NORMLAB_ISA=avx2 NORMLAB_GOLDEN_STEPS=20
-export OPENBLAS_CORETYPE=Haswell OPENBLAS_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=100
+export OPENBLAS_CORETYPE=Haswell OPENBLAS_NUM_THREADS=1 CK_TIMEOUT_MULTIPLIER=100 CK_EXCLUDE_TAGS=threads_at_once
 build=$(dirname "$NORMLAB_PROGRAM")
 logs=$build/test-logs/valgrind
 mkdir -p "$logs"
