@@ -1,5 +1,4 @@
 /* One URL into one file, with libcurl: proxies by the environment, redirects, ranges. */
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "fetch/fetch.h"
+#include "fetch/libraries.h"
 
 enum { MOST_REDIRECTS = 5, HTTP_RANGE_NOT_SATISFIABLE = 416, HTTP_TIMEOUT = 408, HTTP_TOO_MANY = 429, HTTP_SERVER_ERRORS = 500 };
 static const double redraw_seconds = 0.1;
@@ -73,38 +73,38 @@ static int look_up(void *context, curl_off_t total, curl_off_t got, curl_off_t u
 
 static CURL *prepare(const char *url, struct transfer *it, char *message)
 {
-    CURL *curl = curl_easy_init();
+    CURL *curl = lib.curl_easy_init();
     NL_ASSERT(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "normlab/" NORMLAB_VERSION);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
+    lib.curl_easy_setopt(curl, CURLOPT_URL, url);
+    lib.curl_easy_setopt(curl, CURLOPT_USERAGENT, "normlab/" NORMLAB_VERSION);
+    lib.curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    lib.curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    lib.curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+    lib.curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)MOST_REDIRECTS);
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    lib.curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    lib.curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 #else
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    lib.curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    lib.curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, it);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_up);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, it);
+    lib.curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
+    lib.curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    lib.curl_easy_setopt(curl, CURLOPT_WRITEDATA, it);
+    lib.curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    lib.curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_up);
+    lib.curl_easy_setopt(curl, CURLOPT_XFERINFODATA, it);
     return curl;
 }
 
 /* Goes on behind it->first bytes; from the start where the server cannot do that. */
 static CURLcode perform(CURL *curl, struct transfer *it, long *status)
 {
-    curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)it->first);
+    lib.curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)it->first);
     it->began = it->heard = nl_seconds();
-    CURLcode code = curl_easy_perform(curl);
+    CURLcode code = lib.curl_easy_perform(curl);
     *status = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    lib.curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     bool no_range = code == CURLE_RANGE_ERROR || (code == CURLE_HTTP_RETURNED_ERROR && *status == HTTP_RANGE_NOT_SATISFIABLE);
     if (!no_range || it->first == 0)
         return code;
@@ -120,7 +120,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
                                struct nl_error *why)
 {
     curl_off_t announced = -1;
-    curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+    lib.curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
     if (it->disk_error) {
         errno = it->disk_error;
         nl_fail_errno(why, "cannot write '%s.part'", it->file->name);
@@ -156,7 +156,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
         nl_fail(why, "the connection broke");
         return DOWNLOAD_BROKEN;
     default:
-        nl_fail(why, "%s", message[0] ? message : curl_easy_strerror(code));
+        nl_fail(why, "%s", message[0] ? message : lib.curl_easy_strerror(code));
         return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_PEER_FAILED_VERIFICATION
                    ? DOWNLOAD_REFUSED
                    : DOWNLOAD_BROKEN;
@@ -182,7 +182,7 @@ enum download_end download(const char *url, const char *part, const struct remot
         long status;
         CURLcode code = perform(curl, &it, &status);
         end = judge(curl, &it, code, status, message, why);
-        curl_easy_cleanup(curl);
+        lib.curl_easy_cleanup(curl);
         if (it.drawn > 0)
             fputs("\r\033[K", stderr);
     }

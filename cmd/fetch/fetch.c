@@ -1,4 +1,5 @@
 #include "fetch/fetch.h"
+#include "fetch/libraries.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -314,7 +315,7 @@ static int fetch_missing(const struct remote_set *set, const char *folder, doubl
 int fetch(const struct remote_set *set, const char *folder, double patience, int *fetched, struct nl_error *err)
 {
     *fetched = 0;
-    if (nl_make_folders(folder, err))
+    if (load_libraries(err) || nl_make_folders(folder, err))
         return NL_FAIL;
     int lock =
         open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* the folder itself: nothing to clean up, whatever ends the program */

@@ -1,7 +1,5 @@
 /* An archive into a folder, with libarchive. Only what a data set's archive holds is taken: regular files directly in one known
  * folder. A path that leads elsewhere, a link or a device is refused, not mended. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "fetch/fetch.h"
+#include "fetch/libraries.h"
 
 enum { BLOCK = 1 << 16 };
 
@@ -24,12 +23,12 @@ struct target {
 /* The file's own name, or NULL: no regular file directly in the archive's folder. */
 static const char *plain_name(const struct target *to, struct archive_entry *entry)
 {
-    const char *path = archive_entry_pathname(entry);
+    const char *path = lib.archive_entry_pathname(entry);
     size_t length = strlen(to->inner);
     if (!path || strncmp(path, to->inner, length) != 0 || path[length] != '/')
         return NULL;
     const char *name = path + length + 1;
-    bool regular = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
+    bool regular = lib.archive_entry_filetype(entry) == AE_IFREG && !lib.archive_entry_hardlink(entry);
     return regular && *name && *name != '.' && !strchr(name, '/') ? name : NULL;
 }
 
@@ -47,10 +46,10 @@ static int put(int file, const char *path, const char *bytes, size_t length, str
 static int copy(struct target *to, struct archive *from, int file, const char *path, struct nl_hash *hash, struct nl_error *err)
 {
     char block[BLOCK];
-    for (la_ssize_t got; (got = archive_read_data(from, block, sizeof block)) != 0;) {
+    for (la_ssize_t got; (got = lib.archive_read_data(from, block, sizeof block)) != 0;) {
         to->left -= got;
         if (got < 0)
-            return nl_fail(err, "cannot unpack '%s': %s", to->archive, archive_error_string(from));
+            return nl_fail(err, "cannot unpack '%s': %s", to->archive, lib.archive_error_string(from));
         if (to->left < 0)
             return nl_fail(err, "cannot unpack '%s': it holds more than a data set's files", to->archive);
         if (interrupted)
@@ -84,19 +83,19 @@ static int take_all(struct target *to, struct archive *from, struct nl_error *er
 {
     struct archive_entry *entry;
     int code;
-    while ((code = archive_read_next_header(from, &entry)) == ARCHIVE_OK) {
+    while ((code = lib.archive_read_next_header(from, &entry)) == ARCHIVE_OK) {
         const char *name = plain_name(to, entry);
-        if (!name && archive_entry_filetype(entry) == AE_IFDIR)
+        if (!name && lib.archive_entry_filetype(entry) == AE_IFDIR)
             continue; /* we make the only folder that is needed */
         if (!name) {
-            const char *path = archive_entry_pathname(entry);
+            const char *path = lib.archive_entry_pathname(entry);
             return nl_fail(err, "cannot unpack '%s': '%s' is no plain file in '%s/'", to->archive, path ? path : "", to->inner);
         }
         if (take_file(to, from, name, err))
             return NL_FAIL;
     }
     if (code != ARCHIVE_EOF)
-        return nl_fail(err, "cannot unpack '%s': %s", to->archive, archive_error_string(from));
+        return nl_fail(err, "cannot unpack '%s': %s", to->archive, lib.archive_error_string(from));
     if (!to->sums.at)
         return nl_fail(err, "cannot unpack '%s': it is empty", to->archive);
     char *path = nl_path_join(to->folder, "SHA256SUMS");
@@ -110,14 +109,14 @@ int unpack(const char *archive, const char *inner, const char *into, int64_t lim
     struct target to = {.archive = archive, .inner = inner, .folder = into, .left = limit};
     if (nl_make_folders(into, err))
         return NL_FAIL;
-    struct archive *from = archive_read_new();
+    struct archive *from = lib.archive_read_new();
     NL_ASSERT(from);
-    archive_read_support_filter_gzip(from);
-    archive_read_support_format_tar(from);
-    int status = archive_read_open_filename(from, archive, BLOCK) == ARCHIVE_OK
+    lib.archive_read_support_filter_gzip(from);
+    lib.archive_read_support_format_tar(from);
+    int status = lib.archive_read_open_filename(from, archive, BLOCK) == ARCHIVE_OK
                      ? take_all(&to, from, err)
-                     : nl_fail(err, "cannot unpack '%s': %s", archive, archive_error_string(from));
-    archive_read_free(from);
+                     : nl_fail(err, "cannot unpack '%s': %s", archive, lib.archive_error_string(from));
+    lib.archive_read_free(from);
     nl_text_release(&to.sums);
     return status;
 }

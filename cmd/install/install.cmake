@@ -75,7 +75,7 @@ confidence intervals which claims hold.")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME normlab)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "ca-certificates, gnuplot-nox | gnuplot")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "ca-certificates, gnuplot-nox | gnuplot, libcurl4 | libcurl4t64, libarchive13 | libarchive13t64") # what is loaded, not linked
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "laboratory for normalization in neural networks (development files)
 The static library that normlab is made of, with headers and pkg-config file.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libnormlab-dev)
