@@ -8,99 +8,10 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "side.h"
 #include "stats/sheet.h"
 
 enum { EXIT_DIFFERENT = 1 };
-
-struct side {
-    const char *word;   /* as typed */
-    char *file;         /* the YAML behind it */
-    char *folder;       /* NULL: no results */
-    bool has_results;
-    int row;            /* of trials.csv, where the side is a trial; else -1 */
-    struct nl_experiment experiment;
-    struct nl_results results;
-};
-
-static bool is_folder(const char *path)
-{
-    char *inside = nl_path_join(path, ".");
-    bool there = nl_file_exists(inside);
-    free(inside);
-    return there;
-}
-
-static struct nl_origin origin_of_row(const struct side *side, int row)
-{
-    return (struct nl_origin){.kind = NL_FROM_FILE, .file = side->results.path, .line = side->results.table.line[row], .column = 1,
-                              .width = 1, .line_text = ""};
-}
-
-/* Row `number` of trials.csv in place of the sweep: its values, fixed, with that line as their origin. */
-static bool become_trial(struct side *side, const char *number)
-{
-    struct nl_results *results = &side->results;
-    const struct nl_table *table = &results->table;
-    int column = nl_table_column(table, "trial"), row = 0;
-    while (row < table->rows && strcmp(nl_table_field(table, row, column), number) != 0)
-        row++;
-    if (row == table->rows) {
-        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s", table->path, number);
-        return false;
-    }
-    struct nl_experiment *experiment = &side->experiment;
-    for (int c = column + 1; c < results->status; c++) {
-        const struct nl_key *key = nl_key_find(table->name[c]);
-        const char *text = nl_table_field(table, row, c);
-        struct nl_error err;
-        if (!key || !*text)
-            continue;
-        if (nl_key_set(key, &experiment->config, text, &err)) {
-            bad_input(NULL, "%s:%d: %s", table->path, table->line[row], err.text);
-            return false;
-        }
-        experiment->origin[nl_key_index(key)] = origin_of_row(side, row);
-    }
-    experiment->axes = experiment->excludes = 0;
-    experiment->seeds = 1;
-    experiment->has_baseline = experiment->is_sweep = false;
-    side->row = row;
-    return true;
-}
-
-/* What `word` names: a configuration, a results folder, or trial N of one (FOLDER:N). False: the message was printed. */
-static bool open_side(const char *word, struct side *out)
-{
-    *out = (struct side){.word = word, .row = -1};
-    const char *colon = strrchr(word, ':'), *number = NULL;
-    out->folder = is_folder(word) ? nl_strdup(word) : NULL;
-    if (!out->folder && colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")]) {
-        out->folder = nl_format("%.*s", (int)(colon - word), word);
-        number = colon + 1;
-    }
-    out->file = out->folder ? nl_path_join(out->folder, "experiment.yaml") : find_configuration(word);
-    if (!nl_file_exists(out->file)) {
-        bad_input("expected a configuration, the folder of results, or FOLDER:N for trial N of it", "cannot find '%s'", out->file);
-        return false;
-    }
-    if (!load_experiment(out->file, NULL, 0, &out->experiment))
-        return false;
-    struct nl_error err;
-    if (out->folder && nl_results_load(out->folder, &out->experiment, &out->results, &err)) {
-        bad_input(NULL, "%s", err.text);
-        return false;
-    }
-    out->has_results = out->folder != NULL;
-    return !number || become_trial(out, number);
-}
-
-static void close_side(struct side *side)
-{
-    free(side->file);
-    free(side->folder);
-    if (side->has_results)
-        nl_results_release(&side->results);
-}
 
 /* "a.yaml:3:8", "default", "command line"; a frozen experiment says in a comment where its own values came from. */
 static char *origin_text(const struct nl_origin *origin)
@@ -142,7 +53,7 @@ static void print_difference(const struct nl_difference *difference)
 static void add_scores(const struct side side[2], struct nl_differences *out)
 {
     const struct nl_table *a = &side[0].results.table, *b = &side[1].results.table;
-    struct nl_origin at_a = origin_of_row(&side[0], side[0].row), at_b = origin_of_row(&side[1], side[1].row);
+    struct nl_origin at_a = side_origin(&side[0]), at_b = side_origin(&side[1]);
     for (int column = side[0].results.status; column < a->columns; column++) {
         int other = nl_table_column(b, a->name[column]);
         const char *left = nl_table_field(a, side[0].row, column), *right = other < 0 ? "" : nl_table_field(b, side[1].row, other);

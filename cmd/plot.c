@@ -8,9 +8,10 @@
 #include "base/memory.h"
 #include "cmd.h"
 
-enum { TEXT = 't', FORMAT = 'f' };
+enum { TEXT = 't', FORMAT = 'f', OUT = 'o' };
 
-static const struct option options[] = {{"text", no_argument, NULL, TEXT}, {"format", required_argument, NULL, FORMAT}, {0}};
+static const struct option options[] = {
+    {"out", required_argument, NULL, OUT}, {"text", no_argument, NULL, TEXT}, {"format", required_argument, NULL, FORMAT}, {0}};
 
 /* "svg,png": those and no others; false: the message was printed. */
 static bool read_formats(const char *text, struct nl_plot_options *how)
@@ -31,9 +32,11 @@ static int run(const struct command *self, int argc, char **argv)
     struct arguments arguments;
     struct nl_experiment experiment;
     struct nl_error err = {0};
-    for (int option; (option = next_option(self, argc, argv, "tf:", options)) != OPTION_END;) {
+    for (int option; (option = next_option(self, argc, argv, "o:tf:", options)) != OPTION_END;) {
         if (option == TEXT)
             how.text = true;
+        else if (option == OUT)
+            how.out = optarg;
         else if (option != FORMAT || !read_formats(optarg, &how))
             return EXIT_BAD_INPUT;
     }
@@ -42,11 +45,15 @@ static int run(const struct command *self, int argc, char **argv)
     int code = EXIT_BAD_INPUT;
     if (load_results(self, &arguments, &experiment)) {
         struct nl_text report = {0};
+        char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
+        how.out = folder;
         how.report = &report;
-        code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
+        if (make_writable(folder))
+            code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
         if (report.at)
             fputs(report.at, stdout);
         nl_text_release(&report);
+        free(folder);
     }
     free(arguments.override);
     return code;
@@ -55,16 +62,18 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_plot = {
     .name = "plot",
     .summary = "draw the plots of a results folder (again)",
-    .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--text] [--format svg,png,pdf]\n"
+    .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
              "\n"
-             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab show` lists the keys of plot.\n"
+             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab keys plot` says what can be set.\n"
              "\n"
+             "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
              "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"
              "  -t, --text       draw on the terminal, too\n"
              "\n"
              "examples:\n"
              "  normlab plot results/small_batch\n"
              "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
+             "  normlab plot results/small_batch plot.metric=train_loss --out figures/loss\n"
              "  normlab plot results/lr_tolerance --text\n",
     .run = run,
 };

@@ -64,7 +64,7 @@ int nl_plot(const char *folder, const struct nl_experiment *experiment, const st
     for (int i = 0; i < experiment->config.plot.kind.count; i++)
         wanted[experiment->config.plot.kind.at[i]] = true;
     struct nl_text report = {0};
-    char *plots = nl_path_join(folder, "plots");
+    char *plots = options->out ? nl_strdup(options->out) : nl_path_join(folder, "plots");
     struct nl_picture picture = {.results = &results, .experiment = experiment, .folder = folder, .note = &report};
     int status = draw_all(&picture, plots, wanted, options, err);
     if (options->report && report.length > 0)

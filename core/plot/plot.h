@@ -8,12 +8,13 @@
 #include "config/config.h"
 
 struct nl_plot_options {
+    const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
     bool svg, png, pdf;     /* which files are rendered; PNG has 300 dots an inch */
     bool text;              /* draw with characters too, into `report` */
     struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
-/* Writes FOLDER/plots/NAME.gp for every kind in plot.kind, and always for `curves`; renders each by running gnuplot. Anything that
+/* Writes NAME.gp for every kind in plot.kind, and always for `curves`; renders each by running gnuplot. Anything that
  * gnuplot says, or a missing or empty picture, is an error; the scripts are there then all the same. Without gnuplot and
  * with no format wanted, only scripts are written. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_plot_options *options,

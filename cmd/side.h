@@ -1,0 +1,25 @@
+/* What a word on the command line names where results may stand for a configuration: a file, the folder of results, or a trial of them. */
+#ifndef NL_CMD_SIDE_H
+#define NL_CMD_SIDE_H
+
+#include "cmd.h"
+#include "stats/results.h"
+
+struct side {
+    const char *word;   /* as typed */
+    char *file;         /* the YAML behind it */
+    char *folder;       /* NULL: no results */
+    bool has_results;
+    int row;            /* of trials.csv, where the side is a trial; else -1 */
+    struct nl_experiment experiment;
+    struct nl_results results;
+};
+
+/* False: the message was printed. Close it either way. */
+bool open_side(const char *word, struct side *out);
+void close_side(struct side *side);
+
+/* The line of trials.csv that the side is. */
+struct nl_origin side_origin(const struct side *side);
+
+#endif
