@@ -165,6 +165,80 @@ static struct turn *take_turns(const struct nl_plan *plan, const struct nl_confi
     return turn;
 }
 
+/* What an operation reads and writes. */
+struct places {
+    void *x, *y, *dy, *dx;   /* activations and their gradients */
+    void *w, *b, *dw, *db;   /* parameters; NULL: none */
+    void *other, *dother;    /* of a sum: its second term */
+};
+
+/* The operation of layer i; where a normalizer keeps its statistics, lay_normalize says. */
+static void set_operation(const struct context *ctx, struct nl_op *op, int i, const struct places *at)
+{
+    const struct nl_model *model = ctx->model;
+    const struct nl_layer *layer = &model->layer[i];
+    const struct nl_plan *plan = ctx->plan;
+    const struct nl_extent *in = &layer->in, *out = &layer->out;
+    int gemm = ctx->config->device.gemm, precision = ctx->config->device.precision;
+    op->kind = layer->kind;
+    switch (layer->kind) {
+    case NL_LINEAR_LAYER:
+        op->linear = (struct nl_linear){.gemm = gemm, .precision = precision, .in = in->channels, .out = out->channels,
+                                        .masks = i > 0 && is_fused(plan, ctx->config, i - 1), .x = at->x, .w = at->w, .b = at->b, .y = at->y,
+                                        .dy = at->dy, .dx = at->dx, .dw = at->dw, .db = at->db,
+                                        .update = plan->update.stepped > 0 ? &plan->update : NULL};
+        break;
+    case NL_CONV_LAYER:
+        op->conv = (struct nl_conv){.height = in->height, .width = in->width, .in = in->channels, .out_height = out->height, .out_width = out->width,
+                                    .out = out->channels, .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = gemm,
+                                    .algorithm = ctx->config->device.conv, .precision = precision, .x = at->x, .w = at->w, .b = at->b, .y = at->y,
+                                    .dy = at->dy, .dx = at->dx, .dw = at->dw, .db = at->db};
+        break;
+    case NL_NORM_LAYER:
+        op->normalize = (struct nl_normalize){.x = at->x, .gamma = at->w, .beta = at->b, .y = at->y, .dy = at->dy, .dx = at->dx, .dgamma = at->dw,
+                                              .dbeta = at->db};
+        break;
+    case NL_ACTIVATION_LAYER:
+        op->activate = (struct nl_activate){.kind = ctx->config->model.activation, .gelu = ctx->config->model.gelu_approximate,
+                                            .count = extent_count(*in), .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx};
+        break;
+    case NL_DROPOUT_LAYER:
+        op->dropout = (struct nl_dropout){.count = extent_count(*in), .key = ctx->layout.base ? plan->dropout_keys + 2 * i : NULL,
+                                          .hyper = plan->hyper, .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx};
+        break;
+    case NL_MAX_POOL_LAYER:
+        op->max_pool = (struct nl_max_pool){.height = in->height, .width = in->width, .channels = in->channels, .x = at->x, .y = at->y,
+                                            .dy = at->dy, .dx = at->dx};
+        break;
+    case NL_MEAN_POOL_LAYER:
+        op->mean_pool = (struct nl_mean_pool){.positions = in->height * in->width, .channels = in->channels, .x = at->x, .y = at->y,
+                                              .dy = at->dy, .dx = at->dx};
+        break;
+    case NL_ADD_LAYER: {
+        const struct nl_extent *from = &model->layer[layer->shortcut].out;
+        op->add = (struct nl_add){.height = out->height, .width = out->width, .channels = out->channels, .from_height = from->height,
+                                  .from_width = from->width, .from_channels = from->channels, .stride = layer->stride, .relu = layer->relu,
+                                  .a = at->x, .b = at->other, .y = at->y, .dy = at->dy, .da = at->dx, .db = at->dother};
+        break;
+    }
+    }
+}
+
+/* Where the samples come from and what is made of the logits. */
+static void set_ends(const struct context *ctx, struct nl_pass *pass, const struct nl_split *view, void *logits, void *dlogits, double *sums)
+{
+    const struct nl_model *model = ctx->model;
+    struct nl_gather *gather = &pass->gather;
+    pass->loss = (struct nl_loss){.classes = model->classes, .logits = logits, .labels = gather->labels, .dlogits = dlogits, .sums = sums};
+    gather->height = model->input.height;
+    gather->width = model->input.width;
+    gather->channels = model->input.channels;
+    gather->pixels = view->dataset->pixels;
+    gather->values = view->dataset->values;
+    gather->crop = (int)ctx->config->data.crop;
+    gather->flip = ctx->config->data.flip;
+}
+
 /* Lays out one pass. Training keeps every output for the way back; evaluation needs none twice but a shortcut's source, so its outputs
  * take turns as the gradients do. */
 static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
@@ -219,49 +293,21 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         /* The sign of ReLU's output is that of its input, which nobody else needs unless a shortcut leaves from there. */
         bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NOWHERE;
         void *y = output[i] = !train ? shared[at] : in_place ? x : take_reals(l, (size_t)capacity * extent_count(layer->out));
-        void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL, *dy = gradient[turn[i].output];
-        void *w = parameter_at(l, model, plan->parameters, layer->weight), *b = parameter_at(l, model, plan->parameters, layer->bias_at);
-        void *dw = parameter_at(l, model, ctx->gradients, layer->weight), *db = parameter_at(l, model, ctx->gradients, layer->bias_at);
-        op->kind = layer->kind;
-        switch (layer->kind) {
-        case NL_LINEAR_LAYER:
-            op->linear = (struct nl_linear){.gemm = ctx->config->device.gemm, .precision = ctx->config->device.precision, .in = layer->in.channels, .out = layer->out.channels,
-                                            .masks = i > 0 && is_fused(plan, ctx->config, i - 1), .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db,
-                                            .update = plan->update.stepped > 0 ? &plan->update : NULL};
-            break;
-        case NL_CONV_LAYER:
-            op->conv = (struct nl_conv){.height = layer->in.height, .width = layer->in.width, .in = layer->in.channels,
-                                        .out_height = layer->out.height, .out_width = layer->out.width, .out = layer->out.channels,
-                                        .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = ctx->config->device.gemm, .algorithm = ctx->config->device.conv,
-                                        .precision = ctx->config->device.precision, .x = x, .w = w, .b = b, .y = y, .dy = dy, .dx = dx, .dw = dw, .db = db};
-            break;
-        case NL_NORM_LAYER:
-            op->normalize = (struct nl_normalize){.x = x, .gamma = w, .beta = b, .y = y, .dy = dy, .dx = dx, .dgamma = dw, .dbeta = db};
+        void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL;
+        const struct places places = {.x = x,
+                                      .y = y,
+                                      .dy = gradient[turn[i].output],
+                                      .dx = dx,
+                                      .w = parameter_at(l, model, plan->parameters, layer->weight),
+                                      .b = parameter_at(l, model, plan->parameters, layer->bias_at),
+                                      .dw = parameter_at(l, model, ctx->gradients, layer->weight),
+                                      .db = parameter_at(l, model, ctx->gradients, layer->bias_at),
+                                      .other = layer->kind == NL_ADD_LAYER ? output[layer->shortcut] : NULL,
+                                      .dother = layer->kind == NL_ADD_LAYER ? gradient[turn[i].shortcut] : NULL};
+        set_operation(ctx, op, i, &places);
+        if (layer->kind == NL_NORM_LAYER) {
             lay_normalize(ctx, pass, op, layer, number++, channels_before);
             channels_before += (size_t)layer->in.channels;
-            break;
-        case NL_ACTIVATION_LAYER:
-            op->activate = (struct nl_activate){.kind = ctx->config->model.activation, .gelu = ctx->config->model.gelu_approximate,
-                                                .count = extent_count(layer->in), .x = x, .y = y, .dy = dy, .dx = dx};
-            break;
-        case NL_DROPOUT_LAYER:
-            op->dropout = (struct nl_dropout){.count = extent_count(layer->in), .key = l->base ? plan->dropout_keys + 2 * i : NULL,
-                                              .hyper = plan->hyper, .x = x, .y = y, .dy = dy, .dx = dx};
-            break;
-        case NL_MAX_POOL_LAYER:
-            op->max_pool = (struct nl_max_pool){.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels, .x = x, .y = y, .dy = dy, .dx = dx};
-            break;
-        case NL_MEAN_POOL_LAYER:
-            op->mean_pool = (struct nl_mean_pool){.positions = layer->in.height * layer->in.width, .channels = layer->in.channels, .x = x, .y = y, .dy = dy, .dx = dx};
-            break;
-        case NL_ADD_LAYER: {
-            struct nl_extent from = model->layer[layer->shortcut].out;
-            op->add = (struct nl_add){.height = layer->out.height, .width = layer->out.width, .channels = layer->out.channels,
-                                      .from_height = from.height, .from_width = from.width, .from_channels = from.channels,
-                                      .stride = layer->stride, .relu = layer->relu, .a = x, .b = output[layer->shortcut], .y = y,
-                                      .dy = dy, .da = dx, .db = gradient[turn[i].shortcut]};
-            break;
-        }
         }
         op->joins = turn[i].joins != NOWHERE;
         if (op->joins)
@@ -270,15 +316,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
                                        .stride = 1, .a = dx, .b = gradient[turn[i].joins], .y = dx};
         x = y;
     }
-    pass->loss = (struct nl_loss){.classes = model->classes, .logits = x, .labels = pass->gather.labels, .dlogits = gradient[turn[model->layers - 1].output],
-                                  .sums = train ? plan->sums : plan->eval_sums};
-    pass->gather.height = model->input.height;
-    pass->gather.width = model->input.width;
-    pass->gather.channels = model->input.channels;
-    pass->gather.pixels = view->dataset->pixels;
-    pass->gather.values = view->dataset->values;
-    pass->gather.crop = (int)ctx->config->data.crop;
-    pass->gather.flip = ctx->config->data.flip;
+    set_ends(ctx, pass, view, x, gradient[turn[model->layers - 1].output], train ? plan->sums : plan->eval_sums);
     free(turn);
     free(output);
 }
