@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/turns.h"
 
 /* Layout runs twice over the same code: first with no arena, to learn the size; then with it, to get the places. */
 struct layout {
@@ -101,70 +102,6 @@ static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_o
     }
 }
 
-/* Which buffer holds a gradient of activations. Two in turn do for a chain, since the gradient of a layer's output is dead once that of
- * its input is there; a normalizer puts the one in the place of the other: what it writes is in the cache already. A third comes in while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source. */
-enum { BUFFERS = 3, NOWHERE = -1 };
-
-struct turn {
-    int output;   /* the gradient of the layer's output */
-    int shortcut; /* sum: of its shortcut. The same place as that of the other term where it is the same gradient */
-    int joins;    /* the shortcut's gradient that is added to that of the layer's input */
-};
-
-static int unused(int one, int other)
-{
-    int buffer = 0;
-    while (buffer == one || buffer == other)
-        buffer++;
-    return buffer;
-}
-
-static bool is_identity(const struct nl_model *model, const struct nl_layer *sum)
-{
-    return sum->stride == 1 && model->layer[sum->shortcut].out.channels == sum->out.channels;
-}
-
-/* A sum whose other term comes from a normalizer is made by that: one pass over the activations instead of two. */
-static bool is_residual(const struct nl_model *model, int i)
-{
-    const struct nl_layer *layer = &model->layer[i];
-    return layer->kind == NL_ADD_LAYER && is_identity(model, layer) && model->layer[i - 1].kind == NL_NORM_LAYER && !model->layer[i - 1].relu;
-}
-
-/* A ReLU between linear layers, which these do themselves where the backend can. */
-static bool is_fused(const struct nl_plan *plan, const struct nl_config *config, int i)
-{
-    const struct nl_layer *layer = &plan->model->layer[i];
-    return plan->backend->fuses_relu && layer->kind == NL_ACTIVATION_LAYER && config->model.activation == NL_RELU && layer[-1].kind == NL_LINEAR_LAYER &&
-           layer[1].kind == NL_LINEAR_LAYER;
-}
-
-static struct turn *take_turns(const struct nl_plan *plan, const struct nl_config *config)
-{
-    const struct nl_model *model = plan->model;
-    struct turn *turn = nl_alloc((size_t)model->layers, sizeof *turn);
-    int open = NOWHERE, source = -1; /* the gradient of the open shortcut, and the layer whose output it belongs to */
-    int at = 0;
-    for (int i = model->layers - 1; i >= 0; i--) {
-        const struct nl_layer *layer = &model->layer[i];
-        turn[i] = (struct turn){.output = at, .shortcut = NOWHERE, .joins = NOWHERE};
-        if (layer->kind == NL_ADD_LAYER) { /* the other term's gradient replaces that of the sum */
-            NL_ASSERT(open == NOWHERE);
-            open = turn[i].shortcut = is_identity(model, layer) ? at : unused(at, NOWHERE);
-            source = layer->shortcut;
-            continue;
-        }
-        bool in_place = is_fused(plan, config, i) || (layer->kind == NL_NORM_LAYER && at != open);
-        if (!in_place)
-            at = unused(at, open);
-        if (open != NOWHERE && source == i - 1) {
-            turn[i].joins = open;
-            open = NOWHERE;
-        }
-    }
-    return turn;
-}
-
 /* What an operation reads and writes. */
 struct places {
     void *x, *y, *dy, *dx;   /* activations and their gradients */
@@ -184,7 +121,7 @@ static void set_operation(const struct context *ctx, struct nl_op *op, int i, co
     switch (layer->kind) {
     case NL_LINEAR_LAYER:
         op->linear = (struct nl_linear){.gemm = gemm, .precision = precision, .in = in->channels, .out = out->channels,
-                                        .masks = i > 0 && is_fused(plan, ctx->config, i - 1), .x = at->x, .w = at->w, .b = at->b, .y = at->y,
+                                        .masks = i > 0 && nl_is_fused(plan, ctx->config, i - 1), .x = at->x, .w = at->w, .b = at->b, .y = at->y,
                                         .dy = at->dy, .dx = at->dx, .dw = at->dw, .db = at->db,
                                         .update = plan->update.stepped > 0 ? &plan->update : NULL};
         break;
@@ -252,7 +189,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         if (extent_count(model->layer[i].out) > largest)
             largest = extent_count(model->layer[i].out);
         if (model->layer[i].kind == NL_ADD_LAYER)
-            buffers = BUFFERS;
+            buffers = NL_BUFFERS;
     }
 
     pass->capacity = capacity;
@@ -260,38 +197,38 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     void *x = take_reals(l, (size_t)capacity * extent_count(model->input));
     pass->gather.x = x;
     pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
-    void *shared[BUFFERS] = {NULL}, *nothing[BUFFERS] = {NULL}, **gradient = train ? shared : nothing;
+    void *shared[NL_BUFFERS] = {NULL}, *nothing[NL_BUFFERS] = {NULL}, **gradient = train ? shared : nothing;
     for (int i = 0; i < buffers; i++)
         shared[i] = take_reals(l, (size_t)capacity * largest);
 
-    struct turn *turn = take_turns(plan, ctx->config);
+    struct nl_turn *turn = nl_take_turns(plan, ctx->config);
     void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
-    int number = 0, at = NOWHERE, kept = NOWHERE;
+    int number = 0, at = NL_NOWHERE, kept = NL_NOWHERE;
     size_t channels_before = 0;
     for (int i = 0; i < model->layers; i++) {
         const struct nl_layer *layer = &model->layer[i];
-        if (is_residual(model, i)) {
+        if (nl_is_residual(model, i)) {
             struct nl_normalize *norm = &pass->op[pass->ops - 1].normalize;
             norm->relu = layer->relu;
             norm->residual = output[layer->shortcut];
             norm->dresidual = gradient[turn[i].shortcut];
             output[i] = norm->y;
-            kept = NOWHERE;
+            kept = NL_NOWHERE;
             continue;
         }
-        if (is_fused(plan, ctx->config, i)) {
+        if (nl_is_fused(plan, ctx->config, i)) {
             pass->op[pass->ops - 1].linear.relu = true;
             output[i] = x;
             continue;
         }
         struct nl_op *op = &pass->op[pass->ops++];
-        if (turn[i].joins != NOWHERE) /* a shortcut leaves from what this layer takes */
+        if (turn[i].joins != NL_NOWHERE) /* a shortcut leaves from what this layer takes */
             kept = at;
-        at = unused(at, kept);
+        at = nl_unused_buffer(at, kept);
         if (layer->kind == NL_ADD_LAYER)
-            kept = NOWHERE;
+            kept = NL_NOWHERE;
         /* The sign of ReLU's output is that of its input, which nobody else needs unless a shortcut leaves from there. */
-        bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NOWHERE;
+        bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NL_NOWHERE;
         void *y = output[i] = !train ? shared[at] : in_place ? x : take_reals(l, (size_t)capacity * extent_count(layer->out));
         void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL;
         const struct places places = {.x = x,
@@ -309,7 +246,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             lay_normalize(ctx, pass, op, layer, number++, channels_before);
             channels_before += (size_t)layer->in.channels;
         }
-        op->joins = turn[i].joins != NOWHERE;
+        op->joins = turn[i].joins != NL_NOWHERE;
         if (op->joins)
             op->join = (struct nl_add){.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
                                        .from_height = layer->in.height, .from_width = layer->in.width, .from_channels = layer->in.channels,

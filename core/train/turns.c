@@ -1,0 +1,55 @@
+#include "train/turns.h"
+
+#include "base/memory.h"
+
+int nl_unused_buffer(int one, int other)
+{
+    int buffer = 0;
+    while (buffer == one || buffer == other)
+        buffer++;
+    return buffer;
+}
+
+static bool is_identity(const struct nl_model *model, const struct nl_layer *sum)
+{
+    return sum->stride == 1 && model->layer[sum->shortcut].out.channels == sum->out.channels;
+}
+
+bool nl_is_residual(const struct nl_model *model, int i)
+{
+    const struct nl_layer *layer = &model->layer[i];
+    return layer->kind == NL_ADD_LAYER && is_identity(model, layer) && model->layer[i - 1].kind == NL_NORM_LAYER && !model->layer[i - 1].relu;
+}
+
+bool nl_is_fused(const struct nl_plan *plan, const struct nl_config *config, int i)
+{
+    const struct nl_layer *layer = &plan->model->layer[i];
+    return plan->backend->fuses_relu && layer->kind == NL_ACTIVATION_LAYER && config->model.activation == NL_RELU && layer[-1].kind == NL_LINEAR_LAYER &&
+           layer[1].kind == NL_LINEAR_LAYER;
+}
+
+struct nl_turn *nl_take_turns(const struct nl_plan *plan, const struct nl_config *config)
+{
+    const struct nl_model *model = plan->model;
+    struct nl_turn *turn = nl_alloc((size_t)model->layers, sizeof *turn);
+    int open = NL_NOWHERE, source = -1; /* the gradient of the open shortcut, and the layer whose output it belongs to */
+    int at = 0;
+    for (int i = model->layers - 1; i >= 0; i--) {
+        const struct nl_layer *layer = &model->layer[i];
+        turn[i] = (struct nl_turn){.output = at, .shortcut = NL_NOWHERE, .joins = NL_NOWHERE};
+        if (layer->kind == NL_ADD_LAYER) { /* the other term's gradient replaces that of the sum */
+            NL_ASSERT(open == NL_NOWHERE);
+            open = turn[i].shortcut = is_identity(model, layer) ? at : nl_unused_buffer(at, NL_NOWHERE);
+            source = layer->shortcut;
+            continue;
+        }
+        bool in_place = nl_is_fused(plan, config, i) || (layer->kind == NL_NORM_LAYER && at != open);
+        if (!in_place)
+            at = nl_unused_buffer(at, open);
+        if (open != NL_NOWHERE && source == i - 1) {
+            turn[i].joins = open;
+            open = NL_NOWHERE;
+        }
+    }
+    return turn;
+}
