@@ -43,8 +43,10 @@ static int run(const struct command *self, int argc, char **argv)
         print_lines("  ", merge.differences.at);
     } else {
         printf("%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
+        char *quoted = quote_words(1, &out);
         if (!merge.absent)
-            printf("  normlab plot %s\n", out);
+            printf("  normlab plot %s\n", quoted);
+        free(quoted);
     }
     nl_merge_release(&merge);
     return code;
