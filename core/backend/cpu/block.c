@@ -134,7 +134,6 @@ static void on_groups(void *context, size_t first, size_t end, int thread)
     for (; first < end; first++) {
         size_t row = first * group, left = b->rows - row;
         double *sum = b->shares + 2 * first * wide;
-        memset(sum, 0, 2 * wide * sizeof *sum);
         shared->kernel(b, row, row + (left < group ? left : group), sum, sum + wide);
     }
 }
@@ -144,13 +143,13 @@ static void on_groups(void *context, size_t first, size_t end, int thread)
 static void sum_columns(const struct nl_cpu_block *b, nl_column_sums *kernel)
 {
     size_t channels = b->channels, wide = channels + NL_ROOM, group = nl_column_group(channels), groups = (b->rows + group - 1) / group;
-    memset(b->sum, 0, channels * sizeof *b->sum);
-    memset(b->product, 0, channels * sizeof *b->product);
     if (groups == 1 || b->affine_step) {
         kernel(b, 0, b->rows, b->sum, b->product);
         return;
     }
     nl_parallel_for(groups, nl_cpu_grain_of_bytes((double)(group * row_bytes(b))), on_groups, &(struct shared_groups){b, kernel});
+    memset(b->sum, 0, channels * sizeof *b->sum);
+    memset(b->product, 0, channels * sizeof *b->product);
     for (size_t g = 0; g < groups; g++) {
         const double *restrict sum = b->shares + 2 * g * wide, *restrict product = sum + wide;
         for (size_t c = 0; c < channels; c++) {
@@ -160,24 +159,17 @@ static void sum_columns(const struct nl_cpu_block *b, nl_column_sums *kernel)
     }
 }
 
-/* A guess of each set's mean, in all its channels: that of a few rows, spread evenly; where there are fewer, some count twice. */
+/* A guess of each set's mean, in all its channels: from those of the channels. */
 NL_CLONES
-static void guess_means(const struct nl_cpu_block *b)
+static void guess_of_sets(const struct nl_cpu_block *b)
 {
-    enum { ROWS = 8 };
-    size_t channels = b->channels, width = b->width, sets = channels / width;
-    const float *restrict row[ROWS];
-    double *restrict sum = b->sum, inverse = 1.0 / (double)(ROWS * width);
-    for (size_t i = 0; i < ROWS; i++)
-        row[i] = b->x + (ptrdiff_t)(i * b->rows / ROWS) * b->pitch;
-    for (size_t c = 0; c < channels; c++)
-        sum[c] = ((row[0][c] + row[1][c]) + (row[2][c] + row[3][c])) + ((row[4][c] + row[5][c]) + (row[6][c] + row[7][c]));
-    for (size_t set = 0; width > 1 && set < sets; set++)
-        sum[set] = total(width, sum + set * width);
-    for (size_t set = 0; set < sets; set++)
-        b->shift[set] = (float)(sum[set] * inverse);
-    if (width > 1)
-        spread_to_channels(b, b->shift);
+    size_t width = b->width;
+    double inverse = 1.0 / (double)width;
+    for (size_t c = 0; c < b->channels; c++)
+        b->sum[c] = b->shift[c];
+    for (size_t set = 0; set < b->sets; set++)
+        b->shift[set] = (float)(total(width, b->sum + set * width) * inverse);
+    spread_to_channels(b, b->shift);
 }
 
 static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var)
@@ -190,10 +182,13 @@ static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var
 
 void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *var)
 {
-    if (b->centers)
-        guess_means(b);
-    else
+    if (b->centers) {
+        nl_block_kernels()->column_guess(b, 0, b->rows);
+        if (b->width > 1)
+            guess_of_sets(b);
+    } else {
         memset(b->shift, 0, b->channels * sizeof *b->shift);
+    }
     if (!take_moments(b, mean, var))
         return;
     for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */

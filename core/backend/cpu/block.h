@@ -48,7 +48,7 @@ struct nl_cpu_block {
     size_t affine_step;        /* from one position's gamma to the next one's: C with a gamma for each element, else 0 */
     size_t positions;          /* after which gamma starts again */
     size_t position;           /* of the first row */
-    double *dgamma, *dbeta;    /* as gamma: the block's share is added */
+    double *dgamma, *dbeta;    /* as gamma: the block's share is added; rows: NULL where part_gamma and part_beta are what is wanted */
 
     /* columns: (C); rows: (sets of row_step rows). rstd = 1 / sqrt(var + eps) */
     float *shift, *rest, *rstd;
@@ -61,7 +61,7 @@ struct nl_cpu_block {
     /* rows */
     size_t row_step;              /* that many at a time */
     double *mean, *var, eps;      /* (sets of all rows) */
-    float *part_gamma, *part_beta; /* (C) working room */
+    float *part_gamma, *part_beta; /* (C) the block's share, in float */
     float *set_sum, *set_product; /* (sets of row_step rows) likewise; of the backward pass the means with their sign turned */
     float *partial_sum, *partial_product; /* (row_step, units, 16) likewise */
 };
@@ -71,9 +71,10 @@ typedef void nl_column_kernel(const struct nl_cpu_block *block, size_t first, si
 typedef void nl_column_sums(const struct nl_cpu_block *block, size_t first, size_t end, double *sum, double *product);
 typedef void nl_row_kernel(const struct nl_cpu_block *block);
 struct nl_block_kernels {
-    nl_column_sums *column_sums;      /* adds to sum (C): of t; to product (C): of t^2 */
+    nl_column_kernel *column_guess;   /* shift: a guess of the mean */
+    nl_column_sums *column_sums;      /* sum (C): of t; product (C): of t^2 */
     nl_column_kernel *column_apply;   /* y */
-    nl_column_sums *column_gradients; /* adds to sum: of g; to product: of g t. With a gamma for each element of g gamma instead, and the
+    nl_column_sums *column_gradients; /* sum: of g; product: of g t. With a gamma for each element of g gamma instead, and the
                                          shares of dgamma and dbeta */
     nl_column_kernel *column_dx;
     nl_row_kernel *row_forward;       /* mean, var, y */
@@ -82,7 +83,7 @@ struct nl_block_kernels {
 /* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
     {                                                                                                                           \
-        .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx, \
+        .column_guess = column_guess, .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx, \
         .row_forward = row_forward, .row_backward = row_backward,                                                               \
     }
 extern const struct nl_block_kernels nl_block_plain;

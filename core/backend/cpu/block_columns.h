@@ -22,8 +22,17 @@ INLINE void put(float *to, wide v, bool part, size_t left)
 /* The rows of a stretch are dealt out to two chains of sums, so that one need not wait for the other. */
 enum { CHAINS = 2 };
 
+/* The sums of a stretch: the first of those that are added. */
+INLINE void take_sums(double *to, wide v, bool begins)
+{
+    if (begins)
+        wide_put_doubles(to, v);
+    else
+        wide_join(to, v);
+}
+
 INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left,
-                         double *to_sum, double *to_product)
+                         double *to_sum, double *to_product, size_t start)
 {
     ptrdiff_t pitch = b->pitch;
     const float *x = b->x + (ptrdiff_t)first * pitch + (ptrdiff_t)c;
@@ -50,8 +59,8 @@ INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, s
     }
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        wide_join(to_sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
-        wide_join(to_product + c + v * NL_LANES, wide_add(squares[0][v], squares[1][v]));
+        take_sums(to_sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]), first == start);
+        take_sums(to_product + c + v * NL_LANES, wide_add(squares[0][v], squares[1][v]), first == start);
     }
 }
 
@@ -104,7 +113,7 @@ INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
 }
 
 INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left,
-                              double *to_sum, double *to_product, enum nl_mask mask, bool element)
+                              double *to_sum, double *to_product, size_t start, enum nl_mask mask, bool element)
 {
     ptrdiff_t at = (ptrdiff_t)first * b->pitch + (ptrdiff_t)c, pitch = b->pitch;
     size_t positions = b->positions, position = element ? (b->position + first) % positions : 0, step = b->affine_step;
@@ -160,8 +169,8 @@ INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t fir
     }
     UNROLL
     for (int v = 0; v < vectors; v++) {
-        wide_join(to_sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]));
-        wide_join(to_product + c + v * NL_LANES, wide_add(product[0][v], product[1][v]));
+        take_sums(to_sum + c + v * NL_LANES, wide_add(sum[0][v], sum[1][v]), first == start);
+        take_sums(to_product + c + v * NL_LANES, wide_add(product[0][v], product[1][v]), first == start);
     }
 }
 
@@ -217,9 +226,29 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
             tile((b), c, from, to, 1, true, channels - c, __VA_ARGS__);                                                        \
     }
 
+/* A guess of each channel's mean: that of a few rows, spread evenly; where there are fewer, some count twice. */
+TARGET static void column_guess(const struct nl_cpu_block *b, size_t first, size_t end)
+{
+    enum { ROWS = 8 };
+    size_t rows = end - first;
+    const float *row[ROWS];
+    for (size_t i = 0; i < ROWS; i++)
+        row[i] = b->x + (ptrdiff_t)(first + i * rows / ROWS) * b->pitch;
+    for (size_t c = 0; c < b->channels; c += NL_LANES) {
+        size_t left = b->channels - c;
+        bool part = left < NL_LANES;
+        wide pair[ROWS / 2];
+        UNROLL
+        for (int i = 0; i < ROWS / 2; i++)
+            pair[i] = wide_add(take(row[2 * i] + c, part, left), take(row[2 * i + 1] + c, part, left));
+        wide sum = wide_add(wide_add(pair[0], pair[1]), wide_add(pair[2], pair[3]));
+        wide_store(b->shift + c, wide_mul(sum, wide_set(1.0f / ROWS)));
+    }
+}
+
 TARGET static void column_sums(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
 {
-    OVER_TILES(b, false, sums_of_tile, sum, product)
+    OVER_TILES(b, false, sums_of_tile, sum, product, first)
 }
 
 TARGET static void column_apply(const struct nl_cpu_block *b, size_t first, size_t end)
@@ -239,13 +268,13 @@ TARGET static void column_apply(const struct nl_cpu_block *b, size_t first, size
 TARGET static void column_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
 {
     if (b->affine_step)
-        OVER_TILES(b, false, gradients_of_tile, sum, product, b->mask, true)
+        OVER_TILES(b, false, gradients_of_tile, sum, product, first, b->mask, true)
     else if (b->mask == NL_MASK_X)
-        OVER_TILES(b, false, gradients_of_tile, sum, product, NL_MASK_X, false)
+        OVER_TILES(b, false, gradients_of_tile, sum, product, first, NL_MASK_X, false)
     else if (b->mask == NL_MASK_Y)
-        OVER_TILES(b, false, gradients_of_tile, sum, product, NL_MASK_Y, false)
+        OVER_TILES(b, false, gradients_of_tile, sum, product, first, NL_MASK_Y, false)
     else
-        OVER_TILES(b, false, gradients_of_tile, sum, product, NL_MASK_NONE, false)
+        OVER_TILES(b, false, gradients_of_tile, sum, product, first, NL_MASK_NONE, false)
 }
 
 TARGET static void column_dx(const struct nl_cpu_block *b, size_t first, size_t end)

@@ -174,8 +174,8 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
     for (int v = 0; v < vectors; v++) {
         gamma[v] = take(gammas + v * NL_LANES, part, left);
         beta[v] = take(betas + v * NL_LANES, part, left);
-        dgamma[v] = take(b->part_gamma + c + v * NL_LANES, part, left);
-        dbeta[v] = take(b->part_beta + c + v * NL_LANES, part, left);
+        dgamma[v] = first == 0 ? wide_set(0.0f) : take(b->part_gamma + c + v * NL_LANES, part, left);
+        dbeta[v] = first == 0 ? wide_set(0.0f) : take(b->part_beta + c + v * NL_LANES, part, left);
     }
     for (size_t row = first; row < end; row++) {
         wide grad[TILE], product[TILE];
@@ -245,19 +245,24 @@ INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t fir
     }
 }
 
+#define OVER_SMALL_UNITS(b, cut, first, end, tile, ...)                                                                            \
+    do {                                                                                                                           \
+        for (; c + TILE * NL_LANES <= channels; c += TILE * NL_LANES)                                                              \
+            tile((b), (cut), (first), (end), c, c / NL_LANES, false, TILE, false, NL_LANES, true, __VA_ARGS__);                    \
+        for (; c + NL_LANES <= channels; c += NL_LANES)                                                                            \
+            tile((b), (cut), (first), (end), c, c / NL_LANES, false, 1, false, NL_LANES, true, __VA_ARGS__);                       \
+        if (c < channels)                                                                                                          \
+            tile((b), (cut), (first), (end), c, c / NL_LANES, false, 1, true, channels - c, true, __VA_ARGS__);                    \
+    } while (0)
+
 #define OVER_ROW_TILES(b, cut, first, end, tile, ...)                                                                              \
     do {                                                                                                                           \
         size_t channels = (b)->channels, c = 0;                                                                                    \
-        if ((cut).small) {                                                                                                         \
-            for (; c + TILE * NL_LANES <= channels; c += TILE * NL_LANES)                                                          \
-                tile((b), (cut), (first), (end), c, c / NL_LANES, false, TILE, false, NL_LANES, true, __VA_ARGS__);                \
-            for (; c + NL_LANES <= channels; c += NL_LANES)                                                                        \
-                tile((b), (cut), (first), (end), c, c / NL_LANES, false, 1, false, NL_LANES, true, __VA_ARGS__);                   \
-            if (c < channels)                                                                                                      \
-                tile((b), (cut), (first), (end), c, c / NL_LANES, false, 1, true, channels - c, true, __VA_ARGS__);                \
-            break;                                                                                                                 \
-        }                                                                                                                          \
-        for (size_t u = 0, from = 0, to = (cut).unit; u < (cut).units; u++, from = to, to += (cut).unit) {                         \
+        if ((cut).small && (cut).span == 8) /* a common width of groups, as a constant */                                          \
+            OVER_SMALL_UNITS(b, ((struct cut){NL_LANES, 8, (cut).units, true}), first, end, tile, __VA_ARGS__);                    \
+        else if ((cut).small)                                                                                                      \
+            OVER_SMALL_UNITS(b, cut, first, end, tile, __VA_ARGS__);                                                               \
+        for (size_t u = 0, from = 0, to = (cut).unit; !(cut).small && u < (cut).units; u++, from = to, to += (cut).unit) {         \
             for (; c + TILE * NL_LANES <= to; c += TILE * NL_LANES)                                                                \
                 tile((b), (cut), (first), (end), c, u, c > from, TILE, false, NL_LANES, false, __VA_ARGS__);                       \
             for (; c + NL_LANES <= to; c += NL_LANES)                                                                              \
@@ -350,8 +355,6 @@ TARGET static void row_forward(const struct nl_cpu_block *b)
 
 TARGET static void row_backward(const struct nl_cpu_block *b)
 {
-    memset(b->part_gamma, 0, b->channels * sizeof *b->part_gamma);
-    memset(b->part_beta, 0, b->channels * sizeof *b->part_beta);
     for (size_t first = 0, end; first < b->rows; first = end) {
         size_t rows = rows_from(b, first), set = first * b->sets;
         end = first + rows;
@@ -363,7 +366,7 @@ TARGET static void row_backward(const struct nl_cpu_block *b)
         fold_rows(b, rows, b->partial_product, -1.0f / (float)b->width, b->set_product);
         dx_of_rows(b, first, end);
     }
-    for (size_t c = 0; !b->affine_step && c < b->channels; c += NL_LANES) {
+    for (size_t c = 0; b->dgamma && !b->affine_step && c < b->channels; c += NL_LANES) {
         wide_join(b->dgamma + c, wide_load(b->part_gamma + c));
         wide_join(b->dbeta + c, wide_load(b->part_beta + c));
     }

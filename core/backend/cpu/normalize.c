@@ -259,6 +259,13 @@ static void share_blocks(struct call *call, nl_parallel_body *body)
     nl_parallel_for(call->blocks, grain, body, call);
 }
 
+NL_CLONES
+static void move_average(size_t count, double momentum, double factor, const double *restrict batch, float *restrict running)
+{
+    for (size_t c = 0; c < count; c++)
+        running[c] = (float)((1 - momentum) * running[c] + momentum * (batch[c] * factor));
+}
+
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
 static void track(const struct walk *walk)
 {
@@ -270,10 +277,8 @@ static void track(const struct walk *walk)
     double m = (double)b->rows, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
     ++*updates;
     double wanted = walk->call->hyper->norm_momentum, momentum = wanted < 0 ? 1.0 / (double)*updates : wanted;
-    for (size_t c = 0; c < b->channels; c++) {
-        running_mean[c] = (float)((1 - momentum) * running_mean[c] + momentum * b->mean[c]);
-        running_var[c] = (float)((1 - momentum) * running_var[c] + momentum * (b->var[c] * correction));
-    }
+    move_average(b->channels, momentum, 1.0, b->mean, running_mean);
+    move_average(b->channels, momentum, correction, b->var, running_var);
 }
 
 /* Merges the block's moments into the precise ones: Chan, Golub and LeVeque 1979. */
@@ -352,6 +357,20 @@ static void backward_columns(const struct walk *walk)
         nl_cpu_block_rows(b, nl_block_kernels()->column_dx);
 }
 
+/* A single block of rows leaves dgamma and dbeta themselves instead of a share of them. */
+static bool is_alone(const struct call *call)
+{
+    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->channels;
+}
+
+static void leave_gradients(struct nl_cpu_block *b, const struct call *call)
+{
+    float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
+    b->part_gamma = dgamma ? dgamma : b->part_gamma;
+    b->part_beta = dbeta ? dbeta : b->part_beta;
+    b->dgamma = b->dbeta = NULL;
+}
+
 static void backward_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct call *call = context;
@@ -365,6 +384,8 @@ static void backward_blocks(void *context, size_t first, size_t end, int thread)
             walk.block.dbeta = walk.block.dgamma + call->affine;
             memset(walk.block.dgamma, 0, 2 * call->affine * sizeof *call->dgamma);
         }
+        if (is_alone(call))
+            leave_gradients(&walk.block, call);
         if (call->by_rows)
             nl_block_kernels()->row_backward(&walk.block);
         else
@@ -397,7 +418,9 @@ void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normali
     for (int r = 0; r < run->replicas; r++) {
         struct call call;
         begin(&call, run, op, r);
-        memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
+        bool alone = is_alone(&call);
+        if (!alone)
+            memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
         float *dresidual = NL_AT(op->dresidual, call.at);
         const float *dy = NL_AT(op->dy, call.at);
         if (op->residual && !op->relu && dresidual != dy)
@@ -406,9 +429,9 @@ void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normali
         if (call.threads > 1)
             add_shares(&call);
         float *dgamma = NL_AT(op->dgamma, call.at), *dbeta = NL_AT(op->dbeta, call.at);
-        if (dgamma)
+        if (dgamma && !alone)
             round_all(affine, call.dgamma, dgamma);
-        if (dbeta)
+        if (dbeta && !alone)
             round_all(affine, call.dbeta, dbeta);
     }
 }

@@ -111,6 +111,8 @@ INLINE wide wide_spread(const float *from, size_t span)
 {
     if (span == NL_LANES)
         return wide_set(*from);
+    if (span == 8)
+        return (wide){_mm256_set1_ps(from[0]), _mm256_set1_ps(from[1])};
     if (span == 1)
         return wide_load(from);
     __m128i log = _mm_cvtsi32_si128(__builtin_ctz((unsigned)span));
@@ -120,10 +122,20 @@ INLINE wide wide_spread(const float *from, size_t span)
                   _mm256_permutevar8x32_ps(values, _mm256_srl_epi32(_mm256_add_epi32(lane, _mm256_set1_epi32(8)), log))};
 }
 
+INLINE __m256d wide_doubles(wide v, int quarter)
+{
+    __m256 half = quarter < 2 ? v.low : v.high;
+    return _mm256_cvtps_pd(quarter % 2 ? _mm256_extractf128_ps(half, 1) : _mm256_castps256_ps128(half));
+}
+
+INLINE void wide_put_doubles(double *to, wide v)
+{
+    for (int i = 0; i < 4; i++)
+        _mm256_storeu_pd(to + 4 * i, wide_doubles(v, i));
+}
+
 INLINE void wide_join(double *to, wide v)
 {
-    const __m128 part[] = {_mm256_castps256_ps128(v.low), _mm256_extractf128_ps(v.low, 1), _mm256_castps256_ps128(v.high),
-                           _mm256_extractf128_ps(v.high, 1)};
     for (int i = 0; i < 4; i++)
-        _mm256_storeu_pd(to + 4 * i, _mm256_loadu_pd(to + 4 * i) + _mm256_cvtps_pd(part[i]));
+        _mm256_storeu_pd(to + 4 * i, _mm256_loadu_pd(to + 4 * i) + wide_doubles(v, i));
 }

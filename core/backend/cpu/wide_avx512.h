@@ -86,7 +86,11 @@ INLINE __m128i wide_log(size_t span)
 
 INLINE wide wide_spread(const float *from, size_t span)
 {
-    return span == NL_LANES ? wide_set(*from) : _mm512_permutexvar_ps(_mm512_srl_epi32(wide_lane(), wide_log(span)), wide_load(from));
+    if (span == NL_LANES)
+        return wide_set(*from);
+    /* no more than needed: it should be found in one store */
+    wide values = span == 8 ? _mm512_castps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)from))) : wide_load(from);
+    return _mm512_permutexvar_ps(_mm512_srl_epi32(wide_lane(), wide_log(span)), values);
 }
 
 INLINE wide wide_fold(wide a, wide b, size_t half)
@@ -94,6 +98,12 @@ INLINE wide wide_fold(wide a, wide b, size_t half)
     typedef unsigned lanes __attribute__((vector_size(sizeof(wide))));
     const lanes lane = (lanes)wide_lane(), within = lane & (unsigned)(half - 1), first = 2 * (lane - within) + within; /* 16 and up: of b */
     return _mm512_permutex2var_ps(a, (__m512i)first, b) + _mm512_permutex2var_ps(a, (__m512i)(first + (unsigned)half), b);
+}
+
+INLINE void wide_put_doubles(double *to, wide v)
+{
+    _mm512_storeu_pd(to, _mm512_cvtps_pd(_mm512_castps512_ps256(v)));
+    _mm512_storeu_pd(to + 8, _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1))));
 }
 
 INLINE void wide_join(double *to, wide v)

@@ -118,6 +118,12 @@ INLINE wide wide_spread(const float *from, size_t span)
     return v;
 }
 
+/* to[i] = lane i. */
+INLINE void wide_put_doubles(double *to, wide v)
+{
+    FOR_LANES to[i] = (double)v.lane[i];
+}
+
 /* to[i] += lane i. */
 INLINE void wide_join(double *to, wide v)
 {
