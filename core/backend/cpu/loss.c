@@ -5,7 +5,14 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
 
-enum { SIDE_BY_SIDE = 16, FEW = 4 }; /* of a few samples FEW go side by side, and one alone */
+enum { SIDE_BY_SIDE = 16, HALF = 8, FEW = 4 }; /* of a few samples fewer go side by side, and one alone */
+
+/* Unrolled to the end, a loop over few lanes is none any more that the compiler could vectorize. */
+#ifdef __clang__
+#define ROLLED
+#else
+#define ROLLED _Pragma("GCC unroll 1")
+#endif
 
 /* Of each sample. */
 struct outcome {
@@ -20,12 +27,14 @@ NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logit
     float largest[SIDE_BY_SIDE], labelled[SIDE_BY_SIDE];
     int32_t best[SIDE_BY_SIDE];
     double sum[SIDE_BY_SIDE];
+    ROLLED
     for (size_t i = 0; i < lanes; i++) {
         largest[i] = labelled[i] = logits[i];
         best[i] = 0;
         sum[i] = 0.0;
     }
     for (size_t k = 1; k < classes; k++)
+        ROLLED
         for (size_t i = 0; i < lanes; i++) {
             float logit = logits[k * lanes + i];
             bool better = !(logit <= largest[i]) && largest[i] == largest[i]; /* a NaN is, and stays */
@@ -34,17 +43,21 @@ NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logit
             labelled[i] = (int32_t)k == labels[i] ? logit : labelled[i];
         }
     for (size_t k = 0; k < classes; k++)
+        ROLLED
         for (size_t i = 0; i < lanes; i++)
             logits[k * lanes + i] = nl_exp(logits[k * lanes + i] - largest[i]);
     for (size_t k = 0; k < classes; k++)
+        ROLLED
         for (size_t i = 0; i < lanes; i++)
             sum[i] += (double)logits[k * lanes + i];
+    ROLLED
     for (size_t i = 0; i < lanes; i++) {
         out->loss[i] = nl_log(sum[i]) + ((double)largest[i] - (double)labelled[i]);
         out->right[i] = best[i] == labels[i] && largest[i] == largest[i];
         sum[i] = 1.0 / sum[i];
     }
     for (size_t k = 0; k < classes; k++)
+        ROLLED
         for (size_t i = 0; i < lanes; i++) {
             double wanted = (int32_t)k == labels[i] ? 1.0 : 0.0;
             logits[k * lanes + i] = (float)(((double)logits[k * lanes + i] * sum[i] - wanted) * share);
@@ -64,6 +77,12 @@ static void few(size_t classes, float *logits, const int32_t *labels, double sha
 }
 
 NL_CLONES
+static void half(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+{
+    cross_entropy(HALF, classes, logits, labels, share, out);
+}
+
+NL_CLONES
 static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
     cross_entropy(SIDE_BY_SIDE, classes, logits, labels, share, out);
@@ -80,7 +99,7 @@ void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op)
         double *sums = NL_AT(op->sums, at);
         float *dlogits = NL_AT(op->dlogits, at);
         for (size_t n = 0, count; n < samples; n += count) {
-            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FEW ? FEW : SIDE_BY_SIDE;
+            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FEW ? FEW : left <= HALF ? HALF : SIDE_BY_SIDE;
             count = left < lanes ? left : lanes;
             int32_t label[SIDE_BY_SIDE] = {0};
             struct outcome outcome;
@@ -88,7 +107,7 @@ void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op)
             if (count < lanes)
                 memset(block, 0, classes * lanes * sizeof *block);
             nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-            (lanes == 1 ? one : lanes == FEW ? few : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
+            (lanes == 1 ? one : lanes == FEW ? few : lanes == HALF ? half : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
             for (size_t i = 0; i < count; i++) {
                 sums[0] += outcome.loss[i];
                 sums[1] += outcome.right[i];
