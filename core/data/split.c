@@ -92,13 +92,14 @@ static void measure_pixels(struct nl_split *view)
     int channels = set->shape.channels;
     size_t positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * (size_t)channels;
     /* (COPIES, channels, LEVELS): neighbours are often equal, and a count cannot go up again before it is written. */
-    size_t copy = (size_t)channels * LEVELS;
+    size_t copy = (size_t)channels * LEVELS, table = 0;
     uint64_t *counts = nl_alloc(COPIES * copy, sizeof *counts);
     for (int i = 0; i < view->train_count; i++) {
         const uint8_t *pixel = set->pixels + (size_t)view->train[i] * bytes;
-        for (size_t p = 0; p < positions; p++)
-            for (int c = 0; c < channels; c++)
-                counts[p % COPIES * copy + (size_t)c * LEVELS + *pixel++]++;
+        for (size_t p = 0; p < bytes; p++) {
+            counts[table + pixel[p]]++;
+            table = table + LEVELS < COPIES * copy ? table + LEVELS : 0;
+        }
     }
     for (size_t at = copy; at < COPIES * copy; at++)
         counts[at % copy] += counts[at];

@@ -68,11 +68,15 @@ int nl_summary_write(const char *folder, const struct nl_experiment *experiment,
         nl_text_add(&out, "%s,", results.factor[i].key->name);
     nl_text_add(&out, "metric,n,failed,mean,lower,upper,sd,median,interval,level,difference,difference_lower,difference_upper,"
                       "pairs\n");
+    int *measured = nl_alloc((size_t)results.table.columns, sizeof *measured), count = 0;
     struct nl_measure measure;
+    for (int column = 0; column < results.table.columns; column++)
+        if (nl_measure(results.table.name[column], &measure) && evaluated(&results, column))
+            measured[count++] = column;
     for (int cell = 0; cell < results.cells; cell++)
-        for (int column = 0; column < results.table.columns; column++)
-            if (nl_measure(results.table.name[column], &measure) && evaluated(&results, column))
-                add_row(&out, &results, experiment, &results.cell[cell], column);
+        for (int i = 0; i < count; i++)
+            add_row(&out, &results, experiment, &results.cell[cell], measured[i]);
+    free(measured);
     char *path = nl_path_join(folder, "summary.csv");
     int status = nl_file_write(path, out.at, out.length, err);
     free(path);
