@@ -100,6 +100,9 @@ void add_device(struct arguments *arguments, const char *device);
  * that there is no such folder. path may be NULL. */
 bool can_be_written(const char *path);
 
+/* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was printed. */
+bool can_be_made(const char *folder);
+
 /* Makes the folder, with those above it; false: files cannot be written there (the message was printed). */
 bool make_writable(const char *folder);
 

@@ -166,6 +166,10 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
             fprintf(stderr, "%s\n", warning);
         free(warning);
     }
+    char *misfit = nl_store_misfit(&store, &plan->datasets);
+    if (misfit)
+        fprintf(stderr, "%s\n", misfit);
+    free(misfit);
     int count, *todo = nl_todo(grid, record, choice, &count);
     int code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);
     for (int i = 0; i < grid->trials; i++)

@@ -48,7 +48,7 @@ static int run(const struct command *self, int argc, char **argv)
         char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
         how.out = folder;
         how.report = &report;
-        if (make_writable(folder))
+        if (can_be_made(folder))
             code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
         if (report.at)
             fputs(report.at, stdout);

@@ -92,6 +92,16 @@ int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *ex
     return status;
 }
 
+char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *datasets)
+{
+    struct nl_experiment there;
+    struct nl_provenance made;
+    struct nl_error err = {0};
+    if (nl_store_read(store->folder, &there, &made, &err) || !made.count || !nl_provenance_check(&made, datasets, store->folder, &err))
+        return NULL;
+    return nl_format("warning: %s; what does not fit is run again", err.text);
+}
+
 /* "trials.csv.1234.tmp": as nl_file_write names what it has not finished. */
 static bool is_temporary(const char *name)
 {

@@ -30,6 +30,10 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
 /* NL_FAIL: the folder holds the results of another experiment. */
 int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err);
 
+/* Why trials of the folder are not those that would be run now: another version's numerics, other data. NULL: they are, or there are no results
+ * yet. New string. */
+char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *datasets);
+
 /* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, another experiment's results
  * are there, or the disk refuses. */
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err);

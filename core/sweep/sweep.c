@@ -69,6 +69,9 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     int count, present = load_records(store, grid, options, result->record);
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
     tell_what_is_there(options, grid, result->record, todo, count, present);
+    char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
+    if (misfit)
+        tell(options, true, misfit);
     int status = check_room(store, grid, todo, count, &options->runner, err);
     result->started = status == NL_OK;
     if (status == NL_OK)
