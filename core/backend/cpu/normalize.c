@@ -324,14 +324,17 @@ static void forward_columns(const struct walk *walk)
     nl_cpu_block_rows(b, nl_block_kernels()->column_apply);
 }
 
+/* The last block first: what the operation before wrote last is still near, and the one behind begins where this one ends. Running statistics
+ * follow the order of the blocks. */
 static void forward_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct call *call = context;
     struct walk walk;
     set_out(&walk, call, thread);
     walk.block.back = goes_back(call, 2);
-    for (; first < end; first++) {
-        to_block(&walk, first);
+    bool in_order = call->op->norm->tracks;
+    for (size_t i = first; i < end; i++) {
+        to_block(&walk, in_order ? i : first + end - 1 - i);
         if (call->by_rows)
             nl_block_kernels()->row_forward(&walk.block);
         else
