@@ -19,22 +19,6 @@ int nl_cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
-void nl_runner_stop(struct nl_runner *runner, enum nl_stop why)
-{
-    if (!runner->stop)
-        runner->why = why;
-    runner->stop = 1;
-}
-
-char *nl_runner_checkpoint(const struct nl_runner *runner, const struct nl_trial *trial)
-{
-    const struct nl_runner_options *options = runner->options;
-    if (options->checkpoint)
-        return nl_strdup(options->checkpoint);
-    bool asked = options->checkpoint_seconds > 0 || options->checkpoint_epochs > 0;
-    return asked ? nl_store_checkpoint_path(runner->store, trial) : NULL;
-}
-
 /* Takes over what came from outside. */
 static void look_outside(struct nl_runner *runner)
 {

@@ -6,6 +6,11 @@
 
 enum { EVALUATION_BATCH = 256 };
 
+enum nl_eval nl_primary_eval(const struct nl_config *config)
+{
+    return nl_norms[config->norm.kind]->tracks ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
+}
+
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
     int64_t stat_batch = config->norm.stat_batch, batch = config->train.batch;

@@ -16,11 +16,6 @@
 const char *const nl_status_names[] = {"done", "diverged", "dead", "stopped", NULL};
 const char *const nl_part_names[] = {"train", "val", "test", NULL};
 
-enum nl_eval nl_primary_eval(const struct nl_config *config)
-{
-    return nl_norms[config->norm.kind]->tracks ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
-}
-
 /* Time goes to those who still train, in equal shares. */
 static double share_since(const struct nl_training *c, double start)
 {
