@@ -7,6 +7,7 @@
 #define INLINE static inline __attribute__((unused)) /* as the compiler likes: forced, sanitized builds take minutes */
 #define FOR_LANES for (size_t i = 0; i < NL_LANES; i++)
 
+#define UNROLL /* sixteen floats are no register: there is nothing to gain */
 enum { MOST_VECTORS = 1 }; /* that the registers hold beside each other in a tile of columns */
 typedef struct {
     float lane[NL_LANES];
