@@ -89,6 +89,12 @@ INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v
     return small ? wide_spread(row + (u + (size_t)v) * (NL_LANES / cut.span), cut.span) : wide_set(row[u]);
 }
 
+/* In a part of a vector: 0 behind the last channel, whose lanes come from what nobody wrote. */
+INLINE wide keep(wide v, bool part, size_t left)
+{
+    return part ? wide_keep(v, left) : v;
+}
+
 INLINE void put_sums(float *to, const wide sum[TILE], int vectors, bool small, bool more)
 {
     if (!small) {
@@ -154,7 +160,7 @@ INLINE void row_apply_tile(const struct nl_cpu_block *b, struct cut cut, size_t 
             wide value = wide_fused(xhat, gamma[v], beta[v]);
             if (residual)
                 value = wide_add(value, take(b->residual + at + of_vector, part, left));
-            put(b->y + at + of_vector, relu ? wide_relu(value) : value, part, left);
+            put(b->y + at + of_vector, relu ? wide_relu(keep(value, part, left)) : value, part, left);
         }
         at += b->channels;
         set += b->sets;
@@ -190,21 +196,21 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
             wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
             wide g = take(b->dy + at + of_vector, part, left);
             if (mask == NL_MASK_X)
-                g = wide_where_positive(wide_fused(xhat, gamma[v], beta[v]), g);
+                g = wide_where_positive(keep(wide_fused(xhat, gamma[v], beta[v]), part, left), g);
             if (mask == NL_MASK_Y) {
                 g = wide_where_positive(take(b->y + at + of_vector, part, left), g);
                 put(b->dresidual + at + of_vector, g, part, left);
             }
             if (element) {
                 wide share = wide_mul(g, xhat);
-                wide_join(b->dgamma + c + affine, part ? wide_keep(share, left) : share);
+                wide_join(b->dgamma + c + affine, keep(share, part, left));
                 wide_join(b->dbeta + c + affine, g);
             } else {
                 dgamma[v] = wide_fused(g, xhat, dgamma[v]);
                 dbeta[v] = wide_add(dbeta[v], g);
             }
             grad[v] = wide_mul(g, gamma[v]);
-            product[v] = wide_mul(grad[v], part ? wide_keep(xhat, left) : xhat);
+            product[v] = wide_mul(grad[v], keep(xhat, part, left));
             if (keeps)
                 put(b->dx + at + of_vector, grad[v], part, left);
         }
