@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lines of core/ that the tests run, by folder; exit 1 below 90 %. The files of the cuda backend, which run in the emulation on the host
+# Lines of core/ that the tests run, by folder; exit 1 below 90 %, or if a test fails. The files of the cuda backend, which run in the emulation on the host
 # (tests/host_cuda), count apart.
 #
 #   tests/coverage.sh           every test
@@ -16,7 +16,8 @@ install_missing coverage
 find "$build" -name '*.gcda' -delete 2>/dev/null || true
 export NORMLAB_GOLDEN_STEPS=20 # of the golden trainings, which run the same lines in every step
 flags="-O1 --coverage -fprofile-update=atomic"
-CFLAGS=$flags CXXFLAGS=$flags NORMLAB_CMAKE="-DNORMLAB_CUDA=OFF -DCMAKE_BUILD_TYPE=Coverage" "$root/tests/run.sh" "$@"
+code=0
+CFLAGS=$flags CXXFLAGS=$flags NORMLAB_CMAKE="-DNORMLAB_CUDA=OFF -DCMAKE_BUILD_TYPE=Coverage" "$root/tests/run.sh" "$@" || code=$?
 lcov -q -c -d "$build" -b "$root" --no-external -o "$build/all.info" >/dev/null 2>&1
 lcov -q -e "$build/all.info" "$root/core/*" -o "$build/core.info" >/dev/null 2>&1
 lcov --list "$build/core.info" >"$build/lines.txt" 2>/dev/null
@@ -32,3 +33,4 @@ awk -F: -v root="$root/" -v least="$least" '
         print share("core without cuda", hit, all)
         exit !(100 * hit / all >= least)
     }' "$build/core.info"
+[ $code -eq 0 ] || { echo "a test failed"; exit $code; }

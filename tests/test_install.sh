@@ -33,6 +33,7 @@ grep -rlF "$build" "$prefix" --include='*.pc' --include='*.h' --include='*.yaml'
 sanitize=$(sed -n 's/^NORMLAB_SANITIZE:[A-Z]*=//p' "$build/CMakeCache.txt")
 flags=()
 [ "$sanitize" = OFF ] || flags=("-fsanitize=$sanitize")
+! grep -q __gcov_init "$build/normlab" || flags+=(--coverage)
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name normlab.pc)")
 export PKG_CONFIG_PATH
 read -ra cflags <<<"$(pkg-config --cflags normlab)"
