@@ -1,0 +1,21 @@
+
+# Consider dependencies only in project.
+set(CMAKE_DEPENDS_IN_PROJECT_ONLY OFF)
+
+# The set of languages for which implicit dependencies are needed:
+set(CMAKE_DEPENDS_LANGUAGES
+  )
+
+# The set of dependency files which are needed:
+set(CMAKE_DEPENDS_DEPENDENCY_FILES
+  "/tmp/w/lead/tests/fuzz/idx.c" "CMakeFiles/fuzz_idx.dir/tests/fuzz/idx.c.o" "gcc" "CMakeFiles/fuzz_idx.dir/tests/fuzz/idx.c.o.d"
+  "/tmp/w/lead/tests/fuzz/replay.c" "CMakeFiles/fuzz_idx.dir/tests/fuzz/replay.c.o" "gcc" "CMakeFiles/fuzz_idx.dir/tests/fuzz/replay.c.o.d"
+  )
+
+# Targets to which this target links.
+set(CMAKE_TARGET_LINKED_INFO_FILES
+  "/tmp/w/lead/brel/CMakeFiles/libnormlab.dir/DependInfo.cmake"
+  )
+
+# Fortran module output directory.
+set(CMAKE_Fortran_TARGET_MODULE_DIR "")

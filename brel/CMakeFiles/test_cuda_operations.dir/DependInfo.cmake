@@ -1,0 +1,21 @@
+
+# Consider dependencies only in project.
+set(CMAKE_DEPENDS_IN_PROJECT_ONLY OFF)
+
+# The set of languages for which implicit dependencies are needed:
+set(CMAKE_DEPENDS_LANGUAGES
+  )
+
+# The set of dependency files which are needed:
+set(CMAKE_DEPENDS_DEPENDENCY_FILES
+  "/tmp/w/lead/tests/test_cuda_operations.c" "CMakeFiles/test_cuda_operations.dir/tests/test_cuda_operations.c.o" "gcc" "CMakeFiles/test_cuda_operations.dir/tests/test_cuda_operations.c.o.d"
+  )
+
+# Targets to which this target links.
+set(CMAKE_TARGET_LINKED_INFO_FILES
+  "/tmp/w/lead/brel/tests/host_cuda/CMakeFiles/host_cuda.dir/DependInfo.cmake"
+  "/tmp/w/lead/brel/CMakeFiles/libnormlab.dir/DependInfo.cmake"
+  )
+
+# Fortran module output directory.
+set(CMAKE_Fortran_TARGET_MODULE_DIR "")

@@ -1,0 +1,3 @@
+file(REMOVE_RECURSE
+  "libhost_cuda.a"
+)
