@@ -5,8 +5,11 @@
  */
 #include "backend/cpu/gemm.h"
 
+#include "base/team.h"
+
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
+    STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
     WIDEST = 64,
     FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose transposed factor is turned in registers */
 };
@@ -68,14 +71,23 @@ static bool turns_in_registers(const struct nl_cpu_gemm *g)
     return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_TURNED;
 }
 
-static void product(const struct nl_cpu_gemm *g, bool steps)
+struct rows {
+    const struct nl_cpu_gemm *g;
+    bool steps;
+};
+
+/* Stripes [first, end) of c's rows. */
+static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
+    const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A;
+    bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
     float *room = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd};
-    for (size_t row = 0; row < g->m; row += BLOCK_ROWS) {
-        size_t rows = smaller(g->m - row, BLOCK_ROWS);
+    size_t last = smaller(end * STRIPE, g->m);
+    (void)thread;
+    for (size_t row = first * STRIPE; row < last; row += BLOCK_ROWS) {
+        size_t rows = smaller(last - row, BLOCK_ROWS);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
             const float *a = g->a + row * block.a_row + k * block.a_step, *start = k == 0 ? g->start : NULL;
             float *c = g->c + row * g->n;
@@ -94,6 +106,17 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
                 strips(g, &block, rows, k, a, start, c, room);
         }
     }
+}
+
+/* What takes a thread some microseconds is shared by a team, which changes no sum. */
+static void product(const struct nl_cpu_gemm *g, bool steps)
+{
+    size_t stripes = (g->m + STRIPE - 1) / STRIPE;
+    struct rows all = {g, steps};
+    if (stripes < 2)
+        on_stripes(&all, 0, stripes, 0);
+    else
+        nl_parallel_for(stripes, nl_cpu_grain(2.0 * STRIPE * (double)g->n * (double)g->k), on_stripes, &all);
 }
 
 static size_t padded(size_t count)
