@@ -234,7 +234,8 @@ void nl_points_from_node(const struct nl_key *key, const struct nl_node *node, s
         return;
     }
     if (node->kind != NL_SEQUENCE) {
-        nl_diagnose(diagnostics, &node->at, NULL, "'%s' needs a list of values or a range", key->name);
+        nl_diagnose(diagnostics, &node->at, nl_key_is_number(key) ? "write [a, b, c], from:to:step or from:to:log:count" : "write [a, b, c]",
+                    "'%s' needs a list of values%s", key->name, nl_key_is_number(key) ? " or a range" : "");
         return;
     }
     if (node->count == 0)
