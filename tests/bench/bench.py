@@ -54,13 +54,20 @@ def resnet_case(track, norm, batch, order_steps=24, size=32, depth=20):
 
 
 def resnet(track, batches):
-    """Rows 5 and 7: ResNet-20 on 32 x 32 images."""
+    """Row 5: ResNet-20 on 32 x 32 images."""
     for batch in batches or ([8] if track.quick else [1, 8, 32, 128]):
         for norm in ["bn"] if track.quick else ["bn", "gn", "none"]:
             folder, step = resnet_case(track, norm, batch)
             commands = {"normlab": step} | {f"PyTorch {layout}": [PYTHON, PEERS / "resnet_torch.py", folder, layout]
                                             for layout in ("channels_last", "contiguous")} | {"JAX": [PYTHON, PEERS / "resnet_jax.py", folder]}
             track.keep("resnet", {f"{norm} {batch}": track.race("resnet", f"resnet {norm} batch {batch}", track.start(commands, ONE_THREAD | report.MALLOC))})
+
+
+def share(track, batches):
+    """Row 7: ours with each normalizer and without, in turn: what is a few percent does not survive being measured at different times."""
+    for batch in batches or ([8] if track.quick else [1, 8, 32, 128]):
+        steps = {norm: resnet_case(track, norm, batch)[1] for norm in NORMS}
+        track.keep("share", {str(batch): track.race("share", f"share, batch {batch}", track.start(steps), unlike=NORMS[1:])})
 
 
 def two_cores(track, batches):
@@ -236,7 +243,7 @@ def ref(track, _):
         track.keep("ref", {kind: track.race("ref", f"ref {kind}", track.start({"ref": [track.build / "step", config, f"norm.kind={kind}", NO_EVALUATION]}))})
 
 
-PARTS = {"overhead": overhead, "sweep": lambda track, _: sweep_of(track, 1), "mlp": mlp, "resnet": resnet, "two_cores": two_cores, "conv": conv, "norm": norm,
+PARTS = {"overhead": overhead, "sweep": lambda track, _: sweep_of(track, 1), "mlp": mlp, "resnet": resnet, "share": share, "two_cores": two_cores, "conv": conv, "norm": norm,
          "sweep1000": lambda track, _: sweep_of(track, 25), "bits": bits, "ref": ref}
 
 

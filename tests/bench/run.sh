@@ -3,7 +3,7 @@
 #
 #   tests/bench/run.sh                everything, on a quiet machine (45 minutes)
 #   tests/bench/run.sh --quick        a small row of each part, into build-bench/bench/quick.md: whether everything still runs (4 minutes)
-#   tests/bench/run.sh --only PART    one part, may be repeated; the others keep their last figures: overhead, sweep (40 trials), mlp, resnet,
+#   tests/bench/run.sh --only PART    one part, may be repeated; the others keep their last figures: overhead, sweep (40 trials), mlp, resnet, share,
 #                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref
 #   ... --batch N                     only this batch size of mlp, resnet, two_cores, conv or bits; may be repeated
 #   ... --without WORD                leaves out competitors with this in their name
