@@ -120,9 +120,7 @@ INLINE void row_sums_tile(const struct nl_cpu_block *b, struct cut cut, size_t f
             t[v] = take(x + v * NL_LANES, part, left);
             if (!squared)
                 continue;
-            t[v] = wide_sub(t[v], of_set(shifts, cut, small, u, v));
-            if (part)
-                t[v] = wide_keep(t[v], left);
+            t[v] = keep(wide_sub(t[v], of_set(shifts, cut, small, u, v)), part, left);
             square[v] = wide_mul(t[v], t[v]);
         }
         put_sums(to, t, vectors, small, more);
