@@ -19,10 +19,19 @@ norm: {kind: bn, running: cumulative}
 train: {epochs: 80, batch: 24, drop_last: false, lr: 0.003, optimizer: adam, label_noise: 0.2}
 YAML
 
-# Runs the program with these arguments until it ends by itself; each time it is sent the next of the signals, a little later than the last time.
+# Runs the program with these arguments to its end and leaves in $whole how many seconds that took.
+undisturbed() { # argument...
+    local start=${EPOCHREALTIME/,/.}
+    "$NORMLAB_PROGRAM" "$@" --quiet >/dev/null
+    whole=$(awk "BEGIN {print ${EPOCHREALTIME/,/.} - $start}")
+}
+
+# Runs the program with these arguments until it ends by itself; each time it is sent the next of the signals, a little later than the last time,
+# first after an eighth of $whole.
 interrupted=0
 until_done() { # argument...
-    local wait=0.1 code signals=(KILL KILL TERM)
+    local wait code signals=(KILL KILL TERM)
+    wait=$(awk "BEGIN {print $whole / 8}")
     interrupted=0
     while true; do
         "$NORMLAB_PROGRAM" "$@" --quiet >log 2>&1 &
@@ -40,7 +49,7 @@ until_done() { # argument...
 }
 
 for case in images adam; do
-    "$NORMLAB_PROGRAM" run $case.yaml --out $case.whole --save-final $case.whole.safetensors --save-order $case.whole.npy --quiet >/dev/null
+    undisturbed run $case.yaml --out $case.whole --save-final $case.whole.safetensors --save-order $case.whole.npy
     until_done run $case.yaml --out $case.killed --save-final $case.killed.safetensors --save-order $case.killed.npy \
         --checkpoint $case.checkpoint --checkpoint-every 0.05s
     [ $interrupted -ge 2 ] || { echo "$case ended before it could be killed twice" >&2; exit 1; }
@@ -52,7 +61,7 @@ for case in images adam; do
 done
 
 arms=(adam.yaml train.epochs=40 norm.kind=bn,ln train.lr=0.001,0.003 --no-plot -j 2)
-"$NORMLAB_PROGRAM" sweep "${arms[@]}" --out sweep.whole --quiet >/dev/null
+undisturbed sweep "${arms[@]}" --out sweep.whole
 until_done sweep "${arms[@]}" --out sweep.killed --checkpoint-every 1epoch
 for table in trials.csv curves.csv; do cmp sweep.whole/$table sweep.killed/$table; done
 [ -z "$(find sweep.killed -name '*.checkpoint')" ] || { echo "checkpoints are still there" >&2; exit 1; }
