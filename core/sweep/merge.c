@@ -25,7 +25,8 @@ static void compare_made(const struct source *a, const struct source *b, struct 
     for (int i = 0; i < b->made.count; i++) {
         const char *name = b->made.name[i], *here = b->made.value[i], *there = nl_provenance_get(&a->made, name);
         bool decides = strcmp(name, "numerics") == 0 || names_data(name);
-        if ((decides || strcmp(name, "processor") == 0 || strcmp(name, "blas_core") == 0) && strcmp(here, there) != 0)
+        bool tells = strcmp(name, "processor") == 0 || (strcmp(name, "blas_core") == 0 && *there); /* none: it was not used */
+        if ((decides || tells) && strcmp(here, there) != 0)
             nl_text_add(decides ? &merge->differences : &merge->warnings, "%s: %s in '%s', %s in '%s'%s\n", name, there, a->folder, here,
                         b->folder, decides ? "" : ": results may differ in the last bits");
     }

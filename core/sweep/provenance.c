@@ -1,6 +1,5 @@
 #include "sweep/provenance.h"
 
-#include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <time.h>
 
 #include "backend/backend.h"
+#include "backend/cpu/openblas.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "config/keep.h"
@@ -71,8 +71,8 @@ static bool describe(const struct nl_datasets *datasets, int i, char **name, cha
     return true;
 }
 
-/* The program and the machine that it runs on. */
-static void add_program(struct nl_text *out)
+/* The program and the machine that it runs on. blas: NULL where no product asks for one. */
+static void add_program(struct nl_text *out, const struct nl_openblas *blas)
 {
     struct utsname system;
     uname(&system);
@@ -80,8 +80,10 @@ static void add_program(struct nl_text *out)
     add(out, "commit", NORMLAB_COMMIT);
     nl_text_add(out, "  numerics: %d\n", NL_NUMERICS_VERSION);
     add(out, "compiler", __VERSION__);
-    add(out, "blas", openblas_get_config());
-    add(out, "blas_core", openblas_get_corename());
+    if (blas) {
+        add(out, "blas", blas->openblas_get_config());
+        add(out, "blas_core", blas->openblas_get_corename());
+    }
     add_processor(out, &system);
     char *machine = nl_format("%s %s %s", system.sysname, system.release, system.machine);
     add(out, "machine", machine);
@@ -112,8 +114,12 @@ static void add_backend(struct nl_text *out, enum nl_device_kind kind)
 char *nl_program_text(void)
 {
     struct nl_text out = {0};
+    struct nl_error err;
+    const struct nl_openblas *blas = nl_openblas(&err);
     nl_text_add(&out, "normlab:\n");
-    add_program(&out);
+    add_program(&out, blas);
+    if (!blas)
+        add(&out, "blas", err.text);
     for (enum nl_device_kind kind = NL_CPU; kind <= NL_CUDA; kind++)
         add_backend(&out, kind);
     return out.at;
@@ -123,7 +129,7 @@ char *nl_provenance_text(const struct nl_datasets *datasets, const char *command
 {
     struct nl_text out = {0};
     nl_text_add(&out, "made:\n");
-    add_program(&out);
+    add_program(&out, nl_openblas_loaded());
     char date[32];
     time_t now = time(NULL);
     struct tm utc;

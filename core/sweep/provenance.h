@@ -5,7 +5,7 @@
 #include "config/diagnostics.h"
 #include "sweep/datasets.h"
 
-/* Version, commit, numerics, compiler, BLAS, processor, machine, date, command, checksums of the data (data_1, data_2, ...)
+/* Version, commit, numerics, compiler, BLAS (if it was used), processor, machine, date, command, checksums of the data (data_1, data_2, ...)
  * and of the weights that trials start from (weights_1, ...); new string. */
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
 

@@ -20,6 +20,8 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
     else if (nl_precision_check(kind, (int)config->device.index, (enum nl_precision)config->device.precision, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.precision", "%s", err.text);
+    if (nl_gemm_check(kind, (enum nl_gemm)config->device.gemm, &err) != NL_OK)
+        nl_complain(diagnostics, experiment, "device.gemm", "%s", err.text);
     int64_t samples = nl_data_counts(config).train;
     if (samples > 0 && config->train.drop_last && config->train.batch > samples)
         nl_complain(diagnostics, experiment, "train.batch", "a batch of %lld does not fit the %lld training sample%s: lower it, or set train.drop_last to false",

@@ -1,8 +1,8 @@
 /* Matrix products: our own or OpenBLAS's. */
-#include <cblas.h>
 #include <string.h>
 
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/openblas.h"
 
 static void set_rows(size_t rows, size_t columns, const float *b, float *y)
 {
@@ -12,12 +12,16 @@ static void set_rows(size_t rows, size_t columns, const float *b, float *y)
 
 static void openblas(const struct nl_cpu_gemm *p)
 {
+    struct nl_error err;
+    const struct nl_openblas *library = nl_openblas(&err);
+    if (!library)
+        NL_BUG("%s", err.text); /* nl_gemm_check says so before any product */
     bool turn_a = p->transposed == NL_TRANSPOSED_A, turn_b = p->transposed == NL_TRANSPOSED_B;
     if (p->start)
         set_rows(p->m, p->n, p->start, p->c);
-    cblas_sgemm(CblasRowMajor, turn_a ? CblasTrans : CblasNoTrans, turn_b ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
-                (blasint)p->k, 1.0f, p->a, (blasint)(turn_a ? p->m : p->k), p->b, (blasint)(turn_b ? p->k : p->n),
-                p->add || p->start ? 1.0f : 0.0f, p->c, (blasint)p->n);
+    library->cblas_sgemm(CblasRowMajor, turn_a ? CblasTrans : CblasNoTrans, turn_b ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
+                         (blasint)p->k, 1.0f, p->a, (blasint)(turn_a ? p->m : p->k), p->b, (blasint)(turn_b ? p->k : p->n),
+                         p->add || p->start ? 1.0f : 0.0f, p->c, (blasint)p->n);
     if (p->relu)
         nl_cpu_relu(p->m * p->n, p->c, p->c);
     if (p->mask)

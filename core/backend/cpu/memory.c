@@ -1,5 +1,4 @@
 /* Memory and threads of the cpu backend. */
-#include <cblas.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,8 +58,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void first_thread(void)
 {
-    /* Trials run side by side, a thread each; a BLAS with threads of its own would make them wait for each other. */
-    openblas_set_num_threads(1);
     for (int i = 0; i < SCRATCHES; i++)
         NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
 }
