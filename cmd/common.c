@@ -144,7 +144,9 @@ static bool check_tables(const char *folder, const struct nl_experiment *experim
     struct nl_results results;
     struct nl_error err = {0};
     if (nl_results_load(folder, experiment, &results, &err)) {
-        bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
+        bad_input(nl_store_in_use(folder) ? "a run or sweep is at work there, and writes its tables at the end; normlab ls counts what it has"
+                                          : "the run or sweep that made it, started again, writes the tables anew",
+                  "%s", err.text);
         return false;
     }
     nl_results_release(&results);

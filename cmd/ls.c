@@ -16,6 +16,7 @@ struct line {
     char *folder;
     char made[17]; /* "2026-11-21 16:49" */
     int trials, present, outcome[NL_OUTCOMES];
+    bool running;
     char *varies, *problem; /* problem: instead of all else */
 };
 
@@ -24,14 +25,33 @@ struct listing {
     struct line *at;
 };
 
+/* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none yet, or an old one. */
+static int count_finished(struct line *line, struct nl_grid *grid, struct nl_error *err)
+{
+    struct nl_datasets datasets = {0};
+    const struct nl_store store = {.folder = line->folder, .lock = -1};
+    int status = nl_grid_identify(grid, &datasets, err);
+    for (int i = 0; i < grid->trials && status == NL_OK; i++) {
+        struct nl_record record;
+        char *warning;
+        nl_store_load(&store, &grid->trial[i], &record, &warning);
+        free(warning);
+        if (record.present) {
+            line->present++;
+            line->outcome[nl_record_outcome(&record)]++;
+        }
+        nl_record_release(&record);
+    }
+    nl_datasets_release(&datasets);
+    return status;
+}
+
 /* Rows of trials.csv by their status. */
-static int count_trials(struct line *line, struct nl_error *err)
+static int count_rows(struct line *line, const char *path, struct nl_error *err)
 {
     struct nl_table table;
     int column;
-    char *path = nl_path_join(line->folder, "trials.csv");
     int status = nl_table_read(path, &table, err);
-    free(path);
     if (status)
         return NL_FAIL;
     status = nl_table_need(&table, "status", &column, err);
@@ -41,6 +61,15 @@ static int count_trials(struct line *line, struct nl_error *err)
             line->outcome[outcome] += strcmp(nl_table_field(&table, row, column), nl_outcome_names[outcome]) == 0;
     }
     nl_table_release(&table);
+    return status;
+}
+
+static int count_trials(struct line *line, struct nl_grid *grid, struct nl_error *err)
+{
+    char *path = nl_path_join(line->folder, "trials.csv");
+    line->running = nl_store_in_use(line->folder);
+    int status = line->running || !nl_file_exists(path) ? count_finished(line, grid, err) : count_rows(line, path, err);
+    free(path);
     return status;
 }
 
@@ -73,10 +102,10 @@ static int describe(struct line *line, struct nl_error *err)
     if (nl_grid_make(&experiment, &grid, &diagnostics))
         nl_fail(err, "'%s/experiment.yaml' is no legal experiment any more: %s", line->folder, diagnostics.at[0].message);
     line->trials = grid.trials;
-    bool good = diagnostics.count == 0;
+    int status = diagnostics.count ? NL_FAIL : count_trials(line, &grid, err);
     nl_grid_release(&grid);
     nl_diagnostics_release(&diagnostics);
-    return good ? count_trials(line, err) : NL_FAIL;
+    return status;
 }
 
 /* Takes folder over. */
@@ -136,7 +165,7 @@ static char **fields_of(const struct line *line)
     field[MADE] = nl_strdup(line->problem ? line->problem : line->made);
     if (line->problem)
         return field;
-    field[TRIALS] = nl_format("%d of %d", line->present, line->trials);
+    field[TRIALS] = nl_format("%d of %d%s", line->present, line->trials, line->running ? ", running" : "");
     for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
         field[OUTCOME + outcome] = nl_format("%d", line->outcome[outcome]);
     field[VARIES] = nl_strdup(line->varies);
@@ -192,11 +221,12 @@ const struct command command_ls = {
     .usage = "usage: normlab ls [DIR]\n"
              "\n"
              "Lists the results folders in DIR (default: results), newest first: when they were made (UTC), how many trials of the grid are\n"
-             "there, how they ended, and what varies, with the number of values. DIR may be a results folder itself. On a terminal, lines are\n"
-             "cut to its width.\n"
+             "there, whether a program is running more of them, how they ended, and what varies, with the number of values. DIR may be a results\n"
+             "folder itself. On a terminal, lines are cut to its width.\n"
              "\n"
              "examples:\n"
              "  normlab ls\n"
-             "  normlab ls results/small_batch\n",
+             "  normlab ls results/small_batch\n"
+             "  watch normlab ls\n",
     .run = run,
 };

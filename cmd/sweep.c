@@ -46,16 +46,17 @@ static int draw(const char *folder, const struct nl_experiment *experiment)
 }
 
 /* Table, files, pictures, and the answer in words as the last thing. */
-static int conclude(const char *folder, const struct nl_experiment *experiment, bool plot)
+static int conclude(const char *folder, const struct plan *plan, bool pictures)
 {
+    const struct nl_experiment *experiment = &plan->experiment;
     struct nl_error err = {0};
     int code = EXIT_DONE;
     if (print_grid(folder, experiment, &err))
         return fail("%s", err.text);
     printf("\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
-    if (plot)
+    if (pictures)
         code = draw(folder, experiment);
-    char *verdict = nl_verdict(folder, experiment, &err);
+    char *verdict = nl_verdict(folder, experiment, plan->grid.trials, &err);
     if (!verdict)
         return fail("%s", err.text);
     putchar('\n');
@@ -120,7 +121,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         else if (result.absent)
             code = end_shard(&result, folder);
         else
-            code = conclude(folder, &plan->experiment, !settings->no_plot);
+            code = conclude(folder, plan, !settings->no_plot);
         if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
     }

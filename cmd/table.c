@@ -67,6 +67,18 @@ static char *sheet_text(const struct request *request, const struct nl_sheet *sh
     return NULL;
 }
 
+/* The answer in words. The experiment is one that ran: its grid can be made again. */
+static char *answer_of(const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
+{
+    struct nl_grid grid;
+    struct nl_diagnostics diagnostics = {0};
+    nl_grid_make(experiment, &grid, &diagnostics);
+    char *answer = nl_verdict(folder, experiment, grid.trials, err);
+    nl_diagnostics_release(&diagnostics);
+    nl_grid_release(&grid);
+    return answer;
+}
+
 static int print_table(const char *folder, const struct nl_experiment *experiment, const struct request *request)
 {
     struct nl_results results;
@@ -78,7 +90,7 @@ static int print_table(const char *folder, const struct nl_experiment *experimen
     if (make_sheet(request, &results, experiment, &sheet, &err)) {
         bad_input(NULL, "%s", err.text);
     } else {
-        char *answer = request->kind == KIND_TRIALS ? NULL : nl_verdict(folder, experiment, &err);
+        char *answer = request->kind == KIND_TRIALS ? NULL : answer_of(folder, experiment, &err);
         char *path = realpath(folder, NULL), *text = sheet_text(request, &sheet, answer, path ? basename(path) : folder);
         fputs(text, stdout);
         free(text);

@@ -170,7 +170,7 @@ static void expect(const struct synthetic *made, const char *const *wanted, cons
     struct nl_experiment experiment;
     synthetic_load(folder, NULL, &experiment);
     struct nl_error err = {{0}};
-    char *verdict = nl_verdict(folder, &experiment, &err);
+    char *verdict = nl_verdict(folder, &experiment, 0, &err);
     ck_assert_msg(verdict != NULL, "%s", err.text);
     for (; wanted && *wanted; wanted++)
         ck_assert_msg(strstr(verdict, *wanted) != NULL, "no '%s' in:\n%s", *wanted, verdict);
@@ -303,12 +303,12 @@ START_TEST(damaged_results_are_refused)
     char *text = nl_file_read(path, &length, &err);
     ck_assert_ptr_nonnull(text);
     ck_assert_int_eq(nl_file_write(path, text, length - 5, &err), NL_OK);
-    ck_assert_ptr_null(nl_verdict(folder, &experiment, &err));
+    ck_assert_ptr_null(nl_verdict(folder, &experiment, 0, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "cut off"));
     char *done = strstr(text, "done");
     memcpy(done, "dome", 4);
     ck_assert_int_eq(nl_file_write(path, text, length, &err), NL_OK);
-    ck_assert_ptr_null(nl_verdict(folder, &experiment, &err));
+    ck_assert_ptr_null(nl_verdict(folder, &experiment, 0, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "trials.csv:2: unknown status 'dome'"));
     free(text);
     free(path);

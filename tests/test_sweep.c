@@ -415,7 +415,9 @@ START_TEST(test_lock)
                                (long)getpid());
     ck_assert_str_eq(err.text, expected);
     free(expected);
+    ck_assert(nl_store_in_use(s.out));
     nl_store_close(&first);
+    ck_assert(!nl_store_in_use(s.out));
     ck_assert_msg(nl_store_open(&second, s.out, &s.experiment, &err) == NL_OK, "%s", err.text);
     nl_store_close(&second);
     tear_down(&s);

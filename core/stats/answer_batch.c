@@ -287,7 +287,7 @@ void nl_answer_batch(struct nl_text *out, const struct nl_results *results, cons
     int factor = nl_batch_factor(results);
     if (factor < 0 || q.column < 0) {
         nl_text_add(out, "Small-batch degradation cannot be judged: %s.\n",
-                    factor < 0 ? "neither train.batch nor norm.stat_batch has several values" : "plot.metric was not evaluated");
+                    factor < 0 ? "neither train.batch nor norm.stat_batch has several values in the trials that are there" : "plot.metric was not evaluated");
         return;
     }
     nl_comparison_make(results, experiment, factor, -1, &q.view);

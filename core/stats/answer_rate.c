@@ -254,7 +254,7 @@ void nl_answer_rate(struct nl_text *out, const struct nl_results *results, const
     int factor = nl_results_factor(results, "train.lr");
     if (factor < 0 || results->factor[factor].values < 2 || nl_table_column(&results->table, "train_accuracy") < 0) {
         nl_text_add(out, "Learning-rate tolerance cannot be judged: %s.\n",
-                    factor < 0 ? "train.lr does not vary" : "it needs several rates and the column train_accuracy");
+                    factor < 0 ? "train.lr does not vary in the trials that are there" : "it needs several rates and the column train_accuracy");
         return;
     }
     nl_comparison_make(results, experiment, factor, -1, &q.view);

@@ -4,7 +4,7 @@
 
 #include "stats/answer.h"
 
-static void add_failures(struct nl_text *out, const struct nl_results *results)
+static void add_failures(struct nl_text *out, const struct nl_results *results, int of_grid)
 {
     int trials = 0, diverged = 0, dead = 0, failed = 0;
     for (int i = 0; i < results->cells; i++) {
@@ -19,14 +19,12 @@ static void add_failures(struct nl_text *out, const struct nl_results *results)
     else
         nl_text_add(out, "%d of %d trials (%d diverged, %d dead, %d stopped by an error); diverged ones are in no mean, dead ones are.\n",
                     failed, trials, diverged, dead, failed - diverged - dead);
-    int missing = 0;
-    for (int i = 0; i < results->cells; i++)
-        missing += results->seeds - results->cell[i].trials;
+    int missing = of_grid - trials;
     if (missing > 0)
-        nl_text_add(out, "Missing: %d trial%s of the grid %s not there; run the sweep again to fill in what is missing.\n", missing, missing == 1 ? "" : "s", missing == 1 ? "is" : "are");
+        nl_text_add(out, "Missing: %d of the grid's %d trials: the same sweep again runs them, or normlab merge takes them from other shards.\n", missing, of_grid);
 }
 
-char *nl_verdict(const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
+char *nl_verdict(const char *folder, const struct nl_experiment *experiment, int trials, struct nl_error *err)
 {
     struct nl_results results;
     if (nl_results_load(folder, experiment, &results, err) != NL_OK)
@@ -45,7 +43,7 @@ char *nl_verdict(const char *folder, const struct nl_experiment *experiment, str
     }
     if (!answered)
         nl_answer_rank(&out, &results, experiment);
-    add_failures(&out, &results);
+    add_failures(&out, &results, trials);
     if (*experiment->config.plot.protocol)
         nl_text_add(&out, "Protocol: %s\n", experiment->config.plot.protocol);
     nl_results_release(&results);

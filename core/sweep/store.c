@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -46,6 +47,32 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
     return status;
 }
 
+bool nl_store_in_use(const char *folder)
+{
+    char *path = nl_path_join(folder, ".lock");
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool in_use = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (file >= 0)
+        close(file);
+    free(path);
+    return in_use;
+}
+
+/* True: it is ours. Who only asks whether the folder is in use holds the lock for an instant: that is waited for. */
+static bool try_lock(int file)
+{
+    enum { TRIES = 5, PAUSE_NS = 10000000 };
+    for (int i = 0; i < TRIES; i++) {
+        if (flock(file, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    }
+    errno = EWOULDBLOCK;
+    return false;
+}
+
 /* flock, not a file that is there or not: the kernel lets go of it however the program ends. */
 static int take_lock(struct nl_store *store, struct nl_error *err)
 {
@@ -54,7 +81,7 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
     int status = NL_OK;
     if (store->lock < 0) {
         status = nl_fail_errno(err, "cannot create '%s'", path);
-    } else if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+    } else if (!try_lock(store->lock)) {
         char owner[32] = "";
         ssize_t got = errno == EWOULDBLOCK ? pread(store->lock, owner, sizeof owner - 1, 0) : -1;
         if (got >= 0)

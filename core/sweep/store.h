@@ -41,6 +41,9 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_ex
 void nl_store_leave_nothing(const struct nl_store *store);
 void nl_store_close(struct nl_store *store);
 
+/* Whether a program works in the folder now. */
+bool nl_store_in_use(const char *folder);
+
 /* Locks a folder that is there, and changes nothing in it. */
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 

@@ -45,7 +45,7 @@ static void use(const struct nl_results *results, const struct nl_experiment *ex
     write_sheet(nl_sheet_grid(results, experiment, NULL, &sheet, &err), &sheet);
     write_sheet(nl_sheet_trials(results, experiment, &sheet, &err), &sheet);
     write_sheet(nl_sheet_diff(results, experiment, results, experiment, &sheet, &overlap, &err), &sheet);
-    free(nl_verdict(fuzz_folder(), experiment, &err));
+    free(nl_verdict(fuzz_folder(), experiment, results->table.rows, &err));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
