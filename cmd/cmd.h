@@ -17,7 +17,7 @@ enum exit_code {
     EXIT_FAILED = 1,       /* the machine or a run failed: memory, disk, gnuplot, a trial that could not be run */
     EXIT_BAD_INPUT = 2,    /* the command line, a configuration or data files are wrong: nothing was started */
     EXIT_TIME_IS_UP = 3,   /* sweep --max-time: some trials are left */
-    EXIT_INTERRUPTED = 130 /* by Ctrl-C or SIGTERM; what had finished is kept */
+    EXIT_INTERRUPTED = 130 /* by Ctrl-C, SIGTERM or SIGHUP; what had finished is kept */
 };
 
 struct command {
@@ -194,7 +194,7 @@ void end_progress(struct progress_line *line);
 /* ---- interruption (interrupt.c) ---- */
 
 extern volatile sig_atomic_t interrupted;
-void catch_interrupts(void); /* the first SIGINT or SIGTERM sets interrupted, a second one exits */
+void catch_interrupts(void); /* the first SIGINT, SIGTERM or SIGHUP (unless ignored) sets interrupted, a second SIGINT or SIGTERM exits */
 
 /* ---- results ---- */
 

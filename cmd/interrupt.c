@@ -13,9 +13,8 @@ static void on_signal(int number)
 {
     static const char message[] = "\nstopping: what has finished is kept (once more to leave at once)\n";
     static double first;
-    (void)number;
-    if (interrupted && nl_seconds() - first < same_request)
-        return;
+    if (interrupted && (number == SIGHUP || nl_seconds() - first < same_request))
+        return; /* a terminal that closes hurries nobody: shell and kernel say so one after the other */
     if (interrupted)
         _exit(EXIT_INTERRUPTED);
     first = nl_seconds();
@@ -28,8 +27,14 @@ void catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT); /* each waits for the other */
-    sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    enum { SIGNALS = sizeof signals / sizeof *signals };
+    for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&action.sa_mask, signals[i]); /* each waits for the others */
+    for (int i = 0; i < SIGNALS; i++) {
+        struct sigaction before;
+        bool ignored = signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN; /* nohup */
+        if (!ignored)
+            sigaction(signals[i], &action, NULL);
+    }
 }

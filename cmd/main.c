@@ -31,7 +31,7 @@ const char override_help[] =
     "A file that came with the program may go by its name: normlab sweep small_batch (normlab info says where they are)\n";
 const char exit_codes[] =
     "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, or a place that cannot be "
-    "written: nothing was started; 3 the time of --max-time is up; 130 interrupted, and what had finished is kept "
+    "written: nothing was started; 3 the time of --max-time is up; 130 interrupted (Ctrl-C, SIGTERM, or the terminal closed without nohup), and what had finished is kept "
     "(diff: 0 nothing differs, 1 something does)\n";
 
 const char *command_line;

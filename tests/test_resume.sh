@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A run with --checkpoint that is killed again and again (SIGKILL, SIGTERM) ends with the bytes of one that is not: trials.csv, curves.csv,
+# A run with --checkpoint that is killed again and again (SIGKILL, SIGHUP, SIGTERM) ends with the bytes of one that is not: trials.csv, curves.csv,
 # weights, order. A sweep with --checkpoint-every likewise. NORMLAB_PROGRAM names the program.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -30,7 +30,7 @@ undisturbed() { # argument...
 # first after an eighth of $whole.
 interrupted=0
 until_done() { # argument...
-    local wait code signals=(KILL KILL TERM)
+    local wait code signals=(KILL HUP TERM)
     wait=$(awk "BEGIN {print $whole / 8}")
     interrupted=0
     while true; do
@@ -41,8 +41,8 @@ until_done() { # argument...
         code=0
         { wait $program || code=$?; } 2>/dev/null # bash says "Killed"
         [ $code -ne 0 ] || return 0
-        # 143: terminated before it listens to signals
-        [ $code -eq 137 ] || [ $code -eq 130 ] || [ $code -eq 143 ] || { cat log >&2; exit 1; }
+        # 143, 129: terminated before it listens to signals
+        [[ $code =~ ^(130|137|143|129)$ ]] || { cat log >&2; exit 1; }
         interrupted=$((interrupted + 1))
         wait=$(awk "BEGIN {print $wait * 1.25}")
     done
@@ -66,3 +66,16 @@ until_done sweep "${arms[@]}" --out sweep.killed --checkpoint-every 1epoch
 for table in trials.csv curves.csv; do cmp sweep.whole/$table sweep.killed/$table; done
 [ -z "$(find sweep.killed -name '*.checkpoint')" ] || { echo "checkpoints are still there" >&2; exit 1; }
 echo "same bytes: sweep, after $interrupted interruptions"
+
+# A terminal that closes is a Ctrl-C; of what was started with nohup it ends nothing.
+for code in 130 0; do
+    ([ $code -ne 0 ] || trap '' HUP; exec "$NORMLAB_PROGRAM" sweep "${arms[@]}" --quiet --out sweep.hup.$code >/dev/null 2>&1) &
+    program=$!
+    until [ -e sweep.hup.$code/experiment.yaml ]; do :; done
+    kill -HUP $program
+    found=0
+    wait $program || found=$?
+    [ $found -eq $code ] || { echo "SIGHUP: exit code $found, not $code" >&2; exit 1; }
+done
+for table in trials.csv curves.csv; do cmp sweep.whole/$table sweep.hup.0/$table; done
+echo "SIGHUP: stopped; with nohup not"
