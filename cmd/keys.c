@@ -38,12 +38,19 @@ static int run(const struct command *self, int argc, char **argv)
         printf("%s%s\n  %s\n  %s\n", printed++ ? "\n" : "", key->name, range, key->help);
         free(range);
     }
+    for (const struct nl_sweep_field *field = nl_sweep_fields; field->name; field++) {
+        char *name = nl_format("sweep.%s", field->name);
+        if (!wanted || strcmp(wanted, "sweep") == 0 || strcmp(wanted, name) == 0)
+            printf("%s%s\n  %s\n  %s\n", printed++ ? "\n" : "", name, field->form, field->help);
+        free(name);
+    }
     if (printed)
         return EXIT_DONE;
     const char *near = nl_key_nearest(wanted);
     struct nl_text hint = {0};
     for (const struct nl_section *section = nl_sections; section->name; section++)
         nl_text_add(&hint, "%s%s", hint.at ? ", " : "sections: ", section->name);
+    nl_text_add(&hint, ", sweep");
     bad_input(hint.at, "no section or key '%s'%s%s%s", wanted, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
     nl_text_release(&hint);
     return EXIT_BAD_INPUT;
@@ -54,11 +61,13 @@ const struct command command_keys = {
     .summary = "what every key of a configuration means, may be, and is by default",
     .usage = "usage: normlab keys [SECTION | KEY]\n"
              "\n"
-             "Documents the keys of a configuration: meaning, legal values, default. SECTION is the part of their names before the dot.\n"
+             "Documents the keys of a configuration: meaning, legal values, default. SECTION is the part of their names before the dot;\n"
+             "sweep is what an experiment varies.\n"
              "\n"
              "examples:\n"
              "  normlab keys\n"
              "  normlab keys norm\n"
+             "  normlab keys sweep\n"
              "  normlab keys train.lr_scale\n",
     .run = run,
 };

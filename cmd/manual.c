@@ -207,11 +207,12 @@ static char *config_page(const char *date)
     for (const struct nl_section *section = nl_sections; section->name; section++)
         add_keys(&out, section->name, section->help);
     nl_text_add(&out, ".SS \"sweep: what varies\"\n");
-    add_item(&out, "sweep.grid", "axes, each a key with a list or range of values; every combination is a point");
-    add_item(&out, "sweep.zip", "keys that advance together: lists of the same length, or a list of several such groups");
-    add_item(&out, "sweep.exclude", "points to leave out: a list; a point goes where every key of an entry has one of its values");
-    add_item(&out, "sweep.seeds", "trials of each point, from train.seed on");
-    add_item(&out, "sweep.baseline", "what the others are compared with, as {norm.kind: none}");
+    for (const struct nl_sweep_field *field = nl_sweep_fields; field->name; field++) {
+        char *name = nl_format("sweep.%s", field->name), *text = nl_format("%s (%s)", field->help, field->form);
+        add_item(&out, name, text);
+        free(text);
+        free(name);
+    }
     add_heading(&out, "SEE ALSO");
     nl_text_add(&out, ".BR normlab (1),\n.BR normlab\\-keys (1),\n.BR normlab\\-check (1),\n.BR normlab\\-schema (1)\n");
     return out.at;

@@ -67,6 +67,7 @@ merge,results/done,results/d|results/done
 eval,t|two.safetensors 
 eval,two.safetensors,--order,s|shuffled sorted 
 keys,no|norm norm. 
+keys,sw|sweep 
 keys,train.momen|train.momentum 
 norm,g|gn 
 norm,gn,--device,r|ref 

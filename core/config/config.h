@@ -95,7 +95,9 @@ extern const struct nl_section {
 } nl_sections[];                      /* in the order of keys.def; ends with a NULL name */
 extern const struct nl_key nl_keys[]; /* likewise */
 extern const int nl_key_count;
-extern const char *const nl_sweep_fields[]; /* what may stand under `sweep`; NULL-terminated */
+extern const struct nl_sweep_field {
+    const char *name, *form, *help;   /* form: what is written there, for example */
+} nl_sweep_fields[];                  /* what may stand under `sweep`; ends with a NULL name */
 
 const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
 const char *nl_key_nearest(const char *name);                /* by edit distance; NULL: none is near */

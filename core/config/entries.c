@@ -25,7 +25,7 @@ void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, con
     else if (first)
         nl_fail(&hint, "normlab keys %s lists what there is", first->section);
     else if (!strncmp(shown, "sweep.", 6))
-        nl_fail(&hint, "sweep takes grid, zip, exclude, seeds and baseline");
+        nl_fail(&hint, "normlab keys sweep lists what there is");
     else
         nl_fail(&hint, "normlab keys lists all there are");
     nl_diagnose(loader->diagnostics, at, hint.text, "unknown key '%.80s'", shown);

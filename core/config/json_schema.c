@@ -167,17 +167,19 @@ static void add_sweep_definitions(struct nl_text *out)
     nl_text_add(out, ",\n    \"some_axes\": {\"$ref\": \"#/$defs/axes\", \"minProperties\": 1, \"maxProperties\": %d},\n", NL_LIST_MAX);
     nl_text_add(out, "    \"one_or_more\": {\"anyOf\": [{\"$ref\": \"#/$defs/some_axes\"}, {\"type\": \"array\", \"items\": {\"$ref\": "
                      "\"#/$defs/some_axes\"}}, {\"type\": \"null\"}]},\n");
-    nl_text_add(out,
-                "    \"sweep.grid\": {\"description\": \"axes: every combination of their values is a point\", \"anyOf\": [{\"$ref\": "
-                "\"#/$defs/axes\"}, {\"type\": \"null\"}]},\n"
-                "    \"sweep.zip\": {\"description\": \"keys that advance together: lists of the same length\", \"$ref\": "
-                "\"#/$defs/one_or_more\"},\n"
-                "    \"sweep.exclude\": {\"description\": \"points to leave out: every listed key has one of the listed values\", "
-                "\"$ref\": \"#/$defs/one_or_more\"},\n"
-                "    \"sweep.seeds\": {\"description\": \"trials a point: train.seed and the seeds after it\", \"type\": \"integer\", "
-                "\"minimum\": 1, \"maximum\": %d, \"default\": 1},\n"
-                "    \"sweep.baseline\": {\"description\": \"the arm that others are compared with\", \"anyOf\": [{\"$ref\": "
-                "\"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]}\n  }\n", NL_SEEDS_MAX);
+    /* in the order of nl_sweep_fields */
+    static const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]", "\"$ref\": \"#/$defs/one_or_more\"",
+                                        "\"$ref\": \"#/$defs/one_or_more\"", NULL,
+                                        "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]"};
+    for (int i = 0; nl_sweep_fields[i].name; i++) {
+        nl_text_add(out, "    \"sweep.%s\": {\"description\": ", nl_sweep_fields[i].name);
+        nl_json_add(out, nl_sweep_fields[i].help);
+        if (legal[i])
+            nl_text_add(out, ", %s", legal[i]);
+        else
+            nl_text_add(out, ", \"type\": \"integer\", \"minimum\": 1, \"maximum\": %d, \"default\": 1", NL_SEEDS_MAX);
+        nl_text_add(out, "}%s\n", nl_sweep_fields[i + 1].name ? "," : "\n  }");
+    }
 }
 
 static void begin_section(struct nl_text *out, const char *name, const char *help)
@@ -204,8 +206,8 @@ static void add_sections(struct nl_text *out)
     for (const struct nl_section *section = nl_sections; section->name; section++)
         add_section(out, section);
     begin_section(out, "sweep", "what to vary");
-    for (int i = 0; nl_sweep_fields[i]; i++)
-        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i], nl_sweep_fields[i]);
+    for (int i = 0; nl_sweep_fields[i].name; i++)
+        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i].name, nl_sweep_fields[i].name);
     nl_text_add(out, "\n    }},\n"
                      "    \"made\": {\"description\": \"written into results: what made them; skipped when read\"}\n  },\n");
 }
@@ -216,9 +218,9 @@ static void add_dotted(struct nl_text *out)
     nl_text_add(out, "  \"patternProperties\": {\n");
     for (int i = 0; i < nl_key_count; i++)
         nl_text_add(out, "    \"^%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s\"},\n", nl_keys[i].section, field_of(&nl_keys[i]), nl_keys[i].name);
-    for (int i = 0; nl_sweep_fields[i]; i++)
-        nl_text_add(out, "    \"^sweep\\\\.%s$\": {\"$ref\": \"#/$defs/sweep.%s\"}%s\n", nl_sweep_fields[i], nl_sweep_fields[i],
-                    nl_sweep_fields[i + 1] ? "," : "");
+    for (int i = 0; nl_sweep_fields[i].name; i++)
+        nl_text_add(out, "    \"^sweep\\\\.%s$\": {\"$ref\": \"#/$defs/sweep.%s\"}%s\n", nl_sweep_fields[i].name, nl_sweep_fields[i].name,
+                    nl_sweep_fields[i + 1].name ? "," : "");
     nl_text_add(out, "  },\n");
 }
 

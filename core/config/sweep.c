@@ -8,7 +8,15 @@
 #include "config/sweep.h"
 #include "config/value.h"
 
-const char *const nl_sweep_fields[] = {"grid", "zip", "exclude", "seeds", "baseline", NULL};
+const struct nl_sweep_field nl_sweep_fields[] = {
+    {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point"},
+    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}",
+     "keys that advance together: lists of the same length, or a list of several such groups"},
+    {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
+     "points to leave out: a list; a point goes where every key of an entry has one of its values"},
+    {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},
+    {"baseline", "{norm.kind: none}", "what the others are compared with"},
+    {NULL, NULL, NULL}};
 
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
 {
@@ -254,7 +262,10 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
             nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
     } else {
         char *full = nl_format("sweep.%s", field);
-        const char *near = nl_nearest(field, nl_sweep_fields);
+        const char *names[sizeof nl_sweep_fields / sizeof *nl_sweep_fields];
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            names[i] = nl_sweep_fields[i].name;
+        const char *near = nl_nearest(field, names);
         char *full_near = near ? nl_format("sweep.%s", near) : NULL;
         nl_report_unknown(loader, &name->at, full, full_near);
         free(full);
