@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clones.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/sources.h"
 
-enum { LEVELS = 256, COPIES = 4 };
+enum { LEVELS = 256 };
 
 /* The given parts, shuffled: *train and *test are new. Rows of stream "split": 0 the training part (or the pool), 1 the test
  * part. */
@@ -84,36 +85,42 @@ static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
     free(order);
 }
 
-/* Mean and deviation (1/n) of each channel over the training part: of bytes from how often each occurs. Exact counts, so the result
- * does not depend on the order of samples. */
+/* Place by place, since those lie side by side however many channels there are. */
+NL_CLONES
+static void add_image(const uint8_t *restrict pixel, size_t bytes, uint32_t *restrict sums, uint32_t *restrict squares)
+{
+    for (size_t p = 0; p < bytes; p++) {
+        uint32_t value = pixel[p];
+        sums[p] += value;
+        squares[p] += value * value;
+    }
+}
+
+/* Mean and deviation (1/n) of each channel over the training part. Sums of bytes are exact, so the result does not depend on the order of samples. */
 static void measure_pixels(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
-    int channels = set->shape.channels;
-    size_t positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * (size_t)channels;
-    /* (COPIES, channels, LEVELS): neighbours are often equal, and a count cannot go up again before it is written. */
-    size_t copy = (size_t)channels * LEVELS, table = 0;
-    uint64_t *counts = nl_alloc(COPIES * copy, sizeof *counts);
-    for (int i = 0; i < view->train_count; i++) {
-        const uint8_t *pixel = set->pixels + (size_t)view->train[i] * bytes;
+    enum { FIT = UINT32_MAX / (255 * 255) }; /* images whose squares a uint32_t holds */
+    size_t channels = (size_t)set->shape.channels, positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * channels;
+    uint32_t *sums = nl_alloc(2 * bytes, sizeof *sums), *squares = sums + bytes;
+    uint64_t *of_channel = nl_alloc(2 * channels, sizeof *of_channel);
+    for (int i = 0; i < view->train_count;) {
+        for (int end = view->train_count - i > FIT ? i + FIT : view->train_count; i < end; i++)
+            add_image(set->pixels + (size_t)view->train[i] * bytes, bytes, sums, squares);
         for (size_t p = 0; p < bytes; p++) {
-            counts[table + pixel[p]]++;
-            table = table + LEVELS < COPIES * copy ? table + LEVELS : 0;
+            of_channel[2 * (p % channels)] += sums[p];
+            of_channel[2 * (p % channels) + 1] += squares[p];
         }
+        memset(sums, 0, 2 * bytes * sizeof *sums);
     }
-    for (size_t at = copy; at < COPIES * copy; at++)
-        counts[at % copy] += counts[at];
     double total = (double)view->train_count * (double)positions;
-    for (int c = 0; c < channels; c++) {
-        double sum = 0, squares = 0;
-        for (int u = 0; u < LEVELS; u++)
-            sum += (double)counts[c * LEVELS + u] * u;
-        view->mean[c] = sum / total;
-        for (int u = 0; u < LEVELS; u++)
-            squares += (double)counts[c * LEVELS + u] * (u - view->mean[c]) * (u - view->mean[c]);
-        view->deviation[c] = squares > 0 ? sqrt(squares / total) : 1;
+    for (size_t c = 0; c < channels; c++) {
+        double sum = (double)of_channel[2 * c], mean = sum / total, off = (double)of_channel[2 * c + 1] - mean * sum;
+        view->mean[c] = mean;
+        view->deviation[c] = off > 0 ? sqrt(off / total) : 1;
     }
-    free(counts);
+    free(sums);
+    free(of_channel);
 }
 
 /* sums[c] = over the training part, of (value - center[c])^power; power 1 or 2. */
