@@ -9,7 +9,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { MOST_ROWS = 8, MOST_VECTORS = 4 };
+enum { MOST_ROWS = 8, MOST_VECTORS = 4, FEW_TERMS = 2 };
 
 /* Vector v of a tile's columns; the last of a part is `last` columns. */
 INLINE vec load_columns(const float *from, int v, int vectors, bool part, size_t last)
@@ -137,10 +137,31 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
         __asm__("" : "+r"(pointer));      \
     } while (0)
 
-/* The step of rows of w by their gradients: the arithmetic of nl_cpu_sgd_step. Along the rows, since those of w and of its momentum follow one
- * another in memory. */
-INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
-                      const float *a, const float *b)
+/* How the optimizer steps; constants, wherever they come to be used. */
+struct manner {
+    bool decays, moves, nesterov;
+};
+
+/* The step of a vector of w and of its momentum, by their gradient: the arithmetic of nl_cpu_sgd_step. */
+INLINE void descend(struct manner manner, vec lr, vec decay, vec momentum, float *w, float *buffer, vec down)
+{
+    vec weight = load(w);
+    if (manner.decays)
+        down += decay * weight;
+    if (manner.moves) {
+        vec moving = momentum * load(buffer) + down;
+        store(buffer, moving);
+        if (manner.nesterov)
+            down += momentum * moving;
+        else
+            down = moving;
+    }
+    store(w, weight - lr * down);
+}
+
+/* Tiles of rows: gradients of many terms wait for their sums. */
+INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, const float *a,
+                      const float *b)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
@@ -153,61 +174,97 @@ INLINE void step_rows(int rows, bool decays, bool moves, bool nesterov, const st
                 gradient[t][v] = broadcast(0.0f);
         }
         add_terms(rows, VECTORS, false, ACROSS, block, a, b + column, gradient);
-        float *w = sgd->w + place + column, *buffer = moves ? sgd->buffer + place + column : NULL;
+        float *w = sgd->w + place + column, *buffer = manner.moves ? sgd->buffer + place + column : NULL;
         UNROLL
         for (int t = 0; t < rows; t++) {
             UNROLL
-            for (int v = 0; v < VECTORS; v++) {
-                vec weight = load(w + v * LANES), down = gradient[t][v];
-                if (decays)
-                    down += decay * weight;
-                if (moves) {
-                    vec moving = momentum * load(buffer + v * LANES) + down;
-                    store(buffer + v * LANES, moving);
-                    if (nesterov)
-                        down += momentum * moving;
-                    else
-                        down = moving;
-                }
-                store(w + v * LANES, weight - lr * down);
-            }
+            for (int v = 0; v < VECTORS; v++)
+                descend(manner, lr, decay, momentum, w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient[t][v]);
             ADVANCE(w, block->c_step);
-            if (moves)
+            if (manner.moves)
                 ADVANCE(buffer, block->c_step);
         }
     }
 }
 
-INLINE void step_all(bool decays, bool moves, bool nesterov, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
+/* Of few terms the gradients are at hand sooner than their weights and momenta are stored: along the rows, which is the order of memory, with b in
+ * registers. */
+INLINE void step_along(int terms, int vectors, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
+                       size_t rows, const float *a, const float *b)
+{
+    const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
+    float *w = sgd->w + place, *buffer = manner.moves ? sgd->buffer + place : NULL;
+    vec factor[FEW_TERMS][MOST_VECTORS];
+    UNROLL
+    for (int k = 0; k < terms; k++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            factor[k][v] = load(b + (size_t)k * block->b_step + v * LANES);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        vec value[FEW_TERMS];
+        UNROLL
+        for (int k = 0; k < terms; k++)
+            value[k] = broadcast(a[(size_t)k * block->a_step + row]);
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            vec gradient = broadcast(0.0f);
+            UNROLL
+            for (int k = 0; k < terms; k++)
+                gradient = fused(value[k], factor[k][v], gradient);
+            descend(manner, lr, decay, momentum, w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient);
+        }
+        w += block->c_step;
+        buffer = manner.moves ? buffer + block->c_step : NULL;
+    }
+}
+
+INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
+                     const float *a, const float *b)
+{
+    enum { VECTORS = NL_GEMM_VECTOR / LANES, WIDE = 4 };
+    size_t column = 0;
+    for (; column + WIDE * LANES <= block->columns; column += WIDE * LANES)
+        step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column);
+    for (; column < block->columns; column += NL_GEMM_VECTOR)
+        step_along(terms, VECTORS, manner, block, sgd, place + column, rows, a, b + column);
+}
+
+INLINE void step_all(struct manner manner, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
 {
     /* Copies: for all that the compiler knows, what is pointed to changes with every store. */
     const struct nl_gemm_block block = *original;
     const struct nl_cpu_sgd sgd = *block.sgd;
+    if (block.terms == 1) {
+        step_few(1, manner, &block, &sgd, place, rows, a, b);
+        return;
+    }
+    if (block.terms == 2) {
+        step_few(2, manner, &block, &sgd, place, rows, a, b);
+        return;
+    }
     size_t row = 0;
     for (; row + STEP_ROWS <= rows; row += STEP_ROWS)
-        step_rows(STEP_ROWS, decays, moves, nesterov, &block, &sgd, place + row * block.c_step, a + row, b);
+        step_rows(STEP_ROWS, manner, &block, &sgd, place + row * block.c_step, a + row, b);
     for (; row < rows; row++)
-        step_rows(1, decays, moves, nesterov, &block, &sgd, place + row * block.c_step, a + row, b);
+        step_rows(1, manner, &block, &sgd, place + row * block.c_step, a + row, b);
 }
 
 TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
 {
-    bool moves = block->sgd->buffer != NULL, nesterov = block->sgd->nesterov;
-    if (block->sgd->decay != 0) {
-        if (!moves)
-            step_all(true, false, false, block, place, rows, a, b);
-        else if (nesterov)
-            step_all(true, true, true, block, place, rows, a, b);
-        else
-            step_all(true, true, false, block, place, rows, a, b);
-    } else {
-        if (!moves)
-            step_all(false, false, false, block, place, rows, a, b);
-        else if (nesterov)
-            step_all(false, true, true, block, place, rows, a, b);
-        else
-            step_all(false, true, false, block, place, rows, a, b);
-    }
+    bool decays = block->sgd->decay != 0, moves = block->sgd->buffer != NULL, nesterov = moves && block->sgd->nesterov;
+    if (decays && nesterov)
+        step_all((struct manner){true, true, true}, block, place, rows, a, b);
+    else if (decays && moves)
+        step_all((struct manner){true, true, false}, block, place, rows, a, b);
+    else if (decays)
+        step_all((struct manner){true, false, false}, block, place, rows, a, b);
+    else if (nesterov)
+        step_all((struct manner){false, true, true}, block, place, rows, a, b);
+    else if (moves)
+        step_all((struct manner){false, true, false}, block, place, rows, a, b);
+    else
+        step_all((struct manner){false, false, false}, block, place, rows, a, b);
 }
 
 INLINE void turned_rows(int rows, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b, const float *start, float *c)
