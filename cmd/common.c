@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/keep.h"
 #include "stats/results.h"
 #include "sweep/traps.h"
 
@@ -87,10 +88,41 @@ bool print_diagnostics(struct nl_diagnostics *diagnostics)
     return any;
 }
 
+struct names {
+    int count, capacity;
+    const char **at;
+};
+
+static void add_name(void *context, const char *name)
+{
+    struct names *names = context;
+    NL_GROW(names->at, names->count, names->capacity);
+    names->at[names->count++] = name ? nl_keep_text(name) : NULL;
+}
+
+/* A word alone that is no file was meant as a name of what came with the program. */
+static bool is_misspelt(const char *file, const char *path)
+{
+    if (nl_file_exists(path) || strpbrk(file, "/."))
+        return false;
+    struct names names = {0};
+    each_shipped(add_name, &names);
+    bool any = names.count > 0;
+    add_name(&names, NULL);
+    if (any)
+        unknown_word("file or experiment", file, names.at);
+    free(names.at);
+    return any;
+}
+
 bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out)
 {
     struct nl_diagnostics diagnostics = {0};
     char *path = file ? find_configuration(file) : NULL;
+    if (path && is_misspelt(file, path)) {
+        free(path);
+        return false;
+    }
     nl_experiment_load(path, override, overrides, out, &diagnostics);
     free(path);
     return !print_diagnostics(&diagnostics);

@@ -62,6 +62,15 @@ static bool read_option(int option, struct request *out)
 
 /* ---- the network and its data ---- */
 
+static bool is_given(const struct arguments *arguments, const char *key)
+{
+    size_t length = strlen(key);
+    for (int i = 0; i < arguments->overrides; i++)
+        if (strncmp(arguments->override[i], key, length) == 0 && arguments->override[i][length] == '=')
+            return true;
+    return false;
+}
+
 /* The configuration in the file, or that of --config; overrides go on top. false: the message was printed. */
 static bool load_config(const struct request *request, const struct arguments *arguments, const struct nl_tensor_file *file,
                         struct nl_experiment *out)
@@ -85,6 +94,9 @@ static bool load_config(const struct request *request, const struct arguments *a
     free(override);
     if (!good)
         return false;
+    for (int i = 0; i < nl_key_count && own; i++)
+        if (!is_given(arguments, nl_keys[i].name))
+            out->origin[i] = (struct nl_origin){.kind = NL_FROM_FILE, .file = arguments->file};
     if (out->is_sweep) {
         bad_input("give each key one value", "eval scores one network");
         return false;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on the data that the program carries: two sweeps, their curves, pictures and answers, in about two minutes.
+# The main job on the data that the program carries: three sweeps, their curves, pictures and answers, in about a minute.
 #
 #   experiments/quickstart.sh [RESULTS_FOLDER]     (default: results)
 #
