@@ -16,27 +16,39 @@ const struct nl_block_kernels *nl_block_kernels(void)
 #endif
 }
 
+/* Eight doubles that the compiler keeps in registers; and halves of them. */
+enum { EIGHT = 8 };
+typedef double eight __attribute__((vector_size(EIGHT * sizeof(double)), aligned(8), may_alias));
+typedef double four __attribute__((vector_size(EIGHT / 2 * sizeof(double))));
+typedef double two __attribute__((vector_size(EIGHT / 4 * sizeof(double))));
+
+NL_INLINE double fold(eight v)
+{
+    four fours[2];
+    memcpy(fours, &v, sizeof fours);
+    fours[0] += fours[1];
+    two twos[2];
+    memcpy(twos, fours, sizeof twos);
+    twos[0] += twos[1];
+    return twos[0][0] + twos[0][1];
+}
+
 /* The sum of count numbers: over eight lanes, or as they stand where there are fewer. */
 NL_INLINE double total(size_t count, const double *x)
 {
-    enum { LANES = 8 };
-    if (count < LANES) {
+    if (count < EIGHT) {
         double sum = x[0];
         for (size_t i = 1; i < count; i++)
             sum += x[i];
         return sum;
     }
-    double lane[LANES] = {0};
+    eight sum = {0};
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (size_t k = 0; k < LANES; k++)
-            lane[k] += x[i + k];
+    for (; i + EIGHT <= count; i += EIGHT)
+        sum += *(const eight *)(x + i);
     for (size_t k = 0; i + k < count; k++)
-        lane[k] += x[i + k];
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t k = 0; k < half; k++)
-            lane[k] += lane[k + half];
-    return lane[0];
+        sum[k] += x[i + k];
+    return fold(sum);
 }
 
 /* Turns sum and product of channels into those of their sets. */
@@ -51,24 +63,7 @@ NL_INLINE void join_sets_of(size_t width, const struct nl_cpu_block *b)
 NL_CLONES
 static void join_columns(const struct nl_cpu_block *b)
 {
-    if (b->width == 2) /* common widths of groups, as constants */
-        join_sets_of(2, b);
-    else if (b->width == 4)
-        join_sets_of(4, b);
-    else if (b->width == 8)
-        join_sets_of(8, b);
-    else
-        join_sets_of(b->width, b);
-}
-
-/* x[c] = what its set has, the last first: nothing is overwritten before it is used. */
-static void spread_to_channels(const struct nl_cpu_block *b, float *x)
-{
-    for (size_t set = b->channels / b->width; set-- > 0;) {
-        float of_set = x[set];
-        for (size_t k = 0; k < b->width; k++)
-            x[set * b->width + k] = of_set;
-    }
+    NL_OF_WIDTH(b->width, join_sets_of, b);
 }
 
 NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
@@ -159,17 +154,18 @@ static void sum_columns(const struct nl_cpu_block *b, nl_column_sums *kernel)
     }
 }
 
-/* A guess of each set's mean, in all its channels: from those of the channels. */
+NL_INLINE void guess_of(size_t width, const struct nl_cpu_block *b)
+{
+    double inverse = 1.0 / (double)width;
+    for (size_t set = 0; set < b->sets; set++)
+        b->shift[set] = (float)(total(width, b->sum + set * width) * inverse);
+}
+
+/* A guess of each set's mean, from those of its channels in sum. */
 NL_CLONES
 static void guess_of_sets(const struct nl_cpu_block *b)
 {
-    size_t width = b->width;
-    double inverse = 1.0 / (double)width;
-    for (size_t c = 0; c < b->channels; c++)
-        b->sum[c] = b->shift[c];
-    for (size_t set = 0; set < b->sets; set++)
-        b->shift[set] = (float)(total(width, b->sum + set * width) * inverse);
-    spread_to_channels(b, b->shift);
+    NL_OF_WIDTH(b->width, guess_of, b);
 }
 
 static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var)
@@ -184,8 +180,10 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *va
 {
     if (b->centers) {
         nl_block_kernels()->column_guess(b, 0, b->rows);
-        if (b->width > 1)
+        if (b->width > 1) {
             guess_of_sets(b);
+            nl_block_kernels()->column_spread(b, b->shift);
+        }
     } else {
         memset(b->shift, 0, b->channels * sizeof *b->shift);
     }
@@ -222,27 +220,10 @@ void nl_cpu_prepare_sets(size_t sets, const double *restrict mean, const double 
     }
 }
 
-NL_CLONES
-static void set_factors(const struct nl_cpu_block *b)
-{
-    const float *restrict rest = b->rest, *restrict rstd = b->rstd, *restrict gamma = b->gamma, *restrict beta = b->beta;
-    float *restrict scale = b->scale, *restrict offset = b->offset;
-    for (size_t c = 0; c < b->channels; c++) {
-        scale[c] = rstd[c] * gamma[c];
-        offset[c] = beta[c] - rest[c] * scale[c];
-    }
-}
-
 void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
 {
     nl_cpu_prepare_sets(b->sets, mean, var, eps, b->shift, b->rest, b->rstd);
-    if (b->width > 1) {
-        spread_to_channels(b, b->shift);
-        spread_to_channels(b, b->rest);
-        spread_to_channels(b, b->rstd);
-    }
-    if (!b->affine_step)
-        set_factors(b);
+    nl_block_kernels()->column_factors(b);
 }
 
 /* Sums of g and g t to those of g and g (t - rest), times gamma rstd; and the shares of dgamma and dbeta, unless gamma is in the sums
@@ -287,10 +268,7 @@ NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, bool fixed)
 NL_CLONES
 static void set_slopes(const struct nl_cpu_block *b, bool fixed)
 {
-    if (b->width == 1)
-        slopes_of(1, b, fixed);
-    else
-        slopes_of(b->width, b, fixed);
+    NL_OF_WIDTH(b->width, slopes_of, b, fixed);
 }
 
 void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)
@@ -301,7 +279,7 @@ void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)
         join_columns(b);
     set_slopes(b, fixed);
     if (b->width > 1) {
-        spread_to_channels(b, b->slope);
-        spread_to_channels(b, b->level);
+        nl_block_kernels()->column_spread(b, b->slope);
+        nl_block_kernels()->column_spread(b, b->level);
     }
 }

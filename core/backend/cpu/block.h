@@ -69,9 +69,12 @@ struct nl_cpu_block {
 /* What is compiled for each instruction set. Of columns: the rows [first, end). */
 typedef void nl_column_kernel(const struct nl_cpu_block *block, size_t first, size_t end);
 typedef void nl_column_sums(const struct nl_cpu_block *block, size_t first, size_t end, double *sum, double *product);
+typedef void nl_column_spread(const struct nl_cpu_block *block, float *x);
 typedef void nl_row_kernel(const struct nl_cpu_block *block);
 struct nl_block_kernels {
-    nl_column_kernel *column_guess;   /* shift: a guess of the mean */
+    nl_column_kernel *column_guess;   /* a guess of each channel's mean: in shift or, where sets have several channels, in sum */
+    nl_column_spread *column_spread;  /* x (C/width) becomes (C): what its set has, in each channel */
+    nl_row_kernel *column_factors;    /* the same for shift, rest and rstd; scale and offset, unless gamma has one for each element */
     nl_column_sums *column_sums;      /* sum (C): of t; product (C): of t^2 */
     nl_column_kernel *column_apply;   /* y */
     nl_column_sums *column_gradients; /* sum: of g; product: of g t. With a gamma for each element of g gamma instead, and the
@@ -83,7 +86,8 @@ struct nl_block_kernels {
 /* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
     {                                                                                                                           \
-        .column_guess = column_guess, .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx, \
+        .column_guess = column_guess, .column_spread = column_spread, .column_factors = column_factors, .column_sums = column_sums,       \
+        .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx,                             \
         .row_forward = row_forward, .row_backward = row_backward,                                                               \
     }
 extern const struct nl_block_kernels nl_block_plain;
@@ -97,6 +101,21 @@ static inline bool nl_row_is_small(size_t width)
 {
     return width <= 16 && (width & (width - 1)) == 0;
 }
+
+/* Calls function(width, ...), with common widths of groups as constants. */
+#define NL_OF_WIDTH(width, function, ...)                                                                                       \
+    do {                                                                                                                        \
+        if ((width) == 1)                                                                                                       \
+            function(1, __VA_ARGS__);                                                                                           \
+        else if ((width) == 2)                                                                                                  \
+            function(2, __VA_ARGS__);                                                                                           \
+        else if ((width) == 4)                                                                                                  \
+            function(4, __VA_ARGS__);                                                                                           \
+        else if ((width) == 8)                                                                                                  \
+            function(8, __VA_ARGS__);                                                                                           \
+        else                                                                                                                    \
+            function((width), __VA_ARGS__);                                                                                     \
+    } while (0)
 
 static inline size_t nl_row_units(size_t channels, size_t sets, size_t width)
 {

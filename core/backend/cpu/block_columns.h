@@ -227,24 +227,79 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
             tile((b), c, from, to, 1, true, channels - c, __VA_ARGS__);                                                        \
     }
 
-/* A guess of each channel's mean: that of a few rows, spread evenly; where there are fewer, some count twice. */
+/* A guess of each channel's mean: that of a few rows, spread evenly; where there are fewer, some count twice. In shift, or in sum where sets have
+ * several channels. */
 TARGET static void column_guess(const struct nl_cpu_block *b, size_t first, size_t end)
 {
     enum { ROWS = 8 };
     size_t rows = end - first;
-    const float *row[ROWS];
-    for (size_t i = 0; i < ROWS; i++)
-        row[i] = b->x + (ptrdiff_t)(first + i * rows / ROWS) * b->pitch;
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
         size_t left = b->channels - c;
         bool part = left < NL_LANES;
-        wide pair[ROWS / 2];
+        wide row[ROWS];
         UNROLL
-        for (int i = 0; i < ROWS / 2; i++)
-            pair[i] = wide_add(take(row[2 * i] + c, part, left), take(row[2 * i + 1] + c, part, left));
-        wide sum = wide_add(wide_add(pair[0], pair[1]), wide_add(pair[2], pair[3]));
-        wide_store(b->shift + c, wide_mul(sum, wide_set(1.0f / ROWS)));
+        for (size_t i = 0; i < ROWS; i++)
+            row[i] = take(b->x + (ptrdiff_t)(first + i * rows / ROWS) * b->pitch + c, part, left);
+        UNROLL
+        for (int count = ROWS / 2; count > 0; count /= 2)
+            UNROLL
+            for (int i = 0; i < count; i++)
+                row[i] = wide_add(row[2 * i], row[2 * i + 1]);
+        wide guess = wide_mul(row[0], wide_set(1.0f / ROWS));
+        if (b->width == 1)
+            wide_store(b->shift + c, guess);
+        else
+            wide_put_doubles(b->sum + c, guess);
     }
+}
+
+/* What the sets have, in sixteen of their channels from c on. */
+INLINE wide in_channels(const float *sets, size_t c, size_t width)
+{
+    if (width < NL_LANES && nl_row_is_small(width))
+        return wide_spread(sets + c / width, width);
+    if (width % NL_LANES == 0)
+        return wide_set(sets[c / width]);
+    float each[NL_LANES];
+    for (size_t i = 0; i < NL_LANES; i++)
+        each[i] = sets[(c + i) / width];
+    return wide_load(each);
+}
+
+/* The last channels first: what other sets have is not overwritten before it is used. */
+INLINE void spread_of(size_t width, const struct nl_cpu_block *b, float *x)
+{
+    for (size_t vectors = (b->channels + NL_LANES - 1) / NL_LANES; vectors-- > 0;)
+        wide_store(x + vectors * NL_LANES, in_channels(x, vectors * NL_LANES, width));
+}
+
+TARGET static void column_spread(const struct nl_cpu_block *b, float *x)
+{
+    NL_OF_WIDTH(b->width, spread_of, b, x);
+}
+
+INLINE void factors_of(size_t width, const struct nl_cpu_block *b)
+{
+    for (size_t vectors = (b->channels + NL_LANES - 1) / NL_LANES; vectors-- > 0;) {
+        size_t c = vectors * NL_LANES, left = b->channels - c;
+        bool part = left < NL_LANES;
+        wide rest = in_channels(b->rest, c, width), rstd = in_channels(b->rstd, c, width);
+        if (width > 1) {
+            wide_store(b->shift + c, in_channels(b->shift, c, width));
+            wide_store(b->rest + c, rest);
+            wide_store(b->rstd + c, rstd);
+        }
+        if (b->affine_step)
+            continue;
+        wide scale = scale_of(rstd, b->gamma + c, part, left);
+        wide_store(b->scale + c, scale);
+        wide_store(b->offset + c, offset_of(rest, scale, b->beta + c, part, left));
+    }
+}
+
+TARGET static void column_factors(const struct nl_cpu_block *b)
+{
+    NL_OF_WIDTH(b->width, factors_of, b);
 }
 
 TARGET static void column_sums(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)

@@ -89,7 +89,10 @@ INLINE wide wide_spread(const float *from, size_t span)
     if (span == NL_LANES)
         return wide_set(*from);
     /* no more than needed: it should be found in one store */
-    wide values = span == 8 ? _mm512_castps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)from))) : wide_load(from);
+    wide values = span == 8   ? _mm512_castps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)from)))
+                  : span == 4 ? _mm512_castps128_ps512(_mm_loadu_ps(from))
+                  : span == 2 ? _mm512_castps256_ps512(_mm256_loadu_ps(from))
+                              : wide_load(from);
     return _mm512_permutexvar_ps(_mm512_srl_epi32(wide_lane(), wide_log(span)), values);
 }
 
