@@ -7,14 +7,6 @@
 #include "base/memory.h"
 #include "config/keep.h"
 
-static bool is_folder(const char *path)
-{
-    char *inside = nl_path_join(path, ".");
-    bool there = nl_file_exists(inside);
-    free(inside);
-    return there;
-}
-
 struct nl_origin side_origin(const struct side *side)
 {
     return (struct nl_origin){.kind = NL_FROM_FILE, .file = nl_keep_text(side->results.path), .line = side->results.table.line[side->row],
@@ -57,7 +49,7 @@ bool open_side(const char *word, struct side *out)
 {
     *out = (struct side){.word = word, .row = -1};
     const char *colon = strrchr(word, ':'), *number = NULL;
-    out->folder = is_folder(word) ? nl_strdup(word) : NULL;
+    out->folder = nl_folder_exists(word) ? nl_strdup(word) : NULL;
     if (!out->folder && colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")]) {
         out->folder = nl_format("%.*s", (int)(colon - word), word);
         number = colon + 1;

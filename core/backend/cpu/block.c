@@ -1,6 +1,9 @@
 /* What a normalizer does once a channel or a set, in double: moments from sums, and the factors that the kernels take. */
 #include "backend/cpu/block.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/lanes.h"

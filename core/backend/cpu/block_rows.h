@@ -4,6 +4,7 @@
  * Sums come in two halves. A pass leaves partial sums, sixteen lanes of each unit of a row: a unit is a set's channels or, where sets are smaller,
  * sixteen channels with several sets of `span` channels beside each other. Then the lanes of many units are folded at once, which leaves sums side
  * by side as the sets are: for one alone it would take as many steps. */
+#include <string.h>
 
 enum { TILE = 4 };
 

@@ -1,5 +1,6 @@
 /* Sixteen floats in plain C, and what the operations of wide_avx2.h and wide_avx512.h are: the same bits in each. */
 #include <math.h>
+#include <string.h>
 
 #include "backend/cpu/lanes.h"
 
