@@ -56,16 +56,11 @@ void nl_replica_log(struct nl_replica *replica, int64_t step)
         options->progress(options->context, step, replica->course.steps, score.loss);
 }
 
-static bool diverged(const struct nl_replica *replica, double loss)
-{
-    double scale = fmax(replica->now.first_loss, log((double)replica->lineage.dataset->shape.classes));
-    return !(loss <= 1000.0 * scale); /* NaN is no smaller than anything */
-}
-
 void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2])
 {
     struct nl_midway *now = &replica->now;
     struct nl_trial_result *result = replica->result;
+    double guessing = log((double)replica->lineage.dataset->shape.classes);
     for (int64_t s = step; s < end; s++) {
         const double *sum = sums[s - step];
         int samples = nl_replica_batch(replica, s);
@@ -74,7 +69,7 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
             now->first_loss = loss;
         result->samples += samples;
         result->steps = s + 1;
-        bool failed = diverged(replica, loss);
+        bool failed = !(loss <= 1000.0 * fmax(now->first_loss, guessing)); /* NaN is no smaller than anything */
         if (failed) /* its row is that batch alone, so that the curve shows what happened */
             now->loss_sum = now->correct = now->seen = 0;
         now->loss_sum += sum[0];

@@ -90,6 +90,5 @@ void nl_training_release(struct nl_training *c)
     free(c->replica);
     free(c->at);
     free(c->hyper);
-    free(c->told);
     free(c->score);
 }

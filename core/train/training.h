@@ -11,7 +11,7 @@ struct nl_training {
     int trials;
     struct nl_replica *replica;  /* [trials] */
     struct nl_replica **at;      /* [plan.replicas] those that still train, in the order of the plan's images */
-    struct nl_hyper *hyper, *told; /* [trials] of the next update, and what the images hold */
+    struct nl_hyper *hyper;      /* [trials] what the images hold, in their order */
     struct nl_score *score;      /* [trials] */
     struct nl_course course;
     struct nl_model model;

@@ -109,16 +109,17 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     free(rows);
 }
 
-/* Only what changes is sent: with a constant rate that is nothing. */
-static void put_hyper(struct nl_training *c, int64_t step)
+/* Of what an update needs only the rate changes; where it is constant nothing is sent. */
+static void put_rates(struct nl_training *c, int64_t step)
 {
-    size_t bytes = (size_t)c->plan.replicas * sizeof *c->hyper;
-    for (int i = 0; i < c->plan.replicas; i++)
-        c->hyper[i] = nl_replica_hyper(c->at[i], step);
-    if (memcmp(c->hyper, c->told, bytes) == 0)
-        return;
-    memcpy(c->told, c->hyper, bytes);
-    nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
+    bool changed = false;
+    for (int i = 0; i < c->plan.replicas; i++) {
+        double lr = nl_lr_at(&c->at[i]->schedule, step);
+        changed |= lr != c->hyper[i].lr;
+        c->hyper[i].lr = lr;
+    }
+    if (changed)
+        nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
 }
 
 static void train_step(struct nl_training *c, int64_t step, int slot)
@@ -129,7 +130,7 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
         begin_epoch(c, epoch);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->at[0], step), .step = step,
                          .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true};
-    put_hyper(c, step);
+    put_rates(c, step);
     int64_t batch = c->config->train.batch;
     plan->train.gather.index = plan->order + in_epoch * batch;
     bool more = (in_epoch + 2) * batch <= c->counts[NL_PART_TRAIN]; /* a whole batch comes next */
@@ -222,7 +223,9 @@ static int resume(struct nl_training *c, struct nl_error *err)
     }
     if (steps % c->course.steps_per_epoch)
         begin_epoch(c, steps / c->course.steps_per_epoch);
-    put_hyper(c, steps > 0 ? steps - 1 : 0);
+    for (int i = 0; i < c->trials; i++)
+        c->hyper[i] = nl_replica_hyper(&c->replica[i], steps > 0 ? steps - 1 : 0);
+    nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
     return NL_OK;
 }
 
@@ -258,7 +261,7 @@ static int end_trial(struct nl_training *c, int image, struct nl_error *err)
     if (r->options->ended)
         r->options->ended(r->options->context, r->number);
     int last = c->plan.replicas - 1;
-    c->told[image] = c->told[last];
+    c->hyper[image] = c->hyper[last];
     c->at[image] = c->at[last];
     nl_plan_drop(&c->plan, image);
     return NL_OK;
@@ -329,7 +332,6 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
     c.replica = nl_alloc(count, sizeof *c.replica);
     c.at = nl_alloc(count, sizeof(struct nl_replica *));
     c.hyper = nl_alloc(count, sizeof *c.hyper);
-    c.told = nl_alloc(count, sizeof *c.told);
     c.score = nl_alloc(count, sizeof *c.score);
     for (int i = 0; i < trials; i++) {
         result[i] = (struct nl_trial_result){.status = NL_DONE, .failed_step = -1};
