@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Whole trainings leave the same bytes on every instruction set: our kernels held at each level by NORMLAB_ISA, and once under valgrind, which offers
-# no AVX-512, so that the loops that the compiler vectorizes run on AVX2 as well. NORMLAB_PROGRAM names the program.
+# no AVX-512, so that the loops that the compiler vectorizes run on AVX2 as well. NORMLAB_PROGRAM names the program, NORMLAB_ELSEWHERE one that
+# was built for another processor, if there is one (tests/long/arm64.sh).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -13,20 +14,23 @@ norm: {groups: 4, kind: none}
 train: {batch: 7, lr: 0.02, steps: 12, log_every: 1}
 END
 
-train() { # OUT, then a program before ours, or nothing
+levels=(avx2 plain ${NORMLAB_ELSEWHERE:+elsewhere})
+
+train() { # OUT, then the command that is our program, if it is not NORMLAB_PROGRAM
     local out=$1
     shift
-    "$@" "$NORMLAB_PROGRAM" run e.yaml "${overrides[@]}" --quiet --out "$out" >/dev/null
+    "${@:-$NORMLAB_PROGRAM}" run e.yaml "${overrides[@]}" --quiet --out "$out" >/dev/null
 }
 
 tested=0
 same() { # KEY=VALUE...
     overrides=("$@")
-    rm -rf best avx2 plain
+    rm -rf best "${levels[@]}"
     train best
     NORMLAB_ISA=avx2 train avx2
     NORMLAB_ISA=plain train plain
-    for level in avx2 plain; do
+    [ -z "${NORMLAB_ELSEWHERE:-}" ] || train elsewhere "$NORMLAB_ELSEWHERE"
+    for level in "${levels[@]}"; do
         for table in trials.csv curves.csv; do
             cmp "best/$table" "$level/$table" || { echo "$table differs on $level: $*" >&2; exit 1; }
         done
@@ -56,8 +60,8 @@ if [ -n "$plain_build" ] && command -v valgrind >/dev/null; then
         overrides=(model.arch=$arch train.steps=4)
         rm -rf best valgrind
         train best
-        train valgrind valgrind --tool=none -q
+        train valgrind valgrind --tool=none -q "$NORMLAB_PROGRAM"
         cmp best/curves.csv valgrind/curves.csv
     done
 fi
-echo "$tested trainings: the same bytes on every instruction set"
+echo "$tested trainings: the same bytes on every instruction set${NORMLAB_ELSEWHERE:+, and elsewhere}"

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Another architecture: built for arm64, every warning an error, and run in an emulator. The test programs pass there, and whole trainings leave
+# the same bytes as here (tests/test_isa.sh). build/arm64 keeps what is compiled against, so that it is fetched once.
+set -euo pipefail
+root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+export NORMLAB_PROGRAM=${NORMLAB_PROGRAM:-$root/build/normlab}
+build=$(dirname "$NORMLAB_PROGRAM")/arm64
+sysroot=$build/root
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+skip() { echo "skipped: $*"; exit 77; }
+. /etc/os-release
+[ "$ID" = debian ] || skip "the libraries are fetched from Debian, and this is $ID"
+[ "$(id -u)" -eq 0 ] || skip "only root can fetch them"
+for program in aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64-static debootstrap; do
+    command -v "$program" >/dev/null || skip "$program is not there"
+done
+
+if [ ! -e "$sysroot/complete" ]; then # unpacked, not installed: nothing of it has to run
+    rm -rf "$sysroot"
+    mkdir -p "$build"
+    debootstrap --foreign --arch=arm64 --variant=minbase \
+        --include=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,libssl-dev,libcurl4-openssl-dev,libarchive-dev,check \
+        "$VERSION_CODENAME" "$sysroot" "$mirror" >"$build/log" 2>&1 || { tail -n 3 "$build/log"; skip "no libraries from $mirror"; }
+    for package in "$sysroot"/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$sysroot"; done
+    touch "$sysroot/complete"
+fi
+
+libraries=/usr/lib/aarch64-linux-gnu
+openblas=$libraries/openblas-pthread # where Debian's alternatives would point
+cat >"$build/emulated" <<END
+#!/bin/sh
+exec qemu-aarch64-static -L '$sysroot' -E LD_LIBRARY_PATH=$openblas "\$@"
+END
+cat >"$build/elsewhere" <<END
+#!/bin/sh
+exec '$build/emulated' '$build/normlab' "\$@"
+END
+chmod +x "$build/emulated" "$build/elsewhere"
+
+export PKG_CONFIG_SYSROOT_DIR=$sysroot
+export PKG_CONFIG_LIBDIR=$sysroot$libraries/pkgconfig:$sysroot$openblas/pkgconfig
+cmake -S "$root" -B "$build" -DNORMLAB_CUDA=OFF -DNORMLAB_DEVELOPER=ON -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_LIBRARY_ARCHITECTURE=aarch64-linux-gnu \
+    -DCMAKE_CROSSCOMPILING_EMULATOR="$build/emulated" -DCMAKE_SYSROOT="$sysroot" -DCMAKE_FIND_ROOT_PATH_MODE_{LIBRARY,INCLUDE}=ONLY
+cmake --build "$build" -j "$(nproc)"
+
+export NORMLAB_GOLDEN_STEPS=20 CK_TIMEOUT_MULTIPLIER=100 CK_EXCLUDE_TAGS=threads_at_once # threads that spin for one another take minutes
+ran=0
+for source in "$root"/tests/test_*.c; do
+    name=$(basename "$source" .c)
+    case $name in
+        test_cli) continue ;;    # it starts the program, which the kernel here cannot
+        test_cuda_*) continue ;; # kernels of a GPU, played on the processor: minutes, and nothing of their own
+    esac
+    start=$SECONDS
+    "$build/emulated" "$build/$name" >"$build/$name.log" 2>&1 </dev/null || { tail -n 20 "$build/$name.log"; echo "$name: exit $?"; exit 1; }
+    echo "  $name $((SECONDS - start)) s"
+    ran=$((ran + 1))
+done
+NORMLAB_ELSEWHERE=$build/elsewhere bash "$root/tests/test_isa.sh"
+echo "$("$build/elsewhere" --version), arm64: $ran test programs; whole trainings leave the same bytes as here"
