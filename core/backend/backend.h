@@ -300,7 +300,7 @@ const struct nl_backend *nl_backend_of(enum nl_device_kind kind); /* NULL: this 
 int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err); /* whether there is such a device */
 double nl_device_memory(enum nl_device_kind kind, int device);                   /* bytes that trials may still take there */
 int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision precision, struct nl_error *err); /* whether it has that one */
-int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *err); /* whether products can be computed so; loads what does */
+int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *err); /* whether it can compute products so; loads what does */
 /* The backend, with this thread set to work on that device; NULL: it cannot. */
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err);
 

@@ -391,8 +391,6 @@ static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset,
 int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                  const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
 {
-    if (nl_gemm_check((enum nl_device_kind)config->device.kind, (enum nl_gemm)config->device.gemm, err))
-        return NL_FAIL;
     measure(plan, backend, model, config, view, eval_capacity, replicas);
     plan->arena = backend->alloc(plan->arena_bytes);
     if (!plan->arena) {

@@ -19,8 +19,9 @@ struct nl_scorer {
 
 static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
 {
-    const struct nl_backend *backend = nl_device_begin((enum nl_device_kind)s->config.device.kind, (int)s->config.device.index, err);
-    if (!backend)
+    enum nl_device_kind kind = (enum nl_device_kind)s->config.device.kind;
+    const struct nl_backend *backend = nl_device_begin(kind, (int)s->config.device.index, err);
+    if (!backend || nl_gemm_check(kind, (enum nl_gemm)s->config.device.gemm, err))
         return NL_FAIL;
     /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
     s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE}};
