@@ -20,7 +20,7 @@ gnuplot-nox          gnuplot
 libyaml-dev          yaml.h
 libopenblas-dev      cblas.h
 zlib1g-dev           zlib.h
-libssl-dev           openssl/evp.h
+nettle-dev           nettle/sha2.h
 libcurl4-openssl-dev curl/curl.h
 libarchive-dev       archive.h
 ca-certificates      /etc/ssl/certs/*.*

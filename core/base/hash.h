@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4, by OpenSSL): identities of trials and checksums of data sets, as 64 small hexadecimal digits. */
+/* SHA-256 (FIPS 180-4, by Nettle): identities of trials and checksums of data sets, as 64 small hexadecimal digits. */
 #ifndef NL_BASE_HASH_H
 #define NL_BASE_HASH_H
 
