@@ -137,6 +137,30 @@ START_TEST(an_arm_keeps_its_colour)
 }
 END_TEST
 
+/* Above the highest end of an interval are the counts of failed runs, in no bar's way. */
+START_TEST(intervals_end_below_the_counts)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ln_diverged = 1});
+    struct nl_text report = {0};
+    draw(folder, (const char *const[]){"plot.level=0.998", NULL}, &(struct nl_plot_options){.svg = true}, &report);
+    char *script = read_plot(folder, "small_batch.gp");
+    ck_assert(strstr(script, "$failed") != NULL);
+    double highest = 0, mean = 0, top = 0;
+    for (const char *block = script; (block = strstr(block, "$mean")) && strncmp(block + strcspn(block, " "), " << EOD", 7) == 0; block++)
+        for (const char *row = strchr(block, '\n') + 1; *row == ' '; row = strchr(row, '\n') + 1) {
+            double value, upper;
+            ck_assert_int_eq(sscanf(row, "%*f %lf %*f %lf", &value, &upper), 2);
+            mean = fmax(mean, value);
+            highest = fmax(highest, upper);
+        }
+    ck_assert_int_eq(sscanf(strstr(script, "set yrange ["), "set yrange [%*[^:]:%lf]", &top), 1);
+    ck_assert_msg(mean > 20 && highest > 1.1 * mean && top > 1.05 * highest, "mean %g, interval to %g, axis to %g", mean, highest, top);
+    free(script);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
 START_TEST(references_are_labelled)
 {
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true});
@@ -206,6 +230,7 @@ int main(void)
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
+    tcase_add_test(tests, intervals_end_below_the_counts);
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, gnuplot_failures_are_errors);

@@ -167,7 +167,7 @@ static void put_panel(struct drawing *d, int panel)
                 continue;
             nl_text_add(out, "%s", put++ ? ", \\\n     " : "");
             if (pass == 0)
-                nl_text_add(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle solid 0.18 noborder linecolor rgb '#%06x' notitle",
+                nl_text_add(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x' notitle",
                             panel + 1, line + 1, colour);
             else if (pass == 1)
                 nl_text_add(out, "$line%d_%d using 1:2 with lines linestyle %d notitle", panel + 1, line + 1, line + 1);
@@ -207,7 +207,7 @@ static void put_caption(struct drawing *d)
 static int put_plot(struct drawing *d, struct nl_error *err)
 {
     put_lines(d);
-    const struct nl_span span = d->span.any ? d->span : (struct nl_span){true, 0.0, 1.0};
+    const struct nl_span span = d->span.any ? d->span : (struct nl_span){.any = true, .high = 1.0};
     put_caption(d);
     nl_page_yscale(d->page, &span);
     /* All panels share their axes. The ends come from single seeds: a wide band must not squeeze the curves. */
@@ -226,7 +226,8 @@ static int put_plot(struct drawing *d, struct nl_error *err)
     if (status != NL_OK)
         return NL_FAIL;
     nl_page_begin_panels(d->page);
-    nl_text_add(&d->page->script, "set xtics autofreq\nset ytics autofreq\n");
+    nl_text_add(&d->page->script, "set xtics autofreq\n");
+    nl_page_yticks(d->page, &span);
     for (int panel = 0; panel < d->shown; panel++)
         put_panel(d, panel);
     nl_text_add(&d->page->script, "unset multiplot\n");

@@ -129,7 +129,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_text_add(out, "set logscale x\nset xrange [%.9g:%.9g]\n", least / exp2(0.4 * grid), most * exp2(0.4 * grid));
     nl_page_begin_panels(page);
     nl_page_panel(page, 0, 1, 0.36, 1);
-    nl_text_add(out, "set ytics autofreq\n");
+    nl_page_yticks(page, &span);
     put_rate_ticks(page, view, false);
     nl_page_axis_label(out, "y", measure.name, measure.unit);
     nl_page_yscale(page, &span);

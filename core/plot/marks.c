@@ -35,6 +35,7 @@ int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const s
             nl_page_number(out, ends[i]);
         nl_text_add(out, "\n");
         nl_span_add(span, ends[1]);
+        span->reach = fmax(span->reach, ends[3]);
         put++;
     }
     nl_text_add(out, "EOD\n");

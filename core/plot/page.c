@@ -140,11 +140,11 @@ void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment,
     }
     if (page->entries > 0) {
         double room = page->width - 2 * gap;
-        int columns = (int)(room / (longest * character * font + 4.2 * font));
+        int columns = (int)(room / (longest * character * font + 5.0 * font));
         columns = columns < 1 ? 1 : columns > page->entries ? page->entries : columns;
         int rows = (page->entries + columns - 1) / columns;
         columns = (page->entries + rows - 1) / rows; /* even rows */
-        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2.6 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse\n",
+        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2.6 width 1 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse\n",
                     top / page->height, columns);
         top -= rows * 1.25 * font + gap;
     }
@@ -282,15 +282,32 @@ const char *nl_span_top(const struct nl_span *span, const struct nl_measure *mea
     return measure->scale == 100.0 && span->high > 50.0 ? "105" : "*";
 }
 
+static bool is_logarithmic(const struct nl_span *span)
+{
+    return span->any && span->low > 0.0 && span->high / span->low >= 12.0;
+}
+
 void nl_page_yscale(struct nl_page *page, const struct nl_span *span)
 {
-    bool logarithmic = span->any && span->low > 0.0 && span->high / span->low >= 12.0;
-    page->log_y = logarithmic;
-    if (logarithmic)
+    page->log_y = is_logarithmic(span);
+    if (page->log_y)
         nl_text_add(&page->script, "# Intervals that reach 0 or below end at the floor of the logarithmic axis.\nset logscale y\nfloor = %.4g\n",
                     0.8 * span->low);
     else
         nl_text_add(&page->script, "floor = -1e300 # the axis is linear: nothing is cut\n");
+}
+
+void nl_page_yticks(struct nl_page *page, const struct nl_span *span)
+{
+    if (!is_logarithmic(span) || floor(log10(span->high)) > ceil(log10(span->low))) {
+        nl_text_add(&page->script, "set ytics autofreq\n");
+        return;
+    }
+    const char *before = "set ytics (";
+    for (double power = pow(10, floor(log10(span->low))); power <= span->high; power *= 10)
+        for (int i = 0; i < 3; i++, before = ", ")
+            nl_text_add(&page->script, "%s%g", before, power * (const double[]){1, 2, 5}[i]);
+    nl_text_add(&page->script, ")\n");
 }
 
 void nl_page_axis_label(struct nl_text *script, const char *axis, const char *name, const char *unit)

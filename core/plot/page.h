@@ -63,6 +63,7 @@ void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *exper
 struct nl_span {
     bool any;
     double low, high;
+    double reach; /* the highest upper end of an interval; 0: none */
 };
 
 void nl_span_add(struct nl_span *span, double value);
@@ -72,6 +73,8 @@ const char *nl_span_top(const struct nl_span *span, const struct nl_measure *mea
 /* A logarithmic y axis where values, all positive, span more than a decade; sets `floor`, at which lower ends of intervals are
  * cut: on such an axis gnuplot leaves out in silence what has an end at or below 0. */
 void nl_page_yscale(struct nl_page *page, const struct nl_span *span);
+/* Ticks of that axis: gnuplot's own, but where it would name a single power of ten, 1, 2 and 5 times each. */
+void nl_page_yticks(struct nl_page *page, const struct nl_span *span);
 
 /* plot.ymin and plot.ymax as a gnuplot range; what is auto takes `low`, `high` (gnuplot text). */
 int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high,

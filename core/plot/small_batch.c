@@ -96,9 +96,10 @@ static char *top_of(const struct nl_page *page, const struct nl_span *span, cons
     double share = fmin(0.04 + 0.06 * rows, 0.45);
     if (!span->any || rows == 0)
         return nl_strdup(nl_span_top(span, measure));
+    double most = measure->scale == 100.0 ? 100.0 : INFINITY, high = fmax(span->high, fmin(span->reach, most));
     if (page->log_y)
-        return nl_format("%.6g", span->high * pow(span->high / (0.8 * span->low), share / (1.0 - share)));
-    return nl_format("%.6g", span->high + (span->high - fmin(span->low, 0.0)) * share / (1.0 - share));
+        return nl_format("%.6g", high * pow(high / (0.8 * span->low), share / (1.0 - share)));
+    return nl_format("%.6g", high + (high - fmin(span->low, 0.0)) * share / (1.0 - share));
 }
 
 /* Blocks, styles and the legend; how many rows of the picture count failed runs. */
@@ -167,7 +168,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     nl_text_add(out, "# batches shrink to the right, as published pictures have it\nset logscale x 2\nset xrange [%.9g:%.9g]\n",
                 most * 1.25, least / 1.25);
     nl_put_ticks(page, view);
-    nl_text_add(out, "set ytics autofreq\n");
+    nl_page_yticks(page, &span);
     nl_page_axis_label(out, "x", x_title, "");
     nl_page_axis_label(out, "y", measure.name, measure.unit);
     free(x_title);
