@@ -96,7 +96,7 @@ static void add_image(const uint8_t *restrict pixel, size_t bytes, uint32_t *res
     }
 }
 
-/* Mean and deviation (1/n) of each channel over the training part. Sums of bytes are exact, so the result does not depend on the order of samples. */
+/* Mean and deviation (1/n) of each channel over the training part. Sums of bytes are exact integers: no order of samples, no rounding. */
 static void measure_pixels(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
@@ -113,11 +113,12 @@ static void measure_pixels(struct nl_split *view)
         }
         memset(sums, 0, 2 * bytes * sizeof *sums);
     }
-    double total = (double)view->train_count * (double)positions;
+    uint64_t total = (uint64_t)view->train_count * positions;
     for (size_t c = 0; c < channels; c++) {
-        double sum = (double)of_channel[2 * c], mean = sum / total, off = (double)of_channel[2 * c + 1] - mean * sum;
-        view->mean[c] = mean;
-        view->deviation[c] = off > 0 ? sqrt(off / total) : 1;
+        uint64_t sum = of_channel[2 * c], square = of_channel[2 * c + 1];
+        unsigned __int128 spread = (unsigned __int128)total * square - (unsigned __int128)sum * sum; /* total^2 variance: exact, nothing cancels */
+        view->mean[c] = (double)sum / (double)total;
+        view->deviation[c] = spread > 0 ? sqrt((double)spread) / (double)total : 1;
     }
     free(sums);
     free(of_channel);
