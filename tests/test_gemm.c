@@ -20,7 +20,8 @@ struct shape {
 /* Every width of a tile and what is left over, one term, blocks of rows and terms that are not full. */
 static const struct shape shapes[] = {{1, 1, 1},     {1, 64, 64},  {2, 10, 64},   {3, 16, 5},   {5, 17, 33},  {7, 31, 3},    {8, 32, 2},   {13, 48, 9},
                                       {32, 64, 64},  {32, 10, 64}, {64, 64, 32},  {33, 65, 66}, {9, 100, 31}, {31, 130, 40}, {1, 200, 300}, {2, 7, 600}, {1, 64, 10}, {2, 128, 64}, {3, 64, 262}, {4, 192, 257},
-                                      {200, 20, 70}, {400, 9, 11}, {195, 67, 530}, {15, 64, 63}, {37, 10, 64}};
+                                      {200, 20, 70}, {400, 9, 11}, {195, 67, 530}, {15, 64, 63}, {37, 10, 64},
+                                      {64, 10, 1},   {48, 1, 2},    {32, 15, 2},  {20, 80, 1},   {9, 48, 2},    {64, 64, 1},  {2, 80, 64}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static float *drawn(const char *name, size_t count)

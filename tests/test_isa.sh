@@ -45,6 +45,8 @@ for kind in none bn ln gn in rms; do
     same norm.kind=$kind model.arch=resnet model.depth=8 model.width=4 train.steps=4 train.weight_decay=0.01
 done
 same model.arch=mlp model.width=100 train.batch=64 train.clip_norm=1
+same model.arch=mlp model.width=64 train.batch=1 train.momentum=0.9
+same model.arch=mlp model.width=80 train.batch=2 train.momentum=0.9 train.nesterov=true train.weight_decay=0.01
 same model.arch=mlp model.activation=gelu model.dropout=0.3 train.optimizer=adamw
 same model.arch=mlp model.activation=gelu model.gelu_approximate=tanh
 same model.arch=mlp model.activation=tanh

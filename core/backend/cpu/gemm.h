@@ -31,7 +31,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_FEW = 2 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 
@@ -58,7 +58,8 @@ struct nl_gemm_width {
 
 struct nl_gemm_isa {
     struct nl_gemm_width width[NL_GEMM_WIDTHS]; /* descending, the last from 1 */
-    /* The next two do all the rows and columns of a block, these a multiple of NL_GEMM_VECTOR. */
+    /* The next two do all the rows and columns of a block, these a multiple of NL_GEMM_VECTOR; a step of at most NL_GEMM_FEW terms also fewer columns
+     * than one, if rows are such a multiple. */
     /* Across; steps the weights from number `place` on instead of storing their gradients. In tiles so small that the stores of one are hidden
      * behind the sums of the next. */
     void (*step)(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b);

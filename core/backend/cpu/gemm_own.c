@@ -131,6 +131,12 @@ static bool is_narrow(const struct nl_cpu_gemm *g)
     return g->transposed == NL_TRANSPOSED_A && !g->start && !g->add && g->k >= NL_GEMM_VECTOR && 4 * padded(g->m) * g->n <= 3 * padded(g->n) * g->m;
 }
 
+/* Of few terms it is not worth that: its weights step as they are. */
+static bool steps_narrow(const struct nl_cpu_gemm *g)
+{
+    return g->sgd && g->n < NL_GEMM_VECTOR && g->m % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_FEW;
+}
+
 /* The same of a plain product: c' = b' a', and the rows that are left over. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
@@ -153,8 +159,11 @@ static void slim(const struct nl_cpu_gemm *g)
 void nl_gemm_own(const struct nl_cpu_gemm *g)
 {
     /* Rows that are no whole vectors overlap those of the next ones: a load right behind a store waits. */
-    bool steps = g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS;
-    if (is_slim(g)) {
+    bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
+    if (narrow) {
+        const struct nl_gemm_block block = {.terms = g->k, .a_row = 1, .a_step = g->m, .b_step = g->n, .c_step = g->n, .columns = g->n, .sgd = g->sgd};
+        nl_gemm_tiles()->step(&block, 0, g->m, g->a, g->b);
+    } else if (is_slim(g)) {
         slim(g);
     } else if (is_narrow(g)) {
         float *turned = nl_cpu_product_scratch(g->n * g->m * sizeof *turned); /* (n, m) */

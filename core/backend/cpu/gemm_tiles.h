@@ -1,5 +1,7 @@
 /* The tiles of matrix products, for the vectors of the includer (vector_*.h). Sums are held in registers, so every bound of a loop
  * over them is a constant: `tile` is inlined into one instance a tile, and unrolled. */
+#include <string.h>
+
 #include "backend/cpu/gemm.h"
 
 #define INLINE TARGET static inline __attribute__((always_inline))
@@ -9,7 +11,7 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-enum { MOST_ROWS = 8, MOST_VECTORS = 4, FEW_TERMS = 2 };
+enum { MOST_ROWS = 8, MOST_VECTORS = 4, WIDE = 4 };
 
 /* Vector v of a tile's columns; the last of a part is `last` columns. */
 INLINE vec load_columns(const float *from, int v, int vectors, bool part, size_t last)
@@ -194,7 +196,7 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
 {
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
     float *w = sgd->w + place, *buffer = manner.moves ? sgd->buffer + place : NULL;
-    vec factor[FEW_TERMS][MOST_VECTORS];
+    vec factor[NL_GEMM_FEW][MOST_VECTORS];
     UNROLL
     for (int k = 0; k < terms; k++) {
         UNROLL
@@ -202,7 +204,7 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
             factor[k][v] = load(b + (size_t)k * block->b_step + v * LANES);
     }
     for (size_t row = 0; row < rows; row++) {
-        vec value[FEW_TERMS];
+        vec value[NL_GEMM_FEW];
         UNROLL
         for (int k = 0; k < terms; k++)
             value[k] = broadcast(a[(size_t)k * block->a_step + row]);
@@ -219,10 +221,53 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
     }
 }
 
+/* Rows of fewer columns than NL_GEMM_VECTOR, of few terms: along them again, though a vector holds parts of several. LANES rows fill as many vectors as
+ * there are columns, and the next ones are cut alike. */
+INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
+                        const float *a, const float *b)
+{
+    enum { SHIFT = 16 }; /* of a quotient that is exact below 2^8 */
+    const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
+    size_t columns = block->columns;
+    int inverse = (1 << SHIFT) / (int)columns + 1;
+    float over_and_over[NL_GEMM_FEW][2 * NL_GEMM_VECTOR + LANES]; /* b's rows */
+    for (int k = 0; k < terms; k++)
+        for (size_t i = 0; i < columns + LANES; i += columns)
+            memcpy(over_and_over[k] + i, b + (size_t)k * block->b_step, columns * sizeof *b);
+    places row_of[NL_GEMM_VECTOR], number = {0};
+    UNROLL
+    for (int i = 0; i < LANES; i++)
+        number[i] = i * inverse;
+    for (size_t v = 0; v < columns; v++, number += LANES * inverse)
+        row_of[v] = number >> SHIFT;
+    float *w = sgd->w + place, *buffer = manner.moves ? sgd->buffer + place : NULL;
+    for (size_t row = 0; row < rows; row += LANES) {
+        vec value[NL_GEMM_FEW];
+        UNROLL
+        for (int k = 0; k < terms; k++)
+            value[k] = load(a + (size_t)k * block->a_step + row);
+        for (size_t v = 0, column = 0; v < columns; v++) {
+            vec gradient = broadcast(0.0f);
+            UNROLL
+            for (int k = 0; k < terms; k++)
+                gradient = fused(pick(value[k], row_of[v]), load(over_and_over[k] + column), gradient);
+            descend(manner, lr, decay, momentum, w, buffer, gradient);
+            w += LANES;
+            buffer = manner.moves ? buffer + LANES : NULL;
+            column += LANES % columns;
+            column -= column < columns ? 0 : columns;
+        }
+    }
+}
+
 INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                      const float *a, const float *b)
 {
-    enum { VECTORS = NL_GEMM_VECTOR / LANES, WIDE = 4 };
+    enum { VECTORS = NL_GEMM_VECTOR / LANES };
+    if (block->columns < NL_GEMM_VECTOR) {
+        step_narrow(terms, manner, block, sgd, place, rows, a, b);
+        return;
+    }
     size_t column = 0;
     for (; column + WIDE * LANES <= block->columns; column += WIDE * LANES)
         step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column);
@@ -267,24 +312,39 @@ TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t 
         step_all((struct manner){false, false, false}, block, place, rows, a, b);
 }
 
-INLINE void turned_rows(int rows, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b, const float *start, float *c)
+INLINE void turned_rows(int rows, int vectors, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b,
+                        const float *start, float *c)
 {
     const float *starts = start ? start + (block->down ? row : column) : NULL;
-    tile(rows, 1, false, ALONG_TURNED, block, a + row * block->a_row, b + column * block->b_step, starts, c + row * block->c_step + column);
+    tile(rows, vectors, false, ALONG_TURNED, block, a + row * block->a_row, b + column * block->b_step, starts, c + row * block->c_step + column);
+}
+
+/* One row or two: many columns side by side, or each term would wait for the one before. Returns how many are done. */
+TARGET static size_t turned_few(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
+{
+    const struct nl_gemm_block block = *original; /* as in step_all */
+    size_t column = 0;
+    for (; column + WIDE * LANES <= block.columns; column += WIDE * LANES)
+        if (rows == 1)
+            turned_rows(1, WIDE, &block, 0, column, a, b, start, c);
+        else
+            turned_rows(2, WIDE, &block, 0, column, a, b, start, c);
+    return column;
 }
 
 TARGET static void turned(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
-    for (size_t column = 0; column < block.columns; column += LANES) {
+    size_t column = rows == 1 || rows == 2 ? turned_few(original, rows, a, b, start, c) : 0;
+    for (; column < block.columns; column += LANES) {
         size_t row = 0;
         for (; row + 8 <= rows; row += 8)
-            turned_rows(8, &block, row, column, a, b, start, c);
+            turned_rows(8, 1, &block, row, column, a, b, start, c);
         for (; row + 4 <= rows; row += 4)
-            turned_rows(4, &block, row, column, a, b, start, c);
+            turned_rows(4, 1, &block, row, column, a, b, start, c);
         for (; row + 2 <= rows; row += 2)
-            turned_rows(2, &block, row, column, a, b, start, c);
+            turned_rows(2, 1, &block, row, column, a, b, start, c);
         if (row < rows)
-            turned_rows(1, &block, row, column, a, b, start, c);
+            turned_rows(1, 1, &block, row, column, a, b, start, c);
     }
 }

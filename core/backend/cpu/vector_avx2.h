@@ -9,6 +9,7 @@
 
 #define TARGET __attribute__((target("avx2,fma")))
 typedef __m256 vec;
+typedef int places __attribute__((vector_size(sizeof(vec))));
 enum { LANES = 8 };
 #define load(from) _mm256_loadu_ps(from)
 #define store(to, value) _mm256_storeu_ps(to, value)
@@ -18,6 +19,7 @@ enum { LANES = 8 };
 #define fused(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define positive(a) _mm256_max_ps(_mm256_setzero_ps(), a)
 #define where_positive(a, b) _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ), b)
+#define pick(a, at) _mm256_permutevar8x32_ps(a, (__m256i)(at))
 
 TARGET static inline __m256i mask_of(size_t count)
 {

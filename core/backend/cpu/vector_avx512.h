@@ -8,6 +8,7 @@
 
 #define TARGET __attribute__((target("avx512f,fma")))
 typedef __m512 vec;
+typedef int places __attribute__((vector_size(sizeof(vec))));
 enum { LANES = 16 };
 #define load(from) _mm512_loadu_ps(from)
 #define store(to, value) _mm512_storeu_ps(to, value)
@@ -17,6 +18,7 @@ enum { LANES = 16 };
 #define fused(a, b, c) _mm512_fmadd_ps(a, b, c) /* a b + c, rounded once */
 #define positive(a) _mm512_max_ps(_mm512_setzero_ps(), a) /* NaN stays NaN */
 #define where_positive(a, b) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), b) /* else 0 */
+#define pick(a, at) _mm512_permutexvar_ps((__m512i)(at), a) /* lane i: lane at[i] of a */
 
 /* column[i] = column i of LANES rows. Rows 4 apart share a register; the quarters come by twos, since two inserts into halves of one are
  * faster than three into quarters. */

@@ -8,6 +8,7 @@
 
 #define TARGET
 typedef float vec __attribute__((vector_size(16)));
+typedef int places __attribute__((vector_size(16)));
 enum { LANES = 4 };
 
 static inline vec load(const float *from)
@@ -34,6 +35,11 @@ static inline void store_part(float *to, vec value, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         to[i] = value[i];
+}
+
+static inline vec pick(vec value, places at)
+{
+    return (vec){value[at[0]], value[at[1]], value[at[2]], value[at[3]]};
 }
 
 static inline vec broadcast(float value)
