@@ -19,7 +19,7 @@ if [ ! -e "$sysroot/complete" ]; then # unpacked, not installed: nothing of it h
     rm -rf "$sysroot"
     mkdir -p "$build"
     debootstrap --foreign --arch=arm64 --variant=minbase \
-        --include=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,libssl-dev,libcurl4-openssl-dev,libarchive-dev,check \
+        --include=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,nettle-dev,libcurl4-openssl-dev,libarchive-dev,check \
         "$VERSION_CODENAME" "$sysroot" "$mirror" >"$build/log" 2>&1 || { tail -n 3 "$build/log"; skip "no libraries from $mirror"; }
     for package in "$sysroot"/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$sysroot"; done
     touch "$sysroot/complete"
