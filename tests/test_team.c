@@ -209,6 +209,7 @@ static const char *const trainings[][8] = {
     {"model.arch=resnet", "model.depth=8", "model.width=16", "train.batch=6", "norm.kind=in"},
     {"model.arch=resnet", "model.depth=8", "model.width=16", "train.batch=6", "norm.kind=rms"},
     {"model.arch=resnet", "model.depth=8", "model.width=16", "train.batch=1", "norm.kind=gn"},
+    {"model.arch=resnet", "model.depth=8", "model.width=16", "train.batch=24", "norm.kind=gn"},
     {"model.arch=cnn", "model.depth=3", "model.width=20", "train.batch=7", "norm.kind=bn"},
     {"model.arch=cnn", "model.depth=3", "model.width=32", "train.batch=16", "norm.kind=none"},
     {"model.arch=cnn", "model.depth=3", "model.width=24", "train.batch=8", "norm.kind=ln", "norm.affine=element"},

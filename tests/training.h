@@ -18,6 +18,7 @@ struct training {
     struct nl_plan plan;
     int32_t *order;
     int replicas;
+    int evaluated; /* samples at a time; 0: one */
 };
 
 /* Images that a class has in common, and noise over them. */
@@ -43,7 +44,7 @@ static inline const char *training_make(struct training *t, const struct nl_back
     t->replicas = replicas;
     training_data(t, shape, count);
     if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK || nl_model_build(&t->config, shape, &t->model, &key, &err) != NL_OK ||
-        backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->model, &t->config, &t->view, 1, replicas, &err) != NL_OK)
+        backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->model, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
         return err.text;
     for (int r = 0; r < replicas; r++)
         nl_plan_write(&t->plan, r, &t->config, &t->view);

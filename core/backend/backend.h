@@ -45,6 +45,14 @@ struct nl_run {
     int64_t epoch;                 /* of augmentation */
     enum nl_statistics statistics;
     bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
+    bool accumulates;              /* these samples go on with a batch: gradients of parameters start from what the operation's `sums` hold */
+};
+
+/* What an operation whose samples know nothing of one another asks for to be called for a part of a batch at a time, with the same bits: the samples in
+ * multiples of `unit` until the last (0: all of them at once), and `sums` bytes of memory for backward to keep between the parts. */
+struct nl_micro {
+    int unit;
+    size_t sums;
 };
 
 /* Numbers that may differ from replica to replica, in each image; all double. The trainer writes them before a step. */
@@ -119,6 +127,7 @@ struct nl_conv {
     void *y;                        /* real (capacity, out_height, out_width, O) */
     const void *dy;
     void *dx, *dw, *db;
+    void *sums;                     /* in the image, as conv_micro says; NULL: all samples come at once */
 };
 
 /* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
@@ -144,6 +153,7 @@ struct nl_normalize {
     const void *dy;
     void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
     void *dresidual;                /* where there is a residual; may be dy */
+    void *sums;                     /* in the image, as normalize_micro says; NULL: all samples come at once */
 };
 
 struct nl_activate {
@@ -234,6 +244,7 @@ struct nl_backend {
     bool steps_weights;       /* linear_backward heeds `update` */
     bool fuses_relu;          /* linear_forward heeds `relu`, and linear_backward `masks` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
+    size_t micro_bytes;       /* of the largest activation, for as many samples as operations are best called for in turn; 0: always for all */
 
     /* The machine's devices of this kind: how many, and what one is. 0: none, and err says why. NULL: the processor. */
     int (*devices)(struct nl_error *err);
@@ -292,6 +303,10 @@ struct nl_backend {
     void (*dropout_backward)(const struct nl_run *run, const struct nl_dropout *op);
     void (*loss)(const struct nl_run *run, const struct nl_loss *op);
     void (*update)(const struct nl_run *run, const struct nl_update *op);
+
+    /* where there are micro_bytes */
+    struct nl_micro (*conv_micro)(const struct nl_conv *op);
+    struct nl_micro (*normalize_micro)(const struct nl_normalize *op);
 };
 
 extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/microbatch.h"
 #include "train/turns.h"
 
-/* Layout runs twice over the same code: first with no arena, to learn the size; then with it, to get the places. */
+/* Layout runs three times over the same code: with no arena, to learn the shapes, and from them what goes by micro-batches; once more, to learn the
+ * size; then with the arena, to get the places. */
 struct layout {
     char *base;
     size_t at;
@@ -186,6 +188,16 @@ static void set_ends(const struct context *ctx, struct nl_pass *pass, const stru
     gather->flip = ctx->config->data.flip;
 }
 
+/* What backward keeps between micro-batches. */
+static void keep_sums(struct context *ctx, struct nl_op *op)
+{
+    void *sums = take(&ctx->layout, nl_microbatch_sums(ctx->plan->backend, op));
+    if (op->kind == NL_CONV_LAYER)
+        op->conv.sums = sums;
+    if (op->kind == NL_NORM_LAYER)
+        op->normalize.sums = sums;
+}
+
 /* Lays out one pass. Training keeps every output for the way back; evaluation needs none twice but a shortcut's source, so its outputs
  * take turns as the gradients do. */
 static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
@@ -210,9 +222,12 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     void *shared[NL_BUFFERS] = {NULL}, *nothing[NL_BUFFERS] = {NULL}, **gradient = train ? shared : nothing;
     for (int i = 0; i < buffers; i++)
         shared[i] = take_samples(l, capacity, largest);
+    pass->shared = shared[0];
+    pass->shared_bytes = l->base ? (size_t)(l->base + l->at - (char *)shared[0]) : 0;
 
     struct nl_turn *turn = nl_take_turns(plan, ctx->config);
     void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
+    void *seam = NULL;
     int number = 0, at = NL_NOWHERE, kept = NL_NOWHERE;
     size_t channels_before = 0;
     for (int i = 0; i < model->layers; i++) {
@@ -231,6 +246,10 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             output[i] = x;
             continue;
         }
+        /* Between the last local operation and the one behind it all samples of a batch wait for one another. */
+        bool last_local = pass->ops == pass->local - 1, behind_local = pass->local > 0 && pass->ops == pass->local;
+        if (last_local)
+            seam = take_samples(l, capacity, extent_count(layer->out));
         struct nl_op *op = &pass->op[pass->ops++];
         if (turn[i].joins != NL_NOWHERE) /* a shortcut leaves from what this layer takes */
             kept = at;
@@ -239,11 +258,11 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             kept = NL_NOWHERE;
         /* The sign of ReLU's output is that of its input, which nobody else needs unless a shortcut leaves from there. */
         bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NL_NOWHERE;
-        void *y = output[i] = !train ? shared[at] : in_place ? x : take_samples(l, capacity, extent_count(layer->out));
-        void *dx = i > 0 ? gradient[turn[i - 1].output] : NULL;
+        void *y = output[i] = !train ? (last_local ? seam : shared[at]) : in_place ? x : take_samples(l, capacity, extent_count(layer->out));
+        void *dx = i == 0 ? NULL : train && behind_local ? seam : gradient[turn[i - 1].output];
         const struct places places = {.x = x,
                                       .y = y,
-                                      .dy = gradient[turn[i].output],
+                                      .dy = train && last_local ? seam : gradient[turn[i].output],
                                       .dx = dx,
                                       .w = parameter_at(l, model, plan->parameters, layer->weight),
                                       .b = parameter_at(l, model, plan->parameters, layer->bias_at),
@@ -256,6 +275,8 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             lay_normalize(ctx, pass, op, layer, number++, channels_before);
             channels_before += (size_t)layer->in.channels;
         }
+        if (train && pass->ops <= pass->local)
+            keep_sums(ctx, op);
         op->joins = turn[i].joins != NL_NOWHERE;
         if (op->joins)
             op->join = (struct nl_add){.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
@@ -352,7 +373,10 @@ static void measure(struct nl_plan *plan, const struct nl_backend *backend, cons
     *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = replicas};
     plan->train.op = nl_alloc((size_t)model->layers, sizeof *plan->train.op);
     plan->eval.op = nl_alloc((size_t)model->layers, sizeof *plan->eval.op);
-    struct layout sizes = {.real = backend->real};
+    struct layout shapes = {.real = backend->real}, sizes = shapes;
+    lay_out(plan, &shapes, config, view, eval_capacity);
+    nl_find_microbatch(backend, &plan->train, false);
+    nl_find_microbatch(backend, &plan->eval, true);
     lay_out(plan, &sizes, config, view, eval_capacity);
     plan->stride = sizes.at;
     plan->arena_bytes = plan->stride * (size_t)plan->replicas;

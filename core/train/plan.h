@@ -36,6 +36,11 @@ struct nl_pass {
     int ops;
     struct nl_op *op;
     struct nl_loss loss;
+    /* The first `local` operations are called for `micro` samples, then for the next (microbatch.h). 0: for all at once. */
+    int local, micro;
+    bool if_fixed;             /* if statistics are not the batch's own, that is: some are tracked */
+    const void *shared;        /* buffers that take turns: gradients, or the activations of evaluation */
+    size_t shared_bytes;
 };
 
 enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */

@@ -3,7 +3,7 @@
 
 enum { WIDEST = 64 };
 
-void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out)
+void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *totals, float *out)
 {
     static const float one = 1.0f;
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
@@ -12,11 +12,11 @@ void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out)
             width++;
         wide = columns - c < width->columns ? columns - c : width->columns;
         nl_gemm_tile *tile = width->across[NL_GEMM_TILES - 1]; /* of one row */
-        if (rows <= NL_BLOCK_ROWS) {
+        if (rows <= NL_BLOCK_ROWS && !totals) {
             tile(&(struct nl_gemm_block){.terms = rows, .b_step = columns, .columns = wide}, &one, x + c, NULL, out + c);
             continue;
         }
-        double total[WIDEST] = {0};
+        double own[WIDEST] = {0}, *total = totals ? totals + c : own;
         for (size_t row = 0; row < rows; row += NL_BLOCK_ROWS) {
             float sum[WIDEST];
             struct nl_gemm_block block = {.terms = rows - row < NL_BLOCK_ROWS ? rows - row : (size_t)NL_BLOCK_ROWS, .b_step = columns, .columns = wide};

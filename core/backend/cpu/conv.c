@@ -1,6 +1,8 @@
 /* Convolution: by Winograd's algorithm where it is wanted and applies, else by direct kernels, else by unfolding and a matrix product. */
 #include "backend/cpu/conv.h"
 
+#include <string.h>
+
 void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op)
 {
     for (int r = 0; r < run->replicas; r++) {
@@ -16,6 +18,24 @@ void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op)
     }
 }
 
+/* In sums: those of db, then those of dw. */
+static size_t bias_sums(const struct nl_conv *op)
+{
+    return ((size_t)op->out * sizeof(double) + 63) / 64 * 64;
+}
+
+struct nl_micro nl_cpu_conv_micro(const struct nl_conv *op)
+{
+    bool winograd = nl_cpu_conv_is_winograd(op);
+    if (!winograd && !nl_cpu_conv_dw_is_direct(op))
+        return (struct nl_micro){0};
+    struct nl_micro micro = winograd ? nl_cpu_conv_winograd_micro(op) : nl_cpu_conv_direct_micro(op);
+    int of_bias = nl_cpu_samples_of_blocks((size_t)op->out_height * (size_t)op->out_width, NL_BLOCK_ROWS);
+    micro.unit = micro.unit > of_bias ? micro.unit : of_bias; /* a multiple of both, powers of two */
+    micro.sums += bias_sums(op);
+    return micro;
+}
+
 void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
 {
     size_t out = (size_t)op->out, rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
@@ -23,12 +43,16 @@ void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *dy = NL_AT(op->dy, at);
         float *dx = NL_AT(op->dx, at), *dw = NL_AT(op->dw, at), *db = NL_AT(op->db, at);
+        char *sums = NL_AT(op->sums, at);
+        if (sums && !run->accumulates)
+            memset(sums, 0, bias_sums(op));
         if (db)
-            nl_cpu_column_sums(rows, out, dy, db);
+            nl_cpu_column_sums(rows, out, dy, (double *)sums, db);
+        struct nl_conv_part part = {.sums = (float *)NL_AT(sums, bias_sums(op)), .accumulates = run->accumulates};
         if (nl_cpu_conv_is_winograd(op))
-            nl_cpu_conv_dw_winograd(op, run->samples, x, dy, dw);
+            nl_cpu_conv_dw_winograd(op, run->samples, x, dy, &part, dw);
         else if (nl_cpu_conv_dw_is_direct(op))
-            nl_cpu_conv_dw_direct(op, run->samples, x, dy, dw);
+            nl_cpu_conv_dw_direct(op, run->samples, x, dy, &part, dw);
         else
             nl_cpu_conv_dw_unfold(op, run->samples, x, dy, dw);
         if (dx && nl_cpu_conv_is_winograd(op))

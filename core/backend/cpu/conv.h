@@ -83,6 +83,13 @@ struct nl_conv_room {
 void *nl_conv_take(struct nl_conv_room *room, size_t bytes);
 float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to);
 
+/* dw of a batch that comes in parts: sums between them, NULL where it comes at once; whether these samples go on with those in sums. The function
+ * with `micro` in its name says for each algorithm how long sums are and where a batch may be parted. */
+struct nl_conv_part {
+    float *sums;
+    bool accumulates;
+};
+
 /* conv_direct.c, conv_weights.c: where they apply, kernels of NL_CONV_KERNEL x NL_CONV_KERNEL at most */
 enum { NL_CONV_KERNEL = 3 };
 bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op);
@@ -90,13 +97,15 @@ bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op);
 bool nl_cpu_conv_dw_is_direct(const struct nl_conv *op);
 void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
 void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
-void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
+void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw);
+struct nl_micro nl_cpu_conv_direct_micro(const struct nl_conv *op);
 
 /* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes, where it saves half the products at least */
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op);
 void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
 void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);
-void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw);
+void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw);
+struct nl_micro nl_cpu_conv_winograd_micro(const struct nl_conv *op);
 
 /* conv_unfold.c */
 void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);

@@ -98,7 +98,14 @@ static void sum_tiles(void *context, size_t first, size_t end, int thread)
     }
 }
 
-void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw)
+/* An image's sums join those of the images before it in dw, or in rows as wide as tiles. */
+struct nl_micro nl_cpu_conv_direct_micro(const struct nl_conv *op)
+{
+    size_t wide = nl_conv_output_channels(op->out), weights = (size_t)(op->kernel * op->kernel * op->in);
+    return (struct nl_micro){.unit = 1, .sums = wide == (size_t)op->out ? 0 : weights * wide * sizeof(float)};
+}
+
+void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw)
 {
     size_t in = (size_t)op->in, out = (size_t)op->out, wide = nl_conv_output_channels(op->out);
     size_t x_pixels = (size_t)op->height * (size_t)op->width, y_pixels = (size_t)op->out_height * (size_t)op->out_width;
@@ -113,7 +120,7 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
         room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
         weights.tile = nl_conv_take(&room, weights.tiles * sizeof *weights.tile);
         wide_dy = nl_conv_take_widened(&room, (size_t)most * y_pixels, out, wide);
-        wide_dw = nl_conv_take_widened(&room, taps * in, out, wide);
+        wide_dw = part->sums ? part->sums : nl_conv_take_widened(&room, taps * in, out, wide);
     }
     plan_tiles(in, wide, weights.tile);
     weights.dw = out == wide ? dw : wide_dw;
@@ -121,7 +128,7 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
     for (int n = 0; n < samples; n += most) {
         const float *images = x + (size_t)n * weights.x_image;
         weights.images = samples - n < most ? samples - n : most;
-        weights.add = n > 0;
+        weights.add = n > 0 || part->accumulates;
         const float *gradients = nl_conv_widen((size_t)weights.images * y_pixels, out, wide, dy + (size_t)n * y_pixels * out, wide_dy);
         for (int tap = 0; tap < weights.taps; tap++)
             weights.plane[tap] = plane_of(op, tap / op->kernel, tap % op->kernel, wide, images, gradients);

@@ -216,6 +216,7 @@ struct weights {
     const float *x, *dy;
     float *u, *d, *p;
     size_t first, tiles; /* of the chunk */
+    bool accumulates;    /* p goes on from chunks before */
 };
 
 static void transform_chunk(void *context, size_t first, size_t end, int thread)
@@ -246,28 +247,35 @@ static void add_products(void *context, size_t first, size_t end, int thread)
                 for (int i = 0; c < s->in; i++)
                     for (size_t inputs = (size_t)width->inputs[i]; c + inputs <= s->in; c += inputs) {
                         struct nl_conv_plane plane = {.x = u + c, .dy = d + o, .rows = 1, .columns = weights->tiles, .x_step = s->in, .dy_step = s->out};
-                        width->weight_tile[i](&plane, p + c * s->out + o, s->out, weights->first > 0);
+                        width->weight_tile[i](&plane, p + c * s->out + o, s->out, weights->accumulates);
                     }
             }
     }
 }
 
-void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw)
+struct nl_micro nl_cpu_conv_winograd_micro(const struct nl_conv *op)
 {
-    struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy};
+    struct shape s = shape_of(op, op->in, op->out);
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(tiles_of(&s, 1), s.tiles), .sums = PRODUCTS * s.v_step * sizeof(float)};
+}
+
+void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw)
+{
+    struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy, .accumulates = part->accumulates};
     const struct shape *s = &weights.shape;
     struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
         room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
         weights.u = nl_conv_take(&room, PRODUCTS * s->u_step * sizeof *weights.u);
         weights.d = nl_conv_take(&room, PRODUCTS * s->m_step * sizeof *weights.d);
-        weights.p = nl_conv_take(&room, PRODUCTS * s->v_step * sizeof *weights.p);
+        weights.p = part->sums ? part->sums : nl_conv_take(&room, PRODUCTS * s->v_step * sizeof *weights.p);
     }
     size_t all = tiles_of(s, samples);
     for (; weights.first < all; weights.first += weights.tiles) {
         weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
         nl_parallel_for(weights.tiles, nl_cpu_grain(work_of_tile(s) / 2), transform_chunk, &weights); /* of tens of steps a byte, as slow */
         nl_parallel_for(PRODUCTS, nl_cpu_grain(work_of_tile(s) / PRODUCTS * (double)weights.tiles), add_products, &weights);
+        weights.accumulates = true;
     }
     nl_conv_tiles()->taps(weights.p, s->v_step, s->in * s->out, dw);
 }

@@ -36,6 +36,18 @@ static inline size_t nl_cpu_grain_of_bytes(double bytes)
     return nl_cpu_grain(2 * bytes);
 }
 
+/* How many samples of so many elements each have together a multiple of `block` elements: the fewest. */
+static inline int nl_cpu_samples_of_blocks(size_t elements, size_t block)
+{
+    size_t a = block, b = elements % block;
+    while (b > 0) {
+        size_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return (int)(block / a);
+}
+
 /* share.c: calls body for ranges of samples that cover the run's, from `first` on as many as its run says, by the threads of a team.
  * For operations whose samples know nothing of one another, of so many bytes each. */
 typedef void nl_cpu_samples(const struct nl_run *run, const void *op, size_t first);
@@ -87,8 +99,9 @@ struct nl_cpu_gemm {
 void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
 /* transpose.c: to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
 void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line);
-/* column_sums.c: out[c] = sum over rows of x(rows, columns). */
-void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, float *out);
+/* column_sums.c: out[c] = sum over rows of x(rows, columns). Where there is a total (columns), what it holds is added, and it is left there:
+ * sums over parts of rows, in multiples of NL_BLOCK_ROWS until the last, are those over all. */
+void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *total, float *out);
 
 void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op);
 void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op);
@@ -109,5 +122,7 @@ void nl_cpu_dropout_forward(const struct nl_run *run, const struct nl_dropout *o
 void nl_cpu_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
 void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op);
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op);
+struct nl_micro nl_cpu_conv_micro(const struct nl_conv *op);
+struct nl_micro nl_cpu_normalize_micro(const struct nl_normalize *op);
 
 #endif

@@ -18,7 +18,7 @@ void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op
         size_t at = (size_t)r * run->stride;
         const float *dy = NL_AT(op->dy, at), *w = NL_AT(op->w, at);
         if (op->db)
-            nl_cpu_column_sums(n, out, dy, NL_AT(op->db, at));
+            nl_cpu_column_sums(n, out, dy, NULL, NL_AT(op->db, at));
         if (op->dx) /* before w takes its step */
             nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = w, .c = NL_AT(op->dx, at),
                                                         .mask = op->masks ? NL_AT(op->x, at) : NULL});

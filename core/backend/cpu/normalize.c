@@ -130,6 +130,11 @@ static void take_fixed(struct call *call)
     }
 }
 
+static size_t affine_room(const struct nl_normalize *op)
+{
+    return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_ROOM;
+}
+
 /* Deals out the scratch: the rooms, then what all blocks share. */
 static void begin(struct call *call, const struct nl_run *run, const struct nl_normalize *op, int r)
 {
@@ -156,16 +161,17 @@ static void begin(struct call *call, const struct nl_run *run, const struct nl_n
                                    (samples + call->set_samples - 1) / call->set_samples * (positions / call->set_positions);
     /* Running statistics are updated block by block; a gamma for each element has shares as large as x. */
     call->threads = call->blocks == 1 || tracks || (size_t)op->affine_count > channels ? 1 : nl_team_threads();
-    call->affine = larger((size_t)op->affine_count, channels) + NL_ROOM;
+    call->affine = affine_room(op);
     call->room = room_of(call);
     size_t affine = call->affine, wide = call->room.wide, rooms = (size_t)call->threads * call->room.bytes;
     size_t shares = call->threads > 1 ? 2 * call->blocks * affine : 0;
     call->rooms = nl_cpu_scratch(rooms + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
     call->fixed_mean = (double *)(call->rooms + rooms);
     call->fixed_var = call->fixed_mean + wide;
-    call->dgamma = call->fixed_var + wide;
+    double *sums = call->fixed_var + wide;
+    call->dgamma = op->sums ? NL_AT(op->sums, call->at) : sums;
     call->dbeta = call->dgamma + affine;
-    call->shares = call->dbeta + affine;
+    call->shares = sums + 2 * affine;
     float *ones = (float *)(call->shares + shares), *zeros = ones + wide;
     call->gamma = NL_AT(op->gamma, call->at);
     call->beta = NL_AT(op->beta, call->at);
@@ -363,7 +369,7 @@ static void backward_columns(const struct walk *walk)
 /* A single block of rows leaves dgamma and dbeta themselves instead of a share of them. */
 static bool is_alone(const struct call *call)
 {
-    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->channels;
+    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->channels && !call->op->sums;
 }
 
 static void leave_gradients(struct nl_cpu_block *b, const struct call *call)
@@ -422,7 +428,7 @@ void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normali
         struct call call;
         begin(&call, run, op, r);
         bool alone = is_alone(&call);
-        if (!alone)
+        if (!alone && !run->accumulates)
             memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
         float *dresidual = NL_AT(op->dresidual, call.at);
         const float *dy = NL_AT(op->dy, call.at);
@@ -437,4 +443,13 @@ void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normali
         if (dbeta && !alone)
             round_all(affine, call.dbeta, dbeta);
     }
+}
+
+struct nl_micro nl_cpu_normalize_micro(const struct nl_normalize *op)
+{
+    struct nl_partition partition = op->norm->partition(&op->setup);
+    if (partition.samples > 1 || op->norm->tracks)
+        return (struct nl_micro){0};
+    return (struct nl_micro){.unit = partition.positions > 1 ? 1 : nl_cpu_samples_of_blocks((size_t)op->setup.positions, NL_ROW_STRETCH),
+                             .sums = 2 * affine_room(op) * sizeof(double)};
 }

@@ -97,7 +97,7 @@ void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_poo
         const float *x = NL_AT(op->x, (size_t)r * run->stride);
         float *y = NL_AT(op->y, (size_t)r * run->stride);
         for (int n = 0; n < run->samples; n++, x += positions * channels, y += channels) {
-            nl_cpu_column_sums(positions, channels, x, y);
+            nl_cpu_column_sums(positions, channels, x, NULL, y);
             for (size_t c = 0; c < channels; c++)
                 y[c] /= (float)positions;
         }

@@ -1,0 +1,162 @@
+#include "train/microbatch.h"
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static int greatest_divisor(int a, int b)
+{
+    return b ? greatest_divisor(b, a % b) : a;
+}
+
+/* Elements of a sample in what an operation takes, and in what it makes. */
+struct elements {
+    size_t in, out;
+};
+
+static struct elements elements_of(const struct nl_op *op)
+{
+    switch (op->kind) {
+    case NL_CONV_LAYER: {
+        const struct nl_conv *c = &op->conv;
+        return (struct elements){(size_t)c->height * (size_t)c->width * (size_t)c->in,
+                                 (size_t)c->out_height * (size_t)c->out_width * (size_t)c->out};
+    }
+    case NL_NORM_LAYER: {
+        size_t count = (size_t)op->normalize.setup.positions * (size_t)op->normalize.setup.channels;
+        return (struct elements){count, count};
+    }
+    case NL_ACTIVATION_LAYER:
+        return (struct elements){op->activate.count, op->activate.count};
+    case NL_MAX_POOL_LAYER: {
+        const struct nl_max_pool *p = &op->max_pool;
+        return (struct elements){(size_t)p->height * (size_t)p->width * (size_t)p->channels,
+                                 (size_t)(p->height / 2) * (size_t)(p->width / 2) * (size_t)p->channels};
+    }
+    case NL_MEAN_POOL_LAYER:
+        return (struct elements){(size_t)op->mean_pool.positions * (size_t)op->mean_pool.channels,
+                                 (size_t)op->mean_pool.channels};
+    case NL_ADD_LAYER: {
+        const struct nl_add *a = &op->add;
+        size_t count = (size_t)a->height * (size_t)a->width * (size_t)a->channels;
+        return (struct elements){count, count};
+    }
+    case NL_LINEAR_LAYER:
+    case NL_DROPOUT_LAYER:
+        break;
+    }
+    return (struct elements){0, 0};
+}
+
+/* Dropout draws for a sample by its number in the batch; linear layers are better off with all rows at once. */
+static struct nl_micro micro_of(const struct nl_backend *backend, const struct nl_op *op)
+{
+    switch (op->kind) {
+    case NL_CONV_LAYER:
+        return backend->conv_micro(&op->conv);
+    case NL_NORM_LAYER:
+        return backend->normalize_micro(&op->normalize);
+    case NL_LINEAR_LAYER:
+    case NL_DROPOUT_LAYER:
+        return (struct nl_micro){0};
+    default:
+        return (struct nl_micro){.unit = 1};
+    }
+}
+
+void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, bool evaluates)
+{
+    size_t largest = 1;
+    int unit = 1, i = 0;
+    for (; backend->micro_bytes > 0 && i < pass->ops; i++) {
+        const struct nl_op *op = &pass->op[i];
+        bool may_be_fixed = evaluates && op->kind == NL_NORM_LAYER && op->normalize.norm->tracks;
+        int wanted = may_be_fixed ? 1 : micro_of(backend, op).unit;
+        if (wanted == 0)
+            break;
+        pass->if_fixed |= may_be_fixed;
+        unit *= wanted / greatest_divisor(unit, wanted);
+        struct elements elements = elements_of(op);
+        largest = larger(largest, larger(elements.in, elements.out) * backend->real);
+    }
+    size_t fit = backend->micro_bytes / largest / (size_t)unit * (size_t)unit;
+    bool ends = i < pass->ops && pass->op[i].kind == NL_LINEAR_LAYER; /* else inside of a residual block, perhaps */
+    bool pays = i > 1 && fit > 0 && fit < (size_t)pass->capacity;
+    pass->local = ends && pays ? i : 0;
+    pass->micro = ends && pays ? (int)fit : pass->capacity;
+}
+
+size_t nl_microbatch_sums(const struct nl_backend *backend, const struct nl_op *op)
+{
+    return micro_of(backend, op).sums;
+}
+
+/* The place of a sample so many bytes further. Buffers that take turns have no more than one micro-batch in them. */
+static void *at(const struct nl_pass *pass, const void *place, size_t bytes)
+{
+    const char *from = place, *shared = pass->shared;
+    bool takes_turns = from >= shared && from < shared + pass->shared_bytes;
+    return (void *)(uintptr_t)(!from || takes_turns ? from : from + bytes);
+}
+
+struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_pass *pass, int number, int first)
+{
+    struct nl_op op = pass->op[number];
+    struct elements elements = elements_of(&op);
+    size_t in = (size_t)first * elements.in * backend->real, out = (size_t)first * elements.out * backend->real;
+    switch (op.kind) {
+    case NL_CONV_LAYER:
+        op.conv.x = at(pass, op.conv.x, in);
+        op.conv.y = at(pass, op.conv.y, out);
+        op.conv.dy = at(pass, op.conv.dy, out);
+        op.conv.dx = at(pass, op.conv.dx, in);
+        break;
+    case NL_NORM_LAYER: {
+        struct nl_normalize *n = &op.normalize;
+        int sets = n->norm->tracks ? 0 : nl_normalize_sets(n, first);
+        n->x = at(pass, n->x, in);
+        n->residual = at(pass, n->residual, in);
+        n->y = at(pass, n->y, in);
+        n->dy = at(pass, n->dy, in);
+        n->dx = at(pass, n->dx, in);
+        n->dresidual = at(pass, n->dresidual, in);
+        n->mean += sets;
+        n->var += sets;
+        break;
+    }
+    case NL_ACTIVATION_LAYER:
+        op.activate.x = at(pass, op.activate.x, in);
+        op.activate.y = at(pass, op.activate.y, in);
+        op.activate.dy = at(pass, op.activate.dy, in);
+        op.activate.dx = at(pass, op.activate.dx, in);
+        break;
+    case NL_MAX_POOL_LAYER:
+        op.max_pool.x = at(pass, op.max_pool.x, in);
+        op.max_pool.y = at(pass, op.max_pool.y, out);
+        op.max_pool.dy = at(pass, op.max_pool.dy, out);
+        op.max_pool.dx = at(pass, op.max_pool.dx, in);
+        break;
+    case NL_MEAN_POOL_LAYER:
+        op.mean_pool.x = at(pass, op.mean_pool.x, in);
+        op.mean_pool.y = at(pass, op.mean_pool.y, out);
+        op.mean_pool.dy = at(pass, op.mean_pool.dy, out);
+        op.mean_pool.dx = at(pass, op.mean_pool.dx, in);
+        break;
+    case NL_ADD_LAYER: {
+        struct nl_add *a = &op.add;
+        size_t from = (size_t)first * (size_t)a->from_height * (size_t)a->from_width * (size_t)a->from_channels * backend->real;
+        a->a = at(pass, a->a, in);
+        a->b = at(pass, a->b, from);
+        a->y = at(pass, a->y, in);
+        a->dy = at(pass, a->dy, in);
+        a->da = at(pass, a->da, in);
+        a->db = at(pass, a->db, from);
+        break;
+    }
+    case NL_LINEAR_LAYER:
+    case NL_DROPOUT_LAYER:
+        break;
+    }
+    return op; /* what joins lies in buffers that take turns */
+}

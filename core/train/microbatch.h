@@ -1,0 +1,20 @@
+/* Micro-batches: operations that work sample by sample are called one after the other for a few samples, then for the next few, so that what one
+ * leaves in a core's cache the next finds there. Those at the head of a pass up to its first linear layer, or none: with batch statistics a normalizer
+ * needs its whole input. The gradients of activations between them, and in evaluation the activations, are those of one micro-batch at a time.
+ * What is computed is the same to the last bit.
+ */
+#ifndef NL_TRAIN_MICROBATCH_H
+#define NL_TRAIN_MICROBATCH_H
+
+#include "train/plan.h"
+
+/* Decides for a pass whose operations have their shapes: sets local, micro and if_fixed. `evaluates`: statistics that are tracked may be fixed. */
+void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, bool evaluates);
+
+/* Bytes that a local operation's backward keeps from micro-batch to micro-batch. */
+size_t nl_microbatch_sums(const struct nl_backend *backend, const struct nl_op *op);
+
+/* A local operation of the pass on the samples from `first` on. */
+struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_pass *pass, int op, int first);
+
+#endif

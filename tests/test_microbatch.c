@@ -1,0 +1,87 @@
+/* Micro-batches: a training, and an evaluation, whose operations are called for some samples at a time has the bits of one whose operations are called
+ * for all. */
+#include "config/diagnostics.h"
+#include "suite.h"
+#include "training.h"
+
+enum { BATCH = 72, STEPS = 3, EVALUATED = 75, WORDS = 8 };
+
+/* micro_bytes are of some samples of 16 x 16 x 16 numbers. */
+static const struct net {
+    const char *words[WORDS];
+    int samples, micro;
+    bool batch_statistics;
+} nets[] = {
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 16, 16, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=rms", "model.width=5", "norm.over=position"}, 7, 22, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "norm.over=position", "model.width=16"}, 16, 16, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn"}, 16, 16, true},
+    {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, false},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, false},
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+static struct training make(const struct nl_backend *backend, const struct net *net)
+{
+    const char *words[WORDS + 2] = {"train.batch=72", "model.width=16"};
+    int count = 2;
+    for (int i = 0; i < WORDS && net->words[i]; i++)
+        words[count++] = net->words[i];
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    struct training t = {.config = experiment.config, .evaluated = EVALUATED};
+    const char *trouble = training_make(&t, backend, 2, (struct nl_shape){16, 16, 3, 10}, 200);
+    ck_assert_msg(!trouble, "%s", trouble);
+    training_rates(&t);
+    return t;
+}
+
+static void evaluate(const struct training *t, double sums[2])
+{
+    struct nl_run run = {.replicas = t->replicas, .stride = t->plan.stride, .samples = EVALUATED, .statistics = NL_STATS_RUNNING};
+    struct nl_pass pass = t->plan.eval;
+    pass.gather.index = t->plan.part[0];
+    nl_plan_forward(&t->plan, &pass, &run);
+    memcpy(sums, training_place(t, t->plan.eval_sums, 1), 2 * sizeof *sums);
+}
+
+START_TEST(some_at_a_time_are_as_all_at_once)
+{
+    const struct net *net = &nets[_i];
+    struct nl_backend parted = nl_backend_cpu, whole = nl_backend_cpu;
+    parted.micro_bytes = (size_t)net->samples * 16 * 16 * 16 * sizeof(float);
+    whole.micro_bytes = 0;
+    struct training a = make(&parted, net), b = make(&whole, net);
+    ck_assert_int_eq(a.plan.train.local > 0, !net->batch_statistics);
+    ck_assert_int_eq(a.plan.eval.micro, net->micro);
+    ck_assert_int_eq(b.plan.train.local + b.plan.eval.local, 0);
+    for (int64_t step = 0; step < STEPS; step++) {
+        training_step(&a, step, 0);
+        training_step(&b, step, 0);
+        size_t bytes = a.model.count * sizeof(float);
+        for (int r = 0; r < 2; r++)
+            ck_assert_msg(memcmp(training_place(&a, a.plan.parameters, r), training_place(&b, b.plan.parameters, r), bytes) == 0,
+                          "parameters of replica %d differ after step %d", r, (int)step);
+    }
+    double of_parts[2], of_all[2];
+    evaluate(&a, of_parts);
+    evaluate(&b, of_all);
+    ck_assert_msg(of_all[0] > 0, "a loss of %g", of_all[0]);
+    ck_assert_msg(memcmp(of_parts, of_all, sizeof of_all) == 0, "a loss of %.17g, of all at once %.17g", of_parts[0], of_all[0]);
+    training_free(&a);
+    training_free(&b);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("microbatch");
+    TCase *tc = tcase_create("trainings");
+    tcase_add_loop_test(tc, some_at_a_time_are_as_all_at_once, 0, NETS);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
