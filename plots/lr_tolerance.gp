@@ -308,7 +308,7 @@ $share4 << EOD
  11.38282345254032 100
 EOD
 set style line 4 linecolor rgb '#009e73' linewidth 1.3 dashtype 1 pointtype 9 pointsize 0.5
-set key at screen 0.5, screen 0.9877 center top horizontal maxcols 4 samplen 2.6 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
+set key at screen 0.5, screen 0.9877 center top horizontal maxcols 4 samplen 2.6 width 1 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
 # caption
 set label 902 'Mean of n = 8 seeds, 95 % t interval (bars); points: single' at screen 0.0115, screen 0.1743 left noenhanced font sprintf(',%.3g', 6.8 * pt)
 set label 903 'seeds. Ring: largest usable rate (median training accuracy at' at screen 0.0115, screen 0.1383 left noenhanced font sprintf(',%.3g', 6.8 * pt)

@@ -280,7 +280,7 @@ $seeds4 << EOD
  68.59350160232276 2.0565552699228773
 EOD
 set style line 6 linecolor rgb '#000000' linewidth 1.3 dashtype 1 pointtype 6 pointsize 0.5
-set key at screen 0.5, screen 0.9846 center top horizontal maxcols 2 samplen 2.6 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
+set key at screen 0.5, screen 0.9846 center top horizontal maxcols 2 samplen 2.6 width 1 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
 # caption
 set label 902 'Mean of n = 8 seeds, 95 % t interval (bars); points: single' at screen 0.0115, screen 0.1729 left noenhanced font sprintf(',%.3g', 6.8 * pt)
 set label 903 'seeds. ×k: k runs failed (diverged, in no mean, or dead).' at screen 0.0115, screen 0.1279 left noenhanced font sprintf(',%.3g', 6.8 * pt)
