@@ -1,12 +1,11 @@
 /* Which instruction set: cpuid and NORMLAB_ISA. */
 #include "backend/cpu/isa.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static enum nl_isa isa;
+static atomic_int known = -1; /* asked for by every kernel; threads that find it out at once find the same */
 
 static enum nl_isa of_processor(void)
 {
@@ -20,18 +19,21 @@ static enum nl_isa of_processor(void)
 #endif
 }
 
-static void choose(void)
+static enum nl_isa choose(void)
 {
     const char *wanted = getenv("NORMLAB_ISA");
-    isa = of_processor();
-    if (wanted && strcmp(wanted, "avx2") == 0 && isa > NL_ISA_AVX2)
-        isa = NL_ISA_AVX2;
+    enum nl_isa isa = of_processor();
     if (wanted && strcmp(wanted, "plain") == 0)
-        isa = NL_ISA_PLAIN;
+        return NL_ISA_PLAIN;
+    return wanted && strcmp(wanted, "avx2") == 0 && isa > NL_ISA_AVX2 ? NL_ISA_AVX2 : isa;
 }
 
 enum nl_isa nl_cpu_isa(void)
 {
-    pthread_once(&once, choose);
-    return isa;
+    int isa = atomic_load_explicit(&known, memory_order_relaxed);
+    if (isa < 0) {
+        isa = (int)choose();
+        atomic_store_explicit(&known, isa, memory_order_relaxed);
+    }
+    return (enum nl_isa)isa;
 }
