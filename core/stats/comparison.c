@@ -106,11 +106,6 @@ static void put_cell(struct nl_comparison *view, struct nl_arm *arm, const struc
                 arm->cell[row * view->points + point] = cell;
 }
 
-static bool is_baseline_arm(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
-{
-    return nl_cell_baseline(results, experiment, cell) == cell;
-}
-
 /* plot.order names arms by label or by norm.kind; those not named keep their order behind. */
 static int rank_in_order(const char *order, const struct nl_arm *arm)
 {
@@ -161,7 +156,6 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
             NL_GROW(out->arm, out->arms, capacity);
             out->arm[out->arms++] = (struct nl_arm){
                 .label = label_of(results, cell, grouped), .norm = nl_cell_norm(results, cell), .level = cell->level,
-                .is_baseline = is_baseline_arm(results, experiment, cell),
                 .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->arm[0].cell)};
         }
         put_cell(out, &out->arm[at], cell);

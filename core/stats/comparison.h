@@ -8,7 +8,6 @@ struct nl_arm {
     char *label;      /* "BN", "BN, placement after" */
     int norm;         /* index into nl_norms */
     bool reference;   /* the axis does not apply to it: one cell, the same at every point */
-    bool is_baseline;
     const int *level; /* of one of its cells */
     const struct nl_cell **cell; /* [y][x]; NULL: not in the grid. A reference arm has its cell at each */
 };
