@@ -130,7 +130,7 @@ def norm(track, batches):
         for size, channels in [(16, 32)] if track.quick else [(32, 16), (16, 32), (8, 64)]:
             for way in ["forward", "backward"]:
                 arguments = [kind, 32, size, channels, way]
-                commands = {"normlab": [track.build / "kernel", *arguments]}
+                commands = {"normlab": [track.build / "kernel", *arguments], "traffic": [track.build / "kernel", *arguments, "traffic"]}
                 if kind == "bn":
                     commands |= {f"oneDNN {layout}": [track.build / "onednn", *arguments, layout] for layout in ("blocked", "nhwc")}
                 commands |= {f"PyTorch {layout}": [PYTHON, PEERS / "norm_torch.py", *arguments, layout] for layout in ("channels_last", "contiguous")}

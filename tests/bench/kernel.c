@@ -3,6 +3,7 @@
  *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU behind it, images SIZE x SIZE
  *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
  *
+ *     ... traffic                                            the bytes that the normalizer moves, see move; it answers with the normalizer's numbers
  *     ... direct                                             a convolution under device.conv: direct
  *     ... cuda                                               the same on the first GPU
  *
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/clones.h"
 #include "base/memory.h"
 
 enum { GROUPS = 8, KERNEL = 3, QUEUED = 16 };
@@ -120,6 +122,64 @@ static void normalize_backward(void *context)
     backend->normalize_backward(n->run, &n->op);
 }
 
+/* As integers: their sums have no order, so that the compiler vectorizes them. */
+NL_CLONES
+static uint32_t read_both(size_t count, const uint32_t *x, const uint32_t *dy)
+{
+    uint32_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all |= x[i] | dy[i];
+    return all;
+}
+
+NL_CLONES
+static void write_y(size_t count, const uint32_t *restrict x, uint32_t *restrict y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] ^ 1; /* a mere copy would become a call of memcpy */
+}
+
+NL_CLONES
+static void write_dx(size_t count, const uint32_t *restrict x, uint32_t *restrict dx)
+{
+    for (size_t i = 0; i < count; i++)
+        dx[i] += x[i];
+}
+
+/* The bytes that a normalizer moves, without its arithmetic: of all images that share statistics, or of one, x, and of the backward pass dy, once for the sums;
+ * then both again for y, or for dx in the place of dy, from what was read last on. */
+static void move(const struct normalization *n, bool forward)
+{
+    enum { STRETCH = 4096 };
+    const struct nl_normalize *op = &n->op;
+    size_t image = (size_t)(op->setup.positions * op->setup.channels), all = (size_t)op->setup.samples * image;
+    size_t set = (size_t)op->norm->partition(&op->setup).samples * image;
+    for (size_t first = 0; first < all; first += set) {
+        const uint32_t *x = (const uint32_t *)op->x + first;
+        uint32_t *y = (uint32_t *)op->y + first, *dx = (uint32_t *)op->dx + first;
+        volatile uint32_t sink = read_both(set, x, forward ? x : dx);
+        (void)sink;
+        for (size_t left = set, some; left > 0; left -= some) {
+            some = left < STRETCH ? left : STRETCH;
+            size_t at = left - some;
+            if (forward)
+                write_y(some, x + at, y + at);
+            else
+                write_dx(some, x + at, dx + at);
+        }
+    }
+}
+
+static void move_forward(void *context)
+{
+    move(context, true);
+}
+
+static void move_backward(void *context)
+{
+    move(context, false);
+}
+
 static void convolve(const struct nl_run *run, int size, int channels, const char *way, enum nl_conv_algorithm algorithm)
 {
     size_t count = (size_t)run->samples * (size_t)(size * size * channels),
@@ -162,7 +222,7 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
     }
 }
 
-static void normalize(const struct nl_run *run, const struct nl_norm *norm, int size, int channels, const char *way)
+static void normalize(const struct nl_run *run, const struct nl_norm *norm, int size, int channels, const char *way, bool moves)
 {
     int samples = run->samples;
     size_t count = (size_t)samples * (size_t)(size * size * channels), wide = (size_t)channels;
@@ -201,9 +261,10 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     normalize_forward(&n);
     normalize_backward(&n);
     show_first(forward ? n.op.y : n.op.dx);
+    void (*call)(void *) = moves ? (forward ? move_forward : move_backward) : forward ? normalize_forward : normalize_backward;
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
-        printf("%.4f\n", 1e6 * seconds_of(forward ? normalize_forward : normalize_backward, &n, atof(line)));
+        printf("%.4f\n", 1e6 * seconds_of(call, &n, atof(line)));
         fflush(stdout);
     }
 }
@@ -219,10 +280,12 @@ int main(int argc, char **argv)
         algorithm = NL_CONV_DIRECT;
         argc--;
     }
+    bool moves = argc == 7 && strcmp(argv[1], "conv") && !strcmp(argv[6], "traffic");
+    argc -= moves;
     bool conv = argc == 6 && !strcmp(argv[1], "conv");
     const struct nl_norm *norm = argc == 6 && !conv ? nl_norm_find(argv[1]) : NULL;
     if (!conv && (!norm || !norm->partition)) {
-        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [direct|cuda]\n");
+        fprintf(stderr, "usage: kernel conv|KIND SAMPLES SIZE CHANNELS WAY [traffic|direct|cuda]\n");
         return 2;
     }
     struct nl_run run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN};
@@ -233,6 +296,6 @@ int main(int argc, char **argv)
     if (conv)
         convolve(&run, atoi(argv[3]), atoi(argv[4]), argv[5], algorithm);
     else
-        normalize(&run, norm, atoi(argv[3]), atoi(argv[4]), argv[5]);
+        normalize(&run, norm, atoi(argv[3]), atoi(argv[4]), argv[5], moves);
     return 0;
 }

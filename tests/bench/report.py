@@ -185,14 +185,16 @@ def norm(results):
         rows.append([kind + ("" if row["steady"] else " *"), f"{size} x {size} x {channels}", way,
                      *(us(t.get(name)) for name in ["normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch contiguous", "PyTorch compiled"]),
                      ratio(onednn, ours, 1.3 if way == "forward" else 1), ratio(torch, ours, goals.get(kind)),
-                     f"{100 * moved / (ours * 1e3) / copy:.0f} % of {where} (80 %)" if ours and copy else "-"])
+                     f"{100 * moved / (ours * 1e3) / copy:.0f} % of {where} (80 %)" if ours and copy else "-",
+                     f"{100 * t['traffic'] / ours:.0f} %" if ours and "traffic" in t else "-"])
     return ["## Row 4: a normalizer with the ReLU behind it, 32 images", "",
             "Microseconds, one core; PyTorch with malloc told to keep its memory; compiled: channels_last and a ReLU without a mask, whose scalar loop would be slower. Ratios over the",
-            "best. Backward, our dx takes the place of dy, as in a training; oneDNN is slower so, PyTorch has no such call. The last column is what has to be read",
-            "and written once (x and y; x, dy and dx) a second, as a share of the copy rate of the cache that holds it. oneDNN's layer",
+            "best. Backward, our dx takes the place of dy, as in a training; oneDNN is slower so, PyTorch has no such call. Of the copy rate: what has to be read",
+            "and written once (x and y; x, dy and dx) a second, as a share of the copy rate of the cache that holds it; of the traffic: the time that plain loops take which",
+            "read a set twice, as statistics need it, and write once (`move` in kernel.c), as a share of ours: 100 % is a kernel whose arithmetic costs nothing. oneDNN's layer",
             "normalization has an affine pair for each element, not each channel, and no ReLU: it is another kernel.", "",
             *table(["norm", "image", "", "normlab", "oneDNN blocked", "oneDNN nhwc", "PyTorch channels_last", "PyTorch NCHW", "PyTorch compiled", "over oneDNN", "over PyTorch",
-                    "of the copy rate"], rows)]
+                    "of the copy rate", "of the traffic"], rows)]
 
 
 def sweep(results):
