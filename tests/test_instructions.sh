@@ -33,7 +33,7 @@ count() { # "ARCH NORM BATCH" STEPS: instructions of the whole run, into a file 
     read -r arch norm batch <<<"$1"
     name=$folder/$arch-$norm-$batch-$2
     # Every level that the machine may offer is held at AVX2: valgrind knows no AVX-512.
-    NORMLAB_ISA=avx2 OPENBLAS_CORETYPE=Haswell OPENBLAS_NUM_THREADS=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+    NORMLAB_ISA=avx2 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
         "$program" run "$folder/$arch.yaml" "norm.kind=$norm" "train.batch=$batch" "train.steps=$2" --quiet --out "$name.out" \
         >/dev/null 2>"$name.log" || { cat "$name.log" >&2; return 255; }
     sed -n 's/.*Collected : //p' "$name.log" >"$name"
