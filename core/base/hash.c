@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <nettle/sha2.h>
+#include <nettle/version.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -24,7 +25,11 @@ void nl_hash_add(struct nl_hash *hash, const void *bytes, size_t length)
 void nl_hash_finish(struct nl_hash *hash, char hex[NL_HASH_HEX])
 {
     uint8_t digest[SHA256_DIGEST_SIZE];
+#if NETTLE_VERSION_MAJOR < 4
     sha256_digest(&hash->context, sizeof digest, digest);
+#else
+    sha256_digest(&hash->context, digest); /* always whole, since 4.0 */
+#endif
     for (size_t i = 0; i < sizeof digest; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
