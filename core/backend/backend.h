@@ -49,7 +49,8 @@ struct nl_run {
 };
 
 /* What an operation whose samples know nothing of one another asks for to be called for a part of a batch at a time, with the same bits: the samples in
- * multiples of `unit` until the last (0: all of them at once), and `sums` bytes of memory for backward to keep between the parts. */
+ * multiples of `unit` until the last (0: all of them at once), and `sums` bytes of memory for backward to keep between the parts. Forward alone takes any
+ * number of them. */
 struct nl_micro {
     int unit;
     size_t sums;

@@ -76,7 +76,8 @@ void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, 
         if (wanted == 0)
             break;
         pass->if_fixed |= may_be_fixed;
-        unit *= wanted / greatest_divisor(unit, wanted);
+        if (!evaluates) /* sums over samples are those of gradients */
+            unit *= wanted / greatest_divisor(unit, wanted);
         struct elements elements = elements_of(op);
         largest = larger(largest, larger(elements.in, elements.out) * backend->real);
     }
