@@ -297,19 +297,22 @@ INLINE void step_all(struct manner manner, const struct nl_gemm_block *original,
 
 TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
 {
-    bool decays = block->sgd->decay != 0, moves = block->sgd->buffer != NULL, nesterov = moves && block->sgd->nesterov;
-    if (decays && nesterov)
-        step_all((struct manner){true, true, true}, block, place, rows, a, b);
-    else if (decays && moves)
-        step_all((struct manner){true, true, false}, block, place, rows, a, b);
-    else if (decays)
-        step_all((struct manner){true, false, false}, block, place, rows, a, b);
-    else if (nesterov)
-        step_all((struct manner){false, true, true}, block, place, rows, a, b);
-    else if (moves)
-        step_all((struct manner){false, true, false}, block, place, rows, a, b);
-    else
-        step_all((struct manner){false, false, false}, block, place, rows, a, b);
+    bool moves = block->sgd->buffer != NULL, nesterov = block->sgd->nesterov;
+    if (block->sgd->decay != 0) {
+        if (!moves)
+            step_all((struct manner){true, false, false}, block, place, rows, a, b);
+        else if (nesterov)
+            step_all((struct manner){true, true, true}, block, place, rows, a, b);
+        else
+            step_all((struct manner){true, true, false}, block, place, rows, a, b);
+    } else {
+        if (!moves)
+            step_all((struct manner){false, false, false}, block, place, rows, a, b);
+        else if (nesterov)
+            step_all((struct manner){false, true, true}, block, place, rows, a, b);
+        else
+            step_all((struct manner){false, true, false}, block, place, rows, a, b);
+    }
 }
 
 INLINE void turned_rows(int rows, int vectors, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b,
