@@ -239,9 +239,12 @@ static void add_method(const struct question *q)
     double widest = 1.0;
     for (int point = 1; point < q->view.points; point++)
         widest = fmax(widest, nl_comparison_x(&q->view, point) / nl_comparison_x(&q->view, point - 1));
-    nl_text_add(q->out, "Usable: median final training accuracy at least 0.95 of the arm's own best, no failed run. The grid has %d rates from"
-                        " %g to %g, neighbours up to a factor of %.3g apart, and no rate is known more finely; a ratio counts from %g.\n",
-                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), widest,
+    double lower, upper;
+    nl_wilson(0, q->results->seeds, q->experiment->config.plot.level, &lower, &upper);
+    nl_text_add(q->out, "Usable: median final training accuracy at least 0.95 of the arm's own best, no failed run (0 of %d still allows a"
+                        " rate of %.0f %%, Wilson interval). The grid has %d rates from %g to %g, neighbours up to a factor of %.3g apart, and no rate is known more finely;"
+                        " a ratio counts from %g.\n",
+                q->results->seeds, 100.0 * upper, q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), widest,
                 q->experiment->config.plot.min_effect);
     if (q->results->seeds < 5)
         nl_text_add(q->out, "Few seeds (%d): a rate that fails now and then may have passed; 5 or more are advised.\n",
