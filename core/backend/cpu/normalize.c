@@ -1,11 +1,12 @@
-/* Normalizers: the walk over the blocks of a partition, and their state (running and precise statistics). The arithmetic of a
- * block is in block.c and the kernels of block.h. A team shares the blocks; where they are few or follow one another (running
- * statistics), the rows of each (block.c). */
+/* Normalizers: the walk over the blocks of a partition. The arithmetic of a block is in block.c and the kernels of block.h, running and precise
+ * statistics are in statistics.c. A team shares the blocks; where they are few or follow one another (running statistics), the rows of each
+ * (block.c). */
 #include <string.h>
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/lanes.h"
+#include "backend/cpu/statistics.h"
 #include "base/team.h"
 
 /* Numbers of a block's working arrays: of C; of sets; of partial sums; and shares of groups of its rows. */
@@ -117,19 +118,6 @@ static void take_room(struct nl_cpu_block *b, const struct call *call, int threa
     }
 }
 
-/* Running or precise statistics, in double. */
-static void take_fixed(struct call *call)
-{
-    const struct nl_normalize *op = call->op;
-    bool precise = call->statistics == NL_STATS_PRECISE;
-    const float *mean = NL_AT(op->running_mean, call->at), *var = NL_AT(op->running_var, call->at);
-    const double *precise_mean = NL_AT(op->precise_mean, call->at), *precise_var = NL_AT(op->precise_var, call->at);
-    for (size_t c = 0; c < call->channels; c++) {
-        call->fixed_mean[c] = precise ? precise_mean[c] : mean[c];
-        call->fixed_var[c] = precise ? precise_var[c] : var[c];
-    }
-}
-
 static size_t affine_room(const struct nl_normalize *op)
 {
     return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_ROOM;
@@ -182,7 +170,7 @@ static void begin(struct call *call, const struct nl_run *run, const struct nl_n
     if (!call->beta)
         call->beta = memset(zeros, 0, affine * sizeof *zeros);
     if (call->fixed)
-        take_fixed(call);
+        nl_cpu_fixed_statistics(op, call->at, run->statistics, channels, call->fixed_mean, call->fixed_var);
 }
 
 /* What a walk takes along from block to block. */
@@ -265,51 +253,6 @@ static void share_blocks(struct call *call, nl_parallel_body *body)
     nl_parallel_for(call->blocks, grain, body, call);
 }
 
-NL_CLONES
-static void move_average(size_t count, double momentum, double factor, const double *restrict batch, float *restrict running)
-{
-    for (size_t c = 0; c < count; c++)
-        running[c] = (float)((1 - momentum) * running[c] + momentum * (batch[c] * factor));
-}
-
-/* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct walk *walk)
-{
-    const struct nl_normalize *op = walk->call->op;
-    const struct nl_cpu_block *b = &walk->block;
-    size_t at = walk->call->at;
-    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
-    int64_t *updates = NL_AT(op->updates, at);
-    double m = (double)b->rows, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
-    ++*updates;
-    double wanted = walk->call->hyper->norm_momentum, momentum = wanted < 0 ? 1.0 / (double)*updates : wanted;
-    move_average(b->channels, momentum, 1.0, b->mean, running_mean);
-    move_average(b->channels, momentum, correction, b->var, running_var);
-}
-
-/* Merges the block's moments into the precise ones: Chan, Golub and LeVeque 1979. */
-static void collect(const struct walk *walk)
-{
-    const struct nl_normalize *op = walk->call->op;
-    const struct nl_cpu_block *b = &walk->block;
-    size_t at = walk->call->at;
-    double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
-    double *count = NL_AT(op->precise_count, at);
-    double m = (double)b->rows, total = *count + m, share = m / total;
-    for (size_t c = 0; c < b->channels; c++) {
-        double mean = b->mean[c], var = b->var[c];
-        double delta = *count > 0 ? mean - precise_mean[c] : 0.0;
-        if (*count > 0) {
-            precise_mean[c] += delta * share;
-            precise_var[c] = (1 - share) * precise_var[c] + share * var + delta * delta * share * (1 - share);
-        } else {
-            precise_mean[c] = mean;
-            precise_var[c] = var;
-        }
-    }
-    *count = total;
-}
-
 static void prepare_columns(const struct call *call, const struct nl_cpu_block *b)
 {
     nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var, b->eps);
@@ -320,12 +263,13 @@ static void forward_columns(const struct walk *walk)
     const struct call *call = walk->call;
     const struct nl_cpu_block *b = &walk->block;
     bool tracks = call->op->norm->tracks;
+    const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)b->rows, .mean = b->mean, .var = b->var};
     if (!call->fixed)
         nl_cpu_block_moments(b, b->mean, b->var);
     if (tracks && call->statistics == NL_STATS_TRAIN)
-        track(walk);
+        nl_cpu_track(call->op, call->at, call->hyper->norm_momentum, &batch);
     if (tracks && call->statistics == NL_STATS_COLLECT)
-        collect(walk);
+        nl_cpu_collect(call->op, call->at, &batch);
     prepare_columns(call, b);
     nl_cpu_block_rows(b, nl_block_kernels()->column_apply);
 }

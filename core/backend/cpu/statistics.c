@@ -1,0 +1,52 @@
+#include "backend/cpu/statistics.h"
+
+#include "backend/cpu/cpu.h"
+#include "base/clones.h"
+
+void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels, double *mean, double *var)
+{
+    bool precise = which == NL_STATS_PRECISE;
+    const float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
+    const double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
+    for (size_t c = 0; c < channels; c++) {
+        mean[c] = precise ? precise_mean[c] : running_mean[c];
+        var[c] = precise ? precise_var[c] : running_var[c];
+    }
+}
+
+NL_CLONES
+static void move_average(size_t count, double momentum, double factor, const double *restrict batch, float *restrict running)
+{
+    for (size_t c = 0; c < count; c++)
+        running[c] = (float)((1 - momentum) * running[c] + momentum * (batch[c] * factor));
+}
+
+void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch)
+{
+    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
+    int64_t *updates = NL_AT(op->updates, at);
+    double m = batch->elements, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
+    ++*updates;
+    double share = momentum < 0 ? 1.0 / (double)*updates : momentum;
+    move_average(batch->channels, share, 1.0, batch->mean, running_mean);
+    move_average(batch->channels, share, correction, batch->var, running_var);
+}
+
+void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch)
+{
+    double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
+    double *count = NL_AT(op->precise_count, at);
+    double total = *count + batch->elements, share = batch->elements / total;
+    for (size_t c = 0; c < batch->channels; c++) {
+        double mean = batch->mean[c], var = batch->var[c];
+        double delta = *count > 0 ? mean - precise_mean[c] : 0.0;
+        if (*count > 0) {
+            precise_mean[c] += delta * share;
+            precise_var[c] = (1 - share) * precise_var[c] + share * var + delta * delta * share * (1 - share);
+        } else {
+            precise_mean[c] = mean;
+            precise_var[c] = var;
+        }
+    }
+    *count = total;
+}

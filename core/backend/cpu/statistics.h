@@ -1,0 +1,23 @@
+/* The state of normalizers that track statistics: running ones for evaluation, and precise ones, pooled over a training part. */
+#ifndef NL_BACKEND_CPU_STATISTICS_H
+#define NL_BACKEND_CPU_STATISTICS_H
+
+#include "backend/backend.h"
+
+/* Of a batch, or of the slice of it that shares them. */
+struct nl_batch_statistics {
+    size_t channels;
+    double elements;         /* of a channel */
+    const double *mean, *var; /* (channels); var over `elements` */
+};
+
+/* mean, var (channels): the running or the precise ones, in double. `at`: bytes from replica 0's pointers to this one's, here and below. */
+void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels, double *mean, double *var);
+
+/* running = (1 - momentum) running + momentum batch; momentum < 0, cumulative: 1 / updates, this one counted. */
+void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch);
+
+/* Merges the batch's moments into the precise ones: Chan, Golub and LeVeque 1979. */
+void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch);
+
+#endif
