@@ -51,7 +51,7 @@ for source in "$root"/tests/test_*.c; do
     case $name in
         test_cli) continue ;;    # it starts the program, which the kernel here cannot
         test_cuda_*) continue ;; # kernels of a GPU, played on the processor: minutes, and nothing of their own
-        test_microbatch) continue ;; # minutes; what is compared with itself here runs there in test_isa.sh too
+        test_microbatch) continue ;; # minutes: networks of a hundred images
     esac
     start=$SECONDS
     "$build/emulated" "$build/$name" >"$build/$name.log" 2>&1 </dev/null || { tail -n 20 "$build/$name.log"; echo "$name: exit $?"; exit 1; }
