@@ -101,6 +101,10 @@ static void *at(const struct nl_pass *pass, const void *place, size_t bytes)
     return (void *)(uintptr_t)(!from || takes_turns ? from : from + bytes);
 }
 
+#define MOVE(place, bytes) ((place) = at(pass, (place), (bytes)))
+/* Every operation calls its ends so. */
+#define MOVE_ENDS(op) (MOVE((op).x, in), MOVE((op).y, out), MOVE((op).dy, out), MOVE((op).dx, in))
+
 struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_pass *pass, int number, int first)
 {
     struct nl_op op = pass->op[number];
@@ -108,51 +112,36 @@ struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_
     size_t in = (size_t)first * elements.in * backend->real, out = (size_t)first * elements.out * backend->real;
     switch (op.kind) {
     case NL_CONV_LAYER:
-        op.conv.x = at(pass, op.conv.x, in);
-        op.conv.y = at(pass, op.conv.y, out);
-        op.conv.dy = at(pass, op.conv.dy, out);
-        op.conv.dx = at(pass, op.conv.dx, in);
+        MOVE_ENDS(op.conv);
         break;
     case NL_NORM_LAYER: {
         struct nl_normalize *n = &op.normalize;
         int sets = n->norm->tracks ? 0 : nl_normalize_sets(n, first);
-        n->x = at(pass, n->x, in);
-        n->residual = at(pass, n->residual, in);
-        n->y = at(pass, n->y, in);
-        n->dy = at(pass, n->dy, in);
-        n->dx = at(pass, n->dx, in);
-        n->dresidual = at(pass, n->dresidual, in);
+        MOVE_ENDS(*n);
+        MOVE(n->residual, in);
+        MOVE(n->dresidual, in);
         n->mean += sets;
         n->var += sets;
         break;
     }
     case NL_ACTIVATION_LAYER:
-        op.activate.x = at(pass, op.activate.x, in);
-        op.activate.y = at(pass, op.activate.y, in);
-        op.activate.dy = at(pass, op.activate.dy, in);
-        op.activate.dx = at(pass, op.activate.dx, in);
+        MOVE_ENDS(op.activate);
         break;
     case NL_MAX_POOL_LAYER:
-        op.max_pool.x = at(pass, op.max_pool.x, in);
-        op.max_pool.y = at(pass, op.max_pool.y, out);
-        op.max_pool.dy = at(pass, op.max_pool.dy, out);
-        op.max_pool.dx = at(pass, op.max_pool.dx, in);
+        MOVE_ENDS(op.max_pool);
         break;
     case NL_MEAN_POOL_LAYER:
-        op.mean_pool.x = at(pass, op.mean_pool.x, in);
-        op.mean_pool.y = at(pass, op.mean_pool.y, out);
-        op.mean_pool.dy = at(pass, op.mean_pool.dy, out);
-        op.mean_pool.dx = at(pass, op.mean_pool.dx, in);
+        MOVE_ENDS(op.mean_pool);
         break;
     case NL_ADD_LAYER: {
         struct nl_add *a = &op.add;
         size_t from = (size_t)first * (size_t)a->from_height * (size_t)a->from_width * (size_t)a->from_channels * backend->real;
-        a->a = at(pass, a->a, in);
-        a->b = at(pass, a->b, from);
-        a->y = at(pass, a->y, in);
-        a->dy = at(pass, a->dy, in);
-        a->da = at(pass, a->da, in);
-        a->db = at(pass, a->db, from);
+        MOVE(a->a, in);
+        MOVE(a->b, from);
+        MOVE(a->y, in);
+        MOVE(a->dy, in);
+        MOVE(a->da, in);
+        MOVE(a->db, from);
         break;
     }
     case NL_LINEAR_LAYER:
