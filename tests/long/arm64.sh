@@ -2,18 +2,11 @@
 # Another architecture: built for arm64, every warning an error, and run in an emulator. The test programs pass there, and whole trainings leave
 # the same bytes as here (tests/test_isa.sh). build/arm64 keeps what is compiled against, so that it is fetched once.
 set -euo pipefail
-root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+. "$(dirname "$0")/../debian.sh"
+needs aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64-static
 export NORMLAB_PROGRAM=${NORMLAB_PROGRAM:-$root/build/normlab}
 build=$(dirname "$NORMLAB_PROGRAM")/arm64
 sysroot=$build/root
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-skip() { echo "skipped: $*"; exit 77; }
-. /etc/os-release
-[ "$ID" = debian ] || skip "the libraries are fetched from Debian, and this is $ID"
-[ "$(id -u)" -eq 0 ] || skip "only root can fetch them"
-for program in aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64-static debootstrap; do
-    command -v "$program" >/dev/null || skip "$program is not there"
-done
 
 packages=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,nettle-dev,libcurl4-openssl-dev,libarchive-dev,check
 if [ "$(cat "$sysroot/complete" 2>/dev/null)" != "$packages" ]; then # unpacked, not installed: nothing of it has to run
@@ -54,7 +47,12 @@ for source in "$root"/tests/test_*.c; do
         test_microbatch) continue ;; # minutes: networks of a hundred images
     esac
     start=$SECONDS
-    "$build/emulated" "$build/$name" >"$build/$name.log" 2>&1 </dev/null || { tail -n 20 "$build/$name.log"; echo "$name: exit $?"; exit 1; }
+    "$build/emulated" "$build/$name" >"$build/$name.log" 2>&1 </dev/null || {
+        code=$?
+        tail -n 20 "$build/$name.log"
+        echo "$name: exit code $code"
+        exit 1
+    }
     echo "  $name $((SECONDS - start)) s"
     ran=$((ran + 1))
 done

@@ -2,16 +2,9 @@
 # The Debian packages on a clean root: installed with what they depend on and nothing else, run, compiled against, taken away. Built without
 # CUDA, which is not in Debian's main archive.
 set -euo pipefail
-root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+. "$(dirname "$0")/../debian.sh"
+needs dpkg-shlibdeps cpack
 build=$root/build/deb
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-skip() { echo "skipped: $*"; exit 77; }
-. /etc/os-release
-[ "$ID" = debian ] || skip "the packages are for Debian, and this is $ID"
-[ "$(id -u)" -eq 0 ] || skip "only root can make a clean root"
-for program in debootstrap dpkg-shlibdeps cpack; do
-    command -v "$program" >/dev/null || skip "$program is not there"
-done
 
 folder=$(mktemp -d)
 trap 'rm -rf --one-file-system "$folder"' EXIT
