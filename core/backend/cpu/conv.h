@@ -46,11 +46,17 @@ struct nl_conv_width {
     nl_conv_weight_tile *weight_tile[NL_CONV_TILES];
 };
 
-/* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: a patch of pixels, the sums of a
- * tile, the taps. Transformed elements and taps are `step` apart. */
+/* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: the patches of a run of tiles, their sums or
+ * gradients, the taps. Tiles' channels lie one after the other, transformed elements and taps `step` apart. */
 enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4 };
-typedef void nl_winograd_input(const float *const *x, size_t channels, float *u, size_t u_step);
-typedef void nl_winograd_output(const float *m, size_t m_step, const float *b, size_t channels, float *const *y);
+
+/* Tiles side by side: where the first one's first pixel lies in an image of that size, which x, dy and y point to. */
+struct nl_winograd_run {
+    int height, width;
+    int row, column, tiles;
+};
+typedef void nl_winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u, size_t u_step);
+typedef void nl_winograd_output(const struct nl_winograd_run *run, const float *m, size_t m_step, const float *b, size_t channels, float *y);
 typedef void nl_winograd_weights(const float *w, size_t count, float *v, size_t v_step);
 typedef void nl_winograd_taps(const float *p, size_t p_step, size_t count, float *dw);
 

@@ -13,18 +13,15 @@ enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_
 #define OF_A (1 / (2 * A * A * (A * A - B * B)))
 #define OF_B (1 / (2 * B * B * (B * B - A * A)))
 
-/* A line of six, `step` apart, in place. */
-INLINE void input_line(vec *x, int step)
+/* Half of what a line of six becomes: its first three, or its last, `step` apart. */
+INLINE void three_inputs(const vec x[PATCH], bool last, vec *p, int step)
 {
-    vec zero = x[0], one = x[step], two = x[2 * step], three = x[3 * step], four = x[4 * step], five = x[5 * step];
-    vec even_a = fused(broadcast(-B * B), two, four), odd_a = fused(broadcast(-B * B), one, three);
-    vec even_b = fused(broadcast(-A * A), two, four), odd_b = fused(broadcast(-A * A), one, three);
-    x[0] = fused(broadcast(A * A * B * B), zero, fused(broadcast(-A * A - B * B), two, four));
-    x[step] = fused(broadcast(A), odd_a, even_a);
-    x[2 * step] = fused(broadcast(-A), odd_a, even_a);
-    x[3 * step] = fused(broadcast(B), odd_b, even_b);
-    x[4 * step] = fused(broadcast(-B), odd_b, even_b);
-    x[5 * step] = fused(broadcast(A * A * B * B), one, fused(broadcast(-A * A - B * B), three, five));
+    vec point = broadcast(last ? B : A), even = fused(broadcast(last ? -A * A : -B * B), x[2], x[4]);
+    vec odd = fused(broadcast(last ? -A * A : -B * B), x[1], x[3]), *pair = last ? p : p + step;
+    pair[0] = fused(point, odd, even);
+    pair[step] = fused(-point, odd, even);
+    int alone = last ? 1 : 0; /* where the line of zero begins, or of infinity */
+    p[last ? 2 * step : 0] = fused(broadcast(A * A * B * B), x[alone], fused(broadcast(-A * A - B * B), x[alone + 2], x[alone + 4]));
 }
 
 /* Six become the first four. */
@@ -75,67 +72,115 @@ INLINE void weight_line(vec *x, int step)
     x[5 * step] = two;
 }
 
-TARGET static void winograd_input(const float *const *x, size_t channels, float *u, size_t u_step)
+/* Where the pixel is that lies so many rows and columns from the first one of a run. */
+INLINE ptrdiff_t place(const struct nl_winograd_run *run, size_t channels, int row, int column)
 {
-    for (size_t c = 0; c < channels; c += LANES) {
-        vec p[PATCH * PATCH];
+    return ((ptrdiff_t)(run->row + row) * run->width + run->column + column) * (ptrdiff_t)channels;
+}
+
+/* Of the run's patches: that column of pixels, zeros outside the image, becomes three rows of p. */
+INLINE void input_column(const struct nl_winograd_run *run, const float *x, size_t channels, int column, bool lower, vec *p)
+{
+    vec line[PATCH];
+    ptrdiff_t at = place(run, channels, -1, column), step = (ptrdiff_t)channels * run->width;
+    bool inside = run->column + column >= 0 && run->column + column < run->width;
+    int rows = run->height - run->row + 1;
+    UNROLL
+    for (int i = 0; i < PATCH; i++)
+        line[i] = inside && (i > 0 || run->row > 0) && i < rows ? load(x + at + i * step) : broadcast(0.0f);
+    three_inputs(line, lower, p, PATCH);
+}
+
+/* Three rows of products. The patches of two tiles side by side share columns. */
+INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t channels, bool lower, float *u, size_t u_step)
+{
+    vec p[PATCH / 2 * PATCH];
+    input_column(run, x, channels, -1, lower, p + OUTPUTS);
+    input_column(run, x, channels, 0, lower, p + OUTPUTS + 1);
+    for (int t = 0; t < run->tiles; t++, u += channels) {
         UNROLL
-        for (int j = 0; j < PATCH; j++) {
-            UNROLL
-            for (int i = 0; i < PATCH; i++)
-                p[i * PATCH + j] = load(x[i * PATCH + j] + c);
-            input_line(p + j, PATCH);
+        for (int i = 0; i < PATCH / 2; i++) {
+            p[i * PATCH] = p[i * PATCH + OUTPUTS];
+            p[i * PATCH + 1] = p[i * PATCH + OUTPUTS + 1];
         }
         UNROLL
-        for (int i = 0; i < PATCH; i++) {
-            input_line(p + i * PATCH, 1);
+        for (int j = 2; j < PATCH; j++)
+            input_column(run, x, channels, t * OUTPUTS + j - 1, lower, p + j);
+        UNROLL
+        for (int i = 0; i < PATCH / 2; i++) {
+            vec product[PATCH];
+            three_inputs(p + i * PATCH, false, product, 1);
+            three_inputs(p + i * PATCH, true, product + PATCH / 2, 1);
             UNROLL
             for (int j = 0; j < PATCH; j++)
-                store(u + (size_t)(i * PATCH + j) * u_step + c, p[i * PATCH + j]);
+                store(u + (size_t)(i * PATCH + j) * u_step, product[j]);
         }
     }
 }
 
-TARGET static void winograd_output(const float *m, size_t m_step, const float *b, size_t channels, float *const *y)
+TARGET static void winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u, size_t u_step)
 {
     for (size_t c = 0; c < channels; c += LANES) {
-        vec p[PATCH * PATCH], bias = b ? load(b + c) : broadcast(0.0f);
-        UNROLL
-        for (int j = 0; j < PATCH; j++) {
+        input_half(run, x + c, channels, false, u + c, u_step);
+        input_half(run, x + c, channels, true, u + PATCH / 2 * PATCH * u_step + c, u_step);
+    }
+}
+
+TARGET static void winograd_output(const struct nl_winograd_run *run, const float *m, size_t m_step, const float *b, size_t channels, float *y)
+{
+    int rows = run->height - run->row;
+    ptrdiff_t step = (ptrdiff_t)channels * run->width;
+    for (size_t c = 0; c < channels; c += LANES) {
+        vec bias = b ? load(b + c) : broadcast(0.0f);
+        for (int t = 0; t < run->tiles; t++) {
+            const float *from = m + (size_t)t * channels + c;
+            float *to = y + place(run, channels, 0, t * OUTPUTS) + (ptrdiff_t)c;
+            int columns = run->width - run->column - t * OUTPUTS;
+            vec p[PATCH * PATCH];
             UNROLL
-            for (int i = 0; i < PATCH; i++)
-                p[i * PATCH + j] = load(m + (size_t)(i * PATCH + j) * m_step + c);
-            output_line(p + j, PATCH);
-        }
-        UNROLL
-        for (int i = 0; i < OUTPUTS; i++) {
-            output_line(p + i * PATCH, 1);
+            for (int j = 0; j < PATCH; j++) {
+                UNROLL
+                for (int i = 0; i < PATCH; i++)
+                    p[i * PATCH + j] = load(from + (size_t)(i * PATCH + j) * m_step);
+                output_line(p + j, PATCH);
+            }
             UNROLL
-            for (int j = 0; j < OUTPUTS; j++)
-                store(y[i * OUTPUTS + j] + c, p[i * PATCH + j] + bias);
+            for (int i = 0; i < OUTPUTS; i++) {
+                output_line(p + i * PATCH, 1);
+                UNROLL
+                for (int j = 0; j < OUTPUTS; j++)
+                    if (i < rows && j < columns)
+                        store(to + i * step + j * (ptrdiff_t)channels, p[i * PATCH + j] + bias);
+            }
         }
     }
 }
 
-TARGET static void winograd_gradient(const float *const *dy, size_t channels, float *d, size_t d_step)
+TARGET static void winograd_gradient(const struct nl_winograd_run *run, const float *dy, size_t channels, float *d, size_t d_step)
 {
-    for (size_t c = 0; c < channels; c += LANES) {
-        vec p[PATCH * PATCH];
-        UNROLL
-        for (int j = 0; j < OUTPUTS; j++) {
+    int rows = run->height - run->row;
+    ptrdiff_t step = (ptrdiff_t)channels * run->width;
+    for (size_t c = 0; c < channels; c += LANES)
+        for (int t = 0; t < run->tiles; t++) {
+            const float *from = dy + place(run, channels, 0, t * OUTPUTS) + (ptrdiff_t)c;
+            float *to = d + (size_t)t * channels + c;
+            int columns = run->width - run->column - t * OUTPUTS;
+            vec p[PATCH * PATCH];
             UNROLL
-            for (int i = 0; i < OUTPUTS; i++)
-                p[i * PATCH + j] = load(dy[i * OUTPUTS + j] + c);
-            gradient_line(p + j, PATCH);
-        }
-        UNROLL
-        for (int i = 0; i < PATCH; i++) {
-            gradient_line(p + i * PATCH, 1);
+            for (int j = 0; j < OUTPUTS; j++) {
+                UNROLL
+                for (int i = 0; i < OUTPUTS; i++)
+                    p[i * PATCH + j] = i < rows && j < columns ? load(from + i * step + j * (ptrdiff_t)channels) : broadcast(0.0f);
+                gradient_line(p + j, PATCH);
+            }
             UNROLL
-            for (int j = 0; j < PATCH; j++)
-                store(d + (size_t)(i * PATCH + j) * d_step + c, p[i * PATCH + j]);
+            for (int i = 0; i < PATCH; i++) {
+                gradient_line(p + i * PATCH, 1);
+                UNROLL
+                for (int j = 0; j < PATCH; j++)
+                    store(to + (size_t)(i * PATCH + j) * d_step, p[i * PATCH + j]);
+            }
         }
-    }
 }
 
 TARGET static void winograd_taps(const float *sums, size_t step, size_t count, float *dw)

@@ -18,7 +18,7 @@
 #include "base/team.h"
 
 enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, PRODUCTS = PATCH * PATCH, TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL,
-       MOST_CHANNELS = 128, OUTSIDE = -1 };
+       MOST_CHANNELS = 128 };
 
 /* Planes of products are a line more than full apart: multiples of 4096 bytes would share a few sets of the first cache. */
 enum { APART = 16 };
@@ -72,42 +72,37 @@ static double work_of_tile(const struct shape *s)
     return 2.0 * PRODUCTS * (double)(s->in * s->out);
 }
 
-/* The pixels of a square around tile `tile`, `border` pixels beyond it on each side: their numbers in the batch, or OUTSIDE. */
-static void find_pixels(const struct shape *s, size_t tile, int border, ptrdiff_t *pixel)
+/* The tiles from number `tile` on that lie side by side, `end` at most, and their image's number. */
+static size_t find_run(const struct shape *s, size_t tile, size_t end, struct nl_winograd_run *run)
 {
-    size_t columns = (size_t)s->columns, tiles = (size_t)s->rows * columns, n = tile / tiles, place = tile % tiles;
-    int row = (int)(place / columns) * OUTPUTS - border, column = (int)(place % columns) * OUTPUTS - border;
-    ptrdiff_t first = (ptrdiff_t)n * s->height * s->width;
-    for (int i = row; i < row + OUTPUTS + 2 * border; i++)
-        for (int j = column; j < column + OUTPUTS + 2 * border; j++) {
-            bool inside = i >= 0 && i < s->height && j >= 0 && j < s->width;
-            *pixel++ = inside ? first + (ptrdiff_t)i * s->width + j : OUTSIDE;
-        }
+    size_t columns = (size_t)s->columns, image = (size_t)s->rows * columns, place = tile % image, column = place % columns;
+    size_t tiles = columns - column < end - tile ? columns - column : end - tile;
+    *run = (struct nl_winograd_run){.height = s->height, .width = s->width, .row = (int)(place / columns) * OUTPUTS,
+                                    .column = (int)column * OUTPUTS, .tiles = (int)tiles};
+    return tile / image;
 }
 
-/* What a transform reads of x, of so many channels. */
-static void find_inputs(const struct shape *s, size_t tile, int border, const float *x, size_t channels, const float **at)
+static size_t pixels_of(const struct shape *s)
 {
-    static const float zeros[MOST_CHANNELS];
-    ptrdiff_t pixel[PRODUCTS];
-    int count = (OUTPUTS + 2 * border) * (OUTPUTS + 2 * border);
-    find_pixels(s, tile, border, pixel);
-    for (int k = 0; k < count; k++)
-        at[k] = pixel[k] == OUTSIDE ? zeros : x + (size_t)pixel[k] * channels;
+    return (size_t)s->height * (size_t)s->width;
 }
 
-static void transform_patch(const struct shape *s, size_t tile, const float *x, float *u)
+static void transform_patches(const struct shape *s, size_t first, size_t end, const float *x, float *u)
 {
-    const float *at[PRODUCTS];
-    find_inputs(s, tile, 1, x, s->in, at);
-    nl_conv_tiles()->input(at, s->in, u, s->u_step);
+    struct nl_winograd_run run;
+    for (; first < end; first += (size_t)run.tiles, u += (size_t)run.tiles * s->in) {
+        size_t image = find_run(s, first, end, &run);
+        nl_conv_tiles()->input(&run, x + image * pixels_of(s) * s->in, s->in, u, s->u_step);
+    }
 }
 
-static void transform_gradient(const struct shape *s, size_t tile, const float *dy, float *d)
+static void transform_gradients(const struct shape *s, size_t first, size_t end, const float *dy, float *d)
 {
-    const float *at[OUTPUTS * OUTPUTS];
-    find_inputs(s, tile, 0, dy, s->out, at);
-    nl_conv_tiles()->gradient(at, s->out, d, s->m_step);
+    struct nl_winograd_run run;
+    for (; first < end; first += (size_t)run.tiles, d += (size_t)run.tiles * s->out) {
+        size_t image = find_run(s, first, end, &run);
+        nl_conv_tiles()->gradient(&run, dy + image * pixels_of(s) * s->out, s->out, d, s->m_step);
+    }
 }
 
 /* ---- y and dx ---- */
@@ -119,15 +114,14 @@ struct batch {
     float *room; /* of u and m, for each thread */
 };
 
-static void transform_sums(const struct batch *batch, size_t tile, const float *m)
+static void transform_sums(const struct batch *batch, size_t first, size_t end, const float *m)
 {
     const struct shape *s = &batch->shape;
-    float unread[MOST_CHANNELS], *y[OUTPUTS * OUTPUTS];
-    ptrdiff_t pixel[OUTPUTS * OUTPUTS];
-    find_pixels(s, tile, 0, pixel);
-    for (int k = 0; k < OUTPUTS * OUTPUTS; k++)
-        y[k] = pixel[k] == OUTSIDE ? unread : batch->y + (size_t)pixel[k] * s->out;
-    nl_conv_tiles()->output(m, s->m_step, batch->b, s->out, y);
+    struct nl_winograd_run run;
+    for (; first < end; first += (size_t)run.tiles, m += (size_t)run.tiles * s->out) {
+        size_t image = find_run(s, first, end, &run);
+        nl_conv_tiles()->output(&run, m, s->m_step, batch->b, s->out, batch->y + image * pixels_of(s) * s->out);
+    }
 }
 
 /* m(tiles, out) = u(tiles, in) v(in, out) */
@@ -155,12 +149,10 @@ static void run_tiles(void *context, size_t first, size_t end, int thread)
     float *u = batch->room + (size_t)thread * PRODUCTS * (s->u_step + s->m_step), *m = u + PRODUCTS * s->u_step;
     for (size_t tiles; first < end; first += tiles) {
         tiles = end - first < s->tiles ? end - first : s->tiles;
-        for (size_t t = 0; t < tiles; t++)
-            transform_patch(s, first + t, batch->x, u + t * s->in);
+        transform_patches(s, first, first + tiles, batch->x, u);
         for (size_t k = 0; k < PRODUCTS; k++)
             multiply(s, tiles, u + k * s->u_step, batch->v + k * s->v_step, m + k * s->m_step);
-        for (size_t t = 0; t < tiles; t++)
-            transform_sums(batch, first + t, m + t * s->out);
+        transform_sums(batch, first, first + tiles, m);
     }
 }
 
@@ -223,11 +215,10 @@ static void transform_chunk(void *context, size_t first, size_t end, int thread)
 {
     const struct weights *weights = context;
     const struct shape *s = &weights->shape;
+    size_t at = weights->first;
     (void)thread;
-    for (size_t t = first; t < end; t++) {
-        transform_patch(s, weights->first + t, weights->x, weights->u + t * s->in);
-        transform_gradient(s, weights->first + t, weights->dy, weights->d + t * s->out);
-    }
+    transform_patches(s, at + first, at + end, weights->x, weights->u + first * s->in);
+    transform_gradients(s, at + first, at + end, weights->dy, weights->d + first * s->out);
 }
 
 /* p(in, out) (+)= u(tiles, in)' d(tiles, out), for products [first, end). */
