@@ -114,6 +114,40 @@ START_TEST(a_step_inside_the_product_is_the_step_after_it)
 }
 END_TEST
 
+/* Of few samples dx comes with the step, from the weights before it. */
+START_TEST(what_goes_back_beside_a_step_is_a_sum_in_double)
+{
+    struct shape s = shapes[_i];
+    size_t weights = s.m * s.n, count = s.m * s.k;
+    float *a = drawn("a", count), *b = drawn("b", s.k * s.n), *w = drawn("w", weights), *alone = copy(w, weights), *beside = copy(w, weights);
+    float *back = malloc(count * sizeof *back), *grad = malloc(weights * sizeof *grad);
+    struct nl_cpu_sgd sgd = {.lr = 0.1f, .w = alone};
+    struct nl_cpu_gemm p = {NL_TRANSPOSED_A, s.m, s.n, s.k, .a = a, .b = b, .c = grad, .sgd = &sgd};
+    ck_assert(!nl_cpu_gemm_goes_back(NL_GEMM_OPENBLAS, &p));
+    ck_assert_int_eq(nl_cpu_gemm_goes_back(NL_GEMM_OWN, &p), s.k <= 2 && s.n % 16 == 0);
+    a[0] = NAN; /* a mask that is one does not let through */
+    nl_cpu_gemm(NL_GEMM_OWN, &p);
+    for (int masks = 0; masks < 2 && nl_cpu_gemm_goes_back(NL_GEMM_OWN, &p); masks++) {
+        sgd.w = memcpy(beside, w, weights * sizeof *w);
+        p.back = back;
+        p.masks = masks;
+        nl_cpu_gemm(NL_GEMM_OWN, &p);
+        ck_assert(memcmp(alone, beside, weights * sizeof *w) == 0);
+        for (size_t k = 0; k < s.k; k++)
+            for (size_t i = 0; i < s.m; i++) {
+                double sum = 0.0, size = 0.0;
+                for (size_t j = 0; j < s.n; j++) {
+                    sum += (double)b[k * s.n + j] * w[i * s.n + j];
+                    size += fabs((double)b[k * s.n + j] * w[i * s.n + j]);
+                }
+                bool stays = !masks || a[k * s.m + i] > 0;
+                ck_assert(fabs(back[k * s.m + i] - (stays ? sum : 0.0)) <= (stays ? FLT_EPSILON * (double)s.n * size : 0.0));
+            }
+    }
+    free(a), free(b), free(w), free(alone), free(beside), free(back), free(grad);
+}
+END_TEST
+
 START_TEST(a_relu_inside_the_product_is_the_relu_after_it)
 {
     struct shape s = shapes[_i];
@@ -175,13 +209,19 @@ START_TEST(transposed_twice_is_the_same)
 }
 END_TEST
 
-/* The three products of a linear layer, one after the other. */
+/* The three products of a linear layer, one after the other, and what goes back beside a step. */
 static void all_products(struct shape s, float *to)
 {
     float *x = drawn("x", s.m * s.k), *w = drawn("w", s.k * s.n), *b = drawn("b", s.n), *dy = drawn("dy", s.m * s.n);
     nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_PLAIN, s.m, s.n, s.k, .a = x, .b = w, .start = b, .c = to});
     nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, s.m, s.k, s.n, .a = dy, .b = w, .c = to + s.m * s.n});
-    nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, s.k, s.n, s.m, .a = x, .b = dy, .c = to + s.m * (s.n + s.k)});
+    struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, s.k, s.n, s.m, .a = x, .b = dy, .c = to + s.m * (s.n + s.k)};
+    nl_cpu_gemm(NL_GEMM_OWN, &gradient);
+    gradient.sgd = &(struct nl_cpu_sgd){.lr = 0.1f, .w = w};
+    gradient.c = copy(gradient.c, s.k * s.n);
+    gradient.back = nl_cpu_gemm_goes_back(NL_GEMM_OWN, &gradient) ? to + s.m * (s.n + s.k) + s.k * s.n : NULL;
+    nl_cpu_gemm(NL_GEMM_OWN, &gradient);
+    free(gradient.c);
     free(x), free(w), free(b), free(dy);
 }
 
@@ -190,7 +230,7 @@ START_TEST(bits_are_equal_over_instruction_sets)
 {
     static const char *const names[] = {"plain", "avx2", ""};
     struct shape s = shapes[_i];
-    size_t bytes = (s.m * s.n + s.m * s.k + s.k * s.n) * sizeof(float);
+    size_t bytes = (s.m * s.n + 2 * s.m * s.k + s.k * s.n) * sizeof(float);
     float *found[3];
     for (int k = 0; k < 3; k++) {
         found[k] = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -221,6 +261,7 @@ int main(void)
     tcase_add_loop_test(cases, a_row_does_not_depend_on_the_others, 0, SHAPES);
     tcase_add_loop_test(cases, a_relu_inside_the_product_is_the_relu_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, a_step_inside_the_product_is_the_step_after_it, 0, SHAPES);
+    tcase_add_loop_test(cases, what_goes_back_beside_a_step_is_a_sum_in_double, 0, SHAPES);
     tcase_add_loop_test(cases, column_sums_are_exact_to_a_rounding, 0, SHAPES);
     tcase_add_loop_test(cases, transposed_twice_is_the_same, 0, SHAPES);
     tcase_add_loop_test(cases, bits_are_equal_over_instruction_sets, 0, SHAPES);

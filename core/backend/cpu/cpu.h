@@ -95,8 +95,12 @@ struct nl_cpu_gemm {
     bool relu;         /* of the result; not of a transposed a */
     const float *mask; /* (m, n) or NULL: where it is not positive, neither NaN, the result is 0; of a transposed b only */
     const struct nl_cpu_sgd *sgd; /* or NULL: c is the gradient of sgd->w (m, n), which is stepped; c holds nothing of use then */
+    float *back;       /* (k, m) or NULL: becomes b w' with w as it is before the step; where nl_cpu_gemm_goes_back says so */
+    bool masks;        /* back is 0 where a is not positive, neither NaN */
 };
 void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
+/* Whether that step of weights can yield `back` as well, while they pass anyway. */
+bool nl_cpu_gemm_goes_back(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
 /* transpose.c: to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
 void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line);
 /* column_sums.c: out[c] = sum over rows of x(rows, columns). Where there is a total (columns), what it holds is added, and it is left there:

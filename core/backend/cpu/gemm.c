@@ -37,3 +37,8 @@ void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product)
     else
         openblas(product);
 }
+
+bool nl_cpu_gemm_goes_back(enum nl_gemm gemm, const struct nl_cpu_gemm *product)
+{
+    return gemm == NL_GEMM_OWN && nl_gemm_own_goes_back(product);
+}

@@ -23,7 +23,8 @@
  *
  * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
  * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
- * instruction sets, and a row of the result does not depend on how many rows are asked for.
+ * instruction sets, and a row of the result does not depend on how many rows are asked for. The exception is what goes back beside a step of a few
+ * samples (nl_cpu_gemm_goes_back): its terms are dealt out to NL_GEMM_VECTOR lanes, a chain each, and the lanes' sums are added neighbours first.
  */
 #ifndef NL_BACKEND_CPU_GEMM_H
 #define NL_BACKEND_CPU_GEMM_H
@@ -34,6 +35,7 @@
 enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_FEW = 2 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
+bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *product);
 
 /* What the tiles of a block share: c[t][j] = (add ? c[t][j] : start ? start[down ? t : j] : 0) + sum over k < terms of
  * a[t a_row + k a_step] b[k b_step + j]; then what relu and mask say (cpu.h). */
@@ -44,7 +46,9 @@ struct nl_gemm_block {
     size_t columns;
     bool add, relu, down;
     const float *mask, *origin; /* of all of c; mask NULL: none */
-    const struct nl_cpu_sgd *sgd; /* of a step */
+    const struct nl_cpu_sgd *sgd; /* of a step, */
+    float *back;                  /* and where the gradient of a goes, shaped as a; NULL: nowhere */
+    bool masks;
 };
 typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
 

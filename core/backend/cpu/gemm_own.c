@@ -83,7 +83,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
     bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
     float *room = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
-    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd};
+    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
     for (size_t row = first * STRIPE; row < last; row += BLOCK_ROWS) {
@@ -98,6 +98,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             block.mask = complete ? g->mask : NULL;
             block.columns = g->n;
             block.b_step = turned ? g->k : g->n;
+            block.back = g->back ? g->back + row : NULL;
             if (steps)
                 isa->step(&block, row * g->n, rows, a, g->b);
             else if (turned)
@@ -154,6 +155,11 @@ static void slim(const struct nl_cpu_gemm *g)
     nl_cpu_transpose(g->n, rows, c, rows, g->c, g->n);
     if (rows < g->m)
         product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b, .start = g->start, .c = g->c + rows * g->n}, false);
+}
+
+bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *g)
+{
+    return g->transposed == NL_TRANSPOSED_A && g->sgd && g->k <= NL_GEMM_FEW && g->n % NL_GEMM_VECTOR == 0;
 }
 
 void nl_gemm_own(const struct nl_cpu_gemm *g)

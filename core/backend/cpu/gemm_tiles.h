@@ -145,9 +145,8 @@ struct manner {
 };
 
 /* The step of a vector of w and of its momentum, by their gradient: the arithmetic of nl_cpu_sgd_step. */
-INLINE void descend(struct manner manner, vec lr, vec decay, vec momentum, float *w, float *buffer, vec down)
+INLINE void descend(struct manner manner, vec lr, vec decay, vec momentum, vec weight, float *w, float *buffer, vec down)
 {
-    vec weight = load(w);
     if (manner.decays)
         down += decay * weight;
     if (manner.moves) {
@@ -181,7 +180,7 @@ INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block
         for (int t = 0; t < rows; t++) {
             UNROLL
             for (int v = 0; v < VECTORS; v++)
-                descend(manner, lr, decay, momentum, w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient[t][v]);
+                descend(manner, lr, decay, momentum, load(w + v * LANES), w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient[t][v]);
             ADVANCE(w, block->c_step);
             if (manner.moves)
                 ADVANCE(buffer, block->c_step);
@@ -189,11 +188,17 @@ INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block
     }
 }
 
+/* Of a few rows of w, b w' as sums in NL_GEMM_VECTOR lanes, which are not yet added up. */
+struct lane_sums {
+    float lane[NL_GEMM_FEW][NL_GEMM_VECTOR][NL_GEMM_VECTOR]; /* (terms, rows, lanes) */
+};
+
 /* Of few terms the gradients are at hand sooner than their weights and momenta are stored: along the rows, which is the order of memory, with b in
- * registers. */
+ * registers. Where there are `sums`, the rows are at most NL_GEMM_VECTOR, and their products with b join them: the weights pass anyway. */
 INLINE void step_along(int terms, int vectors, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
-                       size_t rows, const float *a, const float *b)
+                       size_t rows, const float *a, const float *b, struct lane_sums *sums, bool begins)
 {
+    enum { VECTORS = NL_GEMM_VECTOR / LANES };
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
     float *w = sgd->w + place, *buffer = manner.moves ? sgd->buffer + place : NULL;
     vec factor[NL_GEMM_FEW][MOST_VECTORS];
@@ -204,20 +209,52 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
             factor[k][v] = load(b + (size_t)k * block->b_step + v * LANES);
     }
     for (size_t row = 0; row < rows; row++) {
-        vec value[NL_GEMM_FEW];
+        vec value[NL_GEMM_FEW], sum[NL_GEMM_FEW][VECTORS];
         UNROLL
-        for (int k = 0; k < terms; k++)
+        for (int k = 0; k < terms; k++) {
             value[k] = broadcast(a[(size_t)k * block->a_step + row]);
+            UNROLL
+            for (int v = 0; sums && v < VECTORS; v++)
+                sum[k][v] = begins ? broadcast(0.0f) : load(sums->lane[k][row] + v * LANES);
+        }
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            vec gradient = broadcast(0.0f);
+            vec gradient = broadcast(0.0f), weight = load(w + v * LANES);
             UNROLL
-            for (int k = 0; k < terms; k++)
+            for (int k = 0; k < terms; k++) {
                 gradient = fused(value[k], factor[k][v], gradient);
-            descend(manner, lr, decay, momentum, w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient);
+                if (sums)
+                    sum[k][v % VECTORS] = fused(weight, factor[k][v], sum[k][v % VECTORS]);
+            }
+            descend(manner, lr, decay, momentum, weight, w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient);
+        }
+        UNROLL
+        for (int k = 0; sums && k < terms; k++) {
+            UNROLL
+            for (int v = 0; v < VECTORS; v++)
+                store(sums->lane[k][row] + v * LANES, sum[k][v]);
         }
         w += block->c_step;
         buffer = manner.moves ? buffer + block->c_step : NULL;
+    }
+}
+
+/* The sum of the lanes of each row, neighbours first. */
+INLINE void add_lanes(const float (*lane)[NL_GEMM_VECTOR], size_t rows, const float *mask, float *to)
+{
+    for (size_t row = 0; row < rows; row += LANES) {
+        vec sum[NL_GEMM_VECTOR / NL_GEMM_TURNED];
+        size_t left = rows - row < LANES ? rows - row : LANES;
+        UNROLL
+        for (int i = 0; i < NL_GEMM_VECTOR / NL_GEMM_TURNED; i++) {
+            vec column[NL_GEMM_TURNED];
+            turn(lane[row] + i * NL_GEMM_TURNED, NL_GEMM_VECTOR, column);
+            sum[i] = (column[0] + column[1]) + (column[2] + column[3]);
+        }
+        vec all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        if (mask)
+            all = where_positive(load_part(mask + row, left), all);
+        store_part(to + row, all, left);
     }
 }
 
@@ -251,7 +288,7 @@ INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_bl
             UNROLL
             for (int k = 0; k < terms; k++)
                 gradient = fused(pick(value[k], row_of[v]), load(over_and_over[k] + column), gradient);
-            descend(manner, lr, decay, momentum, w, buffer, gradient);
+            descend(manner, lr, decay, momentum, load(w), w, buffer, gradient);
             w += LANES;
             buffer = manner.moves ? buffer + LANES : NULL;
             column += LANES % columns;
@@ -260,19 +297,38 @@ INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_bl
     }
 }
 
+/* Rows of whole vectors. */
+INLINE void step_wide(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
+                      const float *a, const float *b, struct lane_sums *sums)
+{
+    enum { VECTORS = NL_GEMM_VECTOR / LANES };
+    size_t column = 0;
+    for (; column + WIDE * LANES <= block->columns; column += WIDE * LANES)
+        step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0);
+    for (; column < block->columns; column += NL_GEMM_VECTOR)
+        step_along(terms, VECTORS, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0);
+}
+
 INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                      const float *a, const float *b)
 {
-    enum { VECTORS = NL_GEMM_VECTOR / LANES };
     if (block->columns < NL_GEMM_VECTOR) {
         step_narrow(terms, manner, block, sgd, place, rows, a, b);
         return;
     }
-    size_t column = 0;
-    for (; column + WIDE * LANES <= block->columns; column += WIDE * LANES)
-        step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column);
-    for (; column < block->columns; column += NL_GEMM_VECTOR)
-        step_along(terms, VECTORS, manner, block, sgd, place + column, rows, a, b + column);
+    if (!block->back) {
+        step_wide(terms, manner, block, sgd, place, rows, a, b, NULL);
+        return;
+    }
+    struct lane_sums sums;
+    for (size_t row = 0; row < rows; row += NL_GEMM_VECTOR) {
+        size_t some = rows - row < NL_GEMM_VECTOR ? rows - row : NL_GEMM_VECTOR;
+        step_wide(terms, manner, block, sgd, place + row * block->c_step, some, a + row, b, &sums);
+        for (int k = 0; k < terms; k++) {
+            size_t at = (size_t)k * block->a_step;
+            add_lanes(sums.lane[k], some, block->masks ? a + at + row : NULL, block->back + at + row);
+        }
+    }
 }
 
 INLINE void step_all(struct manner manner, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
