@@ -66,22 +66,6 @@ static void on_progress(void *context, int64_t step, int64_t steps, double loss)
     pthread_mutex_unlock(&runner->lock);
 }
 
-static void lead(struct nl_worker *worker, const struct nl_trial *trial)
-{
-    pthread_mutex_lock(&worker->runner->lock);
-    nl_team_begin(worker->team);
-    worker->trial = trial;
-    pthread_mutex_unlock(&worker->runner->lock);
-}
-
-static void lead_no_more(struct nl_worker *worker)
-{
-    pthread_mutex_lock(&worker->runner->lock);
-    worker->trial = NULL;
-    pthread_mutex_unlock(&worker->runner->lock);
-    nl_team_end(worker->team);
-}
-
 /* The worker with the most left to do for each who does it; NULL: no trial is running, or the cores are busy. */
 static struct nl_worker *most_in_need(const struct nl_runner *runner)
 {
@@ -211,9 +195,7 @@ static void run_members(struct nl_worker *worker, const int *member, int count)
             .context = worker,
         };
     }
-    lead(worker, first);
     int status = nl_cohort_run(config, first->dataset, how, count, worker->result, &err);
-    lead_no_more(worker);
     for (int i = 0; i < count; i++) {
         if (!worker->ended[i])
             unfinished[left++] = member[i];
@@ -258,11 +240,17 @@ void *nl_worker_run(void *argument)
         worker->running = cohort->count;
         worker->trained = 0;
         runner->progress.running += cohort->count;
+        nl_team_begin(worker->team); /* before the lock is let go: who finds nothing left to start sees at once whom it can help */
+        worker->trial = &runner->grid->trial[cohort->trial[0]];
         pthread_mutex_unlock(&runner->lock);
         run_members(worker, cohort->trial, cohort->count);
         pthread_mutex_lock(&runner->lock);
+        worker->trial = NULL;
         runner->progress.running -= worker->running; /* those that were stopped */
         worker->running = 0;
+        pthread_mutex_unlock(&runner->lock);
+        nl_team_end(worker->team);
+        pthread_mutex_lock(&runner->lock);
     }
     help_others(runner);
     runner->active--;
