@@ -67,6 +67,16 @@ static const struct spec specs[] = {
     {"rms far from zero", NORMALIZE, .norm = &nl_norm_rms, .samples = 2, .channels = 10, .fill = FAR},
     {"rms without affine", NORMALIZE, .norm = &nl_norm_rms, .samples = 2, .channels = 10, .affine = NL_AFFINE_NONE},
 
+    {"bn of a few, far from zero", NORMALIZE, .norm = &nl_norm_bn, .samples = 7, .capacity = 8, .channels = 48, .fill = FAR, .relu = true},
+    {"bn of a few, a constant", NORMALIZE, .norm = &nl_norm_bn, .samples = 16, .channels = 16, .fill = CONSTANT},
+    {"bn of a few, batch statistics", NORMALIZE, .norm = &nl_norm_bn, .samples = 1, .channels = 64, .statistics = NL_STATS_BATCH, .relu = true},
+    {"ln of a few", NORMALIZE, .norm = &nl_norm_ln, .samples = 3, .capacity = 4, .channels = 64, .relu = true},
+    {"ln of a few, far from zero", NORMALIZE, .norm = &nl_norm_ln, .samples = 2, .channels = 32, .fill = FAR},
+    {"gn of a few", NORMALIZE, .norm = &nl_norm_gn, .samples = 2, .channels = 64, .groups = 8, .relu = true},
+    {"gn of a few, sixteen groups", NORMALIZE, .norm = &nl_norm_gn, .samples = 4, .channels = 64, .groups = 16, .fill = FAR},
+    {"gn of a few, two groups", NORMALIZE, .norm = &nl_norm_gn, .samples = 1, .channels = 32, .groups = 2, .fill = CONSTANT},
+    {"rms of a few", NORMALIZE, .norm = &nl_norm_rms, .samples = 4, .channels = 64, .relu = true},
+
     {"bn with residual", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 17, .relu = true, .residual = true},
     {"bn with residual, without relu", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .height = 2, .width = 3, .channels = 16, .residual = true},
     {"gn with residual", NORMALIZE, .norm = &nl_norm_gn, .samples = 3, .height = 5, .width = 4, .channels = 12, .groups = 4, .relu = true, .residual = true},

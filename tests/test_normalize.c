@@ -39,11 +39,42 @@ START_TEST(bits_are_equal_over_instruction_sets)
 }
 END_TEST
 
+/* Sets of one row: a few rows go by kernels of their own, which do the same. */
+START_TEST(a_row_does_not_depend_on_how_many_there_are)
+{
+    static const struct spec shapes[] = {
+        {"ln", NORMALIZE, .norm = &nl_norm_ln, .channels = 64, .relu = true}, {"ln, 32", NORMALIZE, .norm = &nl_norm_ln, .channels = 32, .fill = FAR},
+        {"gn of 4", NORMALIZE, .norm = &nl_norm_gn, .channels = 64, .groups = 16}, {"gn of 8", NORMALIZE, .norm = &nl_norm_gn, .channels = 64, .groups = 8, .relu = true},
+        {"gn of 16", NORMALIZE, .norm = &nl_norm_gn, .channels = 32, .groups = 2}, {"rms", NORMALIZE, .norm = &nl_norm_rms, .channels = 64, .relu = true},
+    };
+    enum { MANY = 33, MOST_CHANNELS = 64 };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct spec spec = shapes[i];
+        double found[2][MANY * MOST_CHANNELS], gradient[2][MANY * MOST_CHANNELS];
+        size_t count = (size_t)spec.channels * (size_t)(_i + 1);
+        for (int few = 0; few < 2; few++) {
+            spec.samples = few ? _i + 1 : MANY;
+            spec.capacity = MANY;
+            struct probe p = probe_make(&nl_backend_cpu, 1, spec);
+            probe_fill(&p, 0, 7);
+            probe_forward(&p);
+            probe_backward(&p);
+            image_get(&p.image, 0, p.y, found[few], count);
+            image_get(&p.image, 0, p.input[0].gradient, gradient[few], count);
+            probe_free(&p);
+        }
+        ck_assert_msg(memcmp(found[0], found[1], count * sizeof(double)) == 0, "y of %s, %d rows", spec.name, _i + 1);
+        ck_assert_msg(memcmp(gradient[0], gradient[1], count * sizeof(double)) == 0, "dx of %s, %d rows", spec.name, _i + 1);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("normalize");
     TCase *kernels = tcase_create("kernels");
     tcase_add_loop_test(kernels, bits_are_equal_over_instruction_sets, 0, SPECS + RANDOM);
+    tcase_add_loop_test(kernels, a_row_does_not_depend_on_how_many_there_are, 0, 5);
     suite_add_tcase(suite, kernels);
     return run_suite(suite);
 }

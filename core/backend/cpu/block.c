@@ -1,9 +1,9 @@
 /* What a normalizer does once a channel or a set, in double: moments from sums, and the factors that the kernels take. */
 #include "backend/cpu/block.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "backend/cpu/block_sets.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/lanes.h"
@@ -202,26 +202,14 @@ NL_CLONES
 void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *restrict shift, const float *restrict sum,
                         const float *restrict squares, double *restrict mean, double *restrict var)
 {
-    double inverse = 1.0 / (double)width, inverse_if_centered = centers ? inverse : 0.0;
-    for (size_t set = 0; set < sets; set++) {
-        double left = sum[set] * inverse_if_centered, spread = squares[set] * inverse - left * left;
-        mean[set] = shift[set] + left;
-        var[set] = spread < 0 ? 0.0 : spread;
-    }
+    nl_sets_moments(sets, width, centers, shift, sum, squares, mean, var);
 }
 
 NL_CLONES
 void nl_cpu_prepare_sets(size_t sets, const double *restrict mean, const double *restrict var, double eps, float *restrict shift,
                          float *restrict rest, float *restrict rstd)
 {
-    for (size_t set = 0; set < sets; set++) {
-        float sum = (float)(var[set] + eps); /* nl_inverse_deviation, written without branches so that it vectorizes */
-        float some = (float)(sum != 0);
-        float near = (float)mean[set];
-        shift[set] = near;
-        rest[set] = (float)(mean[set] - near);
-        rstd[set] = some / sqrtf(sum + (1.0f - some));
-    }
+    nl_sets_prepare(sets, mean, var, eps, shift, rest, rstd);
 }
 
 void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)

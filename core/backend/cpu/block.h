@@ -4,6 +4,8 @@
  *     columns    a set takes `width` channels of all rows: sums run down the columns first
  *     rows       a set takes `width` channels of one row: sums run along it
  *
+ * and both again for a few rows, which stay in registers from their sums to what these are for (block_few.h).
+ *
  * They are written once, over sixteen lanes (wide_plain.h says what these can do), and compiled for each instruction set
  * (block_avx512.c, block_avx2.c, block_plain.c). What is done once a set or a channel, in double, is in block.c.
  *
@@ -66,6 +68,19 @@ struct nl_cpu_block {
     float *partial_sum, *partial_product; /* (row_step, units, 16) likewise */
 };
 
+/* A few rows of whole vectors, without a residual, a gamma a channel. */
+enum { NL_FEW_OF_COLUMNS = 16, NL_FEW_OF_ROWS = 4 }; /* of more, sets that are rows are faster side by side */
+struct nl_cpu_few {
+    size_t rows, channels, width;
+    bool centers, relu;
+    const float *x, *dy;       /* (rows, C) */
+    const float *gamma, *beta; /* (C); beta NULL: zeros */
+    float *y, *dx;             /* (rows, C); dx NULL: nobody asks; may be dy */
+    float *dgamma, *dbeta;     /* (C); dbeta NULL where beta is */
+    double *mean, *var, eps;   /* (sets) */
+};
+typedef void nl_few_kernel(const struct nl_cpu_few *few);
+
 /* What is compiled for each instruction set. Of columns: the rows [first, end). */
 typedef void nl_column_kernel(const struct nl_cpu_block *block, size_t first, size_t end);
 typedef void nl_column_sums(const struct nl_cpu_block *block, size_t first, size_t end, double *sum, double *product);
@@ -82,6 +97,7 @@ struct nl_block_kernels {
     nl_column_kernel *column_dx;
     nl_row_kernel *row_forward;       /* mean, var, y */
     nl_row_kernel *row_backward;      /* dx, unless it is NULL; adds to dgamma, dbeta */
+    nl_few_kernel *few_columns_forward, *few_columns_backward, *few_rows_forward, *few_rows_backward;
 };
 /* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
@@ -89,6 +105,8 @@ struct nl_block_kernels {
         .column_guess = column_guess, .column_spread = column_spread, .column_factors = column_factors, .column_sums = column_sums,       \
         .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx,                             \
         .row_forward = row_forward, .row_backward = row_backward,                                                               \
+        .few_columns_forward = few_columns_forward, .few_columns_backward = few_columns_backward,                               \
+        .few_rows_forward = few_rows_forward, .few_rows_backward = few_rows_backward,                                           \
     }
 extern const struct nl_block_kernels nl_block_plain;
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -5,6 +5,13 @@
 
 enum { NL_LANES = 16 };
 
+/* Before a loop over a few lanes: unrolled to the end, it is none any more that the compiler could vectorize. */
+#ifdef __clang__
+#define NL_ROLLED
+#else
+#define NL_ROLLED _Pragma("GCC unroll 1")
+#endif
+
 #define NL_INLINE static inline __attribute__((always_inline))
 
 #endif

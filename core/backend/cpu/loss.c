@@ -7,13 +7,6 @@
 
 enum { SIDE_BY_SIDE = 16, HALF = 8, FEW = 4 }; /* of a few samples fewer go side by side, and one alone */
 
-/* Unrolled to the end, a loop over few lanes is none any more that the compiler could vectorize. */
-#ifdef __clang__
-#define ROLLED
-#else
-#define ROLLED _Pragma("GCC unroll 1")
-#endif
-
 /* Of each sample. */
 struct outcome {
     double loss[SIDE_BY_SIDE];
@@ -27,14 +20,14 @@ NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logit
     float largest[SIDE_BY_SIDE], labelled[SIDE_BY_SIDE];
     int32_t best[SIDE_BY_SIDE];
     double sum[SIDE_BY_SIDE];
-    ROLLED
+    NL_ROLLED
     for (size_t i = 0; i < lanes; i++) {
         largest[i] = labelled[i] = logits[i];
         best[i] = 0;
         sum[i] = 0.0;
     }
     for (size_t k = 1; k < classes; k++)
-        ROLLED
+        NL_ROLLED
         for (size_t i = 0; i < lanes; i++) {
             float logit = logits[k * lanes + i];
             bool better = !(logit <= largest[i]) && largest[i] == largest[i]; /* a NaN is, and stays */
@@ -43,21 +36,21 @@ NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logit
             labelled[i] = (int32_t)k == labels[i] ? logit : labelled[i];
         }
     for (size_t k = 0; k < classes; k++)
-        ROLLED
+        NL_ROLLED
         for (size_t i = 0; i < lanes; i++)
             logits[k * lanes + i] = nl_exp(logits[k * lanes + i] - largest[i]);
     for (size_t k = 0; k < classes; k++)
-        ROLLED
+        NL_ROLLED
         for (size_t i = 0; i < lanes; i++)
             sum[i] += (double)logits[k * lanes + i];
-    ROLLED
+    NL_ROLLED
     for (size_t i = 0; i < lanes; i++) {
         out->loss[i] = nl_log(sum[i]) + ((double)largest[i] - (double)labelled[i]);
         out->right[i] = best[i] == labels[i] && largest[i] == largest[i];
         sum[i] = 1.0 / sum[i];
     }
     for (size_t k = 0; k < classes; k++)
-        ROLLED
+        NL_ROLLED
         for (size_t i = 0; i < lanes; i++) {
             double wanted = (int32_t)k == labels[i] ? 1.0 : 0.0;
             logits[k * lanes + i] = (float)(((double)logits[k * lanes + i] * sum[i] - wanted) * share);

@@ -6,6 +6,7 @@
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/lanes.h"
+#include "backend/cpu/normalize_few.h"
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
@@ -296,6 +297,8 @@ void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normaliz
 {
     for (int r = 0; r < run->replicas; r++) {
         struct call call;
+        if (nl_cpu_few_forward(run, op, (size_t)r * run->stride))
+            continue;
         begin(&call, run, op, r);
         share_blocks(&call, forward_blocks);
     }
@@ -370,6 +373,8 @@ void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normali
     size_t affine = (size_t)op->affine_count, count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
     for (int r = 0; r < run->replicas; r++) {
         struct call call;
+        if (nl_cpu_few_backward(run, op, (size_t)r * run->stride))
+            continue;
         begin(&call, run, op, r);
         bool alone = is_alone(&call);
         if (!alone && !run->accumulates)

@@ -1,0 +1,263 @@
+/* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers. The
+ * arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are. */
+#include "backend/cpu/block_sets.h"
+
+/* The channels [c, c + 16) of a row, whose sets are columns. */
+INLINE wide column_of(const float *x, const struct nl_cpu_few *f, size_t row, size_t c)
+{
+    return wide_load(x + row * f->channels + c);
+}
+
+struct column_sums {
+    double sum[NL_LANES], product[NL_LANES];
+};
+
+/* In two chains, as block_columns.h has it: of t and t^2 or, where there is a gradient, of g and g t. */
+INLINE void sum_columns(const struct nl_cpu_few *f, size_t c, wide shift, wide scale, wide offset, bool gradients, struct column_sums *to)
+{
+    wide sum[CHAINS], product[CHAINS];
+    UNROLL
+    for (int chain = 0; chain < CHAINS; chain++)
+        sum[chain] = product[chain] = wide_set(0.0f);
+    for (size_t first = 0; first < f->rows; first += CHAINS)
+        UNROLL
+        for (size_t chain = 0; chain < CHAINS; chain++) {
+            if (chain > 0 && first + chain == f->rows)
+                break;
+            wide t = wide_sub(column_of(f->x, f, first + chain, c), shift), g = t;
+            if (gradients) {
+                g = column_of(f->dy, f, first + chain, c);
+                g = f->relu ? wide_where_positive(wide_fused(t, scale, offset), g) : g;
+            }
+            sum[chain] = wide_add(sum[chain], g);
+            product[chain] = wide_fused(g, t, product[chain]);
+        }
+    wide_put_doubles(to->sum, wide_add(sum[0], sum[1]));
+    wide_put_doubles(to->product, wide_add(product[0], product[1]));
+}
+
+/* mean and var of sixteen columns. True if shift was so far off that squares around it say little of those around the mean. */
+INLINE bool column_moments(const struct nl_cpu_few *f, size_t c, const float *shift, double *mean, double *var)
+{
+    struct column_sums sums;
+    double inverse = 1.0 / (double)f->rows;
+    size_t far = 0;
+    sum_columns(f, c, wide_load(shift), wide_set(0.0f), wide_set(0.0f), false, &sums);
+    NL_ROLLED
+    for (size_t i = 0; i < NL_LANES; i++) {
+        double left = sums.sum[i] * inverse, bias = left * sums.sum[i], around = sums.product[i] - bias, spread = around * inverse;
+        mean[i] = shift[i] + left;
+        var[i] = spread < 0 ? 0.0 : spread;
+        far += bias > around;
+    }
+    return far > 0;
+}
+
+TARGET static void few_columns_forward(const struct nl_cpu_few *original)
+{
+    const struct nl_cpu_few few = *original, *f = &few; /* a copy: for all that the compiler knows, a store changes what is pointed to */
+    for (size_t c = 0; c < f->channels; c += NL_LANES) {
+        float shift[NL_LANES], rest[NL_LANES], rstd[NL_LANES];
+        double mean[NL_LANES], var[NL_LANES];
+        wide guess = column_of(f->x, f, 0, c);
+        for (size_t row = 1; row < f->rows; row++)
+            guess = wide_add(guess, column_of(f->x, f, row, c));
+        wide_store(shift, wide_mul(guess, wide_set(1.0f / (float)f->rows)));
+        if (column_moments(f, c, shift, mean, var)) { /* once more, around the means */
+            NL_ROLLED
+            for (size_t i = 0; i < NL_LANES; i++)
+                shift[i] = (float)mean[i];
+            column_moments(f, c, shift, mean, var);
+        }
+        memcpy(f->mean + c, mean, sizeof mean);
+        memcpy(f->var + c, var, sizeof var);
+        nl_sets_prepare(NL_LANES, mean, var, f->eps, shift, rest, rstd);
+        wide from = wide_load(shift), scale = scale_of(wide_load(rstd), f->gamma + c, false, NL_LANES);
+        wide offset = offset_of(wide_load(rest), scale, f->beta + c, false, NL_LANES);
+        for (size_t row = 0; row < f->rows; row++) {
+            wide value = wide_fused(wide_sub(column_of(f->x, f, row, c), from), scale, offset);
+            wide_store(f->y + row * f->channels + c, f->relu ? wide_relu(value) : value);
+        }
+    }
+}
+
+TARGET static void few_columns_backward(const struct nl_cpu_few *original)
+{
+    const struct nl_cpu_few few = *original, *f = &few;
+    double inverse = 1.0 / (double)f->rows;
+    for (size_t c = 0; c < f->channels; c += NL_LANES) {
+        float shift[NL_LANES], rest[NL_LANES], rstd[NL_LANES], scales[NL_LANES], slope[NL_LANES], level[NL_LANES];
+        struct column_sums sums;
+        nl_sets_prepare(NL_LANES, f->mean + c, f->var + c, f->eps, shift, rest, rstd);
+        wide from = wide_load(shift), scale = scale_of(wide_load(rstd), f->gamma + c, false, NL_LANES);
+        wide offset = offset_of(wide_load(rest), scale, f->beta + c, false, NL_LANES);
+        wide_store(scales, scale);
+        sum_columns(f, c, from, scale, offset, true, &sums);
+        float *restrict dgamma = f->dgamma + c, *restrict dbeta = f->dbeta + c;
+        NL_ROLLED
+        for (size_t i = 0; i < NL_LANES; i++) {
+            double sum = sums.sum[i], left = sums.product[i] - rest[i] * sum, deviation = rstd[i];
+            double minus = deviation * deviation * (inverse * (left * scales[i]));
+            dgamma[i] = (float)(left * rstd[i]);
+            dbeta[i] = (float)sum;
+            slope[i] = (float)-minus;
+            level[i] = (float)(rest[i] * minus - inverse * (sum * scales[i]));
+        }
+        for (size_t row = 0; f->dx && row < f->rows; row++) {
+            wide t = wide_sub(column_of(f->x, f, row, c), from), g = column_of(f->dy, f, row, c);
+            if (f->relu)
+                g = wide_where_positive(wide_fused(t, scale, offset), g);
+            wide_store(f->dx + row * f->channels + c, wide_add(wide_mul(g, scale), wide_fused(t, wide_load(slope), wide_load(level))));
+        }
+    }
+}
+
+/* ---- sets of one row of `vectors` vectors: all of it or, where they are `small`, `span` channels each ---- */
+
+enum { SETS = NL_LANES + NL_ROOM }; /* of a row, with the room that wide_spread asks for */
+
+/* The sums of a row's sets, side by side as these are. */
+INLINE wide fold_row(const wide *row, int vectors, bool small, size_t span)
+{
+    wide v[TILE];
+    int count = small ? vectors : 1;
+    v[0] = small || vectors == 1 ? row[0] : vectors == 2 ? wide_add(row[0], row[1]) : wide_add(wide_add(row[0], row[1]), wide_add(row[2], row[3]));
+    UNROLL
+    for (int i = 1; i < count; i++)
+        v[i] = row[i];
+    if (span > 8)
+        count = fold_once(v, count, 8);
+    if (span > 4)
+        count = fold_once(v, count, 4);
+    if (span > 2)
+        count = fold_once(v, count, 2);
+    fold_once(v, count, 1);
+    return v[0];
+}
+
+/* What vector v takes of the numbers of the row's sets. */
+INLINE wide of_sets(const float *sets, bool small, size_t span, int v)
+{
+    return small ? wide_spread(sets + (size_t)v * (NL_LANES / span), span) : wide_set(sets[0]);
+}
+
+/* xhat of a row, from what nl_sets_prepare says of its sets. */
+INLINE void normalize_row(const float *x, int vectors, bool small, size_t span, const float *shift, const float *rest, const float *rstd, wide *xhat)
+{
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        wide t = wide_sub(wide_load(x + v * NL_LANES), of_sets(shift, small, span, v));
+        xhat[v] = wide_mul(wide_sub(t, of_sets(rest, small, span, v)), of_sets(rstd, small, span, v));
+    }
+}
+
+INLINE wide beta_of(const struct nl_cpu_few *f, int v)
+{
+    return f->beta ? wide_load(f->beta + v * NL_LANES) : wide_set(0.0f);
+}
+
+INLINE void rows_forward(const struct nl_cpu_few *f, int vectors, bool small, size_t span)
+{
+    size_t sets = small ? (size_t)vectors * NL_LANES / span : 1, width = small ? span : (size_t)vectors * NL_LANES;
+    for (size_t row = 0; row < f->rows; row++) {
+        const float *x = f->x + row * f->channels;
+        float shift[SETS], sum[SETS], squares[SETS], rest[SETS], rstd[SETS];
+        double mean[NL_LANES], var[NL_LANES];
+        wide t[TILE], square[TILE], xhat[TILE];
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            t[v] = wide_load(x + v * NL_LANES);
+        wide_store(shift, f->centers ? wide_mul(fold_row(t, vectors, small, span), wide_set(1.0f / (float)width)) : wide_set(0.0f));
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            t[v] = wide_sub(t[v], of_sets(shift, small, span, v));
+            square[v] = wide_mul(t[v], t[v]);
+        }
+        wide_store(sum, fold_row(t, vectors, small, span));
+        wide_store(squares, fold_row(square, vectors, small, span));
+        nl_sets_moments(sets, width, f->centers, shift, sum, squares, mean, var);
+        memcpy(f->mean + row * sets, mean, sets * sizeof *mean);
+        memcpy(f->var + row * sets, var, sets * sizeof *var);
+        nl_sets_prepare(sets, mean, var, f->eps, shift, rest, rstd);
+        normalize_row(x, vectors, small, span, shift, rest, rstd, xhat);
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            wide value = wide_fused(xhat[v], wide_load(f->gamma + v * NL_LANES), beta_of(f, v));
+            wide_store(f->y + row * f->channels + v * NL_LANES, f->relu ? wide_relu(value) : value);
+        }
+    }
+}
+
+INLINE void rows_backward(const struct nl_cpu_few *f, int vectors, bool small, size_t span)
+{
+    size_t sets = small ? (size_t)vectors * NL_LANES / span : 1, width = small ? span : (size_t)vectors * NL_LANES;
+    wide dgamma[TILE], dbeta[TILE], minus = wide_set(-1.0f / (float)width);
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        dgamma[v] = dbeta[v] = wide_set(0.0f);
+    for (size_t row = 0; row < f->rows; row++) {
+        size_t at = row * f->channels;
+        float shift[SETS], rest[SETS], rstd[SETS], sum[SETS], products[SETS];
+        wide xhat[TILE], grad[TILE], product[TILE];
+        nl_sets_prepare(sets, f->mean + row * sets, f->var + row * sets, f->eps, shift, rest, rstd);
+        normalize_row(f->x + at, vectors, small, span, shift, rest, rstd, xhat);
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            wide g = wide_load(f->dy + at + v * NL_LANES), gamma = wide_load(f->gamma + v * NL_LANES);
+            if (f->relu)
+                g = wide_where_positive(wide_fused(xhat[v], gamma, beta_of(f, v)), g);
+            dgamma[v] = wide_fused(g, xhat[v], dgamma[v]);
+            dbeta[v] = wide_add(dbeta[v], g);
+            grad[v] = wide_mul(g, gamma);
+            product[v] = wide_mul(grad[v], xhat[v]);
+        }
+        if (!f->dx)
+            continue;
+        wide_store(sum, wide_mul(fold_row(grad, vectors, small, span), minus));
+        wide_store(products, wide_mul(fold_row(product, vectors, small, span), minus));
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            if (f->centers)
+                grad[v] = wide_add(grad[v], of_sets(sum, small, span, v));
+            wide dx = wide_mul(of_sets(rstd, small, span, v), wide_fused(xhat[v], of_sets(products, small, span, v), grad[v]));
+            wide_store(f->dx + at + v * NL_LANES, dx);
+        }
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        wide_store(f->dgamma + v * NL_LANES, dgamma[v]);
+        if (f->dbeta)
+            wide_store(f->dbeta + v * NL_LANES, dbeta[v]);
+    }
+}
+
+/* Calls function(f, ...) with the shape of a row as constants. */
+#define OF_ROW(function, f, vectors)                                         \
+    do {                                                                     \
+        if ((f)->width == (f)->channels && (f)->width > NL_LANES)            \
+            function(f, vectors, false, NL_LANES);                           \
+        else if ((f)->width == 16)                                           \
+            function(f, vectors, true, 16);                                  \
+        else if ((f)->width == 8)                                            \
+            function(f, vectors, true, 8);                                   \
+        else                                                                 \
+            function(f, vectors, true, 4);                                   \
+    } while (0)
+
+TARGET static void few_rows_forward(const struct nl_cpu_few *original)
+{
+    const struct nl_cpu_few few = *original, *f = &few;
+    if (f->channels == 4 * NL_LANES)
+        OF_ROW(rows_forward, f, 4);
+    else
+        OF_ROW(rows_forward, f, 2);
+}
+
+TARGET static void few_rows_backward(const struct nl_cpu_few *original)
+{
+    const struct nl_cpu_few few = *original, *f = &few;
+    if (f->channels == 4 * NL_LANES)
+        OF_ROW(rows_backward, f, 4);
+    else
+        OF_ROW(rows_backward, f, 2);
+}
