@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,12 +146,19 @@ char *nl_double_text(double value, char out[32])
         return strcpy(out, "nan");
     if (isinf(value))
         return strcpy(out, value < 0 ? "-inf" : "inf");
-    /* A decimal of up to 15 digits that reads back as value is the beginning of its 15 digits, so that none need be searched for. */
+    /* A decimal of up to 15 digits that reads back as value is the beginning of its 15 digits, so that none need be searched for. %g leaves out its
+     * zeros at the end; from a million on those before the point, too, if they are more than six digits. */
     locale_t before = begin_plain();
-    snprintf(out, 32, "%.14e", value);
-    int digits = strtod(out, NULL) == value ? significant_digits(out) : 16;
-    snprintf(out, 32, "%.*g", digits < 6 ? 6 : digits, value);
-    if (digits == 16 && strtod(out, NULL) != value)
+    bool small = fabs(value) < 1e6;
+    snprintf(out, 32, small ? "%.15g" : "%.14e", value);
+    bool reads_back = strtod(out, NULL) == value;
+    if (reads_back && !small) {
+        int digits = significant_digits(out);
+        snprintf(out, 32, "%.*g", digits < 6 ? 6 : digits, value);
+    }
+    if (!reads_back)
+        snprintf(out, 32, "%.16g", value);
+    if (!reads_back && strtod(out, NULL) != value)
         snprintf(out, 32, "%.17g", value);
     end_plain(before);
     return out;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +28,15 @@ static char *curve_text(const struct nl_trial_result *result)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%s", "");
+    char epoch[32], lr[32], loss[32], accuracy[32];
+    double rate = NAN; /* that `lr` says: it hardly ever changes */
     for (int i = 0; i < result->rows; i++) {
         const struct nl_curve_row *row = &result->row[i];
-        char epoch[32], lr[32], loss[32], accuracy[32];
+        if (!(row->lr == rate))
+            nl_double_text(rate = row->lr, lr);
         nl_text_add(&out, "%" PRId64 ",%s,%" PRId64 ",%s,%s,%s,%s,%s\n", row->step, nl_double_text(row->epoch, epoch), row->samples,
-                    nl_part_names[row->part], row->eval < 0 ? "" : nl_eval_names[row->eval], nl_double_text(row->lr, lr),
-                    nl_double_text(row->loss, loss), nl_double_text(row->accuracy, accuracy));
+                    nl_part_names[row->part], row->eval < 0 ? "" : nl_eval_names[row->eval], lr, nl_double_text(row->loss, loss),
+                    nl_double_text(row->accuracy, accuracy));
     }
     return out.at;
 }
