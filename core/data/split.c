@@ -104,9 +104,13 @@ static void measure_pixels(struct nl_split *view)
     size_t channels = (size_t)set->shape.channels, positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * channels;
     uint32_t *sums = nl_alloc(2 * bytes, sizeof *sums), *squares = sums + bytes;
     uint64_t *of_channel = nl_alloc(2 * channels, sizeof *of_channel);
-    for (int i = 0; i < view->train_count;) {
-        for (int end = view->train_count - i > FIT ? i + FIT : view->train_count; i < end; i++)
-            add_image(set->pixels + (size_t)view->train[i] * bytes, bytes, sums, squares);
+    bool *trains = nl_alloc((size_t)set->count, sizeof *trains); /* images as they lie in memory, so that they are there before they are asked for */
+    for (int i = 0; i < view->train_count; i++)
+        trains[view->train[i]] = true;
+    for (int i = 0; i < set->count;) {
+        for (int end = set->count - i > FIT ? i + FIT : set->count; i < end; i++)
+            if (trains[i])
+                add_image(set->pixels + (size_t)i * bytes, bytes, sums, squares);
         for (size_t p = 0; p < bytes; p++) {
             of_channel[2 * (p % channels)] += sums[p];
             of_channel[2 * (p % channels) + 1] += squares[p];
@@ -122,6 +126,7 @@ static void measure_pixels(struct nl_split *view)
     }
     free(sums);
     free(of_channel);
+    free(trains);
 }
 
 /* sums[c] = over the training part, of (value - center[c])^power; power 1 or 2. */
