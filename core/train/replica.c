@@ -24,9 +24,10 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
 
 int nl_replica_batch(const struct nl_replica *replica, int64_t step)
 {
-    int64_t batch = replica->config->train.batch;
-    int64_t left = replica->view.train_count - step % replica->course.steps_per_epoch * batch;
-    return (int)(left < batch ? left : batch);
+    int64_t batch = replica->config->train.batch, steps = replica->course.steps_per_epoch, samples = replica->view.train_count;
+    if (steps * batch <= samples || step % steps < steps - 1)
+        return (int)batch;
+    return (int)(samples - (steps - 1) * batch);
 }
 
 void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part part, int eval, struct nl_score score)
@@ -86,8 +87,6 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
 
 void nl_replica_remember(struct nl_replica *replica, int64_t step)
 {
-    if (!replica->saved_order)
-        return;
     int64_t batch = replica->config->train.batch, at = step % replica->course.steps_per_epoch * batch;
     const int32_t *order = replica->like ? replica->like->order : replica->order;
     int samples = nl_replica_batch(replica, step);

@@ -20,6 +20,8 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
 {
     const struct nl_config *config = schedule->config;
     double base = nl_lr_base(config), low = config->train.lr_min;
+    if (config->train.schedule == NL_CONSTANT && config->train.warmup_epochs == 0) /* most trainings, and asked before every step */
+        return base;
     int64_t warmup = llround(config->train.warmup_epochs * schedule->steps_per_epoch);
     if (t < warmup)
         return base * (double)(t + 1) / (double)warmup;

@@ -138,7 +138,8 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_step(plan, &run);
     for (int i = 0; i < plan->replicas; i++)
-        nl_replica_remember(c->at[i], step);
+        if (c->at[i]->saved_order)
+            nl_replica_remember(c->at[i], step);
 }
 
 static int64_t next_multiple(int64_t step, int64_t of)
@@ -219,7 +220,8 @@ static int resume(struct nl_training *c, struct nl_error *err)
         if (step % c->course.steps_per_epoch == 0)
             begin_epoch(c, step / c->course.steps_per_epoch);
         for (int i = 0; i < c->trials; i++)
-            nl_replica_remember(&c->replica[i], step);
+            if (c->replica[i].saved_order)
+                nl_replica_remember(&c->replica[i], step);
     }
     if (steps % c->course.steps_per_epoch)
         begin_epoch(c, steps / c->course.steps_per_epoch);
