@@ -47,16 +47,17 @@ struct nl_conv_width {
 };
 
 /* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: the patches of a run of tiles, their sums or
- * gradients, the taps. Tiles' channels lie one after the other, transformed elements and taps `step` apart. */
-enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4 };
+ * gradients, the taps. What becomes of tiles is a chunk at most for each of the products: of tile after tile, all channels. From product to product it is
+ * NL_WINOGRAD_STEP, known to the compiler: 36 distances would take more registers than there are. That of the taps is `step`. */
+enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4, NL_WINOGRAD_CHUNK = 1024, NL_WINOGRAD_STEP = NL_WINOGRAD_CHUNK + NL_CONV_LANES };
 
 /* Tiles side by side: where the first one's first pixel lies in an image of that size, which x, dy and y point to. */
 struct nl_winograd_run {
     int height, width;
     int row, column, tiles;
 };
-typedef void nl_winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u, size_t u_step);
-typedef void nl_winograd_output(const struct nl_winograd_run *run, const float *m, size_t m_step, const float *b, size_t channels, float *y);
+typedef void nl_winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u);
+typedef void nl_winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels, float *y);
 typedef void nl_winograd_weights(const float *w, size_t count, float *v, size_t v_step);
 typedef void nl_winograd_taps(const float *p, size_t p_step, size_t count, float *dw);
 

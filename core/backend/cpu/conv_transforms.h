@@ -5,7 +5,7 @@
  * A = 11/16 and B = 3/2 have exact powers and reciprocal products near 1: in float they lose a third of the digits that the usual
  * 1 and 2 do (Barabasz et al., arXiv:1803.10986).
  */
-enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_KERNEL };
+enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_KERNEL, STEP = NL_WINOGRAD_STEP };
 
 #define A (11.0f / 16)
 #define B (3.0f / 2)
@@ -78,25 +78,30 @@ INLINE ptrdiff_t place(const struct nl_winograd_run *run, size_t channels, int r
     return ((ptrdiff_t)(run->row + row) * run->width + run->column + column) * (ptrdiff_t)channels;
 }
 
-/* Of the run's patches: that column of pixels, zeros outside the image, becomes three rows of p. */
-INLINE void input_column(const struct nl_winograd_run *run, const float *x, size_t channels, int column, bool lower, vec *p)
+/* Of the run's patches: that column of pixels becomes three rows of p. Rows [first, end) of them are inside the image; zeros outside. */
+INLINE void input_column(const struct nl_winograd_run *run, const float *x, size_t channels, int column, int first, int end, bool lower, vec *p)
 {
     vec line[PATCH];
     ptrdiff_t at = place(run, channels, -1, column), step = (ptrdiff_t)channels * run->width;
     bool inside = run->column + column >= 0 && run->column + column < run->width;
-    int rows = run->height - run->row + 1;
-    UNROLL
-    for (int i = 0; i < PATCH; i++)
-        line[i] = inside && (i > 0 || run->row > 0) && i < rows ? load(x + at + i * step) : broadcast(0.0f);
-    three_inputs(line, lower, p, PATCH);
+    if (inside) {
+        UNROLL
+        for (int i = 0; i < PATCH; i++)
+            line[i] = i >= first && i < end ? load(x + at + i * step) : broadcast(0.0f);
+        three_inputs(line, lower, p, PATCH);
+    } else {
+        UNROLL
+        for (int i = 0; i < PATCH / 2; i++)
+            p[i * PATCH] = broadcast(0.0f);
+    }
 }
 
 /* Three rows of products. The patches of two tiles side by side share columns. */
-INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t channels, bool lower, float *u, size_t u_step)
+INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t channels, int first, int end, bool lower, float *u)
 {
     vec p[PATCH / 2 * PATCH];
-    input_column(run, x, channels, -1, lower, p + OUTPUTS);
-    input_column(run, x, channels, 0, lower, p + OUTPUTS + 1);
+    input_column(run, x, channels, -1, first, end, lower, p + OUTPUTS);
+    input_column(run, x, channels, 0, first, end, lower, p + OUTPUTS + 1);
     for (int t = 0; t < run->tiles; t++, u += channels) {
         UNROLL
         for (int i = 0; i < PATCH / 2; i++) {
@@ -105,7 +110,7 @@ INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t
         }
         UNROLL
         for (int j = 2; j < PATCH; j++)
-            input_column(run, x, channels, t * OUTPUTS + j - 1, lower, p + j);
+            input_column(run, x, channels, t * OUTPUTS + j - 1, first, end, lower, p + j);
         UNROLL
         for (int i = 0; i < PATCH / 2; i++) {
             vec product[PATCH];
@@ -113,20 +118,34 @@ INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t
             three_inputs(p + i * PATCH, true, product + PATCH / 2, 1);
             UNROLL
             for (int j = 0; j < PATCH; j++)
-                store(u + (size_t)(i * PATCH + j) * u_step, product[j]);
+                store(u + (i * PATCH + j) * STEP, product[j]);
         }
     }
 }
 
-TARGET static void winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u, size_t u_step)
+/* first, end: as constants they leave no branch. */
+INLINE void input_rows(const struct nl_winograd_run *run, const float *x, size_t channels, int first, int end, float *u)
 {
     for (size_t c = 0; c < channels; c += LANES) {
-        input_half(run, x + c, channels, false, u + c, u_step);
-        input_half(run, x + c, channels, true, u + PATCH / 2 * PATCH * u_step + c, u_step);
+        input_half(run, x + c, channels, first, end, false, u + c);
+        input_half(run, x + c, channels, first, end, true, u + PATCH / 2 * PATCH * STEP + c);
     }
 }
 
-TARGET static void winograd_output(const struct nl_winograd_run *run, const float *m, size_t m_step, const float *b, size_t channels, float *y)
+TARGET static void winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u)
+{
+    int first = run->row > 0 ? 0 : 1, end = run->height - run->row + 1;
+    if (first == 0 && end >= PATCH)
+        input_rows(run, x, channels, 0, PATCH, u);
+    else if (first == 0 && end == PATCH - 1)
+        input_rows(run, x, channels, 0, PATCH - 1, u);
+    else if (end >= PATCH)
+        input_rows(run, x, channels, 1, PATCH, u);
+    else
+        input_rows(run, x, channels, first, end, u);
+}
+
+TARGET static void winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels, float *y)
 {
     int rows = run->height - run->row;
     ptrdiff_t step = (ptrdiff_t)channels * run->width;
@@ -141,7 +160,7 @@ TARGET static void winograd_output(const struct nl_winograd_run *run, const floa
             for (int j = 0; j < PATCH; j++) {
                 UNROLL
                 for (int i = 0; i < PATCH; i++)
-                    p[i * PATCH + j] = load(from + (size_t)(i * PATCH + j) * m_step);
+                    p[i * PATCH + j] = load(from + (i * PATCH + j) * STEP);
                 output_line(p + j, PATCH);
             }
             UNROLL
@@ -156,7 +175,7 @@ TARGET static void winograd_output(const struct nl_winograd_run *run, const floa
     }
 }
 
-TARGET static void winograd_gradient(const struct nl_winograd_run *run, const float *dy, size_t channels, float *d, size_t d_step)
+TARGET static void winograd_gradient(const struct nl_winograd_run *run, const float *dy, size_t channels, float *d)
 {
     int rows = run->height - run->row;
     ptrdiff_t step = (ptrdiff_t)channels * run->width;
@@ -178,7 +197,7 @@ TARGET static void winograd_gradient(const struct nl_winograd_run *run, const fl
                 gradient_line(p + i * PATCH, 1);
                 UNROLL
                 for (int j = 0; j < PATCH; j++)
-                    store(to + (size_t)(i * PATCH + j) * d_step, p[i * PATCH + j]);
+                    store(to + (i * PATCH + j) * STEP, p[i * PATCH + j]);
             }
         }
 }

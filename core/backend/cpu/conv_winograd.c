@@ -18,7 +18,7 @@
 #include "base/team.h"
 
 enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, PRODUCTS = PATCH * PATCH, TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL,
-       MOST_CHANNELS = 128 };
+       MOST_CHANNELS = 128, STEP = NL_WINOGRAD_STEP };
 
 /* Planes of products are a line more than full apart: multiples of 4096 bytes would share a few sets of the first cache. */
 enum { APART = 16 };
@@ -28,7 +28,7 @@ struct shape {
     int rows, columns; /* of tiles */
     size_t in, out;
     size_t tiles;                  /* at a time: a chunk */
-    size_t u_step, v_step, m_step; /* from product to product: u(chunk, in), v(in, out), m(chunk, out) */
+    size_t v_step;                 /* from product to product of v(in, out); STEP of u(chunk, in), m(chunk, out) */
 };
 
 /* Compiled steps of the tiles (nl_conv_steps). */
@@ -55,10 +55,8 @@ static struct shape shape_of(const struct nl_conv *op, int in, int out)
 {
     struct shape s = {.height = op->height, .width = op->width, .rows = (op->height + OUTPUTS - 1) / OUTPUTS,
                       .columns = (op->width + OUTPUTS - 1) / OUTPUTS, .in = (size_t)in, .out = (size_t)out};
-    s.tiles = 1024 / (size_t)(in > out ? in : out);
-    s.u_step = s.tiles * s.in + APART;
+    s.tiles = NL_WINOGRAD_CHUNK / (size_t)(in > out ? in : out);
     s.v_step = s.in * s.out + APART;
-    s.m_step = s.tiles * s.out + APART;
     return s;
 }
 
@@ -92,7 +90,7 @@ static void transform_patches(const struct shape *s, size_t first, size_t end, c
     struct nl_winograd_run run;
     for (; first < end; first += (size_t)run.tiles, u += (size_t)run.tiles * s->in) {
         size_t image = find_run(s, first, end, &run);
-        nl_conv_tiles()->input(&run, x + image * pixels_of(s) * s->in, s->in, u, s->u_step);
+        nl_conv_tiles()->input(&run, x + image * pixels_of(s) * s->in, s->in, u);
     }
 }
 
@@ -101,7 +99,7 @@ static void transform_gradients(const struct shape *s, size_t first, size_t end,
     struct nl_winograd_run run;
     for (; first < end; first += (size_t)run.tiles, d += (size_t)run.tiles * s->out) {
         size_t image = find_run(s, first, end, &run);
-        nl_conv_tiles()->gradient(&run, dy + image * pixels_of(s) * s->out, s->out, d, s->m_step);
+        nl_conv_tiles()->gradient(&run, dy + image * pixels_of(s) * s->out, s->out, d);
     }
 }
 
@@ -120,7 +118,7 @@ static void transform_sums(const struct batch *batch, size_t first, size_t end, 
     struct nl_winograd_run run;
     for (; first < end; first += (size_t)run.tiles, m += (size_t)run.tiles * s->out) {
         size_t image = find_run(s, first, end, &run);
-        nl_conv_tiles()->output(&run, m, s->m_step, batch->b, s->out, batch->y + image * pixels_of(s) * s->out);
+        nl_conv_tiles()->output(&run, m, batch->b, s->out, batch->y + image * pixels_of(s) * s->out);
     }
 }
 
@@ -146,12 +144,12 @@ static void run_tiles(void *context, size_t first, size_t end, int thread)
 {
     const struct batch *batch = context;
     const struct shape *s = &batch->shape;
-    float *u = batch->room + (size_t)thread * PRODUCTS * (s->u_step + s->m_step), *m = u + PRODUCTS * s->u_step;
+    float *u = batch->room + (size_t)thread * PRODUCTS * 2 * STEP, *m = u + PRODUCTS * STEP;
     for (size_t tiles; first < end; first += tiles) {
         tiles = end - first < s->tiles ? end - first : s->tiles;
         transform_patches(s, first, first + tiles, batch->x, u);
         for (size_t k = 0; k < PRODUCTS; k++)
-            multiply(s, tiles, u + k * s->u_step, batch->v + k * s->v_step, m + k * s->m_step);
+            multiply(s, tiles, u + k * STEP, batch->v + k * s->v_step, m + k * STEP);
         transform_sums(batch, first, first + tiles, m);
     }
 }
@@ -160,7 +158,7 @@ static void run_tiles(void *context, size_t first, size_t end, int thread)
 static float *take_batch(struct nl_conv_room *room, struct batch *batch)
 {
     const struct shape *s = &batch->shape;
-    batch->room = nl_conv_take(room, (size_t)nl_team_threads() * PRODUCTS * (s->u_step + s->m_step) * sizeof *batch->room);
+    batch->room = nl_conv_take(room, (size_t)nl_team_threads() * PRODUCTS * 2 * STEP * sizeof *batch->room);
     return nl_conv_take(room, PRODUCTS * s->v_step * sizeof(float));
 }
 
@@ -229,7 +227,7 @@ static void add_products(void *context, size_t first, size_t end, int thread)
     const struct nl_conv_isa *isa = nl_conv_tiles();
     (void)thread;
     for (size_t k = first; k < end; k++) {
-        const float *u = weights->u + k * s->u_step, *d = weights->d + k * s->m_step;
+        const float *u = weights->u + k * STEP, *d = weights->d + k * STEP;
         float *p = weights->p + k * s->v_step;
         size_t o = 0;
         for (const struct nl_conv_width *width = isa->width; width < isa->width + isa->widths; width++)
@@ -257,8 +255,8 @@ void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float 
     struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
         room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
-        weights.u = nl_conv_take(&room, PRODUCTS * s->u_step * sizeof *weights.u);
-        weights.d = nl_conv_take(&room, PRODUCTS * s->m_step * sizeof *weights.d);
+        weights.u = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.u);
+        weights.d = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.d);
         weights.p = part->sums ? part->sums : nl_conv_take(&room, PRODUCTS * s->v_step * sizeof *weights.p);
     }
     size_t all = tiles_of(s, samples);
