@@ -1,5 +1,6 @@
 /* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers. The
- * arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are. */
+ * arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are. Sums down columns are no longer than those
+ * that block_columns.h has in float before it joins them in double. */
 #include "backend/cpu/block_sets.h"
 
 /* The channels [c, c + 16) of a row, whose sets are columns. */
@@ -8,12 +9,8 @@ INLINE wide column_of(const float *x, const struct nl_cpu_few *f, size_t row, si
     return wide_load(x + row * f->channels + c);
 }
 
-struct column_sums {
-    double sum[NL_LANES], product[NL_LANES];
-};
-
-/* In two chains, as block_columns.h has it: of t and t^2 or, where there is a gradient, of g and g t. */
-INLINE void sum_columns(const struct nl_cpu_few *f, size_t c, wide shift, wide scale, wide offset, bool gradients, struct column_sums *to)
+/* In two chains, as block_columns.h has it: the sums of t and t^2 or, where there is a gradient, of g and g t. */
+INLINE void sum_columns(const struct nl_cpu_few *f, size_t c, wide shift, wide scale, wide offset, bool gradients, wide *sum_of, wide *product_of)
 {
     wide sum[CHAINS], product[CHAINS];
     UNROLL
@@ -32,82 +29,74 @@ INLINE void sum_columns(const struct nl_cpu_few *f, size_t c, wide shift, wide s
             sum[chain] = wide_add(sum[chain], g);
             product[chain] = wide_fused(g, t, product[chain]);
         }
-    wide_put_doubles(to->sum, wide_add(sum[0], sum[1]));
-    wide_put_doubles(to->product, wide_add(product[0], product[1]));
+    *sum_of = wide_add(sum[0], sum[1]);
+    *product_of = wide_add(product[0], product[1]);
 }
 
-/* mean and var of sixteen columns. True if shift was so far off that squares around it say little of those around the mean. */
-INLINE bool column_moments(const struct nl_cpu_few *f, size_t c, const float *shift, double *mean, double *var)
+/* x around a first guess says where the mean is to its last digit, and x around that how far off it is: of so few rows float has sums to spare. */
+INLINE void column_moments(const struct nl_cpu_few *f, size_t c, double *mean, double *var)
 {
-    struct column_sums sums;
-    double inverse = 1.0 / (double)f->rows;
-    size_t far = 0;
-    sum_columns(f, c, wide_load(shift), wide_set(0.0f), wide_set(0.0f), false, &sums);
-    NL_ROLLED
-    for (size_t i = 0; i < NL_LANES; i++) {
-        double left = sums.sum[i] * inverse, bias = left * sums.sum[i], around = sums.product[i] - bias, spread = around * inverse;
-        mean[i] = shift[i] + left;
-        var[i] = spread < 0 ? 0.0 : spread;
-        far += bias > around;
-    }
-    return far > 0;
+    wide inverse = wide_set(1.0f / (float)f->rows), shift = column_of(f->x, f, 0, c), off = wide_set(0.0f), sum, squares;
+    for (size_t row = 1; row < f->rows; row++)
+        off = wide_add(off, wide_sub(column_of(f->x, f, row, c), shift));
+    shift = wide_add(shift, wide_mul(off, inverse));
+    sum_columns(f, c, shift, shift, shift, false, &sum, &squares);
+    wide left = wide_mul(sum, inverse);
+    wide_put_doubles(mean, shift);
+    wide_join(mean, left);
+    wide_put_doubles(var, wide_relu(wide_mul(wide_sub(squares, wide_mul(left, sum)), inverse)));
+}
+
+/* What columns are normalized with. */
+struct column {
+    wide shift, rest, rstd, scale, offset;
+};
+
+INLINE struct column column_from(const struct nl_cpu_few *f, size_t c, const double *mean, const double *var)
+{
+    float shift[NL_LANES], rest[NL_LANES], rstd[NL_LANES];
+    nl_sets_prepare(NL_LANES, mean, var, f->eps, shift, rest, rstd);
+    struct column column = {.shift = wide_load(shift), .rest = wide_load(rest), .rstd = wide_load(rstd)};
+    column.scale = scale_of(column.rstd, f->gamma + c, false, NL_LANES);
+    column.offset = offset_of(column.rest, column.scale, f->beta + c, false, NL_LANES);
+    return column;
 }
 
 TARGET static void few_columns_forward(const struct nl_cpu_few *original)
 {
     const struct nl_cpu_few few = *original, *f = &few; /* a copy: for all that the compiler knows, a store changes what is pointed to */
     for (size_t c = 0; c < f->channels; c += NL_LANES) {
-        float shift[NL_LANES], rest[NL_LANES], rstd[NL_LANES];
         double mean[NL_LANES], var[NL_LANES];
-        wide guess = column_of(f->x, f, 0, c);
-        for (size_t row = 1; row < f->rows; row++)
-            guess = wide_add(guess, column_of(f->x, f, row, c));
-        wide_store(shift, wide_mul(guess, wide_set(1.0f / (float)f->rows)));
-        if (column_moments(f, c, shift, mean, var)) { /* once more, around the means */
-            NL_ROLLED
-            for (size_t i = 0; i < NL_LANES; i++)
-                shift[i] = (float)mean[i];
-            column_moments(f, c, shift, mean, var);
-        }
+        column_moments(f, c, mean, var);
         memcpy(f->mean + c, mean, sizeof mean);
         memcpy(f->var + c, var, sizeof var);
-        nl_sets_prepare(NL_LANES, mean, var, f->eps, shift, rest, rstd);
-        wide from = wide_load(shift), scale = scale_of(wide_load(rstd), f->gamma + c, false, NL_LANES);
-        wide offset = offset_of(wide_load(rest), scale, f->beta + c, false, NL_LANES);
+        struct column column = column_from(f, c, mean, var);
         for (size_t row = 0; row < f->rows; row++) {
-            wide value = wide_fused(wide_sub(column_of(f->x, f, row, c), from), scale, offset);
+            wide value = wide_fused(wide_sub(column_of(f->x, f, row, c), column.shift), column.scale, column.offset);
             wide_store(f->y + row * f->channels + c, f->relu ? wide_relu(value) : value);
         }
     }
 }
 
+/* dx = g scale + (t slope + level), as block.c has it. */
 TARGET static void few_columns_backward(const struct nl_cpu_few *original)
 {
     const struct nl_cpu_few few = *original, *f = &few;
-    double inverse = 1.0 / (double)f->rows;
+    wide inverse = wide_set(1.0f / (float)f->rows), zero = wide_set(0.0f);
     for (size_t c = 0; c < f->channels; c += NL_LANES) {
-        float shift[NL_LANES], rest[NL_LANES], rstd[NL_LANES], scales[NL_LANES], slope[NL_LANES], level[NL_LANES];
-        struct column_sums sums;
-        nl_sets_prepare(NL_LANES, f->mean + c, f->var + c, f->eps, shift, rest, rstd);
-        wide from = wide_load(shift), scale = scale_of(wide_load(rstd), f->gamma + c, false, NL_LANES);
-        wide offset = offset_of(wide_load(rest), scale, f->beta + c, false, NL_LANES);
-        wide_store(scales, scale);
-        sum_columns(f, c, from, scale, offset, true, &sums);
-        float *restrict dgamma = f->dgamma + c, *restrict dbeta = f->dbeta + c;
-        NL_ROLLED
-        for (size_t i = 0; i < NL_LANES; i++) {
-            double sum = sums.sum[i], left = sums.product[i] - rest[i] * sum, deviation = rstd[i];
-            double minus = deviation * deviation * (inverse * (left * scales[i]));
-            dgamma[i] = (float)(left * rstd[i]);
-            dbeta[i] = (float)sum;
-            slope[i] = (float)-minus;
-            level[i] = (float)(rest[i] * minus - inverse * (sum * scales[i]));
-        }
+        struct column column = column_from(f, c, f->mean + c, f->var + c);
+        wide sum, product;
+        sum_columns(f, c, column.shift, column.scale, column.offset, true, &sum, &product);
+        wide left = wide_sub(product, wide_mul(column.rest, sum));
+        wide_store(f->dgamma + c, wide_mul(left, column.rstd));
+        wide_store(f->dbeta + c, sum);
+        wide minus = wide_mul(wide_mul(column.rstd, column.rstd), wide_mul(inverse, wide_mul(left, column.scale)));
+        wide slope = wide_sub(zero, minus), level = wide_sub(wide_mul(column.rest, minus), wide_mul(inverse, wide_mul(sum, column.scale)));
         for (size_t row = 0; f->dx && row < f->rows; row++) {
-            wide t = wide_sub(column_of(f->x, f, row, c), from), g = column_of(f->dy, f, row, c);
+            wide t = wide_sub(column_of(f->x, f, row, c), column.shift), g = column_of(f->dy, f, row, c);
             if (f->relu)
-                g = wide_where_positive(wide_fused(t, scale, offset), g);
-            wide_store(f->dx + row * f->channels + c, wide_add(wide_mul(g, scale), wide_fused(t, wide_load(slope), wide_load(level))));
+                g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
+            wide_store(f->dx + row * f->channels + c, wide_add(wide_mul(g, column.scale), wide_fused(t, slope, level)));
         }
     }
 }
