@@ -10,17 +10,25 @@ enum { BATCH = 72, STEPS = 3, EVALUATED = 75, WORDS = 8 };
 static const struct net {
     const char *words[WORDS];
     int samples, micro, evaluated;
-    bool batch_statistics;
 } nets[] = {
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, 32, false},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 20, 16, 20, false},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, 64, false},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, 5, false},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=rms", "model.width=5", "norm.over=position"}, 7, 22, 22, false},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "norm.over=position", "model.width=16"}, 16, 16, 16, false},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn"}, 16, BATCH, 16, true},
-    {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32, false},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10, false},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, 32},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 20, 16, 20},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, 64},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, 5},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=rms", "model.width=5", "norm.over=position"}, 7, 22, 22},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "norm.over=position", "model.width=16"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=14", "norm.kind=bn"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=14", "norm.kind=bn", "norm.placement=preact", "train.batch=67"}, 32, 32, 32},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.placement=preact", "model.activation=gelu"}, 20, 16, 20},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.placement=preact", "model.activation=relu", "norm.affine=none"}, 20, 16, 20},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "model.activation=tanh", "train.batch=17"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=5"}, 16, BATCH, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=4", "train.clip_norm=1"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.affine=element"}, 16, BATCH, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "train.batch=50"}, 32, 32, 32},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.activation=gelu", "norm.placement=after", "model.width=12"}, 32, 32, 42},
+    {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -56,8 +64,8 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * 16 * sizeof(float);
     whole.micro_bytes = 0;
     struct training a = make(&parted, net), b = make(&whole, net);
-    ck_assert_int_eq(a.plan.train.local > 0, !net->batch_statistics);
     ck_assert_int_eq(a.plan.train.micro, net->micro);
+    ck_assert_int_eq(a.plan.train.local > 0, net->micro < BATCH);
     ck_assert_int_eq(a.plan.eval.micro, net->evaluated);
     ck_assert_int_eq(b.plan.train.local + b.plan.eval.local, 0);
     for (int64_t step = 0; step < STEPS; step++) {

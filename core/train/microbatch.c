@@ -69,13 +69,16 @@ void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, 
 {
     size_t largest = 1;
     int unit = 1, i = 0;
+    bool if_fixed = false, halves = false;
     for (; backend->micro_bytes > 0 && i < pass->ops; i++) {
         const struct nl_op *op = &pass->op[i];
         bool may_be_fixed = evaluates && op->kind == NL_NORM_LAYER && op->normalize.norm->tracks;
-        int wanted = may_be_fixed ? 1 : micro_of(backend, op).unit;
+        struct nl_micro micro = may_be_fixed ? (struct nl_micro){.unit = 1} : micro_of(backend, op);
+        int wanted = micro.unit;
         if (wanted == 0)
             break;
-        pass->if_fixed |= may_be_fixed;
+        if_fixed |= may_be_fixed;
+        halves |= micro.halves;
         if (!evaluates) /* sums over samples are those of gradients */
             unit *= wanted / greatest_divisor(unit, wanted);
         struct elements elements = elements_of(op);
@@ -84,8 +87,13 @@ void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, 
     size_t fit = backend->micro_bytes / largest / (size_t)unit * (size_t)unit;
     bool ends = i < pass->ops && pass->op[i].kind == NL_LINEAR_LAYER; /* else inside of a residual block, perhaps */
     bool pays = i > 1 && fit > 0 && fit < (size_t)pass->capacity;
-    pass->local = ends && pays ? i : 0;
-    pass->micro = ends && pays ? (int)fit : pass->capacity;
+    pass->micro = pass->capacity;
+    if (!ends || !pays)
+        return;
+    pass->local = i;
+    pass->micro = (int)fit;
+    pass->if_fixed = if_fixed;
+    pass->halves = halves;
 }
 
 size_t nl_microbatch_sums(const struct nl_backend *backend, const struct nl_op *op)
@@ -116,7 +124,7 @@ struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_
         break;
     case NL_NORM_LAYER: {
         struct nl_normalize *n = &op.normalize;
-        int sets = n->norm->tracks ? 0 : nl_normalize_sets(n, first);
+        int sets = first == 0 || pass->halves || pass->if_fixed ? 0 : nl_normalize_sets(n, first);
         MOVE_ENDS(*n);
         MOVE(n->residual, in);
         MOVE(n->dresidual, in);
@@ -148,5 +156,10 @@ struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_
     case NL_DROPOUT_LAYER:
         break;
     }
-    return op; /* what joins lies in buffers that take turns */
+    if (op.joins) {
+        MOVE(op.join.a, in);
+        MOVE(op.join.b, in);
+        MOVE(op.join.y, in);
+    }
+    return op;
 }

@@ -198,6 +198,47 @@ static void keep_sums(struct context *ctx, struct nl_op *op)
         op->normalize.sums = sums;
 }
 
+/* Places of gradients, or of the activations of evaluation: those that take turns, and those that are kept for all samples (turns.h). */
+struct buffers {
+    void *turns[NL_BUFFERS], *kept[NL_BUFFERS];
+};
+
+/* turn: NULL in evaluation, which takes two in turn, or three, and keeps what the last local operation makes. */
+static struct buffers take_buffers(struct layout *l, const struct nl_model *model, struct nl_pass *pass, const struct nl_turn *turn)
+{
+    size_t at_a_time = 0, largest = 0;
+    unsigned turns = 0, kept = 0;
+    int local = nl_local_layers(model, pass);
+    for (int i = 0; i < model->layers; i++) {
+        size_t count = extent_count(model->layer[i].out), samples = (size_t)(i < local && !pass->if_fixed ? pass->micro : pass->capacity);
+        largest = count > largest ? count : largest;
+        at_a_time = count * samples > at_a_time ? count * samples : at_a_time;
+        if (turn) {
+            *(turn[i].waits ? &kept : &turns) |= nl_buffer(turn[i].output);
+            *(pass->halves ? &kept : &turns) |= nl_buffer(turn[i].shortcut);
+        } else {
+            turns |= nl_buffer(0) | nl_buffer(1) | (model->layer[i].kind == NL_ADD_LAYER ? nl_buffer(2) : 0);
+            kept |= local > 0 ? nl_buffer(0) : 0;
+        }
+    }
+    struct buffers buffers = {{NULL}, {NULL}};
+    size_t begin = l->at;
+    for (int i = 0; i < NL_BUFFERS; i++)
+        if (turns & nl_buffer(i))
+            buffers.turns[i] = take_samples(l, 1, at_a_time);
+    pass->shared = l->base ? l->base + begin : NULL;
+    pass->shared_bytes = l->at - begin;
+    for (int i = 0; i < NL_BUFFERS; i++)
+        if (kept & nl_buffer(i))
+            buffers.kept[i] = take_samples(l, pass->capacity, largest);
+    return buffers;
+}
+
+static void *gradient_of(const struct buffers *buffers, const struct nl_turn *turn)
+{
+    return (turn->waits ? buffers->kept : buffers->turns)[turn->output];
+}
+
 /* Lays out one pass. Training keeps every output for the way back; evaluation needs none twice but a shortcut's source, so its outputs
  * take turns as the gradients do. */
 static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
@@ -205,29 +246,16 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     struct layout *l = &ctx->layout;
     const struct nl_model *model = ctx->model;
     const struct nl_plan *plan = ctx->plan;
-    size_t largest = (size_t)model->classes;
-    int buffers = 2;
-    for (int i = 0; i < model->layers; i++) {
-        if (extent_count(model->layer[i].out) > largest)
-            largest = extent_count(model->layer[i].out);
-        if (model->layer[i].kind == NL_ADD_LAYER)
-            buffers = NL_BUFFERS;
-    }
 
     pass->capacity = capacity;
     pass->ops = 0;
     void *x = take_samples(l, capacity, extent_count(model->input));
     pass->gather.x = x;
     pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
-    void *shared[NL_BUFFERS] = {NULL}, *nothing[NL_BUFFERS] = {NULL}, **gradient = train ? shared : nothing;
-    for (int i = 0; i < buffers; i++)
-        shared[i] = take_samples(l, capacity, largest);
-    pass->shared = shared[0];
-    pass->shared_bytes = l->base ? (size_t)(l->base + l->at - (char *)shared[0]) : 0;
-
     struct nl_turn *turn = nl_take_turns(plan, ctx->config);
+    struct buffers buffers = take_buffers(l, model, pass, train ? turn : NULL);
+    void **of_shortcut = pass->halves ? buffers.kept : buffers.turns;
     void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
-    void *seam = NULL;
     int number = 0, at = NL_NOWHERE, kept = NL_NOWHERE;
     size_t channels_before = 0;
     for (int i = 0; i < model->layers; i++) {
@@ -236,7 +264,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             struct nl_normalize *norm = &pass->op[pass->ops - 1].normalize;
             norm->relu = layer->relu;
             norm->residual = output[layer->shortcut];
-            norm->dresidual = gradient[turn[i].shortcut];
+            norm->dresidual = train ? of_shortcut[turn[i].shortcut] : NULL;
             output[i] = norm->y;
             kept = NL_NOWHERE;
             continue;
@@ -246,30 +274,28 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             output[i] = x;
             continue;
         }
-        /* Between the last local operation and the one behind it all samples of a batch wait for one another. */
-        bool last_local = pass->ops == pass->local - 1, behind_local = pass->local > 0 && pass->ops == pass->local;
-        if (last_local)
-            seam = take_samples(l, capacity, extent_count(layer->out));
+        bool last_local = pass->ops == pass->local - 1;
         struct nl_op *op = &pass->op[pass->ops++];
         if (turn[i].joins != NL_NOWHERE) /* a shortcut leaves from what this layer takes */
             kept = at;
-        at = nl_unused_buffer(at, kept);
+        at = nl_unused_buffer(nl_buffer(at) | nl_buffer(kept));
         if (layer->kind == NL_ADD_LAYER)
             kept = NL_NOWHERE;
         /* The sign of ReLU's output is that of its input, which nobody else needs unless a shortcut leaves from there. */
         bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NL_NOWHERE;
-        void *y = output[i] = !train ? (last_local ? seam : shared[at]) : in_place ? x : take_samples(l, capacity, extent_count(layer->out));
-        void *dx = i == 0 ? NULL : train && behind_local ? seam : gradient[turn[i - 1].output];
+        void *y = output[i] = !train ? (last_local ? buffers.kept[0] : buffers.turns[at]) :
+                              in_place ? x : take_samples(l, capacity, extent_count(layer->out));
+        void *dx = train && i > 0 ? gradient_of(&buffers, &turn[i - 1]) : NULL;
         const struct places places = {.x = x,
                                       .y = y,
-                                      .dy = train && last_local ? seam : gradient[turn[i].output],
+                                      .dy = train ? gradient_of(&buffers, &turn[i]) : NULL,
                                       .dx = dx,
                                       .w = parameter_at(l, model, plan->parameters, layer->weight),
                                       .b = parameter_at(l, model, plan->parameters, layer->bias_at),
                                       .dw = parameter_at(l, model, ctx->gradients, layer->weight),
                                       .db = parameter_at(l, model, ctx->gradients, layer->bias_at),
                                       .other = layer->kind == NL_ADD_LAYER ? output[layer->shortcut] : NULL,
-                                      .dother = layer->kind == NL_ADD_LAYER ? gradient[turn[i].shortcut] : NULL};
+                                      .dother = train && layer->kind == NL_ADD_LAYER ? of_shortcut[turn[i].shortcut] : NULL};
         set_operation(ctx, op, i, &places);
         if (layer->kind == NL_NORM_LAYER) {
             lay_normalize(ctx, pass, op, layer, number++, channels_before);
@@ -281,10 +307,10 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         if (op->joins)
             op->join = (struct nl_add){.height = layer->in.height, .width = layer->in.width, .channels = layer->in.channels,
                                        .from_height = layer->in.height, .from_width = layer->in.width, .from_channels = layer->in.channels,
-                                       .stride = 1, .a = dx, .b = gradient[turn[i].joins], .y = dx};
+                                       .stride = 1, .a = dx, .b = train ? of_shortcut[turn[i].joins] : NULL, .y = dx};
         x = y;
     }
-    set_ends(ctx, pass, view, x, gradient[turn[model->layers - 1].output], train ? plan->sums : plan->eval_sums);
+    set_ends(ctx, pass, view, x, train ? gradient_of(&buffers, &turn[model->layers - 1]) : NULL, train ? plan->sums : plan->eval_sums);
     free(turn);
     free(output);
 }

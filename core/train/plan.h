@@ -39,7 +39,8 @@ struct nl_pass {
     /* The first `local` operations are called for `micro` samples, then for the next (microbatch.h). 0: for all at once. */
     int local, micro;
     bool if_fixed;             /* if statistics are not the batch's own, that is: some are tracked */
-    const void *shared;        /* buffers that take turns: gradients, or the activations of evaluation */
+    bool halves;               /* normalizers among them go by halves */
+    const void *shared;        /* buffers that take turns (turns.h): gradients, or the activations of evaluation */
     size_t shared_bytes;
 };
 

@@ -31,6 +31,12 @@ static void forward(const struct nl_backend *backend, const struct nl_run *run, 
     }
 }
 
+static void join(const struct nl_backend *backend, const struct nl_run *run, const struct nl_op *op)
+{
+    if (op->joins)
+        backend->add_forward(run, &op->join);
+}
+
 static void backward(const struct nl_backend *backend, const struct nl_run *run, const struct nl_op *op)
 {
     switch (op->kind) {
@@ -59,8 +65,7 @@ static void backward(const struct nl_backend *backend, const struct nl_run *run,
         backend->add_backward(run, &op->add);
         break;
     }
-    if (op->joins)
-        backend->add_forward(run, &op->join);
+    join(backend, run, op);
 }
 
 /* The run's samples from `first` on. */
@@ -68,7 +73,8 @@ static struct nl_run part_of(const struct nl_pass *pass, const struct nl_run *ru
 {
     struct nl_run part = *run;
     part.samples = run->samples - first < pass->micro ? run->samples - first : pass->micro;
-    part.accumulates = first > 0;
+    part.first = first;
+    part.batch = run->samples;
     return part;
 }
 
@@ -79,21 +85,84 @@ static int local_ops(const struct nl_pass *pass, const struct nl_run *run)
     return fixed || !pass->if_fixed ? pass->local : 0;
 }
 
+static bool is_seam(const struct nl_pass *pass, int i)
+{
+    return pass->halves && pass->op[i].kind == NL_NORM_LAYER;
+}
+
+/* The first operation from `from` on that goes by halves, or where the local ones end. */
+static int next_seam(const struct nl_pass *pass, int from, int local)
+{
+    while (from < local && !is_seam(pass, from))
+        from++;
+    return from;
+}
+
+/* The last one before `end`, or NONE. */
+enum { NONE = -1 };
+
+static int seam_before(const struct nl_pass *pass, int end)
+{
+    while (--end >= 0 && !is_seam(pass, end))
+        ;
+    return end;
+}
+
+/* From the second half of one operation to the first half of the next one that has halves, or from end to end: micro-batch by micro-batch. */
+static void forward_chain(const struct nl_backend *backend, const struct nl_pass *pass, const struct nl_run *run, int from, int to, bool to_seam)
+{
+    for (int first = 0; first < run->samples; first += pass->micro) {
+        struct nl_run part = part_of(pass, run, first);
+        struct nl_op op;
+        if (from != NONE) {
+            op = nl_microbatch_op(backend, pass, from, first);
+            backend->normalize_apply(&part, &op.normalize);
+        }
+        for (int i = from + 1; i < to; i++) {
+            op = nl_microbatch_op(backend, pass, i, first);
+            forward(backend, &part, &op);
+        }
+        if (to_seam) {
+            op = nl_microbatch_op(backend, pass, to, first);
+            backend->normalize_moments(&part, &op.normalize);
+        }
+    }
+}
+
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
 {
     const struct nl_backend *backend = plan->backend;
     int local = local_ops(pass, run);
     backend->gather(run, &pass->gather);
-    for (int first = 0; local > 0 && first < run->samples; first += pass->micro) {
-        struct nl_run part = part_of(pass, run, first);
-        for (int i = 0; i < local; i++) {
-            struct nl_op op = nl_microbatch_op(backend, pass, i, first);
-            forward(backend, &part, &op);
-        }
+    for (int from = NONE, to; from < local; from = to) {
+        to = next_seam(pass, from + 1, local);
+        forward_chain(backend, pass, run, from, to, to < local);
     }
     for (int i = local; i < pass->ops; i++)
         forward(backend, run, &pass->op[i]);
     backend->loss(run, &pass->loss);
+}
+
+/* The same way back. */
+static void backward_chain(const struct nl_backend *backend, const struct nl_pass *pass, const struct nl_run *run, int from, bool from_seam, int to)
+{
+    for (int first = 0; first < run->samples; first += pass->micro) {
+        struct nl_run part = part_of(pass, run, first);
+        struct nl_op op;
+        if (from_seam) {
+            op = nl_microbatch_op(backend, pass, from, first);
+            backend->normalize_dx(&part, &op.normalize);
+            join(backend, &part, &op);
+        }
+        for (int i = from - 1; i > to; i--) {
+            op = nl_microbatch_op(backend, pass, i, first);
+            backward(backend, &part, &op);
+        }
+        if (to != NONE) {
+            op = nl_microbatch_op(backend, pass, to, first);
+            backend->normalize_sums(&part, &op.normalize);
+        }
+    }
 }
 
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
@@ -102,12 +171,9 @@ void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
     const struct nl_pass *pass = &plan->train;
     for (int i = pass->ops - 1; i >= pass->local; i--)
         backward(backend, run, &pass->op[i]);
-    for (int first = 0; pass->local > 0 && first < run->samples; first += pass->micro) {
-        struct nl_run part = part_of(pass, run, first);
-        for (int i = pass->local - 1; i >= 0; i--) {
-            struct nl_op op = nl_microbatch_op(backend, pass, i, first);
-            backward(backend, &part, &op);
-        }
+    for (int from = pass->local, to; from != NONE; from = to) {
+        to = seam_before(pass, from);
+        backward_chain(backend, pass, run, from, from < pass->local, to);
     }
 }
 

@@ -1,24 +1,35 @@
 /* Which buffer holds a gradient of activations. Two in turn do for a chain, since the gradient of a layer's output is dead once that of
  * its input is there; a normalizer puts the one in the place of the other: what it writes is in the cache already. A third comes in
- * while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source. */
+ * while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source.
+ *
+ * With micro-batches (microbatch.h) these buffers hold one at a time. A gradient that is there for all samples before any of them goes on has a buffer of
+ * another kind, and what is written while it is read another one than that. */
 #ifndef NL_TRAIN_TURNS_H
 #define NL_TRAIN_TURNS_H
 
 #include "train/plan.h"
 
-enum { NL_BUFFERS = 3, NL_NOWHERE = -1 };
+enum { NL_BUFFERS = 5, NL_NOWHERE = -1 };
 
 struct nl_turn {
-    int output;   /* the gradient of the layer's output */
+    int output;   /* the gradient of the layer's output, */
+    bool waits;   /* kept for all samples */
     int shortcut; /* sum: of its shortcut. The same place as that of the other term where it is the same gradient */
     int joins;    /* the shortcut's gradient that is added to that of the layer's input */
 };
 
-/* For each layer of the plan's model; free() it. */
+/* For each layer of the plan's model, in the training pass; free() it. */
 struct nl_turn *nl_take_turns(const struct nl_plan *plan, const struct nl_config *config);
 
-/* The first buffer that is neither of the two. */
-int nl_unused_buffer(int one, int other);
+/* Layers that go by micro-batches. */
+int nl_local_layers(const struct nl_model *model, const struct nl_pass *pass);
+
+/* A set of buffers, and the first one outside of it. */
+static inline unsigned nl_buffer(int number)
+{
+    return 1u << (number - NL_NOWHERE);
+}
+int nl_unused_buffer(unsigned used);
 
 /* A sum whose other term comes from a normalizer is made by that: one pass over the activations instead of two. */
 bool nl_is_residual(const struct nl_model *model, int i);

@@ -7,6 +7,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/lanes.h"
+#include "backend/cpu/statistics.h"
 #include "base/team.h"
 
 const struct nl_block_kernels *nl_block_kernels(void)
@@ -70,6 +71,9 @@ static void join_columns(const struct nl_cpu_block *b)
     NL_OF_WIDTH(b->width, join_sets_of, b);
 }
 
+/* Squares around a shift that is two deviations off say a fifth of what those around the mean do: two bits are lost. */
+enum { FAR = 4 };
+
 NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
 {
     double inverse = 1.0 / ((double)b->rows * (double)width);
@@ -82,7 +86,7 @@ NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *re
         double bias = left * total, around = squares[set] - bias, spread = around * inverse;
         mean[set] = shift[set * width] + left;
         var[set] = spread < 0 ? 0.0 : spread; /* NaN stays NaN */
-        far += bias > around;
+        far += bias > FAR * around;
     }
     return far > 0;
 }
@@ -119,38 +123,67 @@ void nl_cpu_block_rows(const struct nl_cpu_block *b, nl_column_kernel *kernel)
     nl_parallel_for(b->rows, nl_cpu_grain_of_bytes((double)row_bytes(b)), on_rows, &(struct shared_rows){b, kernel});
 }
 
+/* Groups of rows, whose shares are joined in turn, whoever of a team has worked them out. */
 struct shared_groups {
     const struct nl_cpu_block *block;
+    size_t rows; /* of a group */
     nl_column_sums *kernel;
 };
 
-static void on_groups(void *context, size_t first, size_t end, int thread)
+static struct shared_groups groups_of(const struct nl_cpu_block *b, nl_column_sums *kernel)
 {
-    const struct shared_groups *shared = context;
-    const struct nl_cpu_block *b = shared->block;
-    size_t wide = b->channels + NL_ROOM, group = nl_column_group(b->channels);
+    return (struct shared_groups){b, nl_column_group(b->channels), kernel};
+}
+
+static size_t group_count(const struct shared_groups *groups)
+{
+    return (groups->block->rows + groups->rows - 1) / groups->rows;
+}
+
+static size_t rows_of(const struct shared_groups *groups, size_t group)
+{
+    size_t left = groups->block->rows - group * groups->rows;
+    return left < groups->rows ? left : groups->rows;
+}
+
+static double *share_of(const struct nl_cpu_block *b, size_t group)
+{
+    return b->shares + group * NL_SHARE * (b->channels + NL_ROOM);
+}
+
+static void share_groups(struct shared_groups *groups, nl_parallel_body *body)
+{
+    size_t grain = nl_cpu_grain_of_bytes((double)(groups->rows * row_bytes(groups->block)));
+    nl_parallel_for(group_count(groups), grain, body, groups);
+}
+
+static void sum_groups(void *context, size_t first, size_t end, int thread)
+{
+    const struct shared_groups *groups = context;
+    const struct nl_cpu_block *b = groups->block;
     (void)thread;
     for (; first < end; first++) {
-        size_t row = first * group, left = b->rows - row;
-        double *sum = b->shares + 2 * first * wide;
-        shared->kernel(b, row, row + (left < group ? left : group), sum, sum + wide);
+        double *sum = share_of(b, first);
+        groups->kernel(b, first * groups->rows, first * groups->rows + rows_of(groups, first), sum, sum + b->channels + NL_ROOM);
     }
 }
 
-/* sum and product, from zero. The shares of groups of rows are added in turn, whoever has worked them out. With a gamma for each element
- * the kernel adds to dgamma as well, and all rows are one group. */
-static void sum_columns(const struct nl_cpu_block *b, nl_column_sums *kernel)
+/* With a gamma for each element the kernel adds to dgamma as well, and all rows are one group. */
+void nl_cpu_block_sums(const struct nl_cpu_block *b, bool adds)
 {
-    size_t channels = b->channels, wide = channels + NL_ROOM, group = nl_column_group(channels), groups = (b->rows + group - 1) / group;
-    if (groups == 1 || b->affine_step) {
-        kernel(b, 0, b->rows, b->sum, b->product);
+    struct shared_groups groups = groups_of(b, nl_block_kernels()->column_gradients);
+    size_t channels = b->channels, count = group_count(&groups);
+    if (b->affine_step || (count == 1 && !adds)) {
+        groups.kernel(b, 0, b->rows, b->sum, b->product);
         return;
     }
-    nl_parallel_for(groups, nl_cpu_grain_of_bytes((double)(group * row_bytes(b))), on_groups, &(struct shared_groups){b, kernel});
-    memset(b->sum, 0, channels * sizeof *b->sum);
-    memset(b->product, 0, channels * sizeof *b->product);
-    for (size_t g = 0; g < groups; g++) {
-        const double *restrict sum = b->shares + 2 * g * wide, *restrict product = sum + wide;
+    share_groups(&groups, sum_groups);
+    if (!adds) {
+        memset(b->sum, 0, channels * sizeof *b->sum);
+        memset(b->product, 0, channels * sizeof *b->product);
+    }
+    for (size_t g = 0; g < count; g++) {
+        const double *restrict sum = share_of(b, g), *restrict product = sum + channels + NL_ROOM;
         for (size_t c = 0; c < channels; c++) {
             b->sum[c] += sum[c];
             b->product[c] += product[c];
@@ -174,13 +207,14 @@ static void guess_of_sets(const struct nl_cpu_block *b)
 
 static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var)
 {
-    sum_columns(b, nl_block_kernels()->column_sums);
+    nl_block_kernels()->column_sums(b, 0, b->rows, b->sum, b->product);
     if (b->width > 1)
         join_columns(b);
     return moments_of_sums(b, mean, var);
 }
 
-void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *var)
+/* Of all rows around one guess of their mean. */
+static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *var)
 {
     if (b->centers) {
         nl_block_kernels()->column_guess(b, 0, b->rows);
@@ -191,11 +225,46 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, double *mean, double *va
     } else {
         memset(b->shift, 0, b->channels * sizeof *b->shift);
     }
+   
     if (!take_moments(b, mean, var))
         return;
+
     for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */
         b->shift[c] = (float)mean[c / b->width];
     take_moments(b, mean, var);
+}
+
+/* Each group around a guess of its own, which suits it, and is at hand before the other groups are. */
+static void moments_of_groups(void *context, size_t first, size_t end, int thread)
+{
+    const struct shared_groups *groups = context;
+    size_t wide = groups->block->channels + NL_ROOM;
+    (void)thread;
+    for (; first < end; first++) {
+        struct nl_cpu_block b = *groups->block;
+        double *mean = share_of(groups->block, first), *var = mean + wide;
+        b.rows = rows_of(groups, first);
+        b.x += (ptrdiff_t)(first * groups->rows) * b.pitch;
+        b.sum = var + wide;
+        b.product = b.sum + wide;
+        b.shift = (float *)(b.product + wide);
+        moments_of_rows(&b, mean, var);
+    }
+}
+
+void nl_cpu_block_moments(const struct nl_cpu_block *b, size_t before, double *mean, double *var)
+{
+    struct shared_groups groups = groups_of(b, NULL);
+    size_t count = group_count(&groups);
+    if (count == 1 && before == 0) {
+        moments_of_rows(b, mean, var);
+        return;
+    }
+    share_groups(&groups, moments_of_groups);
+    for (size_t g = 0; g < count; before += rows_of(&groups, g), g++) {
+        const double *share = share_of(b, g);
+        nl_cpu_merge_moments(b->sets, (double)before, mean, var, (double)rows_of(&groups, g), share, share + b->channels + NL_ROOM);
+    }
 }
 
 NL_CLONES
@@ -241,9 +310,9 @@ static void finish_sums(const struct nl_cpu_block *b)
     }
 }
 
-NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, bool fixed)
+NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
-    double inverse = 1.0 / ((double)b->rows * (double)b->width);
+    double inverse = 1.0 / ((double)rows * (double)b->width);
     double of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
     const double *restrict sum = b->sum, *restrict product = b->product;
     const float *restrict rest = b->rest, *restrict rstd = b->rstd;
@@ -258,18 +327,17 @@ NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, bool fixed)
 /* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t slope + level), where xhat = (t - rest) rstd. sum and product hold
  * the sums of rstd dxhat and of rstd dxhat (t - rest); fixed statistics do not depend on x. */
 NL_CLONES
-static void set_slopes(const struct nl_cpu_block *b, bool fixed)
+static void set_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
-    NL_OF_WIDTH(b->width, slopes_of, b, fixed);
+    NL_OF_WIDTH(b->width, slopes_of, b, rows, fixed);
 }
 
-void nl_cpu_block_gradients(const struct nl_cpu_block *b, bool fixed)
+void nl_cpu_block_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
-    sum_columns(b, nl_block_kernels()->column_gradients);
     finish_sums(b);
     if (b->width > 1)
         join_columns(b);
-    set_slopes(b, fixed);
+    set_slopes(b, rows, fixed);
     if (b->width > 1) {
         nl_block_kernels()->column_spread(b, b->slope);
         nl_block_kernels()->column_spread(b, b->level);

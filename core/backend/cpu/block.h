@@ -27,6 +27,7 @@ enum {
     NL_COLUMN_GROUP = 64 << 10, /* bytes of rows whose sums are joined in double before they join the others: what a team shares */
     NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
     NL_ROOM = 16,           /* numbers that a kernel may read and write behind the end of a working array */
+    NL_SHARE = 5,           /* arrays of doubles that a group of rows has for itself */
 };
 
 /* The gradient that comes to gamma xhat + beta is dy, */
@@ -58,7 +59,7 @@ struct nl_cpu_block {
     /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t slope + level), where g is the gradient that came */
     float *scale, *offset, *slope, *level;
     double *sum, *product; /* working room */
-    double *shares;               /* (groups of rows, 2, C + NL_ROOM) */
+    double *shares;               /* (groups of rows, NL_SHARE, C + NL_ROOM) */
 
     /* rows */
     size_t row_step;              /* that many at a time */
@@ -140,21 +141,26 @@ static inline size_t nl_row_units(size_t channels, size_t sets, size_t width)
     return nl_row_is_small(width) ? (channels + 15) / 16 : sets;
 }
 
-/* Columns: the rows of a group, whole stretches. */
+/* Columns: the rows of a group, stretches in a power of two: a few samples have a multiple of it. */
 static inline size_t nl_column_group(size_t channels)
 {
-    size_t stretches = NL_COLUMN_GROUP / (NL_COLUMN_STRETCH * channels * sizeof(float));
-    return (stretches ? stretches : 1) * NL_COLUMN_STRETCH;
+    size_t rows = NL_COLUMN_STRETCH;
+    while (2 * rows * channels * sizeof(float) <= NL_COLUMN_GROUP)
+        rows *= 2;
+    return rows;
 }
 
 /* Columns: column_apply or column_dx, the rows shared by the team. */
 void nl_cpu_block_rows(const struct nl_cpu_block *block, nl_column_kernel *kernel);
-/* Columns: mean and var (C/width). Overwrites shift. */
-void nl_cpu_block_moments(const struct nl_cpu_block *block, double *mean, double *var);
+/* Columns: mean and var (C/width) of `before` rows, which they hold, and of the block's. Overwrites shift. `before` is a multiple of a group. */
+void nl_cpu_block_moments(const struct nl_cpu_block *block, size_t before, double *mean, double *var);
 /* Columns: all that column_apply and column_gradients need, from mean and var. */
 void nl_cpu_block_prepare(const struct nl_cpu_block *block, const double *mean, const double *var, double eps);
-/* Columns: sum, product, dgamma, dbeta, and then slope and level. `fixed`: the statistics do not depend on x. */
-void nl_cpu_block_gradients(const struct nl_cpu_block *block, bool fixed);
+/* Columns: sum and product of the block's rows, with what they hold if `adds`, of whole groups. */
+void nl_cpu_block_sums(const struct nl_cpu_block *block, bool adds);
+/* Columns: from sum and product, over `rows` in all, dgamma, dbeta, slope and level. Overwrites sum and product. `fixed`: the statistics do not
+ * depend on x. */
+void nl_cpu_block_slopes(const struct nl_cpu_block *block, size_t rows, bool fixed);
 
 /* Rows: mean and var of `sets` sets of `width` elements, from sums of t and t^2. */
 void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *shift, const float *sum, const float *squares, double *mean,

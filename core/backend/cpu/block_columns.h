@@ -227,8 +227,8 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
             tile((b), c, from, to, 1, true, channels - c, __VA_ARGS__);                                                        \
     }
 
-/* A guess of each channel's mean: that of a few rows, spread evenly; where there are fewer, some count twice. In shift, or in sum where sets have
- * several channels. */
+/* A guess of each channel's mean: that of a few rows, spread evenly, and over the columns of an image as well; where there are fewer, some count
+ * twice. In shift, or in sum where sets have several channels. */
 TARGET static void column_guess(const struct nl_cpu_block *b, size_t first, size_t end)
 {
     enum { ROWS = 8 };
@@ -239,7 +239,7 @@ TARGET static void column_guess(const struct nl_cpu_block *b, size_t first, size
         wide row[ROWS];
         UNROLL
         for (size_t i = 0; i < ROWS; i++)
-            row[i] = take(b->x + (ptrdiff_t)(first + i * rows / ROWS) * b->pitch + c, part, left);
+            row[i] = take(b->x + (ptrdiff_t)(first + i * rows * 33 / 256) * b->pitch + c, part, left);
         UNROLL
         for (int count = ROWS / 2; count > 0; count /= 2)
             UNROLL

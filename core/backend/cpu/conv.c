@@ -44,11 +44,11 @@ void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
         const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *dy = NL_AT(op->dy, at);
         float *dx = NL_AT(op->dx, at), *dw = NL_AT(op->dw, at), *db = NL_AT(op->db, at);
         char *sums = NL_AT(op->sums, at);
-        if (sums && !run->accumulates)
+        if (sums && run->first == 0)
             memset(sums, 0, bias_sums(op));
         if (db)
             nl_cpu_column_sums(rows, out, dy, (double *)sums, db);
-        struct nl_conv_part part = {.sums = (float *)NL_AT(sums, bias_sums(op)), .accumulates = run->accumulates};
+        struct nl_conv_part part = {.sums = (float *)NL_AT(sums, bias_sums(op)), .accumulates = run->first > 0};
         if (nl_cpu_conv_is_winograd(op))
             nl_cpu_conv_dw_winograd(op, run->samples, x, dy, &part, dw);
         else if (nl_cpu_conv_dw_is_direct(op))

@@ -128,5 +128,9 @@ void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op);
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op);
 struct nl_micro nl_cpu_conv_micro(const struct nl_conv *op);
 struct nl_micro nl_cpu_normalize_micro(const struct nl_normalize *op);
+void nl_cpu_normalize_moments(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cpu_normalize_apply(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cpu_normalize_sums(const struct nl_run *run, const struct nl_normalize *op);
+void nl_cpu_normalize_dx(const struct nl_run *run, const struct nl_normalize *op);
 
 #endif

@@ -17,13 +17,18 @@ struct room {
 };
 enum { COLUMN_DOUBLES = 2, COLUMN_FLOATS = 7, ROW_FLOATS = 2, ROW_SETS = 5, ROW_PARTIALS = 2 }; /* how many there are of each */
 
+/* What a call does: all, or, where sets span more samples than those of the call, a half (backend.h). */
+enum half { WHOLE, FIRST_HALF, SECOND_HALF };
+
 /* One normalizer of one replica, in one call. */
 struct call {
+    enum half half;
     const struct nl_normalize *op; /* its sizes; its pointers are replica 0's, */
     size_t at;                     /* bytes before this one's */
     enum nl_statistics statistics;
     const struct nl_hyper *hyper;
     size_t samples, positions, channels;
+    size_t before, all;             /* samples of the batch before these, and in all */
     size_t set_samples, set_positions, width; /* of a set */
     size_t sets;                    /* side by side */
     bool by_rows;                   /* each set is a stretch of one row, and many rows make a block */
@@ -76,7 +81,7 @@ static struct room room_of(const struct call *call)
     } else {
         size_t group = nl_column_group(call->channels);
         room.groups = (call->set_samples * call->set_positions + group - 1) / group;
-        room.bytes = (COLUMN_DOUBLES + 2 * room.groups) * room.wide * sizeof(double) + COLUMN_FLOATS * room.wide * sizeof(float);
+        room.bytes = (COLUMN_DOUBLES + NL_SHARE * room.groups) * room.wide * sizeof(double) + COLUMN_FLOATS * room.wide * sizeof(float);
     }
     room.bytes = (room.bytes + 63) / 64 * 64;
     return room;
@@ -108,7 +113,7 @@ static void take_room(struct nl_cpu_block *b, const struct call *call, int threa
         b->sum = (double *)bytes;
         b->product = b->sum + room->wide;
         b->shares = b->product + room->wide;
-        float *floats = (float *)(b->shares + 2 * room->groups * room->wide);
+        float *floats = (float *)(b->shares + NL_SHARE * room->groups * room->wide);
         b->shift = take(&floats, room->wide);
         b->rest = take(&floats, room->wide);
         b->rstd = take(&floats, room->wide);
@@ -125,18 +130,21 @@ static size_t affine_room(const struct nl_normalize *op)
 }
 
 /* Deals out the scratch: the rooms, then what all blocks share. */
-static void begin(struct call *call, const struct nl_run *run, const struct nl_normalize *op, int r)
+static void begin(struct call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum half half)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
     struct nl_partition partition = op->norm->partition(&setup);
     bool tracks = op->norm->tracks;
     size_t channels = (size_t)setup.channels, samples = (size_t)run->samples, positions = (size_t)setup.positions;
+    call->half = half;
     call->op = op;
     call->at = (size_t)r * run->stride;
     call->statistics = run->statistics;
     call->hyper = NL_AT(op->hyper, call->at);
     call->samples = samples;
+    call->before = (size_t)run->first;
+    call->all = half == WHOLE ? samples : (size_t)run->batch;
     call->positions = positions;
     call->channels = channels;
     call->set_samples = (size_t)partition.samples;
@@ -158,7 +166,7 @@ static void begin(struct call *call, const struct nl_run *run, const struct nl_n
     call->fixed_mean = (double *)(call->rooms + rooms);
     call->fixed_var = call->fixed_mean + wide;
     double *sums = call->fixed_var + wide;
-    call->dgamma = op->sums ? NL_AT(op->sums, call->at) : sums;
+    call->dgamma = op->sums && half == WHOLE ? NL_AT(op->sums, call->at) : sums;
     call->dbeta = call->dgamma + affine;
     call->shares = sums + 2 * affine;
     float *ones = (float *)(call->shares + shares), *zeros = ones + wide;
@@ -259,20 +267,31 @@ static void prepare_columns(const struct call *call, const struct nl_cpu_block *
     nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var, b->eps);
 }
 
-static void forward_columns(const struct walk *walk)
+/* Of the block's rows and those before; complete, they join what is tracked. */
+static void take_moments(const struct walk *walk)
 {
     const struct call *call = walk->call;
     const struct nl_cpu_block *b = &walk->block;
-    bool tracks = call->op->norm->tracks;
-    const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)b->rows, .mean = b->mean, .var = b->var};
-    if (!call->fixed)
-        nl_cpu_block_moments(b, b->mean, b->var);
+    bool parted = call->half == FIRST_HALF, complete = !parted || call->before + call->samples == call->all;
+    size_t before = parted ? call->before * call->positions : 0;
+    const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)(before + b->rows), .mean = b->mean, .var = b->var};
+    nl_cpu_block_moments(b, before, b->mean, b->var);
+    bool tracks = call->op->norm->tracks && complete;
     if (tracks && call->statistics == NL_STATS_TRAIN)
         nl_cpu_track(call->op, call->at, call->hyper->norm_momentum, &batch);
     if (tracks && call->statistics == NL_STATS_COLLECT)
         nl_cpu_collect(call->op, call->at, &batch);
-    prepare_columns(call, b);
-    nl_cpu_block_rows(b, nl_block_kernels()->column_apply);
+}
+
+static void forward_columns(const struct walk *walk)
+{
+    const struct call *call = walk->call;
+    if (call->half != SECOND_HALF && !call->fixed)
+        take_moments(walk);
+    if (call->half == FIRST_HALF)
+        return;
+    prepare_columns(call, &walk->block);
+    nl_cpu_block_rows(&walk->block, nl_block_kernels()->column_apply);
 }
 
 /* The last block first: what the operation before wrote last is still near, and the one behind begins where this one ends. Running statistics
@@ -293,22 +312,58 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
     }
 }
 
-void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
+static void forward(const struct nl_run *run, const struct nl_normalize *op, enum half half)
 {
     for (int r = 0; r < run->replicas; r++) {
         struct call call;
         if (nl_cpu_few_forward(run, op, (size_t)r * run->stride))
             continue;
-        begin(&call, run, op, r);
+        begin(&call, run, op, r, half);
         share_blocks(&call, forward_blocks);
     }
 }
 
-static void backward_columns(const struct walk *walk)
+void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
 {
-    const struct nl_cpu_block *b = &walk->block;
-    prepare_columns(walk->call, b);
-    nl_cpu_block_gradients(b, walk->call->fixed);
+    forward(run, op, WHOLE);
+}
+
+void nl_cpu_normalize_moments(const struct nl_run *run, const struct nl_normalize *op)
+{
+    forward(run, op, FIRST_HALF);
+}
+
+void nl_cpu_normalize_apply(const struct nl_run *run, const struct nl_normalize *op)
+{
+    forward(run, op, SECOND_HALF);
+}
+
+/* The batch's sums between the halves: where they stay from call to call, and a copy to work on. */
+static void keep_sums(struct nl_cpu_block *b, const struct call *call)
+{
+    double *kept = NL_AT(call->op->sums, call->at);
+    size_t wide = call->room.wide;
+    if (call->half == SECOND_HALF) {
+        memcpy(b->sum, kept, call->channels * sizeof *b->sum);
+        memcpy(b->product, kept + wide, call->channels * sizeof *b->product);
+    } else {
+        b->sum = kept;
+        b->product = kept + wide;
+    }
+}
+
+static void backward_columns(struct walk *walk)
+{
+    const struct call *call = walk->call;
+    struct nl_cpu_block *b = &walk->block;
+    prepare_columns(call, b);
+    if (call->half != WHOLE)
+        keep_sums(b, call);
+    if (call->half != SECOND_HALF)
+        nl_cpu_block_sums(b, call->half == FIRST_HALF && call->before > 0);
+    if (call->half == FIRST_HALF)
+        return;
+    nl_cpu_block_slopes(b, call->half == SECOND_HALF ? call->all * call->positions : b->rows, call->fixed);
     if (b->dx)
         nl_cpu_block_rows(b, nl_block_kernels()->column_dx);
 }
@@ -368,37 +423,64 @@ static void round_all(size_t count, const double *restrict from, float *restrict
         to[i] = (float)from[i];
 }
 
-void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
+/* Adds to what the call before has left, if that is a part of the batch as well. */
+static void leave_sums(const struct nl_run *run, struct call *call)
 {
-    size_t affine = (size_t)op->affine_count, count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
+    size_t affine = (size_t)call->op->affine_count;
+    bool alone = is_alone(call);
+    if (!alone && (call->half != WHOLE || run->first == 0))
+        memset(call->dgamma, 0, 2 * call->affine * sizeof *call->dgamma);
+    share_blocks(call, backward_blocks);
+    if (call->threads > 1)
+        add_shares(call);
+    float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
+    if (dgamma && !alone)
+        round_all(affine, call->dgamma, dgamma);
+    if (dbeta && !alone)
+        round_all(affine, call->dbeta, dbeta);
+}
+
+static void backward(const struct nl_run *run, const struct nl_normalize *op, enum half half)
+{
+    size_t count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
     for (int r = 0; r < run->replicas; r++) {
         struct call call;
         if (nl_cpu_few_backward(run, op, (size_t)r * run->stride))
             continue;
-        begin(&call, run, op, r);
-        bool alone = is_alone(&call);
-        if (!alone && !run->accumulates)
-            memset(call.dgamma, 0, 2 * call.affine * sizeof *call.dgamma);
+        begin(&call, run, op, r, half);
         float *dresidual = NL_AT(op->dresidual, call.at);
         const float *dy = NL_AT(op->dy, call.at);
-        if (op->residual && !op->relu && dresidual != dy)
+        if (half != SECOND_HALF && op->residual && !op->relu && dresidual != dy)
             memcpy(dresidual, dy, count * sizeof *dy);
-        share_blocks(&call, backward_blocks);
-        if (call.threads > 1)
-            add_shares(&call);
-        float *dgamma = NL_AT(op->dgamma, call.at), *dbeta = NL_AT(op->dbeta, call.at);
-        if (dgamma && !alone)
-            round_all(affine, call.dgamma, dgamma);
-        if (dbeta && !alone)
-            round_all(affine, call.dbeta, dbeta);
+        leave_sums(run, &call);
     }
+}
+
+void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
+{
+    backward(run, op, WHOLE);
+}
+
+void nl_cpu_normalize_sums(const struct nl_run *run, const struct nl_normalize *op)
+{
+    backward(run, op, FIRST_HALF);
+}
+
+void nl_cpu_normalize_dx(const struct nl_run *run, const struct nl_normalize *op)
+{
+    backward(run, op, SECOND_HALF);
 }
 
 struct nl_micro nl_cpu_normalize_micro(const struct nl_normalize *op)
 {
     struct nl_partition partition = op->norm->partition(&op->setup);
-    if (partition.samples > 1 || op->norm->tracks)
-        return (struct nl_micro){0};
-    return (struct nl_micro){.unit = partition.positions > 1 ? 1 : nl_cpu_samples_of_blocks((size_t)op->setup.positions, NL_ROW_STRETCH),
-                             .sums = 2 * affine_room(op) * sizeof(double)};
+    size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = affine_room(op);
+    struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .halves = partition.samples == op->setup.samples && partition.samples > 1};
+    if (micro.halves)
+        micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
+    else if (partition.samples > 1)
+        micro.unit = partition.samples;
+    else if (partition.positions == 1)
+        micro.unit = nl_cpu_samples_of_blocks(positions, NL_ROW_STRETCH);
+    return micro;
 }

@@ -32,21 +32,22 @@ void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, con
     move_average(batch->channels, share, correction, batch->var, running_var);
 }
 
+NL_CLONES
+void nl_cpu_merge_moments(size_t count, double elements, double *restrict mean, double *restrict var, double more, const double *restrict more_mean,
+                          const double *restrict more_var)
+{
+    bool begins = elements == 0;
+    double share = more / (elements + more);
+    for (size_t i = 0; i < count; i++) {
+        double delta = more_mean[i] - mean[i];
+        mean[i] = begins ? more_mean[i] : mean[i] + delta * share;
+        var[i] = begins ? more_var[i] : (1 - share) * var[i] + share * more_var[i] + delta * delta * share * (1 - share);
+    }
+}
+
 void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch)
 {
-    double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
     double *count = NL_AT(op->precise_count, at);
-    double total = *count + batch->elements, share = batch->elements / total;
-    for (size_t c = 0; c < batch->channels; c++) {
-        double mean = batch->mean[c], var = batch->var[c];
-        double delta = *count > 0 ? mean - precise_mean[c] : 0.0;
-        if (*count > 0) {
-            precise_mean[c] += delta * share;
-            precise_var[c] = (1 - share) * precise_var[c] + share * var + delta * delta * share * (1 - share);
-        } else {
-            precise_mean[c] = mean;
-            precise_var[c] = var;
-        }
-    }
-    *count = total;
+    nl_cpu_merge_moments(batch->channels, *count, NL_AT(op->precise_mean, at), NL_AT(op->precise_var, at), batch->elements, batch->mean, batch->var);
+    *count += batch->elements;
 }

@@ -17,7 +17,10 @@ void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_s
 /* running = (1 - momentum) running + momentum batch; momentum < 0, cumulative: 1 / updates, this one counted. */
 void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch);
 
-/* Merges the batch's moments into the precise ones: Chan, Golub and LeVeque 1979. */
+/* Merges the batch's moments into the precise ones. */
 void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch);
+
+/* mean and var (count), of some elements each (0: nothing yet), become those of `more` elements more: Chan, Golub and LeVeque 1979. */
+void nl_cpu_merge_moments(size_t count, double elements, double *mean, double *var, double more, const double *more_mean, const double *more_var);
 
 #endif

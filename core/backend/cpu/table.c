@@ -38,4 +38,8 @@ const struct nl_backend nl_backend_cpu = {
     .update = nl_cpu_update,
     .conv_micro = nl_cpu_conv_micro,
     .normalize_micro = nl_cpu_normalize_micro,
+    .normalize_moments = nl_cpu_normalize_moments,
+    .normalize_apply = nl_cpu_normalize_apply,
+    .normalize_sums = nl_cpu_normalize_sums,
+    .normalize_dx = nl_cpu_normalize_dx,
 };
