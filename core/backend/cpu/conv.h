@@ -59,7 +59,12 @@ struct nl_winograd_run {
 typedef void nl_winograd_input(const struct nl_winograd_run *run, const float *x, size_t channels, float *u);
 typedef void nl_winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels, float *y);
 typedef void nl_winograd_weights(const float *w, size_t count, float *v, size_t v_step);
-typedef void nl_winograd_taps(const float *p, size_t p_step, size_t count, float *dw);
+
+/* The sums of dw are made by blocks of channels, (products, in, out) each, that fit the first cache: p (+)= u' d over the tiles of a chunk, of the first
+ * channels of u and d, which have so many; and their taps, whose channels in lie `line` apart. */
+enum { NL_WINOGRAD_IN = 8, NL_WINOGRAD_OUT = NL_CONV_LANES, NL_WINOGRAD_BLOCK = NL_WINOGRAD_PATCH * NL_WINOGRAD_PATCH * NL_WINOGRAD_IN * NL_WINOGRAD_OUT };
+typedef void nl_winograd_block(size_t tiles, const float *u, size_t in, const float *d, size_t out, float *p, bool add);
+typedef void nl_winograd_taps(const float *p, float *dw, size_t line, size_t step);
 
 /* Widths, descending, the last of NL_CONV_LANES channels. */
 struct nl_conv_isa {
@@ -67,6 +72,7 @@ struct nl_conv_isa {
     nl_winograd_output *output;
     nl_winograd_weights *weights;
     nl_winograd_input *gradient;
+    nl_winograd_block *block;
     nl_winograd_taps *taps;
     int widths;
     struct nl_conv_width width[NL_CONV_WIDTHS];

@@ -5,7 +5,8 @@
  * A = 11/16 and B = 3/2 have exact powers and reciprocal products near 1: in float they lose a third of the digits that the usual
  * 1 and 2 do (Barabasz et al., arXiv:1803.10986).
  */
-enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_KERNEL, STEP = NL_WINOGRAD_STEP };
+enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_KERNEL, STEP = NL_WINOGRAD_STEP,
+       BLOCK_IN = NL_WINOGRAD_IN, BLOCK_OUT = NL_WINOGRAD_OUT, BLOCK = BLOCK_IN * BLOCK_OUT, AT_ONCE = LANES == BLOCK_OUT ? BLOCK_IN : BLOCK_IN / 2 };
 
 #define A (11.0f / 16)
 #define B (3.0f / 2)
@@ -202,25 +203,41 @@ TARGET static void winograd_gradient(const struct nl_winograd_run *run, const fl
         }
 }
 
-TARGET static void winograd_taps(const float *sums, size_t step, size_t count, float *dw)
+INLINE void to_taps(const float *sums, float *dw, size_t step)
 {
-    for (size_t c = 0; c < count; c += LANES) {
-        vec p[PATCH * PATCH];
+    vec p[PATCH * PATCH];
+    UNROLL
+    for (int j = 0; j < PATCH; j++) {
         UNROLL
-        for (int j = 0; j < PATCH; j++) {
-            UNROLL
-            for (int i = 0; i < PATCH; i++)
-                p[i * PATCH + j] = load(sums + (size_t)(i * PATCH + j) * step + c);
-            taps_line(p + j, PATCH);
-        }
+        for (int i = 0; i < PATCH; i++)
+            p[i * PATCH + j] = load(sums + (i * PATCH + j) * BLOCK);
+        taps_line(p + j, PATCH);
+    }
+    UNROLL
+    for (int i = 0; i < TAPS; i++) {
+        taps_line(p + i * PATCH, 1);
         UNROLL
-        for (int i = 0; i < TAPS; i++) {
-            taps_line(p + i * PATCH, 1);
-            UNROLL
-            for (int j = 0; j < TAPS; j++)
-                store(dw + (size_t)(i * TAPS + j) * count + c, p[i * PATCH + j]);
+        for (int j = 0; j < TAPS; j++)
+            store(dw + (size_t)(i * TAPS + j) * step, p[i * PATCH + j]);
+    }
+}
+
+TARGET static void winograd_block(size_t tiles, const float *u, size_t in, const float *d, size_t out, float *p, bool add)
+{
+    for (size_t k = 0; k < PATCH * PATCH; k++) {
+        UNROLL
+        for (size_t c = 0; c < BLOCK_IN; c += AT_ONCE) {
+            struct nl_conv_plane plane = {.x = u + k * STEP + c, .dy = d + k * STEP, .rows = 1, .columns = tiles, .x_step = in, .dy_step = out};
+            weight_tile(AT_ONCE, BLOCK_OUT / LANES, &plane, p + k * BLOCK + c * BLOCK_OUT, BLOCK_OUT, add);
         }
     }
+}
+
+TARGET static void winograd_taps(const float *p, float *dw, size_t line, size_t step)
+{
+    for (size_t c = 0; c < BLOCK_IN; c++)
+        for (size_t o = 0; o < BLOCK_OUT; o += LANES)
+            to_taps(p + c * BLOCK_OUT + o, dw + c * line + o, step);
 }
 
 TARGET static void winograd_weights(const float *w, size_t count, float *v, size_t v_step)
@@ -250,4 +267,4 @@ TARGET static void winograd_weights(const float *w, size_t count, float *v, size
 #undef OF_A
 #undef OF_B
 
-#define TRANSFORMS .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient, .taps = winograd_taps
+#define TRANSFORMS .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient, .taps = winograd_taps, .block = winograd_block

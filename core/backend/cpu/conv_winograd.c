@@ -204,9 +204,10 @@ void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float 
 struct weights {
     struct shape shape;
     const float *x, *dy;
-    float *u, *d, *p;
-    size_t first, tiles; /* of the chunk */
-    bool accumulates;    /* p goes on from chunks before */
+    float *u, *d, *p, *dw; /* p: NULL where a chunk is all there is */
+    size_t first, tiles;   /* of the chunk */
+    bool accumulates;      /* p goes on from chunks before */
+    bool ends;             /* no chunk comes after this one */
 };
 
 static void transform_chunk(void *context, size_t first, size_t end, int thread)
@@ -219,52 +220,49 @@ static void transform_chunk(void *context, size_t first, size_t end, int thread)
     transform_gradients(s, at + first, at + end, weights->dy, weights->d + first * s->out);
 }
 
-/* p(in, out) (+)= u(tiles, in)' d(tiles, out), for products [first, end). */
-static void add_products(void *context, size_t first, size_t end, int thread)
+/* Blocks [first, end) of channels. */
+static void sum_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct weights *weights = context;
     const struct shape *s = &weights->shape;
     const struct nl_conv_isa *isa = nl_conv_tiles();
+    size_t across = s->out / NL_WINOGRAD_OUT;
+    _Alignas(64) float only[NL_WINOGRAD_BLOCK];
     (void)thread;
-    for (size_t k = first; k < end; k++) {
-        const float *u = weights->u + k * STEP, *d = weights->d + k * STEP;
-        float *p = weights->p + k * s->v_step;
-        size_t o = 0;
-        for (const struct nl_conv_width *width = isa->width; width < isa->width + isa->widths; width++)
-            for (; o + width->channels <= s->out; o += width->channels) {
-                size_t c = 0;
-                for (int i = 0; c < s->in; i++)
-                    for (size_t inputs = (size_t)width->inputs[i]; c + inputs <= s->in; c += inputs) {
-                        struct nl_conv_plane plane = {.x = u + c, .dy = d + o, .rows = 1, .columns = weights->tiles, .x_step = s->in, .dy_step = s->out};
-                        width->weight_tile[i](&plane, p + c * s->out + o, s->out, weights->accumulates);
-                    }
-            }
+    for (size_t block = first; block < end; block++) {
+        size_t c = block / across * NL_WINOGRAD_IN, o = block % across * NL_WINOGRAD_OUT;
+        float *p = weights->p ? weights->p + block * NL_WINOGRAD_BLOCK : only;
+        isa->block(weights->tiles, weights->u + c, s->in, weights->d + o, s->out, p, weights->accumulates);
+        if (weights->ends)
+            isa->taps(p, weights->dw + c * s->out + o, s->out, s->in * s->out);
     }
 }
 
 struct nl_micro nl_cpu_conv_winograd_micro(const struct nl_conv *op)
 {
     struct shape s = shape_of(op, op->in, op->out);
-    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(tiles_of(&s, 1), s.tiles), .sums = PRODUCTS * s.v_step * sizeof(float)};
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(tiles_of(&s, 1), s.tiles), .sums = PRODUCTS * s.in * s.out * sizeof(float)};
 }
 
 void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw)
 {
-    struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy, .accumulates = part->accumulates};
+    struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy, .dw = dw, .accumulates = part->accumulates};
     const struct shape *s = &weights.shape;
+    size_t all = tiles_of(s, samples), blocks = s->in / NL_WINOGRAD_IN * (s->out / NL_WINOGRAD_OUT);
     struct nl_conv_room room = {0};
     for (int turn = 0; turn < 2; turn++) {
         room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
         weights.u = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.u);
         weights.d = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.d);
-        weights.p = part->sums ? part->sums : nl_conv_take(&room, PRODUCTS * s->v_step * sizeof *weights.p);
+        weights.p = part->sums;
+        if (!part->sums && all > s->tiles)
+            weights.p = nl_conv_take(&room, blocks * NL_WINOGRAD_BLOCK * sizeof *weights.p);
     }
-    size_t all = tiles_of(s, samples);
     for (; weights.first < all; weights.first += weights.tiles) {
         weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
+        weights.ends = weights.first + weights.tiles == all;
         nl_parallel_for(weights.tiles, nl_cpu_grain(work_of_tile(s) / 2), transform_chunk, &weights); /* of tens of steps a byte, as slow */
-        nl_parallel_for(PRODUCTS, nl_cpu_grain(work_of_tile(s) / PRODUCTS * (double)weights.tiles), add_products, &weights);
+        nl_parallel_for(blocks, nl_cpu_grain(work_of_tile(s) / (double)blocks * (double)weights.tiles), sum_blocks, &weights);
         weights.accumulates = true;
     }
-    nl_conv_tiles()->taps(weights.p, s->v_step, s->in * s->out, dw);
 }
