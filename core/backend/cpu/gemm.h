@@ -24,7 +24,7 @@
  * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
  * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
  * instruction sets, and a row of the result does not depend on how many rows are asked for. The exception is what goes back beside a step of a few
- * samples (nl_cpu_gemm_goes_back): its terms are dealt out to NL_GEMM_VECTOR lanes, a chain each, and the lanes' sums are added neighbours first.
+ * samples (nl_cpu_gemm_goes_back): its terms are dealt out to NL_GEMM_VECTOR lanes, a chain each.
  */
 #ifndef NL_BACKEND_CPU_GEMM_H
 #define NL_BACKEND_CPU_GEMM_H

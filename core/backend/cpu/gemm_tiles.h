@@ -188,15 +188,16 @@ INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block
     }
 }
 
-/* Of a few rows of w, b w' as sums in NL_GEMM_VECTOR lanes, which are not yet added up. */
+/* Of a few rows of w, b w' as sums in NL_GEMM_VECTOR lanes; and, from the last columns on, in a quarter as many. */
 struct lane_sums {
     float lane[NL_GEMM_FEW][NL_GEMM_VECTOR][NL_GEMM_VECTOR]; /* (terms, rows, lanes) */
+    float quarter[NL_GEMM_FEW][NL_GEMM_VECTOR][NL_GEMM_TURNED]; /* (terms, rows, lanes / 4) */
 };
 
 /* Of few terms the gradients are at hand sooner than their weights and momenta are stored: along the rows, which is the order of memory, with b in
  * registers. Where there are `sums`, the rows are at most NL_GEMM_VECTOR, and their products with b join them: the weights pass anyway. */
 INLINE void step_along(int terms, int vectors, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
-                       size_t rows, const float *a, const float *b, struct lane_sums *sums, bool begins)
+                       size_t rows, const float *a, const float *b, struct lane_sums *sums, bool begins, bool ends)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
@@ -230,8 +231,10 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
         }
         UNROLL
         for (int k = 0; sums && k < terms; k++) {
+            if (ends)
+                store_quarter(sums->quarter[k][row], sum[k]);
             UNROLL
-            for (int v = 0; v < VECTORS; v++)
+            for (int v = 0; !ends && v < VECTORS; v++)
                 store(sums->lane[k][row] + v * LANES, sum[k][v]);
         }
         w += block->c_step;
@@ -239,19 +242,14 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
     }
 }
 
-/* The sum of the lanes of each row, neighbours first. */
-INLINE void add_lanes(const float (*lane)[NL_GEMM_VECTOR], size_t rows, const float *mask, float *to)
+/* The sums of the rows' lanes. */
+INLINE void add_lanes(const float (*quarter)[NL_GEMM_TURNED], size_t rows, const float *mask, float *to)
 {
     for (size_t row = 0; row < rows; row += LANES) {
-        vec sum[NL_GEMM_VECTOR / NL_GEMM_TURNED];
         size_t left = rows - row < LANES ? rows - row : LANES;
-        UNROLL
-        for (int i = 0; i < NL_GEMM_VECTOR / NL_GEMM_TURNED; i++) {
-            vec column[NL_GEMM_TURNED];
-            turn(lane[row] + i * NL_GEMM_TURNED, NL_GEMM_VECTOR, column);
-            sum[i] = (column[0] + column[1]) + (column[2] + column[3]);
-        }
-        vec all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        vec column[NL_GEMM_TURNED];
+        turn(quarter[row], NL_GEMM_TURNED, column);
+        vec all = (column[0] + column[1]) + (column[2] + column[3]);
         if (mask)
             all = where_positive(load_part(mask + row, left), all);
         store_part(to + row, all, left);
@@ -302,11 +300,15 @@ INLINE void step_wide(int terms, struct manner manner, const struct nl_gemm_bloc
                       const float *a, const float *b, struct lane_sums *sums)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
-    size_t column = 0;
-    for (; column + WIDE * LANES <= block->columns; column += WIDE * LANES)
-        step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0);
-    for (; column < block->columns; column += NL_GEMM_VECTOR)
-        step_along(terms, VECTORS, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0);
+    for (size_t column = 0, end; column < block->columns; column = end) {
+        end = column + WIDE * LANES;
+        if (end > block->columns) {
+            end = column + NL_GEMM_VECTOR;
+            step_along(terms, VECTORS, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
+        } else {
+            step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
+        }
+    }
 }
 
 INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
@@ -326,7 +328,7 @@ INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block
         step_wide(terms, manner, block, sgd, place + row * block->c_step, some, a + row, b, &sums);
         for (int k = 0; k < terms; k++) {
             size_t at = (size_t)k * block->a_step;
-            add_lanes(sums.lane[k], some, block->masks ? a + at + row : NULL, block->back + at + row);
+            add_lanes(sums.quarter[k], some, block->masks ? a + at + row : NULL, block->back + at + row);
         }
     }
 }

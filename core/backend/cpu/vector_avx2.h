@@ -26,6 +26,12 @@ TARGET static inline __m256i mask_of(size_t count)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+TARGET static inline void store_quarter(float *to, const vec sixteen[2])
+{
+    __m256 half = sixteen[0] + sixteen[1];
+    _mm_storeu_ps(to, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+}
+
 #define turn(from, line, column) nl_turn_eight(from, line, column)
 
 #endif

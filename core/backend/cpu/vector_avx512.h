@@ -20,6 +20,13 @@ enum { LANES = 16 };
 #define where_positive(a, b) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), b) /* else 0 */
 #define pick(a, at) _mm512_permutexvar_ps((__m512i)(at), a) /* lane i: lane at[i] of a */
 
+/* Of sixteen lanes the sums of those a quarter apart, halves first: (0 + 8) + (4 + 12) and so on. */
+TARGET static inline void store_quarter(float *to, const vec *sixteen)
+{
+    __m256 half = _mm512_castps512_ps256(*sixteen) + _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(*sixteen), 1));
+    _mm_storeu_ps(to, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+}
+
 /* column[i] = column i of LANES rows. Rows 4 apart share a register; the quarters come by twos, since two inserts into halves of one are
  * faster than three into quarters. */
 TARGET static inline __m256 two_quarters(const float *from, size_t line)

@@ -66,6 +66,11 @@ static inline vec where_positive(vec a, vec b)
     return b;
 }
 
+static inline void store_quarter(float *to, const vec sixteen[4])
+{
+    store(to, (sixteen[0] + sixteen[2]) + (sixteen[1] + sixteen[3]));
+}
+
 static inline void turn(const float *from, size_t line, vec column[4])
 {
     for (size_t i = 0; i < 4; i++)
