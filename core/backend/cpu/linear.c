@@ -19,12 +19,9 @@ void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op
         const float *dy = NL_AT(op->dy, at), *w = NL_AT(op->w, at);
         if (op->db)
             nl_cpu_column_sums(n, out, dy, NULL, NL_AT(op->db, at));
-        struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at)};
-        struct nl_cpu_sgd sgd;
-        if (op->update) {
-            sgd = nl_cpu_sgd_of(op->update, at, w);
-            gradient.sgd = &sgd;
-        }
+        const struct nl_cpu_sgd sgd = op->update ? nl_cpu_sgd_of(op->update, at, w) : (struct nl_cpu_sgd){0};
+        struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at),
+                                       .sgd = op->update ? &sgd : NULL};
         float *dx = NL_AT(op->dx, at);
         if (dx && nl_cpu_gemm_goes_back(op->gemm, &gradient)) {
             gradient.back = dx;
