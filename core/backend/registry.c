@@ -51,9 +51,9 @@ int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision p
     return backend->multiplies(device, precision, err);
 }
 
-const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, struct nl_error *err)
+const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err)
 {
-    if (nl_device_check(kind, device, err) != NL_OK)
+    if (nl_device_check(kind, device, err) != NL_OK || nl_gemm_check(kind, gemm, err) != NL_OK)
         return NULL;
     const struct nl_backend *backend = nl_backend_of(kind);
     return backend->thread_begin(device, err) == NL_OK ? backend : NULL;

@@ -92,7 +92,7 @@ static void help_others(struct nl_runner *runner)
         const struct nl_config *config = &leader->trial->config;
         pthread_mutex_unlock(&runner->lock);
         struct nl_error err;
-        if (nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, &err))
+        if (nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, &err))
             nl_team_help(leader->team);
         pthread_mutex_lock(&runner->lock);
         leader->helpers--;

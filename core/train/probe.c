@@ -216,7 +216,8 @@ int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
     int elements;
     if (nl_probe_partition(probe, &probe->sets, &elements, err))
         return NL_FAIL;
-    desk.backend = nl_device_begin((enum nl_device_kind)probe->config->device.kind, (int)probe->config->device.index, err);
+    const struct nl_config *config = probe->config;
+    desk.backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     if (!desk.backend)
         return NL_FAIL;
     if (norm_of(probe)->partition) {

@@ -19,9 +19,10 @@ struct nl_scorer {
 
 static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
 {
-    enum nl_device_kind kind = (enum nl_device_kind)s->config.device.kind;
-    const struct nl_backend *backend = nl_device_begin(kind, (int)s->config.device.index, err);
-    if (!backend || nl_gemm_check(kind, (enum nl_gemm)s->config.device.gemm, err))
+    const struct nl_config *config = &s->config;
+    const struct nl_backend *backend =
+        nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
+    if (!backend)
         return NL_FAIL;
     /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
     s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE}};

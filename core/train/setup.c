@@ -67,10 +67,9 @@ int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, 
             return NL_FAIL;
     if (set_up_course(c, err) || nl_model_build(c->config, dataset->shape, &c->model, &key, err))
         return NL_FAIL;
-    enum nl_device_kind kind = (enum nl_device_kind)c->config->device.kind;
-    if (nl_gemm_check(kind, (enum nl_gemm)c->config->device.gemm, err))
-        return NL_FAIL;
-    const struct nl_backend *backend = nl_device_begin(kind, (int)c->config->device.index, err);
+    const struct nl_config *config = c->config;
+    const struct nl_backend *backend =
+        nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     const struct nl_split *view = &c->replica[0].view;
     if (!backend || nl_plan_make(&c->plan, backend, &c->model, c->config, view, nl_evaluation_capacity(c->config, view), c->trials, err))
         return NL_FAIL;

@@ -15,7 +15,7 @@ static void openblas(const struct nl_cpu_gemm *p)
     struct nl_error err;
     const struct nl_openblas *library = nl_openblas(&err);
     if (!library)
-        NL_BUG("%s", err.text); /* nl_gemm_check says so before any product */
+        NL_BUG("%s", err.text); /* nl_device_begin says so before any product */
     bool turn_a = p->transposed == NL_TRANSPOSED_A, turn_b = p->transposed == NL_TRANSPOSED_B;
     if (p->start)
         set_rows(p->m, p->n, p->start, p->c);
