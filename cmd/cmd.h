@@ -141,10 +141,6 @@ void print_notes(const struct plan *plan); /* what the grid leaves out, and the 
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);
 
-/* The experiment that the results folder arguments->file holds, with overrides of plot.* and sweep.baseline alone; false: the message
- * was printed. */
-bool load_results(const struct command *command, const struct arguments *arguments, struct nl_experiment *out);
-
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
@@ -175,6 +171,18 @@ struct page {
 void add_row(struct page *page, char **field);       /* takes the fields over */
 void print_page(const struct page *page, int most); /* on stdout; lines are cut to so many characters, 0: not */
 void release_page(struct page *page);
+
+/* ---- results to look at (results.c) ---- */
+
+struct results_folder {
+    struct nl_experiment experiment;
+    const char *tables; /* the folder with trials.csv, curves.csv and timing.csv: the results folder itself, or, */
+    char *passing;      /* while it has none because a sweep is not at its end, one until close_results with those of the trials that are */
+};
+
+/* The results folder arguments->file, with overrides of plot.* and sweep.baseline alone; false: the message was printed. To be closed either way. */
+bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
+void close_results(struct results_folder *results);
 
 /* ---- progress (progress.c) ---- */
 

@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/keep.h"
-#include "stats/results.h"
 #include "sweep/traps.h"
 
 /* Whether a file can be made in it: errno says why not. More than its mode says so (a read-only file system, a quota). */
@@ -168,44 +167,6 @@ void release_plan(struct plan *plan)
 {
     nl_grid_release(&plan->grid);
     nl_datasets_release(&plan->datasets);
-}
-
-/* Damaged tables are wrong input, and said before anything is written; they are read once more for that. */
-static bool check_tables(const char *folder, const struct nl_experiment *experiment)
-{
-    struct nl_results results;
-    struct nl_error err = {0};
-    if (nl_results_load(folder, experiment, &results, &err)) {
-        bad_input(nl_store_in_use(folder) ? "a run or sweep is at work there, and writes its tables at the end; normlab ls counts what it has"
-                                          : "the run or sweep that made it, started again, writes the tables anew",
-                  "%s", err.text);
-        return false;
-    }
-    nl_results_release(&results);
-    return true;
-}
-
-bool load_results(const struct command *command, const struct arguments *arguments, struct nl_experiment *out)
-{
-    if (!arguments->file) {
-        misused(command, "%s needs a results folder", command->name);
-        return false;
-    }
-    for (int i = 0; i < arguments->overrides; i++)
-        if (strncmp(arguments->override[i], "plot.", strlen("plot.")) != 0 &&
-            strncmp(arguments->override[i], "sweep.baseline=", strlen("sweep.baseline=")) != 0) {
-            bad_input("what was trained is fixed: normlab sweep trains", "%s takes keys of the plot section and sweep.baseline only: '%s'",
-                      command->name, arguments->override[i]);
-            return false;
-        }
-    char *path = nl_path_join(arguments->file, "experiment.yaml");
-    bool good = nl_file_exists(path);
-    if (!good)
-        bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", arguments->file, path);
-    else
-        good = load_experiment(path, arguments->override, arguments->overrides, out) && check_tables(arguments->file, out);
-    free(path);
-    return good;
 }
 
 char *results_folder(const char *given, const struct nl_experiment *experiment)

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "stats/table.h"
+#include "sweep/interim.h"
 
 static const struct option options[] = {{0}};
 
@@ -26,24 +27,18 @@ struct listing {
 };
 
 /* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none yet, or an old one. */
-static int count_finished(struct line *line, struct nl_grid *grid, struct nl_error *err)
+static int count_finished(struct line *line, struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err)
 {
-    struct nl_datasets datasets = {0};
-    const struct nl_store store = {.folder = line->folder, .lock = -1};
-    int status = nl_grid_identify(grid, &datasets, err);
-    for (int i = 0; i < grid->trials && status == NL_OK; i++) {
-        struct nl_record record;
-        char *warning;
-        nl_store_load(&store, &grid->trial[i], &record, &warning);
-        free(warning);
-        if (record.present) {
-            line->present++;
-            line->outcome[nl_record_outcome(&record)]++;
-        }
-        nl_record_release(&record);
+    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
+    int present = nl_interim_records(line->folder, grid, made, record, err);
+    for (int i = 0; i < grid->trials; i++) {
+        if (record[i].present)
+            line->outcome[nl_record_outcome(&record[i])]++;
+        nl_record_release(&record[i]);
     }
-    nl_datasets_release(&datasets);
-    return status;
+    free(record);
+    line->present = present;
+    return present < 0 ? NL_FAIL : NL_OK;
 }
 
 /* Rows of trials.csv by their status. */
@@ -64,11 +59,11 @@ static int count_rows(struct line *line, const char *path, struct nl_error *err)
     return status;
 }
 
-static int count_trials(struct line *line, struct nl_grid *grid, struct nl_error *err)
+static int count_trials(struct line *line, struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err)
 {
     char *path = nl_path_join(line->folder, "trials.csv");
     line->running = nl_store_in_use(line->folder);
-    int status = line->running || !nl_file_exists(path) ? count_finished(line, grid, err) : count_rows(line, path, err);
+    int status = line->running || !nl_file_exists(path) ? count_finished(line, grid, made, err) : count_rows(line, path, err);
     free(path);
     return status;
 }
@@ -102,7 +97,7 @@ static int describe(struct line *line, struct nl_error *err)
     if (nl_grid_make(&experiment, &grid, &diagnostics))
         nl_fail(err, "'%s/experiment.yaml' is no legal experiment any more: %s", line->folder, diagnostics.at[0].message);
     line->trials = grid.trials;
-    int status = diagnostics.count ? NL_FAIL : count_trials(line, &grid, err);
+    int status = diagnostics.count ? NL_FAIL : count_trials(line, &grid, &made, err);
     nl_grid_release(&grid);
     nl_diagnostics_release(&diagnostics);
     return status;

@@ -30,7 +30,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
     struct nl_plot_options how = {.svg = true, .png = true, .pdf = true};
     struct arguments arguments;
-    struct nl_experiment experiment;
+    struct results_folder from;
     struct nl_error err = {0};
     for (int option; (option = next_option(self, argc, argv, "o:tf:", options)) != OPTION_END;) {
         if (option == TEXT)
@@ -43,18 +43,19 @@ static int run(const struct command *self, int argc, char **argv)
     if (!sort_arguments(self, "folder", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
-    if (load_results(self, &arguments, &experiment)) {
+    if (open_results(self, &arguments, &from)) {
         struct nl_text report = {0};
         char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
         how.out = folder;
         how.report = &report;
         if (can_be_made(folder))
-            code = nl_plot(arguments.file, &experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
+            code = nl_plot(from.tables, &from.experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
         if (report.at)
             fputs(report.at, stdout);
         nl_text_release(&report);
         free(folder);
     }
+    close_results(&from);
     free(arguments.override);
     return code;
 }
@@ -64,7 +65,8 @@ const struct command command_plot = {
     .summary = "draw the plots of a results folder (again)",
     .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
              "\n"
-             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab keys plot` says what can be set.\n"
+             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab keys plot` says what can be set. Of a\n"
+             "sweep that still runs it draws the trials so far.\n"
              "\n"
              "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
              "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"

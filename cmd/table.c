@@ -79,8 +79,11 @@ static char *answer_of(const char *folder, const struct nl_experiment *experimen
     return answer;
 }
 
-static int print_table(const char *folder, const struct nl_experiment *experiment, const struct request *request)
+/* name: of the results folder. */
+static int print_table(const char *name, const struct results_folder *from, const struct request *request)
 {
+    const char *folder = from->tables;
+    const struct nl_experiment *experiment = &from->experiment;
     struct nl_results results;
     struct nl_sheet sheet = {0};
     struct nl_error err = {0};
@@ -91,7 +94,7 @@ static int print_table(const char *folder, const struct nl_experiment *experimen
         bad_input(NULL, "%s", err.text);
     } else {
         char *answer = request->kind == KIND_TRIALS ? NULL : answer_of(folder, experiment, &err);
-        char *path = realpath(folder, NULL), *text = sheet_text(request, &sheet, answer, path ? basename(path) : folder);
+        char *path = realpath(name, NULL), *text = sheet_text(request, &sheet, answer, path ? basename(path) : name);
         fputs(text, stdout);
         free(text);
         free(path);
@@ -126,10 +129,11 @@ static int run(const struct command *self, int argc, char **argv)
 {
     struct request request = {0};
     struct arguments arguments;
-    struct nl_experiment experiment;
+    struct results_folder from;
     if (!read_request(self, argc, argv, &request) || !sort_arguments(self, "folder", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
-    int code = load_results(self, &arguments, &experiment) ? print_table(arguments.file, &experiment, &request) : EXIT_BAD_INPUT;
+    int code = open_results(self, &arguments, &from) ? print_table(arguments.file, &from, &request) : EXIT_BAD_INPUT;
+    close_results(&from);
     free(arguments.override);
     return code;
 }
@@ -141,7 +145,7 @@ const struct command command_table = {
              "\n"
              "Prints what the plots draw and what the answer judges, from the same numbers: plot.metric with its interval over seeds,\n"
              "the difference to sweep.baseline paired by seed, failed runs, and the answer in words. A value is marked as best only\n"
-             "where the interval of its paired difference to every other excludes 0.\n"
+             "where the interval of its paired difference to every other excludes 0. Of a sweep that still runs: the trials so far.\n"
              "\n"
              "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv, json; csv and json keep shares from 0 to 1\n"
              "  -w, --what T       summary (a row a cell of the grid; default), grid (side by side), trials (every run)\n"

@@ -7,7 +7,7 @@
 
 /* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is generated
  * depends on how many samples are asked for. */
-static char *open_key(const struct nl_config *config)
+char *nl_datasets_key(const struct nl_config *config)
 {
     static const char *const any[] = {"data.name", "data.dir", NULL};
     static const char *const generated[] = {"data.name",       "data.size",  "data.channels",
@@ -26,7 +26,7 @@ static char *open_key(const struct nl_config *config)
 
 const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err)
 {
-    char *key = open_key(config);
+    char *key = nl_datasets_key(config);
     for (int i = 0; i < datasets->count; i++)
         if (strcmp(datasets->at[i].key, key) == 0) {
             free(key);

@@ -19,6 +19,9 @@ struct nl_datasets {
     } *weights;
 };
 
+/* Equal for configurations that ask for the same data set; new string. */
+char *nl_datasets_key(const struct nl_config *config);
+
 /* The data set that config asks for; NULL on error. It belongs to datasets. */
 const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err);
 

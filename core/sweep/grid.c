@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "norm/norm.h"
 #include "train/train.h"
-#include "train/weights.h"
 
 /* The varied keys, and train.seed, which is no axis of its own (the loader refuses it): sweep.seeds varies it everywhere. */
 static void list_keys(struct nl_grid *grid, const struct nl_experiment *experiment)
@@ -183,40 +181,6 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     if (out->trials == 0)
         nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid", "'sweep.exclude' leaves no trial");
     return diagnostics->count == before ? NL_OK : NL_FAIL;
-}
-
-/* The weights that the trial starts from, if they are given; they fit its network. */
-static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, struct nl_error *err)
-{
-    struct nl_model model;
-    const char *path = trial->config.model.load, *key = NULL;
-    if (!*path)
-        return NL_OK;
-    trial->weights = nl_datasets_weights(datasets, path, err);
-    if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &model, &key, err))
-        return NL_FAIL;
-    int status = nl_weights_check(&model, trial->weights, path, err);
-    nl_model_release(&model);
-    return status;
-}
-
-int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)
-{
-    for (int i = 0; i < grid->trials; i++) {
-        struct nl_trial *trial = &grid->trial[i];
-        trial->dataset = nl_datasets_get(datasets, &trial->config, err);
-        if (!trial->dataset || load_weights(trial, datasets, err))
-            return NL_FAIL;
-        const char *weights = trial->weights ? trial->weights->checksum : NULL;
-        char *whole = nl_format("%sdata checksum: %s\n%s%s%snumerics: %d\n", trial->identity, trial->dataset->checksum,
-                                weights ? "weights checksum: " : "", weights ? weights : "", weights ? "\n" : "", NL_NUMERICS_VERSION);
-        char hex[NL_HASH_HEX];
-        nl_hash_bytes(whole, strlen(whole), hex);
-        memcpy(trial->id, hex, NL_TRIAL_ID - 1);
-        trial->id[NL_TRIAL_ID - 1] = '\0';
-        free(whole);
-    }
-    return NL_OK;
 }
 
 /* Whether some trial of this normalizer stands for several points because the key at place k does not apply to it. */

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "data/data.h"
 #include "sweep/datasets.h"
+#include "sweep/provenance.h"
 
 enum { NL_TRIAL_ID = 17 }; /* 16 hexadecimal digits and the zero byte */
 
@@ -43,6 +44,9 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
 
 /* Opens the data (each distinct set once, kept in datasets) and names every trial. */
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err);
+
+/* Names every trial as in a folder of this experiment that was made so: opens no data. NL_FAIL: `made` does not say from what data. */
+int nl_grid_recognize(struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err);
 
 /* Lines on excluded and coinciding points, each ended by a newline; "" if there is nothing to say. New string. */
 char *nl_grid_notes(const struct nl_grid *grid);

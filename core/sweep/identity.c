@@ -1,0 +1,101 @@
+/* Names of trials: what a result depends on, hashed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "sweep/grid.h"
+#include "train/train.h"
+#include "train/weights.h"
+
+/* The weights that the trial starts from, if they are given; they fit its network. */
+static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, struct nl_error *err)
+{
+    struct nl_model model;
+    const char *path = trial->config.model.load, *key = NULL;
+    if (!*path)
+        return NL_OK;
+    trial->weights = nl_datasets_weights(datasets, path, err);
+    if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &model, &key, err))
+        return NL_FAIL;
+    int status = nl_weights_check(&model, trial->weights, path, err);
+    nl_model_release(&model);
+    return status;
+}
+
+/* weights: NULL where none are given. */
+static void name_trial(struct nl_trial *trial, const char *data, const char *weights, long numerics)
+{
+    char *whole = nl_format("%sdata checksum: %s\n%s%s%snumerics: %ld\n", trial->identity, data, weights ? "weights checksum: " : "",
+                            weights ? weights : "", weights ? "\n" : "", numerics);
+    char hex[NL_HASH_HEX];
+    nl_hash_bytes(whole, strlen(whole), hex);
+    memcpy(trial->id, hex, NL_TRIAL_ID - 1);
+    trial->id[NL_TRIAL_ID - 1] = '\0';
+    free(whole);
+}
+
+int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)
+{
+    for (int i = 0; i < grid->trials; i++) {
+        struct nl_trial *trial = &grid->trial[i];
+        trial->dataset = nl_datasets_get(datasets, &trial->config, err);
+        if (!trial->dataset || load_weights(trial, datasets, err))
+            return NL_FAIL;
+        name_trial(trial, trial->dataset->checksum, trial->weights ? trial->weights->checksum : NULL, NL_NUMERICS_VERSION);
+    }
+    return NL_OK;
+}
+
+/* Distinct texts, in order of appearance. */
+struct seen_texts {
+    int count, capacity;
+    char **at;
+};
+
+/* What made says of `kind` number N, where text is the N-th that is seen; takes text over. NULL: nothing. */
+static const char *checksum_of(const struct nl_provenance *made, const char *kind, struct seen_texts *seen, char *text)
+{
+    int i = 0;
+    while (i < seen->count && strcmp(seen->at[i], text) != 0)
+        i++;
+    if (i < seen->count) {
+        free(text);
+    } else {
+        NL_GROW(seen->at, seen->count, seen->capacity);
+        seen->at[seen->count++] = text;
+    }
+    char name[32];
+    snprintf(name, sizeof name, "%s_%d", kind, i + 1);
+    const char *sum = strstr(nl_provenance_get(made, name), "sha256 ");
+    return sum ? sum + strlen("sha256 ") : NULL;
+}
+
+static void release_seen(struct seen_texts *seen)
+{
+    for (int i = 0; i < seen->count; i++)
+        free(seen->at[i]);
+    free(seen->at);
+}
+
+/* As nl_grid_identify opens data and weights, so nl_provenance_text numbers them. */
+int nl_grid_recognize(struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err)
+{
+    struct seen_texts data = {0}, weights = {0};
+    long numerics = strtol(nl_provenance_get(made, "numerics"), NULL, 10);
+    int status = NL_OK;
+    for (int i = 0; i < grid->trials && status == NL_OK; i++) {
+        struct nl_trial *trial = &grid->trial[i];
+        const char *load = trial->config.model.load;
+        const char *of_data = checksum_of(made, "data", &data, nl_datasets_key(&trial->config));
+        const char *of_weights = *load ? checksum_of(made, "weights", &weights, nl_strdup(load)) : NULL;
+        if (!of_data || (*load && !of_weights))
+            status = nl_fail(err, "experiment.yaml does not say from what %s its trials were made", of_data ? "weights" : "data");
+        else
+            name_trial(trial, of_data, of_weights, numerics);
+    }
+    release_seen(&data);
+    release_seen(&weights);
+    return status;
+}
