@@ -172,10 +172,15 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_ex
     if (nl_store_refuse(&before, experiment, err)) /* leaves a folder that is not ours as it is; */
         return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
+    bool were_there[] = {nl_folder_exists(trials), nl_folder_exists(folder)};
     int status = nl_make_folders(trials, err);
-    if (status == NL_OK)
-        status = nl_store_lock(store, folder, err); /* until here another one may have begun there */
-    if (status == NL_OK && (status = nl_store_refuse(store, experiment, err)) != NL_OK)
+    if (status == NL_OK && (status = nl_store_lock(store, folder, err)) != NL_OK && !nl_store_in_use(folder)) { /* nobody can begin there */
+        if (!were_there[0])
+            rmdir(trials);
+        if (!were_there[1])
+            rmdir(folder);
+    }
+    if (status == NL_OK && (status = nl_store_refuse(store, experiment, err)) != NL_OK) /* until it was locked another one may have begun there */
         nl_store_close(store);
     if (status == NL_OK) {
         sweep_away_temporaries(folder);
