@@ -98,7 +98,7 @@ static inline void image_check_gaps(const struct image *image, const char *what)
 /* ---- operations ---- */
 
 enum kind { LINEAR, CONV, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, DROPOUT };
-enum fill { NORMAL, FAR, CONSTANT }; /* FAR: mean 10^4 times the deviation */
+enum fill { NORMAL, FAR, CONSTANT, SORTED }; /* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last */
 
 struct spec {
     const char *name;
@@ -298,6 +298,8 @@ static inline void probe_fill(struct probe *p, int replica, uint64_t seed)
             double value = drawn(seed, p->input[k].name, i);
             if (k == 0 && p->spec.fill == FAR)
                 value = (float)(10000.0 + value);
+            if (k == 0 && p->spec.fill == SORTED)
+                value = (float)(10.0 * (double)i / (double)p->input[k].capacity + value);
             if (k == 0 && p->spec.fill == CONSTANT)
                 value = 3.7f;
             image_set_real(&p->image, replica, p->input[k].value, i, value);

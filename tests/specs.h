@@ -27,6 +27,8 @@ static const struct spec specs[] = {
     {"bn on images", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 10, .relu = true},
     {"bn on images, one channel", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .height = 7, .width = 9, .channels = 1},
     {"bn far from zero", NORMALIZE, .norm = &nl_norm_bn, .samples = 33, .height = 3, .width = 3, .channels = 3, .fill = FAR},
+    {"bn far from zero, groups of rows", NORMALIZE, .norm = &nl_norm_bn, .samples = 21, .height = 2, .width = 2, .channels = 256, .fill = FAR},
+    {"bn of sorted samples, groups of rows", NORMALIZE, .norm = &nl_norm_bn, .samples = 21, .height = 2, .width = 2, .channels = 256, .fill = SORTED},
     {"bn of a constant", NORMALIZE, .norm = &nl_norm_bn, .samples = 3, .height = 2, .width = 2, .channels = 3, .fill = CONSTANT},
     {"bn without affine", NORMALIZE, .norm = &nl_norm_bn, .samples = 5, .channels = 3, .affine = NL_AFFINE_NONE},
     {"bn, running statistics", NORMALIZE, .norm = &nl_norm_bn, .samples = 5, .height = 2, .width = 2, .channels = 3, .statistics = NL_STATS_RUNNING, .relu = true},
