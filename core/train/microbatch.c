@@ -1,13 +1,10 @@
 #include "train/microbatch.h"
 
+#include "base/divisor.h"
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
-}
-
-static int greatest_divisor(int a, int b)
-{
-    return b ? greatest_divisor(b, a % b) : a;
 }
 
 /* Elements of a sample in what an operation takes, and in what it makes. */
@@ -80,7 +77,7 @@ void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, 
         if_fixed |= may_be_fixed;
         halves |= micro.halves;
         if (!evaluates) /* sums over samples are those of gradients */
-            unit *= wanted / greatest_divisor(unit, wanted);
+            unit *= wanted / (int)nl_greatest_divisor((size_t)unit, (size_t)wanted);
         struct elements elements = elements_of(op);
         largest = larger(largest, larger(elements.in, elements.out) * backend->real);
     }

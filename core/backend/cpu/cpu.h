@@ -10,6 +10,7 @@
 
 #include "backend/backend.h"
 #include "base/clones.h"
+#include "base/divisor.h"
 
 /* The next loop carries nothing from one turn to the next, even where its arrays are the same one (dx may be dy). */
 #ifdef __clang__
@@ -39,13 +40,7 @@ static inline size_t nl_cpu_grain_of_bytes(double bytes)
 /* How many samples of so many elements each have together a multiple of `block` elements: the fewest. */
 static inline int nl_cpu_samples_of_blocks(size_t elements, size_t block)
 {
-    size_t a = block, b = elements % block;
-    while (b > 0) {
-        size_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return (int)(block / a);
+    return (int)(block / nl_greatest_divisor(block, elements));
 }
 
 /* share.c: calls body for ranges of samples that cover the run's, from `first` on as many as its run says, by the threads of a team.
