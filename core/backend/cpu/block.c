@@ -225,7 +225,7 @@ static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *
     } else {
         memset(b->shift, 0, b->channels * sizeof *b->shift);
     }
-   
+
     if (!take_moments(b, mean, var))
         return;
 
