@@ -149,20 +149,22 @@ def conv(results):
         work = 2 * batch * (channels * (3 * size - 2)) ** 2  # taps outside the image are not counted
         ours, winograd = t.get("normlab"), t.get("normlab Winograd")
         direct, torch = ([t[name] for name in names if name in t] for names in (("oneDNN blocked", "oneDNN nhwc"), ("PyTorch channels_last", "PyTorch contiguous")))
+        onednn = direct + [t[name] for name in ["oneDNN Winograd"] if name in t]
 
         def rate(time):
             return f"{work / time * 1e-3:.0f}" if time else "-"
 
         rows.append([f"{size} x {size} x {channels}" + ("" if row["steady"] else " *"), str(batch), way, rate(ours), rate(winograd), rate(min(direct, default=None)),
                      *(rate(t.get(name)) for name in ["oneDNN Winograd", "PyTorch channels_last", "PyTorch contiguous"]),
+                     ratio(min(onednn, default=None), min(filter(None, (ours, winograd)), default=None), goals.get(batch)),
                      ratio(min(direct, default=None), ours, goals.get(batch)), ratio(t.get("oneDNN Winograd"), winograd, goals.get(batch)),
                      ratio(min(torch, default=None), winograd, goals.get(batch)), f"{100 * work / ours / (row['fma_gflops'] * 1e3):.0f} % (90 %)"])
     return ["## Row 3: 3x3 convolutions", "",
             "GFLOP/s, one core, only taps inside the image counted, also for Winograd, which computes fewer products and rounds more; as many channels out as in. dx: the input's gradient, dw:",
-            "the weights'. normlab is direct under `device.conv: direct` and Winograd by default. The ratios are like over like, oneDNN's direct in the better of blocked and nhwc;",
-            "and Winograd over PyTorch in its better layout. Of FMA peak: direct.", "",
-            *table(["image", "batch", "", "normlab direct", "normlab Winograd", "oneDNN direct", "oneDNN Winograd", "PyTorch channels_last", "PyTorch NCHW", "direct over direct",
-                    "Winograd over Winograd", "over PyTorch", "of FMA peak"], rows)]
+            "the weights'. normlab is direct under `device.conv: direct` and Winograd by default. The ratios: the faster of ours over the fastest of oneDNN's; like over like, oneDNN's",
+            "direct in the better of blocked and nhwc; and Winograd over PyTorch in its better layout. Of FMA peak: direct.", "",
+            *table(["image", "batch", "", "normlab direct", "normlab Winograd", "oneDNN direct", "oneDNN Winograd", "PyTorch channels_last", "PyTorch NCHW", "over oneDNN",
+                    "direct over direct", "Winograd over Winograd", "over PyTorch", "of FMA peak"], rows)]
 
 
 def level(row, tensors):
