@@ -134,7 +134,7 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
     const struct nl_backend *backend = plan->backend;
     int local = local_ops(pass, run);
     backend->gather(run, &pass->gather);
-    for (int from = NONE, to; from < local; from = to) {
+    for (int from = NONE, to; local > 0 && from < local; from = to) {
         to = next_seam(pass, from + 1, local);
         forward_chain(backend, pass, run, from, to, to < local);
     }
@@ -171,7 +171,7 @@ void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
     const struct nl_pass *pass = &plan->train;
     for (int i = pass->ops - 1; i >= pass->local; i--)
         backward(backend, run, &pass->op[i]);
-    for (int from = pass->local, to; from != NONE; from = to) {
+    for (int from = pass->local, to; pass->local > 0 && from != NONE; from = to) {
         to = seam_before(pass, from);
         backward_chain(backend, pass, run, from, from < pass->local, to);
     }

@@ -225,10 +225,8 @@ static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *
     } else {
         memset(b->shift, 0, b->channels * sizeof *b->shift);
     }
-
     if (!take_moments(b, mean, var))
         return;
-
     for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */
         b->shift[c] = (float)mean[c / b->width];
     take_moments(b, mean, var);

@@ -114,14 +114,7 @@ INLINE wide fold_row(const wide *row, int vectors, bool small, size_t span)
     UNROLL
     for (int i = 1; i < count; i++)
         v[i] = row[i];
-    if (span > 8)
-        count = fold_once(v, count, 8);
-    if (span > 4)
-        count = fold_once(v, count, 4);
-    if (span > 2)
-        count = fold_once(v, count, 2);
-    fold_once(v, count, 1);
-    return v[0];
+    return fold_vectors(v, count, span);
 }
 
 /* What vector v takes of the numbers of the row's sets. */
