@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "stats/results.h"
+#include "sweep/interim.h"
 #include "sweep/sweep.h"
 
 enum exit_code {
@@ -174,15 +176,22 @@ void release_page(struct page *page);
 
 /* ---- results to look at (results.c) ---- */
 
+/* The folder with trials.csv, curves.csv and timing.csv of the results in `folder`: itself, or, while a sweep is not at its end, one with
+ * those of the trials that are. NULL: the message was printed. Kept. */
+const char *results_tables(const char *folder);
+bool load_results(const char *tables, const struct nl_experiment *experiment, struct nl_results *out); /* false: the message was printed */
+
 struct results_folder {
     struct nl_experiment experiment;
-    const char *tables; /* the folder with trials.csv, curves.csv and timing.csv: the results folder itself, or, */
-    char *passing;      /* while it has none because a sweep is not at its end, one until close_results with those of the trials that are */
+    const char *tables; /* results_tables */
 };
 
-/* The results folder arguments->file, with overrides of plot.* and sweep.baseline alone; false: the message was printed. To be closed either way. */
+/* The results folder arguments->file, with overrides of plot.* and sweep.baseline alone; false: the message was printed. */
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
-void close_results(struct results_folder *results);
+
+/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends; two at most
+ * (passing.c). NULL: the message was printed. Kept. */
+const char *write_passing_tables(const struct nl_interim *interim);
 
 /* ---- progress (progress.c) ---- */
 

@@ -20,6 +20,8 @@ static char *origin_text(const struct nl_origin *origin)
         return nl_strdup("command line");
     if (origin->kind == NL_FROM_DEFAULT)
         return nl_strdup("default");
+    if (origin->line == 0)
+        return nl_strdup(origin->file);
     const char *comment = origin->line_text ? strstr(origin->line_text, "  # ") : NULL;
     if (!comment)
         return nl_format("%s:%d:%d", origin->file, origin->line, origin->column);
@@ -130,7 +132,7 @@ const struct command command_diff = {
              "Prints every key whose value differs, each with where it was set; for two results folders also what made them (version,\n"
              "commit, machine, data) and which cells came out differently: plot.metric over the seeds they share, and the difference\n"
              "paired by seed; for two trials their scores. A and B are each a configuration, a results folder, or FOLDER:N for trial N\n"
-             "of one.\n"
+             "of one. Of a sweep that still runs: its trials so far.\n"
              "\n"
              "exit codes as those of diff: 0 nothing differs, 1 something does, 2 wrong input\n"
              "\n"

@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "stats/table.h"
-#include "sweep/interim.h"
 
 static const struct option options[] = {{0}};
 
@@ -27,29 +26,33 @@ struct listing {
 };
 
 /* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none yet, or an old one. */
-static int count_finished(struct line *line, struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err)
+static int count_finished(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_error *err)
 {
-    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
-    int present = nl_interim_records(line->folder, grid, made, record, err);
-    for (int i = 0; i < grid->trials; i++) {
-        if (record[i].present)
-            line->outcome[nl_record_outcome(&record[i])]++;
-        nl_record_release(&record[i]);
-    }
-    free(record);
-    line->present = present;
-    return present < 0 ? NL_FAIL : NL_OK;
+    struct nl_interim interim;
+    if (nl_interim_load(line->folder, experiment, made, &interim, err))
+        return NL_FAIL;
+    line->trials = interim.grid.trials;
+    line->present = interim.present;
+    for (int i = 0; i < interim.grid.trials; i++)
+        if (interim.record[i].present)
+            line->outcome[nl_record_outcome(&interim.record[i])]++;
+    nl_interim_release(&interim);
+    return NL_OK;
 }
 
 /* Rows of trials.csv by their status. */
-static int count_rows(struct line *line, const char *path, struct nl_error *err)
+static int count_rows(struct line *line, const struct nl_experiment *experiment, const char *path, struct nl_error *err)
 {
+    struct nl_grid grid;
     struct nl_table table;
     int column;
-    int status = nl_table_read(path, &table, err);
-    if (status)
+    if (nl_store_grid(line->folder, experiment, &grid, err))
         return NL_FAIL;
-    status = nl_table_need(&table, "status", &column, err);
+    line->trials = grid.trials;
+    nl_grid_release(&grid);
+    if (nl_table_read(path, &table, err))
+        return NL_FAIL;
+    int status = nl_table_need(&table, "status", &column, err);
     for (int row = 0; row < table.rows && status == NL_OK; row++) {
         line->present++;
         for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
@@ -59,11 +62,12 @@ static int count_rows(struct line *line, const char *path, struct nl_error *err)
     return status;
 }
 
-static int count_trials(struct line *line, struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err)
+static int count_trials(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_error *err)
 {
     char *path = nl_path_join(line->folder, "trials.csv");
     line->running = nl_store_in_use(line->folder);
-    int status = line->running || !nl_file_exists(path) ? count_finished(line, grid, made, err) : count_rows(line, path, err);
+    bool ended = nl_file_exists(path) && !line->running;
+    int status = ended ? count_rows(line, experiment, path, err) : count_finished(line, experiment, made, err);
     free(path);
     return status;
 }
@@ -87,20 +91,12 @@ static int describe(struct line *line, struct nl_error *err)
 {
     struct nl_experiment experiment;
     struct nl_provenance made;
-    struct nl_grid grid;
-    struct nl_diagnostics diagnostics = {0};
     if (nl_store_read(line->folder, &experiment, &made, err))
         return NL_FAIL;
     const char *date = nl_provenance_get(&made, "date");
     snprintf(line->made, sizeof line->made, "%.10s %.5s", date, strlen(date) > 11 ? date + 11 : "");
     line->varies = what_varies(&experiment);
-    if (nl_grid_make(&experiment, &grid, &diagnostics))
-        nl_fail(err, "'%s/experiment.yaml' is no legal experiment any more: %s", line->folder, diagnostics.at[0].message);
-    line->trials = grid.trials;
-    int status = diagnostics.count ? NL_FAIL : count_trials(line, &grid, &made, err);
-    nl_grid_release(&grid);
-    nl_diagnostics_release(&diagnostics);
-    return status;
+    return count_trials(line, &experiment, &made, err);
 }
 
 /* Takes folder over. */

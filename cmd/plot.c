@@ -55,7 +55,6 @@ static int run(const struct command *self, int argc, char **argv)
         nl_text_release(&report);
         free(folder);
     }
-    close_results(&from);
     free(arguments.override);
     return code;
 }

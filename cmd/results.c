@@ -1,15 +1,11 @@
-/* Results as table and plot see them: the tables of the folder, or of a sweep that is not at its end those of the trials that are. */
-#include <errno.h>
+/* Results as commands that look at them see them: the tables of the folder, or of a sweep that is not at its end those of the trials that are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/files.h"
-#include "base/memory.h"
 #include "cmd.h"
 #include "stats/results.h"
-#include "sweep/interim.h"
 
 static bool has_tables(const char *folder)
 {
@@ -19,59 +15,58 @@ static bool has_tables(const char *folder)
     return there;
 }
 
-/* A new folder for files that are gone when the command ends; NULL: the message was printed. */
-static char *passing_folder(void)
-{
-    const char *given = getenv("TMPDIR"), *place = given && *given ? given : "/tmp";
-    char *folder = nl_path_join(place, "normlab.XXXXXX");
-    if (mkdtemp(folder))
-        return folder;
-    bad_input("set TMPDIR to a folder for files that are gone at the end", "cannot make a folder in '%s': %s", place, strerror(errno));
-    free(folder);
-    return NULL;
-}
-
-/* Tables of what is there. A table that was there before belongs to what ran before. */
-static bool look_in_between(const char *folder, bool running, struct results_folder *out)
+static const char *look_in_between(const char *folder, bool running)
 {
     struct nl_experiment experiment;
     struct nl_provenance made;
+    struct nl_interim interim;
     struct nl_error err = {0};
-    int present, trials;
-    if (!(out->passing = passing_folder()))
-        return false;
-    out->tables = out->passing;
-    if (nl_store_read(folder, &experiment, &made, &err) || nl_interim_tables(folder, &experiment, &made, out->passing, &present, &trials, &err)) {
+    const char *tables = NULL;
+    if (nl_store_read(folder, &experiment, &made, &err) || nl_interim_load(folder, &experiment, &made, &interim, &err)) {
         bad_input(NULL, "%s", err.text);
-        return false;
+        return NULL;
     }
-    if (!present) {
+    if (!interim.present)
         bad_input(running ? "a run or sweep is at work there; normlab ls counts what it has" : "the run or sweep that made it, started again, goes on",
                   "no trial has ended yet in '%s'", folder);
-        return false;
-    }
-    if (!manner.quiet)
-        fprintf(stderr, "%d of %d trials %s\n", present, trials, running ? "so far" : "are there: the sweep did not end; started again, it goes on");
-    return true;
+    else
+        tables = write_passing_tables(&interim);
+    if (tables && !manner.quiet)
+        fprintf(stderr, "%s: %d of %d trials %s\n", folder, interim.present, interim.grid.trials,
+                running ? "so far" : "are there: the sweep did not end; started again, it goes on");
+    nl_interim_release(&interim);
+    return tables;
+}
+
+const char *results_tables(const char *folder)
+{
+    bool running = nl_store_in_use(folder); /* a table that is there belongs to what ran before */
+    return has_tables(folder) && !running ? folder : look_in_between(folder, running);
+}
+
+bool load_results(const char *tables, const struct nl_experiment *experiment, struct nl_results *out)
+{
+    struct nl_error err = {0};
+    if (nl_results_load(tables, experiment, out, &err) == NL_OK)
+        return true;
+    bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
+    return false;
 }
 
 /* Damaged tables are wrong input, and said before anything is written; they are read once more for that. */
-static bool check_tables(const char *folder, const struct nl_experiment *experiment)
+static bool check_tables(const char *tables, const struct nl_experiment *experiment)
 {
     struct nl_results results;
-    struct nl_error err = {0};
-    if (nl_results_load(folder, experiment, &results, &err)) {
-        bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
-        return false;
-    }
-    nl_results_release(&results);
-    return true;
+    bool good = load_results(tables, experiment, &results);
+    if (good)
+        nl_results_release(&results);
+    return good;
 }
 
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out)
 {
     const char *folder = arguments->file;
-    *out = (struct results_folder){.tables = folder};
+    *out = (struct results_folder){0};
     if (!folder) {
         misused(command, "%s needs a results folder", command->name);
         return false;
@@ -84,25 +79,12 @@ bool open_results(const struct command *command, const struct arguments *argumen
             return false;
         }
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool good = nl_file_exists(path), running = nl_store_in_use(folder);
+    bool good = nl_file_exists(path);
     if (!good)
         bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", folder, path);
     else
-        good = load_experiment(path, arguments->override, arguments->overrides, &out->experiment) &&
-               ((has_tables(folder) && !running) || look_in_between(folder, running, out)) && check_tables(out->tables, &out->experiment);
+        good = load_experiment(path, arguments->override, arguments->overrides, &out->experiment) && (out->tables = results_tables(folder)) &&
+               check_tables(out->tables, &out->experiment);
     free(path);
     return good;
-}
-
-void close_results(struct results_folder *results)
-{
-    static const char *const names[] = {"trials.csv", "curves.csv", "timing.csv"};
-    for (size_t i = 0; results->passing && i < sizeof names / sizeof *names; i++) {
-        char *path = nl_path_join(results->passing, names[i]);
-        unlink(path);
-        free(path);
-    }
-    if (results->passing)
-        rmdir(results->passing);
-    free(results->passing);
 }

@@ -7,10 +7,16 @@
 #include "base/memory.h"
 #include "config/keep.h"
 
+/* Otherwise its tables are gone when the program ends. */
+static bool at_end(const struct side *side)
+{
+    return side->tables == side->folder;
+}
+
 struct nl_origin side_origin(const struct side *side)
 {
-    return (struct nl_origin){.kind = NL_FROM_FILE, .file = nl_keep_text(side->results.path), .line = side->results.table.line[side->row],
-                              .column = 1, .width = 1, .line_text = ""};
+    return (struct nl_origin){.kind = NL_FROM_FILE, .file = nl_keep_text(at_end(side) ? side->results.path : side->word),
+                              .line = at_end(side) ? side->results.table.line[side->row] : 0, .column = 1, .width = 1, .line_text = ""};
 }
 
 /* Row `number` of trials.csv in place of the sweep: its values, fixed, with that line as their origin. */
@@ -22,7 +28,8 @@ static bool become_trial(struct side *side, const char *number)
     while (row < table->rows && strcmp(nl_table_field(table, row, column), number) != 0)
         row++;
     if (row == table->rows) {
-        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s", table->path, number);
+        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s%s", at_end(side) ? table->path : side->folder,
+                  number, at_end(side) ? "" : " that has ended");
         return false;
     }
     struct nl_experiment *experiment = &side->experiment;
@@ -61,11 +68,8 @@ bool open_side(const char *word, struct side *out)
     }
     if (!load_experiment(out->file, NULL, 0, &out->experiment))
         return false;
-    struct nl_error err;
-    if (out->folder && nl_results_load(out->folder, &out->experiment, &out->results, &err)) {
-        bad_input(NULL, "%s", err.text);
+    if (out->folder && (!(out->tables = results_tables(out->folder)) || !load_results(out->tables, &out->experiment, &out->results)))
         return false;
-    }
     out->has_results = out->folder != NULL;
     return !number || become_trial(out, number);
 }

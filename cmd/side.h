@@ -3,12 +3,12 @@
 #define NL_CMD_SIDE_H
 
 #include "cmd.h"
-#include "stats/results.h"
 
 struct side {
     const char *word;   /* as typed */
     char *file;         /* the YAML behind it */
     char *folder;       /* NULL: no results */
+    const char *tables; /* where results are read: the folder, or that of a sweep's tables so far */
     bool has_results;
     int row;            /* of trials.csv, where the side is a trial; else -1 */
     struct nl_experiment experiment;
@@ -19,7 +19,7 @@ struct side {
 bool open_side(const char *word, struct side *out);
 void close_side(struct side *side);
 
-/* The line of trials.csv that the side is. */
+/* The line of trials.csv that the side is; of a sweep that is not at its end, the word. */
 struct nl_origin side_origin(const struct side *side);
 
 #endif

@@ -133,7 +133,6 @@ static int run(const struct command *self, int argc, char **argv)
     if (!read_request(self, argc, argv, &request) || !sort_arguments(self, "folder", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     int code = open_results(self, &arguments, &from) ? print_table(arguments.file, &from, &request) : EXIT_BAD_INPUT;
-    close_results(&from);
     free(arguments.override);
     return code;
 }

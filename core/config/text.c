@@ -32,7 +32,8 @@ static char *origin_text(const struct nl_origin *origin)
             bool prints = nl_character_prints(at, bytes = nl_character_bytes(at));
             nl_text_add_bytes(&out, prints ? at : "?", prints ? bytes : 1);
         }
-        nl_text_add(&out, ":%d", origin->line);
+        if (origin->line > 0)
+            nl_text_add(&out, ":%d", origin->line);
         return out.at;
     }
     return nl_strdup(origin->kind == NL_FROM_COMMAND_LINE ? "command line" : "default");

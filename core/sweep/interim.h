@@ -5,13 +5,16 @@
 #include "sweep/grid.h"
 #include "sweep/record.h"
 
-/* What has ended of the grid that `folder` holds, made so (nl_store_read): record[grid->trials], and how many are present. Opens no data.
- * Trials are named; each record is to be released. -1: `made` does not say from what data (err). */
-int nl_interim_records(const char *folder, struct nl_grid *grid, const struct nl_provenance *made, struct nl_record *record, struct nl_error *err);
+struct nl_interim {
+    struct nl_grid grid;
+    struct nl_record *record; /* [grid.trials] */
+    int present;              /* trials that have ended */
+};
 
-/* Writes their trials.csv, curves.csv and timing.csv to the folder `out`, which is there. *present of the grid's *trials have ended; if none has,
- * nothing is written. */
-int nl_interim_tables(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, const char *out,
-                      int *present, int *trials, struct nl_error *err);
+/* What has ended of the sweep that `folder` holds, as nl_store_read says; opens no data. NL_FAIL: the grid cannot be made, or `made` does
+ * not say from what data. */
+int nl_interim_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_interim *out,
+                    struct nl_error *err);
+void nl_interim_release(struct nl_interim *interim);
 
 #endif

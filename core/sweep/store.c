@@ -47,6 +47,18 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
     return status;
 }
 
+int nl_store_grid(const char *folder, const struct nl_experiment *experiment, struct nl_grid *out, struct nl_error *err)
+{
+    struct nl_diagnostics diagnostics = {0};
+    int status = nl_grid_make(experiment, out, &diagnostics);
+    if (status) {
+        nl_fail(err, "'%s/experiment.yaml' is no legal experiment any more: %s", folder, diagnostics.at[0].message);
+        nl_grid_release(out);
+    }
+    nl_diagnostics_release(&diagnostics);
+    return status;
+}
+
 bool nl_store_in_use(const char *folder)
 {
     char *path = nl_path_join(folder, ".lock");

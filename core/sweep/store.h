@@ -27,6 +27,9 @@ struct nl_store {
 /* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
 int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err);
 
+/* The grid of that experiment. NL_FAIL: it cannot be made any more, and there is nothing to release. */
+int nl_store_grid(const char *folder, const struct nl_experiment *experiment, struct nl_grid *out, struct nl_error *err);
+
 /* NL_FAIL: the folder holds the results of another experiment. */
 int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err);
 
