@@ -85,11 +85,15 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
     }
 }
 
-void nl_replica_remember(struct nl_replica *replica, int64_t step)
+void nl_replica_remember(struct nl_replica *replica, int64_t epoch)
 {
-    int64_t batch = replica->config->train.batch, at = step % replica->course.steps_per_epoch * batch;
-    const int32_t *order = replica->like ? replica->like->order : replica->order;
-    int samples = nl_replica_batch(replica, step);
-    for (int64_t n = 0; n < batch; n++)
-        replica->saved_order[step * batch + n] = n < samples ? order[at + n] : -1;
+    if (!replica->saved_order)
+        return;
+    int64_t batch = replica->config->train.batch, steps = replica->course.steps_per_epoch;
+    const int32_t *index = replica->like ? replica->like->order : replica->order;
+    for (int64_t step = epoch * steps; step < (epoch + 1) * steps && step < replica->course.steps; step++, index += batch) {
+        int samples = nl_replica_batch(replica, step);
+        for (int64_t n = 0; n < batch; n++)
+            replica->saved_order[step * batch + n] = n < samples ? index[n] : -1;
+    }
 }

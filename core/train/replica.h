@@ -44,7 +44,7 @@ void nl_replica_log(struct nl_replica *replica, int64_t step);
  * batch as the last row. */
 void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2]);
 
-/* Remembers the indices of that step's batch in saved_order, which is there. */
-void nl_replica_remember(struct nl_replica *replica, int64_t step);
+/* The batches of that epoch, whose order is there, go to saved_order, if they are to be saved. */
+void nl_replica_remember(struct nl_replica *replica, int64_t epoch);
 
 #endif

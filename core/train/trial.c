@@ -95,6 +95,7 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
         struct nl_replica *r = &c->replica[i];
         if (!r->like && (!backend->order || c->replica[0].saved_order))
             nl_epoch_order(&r->view, (uint64_t)r->config->train.seed, epoch, r->order);
+        nl_replica_remember(r, epoch);
     }
     if (backend->order) {
         struct nl_run run = {.replicas = c->plan.replicas, .stride = c->plan.stride, .epoch = epoch};
@@ -137,9 +138,6 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     plan->train.gather.next = more ? plan->train.gather.index + batch : NULL;
     plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_step(plan, &run);
-    for (int i = 0; i < plan->replicas; i++)
-        if (c->at[i]->saved_order)
-            nl_replica_remember(c->at[i], step);
 }
 
 static int64_t next_multiple(int64_t step, int64_t of)
@@ -216,15 +214,9 @@ static int resume(struct nl_training *c, struct nl_error *err)
             return nl_fail(err, "cannot go on from '%s': it is not as far as others that train with it", path ? path : "");
     }
     int64_t steps = c->kept_step = c->replica[0].result->steps;
-    for (int64_t step = 0; c->replica[0].saved_order && step < steps; step++) {
-        if (step % c->course.steps_per_epoch == 0)
-            begin_epoch(c, step / c->course.steps_per_epoch);
-        for (int i = 0; i < c->trials; i++)
-            if (c->replica[i].saved_order)
-                nl_replica_remember(&c->replica[i], step);
-    }
-    if (steps % c->course.steps_per_epoch)
-        begin_epoch(c, steps / c->course.steps_per_epoch);
+    int64_t per_epoch = c->course.steps_per_epoch;
+    for (int64_t epoch = c->replica[0].saved_order ? 0 : steps / per_epoch; epoch * per_epoch < steps; epoch++)
+        begin_epoch(c, epoch);
     for (int i = 0; i < c->trials; i++)
         c->hyper[i] = nl_replica_hyper(&c->replica[i], steps > 0 ? steps - 1 : 0);
     nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
