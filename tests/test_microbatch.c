@@ -1,5 +1,5 @@
-/* Micro-batches: a training, and an evaluation, whose operations are called for some samples at a time has the bits of one whose operations are called
- * for all. */
+/* Micro-batches: a training, and an evaluation, whose operations are called for some samples at a time, and which makes activations again instead of
+ * keeping them, has the bits of one whose operations are called for all. */
 #include "config/diagnostics.h"
 #include "suite.h"
 #include "training.h"
@@ -28,6 +28,7 @@ static const struct net {
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "train.batch=50"}, 32, 32, 32},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.activation=gelu", "norm.placement=after", "model.width=12"}, 32, 32, 42},
     {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32},
+    {{"model.arch=cnn", "model.depth=6", "model.pool=[1, 2, 3, 4]", "norm.kind=bn", "train.batch=8"}, 16, 8, 16}, /* images of one pixel */
     {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10},
 };
 enum { NETS = sizeof nets / sizeof *nets };
@@ -65,7 +66,7 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     whole.micro_bytes = 0;
     struct training a = make(&parted, net), b = make(&whole, net);
     ck_assert_int_eq(a.plan.train.micro, net->micro);
-    ck_assert_int_eq(a.plan.train.local > 0, net->micro < BATCH);
+    ck_assert_int_eq(a.plan.train.local > 0, net->micro < a.config.train.batch);
     ck_assert_int_eq(a.plan.eval.micro, net->evaluated);
     ck_assert_int_eq(b.plan.train.local + b.plan.eval.local, 0);
     for (int64_t step = 0; step < STEPS; step++) {

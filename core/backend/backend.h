@@ -312,7 +312,7 @@ struct nl_backend {
     struct nl_micro (*conv_micro)(const struct nl_conv *op);
     struct nl_micro (*normalize_micro)(const struct nl_normalize *op);
     void (*normalize_moments)(const struct nl_run *run, const struct nl_normalize *op); /* mean and var, of the samples up to these; tracked with the last */
-    void (*normalize_apply)(const struct nl_run *run, const struct nl_normalize *op);   /* y */
+    void (*normalize_apply)(const struct nl_run *run, const struct nl_normalize *op);   /* y; of any normalizer, once mean and var are there */
     void (*normalize_sums)(const struct nl_run *run, const struct nl_normalize *op);    /* what dx takes of the batch; dresidual */
     void (*normalize_dx)(const struct nl_run *run, const struct nl_normalize *op);      /* dx, dgamma, dbeta */
 };

@@ -198,15 +198,16 @@ static void keep_sums(struct context *ctx, struct nl_op *op)
         op->normalize.sums = sums;
 }
 
-/* Places of gradients, or of the activations of evaluation: those that take turns, and those that are kept for all samples (turns.h). */
+/* Places of gradients, or of the activations of evaluation: those that take turns, and those that are kept for all samples; and that of the
+ * activations that are recomputed (turns.h). */
 struct buffers {
-    void *turns[NL_BUFFERS], *kept[NL_BUFFERS];
+    void *turns[NL_BUFFERS], *kept[NL_BUFFERS], *recomputed;
 };
 
 /* turn: NULL in evaluation, which takes two in turn, or three, and keeps what the last local operation makes. */
 static struct buffers take_buffers(struct layout *l, const struct nl_model *model, struct nl_pass *pass, const struct nl_turn *turn)
 {
-    size_t at_a_time = 0, largest = 0;
+    size_t at_a_time = 0, largest = 0, recomputed = 0;
     unsigned turns = 0, kept = 0;
     int local = nl_local_layers(model, pass);
     for (int i = 0; i < model->layers; i++) {
@@ -216,16 +217,19 @@ static struct buffers take_buffers(struct layout *l, const struct nl_model *mode
         if (turn) {
             *(turn[i].waits ? &kept : &turns) |= nl_buffer(turn[i].output);
             *(pass->halves ? &kept : &turns) |= nl_buffer(turn[i].shortcut);
+            recomputed = turn[i].recomputed && count * samples > recomputed ? count * samples : recomputed;
         } else {
             turns |= nl_buffer(0) | nl_buffer(1) | (model->layer[i].kind == NL_ADD_LAYER ? nl_buffer(2) : 0);
             kept |= local > 0 ? nl_buffer(0) : 0;
         }
     }
-    struct buffers buffers = {{NULL}, {NULL}};
+    struct buffers buffers = {{NULL}, {NULL}, NULL};
     size_t begin = l->at;
     for (int i = 0; i < NL_BUFFERS; i++)
         if (turns & nl_buffer(i))
             buffers.turns[i] = take_samples(l, 1, at_a_time);
+    if (recomputed > 0)
+        buffers.recomputed = take_samples(l, 1, recomputed);
     pass->shared = l->base ? l->base + begin : NULL;
     pass->shared_bytes = l->at - begin;
     for (int i = 0; i < NL_BUFFERS; i++)
@@ -239,7 +243,7 @@ static void *gradient_of(const struct buffers *buffers, const struct nl_turn *tu
     return (turn->waits ? buffers->kept : buffers->turns)[turn->output];
 }
 
-/* Lays out one pass. Training keeps every output for the way back; evaluation needs none twice but a shortcut's source, so its outputs
+/* Lays out one pass. Training keeps outputs for the way back; evaluation needs none twice but a shortcut's source, so its outputs
  * take turns as the gradients do. */
 static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bool train, const struct nl_split *view)
 {
@@ -284,7 +288,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         /* The sign of ReLU's output is that of its input, which nobody else needs unless a shortcut leaves from there. */
         bool in_place = layer->kind == NL_ACTIVATION_LAYER && ctx->config->model.activation == NL_RELU && turn[i].joins == NL_NOWHERE;
         void *y = output[i] = !train ? (last_local ? buffers.kept[0] : buffers.turns[at]) :
-                              in_place ? x : take_samples(l, capacity, extent_count(layer->out));
+                              in_place ? x : turn[i].recomputed ? buffers.recomputed : take_samples(l, capacity, extent_count(layer->out));
         void *dx = train && i > 0 ? gradient_of(&buffers, &turn[i - 1]) : NULL;
         const struct places places = {.x = x,
                                       .y = y,
@@ -301,6 +305,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
             lay_normalize(ctx, pass, op, layer, number++, channels_before);
             channels_before += (size_t)layer->in.channels;
         }
+        op->recomputes = train && i > 0 && turn[i - 1].recomputed;
         if (train && pass->ops <= pass->local)
             keep_sums(ctx, op);
         op->joins = turn[i].joins != NL_NOWHERE;

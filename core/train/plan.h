@@ -25,6 +25,7 @@ struct nl_op {
         struct nl_mean_pool mean_pool;
         struct nl_add add;
     };
+    bool recomputes;    /* its input was not kept: before its backward, the normalizer before it makes it again */
     bool joins;         /* a shortcut leaves where this operation's input does: */
     struct nl_add join; /* after its backward, adds the shortcut's gradient to that of the input */
 };

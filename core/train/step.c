@@ -68,6 +68,15 @@ static void backward(const struct nl_backend *backend, const struct nl_run *run,
     join(backend, run, op);
 }
 
+/* What operation i takes, where that was not kept: of the samples from `first` on. */
+static void recompute(const struct nl_backend *backend, const struct nl_pass *pass, const struct nl_run *run, int i, int first)
+{
+    if (!pass->op[i].recomputes)
+        return;
+    struct nl_op before = nl_microbatch_op(backend, pass, i - 1, first);
+    backend->normalize_apply(run, &before.normalize);
+}
+
 /* The run's samples from `first` on. */
 static struct nl_run part_of(const struct nl_pass *pass, const struct nl_run *run, int first)
 {
@@ -155,6 +164,7 @@ static void backward_chain(const struct nl_backend *backend, const struct nl_pas
             join(backend, &part, &op);
         }
         for (int i = from - 1; i > to; i--) {
+            recompute(backend, pass, &part, i, first);
             op = nl_microbatch_op(backend, pass, i, first);
             backward(backend, &part, &op);
         }
@@ -169,8 +179,10 @@ void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
 {
     const struct nl_backend *backend = plan->backend;
     const struct nl_pass *pass = &plan->train;
-    for (int i = pass->ops - 1; i >= pass->local; i--)
+    for (int i = pass->ops - 1; i >= pass->local; i--) {
+        recompute(backend, pass, run, i, 0);
         backward(backend, run, &pass->op[i]);
+    }
     for (int from = pass->local, to; pass->local > 0 && from != NONE; from = to) {
         to = seam_before(pass, from);
         backward_chain(backend, pass, run, from, from < pass->local, to);

@@ -45,6 +45,12 @@ static bool waits(const struct nl_model *model, const struct nl_pass *pass, int 
     return layer->kind == NL_NORM_LAYER || layer->kind == NL_ADD_LAYER || layer[1].kind == NL_ADD_LAYER;
 }
 
+static bool is_recomputed(const struct nl_plan *plan, const struct nl_turn *turn, int i)
+{
+    const struct nl_layer *layer = &plan->model->layer[i];
+    return plan->backend->micro_bytes > 0 && layer->kind == NL_NORM_LAYER && layer[1].kind == NL_CONV_LAYER && turn[i + 1].joins == NL_NOWHERE;
+}
+
 struct nl_turn *nl_take_turns(const struct nl_plan *plan, const struct nl_config *config)
 {
     const struct nl_model *model = plan->model;
@@ -55,7 +61,8 @@ struct nl_turn *nl_take_turns(const struct nl_plan *plan, const struct nl_config
     unsigned read = 0; /* by operations that other samples are still to come to */
     for (int i = model->layers - 1; i >= 0; i--) {
         const struct nl_layer *layer = &model->layer[i];
-        turn[i] = (struct nl_turn){.output = at, .waits = waits(model, pass, local, i), .shortcut = NL_NOWHERE, .joins = NL_NOWHERE};
+        turn[i] = (struct nl_turn){.output = at, .waits = waits(model, pass, local, i), .shortcut = NL_NOWHERE,
+                                   .recomputed = is_recomputed(plan, turn, i), .joins = NL_NOWHERE};
         if (pass->halves && (layer->kind == NL_NORM_LAYER || i == local - 1))
             read = nl_buffer(at);
         if (layer->kind == NL_ADD_LAYER) { /* the other term's gradient replaces that of the sum */

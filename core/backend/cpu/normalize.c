@@ -82,7 +82,7 @@ static void forward(const struct nl_run *run, const struct nl_normalize *op, enu
 {
     for (int r = 0; r < run->replicas; r++) {
         struct nl_norm_call call;
-        if (nl_cpu_few_forward(run, op, (size_t)r * run->stride))
+        if (half == NL_WHOLE && nl_cpu_few_forward(run, op, (size_t)r * run->stride))
             continue;
         nl_norm_begin(&call, run, op, r, half);
         share_blocks(&call, forward_blocks);
