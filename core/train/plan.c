@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "train/microbatch.h"
+#include "train/operation.h"
 #include "train/turns.h"
 
 /* Layout runs three times over the same code: with no arena, to learn the shapes, and from them what goes by micro-batches; once more, to learn the
@@ -82,28 +83,13 @@ struct context {
     struct norm_state norms;
 };
 
-static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_op *op, const struct nl_layer *layer, int number, size_t channels_before)
+/* Where a normalizer, the plan's n-th, keeps its statistics. */
+static void lay_statistics(struct context *ctx, struct nl_normalize *n, int number, int capacity, size_t channels_before)
 {
     struct layout *l = &ctx->layout;
-    const struct nl_config *config = ctx->config;
-    struct nl_normalize *n = &op->normalize;
-    int positions = layer->in.height * layer->in.width;
-    /* Evaluation groups samples itself (evaluate.c), so slices are the training pass's alone. */
-    bool sliced = pass == &ctx->plan->train && config->norm.stat_batch != NL_AUTO;
-    n->setup = (struct nl_norm_setup){.samples = pass->capacity,
-                                      .positions = positions,
-                                      .channels = layer->in.channels,
-                                      .groups = (int)config->norm.groups,
-                                      .stat_batch = sliced ? (int)config->norm.stat_batch : 0,
-                                      .over_position = config->norm.over == NL_OVER_POSITION};
-    n->norm = ctx->model->norm;
-    n->relu = layer->relu;
-    n->unbiased = config->norm.running_var == NL_UNBIASED;
-    n->affine_count = layer->weight >= 0 ? (int)ctx->model->parameter[layer->weight].count : 0;
-    size_t sets = (size_t)nl_normalize_sets(n, pass->capacity);
+    size_t sets = (size_t)nl_normalize_sets(n, capacity);
     n->mean = take(l, sets * sizeof(double));
     n->var = take(l, sets * sizeof(double));
-    n->hyper = ctx->plan->hyper;
     if (n->norm->tracks && l->base) {
         n->running_mean = real_at(l, ctx->norms.running_mean, channels_before);
         n->running_var = real_at(l, ctx->norms.running_var, channels_before);
@@ -111,65 +97,6 @@ static void lay_normalize(struct context *ctx, struct nl_pass *pass, struct nl_o
         n->precise_var = ctx->norms.precise_var + channels_before;
         n->precise_count = ctx->norms.precise_counts + number;
         n->updates = ctx->norms.updates + number;
-    }
-}
-
-/* What an operation reads and writes. */
-struct places {
-    void *x, *y, *dy, *dx;   /* activations and their gradients */
-    void *w, *b, *dw, *db;   /* parameters; NULL: none */
-    void *other, *dother;    /* of a sum: its second term */
-};
-
-/* The operation of layer i; where a normalizer keeps its statistics, lay_normalize says. */
-static void set_operation(const struct context *ctx, struct nl_op *op, int i, const struct places *at)
-{
-    const struct nl_model *model = ctx->model;
-    const struct nl_layer *layer = &model->layer[i];
-    const struct nl_plan *plan = ctx->plan;
-    const struct nl_extent *in = &layer->in, *out = &layer->out;
-    int gemm = ctx->config->device.gemm, precision = ctx->config->device.precision;
-    op->kind = layer->kind;
-    switch (layer->kind) {
-    case NL_LINEAR_LAYER:
-        op->linear = (struct nl_linear){.gemm = gemm, .precision = precision, .in = in->channels, .out = out->channels,
-                                        .masks = i > 0 && nl_is_fused(plan, ctx->config, i - 1), .x = at->x, .w = at->w, .b = at->b, .y = at->y,
-                                        .dy = at->dy, .dx = at->dx, .dw = at->dw, .db = at->db,
-                                        .update = plan->update.stepped > 0 ? &plan->update : NULL};
-        break;
-    case NL_CONV_LAYER:
-        op->conv = (struct nl_conv){.height = in->height, .width = in->width, .in = in->channels, .out_height = out->height, .out_width = out->width,
-                                    .out = out->channels, .kernel = 3, .stride = layer->stride, .pad = 1, .gemm = gemm,
-                                    .algorithm = ctx->config->device.conv, .precision = precision, .x = at->x, .w = at->w, .b = at->b, .y = at->y,
-                                    .dy = at->dy, .dx = at->dx, .dw = at->dw, .db = at->db};
-        break;
-    case NL_NORM_LAYER:
-        op->normalize = (struct nl_normalize){.x = at->x, .gamma = at->w, .beta = at->b, .y = at->y, .dy = at->dy, .dx = at->dx, .dgamma = at->dw,
-                                              .dbeta = at->db};
-        break;
-    case NL_ACTIVATION_LAYER:
-        op->activate = (struct nl_activate){.kind = ctx->config->model.activation, .gelu = ctx->config->model.gelu_approximate,
-                                            .count = extent_count(*in), .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx};
-        break;
-    case NL_DROPOUT_LAYER:
-        op->dropout = (struct nl_dropout){.count = extent_count(*in), .key = ctx->layout.base ? plan->dropout_keys + 2 * i : NULL,
-                                          .hyper = plan->hyper, .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx};
-        break;
-    case NL_MAX_POOL_LAYER:
-        op->max_pool = (struct nl_max_pool){.height = in->height, .width = in->width, .channels = in->channels, .x = at->x, .y = at->y,
-                                            .dy = at->dy, .dx = at->dx};
-        break;
-    case NL_MEAN_POOL_LAYER:
-        op->mean_pool = (struct nl_mean_pool){.positions = in->height * in->width, .channels = in->channels, .x = at->x, .y = at->y,
-                                              .dy = at->dy, .dx = at->dx};
-        break;
-    case NL_ADD_LAYER: {
-        const struct nl_extent *from = &model->layer[layer->shortcut].out;
-        op->add = (struct nl_add){.height = out->height, .width = out->width, .channels = out->channels, .from_height = from->height,
-                                  .from_width = from->width, .from_channels = from->channels, .stride = layer->stride, .relu = layer->relu,
-                                  .a = at->x, .b = at->other, .y = at->y, .dy = at->dy, .da = at->dx, .db = at->dother};
-        break;
-    }
     }
 }
 
@@ -290,19 +217,19 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
         void *y = output[i] = !train ? (last_local ? buffers.kept[0] : buffers.turns[at]) :
                               in_place ? x : turn[i].recomputed ? buffers.recomputed : take_samples(l, capacity, extent_count(layer->out));
         void *dx = train && i > 0 ? gradient_of(&buffers, &turn[i - 1]) : NULL;
-        const struct places places = {.x = x,
-                                      .y = y,
-                                      .dy = train ? gradient_of(&buffers, &turn[i]) : NULL,
-                                      .dx = dx,
-                                      .w = parameter_at(l, model, plan->parameters, layer->weight),
-                                      .b = parameter_at(l, model, plan->parameters, layer->bias_at),
-                                      .dw = parameter_at(l, model, ctx->gradients, layer->weight),
-                                      .db = parameter_at(l, model, ctx->gradients, layer->bias_at),
-                                      .other = layer->kind == NL_ADD_LAYER ? output[layer->shortcut] : NULL,
-                                      .dother = train && layer->kind == NL_ADD_LAYER ? of_shortcut[turn[i].shortcut] : NULL};
-        set_operation(ctx, op, i, &places);
+        const struct nl_places places = {.x = x,
+                                         .y = y,
+                                         .dy = train ? gradient_of(&buffers, &turn[i]) : NULL,
+                                         .dx = dx,
+                                         .w = parameter_at(l, model, plan->parameters, layer->weight),
+                                         .b = parameter_at(l, model, plan->parameters, layer->bias_at),
+                                         .dw = parameter_at(l, model, ctx->gradients, layer->weight),
+                                         .db = parameter_at(l, model, ctx->gradients, layer->bias_at),
+                                         .other = layer->kind == NL_ADD_LAYER ? output[layer->shortcut] : NULL,
+                                         .dother = train && layer->kind == NL_ADD_LAYER ? of_shortcut[turn[i].shortcut] : NULL};
+        *op = nl_operation(plan, ctx->config, pass, i, &places);
         if (layer->kind == NL_NORM_LAYER) {
-            lay_normalize(ctx, pass, op, layer, number++, channels_before);
+            lay_statistics(ctx, &op->normalize, number++, capacity, channels_before);
             channels_before += (size_t)layer->in.channels;
         }
         op->recomputes = train && i > 0 && turn[i - 1].recomputed;
