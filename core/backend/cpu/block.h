@@ -70,7 +70,7 @@ struct nl_cpu_block {
 };
 
 /* A few rows of whole vectors, without a residual, a gamma a channel. */
-enum { NL_FEW_OF_COLUMNS = 16, NL_FEW_OF_ROWS = 4 }; /* of more, sets that are rows are faster side by side */
+enum { NL_FEW_OF_COLUMNS = 16, NL_FEW_OF_ROWS = NL_ROW_STRETCH };
 struct nl_cpu_few {
     size_t rows, channels, width;
     bool centers, relu;

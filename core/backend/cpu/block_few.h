@@ -1,6 +1,6 @@
-/* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers. The
- * arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are. Sums down columns are no longer than those
- * that block_columns.h has in float before it joins them in double. */
+/* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers or, of rows
+ * that are sets, fold before they leave it. The arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are. Sums
+ * down columns are no longer than those that block_columns.h has in float before it joins them in double. */
 #include "backend/cpu/block_sets.h"
 
 /* The channels [c, c + 16) of a row, whose sets are columns. */
@@ -101,129 +101,271 @@ TARGET static void few_columns_backward(const struct nl_cpu_few *original)
     }
 }
 
-/* ---- sets of one row of `vectors` vectors: all of it or, where they are `small`, `span` channels each ---- */
+/* ---- sets of one row ---- */
 
-enum { SETS = NL_LANES + NL_ROOM }; /* of a row, with the room that wide_spread asks for */
+/* A row's shape, as constants: so many vectors, whose channels are one set or, where sets are `small`, several of `span` channels. */
+struct row_shape {
+    int vectors, at_once;
+    size_t span, sets, width;
+    bool small;
+};
 
-/* The sums of a row's sets, side by side as these are. */
-INLINE wide fold_row(const wide *row, int vectors, bool small, size_t span)
+/* Of several rows the lanes are folded at once: of as many as have their sets in a vector. */
+INLINE struct row_shape row_shape(int vectors, bool small, size_t span)
 {
-    wide v[TILE];
-    int count = small ? vectors : 1;
-    v[0] = small || vectors == 1 ? row[0] : vectors == 2 ? wide_add(row[0], row[1]) : wide_add(wide_add(row[0], row[1]), wide_add(row[2], row[3]));
-    UNROLL
-    for (int i = 1; i < count; i++)
-        v[i] = row[i];
-    return fold_vectors(v, count, span);
+    size_t channels = (size_t)vectors * NL_LANES, sets = small ? channels / span : 1;
+    return (struct row_shape){vectors, sets * TILE <= NL_LANES ? TILE : (int)(NL_LANES / sets), span, sets, channels / sets, small};
 }
 
-/* What vector v takes of the numbers of the row's sets. */
-INLINE wide of_sets(const float *sets, bool small, size_t span, int v)
-{
-    return small ? wide_spread(sets + (size_t)v * (NL_LANES / span), span) : wide_set(sets[0]);
-}
+/* Calls do(first, rows, ...) for all rows of f. */
+#define OVER_ROWS(f, shape, some, ...)                                           \
+    do {                                                                         \
+        size_t row = 0;                                                          \
+        for (; row + (size_t)(shape).at_once <= (f)->rows; row += (size_t)(shape).at_once) \
+            some((f), (shape), row, (shape).at_once, __VA_ARGS__);               \
+        for (; row < (f)->rows; row++)                                           \
+            some((f), (shape), row, 1, __VA_ARGS__);                             \
+    } while (0)
 
-/* xhat of a row, from what nl_sets_prepare says of its sets. */
-INLINE void normalize_row(const float *x, int vectors, bool small, size_t span, const float *shift, const float *rest, const float *rstd, wide *xhat)
+/* The sums of the sets of some rows, side by side as these are: lanes are folded as soon as there are two vectors of as many sums, or registers would not do
+ * for all that waits. */
+struct folding {
+    wide waiting[NL_LANES];
+    int count;
+};
+
+INLINE void fold_vector(struct folding *folding, struct row_shape shape, wide x)
 {
+    int level = 0;
     UNROLL
-    for (int v = 0; v < vectors; v++) {
-        wide t = wide_sub(wide_load(x + v * NL_LANES), of_sets(shift, small, span, v));
-        xhat[v] = wide_mul(wide_sub(t, of_sets(rest, small, span, v)), of_sets(rstd, small, span, v));
+    for (size_t half = shape.span / 2; half > 0; half /= 2) {
+        if (!(folding->count >> level & 1))
+            break;
+        x = wide_fold(folding->waiting[level++], x, half);
     }
+    folding->waiting[level] = x;
+    folding->count++;
 }
 
-INLINE wide beta_of(const struct nl_cpu_few *f, int v)
+INLINE void fold_row(struct folding *folding, struct row_shape shape, const wide x[TILE])
 {
-    return f->beta ? wide_load(f->beta + v * NL_LANES) : wide_set(0.0f);
+    if (!shape.small) {
+        fold_vector(folding, shape, shape.vectors == 2 ? wide_add(x[0], x[1]) : wide_add(wide_add(x[0], x[1]), wide_add(x[2], x[3])));
+        return;
+    }
+    UNROLL
+    for (int v = 0; v < shape.vectors; v++)
+        fold_vector(folding, shape, x[v]);
 }
 
-INLINE void rows_forward(const struct nl_cpu_few *f, int vectors, bool small, size_t span)
+/* Of vectors in a power of two, at most a span. */
+INLINE wide folded(const struct folding *folding, struct row_shape shape)
 {
-    size_t sets = small ? (size_t)vectors * NL_LANES / span : 1, width = small ? span : (size_t)vectors * NL_LANES;
-    for (size_t row = 0; row < f->rows; row++) {
-        const float *x = f->x + row * f->channels;
-        float shift[SETS], sum[SETS], squares[SETS], rest[SETS], rstd[SETS];
-        double mean[NL_LANES], var[NL_LANES];
-        wide t[TILE], square[TILE], xhat[TILE];
+    int level = 0;
+    size_t half = shape.span / 2;
+    UNROLL
+    for (; 1 << level < folding->count; level++)
+        half /= 2;
+    wide x = folding->waiting[level];
+    UNROLL
+    for (; half > 0; half /= 2)
+        x = wide_fold(x, x, half);
+    return x;
+}
+
+/* What vector v of a row takes of the numbers of its sets, and those of later rows. */
+INLINE wide of_sets(const float *sets, struct row_shape shape, size_t row, int v)
+{
+    sets += row * shape.sets;
+    return shape.small ? wide_spread(sets + (size_t)v * (NL_LANES / shape.span), shape.span) : wide_set(sets[0]);
+}
+
+/* Of all rows, with the room that wide_spread asks for. */
+enum { SETS = NL_FEW_OF_ROWS * NL_LANES + NL_ROOM };
+struct row_sets {
+    float shift[SETS], rest[SETS], rstd[SETS];
+    float sum[SETS], product[SETS];
+};
+
+/* Where vector v of a row is. */
+INLINE size_t place(struct row_shape shape, size_t row, int v)
+{
+    return (row * (size_t)shape.vectors + (size_t)v) * NL_LANES;
+}
+
+INLINE void guess_rows(const struct nl_cpu_few *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets)
+{
+    struct folding sum = {.count = 0};
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        wide x[TILE];
         UNROLL
-        for (int v = 0; v < vectors; v++)
-            t[v] = wide_load(x + v * NL_LANES);
-        wide_store(shift, f->centers ? wide_mul(fold_row(t, vectors, small, span), wide_set(1.0f / (float)width)) : wide_set(0.0f));
+        for (int v = 0; v < shape.vectors; v++)
+            x[v] = wide_load(f->x + place(shape, first + (size_t)r, v));
+        fold_row(&sum, shape, x);
+    }
+    wide_store(sets->shift + first * shape.sets, wide_mul(folded(&sum, shape), wide_set(1.0f / (float)shape.width)));
+}
+
+/* The sums of t and t^2. */
+INLINE void sum_rows(const struct nl_cpu_few *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets)
+{
+    struct folding sum = {.count = 0}, squares = {.count = 0};
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        size_t row = first + (size_t)r;
+        wide t[TILE], square[TILE];
         UNROLL
-        for (int v = 0; v < vectors; v++) {
-            t[v] = wide_sub(t[v], of_sets(shift, small, span, v));
+        for (int v = 0; v < shape.vectors; v++) {
+            t[v] = wide_sub(wide_load(f->x + place(shape, row, v)), of_sets(sets->shift, shape, row, v));
             square[v] = wide_mul(t[v], t[v]);
         }
-        wide_store(sum, fold_row(t, vectors, small, span));
-        wide_store(squares, fold_row(square, vectors, small, span));
-        nl_sets_moments(sets, width, f->centers, shift, sum, squares, mean, var);
-        memcpy(f->mean + row * sets, mean, sets * sizeof *mean);
-        memcpy(f->var + row * sets, var, sets * sizeof *var);
-        nl_sets_prepare(sets, mean, var, f->eps, shift, rest, rstd);
-        normalize_row(x, vectors, small, span, shift, rest, rstd, xhat);
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            wide value = wide_fused(xhat[v], wide_load(f->gamma + v * NL_LANES), beta_of(f, v));
-            wide_store(f->y + row * f->channels + v * NL_LANES, f->relu ? wide_relu(value) : value);
-        }
+        fold_row(&sum, shape, t);
+        fold_row(&squares, shape, square);
     }
+    wide_store(sets->sum + first * shape.sets, folded(&sum, shape));
+    wide_store(sets->product + first * shape.sets, folded(&squares, shape));
 }
 
-INLINE void rows_backward(const struct nl_cpu_few *f, int vectors, bool small, size_t span)
+INLINE wide normalized(const struct nl_cpu_few *f, struct row_shape shape, size_t row, int v, const struct row_sets *sets)
 {
-    size_t sets = small ? (size_t)vectors * NL_LANES / span : 1, width = small ? span : (size_t)vectors * NL_LANES;
-    wide dgamma[TILE], dbeta[TILE], minus = wide_set(-1.0f / (float)width);
+    wide t = wide_sub(wide_load(f->x + place(shape, row, v)), of_sets(sets->shift, shape, row, v));
+    return wide_mul(wide_sub(t, of_sets(sets->rest, shape, row, v)), of_sets(sets->rstd, shape, row, v));
+}
+
+/* gamma and beta of a row, in registers. */
+struct affine {
+    wide gamma[TILE], beta[TILE];
+};
+
+INLINE struct affine affine_of(const struct nl_cpu_few *f, struct row_shape shape)
+{
+    struct affine affine;
     UNROLL
-    for (int v = 0; v < vectors; v++)
-        dgamma[v] = dbeta[v] = wide_set(0.0f);
-    for (size_t row = 0; row < f->rows; row++) {
-        size_t at = row * f->channels;
-        float shift[SETS], rest[SETS], rstd[SETS], sum[SETS], products[SETS];
-        wide xhat[TILE], grad[TILE], product[TILE];
-        nl_sets_prepare(sets, f->mean + row * sets, f->var + row * sets, f->eps, shift, rest, rstd);
-        normalize_row(f->x + at, vectors, small, span, shift, rest, rstd, xhat);
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            wide g = wide_load(f->dy + at + v * NL_LANES), gamma = wide_load(f->gamma + v * NL_LANES);
-            if (f->relu)
-                g = wide_where_positive(wide_fused(xhat[v], gamma, beta_of(f, v)), g);
-            dgamma[v] = wide_fused(g, xhat[v], dgamma[v]);
-            dbeta[v] = wide_add(dbeta[v], g);
-            grad[v] = wide_mul(g, gamma);
-            product[v] = wide_mul(grad[v], xhat[v]);
-        }
-        if (!f->dx)
-            continue;
-        wide_store(sum, wide_mul(fold_row(grad, vectors, small, span), minus));
-        wide_store(products, wide_mul(fold_row(product, vectors, small, span), minus));
-        UNROLL
-        for (int v = 0; v < vectors; v++) {
-            if (f->centers)
-                grad[v] = wide_add(grad[v], of_sets(sum, small, span, v));
-            wide dx = wide_mul(of_sets(rstd, small, span, v), wide_fused(xhat[v], of_sets(products, small, span, v), grad[v]));
-            wide_store(f->dx + at + v * NL_LANES, dx);
-        }
+    for (int v = 0; v < shape.vectors; v++) {
+        affine.gamma[v] = wide_load(f->gamma + v * NL_LANES);
+        affine.beta[v] = f->beta ? wide_load(f->beta + v * NL_LANES) : wide_set(0.0f);
     }
+    return affine;
+}
+
+INLINE void apply_rows(const struct nl_cpu_few *f, struct row_shape shape, const struct row_sets *sets, bool relu)
+{
+    struct affine affine = affine_of(f, shape);
+    for (size_t row = 0; row < f->rows; row++)
+        UNROLL
+        for (int v = 0; v < shape.vectors; v++) {
+            wide value = wide_fused(normalized(f, shape, row, v, sets), affine.gamma[v], affine.beta[v]);
+            wide_store(f->y + place(shape, row, v), relu ? wide_relu(value) : value);
+        }
+}
+
+INLINE void rows_forward(const struct nl_cpu_few *f, struct row_shape shape)
+{
+    struct row_sets sets;
+    size_t count = f->rows * shape.sets;
+    if (f->centers)
+        OVER_ROWS(f, shape, guess_rows, &sets);
+    else
+        memset(sets.shift, 0, (count + NL_ROOM) * sizeof *sets.shift);
+    OVER_ROWS(f, shape, sum_rows, &sets);
+    nl_sets_moments(count, shape.width, f->centers, sets.shift, sets.sum, sets.product, f->mean, f->var);
+    nl_sets_prepare(count, f->mean, f->var, f->eps, sets.shift, sets.rest, sets.rstd);
+    if (f->relu)
+        apply_rows(f, shape, &sets, true);
+    else
+        apply_rows(f, shape, &sets, false);
+}
+
+/* The means of dxhat and dxhat xhat, with their sign turned. dxhat waits in the place of dx, and xhat of small sets, whose numbers take a while to
+ * spread, in `xhats`. */
+INLINE void gradients_of_some(const struct nl_cpu_few *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets, float *xhats, bool relu,
+                              const struct affine *affine, wide dgamma[TILE], wide dbeta[TILE])
+{
+    struct folding sum = {.count = 0}, products = {.count = 0};
+    wide minus = wide_set(-1.0f / (float)shape.width);
     UNROLL
-    for (int v = 0; v < vectors; v++) {
+    for (int r = 0; r < rows; r++) {
+        size_t row = first + (size_t)r;
+        wide grad[TILE], product[TILE];
+        UNROLL
+        for (int v = 0; v < shape.vectors; v++) {
+            size_t at = place(shape, row, v);
+            wide xhat = normalized(f, shape, row, v, sets), g = wide_load(f->dy + at);
+            if (relu)
+                g = wide_where_positive(wide_fused(xhat, affine->gamma[v], affine->beta[v]), g);
+            dgamma[v] = wide_fused(g, xhat, dgamma[v]);
+            dbeta[v] = wide_add(dbeta[v], g);
+            grad[v] = wide_mul(g, affine->gamma[v]);
+            product[v] = wide_mul(grad[v], xhat);
+            if (f->dx)
+                wide_store(f->dx + at, grad[v]);
+            if (shape.small)
+                wide_store(xhats + at, xhat);
+        }
+        fold_row(&sum, shape, grad);
+        fold_row(&products, shape, product);
+    }
+    wide_store(sets->sum + first * shape.sets, wide_mul(folded(&sum, shape), minus));
+    wide_store(sets->product + first * shape.sets, wide_mul(folded(&products, shape), minus));
+}
+
+INLINE void gradients_of_all(const struct nl_cpu_few *f, struct row_shape shape, struct row_sets *sets, float *xhats, bool relu)
+{
+    struct affine affine = affine_of(f, shape);
+    wide dgamma[TILE], dbeta[TILE];
+    UNROLL
+    for (int v = 0; v < shape.vectors; v++)
+        dgamma[v] = dbeta[v] = wide_set(0.0f);
+    OVER_ROWS(f, shape, gradients_of_some, sets, xhats, relu, &affine, dgamma, dbeta);
+    UNROLL
+    for (int v = 0; v < shape.vectors; v++) {
         wide_store(f->dgamma + v * NL_LANES, dgamma[v]);
         if (f->dbeta)
             wide_store(f->dbeta + v * NL_LANES, dbeta[v]);
     }
 }
 
-/* Calls function(f, ...) with the shape of a row as constants. */
+INLINE void dx_of_all(const struct nl_cpu_few *f, struct row_shape shape, const struct row_sets *sets, const float *xhats, bool centers)
+{
+    for (size_t row = 0; row < f->rows; row++)
+        UNROLL
+        for (int v = 0; v < shape.vectors; v++) {
+            size_t at = place(shape, row, v);
+            wide grad = wide_load(f->dx + at), xhat = shape.small ? wide_load(xhats + at) : normalized(f, shape, row, v, sets);
+            if (centers)
+                grad = wide_add(grad, of_sets(sets->sum, shape, row, v));
+            grad = wide_fused(xhat, of_sets(sets->product, shape, row, v), grad);
+            wide_store(f->dx + at, wide_mul(of_sets(sets->rstd, shape, row, v), grad));
+        }
+}
+
+INLINE void rows_backward(const struct nl_cpu_few *f, struct row_shape shape)
+{
+    struct row_sets sets;
+    float xhats[NL_FEW_OF_ROWS * TILE * NL_LANES];
+    nl_sets_prepare(f->rows * shape.sets, f->mean, f->var, f->eps, sets.shift, sets.rest, sets.rstd);
+    if (f->relu)
+        gradients_of_all(f, shape, &sets, xhats, true);
+    else
+        gradients_of_all(f, shape, &sets, xhats, false);
+    if (f->dx && f->centers)
+        dx_of_all(f, shape, &sets, xhats, true);
+    else if (f->dx)
+        dx_of_all(f, shape, &sets, xhats, false);
+}
+
+/* Calls function(f, shape) with the shape of a row as constants. */
 #define OF_ROW(function, f, vectors)                                         \
     do {                                                                     \
         if ((f)->width == (f)->channels && (f)->width > NL_LANES)            \
-            function(f, vectors, false, NL_LANES);                           \
+            function(f, row_shape(vectors, false, NL_LANES));                \
         else if ((f)->width == 16)                                           \
-            function(f, vectors, true, 16);                                  \
+            function(f, row_shape(vectors, true, 16));                       \
         else if ((f)->width == 8)                                            \
-            function(f, vectors, true, 8);                                   \
+            function(f, row_shape(vectors, true, 8));                        \
         else                                                                 \
-            function(f, vectors, true, 4);                                   \
+            function(f, row_shape(vectors, true, 4));                        \
     } while (0)
 
 TARGET static void few_rows_forward(const struct nl_cpu_few *original)

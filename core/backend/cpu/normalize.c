@@ -71,10 +71,10 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
     bool in_order = call->op->norm->tracks;
     for (size_t i = first; i < end; i++) {
         nl_norm_to_block(&walk, in_order ? i : first + end - 1 - i);
-        if (call->by_rows)
-            nl_block_kernels()->row_forward(&walk.block);
-        else
+        if (!call->by_rows)
             forward_columns(&walk);
+        else if (!nl_cpu_few_block_forward(&walk.block))
+            nl_block_kernels()->row_forward(&walk.block);
     }
 }
 
@@ -163,10 +163,10 @@ static void backward_blocks(void *context, size_t first, size_t end, int thread)
         }
         if (is_alone(call))
             leave_gradients(&walk.block, call);
-        if (call->by_rows)
-            nl_block_kernels()->row_backward(&walk.block);
-        else
+        if (!call->by_rows)
             backward_columns(&walk);
+        else if (!nl_cpu_few_block_backward(&walk.block))
+            nl_block_kernels()->row_backward(&walk.block);
     }
 }
 

@@ -1,6 +1,5 @@
 /* Normalizers of a few rows, as fully connected layers have at small batches: a step there is so short that what normalize.c prepares for its walk
  * over blocks takes as long as the arithmetic. */
-#include "backend/cpu/block.h"
 #include "backend/cpu/lanes.h"
 #include "backend/cpu/normalize_few.h"
 #include "backend/cpu/statistics.h"
@@ -58,5 +57,38 @@ bool nl_cpu_few_backward(const struct nl_run *run, const struct nl_normalize *op
         return false;
     const struct nl_block_kernels *kernels = nl_block_kernels();
     (columns ? kernels->few_columns_backward : kernels->few_rows_backward)(&few);
+    return true;
+}
+
+/* Rows that are a set each have few sums: side by side they take longer than one after another, when so many leave the nearest cache. */
+static bool take_block(const struct nl_cpu_block *b, struct nl_cpu_few *few)
+{
+    if (b->width == b->channels || !suits_rows(b->channels, b->width) || b->rows > NL_FEW_OF_ROWS || b->residual || b->mask == NL_MASK_Y || b->affine_step)
+        return false;
+    *few = (struct nl_cpu_few){.rows = b->rows, .channels = b->channels, .width = b->width, .centers = b->centers, .relu = b->relu, .x = b->x, .dy = b->dy,
+                               .gamma = b->gamma, .beta = b->beta, .y = b->y, .dx = b->dx, .dgamma = b->part_gamma, .dbeta = b->part_beta,
+                               .mean = b->mean, .var = b->var, .eps = b->eps};
+    return true;
+}
+
+bool nl_cpu_few_block_forward(const struct nl_cpu_block *b)
+{
+    struct nl_cpu_few few;
+    if (!take_block(b, &few))
+        return false;
+    nl_block_kernels()->few_rows_forward(&few);
+    return true;
+}
+
+bool nl_cpu_few_block_backward(const struct nl_cpu_block *b)
+{
+    struct nl_cpu_few few;
+    if (!take_block(b, &few))
+        return false;
+    nl_block_kernels()->few_rows_backward(&few);
+    for (size_t c = 0; b->dgamma && c < b->channels; c++) {
+        b->dgamma[c] += b->part_gamma[c];
+        b->dbeta[c] += b->part_beta[c];
+    }
     return true;
 }

@@ -3,9 +3,14 @@
 #ifndef NL_BACKEND_CPU_NORMALIZE_FEW_H
 #define NL_BACKEND_CPU_NORMALIZE_FEW_H
 
+#include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
 
 bool nl_cpu_few_forward(const struct nl_run *run, const struct nl_normalize *op, size_t at);
 bool nl_cpu_few_backward(const struct nl_run *run, const struct nl_normalize *op, size_t at);
+
+/* The same of a block of a walk whose sets are rows. */
+bool nl_cpu_few_block_forward(const struct nl_cpu_block *block);
+bool nl_cpu_few_block_backward(const struct nl_cpu_block *block);
 
 #endif
