@@ -122,7 +122,8 @@ static void print_demand(const struct nl_forecast *forecast, const struct nl_coh
     free(work);
 }
 
-static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record, const int *todo, int count, int workers, int cohort)
+static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record, const int *todo, int count,
+                              int workers, int cohort)
 {
     struct nl_error err = {0};
     struct nl_forecast forecast;

@@ -72,7 +72,8 @@ static void add_verbatim(struct nl_text *out, const char *text)
 /* Every page begins so. name: "normlab-sweep". */
 static void add_title(struct nl_text *out, const char *name, int section, const char *date, const char *summary)
 {
-    nl_text_add(out, ".TH \"%s\" %d \"%s\" \"normlab " NORMLAB_VERSION "\" \"normlab manual\"\n.nh\n.ad l\n", name, section, date); /* commands are not broken */
+    nl_text_add(out, ".TH \"%s\" %d \"%s\" \"normlab " NORMLAB_VERSION "\" \"normlab manual\"\n.nh\n.ad l\n", name, section,
+                date); /* commands are not broken */
     add_heading(out, "NAME");
     nl_text_add(out, "%s \\- ", name);
     add_text(out, summary);

@@ -140,7 +140,8 @@ void add_device(struct arguments *arguments, const char *device)
     const char *colon = device ? strchr(device, ':') : NULL;
     if (!device)
         return;
-    arguments->override[arguments->overrides++] = nl_keep(nl_format("device.kind=%.*s", colon ? (int)(colon - device) : (int)strlen(device), device));
+    int length = colon ? (int)(colon - device) : (int)strlen(device);
+    arguments->override[arguments->overrides++] = nl_keep(nl_format("device.kind=%.*s", length, device));
     if (colon)
         arguments->override[arguments->overrides++] = nl_keep(nl_format("device.index=%s", colon + 1));
 }

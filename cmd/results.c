@@ -27,7 +27,8 @@ static const char *look_in_between(const char *folder, bool running)
         return NULL;
     }
     if (!interim.present)
-        bad_input(running ? "a run or sweep is at work there; normlab ls counts what it has" : "the run or sweep that made it, started again, goes on",
+        bad_input(running ? "a run or sweep is at work there; normlab ls counts what it has"
+                          : "the run or sweep that made it, started again, goes on",
                   "no trial has ended yet in '%s'", folder);
     else
         tables = write_passing_tables(&interim);

@@ -7,7 +7,8 @@
 #include "plot/plot.h"
 #include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, MOST_SHARDS = 10000, MOST_COHORT = 10000 };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT };
+enum { MOST_SHARDS = 10000, MOST_COHORT = 10000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},

@@ -15,7 +15,16 @@
 #include "data/data.h"
 #include "norm/norm.h"
 
-enum nl_layer_kind { NL_LINEAR_LAYER, NL_CONV_LAYER, NL_NORM_LAYER, NL_ACTIVATION_LAYER, NL_DROPOUT_LAYER, NL_MAX_POOL_LAYER, NL_MEAN_POOL_LAYER, NL_ADD_LAYER };
+enum nl_layer_kind {
+    NL_LINEAR_LAYER,
+    NL_CONV_LAYER,
+    NL_NORM_LAYER,
+    NL_ACTIVATION_LAYER,
+    NL_DROPOUT_LAYER,
+    NL_MAX_POOL_LAYER,
+    NL_MEAN_POOL_LAYER,
+    NL_ADD_LAYER,
+};
 
 struct nl_extent {
     int height, width, channels; /* S = height x width */

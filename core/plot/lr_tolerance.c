@@ -133,7 +133,8 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     put_rate_ticks(page, view, false);
     nl_page_axis_label(out, "y", measure.name, measure.unit);
     nl_page_yscale(page, &span);
-    if (nl_page_yrange(page, picture->experiment, !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*", nl_span_top(&span, &measure), err) != NL_OK) {
+    const char *bottom = !span.any ? "0" : page->log_y ? "floor" : measure.worse > 0 ? "0<*" : "*";
+    if (nl_page_yrange(page, picture->experiment, bottom, nl_span_top(&span, &measure), err) != NL_OK) {
         free(blocks);
         return NL_FAIL;
     }

@@ -142,7 +142,8 @@ static void put_lines(const struct nl_picture *picture, struct nl_page *page, co
             else if (pass == 1 && line[i].means > 0 && at->reference)
                 nl_text_add(out, "%s$mean%s using 1:2 with lines linestyle %d notitle", comma, line[i].id, line[i].style);
             else if (pass == 1 && line[i].means > 0)
-                nl_text_add(out, "%s$mean%s using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle %d notitle", comma, line[i].id, line[i].style);
+                nl_text_add(out, "%s$mean%s using 1:2:($3 > floor ? $3 : floor):4 with yerrorlines linestyle %d notitle", comma,
+                            line[i].id, line[i].style);
             else if (pass == 2 && line[i].failed > 0)
                 nl_text_add(out, "%s$failed%s using 1:2:3 axes x1y2 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#%06x' notitle", comma,
                             line[i].id, 0.8 * page->font, style.colour);

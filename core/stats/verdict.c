@@ -21,7 +21,8 @@ static void add_failures(struct nl_text *out, const struct nl_results *results, 
                     failed, trials, diverged, dead, failed - diverged - dead);
     int missing = of_grid - trials;
     if (missing > 0)
-        nl_text_add(out, "Missing: %d of the grid's %d trials: the same sweep again runs them, or normlab merge takes them from other shards.\n", missing, of_grid);
+        nl_text_add(out, "Missing: %d of the grid's %d trials: the same sweep again runs them, or normlab merge takes them from other shards.\n",
+                    missing, of_grid);
 }
 
 char *nl_verdict(const char *folder, const struct nl_experiment *experiment, int trials, struct nl_error *err)

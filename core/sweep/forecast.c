@@ -135,7 +135,8 @@ static void apply(const struct nl_cohorts *cohorts, const struct shape *const *s
     }
 }
 
-int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast, struct nl_error *err)
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast,
+                      struct nl_error *err)
 {
     int count = cohorts->count, distinct = 0, status = NL_OK;
     struct shape *shapes = nl_alloc((size_t)count, sizeof *shapes);
@@ -250,7 +251,8 @@ static int check_memory(const struct nl_forecast *forecast, const struct nl_coho
             largest = fmax(largest, (double)forecast->trial[cohorts->at[i].trial[k]].memory);
     nl_bytes_text(memory, there);
     if (largest > memory)
-        return nl_fail(err, "a trial needs %s of memory, and %s has %s free: lower train.batch or the network's size", nl_bytes_text(largest, needed), where,
+        return nl_fail(err, "a trial needs %s of memory, and %s has %s free: lower train.batch or the network's size",
+                       nl_bytes_text(largest, needed), where,
                        there);
     while (workers > 1 && less.memory > memory)
         less = nl_forecast_demand(forecast, cohorts, --workers);

@@ -25,7 +25,8 @@ int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struc
 /* Times, for one cohort at a time on an idle machine, a trial's share of it: each shape that is among todo (network, normalizer, batch, data: what a step costs)
  * is trained for some steps and evaluated. Takes about `budget` seconds, more if single steps do; where it is up, the rest follows from
  * nl_trial_cost. NL_FAIL: a training could not be run. */
-int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast, struct nl_error *err);
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast,
+                      struct nl_error *err);
 
 /* What the cohorts take, so many side by side, the longest first. */
 struct nl_demand {

@@ -179,7 +179,8 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     }
     free(seen.slot);
     if (out->trials == 0)
-        nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid", "'sweep.exclude' leaves no trial");
+        nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid",
+                    "'sweep.exclude' leaves no trial");
     return diagnostics->count == before ? NL_OK : NL_FAIL;
 }
 

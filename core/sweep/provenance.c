@@ -191,7 +191,8 @@ int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_
     for (int i = 0; status == NL_OK && describe(datasets, i, &name, &here); i++) {
         const char *there = nl_provenance_get(provenance, name);
         if (strcmp(there, here) != 0)
-            status = nl_fail(err, "'%s' was made from other %s (%s; here: %s)", folder, i < datasets->count ? "data" : "weights", *there ? there : "unknown", here);
+            status = nl_fail(err, "'%s' was made from other %s (%s; here: %s)", folder, i < datasets->count ? "data" : "weights",
+                             *there ? there : "unknown", here);
         free(name);
         free(here);
     }

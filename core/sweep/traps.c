@@ -158,7 +158,8 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
         dropped |= s->model.layer[i].kind == NL_DROPOUT_LAYER;
         if (!dropped || s->model.layer[i].kind != NL_NORM_LAYER)
             continue;
-        nl_text_add(what, "dropout before '%s': its running variance is that of dropped-out units, and evaluation drops none", s->model.layer[i].name);
+        nl_text_add(what, "dropout before '%s': its running variance is that of dropped-out units, and evaluation drops none",
+                    s->model.layer[i].name);
         return true;
     }
     return false;
@@ -204,7 +205,8 @@ static bool only_warmup(const struct scene *s, struct nl_text *what)
 {
     if (!(s->config->train.warmup_epochs > 0) || s->config->train.warmup_epochs < epochs_of(s))
         return false;
-    nl_text_add(what, "%g epochs of warm-up in %.4g of training: the learning rate never gets to train.lr", s->config->train.warmup_epochs, epochs_of(s));
+    nl_text_add(what, "%g epochs of warm-up in %.4g of training: the learning rate never gets to train.lr",
+                s->config->train.warmup_epochs, epochs_of(s));
     return true;
 }
 
@@ -212,7 +214,8 @@ static bool no_drop(const struct scene *s, struct nl_text *what)
 {
     if (s->config->train.schedule != NL_STEP || s->config->train.step_epochs < epochs_of(s))
         return false;
-    nl_text_add(what, "the learning rate drops every %g epochs, and the training has %.4g: it never drops", s->config->train.step_epochs, epochs_of(s));
+    nl_text_add(what, "the learning rate drops every %g epochs, and the training has %.4g: it never drops",
+                s->config->train.step_epochs, epochs_of(s));
     return true;
 }
 
@@ -330,7 +333,8 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
         return;
     }
     char *label = nl_grid_label(grid, &grid->trial[caught->first]);
-    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %d trials, first in %s", caught->what.at, caught->trials, grid->trials, label);
+    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %d trials, first in %s", caught->what.at, caught->trials,
+                grid->trials, label);
     free(label);
 }
 

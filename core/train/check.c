@@ -24,7 +24,8 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
         nl_complain(diagnostics, experiment, "device.gemm", "%s", err.text);
     int64_t samples = nl_data_counts(config).train;
     if (samples > 0 && config->train.drop_last && config->train.batch > samples)
-        nl_complain(diagnostics, experiment, "train.batch", "a batch of %lld does not fit the %lld training sample%s: lower it, or set train.drop_last to false",
+        nl_complain(diagnostics, experiment, "train.batch",
+                    "a batch of %lld does not fit the %lld training sample%s: lower it, or set train.drop_last to false",
                     (long long)config->train.batch, (long long)samples, samples == 1 ? "" : "s");
     if (nl_norms[config->norm.kind]->tracks && config->norm.stat_batch != NL_AUTO && config->norm.stat_batch > config->train.batch)
         nl_complain(diagnostics, experiment, "norm.stat_batch", "%lld samples cannot share statistics in a batch of %lld (train.batch)",

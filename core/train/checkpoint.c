@@ -24,7 +24,8 @@ static double *curve_numbers(const struct nl_trial_result *result)
 {
     double *numbers = nl_alloc((size_t)result->rows * COLUMNS, sizeof *numbers), *at = numbers;
     for (const struct nl_curve_row *row = result->row; row < result->row + result->rows; row++, at += COLUMNS) {
-        const double columns[COLUMNS] = {(double)row->step, row->epoch, (double)row->samples, row->part, row->eval, row->lr, row->loss, row->accuracy};
+        const double columns[COLUMNS] = {(double)row->step, row->epoch, (double)row->samples, row->part, row->eval, row->lr,
+                                         row->loss, row->accuracy};
         memcpy(at, columns, sizeof columns);
     }
     return numbers;

@@ -65,7 +65,8 @@ static void feed(const struct nl_plan *plan, const struct nl_config *config, enu
     }
 }
 
-void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval, struct nl_score *score)
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
+                 struct nl_score *score)
 {
     static const enum nl_statistics statistics_of[NL_EVALS] = {
         [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE};

@@ -14,7 +14,8 @@ int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split
 
 /* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_PRECISE: after
  * nl_collect_precise. config: any replica's. */
-void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval, struct nl_score *score);
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
+                 struct nl_score *score);
 
 /* Takes the statistics of the whole training part anew with frozen weights, in batches of norm.precise_batch: the mean of the batches' moments
  * merged as those of one population (PreciseBN: Wu and Johnson 2021). */

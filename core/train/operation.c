@@ -10,14 +10,8 @@ static struct nl_linear linear_of(const struct nl_plan *plan, const struct nl_co
                               .in = layer->in.channels,
                               .out = layer->out.channels,
                               .masks = i > 0 && nl_is_fused(plan, config, i - 1),
-                              .x = at->x,
-                              .w = at->w,
-                              .b = at->b,
-                              .y = at->y,
-                              .dy = at->dy,
-                              .dx = at->dx,
-                              .dw = at->dw,
-                              .db = at->db,
+                              .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx,
+                              .w = at->w, .b = at->b, .dw = at->dw, .db = at->db,
                               .update = plan->update.stepped > 0 ? &plan->update : NULL};
 }
 
@@ -35,14 +29,8 @@ static struct nl_conv conv_of(const struct nl_config *config, const struct nl_la
                             .gemm = config->device.gemm,
                             .algorithm = config->device.conv,
                             .precision = config->device.precision,
-                            .x = at->x,
-                            .w = at->w,
-                            .b = at->b,
-                            .y = at->y,
-                            .dy = at->dy,
-                            .dx = at->dx,
-                            .dw = at->dw,
-                            .db = at->db};
+                            .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx,
+                            .w = at->w, .b = at->b, .dw = at->dw, .db = at->db};
 }
 
 static struct nl_normalize normalize_of(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass,
@@ -61,14 +49,8 @@ static struct nl_normalize normalize_of(const struct nl_plan *plan, const struct
                                  .unbiased = config->norm.running_var == NL_UNBIASED,
                                  .affine_count = layer->weight >= 0 ? (int)plan->model->parameter[layer->weight].count : 0,
                                  .hyper = plan->hyper,
-                                 .x = at->x,
-                                 .gamma = at->w,
-                                 .beta = at->b,
-                                 .y = at->y,
-                                 .dy = at->dy,
-                                 .dx = at->dx,
-                                 .dgamma = at->dw,
-                                 .dbeta = at->db};
+                                 .x = at->x, .y = at->y, .dy = at->dy, .dx = at->dx,
+                                 .gamma = at->w, .beta = at->b, .dgamma = at->dw, .dbeta = at->db};
 }
 
 static struct nl_add add_of(const struct nl_model *model, const struct nl_layer *layer, const struct nl_places *at)
@@ -90,7 +72,8 @@ static struct nl_add add_of(const struct nl_model *model, const struct nl_layer 
                            .db = at->dother};
 }
 
-struct nl_op nl_operation(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass, int i, const struct nl_places *at)
+struct nl_op nl_operation(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass, int i,
+                          const struct nl_places *at)
 {
     const struct nl_layer *layer = &plan->model->layer[i];
     const struct nl_extent *in = &layer->in;

@@ -12,6 +12,7 @@ struct nl_places {
 };
 
 /* The operation of layer i in that pass of the plan. A normalizer's statistics have no place yet, a shortcut does not join. */
-struct nl_op nl_operation(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass, int i, const struct nl_places *at);
+struct nl_op nl_operation(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass, int i,
+                          const struct nl_places *at);
 
 #endif
