@@ -11,11 +11,10 @@
 #include "cmd.h"
 #include "config/keep.h"
 
-static const char *const tables[] = {"trials.csv", "curves.csv", "timing.csv"};
-enum { TABLES = sizeof tables / sizeof *tables, MOST_FOLDERS = 2 /* diff has two sides */ };
+enum { MOST_FOLDERS = 2 /* diff has two sides */ };
 
 /* The tables of a folder, then itself. A signal's handler reads them: a path is there before it is counted. */
-static const char *path[MOST_FOLDERS * (TABLES + 1)];
+static const char *path[MOST_FOLDERS * (NL_TABLES + 1)];
 static volatile sig_atomic_t paths;
 
 /* Only what is safe in a signal handler. */
@@ -58,10 +57,10 @@ static char *make_folder(void)
     }
     if (paths == 0)
         atexit(remove_all);
-    for (int i = 0; i < TABLES; i++)
-        path[paths + i] = nl_keep(nl_path_join(folder, tables[i]));
-    path[paths + TABLES] = folder;
-    paths += TABLES + 1;
+    for (int i = 0; i < NL_TABLES; i++)
+        path[paths + i] = nl_keep(nl_path_join(folder, nl_table_files[i]));
+    path[paths + NL_TABLES] = folder;
+    paths += NL_TABLES + 1;
     return folder;
 }
 

@@ -14,6 +14,8 @@
 #include "base/files.h"
 #include "base/memory.h"
 
+const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv"};
+
 static char *in_folder(const struct nl_store *store, const char *name)
 {
     return nl_path_join(store->folder, name);
@@ -240,6 +242,15 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
     return write_text(store, "experiment.yaml", whole, err);
 }
 
+void nl_store_drop_tables(const struct nl_store *store)
+{
+    for (int i = 0; i <= NL_TABLES; i++) {
+        char *path = in_folder(store, i < NL_TABLES ? nl_table_files[i] : "summary.csv");
+        unlink(path);
+        free(path);
+    }
+}
+
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning)
 {
     *record = (struct nl_record){0};
@@ -270,10 +281,11 @@ int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, co
 
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)
 {
-    if (write_text(store, "trials.csv", nl_trials_csv(grid, record), err) ||
-        write_text(store, "curves.csv", nl_curves_csv(grid, record), err))
-        return NL_FAIL;
-    return write_text(store, "timing.csv", nl_timing_csv(grid, record), err);
+    static char *(*const make[NL_TABLES])(const struct nl_grid *, const struct nl_record *) = {nl_trials_csv, nl_curves_csv, nl_timing_csv};
+    for (int i = 0; i < NL_TABLES; i++)
+        if (write_text(store, nl_table_files[i], make[i](grid, record), err))
+            return NL_FAIL;
+    return NL_OK;
 }
 
 static void add_leftover(struct nl_leftovers *out, const char *folder, const char *name, const char *why)

@@ -19,6 +19,9 @@
 #include "sweep/provenance.h"
 #include "sweep/record.h"
 
+enum { NL_TABLES = 3 };
+extern const char *const nl_table_files[NL_TABLES]; /* trials.csv, curves.csv, timing.csv */
+
 struct nl_store {
     char *folder;
     int lock; /* file descriptor */
@@ -53,6 +56,10 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
 /* Writes experiment.yaml. command: the words of the command line, for the record. */
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err);
+
+/* Takes the tables away, before trials are run that they do not show: of a program that is killed nothing is left that could be taken for its
+ * results. */
+void nl_store_drop_tables(const struct nl_store *store);
 
 /* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);

@@ -74,6 +74,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         tell(options, true, misfit);
     int status = check_room(store, grid, todo, count, &options->runner, err);
     result->started = status == NL_OK;
+    if (status == NL_OK && count)
+        nl_store_drop_tables(store);
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, err);
     if (status == NL_OK)
