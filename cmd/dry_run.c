@@ -152,6 +152,12 @@ static int forecast_and_print(const struct plan *plan, const char *folder, const
     return code;
 }
 
+static void warn(const void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", text);
+}
+
 int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort)
 {
     struct nl_store store = {.folder = (char *)folder, .lock = -1}; /* read, never written */
@@ -159,23 +165,15 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
     if (nl_store_refuse(&store, &plan->experiment, &err))
         return bad_input(NULL, "%s", err.text);
     const struct nl_grid *grid = &plan->grid;
-    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
-    for (int i = 0; i < grid->trials; i++) {
-        char *warning;
-        nl_store_load(&store, &grid->trial[i], &record[i], &warning);
-        if (warning)
-            fprintf(stderr, "%s\n", warning);
-        free(warning);
-    }
+    int present, count;
+    struct nl_record *record = nl_store_load_all(&store, grid, warn, NULL, &present);
     char *misfit = nl_store_misfit(&store, &plan->datasets);
     if (misfit)
         fprintf(stderr, "%s\n", misfit);
     free(misfit);
-    int count, *todo = nl_todo(grid, record, choice, &count);
+    int *todo = nl_todo(grid, record, choice, &count);
     int code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);
-    for (int i = 0; i < grid->trials; i++)
-        nl_record_release(&record[i]);
-    free(record);
+    nl_records_release(record, grid->trials);
     free(todo);
     return code;
 }

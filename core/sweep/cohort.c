@@ -41,7 +41,7 @@ static int by_shape(const void *left, const void *right)
 
 double nl_cohort_cost(const struct nl_cohort *cohort)
 {
-    return cohort->count * (cohort->cost.training + cohort->cost.ending);
+    return cohort->count * nl_cost_total(cohort->cost);
 }
 
 static int longest_first(const void *left, const void *right)

@@ -106,12 +106,6 @@ static struct shape *find(struct shape *shapes, int count, const char *identity)
     return NULL;
 }
 
-/* Of each trial. */
-static double total_cost(const struct nl_cohort *cohort)
-{
-    return cohort->cost.training + cohort->cost.ending;
-}
-
 /* Fills seconds of the measured cohorts' trials, and of the others by cost. */
 static void apply(const struct nl_cohorts *cohorts, const struct shape *const *shape_of, struct nl_forecast *forecast)
 {
@@ -125,13 +119,13 @@ static void apply(const struct nl_cohorts *cohorts, const struct shape *const *s
             expected->seconds = shape->set_up + shape->step * (double)outline->steps +
                                 shape->sample * (double)(outline->on_the_way.samples + outline->at_the_end.samples);
             seconds += expected->seconds;
-            cost += total_cost(cohort);
+            cost += nl_cost_total(cohort->cost);
         }
     }
     for (int i = 0; i < cohorts->count; i++) {
         const struct nl_cohort *cohort = &cohorts->at[i];
         for (int k = 0; !shape_of[i] && k < cohort->count; k++)
-            forecast->trial[cohort->trial[k]].seconds = total_cost(cohort) * seconds / cost;
+            forecast->trial[cohort->trial[k]].seconds = nl_cost_total(cohort->cost) * seconds / cost;
     }
 }
 
@@ -252,8 +246,7 @@ static int check_memory(const struct nl_forecast *forecast, const struct nl_coho
     nl_bytes_text(memory, there);
     if (largest > memory)
         return nl_fail(err, "a trial needs %s of memory, and %s has %s free: lower train.batch or the network's size",
-                       nl_bytes_text(largest, needed), where,
-                       there);
+                       nl_bytes_text(largest, needed), where, there);
     while (workers > 1 && less.memory > memory)
         less = nl_forecast_demand(forecast, cohorts, --workers);
     int fit = less.memory <= memory ? less.together : (int)(memory / largest);

@@ -1,8 +1,5 @@
 #include "sweep/interim.h"
 
-#include <stdlib.h>
-
-#include "base/memory.h"
 #include "sweep/store.h"
 
 int nl_interim_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_interim *out,
@@ -16,20 +13,13 @@ int nl_interim_load(const char *folder, const struct nl_experiment *experiment, 
         nl_grid_release(&out->grid);
         return NL_FAIL;
     }
-    out->record = nl_alloc((size_t)out->grid.trials, sizeof *out->record);
-    for (int i = 0; i < out->grid.trials; i++) {
-        char *warning;
-        nl_store_load(&store, &out->grid.trial[i], &out->record[i], &warning);
-        free(warning); /* the trial is missing: the sweep that runs it again says why */
-        out->present += out->record[i].present;
-    }
+    /* Of a damaged file the sweep that runs its trial again says why. */
+    out->record = nl_store_load_all(&store, &out->grid, NULL, NULL, &out->present);
     return NL_OK;
 }
 
 void nl_interim_release(struct nl_interim *interim)
 {
-    for (int i = 0; i < interim->grid.trials; i++)
-        nl_record_release(&interim->record[i]);
-    free(interim->record);
+    nl_records_release(interim->record, interim->grid.trials);
     nl_grid_release(&interim->grid);
 }

@@ -115,9 +115,7 @@ static int pool(const struct source *source, int sources, const char *out, const
         status = write_all(&store, grid, datasets, command, record, merge, err);
         nl_store_close(&store);
     }
-    for (int i = 0; i < grid->trials; i++)
-        nl_record_release(&record[i]);
-    free(record);
+    nl_records_release(record, grid->trials);
     free(from);
     return status;
 }

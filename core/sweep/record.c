@@ -243,3 +243,10 @@ void nl_record_release(struct nl_record *record)
     free(record->curve);
     *record = (struct nl_record){0};
 }
+
+void nl_records_release(struct nl_record *record, int count)
+{
+    for (int i = 0; i < count; i++)
+        nl_record_release(&record[i]);
+    free(record);
+}

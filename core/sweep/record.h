@@ -46,5 +46,6 @@ bool nl_records_agree(const struct nl_record *a, const struct nl_record *b);
 int nl_record_parse(struct nl_record *record, const char *text, size_t length, const char *id, struct nl_error *err);
 
 void nl_record_release(struct nl_record *record);
+void nl_records_release(struct nl_record *record, int count); /* and frees the array */
 
 #endif

@@ -269,6 +269,22 @@ void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, s
     free(path);
 }
 
+struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
+                                    const void *context, int *present)
+{
+    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
+    *present = 0;
+    for (int i = 0; i < grid->trials; i++) {
+        char *warning;
+        nl_store_load(store, &grid->trial[i], &record[i], &warning);
+        if (warning && warn)
+            warn(context, warning);
+        free(warning);
+        *present += record[i].present;
+    }
+    return record;
+}
+
 int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err)
 {
     char *text = nl_record_text(record, trial->id, trial->identity);

@@ -63,6 +63,9 @@ void nl_store_drop_tables(const struct nl_store *store);
 
 /* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);
+/* That of every trial: new array [grid->trials] for nl_records_release. *present: how many are there. warn: NULL, or is told of each damaged file. */
+struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
+                                    const void *context, int *present);
 /* Where the state of the trial is kept while it is unfinished (train/checkpoint.h); new string. */
 char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_trial *trial);
 

@@ -14,18 +14,9 @@ static void tell(const struct nl_sweep_options *options, bool warning, char *lin
     free(line);
 }
 
-static int load_records(const struct nl_store *store, const struct nl_grid *grid, const struct nl_sweep_options *options,
-                        struct nl_record *record)
+static void warn(const void *options, const char *text)
 {
-    int present = 0;
-    for (int i = 0; i < grid->trials; i++) {
-        char *warning;
-        nl_store_load(store, &grid->trial[i], &record[i], &warning);
-        if (warning)
-            tell(options, true, warning);
-        present += record[i].present;
-    }
-    return present;
+    tell(options, true, nl_strdup(text));
 }
 
 /* What is not run, and what is run although it is there. */
@@ -66,7 +57,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                          const struct nl_datasets *datasets, const struct nl_sweep_options *options, struct nl_sweep_result *result,
                          struct nl_error *err)
 {
-    int count, present = load_records(store, grid, options, result->record);
+    int count, present;
+    result->record = nl_store_load_all(store, grid, warn, options, &present);
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
     tell_what_is_there(options, grid, result->record, todo, count, present);
     char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
@@ -100,7 +92,6 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
     if (nl_store_open(&store, options->folder, experiment, err))
         return NL_FAIL;
     result->trials = grid->trials;
-    result->record = nl_alloc((size_t)grid->trials, sizeof *result->record);
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);
     if (!result->started)
         nl_store_leave_nothing(&store);
@@ -110,8 +101,6 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
 
 void nl_sweep_result_release(struct nl_sweep_result *result)
 {
-    for (int i = 0; i < result->trials; i++)
-        nl_record_release(&result->record[i]);
-    free(result->record);
+    nl_records_release(result->record, result->trials);
     *result = (struct nl_sweep_result){0};
 }

@@ -22,10 +22,8 @@ int *nl_shards(const struct nl_grid *grid, int shards)
     struct card *deck = nl_alloc((size_t)grid->trials, sizeof *deck);
     double *load = nl_alloc((size_t)shards, sizeof *load);
     int *out = nl_alloc((size_t)grid->trials, sizeof *out);
-    for (int i = 0; i < grid->trials; i++) {
-        struct nl_cost cost = nl_trial_cost(&grid->trial[i].config);
-        deck[i] = (struct card){.trial = i, .cost = cost.training + cost.ending};
-    }
+    for (int i = 0; i < grid->trials; i++)
+        deck[i] = (struct card){.trial = i, .cost = nl_cost_total(nl_trial_cost(&grid->trial[i].config))};
     qsort(deck, (size_t)grid->trials, sizeof *deck, costliest_first);
     for (int i = 0; i < grid->trials; i++) {
         int least = 0;

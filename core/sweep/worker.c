@@ -26,11 +26,6 @@ char *nl_runner_checkpoint(const struct nl_runner *runner, const struct nl_trial
     return asked ? nl_store_checkpoint_path(runner->store, trial) : NULL;
 }
 
-static double total_cost(struct nl_cost cost)
-{
-    return cost.training + cost.ending;
-}
-
 double nl_worker_cost_done(const struct nl_worker *worker)
 {
     return worker->running * worker->cost.training * worker->trained;
@@ -38,7 +33,7 @@ double nl_worker_cost_done(const struct nl_worker *worker)
 
 static double cost_left(const struct nl_worker *worker)
 {
-    return worker->running * total_cost(worker->cost) - nl_worker_cost_done(worker);
+    return worker->running * nl_cost_total(worker->cost) - nl_worker_cost_done(worker);
 }
 
 /* Whether a worker shall start the next cohort. */
@@ -104,7 +99,7 @@ static void count_in(struct nl_runner *runner, const struct nl_worker *worker, i
 {
     int outcome = nl_record_outcome(&runner->record[index]);
     runner->ended[runner->progress.finished++] = index;
-    runner->progress.cost_done += total_cost(worker->cost);
+    runner->progress.cost_done += nl_cost_total(worker->cost);
     runner->progress.outcome[outcome]++;
     if (runner->options->fail_fast && outcome != NL_DONE)
         nl_runner_stop(runner, NL_STOP_FAILURE);

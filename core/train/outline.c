@@ -64,6 +64,11 @@ struct nl_cost nl_trial_cost(const struct nl_config *config)
     };
 }
 
+double nl_cost_total(struct nl_cost cost)
+{
+    return cost.training + cost.ending;
+}
+
 int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes, struct nl_error *err)
 {
     struct nl_model model;

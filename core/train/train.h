@@ -97,6 +97,7 @@ struct nl_cost {
     double ending;   /* the evaluation after the last step */
 };
 struct nl_cost nl_trial_cost(const struct nl_config *config);
+double nl_cost_total(struct nl_cost cost);
 
 /* Numbers learned, and bytes of memory that the trial takes beside its data set. NL_FAIL: the network cannot be built. */
 int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes, struct nl_error *err);
