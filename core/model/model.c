@@ -65,6 +65,16 @@ void nl_model_release(struct nl_model *model)
     *model = (struct nl_model){0};
 }
 
+struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels)
+{
+    return (struct nl_norm_setup){.samples = samples,
+                                  .positions = positions,
+                                  .channels = channels,
+                                  .groups = (int)config->norm.groups,
+                                  .stat_batch = config->norm.stat_batch == NL_AUTO ? 0 : (int)config->norm.stat_batch,
+                                  .over_position = config->norm.over == NL_OVER_POSITION};
+}
+
 double nl_model_work(const struct nl_model *model)
 {
     double work = 0;

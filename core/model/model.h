@@ -78,6 +78,9 @@ void nl_model_init(const struct nl_model *model, const struct nl_config *config,
 /* Place in the backends' layout of element e of a parameter in PyTorch's order. */
 size_t nl_parameter_place(const struct nl_parameter *parameter, size_t e);
 
+/* What a normalizer of this configuration is told of activations of that shape (norm/norm.h). */
+struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels);
+
 /* Multiply-adds of a forward pass of one sample: an estimate of cost. */
 double nl_model_work(const struct nl_model *model);
 

@@ -58,14 +58,8 @@ static const struct nl_layer *single_elements(const struct scene *s)
         const struct nl_layer *layer = &s->model.layer[i];
         if (layer->kind != NL_NORM_LAYER)
             continue;
-        const struct nl_norm_setup setup = {
-            .samples = (int)s->config->train.batch,
-            .positions = layer->in.height * layer->in.width,
-            .channels = layer->in.channels,
-            .groups = (int)s->config->norm.groups,
-            .stat_batch = s->config->norm.stat_batch == NL_AUTO ? 0 : (int)s->config->norm.stat_batch,
-            .over_position = s->config->norm.over == NL_OVER_POSITION,
-        };
+        int batch = (int)s->config->train.batch, positions = layer->in.height * layer->in.width;
+        const struct nl_norm_setup setup = nl_norm_setup_of(s->config, batch, positions, layer->in.channels);
         struct nl_partition set = s->norm->partition(&setup);
         if (set.samples * set.positions * set.channels == 1)
             return layer;

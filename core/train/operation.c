@@ -36,14 +36,10 @@ static struct nl_conv conv_of(const struct nl_config *config, const struct nl_la
 static struct nl_normalize normalize_of(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass,
                                         const struct nl_layer *layer, const struct nl_places *at)
 {
-    /* Evaluation groups samples itself (evaluate.c), so slices are the training pass's alone. */
-    bool sliced = pass == &plan->train && config->norm.stat_batch != NL_AUTO;
-    return (struct nl_normalize){.setup = {.samples = pass->capacity,
-                                           .positions = layer->in.height * layer->in.width,
-                                           .channels = layer->in.channels,
-                                           .groups = (int)config->norm.groups,
-                                           .stat_batch = sliced ? (int)config->norm.stat_batch : 0,
-                                           .over_position = config->norm.over == NL_OVER_POSITION},
+    struct nl_norm_setup setup = nl_norm_setup_of(config, pass->capacity, layer->in.height * layer->in.width, layer->in.channels);
+    if (pass == &plan->eval)
+        setup.stat_batch = 0; /* evaluation groups samples itself (evaluate.c) */
+    return (struct nl_normalize){.setup = setup,
                                  .norm = plan->model->norm,
                                  .relu = layer->relu,
                                  .unbiased = config->norm.running_var == NL_UNBIASED,

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "base/memory.h"
+#include "model/model.h"
 
 static const struct nl_norm *norm_of(const struct nl_probe *probe)
 {
@@ -13,15 +14,7 @@ static const struct nl_norm *norm_of(const struct nl_probe *probe)
 
 static struct nl_norm_setup setup_of(const struct nl_probe *probe)
 {
-    const struct nl_config *config = probe->config;
-    return (struct nl_norm_setup){
-        .samples = probe->samples,
-        .positions = probe->positions,
-        .channels = probe->channels,
-        .groups = (int)config->norm.groups,
-        .stat_batch = config->norm.stat_batch == NL_AUTO ? 0 : (int)config->norm.stat_batch,
-        .over_position = config->norm.over == NL_OVER_POSITION,
-    };
+    return nl_norm_setup_of(probe->config, probe->samples, probe->positions, probe->channels);
 }
 
 static size_t elements_of(const struct nl_probe *probe)
