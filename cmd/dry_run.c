@@ -160,7 +160,7 @@ static void warn(const void *context, const char *text)
 
 int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort)
 {
-    struct nl_store store = {.folder = (char *)folder, .lock = -1}; /* read, never written */
+    const struct nl_store store = nl_store_at(folder);
     struct nl_error err = {0};
     if (nl_store_refuse(&store, &plan->experiment, &err))
         return bad_input(NULL, "%s", err.text);

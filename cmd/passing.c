@@ -70,7 +70,7 @@ const char *write_passing_tables(const struct nl_interim *interim)
     struct nl_error err;
     hold_signals(&before);
     char *folder = make_folder();
-    const struct nl_store store = {.folder = folder, .lock = -1};
+    const struct nl_store store = nl_store_at(folder);
     if (folder && nl_store_assemble(&store, &interim->grid, interim->record, &err)) {
         bad_input(NULL, "%s", err.text);
         folder = NULL;

@@ -5,7 +5,7 @@
 int nl_interim_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_interim *out,
                     struct nl_error *err)
 {
-    const struct nl_store store = {.folder = (char *)folder, .lock = -1};
+    const struct nl_store store = nl_store_at(folder);
     *out = (struct nl_interim){0};
     if (nl_store_grid(folder, experiment, &out->grid, err))
         return NL_FAIL;

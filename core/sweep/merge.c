@@ -55,7 +55,7 @@ static int join_seeds(struct nl_experiment *whole, const struct source *source, 
 static int take_records(const struct source *source, const struct nl_grid *grid, struct nl_record *record, const char **from,
                         struct nl_merge *merge, struct nl_error *err)
 {
-    struct nl_store store = {.folder = (char *)source->folder, .lock = -1};
+    const struct nl_store store = nl_store_at(source->folder);
     for (int i = 0; i < grid->trials; i++) {
         struct nl_record found;
         char *warning;

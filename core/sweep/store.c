@@ -16,6 +16,11 @@
 
 const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv"};
 
+struct nl_store nl_store_at(const char *folder)
+{
+    return (struct nl_store){.folder = (char *)folder, .lock = -1};
+}
+
 static char *in_folder(const struct nl_store *store, const char *name)
 {
     return nl_path_join(store->folder, name);
@@ -182,7 +187,7 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
 int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
 {
     *store = (struct nl_store){.lock = -1};
-    const struct nl_store before = {.folder = (char *)folder};
+    const struct nl_store before = nl_store_at(folder);
     if (nl_store_refuse(&before, experiment, err)) /* leaves a folder that is not ours as it is; */
         return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
