@@ -368,20 +368,25 @@ INLINE void rows_backward(const struct nl_cpu_few *f, struct row_shape shape)
             function(f, row_shape(vectors, true, 4));                        \
     } while (0)
 
+/* The same, with one row as a constant as well: it has no other to wait beside. */
+#define OF_ROWS(function, original)                                          \
+    do {                                                                     \
+        struct nl_cpu_few few = *(original), one = few;                      \
+        one.rows = 1;                                                        \
+        if (few.channels == 4 * NL_LANES && few.rows == 1)                   \
+            OF_ROW(function, &one, 4);                                       \
+        else if (few.channels == 4 * NL_LANES)                               \
+            OF_ROW(function, &few, 4);                                       \
+        else                                                                 \
+            OF_ROW(function, &few, 2);                                       \
+    } while (0)
+
 TARGET static void few_rows_forward(const struct nl_cpu_few *original)
 {
-    const struct nl_cpu_few few = *original, *f = &few;
-    if (f->channels == 4 * NL_LANES)
-        OF_ROW(rows_forward, f, 4);
-    else
-        OF_ROW(rows_forward, f, 2);
+    OF_ROWS(rows_forward, original);
 }
 
 TARGET static void few_rows_backward(const struct nl_cpu_few *original)
 {
-    const struct nl_cpu_few few = *original, *f = &few;
-    if (f->channels == 4 * NL_LANES)
-        OF_ROW(rows_backward, f, 4);
-    else
-        OF_ROW(rows_backward, f, 2);
+    OF_ROWS(rows_backward, original);
 }
