@@ -25,10 +25,17 @@
 /* Rows that are summed in float before their sum joins a double: short enough that a float keeps its digits. */
 enum { NL_BLOCK_ROWS = 32 };
 
-/* For nl_parallel_for: of indices of so many floating-point operations each, as many as are worth a thread's while, some 4 us. */
+/* So many floating-point operations are not worth a thread's while, some 4 us. */
+static const double NL_SHORT = 5e5;
+static inline bool nl_cpu_is_short(double flops)
+{
+    return flops < NL_SHORT;
+}
+
+/* For nl_parallel_for: of indices of so many floating-point operations each, as many as are worth it. */
 static inline size_t nl_cpu_grain(double flops)
 {
-    return flops < 5e5 ? (size_t)(5e5 / (flops < 1 ? 1 : flops)) + 1 : 1;
+    return nl_cpu_is_short(flops) ? (size_t)(NL_SHORT / (flops < 1 ? 1 : flops)) + 1 : 1;
 }
 
 /* The same of indices of so many bytes each, read and written. */

@@ -120,6 +120,25 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
         nl_parallel_for(stripes, nl_cpu_grain(2.0 * STRIPE * (double)g->n * (double)g->k), on_stripes, &all);
 }
 
+/* Products of a few samples with weights that are soon passed: to set out for stripes and blocks takes as long as a tenth of such a product. */
+static bool is_quick(const struct nl_cpu_gemm *g, size_t samples)
+{
+    return samples <= NL_GEMM_FEW && nl_cpu_is_short(2.0 * (double)g->m * (double)g->n * (double)g->k);
+}
+
+static void quick_step(const struct nl_cpu_gemm *g)
+{
+    const struct nl_gemm_block block = {.terms = g->k, .a_row = 1, .a_step = g->m, .b_step = g->n, .c_step = g->n, .columns = g->n, .sgd = g->sgd,
+                                        .back = g->back, .masks = g->masks};
+    nl_gemm_tiles()->step(&block, 0, g->m, g->a, g->b);
+}
+
+static void quick_product(const struct nl_cpu_gemm *g)
+{
+    struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .c_step = g->n, .add = g->add, .relu = g->relu};
+    strips(g, &block, g->m, 0, g->a, g->start, g->c, NULL);
+}
+
 static size_t padded(size_t count)
 {
     return (count + NL_GEMM_VECTOR - 1) / NL_GEMM_VECTOR * NL_GEMM_VECTOR;
@@ -166,9 +185,10 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
 {
     /* Rows that are no whole vectors overlap those of the next ones: a load right behind a store waits. */
     bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
-    if (narrow) {
-        const struct nl_gemm_block block = {.terms = g->k, .a_row = 1, .a_step = g->m, .b_step = g->n, .c_step = g->n, .columns = g->n, .sgd = g->sgd};
-        nl_gemm_tiles()->step(&block, 0, g->m, g->a, g->b);
+    if (narrow || (steps && is_quick(g, g->k))) {
+        quick_step(g);
+    } else if (g->transposed == NL_PLAIN && g->k <= NL_GEMM_TERMS && is_quick(g, g->m)) {
+        quick_product(g);
     } else if (is_slim(g)) {
         slim(g);
     } else if (is_narrow(g)) {
