@@ -1,6 +1,6 @@
-/* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers or, of rows
- * that are sets, fold before they leave it. The arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are. Sums
- * down columns are no longer than those that block_columns.h has in float before it joins them in double. */
+/* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers or, where
+ * rows are sets, fold before they leave it. The arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are.
+ * Sums down columns are no longer than those that block_columns.h has in float before it joins them in double. */
 #include "backend/cpu/block_sets.h"
 
 /* The channels [c, c + 16) of a row, whose sets are columns. */
@@ -127,8 +127,8 @@ INLINE struct row_shape row_shape(int vectors, bool small, size_t span)
             some((f), (shape), row, 1, __VA_ARGS__);                             \
     } while (0)
 
-/* The sums of the sets of some rows, side by side as these are: lanes are folded as soon as there are two vectors of as many sums, or registers would not do
- * for all that waits. */
+/* The sums of the sets of some rows, side by side as these are: lanes are folded as soon as there are two vectors of as many sums, or registers would
+ * not do for all that waits. */
 struct folding {
     wide waiting[NL_LANES];
     int count;
@@ -283,6 +283,7 @@ INLINE void gradients_of_some(const struct nl_cpu_few *f, struct row_shape shape
                               const struct affine *affine, wide dgamma[TILE], wide dbeta[TILE])
 {
     struct folding sum = {.count = 0}, products = {.count = 0};
+    float *grads = f->dx ? f->dx : xhats; /* which nobody reads then */
     wide minus = wide_set(-1.0f / (float)shape.width);
     UNROLL
     for (int r = 0; r < rows; r++) {
@@ -298,8 +299,7 @@ INLINE void gradients_of_some(const struct nl_cpu_few *f, struct row_shape shape
             dbeta[v] = wide_add(dbeta[v], g);
             grad[v] = wide_mul(g, affine->gamma[v]);
             product[v] = wide_mul(grad[v], xhat);
-            if (f->dx)
-                wide_store(f->dx + at, grad[v]);
+            wide_store(grads + at, grad[v]);
             if (shape.small)
                 wide_store(xhats + at, xhat);
         }

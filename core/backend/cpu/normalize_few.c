@@ -63,11 +63,13 @@ bool nl_cpu_few_backward(const struct nl_run *run, const struct nl_normalize *op
 /* Rows that are a set each have few sums: side by side they take longer than one after another, when so many leave the nearest cache. */
 static bool take_block(const struct nl_cpu_block *b, struct nl_cpu_few *few)
 {
-    if (b->width == b->channels || !suits_rows(b->channels, b->width) || b->rows > NL_FEW_OF_ROWS || b->residual || b->mask == NL_MASK_Y || b->affine_step)
+    if (b->width == b->channels || !suits_rows(b->channels, b->width) || b->rows > NL_FEW_OF_ROWS)
         return false;
-    *few = (struct nl_cpu_few){.rows = b->rows, .channels = b->channels, .width = b->width, .centers = b->centers, .relu = b->relu, .x = b->x, .dy = b->dy,
-                               .gamma = b->gamma, .beta = b->beta, .y = b->y, .dx = b->dx, .dgamma = b->part_gamma, .dbeta = b->part_beta,
-                               .mean = b->mean, .var = b->var, .eps = b->eps};
+    if (b->residual || b->mask == NL_MASK_Y || b->affine_step)
+        return false;
+    *few = (struct nl_cpu_few){.rows = b->rows, .channels = b->channels, .width = b->width, .centers = b->centers, .relu = b->relu, .x = b->x,
+                               .dy = b->dy, .gamma = b->gamma, .beta = b->beta, .y = b->y, .dx = b->dx, .dgamma = b->part_gamma,
+                               .dbeta = b->part_beta, .mean = b->mean, .var = b->var, .eps = b->eps};
     return true;
 }
 
