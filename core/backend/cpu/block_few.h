@@ -129,8 +129,9 @@ INLINE struct row_shape row_shape(int vectors, bool small, size_t span)
 
 /* The sums of the sets of some rows, side by side as these are: lanes are folded as soon as there are two vectors of as many sums, or registers would
  * not do for all that waits. */
+enum { LEVELS = 4 }; /* at which sixteen lanes become one */
 struct folding {
-    wide waiting[NL_LANES];
+    wide waiting[LEVELS + 1];
     int count;
 };
 
@@ -138,10 +139,10 @@ INLINE void fold_vector(struct folding *folding, struct row_shape shape, wide x)
 {
     int level = 0;
     UNROLL
-    for (size_t half = shape.span / 2; half > 0; half /= 2) {
+    for (; level < LEVELS; level++) {
         if (!(folding->count >> level & 1))
             break;
-        x = wide_fold(folding->waiting[level++], x, half);
+        x = wide_fold(folding->waiting[level], x, shape.span >> (level + 1));
     }
     folding->waiting[level] = x;
     folding->count++;
@@ -161,15 +162,12 @@ INLINE void fold_row(struct folding *folding, struct row_shape shape, const wide
 /* Of vectors in a power of two, at most a span. */
 INLINE wide folded(const struct folding *folding, struct row_shape shape)
 {
-    int level = 0;
-    size_t half = shape.span / 2;
+    int top = __builtin_ctz((unsigned)folding->count);
+    wide x = folding->waiting[top];
     UNROLL
-    for (; 1 << level < folding->count; level++)
-        half /= 2;
-    wide x = folding->waiting[level];
-    UNROLL
-    for (; half > 0; half /= 2)
-        x = wide_fold(x, x, half);
+    for (int level = 0; level < LEVELS; level++)
+        if (level >= top && shape.span >> (level + 1) > 0)
+            x = wide_fold(x, x, shape.span >> (level + 1));
     return x;
 }
 
