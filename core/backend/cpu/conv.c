@@ -48,7 +48,8 @@ void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
             memset(sums, 0, bias_sums(op));
         if (db)
             nl_cpu_column_sums(rows, out, dy, (double *)sums, db);
-        struct nl_conv_part part = {.sums = (float *)NL_AT(sums, bias_sums(op)), .accumulates = run->first > 0};
+        struct nl_conv_part part = {.sums = (float *)NL_AT(sums, bias_sums(op)), .accumulates = run->first > 0,
+                                    .ends = run->first + run->samples >= run->batch};
         if (nl_cpu_conv_is_winograd(op))
             nl_cpu_conv_dw_winograd(op, run->samples, x, dy, &part, dw);
         else if (nl_cpu_conv_dw_is_direct(op))

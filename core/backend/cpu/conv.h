@@ -96,11 +96,11 @@ struct nl_conv_room {
 void *nl_conv_take(struct nl_conv_room *room, size_t bytes);
 float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to);
 
-/* dw of a batch that comes in parts: sums between them, NULL where it comes at once; whether these samples go on with those in sums. The function
- * with `micro` in its name says for each algorithm how long sums are and where a batch may be parted. */
+/* dw of a batch that comes in parts: sums between them, NULL where it comes at once; whether these samples go on with those in sums, and are the last:
+ * dw need hold nothing before. The function with `micro` in its name says for each algorithm how long sums are and where a batch may be parted. */
 struct nl_conv_part {
     float *sums;
-    bool accumulates;
+    bool accumulates, ends;
 };
 
 /* conv_direct.c, conv_weights.c: where they apply, kernels of NL_CONV_KERNEL x NL_CONV_KERNEL at most */

@@ -260,7 +260,7 @@ void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float 
     }
     for (; weights.first < all; weights.first += weights.tiles) {
         weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
-        weights.ends = weights.first + weights.tiles == all;
+        weights.ends = part->ends && weights.first + weights.tiles == all;
         nl_parallel_for(weights.tiles, nl_cpu_grain(work_of_tile(s) / 2), transform_chunk, &weights); /* of tens of steps a byte, as slow */
         nl_parallel_for(blocks, nl_cpu_grain(work_of_tile(s) / (double)blocks * (double)weights.tiles), sum_blocks, &weights);
         weights.accumulates = true;
