@@ -2,11 +2,12 @@
  * its input is there; a normalizer puts the one in the place of the other: what it writes is in the cache already. A third comes in
  * while a shortcut is open: backwards, from the sum to the first layer behind the shortcut's source.
  *
- * With micro-batches (microbatch.h) these buffers hold one at a time. A gradient that is there for all samples before any of them goes on has a buffer of
- * another kind, and what is written while it is read another one than that. *
+ * With micro-batches (microbatch.h) these buffers hold one at a time. A gradient that is there for all samples before any of them goes on has a
+ * buffer of another kind, and what is written while it is read another one than that.
+ *
  * A normalizer's output that only a convolution takes is not kept: that of the next one takes its place, and on the way back, where the convolution
- * wants it for its weights' gradient, it is made again from the input, which the normalizer's own backward reads next. Writing it to memory and reading
- * it there would take longer.
+ * wants it for its weights' gradient, it is made again from the input, which the normalizer's own backward reads next. Writing it to memory and
+ * reading it there would take longer.
  */
 #ifndef NL_TRAIN_TURNS_H
 #define NL_TRAIN_TURNS_H
@@ -16,11 +17,11 @@
 enum { NL_BUFFERS = 5, NL_NOWHERE = -1 };
 
 struct nl_turn {
-    int output;   /* the gradient of the layer's output, */
-    bool waits;   /* kept for all samples */
-    int shortcut; /* sum: of its shortcut. The same place as that of the other term where it is the same gradient */
-    bool recomputed; /* the layer's output */
-    int joins;    /* the shortcut's gradient that is added to that of the layer's input */
+    int output;      /* the gradient of the layer's output, */
+    bool waits;      /* kept for all samples */
+    int shortcut;    /* sum: of its shortcut. The same place as that of the other term where it is the same gradient */
+    int joins;       /* the shortcut's gradient that is added to that of the layer's input */
+    bool recomputed; /* the layer's output is not kept */
 };
 
 /* For each layer of the plan's model, in the training pass; free() it. */
