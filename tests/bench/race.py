@@ -160,8 +160,9 @@ class Track:
             competitor.ready((CORE,))
         return started
 
-    def race(self, part, name, competitors, unlike=()):
-        """Competitors in turn, normlab first; medians in microseconds, and whose losses did not agree. unlike: those that cannot train the same."""
+    def race(self, part, name, competitors, unlike=(), times=1):
+        """Competitors in turn, normlab first; medians in microseconds and of the ratios to the first in the same round, and whose losses did not
+        agree. unlike: those that cannot train the same; times: so many times the usual rounds."""
         ours = competitors[0]
         if ours.error:
             sys.exit(f"{name}: {ours.name} failed: {ours.error}")
@@ -178,11 +179,12 @@ class Track:
         def rounds():
             for c in running:
                 c.times = []
-            for _ in range(self.rounds):
+            for _ in range(self.rounds * times):
                 for c in running:
                     c.ask(self.seconds)
                     c.answer()
-            return {"us": {c.name: statistics.median(c.times) for c in running if c.times}}
+            return {"us": {c.name: statistics.median(c.times) for c in running if c.times},
+                    "over first": {c.name: statistics.median(t / o for t, o in zip(c.times, ours.times)) for c in running if c.times}}
 
         row = self.steady(part, 1, rounds) | {"refused": refused}
         for c in competitors:
