@@ -117,7 +117,7 @@ INLINE struct row_shape row_shape(int vectors, bool small, size_t span)
     return (struct row_shape){vectors, sets * TILE <= NL_LANES ? TILE : (int)(NL_LANES / sets), span, sets, channels / sets, small};
 }
 
-/* Calls do(first, rows, ...) for all rows of f. */
+/* Calls some(f, shape, first, rows, ...) for all rows of f. */
 #define OVER_ROWS(f, shape, some, ...)                                           \
     do {                                                                         \
         size_t row = 0;                                                          \

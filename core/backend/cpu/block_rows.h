@@ -30,9 +30,15 @@ INLINE int fold_once(wide *v, int count, size_t half)
     return (count + 1) / 2;
 }
 
-/* Of `count` vectors, at most `span`, which it overwrites. */
-INLINE wide fold_vectors(wide *v, int count, size_t span)
+/* Of `count` vectors from `from` on, at most `span`. */
+INLINE wide fold(const float *from, int count, size_t span)
 {
+    wide v[NL_LANES];
+    if ((size_t)count > span)
+        count = (int)span;
+    UNROLL
+    for (int i = 0; i < count; i++)
+        v[i] = wide_load(from + i * NL_LANES);
     if (span > 8)
         count = fold_once(v, count, 8);
     if (span > 4)
@@ -42,18 +48,6 @@ INLINE wide fold_vectors(wide *v, int count, size_t span)
     if (span > 1)
         fold_once(v, count, 1);
     return v[0];
-}
-
-/* The same of those from `from` on. */
-INLINE wide fold(const float *from, int count, size_t span)
-{
-    wide v[NL_LANES];
-    if ((size_t)count > span)
-        count = (int)span;
-    UNROLL
-    for (int i = 0; i < count; i++)
-        v[i] = wide_load(from + i * NL_LANES);
-    return fold_vectors(v, count, span);
 }
 
 INLINE void fold_all(const float *from, size_t count, size_t span, wide factor, float *to)

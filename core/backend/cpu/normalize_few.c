@@ -16,8 +16,8 @@ static bool take(const struct nl_run *run, const struct nl_normalize *op, size_t
 {
     size_t channels = (size_t)op->setup.channels;
     bool own = run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH || !op->norm->tracks;
-    if (run->samples > (op->norm->tracks ? NL_FEW_OF_COLUMNS : NL_FEW_OF_ROWS) || op->setup.positions != 1 || channels % NL_LANES || !own || op->residual || op->sums ||
-        (size_t)op->affine_count != channels)
+    if (run->samples > (op->norm->tracks ? NL_FEW_OF_COLUMNS : NL_FEW_OF_ROWS) || op->setup.positions != 1 || channels % NL_LANES || !own ||
+        op->residual || op->sums || (size_t)op->affine_count != channels)
         return false;
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
