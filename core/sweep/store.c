@@ -236,6 +236,15 @@ static int write_text(const struct nl_store *store, const char *name, char *text
     return status;
 }
 
+static void drop_tables(const struct nl_store *store)
+{
+    for (int i = 0; i <= NL_TABLES; i++) {
+        char *path = in_folder(store, i < NL_TABLES ? nl_table_files[i] : "summary.csv");
+        unlink(path);
+        free(path);
+    }
+}
+
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err)
 {
@@ -244,16 +253,8 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
     char *whole = nl_format("%s%s", resolved, made);
     free(resolved);
     free(made);
+    drop_tables(store);
     return write_text(store, "experiment.yaml", whole, err);
-}
-
-void nl_store_drop_tables(const struct nl_store *store)
-{
-    for (int i = 0; i <= NL_TABLES; i++) {
-        char *path = in_folder(store, i < NL_TABLES ? nl_table_files[i] : "summary.csv");
-        unlink(path);
-        free(path);
-    }
 }
 
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning)
@@ -266,7 +267,7 @@ void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, s
         size_t length = 0;
         char *text = nl_file_read(path, &length, &err);
         if (!text || nl_record_parse(record, text, length, trial->id, &err)) {
-            *warning = nl_format("cannot use '%s': %s; the trial is run again", path, err.text);
+            *warning = nl_format("cannot use '%s': %s", path, err.text);
             nl_record_release(record);
         }
         free(text);

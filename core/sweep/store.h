@@ -56,13 +56,10 @@ bool nl_store_in_use(const char *folder);
 /* Locks a folder that is there, and changes nothing in it. */
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 
-/* Writes experiment.yaml. command: the words of the command line, for the record. */
+/* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows: of a program that is killed
+ * nothing is left that could be taken for its results. command: the words of the command line, for the record. */
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err);
-
-/* Takes the tables away, before trials are run that they do not show: of a program that is killed nothing is left that could be taken for its
- * results. */
-void nl_store_drop_tables(const struct nl_store *store);
 
 /* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);

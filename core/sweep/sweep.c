@@ -16,7 +16,7 @@ static void tell(const struct nl_sweep_options *options, bool warning, char *lin
 
 static void warn(const void *options, const char *text)
 {
-    tell(options, true, nl_strdup(text));
+    tell(options, true, nl_format("%s; the trial is run again", text));
 }
 
 /* What is not run, and what is run although it is there. */
@@ -66,8 +66,6 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         tell(options, true, misfit);
     int status = check_room(store, grid, todo, count, &options->runner, err);
     result->started = status == NL_OK;
-    if (status == NL_OK && count)
-        nl_store_drop_tables(store);
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, err);
     if (status == NL_OK)
