@@ -83,7 +83,10 @@ enum { OPTION_END = -1, OPTION_BAD = '?' };
  * ended by a zero row; both without the shared ones. */
 int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options);
 
-/* What is no option: a file, and overrides (arguments with '='). */
+/* Whether a word is KEY=VALUE. What has a '/' before the '=' is a path: results/lr=0.1 */
+bool is_override(const char *word);
+
+/* What is no option: a file, and overrides. */
 struct arguments {
     const char *file; /* NULL: none */
     const char **override;

@@ -363,7 +363,7 @@ static void offer_in_synopsis(const char *synopsis, const struct typed *typed, c
     struct place place[MOST_PLACES];
     int count = read_synopsis(synopsis, place), at = 0;
     for (int i = 0; i < words && at < count; i++) {
-        bool keyed = strchr(before[i], '=');
+        bool keyed = is_override(before[i]);
         while (at < count && place[at].optional && keyed != !!memchr(place[at].name[0], '=', place[at].length[0]))
             at++;
         if (at < count && is_literal(&place[at]) && !is(place[at].name[0], place[at].length[0], before[i]))

@@ -116,11 +116,17 @@ int next_option(const struct command *command, int argc, char **argv, const char
     return OPTION_BAD;
 }
 
+bool is_override(const char *word)
+{
+    const char *equals = strchr(word, '=');
+    return equals && !memchr(word, '/', (size_t)(equals - word));
+}
+
 bool sort_arguments(const struct command *command, const char *what, int argc, char **argv, struct arguments *out)
 {
     *out = (struct arguments){.override = nl_alloc((size_t)argc, sizeof *out->override)};
     for (int i = optind; i < argc; i++) {
-        if (strchr(argv[i], '=')) {
+        if (is_override(argv[i])) {
             out->override[out->overrides++] = argv[i];
         } else if (out->file) {
             bad_input("a key is set with KEY=VALUE", "%s takes one %s: '%s' is one too many", command->name, what, argv[i]);

@@ -80,7 +80,9 @@ START_TEST(files_whole_or_not_at_all)
     ck_assert(!nl_file_exists(below));
     ck_assert_ptr_null(nl_file_read(deep, &length, &err));
     ck_assert_ptr_nonnull(strstr(err.text, "it is a folder"));
-    char *parent = nl_path_folder(path), *absolute = nl_path_join(deep, "/etc");
+    char *parent = nl_path_folder(path), *absolute = nl_path_join(deep, "/etc"), *here = nl_path_join("", "file");
+    ck_assert_str_eq(here, "file");
+    free(here);
     ck_assert_str_eq(parent, deep);
     ck_assert_str_eq(absolute, "/etc");
     free(absolute);

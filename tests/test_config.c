@@ -140,6 +140,8 @@ START_TEST(one_value_has_one_text)
     expect_text("plot.title", "a \"b\" \\ c: #d", "\"a \\\"b\\\" \\\\ c: #d\"");
     expect_text("data.dir", "/srv/data", "\"/srv/data\"");
     expect_text("plot.font", "Helvetica", "Helvetica");
+    expect_text("plot.title", "null", "\"null\"");
+    expect_text("plot.title", "Off", "\"Off\"");
 }
 END_TEST
 

@@ -530,6 +530,7 @@ START_TEST(text_reads_back)
         ("sweep: {grid: {norm.kind: [bn, gn, none], train.lr: 1e-3:1:log:7}, zip: [{train.batch: [1, 2], model.width: [8, 16]}],"
          " exclude: [{norm.kind: [bn, gn], train.batch: 1}, {train.lr: 1}], seeds: 4, baseline: {norm.kind: none, train.batch: 2}}\n"),
         "sweep: {zip: {train.batch: [1, 2], data.dir: [a, 'b, c']}, grid: {norm.eval: [running, [running, batch]]}}\n",
+        "plot: {title: 'null', protocol: 'true'}\ndata.dir: '2024'\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int origins = 0; origins < 2; origins++) {

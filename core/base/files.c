@@ -186,7 +186,7 @@ char *nl_path_join(const char *folder, const char *name)
     if (name[0] == '/')
         return nl_strdup(name);
     size_t length = strlen(folder);
-    return nl_format("%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
+    return nl_format("%s%s%s", folder, !length || folder[length - 1] == '/' ? "" : "/", name);
 }
 
 char *nl_path_folder(const char *path)

@@ -25,7 +25,7 @@ bool nl_file_is_special(const char *path);                                /* the
 bool nl_file_exists(const char *path);
 bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
-char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is */
+char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is; folder "": the current one */
 char *nl_path_folder(const char *path);                                   /* new string: dirname, "." where there is none */
 
 #endif

@@ -119,15 +119,23 @@ static int read_real(const struct nl_key *key, const char *text, double *out, st
     return NL_OK;
 }
 
-static int read_bool(const struct nl_key *key, const char *text, bool *out, struct nl_error *err)
+/* 1, 0, or -1: the text is no truth value. */
+static int truth_of(const char *text)
 {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
     for (int i = 0; words[i]; i++)
-        if (strcasecmp(text, words[i]) == 0) {
-            *out = i % 2;
-            return NL_OK;
-        }
-    return nl_fail(err, "'%s' must be true or false, not '%.*s'", key->name, QUOTED, text);
+        if (strcasecmp(text, words[i]) == 0)
+            return i % 2;
+    return -1;
+}
+
+static int read_bool(const struct nl_key *key, const char *text, bool *out, struct nl_error *err)
+{
+    int truth = truth_of(text);
+    if (truth < 0)
+        return nl_fail(err, "'%s' must be true or false, not '%.*s'", key->name, QUOTED, text);
+    *out = truth;
+    return NL_OK;
 }
 
 static int read_choice(const struct nl_key *key, const char *text, int *out, struct nl_error *err, struct nl_error *hint)
@@ -269,10 +277,16 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
     NL_BUG("key '%s' has no type", key->name);
 }
 
-char *nl_value_yaml(const struct nl_key *key, const char *text)
+/* Whether YAML reads the text back as a text, without quotes. */
+static bool is_plain(const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
-    if (key->type != NL_TYPE_TEXT || (isalnum((unsigned char)text[0]) && !text[strspn(text, plain)]))
+    return isalnum((unsigned char)text[0]) && !text[strspn(text, plain)] && strcasecmp(text, "null") != 0 && truth_of(text) < 0;
+}
+
+char *nl_value_yaml(const struct nl_key *key, const char *text)
+{
+    if (key->type != NL_TYPE_TEXT || is_plain(text))
         return nl_strdup(text);
     struct nl_text out = {0};
     nl_text_add(&out, "\"");
