@@ -2,10 +2,12 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "plot/page.h"
 #include "plot/plot.h"
 #include "plot/render.h"
+#include "scratch.h"
 #include "synthetic.h"
 #include "suite.h"
 
@@ -194,6 +196,12 @@ START_TEST(what_is_not_there_is_said)
     draw(folder, seconds, &(struct nl_plot_options){.svg = true}, &report);
     nl_text_release(&report);
     synthetic_remove(folder);
+
+    folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2, .zero_rate = true});
+    draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
+    ck_assert_msg(strstr(report.at, "lr_tolerance is not drawn: one of the rates is 0") != NULL, "%s", report.at);
+    nl_text_release(&report);
+    synthetic_remove(folder);
 }
 END_TEST
 
@@ -221,6 +229,35 @@ START_TEST(gnuplot_failures_are_errors)
 }
 END_TEST
 
+/* Neither what a user's own settings do, nor what fontconfig says of a cache that it cannot write (a container without a HOME), is a failure. */
+START_TEST(a_users_home_draws_nothing)
+{
+    char *folder = scratch_make();
+    struct nl_error err = {{0}};
+    char *script = nl_path_join(folder, "x.gp"), *settings = nl_path_join(folder, ".gnuplot"), *program = nl_path_join(folder, "gnuplot");
+    static const char picture[] = "set terminal svg\nset output 'x.svg'\nplot x\n", loud[] = "print 'hello'\n",
+                      fontless[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho drawn >x.svg\n",
+                      warned[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho warning: odd >&2\necho drawn >x.svg\n";
+    ck_assert_int_eq(nl_file_write(script, picture, strlen(picture), &err), NL_OK);
+    ck_assert_int_eq(nl_file_write(settings, loud, strlen(loud), &err), NL_OK);
+    setenv("HOME", folder, 1);
+    if (have_gnuplot())
+        ck_assert_msg(nl_render(folder, "x", "svg", NULL, &err) == NL_OK, "%s", err.text);
+    char *path = nl_format("%s:/usr/bin:/bin", folder);
+    setenv("PATH", path, 1);
+    ck_assert(nl_file_write(program, fontless, strlen(fontless), &err) == NL_OK && chmod(program, 0755) == 0);
+    ck_assert_msg(nl_render(folder, "x", "svg", NULL, &err) == NL_OK, "%s", err.text);
+    ck_assert(nl_file_write(program, warned, strlen(warned), &err) == NL_OK && chmod(program, 0755) == 0);
+    ck_assert_int_eq(nl_render(folder, "x", "svg", NULL, &err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, "(exit code 0): warning: odd\n") != NULL, "%s", err.text);
+    free(path);
+    free(script);
+    free(settings);
+    free(program);
+    scratch_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plot");
@@ -234,6 +271,7 @@ int main(void)
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, gnuplot_failures_are_errors);
+    tcase_add_test(tests, a_users_home_draws_nothing);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -90,17 +90,32 @@ static int run(const char *folder, char *const *argv, struct nl_text *printed, s
     return status;
 }
 
+/* Fontconfig speaks on stderr, too: where it finds no place for its cache it says so, and draws all the same. */
+static void drop_fontconfig(struct nl_text *complaint)
+{
+    struct nl_text kept = {0};
+    for (const char *line = complaint->at, *end; line && *line; line = end) {
+        end = line + strcspn(line, "\n");
+        end += *end == '\n';
+        if (strncmp(line, "Fontconfig ", strlen("Fontconfig ")) != 0)
+            nl_text_add_bytes(&kept, line, (size_t)(end - line));
+    }
+    nl_text_release(complaint);
+    *complaint = kept;
+}
+
 int nl_render(const char *folder, const char *name, const char *format, struct nl_text *drawn, struct nl_error *err)
 {
     char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'", format);
     char *file = nl_format("%s/%s.%s", folder, name, format);
-    char *argv[] = {"gnuplot", "-e", setting, script, NULL};
+    char *argv[] = {"gnuplot", "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
     struct nl_text printed = {0}, complaint = {0};
     bool to_file = strcmp(format, "txt") != 0;
     int code = 0;
     if (to_file)
         unlink(file); /* an old picture must not pass for the new one */
     int status = run(folder, argv, &printed, &complaint, &code, err);
+    drop_fontconfig(&complaint);
     struct stat info;
     if (status == NL_OK && code == NOT_FOUND)
         status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s'",
