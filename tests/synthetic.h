@@ -23,6 +23,7 @@ struct synthetic {
     bool ghost;          /* norm.stat_batch instead of train.batch: applies to bn only */
     bool all_diverged;
     bool gap;            /* the cell of ln at the larger batch or rate is missing */
+    bool zero_rate;      /* 0 instead of 0.01 */
 };
 
 static const char *const synthetic_arms[] = {"bn", "ln", "none"};
@@ -73,7 +74,7 @@ static inline char *synthetic_make(const struct synthetic *made)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     bool rates = strcmp(made->kind, "lr_tolerance") == 0, both = strcmp(made->kind, "heatmap") == 0;
     const char *batch_key = made->ghost ? "norm.stat_batch" : "train.batch";
-    const char *batches[] = {"64", "2"}, *lrs[] = {"0.01", "0.1", "1"};
+    const char *batches[] = {"64", "2"}, *lrs[] = {made->zero_rate ? "0" : "0.01", "0.1", "1"};
     struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
     nl_text_add(&yaml, "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
                        "    %s: [64, 2]\n    train.lr: [0.01, 0.1, 1]\n  seeds: %d\n  baseline: {norm.kind: none}\n"

@@ -229,6 +229,8 @@ START_TEST(rates_are_judged)
                             "Failed runs at rate 1 ", "5 of 5 with none (57 to 100 %)", "0 of 5 with BN (0 to 43 %), p = 0.008",
                             "3 rates from 0.01 to 1, neighbours up to a factor of 10 apart", NULL},
            NULL);
+    expect(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2, .zero_rate = true},
+           (const char *[]){"Learning-rate tolerance cannot be judged: one of the rates is 0, and has no ratio to the others.\n", NULL}, NULL);
 }
 END_TEST
 

@@ -155,10 +155,10 @@ int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *pa
 {
     const struct nl_config *config = &picture->experiment->config;
     int column = nl_table_column(&picture->results->table, nl_metric_names[config->plot.metric]);
-    int factor = nl_results_factor(picture->results, "train.lr");
-    if (factor < 0 || picture->results->factor[factor].values < 2 || column < 0) {
-        nl_text_add(picture->note, "lr_tolerance is not drawn: %s\n",
-                    column < 0 ? "plot.metric was not evaluated" : "train.lr does not vary");
+    const char *why = "plot.metric was not evaluated";
+    int factor = nl_rate_factor(picture->results, &why);
+    if (factor < 0 || column < 0) {
+        nl_text_add(picture->note, "lr_tolerance is not drawn: %s\n", why);
         return NL_OK;
     }
     struct nl_comparison view;

@@ -254,10 +254,10 @@ static void add_method(const struct question *q)
 void nl_answer_rate(struct nl_text *out, const struct nl_results *results, const struct nl_experiment *experiment)
 {
     struct question q = {.out = out, .results = results, .experiment = experiment};
-    int factor = nl_results_factor(results, "train.lr");
-    if (factor < 0 || results->factor[factor].values < 2 || nl_table_column(&results->table, "train_accuracy") < 0) {
-        nl_text_add(out, "Learning-rate tolerance cannot be judged: %s.\n",
-                    factor < 0 ? "train.lr does not vary in the trials that are there" : "it needs several rates and the column train_accuracy");
+    const char *why = "there is no column train_accuracy";
+    int factor = nl_rate_factor(results, &why);
+    if (factor < 0 || nl_table_column(&results->table, "train_accuracy") < 0) {
+        nl_text_add(out, "Learning-rate tolerance cannot be judged: %s.\n", why);
         return;
     }
     nl_comparison_make(results, experiment, factor, -1, &q.view);
