@@ -530,6 +530,20 @@ START_TEST(test_error_is_retried)
 }
 END_TEST
 
+/* A step may take seconds: its pace is the x axis of curves over time. */
+START_TEST(test_slow_steps_have_a_pace)
+{
+    struct setting s = set_up(small);
+    struct nl_record *record = nl_alloc((size_t)s.grid.trials, sizeof *record);
+    record[1] = (struct nl_record){.present = true, .steps = 3, .samples = 96, .seconds = 12, .memory = 4096, .started = 1};
+    char *timing = nl_timing_csv(&s.grid, record);
+    ck_assert_ptr_nonnull(strstr(timing, "\n2,12.000000,8,0.25,4096,0,1\n"));
+    free(timing);
+    free(record);
+    tear_down(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sweep");
@@ -549,6 +563,7 @@ int main(void)
     tcase_add_test(tests, test_more_seeds);
     tcase_add_test(tests, test_stop);
     tcase_add_test(tests, test_error_is_retried);
+    tcase_add_test(tests, test_slow_steps_have_a_pace);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -131,7 +131,7 @@ char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
         if (!row->present)
             continue;
         bool timed = row->seconds > 0;
-        nl_text_add(&out, "%d,%.6f,%.0f,%.0f,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,
+        nl_text_add(&out, "%d,%.6f,%.6g,%.6g,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,
                     timed ? (double)row->samples / row->seconds : 0, timed ? (double)row->steps / row->seconds : 0, row->memory,
                     row->worker, row->started);
     }
