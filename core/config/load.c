@@ -143,7 +143,7 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
             return;
         }
     struct nl_node *root = NULL;
-    if (depth == MOST_BASES)
+    if (depth > MOST_BASES)
         nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on the other", MOST_BASES);
     else if (!nl_yaml_read(path, asked_at, &root, loader->diagnostics) && root && !root->blank) {
         file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
