@@ -11,6 +11,7 @@
 struct place {
     int cell, seed;
     bool failed; /* diverged or stopped by an error */
+    const char *eval; /* the statistics that are reported first */
     double last_x, seconds_a_step;
 };
 
@@ -42,6 +43,16 @@ static int whole(const struct nl_table *table, int row, int column, int *out, st
     return NL_OK;
 }
 
+static const char *first_eval(const struct nl_picture *picture, const struct nl_cell *cell)
+{
+    const struct nl_results *results = picture->results;
+    struct nl_config config = picture->experiment->config;
+    int varied = nl_results_factor(results, "norm.eval");
+    if (varied >= 0 && cell->level[varied] != NL_INAPPLICABLE)
+        nl_key_set(results->factor[varied].key, &config, results->factor[varied].value[cell->level[varied]], NULL);
+    return nl_eval_names[nl_norms[nl_cell_norm(results, cell)]->tracks ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
+}
+
 static int index_trials(struct loader *loader, struct nl_error *err)
 {
     const struct nl_results *results = loader->picture->results;
@@ -63,7 +74,7 @@ static int index_trials(struct loader *loader, struct nl_error *err)
             if (row < 0 || whole(&results->table, row, column, &number, err) != NL_OK)
                 continue;
             const char *status = nl_table_field(&results->table, row, results->status);
-            loader->place[number] = (struct place){.cell = cell, .seed = seed, .last_x = NAN,
+            loader->place[number] = (struct place){.cell = cell, .seed = seed, .last_x = NAN, .eval = first_eval(loader->picture, &results->cell[cell]),
                                                    .failed = strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0};
         }
     return NL_OK;
@@ -111,14 +122,10 @@ static int find_columns(struct loader *loader, struct nl_error *err)
 /* Whether the row is of the metric's part, evaluated with the statistics that are reported first. */
 static bool is_wanted(const struct loader *loader, int row, const struct place *place)
 {
-    const struct nl_picture *picture = loader->picture;
     const char *eval = nl_table_field(&loader->curves, row, loader->column.eval);
     if (strcmp(nl_table_field(&loader->curves, row, loader->column.split), loader->split) != 0)
         return false;
-    if (strcmp(loader->split, "train") == 0)
-        return *eval == '\0';
-    bool tracks = nl_norms[nl_cell_norm(picture->results, &picture->results->cell[place->cell])]->tracks;
-    return strcmp(eval, nl_eval_names[tracks ? picture->experiment->config.norm.eval.at[0] : NL_EVAL_RUNNING]) == 0;
+    return strcmp(eval, strcmp(loader->split, "train") == 0 ? "" : place->eval) == 0;
 }
 
 static int take_row(struct loader *loader, int row, struct nl_error *err)
