@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/value.h"
 
 char *key_range(const struct nl_key *key)
 {
@@ -15,7 +16,7 @@ char *key_range(const struct nl_key *key)
     nl_text_add(&out, "%s", types[key->type]);
     for (int i = 0; key->choices && key->choices[i]; i++)
         nl_text_add(&out, "%s %s", i ? "," : "", key->choices[i]);
-    if (key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_INTS)
+    if (nl_key_is_number(key) || key->type == NL_TYPE_INTS)
         nl_text_add(&out, ", %g to %g", key->low, key->high);
     nl_text_add(&out, "; default %s", *key->default_text ? key->default_text : "empty");
     return out.at;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/sweep.h"
 #include "config/value.h"
-#include "config/yaml.h"
 
 void nl_differences_add(struct nl_differences *out, const char *name, char *a, const struct nl_origin *at_a, char *b,
                         const struct nl_origin *at_b)
@@ -25,25 +25,21 @@ void nl_differences_add(struct nl_differences *out, const char *name, char *a, c
 /* "bn, gn": an axis; "64, 2, with train.lr": coupled in a zip. Else the one value. */
 static char *value_of(const struct nl_experiment *experiment, const struct nl_key *key, const struct nl_origin **origin)
 {
-    for (int i = 0; i < experiment->axes; i++)
-        for (int k = 0; k < experiment->axis[i].keys; k++) {
-            const struct nl_axis *axis = &experiment->axis[i];
-            if (axis->key[k] != key)
-                continue;
-            struct nl_text out = {0};
-            for (int point = 0; point < axis->points; point++) {
-                char *value = nl_value_yaml(key, axis->text[point][k]);
-                nl_text_add(&out, "%s%s", point ? ", " : "", value);
-                free(value);
-            }
-            for (int other = 0; other < axis->keys; other++)
-                if (other != k)
-                    nl_text_add(&out, ", with %s", axis->key[other]->name);
-            *origin = &axis->origin;
-            return out.at;
-        }
-    *origin = &experiment->origin[nl_key_index(key)];
-    return nl_key_text(key, &experiment->config);
+    int column;
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
+    *origin = axis ? &axis->origin : &experiment->origin[nl_key_index(key)];
+    if (!axis)
+        return nl_key_text(key, &experiment->config);
+    struct nl_text out = {0};
+    for (int point = 0; point < axis->points; point++) {
+        char *value = nl_value_yaml(key, axis->text[point][column]);
+        nl_text_add(&out, "%s%s", point ? ", " : "", value);
+        free(value);
+    }
+    for (int other = 0; other < axis->keys; other++)
+        if (other != column)
+            nl_text_add(&out, ", with %s", axis->key[other]->name);
+    return out.at;
 }
 
 /* "{norm.kind: bn, train.batch: [1, 2]}" */
@@ -85,14 +81,6 @@ void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experimen
     nl_differences_add(out, "sweep.baseline", baseline_of(a), &a->baseline.origin, baseline_of(b), &b->baseline.origin);
 }
 
-static const struct nl_node *child(const struct nl_node *map, const char *name)
-{
-    for (int i = 0; map && map->kind == NL_MAPPING && i < map->count; i++)
-        if (map->item[2 * i]->kind == NL_SCALAR && strcmp(map->item[2 * i]->text, name) == 0)
-            return map->item[2 * i + 1];
-    return NULL;
-}
-
 static void add_made(struct nl_differences *out, const char *name, const struct nl_node *a, const struct nl_node *b)
 {
     if (strcmp(name, "date") == 0 || strcmp(name, "command") == 0)
@@ -108,15 +96,15 @@ void nl_made_diff(const char *path_a, const char *path_b, struct nl_differences 
     struct nl_node *a = NULL, *b = NULL;
     if (nl_yaml_read(path_a, NULL, &a, diagnostics) || nl_yaml_read(path_b, NULL, &b, diagnostics))
         return;
-    const struct nl_node *made_a = child(a, "made"), *made_b = child(b, "made");
+    const struct nl_node *made_a = nl_yaml_entry(a, "made"), *made_b = nl_yaml_entry(b, "made");
     for (int i = 0; made_a && made_a->kind == NL_MAPPING && i < made_a->count; i++) {
         const char *name = made_a->item[2 * i]->text;
         if (name)
-            add_made(out, name, made_a->item[2 * i + 1], child(made_b, name));
+            add_made(out, name, made_a->item[2 * i + 1], nl_yaml_entry(made_b, name));
     }
     for (int i = 0; made_b && made_b->kind == NL_MAPPING && i < made_b->count; i++) {
         const char *name = made_b->item[2 * i]->text;
-        if (name && !child(made_a, name))
+        if (name && !nl_yaml_entry(made_a, name))
             add_made(out, name, NULL, made_b->item[2 * i + 1]);
     }
 }

@@ -115,21 +115,18 @@ static char *shorten(char *path)
 
 static void read_base(struct nl_loader *loader, const char *path, const struct nl_node *root, const struct open_file *file)
 {
-    for (int i = 0; root->kind == NL_MAPPING && i < root->count; i++) {
-        const struct nl_node *name = root->item[2 * i], *value = root->item[2 * i + 1];
-        if (name->kind != NL_SCALAR || strcmp(name->text, "base") != 0)
-            continue;
-        if (value->kind != NL_SCALAR || value->blank || !*value->text) {
-            nl_diagnose(loader->diagnostics, &value->at, NULL, "'base' must be the name of one file");
-            return;
-        }
-        char *folder = nl_path_folder(path);
-        char *base = strchr(path, '/') ? shorten(nl_path_join(folder, value->text)) : nl_strdup(value->text);
-        read_file(loader, base, &value->at, file);
-        free(folder);
-        free(base);
-        return; /* a second `base` is reported as a duplicate */
+    const struct nl_node *value = nl_yaml_entry(root, "base"); /* a second one is reported as a duplicate */
+    if (!value)
+        return;
+    if (value->kind != NL_SCALAR || value->blank || !*value->text) {
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'base' must be the name of one file");
+        return;
     }
+    char *folder = nl_path_folder(path);
+    char *base = strchr(path, '/') ? shorten(nl_path_join(folder, value->text)) : nl_strdup(value->text);
+    read_file(loader, base, &value->at, file);
+    free(folder);
+    free(base);
 }
 
 static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at, const struct open_file *user)

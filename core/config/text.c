@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "config/config.h"
+#include "config/sweep.h"
 #include "config/value.h"
 
 enum { WIDEST = 44 }; /* comments of longer lines do not line up, so that one long value does not push all away */
@@ -39,15 +39,6 @@ static char *origin_text(const struct nl_origin *origin)
     return nl_strdup(origin->kind == NL_FROM_COMMAND_LINE ? "command line" : "default");
 }
 
-static bool varies(const struct nl_experiment *experiment, const struct nl_key *key)
-{
-    for (int i = 0; i < experiment->axes; i++)
-        for (int k = 0; k < experiment->axis[i].keys; k++)
-            if (experiment->axis[i].key[k] == key)
-                return true;
-    return false;
-}
-
 static void add_sections(struct page *page, const struct nl_experiment *experiment)
 {
     const char *section = "";
@@ -57,7 +48,8 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
             add_line(page, nl_format("%s:", section = key->section), NULL);
         char *value = nl_key_text(key, &experiment->config), *origin = origin_text(&experiment->origin[i]);
         char *text = nl_format("  %s: %s", strchr(key->name, '.') + 1, value);
-        add_line(page, text, varies(experiment, key) ? nl_format("%s; varies below", origin) : nl_strdup(origin));
+        bool varies = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
+        add_line(page, text, varies ? nl_format("%s; varies below", origin) : nl_strdup(origin));
         free(value);
         free(origin);
     }

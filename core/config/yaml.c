@@ -214,3 +214,11 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     free(text);
     return diagnostics->count > before ? NL_FAIL : NL_OK;
 }
+
+const struct nl_node *nl_yaml_entry(const struct nl_node *map, const char *name)
+{
+    for (int i = 0; map && map->kind == NL_MAPPING && i < map->count; i++)
+        if (map->item[2 * i]->kind == NL_SCALAR && strcmp(map->item[2 * i]->text, name) == 0)
+            return map->item[2 * i + 1];
+    return NULL;
+}

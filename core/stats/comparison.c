@@ -3,12 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/value.h"
 #include "norm/norm.h"
-
-static bool is_number(const struct nl_key *key)
-{
-    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
-}
 
 static double number_of(const struct nl_factor *factor, int level, int whole_batch)
 {
@@ -26,7 +22,7 @@ static int *sorted_levels(const struct nl_results *results, int index, int whole
     int *level = nl_alloc((size_t)factor->values, sizeof *level);
     for (int i = 0; i < factor->values; i++) {
         int at = i;
-        for (; is_number(factor->key) && at > 0 &&
+        for (; nl_key_is_number(factor->key) && at > 0 &&
                number_of(factor, level[at - 1], whole_batch) > number_of(factor, i, whole_batch); at--)
             level[at] = level[at - 1];
         level[at] = i;

@@ -152,14 +152,6 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
     return NL_OK;
 }
 
-static bool same_point(const struct nl_maker *m, int a, int b, int but)
-{
-    for (int f = 0; f < m->results->factors; f++)
-        if (f != but && nl_maker_cell(m, a)->level[f] != nl_maker_cell(m, b)->level[f])
-            return false;
-    return true;
-}
-
 /* Which factor makes the columns: -1 where none varies, -2 and an error where `across` does not. */
 static int find_across(const struct nl_results *results, const char *across, struct nl_error *err)
 {
@@ -208,7 +200,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
                 *entry++ = nl_key_entry(&m, nl_maker_cell(&m, first), f);
         find_group(&m, first, factor, in_group);
         for (int arm = first; arm < arms; arm++) {
-            if (!same_point(&m, first, arm, factor))
+            if (!in_group[arm])
                 continue;
             const struct nl_cell *cell = nl_maker_cell(&m, arm);
             int i = 0;

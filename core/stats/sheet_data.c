@@ -8,12 +8,6 @@
 #include "stats/sheet.h"
 #include "stats/table.h"
 
-static void add_csv_number(struct nl_text *out, double value)
-{
-    char text[32];
-    nl_text_add(out, "%s", isfinite(value) ? nl_double_text(value, text) : "");
-}
-
 static bool any_estimate(const struct nl_sheet *sheet)
 {
     bool any = false;
@@ -49,20 +43,20 @@ char *nl_sheet_csv(const struct nl_sheet *sheet)
             if (kind == NL_ENTRY_WORD && there)
                 nl_csv_add(&out, entry->raw);
             else if (kind == NL_ENTRY_NUMBER && there)
-                add_csv_number(&out, entry->number);
+                nl_csv_add_number(&out, entry->number);
             else if (kind == NL_ENTRY_SHARE)
                 nl_text_add(&out, "%d,%d", entry->count, entry->of);
             else if (kind == NL_ENTRY_ESTIMATE) {
-                add_csv_number(&out, there ? entry->estimate.mean : NAN);
+                nl_csv_add_number(&out, there ? entry->estimate.mean : NAN);
                 nl_text_add(&out, ",");
-                add_csv_number(&out, there ? entry->estimate.lower : NAN);
+                nl_csv_add_number(&out, there ? entry->estimate.lower : NAN);
                 nl_text_add(&out, ",");
-                add_csv_number(&out, there ? entry->estimate.upper : NAN);
+                nl_csv_add_number(&out, there ? entry->estimate.upper : NAN);
             }
         }
         if (any_estimate(sheet)) {
             nl_text_add(&out, ",%s,", nl_interval_names[sheet->interval]);
-            add_csv_number(&out, sheet->level);
+            nl_csv_add_number(&out, sheet->level);
         }
         nl_text_add(&out, "\n");
     }

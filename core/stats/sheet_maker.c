@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/value.h"
 #include "norm/norm.h"
 
 int nl_maker_begin(struct nl_maker *m, struct nl_error *err)
@@ -39,7 +40,7 @@ void nl_maker_key_column(struct nl_maker *m, int factor)
 {
     const struct nl_key *key = m->results->factor[factor].key;
     struct nl_column *column = nl_maker_column(m, NL_ENTRY_WORD, nl_strdup(nl_key_title(key)), key->name);
-    column->right = key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
+    column->right = nl_key_is_number(key);
     m->out->keys = m->out->columns;
 }
 
@@ -63,10 +64,9 @@ struct nl_entry *nl_maker_row(struct nl_maker *m)
 char *nl_level_text(const struct nl_factor *factor, int level)
 {
     const char *value = factor->value[level];
-    if (strcmp(factor->key->name, "norm.kind") == 0)
-        for (int i = 0; nl_norm_names[i]; i++)
-            if (strcmp(nl_norm_names[i], value) == 0)
-                return nl_strdup(nl_norms[i]->label);
+    const struct nl_norm *norm = strcmp(factor->key->name, "norm.kind") == 0 ? nl_norm_find(value) : NULL;
+    if (norm)
+        return nl_strdup(norm->label);
     return factor->key->type == NL_TYPE_REAL ? nl_format("%.4g", nl_factor_number(factor, level)) : nl_strdup(value);
 }
 

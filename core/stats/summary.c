@@ -1,6 +1,5 @@
 #include "stats/summary.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/files.h"
@@ -9,8 +8,8 @@
 
 static void add_number(struct nl_text *out, double value)
 {
-    char text[32];
-    nl_text_add(out, ",%s", isnan(value) ? "" : nl_double_text(value, text));
+    nl_text_add(out, ",");
+    nl_csv_add_number(out, value);
 }
 
 static bool evaluated(const struct nl_results *results, int column)

@@ -152,3 +152,9 @@ void nl_csv_add(struct nl_text *text, const char *field)
     }
     nl_text_add_bytes(text, "\"", 1);
 }
+
+void nl_csv_add_number(struct nl_text *text, double value)
+{
+    char number[32];
+    nl_text_add(text, "%s", isnan(value) ? "" : nl_double_text(value, number));
+}

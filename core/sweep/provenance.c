@@ -145,21 +145,13 @@ char *nl_provenance_text(const struct nl_datasets *datasets, const char *command
     return out.at;
 }
 
-static const struct nl_node *find(const struct nl_node *map, const char *name)
-{
-    for (int i = 0; map && map->kind == NL_MAPPING && i < map->count; i++)
-        if (map->item[2 * i]->kind == NL_SCALAR && strcmp(map->item[2 * i]->text, name) == 0)
-            return map->item[2 * i + 1];
-    return NULL;
-}
-
 int nl_provenance_read(const char *path, struct nl_provenance *out, struct nl_diagnostics *diagnostics)
 {
     struct nl_node *root;
     *out = (struct nl_provenance){0};
     if (nl_yaml_read(path, NULL, &root, diagnostics))
         return NL_FAIL;
-    const struct nl_node *made = find(root, "made");
+    const struct nl_node *made = nl_yaml_entry(root, "made");
     if (!made || made->kind != NL_MAPPING)
         return NL_OK;
     out->name = nl_keep(nl_alloc((size_t)made->count, sizeof *out->name));

@@ -43,8 +43,8 @@ static bool evaluated_beside(const struct nl_config *config, enum nl_eval eval)
 
 static void add_real(struct nl_text *out, double value)
 {
-    char text[32];
-    nl_text_add(out, ",%s", isnan(value) ? "" : nl_double_text(value, text));
+    nl_text_add(out, ",");
+    nl_csv_add_number(out, value);
 }
 
 /* What is not a number was not evaluated (no such part, a training that diverged): its field is empty, and status says why. */
