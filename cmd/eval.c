@@ -176,7 +176,7 @@ static void print_head(enum format format)
         printf("%s", format == CSV ? "part,statistics,order,batch,samples,loss,accuracy,error\n" : "[");
 }
 
-static void score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part, bool *first)
+static int score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part, bool *first)
 {
     for (int eval = 0; eval < NL_EVALS; eval++) {
         if (!(request->stats >> eval & 1) || (!tracks && eval != NL_EVAL_RUNNING))
@@ -188,24 +188,29 @@ static void score_part(struct nl_scorer *scorer, const struct request *request, 
                     continue;
                 struct row row = {.part = part, .eval = eval, .batch = batched ? request->batch[b] : -1, .order = batched ? order : -1,
                                   .samples = nl_scorer_samples(scorer, part)};
-                row.score = nl_scorer_score(scorer, part, eval, request->batch[b], order);
+                struct nl_error err;
+                if (nl_scorer_score(scorer, part, eval, request->batch[b], order, &row.score, &err))
+                    return fail("%s", err.text);
                 print_row(request->format, &row, *first);
                 *first = false;
             }
     }
+    return EXIT_DONE;
 }
 
-static void print_scores(struct nl_scorer *scorer, const struct request *request, const struct nl_norm *norm)
+static int print_scores(struct nl_scorer *scorer, const struct request *request, const struct nl_norm *norm)
 {
     bool first = true;
+    int code = EXIT_DONE;
     if (!norm->tracks && !manner.quiet)
         fprintf(stderr, "%s keeps no statistics: it evaluates as it trains, whatever the batch\n", norm->name);
     print_head(request->format);
-    for (enum nl_part part = 0; part < NL_PARTS; part++)
+    for (enum nl_part part = 0; part < NL_PARTS && code == EXIT_DONE; part++)
         if (request->parts >> part & 1)
-            score_part(scorer, request, norm->tracks, part, &first);
+            code = score_part(scorer, request, norm->tracks, part, &first);
     if (request->format == JSON)
         printf("\n]\n");
+    return code;
 }
 
 static int score(const char *path, struct request *request, const struct nl_config *config, const struct nl_tensor_file *file,
@@ -228,7 +233,7 @@ static int score(const char *path, struct request *request, const struct nl_conf
         if (request->parts >> part & 1 && nl_scorer_samples(scorer, part) == 0)
             code = bad_input(NULL, "there is no %s part (data.%s is 0)", nl_part_names[part], nl_part_names[part]);
     if (code == EXIT_DONE)
-        print_scores(scorer, request, nl_norms[config->norm.kind]);
+        code = print_scores(scorer, request, nl_norms[config->norm.kind]);
     nl_scorer_free(scorer);
     return code;
 }

@@ -114,7 +114,7 @@ START_TEST(replicas_are_trials_of_their_own)
 END_TEST
 
 #ifndef ON_A_GPU
-extern _Thread_local bool host_cuda_full;
+extern _Thread_local int host_cuda_left;
 
 /* A step whose scratch does not fit: the trial fails, and the next one of the same thread is what it always is. */
 START_TEST(memory_that_runs_out_ends_one_training)
@@ -126,9 +126,9 @@ START_TEST(memory_that_runs_out_ends_one_training)
     training_free(&t);
 
     struct training large = make(&nl_backend_cuda, net, 8); /* needs more scratch than there was so far */
-    host_cuda_full = true;
+    host_cuda_left = 0;
     training_run(&large, 3, 0, again);
-    host_cuda_full = false;
+    host_cuda_left = -1;
     struct nl_error err = {{0}};
     ck_assert_int_eq(nl_backend_cuda.status(&err), NL_FAIL);
     ck_assert_msg(strstr(err.text, "out of memory"), "%s", err.text);

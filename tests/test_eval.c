@@ -73,6 +73,14 @@ static struct nl_scorer *open_scorer(const struct trained *t, int largest)
     return scorer;
 }
 
+static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order)
+{
+    struct nl_score found;
+    struct nl_error err;
+    ck_assert_msg(nl_scorer_score(scorer, part, eval, batch, order, &found, &err) == NL_OK, "%s", err.text);
+    return found;
+}
+
 #define SMALL "data.train=300", "data.test=100", "data.val=40", "train.epochs=2", "model.depth=2", "model.width=12"
 
 static const char *const cases[][16] = {
@@ -96,7 +104,7 @@ START_TEST(a_saved_network_has_the_scores_of_its_trial)
                 struct nl_score expected = t.result.score[part][eval];
                 if (isnan(expected.loss))
                     continue;
-                struct nl_score found = nl_scorer_score(scorer, part, eval, (int)group, NL_ORDER_SHUFFLED);
+                struct nl_score found = score(scorer, part, eval, (int)group, NL_ORDER_SHUFFLED);
                 ck_assert_msg(found.loss == expected.loss && found.accuracy == expected.accuracy, "%s %s: %.17g, not %.17g",
                               nl_part_names[part], nl_eval_names[eval], found.loss, expected.loss);
                 compared++;
@@ -119,7 +127,7 @@ START_TEST(order_matters_to_batch_statistics_only)
     for (int eval = 0; eval < NL_EVALS; eval++)
         for (int order = 0; order < NL_SAMPLE_ORDERS; order++)
             for (int b = 0; b < 3; b++)
-                loss[eval][order][b] = nl_scorer_score(scorer, NL_PART_TEST, eval, batches[b], order).loss;
+                loss[eval][order][b] = score(scorer, NL_PART_TEST, eval, batches[b], order).loss;
     for (int order = 0; order < NL_SAMPLE_ORDERS; order++) {
         for (int b = 0; b < 3; b++)
             for (int eval = 0; eval < NL_EVALS; eval++)
@@ -163,7 +171,7 @@ START_TEST(a_network_of_pytorch_has_its_losses)
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         char *name = nl_format("training.%s", expected[i].name);
         double loss = *(const double *)nl_safetensors_find(&file, name)->data;
-        double found = nl_scorer_score(scorer, NL_PART_TEST, expected[i].eval, expected[i].batch, expected[i].order).loss;
+        double found = score(scorer, NL_PART_TEST, expected[i].eval, expected[i].batch, expected[i].order).loss;
         ck_assert_msg(fabs(found - loss) <= bound * loss, "%s: %.17g, not %.17g", name, found, loss);
         free(name);
     }

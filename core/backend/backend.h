@@ -326,6 +326,8 @@ int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision p
 int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *err); /* whether it can compute products so; loads what does */
 /* The backend, with this thread set to work on that device and to compute products so; NULL: it cannot. */
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
+/* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
+int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
 int nl_normalize_sets(const struct nl_normalize *op, int samples);

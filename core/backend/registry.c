@@ -58,3 +58,8 @@ const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, e
     const struct nl_backend *backend = nl_backend_of(kind);
     return backend->thread_begin(device, err) == NL_OK ? backend : NULL;
 }
+
+int nl_backend_status(const struct nl_backend *backend, struct nl_error *err)
+{
+    return backend->status ? backend->status(err) : NL_OK;
+}

@@ -221,7 +221,9 @@ int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
         pass_through(probe, &desk);
     }
     clear(&desk);
-    return desk.failed ? nl_fail(err, "out of memory for %zu numbers on '%s'", elements_of(probe), desk.backend->name) : NL_OK;
+    if (desk.failed)
+        return nl_fail(err, "out of memory for %zu numbers on '%s'", elements_of(probe), desk.backend->name);
+    return nl_backend_status(desk.backend, err);
 }
 
 void nl_probe_release(struct nl_probe *probe)

@@ -31,7 +31,8 @@ int nl_probe_affine_count(const struct nl_probe *probe);
 /* Sets, elements of a full one; sets = 0: no normalizer. NL_FAIL: it cannot be made for these shapes (groups). */
 int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, struct nl_error *err);
 
+/* NL_FAIL: as nl_probe_partition, or the device cannot be used, or failed: what was found is void. */
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err);
-void nl_probe_release(struct nl_probe *probe); /* what was found */
+void nl_probe_release(struct nl_probe *probe); /* what was found; after a failure as well */
 
 #endif

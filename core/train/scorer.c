@@ -103,7 +103,8 @@ static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_s
     free(arranged);
 }
 
-struct nl_score nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order)
+int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order, struct nl_score *score,
+                    struct nl_error *err)
 {
     if (eval == NL_EVAL_PRECISE && !scorer->precise) {
         arrange(scorer, NL_PART_TRAIN, NL_ORDER_SHUFFLED);
@@ -112,7 +113,6 @@ struct nl_score nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enu
     }
     arrange(scorer, part, order);
     scorer->config.train.batch = batch;
-    struct nl_score score;
-    nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval, &score);
-    return score;
+    nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval, score);
+    return nl_backend_status(scorer->plan.backend, err);
 }

@@ -21,7 +21,8 @@ void nl_scorer_free(struct nl_scorer *scorer);
 int nl_scorer_samples(const struct nl_scorer *scorer, enum nl_part part); /* 0: there is no such part */
 
 /* Mean loss and accuracy over the whole part. batch: samples that share statistics with NL_EVAL_BATCH; a last smaller rest joins the
- * group before it. */
-struct nl_score nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order);
+ * group before it. NL_FAIL: the device failed. */
+int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order, struct nl_score *score,
+                    struct nl_error *err);
 
 #endif

@@ -225,12 +225,6 @@ static int resume(struct nl_training *c, struct nl_error *err)
 
 /* ---- from start to end ---- */
 
-/* What went wrong on the device meanwhile: the numbers read since then are none. */
-static int device_status(const struct nl_training *c, struct nl_error *err)
-{
-    return c->plan.backend->status ? c->plan.backend->status(err) : NL_OK;
-}
-
 static int save(const struct nl_training *c, int image, struct nl_error *err)
 {
     const struct nl_replica *r = c->at[image];
@@ -278,7 +272,7 @@ static int train(struct nl_training *c, struct nl_error *err)
         int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
         train_chunk(c, step, end);
         step = end;
-        if (device_status(c, err) || end_trials(c, false, err))
+        if (nl_backend_status(c->plan.backend, err) || end_trials(c, false, err))
             return NL_FAIL;
         if (c->plan.replicas == 0)
             return NL_OK;
@@ -315,7 +309,7 @@ static int run_cohort(struct nl_training *c, const struct nl_dataset *dataset, s
         return NL_FAIL;
     if (c->plan.replicas > 0 && c->at[0]->result->status == NL_DONE)
         evaluate_at_the_end(c);
-    return device_status(c, err) || end_trials(c, true, err) ? NL_FAIL : NL_OK;
+    return nl_backend_status(c->plan.backend, err) || end_trials(c, true, err) ? NL_FAIL : NL_OK;
 }
 
 int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset, const struct nl_trial_options options[], int trials,

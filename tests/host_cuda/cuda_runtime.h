@@ -321,7 +321,7 @@ struct cudaDeviceProp {
 };
 
 extern "C" {
-inline thread_local bool host_cuda_full; /* the device has no memory left: for tests of what happens then */
+inline thread_local int host_cuda_left = -1; /* allocations that the device has room for, for tests of what happens then; -1: no end of them */
 }
 inline thread_local cudaError_t host_cuda_last_error;
 
@@ -330,8 +330,9 @@ static inline cudaError_t cudaMalloc(void **memory, size_t bytes)
     if (host_cuda_recording && !host_cuda_counting)
         host_cuda_wrong("memory cannot be taken while a graph is recorded");
     *memory = NULL;
-    if (host_cuda_full || posix_memalign(memory, 256, bytes) != 0) /* aligned as the real one */
+    if (host_cuda_left == 0 || posix_memalign(memory, 256, bytes) != 0) /* aligned as the real one */
         return host_cuda_last_error = cudaErrorMemoryAllocation;
+    host_cuda_left -= host_cuda_left > 0;
     memset(*memory, 0xff, bytes); /* NaN: what nobody wrote is seen */
     return cudaSuccess;
 }

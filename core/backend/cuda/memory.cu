@@ -115,10 +115,9 @@ int nl_cuda_thread_begin(int device, struct nl_error *err)
         own.release();
     own.device = device;
     NL_GOOD(cudaSetDevice(device));
-    if (!own.now)
-        NL_GOOD(cudaMalloc((void **)&own.now, sizeof *own.now));
     memset(&own.told, 0, sizeof own.told);
-    nl_cuda_upload(own.now, &own.told, sizeof own.told);
+    if (own.now || NL_GOOD(cudaMalloc((void **)&own.now, sizeof *own.now)))
+        nl_cuda_upload(own.now, &own.told, sizeof own.told);
     return nl_cuda_status(err);
 }
 
