@@ -73,13 +73,14 @@ int nl_trial_size(const struct nl_config *config, const struct nl_dataset *datas
 {
     struct nl_model model;
     const char *key = NULL;
-    if (nl_model_build(config, dataset->shape, &model, &key, err) != NL_OK)
-        return NL_FAIL;
-    struct nl_counts counts = nl_data_counts(config);
-    struct nl_split view = {.dataset = dataset, .train_count = counts.train, .val_count = counts.val, .test_count = counts.test};
-    *parameters = (int64_t)model.count;
-    const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)config->device.kind);
-    *bytes = nl_plan_bytes(backend ? backend : &nl_backend_cpu, &model, config, &view, nl_evaluation_capacity(config, &view));
+    int status = nl_model_build(config, dataset->shape, &model, &key, err);
+    if (status == NL_OK) {
+        struct nl_counts counts = nl_data_counts(config);
+        struct nl_split view = {.dataset = dataset, .train_count = counts.train, .val_count = counts.val, .test_count = counts.test};
+        const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)config->device.kind);
+        *parameters = (int64_t)model.count;
+        *bytes = nl_plan_bytes(backend ? backend : &nl_backend_cpu, &model, config, &view, nl_evaluation_capacity(config, &view));
+    }
     nl_model_release(&model);
-    return NL_OK;
+    return status;
 }

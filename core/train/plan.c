@@ -324,7 +324,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     }
 }
 
-/* The first run over the layout: sizes, no places. */
+/* The first two runs over the layout: shapes and sizes, no places. */
 static void measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                     const struct nl_split *view, int eval_capacity, int replicas)
 {

@@ -198,9 +198,7 @@ static char *shape_text(const struct nl_tensor_file_entry *entry)
 
 static bool all_finite(const struct nl_tensor_file_entry *entry)
 {
-    size_t count = 1;
-    for (int d = 0; d < entry->dims; d++)
-        count *= entry->shape[d];
+    size_t count = count_of(entry);
     for (size_t i = 0; i < count && entry->type != NL_I64; i++)
         if (!isfinite(entry->type == NL_F64 ? ((const double *)entry->data)[i] : (double)((const float *)entry->data)[i]))
             return false;

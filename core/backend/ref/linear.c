@@ -16,7 +16,7 @@ void nl_ref_linear_forward(const struct nl_run *run, const struct nl_linear *op)
                 y[o] = b ? b[o] : 0.0;
             for (int i = 0; i < in; i++)
                 for (int o = 0; o < out; o++)
-                    y[o] += x[i] * w[i * out + o];
+                    y[o] += x[i] * w[(size_t)i * out + o];
         }
     }
 }
@@ -35,13 +35,13 @@ void nl_ref_linear_backward(const struct nl_run *run, const struct nl_linear *op
         for (int n = 0; n < run->samples; n++, x += in, dy += out) {
             for (int i = 0; i < in; i++)
                 for (int o = 0; o < out; o++)
-                    dw[i * out + o] += x[i] * dy[o];
+                    dw[(size_t)i * out + o] += x[i] * dy[o];
             for (int o = 0; db && o < out; o++)
                 db[o] += dy[o];
             for (int i = 0; dx && i < in; i++) {
                 double sum = 0.0;
                 for (int o = 0; o < out; o++)
-                    sum += dy[o] * w[i * out + o];
+                    sum += dy[o] * w[(size_t)i * out + o];
                 dx[(size_t)n * in + i] = sum;
             }
         }
