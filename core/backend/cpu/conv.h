@@ -88,11 +88,18 @@ size_t nl_conv_output_channels(int channels);  /* rounded up to what tiles fill 
 /* x(rows, from) with zeros up to `to` channels, in room; x itself where that is all. */
 const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *room);
 void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *y);
-/* Scratch is dealt out in two turns over the same lines: first without memory, to learn the size. */
+/* Scratch is dealt out in two turns over the same lines, first without memory, to learn the size:
+ *
+ *     struct nl_conv_room room = {0};
+ *     do {
+ *         u = nl_conv_take(&room, bytes);
+ *     } while (nl_conv_deal(&room));
+ */
 struct nl_conv_room {
     char *memory;
     size_t used;
 };
+bool nl_conv_deal(struct nl_conv_room *room); /* after the first turn: true, and there is memory */
 void *nl_conv_take(struct nl_conv_room *room, size_t bytes);
 float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to);
 

@@ -305,12 +305,11 @@ void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const flo
                           .stencil = {stencil_of_y(op)}, .from = x, .to = y};
     float *wide_w, *wide_b;
     struct nl_conv_room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+    do {
         take_batch(&room, &batch);
         wide_w = nl_conv_take_widened(&room, w_rows, out, wide);
         wide_b = nl_conv_take_widened(&room, 1, out, wide);
-    }
+    } while (nl_conv_deal(&room));
     batch.w = nl_conv_widen(w_rows, out, wide, w, wide_w);
     batch.b = b ? nl_conv_widen(1, out, wide, b, wide_b) : NULL;
     run_batch(&batch, samples);
@@ -359,11 +358,10 @@ void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *d
         }
     float *transposed;
     struct nl_conv_room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+    do {
         take_batch(&room, &batch);
         transposed = nl_conv_take(&room, taps * out * wide * sizeof *transposed);
-    }
+    } while (nl_conv_deal(&room));
     if (wide != in)
         memset(transposed, 0, taps * out * wide * sizeof *transposed);
     for (size_t t = 0; t < taps; t++) /* at batch 1 a tenth of the work */

@@ -6,12 +6,11 @@
 const struct nl_conv_isa *nl_conv_tiles(void)
 {
 #ifdef NL_X86
-    if (nl_cpu_isa() == NL_ISA_AVX512)
-        return &nl_conv_avx512;
-    if (nl_cpu_isa() == NL_ISA_AVX2)
-        return &nl_conv_avx2;
-#endif
+    static const struct nl_conv_isa *const tiles[] = {&nl_conv_plain, &nl_conv_avx2, &nl_conv_avx512};
+    return tiles[nl_cpu_isa()];
+#else
     return &nl_conv_plain;
+#endif
 }
 
 size_t nl_conv_output_channels(int channels)
@@ -34,6 +33,15 @@ void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *
 {
     for (size_t row = 0; row < rows; row++)
         memcpy(y + row * to, x + row * from, to * sizeof *y);
+}
+
+bool nl_conv_deal(struct nl_conv_room *room)
+{
+    if (room->memory)
+        return false;
+    room->memory = nl_cpu_scratch(room->used);
+    room->used = 0;
+    return true;
 }
 
 void *nl_conv_take(struct nl_conv_room *room, size_t bytes)

@@ -116,12 +116,11 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
     size_t taps = (size_t)weights.taps;
     float *wide_dy, *wide_dw;
     struct nl_conv_room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+    do {
         weights.tile = nl_conv_take(&room, weights.tiles * sizeof *weights.tile);
         wide_dy = nl_conv_take_widened(&room, (size_t)most * y_pixels, out, wide);
         wide_dw = part->sums ? part->sums : nl_conv_take_widened(&room, taps * in, out, wide);
-    }
+    } while (nl_conv_deal(&room));
     plan_tiles(in, wide, weights.tile);
     weights.dw = out == wide ? dw : wide_dw;
     double work = 2.0 * (double)(y_pixels * in * wide) / (double)weights.tiles; /* of a tile on an image */

@@ -176,10 +176,9 @@ void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const f
     struct batch batch = {.shape = shape_of(op, op->in, op->out), .x = x, .b = b, .y = y};
     float *v;
     struct nl_conv_room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+    do {
         v = take_batch(&room, &batch);
-    }
+    } while (nl_conv_deal(&room));
     run_batch(&batch, samples, w, v);
 }
 
@@ -189,11 +188,10 @@ void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float 
     size_t in = (size_t)op->in, out = (size_t)op->out;
     float *v, *turned;
     struct nl_conv_room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+    do {
         v = take_batch(&room, &batch);
         turned = nl_conv_take(&room, TAPS * in * out * sizeof *turned);
-    }
+    } while (nl_conv_deal(&room));
     for (size_t t = 0; t < TAPS; t++)
         nl_cpu_transpose(in, out, w + (TAPS - 1 - t) * in * out, out, turned + t * in * out, in);
     run_batch(&batch, samples, turned, v);
@@ -250,14 +248,13 @@ void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float 
     const struct shape *s = &weights.shape;
     size_t all = tiles_of(s, samples), blocks = s->in / NL_WINOGRAD_IN * (s->out / NL_WINOGRAD_OUT);
     struct nl_conv_room room = {0};
-    for (int turn = 0; turn < 2; turn++) {
-        room = (struct nl_conv_room){.memory = turn ? nl_cpu_scratch(room.used) : NULL};
+    do {
         weights.u = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.u);
         weights.d = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.d);
         weights.p = part->sums;
         if (!part->sums && all > s->tiles)
             weights.p = nl_conv_take(&room, blocks * NL_WINOGRAD_BLOCK * sizeof *weights.p);
-    }
+    } while (nl_conv_deal(&room));
     for (; weights.first < all; weights.first += weights.tiles) {
         weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
         weights.ends = part->ends && weights.first + weights.tiles == all;
