@@ -1,12 +1,5 @@
 /* Kernels of block.h whose sums run down the columns. A tile is up to MOST_VECTORS times sixteen channels from `c` on, or one time fewer:
  * `left`, where it is a part; and the rows [first, end). What belongs to its channels stays in registers. */
-#ifdef UNROLL /* wide_plain.h */
-#elif defined __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 INLINE wide take(const float *from, bool part, size_t left)
 {
     return part ? wide_load_part(from, left) : wide_load(from);

@@ -1,14 +1,10 @@
-/* The tiles of the direct convolutions, for the includer's vectors (vector_avx512.h says what these can do). Sums are held in registers, so every bound of a loop over them is a constant: the
- * functions below are inlined into one instance a tile, and unrolled.
- */
+/* The tiles of the direct convolutions, for the includer's vectors (vector_avx512.h says what these can do). Sums are held in registers, so
+ * every bound of a loop over them is a constant: the functions below are inlined into one instance a tile, and unrolled. */
 #include "backend/cpu/conv.h"
+#include "backend/cpu/lanes.h"
 
 #define INLINE TARGET static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#define UNROLL NL_UNROLLED
 
 enum { MOST_PIXELS = 16, MOST_VECTORS = 4 };
 

@@ -1,6 +1,6 @@
-/* exp, tanh and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and with the same bits on every
- * processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c) and, for erfc,
- * Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
+/* exp, tanh and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and
+ * with the same bits on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c)
+ * and, for erfc, Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
 #ifndef NL_BACKEND_CPU_ELEMENTARY_H
 #define NL_BACKEND_CPU_ELEMENTARY_H
 

@@ -3,13 +3,10 @@
 #include <string.h>
 
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/lanes.h"
 
 #define INLINE TARGET static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#define UNROLL NL_UNROLLED
 
 enum { MOST_ROWS = 8, MOST_VECTORS = 4, WIDE = 4 };
 

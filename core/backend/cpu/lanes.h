@@ -5,6 +5,13 @@
 
 enum { NL_LANES = 16 };
 
+/* Before a loop of a constant number of turns: to the end, so that its arrays of vectors become registers. */
+#ifdef __clang__
+#define NL_UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define NL_UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 /* Before a loop over a few lanes: unrolled to the end, it is none any more that the compiler could vectorize. */
 #ifdef __clang__
 #define NL_ROLLED

@@ -5,6 +5,7 @@
 
 #define TARGET __attribute__((target("avx2,fma")))
 #define INLINE TARGET static inline __attribute__((always_inline))
+#define UNROLL NL_UNROLLED
 
 enum { MOST_VECTORS = 1 };
 typedef struct {

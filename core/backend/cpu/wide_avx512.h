@@ -5,6 +5,7 @@
 
 #define TARGET __attribute__((target("avx512f,fma")))
 #define INLINE TARGET static inline __attribute__((always_inline))
+#define UNROLL NL_UNROLLED
 
 enum { MOST_VECTORS = 4 };
 typedef __m512 wide;
