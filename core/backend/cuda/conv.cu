@@ -53,6 +53,23 @@ template <class Place> static __device__ inline void fetch(unsigned from, unsign
     }
 }
 
+/* The top left corner of the patch of x that output pixel `index` sees: maybe outside the image. */
+static __device__ struct pixel patch_at(const float *x, const struct shape &s, unsigned index, unsigned pixels)
+{
+    struct pixel p = pixel_at(x, index, pixels, s.out_height, s.out_width, (size_t)s.height * s.width * s.in);
+    p.row = p.row * s.stride - s.pad;
+    p.column = p.column * s.stride - s.pad;
+    return p;
+}
+
+/* Element (p, q, c) of the patch. */
+static __device__ inline const float *place_in(const struct pixel &patch, const struct shape &s, unsigned element)
+{
+    unsigned c = element % s.in, tap = element / s.in;
+    unsigned row = (unsigned)(patch.row + (int)(tap / s.kernel)), column = (unsigned)(patch.column + (int)(tap % s.kernel)); /* -1 is huge */
+    return row < s.height && column < s.width ? patch.sample + (row * s.width + column) * s.in + c : NULL;
+}
+
 /* A(output pixel, (p, q, c)) = the patch of x that the pixel sees. */
 struct patches {
     static constexpr bool along_k = true;
@@ -62,22 +79,10 @@ struct patches {
     bool vector; /* I is a multiple of four, so that four neighbours belong to one place of the kernel */
 
     typedef struct pixel line_type;
-    __device__ line_type line(int m) const
-    {
-        struct pixel p = pixel_at(at, (unsigned)m, pixels, s.out_height, s.out_width, (size_t)s.height * s.width * s.in);
-        p.row = p.row * s.stride - s.pad;
-        p.column = p.column * s.stride - s.pad;
-        return p;
-    }
-    __device__ const float *place(const line_type &p, unsigned from) const
-    {
-        unsigned c = from % s.in, tap = from / s.in;
-        unsigned row = (unsigned)(p.row + (int)(tap / s.kernel)), column = (unsigned)(p.column + (int)(tap % s.kernel)); /* -1 is huge */
-        return row < s.height && column < s.width ? p.sample + (row * s.width + column) * s.in + c : NULL;
-    }
+    __device__ line_type line(int m) const { return patch_at(at, s, (unsigned)m, pixels); }
     __device__ void load(const line_type &p, int from, float v[4]) const
     {
-        fetch((unsigned)from, p.sample ? k : 0, vector, v, [&](unsigned at_k) { return place(p, at_k); });
+        fetch((unsigned)from, p.sample ? k : 0, vector, v, [&](unsigned at_k) { return place_in(p, s, at_k); });
     }
 };
 
@@ -139,38 +144,25 @@ struct turned_patches {
 
     typedef unsigned line_type;
     __device__ line_type line(int first) const { return (unsigned)first; }
-    __device__ const float *place(const struct pixel &p, unsigned weight) const
-    {
-        unsigned c = weight % s.in, tap = weight / s.in;
-        unsigned row = (unsigned)(p.row + (int)(tap / s.kernel)), column = (unsigned)(p.column + (int)(tap % s.kernel));
-        return row < s.height && column < s.width ? p.sample + (row * s.width + column) * s.in + c : NULL;
-    }
     __device__ void load(line_type first, int from, float v[4]) const
     {
-        struct pixel p = pixel_at(at, (unsigned)from, pixels, s.out_height, s.out_width, (size_t)s.height * s.width * s.in);
-        p.row = p.row * s.stride - s.pad;
-        p.column = p.column * s.stride - s.pad;
-        fetch(first, p.sample ? weights : 0, vector, v, [&](unsigned weight) { return place(p, weight); });
+        struct pixel p = patch_at(at, s, (unsigned)from, pixels);
+        fetch(first, p.sample ? weights : 0, vector, v, [&](unsigned weight) { return place_in(p, s, weight); });
     }
 };
-
-static struct nl_across_k rows_of(const void *at, int lines, int k)
-{
-    return {(const float *)at, lines, k, lines, nl_fours(at, lines)};
-}
 
 void nl_cuda_conv_forward(const struct nl_run *run, const struct nl_conv *op)
 {
     int pixels = run->samples * op->out_height * op->out_width, k = op->kernel * op->kernel * op->in;
     struct patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)k, nl_fours(op->x, op->in)};
-    nl_gemm_forward(run, op->precision, x, rows_of(op->w, op->out, k), op->y, op->b, pixels, op->out, k);
+    nl_gemm_forward(run, op->precision, x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k);
 }
 
 void nl_cuda_conv_backward(const struct nl_run *run, const struct nl_conv *op)
 {
     int pixels = run->samples * op->out_height * op->out_width, weights = op->kernel * op->kernel * op->in;
     struct turned_patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)weights, nl_fours(op->x, op->in)};
-    nl_gemm_weights(run, op->precision, x, rows_of(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);
+    nl_gemm_weights(run, op->precision, x, nl_across(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);
     if (!op->dx)
         return;
     int from = run->samples * op->height * op->width, k = op->kernel * op->kernel * op->out;

@@ -26,15 +26,21 @@ struct nl_gemm_out {
     unsigned *tickets; /* [r][tile], with parts */
 };
 
-/* A matrix whose rows lie along k: element (row, k) = at[row * pitch + k]. */
+/* Whether four neighbours can be fetched at once from dense rows of so many floats. Images start at multiples of 64 bytes. */
+static inline bool nl_fours(const void *at, int columns)
+{
+    return (uintptr_t)at % 16 == 0 && columns % 4 == 0;
+}
+
+/* A dense matrix (rows, k). */
 struct nl_along_k {
     static constexpr bool along_k = true;
     const float *at;
-    int rows, k, pitch;
-    bool vector; /* four can be fetched at once: pitch and address are multiples of four elements */
+    int rows, k;
+    bool vector; /* four can be fetched at once */
 
     typedef const float *line_type;
-    __device__ line_type line(int row) const { return row < rows ? at + (size_t)row * pitch : NULL; }
+    __device__ line_type line(int row) const { return row < rows ? at + (size_t)row * k : NULL; }
     __device__ void load(line_type row, int from, float v[4]) const
     {
         for (int i = 0; i < 4; i++)
@@ -52,18 +58,23 @@ struct nl_along_k {
     }
 };
 
-/* A matrix whose rows lie across k: element (line, k) = at[k * pitch + line]. */
+static inline struct nl_along_k nl_along(const void *at, int rows, int k)
+{
+    return {(const float *)at, rows, k, nl_fours(at, k)};
+}
+
+/* A dense matrix (k, lines). */
 struct nl_across_k {
     static constexpr bool along_k = false;
     const float *at;
-    int lines, k, pitch;
+    int lines, k;
     bool vector;
 
     typedef int line_type;
     __device__ line_type line(int first) const { return first; }
     __device__ void load(line_type first, int from, float v[4]) const
     {
-        const float *row = at + (size_t)from * pitch + first;
+        const float *row = at + (size_t)from * lines + first;
         for (int i = 0; i < 4; i++)
             v[i] = 0.0f;
         if (from >= k)
@@ -79,10 +90,9 @@ struct nl_across_k {
     }
 };
 
-/* Whether four neighbours can be fetched at once from rows of `pitch` floats. Images start at multiples of 64 bytes. */
-static inline bool nl_fours(const void *at, int pitch)
+static inline struct nl_across_k nl_across(const void *at, int lines, int k)
 {
-    return (uintptr_t)at % 16 == 0 && pitch % 4 == 0;
+    return {(const float *)at, lines, k, nl_fours(at, lines)};
 }
 
 /* A tile of one operand, EDGE x DEPTH, on its way from memory through registers to shared memory. */

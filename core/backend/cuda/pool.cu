@@ -3,21 +3,21 @@
 
 /* A 2x2 window, the one at the edge of an odd size included, which is not whole. */
 struct window {
-    size_t first; /* its top left element in x */
-    unsigned rows, columns;
+    size_t n;
+    unsigned i, j, c;
 };
 
+/* Of `high` x `wide` windows a channel and sample. */
 static __device__ struct window window_at(const struct nl_max_pool *op, size_t at, unsigned high, unsigned wide)
 {
-    unsigned c = at % (unsigned)op->channels;
     size_t pixel = at / (unsigned)op->channels;
-    unsigned j = pixel % wide, i = pixel / wide % high;
-    size_t n = pixel / wide / high;
-    struct window w;
-    w.first = ((n * op->height + 2 * i) * op->width + 2 * j) * op->channels + c;
-    w.rows = 2 * i + 1 < (unsigned)op->height ? 2 : 1;
-    w.columns = 2 * j + 1 < (unsigned)op->width ? 2 : 1;
-    return w;
+    return {pixel / wide / high, (unsigned)(pixel / wide % high), (unsigned)(pixel % wide), (unsigned)(at % (unsigned)op->channels)};
+}
+
+/* Its top left element in x. */
+static __device__ size_t first_of(const struct nl_max_pool *op, const struct window &w)
+{
+    return ((w.n * op->height + 2 * w.i) * op->width + 2 * w.j) * op->channels + w.c;
 }
 
 static __device__ size_t step(const struct nl_max_pool *op, unsigned p, unsigned q)
@@ -43,8 +43,7 @@ static __global__ void max_pool_forward(struct nl_max_pool op, size_t stride, si
     if (at >= count)
         return;
     const float *x = (const float *)nl_at(op.x, stride);
-    struct window w = window_at(&op, at, op.height / 2, op.width / 2);
-    ((float *)nl_at(op.y, stride))[at] = x[largest(&op, x, w.first)];
+    ((float *)nl_at(op.y, stride))[at] = x[largest(&op, x, first_of(&op, window_at(&op, at, op.height / 2, op.width / 2)))];
 }
 
 /* A thread a window, the cut ones at the edge included: they get zeros. */
@@ -53,24 +52,20 @@ static __global__ void max_pool_backward(struct nl_max_pool op, size_t stride, s
     size_t at = nl_element();
     if (at >= count)
         return;
-    unsigned wide = (op.width + 1) / 2, high = (op.height + 1) / 2;
     const float *x = (const float *)nl_at(op.x, stride), *dy = (const float *)nl_at(op.dy, stride);
     float *dx = (float *)nl_at(op.dx, stride);
-    struct window w = window_at(&op, at, high, wide);
-    bool whole = w.rows == 2 && w.columns == 2;
-    size_t best = 0;
+    struct window w = window_at(&op, at, (op.height + 1) / 2, (op.width + 1) / 2);
+    unsigned rows = min(2u, op.height - 2 * w.i), columns = min(2u, op.width - 2 * w.j);
+    size_t first = first_of(&op, w), best = 0;
     float grad = 0.0f;
-    if (whole) {
-        size_t pixel = at / (unsigned)op.channels;
-        unsigned j = pixel % wide, i = pixel / wide % high;
-        size_t n = pixel / wide / high;
-        grad = dy[((n * (op.height / 2) + i) * (op.width / 2) + j) * op.channels + at % (unsigned)op.channels];
-        best = largest(&op, x, w.first);
+    if (rows == 2 && columns == 2) {
+        grad = dy[((w.n * (op.height / 2) + w.i) * (op.width / 2) + w.j) * op.channels + w.c];
+        best = largest(&op, x, first);
     }
-    for (unsigned p = 0; p < w.rows; p++)
-        for (unsigned q = 0; q < w.columns; q++) {
-            size_t to = w.first + step(&op, p, q);
-            dx[to] = whole && to == best ? grad : 0.0f;
+    for (unsigned p = 0; p < rows; p++)
+        for (unsigned q = 0; q < columns; q++) {
+            size_t to = first + step(&op, p, q);
+            dx[to] = to == best ? grad : 0.0f; /* in a window that is cut grad is 0 */
         }
 }
 
