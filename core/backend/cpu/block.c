@@ -273,6 +273,17 @@ void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *re
 }
 
 NL_CLONES
+void nl_cpu_block_join(const struct nl_cpu_block *b)
+{
+    double *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
+    const float *restrict gamma = b->part_gamma, *restrict beta = b->part_beta;
+    for (size_t c = 0; c < b->channels; c++) {
+        dgamma[c] += gamma[c];
+        dbeta[c] += beta[c];
+    }
+}
+
+NL_CLONES
 void nl_cpu_prepare_sets(size_t sets, const double *restrict mean, const double *restrict var, double eps, float *restrict shift,
                          float *restrict rest, float *restrict rstd)
 {

@@ -97,10 +97,10 @@ struct nl_block_kernels {
                                          shares of dgamma and dbeta */
     nl_column_kernel *column_dx;
     nl_row_kernel *row_forward;       /* mean, var, y */
-    nl_row_kernel *row_backward;      /* dx, unless it is NULL; adds to dgamma, dbeta */
+    nl_row_kernel *row_backward;      /* dx, unless it is NULL; part_gamma and part_beta or, with a gamma for each element, adds to dgamma and dbeta */
     nl_few_kernel *few_columns_forward, *few_columns_backward, *few_rows_forward, *few_rows_backward;
 };
-/* The table, in the files that hold the kernels (block_columns.h, block_rows.h). */
+/* The table, in the files that hold the kernels (block_columns.h, block_rows.h, block_few.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
     {                                                                                                                           \
         .column_guess = column_guess, .column_spread = column_spread, .column_factors = column_factors, .column_sums = column_sums,       \
@@ -165,6 +165,8 @@ void nl_cpu_block_slopes(const struct nl_cpu_block *block, size_t rows, bool fix
 /* Rows: mean and var of `sets` sets of `width` elements, from sums of t and t^2. */
 void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *shift, const float *sum, const float *squares, double *mean,
                         double *var);
+/* Rows: part_gamma and part_beta join dgamma and dbeta. */
+void nl_cpu_block_join(const struct nl_cpu_block *block);
 /* shift, rest and rstd of `sets` sets. */
 void nl_cpu_prepare_sets(size_t sets, const double *mean, const double *var, double eps, float *shift, float *rest, float *rstd);
 

@@ -369,14 +369,15 @@ INLINE void rows_backward(const struct nl_cpu_few *f, struct row_shape shape)
 /* The same, with one row as a constant as well: it has no other to wait beside. */
 #define OF_ROWS(function, original)                                          \
     do {                                                                     \
-        struct nl_cpu_few few = *(original), one = few;                      \
-        one.rows = 1;                                                        \
-        if (few.channels == 4 * NL_LANES && few.rows == 1)                   \
-            OF_ROW(function, &one, 4);                                       \
-        else if (few.channels == 4 * NL_LANES)                               \
-            OF_ROW(function, &few, 4);                                       \
-        else                                                                 \
+        struct nl_cpu_few few = *(original);                                 \
+        if (few.channels == 2 * NL_LANES) {                                  \
             OF_ROW(function, &few, 2);                                       \
+        } else if (few.rows > 1) {                                           \
+            OF_ROW(function, &few, 4);                                       \
+        } else {                                                             \
+            few.rows = 1;                                                    \
+            OF_ROW(function, &few, 4);                                       \
+        }                                                                    \
     } while (0)
 
 TARGET static void few_rows_forward(const struct nl_cpu_few *original)

@@ -371,8 +371,4 @@ TARGET static void row_backward(const struct nl_cpu_block *b)
         fold_rows(b, rows, b->partial_product, -1.0f / (float)b->width, b->set_product);
         dx_of_rows(b, first, end);
     }
-    for (size_t c = 0; b->dgamma && !b->affine_step && c < b->channels; c += NL_LANES) {
-        wide_join(b->dgamma + c, wide_load(b->part_gamma + c));
-        wide_join(b->dbeta + c, wide_load(b->part_beta + c));
-    }
 }

@@ -60,6 +60,16 @@ static void forward_columns(const struct nl_norm_walk *walk)
     nl_cpu_block_rows(&walk->block, nl_block_kernels()->column_apply);
 }
 
+/* A block whose sets are rows. */
+static void forward_rows(const struct nl_cpu_block *b)
+{
+    struct nl_cpu_few few;
+    if (nl_cpu_few_of_block(b, &few))
+        nl_block_kernels()->few_rows_forward(&few);
+    else
+        nl_block_kernels()->row_forward(b);
+}
+
 /* The last block first: what the operation before wrote last is still near, and the one behind begins where this one ends. Running statistics
  * follow the order of the blocks. */
 static void forward_blocks(void *context, size_t first, size_t end, int thread)
@@ -71,10 +81,10 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
     bool in_order = call->op->norm->tracks;
     for (size_t i = first; i < end; i++) {
         nl_norm_to_block(&walk, in_order ? i : first + end - 1 - i);
-        if (!call->by_rows)
+        if (call->by_rows)
+            forward_rows(&walk.block);
+        else
             forward_columns(&walk);
-        else if (!nl_cpu_few_block_forward(&walk.block))
-            nl_block_kernels()->row_forward(&walk.block);
     }
 }
 
@@ -134,6 +144,17 @@ static void backward_columns(struct nl_norm_walk *walk)
         nl_cpu_block_rows(b, nl_block_kernels()->column_dx);
 }
 
+static void backward_rows(const struct nl_cpu_block *b)
+{
+    struct nl_cpu_few few;
+    if (nl_cpu_few_of_block(b, &few))
+        nl_block_kernels()->few_rows_backward(&few);
+    else
+        nl_block_kernels()->row_backward(b);
+    if (b->dgamma && !b->affine_step)
+        nl_cpu_block_join(b);
+}
+
 /* A single block of rows leaves dgamma and dbeta themselves instead of a share of them. */
 static bool is_alone(const struct nl_norm_call *call)
 {
@@ -163,10 +184,10 @@ static void backward_blocks(void *context, size_t first, size_t end, int thread)
         }
         if (is_alone(call))
             leave_gradients(&walk.block, call);
-        if (!call->by_rows)
+        if (call->by_rows)
+            backward_rows(&walk.block);
+        else
             backward_columns(&walk);
-        else if (!nl_cpu_few_block_backward(&walk.block))
-            nl_block_kernels()->row_backward(&walk.block);
     }
 }
 

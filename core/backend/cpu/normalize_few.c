@@ -61,7 +61,7 @@ bool nl_cpu_few_backward(const struct nl_run *run, const struct nl_normalize *op
 }
 
 /* Rows that are a set each have few sums: side by side they take longer than one after another, when so many leave the nearest cache. */
-static bool take_block(const struct nl_cpu_block *b, struct nl_cpu_few *few)
+bool nl_cpu_few_of_block(const struct nl_cpu_block *b, struct nl_cpu_few *few)
 {
     if (b->width == b->channels || !suits_rows(b->channels, b->width) || b->rows > NL_FEW_OF_ROWS)
         return false;
@@ -70,27 +70,5 @@ static bool take_block(const struct nl_cpu_block *b, struct nl_cpu_few *few)
     *few = (struct nl_cpu_few){.rows = b->rows, .channels = b->channels, .width = b->width, .centers = b->centers, .relu = b->relu, .x = b->x,
                                .dy = b->dy, .gamma = b->gamma, .beta = b->beta, .y = b->y, .dx = b->dx, .dgamma = b->part_gamma,
                                .dbeta = b->part_beta, .mean = b->mean, .var = b->var, .eps = b->eps};
-    return true;
-}
-
-bool nl_cpu_few_block_forward(const struct nl_cpu_block *b)
-{
-    struct nl_cpu_few few;
-    if (!take_block(b, &few))
-        return false;
-    nl_block_kernels()->few_rows_forward(&few);
-    return true;
-}
-
-bool nl_cpu_few_block_backward(const struct nl_cpu_block *b)
-{
-    struct nl_cpu_few few;
-    if (!take_block(b, &few))
-        return false;
-    nl_block_kernels()->few_rows_backward(&few);
-    for (size_t c = 0; b->dgamma && c < b->channels; c++) {
-        b->dgamma[c] += b->part_gamma[c];
-        b->dbeta[c] += b->part_beta[c];
-    }
     return true;
 }

@@ -9,8 +9,7 @@
 bool nl_cpu_few_forward(const struct nl_run *run, const struct nl_normalize *op, size_t at);
 bool nl_cpu_few_backward(const struct nl_run *run, const struct nl_normalize *op, size_t at);
 
-/* The same of a block of a walk whose sets are rows. */
-bool nl_cpu_few_block_forward(const struct nl_cpu_block *block);
-bool nl_cpu_few_block_backward(const struct nl_cpu_block *block);
+/* Whether a block of a walk whose sets are rows suits them, too: then `few` is what they take. */
+bool nl_cpu_few_of_block(const struct nl_cpu_block *block, struct nl_cpu_few *few);
 
 #endif
