@@ -24,6 +24,14 @@ void *nl_alloc(size_t count, size_t size)
     return block;
 }
 
+void *nl_alloc_aligned(size_t alignment, size_t bytes)
+{
+    void *block = aligned_alloc(alignment, bytes);
+    if (!block)
+        out_of_memory(bytes);
+    return block;
+}
+
 void *nl_realloc(void *old, size_t count, size_t size)
 {
     void *block = realloc(old, count * size);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 void *nl_alloc(size_t count, size_t size);                 /* zeroed; never NULL; free() it */
+void *nl_alloc_aligned(size_t alignment, size_t bytes);    /* bytes: a multiple of it; not zeroed; never NULL; free() it */
 void *nl_realloc(void *old, size_t count, size_t size);    /* never NULL */
 char *nl_strdup(const char *text);                         /* never NULL */
 char *nl_format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a new string; free() it */

@@ -17,7 +17,7 @@
 #include <immintrin.h>
 #endif
 
-#include "base/error.h"
+#include "base/memory.h"
 
 enum {
     CACHE_LINE = 64,
@@ -63,9 +63,7 @@ static void pause_spinning(void)
 struct nl_team *nl_team_new(int threads)
 {
     size_t bytes = sizeof(struct nl_team) + (size_t)threads * sizeof(struct part);
-    struct nl_team *team = aligned_alloc(CACHE_LINE, bytes);
-    if (!team)
-        NL_BUG("out of memory: %zu bytes of a team", bytes);
+    struct nl_team *team = nl_alloc_aligned(CACHE_LINE, bytes);
     *team = (struct nl_team){.threads = threads};
     for (int i = 0; i < threads; i++)
         atomic_init(&team->part[i].chunks, 0);

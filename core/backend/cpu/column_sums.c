@@ -3,8 +3,6 @@
 
 #include "backend/cpu/gemm.h"
 
-enum { WIDEST = 64 };
-
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *totals, float *out)
 {
     static const float one = 1.0f;
@@ -22,9 +20,9 @@ void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *tot
             tile(&(struct nl_gemm_block){.terms = rows, .b_step = columns, .columns = wide}, &one, x + c, NULL, out + c);
             continue;
         }
-        double own[WIDEST] = {0}, *total = totals ? totals + c : own;
+        double own[NL_GEMM_WIDEST] = {0}, *total = totals ? totals + c : own;
         for (size_t row = 0; row < rows; row += NL_BLOCK_ROWS) {
-            float sum[WIDEST];
+            float sum[NL_GEMM_WIDEST];
             struct nl_gemm_block block = {.terms = rows - row < NL_BLOCK_ROWS ? rows - row : (size_t)NL_BLOCK_ROWS, .b_step = columns, .columns = wide};
             tile(&block, &one, x + row * columns + c, NULL, sum);
             for (size_t i = 0; i < wide; i++)

@@ -32,7 +32,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_FEW = 2 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_FEW = 2 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *product);
@@ -52,7 +52,7 @@ struct nl_gemm_block {
 };
 typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
 
-/* The tiles for `fewest` to `columns` columns, by number of rows, descending, the last of 1. */
+/* The tiles for `fewest` to `columns` columns, NL_GEMM_WIDEST at most, by number of rows, descending, the last of 1. */
 struct nl_gemm_width {
     size_t columns, fewest;
     size_t rows[NL_GEMM_TILES];

@@ -10,7 +10,6 @@
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
-    WIDEST = 64,
     FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose transposed factor is turned in registers */
 };
 
@@ -82,7 +81,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
     bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
-    float *room = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * WIDEST * sizeof *room) : NULL;
+    float *room = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *room) : NULL;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;

@@ -10,6 +10,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
+#include "base/memory.h"
 
 enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
 
@@ -52,28 +53,16 @@ void nl_cpu_get_reals(double *to, const void *from, size_t count)
         to[i] = in[i];
 }
 
-enum { OPERATION, PRODUCT, SCRATCHES };
-static pthread_key_t scratch_key[SCRATCHES];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void first_thread(void)
-{
-    for (int i = 0; i < SCRATCHES; i++)
-        NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
-}
-
 void nl_cpu_describe(int device, char *text, size_t size)
 {
     static const char *const names[] = {[NL_ISA_PLAIN] = "plain C", [NL_ISA_AVX2] = "AVX2", [NL_ISA_AVX512] = "AVX-512"};
     (void)device;
-    snprintf(text, size, "own kernels in %s; matrix products by OpenBLAS with device.gemm=openblas",
-             names[nl_cpu_isa()]);
+    snprintf(text, size, "own kernels in %s; matrix products by OpenBLAS with device.gemm=openblas", names[nl_cpu_isa()]);
 }
 
 int nl_cpu_thread_begin(int device, struct nl_error *err)
 {
     (void)device, (void)err;
-    pthread_once(&once, first_thread);
     /* Denormals to zero: late in a training they would make a step tens of times slower. */
 #if defined(__SSE2__)
     _mm_setcsr(_mm_getcsr() | 0x8040); /* flush to zero, denormals are zero */
@@ -85,31 +74,41 @@ int nl_cpu_thread_begin(int device, struct nl_error *err)
     return NL_OK;
 }
 
+/* ---- scratch ---- */
+
+enum { OPERATION, PRODUCT, SCRATCHES };
+static pthread_key_t scratch_key[SCRATCHES]; /* frees it when the thread ends */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local struct scratch {
     void *memory;
     size_t bytes;
 } scratch[SCRATCHES];
 
-static void *room(struct scratch *s, int number, size_t bytes)
+static void make_keys(void)
 {
+    for (int i = 0; i < SCRATCHES; i++)
+        NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
+}
+
+static void *room(int number, size_t bytes)
+{
+    struct scratch *s = &scratch[number];
     if (bytes > s->bytes) {
-        pthread_once(&once, first_thread);
+        pthread_once(&once, make_keys);
         free(s->memory);
         s->bytes = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-        s->memory = aligned_alloc(CACHE_LINE, s->bytes);
-        if (!s->memory)
-            NL_BUG("out of memory: %zu bytes of scratch", s->bytes);
-        pthread_setspecific(scratch_key[number], s->memory); /* freed when the thread ends */
+        s->memory = nl_alloc_aligned(CACHE_LINE, s->bytes);
+        NL_ASSERT(pthread_setspecific(scratch_key[number], s->memory) == 0);
     }
     return s->memory;
 }
 
 void *nl_cpu_scratch(size_t bytes)
 {
-    return room(&scratch[OPERATION], OPERATION, bytes);
+    return room(OPERATION, bytes);
 }
 
 void *nl_cpu_product_scratch(size_t bytes)
 {
-    return room(&scratch[PRODUCT], PRODUCT, bytes);
+    return room(PRODUCT, bytes);
 }

@@ -1,4 +1,4 @@
-/* The cpu backend: float32, own kernels. One thread a trial; trials run side by side. */
+/* The cpu backend: float32, own kernels. A thread a trial, trials side by side; threads that are left over help (base/team.h). */
 #include "backend/cpu/cpu.h"
 
 const struct nl_backend nl_backend_cpu = {
