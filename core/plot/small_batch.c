@@ -21,20 +21,23 @@ static const char *evaluation(const struct nl_experiment *experiment, int index)
     return nl_eval_names[experiment->config.norm.eval.at[index]];
 }
 
-/* The lines of the picture: an arm each; one with running statistics has a line for each way that it was evaluated. */
+/* How many lines the picture would have, the first LINES of them in line: an arm each; one with running statistics has a line for
+ * each way that it was evaluated. */
 static int list_lines(const struct nl_picture *picture, const struct nl_comparison *view, const char *metric, struct line *line)
 {
     int count = 0;
     for (int arm = 0; arm < view->arms; arm++) {
         int evals = nl_norms[view->arm[arm].norm]->tracks ? picture->experiment->config.norm.eval.count : 1;
-        for (int i = 0; i < evals && count < LINES; i++) {
+        for (int i = 0; i < evals; i++) {
             char column[96];
             snprintf(column, sizeof column, "%s%s%s", metric, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
             int at = nl_table_column(&picture->results->table, column);
             if (at < 0)
                 continue;
-            line[count] = (struct line){.arm = arm, .column = at, .style = count + 1};
-            snprintf(line[count].id, sizeof line[count].id, "%d%s%s", arm + 1, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
+            if (count < LINES) {
+                line[count] = (struct line){.arm = arm, .column = at, .style = count + 1};
+                snprintf(line[count].id, sizeof line[count].id, "%d%s%s", arm + 1, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
+            }
             count++;
         }
     }
@@ -197,12 +200,12 @@ int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *pag
     struct nl_comparison view;
     struct line line[LINES];
     nl_comparison_make(picture->results, picture->experiment, factor, -1, &view);
-    int lines = list_lines(picture, &view, metric, line);
+    int all = list_lines(picture, &view, metric, line), lines = all < LINES ? all : LINES;
     nl_page_open(page, picture->experiment, "small_batch", "Small-batch degradation: final error against the batch size.",
                  config->plot.width, config->plot.height + 0.2 * (lines > 6 ? lines - 6 : 0)); /* room for the legend */
     int status = put_plot(picture, page, &view, line, lines, err);
-    if (lines == LINES)
-        nl_text_add(picture->note, "small_batch: %d lines are drawn, others left out\n", LINES);
+    if (lines < all)
+        nl_text_add(picture->note, "small_batch: %d of %d lines are drawn\n", lines, all);
     nl_comparison_release(&view);
     return status;
 }
