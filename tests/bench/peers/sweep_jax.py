@@ -1,5 +1,5 @@
-"""The sweep of fully connected networks on digits in JAX, in two processes, one core each: compiled once for each batch size and normalizer,
-all seeds under `vmap`, every epoch's steps in a scan, the test part evaluated after each.
+"""The sweep of fully connected networks on digits in JAX, in two processes, one core each: an epoch's steps in a scan, compiled once for each batch
+size and normalizer; the evaluation of the test part, once for each normalizer; several seeds under `vmap`.
 
     python sweep_jax.py DATA SEEDS BATCH...      DATA: what `normlab data export` wrote
 """
@@ -7,6 +7,11 @@ all seeds under `vmap`, every epoch's steps in a scan, the test part evaluated a
 import os
 
 from sweep import DEPTH, EPOCHS, LR, MOMENTUM, WIDTH, run
+
+
+def together(batch):
+    """Seeds under one `vmap`, of those tried (1, 5, 25) what is fastest; the rest in turn."""
+    return 25 if batch <= 16 else 5 if batch <= 128 else 1
 
 
 def work(folder, seeds, cells):
@@ -36,34 +41,42 @@ def work(folder, seeds, cells):
                 params[f"norm{i + 1}.running_mean"], params[f"norm{i + 1}.running_var"] = numpy.zeros(WIDTH, "f"), numpy.ones(WIDTH, "f")
         params["head.weight"] = random.normal(0, (2 / WIDTH) ** 0.5, (10, WIDTH)).astype("f")
         params["head.bias"] = numpy.zeros(10, "f")
-        return mlp_jax.start_from(params, kind, DEPTH)
+        return jax.tree.map(numpy.asarray, mlp_jax.start_from(params, kind, DEPTH))
 
-    def evaluate(kind, carry):
-        params, _, states = carry
-        logits = mlp_jax.forward(kind, DEPTH, params, states, test_x, train=False)[0]
-        return mlp_jax.cross_entropy(logits, test_y), (logits.argmax(1) != test_y).mean()
+    def order_of(seed, epoch, steps, batch):
+        return numpy.random.default_rng((seed, epoch)).permutation(len(x))[:steps * batch].reshape(steps, batch).astype("i4")
 
-    rows = []
-    for kind, batch in cells:
+    def for_seeds(function, together):
+        """Of functions of one seed's arrays: the same of all seeds' arrays, so many seeds under one `vmap`."""
+        if together >= seeds > 1:
+            return jax.vmap(function)
+        return lambda *arrays: lax.map(lambda own: function(*own), arrays, batch_size=together if 1 < together < seeds else None)
+
+    def make_evaluate(kind):
+        def evaluate(carry):
+            params, _, states = carry
+            logits = mlp_jax.forward(kind, DEPTH, params, states, test_x, train=False)[0]
+            return mlp_jax.cross_entropy(logits, test_y), (logits.argmax(1) != test_y).mean()
+        return jax.jit(for_seeds(evaluate, 1))
+
+    def make_train(kind, batch):
         step = mlp_jax.make_step(kind, DEPTH, MOMENTUM, x, y)
-        steps = len(x) // batch
 
-        def train(carry, orders):
-            def epoch(carry, order):
-                carry, losses = lax.scan(lambda c, r: step(c, r, LR), carry, order)
-                return carry, (losses.mean(), *evaluate(kind, carry))
-            return lax.scan(epoch, carry, orders)[1]
+        def train(carry, order):
+            carry, losses = lax.scan(lambda c, r: step(c, r, LR), carry, order)
+            return carry, losses.mean()
+        return jax.jit(for_seeds(train, together(batch)), donate_argnums=0)
 
-        carries = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[init(kind, seed) for seed in range(seeds)])
-        orders = numpy.stack([numpy.stack([numpy.random.default_rng((seed, e)).permutation(len(x))[:steps * batch].reshape(steps, batch)
-                                           for e in range(EPOCHS)]) for seed in range(seeds)]).astype("i4")
-        if seeds == 1:
-            curves = [a[None] for a in jax.jit(train)(jax.tree.map(lambda a: a[0], carries), orders[0])]
-        else:
-            curves = jax.jit(jax.vmap(train))(carries, orders)
-        for seed in range(seeds):
-            for e in range(EPOCHS):
-                rows.append([kind, batch, seed, e + 1, *(float(curve[seed, e]) for curve in map(numpy.asarray, curves))])
+    rows, evaluates = [], {kind: make_evaluate(kind) for kind, _ in cells}
+    for kind, batch in cells:
+        train, evaluate, steps = make_train(kind, batch), evaluates[kind], len(x) // batch
+        carry = jax.tree.map(lambda *leaves: numpy.stack(leaves), *[init(kind, seed) for seed in range(seeds)])
+        curves = []
+        for epoch in range(EPOCHS):
+            carry, losses = train(carry, numpy.stack([order_of(seed, epoch, steps, batch) for seed in range(seeds)]))
+            curves.append((losses, *evaluate(carry)))
+        curves = jax.device_get(curves)
+        rows += [[kind, batch, seed, epoch + 1, *(float(curve[seed]) for curve in curves[epoch])] for seed in range(seeds) for epoch in range(EPOCHS)]
     return rows
 
 

@@ -6,11 +6,11 @@ from competitor import DEVICE
 
 
 def prepare(threads=1):
-    """float32 throughout: convolutions would take TF32."""
+    """float32 throughout: convolutions would take TF32. A default device, be it the processor, makes Python look at every call."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    torch.set_default_device(DEVICE)
     if DEVICE == "cuda":
+        torch.set_default_device(DEVICE)
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         torch.cuda.set_stream(torch.cuda.Stream())  # graphs are captured from another stream than the default one
 
