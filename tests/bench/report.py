@@ -210,8 +210,8 @@ def sweep(results):
             rows.append([key + ("" if row["steady"] else " *"), f"{t['normlab']:.2f}", *(f"{t[name]:.1f}" + (", projected" if name in projected else "") if name in t else "-" for name in names),
                          *(ratio(t.get(name), t["normlab"], (goals | {"PyTorch eager": 100}).get(name)) for name in names)])
     out = ["## Row 8: a whole sweep on two cores", "",
-           "none, BN, LN, GN x batch 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 x seeds; 10 epochs each, from a cold shell; seconds of wall time. JAX (scan, over several seeds",
-           "vmap; compiling included, or with a warm persistent compile cache) and PyTorch in two processes. What is timed as JAX and PyTorch here draws its own initial",
+           "none, BN, LN, GN x batch 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 x seeds; 10 epochs each, from a cold shell; seconds of wall time. JAX (an epoch a scan, of several",
+           "seeds as many under vmap as is fastest; compiling included, or with a warm persistent compile cache) and PyTorch in two processes. What is timed as JAX and PyTorch here draws its own initial",
            "weights and evaluates the test part after each epoch, as normlab does; curves on disk are ours alone, pictures nobody's. PyTorch's 1,000 trials are projected: 25 times the 40, their start once.",
            "PyTorch's 40 trials and JAX's 1,000 are one run.", "",
            *table(["trials", "normlab", "JAX", "JAX, warm cache", "PyTorch eager", "over JAX", "over JAX, warm", "over PyTorch"], rows)]
