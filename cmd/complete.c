@@ -71,14 +71,6 @@ static bool ends_with(const char *text, const char *ending)
     return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
-static bool is_results(const char *folder)
-{
-    char *file = nl_path_join(folder, "experiment.yaml");
-    bool found = nl_file_exists(file);
-    free(file);
-    return found;
-}
-
 static bool file_fits(const char *name, enum path_kind kind)
 {
     switch (kind) {
@@ -106,7 +98,7 @@ static void offer_paths(const struct typed *typed, enum path_kind kind)
         if ((name[0] != '.' || rest_of(&in_folder)[0] == '.') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && stat(path, &status) == 0) {
             bool results = kind == RESULTS || kind == CONFIGURATIONS_OR_RESULTS;
             char *open = nl_format("%s/", name);
-            if (!S_ISDIR(status.st_mode) ? file_fits(name, kind) : results && is_results(path))
+            if (!S_ISDIR(status.st_mode) ? file_fits(name, kind) : results && nl_store_exists(path))
                 offer(&in_folder, name, NULL);
             else if (S_ISDIR(status.st_mode))
                 offer(&in_folder, open, NULL);

@@ -110,18 +110,10 @@ static void add(struct listing *listing, char *folder)
         line->problem = nl_strdup(err.text);
 }
 
-static bool holds_results(const char *folder)
-{
-    char *path = nl_path_join(folder, "experiment.yaml");
-    bool holds = nl_file_exists(path);
-    free(path);
-    return holds;
-}
-
 /* The folder itself, or else the folders in it. false: it cannot be read; errno says why. */
 static bool collect(const char *folder, struct listing *out)
 {
-    if (holds_results(folder)) {
+    if (nl_store_exists(folder)) {
         add(out, nl_strdup(folder));
         return true;
     }
@@ -130,7 +122,7 @@ static bool collect(const char *folder, struct listing *out)
         return false;
     for (struct dirent *entry; (entry = readdir(directory));) {
         char *path = nl_path_join(folder, entry->d_name);
-        if (entry->d_name[0] != '.' && holds_results(path))
+        if (entry->d_name[0] != '.' && nl_store_exists(path))
             add(out, path);
         else
             free(path);

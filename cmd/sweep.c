@@ -43,6 +43,8 @@ static int draw(const char *folder, const struct nl_experiment *experiment)
     if (report.at)
         fputs(report.at, stdout);
     nl_text_release(&report);
+    if (status && interrupted) /* gnuplot has the terminal's Ctrl-C, too */
+        return stopped(EXIT_INTERRUPTED, "stopped; the tables are written; to draw the pictures:");
     return status ? fail("%s", err.text) : EXIT_DONE;
 }
 

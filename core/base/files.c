@@ -58,13 +58,13 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
     FILE *file = open_file(path, &info, err);
     if (!file)
         return NULL;
-    char *bytes = nl_alloc(limit, 1);
+    char *bytes = nl_alloc(limit + 1, 1);
     size_t got = fread(bytes, 1, limit, file);
     bool failed = ferror(file);
     if (failed)
         nl_fail_errno(err, "cannot read '%s'", path);
     fclose(file);
-    *total = got < limit ? got : (size_t)info.st_size;
+    *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
     if (!failed)
         return bytes;
     free(bytes);

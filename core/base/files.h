@@ -10,7 +10,7 @@
 /* The whole file, terminated by a zero byte that *length does not count; free() it. NULL on error. */
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err);
 
-/* The first `limit` bytes, or all where there are fewer; *total: how long the file is. free() it. NULL on error. */
+/* As nl_file_read, but at most the first `limit` bytes; *total: how long the file is, of a device or a pipe what was read. */
 char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err);
 
 /* As nl_file_read, unpacking gzip where the content is gzip (zlib); a plain file is read as it is. More than `limit` bytes

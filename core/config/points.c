@@ -160,11 +160,7 @@ void nl_points_from_text(const struct nl_key *key, const char *text, const struc
             item_at.column += (int)(item - copy);
             item_at.width = *item ? (int)strlen(item) : 1;
         }
-        char *end = item + strlen(item);
-        item += strspn(item, " ");
-        while (end > item && end[-1] == ' ')
-            *--end = '\0';
-        expand(key, item, &item_at, out, diagnostics);
+        expand(key, nl_trimmed(item), &item_at, out, diagnostics);
     }
     free(copy);
 }

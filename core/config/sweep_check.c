@@ -108,9 +108,7 @@ static void check_order(struct nl_loader *loader)
     char *copy = nl_strdup(out->config.plot.order), *rest = *copy ? copy : NULL, *name;
     struct nl_text kept = {0};
     while ((name = strsep(&rest, ","))) {
-        name += strspn(name, " ");
-        for (char *end = name + strlen(name); end > name && end[-1] == ' ';)
-            *--end = '\0';
+        name = nl_trimmed(name);
         if (names_an_arm(out, name))
             nl_text_add(&kept, "%s%s", kept.length ? ", " : "", name);
         else if (!explained)

@@ -158,6 +158,14 @@ static int read_choice(const struct nl_key *key, const char *text, int *out, str
     return nl_fail(err, "'%s' cannot be '%.*s'", key->name, QUOTED, text);
 }
 
+char *nl_trimmed(char *text)
+{
+    text += strspn(text, " ");
+    for (char *end = text + strlen(text); end > text && end[-1] == ' ';)
+        *--end = '\0';
+    return text;
+}
+
 /* "[1, 3]", as YAML writes it, or "1,3", which a shell leaves alone. */
 static int read_list(const struct nl_key *key, const char *text, struct nl_int_list *out, struct nl_error *err, struct nl_error *hint)
 {
@@ -169,10 +177,7 @@ static int read_list(const struct nl_key *key, const char *text, struct nl_int_l
         copy[length - 2] = '\0';
     int result = NL_OK;
     while (rest && copy[strspn(copy, " ")] && !result) {
-        char *item = strsep(&rest, ",");
-        item += strspn(item, " ");
-        for (char *end = item + strlen(item); end > item && end[-1] == ' ';)
-            *--end = '\0';
+        char *item = nl_trimmed(strsep(&rest, ","));
         int64_t value = 0;
         int choice = 0;
         if (key->type == NL_TYPE_INTS) {

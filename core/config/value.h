@@ -19,6 +19,9 @@ char *nl_value_yaml(const struct nl_key *key, const char *text);
 bool nl_number_read(const char *text, double *out);
 bool nl_integer_read(const char *text, int64_t *out); /* saturates: too many digits are out of any range */
 
+/* text without blanks at its ends; cut in place. */
+char *nl_trimmed(char *text);
+
 bool nl_key_is_list(const struct nl_key *key);   /* a list is one value */
 bool nl_key_is_number(const struct nl_key *key); /* may be given as a range */
 

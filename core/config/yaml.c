@@ -192,7 +192,7 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     struct nl_error err;
     struct nl_origin nowhere = {0};
     *root = NULL;
-    char *text = nl_file_read(path, &length, &err);
+    char *text = nl_file_read_start(path, LARGEST + 1, &length, &err);
     if (!text) {
         nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "%s", err.text);
         return NL_FAIL;

@@ -142,10 +142,8 @@ int nl_merge(const char *const *folder, int folders, const char *out, const char
     int sources = 0;
     for (; sources < folders; sources++)
         source[sources].folder = folder[sources];
-    char *there = nl_path_join(out, "experiment.yaml");
-    if (nl_file_exists(there))
+    if (nl_store_exists(out))
         source[sources++].folder = out;
-    free(there);
 
     struct nl_grid grid = {0};
     struct nl_datasets datasets = {0};

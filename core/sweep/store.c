@@ -36,6 +36,14 @@ char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_tri
     return nl_format("%s/trials/%s.checkpoint", store->folder, trial->id);
 }
 
+bool nl_store_exists(const char *folder)
+{
+    char *path = nl_path_join(folder, "experiment.yaml");
+    bool exists = nl_file_exists(path);
+    free(path);
+    return exists;
+}
+
 int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err)
 {
     struct nl_diagnostics diagnostics = {0};
@@ -211,12 +219,11 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_ex
 
 void nl_store_leave_nothing(const struct nl_store *store)
 {
-    char *trials = in_folder(store, "trials"), *lock = in_folder(store, ".lock"), *frozen = in_folder(store, "experiment.yaml");
-    if (!nl_file_exists(frozen) && rmdir(trials) == 0 && unlink(lock) == 0)
+    char *trials = in_folder(store, "trials"), *lock = in_folder(store, ".lock");
+    if (!nl_store_exists(store->folder) && rmdir(trials) == 0 && unlink(lock) == 0)
         rmdir(store->folder);
     free(trials);
     free(lock);
-    free(frozen);
 }
 
 void nl_store_close(struct nl_store *store)

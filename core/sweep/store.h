@@ -30,6 +30,9 @@ struct nl_store {
 /* A folder that is only read, or that nobody else knows: without a lock, not to be closed. */
 struct nl_store nl_store_at(const char *folder);
 
+/* Whether the folder holds results, be they whole or not. */
+bool nl_store_exists(const char *folder);
+
 /* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
 int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err);
 
