@@ -129,6 +129,9 @@ bool read_words(const char *what, const char *text, const char *const *names, un
 
 /* ---- experiments ---- */
 
+/* The name nearest to path's in its folder, among those that fit, as path with it at its end; new string, NULL: none is near. */
+char *nearest_beside(const char *path, bool (*fits)(const char *path));
+
 /* Loads file (NULL: defaults) and overrides; false: the problems were printed. */
 bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out);
 
@@ -145,6 +148,9 @@ bool make_plan(const struct command *command, const struct arguments *arguments,
 void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/traps.h) */
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);
+
+/* What differs between the trials: "norm.kind (4), train.batch (6), 8 seeds", each axis with its number of values; new string. */
+char *what_varies(const struct nl_experiment *experiment);
 
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);

@@ -1,4 +1,5 @@
 /* What the commands open: places to write to, experiments, results. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/keep.h"
+#include "config/nearest.h"
 #include "sweep/traps.h"
 
 /* Whether a file can be made in it: errno says why not. More than its mode says so (a read-only file system, a quota). */
@@ -99,26 +101,63 @@ static void add_name(void *context, const char *name)
     names->at[names->count++] = name ? nl_keep_text(name) : NULL;
 }
 
-/* A word alone that is no file was meant as a name of what came with the program. */
-static bool is_misspelt(const char *file, const char *path)
+char *nearest_beside(const char *path, bool (*fits)(const char *path))
 {
-    if (nl_file_exists(path) || strpbrk(file, "/."))
-        return false;
+    char *folder = nl_path_folder(path);
+    const char *slash = strrchr(path, '/'), *word = slash ? slash + 1 : path;
     struct names names = {0};
-    each_shipped(add_name, &names);
+    struct dirent **entry;
+    int count = scandir(folder, &entry, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        char *place = nl_path_join(folder, entry[i]->d_name);
+        if (entry[i]->d_name[0] != '.' && fits(place))
+            add_name(&names, entry[i]->d_name);
+        free(place);
+        free(entry[i]);
+    }
+    if (count >= 0)
+        free(entry);
+    add_name(&names, NULL);
+    const char *near = nl_nearest(word, names.at);
+    char *found = near ? nl_format("%.*s%s", (int)(word - path), path, near) : NULL;
+    free(names.at);
+    free(folder);
+    return found;
+}
+
+static bool is_yaml(const char *path)
+{
+    const char *ending = strrchr(path, '.');
+    return ending && (strcmp(ending, ".yaml") == 0 || strcmp(ending, ".yml") == 0);
+}
+
+/* Says that there is no such file, with the one that was meant; a word alone may be a name of what came with the program, too. */
+static void report_missing(const char *file)
+{
+    char *with_ending = nl_format("%s.yaml", file);
+    char *meant = nl_file_exists(with_ending) ? nl_strdup(with_ending) : nearest_beside(file, is_yaml);
+    struct names names = {0};
+    if (!meant && !strpbrk(file, "/."))
+        each_shipped(add_name, &names);
     bool any = names.count > 0;
     add_name(&names, NULL);
+    char *hint = meant ? nl_format("did you mean '%s'?", meant) : NULL;
     if (any)
         unknown_word("file or experiment", file, names.at);
+    else
+        bad_input(hint, "cannot open '%s': %s", file, strerror(ENOENT));
     free(names.at);
-    return any;
+    free(hint);
+    free(meant);
+    free(with_ending);
 }
 
 bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out)
 {
     struct nl_diagnostics diagnostics = {0};
     char *path = file ? find_configuration(file) : NULL;
-    if (path && is_misspelt(file, path)) {
+    if (path && access(path, F_OK) != 0 && errno == ENOENT) {
+        report_missing(file);
         free(path);
         return false;
     }
@@ -167,6 +206,20 @@ void release_plan(struct plan *plan)
 {
     nl_grid_release(&plan->grid);
     nl_datasets_release(&plan->datasets);
+}
+
+char *what_varies(const struct nl_experiment *experiment)
+{
+    struct nl_text out = {0};
+    for (int a = 0; a < experiment->axes; a++) {
+        const struct nl_axis *axis = &experiment->axis[a];
+        for (int k = 0; k < axis->keys; k++)
+            nl_text_add(&out, "%s%s", k ? " with " : a ? ", " : "", axis->key[k]->name);
+        nl_text_add(&out, " (%d)", axis->points);
+    }
+    if (experiment->seeds > 1)
+        nl_text_add(&out, "%s%d seeds", out.length ? ", " : "", experiment->seeds);
+    return out.at ? out.at : nl_strdup("nothing: one run");
 }
 
 char *results_folder(const char *given, const struct nl_experiment *experiment)

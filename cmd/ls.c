@@ -72,21 +72,6 @@ static int count_trials(struct line *line, const struct nl_experiment *experimen
     return status;
 }
 
-/* "norm.kind (4), train.batch (6), 8 seeds" */
-static char *what_varies(const struct nl_experiment *experiment)
-{
-    struct nl_text out = {0};
-    for (int a = 0; a < experiment->axes; a++) {
-        const struct nl_axis *axis = &experiment->axis[a];
-        for (int k = 0; k < axis->keys; k++)
-            nl_text_add(&out, "%s%s", k ? " with " : a ? ", " : "", axis->key[k]->name);
-        nl_text_add(&out, " (%d)", axis->points);
-    }
-    if (experiment->seeds > 1)
-        nl_text_add(&out, "%s%d seeds", out.length ? ", " : "", experiment->seeds);
-    return out.at ? out.at : nl_strdup("nothing: one run");
-}
-
 static int describe(struct line *line, struct nl_error *err)
 {
     struct nl_experiment experiment;

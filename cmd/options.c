@@ -32,7 +32,26 @@ void print_usage(const struct command *command)
     free(text);
 }
 
-static void unknown_option(const struct command *command, const char *word, const struct option *options)
+/* A key that was written like an option, --lr 0.1, or behind one, --set train.lr=0.1: how it is written; NULL: no key is meant. */
+static char *key_behind_file(const char *word, const char *next)
+{
+    size_t length = strcspn(word, "=");
+    char *name = nl_format("%.*s", (int)length, word);
+    for (char *dash = name; (dash = strchr(dash, '-'));)
+        *dash = '_';
+    const char *key = nl_key_find(name) ? nl_keep_text(name) : nl_key_nearest(name), *value = "VALUE";
+    if (word[length])
+        value = word + length + 1;
+    else if (next && *next != '-' && !strpbrk(next, "=/"))
+        value = next;
+    free(name);
+    if (!key && next && strchr(next, '='))
+        return nl_format("a key is set behind the file, by itself: %s", next);
+    return key ? nl_format("a key is set behind the file, without dashes: %s=%s", key, value) : NULL;
+}
+
+/* word: what was typed; next: the argument behind it, or NULL */
+static void unknown_option(const struct command *command, const char *word, const char *next, const struct option *options)
 {
     char *typed = nl_strdup(word), *names[MOST_OPTIONS + 1];
     int count = 0;
@@ -41,7 +60,8 @@ static void unknown_option(const struct command *command, const char *word, cons
         names[count] = nl_format("--%s", options[count].name);
     names[count] = NULL;
     const char *nearest = nl_nearest(typed, (const char *const *)names);
-    char *hint = nearest ? nl_format("did you mean '%s'?", nearest) : NULL;
+    bool takes_keys = strstr(command->usage, "KEY=VALUE");
+    char *hint = nearest ? nl_format("did you mean '%s'?", nearest) : takes_keys ? key_behind_file(word + strspn(word, "-"), next) : NULL;
     if (hint)
         bad_input(hint, "unknown option '%s' of %s", typed, command->name);
     else
@@ -90,7 +110,7 @@ static void report_option(const struct command *command, char **argv, int found,
     else if (optopt)
         misused(command, "unknown option '-%c' of %s", optopt, command->name);
     else
-        unknown_option(command, typed, options);
+        unknown_option(command, typed, argv[optind], options);
 }
 
 int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options)
@@ -129,7 +149,7 @@ bool sort_arguments(const struct command *command, const char *what, int argc, c
         if (is_override(argv[i])) {
             out->override[out->overrides++] = argv[i];
         } else if (out->file) {
-            bad_input("a key is set with KEY=VALUE", "%s takes one %s: '%s' is one too many", command->name, what, argv[i]);
+            bad_input("a key is set with KEY=VALUE, without blanks", "%s takes one %s: '%s' is one too many", command->name, what, argv[i]);
             free(out->override);
             return false;
         } else {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/memory.h"
 #include "cmd.h"
 #include "stats/results.h"
 
@@ -64,6 +65,29 @@ static bool check_tables(const char *tables, const struct nl_experiment *experim
     return good;
 }
 
+static bool holds_results(const char *folder)
+{
+    char *path = nl_path_join(folder, "experiment.yaml");
+    bool there = nl_file_exists(path);
+    free(path);
+    return there;
+}
+
+static void report_no_results(const char *folder)
+{
+    char *near = nl_folder_exists(folder) ? NULL : nearest_beside(folder, holds_results);
+    char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
+    const char *expected = "expected the --out folder of a run or sweep; normlab ls lists those in results/";
+    if (!nl_file_exists(folder))
+        bad_input(hint ? hint : expected, "there is no folder '%s'", folder);
+    else if (!nl_folder_exists(folder))
+        bad_input(expected, "'%s' holds no results: it is no folder", folder);
+    else
+        bad_input(expected, "'%s' holds no results: there is no 'experiment.yaml' in it", folder);
+    free(hint);
+    free(near);
+}
+
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out)
 {
     const char *folder = arguments->file;
@@ -80,9 +104,9 @@ bool open_results(const struct command *command, const struct arguments *argumen
             return false;
         }
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool good = nl_file_exists(path);
+    bool good = holds_results(folder);
     if (!good)
-        bad_input("expected the --out folder of a run or sweep", "'%s' holds no results: there is no '%s'", folder, path);
+        report_no_results(folder);
     else
         good = load_experiment(path, arguments->override, arguments->overrides, &out->experiment) && (out->tables = results_tables(folder)) &&
                check_tables(out->tables, &out->experiment);

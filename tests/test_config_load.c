@@ -237,7 +237,7 @@ static const struct {
      "      |                                         ^~~~~~~~\n"
      "  a key can vary in one place: grid or one zip\n"},
     {"sweep: {zip: [{train.lr: [1, 2], train.batch: [2]}]}\n", "",
-     "a.yaml:1:47: 'train.batch' has 1 values, but 'train.lr' has 2\n"
+     "a.yaml:1:47: 'train.batch' has 1 value, but 'train.lr' has 2\n"
      "    1 | sweep: {zip: [{train.lr: [1, 2], train.batch: [2]}]}\n"
      "      |                                               ^~~\n"
      "  keys of a zip advance together: give all the same number of values\n"},

@@ -34,8 +34,13 @@ void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, con
 void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context)
 {
     if (map->kind != NL_MAPPING) {
-        nl_diagnose(loader->diagnostics, &map->at, "write 'key: value', with a blank behind the colon",
-                    "%s must be a mapping of keys to values", what);
+        const struct nl_key *first = first_of_section(what, strlen(what));
+        struct nl_error hint;
+        if (first && map->kind == NL_SCALAR)
+            nl_fail(&hint, "its keys stand in braces, or indented below it: %s: {%s: %s}", what, first->name + strlen(what) + 1, first->default_text);
+        else
+            nl_fail(&hint, "write 'key: value', with a blank behind the colon");
+        nl_diagnose(loader->diagnostics, &map->at, hint.text, "%s must be a mapping of keys to values", what);
         return;
     }
     for (int i = 0; i < map->count; i++) {

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 enum { LONGEST = 48 };
 
@@ -35,16 +36,24 @@ int nl_edit_distance(const char *a, const char *b)
     return cost[rows][columns];
 }
 
+int nl_slips(const char *word, const char *b)
+{
+    size_t length = strlen(word);
+    int distance = nl_edit_distance(word, b);
+    return distance > 1 && length >= 3 && strncasecmp(word, b, length) == 0 ? 1 : distance;
+}
+
 const char *nl_nearest(const char *word, const char *const *words)
 {
     const char *best = NULL;
     int best_distance = NL_FAR;
     for (; *words; words++) {
-        int distance = nl_edit_distance(word, *words);
+        int distance = nl_slips(word, *words);
         if (distance < best_distance) {
             best_distance = distance;
             best = *words;
         }
     }
-    return best_distance <= 1 + (int)strlen(word) / 4 ? best : NULL;
+    int letters = (int)strlen(word + strspn(word, "-"));
+    return best_distance <= 1 || best_distance <= letters / 3 ? best : NULL;
 }

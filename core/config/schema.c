@@ -88,7 +88,8 @@ static const char *field_of(const char *name)
     return dot ? dot + 1 : name;
 }
 
-/* Two ways to be near: a slip in the whole name, or the right field in a wrong or missing section (which counts as one slip). */
+/* Ways to be near: a slip in the whole name, the beginning of a field in its section, or the right field in a wrong or missing section (which
+ * counts as one slip). */
 const char *nl_key_nearest(const char *name)
 {
     const struct nl_key *itself = nl_key_find(field_of(name)); /* train: {train.lr: 1} */
@@ -96,6 +97,9 @@ const char *nl_key_nearest(const char *name)
     int best_distance = itself ? 0 : NL_FAR;
     for (int i = 0; i < nl_key_count; i++) {
         int distance = nl_edit_distance(name, nl_keys[i].name);
+        size_t section = (size_t)(field_of(nl_keys[i].name) - nl_keys[i].name);
+        if (strncmp(name, nl_keys[i].name, section) == 0 && nl_slips(name + section, field_of(nl_keys[i].name)) < distance)
+            distance = nl_slips(name + section, field_of(nl_keys[i].name));
         int elsewhere = 1 + nl_edit_distance(field_of(name), field_of(nl_keys[i].name));
         if (elsewhere < distance)
             distance = elsewhere;
