@@ -120,7 +120,7 @@ static const struct {
      "a.yaml:1:7: norm must be a mapping of keys to values\n"
      "    1 | norm: bn\n"
      "      |       ^~\n"
-     "  write 'key: value', with a blank behind the colon\n"},
+     "  its keys stand in braces, or indented below it: norm: {kind: bn}\n"},
     {"train.lr: [1, 2]\n", "",
      "a.yaml:1:11: 'train.lr' takes one value, not a list\n"
      "    1 | train.lr: [1, 2]\n"
