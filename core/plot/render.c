@@ -28,9 +28,10 @@ static void drain(int out, int err, struct nl_text *printed, struct nl_text *com
     struct nl_text *to[2] = {printed, complaint};
     int left = 2;
     while (left > 0) {
-        if (poll(open, 2, -1) < 0 && errno != EINTR)
+        int ready = poll(open, 2, -1);
+        if (ready < 0 && errno != EINTR)
             break;
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 2 && ready > 0; i++) {
             char block[4096];
             if (open[i].fd < 0 || !(open[i].revents & (POLLIN | POLLHUP | POLLERR)))
                 continue;

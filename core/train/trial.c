@@ -182,7 +182,7 @@ static bool must_keep(const struct nl_training *c, int64_t step)
     if (!options->checkpoint)
         return false;
     bool late = options->checkpoint_seconds > 0 && nl_seconds() - c->kept_at >= options->checkpoint_seconds;
-    bool far = options->checkpoint_epochs > 0 && step - c->kept_step >= options->checkpoint_epochs * c->course.steps_per_epoch;
+    bool far = options->checkpoint_epochs > 0 && (step - c->kept_step) / c->course.steps_per_epoch >= options->checkpoint_epochs;
     return stop_asked(c) || ((late || far) && step < c->course.steps);
 }
 
