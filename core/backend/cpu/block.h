@@ -75,7 +75,7 @@ struct nl_cpu_few {
     size_t rows, channels, width;
     bool centers, relu;
     const float *x, *dy;       /* (rows, C) */
-    const float *gamma, *beta; /* (C); beta NULL: zeros */
+    const float *gamma, *beta; /* (C); beta NULL, of rows alone: zeros */
     float *y, *dx;             /* (rows, C); dx NULL: nobody asks; may be dy */
     float *dgamma, *dbeta;     /* (C); dbeta NULL where beta is */
     double *mean, *var, eps;   /* (sets) */
@@ -97,7 +97,8 @@ struct nl_block_kernels {
                                          shares of dgamma and dbeta */
     nl_column_kernel *column_dx;
     nl_row_kernel *row_forward;       /* mean, var, y */
-    nl_row_kernel *row_backward;      /* dx, unless it is NULL; part_gamma and part_beta or, with a gamma for each element, adds to dgamma and dbeta */
+    nl_row_kernel *row_backward;      /* dx, unless it is NULL; part_gamma and part_beta. With a gamma for each element it adds to dgamma and
+                                         dbeta instead */
     nl_few_kernel *few_columns_forward, *few_columns_backward, *few_rows_forward, *few_rows_backward;
 };
 /* The table, in the files that hold the kernels (block_columns.h, block_rows.h, block_few.h). */

@@ -90,6 +90,13 @@ INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v
     return small ? wide_spread(row + (u + (size_t)v) * (NL_LANES / cut.span), cut.span) : wide_set(row[u]);
 }
 
+/* xhat of a vector at element `at` of x, which is vector v of a tile in a row whose sets' numbers begin at `set`. */
+INLINE wide xhat_at(const struct nl_cpu_block *b, struct cut cut, size_t at, size_t set, size_t u, int v, bool part, size_t left, bool small)
+{
+    wide t = wide_sub(take(b->x + at, part, left), of_set(b->shift + set, cut, small, u, v));
+    return wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+}
+
 /* In a part of a vector: 0 behind the last channel, whose lanes come from what nobody wrote. */
 INLINE wide keep(wide v, bool part, size_t left)
 {
@@ -154,8 +161,7 @@ INLINE void row_apply_tile(const struct nl_cpu_block *b, struct cut cut, size_t 
                 gamma[v] = take(gammas + affine, part, left);
                 beta[v] = take(betas + affine, part, left);
             }
-            wide t = wide_sub(take(b->x + at + of_vector, part, left), of_set(b->shift + set, cut, small, u, v));
-            wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+            wide xhat = xhat_at(b, cut, at + of_vector, set, u, v, part, left, small);
             wide value = wide_fused(xhat, gamma[v], beta[v]);
             if (residual)
                 value = wide_add(value, take(b->residual + at + of_vector, part, left));
@@ -191,8 +197,7 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
                 gamma[v] = take(gammas + affine, part, left);
                 beta[v] = take(betas + affine, part, left);
             }
-            wide t = wide_sub(take(b->x + at + of_vector, part, left), of_set(b->shift + set, cut, small, u, v));
-            wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+            wide xhat = xhat_at(b, cut, at + of_vector, set, u, v, part, left, small);
             wide g = take(b->dy + at + of_vector, part, left);
             if (mask == NL_MASK_X)
                 g = wide_where_positive(keep(wide_fused(xhat, gamma[v], beta[v]), part, left), g);
@@ -238,12 +243,11 @@ INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t fir
         UNROLL
         for (int v = 0; v < vectors; v++) {
             size_t of_vector = (size_t)v * NL_LANES;
-            wide rstd = of_set(b->rstd + set, cut, small, u, v);
-            wide t = wide_sub(take(b->x + at + of_vector, part, left), of_set(b->shift + set, cut, small, u, v));
-            wide xhat = wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), rstd), grad = take(b->dx + at + of_vector, part, left);
+            wide xhat = xhat_at(b, cut, at + of_vector, set, u, v, part, left, small), grad = take(b->dx + at + of_vector, part, left);
             if (centers)
                 grad = wide_add(grad, of_set(b->set_sum + set, cut, small, u, v));
-            put(b->dx + at + of_vector, wide_mul(rstd, wide_fused(xhat, of_set(b->set_product + set, cut, small, u, v), grad)), part, left);
+            grad = wide_fused(xhat, of_set(b->set_product + set, cut, small, u, v), grad);
+            put(b->dx + at + of_vector, wide_mul(of_set(b->rstd + set, cut, small, u, v), grad), part, left);
         }
         at += b->channels;
         set += b->sets;
