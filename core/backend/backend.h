@@ -45,18 +45,17 @@ struct nl_run {
     int64_t epoch;                 /* of augmentation */
     enum nl_statistics statistics;
     bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
-    int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in all. 0, 0:
-                                      not a part */
+    int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
+                                      all. 0, 0: not a part */
 };
 
-/* What an operation asks for to be called for a part of a batch at a time, with the same bits: the samples in multiples of `unit` until the last (0: all
- * of them at once), and `sums` bytes of memory for backward to keep between the parts. Where samples know nothing of one another, forward alone takes any
- * number of them. A normalizer whose statistics are over all of them is called by halves: forward for each part normalize_moments, and then for each
- * part normalize_apply; backward normalize_sums and normalize_dx likewise. */
+/* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,
+ * forward alone takes any number of them. */
 struct nl_micro {
-    int unit;
-    size_t sums;
-    bool halves;
+    int unit;     /* samples come in multiples of it until the last part; 0: all of them at once */
+    size_t sums;  /* bytes of memory for backward to keep between the parts */
+    bool halves;  /* a normalizer with statistics over all samples: forward normalize_moments for each part, and then normalize_apply for each
+                     part; backward normalize_sums and normalize_dx likewise */
 };
 
 /* Numbers that may differ from replica to replica, in each image; all double. The trainer writes them before a step. */
@@ -311,7 +310,7 @@ struct nl_backend {
     /* where there are micro_bytes */
     struct nl_micro (*conv_micro)(const struct nl_conv *op);
     struct nl_micro (*normalize_micro)(const struct nl_normalize *op);
-    void (*normalize_moments)(const struct nl_run *run, const struct nl_normalize *op); /* mean and var, of the samples up to these; tracked with the last */
+    void (*normalize_moments)(const struct nl_run *run, const struct nl_normalize *op); /* mean, var of the samples up to these; tracked with the last */
     void (*normalize_apply)(const struct nl_run *run, const struct nl_normalize *op);   /* y; of any normalizer, once mean and var are there */
     void (*normalize_sums)(const struct nl_run *run, const struct nl_normalize *op);    /* what dx takes of the batch; dresidual */
     void (*normalize_dx)(const struct nl_run *run, const struct nl_normalize *op);      /* dx, dgamma, dbeta */

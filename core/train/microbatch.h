@@ -1,9 +1,9 @@
-/* Micro-batches: operations are called one after the other for a few samples, then for the next few, so that what one leaves in a core's cache the next
- * finds there. Those at the head of a pass up to its first linear layer, or none. The gradients of activations between them, and in evaluation the
- * activations, are those of one micro-batch at a time.
+/* Micro-batches: operations are called one after the other for a few samples, then for the next few, so that what one leaves in a core's
+ * cache the next finds there. Those at the head of a pass up to its first linear layer, or none. The gradients of activations between them,
+ * and in evaluation the activations, are those of one micro-batch at a time.
  *
- * A normalizer with statistics over the batch needs its whole input: it goes by halves, and a chain of calls for a micro-batch runs from the second half
- * of one to the first half of the next:
+ * A normalizer with statistics over the batch needs its whole input: it goes by halves, and a chain of calls for a micro-batch runs from the
+ * second half of one to the first half of the next:
  *
  *     forward     y of a normalizer; convolution; moments of the next one
  *     backward    dx of a normalizer; convolution; the next one's sums over dy
@@ -15,7 +15,8 @@
 
 #include "train/plan.h"
 
-/* Decides for a pass whose operations have their shapes: sets local, micro, if_fixed and halves. `evaluates`: statistics that are tracked may be fixed. */
+/* Decides for a pass whose operations have their shapes: sets local, micro, if_fixed and halves. `evaluates`: statistics that are tracked may
+ * be fixed. */
 void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, bool evaluates);
 
 /* Bytes that a local operation's backward keeps from micro-batch to micro-batch. */

@@ -46,9 +46,10 @@ struct nl_conv_width {
     nl_conv_weight_tile *weight_tile[NL_CONV_TILES];
 };
 
-/* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: the patches of a run of tiles, their sums or
- * gradients, the taps. What becomes of tiles is a chunk at most for each of the products: of tile after tile, all channels. From product to product it is
- * NL_WINOGRAD_STEP, known to the compiler: 36 distances would take more registers than there are. That of the taps is `step`. */
+/* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: the patches of a run of tiles, their
+ * sums or gradients, the taps. What becomes of tiles is a chunk at most for each of the products: of tile after tile, all channels. From
+ * product to product it is NL_WINOGRAD_STEP, known to the compiler: 36 distances would take more registers than there are. That of the taps
+ * is `v_step`. */
 enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4, NL_WINOGRAD_CHUNK = 1024, NL_WINOGRAD_STEP = NL_WINOGRAD_CHUNK + NL_CONV_LANES };
 
 /* Tiles side by side: where the first one's first pixel lies in an image of that size, which x, dy and y point to. */
@@ -60,9 +61,11 @@ typedef void nl_winograd_input(const struct nl_winograd_run *run, const float *x
 typedef void nl_winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels, float *y);
 typedef void nl_winograd_weights(const float *w, size_t count, float *v, size_t v_step);
 
-/* The sums of dw are made by blocks of channels, (products, in, out) each, that fit the first cache: p (+)= u' d over the tiles of a chunk, of the first
- * channels of u and d, which have so many; and their taps, whose channels in lie `line` apart. */
-enum { NL_WINOGRAD_IN = 8, NL_WINOGRAD_OUT = NL_CONV_LANES, NL_WINOGRAD_BLOCK = NL_WINOGRAD_PATCH * NL_WINOGRAD_PATCH * NL_WINOGRAD_IN * NL_WINOGRAD_OUT };
+/* The sums of dw are made by blocks of channels, (products, in, out) each, that fit the first cache: p (+)= u' d over the tiles of a chunk,
+ * of the first channels of u and d, which have so many; and their taps (3, 3, in, out), whose channels in lie `line` apart, places of the
+ * kernel `step`. */
+enum { NL_WINOGRAD_IN = 8, NL_WINOGRAD_OUT = NL_CONV_LANES,
+       NL_WINOGRAD_BLOCK = NL_WINOGRAD_PATCH * NL_WINOGRAD_PATCH * NL_WINOGRAD_IN * NL_WINOGRAD_OUT };
 typedef void nl_winograd_block(size_t tiles, const float *u, size_t in, const float *d, size_t out, float *p, bool add);
 typedef void nl_winograd_taps(const float *p, float *dw, size_t line, size_t step);
 
@@ -103,11 +106,12 @@ bool nl_conv_deal(struct nl_conv_room *room); /* after the first turn: true, and
 void *nl_conv_take(struct nl_conv_room *room, size_t bytes);
 float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to);
 
-/* dw of a batch that comes in parts: sums between them, NULL where it comes at once; whether these samples go on with those in sums, and are the last:
- * dw need hold nothing before. The function with `micro` in its name says for each algorithm how long sums are and where a batch may be parted. */
+/* dw of a batch that comes in parts. The function with `micro` in its name says for each algorithm how long sums are and where a batch may
+ * be parted. */
 struct nl_conv_part {
-    float *sums;
-    bool accumulates, ends;
+    float *sums;      /* between the parts; NULL: the batch comes at once */
+    bool accumulates; /* these samples go on with those before; else dw need hold nothing */
+    bool ends;        /* they are the last */
 };
 
 /* conv_direct.c, conv_weights.c: where they apply, kernels of NL_CONV_KERNEL x NL_CONV_KERNEL at most */
@@ -120,7 +124,8 @@ void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *d
 void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw);
 struct nl_micro nl_cpu_conv_direct_micro(const struct nl_conv *op);
 
-/* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes, where it saves half the products at least */
+/* conv_winograd.c: for 3 x 3 kernels at stride 1 between images of the same size, of channels that it takes, where it saves half the products
+ * at least */
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op);
 void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y);
 void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx);

@@ -253,8 +253,8 @@ INLINE void add_lanes(const float (*quarter)[NL_GEMM_TURNED], size_t rows, const
     }
 }
 
-/* Rows of fewer columns than NL_GEMM_VECTOR, of few terms: along them again, though a vector holds parts of several. LANES rows fill as many vectors as
- * there are columns, and the next ones are cut alike. */
+/* Rows of fewer columns than NL_GEMM_VECTOR, of few terms: along them again, though a vector holds parts of several. LANES rows fill as many
+ * vectors as there are columns, and the next ones are cut alike. */
 INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                         const float *a, const float *b)
 {
