@@ -93,7 +93,8 @@ static bool any_best(const struct nl_sheet *sheet)
 static void add_best_caption(struct nl_text *out, const struct nl_maker *m, const char *rivals)
 {
     if (any_best(m->out))
-        nl_text_add(out, " Marked: better than every other %s, as the interval of each paired difference says; none of its runs failed.", rivals);
+        nl_text_add(out, " Marked: none of its runs failed, and every other %s is worse, as the interval of the paired difference says, or failed in every run.",
+                    rivals);
 }
 
 int nl_sheet_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err)
