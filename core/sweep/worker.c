@@ -82,12 +82,14 @@ static struct nl_worker *most_in_need(const struct nl_runner *runner)
 /* When no trial is left to start, those still running go on with the cores that are free. The lock is held. */
 static void help_others(struct nl_runner *runner)
 {
-    for (struct nl_worker *leader; (leader = most_in_need(runner));) {
+    bool able = true; /* to work on the leader's device: if not, asking again would be all it does until the sweep ends */
+    for (struct nl_worker *leader; able && (leader = most_in_need(runner));) {
         leader->helpers++;
         const struct nl_config *config = &leader->trial->config;
         pthread_mutex_unlock(&runner->lock);
         struct nl_error err;
-        if (nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, &err))
+        able = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, &err) != NULL;
+        if (able)
             nl_team_help(leader->team);
         pthread_mutex_lock(&runner->lock);
         leader->helpers--;
