@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/value.h"
@@ -244,7 +245,7 @@ static int evaluate(const struct arguments *arguments, struct request *request)
     struct nl_experiment experiment;
     struct nl_error err = {0};
     if (nl_safetensors_read(arguments->file, &file, &err))
-        return bad_input(NULL, "%s", err.text);
+        return bad_input(nl_folder_exists(arguments->file) ? "normlab run FILE --save-final MODEL.safetensors makes one to score" : NULL, "%s", err.text);
     int code = EXIT_BAD_INPUT;
     if (load_config(request, arguments, &file, &experiment)) {
         struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);

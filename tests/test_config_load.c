@@ -190,7 +190,8 @@ static const struct {
     {"base: nope.yaml\n", "",
      "a.yaml:1:7: cannot open 'nope.yaml': No such file or directory\n"
      "    1 | base: nope.yaml\n"
-     "      |       ^~~~~~~~~\n"},
+     "      |       ^~~~~~~~~\n"
+     "  a base is named as seen from the folder of the file that names it\n"},
     {"base: [b.yaml]\n", "",
      "a.yaml:1:7: 'base' must be the name of one file\n"
      "    1 | base: [b.yaml]\n"

@@ -194,7 +194,8 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     *root = NULL;
     char *text = nl_file_read_start(path, LARGEST + 1, &length, &err);
     if (!text) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "%s", err.text);
+        const char *hint = asked_at && !nl_file_exists(path) ? "a base is named as seen from the folder of the file that names it" : NULL;
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, hint, "%s", err.text);
         return NL_FAIL;
     }
     if (length > LARGEST) {

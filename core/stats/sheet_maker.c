@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "config/value.h"
 #include "norm/norm.h"
 
@@ -88,12 +89,20 @@ void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
 {
     const struct nl_config *config = &m->experiment->config;
     bool even = config->plot.interval == NL_INTERVAL_T;
+    int most = 0, least = m->results->seeds; /* a shard, or a sweep that did not end, has not every seed of every cell */
+    for (int i = 0; i < m->results->cells; i++) {
+        int trials = m->results->cell[i].trials;
+        most = trials > most ? trials : most;
+        least = trials < least ? trials : least;
+    }
+    char *seeds = least < most ? nl_format("%d to %d", least, most) : nl_format("%d", most);
     nl_text_add(out, "%c%s%s%s: ", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
     if (m->results->seeds == 1)
         nl_text_add(out, "one seed, so no interval.");
     else
-        nl_text_add(out, "mean over %d seeds %s %g %% %s interval%s.", m->results->seeds, even ? "+- half its" : "with its",
+        nl_text_add(out, "mean over %s seeds %s %g %% %s interval%s.", seeds, even ? "+- half its" : "with its",
                     100 * config->plot.level, even ? "t" : "bootstrap", even ? "" : " in brackets");
+    free(seeds);
 }
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column)
