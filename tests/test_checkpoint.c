@@ -1,11 +1,13 @@
 /* Checkpoints: a training that is stopped anywhere, any number of times, ends with the bits of one that is not. */
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/safetensors.h"
 #include "scratch.h"
 #include "suite.h"
 #include "train/checkpoint.h"
@@ -195,6 +197,37 @@ START_TEST(another_training_is_refused)
 }
 END_TEST
 
+/* Whatever its numbers have become. */
+START_TEST(a_damaged_one_is_refused)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[0], NULL);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_result result = trained(&config, dataset, &how);
+    struct nl_lineage lineage = {.config = &config, .dataset = dataset};
+    struct nl_tensor_file file;
+    nl_trial_result_release(&result);
+    ck_assert_int_eq(nl_safetensors_read(checkpoint, &file, &err), NL_OK);
+    int64_t *counts = nl_safetensors_find(&file, "training.counts")->data, steps = counts[0];
+    double *part = (double *)nl_safetensors_find(&file, "training.curve")->data + 3;
+    for (int damage = 0; damage < 3; damage++) {
+        counts[0] = damage == 0 ? -1 : steps;
+        part[0] = damage == 1 ? 1e300 : damage == 2 ? NAN : 0;
+        ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
+        refused(&lineage, checkpoint, "it is damaged");
+    }
+    counts[0] = counts[1] = INT64_MAX; /* more than the training has */
+    part[0] = 0;
+    ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
+    ck_assert_int_eq(nl_trial_run(&config, dataset, &how, &result, &err), NL_FAIL);
+    ck_assert_ptr_nonnull(strstr(err.text, "it is damaged"));
+    nl_trial_result_release(&result);
+    nl_safetensors_release(&file);
+    nl_dataset_free(dataset);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("checkpoint");
@@ -203,6 +236,7 @@ int main(void)
     tcase_add_loop_test(tests, a_stopped_training_ends_with_the_same_bits, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tests, checkpoints_on_the_way);
     tcase_add_test(tests, another_training_is_refused);
+    tcase_add_test(tests, a_damaged_one_is_refused);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

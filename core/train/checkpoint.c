@@ -109,14 +109,27 @@ static int compare_lineage(const struct nl_tensor_file *file, const struct nl_li
     return status;
 }
 
+/* Counts that a training comes to, and parts that there are: what is read as numbers is used to count and to index. */
+static bool is_sound(const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve)
+{
+    const int64_t *count = counts->data;
+    const double *part = (const double *)curve->data + 3;
+    bool sound = count[0] >= 0 && count[1] >= count[0];
+    for (size_t row = 0; row < curve->shape[0]; row++, part += COLUMNS)
+        sound &= *part >= 0 && *part < NL_PARTS;
+    return sound;
+}
+
 static int read_checkpoint(const struct nl_lineage *lineage, const char *path, struct nl_tensor_file *file, struct nl_error *err)
 {
     if (nl_safetensors_read(path, file, err))
         return NL_FAIL;
     int status = NL_OK;
-    if (!find(file, "training.counts", NL_I64, COUNTS, 0) || !find(file, "training.sums", NL_F64, SUMS, 0) ||
-        !find(file, "training.curve", NL_F64, 0, COLUMNS))
+    const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
+    if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0))
         status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
+    else if (!is_sound(counts, curve))
+        status = nl_fail(err, "cannot go on from '%s': it is damaged", path);
     else
         status = compare_lineage(file, lineage, path, err);
     if (status)
