@@ -102,8 +102,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
     struct nl_sweep_options how = {
         .command = command_line,
-        .runner = {.workers = nl_cores(), .stop = &interrupted, .progress = show_progress},
-        .note = show_note,
+        .runner = {.workers = nl_cores(), .stop = &interrupted, .progress = show_progress, .note = show_note},
     };
     const char *out = NULL, *device = NULL;
     char *load = NULL;

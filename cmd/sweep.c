@@ -107,8 +107,8 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
                    .checkpoint_epochs = settings->checkpoint_epochs,
                    .progress = show_progress,
                    .finished = show_finished,
+                   .note = show_note,
                    .context = &line},
-        .note = show_note,
     };
     begin_progress(&line);
     catch_interrupts();

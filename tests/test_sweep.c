@@ -319,7 +319,7 @@ static struct nl_sweep_result sweep(struct setting *s, int workers)
     struct nl_error err = {0};
     struct nl_sweep_result result;
     struct nl_sweep_options options = {
-        .folder = s->out, .command = "test", .runner = {.workers = workers, .context = s}, .note = keep_note};
+        .folder = s->out, .command = "test", .runner = {.workers = workers, .note = keep_note, .context = s}};
     nl_text_release(&s->notes);
     nl_text_add(&s->notes, "%s", "");
     ck_assert_msg(nl_sweep(&s->experiment, &s->grid, &s->datasets, &options, &result, &err) == NL_OK, "%s", err.text);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -89,15 +90,27 @@ static void wait_for_workers(struct nl_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. */
+void nl_runner_note(const struct nl_runner_options *options, bool warning, char *line)
+{
+    if (options->note)
+        options->note(options->context, warning, line);
+    free(line);
+}
+
+/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. One that is damaged goes, unless it is the user's
+ * own: then running it says what is wrong. */
 static int64_t steps_done(const struct nl_runner *runner, const struct nl_trial *trial)
 {
     const struct nl_lineage lineage = {&trial->config, trial->dataset, trial->weights};
     struct nl_error err;
     int64_t steps = 0;
     char *path = nl_runner_checkpoint(runner, trial);
-    if (path && nl_file_exists(path) && nl_checkpoint_check(&lineage, path, &steps, &err))
-        steps = -1; /* it says what is wrong when it is run */
+    if (path && nl_file_exists(path) && nl_checkpoint_check(&lineage, path, &steps, &err)) {
+        bool ours = !runner->options->checkpoint && unlink(path) == 0;
+        if (ours)
+            nl_runner_note(runner->options, true, nl_format("%s; the trial begins anew", err.text));
+        steps = ours ? 0 : -1;
+    }
     free(path);
     return steps;
 }

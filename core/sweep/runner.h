@@ -39,8 +39,13 @@ struct nl_runner_options {
     /* NULL, or called in the caller's thread: a few times a second and at the end; after each trial, by its number. */
     void (*progress)(void *context, const struct nl_progress *progress);
     void (*finished)(void *context, const struct nl_grid *grid, int trial, const struct nl_record *record);
+    /* NULL, or told what a user should know: trials that were there, damaged files (a warning). */
+    void (*note)(void *context, bool warning, const char *line);
     void *context;
 };
+
+/* Says it to options->note. Frees line. */
+void nl_runner_note(const struct nl_runner_options *options, bool warning, char *line);
 
 /* Cores this program may run on. */
 int nl_cores(void);

@@ -6,21 +6,13 @@
 #include "stats/summary.h"
 #include "sweep/forecast.h"
 
-/* Frees line. */
-static void tell(const struct nl_sweep_options *options, bool warning, char *line)
+static void warn(const void *runner, const char *text)
 {
-    if (options->note)
-        options->note(options->runner.context, warning, line);
-    free(line);
-}
-
-static void warn(const void *options, const char *text)
-{
-    tell(options, true, nl_format("%s; the trial is run again", text));
+    nl_runner_note(runner, true, nl_format("%s; the trial is run again", text));
 }
 
 /* What is not run, and what is run although it is there. */
-static void tell_what_is_there(const struct nl_sweep_options *options, const struct nl_grid *grid, const struct nl_record *record,
+static void tell_what_is_there(const struct nl_runner_options *runner, const struct nl_grid *grid, const struct nl_record *record,
                                const int *todo, int count, int present)
 {
     int errors = 0, again = 0;
@@ -31,13 +23,13 @@ static void tell_what_is_there(const struct nl_sweep_options *options, const str
     }
     present -= errors + again;
     if (present && grid->trials == 1)
-        tell(options, false, nl_strdup("the trial is there already"));
+        nl_runner_note(runner, false, nl_strdup("the trial is there already"));
     else if (present)
-        tell(options, false, nl_format("%d of %d trials are there already", present, grid->trials));
+        nl_runner_note(runner, false, nl_format("%d of %d trials are there already", present, grid->trials));
     if (errors)
-        tell(options, false, nl_format("%d trial%s could not be run last time: tried again", errors, errors == 1 ? "" : "s"));
+        nl_runner_note(runner, false, nl_format("%d trial%s could not be run last time: tried again", errors, errors == 1 ? "" : "s"));
     if (again && grid->trials > 1)
-        tell(options, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
+        nl_runner_note(runner, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
 }
 
 static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, const struct nl_runner_options *runner,
@@ -58,18 +50,19 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                          struct nl_error *err)
 {
     int count, present;
-    result->record = nl_store_load_all(store, grid, warn, options, &present);
+    const struct nl_runner_options *runner = &options->runner;
+    result->record = nl_store_load_all(store, grid, warn, runner, &present);
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
-    tell_what_is_there(options, grid, result->record, todo, count, present);
+    tell_what_is_there(runner, grid, result->record, todo, count, present);
     char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
     if (misfit)
-        tell(options, true, misfit);
-    int status = check_room(store, grid, todo, count, &options->runner, err);
+        nl_runner_note(runner, true, misfit);
+    int status = check_room(store, grid, todo, count, runner, err);
     result->started = status == NL_OK;
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, err);
     if (status == NL_OK)
-        status = nl_run_trials(grid, store, result->record, todo, count, &options->runner, &result->stop, &result->left, err);
+        status = nl_run_trials(grid, store, result->record, todo, count, runner, &result->stop, &result->left, err);
     free(todo);
     if (status)
         return NL_FAIL;

@@ -10,8 +10,6 @@ struct nl_sweep_options {
     const char *command; /* the words of the command line, for experiment.yaml */
     struct nl_choice choice;
     struct nl_runner_options runner;
-    /* NULL, or told what a user should know: trials that were there, damaged files (a warning). context: the runner's. */
-    void (*note)(void *context, bool warning, const char *line);
 };
 
 struct nl_sweep_result {
