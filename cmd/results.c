@@ -65,17 +65,9 @@ static bool check_tables(const char *tables, const struct nl_experiment *experim
     return good;
 }
 
-static bool holds_results(const char *folder)
-{
-    char *path = nl_path_join(folder, "experiment.yaml");
-    bool there = nl_file_exists(path);
-    free(path);
-    return there;
-}
-
 static void report_no_results(const char *folder)
 {
-    char *near = nl_folder_exists(folder) ? NULL : nearest_beside(folder, holds_results);
+    char *near = nl_folder_exists(folder) ? NULL : nearest_beside(folder, nl_store_exists);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
     const char *expected = "expected the --out folder of a run or sweep; normlab ls lists those in results/";
     if (!nl_file_exists(folder))
@@ -104,7 +96,7 @@ bool open_results(const struct command *command, const struct arguments *argumen
             return false;
         }
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool good = holds_results(folder);
+    bool good = nl_store_exists(folder);
     if (!good)
         report_no_results(folder);
     else
