@@ -155,7 +155,7 @@ static int forecast_and_print(const struct plan *plan, const char *folder, const
 static void warn(const void *context, const char *text)
 {
     (void)context;
-    fprintf(stderr, "%s; the trial is run again\n", text);
+    fprintf(stderr, "%s\n", text);
 }
 
 int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort)

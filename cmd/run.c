@@ -98,6 +98,14 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
     return code;
 }
 
+static void refuse_sweep(const struct plan *plan, const char *file)
+{
+    char *varies = what_varies(&plan->experiment);
+    bad_input("normlab sweep runs them all; an axis is fixed by giving its key one value, KEY=VALUE",
+              "'%s' is a sweep of %d trials: %s", file, plan->grid.trials, varies);
+    free(varies);
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
     struct nl_sweep_options how = {
@@ -139,10 +147,8 @@ static int run(const struct command *self, int argc, char **argv)
         arguments.override[arguments.overrides++] = load; /* where the option stood in argv is room for it */
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan)) {
-        char *varies = what_varies(&plan.experiment);
         if (plan.grid.trials != 1)
-            bad_input("normlab sweep runs them all; an axis is fixed by giving its key one value, KEY=VALUE",
-                      "'%s' is a sweep of %d trials: %s", arguments.file, plan.grid.trials, varies);
+            refuse_sweep(&plan, arguments.file);
         else if (can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
                  identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             char *folder = results_folder(out, &plan.experiment);
@@ -151,7 +157,6 @@ static int run(const struct command *self, int argc, char **argv)
             code = run_plan(&plan, &how);
             free(folder);
         }
-        free(varies);
     }
     release_plan(&plan);
     free(arguments.override);

@@ -290,8 +290,11 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
     for (int i = 0; i < grid->trials; i++) {
         char *warning;
         nl_store_load(store, &grid->trial[i], &record[i], &warning);
-        if (warning && warn)
-            warn(context, warning);
+        if (warning && warn) {
+            char *line = nl_format("%s; the trial is run again", warning);
+            warn(context, line);
+            free(line);
+        }
         free(warning);
         *present += record[i].present;
     }

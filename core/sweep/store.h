@@ -66,7 +66,8 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 
 /* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
 void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);
-/* That of every trial: new array [grid->trials] for nl_records_release. *present: how many are there. warn: NULL, or is told of each damaged file. */
+/* That of every trial: new array [grid->trials] for nl_records_release. *present: how many are there. warn: NULL, or is told of each damaged file,
+ * as one whose trial is run again. */
 struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
                                     const void *context, int *present);
 /* Where the state of the trial is kept while it is unfinished (train/checkpoint.h); new string. */

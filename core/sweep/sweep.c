@@ -8,7 +8,7 @@
 
 static void warn(const void *runner, const char *text)
 {
-    nl_runner_note(runner, true, nl_format("%s; the trial is run again", text));
+    nl_runner_note(runner, true, nl_strdup(text));
 }
 
 /* What is not run, and what is run although it is there. */

@@ -8,7 +8,7 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, MOST_EXTRA = 5, DIFFERENCES_SHOWN = 4 };
+enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, PART = 3, MOST_EXTRA = 5, DIFFERENCES_SHOWN = 4 };
 
 /* ---- writing ---- */
 
@@ -109,12 +109,12 @@ static int compare_lineage(const struct nl_tensor_file *file, const struct nl_li
     return status;
 }
 
-/* Counts that a training comes to, and parts that there are: what is read as numbers is used to count and to index. */
-static bool is_sound(const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve)
+/* Counts that this training comes to, and parts that there are: what is read as numbers is used to count and to index. */
+static bool is_sound(const struct nl_config *config, const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve)
 {
     const int64_t *count = counts->data;
-    const double *part = (const double *)curve->data + 3;
-    bool sound = count[0] >= 0 && count[1] >= count[0];
+    const double *part = (const double *)curve->data + PART;
+    bool sound = count[0] >= 0 && count[0] <= nl_trial_outline(config, nl_data_counts(config)).steps && count[1] >= count[0];
     for (size_t row = 0; row < curve->shape[0]; row++, part += COLUMNS)
         sound &= *part >= 0 && *part < NL_PARTS;
     return sound;
@@ -128,10 +128,10 @@ static int read_checkpoint(const struct nl_lineage *lineage, const char *path, s
     const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
     if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0))
         status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
-    else if (!is_sound(counts, curve))
+    else if (compare_lineage(file, lineage, path, err))
+        status = NL_FAIL;
+    else if (!is_sound(lineage->config, counts, curve))
         status = nl_fail(err, "cannot go on from '%s': it is damaged", path);
-    else
-        status = compare_lineage(file, lineage, path, err);
     if (status)
         nl_safetensors_release(file);
     return status;
@@ -155,7 +155,7 @@ static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_
         result->row[result->rows++] = (struct nl_curve_row){.step = (int64_t)at[0],
                                                             .epoch = at[1],
                                                             .samples = (int64_t)at[2],
-                                                            .part = (enum nl_part)at[3],
+                                                            .part = (enum nl_part)at[PART],
                                                             .eval = (int)at[4],
                                                             .lr = at[5],
                                                             .loss = at[6],

@@ -212,8 +212,6 @@ static int resume(struct nl_training *c, struct nl_error *err)
             return NL_FAIL;
         if (r->result->steps != c->replica[0].result->steps)
             return nl_fail(err, "cannot go on from '%s': it is not as far as others that train with it", path ? path : "");
-        if (r->result->steps > r->course.steps)
-            return nl_fail(err, "cannot go on from '%s': it is damaged", path ? path : "");
     }
     int64_t steps = c->kept_step = c->replica[0].result->steps;
     int64_t per_epoch = c->course.steps_per_epoch;
