@@ -188,14 +188,19 @@ void release_page(struct page *page);
 /* The folder with trials.csv, curves.csv and timing.csv of the results in `folder`: itself, or, while a sweep is not at its end, one with
  * those of the trials that are. NULL: the message was printed. Kept. */
 const char *results_tables(const char *folder);
-bool load_results(const char *tables, const struct nl_experiment *experiment, struct nl_results *out); /* false: the message was printed */
+/* planned as nl_results_load; false: the message was printed. */
+bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out);
 
 struct results_folder {
     struct nl_experiment experiment;
-    const char *tables; /* results_tables */
+    const char *tables;        /* results_tables */
+    struct nl_grid grid;       /* what the experiment asks for */
+    struct nl_planned planned; /* of grid */
 };
 
-/* The results folder arguments->file, with overrides of plot.* and sweep.baseline alone; false: the message was printed. */
+/* The results folder arguments->file, with overrides of plot.*, sweep.baseline and sweep.question alone; false: the message was printed.
+ * Release in both cases. */
+void release_results(struct results_folder *from);
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
 
 /* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends; two at most
@@ -227,12 +232,22 @@ void catch_interrupts(void); /* the first SIGINT, SIGTERM or SIGHUP (unless igno
 /* Messages of the trials that could not be run; returns their number. */
 int print_errors(const struct nl_grid *grid, const struct nl_sweep_result *result);
 
-/* plot.metric side by side on stdout, to the terminal's width (table.c). */
-int print_grid(const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+/* The answer in words and a table, on stdout (table.c). */
+struct report {
+    int format, kind;
+    const char *across; /* of a grid: the key of its columns; NULL: the usual one */
+    unsigned fail_if;
+};
+bool read_report_format(const char *text, struct report *out); /* here and below, false: the message was printed */
+bool read_fail_if(const char *text, struct report *out);
+bool report_is_text(const struct report *report);
+/* name: of the results folder, for labels; tables: the folder with its tables. An exit code: EXIT_FAILED where --fail-if says so. */
+int print_report(const struct report *report, const char *name, const char *tables, const struct nl_experiment *experiment,
+                 const struct nl_planned *planned);
 
 int terminal_width(FILE *stream); /* in characters; 0: no terminal */
 
-/* On stdout, broken to the terminal's width, its first sentence bold. */
+/* On stdout, broken to the terminal's width, its first line bold. */
 void print_answer(const char *text);
 
 #endif

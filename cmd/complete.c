@@ -131,7 +131,7 @@ static void offer_value(struct typed typed, const struct nl_key *key)
         offer_words(&typed, key->choices);
     else if (key->type == NL_TYPE_BOOL)
         offer_words(&typed, logical);
-    else if (key->type == NL_TYPE_AUTO_INT)
+    else if (key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_AUTO_REAL)
         offer_words(&typed, automatic);
 }
 
@@ -145,6 +145,8 @@ static void offer_keys(struct typed typed, const char *section, bool with_value)
         typed.kept = (int)(equals + 1 - typed.word);
         if (strcmp(name, "sweep.baseline") == 0)
             offer_keys(typed, NULL, true);
+        else if (strcmp(name, "sweep.question") == 0)
+            offer_words(&typed, nl_question_names);
         else if (key && (!section || strcmp(section, key->section) == 0))
             offer_value(typed, key);
         free(name);
@@ -163,6 +165,7 @@ static void offer_keys(struct typed typed, const char *section, bool with_value)
     if (with_value && !section && whole) {
         offer(&typed, "sweep.seeds=", "trials of each point");
         offer(&typed, "sweep.baseline=", "what the others are compared with");
+        offer(&typed, "sweep.question=", "what the sweep is to answer");
     } else if (with_value && !section)
         offer(&typed, "sweep.", NULL);
 }

@@ -49,7 +49,7 @@ static const struct starter {
      "# Does batch normalization degrade at small batches, where group and layer normalization do not?\n"
      "#\n"
      "# The same network with each normalizer at each batch size, with the same seeds, so that differences are paired. The learning\n"
-     "# rate scales with the batch: without that every arm moves with it, normalizer or not.\n"
+     "# rate scales with the batch: without that every method moves with it, normalizer or not.\n"
      "\n"
      "data: {name: digits}\n"
      "model: {arch: mlp, depth: 3, width: 64, activation: relu}\n"
@@ -77,13 +77,13 @@ static const struct starter {
      "  kind: [small_batch]\n"
      "  metric: test_error\n"
      "  min_effect: 2         # points: less is no degradation, even if it is not chance\n"
-     "  margin: 1.5           # points: within them an arm counts as flat\n"},
+     "  margin: 1.5           # points: within them a method counts as flat\n"},
     {"rate-tolerance", "sweep",
      EDITOR
      "# How much higher a learning rate does a network bear with a normalizer than without?\n"
      "#\n"
      "# Plain SGD without momentum, a deep network, rates over three decades. A rate is usable where no seed fails and the training\n"
-     "# accuracy comes near the arm's best; the answer is the ratio to the arm without normalizer.\n"
+     "# accuracy comes near the method's best; the answer is the ratio to the method without normalizer.\n"
      "\n"
      "data: {name: digits}\n"
      "model: {arch: mlp, depth: 6, width: 64, activation: relu}\n"

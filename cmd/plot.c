@@ -49,12 +49,13 @@ static int run(const struct command *self, int argc, char **argv)
         how.out = folder;
         how.report = &report;
         if (can_be_made(folder))
-            code = nl_plot(from.tables, &from.experiment, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
+            code = nl_plot(from.tables, &from.experiment, &from.planned, &how, &err) ? fail("%s", err.text) : EXIT_DONE;
         if (report.at)
             fputs(report.at, stdout);
         nl_text_release(&report);
         free(folder);
     }
+    release_results(&from);
     free(arguments.override);
     return code;
 }

@@ -46,23 +46,39 @@ const char *results_tables(const char *folder)
     return has_tables(folder) && !running ? folder : look_in_between(folder, running);
 }
 
-bool load_results(const char *tables, const struct nl_experiment *experiment, struct nl_results *out)
+bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out)
 {
     struct nl_error err = {0};
-    if (nl_results_load(tables, experiment, out, &err) == NL_OK)
+    if (nl_results_load(tables, experiment, planned, out, &err) == NL_OK)
         return true;
     bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
     return false;
 }
 
 /* Damaged tables are wrong input, and said before anything is written; they are read once more for that. */
-static bool check_tables(const char *tables, const struct nl_experiment *experiment)
+static bool check_tables(const struct results_folder *from)
 {
     struct nl_results results;
-    bool good = load_results(tables, experiment, &results);
+    bool good = load_results(from->tables, &from->experiment, &from->planned, &results);
     if (good)
         nl_results_release(&results);
     return good;
+}
+
+/* The experiment is one that ran. What its grid complains of, such as data that are not there any more, does not matter to a reader. */
+static bool make_planned(struct results_folder *out)
+{
+    struct nl_diagnostics ignored = {0};
+    nl_grid_make(&out->experiment, &out->grid, &ignored);
+    nl_diagnostics_release(&ignored);
+    out->planned = nl_grid_planned(&out->grid);
+    return true;
+}
+
+void release_results(struct results_folder *from)
+{
+    nl_planned_release(&from->planned);
+    nl_grid_release(&from->grid);
 }
 
 static void report_no_results(const char *folder)
@@ -90,8 +106,9 @@ bool open_results(const struct command *command, const struct arguments *argumen
     }
     for (int i = 0; i < arguments->overrides; i++)
         if (strncmp(arguments->override[i], "plot.", strlen("plot.")) != 0 &&
-            strncmp(arguments->override[i], "sweep.baseline=", strlen("sweep.baseline=")) != 0) {
-            bad_input("what was trained is fixed: normlab sweep trains", "%s takes keys of the plot section and sweep.baseline only: '%s'",
+            strncmp(arguments->override[i], "sweep.baseline=", strlen("sweep.baseline=")) != 0 &&
+            strncmp(arguments->override[i], "sweep.question=", strlen("sweep.question=")) != 0) {
+            bad_input("what was trained is fixed: normlab sweep trains", "%s takes keys of the plot section, sweep.baseline and sweep.question only: '%s'",
                       command->name, arguments->override[i]);
             return false;
         }
@@ -101,7 +118,7 @@ bool open_results(const struct command *command, const struct arguments *argumen
         report_no_results(folder);
     else
         good = load_experiment(path, arguments->override, arguments->overrides, &out->experiment) && (out->tables = results_tables(folder)) &&
-               check_tables(out->tables, &out->experiment);
+               make_planned(out) && check_tables(out);
     free(path);
     return good;
 }

@@ -68,7 +68,7 @@ bool open_side(const char *word, struct side *out)
     }
     if (!load_experiment(out->file, NULL, 0, &out->experiment))
         return false;
-    if (out->folder && (!(out->tables = results_tables(out->folder)) || !load_results(out->tables, &out->experiment, &out->results)))
+    if (out->folder && (!(out->tables = results_tables(out->folder)) || !load_results(out->tables, &out->experiment, NULL, &out->results)))
         return false;
     out->has_results = out->folder != NULL;
     return !number || become_trial(out, number);

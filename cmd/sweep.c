@@ -5,9 +5,8 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "plot/plot.h"
-#include "stats/verdict.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, FAIL_IF };
 enum { MOST_SHARDS = 10000, MOST_COHORT = 10000 };
 
 static const struct option options[] = {
@@ -22,6 +21,8 @@ static const struct option options[] = {
     {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"shard", required_argument, NULL, SHARD},
     {"cohort", required_argument, NULL, COHORT},
+    {"format", required_argument, NULL, 'f'},
+    {"fail-if", required_argument, NULL, FAIL_IF},
     {0},
 };
 
@@ -32,40 +33,36 @@ struct settings {
     double max_seconds, checkpoint_seconds;
     int64_t checkpoint_epochs;
     struct nl_choice choice;
+    struct report report;
 };
 
-static int draw(const char *folder, const struct nl_experiment *experiment)
+/* out: where what was written is said. */
+static int draw(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, FILE *out)
 {
     struct nl_text report = {0};
     struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .report = &report};
     struct nl_error err = {0};
-    int status = nl_plot(folder, experiment, &how, &err);
+    int status = nl_plot(folder, experiment, planned, &how, &err);
     if (report.at)
-        fputs(report.at, stdout);
+        fputs(report.at, out);
     nl_text_release(&report);
     if (status && interrupted) /* gnuplot has the terminal's Ctrl-C, too */
         return stopped(EXIT_INTERRUPTED, "stopped; the tables are written; to draw the pictures:");
     return status ? fail("%s", err.text) : EXIT_DONE;
 }
 
-/* Table, files, pictures, and the answer in words as the last thing. */
-static int conclude(const char *folder, const struct plan *plan, bool pictures)
+/* The answer first, then the table, then the files. */
+static int conclude(const char *folder, const struct plan *plan, const struct settings *settings)
 {
-    const struct nl_experiment *experiment = &plan->experiment;
-    struct nl_error err = {0};
-    int code = EXIT_DONE;
-    if (print_grid(folder, experiment, &err))
-        return fail("%s", err.text);
-    printf("\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
-    if (pictures)
-        code = draw(folder, experiment);
-    char *verdict = nl_verdict(folder, experiment, plan->grid.trials, &err);
-    if (!verdict)
-        return fail("%s", err.text);
-    putchar('\n');
-    print_answer(verdict);
-    free(verdict);
-    return code;
+    struct nl_planned planned = nl_grid_planned(&plan->grid);
+    FILE *out = report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
+    int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
+    fflush(stdout);
+    fprintf(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
+    if (!settings->no_plot)
+        drawn = draw(folder, &plan->experiment, &planned, out);
+    nl_planned_release(&planned);
+    return drawn ? drawn : judged;
 }
 
 /* What a shard leaves to others. */
@@ -124,7 +121,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         else if (result.absent)
             code = end_shard(&result, folder);
         else
-            code = conclude(folder, plan, !settings->no_plot);
+            code = conclude(folder, plan, settings);
         if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
     }
@@ -165,7 +162,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
 {
     *out = (struct settings){.jobs = nl_cores()};
     bool good = true;
-    for (int option; good && (option = next_option(self, argc, argv, "o:j:n", options)) != OPTION_END;)
+    for (int option; good && (option = next_option(self, argc, argv, "o:j:nf:", options)) != OPTION_END;)
         switch (option) {
         case OUT: out->out = optarg; break;
         case DEVICE: out->device = optarg; break;
@@ -178,6 +175,8 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
         case CHECKPOINT_EVERY: good = read_checkpoint_every(optarg, &out->checkpoint_seconds, &out->checkpoint_epochs); break;
         case SHARD: good = read_shard(optarg, &out->choice); break;
+        case 'f': good = read_report_format(optarg, &out->report); break;
+        case FAIL_IF: good = read_fail_if(optarg, &out->report); break;
         default: good = false;
         }
     return good;
@@ -244,6 +243,9 @@ const struct command command_sweep = {
              "      --checkpoint-every T   keep the state of unfinished trials, after so much time (30m) or epochs (5epochs) and at Ctrl-C: they\n"
              "                       go on from there, to the same bits\n"
              "      --no-plot        no pictures\n"
+             "  -f, --format F       of the answer and its table: text (default), md, latex, csv, json, as normlab table prints them\n"
+             "      --fail-if LIST   exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
+             "                       failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"
              "examples:\n"
              "  normlab sweep experiments/small_batch.yaml norm.kind=bn,gn sweep.seeds=3 --out results/sb\n"

@@ -4,28 +4,47 @@
 
 #include "base/memory.h"
 #include "cmd.h"
+#include "stats/answer.h"
 #include "stats/sheet.h"
-#include "stats/verdict.h"
 
-static const char *const formats[] = {"text", "md", "latex", "csv", "json", NULL}, *const kinds[] = {"summary", "grid", "trials", NULL};
+static const char *const formats[] = {"text", "md", "latex", "csv", "json", NULL}, *const kinds[] = {"grid", "summary", "trials", NULL};
 enum format { FORMAT_TEXT, FORMAT_MARKDOWN, FORMAT_LATEX, FORMAT_CSV, FORMAT_JSON };
-enum kind { KIND_SUMMARY, KIND_GRID, KIND_TRIALS };
+enum kind { KIND_GRID, KIND_SUMMARY, KIND_TRIALS };
 
-static const struct option options[] = {
-    {"format", required_argument, NULL, 'f'}, {"what", required_argument, NULL, 'w'}, {"columns", required_argument, NULL, 'c'}, {0}};
+/* What --fail-if may name, as bits. */
+static const char *const failures[] = {"incomplete", "contradicted", "inconclusive", "failed", NULL};
+enum failure { INCOMPLETE = 1, CONTRADICTED = 2, INCONCLUSIVE = 4, FAILED = 8 };
 
-struct request {
-    int format, kind;
-    const char *across; /* NULL: the usual key */
-};
+enum { FAIL_IF = 256 };
+static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+                                        {"what", required_argument, NULL, 'w'},
+                                        {"columns", required_argument, NULL, 'c'},
+                                        {"fail-if", required_argument, NULL, FAIL_IF},
+                                        {0}};
 
-static bool read_request(const struct command *self, int argc, char **argv, struct request *out)
+bool read_report_format(const char *text, struct report *out)
+{
+    return read_word("format", text, formats, &out->format);
+}
+
+bool read_fail_if(const char *text, struct report *out)
+{
+    return read_words("outcome to fail at:", text, failures, &out->fail_if);
+}
+
+bool report_is_text(const struct report *report)
+{
+    return report->format == FORMAT_TEXT;
+}
+
+static bool read_request(const struct command *self, int argc, char **argv, struct report *out)
 {
     bool what_given = false;
+    out->kind = KIND_SUMMARY;
     for (int option; (option = next_option(self, argc, argv, "f:w:c:", options)) != OPTION_END;)
         switch (option) {
         case 'f':
-            if (!read_word("format", optarg, formats, &out->format))
+            if (!read_report_format(optarg, out))
                 return false;
             break;
         case 'w':
@@ -34,6 +53,10 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
                 return false;
             break;
         case 'c': out->across = optarg; break;
+        case FAIL_IF:
+            if (!read_fail_if(optarg, out))
+                return false;
+            break;
         default: return false;
         }
     if (out->across && !what_given)
@@ -44,95 +67,102 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
     return false;
 }
 
-static int make_sheet(const struct request *request, const struct nl_results *results, const struct nl_experiment *experiment,
+static int make_sheet(const struct report *report, const struct nl_results *results, const struct nl_experiment *experiment,
                       struct nl_sheet *out, struct nl_error *err)
 {
-    switch ((enum kind)request->kind) {
+    switch ((enum kind)report->kind) {
+    case KIND_GRID: return nl_sheet_grid(results, experiment, report->across, out, err);
     case KIND_SUMMARY: return nl_sheet_summary(results, experiment, out, err);
-    case KIND_GRID: return nl_sheet_grid(results, experiment, request->across, out, err);
     case KIND_TRIALS: return nl_sheet_trials(results, experiment, out, err);
     }
     return NL_FAIL;
 }
 
-static char *sheet_text(const struct request *request, const struct nl_sheet *sheet, const char *answer, const char *name)
+static void print_text(const struct nl_sheet *sheet, const char *answer)
 {
-    switch ((enum format)request->format) {
-    case FORMAT_TEXT: return nl_sheet_text(sheet, answer, terminal_width(stdout));
-    case FORMAT_MARKDOWN: return nl_sheet_markdown(sheet, answer);
-    case FORMAT_LATEX: return nl_sheet_latex(sheet, answer, name);
-    case FORMAT_CSV: return nl_sheet_csv(sheet);
-    case FORMAT_JSON: return nl_sheet_json(sheet, answer);
+    if (answer) {
+        print_answer(answer);
+        putchar('\n');
     }
-    return NULL;
+    char *text = nl_sheet_text(sheet, NULL, terminal_width(stdout));
+    fputs(text, stdout);
+    free(text);
 }
 
-/* The answer in words. The experiment is one that ran: its grid can be made again. */
-static char *answer_of(const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
+static void print_sheet(const struct report *report, const struct nl_sheet *sheet, const struct nl_answer *answer, const char *name)
 {
-    struct nl_grid grid;
-    struct nl_diagnostics diagnostics = {0};
-    nl_grid_make(experiment, &grid, &diagnostics);
-    char *answer = nl_verdict(folder, experiment, grid.trials, err);
-    nl_diagnostics_release(&diagnostics);
-    nl_grid_release(&grid);
-    return answer;
+    char *words = answer ? nl_answer_text(answer) : NULL, *text = NULL;
+    switch ((enum format)report->format) {
+    case FORMAT_TEXT: print_text(sheet, words); break;
+    case FORMAT_MARKDOWN: text = nl_sheet_markdown(sheet, words); break;
+    case FORMAT_LATEX: text = nl_sheet_latex(sheet, words, name); break;
+    case FORMAT_CSV: text = nl_sheet_csv(sheet); break;
+    case FORMAT_JSON: text = nl_sheet_json(sheet, answer); break;
+    }
+    if (text)
+        fputs(text, stdout);
+    free(text);
+    free(words);
 }
 
-/* name: of the results folder. */
-static int print_table(const char *name, const struct results_folder *from, const struct request *request)
+/* The exit code that --fail-if asks for; what it found is said. */
+static int judge(const struct report *report, const struct nl_answer *answer)
 {
-    const char *folder = from->tables;
-    const struct nl_experiment *experiment = &from->experiment;
+    int contradicted = 0, inconclusive = answer->claims == 0;
+    for (int i = 0; i < answer->claims; i++) {
+        contradicted += answer->claim[i].verdict == NL_NOT_SUPPORTED;
+        inconclusive += answer->claim[i].verdict == NL_INCONCLUSIVE;
+    }
+    if ((report->fail_if & INCOMPLETE) && answer->missing)
+        return fail("--fail-if incomplete: %d of %d trials are missing", answer->missing, answer->planned);
+    if ((report->fail_if & FAILED) && answer->failed)
+        return fail("--fail-if failed: %d of %d runs failed", answer->failed, answer->planned - answer->missing);
+    if ((report->fail_if & CONTRADICTED) && contradicted)
+        return fail("--fail-if contradicted: %d of %d claims are not supported", contradicted, answer->claims);
+    if ((report->fail_if & INCONCLUSIVE) && inconclusive)
+        return answer->claims ? fail("--fail-if inconclusive: %d of %d claims are inconclusive", inconclusive, answer->claims)
+                              : fail("--fail-if inconclusive: nothing is claimed");
+    return EXIT_DONE;
+}
+
+int print_report(const struct report *report, const char *name, const char *tables, const struct nl_experiment *experiment,
+                 const struct nl_planned *planned)
+{
     struct nl_results results;
     struct nl_sheet sheet = {0};
     struct nl_error err = {0};
-    if (nl_results_load(folder, experiment, &results, &err))
+    if (nl_results_load(tables, experiment, planned, &results, &err))
         return fail("%s", err.text);
     int code = EXIT_BAD_INPUT;
-    if (make_sheet(request, &results, experiment, &sheet, &err)) {
+    if (make_sheet(report, &results, experiment, &sheet, &err)) {
         bad_input(NULL, "%s", err.text);
     } else {
-        char *answer = request->kind == KIND_TRIALS ? NULL : answer_of(folder, experiment, &err);
-        char *path = realpath(name, NULL), *text = sheet_text(request, &sheet, answer, path ? basename(path) : name);
-        fputs(text, stdout);
-        free(text);
+        struct nl_answer answer;
+        char *path = realpath(name, NULL);
+        nl_answer_make(&results, experiment, &answer);
+        print_sheet(report, &sheet, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
+        if (results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
+            fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
+        code = judge(report, &answer);
+        nl_answer_release(&answer);
         free(path);
-        free(answer);
-        code = EXIT_DONE;
     }
-    if (code == EXIT_DONE && results.seeds == 1 && results.cells > 1 && request->kind != KIND_TRIALS)
-        fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
     nl_sheet_release(&sheet);
     nl_results_release(&results);
     return code;
 }
 
-int print_grid(const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
-{
-    struct nl_results results;
-    struct nl_sheet sheet = {0};
-    if (nl_results_load(folder, experiment, &results, err))
-        return NL_FAIL;
-    int status = nl_sheet_grid(&results, experiment, NULL, &sheet, err);
-    if (status == NL_OK) {
-        char *text = nl_sheet_text(&sheet, NULL, terminal_width(stdout));
-        fputs(text, stdout);
-        free(text);
-    }
-    nl_sheet_release(&sheet);
-    nl_results_release(&results);
-    return status;
-}
-
 static int run(const struct command *self, int argc, char **argv)
 {
-    struct request request = {0};
+    struct report report = {0};
     struct arguments arguments;
     struct results_folder from;
-    if (!read_request(self, argc, argv, &request) || !sort_arguments(self, "folder", argc, argv, &arguments))
+    if (!read_request(self, argc, argv, &report) || !sort_arguments(self, "folder", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
-    int code = open_results(self, &arguments, &from) ? print_table(arguments.file, &from, &request) : EXIT_BAD_INPUT;
+    int code = EXIT_BAD_INPUT;
+    if (open_results(self, &arguments, &from))
+        code = print_report(&report, arguments.file, from.tables, &from.experiment, &from.planned);
+    release_results(&from);
     free(arguments.override);
     return code;
 }
@@ -140,20 +170,23 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_table = {
     .name = "table",
     .summary = "print the numbers behind the plots: to read, for a paper, for a program",
-    .usage = "usage: normlab table RESULTS [--format F] [--what T] [--columns KEY] [plot.KEY=VALUE ...]\n"
+    .usage = "usage: normlab table RESULTS [--format F] [--what T] [--columns KEY] [--fail-if LIST] [plot.KEY=VALUE ...]\n"
              "\n"
-             "Prints what the plots draw and what the answer judges, from the same numbers: plot.metric with its interval over seeds,\n"
-             "the difference to sweep.baseline paired by seed, failed runs, and the answer in words. A value is marked as best only\n"
-             "where the interval of its paired difference to every other excludes 0. Of a sweep that still runs: the trials so far.\n"
+             "Prints the answer to sweep.question in words, and what the plots draw, from the same numbers: plot.metric with its interval\n"
+             "over seeds, the difference to sweep.baseline paired by seed, failed runs. A value is marked as best only where it is better\n"
+             "than every other by the paired test, adjusted for all of them. Of a sweep that still runs: the trials so far.\n"
              "\n"
              "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv, json; csv and json keep shares from 0 to 1\n"
              "  -w, --what T       summary (a row a cell of the grid; default), grid (side by side), trials (every run)\n"
              "  -c, --columns KEY  of a grid: the key whose values are the columns (default: norm.kind)\n"
+             "      --fail-if LIST exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
+             "                     failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"
              "examples:\n"
              "  normlab table results/small_batch\n"
              "  normlab table results/small_batch --what grid --format latex plot.metric=test_loss > table.tex\n"
              "  normlab table results/lr_tolerance --columns train.lr sweep.baseline=norm.kind=ln\n"
-             "  normlab table results/small_batch --format json | jq '.rows[].test_error.mean'\n",
+             "  normlab table results/small_batch sweep.question=compare plot.metric=train_loss\n"
+             "  normlab table results/small_batch --format json | jq '.answer.claims[] | [.method, .effect, .verdict]'\n",
     .run = run,
 };

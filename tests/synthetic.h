@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 
-/* Arms bn, ln, none. small_batch and curves: batches 64, 2; the error is 3 % but for bn at 2: 23 % (precise 18 %, batch 28 %).
+/* Methods bn, ln, none. small_batch and curves: batches 64, 2; the error is 3 % but for bn at 2: 23 % (precise 18 %, batch 28 %).
  * lr_tolerance: rates 0.01, 0.1, 1; at 1 none diverges and ln is dead. heatmap: rates x batches. */
 struct synthetic {
     const char *kind;
@@ -26,10 +26,10 @@ struct synthetic {
     bool zero_rate;      /* 0 instead of 0.01 */
 };
 
-static const char *const synthetic_arms[] = {"bn", "ln", "none"};
+static const char *const synthetic_methods[] = {"bn", "ln", "none"};
 
 struct synthetic_row {
-    const char *arm, *batch, *rate, *status;
+    const char *method, *batch, *rate, *status;
     double error, precise, own; /* shares; precise and own of bn only */
 };
 
@@ -37,12 +37,12 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
                                  const struct synthetic_row *row)
 {
     /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own remains. */
-    double noise = 0.002 * sin(3.0 * seed) + 0.0004 * sin(7.0 * seed + strlen(row->arm) + 2.0 * row->error + atoi(row->batch));
-    bool diverged = strcmp(row->status, "diverged") == 0, bn = strcmp(row->arm, "bn") == 0;
+    double noise = 0.002 * sin(3.0 * seed) + 0.0004 * sin(7.0 * seed + strlen(row->method) + 2.0 * row->error + atoi(row->batch));
+    bool diverged = strcmp(row->status, "diverged") == 0, bn = strcmp(row->method, "bn") == 0;
     char key[96];
-    snprintf(key, sizeof key, "%d,%s,%s,%s,%d", ++*trial, row->arm, row->batch, row->rate, seed);
+    snprintf(key, sizeof key, "%d,%s,%s,%s,%d", ++*trial, row->method, row->batch, row->rate, seed);
     double error = row->error + noise;
-    nl_text_add(trials, "%s,%s,%s,100,5,1000,500,", key, row->status, diverged ? "12" : "");
+    nl_text_add(trials, "%s,%s,%s,100,5,1000,500,10,1408,0,389,,1,", key, row->status, diverged ? "12" : "");
     if (diverged)
         nl_text_add(trials, "nan,,,inf,,,");
     else
@@ -80,17 +80,17 @@ static inline char *synthetic_make(const struct synthetic *made)
                        "    %s: [64, 2]\n    train.lr: [0.01, 0.1, 1]\n  seeds: %d\n  baseline: {norm.kind: none}\n"
                        "plot: {kind: [%s], protocol: made up}\n",
                 batch_key, made->seeds, made->kind);
-    nl_text_add(&trials, "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,train_loss,train_accuracy,"
+    nl_text_add(&trials, "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
                          "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n", batch_key);
     nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n", batch_key);
     nl_text_add(&timing, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
     int trial = 0;
-    for (int arm = 0; arm < 3; arm++)
+    for (int method = 0; method < 3; method++)
         for (int b = 0; b < (rates ? 1 : 2); b++)
             for (int lr = 0; lr < (rates || both ? 3 : 1); lr++)
                 for (int seed = 1; seed <= made->seeds; seed++) {
-                    bool bn = arm == 0, ln = arm == 1, small = b == 1, hot = (rates || both) && lr == 2;
-                    struct synthetic_row row = {.arm = synthetic_arms[arm], .batch = batches[b], .rate = lrs[rates || both ? lr : 1],
+                    bool bn = method == 0, ln = method == 1, small = b == 1, hot = (rates || both) && lr == 2;
+                    struct synthetic_row row = {.method = synthetic_methods[method], .batch = batches[b], .rate = lrs[rates || both ? lr : 1],
                                                 .status = "done", .error = 0.03, .precise = 0.03, .own = 0.03};
                     if (made->ghost && !bn && small)
                         continue;
@@ -102,7 +102,7 @@ static inline char *synthetic_make(const struct synthetic *made)
                         row.error = 0.23, row.precise = 0.18, row.own = 0.28;
                     if (hot && ln)
                         row.status = "dead", row.error = 0.9;
-                    if (made->all_diverged || (hot && arm == 2) || (ln && small && seed <= made->ln_diverged))
+                    if (made->all_diverged || (hot && method == 2) || (ln && small && seed <= made->ln_diverged))
                         row.status = "diverged";
                     synthetic_add(&trials, &curves, &timing, &trial, seed, &row);
                 }

@@ -73,11 +73,11 @@ START_TEST(bounds_are_inclusive_and_tight)
         const struct nl_key *key = &nl_keys[i];
         struct nl_config config;
         struct nl_error err;
-        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL && key->type != NL_TYPE_INTS)
+        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL && key->type != NL_TYPE_INTS)
             continue;
         numbers++;
         ck_assert_msg(key->low < key->high, "%s", key->name);
-        bool real = key->type == NL_TYPE_REAL;
+        bool real = key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL;
         double below = real ? nextafter(key->low, -DBL_MAX) : key->low - 1;
         double above = real ? nextafter(key->high, DBL_MAX) : key->high + 1;
         const double legal[] = {key->low, key->high}, wrong[] = {below, above};

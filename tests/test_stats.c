@@ -183,7 +183,7 @@ static void expect(const struct synthetic *made, const char *const *wanted, cons
 START_TEST(small_batch_is_judged)
 {
     const char *wanted[] = {"As the batch size falls from 64 to 2, the test error worsens with BN (+20.0 points) and stays flat with LN and none.\n",
-                            "BN: degrades: +20.0 points (", "n = 8", "BN loses more than LN: +20.0 points", "Holm over arms",
+                            "BN: degrades: +20.0 points (", "n = 8", "BN loses more than LN: +20.0 points", "Holm over methods",
                             "the running averages are a worse estimate than precise statistics: +5.0 points",
                             "left by the best of these evaluations (precise), so not mended by other statistics: +15.0 points", "95 % t interval", "Failures: none of 48 trials.",
                             "Protocol: made up\n", NULL};
@@ -252,7 +252,7 @@ START_TEST(a_headline_stays_readable)
     nl_answer_names(&out, with_commas, 3);
     nl_text_add(&out, "|");
     nl_answer_names(&out, plain, 7);
-    ck_assert_str_eq(out.at, "BN|BN, LN and GN|BN, depth 1; LN and BN, depth 2|7 arms");
+    ck_assert_str_eq(out.at, "BN|BN, LN and GN|BN, depth 1; LN and BN, depth 2|7 methods");
     nl_text_release(&out);
 }
 END_TEST

@@ -89,7 +89,7 @@ static const struct {
     {"what does not apply is run once", "sweep: {grid: {norm.kind: [bn, ln], norm.stat_batch: [16, 8, 4]}, seeds: 2}\n",
      "bn/16/1 bn/16/2 bn/8/1 bn/8/2 bn/4/1 bn/4/2 ln//1x3 ln//2x3",
      "4 grid points are the same run as another (norm.stat_batch does not apply to ln): run once\n"},
-    {"several keys, several arms", "sweep: {grid: {norm.kind: [gn, ln, none], norm.groups: [8, 4], norm.momentum: [0.1, 0.2]}}\n",
+    {"several keys, several methods", "sweep: {grid: {norm.kind: [gn, ln, none], norm.groups: [8, 4], norm.momentum: [0.1, 0.2]}}\n",
      "gn/8//1x2 gn/4//1x2 ln///1x4 none///1x4",
      "8 grid points are the same run as another (norm.groups does not apply to ln, none; norm.momentum does not apply to ln, gn, none): run once\n"},
 };

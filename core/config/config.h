@@ -46,6 +46,9 @@ enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL
                  NL_TRAIN_ACCURACY, NL_TRAIN_LOSS };
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
+enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
+/* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
+enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE };
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
@@ -53,11 +56,12 @@ extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_acti
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_metric_names[], *const nl_x_names[],
-    *const nl_interval_names[];
+    *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[];
 
 #define NL_FIELD_INT int64_t
 #define NL_FIELD_AUTO_INT int64_t
 #define NL_FIELD_REAL double
+#define NL_FIELD_AUTO_REAL double
 #define NL_FIELD_BOOL bool
 #define NL_FIELD_CHOICE int
 #define NL_FIELD_CHOICES struct nl_int_list
@@ -76,7 +80,7 @@ struct nl_config {
 #undef END
 };
 
-enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_TEXT };
+enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_TEXT };
 
 struct nl_key {
     const char *name;    /* "train.lr" */
@@ -156,13 +160,18 @@ struct nl_experiment {
     struct nl_match *exclude;
     int seeds;                    /* trials a point: seeds train.seed .. train.seed + seeds - 1; at least 1 */
     struct nl_origin seeds_origin;
+    enum nl_question question;
+    struct nl_origin question_origin;
     bool has_baseline;
-    struct nl_match baseline;     /* the arm that others are compared with: e.g. norm.kind = none */
+    struct nl_match baseline;     /* the method that others are compared with: e.g. norm.kind = none */
     bool is_sweep;                /* there is a `sweep` section, or an override with several values */
 };
 
+/* The question that the experiment is asked: never NL_ASK_AUTO. */
+enum nl_question nl_question_of(const struct nl_experiment *experiment);
+
 /* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
- * give itself: grid, zip, exclude, seeds and baseline are each replaced as a whole. Where an override changes the values of a
+ * give itself: grid, zip, exclude, seeds, question and baseline are each replaced as a whole. Where an override changes the values of a
  * key, entries of exclude and a baseline that name other values of it are void. train.seed and the keys of plot are never axes.
  *
  * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",

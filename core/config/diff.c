@@ -78,6 +78,8 @@ void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experimen
     nl_differences_add(out, "sweep.exclude", excludes_of(a), a->excludes ? &a->exclude[0].origin : NULL, excludes_of(b),
                        b->excludes ? &b->exclude[0].origin : NULL);
     nl_differences_add(out, "sweep.seeds", nl_format("%d", a->seeds), &a->seeds_origin, nl_format("%d", b->seeds), &b->seeds_origin);
+    nl_differences_add(out, "sweep.question", nl_strdup(nl_question_names[a->question]), &a->question_origin,
+                       nl_strdup(nl_question_names[b->question]), &b->question_origin);
     nl_differences_add(out, "sweep.baseline", baseline_of(a), &a->baseline.origin, baseline_of(b), &b->baseline.origin);
 }
 

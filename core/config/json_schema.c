@@ -19,7 +19,7 @@ static const char *field_of(const struct nl_key *key)
 
 static bool is_integer(const struct nl_key *key)
 {
-    return key->type != NL_TYPE_REAL;
+    return key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL;
 }
 
 static void add_bounds(struct nl_text *out, const struct nl_key *key)
@@ -47,6 +47,7 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
         add_bounds(out, key);
         return;
     case NL_TYPE_AUTO_INT:
+    case NL_TYPE_AUTO_REAL:
         nl_text_add(out, "\"anyOf\": [{\"const\": \"auto\"}, {");
         add_bounds(out, key);
         nl_text_add(out, "}]");
@@ -168,8 +169,10 @@ static void add_sweep_definitions(struct nl_text *out)
     nl_text_add(out, "    \"one_or_more\": {\"anyOf\": [{\"$ref\": \"#/$defs/some_axes\"}, {\"type\": \"array\", \"items\": {\"$ref\": "
                      "\"#/$defs/some_axes\"}}, {\"type\": \"null\"}]},\n");
     /* in the order of nl_sweep_fields */
-    static const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]", "\"$ref\": \"#/$defs/one_or_more\"",
-                                        "\"$ref\": \"#/$defs/one_or_more\"", NULL,
+    struct nl_text questions = {0};
+    add_words(&questions, nl_question_names);
+    const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]", "\"$ref\": \"#/$defs/one_or_more\"",
+                                        "\"$ref\": \"#/$defs/one_or_more\"", NULL, questions.at,
                                         "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]"};
     for (int i = 0; nl_sweep_fields[i].name; i++) {
         nl_text_add(out, "    \"sweep.%s\": {\"description\": ", nl_sweep_fields[i].name);
@@ -180,6 +183,7 @@ static void add_sweep_definitions(struct nl_text *out)
             nl_text_add(out, ", \"type\": \"integer\", \"minimum\": 1, \"maximum\": %d, \"default\": 1", NL_SEEDS_MAX);
         nl_text_add(out, "}%s\n", nl_sweep_fields[i + 1].name ? "," : "\n  }");
     }
+    nl_text_release(&questions);
 }
 
 static void begin_section(struct nl_text *out, const char *name, const char *help)

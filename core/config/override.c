@@ -111,6 +111,8 @@ static void override_sweep(struct nl_loader *loader, const char *argument, const
     loader->out->is_sweep = true;
     if (!strcmp(name, "sweep.seeds"))
         nl_read_seeds(loader, text, &at);
+    else if (!strcmp(name, "sweep.question"))
+        nl_read_question(loader, text, &at);
     else if (!strcmp(name, "sweep.baseline"))
         override_baseline(loader, argument, text);
     else

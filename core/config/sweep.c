@@ -15,6 +15,8 @@ const struct nl_sweep_field nl_sweep_fields[] = {
     {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
      "points to leave out: a list; a point goes where every key of an entry has one of its values"},
     {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},
+    {"question", "auto, small_batch, lr_tolerance or compare; default auto",
+     "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, or which cells differ; auto: as plot.kind shows"},
     {"baseline", "{norm.kind: none}", "what the others are compared with"},
     {NULL, NULL, NULL}};
 
@@ -235,6 +237,34 @@ void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_o
     loader->out->seeds_origin = *at;
 }
 
+void nl_read_question(struct nl_loader *loader, const char *text, const struct nl_origin *at)
+{
+    for (int i = 0; nl_question_names[i]; i++)
+        if (strcmp(nl_question_names[i], text) == 0) {
+            loader->out->question = (enum nl_question)i;
+            loader->out->question_origin = *at;
+            return;
+        }
+    const char *near = nl_nearest(text, nl_question_names);
+    char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
+    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be auto, small_batch, lr_tolerance or compare, not '%.80s'", text);
+    free(hint);
+}
+
+enum nl_question nl_question_of(const struct nl_experiment *experiment)
+{
+    if (experiment->question != NL_ASK_AUTO)
+        return experiment->question;
+    const struct nl_int_list *kinds = &experiment->config.plot.kind;
+    for (int i = 0; i < kinds->count; i++) {
+        if (kinds->at[i] == NL_PLOT_SMALL_BATCH)
+            return NL_ASK_SMALL_BATCH;
+        if (kinds->at[i] == NL_PLOT_LR_TOLERANCE)
+            return NL_ASK_LR_TOLERANCE;
+    }
+    return NL_ASK_COMPARE;
+}
+
 void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field)
 {
     struct nl_experiment *out = loader->out;
@@ -255,6 +285,11 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
             each_map(loader, value, read_exclude);
     } else if (!strcmp(field, "baseline")) {
         out->has_baseline = !value->blank && read_match(loader, value, "a baseline", false, &out->baseline);
+    } else if (!strcmp(field, "question")) {
+        if (value->kind == NL_SCALAR)
+            nl_read_question(loader, value->text, &value->at);
+        else
+            nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.question' must be one word");
     } else if (!strcmp(field, "seeds")) {
         if (value->kind == NL_SCALAR)
             nl_read_seeds(loader, value->text, &value->at);

@@ -15,6 +15,9 @@ void nl_join_axes(struct nl_loader *loader);
 /* Reads `text` as the value of sweep.seeds. */
 void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at);
 
+/* Reads `text` as the value of sweep.question. */
+void nl_read_question(struct nl_loader *loader, const char *text, const struct nl_origin *at);
+
 /* An axis of one key over points, whose texts it takes over. */
 struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, const struct nl_origin *at);
 
@@ -27,7 +30,7 @@ void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_po
 /* The axis that varies key, and the key's place in it; NULL: none does. */
 struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column);
 
-/* After everything is read (sweep_check.c): exclude and baseline name values that occur and plot.order arms that there are, the grid is
+/* After everything is read (sweep_check.c): exclude and baseline name values that occur and plot.order methods that there are, the grid is
  * not too large, seeds are in range. */
 void nl_check_sweep(struct nl_loader *loader);
 

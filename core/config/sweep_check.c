@@ -76,7 +76,7 @@ static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, con
     return possible;
 }
 
-/* Whether an arm can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key ("depth 4"). */
+/* Whether a method can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key ("depth 4"). */
 static bool names_an_arm(const struct nl_experiment *experiment, const char *name)
 {
     const struct nl_key *kind = nl_key_find("norm.kind");
@@ -113,7 +113,7 @@ static void check_order(struct nl_loader *loader)
             nl_text_add(&kept, "%s%s", kept.length ? ", " : "", name);
         else if (!explained)
             nl_diagnose(loader->diagnostics, at, "name normalizers that the sweep has, as in 'bn, gn, none'",
-                        "'plot.order' names '%.80s', which is no arm of the sweep", name);
+                        "'plot.order' names '%.80s', which is no method of the sweep", name);
     }
     out->config.plot.order = nl_keep_text(kept.at ? kept.at : "");
     nl_text_release(&kept);

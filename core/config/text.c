@@ -127,6 +127,8 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment)
         }
     }
     add_line(page, nl_format("  seeds: %d", experiment->seeds), origin_text(&experiment->seeds_origin));
+    if (experiment->question != NL_ASK_AUTO)
+        add_line(page, nl_format("  question: %s", nl_question_names[experiment->question]), origin_text(&experiment->question_origin));
     if (!experiment->has_baseline)
         return;
     const struct nl_match *baseline = &experiment->baseline;

@@ -22,7 +22,7 @@ bool nl_key_is_list(const struct nl_key *key)
 
 bool nl_key_is_number(const struct nl_key *key)
 {
-    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL;
+    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL;
 }
 
 /* The grammar of YAML 1.2's core schema for floats, without .inf and .nan; strtod alone would also take 0x10, nan and blanks. */
@@ -68,13 +68,18 @@ static void add_bound(struct nl_text *out, const struct nl_key *key, double boun
         nl_text_add(out, "%.0f", bound);
 }
 
+static bool may_be_auto(const struct nl_key *key)
+{
+    return key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_AUTO_REAL;
+}
+
 static int out_of_range(const struct nl_key *key, const char *text, struct nl_error *err)
 {
     struct nl_text range = {0};
     add_bound(&range, key, key->low);
     nl_text_add(&range, " to ");
     add_bound(&range, key, key->high);
-    nl_fail(err, "'%s' must be from %s%s, not %.*s", key->name, range.at, key->type == NL_TYPE_AUTO_INT ? ", or 'auto'" : "", QUOTED,
+    nl_fail(err, "'%s' must be from %s%s, not %.*s", key->name, range.at, may_be_auto(key) ? ", or 'auto'" : "", QUOTED,
             text);
     nl_text_release(&range);
     return NL_FAIL;
@@ -111,8 +116,12 @@ static int read_integer(const struct nl_key *key, const char *text, int64_t *out
 static int read_real(const struct nl_key *key, const char *text, double *out, struct nl_error *err, struct nl_error *hint)
 {
     double value;
+    if (key->type == NL_TYPE_AUTO_REAL && strcmp(text, "auto") == 0) {
+        *out = NL_AUTO;
+        return NL_OK;
+    }
     if (!nl_number_read(text, &value))
-        return wrong_type(key, "a number", text, err, hint);
+        return wrong_type(key, may_be_auto(key) ? "a number or 'auto'" : "a number", text, err, hint);
     if (!(value >= key->low && value <= key->high))
         return out_of_range(key, text, err);
     *out = value + 0.0; /* -0 becomes 0: one value, one text */
@@ -222,6 +231,7 @@ int nl_value_read(const struct nl_key *key, struct nl_config *config, const char
     case NL_TYPE_AUTO_INT:
         return read_integer(key, text, field, err, hint);
     case NL_TYPE_REAL:
+    case NL_TYPE_AUTO_REAL:
         return read_real(key, text, field, err, hint);
     case NL_TYPE_BOOL:
         return read_bool(key, text, field, err);
@@ -255,6 +265,10 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
         return nl_format("%" PRId64, *(const int64_t *)field);
     case NL_TYPE_INT:
         return nl_format("%" PRId64, *(const int64_t *)field);
+    case NL_TYPE_AUTO_REAL:
+        if (*(const double *)field == NL_AUTO)
+            return nl_strdup("auto");
+        return nl_strdup(nl_double_text(*(const double *)field, number));
     case NL_TYPE_REAL:
         return nl_strdup(nl_double_text(*(const double *)field, number));
     case NL_TYPE_BOOL:

@@ -218,6 +218,7 @@ static bool recall(const char *files, struct nl_data_facts *out)
         out->shape = last.facts.shape;
         out->train = last.facts.train;
         out->test = last.facts.test;
+        out->pool = last.facts.pool;
     }
     pthread_mutex_unlock(&last.lock);
     return known;
@@ -246,6 +247,7 @@ int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, c
         out->shape = arrays.shape;
         out->train = (int)(arrays.train.images.shape[0] - arrays.pool_test);
         out->test = (int)(arrays.test.present ? arrays.test.images.shape[0] : arrays.pool_test);
+        out->pool = !arrays.test.present;
         remember(files, out);
     } else {
         free(files);

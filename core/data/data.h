@@ -35,6 +35,7 @@ struct nl_dataset {
 struct nl_data_facts {
     struct nl_shape shape;
     int train, test;
+    bool pool; /* no test part is given: every split seed takes one from the whole */
     const char *title, *source, *licence, *files; /* files: what data.dir must hold; "" for none */
 };
 /* Of npy, whose files say it themselves, the heads of the images and the labels are read; train is 0 where they are not right, and
@@ -44,6 +45,8 @@ struct nl_data_facts nl_data_facts(const struct nl_config *config);
 /* Samples in each part of a trial, as nl_split_make will take them; no file touched. */
 struct nl_counts {
     int train, val, test;
+    /* The share of the part that is expected in another seed's part too, from 0 to 1; 1: all seeds have the same. */
+    double val_overlap, test_overlap;
 };
 struct nl_counts nl_data_counts(const struct nl_config *config);
 

@@ -12,35 +12,35 @@ static const char mnist_files[] = "train-images-idx3-ubyte, train-labels-idx1-ub
 
 /* In the order of enum nl_data_name. */
 static const struct nl_data_facts facts[] = {
-    [NL_DIGITS] = {{8, 8, 1, 10}, NL_DIGITS_TRAIN, NL_DIGITS_TEST,
+    [NL_DIGITS] = {{8, 8, 1, 10}, NL_DIGITS_TRAIN, NL_DIGITS_TEST, true,
                    "handwritten digits, 8x8, 17 grey levels, in the program",
                    "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (the test part), UCI Machine Learning Repository, "
                    "1998, https://doi.org/10.24432/C50P49",
                    "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/", ""},
-    [NL_SYNTH] = {{16, 16, 3, 10}, NL_SYNTH_TRAIN, NL_SYNTH_TEST,
+    [NL_SYNTH] = {{16, 16, 3, 10}, NL_SYNTH_TRAIN, NL_SYNTH_TEST, false,
                   "generated colour textures: stripes, checks, rings and dots; size, number and difficulty as set",
                   "normlab, core/data/synth.c", "none needed: generated", ""},
-    [NL_MNIST] = {{28, 28, 1, 10}, 60000, 10000,
+    [NL_MNIST] = {{28, 28, 1, 10}, 60000, 10000, false,
                   "MNIST: handwritten digits, 28x28, grey",
                   "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998",
                   "not stated by the authors, often given as CC BY-SA 3.0", mnist_files},
-    [NL_FASHION_MNIST] = {{28, 28, 1, 10}, 60000, 10000,
+    [NL_FASHION_MNIST] = {{28, 28, 1, 10}, 60000, 10000, false,
                           "Fashion-MNIST: articles of clothing, 28x28, grey",
                           "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017, "
                           "https://github.com/zalandoresearch/fashion-mnist",
                           "MIT", mnist_files},
-    [NL_CIFAR10] = {{32, 32, 3, 10}, 50000, 10000,
+    [NL_CIFAR10] = {{32, 32, 3, 10}, 50000, 10000, false,
                     "CIFAR-10: natural images of 10 classes, 32x32, colour",
                     "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
                     "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
                     "not stated by the authors",
                     "data_batch_1.bin to data_batch_5.bin (a subset: the first of them), test_batch.bin; there or in cifar-10-batches-bin/"},
-    [NL_CIFAR100] = {{32, 32, 3, 100}, 50000, 10000,
+    [NL_CIFAR100] = {{32, 32, 3, 100}, 50000, 10000, false,
                      "CIFAR-100: natural images of 100 classes (the fine labels), 32x32, colour",
                      "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
                      "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
                      "not stated by the authors", "train.bin, test.bin; there or in cifar-100-binary/"},
-    [NL_NPY] = {{0}, 0, 0, "your own images and labels, .npy files", "given by data.dir, data.train_images and so on", "yours",
+    [NL_NPY] = {{0}, 0, 0, false, "your own images and labels, .npy files", "given by data.dir, data.train_images and so on", "yours",
                 "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32), train_labels.npy (integers); test_images.npy and "
                 "test_labels.npy, without which a fifth of the training files is the test part"},
 };

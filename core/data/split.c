@@ -39,11 +39,20 @@ struct nl_counts nl_data_counts(const struct nl_config *config)
 {
     struct nl_data_facts facts = nl_data_facts(config);
     int64_t train = config->data.train, test = config->data.test;
-    return (struct nl_counts){
+    bool anew = config->data.split_seed == NL_AUTO;
+    struct nl_counts counts = {
         .train = (int)((train != NL_AUTO && train < facts.train ? train : facts.train) - config->data.val),
         .val = (int)config->data.val,
         .test = (int)(test != NL_AUTO && test < facts.test ? test : facts.test),
+        .val_overlap = 1.0,
+        .test_overlap = 1.0,
     };
+    double whole = facts.pool ? facts.train + facts.test : facts.train;
+    if (anew && counts.val > 0)
+        counts.val_overlap = counts.val / whole;
+    if (anew && counts.test > 0)
+        counts.test_overlap = counts.test / (facts.pool ? whole : facts.test);
+    return counts;
 }
 
 /* Keeps what data.train, data.test and data.val ask for. */

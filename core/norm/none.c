@@ -4,5 +4,5 @@
 const struct nl_norm nl_norm_none = {
     .name = "none",
     .title = "no normalization",
-    .label = "none",
+    .label = "no norm",
 };

@@ -15,8 +15,9 @@ struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     struct nl_series *series; /* [cells] */
-    struct nl_comparison view; /* x: what the lines are; arms: panels */
+    struct nl_comparison view; /* x: what the lines are; methods: panels */
     struct nl_measure measure;
+    struct nl_metric_column metric; /* of a training curve, which is a mean over the batches of a window, without counts */
     int shown, columns, rows;
     struct nl_span span; /* of the values that are drawn */
     double end;          /* of x */
@@ -36,7 +37,7 @@ static int line_factor(const struct nl_results *results)
 
 static const struct nl_series *series_of(const struct drawing *d, int panel, int line)
 {
-    const struct nl_cell *cell = d->view.arm[panel].cell[line];
+    const struct nl_cell *cell = d->view.method[panel].cell[line];
     return cell ? &d->series[cell - d->picture->results->cell] : NULL;
 }
 
@@ -51,15 +52,17 @@ static void put_line(struct drawing *d, int panel, int line)
         double x = 0.0;
         for (next = i; next < series->count && series->at[next].step == series->at[i].step; next++) {
             x += series->at[next].x;
-            values[next - i] = series->at[next].value;
+            values[next - i] = series->at[next].value / d->measure.scale;
             nl_span_add(&d->span, series->at[next].value);
         }
-        struct nl_estimate mean = nl_estimate(values, next - i, config->plot.interval, config->plot.level);
+        struct nl_estimate mean = nl_estimate(values, next - i, d->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &d->metric.sampling,
+                                              config->plot.interval, config->plot.level);
         if (mean.n == 0) {
             nl_text_add(out, "\n"); /* a gap, not a line across it */
             continue;
         }
-        double row[] = {x / (next - i), mean.mean, mean.n > 1 ? mean.lower : mean.mean, mean.n > 1 ? mean.upper : mean.mean, mean.n};
+        double scale = d->measure.scale, row[] = {x / (next - i), mean.mean * scale, (mean.n > 1 ? mean.lower : mean.mean) * scale,
+                                                  (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
         d->end = fmax(d->end, row[0]);
         for (int k = 0; k < 5; k++)
             nl_page_number(out, row[k]);
@@ -96,7 +99,7 @@ static void put_lines(struct drawing *d)
 {
     for (int panel = 0; panel < d->shown; panel++) {
         nl_text_add(&d->page->script, "# panel %d: ", panel + 1);
-        nl_page_comment(&d->page->script, d->view.arm[panel].label);
+        nl_page_comment(&d->page->script, d->view.method[panel].label);
         for (int line = 0; line < d->view.points; line++)
             if (series_of(d, panel, line))
                 put_line(d, panel, line);
@@ -123,7 +126,7 @@ static char *without(const struct drawing *d, int panel)
     struct nl_text out = {0};
     nl_text_add(&out, "without ");
     for (int i = 0, listed = 0; i < results->factors; i++)
-        if (d->view.arm[panel].level[i] == NL_INAPPLICABLE)
+        if (d->view.method[panel].level[i] == NL_INAPPLICABLE)
             nl_text_add(&out, "%s%s", listed++ ? ", " : "", strchr(results->factor[i].key->name, '.') + 1);
     return out.at;
 }
@@ -139,7 +142,7 @@ static void put_panel(struct drawing *d, int panel)
                   1.0 - (double)row / d->rows - title);
     bool below = panel + d->columns < d->shown;
     if (d->shown > 1) {
-        const char *label = d->view.arm[panel].label;
+        const char *label = d->view.method[panel].label;
         nl_text_add(out, "set title ");
         char *other = without(d, panel);
         nl_page_quote(out, *label ? label : other);
@@ -190,14 +193,13 @@ static void put_caption(struct drawing *d)
             const struct nl_series *series = series_of(d, panel, line);
             failed = failed || (series && series->failed);
         }
-    nl_page_add_interval(&caption, d->picture->experiment, d->picture->results->seeds);
-    nl_text_add(&caption, d->picture->results->seeds > 1 ? " (band)." : ".");
+    nl_page_add_interval(&caption, d->picture, &d->metric, "band");
     if (strncmp(d->measure.name, "training", 8) == 0)
         nl_text_add(&caption, " Training batches as they were seen.");
     if (failed)
         nl_text_add(&caption, " ×: a run diverged; it is in no mean.");
-    if (d->view.arms > d->shown)
-        nl_text_add(&caption, " %d of %d panels shown.", d->shown, d->view.arms);
+    if (d->view.methods > d->shown)
+        nl_text_add(&caption, " %d of %d panels shown.", d->shown, d->view.methods);
     if (*config->plot.protocol)
         nl_text_add(&caption, " Protocol: %s.", config->plot.protocol);
     nl_page_frame(d->page, d->picture->experiment, caption.at);
@@ -238,26 +240,29 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
 {
     const struct nl_config *config = &picture->experiment->config;
     struct drawing d = {.picture = picture, .page = page};
-    nl_measure(nl_metric_names[config->plot.metric], &d.measure);
+    d.metric = nl_metric_column(picture->results, nl_metric_names[config->plot.metric]);
+    d.measure = d.metric.measure;
+    if (strcmp(d.measure.part, "train") == 0)
+        d.metric.sampling = (struct nl_sampling){0};
     if (nl_series_load(picture, &d.series, err) != NL_OK)
         return NL_FAIL;
     int sightings = 0;
     for (int i = 0; i < picture->results->cells; i++)
         sightings += d.series[i].count + d.series[i].failed;
     int status = NL_OK;
-    if (sightings == 0 || nl_table_column(&picture->results->table, nl_metric_names[config->plot.metric]) < 0) {
+    if (sightings == 0 || d.metric.column < 0) {
         nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.measure.name);
     } else {
         nl_comparison_make(picture->results, picture->experiment, line_factor(picture->results), -1, &d.view);
-        d.shown = d.view.arms < MOST_PANELS ? d.view.arms : MOST_PANELS;
+        d.shown = d.view.methods < MOST_PANELS ? d.view.methods : MOST_PANELS;
         d.columns = d.shown < COLUMNS ? d.shown : d.shown == 5 || d.shown == 6 || d.shown == 9 ? 3 : COLUMNS;
         d.rows = (d.shown + d.columns - 1) / d.columns;
         /* Several panels go across both columns of the paper. */
         nl_page_open(page, picture->experiment, "curves", "The metric over training.", config->plot.width * (d.shown > 1 ? 17.8 / 8.6 : 1.0),
                      config->plot.height * (d.shown > 1 ? 0.45 + 0.5 * d.rows : 1.0));
         status = put_plot(&d, err);
-        if (d.view.arms > d.shown)
-            nl_text_add(picture->note, "curves: %d of %d panels are drawn\n", d.shown, d.view.arms);
+        if (d.view.methods > d.shown)
+            nl_text_add(picture->note, "curves: %d of %d panels are drawn\n", d.shown, d.view.methods);
         nl_comparison_release(&d.view);
     }
     nl_series_release(d.series, picture->results->cells);

@@ -10,27 +10,25 @@ double nl_dodge(int index, int count, double step)
     return exp2(step * (index - 0.5 * (count - 1)));
 }
 
-int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
-                 const struct nl_measure *measure, double dodge, const char *id, struct nl_span *span)
+int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int method, const struct nl_metric_column *metric,
+                 double dodge, const char *id, struct nl_span *span)
 {
-    const struct nl_config *config = &picture->experiment->config;
-    int seeds = picture->results->seeds, put = 0;
-    double *values = nl_alloc((size_t)seeds, sizeof *values);
+    int put = 0;
+    double scale = metric->measure.scale;
     struct nl_text *out = &page->script;
     nl_text_add(out, "# x mean lower upper n: ");
-    nl_page_comment(out, view->arm[arm].label);
+    nl_page_comment(out, view->method[method].label);
     nl_text_add(out, "$mean%s << EOD\n", id);
     for (int point = 0; point < view->points; point++) {
-        nl_cell_values(picture->results, nl_comparison_cell(view, arm, point), column, values);
-        struct nl_estimate mean = nl_estimate(values, seeds, config->plot.interval, config->plot.level);
+        struct nl_estimate mean = nl_cell_mean(picture->results, picture->experiment, nl_comparison_cell(view, method, point), metric);
         if (mean.n == 0) {
             nl_text_add(out, "\n");
             continue;
         }
         /* One seed has no interval: an end at the mean draws none. */
-        double ends[] = {nl_comparison_x(view, point) * dodge, mean.mean * measure->scale,
-                         (mean.n > 1 ? mean.lower : mean.mean) * measure->scale,
-                         (mean.n > 1 ? mean.upper : mean.mean) * measure->scale, mean.n};
+        double ends[] = {nl_comparison_x(view, point) * dodge, mean.mean * scale,
+                         (mean.n > 1 ? mean.lower : mean.mean) * scale,
+                         (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
         for (int i = 0; i < 5; i++)
             nl_page_number(out, ends[i]);
         nl_text_add(out, "\n");
@@ -39,25 +37,24 @@ int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const s
         put++;
     }
     nl_text_add(out, "EOD\n");
-    free(values);
     return put;
 }
 
-int nl_put_seeds(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int arm, int column,
-                 const struct nl_measure *measure, double dodge, const char *id, struct nl_span *span)
+int nl_put_seeds(struct nl_page *page, const struct nl_picture *picture, const struct nl_comparison *view, int method, const struct nl_metric_column *metric,
+                 double dodge, const char *id, struct nl_span *span)
 {
     int seeds = picture->results->seeds, put = 0;
     double *values = nl_alloc((size_t)seeds, sizeof *values);
     nl_text_add(&page->script, "# x value: each seed\n$seeds%s << EOD\n", id);
     for (int point = 0; point < view->points; point++) {
-        nl_cell_values(picture->results, nl_comparison_cell(view, arm, point), column, values);
+        nl_cell_values(picture->results, nl_comparison_cell(view, method, point), metric, values);
         for (int i = 0; i < seeds; i++) {
             if (!isfinite(values[i]))
                 continue;
             nl_page_number(&page->script, nl_comparison_x(view, point) * dodge);
-            nl_page_number(&page->script, values[i] * measure->scale);
+            nl_page_number(&page->script, values[i] * metric->measure.scale);
             nl_text_add(&page->script, "\n");
-            nl_span_add(span, values[i] * measure->scale);
+            nl_span_add(span, values[i] * metric->measure.scale);
             put++;
         }
     }
@@ -66,11 +63,11 @@ int nl_put_seeds(struct nl_page *page, const struct nl_picture *picture, const s
     return put;
 }
 
-int nl_put_failed(struct nl_page *page, const struct nl_comparison *view, int arm, double height, const char *id)
+int nl_put_failed(struct nl_page *page, const struct nl_comparison *view, int method, double height, const char *id)
 {
     int put = 0;
     for (int point = 0; point < view->points; point++) {
-        const struct nl_cell *cell = nl_comparison_cell(view, arm, point);
+        const struct nl_cell *cell = nl_comparison_cell(view, method, point);
         if (!cell || cell->failed == 0)
             continue;
         if (put++ == 0)

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "config/value.h"
 #include "norm/norm.h"
+#include "plot/pictures.h"
 
 static const double cm = 72.0 / 2.54;
 static const double character = 0.56; /* mean width of a character, in font sizes: of DejaVu Sans, the widest that stands in for others */
@@ -216,28 +217,52 @@ struct nl_style nl_turn_style(int index)
     return style;
 }
 
-struct nl_style nl_arm_style(const struct nl_comparison *view, int arm)
+struct nl_style nl_method_style(const struct nl_comparison *view, int method)
 {
     bool varies = false;
     int before = 0;
-    for (int i = 0; i < view->arms; i++) {
-        varies = varies || view->arm[i].norm != view->arm[0].norm;
-        before += i < arm && view->arm[i].norm == view->arm[arm].norm;
+    for (int i = 0; i < view->methods; i++) {
+        varies = varies || view->method[i].norm != view->method[0].norm;
+        before += i < method && view->method[i].norm == view->method[method].norm;
     }
-    if (!varies && view->arms > 1)
-        return nl_turn_style(arm);
-    struct nl_style style = nl_norm_style(view->arm[arm].norm);
+    if (!varies && view->methods > 1)
+        return nl_turn_style(method);
+    struct nl_style style = nl_norm_style(view->method[method].norm);
     style.dash = 1 + before % 5;
     return style;
 }
 
-void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *experiment, int seeds)
+void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
 {
-    if (seeds < 2)
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    int most = 0, least = results->seeds;
+    for (int i = 0; i < results->cells; i++) {
+        int trials = results->cell[i].trials;
+        most = trials > most ? trials : most;
+        least = trials < least ? trials : least;
+    }
+    if (results->missing > 0)
+        nl_text_add(out, "INCOMPLETE: %d of %d trials are missing. ", results->missing, results->planned);
+    if (results->seeds < 2) {
         nl_text_add(out, "One seed: no interval");
-    else
-        nl_text_add(out, "Mean of n = %d seeds, %g %% %s interval", seeds, 100.0 * experiment->config.plot.level,
-                    nl_interval_names[experiment->config.plot.interval]);
+    } else {
+        nl_text_add(out, least < most ? "Mean of %d to %d seeds" : "Mean of %d seeds", least, most);
+        if (drawn)
+            nl_text_add(out, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
+                        config->plot.interval == NL_INTERVAL_BOOTSTRAP ? "percentile bootstrap" : metric->measure.share ? "t of logits" : "t",
+                        config->plot.interval == NL_INTERVAL_T && metric->sampling.overlap > 0.0 ? ", corrected for splits that overlap" : "");
+    }
+    nl_text_add(out, ".");
+}
+
+void nl_page_add_diverged(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric)
+{
+    int diverged = 0;
+    for (int i = 0; i < picture->results->cells; i++)
+        diverged += picture->results->cell[i].diverged;
+    if (diverged > 0)
+        nl_text_add(out, metric->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
 }
 
 /* "set xrange [0:15]": the user's ends (key plot.<axis>min, plot.<axis>max) where they are not auto. */

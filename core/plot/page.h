@@ -50,14 +50,17 @@ void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double
  * more columns than the panel is wide). The ticks of the panels are set after it. */
 void nl_page_begin_panels(struct nl_page *page);
 
-/* The style of an arm: its normalizer's colour and marker, the same in every picture; arms of one normalizer differ in dash. Where the
- * normalizer does not vary, arms take the colours in turn. */
-struct nl_style nl_arm_style(const struct nl_comparison *view, int arm);
+/* The style of a method: its normalizer's colour and marker, the same in every picture; methods of one normalizer differ in dash. Where the
+ * normalizer does not vary, methods take the colours in turn. */
+struct nl_style nl_method_style(const struct nl_comparison *view, int method);
 struct nl_style nl_norm_style(int norm);
 struct nl_style nl_turn_style(int index);
 
-/* "mean of 8 seeds, 95 % t interval" */
-void nl_page_add_interval(struct nl_text *out, const struct nl_experiment *experiment, int seeds);
+struct nl_picture;
+/* "Mean of 8 seeds with its 95 % CI (bars; t of logits).", after what is missing. drawn: how it is drawn, NULL: the mean alone is. */
+void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn);
+/* Where diverged runs are, if there are any. */
+void nl_page_add_diverged(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric);
 
 /* The least and largest of the values that are drawn. */
 struct nl_span {

@@ -55,10 +55,11 @@ static int draw_all(const struct nl_picture *picture, const char *plots, const b
     return status;
 }
 
-int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_plot_options *options, struct nl_error *err)
+int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
+            const struct nl_plot_options *options, struct nl_error *err)
 {
     struct nl_results results;
-    if (nl_results_load(folder, experiment, &results, err) != NL_OK)
+    if (nl_results_load(folder, experiment, planned, &results, err) != NL_OK)
         return NL_FAIL;
     bool wanted[KINDS] = {[NL_PLOT_CURVES] = true};
     for (int i = 0; i < experiment->config.plot.kind.count; i++)

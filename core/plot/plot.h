@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/memory.h"
-#include "config/config.h"
+#include "stats/results.h"
 
 struct nl_plot_options {
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
@@ -16,8 +16,8 @@ struct nl_plot_options {
 
 /* Writes NAME.gp for every kind in plot.kind, and always for `curves`; renders each by running gnuplot. Anything that
  * gnuplot says, or a missing or empty picture, is an error; the scripts are there then all the same. Without gnuplot and
- * with no format wanted, only scripts are written. */
-int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_plot_options *options,
-            struct nl_error *err);
+ * with no format wanted, only scripts are written. planned as nl_results_load: a picture says what is missing. */
+int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
+            const struct nl_plot_options *options, struct nl_error *err);
 
 #endif

@@ -11,7 +11,8 @@
 enum { LINES = 64 };
 
 struct line {
-    int arm, column, style;
+    int method, style;
+    struct nl_metric_column metric;
     int means, seeds, failed; /* points of its blocks: gnuplot warns of empty ones */
     char id[24];
 };
@@ -21,22 +22,21 @@ static const char *evaluation(const struct nl_experiment *experiment, int index)
     return nl_eval_names[experiment->config.norm.eval.at[index]];
 }
 
-/* How many lines the picture would have, the first LINES of them in line: an arm each; one with running statistics has a line for
+/* How many lines the picture would have, the first LINES of them in line: a method each; one with running statistics has a line for
  * each way that it was evaluated. */
 static int list_lines(const struct nl_picture *picture, const struct nl_comparison *view, const char *metric, struct line *line)
 {
     int count = 0;
-    for (int arm = 0; arm < view->arms; arm++) {
-        int evals = nl_norms[view->arm[arm].norm]->tracks ? picture->experiment->config.norm.eval.count : 1;
+    for (int method = 0; method < view->methods; method++) {
+        int evals = nl_norms[view->method[method].norm]->tracks ? picture->experiment->config.norm.eval.count : 1;
         for (int i = 0; i < evals; i++) {
             char column[96];
             snprintf(column, sizeof column, "%s%s%s", metric, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
-            int at = nl_table_column(&picture->results->table, column);
-            if (at < 0)
+            if (nl_table_column(&picture->results->table, column) < 0)
                 continue;
             if (count < LINES) {
-                line[count] = (struct line){.arm = arm, .column = at, .style = count + 1};
-                snprintf(line[count].id, sizeof line[count].id, "%d%s%s", arm + 1, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
+                line[count] = (struct line){.method = method, .metric = nl_metric_column(picture->results, column), .style = count + 1};
+                snprintf(line[count].id, sizeof line[count].id, "%d%s%s", method + 1, i ? "_" : "", i ? evaluation(picture->experiment, i) : "");
             }
             count++;
         }
@@ -50,29 +50,29 @@ static bool is_first(const struct line *line)
     return !strchr(line->id, '_');
 }
 
-/* Open marker for each of gnuplot's filled ones: evaluations of one arm differ in marker and dash. */
+/* Open marker for each of gnuplot's filled ones: evaluations of one method differ in marker and dash. */
 static struct nl_style style_of(const struct nl_comparison *view, const struct line *line)
 {
-    struct nl_style style = nl_arm_style(view, line->arm);
+    struct nl_style style = nl_method_style(view, line->method);
     const char *eval = strchr(line->id, '_');
     if (eval && style.marker % 2 == 1)
         style.marker--;
     if (eval)
         style.dash = strcmp(eval, "_precise") == 0 ? 2 : 3;
-    if (view->arm[line->arm].reference)
+    if (view->method[line->method].reference)
         style.dash = 4;
     return style;
 }
 
 static char *label_of(const struct nl_picture *picture, const struct nl_comparison *view, const struct line *line)
 {
-    const struct nl_arm *arm = &view->arm[line->arm];
+    const struct nl_method *method = &view->method[line->method];
     const char *eval = strchr(line->id, '_');
-    if (arm->reference)
-        return nl_format("%s (reference)", arm->label);
-    if (nl_norms[arm->norm]->tracks && picture->experiment->config.norm.eval.count > 1)
-        return nl_format("%s, %s", arm->label, eval ? eval + 1 : evaluation(picture->experiment, 0));
-    return nl_strdup(arm->label);
+    if (method->reference)
+        return nl_format("%s (reference)", method->label);
+    if (nl_norms[method->norm]->tracks && picture->experiment->config.norm.eval.count > 1)
+        return nl_format("%s, %s", method->label, eval ? eval + 1 : evaluation(picture->experiment, 0));
+    return nl_strdup(method->label);
 }
 
 static char *caption_of(const struct nl_picture *picture, const struct nl_comparison *view, bool failures)
@@ -80,12 +80,15 @@ static char *caption_of(const struct nl_picture *picture, const struct nl_compar
     const struct nl_config *config = &picture->experiment->config;
     struct nl_text out = {0};
     bool reference = false;
-    for (int arm = 0; arm < view->arms; arm++)
-        reference = reference || view->arm[arm].reference;
-    nl_page_add_interval(&out, picture->experiment, picture->results->seeds);
-    nl_text_add(&out, picture->results->seeds > 1 ? " (bars); points: single seeds." : ".");
+    for (int method = 0; method < view->methods; method++)
+        reference = reference || view->method[method].reference;
+    struct nl_metric_column metric = nl_metric_column(picture->results, nl_metric_names[config->plot.metric]);
+    nl_page_add_interval(&out, picture, &metric, "bars");
+    if (picture->results->seeds > 1)
+        nl_text_add(&out, " Points: single seeds.");
+    nl_page_add_diverged(&out, picture, &metric);
     if (failures)
-        nl_text_add(&out, " ×k: k runs failed (diverged, in no mean, or dead).");
+        nl_text_add(&out, " ×k: k runs failed.");
     if (reference)
         nl_text_add(&out, " Reference: %s does not apply, one set of runs.", picture->results->factor[view->x_factor].key->name);
     if (*config->plot.protocol)
@@ -107,18 +110,18 @@ static char *top_of(const struct nl_page *page, const struct nl_span *span, cons
 
 /* Blocks, styles and the legend; how many rows of the picture count failed runs. */
 static int put_data(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, struct line *line, int lines,
-                    const struct nl_measure *measure, struct nl_span *span)
+                    struct nl_span *span)
 {
     int rows = 0;
     double step = fmin(0.06, 0.4 / lines); /* between those rows */
     for (int i = 0; i < lines; i++) {
-        int arm = line[i].arm;
-        const struct nl_arm *at = &view->arm[arm];
+        int method = line[i].method;
+        const struct nl_method *at = &view->method[method];
         double dodge = at->reference ? 1.0 : nl_dodge(i, lines, 0.24 / lines);
-        line[i].means = nl_put_means(page, picture, view, arm, line[i].column, measure, dodge, line[i].id, span);
+        line[i].means = nl_put_means(page, picture, view, method, &line[i].metric, dodge, line[i].id, span);
         if (is_first(&line[i]) && !at->reference) {
-            line[i].seeds = nl_put_seeds(page, picture, view, arm, line[i].column, measure, dodge, line[i].id, span);
-            line[i].failed = nl_put_failed(page, view, arm, 0.97 - step * rows, line[i].id);
+            line[i].seeds = nl_put_seeds(page, picture, view, method, &line[i].metric, dodge, line[i].id, span);
+            line[i].failed = nl_put_failed(page, view, method, 0.97 - step * rows, line[i].id);
             rows += line[i].failed > 0;
         }
         struct nl_style style = style_of(view, &line[i]);
@@ -137,7 +140,7 @@ static void put_lines(const struct nl_picture *picture, struct nl_page *page, co
     const char *comma = ", \\\n     ";
     for (int pass = 0; pass < 3; pass++)
         for (int i = 0; i < lines; i++) {
-            const struct nl_arm *at = &view->arm[line[i].arm];
+            const struct nl_method *at = &view->method[line[i].method];
             struct nl_style style = style_of(view, &line[i]);
             if (pass == 0 && is_first(&line[i]) && line[i].seeds > 0 && picture->results->seeds > 1)
                 nl_text_add(out, "%s$seeds%s using 1:2 with points pointtype 7 pointsize 0.22 linecolor rgb '#B0%06x' notitle", comma,
@@ -161,7 +164,7 @@ static int put_plot(const struct nl_picture *picture, struct nl_page *page, cons
     struct nl_measure measure;
     nl_measure(nl_metric_names[picture->experiment->config.plot.metric], &measure);
     struct nl_span span = {0};
-    int rows = put_data(picture, page, view, line, lines, &measure, &span);
+    int rows = put_data(picture, page, view, line, lines, &span);
     char *caption = caption_of(picture, view, rows > 0);
     nl_page_frame(page, picture->experiment, caption);
     free(caption);

@@ -1,28 +1,64 @@
-/* What the verdicts share: one file each for the questions (answer_batch.c, answer_rate.c, answer_rank.c), each adding its
- * lines to a text. */
+/* The answer of an experiment: what was measured, with intervals, and no more than that.
+ *
+ * One question a sweep (sweep.question), one file a question: question_batch.c, question_rate.c, question_compare.c. Each adds its claims,
+ * which are judged together (stats/claim.h), and its sentences.
+ */
 #ifndef NL_STATS_ANSWER_H
 #define NL_STATS_ANSWER_H
 
 #include "base/memory.h"
-#include "stats/estimate.h"
-#include "stats/results.h"
+#include "stats/claim.h"
 
-void nl_answer_batch(struct nl_text *out, const struct nl_results *results, const struct nl_experiment *experiment);
-void nl_answer_rate(struct nl_text *out, const struct nl_results *results, const struct nl_experiment *experiment);
-void nl_answer_rank(struct nl_text *out, const struct nl_results *results, const struct nl_experiment *experiment);
+struct nl_answer {
+    enum nl_question question;
+    double level;                 /* plot.level */
+    int planned, missing, failed; /* trials */
+    struct nl_claim *claim;
+    int claims, capacity;
+    int tests; /* of the family that p-values are adjusted over */
+    /* Lines, each ended by a newline. */
+    struct nl_text incomplete; /* what is missing; empty: nothing is */
+    struct nl_text headline;   /* the sentence that stands alone */
+    struct nl_text evidence;   /* indented */
+    struct nl_text notes;      /* how it was judged */
+};
 
-/* "95 % t interval" */
-void nl_answer_interval(struct nl_text *out, const struct nl_experiment *experiment);
-/* "+12.3 points (10.9 to 13.7)"; below two values "(one seed, no interval)" */
-void nl_answer_difference(struct nl_text *out, const struct nl_estimate *difference, const struct nl_measure *measure);
-/* "2.31 %" or "0.0123" */
-void nl_answer_value(struct nl_text *out, double value, const struct nl_measure *measure);
-/* "p < 0.001", "p = 0.012" */
-void nl_answer_p(struct nl_text *out, double p);
-/* Adds item `index` of `count` to a list in words: "a", "a and b", "a, b and c": the separator before it. */
-void nl_answer_comma(struct nl_text *out, int index, int count);
-/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 arms". */
+/* The answer of results to sweep.question. */
+void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out);
+void nl_answer_release(struct nl_answer *answer);
+
+/* All lines, the first a sentence that stands alone, or what is missing. New string. */
+char *nl_answer_text(const struct nl_answer *answer);
+/* {"question": ..., "claims": [...], ...}; every line but the first behind `indent` spaces. */
+void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int indent);
+
+/* ---- for the questions ---- */
+
+void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
+void nl_ask_rate(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
+void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
+
+/* A further claim; valid until the next one. Takes no strings over. against may be NULL. */
+struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against, const char *statement,
+                                 enum nl_finding expected);
+
+/* Counts failed and planned runs of both sides into the claim; where a trial is missing, that is its obstacle. */
+void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const struct nl_cell *second);
+
+/* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no sign. */
+void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double level, bool sign);
+/* ", p = 0.012, 8 pairs", then failed runs of both sides where there are any: "; failed: 3 of 8 at 2, 0 of 8 at 64". names: of the sides. */
+void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
+void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */
+/* "12.3" of a share in percent, "0.0123" of a loss. */
+void nl_say_number(struct nl_text *out, double scaled, bool percent, bool sign);
+void nl_say_value(struct nl_text *out, double value, const struct nl_measure *measure); /* "2.31 %" */
+/* The separator before item `index` of `count` of a list in words: "a", "a and b", "a, b and c". */
+void nl_say_comma(struct nl_text *out, int index, int count);
+/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods". */
 enum { NL_NAMED = 6 };
-void nl_answer_names(struct nl_text *out, char *const *name, int count);
+void nl_say_names(struct nl_text *out, char *const *name, int count);
+/* Notes on how the seeds share data, for an answer about `metric`: overlapping splits, or one part for all. */
+void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level);
 
 #endif

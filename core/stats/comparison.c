@@ -70,7 +70,7 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
         else
             nl_text_add(&label, "%s", factor->value[cell->level[i]]);
     }
-    if (!label.length) /* where normalizers are the axis, an arm of nothing else has no name */
+    if (!label.length) /* where normalizers are the axis, a method of nothing else has no name */
         nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : norm->label);
     return label.at;
 }
@@ -91,19 +91,19 @@ static int place_of(const int *levels, int count, int level)
     return -1;
 }
 
-static void put_cell(struct nl_comparison *view, struct nl_arm *arm, const struct nl_cell *cell)
+static void put_cell(struct nl_comparison *view, struct nl_method *method, const struct nl_cell *cell)
 {
     int x = view->x_factor < 0 ? 0 : place_of(view->x, view->points, cell->level[view->x_factor]);
     int y = view->y_factor < 0 ? 0 : place_of(view->y, view->rows, cell->level[view->y_factor]);
-    arm->reference = arm->reference || x < 0 || y < 0;
+    method->reference = method->reference || x < 0 || y < 0;
     for (int row = 0; row < view->rows; row++)
         for (int point = 0; point < view->points; point++)
             if ((x < 0 || point == x) && (y < 0 || row == y))
-                arm->cell[row * view->points + point] = cell;
+                method->cell[row * view->points + point] = cell;
 }
 
-/* plot.order names arms by label or by norm.kind; those not named keep their order behind. */
-static int rank_in_order(const char *order, const struct nl_arm *arm)
+/* plot.order names methods by label or by norm.kind; those not named keep their order behind. */
+static int rank_in_order(const char *order, const struct nl_method *method)
 {
     int rank = 0;
     for (const char *at = order; *at; rank++) {
@@ -112,7 +112,7 @@ static int rank_in_order(const char *order, const struct nl_arm *arm)
         size_t used = length;
         while (used > 0 && at[used - 1] == ' ')
             used--;
-        const char *names[] = {arm->label, nl_norms[arm->norm]->name, nl_norms[arm->norm]->label};
+        const char *names[] = {method->label, nl_norms[method->norm]->name, nl_norms[method->norm]->label};
         for (int i = 0; i < 3; i++)
             if (used > 0 && strlen(names[i]) == used && strncmp(names[i], at, used) == 0)
                 return rank;
@@ -121,14 +121,14 @@ static int rank_in_order(const char *order, const struct nl_arm *arm)
     return rank;
 }
 
-static void sort_arms(struct nl_comparison *view, const char *order)
+static void sort_methods(struct nl_comparison *view, const char *order)
 {
-    for (int i = 1; i < view->arms; i++) { /* insertion keeps the order of equals */
-        struct nl_arm arm = view->arm[i];
-        int rank = rank_in_order(order, &arm), at = i;
-        for (; at > 0 && rank_in_order(order, &view->arm[at - 1]) > rank; at--)
-            view->arm[at] = view->arm[at - 1];
-        view->arm[at] = arm;
+    for (int i = 1; i < view->methods; i++) { /* insertion keeps the order of equals */
+        struct nl_method method = view->method[i];
+        int rank = rank_in_order(order, &method), at = i;
+        for (; at > 0 && rank_in_order(order, &view->method[at - 1]) > rank; at--)
+            view->method[at] = view->method[at - 1];
+        view->method[at] = method;
     }
 }
 
@@ -146,27 +146,27 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
     for (int i = 0; i < results->cells; i++) {
         const struct nl_cell *cell = &results->cell[i];
         int at = 0;
-        while (at < out->arms && !same_group(results, out->arm[at].level, cell->level, grouped))
+        while (at < out->methods && !same_group(results, out->method[at].level, cell->level, grouped))
             at++;
-        if (at == out->arms) {
-            NL_GROW(out->arm, out->arms, capacity);
-            out->arm[out->arms++] = (struct nl_arm){
+        if (at == out->methods) {
+            NL_GROW(out->method, out->methods, capacity);
+            out->method[out->methods++] = (struct nl_method){
                 .label = label_of(results, cell, grouped), .norm = nl_cell_norm(results, cell), .level = cell->level,
-                .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->arm[0].cell)};
+                .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->method[0].cell)};
         }
-        put_cell(out, &out->arm[at], cell);
+        put_cell(out, &out->method[at], cell);
     }
     free(grouped);
-    sort_arms(out, experiment->config.plot.order);
+    sort_methods(out, experiment->config.plot.order);
 }
 
 void nl_comparison_release(struct nl_comparison *view)
 {
-    for (int i = 0; i < view->arms; i++) {
-        free(view->arm[i].label);
-        free(view->arm[i].cell);
+    for (int i = 0; i < view->methods; i++) {
+        free(view->method[i].label);
+        free(view->method[i].cell);
     }
-    free(view->arm);
+    free(view->method);
     free(view->x);
     free(view->y);
     *view = (struct nl_comparison){0};
@@ -182,9 +182,9 @@ double nl_comparison_y(const struct nl_comparison *view, int row)
     return number_of(&view->results->factor[view->y_factor], view->y[row], view->whole_batch);
 }
 
-const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int arm, int point)
+const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int method, int point)
 {
-    return view->arm[arm].cell[point];
+    return view->method[method].cell[point];
 }
 
 int nl_batch_factor(const struct nl_results *results)
@@ -198,23 +198,23 @@ int nl_batch_factor(const struct nl_results *results)
     return -1;
 }
 
-int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int arm)
+int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int method)
 {
     for (int i = 0; i < view->points * view->rows; i++) {
-        const struct nl_cell *cell = view->arm[arm].cell[i];
+        const struct nl_cell *cell = view->method[method].cell[i];
         const struct nl_cell *other = cell ? nl_cell_baseline(view->results, experiment, cell) : NULL;
-        for (int b = 0; other && b < view->arms; b++)
-            if (view->arm[b].cell[i] == other)
+        for (int b = 0; other && b < view->methods; b++)
+            if (view->method[b].cell[i] == other)
                 return b;
     }
     return -1;
 }
 
-bool nl_arms_match(const struct nl_comparison *view, int a, int b)
+bool nl_methods_match(const struct nl_comparison *view, int a, int b)
 {
     const struct nl_results *results = view->results;
     for (int i = 0; i < results->factors; i++) {
-        int left = view->arm[a].level[i], right = view->arm[b].level[i];
+        int left = view->method[a].level[i], right = view->method[b].level[i];
         if (i == view->x_factor || i == view->y_factor || strcmp(results->factor[i].key->name, "norm.kind") == 0 ||
             left == NL_INAPPLICABLE || right == NL_INAPPLICABLE || left == right)
             continue;

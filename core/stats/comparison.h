@@ -1,15 +1,15 @@
-/* A view of the results: one axis (or two) to vary along, and arms, which are the combinations of all other varied keys. */
+/* A view of the results: one axis (or two) to vary along, and methods, which are the combinations of all other varied keys. */
 #ifndef NL_STATS_COMPARISON_H
 #define NL_STATS_COMPARISON_H
 
 #include "stats/results.h"
 
-struct nl_arm {
+struct nl_method {
     char *label;      /* "BN", "BN, placement after" */
     int norm;         /* index into nl_norms */
     bool reference;   /* the axis does not apply to it: one cell, the same at every point */
     const int *level; /* of one of its cells */
-    const struct nl_cell **cell; /* [y][x]; NULL: not in the grid. A reference arm has its cell at each */
+    const struct nl_cell **cell; /* [y][x]; NULL: not in the grid. A reference method has its cell at each */
 };
 
 struct nl_comparison {
@@ -18,27 +18,27 @@ struct nl_comparison {
     int points, rows;       /* along x, along y */
     int *x, *y;             /* levels: numbers sorted ascending, words as in the grid */
     int whole_batch;        /* what norm.stat_batch = auto stands for */
-    int arms;
-    struct nl_arm *arm;     /* as in the grid, or in plot.order */
+    int methods;
+    struct nl_method *method;     /* as in the grid, or in plot.order */
 };
 
-/* Keys that follow the x or y axis one to one (a zip of batch and rate) are no arms of their own. */
+/* Keys that follow the x or y axis one to one (a zip of batch and rate) are no methods of their own. */
 void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
                   struct nl_comparison *out);
 void nl_comparison_release(struct nl_comparison *view);
 
 double nl_comparison_x(const struct nl_comparison *view, int point);
 double nl_comparison_y(const struct nl_comparison *view, int row);
-const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int arm, int point); /* of a view along x alone */
+const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int method, int point); /* of a view along x alone */
 
 /* The varied key that says how many samples share statistics: train.batch or norm.stat_batch; -1: neither varies. */
 int nl_batch_factor(const struct nl_results *results);
 
-/* The arm that differs from `arm` in being the baseline alone; -1: none. */
-int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int arm);
+/* The method that differs from `method` in being the baseline alone; -1: none. */
+int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int method);
 
-/* Arms a and b have the same values of all varied keys but norm.kind and those that apply to one of them only. */
-bool nl_arms_match(const struct nl_comparison *view, int a, int b);
+/* Methods a and b have the same values of all varied keys but norm.kind and those that apply to one of them only. */
+bool nl_methods_match(const struct nl_comparison *view, int a, int b);
 
 /* "batch size", "learning rate", ...: how a key reads in a sentence and on an axis; the key's own name otherwise. */
 const char *nl_key_title(const struct nl_key *key);

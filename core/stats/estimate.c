@@ -55,48 +55,141 @@ static void bootstrap(const double *values, int n, double level, double *lower, 
     free(means);
 }
 
-struct nl_estimate nl_estimate(const double *values, int count, enum nl_interval kind, double level)
+double nl_counting_sd(double mean, double samples)
 {
-    double *kept = nl_alloc((size_t)count, sizeof *kept);
-    struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .lower = NAN, .upper = NAN};
+    double q = (fabs(mean) * samples + 0.5) / (samples + 1.0);
+    return sqrt(q * (1.0 - q) / samples);
+}
+
+double nl_test_part_sd(double a, double b, double samples)
+{
+    double judged_differently = fmin(a + b, 2.0 - a - b);
+    return sqrt(fmax(0.0, judged_differently - (b - a) * (b - a)) / samples);
+}
+
+static double logit_of(double share, double samples)
+{
+    double k = share * samples;
+    return log((k + 0.5) / (samples - k + 0.5));
+}
+
+static double share_of(double logit, double samples)
+{
+    double smoothed = 1.0 / (1.0 + exp(-logit)); /* (k + 1/2) / (m + 1) */
+    return fmin(1.0, fmax(0.0, (smoothed * (samples + 1.0) - 0.5) / samples));
+}
+
+/* The spread of an empirical logit that counting alone gives (Gart and Zweifel 1967). */
+static double logit_counting_sd(double logit, double samples)
+{
+    double k = share_of(logit, samples) * samples;
+    return sqrt(1.0 / (k + 0.5) + 1.0 / (samples - k + 0.5));
+}
+
+static void mean_and_sd(const double *values, int n, double *mean, double *sd)
+{
+    double sum = 0.0, squares = 0.0;
+    for (int i = 0; i < n; i++)
+        sum += values[i] - values[0]; /* so that equal values have no spread */
+    *mean = values[0] + sum / n;
+    for (int i = 0; i < n; i++)
+        squares += (values[i] - *mean) * (values[i] - *mean);
+    *sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;
+}
+
+/* Mean, se and ends of values on the scale on which they are averaged. */
+static void t_interval(const double *values, double least, double overlap, double level, struct nl_estimate *out)
+{
+    double sd;
+    mean_and_sd(values, out->n, &out->mean, &sd);
+    if (out->n < 2)
+        return;
+    out->se = fmax(sd, least) * sqrt(1.0 / out->n + overlap / (1.0 - overlap));
+    double half = nl_t_quantile(0.5 * (1.0 + level), out->n - 1) * out->se;
+    out->lower = out->mean - half;
+    out->upper = out->mean + half;
+}
+
+static void estimate_share(const double *values, const struct nl_sampling *sampling, double level, struct nl_estimate *out)
+{
+    double m = sampling->samples, *logits = nl_alloc((size_t)out->n, sizeof *logits), mean, sd;
+    for (int i = 0; i < out->n; i++)
+        logits[i] = logit_of(values[i], m);
+    mean_and_sd(logits, out->n, &mean, &sd);
+    t_interval(logits, logit_counting_sd(mean, m), sampling->overlap, level, out);
+    free(logits);
+    out->mean = share_of(out->mean, m);
+    out->lower = out->n > 1 ? share_of(out->lower, m) : NAN;
+    out->upper = out->n > 1 ? share_of(out->upper, m) : NAN;
+}
+
+struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
+                               double level)
+{
+    struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .lower = NAN, .upper = NAN};
+    double *kept = nl_alloc((size_t)count, sizeof *kept), mean;
     out.n = nl_finite_values(values, count, kept);
     out.median = nl_median_sorted(kept, out.n);
     if (out.n > 0) {
-        double sum = 0.0, squares = 0.0;
-        for (int i = 0; i < out.n; i++)
-            sum += kept[i];
-        out.mean = sum / out.n;
-        for (int i = 0; i < out.n; i++)
-            squares += (kept[i] - out.mean) * (kept[i] - out.mean);
-        if (out.n > 1) {
-            out.sd = sqrt(squares / (out.n - 1));
-            if (kind == NL_INTERVAL_BOOTSTRAP) {
-                bootstrap(kept, out.n, level, &out.lower, &out.upper);
-            } else {
-                double half = nl_t_quantile(0.5 * (1.0 + level), out.n - 1) * out.sd / sqrt(out.n);
-                out.lower = out.mean - half;
-                out.upper = out.mean + half;
-            }
+        mean_and_sd(kept, out.n, &mean, &out.sd);
+        bool counted = scale != NL_SCALE_REAL && sampling->samples > 0;
+        if (scale == NL_SCALE_SHARE && counted && kind == NL_INTERVAL_T)
+            estimate_share(kept, sampling, level, &out);
+        else
+            t_interval(kept, scale == NL_SCALE_REAL ? sampling->floor : counted ? nl_counting_sd(mean, sampling->samples) : 0.0, sampling->overlap,
+                       level, &out);
+        if (kind == NL_INTERVAL_BOOTSTRAP && out.n > 1)
+            bootstrap(kept, out.n, level, &out.lower, &out.upper);
+        if (scale != NL_SCALE_REAL && out.n > 1) {
+            out.lower = fmax(out.lower, scale == NL_SCALE_SHARE ? 0.0 : -1.0);
+            out.upper = fmin(out.upper, 1.0);
         }
     }
     free(kept);
     return out;
 }
 
-double nl_mean_p(const double *values, int count)
+/* P(T >= t) of Student's t. A standard error of 0 leaves no doubt. */
+static double upper_tail(double distance, double se, int freedom)
 {
-    struct nl_estimate mean = nl_estimate(values, count, NL_INTERVAL_T, 0.95);
-    if (mean.n < 2)
-        return NAN;
-    if (mean.sd == 0.0)
-        return mean.mean == 0.0 ? 1.0 : 0.0;
-    return nl_t_two_sided(mean.mean / (mean.sd / sqrt(mean.n)), mean.n - 1);
+    if (se == 0.0)
+        return distance > 0.0 ? 0.0 : distance < 0.0 ? 1.0 : 0.5;
+    double half = 0.5 * nl_t_two_sided(distance / se, freedom);
+    return distance > 0.0 ? half : 1.0 - half;
 }
 
-bool nl_equivalent(const double *values, int count, double margin)
+double nl_difference_p(const struct nl_estimate *difference)
 {
-    struct nl_estimate mean = nl_estimate(values, count, NL_INTERVAL_T, 0.90);
-    return mean.n >= 2 && mean.lower > -margin && mean.upper < margin;
+    return difference->n < 2 ? NAN : 2.0 * upper_tail(fabs(difference->mean), difference->se, difference->n - 1);
+}
+
+double nl_equivalence_p(const struct nl_estimate *difference, double margin)
+{
+    return difference->n < 2 ? NAN : upper_tail(margin - fabs(difference->mean), difference->se, difference->n - 1);
+}
+
+double nl_sign_flip_p(const double *values, int count)
+{
+    double kept[NL_SIGN_FLIPS], sum = 0.0, size = 0.0;
+    int n = 0;
+    for (int i = 0; i < count; i++)
+        if (isfinite(values[i])) {
+            if (n == NL_SIGN_FLIPS)
+                return NAN;
+            kept[n++] = values[i];
+        }
+    for (int i = 0; i < n; i++) {
+        sum += kept[i];
+        size += fabs(kept[i]);
+    }
+    int as_far = 0, patterns = 1 << n;
+    for (int pattern = 0; pattern < patterns; pattern++) {
+        double flipped = 0.0;
+        for (int i = 0; i < n; i++)
+            flipped += pattern >> i & 1 ? -kept[i] : kept[i];
+        as_far += fabs(flipped) >= fabs(sum) - 1e-12 * size; /* equal but for the order of the sum */
+    }
+    return n < 1 ? NAN : (double)as_far / patterns;
 }
 
 void nl_wilson(int k, int n, double level, double *lower, double *upper)

@@ -1,32 +1,71 @@
-/* Estimates over seeds: a mean with its interval, a share with its interval.
+/* Estimates over seeds: means with their intervals, and the p-values that belong to them.
  *
- * A value that is not finite is a missing one: it is left out, and n says so. So paired differences are plain differences of
- * two vectors with one entry a seed.
+ * A value that is not finite is missing: it is left out, and n counts what is left. So a paired difference is a plain difference of two
+ * vectors with one entry a seed.
+ *
+ * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se, with
+ *
+ *     se^2 = sd^2 (1/n + overlap / (1 - overlap))
+ *
+ * `overlap` is the share of one seed's evaluated samples that another seed's part is expected to hold too. Where the seeds split one pool
+ * anew, n_test / (n_test + n_train): the correction of Nadeau and Bengio (Machine Learning 52, 2003), n_test / n_train. It is 0 where the
+ * seeds are independent, or where all share one part and the sentence speaks of that part alone.
+ *
+ * `sd` is the spread over seeds, but never less than what counting alone would give: a spread of 0 is no certainty.
  */
 #ifndef NL_STATS_ESTIMATE_H
 #define NL_STATS_ESTIMATE_H
 
-#include <stdbool.h>
-
 #include "config/config.h"
 
-enum { NL_RESAMPLES = 10000 };
+enum { NL_RESAMPLES = 10000, NL_BOOTSTRAP_SEEDS = 20 /* fewer: the percentile bootstrap covers less than it says */ };
+
+/* What the values are, and how they were counted. */
+enum nl_scale {
+    NL_SCALE_REAL,       /* any number: a loss, a difference of differences, a logarithm */
+    NL_SCALE_SHARE,      /* from 0 to 1, counted: averaged as empirical logits log((k + 1/2) / (m - k + 1/2)), k of m samples */
+    NL_SCALE_DIFFERENCE, /* of two shares counted over the same samples: from -1 to 1 */
+};
+
+struct nl_sampling {
+    double overlap; /* in [0, 1) */
+    double samples; /* m: that a share was counted over; 0: unknown, and then shares are averaged as they are */
+    double floor;   /* the least standard deviation, of NL_SCALE_REAL */
+};
 
 struct nl_estimate {
     int n;
-    double mean, sd, median; /* NaN where n is too small */
-    double lower, upper;     /* NaN below n = 2: one seed has no interval */
+    double mean;   /* of NL_SCALE_SHARE with a t interval: the mean logit, turned back into a share; NaN for n = 0 */
+    double sd;     /* of the values over seeds, as they are; NaN below n = 2 */
+    double median;
+    double se;     /* of that mean, or mean logit; NaN below n = 2 */
+    double lower, upper; /* inside what is possible; NaN below n = 2: one seed has no interval */
 };
 
-/* kind: Student's t, or the percentile bootstrap of the mean (NL_RESAMPLES resamples of a fixed Philox stream: the same
- * values give the same interval everywhere). */
-struct nl_estimate nl_estimate(const double *values, int count, enum nl_interval kind, double level);
+/* kind: the t interval, or the percentile bootstrap of the mean (NL_RESAMPLES resamples of a fixed Philox stream: the same values give the
+ * same interval everywhere; it knows nothing of overlap or floors). */
+struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
+                               double level);
 
-/* P value of a mean of 0 (two-sided t test; of paired differences: the paired t test). NaN below n = 2. */
-double nl_mean_p(const double *values, int count);
+/* The standard deviation that counting alone gives a share, or a difference of shares, of mean `mean` over m samples: sqrt(q (1 - q) / m) with
+ * q = (|mean| m + 1/2) / (m + 1). Of a difference it is a lower bound: at least |mean| of the samples are judged differently. */
+double nl_counting_sd(double mean, double samples);
 
-/* Two one-sided tests: the 90 % t interval of the mean lies inside +-margin (each test at 5 %). */
-bool nl_equivalent(const double *values, int count, double margin);
+/* The largest standard deviation that another test part of m samples would give a difference b - a of two shares: where as few samples as
+ * possible are misjudged by both. */
+double nl_test_part_sd(double a, double b, double samples);
+
+/* P values of an estimate that has a t interval, of NL_SCALE_REAL or NL_SCALE_DIFFERENCE; NaN below n = 2. Where se is 0 there is no doubt: 0 or 1, and
+ * 1/2 for a mean that is just the margin.
+ * Of a mean of 0, two-sided (of paired differences: the paired t test). */
+double nl_difference_p(const struct nl_estimate *difference);
+/* Of a mean outside +-margin: the larger of the two one-sided tests (TOST, Schuirmann 1987). */
+double nl_equivalence_p(const struct nl_estimate *difference, double margin);
+
+/* The exact two-sided sign-flip test of symmetry about 0: the share of the 2^n sign patterns whose mean is at least as far from 0.
+ * NaN below n = 1 and above NL_SIGN_FLIPS. */
+enum { NL_SIGN_FLIPS = 20 };
+double nl_sign_flip_p(const double *values, int count);
 
 /* Wilson's interval of a share k of n. */
 void nl_wilson(int k, int n, double level, double *lower, double *upper);

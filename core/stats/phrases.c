@@ -1,44 +1,68 @@
-/* The phrases that verdicts are made of. */
+/* The phrases that answers are made of. */
 #include <math.h>
 #include <string.h>
 
 #include "stats/answer.h"
 
-void nl_answer_interval(struct nl_text *out, const struct nl_experiment *experiment)
+void nl_say_number(struct nl_text *out, double scaled, bool percent, bool sign)
 {
-    nl_text_add(out, "%g %% %s interval", 100.0 * experiment->config.plot.level, nl_interval_names[experiment->config.plot.interval]);
-}
-
-static void add_scaled(struct nl_text *out, double value, const struct nl_measure *measure, bool sign)
-{
-    double scaled = value * measure->scale;
-    int digits = measure->scale == 100.0 ? (fabs(scaled) < 0.995 ? 2 : 1) : fabs(scaled) < 0.1 ? 4 : 3;
+    int digits = percent ? (fabs(scaled) < 9.995 ? 2 : 1) : fabs(scaled) < 0.1 ? 4 : 3;
     nl_text_add(out, sign ? "%+.*f" : "%.*f", digits, scaled);
 }
 
-void nl_answer_difference(struct nl_text *out, const struct nl_estimate *difference, const struct nl_measure *measure)
+void nl_say_value(struct nl_text *out, double value, const struct nl_measure *measure)
 {
-    add_scaled(out, difference->mean, measure, true);
-    nl_text_add(out, " %s ", measure->step);
-    if (difference->n < 2) {
-        nl_text_add(out, "(one seed: no interval)");
-        return;
-    }
-    nl_text_add(out, "(");
-    add_scaled(out, difference->lower, measure, false);
-    nl_text_add(out, " to ");
-    add_scaled(out, difference->upper, measure, false);
-    nl_text_add(out, ")");
-}
-
-void nl_answer_value(struct nl_text *out, double value, const struct nl_measure *measure)
-{
-    add_scaled(out, value, measure, false);
+    nl_say_number(out, value * measure->scale, measure->share, false);
     if (*measure->unit)
         nl_text_add(out, " %s", measure->unit);
 }
 
-void nl_answer_p(struct nl_text *out, double p)
+static bool is_ratio(const struct nl_claim *claim)
+{
+    return strcmp(claim->unit, "x") == 0;
+}
+
+static void say_scaled(struct nl_text *out, const struct nl_claim *claim, double value, bool sign)
+{
+    if (is_ratio(claim))
+        nl_text_add(out, "%.3g", value);
+    else
+        nl_say_number(out, value * claim->scale, claim->scale == 100.0, sign);
+}
+
+void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double level, bool sign)
+{
+    const struct nl_estimate *effect = &claim->effect;
+    say_scaled(out, claim, sign || is_ratio(claim) ? effect->mean : fabs(effect->mean), sign);
+    nl_text_add(out, is_ratio(claim) ? "%s" : " %s", claim->unit);
+    if (effect->n < 2) {
+        nl_text_add(out, " (one seed: no interval)");
+        return;
+    }
+    bool turned = !sign && effect->mean < 0.0 && !is_ratio(claim); /* "loses 3 points less (1 to 5)" */
+    nl_text_add(out, " (%g %% CI ", 100.0 * level);
+    say_scaled(out, claim, turned ? -effect->upper : effect->lower, false);
+    nl_text_add(out, " to ");
+    say_scaled(out, claim, turned ? -effect->lower : effect->upper, false);
+    if (claim->other_part > 0.0) {
+        nl_text_add(out, "; another test part, up to +-");
+        say_scaled(out, claim, claim->other_part, false);
+    }
+    nl_text_add(out, ")");
+}
+
+void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2])
+{
+    if (!isnan(claim->adjusted)) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, claim->adjusted);
+    }
+    nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+    if (claim->failed[0] || claim->failed[1])
+        nl_text_add(out, "; failed: %d of %d %s, %d of %d %s", claim->failed[0], claim->runs[0], names[0], claim->failed[1], claim->runs[1], names[1]);
+}
+
+void nl_say_p(struct nl_text *out, double p)
 {
     if (p < 0.001)
         nl_text_add(out, "p < 0.001");
@@ -46,24 +70,24 @@ void nl_answer_p(struct nl_text *out, double p)
         nl_text_add(out, "p = %.*f", p < 0.095 ? 3 : 2, p);
 }
 
-void nl_answer_comma(struct nl_text *out, int index, int count)
+void nl_say_comma(struct nl_text *out, int index, int count)
 {
     if (index > 0)
         nl_text_add(out, index == count - 1 ? " and " : ", ");
 }
 
-void nl_answer_names(struct nl_text *out, char *const *name, int count)
+void nl_say_names(struct nl_text *out, char *const *name, int count)
 {
     bool commas = false;
     for (int i = 0; i < count; i++)
         commas |= strchr(name[i], ',') != NULL;
     if (count > NL_NAMED)
-        nl_text_add(out, "%d arms", count);
+        nl_text_add(out, "%d methods", count);
     for (int i = 0; i < count && count <= NL_NAMED; i++) {
         if (commas && i > 0 && i < count - 1)
             nl_text_add(out, "; ");
         else
-            nl_answer_comma(out, i, count);
+            nl_say_comma(out, i, count);
         nl_text_add(out, "%s", name[i]);
     }
 }

@@ -1,11 +1,10 @@
 #include "stats/rates.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "stats/estimate.h"
-
-static const double enough = 0.95; /* of the arm's own best median */
+static const double enough = 0.95; /* of the best with the same seed */
 
 int nl_rate_factor(const struct nl_results *results, const char **why)
 {
@@ -22,39 +21,80 @@ int nl_rate_factor(const struct nl_results *results, const char **why)
     return factor;
 }
 
-int nl_largest_rate(const struct nl_comparison *view, int arm, const int *seeds)
+bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_criterion criterion)
+{
+    if (criterion == NL_RATE_BY_ACCURACY) /* of a run that diverged, its status is enough */
+        return true;
+    int column = nl_table_column(&results->table, "val_loss");
+    for (int row = 0; column >= 0 && row < results->table.rows; row++)
+        if (*nl_table_field(&results->table, row, column))
+            return true;
+    return false;
+}
+
+/* How good the run at each point is, from 0 (chance or failed) up; NaN: it is not there. at_chance: the loss of guessing, in nats. */
+static void goodness(const struct nl_comparison *view, int method, int seed, enum nl_rate_criterion criterion, double at_chance, double *out)
 {
     const struct nl_results *results = view->results;
-    int column = nl_table_column(&results->table, "train_accuracy");
-    double *median = nl_alloc((size_t)view->points, sizeof *median), *values = nl_alloc((size_t)results->seeds, sizeof *values);
-    bool *clean = nl_alloc((size_t)view->points, sizeof *clean);
-    double best = 0.0;
-    for (int point = 0; column >= 0 && point < view->points; point++) {
-        const struct nl_cell *cell = nl_comparison_cell(view, arm, point);
-        int count = 0;
-        clean[point] = true;
-        for (int i = 0; cell && i < results->seeds; i++) {
-            int row = cell->row[seeds ? seeds[i] : i];
-            if (row < 0)
-                continue;
-            const char *status = nl_table_field(&results->table, row, results->status);
-            clean[point] = clean[point] && strcmp(status, "done") == 0;
-            double accuracy = 0.0;
-            if (strcmp(status, "done") == 0 || strcmp(status, "dead") == 0)
-                nl_table_number(&results->table, row, column, &accuracy, NULL);
-            values[count++] = accuracy;
-        }
-        count = nl_finite_values(values, count, values);
-        clean[point] = clean[point] && count > 0;
-        median[point] = count > 0 ? nl_median_sorted(values, count) : 0.0;
-        best = median[point] > best ? median[point] : best;
+    int column = nl_table_column(&results->table, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss");
+    for (int point = 0; point < view->points; point++) {
+        const struct nl_cell *cell = nl_comparison_cell(view, method, point);
+        const char *status = nl_cell_status(results, cell, seed);
+        out[point] = NAN;
+        if (!status || strcmp(status, "error") == 0)
+            continue;
+        out[point] = 0.0;
+        if (strcmp(status, "done") != 0)
+            continue;
+        nl_table_number(&results->table, cell->row[seed], column, &out[point], NULL);
+        if (criterion == NL_RATE_BY_LOSS)
+            out[point] = fmax(0.0, at_chance - out[point]);
     }
-    int largest = -1;
-    for (int point = 0; point < view->points; point++)
-        if (clean[point] && median[point] >= enough * best)
-            largest = point;
-    free(clean);
-    free(values);
-    free(median);
-    return largest;
+}
+
+void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out)
+{
+    double *good = nl_alloc((size_t)view->points, sizeof *good), at_chance = -log(nl_metric_column(view->results, "train_accuracy").chance);
+    for (int seed = 0; seed < view->results->seeds; seed++) {
+        double best = 0.0;
+        int largest = -1;
+        bool whole = true;
+        goodness(view, method, seed, criterion, at_chance, good);
+        for (int point = 0; point < view->points; point++) {
+            whole &= !isnan(good[point]);
+            best = fmax(best, good[point]);
+        }
+        for (int point = 0; point < view->points; point++)
+            if (good[point] > 0.0 && good[point] >= enough * best)
+                largest = point;
+        out[seed].low = !whole ? NAN : largest < 0 ? -INFINITY : log(nl_comparison_x(view, largest));
+        out[seed].high = !whole ? NAN : largest == view->points - 1 ? INFINITY : log(nl_comparison_x(view, largest + 1));
+    }
+    free(good);
+}
+
+double nl_rate_step(const struct nl_comparison *view)
+{
+    double step = 0.0;
+    for (int point = 1; point < view->points; point++)
+        step = fmax(step, log(nl_comparison_x(view, point) / nl_comparison_x(view, point - 1)));
+    return step;
+}
+
+int nl_median_rate(const struct nl_comparison *view, int method)
+{
+    int seeds = view->results->seeds, whole = 0, found = -1;
+    struct nl_rate_range *range = nl_alloc((size_t)seeds, sizeof *range);
+    nl_usable_rates(view, method, NL_RATE_BY_ACCURACY, range);
+    for (int seed = 0; seed < seeds; seed++)
+        whole += !isnan(range[seed].low);
+    for (int point = 0; point < view->points; point++) {
+        int reach = 0;
+        for (int seed = 0; seed < seeds; seed++)
+            reach += range[seed].low >= log(nl_comparison_x(view, point));
+        if (whole > 0 && 2 * reach >= whole)
+            found = point;
+    }
+    free(range);
+    return found;
 }

@@ -1,15 +1,36 @@
-/* The largest usable learning rate of an arm, as the verdict says it and the picture marks it. */
+/* The largest usable learning rate of a method, seed by seed, as the answer says it and the picture marks it.
+ *
+ * A rate is usable for a seed where the run came to its end, not at chance, and
+ *   by training accuracy: reaches 0.95 of the best that the method reaches with this seed at any rate;
+ *   by validation loss: closes 0.95 of the distance from chance, ln(classes), to the lowest loss likewise.
+ * The grid knows the largest usable rate only to lie between a usable rate and the next one.
+ */
 #ifndef NL_STATS_RATES_H
 #define NL_STATS_RATES_H
 
 #include "stats/comparison.h"
 
+enum nl_rate_criterion { NL_RATE_BY_ACCURACY, NL_RATE_BY_LOSS, NL_RATE_CRITERIA };
+
+/* Natural logarithms: low <= largest usable rate < high. low is -INFINITY where no rate is usable, high INFINITY where that of the grid's end
+ * is. NaN both: a trial of this seed is missing or could not be run. */
+struct nl_rate_range {
+    double low, high;
+};
+
 /* The factor of train.lr where rates can be compared: several, all above 0. -1: they cannot, and *why says so. */
 int nl_rate_factor(const struct nl_results *results, const char **why);
 
-/* LRmax: the largest rate of the view's x axis (train.lr) whose median final training accuracy reaches 0.95 of the arm's own
- * best median, with no failed run. `seeds`: which seeds count, with repetition (a bootstrap resample), or NULL for all once.
- * Returns the point, or -1: no rate is usable. A diverged run has accuracy 0. */
-int nl_largest_rate(const struct nl_comparison *view, int arm, const int *seeds);
+/* Whether the metric of the criterion was evaluated. */
+bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_criterion criterion);
+
+/* out[seeds], of a view along train.lr. */
+void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out);
+
+/* The largest factor between neighbours of the grid, as a natural logarithm: what it cannot resolve. */
+double nl_rate_step(const struct nl_comparison *view);
+
+/* The point at which at least half of the seeds have a usable rate of that size or a larger one, by training accuracy. -1: none. */
+int nl_median_rate(const struct nl_comparison *view, int method);
 
 #endif

@@ -26,16 +26,26 @@ static int add_text(char ***list, int *count, const char *text)
     return (*count)++;
 }
 
+static int add_factor(struct nl_results *results, const struct nl_key *key, int column)
+{
+    for (int i = 0; i < results->factors; i++)
+        if (results->factor[i].key == key) {
+            results->factor[i].column = column;
+            return i;
+        }
+    results->factor = nl_realloc(results->factor, (size_t)results->factors + 1, sizeof *results->factor);
+    results->factor[results->factors] = (struct nl_factor){.key = key, .column = column};
+    return results->factors++;
+}
+
 /* The varied keys stand between `trial` and `status`, train.seed the last of them. */
 static int find_factors(struct nl_results *results, int *seed, struct nl_error *err)
 {
     const struct nl_table *table = &results->table;
-    int first;
+    int first, step;
     if (nl_table_need(table, "trial", &first, err) != NL_OK || nl_table_need(table, "status", &results->status, err) != NL_OK ||
-        nl_table_need(table, "train.seed", seed, err) != NL_OK ||
-        nl_table_need(table, "failed_step", &results->failed_step, err) != NL_OK)
+        nl_table_need(table, "train.seed", seed, err) != NL_OK || nl_table_need(table, "failed_step", &step, err) != NL_OK)
         return NL_FAIL;
-    results->factor = nl_alloc((size_t)table->columns, sizeof *results->factor);
     for (int column = first + 1; column < results->status; column++) {
         if (column == *seed)
             continue;
@@ -43,7 +53,7 @@ static int find_factors(struct nl_results *results, int *seed, struct nl_error *
         if (!key)
             return nl_fail(err, "%s:1: column '%s' is no key of a configuration: the file was written by another version",
                            table->path, table->name[column]);
-        results->factor[results->factors++] = (struct nl_factor){.key = key, .column = column};
+        add_factor(results, key, column);
     }
     return NL_OK;
 }
@@ -64,13 +74,17 @@ static struct nl_cell *cell_of(struct nl_results *results, const int *level)
     return cell;
 }
 
+static int level_of(struct nl_factor *factor, const char *text)
+{
+    return *text ? add_text(&factor->value, &factor->values, text) : NL_INAPPLICABLE;
+}
+
 static int place_row(struct nl_results *results, int row, int seed, int *level, struct nl_error *err)
 {
     const struct nl_table *table = &results->table;
     for (int i = 0; i < results->factors; i++) {
         struct nl_factor *factor = &results->factor[i];
-        const char *text = nl_table_field(table, row, factor->column);
-        level[i] = *text ? add_text(&factor->value, &factor->values, text) : NL_INAPPLICABLE;
+        level[i] = factor->column < 0 ? NL_INAPPLICABLE : level_of(factor, nl_table_field(table, row, factor->column));
     }
     struct nl_cell *cell = cell_of(results, level);
     int at = find_text(results->seed, results->seeds, nl_table_field(table, row, seed));
@@ -88,31 +102,92 @@ static int place_row(struct nl_results *results, int row, int seed, int *level, 
     return NL_OK;
 }
 
-int nl_results_load(const char *folder, const struct nl_experiment *experiment, struct nl_results *out, struct nl_error *err)
+/* Factors, seeds and cells as the experiment asks for them. */
+static void place_planned(struct nl_results *results, const struct nl_planned *planned)
 {
-    *out = (struct nl_results){.path = nl_path_join(folder, "trials.csv"), .base_norm = experiment->config.norm.kind};
+    int last = planned->keys - 1;
+    for (int trial = 0; trial < planned->trials; trial++)
+        add_text(&results->seed, &results->seeds, planned->text[trial][last]);
+    int *level = nl_alloc((size_t)results->factors, sizeof *level);
+    for (int trial = 0; trial < planned->trials; trial++) {
+        for (int i = 0; i < results->factors; i++)
+            level[i] = NL_INAPPLICABLE;
+        for (int k = 0; k < last; k++)
+            for (int i = 0; i < results->factors; i++)
+                if (results->factor[i].key == planned->key[k])
+                    level[i] = level_of(&results->factor[i], planned->text[trial][k]);
+        cell_of(results, level)->planned++;
+    }
+    free(level);
+}
+
+/* So that later reads cannot fail. */
+static int check_numbers(const struct nl_results *results, struct nl_error *err)
+{
+    static const char *const counts[] = {"classes", "train_samples", "val_samples", "test_samples", "val_overlap", "test_overlap"};
+    const struct nl_table *table = &results->table;
+    int status = NL_OK;
+    for (int column = 0; column < table->columns; column++) {
+        struct nl_measure measure;
+        double value;
+        bool number = nl_measure(table->name[column], &measure);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+            number |= strcmp(counts[i], table->name[column]) == 0;
+        for (int row = 0; number && status == NL_OK && row < table->rows; row++)
+            status = nl_table_number(table, row, column, &value, err);
+    }
+    return status;
+}
+
+int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
+                  struct nl_error *err)
+{
+    *out = (struct nl_results){.path = nl_strdup(table->path), .table = *table, .base_norm = experiment->config.norm.kind};
+    *table = (struct nl_table){0};
     int seed = -1;
-    int status = nl_table_read(out->path, &out->table, err);
-    if (status == NL_OK)
-        status = find_factors(out, &seed, err);
+    for (int k = 0; planned && k < planned->keys - 1; k++)
+        add_factor(out, planned->key[k], -1);
+    int status = find_factors(out, &seed, err);
     if (status == NL_OK && out->table.rows == 0)
         status = nl_fail(err, "'%s' holds no trial: nothing to summarize", out->path);
+    if (status == NL_OK && planned)
+        place_planned(out, planned);
+    int asked = out->seeds;
     for (int row = 0; status == NL_OK && row < out->table.rows; row++)
         add_text(&out->seed, &out->seeds, nl_table_field(&out->table, row, seed));
+    for (int i = 0; out->seeds > asked && i < out->cells; i++) { /* seeds that nobody asked for */
+        out->cell[i].row = nl_realloc(out->cell[i].row, (size_t)out->seeds, sizeof *out->cell[i].row);
+        for (int extra = asked; extra < out->seeds; extra++)
+            out->cell[i].row[extra] = -1;
+    }
     int *level = nl_alloc((size_t)out->factors, sizeof *level);
     for (int row = 0; status == NL_OK && row < out->table.rows; row++)
         status = place_row(out, row, seed, level, err);
     free(level);
-    for (int column = 0; status == NL_OK && column < out->table.columns; column++) { /* so that later reads cannot fail */
-        struct nl_measure measure;
-        double value;
-        bool measured = nl_measure(out->table.name[column], &measure);
-        for (int row = 0; measured && status == NL_OK && row < out->table.rows; row++)
-            status = nl_table_number(&out->table, row, column, &value, err);
+    if (status == NL_OK)
+        status = check_numbers(out, err);
+    for (int i = 0; i < out->cells; i++) {
+        struct nl_cell *cell = &out->cell[i];
+        cell->planned = cell->planned > cell->trials ? cell->planned : cell->trials;
+        out->planned += cell->planned;
+        out->missing += cell->planned - cell->trials;
     }
     if (status != NL_OK)
         nl_results_release(out);
     return status;
+}
+
+int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
+                    struct nl_error *err)
+{
+    struct nl_table table;
+    char *path = nl_path_join(folder, "trials.csv");
+    int status = nl_table_read(path, &table, err);
+    free(path);
+    if (status == NL_OK)
+        return nl_results_of(&table, experiment, planned, out, err);
+    *out = (struct nl_results){0};
+    return NL_FAIL;
 }
 
 void nl_results_release(struct nl_results *results)
@@ -161,16 +236,14 @@ double nl_factor_number(const struct nl_factor *factor, int level)
     return level == NL_INAPPLICABLE ? NAN : nl_double_read(factor->value[level], NULL);
 }
 
-void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, int column, double *out)
+const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed)
 {
-    for (int i = 0; i < results->seeds; i++) {
-        out[i] = NAN;
-        if (!cell || column < 0 || cell->row[i] < 0)
-            continue;
-        const char *status = nl_table_field(&results->table, cell->row[i], results->status);
-        if (strcmp(status, "done") == 0 || strcmp(status, "dead") == 0)
-            nl_table_number(&results->table, cell->row[i], column, &out[i], NULL);
-    }
+    return !cell || cell->row[seed] < 0 ? NULL : nl_table_field(&results->table, cell->row[seed], results->status);
+}
+
+bool nl_cell_complete(const struct nl_cell *cell)
+{
+    return cell && cell->trials == cell->planned && cell->failed == cell->diverged + cell->dead;
 }
 
 /* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, the others are equal
@@ -212,19 +285,92 @@ const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const s
 bool nl_measure(const char *column, struct nl_measure *out)
 {
     static const char *const parts[] = {"train", "val", "test"}, *const titles[] = {"training", "validation", "test"},
-                             *const kinds[] = {"loss", "accuracy", "error"}, *const suffixes[] = {"", "_batch", "_precise"};
+                             *const kinds[] = {"loss", "accuracy", "error"}, *const suffixes[] = {"", "_running", "_batch", "_precise"};
     for (int part = 0; part < 3; part++)
         for (int kind = 0; kind < 3; kind++)
-            for (int suffix = 0; suffix < 3; suffix++) {
+            for (int suffix = 0; suffix < 4; suffix++) {
                 char name[64];
                 snprintf(name, sizeof name, "%s_%s%s", parts[part], kinds[kind], suffixes[suffix]);
                 if (strcmp(name, column) != 0)
                     continue;
                 bool share = kind != 0;
-                *out = (struct nl_measure){.unit = share ? "%" : "", .step = share ? "points" : "nats",
-                                           .scale = share ? 100.0 : 1.0, .worse = kind == 1 ? -1 : 1, .error = kind == 2};
+                *out = (struct nl_measure){.unit = share ? "%" : "", .step = share ? "points" : "nats", .scale = share ? 100.0 : 1.0,
+                                           .worse = kind == 1 ? -1 : 1, .share = share, .error = kind == 2, .part = parts[part]};
                 snprintf(out->name, sizeof out->name, "%s %s", titles[part], kinds[kind]);
                 return true;
             }
     return false;
+}
+
+/* Over the rows of the table: the least and the largest number in a column; NaN where there is none. */
+static void range_of(const struct nl_table *table, const char *column, double *least, double *largest)
+{
+    int at = nl_table_column(table, column);
+    *least = *largest = NAN;
+    for (int row = 0; at >= 0 && row < table->rows; row++) {
+        double value;
+        nl_table_number(table, row, at, &value, NULL);
+        *least = fmin(*least, value); /* of a number and NaN the number */
+        *largest = fmax(*largest, value);
+    }
+}
+
+struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column)
+{
+    struct nl_metric_column out = {.column = nl_table_column(&results->table, column), .chance = NAN};
+    nl_measure(column, &out.measure);
+    char name[64];
+    double samples, overlap, classes, ignored;
+    snprintf(name, sizeof name, "%s_samples", out.measure.part);
+    range_of(&results->table, name, &samples, &ignored);
+    snprintf(name, sizeof name, "%s_overlap", out.measure.part);
+    range_of(&results->table, name, &ignored, &overlap);
+    range_of(&results->table, "classes", &classes, &ignored);
+    out.fixed = overlap >= 1.0;
+    if (out.measure.share && samples > 0)
+        out.sampling.samples = samples;
+    if (overlap > 0 && overlap < 1.0)
+        out.sampling.overlap = overlap;
+    if (out.measure.share && classes > 0 && samples != 0) /* 0: there is no such part */
+        out.chance = out.measure.error ? 1.0 - 1.0 / classes : 1.0 / classes;
+    return out;
+}
+
+void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out)
+{
+    for (int i = 0; i < results->seeds; i++) {
+        const char *status = nl_cell_status(results, cell, i);
+        out[i] = NAN;
+        if (!status || metric->column < 0)
+            continue;
+        if (strcmp(status, "done") == 0 || strcmp(status, "dead") == 0)
+            nl_table_number(&results->table, cell->row[i], metric->column, &out[i], NULL);
+        else if (strcmp(status, "diverged") == 0)
+            out[i] = metric->chance;
+    }
+}
+
+struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                const struct nl_metric_column *metric)
+{
+    double *values = nl_alloc((size_t)results->seeds, sizeof *values);
+    nl_cell_values(results, cell, metric, values);
+    struct nl_estimate out = nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
+                                         experiment->config.plot.interval, experiment->config.plot.level);
+    free(values);
+    return out;
+}
+
+struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                      const struct nl_cell *minus, const struct nl_metric_column *metric)
+{
+    double *values = nl_alloc((size_t)results->seeds, 2 * sizeof *values), *other = values + results->seeds;
+    nl_cell_values(results, cell, metric, values);
+    nl_cell_values(results, minus, metric, other);
+    for (int i = 0; i < results->seeds; i++)
+        values[i] -= other[i];
+    struct nl_estimate out = nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, &metric->sampling,
+                                         NL_INTERVAL_T, experiment->config.plot.level);
+    free(values);
+    return out;
 }

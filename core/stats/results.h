@@ -1,19 +1,27 @@
-/* trials.csv in memory: trials grouped into cells (a point of the grid, all its seeds), and views of the grid along one or
- * two of its axes, which is what verdicts and pictures are about. */
+/* trials.csv in memory: trials grouped into cells. A cell is a point of the grid with all its seeds. */
 #ifndef NL_STATS_RESULTS_H
 #define NL_STATS_RESULTS_H
 
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "stats/estimate.h"
 #include "stats/table.h"
 
 enum { NL_INAPPLICABLE = -1 }; /* the key does not apply to the cell (norm.stat_batch to ln): an empty field */
 
-/* A varied key; its values as text, in order of appearance, which is the order of the grid. */
+/* The trials that the experiment asks for, be they there or not: what is missing must be known before anything is judged. */
+struct nl_planned {
+    int keys; /* varied keys, train.seed last */
+    const struct nl_key *const *key;
+    int trials;
+    char *const *const *text; /* [trials][keys]: as in trials.csv */
+};
+
+/* A varied key; its values as text, in the order of the grid. */
 struct nl_factor {
     const struct nl_key *key;
-    int column; /* of the table */
+    int column; /* of the table; -1: it does not stand there */
     int values;
     char **value;
 };
@@ -21,7 +29,9 @@ struct nl_factor {
 struct nl_cell {
     int *level; /* [factors]: index into value, or NL_INAPPLICABLE */
     int *row;   /* [seeds]: row of the table, or -1: no such trial */
-    int trials, failed, diverged, dead;
+    int planned; /* trials that the experiment asks for */
+    int trials;  /* that are there; of these */
+    int failed, diverged, dead; /* failed: diverged, dead, or ended by an error. dead is at chance: within 5 points of it on the training part */
 };
 
 struct nl_results {
@@ -30,25 +40,33 @@ struct nl_results {
     int factors;
     struct nl_factor *factor;
     int seeds;
-    char **seed; /* texts of train.seed, in order of appearance */
+    char **seed; /* texts of train.seed, in the order of the grid */
     int cells;
-    struct nl_cell *cell; /* in order of appearance */
-    int status, failed_step; /* columns */
+    struct nl_cell *cell; /* in the order of the grid */
+    int planned, missing; /* trials that the experiment asks for; those of them that are not there */
+    int status;     /* column */
     int base_norm;  /* norm.kind of what no axis sets */
 };
 
-int nl_results_load(const char *folder, const struct nl_experiment *experiment, struct nl_results *out, struct nl_error *err);
+/* planned NULL: what is there is all that was asked for. */
+int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
+                    struct nl_error *err);
+/* The same of a table that was read; it is taken over, on NL_FAIL too. */
+int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
+                  struct nl_error *err);
 void nl_results_release(struct nl_results *results);
 
 int nl_results_factor(const struct nl_results *results, const char *key); /* -1: it does not vary */
 int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); /* index into nl_norms */
 double nl_factor_number(const struct nl_factor *factor, int level);
 
-/* out[seeds]: the cell's values in `column`, one entry a seed: NaN where there is no trial, none was evaluated, or it
- * diverged or ended in an error. A dead run has a value: it is a bad result, not a missing one. A NULL cell is all NaN. */
-void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, int column, double *out);
+/* "done", "diverged", "dead", "error"; NULL: the trial is not there. */
+const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed);
 
-/* The cell of the baseline arm at the same other keys; NULL: none, or not a single one. The baseline's own is itself. */
+/* Every trial that the cell should have is there, and none was stopped by an error. */
+bool nl_cell_complete(const struct nl_cell *cell);
+
+/* The cell of the baseline at the same other keys; NULL: none, or not a single one. The baseline's own is itself. */
 const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const struct nl_experiment *experiment,
                                        const struct nl_cell *cell);
 
@@ -59,9 +77,34 @@ struct nl_measure {
     const char *step; /* unit of a difference: "points" or "nats" */
     double scale;     /* 100 for shares */
     int worse;        /* +1: larger is worse; -1: smaller is */
+    bool share;       /* from 0 to 1 */
     bool error;       /* a share of errors */
+    const char *part; /* "train", "val", "test" */
 };
 
 bool nl_measure(const char *column, struct nl_measure *out); /* false: no such metric */
+
+/* A column of trials.csv that is a metric. */
+struct nl_metric_column {
+    int column; /* -1: it was not evaluated */
+    struct nl_measure measure;
+    struct nl_sampling sampling; /* of its values: shares were counted over so many samples, and overlap as in estimate.h. Independent where the
+                                    part is the training part: a sentence on that is about these data */
+    bool fixed;    /* all seeds were evaluated on the same samples: what is said holds for this part of the data */
+    double chance; /* what guessing gives, 1 / classes or 1 less that; NaN for a loss */
+};
+struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column);
+
+/* out[seeds]: the cell's values, one entry a seed. A diverged run counts at chance; of a loss, which has none, it is NaN. NaN also where
+ * there is no trial, it was not evaluated, or it was stopped by an error. A NULL cell is all NaN. */
+void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out);
+
+/* The mean of a cell as tables and pictures show it, with plot.interval and plot.level. */
+struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                const struct nl_metric_column *metric);
+
+/* The paired difference cell - minus, with its t interval at plot.level. minus NULL: none, n = 0. */
+struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                      const struct nl_cell *minus, const struct nl_metric_column *metric);
 
 #endif

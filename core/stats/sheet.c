@@ -1,53 +1,76 @@
-/* Sheets from results. Best is marked where it is known: the paired interval of its difference to every other of the row (in a summary:
- * to the other normalizers at the same point) excludes 0, and none of its own runs failed. As every difference must, their number
- * needs no adjustment (an intersection-union test). */
+/* Sheets from results. Best is marked where it is known: the paired differences to every other of the group are all in its favour, and the
+ * largest of their p-values (an intersection-union test), adjusted by Holm over the groups of the sheet, is small enough. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats/claim.h"
+#include "stats/distribution.h"
 #include "stats/sheet_maker.h"
 
-/* The estimate of the cell's metric, or (minus given) of its difference to that cell, paired by seed. */
-static struct nl_estimate estimate(const struct nl_maker *m, const struct nl_cell *cell, const struct nl_cell *minus)
+/* Methods with method's levels in all factors but one. */
+static void find_group(const struct nl_maker *m, int method, int but, bool *in_group)
 {
-    int seeds = m->results->seeds;
-    double *values = nl_alloc((size_t)seeds, 2 * sizeof *values), *other = values + seeds;
-    nl_cell_values(m->results, cell, m->metric, values);
-    if (minus)
-        nl_cell_values(m->results, minus, m->metric, other);
-    for (int i = 0; i < seeds; i++)
-        values[i] -= other[i];
-    struct nl_estimate out = nl_estimate(values, seeds, m->experiment->config.plot.interval, m->experiment->config.plot.level);
-    free(values);
-    return out;
-}
-
-/* Whether cell beats all others of the group (in_group[arm]); one whose runs all failed is beaten. */
-static bool is_best(const struct nl_maker *m, const struct nl_cell *cell, const bool *in_group)
-{
-    int rivals = 0;
-    if (cell->failed > 0)
-        return false;
-    for (int arm = 0; arm < m->view.arms; arm++) {
-        const struct nl_cell *other = nl_maker_cell(m, arm);
-        if (!in_group[arm] || other == cell)
-            continue;
-        rivals++;
-        struct nl_estimate difference = estimate(m, cell, other);
-        bool beaten = m->measure.worse > 0 ? difference.upper < 0 : difference.lower > 0; /* NaN: not known */
-        if (!beaten && !(other->trials > 0 && other->failed == other->trials))
-            return false;
-    }
-    return rivals > 0;
-}
-
-/* Arms with arm's levels in all factors but one. */
-static void find_group(const struct nl_maker *m, int arm, int but, bool *in_group)
-{
-    for (int i = 0; i < m->view.arms; i++) {
+    for (int i = 0; i < m->view.methods; i++) {
         in_group[i] = true;
         for (int f = 0; f < m->results->factors; f++)
-            in_group[i] &= f == but || nl_maker_cell(m, i)->level[f] == nl_maker_cell(m, arm)->level[f];
+            in_group[i] &= f == but || nl_maker_cell(m, i)->level[f] == nl_maker_cell(m, method)->level[f];
     }
+}
+
+/* The largest p-value of the cell's differences to the others of its group, all in its favour; NaN: it cannot be the best. */
+static double best_p(const struct nl_maker *m, int method, const bool *in_group)
+{
+    const struct nl_cell *cell = nl_maker_cell(m, method);
+    double largest = NAN;
+    if (cell->failed > 0 || cell->trials < cell->planned)
+        return NAN;
+    for (int i = 0; i < m->view.methods; i++) {
+        const struct nl_cell *other = nl_maker_cell(m, i);
+        if (!in_group[i] || other == cell)
+            continue;
+        struct nl_estimate difference = nl_cell_difference(m->results, m->experiment, cell, other, &m->metric);
+        bool beaten = m->measure.worse * difference.mean < 0.0 && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
+        if (!beaten)
+            return NAN;
+        largest = fmax(nl_difference_p(&difference), largest); /* of NaN and a number the number */
+    }
+    return largest;
+}
+
+/* marked[methods]: those that are the best of their group. Groups differ in the levels of all factors but one. */
+static void mark_best(const struct nl_maker *m, int but, bool *marked)
+{
+    int methods = m->view.methods, groups = 0;
+    bool *in_group = nl_alloc((size_t)methods, sizeof *in_group), *seen = nl_alloc((size_t)methods, sizeof *seen);
+    double *p = nl_alloc((size_t)methods, sizeof *p);
+    int *candidate = nl_alloc((size_t)methods, sizeof *candidate);
+    for (int first = 0; first < methods; first++) {
+        if (seen[first])
+            continue;
+        find_group(m, first, but, in_group);
+        int size = 0;
+        p[groups] = 1.0;
+        candidate[groups] = -1;
+        for (int i = 0; i < methods; i++) {
+            seen[i] |= in_group[i];
+            size += in_group[i];
+            double largest = in_group[i] ? best_p(m, i, in_group) : NAN;
+            if (!isnan(largest)) {
+                p[groups] = largest;
+                candidate[groups] = i;
+            }
+        }
+        groups += size > 1;
+    }
+    nl_holm(p, groups);
+    for (int i = 0; i < groups; i++)
+        if (candidate[i] >= 0)
+            marked[candidate[i]] = p[i] < 1.0 - m->experiment->config.plot.level;
+    free(candidate);
+    free(p);
+    free(seen);
+    free(in_group);
 }
 
 static char *baseline_title(const struct nl_maker *m)
@@ -66,9 +89,9 @@ static char *baseline_title(const struct nl_maker *m)
 
 static bool any_baseline(const struct nl_maker *m)
 {
-    for (int arm = 0; arm < m->view.arms; arm++) {
-        const struct nl_cell *baseline = nl_cell_baseline(m->results, m->experiment, nl_maker_cell(m, arm));
-        if (baseline && baseline != nl_maker_cell(m, arm))
+    for (int method = 0; method < m->view.methods; method++) {
+        const struct nl_cell *baseline = nl_cell_baseline(m->results, m->experiment, nl_maker_cell(m, method));
+        if (baseline && baseline != nl_maker_cell(m, method))
             return true;
     }
     return false;
@@ -93,8 +116,7 @@ static bool any_best(const struct nl_sheet *sheet)
 static void add_best_caption(struct nl_text *out, const struct nl_maker *m, const char *rivals)
 {
     if (any_best(m->out))
-        nl_text_add(out, " Marked: none of its runs failed, and every other %s is worse, as the interval of the paired difference says, or failed in every run.",
-                    rivals);
+        nl_text_add(out, " Marked: better than every other %s (paired t, adjusted by Holm over the rows that are compared), and none of its runs failed.", rivals);
 }
 
 int nl_sheet_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err)
@@ -104,7 +126,7 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
         return NL_FAIL;
     for (int f = 0; f < results->factors; f++)
         nl_maker_key_column(&m, f);
-    nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_maker_title(&m), results->table.name[m.metric])->scale = m.measure.scale;
+    nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_maker_title(&m), results->table.name[m.metric.column])->scale = m.measure.scale;
     nl_maker_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
     bool compared = any_baseline(&m);
     char *baseline = compared ? baseline_title(&m) : NULL;
@@ -112,40 +134,39 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
         struct nl_column *column = nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_format("minus %s, %s", baseline, m.measure.step), "difference");
         column->scale = m.measure.scale;
         column->sign = true;
+        nl_maker_column(&m, NL_ENTRY_NUMBER, nl_strdup("pairs"), "pairs");
     }
     nl_maker_column(&m, NL_ENTRY_SHARE, nl_strdup("failed"), "failed");
     nl_maker_column(&m, NL_ENTRY_SHARE, nl_strdup("diverged"), "diverged");
 
     int kind = nl_results_factor(results, "norm.kind");
-    bool *in_group = nl_alloc((size_t)m.view.arms, sizeof *in_group);
-    for (int arm = 0; arm < m.view.arms; arm++) {
-        const struct nl_cell *cell = nl_maker_cell(&m, arm), *base = nl_cell_baseline(results, experiment, cell);
-        struct nl_estimate mean = estimate(&m, cell, NULL);
+    bool *marked = nl_alloc((size_t)m.view.methods, sizeof *marked);
+    mark_best(&m, kind, marked);
+    for (int method = 0; method < m.view.methods; method++) {
+        const struct nl_cell *cell = nl_maker_cell(&m, method), *base = nl_cell_baseline(results, experiment, cell);
+        struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
         struct nl_entry *entry = nl_maker_row(&m);
         for (int f = 0; f < results->factors; f++)
             *entry++ = nl_key_entry(&m, cell, f);
         *entry = nl_estimate_entry(&mean);
-        find_group(&m, arm, kind, in_group);
-        entry->marked = is_best(&m, cell, in_group);
+        entry->marked = marked[method];
         *++entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = mean.n};
         if (compared) {
-            entry++;
-            if (base && base != cell) {
-                struct nl_estimate difference = estimate(&m, cell, base);
-                *entry = nl_estimate_entry(&difference);
-            }
+            struct nl_estimate difference = nl_cell_difference(results, experiment, cell, base != cell ? base : NULL, &m.metric);
+            *++entry = nl_estimate_entry(&difference);
+            *++entry = (struct nl_entry){.kind = difference.n > 0 ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY, .number = difference.n};
         }
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->failed, .of = cell->trials};
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->diverged, .of = cell->trials};
     }
-    free(in_group);
+    free(marked);
 
     struct nl_text caption = {0};
     nl_maker_mean_caption(&m, &caption);
     if (compared && results->seeds > 1)
-        nl_text_add(&caption, " The difference to %s is paired by seed, with the same interval.", baseline);
+        nl_text_add(&caption, " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.", baseline);
     if (any_failed(&m))
-        nl_text_add(&caption, " Failed: diverged, dead (near chance) or stopped by an error; diverged runs are in no mean, dead ones are.");
+        nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
     add_best_caption(&caption, &m, "normalizer at this point");
     out->caption = caption.at;
     free(baseline);
@@ -179,20 +200,21 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
             nl_maker_key_column(&m, f);
 
     /* columns in the order in which their level appears, rows likewise */
-    int arms = m.view.arms, *level = nl_alloc((size_t)arms, sizeof *level), levels = 0;
-    for (int arm = 0; arm < arms; arm++) {
-        int at = factor < 0 ? 0 : nl_maker_cell(&m, arm)->level[factor], i = 0;
+    int methods = m.view.methods, *level = nl_alloc((size_t)methods, sizeof *level), levels = 0;
+    for (int method = 0; method < methods; method++) {
+        int at = factor < 0 ? 0 : nl_maker_cell(&m, method)->level[factor], i = 0;
         while (i < levels && level[i] != at)
             i++;
         if (i < levels)
             continue;
         level[levels++] = at;
         char *title = factor < 0 ? nl_maker_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_level_text(&results->factor[factor], at);
-        const char *name = factor < 0 ? results->table.name[m.metric] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
+        const char *name = factor < 0 ? results->table.name[m.metric.column] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
         nl_maker_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
     }
-    bool *placed = nl_alloc((size_t)arms, sizeof *placed), *in_group = nl_alloc((size_t)arms, sizeof *in_group);
-    for (int first = 0; first < arms; first++) {
+    bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
+    mark_best(&m, factor, marked);
+    for (int first = 0; first < methods; first++) {
         if (placed[first])
             continue;
         struct nl_entry *row = nl_maker_row(&m), *entry = row;
@@ -200,28 +222,29 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
             if (f != factor)
                 *entry++ = nl_key_entry(&m, nl_maker_cell(&m, first), f);
         find_group(&m, first, factor, in_group);
-        for (int arm = first; arm < arms; arm++) {
-            if (!in_group[arm])
+        for (int method = first; method < methods; method++) {
+            if (!in_group[method])
                 continue;
-            const struct nl_cell *cell = nl_maker_cell(&m, arm);
+            const struct nl_cell *cell = nl_maker_cell(&m, method);
             int i = 0;
             while (factor >= 0 && level[i] != cell->level[factor])
                 i++;
-            struct nl_estimate mean = estimate(&m, cell, NULL);
+            struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
             entry[i] = nl_estimate_entry(&mean);
-            entry[i].marked = is_best(&m, cell, in_group);
+            entry[i].marked = marked[method];
             entry[i].text = cell->failed ? nl_format("(%d)", cell->failed) : NULL;
-            placed[arm] = true;
+            placed[method] = true;
         }
     }
     free(placed);
+    free(marked);
     free(in_group);
     free(level);
 
     struct nl_text caption = {0};
     nl_maker_mean_caption(&m, &caption);
     if (any_failed(&m))
-        nl_text_add(&caption, " (k): k runs failed; diverged ones are in no mean.");
+        nl_text_add(&caption, " (k): k runs failed.");
     if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
         nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));
     add_best_caption(&caption, &m, "of its row");

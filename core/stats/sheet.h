@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "stats/estimate.h"
-#include "stats/results.h"
+#include "stats/answer.h"
 
 enum nl_entry_kind { NL_ENTRY_EMPTY, NL_ENTRY_WORD, NL_ENTRY_NUMBER, NL_ENTRY_ESTIMATE, NL_ENTRY_SHARE };
 
@@ -67,12 +67,12 @@ void nl_sheet_release(struct nl_sheet *sheet);
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column);
 
-/* Each new string, the caption included (CSV: the data alone). `answer` is a verdict (stats/verdict.h), or NULL: it follows the table,
- * in LaTeX as a comment. */
+/* Each new string, the caption included (CSV: the data alone). `answer` is the text of one, or NULL: it stands
+ * before the table, in LaTeX behind it as a comment. */
 char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width); /* columns of the terminal; 0: as wide as it is */
 char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer);        /* GitHub's */
 char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *label); /* booktabs; \label{tab:LABEL} */
 char *nl_sheet_csv(const struct nl_sheet *sheet);                                 /* RFC 4180, with line feeds */
-char *nl_sheet_json(const struct nl_sheet *sheet, const char *answer);
+char *nl_sheet_json(const struct nl_sheet *sheet, const struct nl_answer *answer); /* NULL: without one */
 
 #endif

@@ -97,7 +97,7 @@ static void add_json_entry(struct nl_text *out, const struct nl_entry *entry)
     }
 }
 
-char *nl_sheet_json(const struct nl_sheet *sheet, const char *answer)
+char *nl_sheet_json(const struct nl_sheet *sheet, const struct nl_answer *answer)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "{\n  \"caption\": ");
@@ -115,15 +115,11 @@ char *nl_sheet_json(const struct nl_sheet *sheet, const char *answer)
         }
         nl_text_add(&out, "}");
     }
-    nl_text_add(&out, "\n  ],\n  \"answer\": [");
-    for (const char *line = answer; line && *line;) {
-        int length = (int)strcspn(line, "\n");
-        char *copy = nl_format("%.*s", length, line);
-        nl_text_add(&out, "%s\n    ", line == answer ? "" : ",");
-        nl_json_add(&out, copy);
-        free(copy);
-        line += length + (line[length] == '\n');
-    }
-    nl_text_add(&out, "\n  ]\n}\n");
+    nl_text_add(&out, "\n  ],\n  \"answer\": ");
+    if (answer)
+        nl_answer_json(&out, answer, 2);
+    else
+        nl_text_add(&out, "null");
+    nl_text_add(&out, "\n}\n");
     return out.at;
 }

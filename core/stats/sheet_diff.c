@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats/claim.h"
+#include "stats/distribution.h"
 #include "stats/sheet_maker.h"
 
 struct side {
@@ -61,14 +63,14 @@ static void count_trials(const struct nl_results *results, int *out)
 }
 
 /* Values of a and b over the seeds of a, those of seeds that b lacks NaN in both; false: all trials that are in both are the same. */
-static bool compare(const struct side side[2], const int column[2], const struct nl_cell *a, const struct nl_cell *b, double *values_a,
+static bool compare(const struct side side[2], const struct nl_metric_column column[2], const struct nl_cell *a, const struct nl_cell *b, double *values_a,
                     double *values_b, struct nl_overlap *overlap)
 {
     const struct nl_results *left = side[0].results, *right = side[1].results;
     double *all_b = nl_alloc((size_t)right->seeds, sizeof *all_b);
     bool differ = false;
-    nl_cell_values(left, a, column[0], values_a);
-    nl_cell_values(right, b, column[1], all_b);
+    nl_cell_values(left, a, &column[0], values_a);
+    nl_cell_values(right, b, &column[1], all_b);
     for (int i = 0; i < left->seeds; i++) {
         int seed = 0;
         while (seed < right->seeds && strcmp(left->seed[i], right->seed[seed]) != 0)
@@ -91,19 +93,39 @@ static bool compare(const struct side side[2], const int column[2], const struct
 static void add_comparison(struct nl_maker *m, const struct nl_cell *cell, const double *values_a, double *values_b)
 {
     const struct nl_config *config = &m->experiment->config;
+    const struct nl_sampling *sampling = &m->metric.sampling;
+    enum nl_scale scale = m->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL;
     int seeds = m->results->seeds;
-    struct nl_estimate of[3] = {nl_estimate(values_a, seeds, config->plot.interval, config->plot.level),
-                                nl_estimate(values_b, seeds, config->plot.interval, config->plot.level)};
+    struct nl_estimate of[3] = {nl_estimate(values_a, seeds, scale, sampling, config->plot.interval, config->plot.level),
+                                nl_estimate(values_b, seeds, scale, sampling, config->plot.interval, config->plot.level)};
     for (int i = 0; i < seeds; i++)
         values_b[i] -= values_a[i];
-    of[2] = nl_estimate(values_b, seeds, config->plot.interval, config->plot.level);
+    of[2] = nl_estimate(values_b, seeds, m->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, sampling, NL_INTERVAL_T, config->plot.level);
     struct nl_entry *entry = nl_maker_row(m);
     for (int f = 0; f < m->results->factors; f++)
         *entry++ = nl_key_entry(m, cell, f);
     for (int i = 0; i < 3; i++)
         *entry++ = nl_estimate_entry(&of[i]);
-    entry[-1].marked = of[2].lower > 0 || of[2].upper < 0;
     *entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = of[2].n};
+}
+
+/* Marks the differences that are more than chance: paired t, Holm over the rows. They stand before n, the last column. */
+static void mark_differences(struct nl_maker *m)
+{
+    struct nl_sheet *sheet = m->out;
+    double *p = nl_alloc((size_t)sheet->rows, sizeof *p);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int row = 0; row < sheet->rows; row++) {
+            struct nl_entry *entry = &sheet->entry[(row + 1) * sheet->columns - 2];
+            if (pass == 0)
+                p[row] = entry->kind == NL_ENTRY_ESTIMATE && entry->estimate.n >= NL_LEAST_PAIRS ? nl_difference_p(&entry->estimate) : 1.0;
+            else
+                entry->marked = p[row] < 1.0 - sheet->level;
+        }
+        if (pass == 0)
+            nl_holm(p, sheet->rows);
+    }
+    free(p);
 }
 
 int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experiment_a, const struct nl_results *b,
@@ -114,7 +136,7 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
     *overlap = (struct nl_overlap){0};
     if (nl_maker_begin(&m, err))
         return NL_FAIL;
-    int column[2] = {m.metric, nl_table_column(&b->table, a->table.name[m.metric])};
+    struct nl_metric_column column[2] = {m.metric, nl_metric_column(b, a->table.name[m.metric.column])};
     for (int f = 0; f < a->factors; f++)
         nl_maker_key_column(&m, f);
     static const char *const titles[] = {"-", "+"}, *const names[] = {"a", "b"};
@@ -128,17 +150,18 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
     count_trials(a, &overlap->trials[0]);
     count_trials(b, &overlap->trials[1]);
     double *values_a = nl_alloc((size_t)a->seeds, 2 * sizeof *values_a), *values_b = values_a + a->seeds;
-    for (int arm = 0; arm < m.view.arms; arm++) {
-        const struct nl_cell *cell = nl_maker_cell(&m, arm), *other = counterpart(side, cell);
+    for (int method = 0; method < m.view.methods; method++) {
+        const struct nl_cell *cell = nl_maker_cell(&m, method), *other = counterpart(side, cell);
         if (other && compare(side, column, cell, other, values_a, values_b, overlap))
             add_comparison(&m, cell, values_a, values_b);
     }
     free(values_a);
+    mark_differences(&m);
     struct nl_text caption = {0};
     nl_maker_mean_caption(&m, &caption);
     if (a->seeds > 1)
-        nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: its interval excludes 0, as by chance one of"
-                              " %.0f does.", 1 / (1 - experiment_a->config.plot.level));
+        nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: not 0, by the paired t with at least %d pairs, adjusted by"
+                              " Holm over the rows.", NL_LEAST_PAIRS);
     out->caption = caption.at;
     nl_comparison_release(&m.view);
     return NL_OK;

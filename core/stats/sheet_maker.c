@@ -11,22 +11,22 @@ int nl_maker_begin(struct nl_maker *m, struct nl_error *err)
 {
     const char *metric = nl_metric_names[m->experiment->config.plot.metric];
     *m->out = (struct nl_sheet){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
-    m->metric = nl_table_column(&m->results->table, metric);
-    nl_measure(metric, &m->measure);
+    m->metric = nl_metric_column(m->results, metric);
+    m->measure = m->metric.measure;
     int survivors = 0, values = 0; /* a diverged trial has no score: without any other that is the result, not a wrong question */
     for (int i = 0; i < m->results->cells; i++)
         survivors += m->results->cell[i].trials - m->results->cell[i].failed + m->results->cell[i].dead;
-    for (int row = 0; m->metric >= 0 && row < m->results->table.rows; row++)
-        values += *nl_table_field(&m->results->table, row, m->metric) != '\0';
-    if (m->metric < 0 || (survivors > 0 && values == 0))
+    for (int row = 0; m->metric.column >= 0 && row < m->results->table.rows; row++)
+        values += *nl_table_field(&m->results->table, row, m->metric.column) != '\0';
+    if (m->metric.column < 0 || (survivors > 0 && values == 0))
         return nl_fail(err, "'%s' has no value of '%s': choose another plot.metric", m->results->path, metric);
     nl_comparison_make(m->results, m->experiment, -1, -1, &m->view);
     return NL_OK;
 }
 
-const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int arm)
+const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int method)
 {
-    return m->view.arm[arm].cell[0];
+    return m->view.method[method].cell[0];
 }
 
 struct nl_column *nl_maker_column(struct nl_maker *m, enum nl_entry_kind kind, char *title, const char *name)
@@ -88,21 +88,33 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of)
 void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
 {
     const struct nl_config *config = &m->experiment->config;
-    bool even = config->plot.interval == NL_INTERVAL_T;
-    int most = 0, least = m->results->seeds; /* a shard, or a sweep that did not end, has not every seed of every cell */
-    for (int i = 0; i < m->results->cells; i++) {
-        int trials = m->results->cell[i].trials;
+    const struct nl_results *results = m->results;
+    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP, few = results->seeds < NL_BOOTSTRAP_SEEDS;
+    int most = 0, least = results->seeds, diverged = 0; /* a shard, or a sweep that did not end, has not every seed of every cell */
+    for (int i = 0; i < results->cells; i++) {
+        int trials = results->cell[i].trials;
         most = trials > most ? trials : most;
         least = trials < least ? trials : least;
+        diverged += results->cell[i].diverged;
     }
-    char *seeds = least < most ? nl_format("%d to %d", least, most) : nl_format("%d", most);
-    nl_text_add(out, "%c%s%s%s: ", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
-    if (m->results->seeds == 1)
-        nl_text_add(out, "one seed, so no interval.");
-    else
-        nl_text_add(out, "mean over %s seeds %s %g %% %s interval%s.", seeds, even ? "+- half its" : "with its",
-                    100 * config->plot.level, even ? "t" : "bootstrap", even ? "" : " in brackets");
-    free(seeds);
+    if (results->missing > 0)
+        nl_text_add(out, "INCOMPLETE: %d of %d trials are missing. ", results->missing, results->planned);
+    nl_text_add(out, "%c%s%s%s", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
+    if (results->seeds == 1) {
+        nl_text_add(out, ": one seed, so no interval.");
+    } else {
+        nl_text_add(out, " with its %g %% CI: mean over %d%s%.0d seeds", 100 * config->plot.level, least, least < most ? " to " : "",
+                    least < most ? most : 0);
+        nl_text_add(out, bootstrap ? ", percentile bootstrap%s" : m->measure.share ? ", averaged as logits, t%s" : ", t%s",
+                    bootstrap && few ? " (of so few seeds it covers less than it says)" : "");
+        if (!bootstrap && m->metric.sampling.overlap > 0.0)
+            nl_text_add(out, ", corrected for splits that overlap");
+        nl_text_add(out, ".");
+    }
+    if (diverged > 0 && m->measure.share && results->seeds > 0)
+        nl_text_add(out, " A diverged run counts at chance.");
+    else if (diverged > 0)
+        nl_text_add(out, " A diverged run is in no mean.");
 }
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column)

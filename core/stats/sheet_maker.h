@@ -10,15 +10,15 @@ struct nl_maker {
     const struct nl_experiment *experiment;
     struct nl_sheet *out;
     struct nl_measure measure;
-    int metric;                /* column of the table */
-    struct nl_comparison view; /* every cell an arm, in the order of plot.order; the caller releases it */
+    struct nl_metric_column metric;
+    struct nl_comparison view; /* every cell a method, in the order of plot.order; the caller releases it */
     int column_capacity, row_capacity;
 };
 
 /* results, experiment and out are set. NL_FAIL: plot.metric was not evaluated, though trials came to their end. */
 int nl_maker_begin(struct nl_maker *m, struct nl_error *err);
 
-const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int arm);
+const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int method);
 
 /* Takes over title; valid until the next one. */
 struct nl_column *nl_maker_column(struct nl_maker *m, enum nl_entry_kind kind, char *title, const char *name);
@@ -32,7 +32,7 @@ char *nl_level_text(const struct nl_factor *factor, int level); /* "BN", "0.0316
 struct nl_entry nl_key_entry(const struct nl_maker *m, const struct nl_cell *cell, int factor);
 struct nl_entry nl_estimate_entry(const struct nl_estimate *of);
 
-/* "Test error in %: mean over 8 seeds +- half its 95 % t interval." */
+/* "Test error in %, with its 95 % CI: ...": which mean, which interval, over how many seeds; and what is missing. */
 void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out);
 
 #endif

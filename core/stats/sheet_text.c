@@ -10,7 +10,7 @@
 
 /* What tells the three apart. */
 struct style {
-    const char *empty, *number, *plus_minus, *gap, *best, *best_end; /* number: on both sides of one; best: around its mean */
+    const char *empty, *number, *gap, *best, *best_end; /* number: on both sides of one; best: around its mean */
     void (*add_escaped)(struct nl_text *out, const char *text);
 };
 
@@ -52,8 +52,8 @@ static void add_latex(struct nl_text *out, const char *text)
     }
 }
 
-static const struct style plain = {"-", "", " +-", " ", "", "", add_plain}, markdown = {"–", "", " ± ", " ", "**", "**", add_markdown},
-                          latex = {"--", "$", " \\pm ", "\\ ", "\\mathbf{", "}", add_latex};
+static const struct style plain = {"-", "", " ", "", "", add_plain}, markdown = {"–", "", " ", "**", "**", add_markdown},
+                          latex = {"--", "$", "\\ ", "\\mathbf{", "}", add_latex};
 
 static void add_number(struct nl_text *out, const struct nl_column *column, double value)
 {
@@ -66,7 +66,7 @@ static void add_number(struct nl_text *out, const struct nl_column *column, doub
         nl_text_add(out, column->sign ? "%+.2f" : "%.2f", scaled);
 }
 
-static void add_estimate(struct nl_text *out, const struct style *style, const struct nl_sheet *sheet, const struct nl_column *column,
+static void add_estimate(struct nl_text *out, const struct style *style, const struct nl_column *column,
                          const struct nl_entry *entry)
 {
     const struct nl_estimate *of = &entry->estimate;
@@ -75,14 +75,11 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
     nl_text_add(out, "%s%s", style->number, entry->marked ? style->best : "");
     add_number(out, column, of->mean);
     nl_text_add(out, "%s", entry->marked ? style->best_end : "");
-    if (of->n > 1 && sheet->interval == NL_INTERVAL_T) {
-        nl_text_add(out, "%s", style->plus_minus);
-        add_number(out, &unsigned_column, (of->upper - of->lower) / 2);
-    } else if (of->n > 1) {
+    if (of->n > 1) {
         nl_text_add(out, "%s[", style->gap);
-        add_number(out, column, of->lower);
+        add_number(out, &unsigned_column, of->lower);
         nl_text_add(out, ",%s", style->gap);
-        add_number(out, column, of->upper);
+        add_number(out, &unsigned_column, of->upper);
         nl_text_add(out, "]");
     }
     nl_text_add(out, "%s%s%s", style->number, entry->text ? " " : "", entry->text ? entry->text : "");
@@ -106,7 +103,7 @@ static char *entry_text(const struct style *style, const struct nl_sheet *sheet,
         nl_text_add(&out, "%s", style->number);
         break;
     case NL_ENTRY_ESTIMATE:
-        add_estimate(&out, style, sheet, column, entry);
+        add_estimate(&out, style, column, entry);
         break;
     case NL_ENTRY_SHARE:
         nl_text_add(&out, "%d/%d", entry->count, entry->of);
@@ -157,6 +154,10 @@ char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
         }
         keys += c < sheet->keys ? widths[c] + 2 : 0;
     }
+    if (answer) {
+        nl_text_add_wrapped(&out, answer, width, 2);
+        nl_text_add(&out, "\n");
+    }
     nl_text_add_wrapped(&out, sheet->caption, width, 2);
     for (int from = sheet->keys, to; from < sheet->columns; from = to) {
         int used = keys + widths[from];
@@ -169,10 +170,6 @@ char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
         free(text[i]);
     free(text);
     free(widths);
-    if (answer) {
-        nl_text_add(&out, "\n");
-        nl_text_add_wrapped(&out, answer, width, 2);
-    }
     return out.at;
 }
 
@@ -198,6 +195,10 @@ static void add_answer_list(struct nl_text *out, const char *answer)
 char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer)
 {
     struct nl_text out = {0};
+    if (answer) {
+        add_answer_list(&out, answer);
+        nl_text_add(&out, "\n");
+    }
     add_markdown(&out, sheet->caption);
     nl_text_add(&out, "\n\n|");
     for (int c = 0; c < sheet->columns; c++) {
@@ -218,8 +219,6 @@ char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer)
         }
         nl_text_add(&out, "\n");
     }
-    if (answer)
-        add_answer_list(&out, answer);
     return out.at;
 }
 

@@ -2,10 +2,10 @@
 #ifndef NL_STATS_SUMMARY_H
 #define NL_STATS_SUMMARY_H
 
-#include "config/config.h"
+#include "stats/results.h"
 
 /* Reads FOLDER/trials.csv, writes FOLDER/summary.csv: mean, interval, failures, and the difference to the baseline paired by
- * seed. Shares stay shares (0..1). */
-int nl_summary_write(const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+ * seed. Shares stay shares (0..1). planned as nl_results_load: cells without a trial have a row, too. */
+int nl_summary_write(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_error *err);
 
 #endif

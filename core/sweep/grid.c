@@ -239,6 +239,20 @@ char *nl_grid_label(const struct nl_grid *grid, const struct nl_trial *trial)
     return out.at;
 }
 
+struct nl_planned nl_grid_planned(const struct nl_grid *grid)
+{
+    char *const **text = nl_alloc((size_t)grid->trials, sizeof *text);
+    for (int i = 0; i < grid->trials; i++)
+        text[i] = grid->trial[i].text;
+    return (struct nl_planned){.keys = grid->keys, .key = grid->key, .trials = grid->trials, .text = text};
+}
+
+void nl_planned_release(struct nl_planned *planned)
+{
+    free((void *)planned->text);
+    *planned = (struct nl_planned){0};
+}
+
 void nl_grid_release(struct nl_grid *grid)
 {
     for (int i = 0; i < grid->trials; i++) {

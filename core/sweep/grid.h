@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "data/data.h"
+#include "stats/results.h"
 #include "sweep/datasets.h"
 #include "sweep/provenance.h"
 
@@ -57,6 +58,10 @@ char *nl_grid_label(const struct nl_grid *grid, const struct nl_trial *trial);
 /* The keys an experiment varies, "'norm.kind', 'train.batch'", or "none": what makes it the same question. Seeds are no question. New
  * string. */
 char *nl_grid_axes(const struct nl_experiment *experiment);
+
+/* The grid as statistics look at it; valid as long as the grid. Free with nl_planned_release. */
+struct nl_planned nl_grid_planned(const struct nl_grid *grid);
+void nl_planned_release(struct nl_planned *planned);
 
 void nl_grid_release(struct nl_grid *grid);
 

@@ -96,7 +96,12 @@ static int write_all(const struct nl_store *store, const struct nl_grid *grid, c
     }
     if (nl_store_assemble(store, grid, record, err))
         return NL_FAIL;
-    return merge->absent < grid->trials ? nl_summary_write(store->folder, &merge->experiment, err) : NL_OK;
+    if (merge->absent == grid->trials)
+        return NL_OK;
+    struct nl_planned planned = nl_grid_planned(grid);
+    int written = nl_summary_write(store->folder, &merge->experiment, &planned, err);
+    nl_planned_release(&planned);
+    return written;
 }
 
 static int pool(const struct source *source, int sources, const char *out, const char *command, const struct nl_grid *grid,

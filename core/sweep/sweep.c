@@ -72,7 +72,12 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     }
     if (nl_store_assemble(store, grid, result->record, err))
         return NL_FAIL;
-    return result->absent < grid->trials ? nl_summary_write(store->folder, experiment, err) : NL_OK;
+    if (result->absent == grid->trials)
+        return NL_OK;
+    struct nl_planned planned = nl_grid_planned(grid);
+    int written = nl_summary_write(store->folder, experiment, &planned, err);
+    nl_planned_release(&planned);
+    return written;
 }
 
 int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct nl_datasets *datasets,

@@ -60,6 +60,20 @@ static void add_scores(struct nl_text *out, const struct nl_record *record, enum
     }
 }
 
+/* What the scores were counted over: statistics need it. Empty where the data are files that are not there any more. */
+static void add_parts(struct nl_text *out, const struct nl_config *config)
+{
+    struct nl_counts counts = nl_data_counts(config);
+    int classes = nl_data_facts(config).shape.classes;
+    if (counts.train < 1) {
+        nl_text_add(out, ",,,,,,");
+        return;
+    }
+    nl_text_add(out, ",%d,%d,%d,%d", classes, counts.train, counts.val, counts.test);
+    add_real(out, counts.val > 0 ? counts.val_overlap : NAN);
+    add_real(out, counts.test > 0 ? counts.test_overlap : NAN);
+}
+
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
 {
     bool beside[NL_EVALS] = {false};
@@ -69,7 +83,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
 
     struct nl_text out = {0};
     add_key_names(&out, grid);
-    nl_text_add(&out, ",status,failed_step,steps,epochs,samples,parameters");
+    nl_text_add(&out, ",status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
     for (int eval = -1; eval < NL_EVALS; eval++)
         for (int part = 0; part < NL_PARTS; part++)
             if (eval < 0 || beside[eval]) {
@@ -91,6 +105,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
             nl_text_add(&out, "%" PRId64, row->failed_step);
         nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number), row->samples,
                     row->parameters);
+        add_parts(&out, config);
         add_scores(&out, row, first_eval(config), true);
         for (int eval = 0; eval < NL_EVALS; eval++)
             if (beside[eval])

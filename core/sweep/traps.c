@@ -234,12 +234,12 @@ static bool one_rate(const struct scene *s, struct nl_text *what)
         low = batch < low ? batch : low;
         high = batch > high ? batch : high;
     }
-    nl_text_add(what, "batches from %lld to %lld at one learning rate: every arm moves with the batch, with a normalizer or without", whole(low),
+    nl_text_add(what, "batches from %lld to %lld at one learning rate: every method moves with the batch, with a normalizer or without", whole(low),
                 whole(high));
     return true;
 }
 
-/* Samples that the error of an arm is counted on, over all seeds: what is drawn anew with each seed counts each time, but never more than
+/* Samples that the error of a method is counted on, over all seeds: what is drawn anew with each seed counts each time, but never more than
  * there is. 0: the metric is no share of samples, or the one seed is trap enough. */
 static int64_t judged_samples(const struct scene *s)
 {

@@ -33,8 +33,10 @@ static int set_up_data(struct nl_training *c, struct nl_replica *r, struct nl_er
 static int set_up_course(struct nl_training *c, struct nl_error *err)
 {
     const struct nl_split *view = &c->replica[0].view;
-    struct nl_counts counts = {c->counts[NL_PART_TRAIN] = view->train_count, c->counts[NL_PART_VAL] = view->val_count,
-                               c->counts[NL_PART_TEST] = view->test_count};
+    struct nl_counts counts = {.train = view->train_count, .val = view->val_count, .test = view->test_count};
+    c->counts[NL_PART_TRAIN] = counts.train;
+    c->counts[NL_PART_VAL] = counts.val;
+    c->counts[NL_PART_TEST] = counts.test;
     struct nl_outline outline = nl_trial_outline(c->config, counts);
     c->course = (struct nl_course){outline.steps, outline.steps_per_epoch, outline.log_every, outline.eval_every};
     if (outline.steps_per_epoch < 1)

@@ -1,0 +1,221 @@
+#include "stats/answer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/distribution.h"
+
+struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against, const char *statement,
+                                 enum nl_finding expected)
+{
+    NL_GROW(answer->claim, answer->claims, answer->capacity);
+    struct nl_claim *claim = &answer->claim[answer->claims++];
+    *claim = (struct nl_claim){.method = nl_strdup(method), .against = against ? nl_strdup(against) : NULL, .statement = statement,
+                               .expected = expected, .p = NAN, .scale = 1.0, .unit = ""};
+    return claim;
+}
+
+void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const struct nl_cell *second)
+{
+    const struct nl_cell *side[] = {first, second};
+    int missing = 0, planned = 0, errors = 0;
+    for (int i = 0; i < 2; i++) {
+        claim->runs[i] = side[i] ? side[i]->trials : 0;
+        claim->failed[i] = side[i] ? side[i]->failed : 0;
+        missing += side[i] ? side[i]->planned - side[i]->trials : 0;
+        planned += side[i] ? side[i]->planned : 0;
+        errors += side[i] ? side[i]->failed - side[i]->diverged - side[i]->dead : 0;
+    }
+    if (claim->obstacle)
+        return;
+    if (missing)
+        claim->obstacle = nl_format("%d of its %d trials are missing", missing, planned);
+    else if (errors)
+        claim->obstacle = nl_format("%d of its %d trials could not be run", errors, planned);
+}
+
+/* Cells with missing trials, the first few by name. */
+static void say_missing(struct nl_text *out, const struct nl_results *results)
+{
+    enum { SHOWN = 4 };
+    int empty = 0, part = 0;
+    for (int i = 0; i < results->cells; i++) {
+        empty += results->cell[i].trials == 0;
+        part += results->cell[i].trials > 0 && results->cell[i].trials < results->cell[i].planned;
+    }
+    nl_text_add(out, "INCOMPLETE: %d of %d trials are missing; nothing is said of what needs them.\n", results->missing, results->planned);
+    for (int i = 0, shown = 0; i < results->cells && shown < SHOWN; i++) {
+        const struct nl_cell *cell = &results->cell[i];
+        if (cell->trials == cell->planned)
+            continue;
+        nl_text_add(out, shown ? "; " : "  missing: ");
+        for (int f = 0, written = 0; f < results->factors; f++)
+            if (cell->level[f] != NL_INAPPLICABLE)
+                nl_text_add(out, "%s%s=%s", written++ ? " " : "", results->factor[f].key->name, results->factor[f].value[cell->level[f]]);
+        nl_text_add(out, " (%d of %d)", cell->planned - cell->trials, cell->planned);
+        shown++;
+    }
+    nl_text_add(out, empty + part > SHOWN ? "; %d more points\n" : "\n", empty + part - SHOWN);
+    nl_text_add(out, "  The same sweep again runs them, or normlab merge takes them from other shards.\n");
+}
+
+static void say_failures(struct nl_answer *answer, const struct nl_results *results, const struct nl_metric_column *metric)
+{
+    int trials = 0, diverged = 0, dead = 0;
+    for (int i = 0; i < results->cells; i++) {
+        trials += results->cell[i].trials;
+        diverged += results->cell[i].diverged;
+        dead += results->cell[i].dead;
+        answer->failed += results->cell[i].failed;
+    }
+    if (answer->failed == 0) {
+        nl_text_add(&answer->notes, "Failed runs: none of %d.\n", trials);
+        return;
+    }
+    nl_text_add(&answer->notes, "Failed runs: %d of %d", answer->failed, trials);
+    nl_text_add(&answer->notes, " (%d diverged, %d at chance, %d stopped by an error).", diverged, dead, answer->failed - diverged - dead);
+    if (diverged && metric->measure.share && !isnan(metric->chance))
+        nl_text_add(&answer->notes, " A diverged run counts at chance, %.3g %%.", 100.0 * metric->chance);
+    else if (diverged && !metric->measure.share)
+        nl_text_add(&answer->notes, " A diverged run has no loss and is in no mean.");
+    nl_text_add(&answer->notes, "\n");
+}
+
+void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)
+{
+    const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
+    double z = nl_normal_quantile(0.5 * (1.0 + level)), overlap = metric->sampling.overlap;
+    if (metric->fixed)
+        nl_text_add(&answer->notes, "All seeds share one %s part, and what is said holds on it: the intervals are over seeds, and leave out how another part would come out.\n",
+                    part);
+    else if (overlap > 0.0)
+        nl_text_add(&answer->notes,
+                    "Each seed splits the data anew, and %.0f %% of its %s part is in another's: intervals are those of the corrected resampled t (Nadeau and"
+                    " Bengio 2003), at least %.2f standard deviations to each side at any number of seeds. data.split_seed fixes the split.\n",
+                    100.0 * overlap, part, z * sqrt(overlap / (1.0 - overlap)));
+}
+
+void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out)
+{
+    static void (*const ask[])(struct nl_answer *, const struct nl_results *, const struct nl_experiment *) = {
+        [NL_ASK_SMALL_BATCH] = nl_ask_batch, [NL_ASK_LR_TOLERANCE] = nl_ask_rate, [NL_ASK_COMPARE] = nl_ask_compare};
+    *out = (struct nl_answer){.question = nl_question_of(experiment), .level = experiment->config.plot.level, .planned = results->planned, .missing = results->missing};
+    if (results->missing > 0)
+        say_missing(&out->incomplete, results);
+    ask[out->question](out, results, experiment);
+    struct nl_metric_column metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
+    say_failures(out, results, &metric);
+    if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
+        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; what is claimed here rests on t.\n",
+                    NL_BOOTSTRAP_SEEDS);
+    if (*experiment->config.plot.protocol)
+        nl_text_add(&out->notes, "Protocol: %s\n", experiment->config.plot.protocol);
+}
+
+void nl_answer_release(struct nl_answer *answer)
+{
+    for (int i = 0; i < answer->claims; i++)
+        nl_claim_release(&answer->claim[i]);
+    free(answer->claim);
+    nl_text_release(&answer->incomplete);
+    nl_text_release(&answer->headline);
+    nl_text_release(&answer->evidence);
+    nl_text_release(&answer->notes);
+    *answer = (struct nl_answer){0};
+}
+
+char *nl_answer_text(const struct nl_answer *answer)
+{
+    struct nl_text out = {0};
+    const struct nl_text *parts[] = {&answer->incomplete, &answer->headline, &answer->evidence, &answer->notes};
+    for (int i = 0; i < 4; i++)
+        if (parts[i]->length > 0)
+            nl_text_add_bytes(&out, parts[i]->at, parts[i]->length);
+    return out.at;
+}
+
+/* ---- JSON ---- */
+
+static void add_number(struct nl_text *out, const char *name, double value)
+{
+    nl_text_add(out, ", \"%s\": ", name);
+    nl_json_add_number(out, value);
+}
+
+static void add_string(struct nl_text *out, const char *name, const char *value)
+{
+    nl_text_add(out, ", \"%s\": ", name);
+    if (value)
+        nl_json_add(out, value);
+    else
+        nl_text_add(out, "null");
+}
+
+static void add_claim(struct nl_text *out, const struct nl_claim *claim, double level)
+{
+    static const char *const findings[] = {"nothing", "more", "less", "same"};
+    nl_text_add(out, "{\"method\": ");
+    nl_json_add(out, claim->method);
+    add_string(out, "against", claim->against);
+    add_string(out, "statement", claim->statement);
+    add_string(out, "verdict", nl_verdict_names[claim->verdict]);
+    add_string(out, "finding", findings[claim->finding]);
+    add_string(out, "obstacle", claim->obstacle);
+    add_number(out, "effect", claim->effect.mean * claim->scale);
+    add_string(out, "unit", claim->unit);
+    add_number(out, "lower", claim->effect.lower * claim->scale);
+    add_number(out, "upper", claim->effect.upper * claim->scale);
+    add_number(out, "level", level);
+    add_string(out, "test", claim->test);
+    add_number(out, "p", claim->p);
+    add_number(out, "p_adjusted", claim->adjusted);
+    nl_text_add(out, ", \"n\": %d, \"pairs\": %d", claim->effect.n, claim->effect.n);
+    nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0], claim->runs[0],
+                claim->failed[1], claim->runs[1]);
+    if (claim->other_part > 0.0)
+        add_number(out, "other_part", claim->other_part * claim->scale);
+    for (int i = 0; i < claim->doses; i++) {
+        nl_text_add(out, i ? ", {\"x\": " : ", \"points\": [{\"x\": ");
+        nl_json_add_number(out, claim->dose[i].x);
+        add_number(out, "effect", claim->dose[i].effect.mean * claim->scale);
+        add_number(out, "lower", claim->dose[i].effect.lower * claim->scale);
+        add_number(out, "upper", claim->dose[i].effect.upper * claim->scale);
+        nl_text_add(out, ", \"pairs\": %d}%s", claim->dose[i].effect.n, i + 1 == claim->doses ? "]" : "");
+    }
+    nl_text_add(out, "}");
+}
+
+static void add_lines(struct nl_text *out, const char *name, const struct nl_text *lines, int indent)
+{
+    nl_text_add(out, ",\n%*s\"%s\": [", indent + 2, "", name);
+    for (const char *line = lines->at; line && *line;) {
+        int length = (int)strcspn(line, "\n");
+        char *copy = nl_format("%.*s", length, line);
+        nl_text_add(out, "%s\n%*s", line == lines->at ? "" : ",", indent + 4, "");
+        nl_json_add(out, copy);
+        free(copy);
+        line += length + (line[length] == '\n');
+    }
+    if (lines->length > 0)
+        nl_text_add(out, "\n%*s", indent + 2, "");
+    nl_text_add(out, "]");
+}
+
+void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int indent)
+{
+    nl_text_add(out, "{\n%*s\"question\": \"%s\",\n", indent + 2, "", nl_question_names[answer->question]);
+    nl_text_add(out, "%*s\"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n", indent + 2, "", answer->planned, answer->missing,
+                answer->failed);
+    nl_text_add(out, "%*s\"tests\": %d,\n%*s\"claims\": [", indent + 2, "", answer->tests, indent + 2, "");
+    for (int i = 0; i < answer->claims; i++) {
+        nl_text_add(out, "%s\n%*s", i ? "," : "", indent + 4, "");
+        add_claim(out, &answer->claim[i], answer->level);
+    }
+    nl_text_add(out, answer->claims ? "\n%*s]" : "%*s]", answer->claims ? indent + 2 : 0, "");
+    add_lines(out, "incomplete", &answer->incomplete, indent);
+    add_lines(out, "headline", &answer->headline, indent);
+    add_lines(out, "evidence", &answer->evidence, indent);
+    add_lines(out, "notes", &answer->notes, indent);
+    nl_text_add(out, "\n%*s}", indent, "");
+}

@@ -1,0 +1,73 @@
+/* Claims: statements that the data are asked about, each with its effect, interval, test, and verdict.
+ *
+ * One rule for all of them. The estimate says what a claim may find: more or less, where it reaches the smallest effect that counts
+ * (plot.min_effect); the same, where it does not. The finding holds where its p-value, adjusted by Holm's procedure over all claims of the
+ * answer, is below 1 - plot.level: of more and less that of the paired test, of the same that of equivalence (two one-sided tests, margin
+ * plot.margin). So at most one in twenty answers (at 95 %) holds a finding that is false, however many claims it makes.
+ *
+ *   supported      what was expected is found
+ *   not supported  something else is found
+ *   inconclusive   nothing is found, or an obstacle forbids to look: missing trials, fewer than five pairs, failed runs, saturation
+ */
+#ifndef NL_STATS_CLAIM_H
+#define NL_STATS_CLAIM_H
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "stats/results.h"
+
+enum { NL_LEAST_PAIRS = 5, NL_LEAST_FLIPS = 6, NL_LEAST_FLIPS_OF_MANY = 8 }; /* pairs that a t test, an exact test alone, one among several needs */
+
+enum nl_verdict { NL_SUPPORTED, NL_NOT_SUPPORTED, NL_INCONCLUSIVE };
+extern const char *const nl_verdict_names[];
+
+enum nl_finding { NL_FOUND_NOTHING, NL_FOUND_MORE, NL_FOUND_LESS, NL_FOUND_SAME };
+
+/* The effect at one point of an axis. */
+struct nl_dose {
+    double x;
+    struct nl_estimate effect;
+};
+
+/* What counts, from the keys of plot; in the unit that is read (points, nats, a ratio). */
+struct nl_rule {
+    double smallest, margin, level;
+    bool exact; /* differences are judged by the sign-flip test */
+};
+struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *unit);
+
+struct nl_claim {
+    char *method, *against; /* labels; against NULL: the method's own values at two points */
+    const char *statement;  /* "worsens as the batch size falls" */
+    enum nl_finding expected;
+
+    struct nl_estimate effect; /* positive: more, of ratios above 1; in the units of trials.csv */
+    double scale;              /* to the unit that is read: 100 for points */
+    const char *unit;          /* "points", "nats", "x": a ratio */
+    enum nl_finding candidate; /* what the estimate points to */
+    double p;                  /* of the candidate; NaN: no test */
+    const char *test;          /* "paired t", "exact sign flip", "two one-sided t", "Fisher" */
+    bool exact;                /* the test asks for more pairs where several claims share the error rate */
+    int failed[2], runs[2];    /* on both sides of the comparison */
+    double other_part;         /* half the 95 % width that another test part would add; 0 where each seed has its own */
+    char *obstacle;            /* why nothing may be found; NULL: nothing is in the way */
+    bool leads_on;             /* if found, further points are tested at its share of the error rate */
+    struct nl_dose *dose;      /* [doses]: the effect along the axis */
+    int doses;
+
+    /* By nl_claims_judge: */
+    double adjusted; /* p, adjusted over the family; NaN without a test */
+    enum nl_finding finding;
+    enum nl_verdict verdict;
+};
+
+/* Judges all claims of an answer as one family. Returns how many tests it holds. */
+int nl_claims_judge(struct nl_claim *claim, int count, double level);
+
+/* Sets candidate, p and test of a claim whose effect is set. values: the pairs that it was estimated from. equal_p: of the same, where more
+ * than one point must be; NaN: that of effect. */
+void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p);
+
+void nl_claim_release(struct nl_claim *claim);
+
+#endif

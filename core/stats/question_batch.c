@@ -1,0 +1,452 @@
+/* sweep.question: small_batch. Does the metric get worse as the batch gets smaller?
+ *
+ * A change is the metric at a batch size less that at the largest, paired by seed, positive is worse. What is expected: a method with batch
+ * statistics worsens, and loses more than those without, which stay flat. Worse and better are judged at the smallest batch; flat means at
+ * every batch size (an intersection-union test: the largest of the p-values). Where a loss is found at the smallest batch, the next larger ones
+ * are tested in order until one shows none, each at that claim's equal share of the error rate: so it is known where the loss begins.
+ *
+ * A failed run counts at chance. So failures at the largest batch could be taken for an improvement, and failures anywhere for flatness:
+ * neither is said then.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/norm.h"
+#include "stats/answer.h"
+#include "stats/comparison.h"
+#include "stats/distribution.h"
+
+struct question {
+    struct nl_answer *answer;
+    const struct nl_results *results;
+    const struct nl_experiment *experiment;
+    struct nl_comparison view;
+    struct nl_metric_column metric;
+    struct nl_rule rule;
+    double **change; /* [methods][points * seeds]: positive is worse */
+    int *claim;      /* [methods]: index of its claim, -1: none */
+    int tests;
+};
+
+static bool uses_batch(const struct question *q, int method)
+{
+    return nl_norms[q->view.method[method].norm]->tracks;
+}
+
+static const struct nl_config *config_of(const struct question *q)
+{
+    return &q->experiment->config;
+}
+
+/* The change at `point` for each seed. */
+static void changes(const struct question *q, int method, int point, const struct nl_metric_column *metric, double *out)
+{
+    int seeds = q->results->seeds;
+    double *largest = nl_alloc((size_t)seeds, sizeof *largest);
+    nl_cell_values(q->results, nl_comparison_cell(&q->view, method, point), metric, out);
+    nl_cell_values(q->results, nl_comparison_cell(&q->view, method, q->view.points - 1), metric, largest);
+    for (int i = 0; i < seeds; i++)
+        out[i] = metric->measure.worse * (out[i] - largest[i]);
+    free(largest);
+}
+
+static struct nl_estimate estimate(const struct question *q, const double *values, const struct nl_metric_column *metric)
+{
+    return nl_estimate(values, q->results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, &metric->sampling, NL_INTERVAL_T,
+                       q->rule.level);
+}
+
+static double *change_at(const struct question *q, int method, int point)
+{
+    return q->change[method] + (size_t)point * (size_t)q->results->seeds;
+}
+
+/* Whether every run of the method is at the same end of the scale: then nothing can be seen to change. New string: what to say. */
+static char *saturation(const struct question *q, int method)
+{
+    int seeds = q->results->seeds, values = 0, low = 0, high = 0;
+    double *value = nl_alloc((size_t)seeds, sizeof *value);
+    for (int point = 0; point < q->view.points; point++) {
+        nl_cell_values(q->results, nl_comparison_cell(&q->view, method, point), &q->metric, value);
+        for (int i = 0; i < seeds; i++) {
+            values += isfinite(value[i]);
+            low += value[i] == 0.0;
+            high += value[i] == 1.0;
+        }
+    }
+    free(value);
+    if (!q->metric.measure.share || values == 0 || (low < values && high < values))
+        return NULL;
+    return nl_format("saturated, every run is at %s %%", low == values ? "0" : "100");
+}
+
+/* What forbids a finding whatever its p-value. */
+static void add_obstacle(const struct question *q, int method, struct nl_claim *claim)
+{
+    const struct nl_method *at = &q->view.method[method];
+    int points = q->view.points, failed = 0, missing = 0, absent = -1;
+    for (int point = 0; point < points; point++) {
+        const struct nl_cell *cell = at->cell[point];
+        failed += cell ? cell->failed : 0;
+        missing += cell ? cell->planned - cell->trials : 0;
+        if (!cell)
+            absent = point;
+    }
+    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
+    if (claim->obstacle)
+        return;
+    if (absent >= 0)
+        claim->obstacle = nl_format("there is no trial at %s %g", axis, nl_comparison_x(&q->view, absent));
+    else if (missing > 0)
+        claim->obstacle = nl_format("%d of its trials are missing", missing);
+    else if (!q->metric.measure.share && failed > 0)
+        claim->obstacle = nl_strdup("failed runs have no loss");
+    else if (claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0)
+        claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis);
+    else if (claim->candidate == NL_FOUND_SAME && failed > 0)
+        claim->obstacle = nl_format("%d of its runs failed", failed);
+    else
+        claim->obstacle = saturation(q, method);
+}
+
+static double equality_p(const struct nl_claim *claim, double margin)
+{
+    double largest = 0.0;
+    for (int i = 0; i < claim->doses; i++) {
+        double p = nl_equivalence_p(&claim->dose[i].effect, margin);
+        largest = isnan(p) ? NAN : fmax(largest, p);
+        if (isnan(p))
+            break;
+    }
+    return largest;
+}
+
+static double mean_of(const struct question *q, const struct nl_cell *cell)
+{
+    double *values = nl_alloc((size_t)q->results->seeds, sizeof *values);
+    nl_cell_values(q->results, cell, &q->metric, values);
+    struct nl_estimate mean = nl_estimate(values, q->results->seeds, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
+    free(values);
+    return mean.mean;
+}
+
+/* What another test part could change in small - large. */
+static double other_part(const struct question *q, const struct nl_cell *small, const struct nl_cell *large)
+{
+    if (!q->metric.fixed || !(q->metric.sampling.samples > 0))
+        return 0.0;
+    double sd = nl_test_part_sd(mean_of(q, large), mean_of(q, small), q->metric.sampling.samples);
+    return nl_normal_quantile(0.5 * (1.0 + q->rule.level)) * sd;
+}
+
+static void add_method_claim(struct question *q, int method)
+{
+    const struct nl_method *at = &q->view.method[method];
+    const struct nl_cell *small = at->cell[0], *large = at->cell[q->view.points - 1];
+    bool batch = uses_batch(q, method);
+    q->claim[method] = q->answer->claims;
+    struct nl_claim *claim = nl_answer_claim(q->answer, at->label, NULL, batch ? "worsens" : "stays flat", batch ? NL_FOUND_MORE : NL_FOUND_SAME);
+    claim->scale = q->metric.measure.scale;
+    claim->unit = q->metric.measure.step;
+    claim->doses = q->view.points - 1;
+    claim->dose = nl_alloc((size_t)claim->doses + 1, sizeof *claim->dose);
+    for (int point = 0; point < claim->doses; point++)
+        claim->dose[point] = (struct nl_dose){nl_comparison_x(&q->view, point), estimate(q, change_at(q, method, point), &q->metric)};
+    claim->effect = claim->dose[0].effect;
+    claim->other_part = isfinite(claim->effect.mean) ? other_part(q, small, large) : 0.0;
+    nl_claim_sides(claim, small, large);
+    nl_claim_test(claim, &q->rule, change_at(q, method, 0), q->results->seeds, equality_p(claim, q->rule.margin / claim->scale));
+    claim->leads_on = claim->candidate == NL_FOUND_MORE && claim->doses > 1;
+    add_obstacle(q, method, claim);
+}
+
+/* Does `method`, which has batch statistics, lose more than `other`, which has none? */
+static void add_interaction_claim(struct question *q, int method, int other)
+{
+    int seeds = q->results->seeds;
+    const double *left = change_at(q, method, 0), *right = change_at(q, other, 0);
+    double *values = nl_alloc((size_t)seeds, sizeof *values);
+    for (int i = 0; i < seeds; i++)
+        values[i] = left[i] - right[i];
+    struct nl_claim *claim =
+        nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[other].label, "loses more than", NL_FOUND_MORE);
+    const struct nl_claim *of[] = {&q->answer->claim[q->claim[method]], &q->answer->claim[q->claim[other]]};
+    claim->scale = q->metric.measure.scale;
+    claim->unit = q->metric.measure.step;
+    struct nl_sampling sampling = q->metric.sampling;
+    if (sampling.samples > 0)
+        sampling.floor = hypot(nl_counting_sd(of[0]->effect.mean, sampling.samples), nl_counting_sd(of[1]->effect.mean, sampling.samples));
+    claim->effect = nl_estimate(values, seeds, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, q->rule.level);
+    claim->other_part = hypot(of[0]->other_part, of[1]->other_part);
+    nl_claim_test(claim, &q->rule, values, seeds, NAN);
+    for (int i = 0; i < 2; i++) {
+        claim->failed[i] = of[i]->failed[0] + of[i]->failed[1];
+        claim->runs[i] = of[i]->runs[0] + of[i]->runs[1];
+        if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !strstr(of[i]->obstacle, "runs failed")))
+            claim->obstacle = nl_format("of %s: %s", of[i]->method, of[i]->obstacle);
+    }
+    /* Failures of the other at its largest batch hide its loss; of the method at its own they only hide what is claimed. */
+    if (!claim->obstacle && claim->candidate == NL_FOUND_MORE && of[1]->failed[1] > 0)
+        claim->obstacle = nl_format("%d of %d runs of %s failed at the largest batch", of[1]->failed[1], of[1]->runs[1], of[1]->method);
+    if (!claim->obstacle && claim->candidate == NL_FOUND_LESS && of[0]->failed[1] > 0)
+        claim->obstacle = nl_format("%d of %d runs of %s failed at the largest batch", of[0]->failed[1], of[0]->runs[1], of[0]->method);
+    free(values);
+}
+
+/* ---- words ---- */
+
+enum group { WORSENS, FLAT, IMPROVES, OPEN, GROUPS };
+
+static enum group group_of(const struct nl_claim *claim)
+{
+    switch (claim->finding) {
+    case NL_FOUND_MORE: return WORSENS;
+    case NL_FOUND_SAME: return FLAT;
+    case NL_FOUND_LESS: return IMPROVES;
+    case NL_FOUND_NOTHING: break;
+    }
+    return OPEN;
+}
+
+/* "BN (+61.4 points) and LN"; "8 methods (+3.2 to +61.4 points)" where a list would hide the sentence: the lines below have them. */
+static void say_group(const struct question *q, enum group group)
+{
+    struct nl_text *out = &q->answer->headline;
+    const struct nl_measure *measure = &q->metric.measure;
+    int count = 0, digits = measure->share ? 1 : 3;
+    bool sized = group == WORSENS || group == IMPROVES;
+    double least = INFINITY, most = -INFINITY;
+    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    for (int method = 0; method < q->view.methods; method++) {
+        const struct nl_claim *claim = q->claim[method] < 0 ? NULL : &q->answer->claim[q->claim[method]];
+        if (!claim || group_of(claim) != group)
+            continue;
+        double mean = claim->effect.mean * measure->scale;
+        name[count++] = sized ? nl_format("%s (%+.*f %s)", claim->method, digits, mean, measure->step) : nl_strdup(claim->method);
+        least = fmin(least, mean);
+        most = fmax(most, mean);
+    }
+    nl_say_names(out, name, count);
+    if (sized && count > NL_NAMED)
+        nl_text_add(out, " (%+.*f to %+.*f %s)", digits, least, digits, most, measure->step);
+    while (count > 0)
+        free(name[--count]);
+    free(name);
+}
+
+static void say_headline(const struct question *q)
+{
+    static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "is inconclusive with"};
+    const struct nl_comparison *view = &q->view;
+    struct nl_text *out = &q->answer->headline;
+    bool shared = strcmp(q->results->factor[view->x_factor].key->name, "norm.stat_batch") == 0;
+    nl_text_add(out, "As the %s from %g to %g, the %s ", shared ? "number of samples that share statistics falls" : "batch size falls",
+                nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), q->metric.measure.name);
+    int counts[GROUPS] = {0}, kinds = 0, used = 0;
+    for (int method = 0; method < view->methods; method++)
+        if (q->claim[method] >= 0)
+            counts[group_of(&q->answer->claim[q->claim[method]])]++;
+    for (int i = 0; i < GROUPS; i++)
+        kinds += counts[i] > 0;
+    for (int i = 0; i < GROUPS; i++) {
+        if (counts[i] == 0)
+            continue;
+        nl_say_comma(out, used++, kinds);
+        nl_text_add(out, "%s ", verbs[i]);
+        say_group(q, (enum group)i);
+    }
+    if (kinds == 0)
+        nl_text_add(out, "cannot be judged: it touches no method");
+    nl_text_add(out, "%s.\n", q->metric.fixed && kinds > 0 ? ", on this test part" : "");
+}
+
+/* How many points from the smallest on show a loss in an unbroken row: each is tested at an equal share of the error rate, so p times
+ * the number of tests. */
+static int loss_reaches(const struct question *q, const struct nl_claim *claim)
+{
+    int reached = 1;
+    for (; reached < claim->doses; reached++) {
+        const struct nl_estimate *effect = &claim->dose[reached].effect;
+        if (!(nl_difference_p(effect) * q->tests < 1.0 - q->rule.level) || !(effect->mean * claim->scale >= q->rule.smallest))
+            break;
+    }
+    return reached;
+}
+
+static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point)
+{
+    struct nl_claim at = {.effect = claim->dose[point].effect, .scale = claim->scale, .unit = claim->unit};
+    nl_say_effect(out, &at, q->rule.level, true);
+    nl_text_add(out, " at %g", claim->dose[point].x);
+}
+
+/* Where the loss begins, and whether it grows all the way. */
+static void say_trend(struct nl_text *out, const struct question *q, const struct nl_claim *claim)
+{
+    if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
+        return;
+    int reached = loss_reaches(q, claim), worst = 0;
+    bool grows = true;
+    for (int i = 1; i < claim->doses; i++) {
+        grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
+        worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
+    }
+    nl_text_add(out, "    The loss is seen from %g on: ", claim->dose[reached - 1].x);
+    if (reached > 1) {
+        say_dose(out, q, claim, reached - 1);
+        nl_text_add(out, reached < claim->doses ? ", " : "");
+    }
+    if (reached < claim->doses) {
+        nl_text_add(out, "not yet ");
+        say_dose(out, q, claim, reached);
+    }
+    if (grows)
+        nl_text_add(out, "; the means grow at every step.\n");
+    else
+        nl_text_add(out, "; the means do not grow at every step%s.\n", worst > 0 ? ", the largest is not at the smallest" : "");
+}
+
+static void say_method(const struct question *q, int method)
+{
+    struct nl_text *out = &q->answer->evidence;
+    const struct nl_method *at = &q->view.method[method];
+    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
+    if (q->claim[method] < 0) {
+        nl_text_add(out, "  %s: a reference, since %s does not apply to it; its line says nothing about flatness.\n", at->label,
+                    q->results->factor[q->view.x_factor].key->name);
+        return;
+    }
+    const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
+    static const char *const words[GROUPS] = {"worsens", "stays flat", "improves", "inconclusive"};
+    enum group group = group_of(claim);
+    nl_text_add(out, "  %s: %s", at->label, words[group]);
+    if (group == FLAT)
+        nl_text_add(out, " within +-%g %s at every %s", q->rule.margin, claim->unit, axis);
+    if (group == OPEN && claim->obstacle)
+        nl_text_add(out, ": %s", claim->obstacle);
+    if (claim->effect.n > 0) {
+        char *small = nl_format("at %g", nl_comparison_x(&q->view, 0)), *large = nl_format("at %g", nl_comparison_x(&q->view, q->view.points - 1));
+        nl_text_add(out, group == OPEN && claim->obstacle ? "; " : ": ");
+        nl_say_effect(out, claim, q->rule.level, true);
+        nl_say_proof(out, claim, (const char *const[]){small, large});
+        free(small);
+        free(large);
+    }
+    if (claim->verdict == NL_SUPPORTED)
+        nl_text_add(out, ": supported");
+    else if (claim->verdict == NL_NOT_SUPPORTED)
+        nl_text_add(out, ": that it %s is not supported", claim->statement);
+    nl_text_add(out, ".\n");
+    say_trend(out, q, claim);
+}
+
+enum { MOST_LINES = 12 };
+
+static void say_interactions(const struct question *q, int first)
+{
+    struct nl_text *out = &q->answer->evidence;
+    int said = 0;
+    for (int i = first; i < q->answer->claims && said < MOST_LINES; i++, said++) {
+        const struct nl_claim *claim = &q->answer->claim[i];
+        const char *names[] = {claim->method, claim->against};
+        if (claim->effect.n == 0)
+            continue;
+        nl_text_add(out, "  %s loses ", claim->method);
+        nl_say_effect(out, claim, q->rule.level, false);
+        nl_text_add(out, " %s than %s", claim->effect.mean >= 0.0 ? "more" : "less", claim->against);
+        nl_say_proof(out, claim, names);
+        nl_text_add(out, ": %s%s%s.\n", nl_verdict_names[claim->verdict], claim->obstacle ? ", " : "", claim->obstacle ? claim->obstacle : "");
+    }
+    if (q->answer->claims - first > said)
+        nl_text_add(out, "  %d more such comparisons: --format json.\n", q->answer->claims - first - said);
+}
+
+/* The same weights, evaluated with other statistics: intervals, and no verdict. */
+static void say_evaluations(const struct question *q, int method)
+{
+    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics (taken anew with frozen weights)"};
+    const struct nl_int_list *evals = &config_of(q)->norm.eval;
+    const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
+    int seeds = q->results->seeds;
+    double *values = nl_alloc((size_t)seeds, sizeof *values), *first = change_at(q, method, 0);
+    for (int i = 1; i < evals->count; i++) {
+        int eval = (int)evals->at[i];
+        char *column = nl_format("%s_%s", nl_metric_names[config_of(q)->plot.metric], nl_eval_names[eval]);
+        struct nl_metric_column metric = nl_metric_column(q->results, column);
+        free(column);
+        struct nl_claim shown = {.scale = claim->scale, .unit = claim->unit};
+        changes(q, method, 0, &metric, values);
+        shown.effect = estimate(q, values, &metric);
+        if (metric.column < 0 || shown.effect.n == 0)
+            continue;
+        nl_text_add(&q->answer->evidence, "  %s evaluated with %s: ", claim->method, phrases[eval]);
+        nl_say_effect(&q->answer->evidence, &shown, q->rule.level, true);
+        for (int seed = 0; seed < seeds; seed++)
+            values[seed] -= first[seed];
+        struct nl_sampling sampling = metric.sampling;
+        if (sampling.samples > 0)
+            sampling.floor = hypot(nl_counting_sd(shown.effect.mean, sampling.samples), nl_counting_sd(claim->effect.mean, sampling.samples));
+        shown.effect = nl_estimate(values, seeds, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, q->rule.level);
+        nl_text_add(&q->answer->evidence, "; than with %s ", nl_eval_names[evals->at[0]]);
+        nl_say_effect(&q->answer->evidence, &shown, q->rule.level, false);
+        nl_text_add(&q->answer->evidence, " %s.\n", shown.effect.mean >= 0.0 ? "more" : "less");
+    }
+    free(values);
+}
+
+static void say_method_of_judging(const struct question *q)
+{
+    struct nl_text *out = &q->answer->notes;
+    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
+    nl_text_add(out, "A change is the %s at the smallest %s less that at the largest, paired by seed; positive is worse.", q->metric.measure.name, axis);
+    nl_text_add(out, " It counts from %g %s on, with p < %.3g (%s, adjusted by Holm over %d claims); flat: within %g %s (two one-sided tests).\n",
+                q->rule.smallest, q->metric.measure.step, 1.0 - q->rule.level,
+                q->rule.exact ? "exact sign flip" : "paired t", q->tests, q->rule.margin, q->metric.measure.step);
+    nl_say_parts(q->answer, &q->metric, q->rule.level);
+}
+
+void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+{
+    struct question q = {.answer = answer, .results = results, .experiment = experiment};
+    int factor = nl_batch_factor(results);
+    q.metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
+    if (factor < 0 || q.metric.column < 0) {
+        nl_text_add(&answer->headline, "Small-batch degradation cannot be judged: %s.\n",
+                    factor < 0 ? "neither train.batch nor norm.stat_batch has several values" : "the metric was not evaluated");
+        return;
+    }
+    q.rule = nl_rule_for(experiment, q.metric.measure.step);
+    nl_comparison_make(results, experiment, factor, -1, &q.view);
+    int methods = q.view.methods, points = q.view.points;
+    q.change = nl_alloc((size_t)methods, sizeof *q.change);
+    q.claim = nl_alloc((size_t)methods, sizeof *q.claim);
+    for (int method = 0; method < methods; method++) {
+        q.claim[method] = -1;
+        q.change[method] = nl_alloc((size_t)points * (size_t)results->seeds, sizeof **q.change);
+        for (int point = 0; point < points; point++)
+            changes(&q, method, point, &q.metric, change_at(&q, method, point));
+        if (!q.view.method[method].reference)
+            add_method_claim(&q, method);
+    }
+    int interactions = answer->claims;
+    for (int method = 0; method < methods; method++)
+        for (int other = 0; other < methods; other++)
+            if (q.claim[method] >= 0 && uses_batch(&q, method) && q.claim[other] >= 0 && !uses_batch(&q, other) &&
+                nl_methods_match(&q.view, method, other))
+                add_interaction_claim(&q, method, other);
+    q.tests = answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    say_headline(&q);
+    for (int method = 0; method < methods; method++)
+        say_method(&q, method);
+    say_interactions(&q, interactions);
+    for (int method = 0; method < methods; method++)
+        if (q.claim[method] >= 0 && uses_batch(&q, method))
+            say_evaluations(&q, method);
+    say_method_of_judging(&q);
+    for (int method = 0; method < methods; method++)
+        free(q.change[method]);
+    free(q.change);
+    free(q.claim);
+    nl_comparison_release(&q.view);
+}

@@ -1,0 +1,224 @@
+/* sweep.question: compare. Which cells differ, and from what?
+ *
+ * With sweep.baseline each cell is compared with its counterpart there; without, every cell with every other. Comparisons are paired by seed, and
+ * their p-values are adjusted over all of them: a cell that was picked because it came out best is compared as often as it could have been.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "stats/answer.h"
+#include "stats/comparison.h"
+#include "stats/distribution.h"
+
+enum { SHOWN = 12, MOST_OF_ALL_PAIRS = 40 /* cells, without a baseline: 780 pairs */ };
+
+struct place {
+    const struct nl_cell *cell;
+    const char *label;
+    struct nl_estimate mean;
+    double key; /* smaller is better */
+    int order;  /* in the grid */
+};
+
+struct question {
+    struct nl_answer *answer;
+    const struct nl_results *results;
+    const struct nl_experiment *experiment;
+    struct nl_comparison view; /* every cell a method */
+    struct nl_metric_column metric;
+    struct nl_rule rule;
+    struct place *place; /* [places], the best first */
+    int places;
+    int *told; /* [places]: the claim that its line tells of, with its baseline or with the best; -1: none */
+};
+
+static int by_key(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    return a->order - b->order;
+}
+
+static void add_claim(struct question *q, int place, int against)
+{
+    const struct place *of[] = {&q->place[place], &q->place[against]};
+    int seeds = q->results->seeds;
+    if (q->told[place] < 0)
+        q->told[place] = q->answer->claims;
+    struct nl_claim *claim = nl_answer_claim(q->answer, of[0]->label, of[1]->label, "differs from", NL_FOUND_NOTHING);
+    claim->scale = q->metric.measure.scale;
+    claim->unit = q->metric.measure.step;
+    claim->effect = nl_cell_difference(q->results, q->experiment, of[0]->cell, of[1]->cell, &q->metric);
+    nl_claim_sides(claim, of[0]->cell, of[1]->cell);
+    double *values = nl_alloc((size_t)seeds, 2 * sizeof *values), *other = values + seeds, sum[2] = {0}, ends = 0.0, count = 0.0;
+    nl_cell_values(q->results, of[0]->cell, &q->metric, values);
+    nl_cell_values(q->results, of[1]->cell, &q->metric, other);
+    for (int i = 0; i < seeds; i++) {
+        if (isfinite(values[i]) && isfinite(other[i])) {
+            sum[0] += values[i];
+            sum[1] += other[i];
+            ends += values[i] == other[i] && (values[i] == 0.0 || values[i] == 1.0);
+            count++;
+        }
+        values[i] -= other[i];
+    }
+    nl_claim_test(claim, &q->rule, values, seeds, NAN);
+    free(values);
+    if (q->metric.fixed && q->metric.sampling.samples > 0 && count > 0)
+        claim->other_part = nl_normal_quantile(0.5 * (1.0 + q->rule.level)) *
+                            nl_test_part_sd(sum[1] / count, sum[0] / count, q->metric.sampling.samples);
+    int failed = claim->failed[0] + claim->failed[1];
+    if (!claim->obstacle && failed > 0 && !q->metric.measure.share)
+        claim->obstacle = nl_strdup("failed runs have no loss");
+    else if (!claim->obstacle && failed > 0 && claim->candidate == NL_FOUND_SAME)
+        claim->obstacle = nl_format("%d of its runs failed", failed);
+    else if (!claim->obstacle && q->metric.measure.share && count > 0 && ends == count)
+        claim->obstacle = nl_strdup("saturated, every run is at 0 or 100 %");
+    if (claim->candidate != NL_FOUND_SAME)
+        claim->expected = claim->candidate; /* that they differ, either way, is the statement */
+}
+
+static int place_of(const struct question *q, const struct nl_cell *cell)
+{
+    for (int i = 0; i < q->places; i++)
+        if (q->place[i].cell == cell)
+            return i;
+    return -1;
+}
+
+static void add_claims(struct question *q)
+{
+    bool all_pairs = !q->experiment->has_baseline && q->places <= MOST_OF_ALL_PAIRS;
+    for (int i = 0; i < q->places; i++) {
+        int base = q->experiment->has_baseline ? place_of(q, nl_cell_baseline(q->results, q->experiment, q->place[i].cell)) : -1;
+        if (base >= 0 && base != i)
+            add_claim(q, i, base);
+        for (int better = 0; all_pairs && better < i; better++)
+            add_claim(q, i, better);
+    }
+}
+
+static const struct nl_claim *told(const struct question *q, int place)
+{
+    return q->told[place] < 0 ? NULL : &q->answer->claim[q->told[place]];
+}
+
+static void say_place(const struct question *q, int index)
+{
+    static const char *const names[] = {"here", "there"};
+    struct nl_text *out = &q->answer->evidence;
+    const struct place *place = &q->place[index];
+    nl_text_add(out, "  %s: ", place->label);
+    if (place->mean.n == 0) {
+        nl_text_add(out, "no value, %d of %d runs failed, %d missing.\n", place->cell->failed, place->cell->trials,
+                    place->cell->planned - place->cell->trials);
+        return;
+    }
+    nl_say_value(out, place->mean.mean, &q->metric.measure);
+    if (place->mean.n > 1) {
+        nl_text_add(out, " (");
+        nl_say_number(out, place->mean.lower * q->metric.measure.scale, q->metric.measure.share, false);
+        nl_text_add(out, " to ");
+        nl_say_number(out, place->mean.upper * q->metric.measure.scale, q->metric.measure.share, false);
+        nl_text_add(out, ")");
+    }
+    nl_text_add(out, ", n = %d", place->mean.n);
+    if (place->cell->failed)
+        nl_text_add(out, ", %d failed", place->cell->failed);
+    const struct nl_claim *claim = told(q, index);
+    if (claim && claim->effect.n > 0) {
+        nl_text_add(out, "; against %s ", claim->against);
+        nl_say_effect(out, claim, q->rule.level, true);
+        nl_say_proof(out, claim, names);
+        if (claim->finding == NL_FOUND_SAME)
+            nl_text_add(out, ": the same within %g %s", q->rule.margin, claim->unit);
+        else
+            nl_text_add(out, ": %s%s%s", claim->verdict == NL_SUPPORTED ? "a difference, supported" : "inconclusive", claim->obstacle ? ", " : "",
+                        claim->obstacle ? claim->obstacle : "");
+    }
+    nl_text_add(out, ".\n");
+}
+
+static void say_counts(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline;
+    int supported = 0, same = 0, open = 0;
+    for (int i = 0; i < q->answer->claims; i++) {
+        supported += q->answer->claim[i].verdict == NL_SUPPORTED;
+        same += q->answer->claim[i].finding == NL_FOUND_SAME;
+        open += q->answer->claim[i].finding == NL_FOUND_NOTHING;
+    }
+    if (q->answer->claims > 0)
+        nl_text_add(out, "Of %d paired comparison%s %s, %d show%s a difference, %d show%s none within %g %s, %d %s inconclusive.\n", q->answer->claims,
+                    q->answer->claims == 1 ? "" : "s", q->experiment->has_baseline ? "with the baseline" : "of two cells", supported,
+                    supported == 1 ? "s" : "", same, same == 1 ? "s" : "", q->rule.margin, q->metric.measure.step, open,
+                    open == 1 ? "is" : "are");
+}
+
+static void say_headline(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline;
+    const struct nl_measure *measure = &q->metric.measure;
+    const struct place *best = &q->place[0];
+    int most = 0;
+    for (int i = 0; i < q->places; i++)
+        most = q->place[i].mean.n > most ? q->place[i].mean.n : most;
+    if (most == 0) {
+        nl_text_add(out, "No trial has a %s: nothing to compare.\n", measure->name);
+    } else if (q->places == 1) {
+        nl_text_add(out, "The %s of %s is ", measure->name, best->label);
+        nl_say_value(out, best->mean.mean, measure);
+        nl_text_add(out, most > 1 ? " (mean of %d seeds).\n" : " with one seed: its spread is unknown.\n", most);
+    } else if (most == 1) {
+        nl_text_add(out, "One seed in each cell: the %s has no interval, so no order is given; run with sweep.seeds=5 or more.\n", measure->name);
+    } else {
+        nl_text_add(out, "The %s mean %s is that of %s: ", measure->worse > 0 ? "lowest" : "highest", measure->name, best->label);
+        nl_say_value(out, best->mean.mean, measure);
+        nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
+        nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
+        nl_text_add(out, " to ");
+        nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
+        nl_text_add(out, ", n = %d).\n", best->mean.n);
+        say_counts(q);
+    }
+    for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
+        say_place(q, i);
+    if (most > 0 && q->places > SHOWN)
+        nl_text_add(&q->answer->evidence, "  %d more cells are in summary.csv.\n", q->places - SHOWN);
+    if (most > 1 && q->answer->claims > 0)
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on, with p < %.3g (paired, adjusted by Holm over %d comparisons).\n",
+                    q->rule.smallest, measure->step, 1.0 - q->rule.level, q->answer->tests);
+    if (most > 1 && q->answer->claims == 0 && q->places > 1)
+        nl_text_add(&q->answer->notes, q->experiment->has_baseline
+                                           ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
+                                           : "Nothing is compared: these are too many cells for all pairs; sweep.baseline names what to compare with.\n");
+    nl_say_parts(q->answer, &q->metric, q->rule.level);
+}
+
+void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+{
+    struct question q = {.answer = answer, .results = results, .experiment = experiment};
+    q.metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
+    q.rule = nl_rule_for(experiment, q.metric.measure.step);
+    nl_comparison_make(results, experiment, -1, -1, &q.view);
+    q.places = q.view.methods;
+    q.place = nl_alloc((size_t)q.places, sizeof *q.place);
+    for (int i = 0; i < q.places; i++) {
+        struct nl_estimate mean = nl_cell_mean(results, experiment, q.view.method[i].cell[0], &q.metric);
+        q.place[i] = (struct place){q.view.method[i].cell[0], q.view.method[i].label, mean,
+                                    isnan(mean.mean) ? INFINITY : q.metric.measure.worse * mean.mean, i};
+    }
+    if (results->seeds > 1)
+        qsort(q.place, (size_t)q.places, sizeof *q.place, by_key);
+    q.told = nl_alloc((size_t)q.places, sizeof *q.told);
+    for (int i = 0; i < q.places; i++)
+        q.told[i] = -1;
+    if (results->seeds > 1)
+        add_claims(&q);
+    answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    say_headline(&q);
+    free(q.told);
+    free(q.place);
+    nl_comparison_release(&q.view);
+}

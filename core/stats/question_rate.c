@@ -1,0 +1,464 @@
+/* sweep.question: lr_tolerance. How much larger a learning rate does a method bear than its baseline?
+ *
+ * The largest usable rate is taken seed by seed (stats/rates.h), once by training accuracy and, where data.val gives a validation part, once
+ * by validation loss. The effect is the ratio to the baseline's of the same seed, averaged as logarithms. The grid knows each rate only to
+ * lie between two of its own, so the interval runs from the least ratios that the grid allows, less t standard errors, to the largest, more
+ * as many: it never closes to a point of the grid. The spread over seeds is taken for at least what rounding to the grid would hide,
+ * step / sqrt(12) of each rate.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/norm.h"
+#include "stats/answer.h"
+#include "stats/distribution.h"
+#include "stats/rates.h"
+
+struct question {
+    struct nl_answer *answer;
+    const struct nl_results *results;
+    const struct nl_experiment *experiment;
+    struct nl_comparison view;
+    struct nl_rule rule;
+    int *base;                   /* [methods]: its baseline, -1: none */
+    struct nl_rate_range *range; /* [criteria][methods][seeds] */
+    bool there[NL_RATE_CRITERIA];
+    int *ratio_claim;   /* [criteria][methods]: index, or -1 */
+    int *failure_claim; /* [methods] */
+};
+
+static struct nl_rate_range *ranges(const struct question *q, int criterion, int method)
+{
+    return q->range + ((size_t)criterion * (size_t)q->view.methods + (size_t)method) * (size_t)q->results->seeds;
+}
+
+static struct nl_claim *ratio_claim(const struct question *q, int criterion, int method)
+{
+    int index = q->ratio_claim[criterion * q->view.methods + method];
+    return index < 0 ? NULL : &q->answer->claim[index];
+}
+
+static int baseline_of(const struct question *q, int method)
+{
+    if (q->experiment->has_baseline)
+        return nl_comparison_baseline(&q->view, q->experiment, method);
+    for (int i = 0; i < q->view.methods; i++)
+        if (!nl_norms[q->view.method[i].norm]->partition && nl_methods_match(&q->view, method, i))
+            return i;
+    return -1;
+}
+
+/* Mean of the seeds' largest usable rates of the grid, as a logarithm; a seed without one counts one step below the grid. */
+static double mean_rate(const struct question *q, int criterion, int method, bool *below, bool *above)
+{
+    const struct nl_rate_range *range = ranges(q, criterion, method);
+    double sum = 0.0, step = nl_rate_step(&q->view);
+    int count = 0;
+    *below = *above = false;
+    for (int i = 0; i < q->results->seeds; i++) {
+        if (isnan(range[i].low))
+            continue;
+        *below |= isinf(range[i].low);
+        *above |= isinf(range[i].high);
+        sum += isinf(range[i].low) ? range[i].high - step : range[i].low;
+        count++;
+    }
+    return count > 0 ? sum / count : NAN;
+}
+
+/* Seeds that have all trials of both methods; the ends of what the grid says of their log ratio. */
+static int ratio_ends(const struct question *q, int criterion, int method, double *least, double *largest, double *centre)
+{
+    const struct nl_rate_range *of = ranges(q, criterion, method), *base = ranges(q, criterion, q->base[method]);
+    double step = nl_rate_step(&q->view);
+    int count = 0;
+    for (int i = 0; i < q->results->seeds; i++) {
+        if (isnan(of[i].low) || isnan(base[i].low))
+            continue;
+        least[count] = of[i].low - base[i].high;
+        largest[count] = of[i].high - base[i].low;
+        centre[count++] = (isinf(of[i].low) ? of[i].high - step : of[i].low) - (isinf(base[i].low) ? base[i].high - step : base[i].low);
+    }
+    return count;
+}
+
+static bool all_finite(const double *values, int count)
+{
+    bool finite = true;
+    for (int i = 0; i < count; i++)
+        finite &= isfinite(values[i]);
+    return finite;
+}
+
+static int missing_of(const struct question *q, int method)
+{
+    int missing = 0;
+    for (int point = 0; point < q->view.points; point++) {
+        const struct nl_cell *cell = nl_comparison_cell(&q->view, method, point);
+        missing += cell ? cell->planned - cell->trials + (cell->failed - cell->diverged - cell->dead) : 0;
+    }
+    return missing;
+}
+
+static int absent_point(const struct question *q, int method)
+{
+    for (int point = 0; point < q->view.points; point++)
+        if (!nl_comparison_cell(&q->view, method, point))
+            return point;
+    return -1;
+}
+
+static void add_obstacle(const struct question *q, struct nl_claim *claim, int method)
+{
+    int both[] = {method, q->base[method]}, missing = 0;
+    for (int i = 0; i < 2; i++) {
+        int absent = absent_point(q, both[i]);
+        missing += missing_of(q, both[i]);
+        if (absent >= 0 && !claim->obstacle)
+            claim->obstacle = nl_format("there is no trial of %s at rate %g", q->view.method[both[i]].label, nl_comparison_x(&q->view, absent));
+    }
+    if (missing > 0 && !claim->obstacle)
+        claim->obstacle = nl_format("%d of its trials are missing", missing);
+    if (!claim->obstacle && claim->effect.n < NL_LEAST_PAIRS)
+        claim->obstacle = nl_format("%d pair%s, and a verdict needs %d", claim->effect.n, claim->effect.n == 1 ? "" : "s", NL_LEAST_PAIRS);
+    if (!claim->obstacle && claim->effect.lower == 0.0 && isinf(claim->effect.upper))
+        claim->obstacle = nl_strdup("both end where the grid ends");
+}
+
+/* P of the candidate: that the least the grid allows is above 1, that the most is below 1, that both are within the smallest effect. */
+static double candidate_p(const struct nl_claim *claim, const struct nl_estimate *least, const struct nl_estimate *largest, double smallest)
+{
+    double margin = log(smallest);
+    switch (claim->candidate) {
+    case NL_FOUND_MORE: return isnan(least->mean) || !(least->mean > 0.0) ? 1.0 : nl_difference_p(least);
+    case NL_FOUND_LESS: return isnan(largest->mean) || !(largest->mean < 0.0) ? 1.0 : nl_difference_p(largest);
+    case NL_FOUND_SAME:
+        if (isnan(least->mean) || isnan(largest->mean) || !(least->mean > -margin && largest->mean < margin))
+            return 1.0;
+        return fmax(nl_equivalence_p(least, margin), nl_equivalence_p(largest, margin));
+    case NL_FOUND_NOTHING: break;
+    }
+    return NAN;
+}
+
+static void add_ratio_claim(struct question *q, int criterion, int method)
+{
+    int seeds = q->results->seeds;
+    double smallest = q->rule.smallest, level = q->rule.level, step = nl_rate_step(&q->view);
+    double *least = nl_alloc((size_t)seeds, 3 * sizeof *least), *largest = least + seeds, *centre = largest + seeds;
+    struct nl_sampling sampling = nl_metric_column(q->results, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss").sampling;
+    sampling.floor = step * sqrt(2.0 / 12.0);
+    q->ratio_claim[criterion * q->view.methods + method] = q->answer->claims;
+    struct nl_claim *claim = nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[q->base[method]].label,
+                                             criterion == NL_RATE_BY_ACCURACY ? "tolerates a larger learning rate, by training accuracy"
+                                                                              : "tolerates a larger learning rate, by validation loss",
+                                             NL_FOUND_MORE);
+    int count = ratio_ends(q, criterion, method, least, largest, centre);
+    struct nl_estimate low = {.mean = NAN}, high = {.mean = NAN};
+    if (all_finite(least, count))
+        low = nl_estimate(least, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
+    if (all_finite(largest, count))
+        high = nl_estimate(largest, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
+    struct nl_estimate mean = nl_estimate(centre, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
+    claim->unit = "x";
+    claim->effect = (struct nl_estimate){.n = count, .mean = exp(mean.mean), .median = exp(mean.median), .sd = mean.sd, .se = mean.se,
+                                         .lower = isnan(low.mean) ? 0.0 : exp(low.lower), .upper = isnan(high.mean) ? INFINITY : exp(high.upper)};
+    claim->candidate = claim->effect.mean >= smallest ? NL_FOUND_MORE : claim->effect.mean <= 1.0 / smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
+    claim->p = candidate_p(claim, &low, &high, smallest);
+    claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided t" : "paired t";
+    for (int point = 0; point < q->view.points; point++)
+        for (int side = 0; side < 2; side++) {
+            const struct nl_cell *cell = nl_comparison_cell(&q->view, side ? q->base[method] : method, point);
+            claim->failed[side] += cell ? cell->failed : 0;
+            claim->runs[side] += cell ? cell->trials : 0;
+        }
+    add_obstacle(q, claim, method);
+    free(least);
+}
+
+/* The rate of the grid nearest to ten times the mean of the baseline; -1: the grid ends below. */
+static int tenfold(const struct question *q, int base)
+{
+    bool below, above;
+    double target = log(10.0) + mean_rate(q, NL_RATE_BY_ACCURACY, base, &below, &above), nearest = INFINITY;
+    int found = -1;
+    for (int point = 0; point < q->view.points && !above; point++) {
+        double distance = fabs(log(nl_comparison_x(&q->view, point)) - target);
+        if (distance < nearest) {
+            nearest = distance;
+            found = point;
+        }
+    }
+    return nearest < 0.5 * log(10.0) ? found : -1;
+}
+
+/* Failed runs of method and baseline at that rate, by Fisher's exact test. */
+static void add_failure_claim(struct question *q, int method)
+{
+    int point = tenfold(q, q->base[method]);
+    const struct nl_cell *cell = point < 0 ? NULL : nl_comparison_cell(&q->view, method, point);
+    const struct nl_cell *base = point < 0 ? NULL : nl_comparison_cell(&q->view, q->base[method], point);
+    if (!cell || !base || cell->trials == 0 || base->trials == 0)
+        return;
+    q->failure_claim[method] = q->answer->claims;
+    struct nl_claim *claim = nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[q->base[method]].label,
+                                             "fails less often at ten times the baseline's largest usable rate", NL_FOUND_LESS);
+    nl_claim_sides(claim, cell, base);
+    double share = (double)cell->failed / cell->trials, of_base = (double)base->failed / base->trials;
+    claim->effect = (struct nl_estimate){.n = cell->trials < base->trials ? cell->trials : base->trials, .mean = share - of_base, .sd = NAN,
+                                         .median = NAN, .se = NAN, .lower = NAN, .upper = NAN};
+    claim->scale = 100.0;
+    claim->unit = "points";
+    claim->candidate = share < of_base ? NL_FOUND_LESS : NL_FOUND_MORE;
+    claim->p = nl_fisher_two_sided(cell->failed, cell->trials, base->failed, base->trials);
+    claim->test = "Fisher";
+    if (!claim->obstacle && claim->effect.n < NL_LEAST_PAIRS)
+        claim->obstacle = nl_format("%d runs, and a verdict needs %d", claim->effect.n, NL_LEAST_PAIRS);
+}
+
+/* ---- words ---- */
+
+/* "31.6x that of no norm (95 % CI 10 to 100)", or what the end of the grid allows to say: "at least 12x that of no norm". */
+static void say_ratio(struct nl_text *out, const struct nl_claim *claim, double level)
+{
+    const struct nl_estimate *effect = &claim->effect;
+    bool above = isinf(effect->upper), below = effect->lower == 0.0;
+    nl_text_add(out, "%s%.3gx that of %s (", above && !below ? "at least " : below && !above ? "at most " : "",
+                above == below ? effect->mean : above ? effect->lower : effect->upper, claim->against);
+    if (above || below)
+        nl_text_add(out, "%s%g %% CI: rates end where the grid ends)", above && below ? "no " : "", 100.0 * level);
+    else
+        nl_text_add(out, "%g %% CI %.3g to %.3g)", 100.0 * level, effect->lower, effect->upper);
+}
+
+/* "no norm", or "its baseline" where not all methods have the same. */
+static const char *base_label(const struct question *q)
+{
+    const char *label = NULL;
+    for (int method = 0; method < q->view.methods; method++) {
+        const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method);
+        if (claim && label && strcmp(label, claim->against) != 0)
+            return "its baseline";
+        label = claim ? claim->against : label;
+    }
+    return label;
+}
+
+/* "BN tolerates a 31.6x larger learning rate than no norm (95 % CI 10 to 31.6)"; behind the first: "LN one 10x larger (...)". */
+static void say_finding(struct nl_text *out, const struct nl_claim *claim, double level, const char *base, bool first)
+{
+    const struct nl_estimate *effect = &claim->effect;
+    bool larger = claim->finding == NL_FOUND_MORE, at_end = larger ? isinf(effect->upper) : effect->lower == 0.0;
+    double size = !at_end ? effect->mean : larger ? effect->lower : effect->upper;
+    const char *bound = !at_end ? "" : larger ? "at least " : "at most ";
+    if (first && larger)
+        nl_text_add(out, "%s tolerates a %s%.3gx larger learning rate than %s", claim->method, bound, size, base);
+    else if (larger)
+        nl_text_add(out, "; %s a %s%.3gx larger one", claim->method, bound, size);
+    else
+        nl_text_add(out, "%s%s tolerates only %s%.3gx the learning rate of %s", first ? "" : "; ", claim->method, bound, size, base);
+    if (!at_end)
+        nl_text_add(out, " (%g %% CI %.3g to %.3g)", 100.0 * level, effect->lower, effect->upper);
+}
+
+/* Names of the methods whose claim found this; how many. */
+static int with_finding(const struct question *q, enum nl_finding finding, char **name)
+{
+    int count = 0;
+    for (int method = 0; method < q->view.methods; method++) {
+        const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method);
+        if (claim && claim->finding == finding)
+            name[count++] = q->view.method[method].label;
+    }
+    return count;
+}
+
+static void say_headline(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline;
+    const char *base = base_label(q);
+    for (int pass = 0; pass < 2; pass++) /* larger, then smaller ones */
+        for (int method = 0; method < q->view.methods; method++) {
+            const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method);
+            if (claim && claim->finding == (pass ? NL_FOUND_LESS : NL_FOUND_MORE))
+                say_finding(out, claim, q->rule.level, base, out->length == 0);
+        }
+    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    int same = with_finding(q, NL_FOUND_SAME, name);
+    if (same > 0) {
+        nl_text_add(out, "%s%.3gx the learning rate of %s is not tolerated by ", out->length ? "; " : "", q->rule.smallest, base);
+        nl_say_names(out, name, same);
+    }
+    int open = with_finding(q, NL_FOUND_NOTHING, name);
+    if (open > 0) {
+        if (out->length > 0)
+            nl_text_add(out, "; inconclusive with ");
+        else
+            nl_text_add(out, "Whether a larger learning rate is tolerated than with %s is inconclusive with ", base);
+        nl_say_names(out, name, open);
+    }
+    free(name);
+    nl_text_add(out, out->length ? ".\n" : "");
+}
+
+/* Without a baseline the rates themselves. */
+static void say_rates(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline;
+    if (out->length > 0)
+        return;
+    nl_text_add(out, "The largest usable learning rate is ");
+    for (int method = 0; method < q->view.methods; method++) {
+        bool below, above;
+        double mean = exp(mean_rate(q, NL_RATE_BY_ACCURACY, method, &below, &above));
+        nl_say_comma(out, method, q->view.methods);
+        if (isnan(mean))
+            nl_text_add(out, "not known with %s", q->view.method[method].label);
+        else
+            nl_text_add(out, "%s%.3g with %s", above ? "at least " : below ? "below or at " : "", mean, q->view.method[method].label);
+    }
+    nl_text_add(out, "; nothing is compared, for there is no baseline.\n");
+}
+
+static void say_verdict(struct nl_text *out, const struct nl_claim *claim)
+{
+    if (!isnan(claim->adjusted)) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, claim->adjusted);
+    }
+    nl_text_add(out, ": %s", nl_verdict_names[claim->verdict]);
+    if (claim->obstacle)
+        nl_text_add(out, ", %s", claim->obstacle);
+}
+
+static void say_method(const struct question *q, int method)
+{
+    struct nl_text *out = &q->answer->evidence;
+    const struct nl_method *at = &q->view.method[method];
+    nl_text_add(out, "  %s: ", at->label);
+    if (at->reference) {
+        nl_text_add(out, "train.lr does not apply to it.\n");
+        return;
+    }
+    bool below, above;
+    double mean = mean_rate(q, NL_RATE_BY_ACCURACY, method, &below, &above);
+    if (isnan(mean))
+        nl_text_add(out, "no seed has all of its trials");
+    else
+        nl_text_add(out, "%s%.3g", above ? "at least " : below ? "below or at " : "", exp(mean));
+    const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method), *by_loss = ratio_claim(q, NL_RATE_BY_LOSS, method);
+    if (q->base[method] == method)
+        nl_text_add(out, " (the baseline)");
+    if (claim) {
+        nl_text_add(out, ", ");
+        say_ratio(out, claim, q->rule.level);
+        nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+        say_verdict(out, claim);
+    }
+    if (by_loss) {
+        nl_text_add(out, "; by validation loss ");
+        say_ratio(out, by_loss, q->rule.level);
+        say_verdict(out, by_loss);
+    }
+    nl_text_add(out, ".\n");
+}
+
+static void say_share(const struct question *q, const struct nl_claim *claim, int side, const char *label)
+{
+    double lower, upper;
+    nl_wilson(claim->failed[side], claim->runs[side], q->rule.level, &lower, &upper);
+    nl_text_add(&q->answer->evidence, "%d of %d with %s (%.0f to %.0f %%)", claim->failed[side], claim->runs[side], label, 100.0 * lower,
+                100.0 * upper);
+}
+
+/* Failed runs at about ten times a baseline's largest usable rate. */
+static void say_failures(const struct question *q, int base)
+{
+    struct nl_text *out = &q->answer->evidence;
+    bool first = true;
+    for (int method = 0; method < q->view.methods; method++) {
+        if (q->failure_claim[method] < 0 || q->base[method] != base)
+            continue;
+        const struct nl_claim *claim = &q->answer->claim[q->failure_claim[method]];
+        if (first) {
+            nl_text_add(out, "  Failed runs at rate %g, about 10 times that of %s (Wilson's 95 %% CI): ", nl_comparison_x(&q->view, tenfold(q, base)),
+                        claim->against);
+            say_share(q, claim, 1, claim->against);
+        }
+        first = false;
+        nl_text_add(out, "; ");
+        say_share(q, claim, 0, claim->method);
+        say_verdict(out, claim);
+    }
+    nl_text_add(out, first ? "" : ".\n");
+}
+
+static void say_method_of_judging(const struct question *q)
+{
+    struct nl_text *out = &q->answer->notes;
+    nl_text_add(out, "Usable: the run ends, not at chance, and reaches 0.95 of the method's own best training accuracy with the same seed%s. Rates are geometric"
+                     " means over seeds.\n",
+                q->there[NL_RATE_BY_LOSS] ? "; by validation loss, 0.95 of the way from chance to the lowest" : "");
+    nl_text_add(out, "The grid has %d rates from %g to %g, up to %.3gx apart; the intervals allow for that. A ratio counts from %g on, with p < %.3g (adjusted by"
+                     " Holm over %d claims). It holds for this schedule, these rates and this criterion.\n",
+                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), exp(nl_rate_step(&q->view)),
+                q->rule.smallest, 1.0 - q->rule.level, q->answer->tests);
+    if (!q->there[NL_RATE_BY_LOSS])
+        nl_text_add(out, "Not judged by validation loss: data.val is 0.\n");
+}
+
+static void ask(struct question *q)
+{
+    int methods = q->view.methods;
+    for (int method = 0; method < methods; method++) {
+        q->base[method] = baseline_of(q, method);
+        q->failure_claim[method] = -1;
+        for (int criterion = 0; criterion < NL_RATE_CRITERIA; criterion++) {
+            q->ratio_claim[criterion * methods + method] = -1;
+            q->there[criterion] = nl_rate_criterion_there(q->results, (enum nl_rate_criterion)criterion);
+            if (q->there[criterion])
+                nl_usable_rates(&q->view, method, (enum nl_rate_criterion)criterion, ranges(q, criterion, method));
+        }
+    }
+    for (int method = 0; method < methods; method++) {
+        int base = q->base[method];
+        if (base < 0 || base == method || q->view.method[method].reference || q->view.method[base].reference)
+            continue;
+        for (int criterion = 0; criterion < NL_RATE_CRITERIA; criterion++)
+            if (q->there[criterion])
+                add_ratio_claim(q, criterion, method);
+        add_failure_claim(q, method);
+    }
+    q->answer->tests = nl_claims_judge(q->answer->claim, q->answer->claims, q->rule.level);
+    say_headline(q);
+    say_rates(q);
+    for (int method = 0; method < methods; method++)
+        say_method(q, method);
+    for (int method = 0; method < methods; method++)
+        say_failures(q, method);
+    say_method_of_judging(q);
+}
+
+void nl_ask_rate(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+{
+    struct question q = {.answer = answer, .results = results, .experiment = experiment, .rule = nl_rule_for(experiment, "x")};
+    const char *why = "there is no training accuracy";
+    int factor = nl_rate_factor(results, &why);
+    if (factor < 0 || nl_table_column(&results->table, "train_accuracy") < 0) {
+        nl_text_add(&answer->headline, "Learning-rate tolerance cannot be judged: %s.\n", why);
+        return;
+    }
+    nl_comparison_make(results, experiment, factor, -1, &q.view);
+    size_t methods = (size_t)q.view.methods;
+    q.base = nl_alloc(methods, sizeof *q.base);
+    q.failure_claim = nl_alloc(methods, sizeof *q.failure_claim);
+    q.ratio_claim = nl_alloc(NL_RATE_CRITERIA * methods, sizeof *q.ratio_claim);
+    q.range = nl_alloc(NL_RATE_CRITERIA * methods * (size_t)results->seeds, sizeof *q.range);
+    ask(&q);
+    free(q.base);
+    free(q.failure_claim);
+    free(q.ratio_claim);
+    free(q.range);
+    nl_comparison_release(&q.view);
+}
