@@ -105,11 +105,14 @@ static int pool(const struct source *source, int sources, const char *out, const
     struct nl_store store;
     struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
     const char **from = nl_alloc((size_t)grid->trials, sizeof *from);
+    const struct nl_claim claim = {.experiment = &merge->experiment, .grid = grid, .datasets = datasets};
+    struct nl_hidden hidden = {0};
     int status = nl_provenance_check(&source[0].made, datasets, source[0].folder, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
         status = take_records(&source[i], grid, record, from, merge, err);
     if (status == NL_OK)
-        status = nl_store_open(&store, out, &merge->experiment, err);
+        status = nl_store_open(&store, out, &claim, &hidden, err);
+    nl_hidden_release(&hidden);
     merge->refused = status != NL_OK;
     if (status == NL_OK) {
         status = write_all(&store, grid, datasets, command, record, merge, err);
