@@ -155,11 +155,14 @@ char *what_varies(const struct nl_experiment *experiment);
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
+/* Why the folder is not given to the experiment: text, what differs, and how to go on; returns its exit code. */
+int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden, const char *text);
+
 /* "0:07", "12:30", "1:02:03" */
 char *time_text(double seconds, char out[32]);
 
 /* What a sweep would do, on stdout (dry_run.c). */
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort);
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers, int cohort);
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);

@@ -227,6 +227,43 @@ char *results_folder(const char *given, const struct nl_experiment *experiment)
     return given ? nl_strdup(given) : nl_path_join("results", experiment->name);
 }
 
+/* A folder beside it that is not there yet: results/small_batch-2. "." and ".." have no such name: one in results/. New string. */
+static char *free_folder(const char *folder, const struct nl_experiment *experiment)
+{
+    char *base = nl_strdup(folder), *path = NULL;
+    for (size_t length = strlen(base); length > 1 && base[length - 1] == '/'; length--)
+        base[length - 1] = '\0';
+    const char *slash = strrchr(base, '/'), *name = slash ? slash + 1 : base;
+    if (strspn(name, ".") == strlen(name)) {
+        free(base);
+        base = results_folder(NULL, experiment);
+    }
+    for (int i = 2; !path || nl_file_exists(path); i++) {
+        free(path);
+        path = nl_format("%s-%d", base, i);
+    }
+    free(base);
+    return path;
+}
+
+int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden, const char *text)
+{
+    struct nl_text hint = {0};
+    for (const char *line = hidden->why.at; line && *line; line = strchr(line, '\n') + 1)
+        nl_text_add(&hint, "%.*s\n  ", (int)strcspn(line, "\n"), line);
+    if (hidden->may_replace) {
+        const char *other = free_folder(folder, experiment);
+        char *quoted = quote_words(1, &other);
+        nl_text_add(&hint, "--out %s keeps both\n  ", quoted);
+        nl_text_add(&hint, "--replace lets this folder show the new experiment; what was trained before stays in its trials/");
+        free(quoted);
+        free((char *)other);
+    }
+    bad_input(hint.at, "%s", text);
+    nl_text_release(&hint);
+    return EXIT_BAD_INPUT;
+}
+
 int print_errors(const struct nl_grid *grid, const struct nl_sweep_result *result)
 {
     for (int i = 0; i < result->trials; i++) {

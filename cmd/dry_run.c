@@ -158,12 +158,28 @@ static void warn(const void *context, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, int workers, int cohort)
+/* What the sweep itself would say of the folder, and be refused for. */
+static int check_folder(const struct plan *plan, const char *folder, bool replace)
+{
+    const struct nl_claim claim = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
+    struct nl_hidden hidden;
+    struct nl_error err = {0};
+    int code = EXIT_DONE;
+    if (nl_store_refuse(folder, &claim, &hidden, &err))
+        code = refuse_folder(folder, &plan->experiment, &hidden, err.text);
+    else if (hidden.trials && !manner.quiet)
+        fprintf(stderr, "%d trained trial%s would disappear from the tables of '%s', and stay in '%s/trials'\n", hidden.trials,
+                hidden.trials == 1 ? "" : "s", folder, folder);
+    nl_hidden_release(&hidden);
+    return code;
+}
+
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers, int cohort)
 {
     const struct nl_store store = nl_store_at(folder);
-    struct nl_error err = {0};
-    if (nl_store_refuse(&store, &plan->experiment, &err))
-        return bad_input(NULL, "%s", err.text);
+    int code = check_folder(plan, folder, replace);
+    if (code != EXIT_DONE)
+        return code;
     const struct nl_grid *grid = &plan->grid;
     int present, count;
     struct nl_record *record = nl_store_load_all(&store, grid, warn, NULL, &present);
@@ -172,7 +188,7 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
         fprintf(stderr, "%s\n", misfit);
     free(misfit);
     int *todo = nl_todo(grid, record, choice, &count);
-    int code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);
+    code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);
     nl_records_release(record, grid->trials);
     free(todo);
     return code;

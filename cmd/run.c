@@ -8,7 +8,7 @@
 #include "cmd.h"
 #include "train/checkpoint.h"
 
-enum { OUT = 'o', JOBS = 'j', LOAD = 256, DEVICE, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER };
+enum { OUT = 'o', JOBS = 'j', LOAD = 256, DEVICE, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER, REPLACE };
 
 enum { CHECKPOINT_SECONDS = 600 };
 
@@ -22,6 +22,7 @@ static const struct option options[] = {
     {"save-init", required_argument, NULL, SAVE_INIT},
     {"save-final", required_argument, NULL, SAVE_FINAL},
     {"save-order", required_argument, NULL, SAVE_ORDER},
+    {"replace", no_argument, NULL, REPLACE},
     {0},
 };
 
@@ -86,7 +87,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
     end_progress(&line);
     int code = EXIT_DONE;
     if (status)
-        code = result.started ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
+        code = result.started ? fail("%s", err.text) : refuse_folder(how->folder, &plan->experiment, &result.hidden, err.text);
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
     else if (result.left)
@@ -131,6 +132,7 @@ static int run(const struct command *self, int argc, char **argv)
         case SAVE_INIT: how.runner.save_init = optarg; break;
         case SAVE_FINAL: how.runner.save_final = optarg; break;
         case SAVE_ORDER: how.runner.save_order = optarg; break;
+        case REPLACE: how.replace = true; break;
         default: return EXIT_BAD_INPUT;
         }
     if (how.runner.save_init || how.runner.save_final || how.runner.save_order)
@@ -170,11 +172,14 @@ const struct command command_run = {
     .usage = "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
              "\n"
              "Trains the network that FILE and the arguments describe, prints its final scores, and writes experiment.yaml, trials.csv,\n"
-             "curves.csv, summary.csv and timing.csv to DIR. The same run again is not trained again.\n"
+             "curves.csv, summary.csv and timing.csv to DIR. The same run again is not trained again; another one wants another DIR, or\n"
+             "--replace.\n"
              "\n"
              "  -o, --out DIR          results folder (default: results/ and FILE's name)\n"
              "  -j, --jobs N           cores to train on (default: all); results do not depend on it, small networks use one\n"
              "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
+             "      --replace          let DIR show this run, though what was trained there disappears from its tables: it stays in DIR/trials,\n"
+             "                         and its own command, with --replace, shows it again\n"
              "      --load FILE        start from the weights and running statistics in it (.safetensors), as model.load=FILE\n"
              "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
              "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"
@@ -187,6 +192,6 @@ const struct command command_run = {
              "  normlab run configs/mlp_digits.yaml\n"
              "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
              "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
-             "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy\n",
+             "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy --out results/ref\n",
     .run = run,
 };

@@ -6,7 +6,7 @@
 #include "cmd.h"
 #include "plot/plot.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, FAIL_IF };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, FAIL_IF, REPLACE };
 enum { MOST_SHARDS = 10000, MOST_COHORT = 10000 };
 
 static const struct option options[] = {
@@ -23,12 +23,13 @@ static const struct option options[] = {
     {"cohort", required_argument, NULL, COHORT},
     {"format", required_argument, NULL, 'f'},
     {"fail-if", required_argument, NULL, FAIL_IF},
+    {"replace", no_argument, NULL, REPLACE},
     {0},
 };
 
 struct settings {
     const char *out, *device;
-    bool dry_run, no_plot, fail_fast;
+    bool dry_run, no_plot, fail_fast, replace;
     int jobs, cohort;
     double max_seconds, checkpoint_seconds;
     int64_t checkpoint_epochs;
@@ -95,6 +96,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         .folder = folder,
         .command = command_line,
         .choice = settings->choice,
+        .replace = settings->replace,
         .runner = {.workers = settings->jobs,
                    .cohort = settings->cohort,
                    .stop = &interrupted,
@@ -113,7 +115,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
     end_progress(&line);
     int code;
     if (status) {
-        code = result.started ? fail("%s", err.text) : bad_input(NULL, "%s", err.text);
+        code = result.started ? fail("%s", err.text) : refuse_folder(folder, &plan->experiment, &result.hidden, err.text);
     } else {
         int errors = print_errors(&plan->grid, &result);
         if (result.left)
@@ -169,6 +171,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case DRY_RUN: out->dry_run = true; break;
         case NO_PLOT: out->no_plot = true; break;
         case FAIL_FAST: out->fail_fast = true; break;
+        case REPLACE: out->replace = true; break;
         case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
         case COHORT: good = read_count("--cohort", optarg, 1, MOST_COHORT, &out->cohort); break;
         case RETRY: good = read_retry(optarg, &out->choice.retry); break;
@@ -206,7 +209,7 @@ static int run(const struct command *self, int argc, char **argv)
         char *folder = folder_for(&settings, &plan.experiment);
         print_notes(&plan);
         if (settings.dry_run) {
-            code = dry_run(&plan, folder, &settings.choice, settings.jobs, settings.cohort);
+            code = dry_run(&plan, folder, &settings.choice, settings.replace, settings.jobs, settings.cohort);
         } else {
             code = run_plan(&plan, &settings, folder);
         }
@@ -224,8 +227,8 @@ const struct command command_sweep = {
              "\n"
              "Trains every trial of FILE's grid, one a core, the longest first; writes tables and plots to DIR; and says what came out\n"
              "in words, with intervals. A key may be given several values, or a range, and becomes an axis. What is finished is kept:\n"
-             "the same command again runs only what is missing, after Ctrl-C, a crash, or with more seeds. A training that\n"
-             "diverges is a result.\n"
+             "the same command again runs only what is missing, after Ctrl-C, a crash, or with more seeds. A DIR whose tables would\n"
+             "not show any more what was trained there is refused (--replace). A training that diverges is a result.\n"
              "\n"
              "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
              "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
@@ -242,6 +245,8 @@ const struct command command_sweep = {
              "      --shard I/N      only the I-th of N parts of about the same cost; normlab merge puts them together\n"
              "      --checkpoint-every T   keep the state of unfinished trials, after so much time (30m) or epochs (5epochs) and at Ctrl-C: they\n"
              "                       go on from there, to the same bits\n"
+             "      --replace        let DIR show this experiment, though trials that were trained there disappear from its tables: they\n"
+             "                       stay in DIR/trials, and their own command, with --replace, shows them again\n"
              "      --no-plot        no pictures\n"
              "  -f, --format F       of the answer and its table: text (default), md, latex, csv, json, as normlab table prints them\n"
              "      --fail-if LIST   exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"

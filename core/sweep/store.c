@@ -123,29 +123,6 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
     return status;
 }
 
-int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err)
-{
-    char *path = in_folder(store, "experiment.yaml");
-    int status = NL_OK;
-    if (nl_file_exists(path)) {
-        struct nl_experiment there;
-        struct nl_diagnostics diagnostics = {0};
-        if (nl_experiment_load(path, NULL, 0, &there, &diagnostics)) {
-            status = nl_fail(err, "cannot tell what results '%s' holds: '%s' cannot be read; choose another --out", store->folder, path);
-        } else {
-            char *old = nl_grid_axes(&there), *new = nl_grid_axes(experiment);
-            if (strcmp(old, new) != 0)
-                status = nl_fail(err, "'%s' holds the results of another experiment (its axes: %s; here: %s); choose another --out",
-                                 store->folder, old, new);
-            free(old);
-            free(new);
-        }
-        nl_diagnostics_release(&diagnostics);
-    }
-    free(path);
-    return status;
-}
-
 char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *datasets)
 {
     struct nl_experiment there;
@@ -192,11 +169,12 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
     return status;
 }
 
-int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err)
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err)
 {
     *store = (struct nl_store){.lock = -1};
-    const struct nl_store before = nl_store_at(folder);
-    if (nl_store_refuse(&before, experiment, err)) /* leaves a folder that is not ours as it is; */
+    *hidden = (struct nl_hidden){0};
+    /* Leaves a folder that is not ours as it is; where another program works, that is the reason, and what it has there changes. */
+    if (!nl_store_in_use(folder) && nl_store_refuse(folder, claim, hidden, err))
         return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
     bool were_there[] = {nl_folder_exists(trials), nl_folder_exists(folder)};
@@ -207,7 +185,8 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_ex
         if (!were_there[1])
             rmdir(folder);
     }
-    if (status == NL_OK && (status = nl_store_refuse(store, experiment, err)) != NL_OK) /* until it was locked another one may have begun there */
+    nl_hidden_release(hidden);
+    if (status == NL_OK && (status = nl_store_refuse(folder, claim, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
         nl_store_close(store);
     if (status == NL_OK) {
         sweep_away_temporaries(folder);

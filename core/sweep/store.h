@@ -8,13 +8,16 @@
  *     OUT/timing.csv         ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not)
  *     OUT/.lock              held while a program works in the folder
  *
- * A trial is found by its identity, so more seeds, more values of an axis or changed settings under the same --out
- * run only what is missing; the tables always show the grid asked for last, the other trials stay in trials/. Another question
- * (other axes) needs another folder: nl_store_open refuses it.
+ * A trial is found by its identity, so more seeds or more values of an axis under the same --out run only what is missing. The tables show
+ * the grid that experiment.yaml describes, the one asked for last. Nothing that was trained disappears from view unasked: nl_store_open refuses
+ * a grid that lacks a trained trial of the one before (other settings, fewer seeds or values, another version's numerics, other data), and
+ * another question (other axes). With claim.replace the folder shows the new grid; the trials of the old one stay in trials/, and its command,
+ * again with --replace, shows them again.
  */
 #ifndef NL_SWEEP_STORE_H
 #define NL_SWEEP_STORE_H
 
+#include "base/memory.h"
 #include "sweep/grid.h"
 #include "sweep/provenance.h"
 #include "sweep/record.h"
@@ -39,16 +42,33 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
 /* The grid of that experiment. NL_FAIL: it cannot be made any more, and there is nothing to release. */
 int nl_store_grid(const char *folder, const struct nl_experiment *experiment, struct nl_grid *out, struct nl_error *err);
 
-/* NL_FAIL: the folder holds the results of another experiment. */
-int nl_store_refuse(const struct nl_store *store, const struct nl_experiment *experiment, struct nl_error *err);
+/* For what a folder is asked. */
+struct nl_claim {
+    const struct nl_experiment *experiment;
+    const struct nl_grid *grid;         /* of it, identified */
+    const struct nl_datasets *datasets; /* of the grid */
+    bool replace;                       /* what the folder shows may disappear from view */
+};
+
+/* What would disappear from view. */
+struct nl_hidden {
+    int trials;         /* of the grid that the folder shows: those with a result that the new grid does not have */
+    struct nl_text why; /* what differs, a line each: "train.lr: 0.05 -> 0.12\n" */
+    bool may_replace;   /* it was refused, and claim->replace would have it */
+};
+void nl_hidden_release(struct nl_hidden *hidden);
+
+/* NL_FAIL: the folder may not show the new grid (see above); with claim->replace only where nobody can tell what it holds. Either way
+ * *hidden is filled in, to be released. Writes nothing. */
+int nl_store_refuse(const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err);
 
 /* Why trials of the folder are not those that would be run now: another version's numerics, other data. NULL: they are, or there are no results
  * yet. New string. */
 char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *datasets);
 
-/* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, another experiment's results
- * are there, or the disk refuses. */
-int nl_store_open(struct nl_store *store, const char *folder, const struct nl_experiment *experiment, struct nl_error *err);
+/* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, nl_store_refuse refuses it (asked before any file of
+ * the folder is touched, and once more when it is locked), or the disk does. *hidden as there, to be released. */
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err);
 /* Before closing a store in which nothing was begun: takes away the empty folders that opening made. */
 void nl_store_leave_nothing(const struct nl_store *store);
 void nl_store_close(struct nl_store *store);

@@ -57,8 +57,12 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
     if (misfit)
         nl_runner_note(runner, true, misfit);
-    int status = check_room(store, grid, todo, count, runner, err);
+    int status = check_room(store, grid, todo, count, runner, err), hidden = result->hidden.trials;
     result->started = status == NL_OK;
+    if (result->started && hidden)
+        nl_runner_note(runner, false, nl_format("%d trained trial%s from the tables of '%s'; %s in '%s/trials'", hidden,
+                                                hidden == 1 ? " disappears" : "s disappear", store->folder, hidden == 1 ? "it stays" : "they stay",
+                                                store->folder));
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, err);
     if (status == NL_OK)
@@ -84,8 +88,9 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
              const struct nl_sweep_options *options, struct nl_sweep_result *result, struct nl_error *err)
 {
     struct nl_store store;
+    const struct nl_claim claim = {.experiment = experiment, .grid = grid, .datasets = datasets, .replace = options->replace};
     *result = (struct nl_sweep_result){0};
-    if (nl_store_open(&store, options->folder, experiment, err))
+    if (nl_store_open(&store, options->folder, &claim, &result->hidden, err))
         return NL_FAIL;
     result->trials = grid->trials;
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);
@@ -98,5 +103,6 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
 void nl_sweep_result_release(struct nl_sweep_result *result)
 {
     nl_records_release(result->record, result->trials);
+    nl_hidden_release(&result->hidden);
     *result = (struct nl_sweep_result){0};
 }

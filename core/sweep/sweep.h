@@ -9,6 +9,7 @@ struct nl_sweep_options {
     const char *folder;  /* OUT */
     const char *command; /* the words of the command line, for experiment.yaml */
     struct nl_choice choice;
+    bool replace;        /* what the folder shows may disappear from view (sweep/store.h) */
     struct nl_runner_options runner;
 };
 
@@ -19,6 +20,7 @@ struct nl_sweep_result {
     int errors;                  /* that could not be run */
     enum nl_stop stop;
     struct nl_record *record;    /* [trials] */
+    struct nl_hidden hidden;     /* what did, or on NL_FAIL would have */
 };
 
 /* Whatever is left or absent, the tables hold what has finished. NL_FAIL: the folder cannot be used or written. */

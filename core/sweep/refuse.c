@@ -1,0 +1,222 @@
+/* Nothing that was trained disappears from view unasked: whether a results folder may show a new grid. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "config/diff.h"
+#include "sweep/store.h"
+
+enum { MOST_LINES = 4, LONGEST = 60 }; /* of what differs; characters of a value */
+
+/* What the folder shows. */
+struct shown {
+    const char *folder;
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+    struct nl_grid grid;
+    bool other_version;      /* made it than this one */
+    struct nl_error unknown; /* why its trials cannot be named, or some of them may be named otherwise; "" */
+};
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names of the grid's trials, sorted; new array. */
+static const char **names_of(const struct nl_grid *grid)
+{
+    const char **names = nl_alloc((size_t)grid->trials, sizeof *names);
+    for (int i = 0; i < grid->trials; i++)
+        names[i] = grid->trial[i].id;
+    qsort(names, (size_t)grid->trials, sizeof *names, by_text);
+    return names;
+}
+
+/* Damaged, or could not be run: there is no result to lose. */
+static bool is_trained(const struct nl_store *store, const struct nl_trial *trial)
+{
+    struct nl_record record;
+    char *warning;
+    nl_store_load(store, trial, &record, &warning);
+    bool trained = record.present && !record.failed;
+    nl_record_release(&record);
+    free(warning);
+    return trained;
+}
+
+static bool is_among(const char *const *names, int count, const char *name)
+{
+    return bsearch(&name, names, (size_t)count, sizeof *names, by_text) != NULL;
+}
+
+/* Trials that the folder shows and the new grid, of these names, does not have; *absent: those without a result. */
+static int count_hidden(const struct shown *shown, const char *const *names, int count, int *absent)
+{
+    const struct nl_store store = nl_store_at(shown->folder);
+    int hidden = 0;
+    *absent = 0;
+    for (int i = 0; i < shown->grid.trials; i++) {
+        bool stays = is_among(names, count, shown->grid.trial[i].id);
+        if (stays && !shown->other_version)
+            continue;
+        bool trained = is_trained(&store, &shown->grid.trial[i]);
+        hidden += trained && !stays;
+        *absent += !trained;
+    }
+    return hidden;
+}
+
+/* Trials in the folder that neither grid has. */
+static int count_strangers(const struct shown *shown, const char *const *names, int count)
+{
+    const struct nl_store store = nl_store_at(shown->folder);
+    struct nl_leftovers leftovers;
+    int strangers = 0;
+    nl_store_leftovers(&store, &shown->grid, &leftovers);
+    for (int i = 0; i < leftovers.count; i++) {
+        char id[NL_TRIAL_ID];
+        const char *path = leftovers.at[i].path, *name = strrchr(path, '/') + 1, *ending = strrchr(name, '.');
+        snprintf(id, sizeof id, "%s", name);
+        strangers +=
+            strcmp(leftovers.at[i].why, "not in the grid") == 0 && strcmp(ending, ".trial") == 0 && !is_among(names, count, id);
+    }
+    nl_leftovers_release(&leftovers);
+    return strangers;
+}
+
+/* Where nobody can tell which trials the folder shows, each that is there may be one. Another version of the program may have
+ * named them otherwise (it did not know a key, say): then those that seem to be missing may be among those that neither grid has.
+ */
+static int count_lost(struct shown *shown, const struct nl_grid *grid)
+{
+    const char **names = names_of(grid);
+    int absent = 0, hidden = 0, strangers = 0;
+    if (!*shown->unknown.text)
+        hidden = count_hidden(shown, names, grid->trials, &absent);
+    if (*shown->unknown.text || (shown->other_version && absent))
+        strangers = count_strangers(shown, names, grid->trials);
+    if (!*shown->unknown.text && strangers) {
+        strangers = strangers < absent ? strangers : absent;
+        nl_fail(&shown->unknown,
+                "'%s' was made by another version of normlab (%s, %s; here %s, %s), which may have named its trials otherwise",
+                shown->folder, nl_provenance_get(&shown->made, "version"), nl_provenance_get(&shown->made, "commit"),
+                NORMLAB_VERSION, nl_commit());
+    }
+    free(names);
+    return hidden + strangers;
+}
+
+static bool applies_in(const struct nl_grid *grid, const struct nl_key *key)
+{
+    for (int i = 0; i < grid->trials; i++)
+        if (nl_key_applies(key, &grid->trial[i].config))
+            return true;
+    return false;
+}
+
+/* Whether trials may be others because of it: no plots, no baseline, no key that matters to no trial. */
+static bool decides(const char *name, const struct nl_grid *a, const struct nl_grid *b)
+{
+    const struct nl_key *key = nl_key_find(name);
+    if (!key)
+        return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.seeds") == 0;
+    return applies_in(a, key) || applies_in(b, key);
+}
+
+/* Characters that two lists of values begin with in common, up to the last whole value. */
+static size_t common_values(const char *a, const char *b)
+{
+    size_t values = 0;
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+        if (a[i] == ' ' && i > 0 && a[i - 1] == ',')
+            values = i + 1;
+    return values;
+}
+
+/* A value, cut short; the first `known` characters of a list are left out. */
+static void add_value(struct nl_text *out, const char *value, size_t known)
+{
+    size_t length = 0;
+    nl_text_add(out, "%s", known ? "..., " : "");
+    value += known;
+    for (int i = 0; i < LONGEST && value[length]; i++)
+        length += nl_character_bytes(value + length);
+    nl_text_add_bytes(out, value, length);
+    nl_text_add(out, "%s", value[length] ? "..." : "");
+}
+
+static void add_difference(struct nl_text *out, const struct nl_difference *difference)
+{
+    const char *a = difference->value[0] ? difference->value[0] : "nothing",
+               *b = difference->value[1] ? difference->value[1] : "nothing";
+    size_t known = strlen(a) > LONGEST || strlen(b) > LONGEST ? common_values(a, b) : 0;
+    nl_text_add(out, "%s: ", difference->name);
+    add_value(out, a, known);
+    nl_text_add(out, " -> ");
+    add_value(out, b, known);
+    nl_text_add(out, "\n");
+}
+
+static void explain(const struct shown *shown, const struct nl_claim *claim, struct nl_text *why)
+{
+    struct nl_differences all = {0};
+    struct nl_error misfit = {0};
+    bool other_numerics = strtol(nl_provenance_get(&shown->made, "numerics"), NULL, 10) != NL_NUMERICS_VERSION;
+    int lines = 0;
+    nl_experiment_diff(&shown->experiment, claim->experiment, &all);
+    for (int i = 0; i < all.count; i++)
+        if (decides(all.at[i].name, &shown->grid, claim->grid) && ++lines <= MOST_LINES)
+            add_difference(why, &all.at[i]);
+    nl_differences_release(&all);
+    if (lines > MOST_LINES)
+        nl_text_add(why, "and %d more\n", lines - MOST_LINES);
+    if (*shown->unknown.text)
+        nl_text_add(why, "%s\n", shown->unknown.text);
+    else if ((!lines || other_numerics) && nl_provenance_check(&shown->made, claim->datasets, shown->folder, &misfit))
+        nl_text_add(why, "%s\n", misfit.text); /* that other settings have other data goes without saying */
+}
+
+static int refuse_axes(const struct shown *shown, const struct nl_claim *claim, struct nl_error *err)
+{
+    char *old = nl_grid_axes(&shown->experiment), *new = nl_grid_axes(claim->experiment);
+    int status = NL_OK;
+    if (strcmp(old, new) != 0)
+        status = nl_fail(err, "'%s' holds the results of another experiment (its axes: %s; here: %s)", shown->folder, old, new);
+    free(old);
+    free(new);
+    return status;
+}
+
+int nl_store_refuse(const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err)
+{
+    struct shown shown = {.folder = folder};
+    struct nl_error ignored;
+    *hidden = (struct nl_hidden){0};
+    if (!nl_store_exists(folder))
+        return NL_OK;
+    if (nl_store_read(folder, &shown.experiment, &shown.made, &ignored))
+        return nl_fail(err, "cannot tell what results '%s' holds: '%s/experiment.yaml' cannot be read; choose another --out",
+                       folder, folder);
+    shown.other_version = strcmp(nl_provenance_get(&shown.made, "version"), NORMLAB_VERSION) != 0 ||
+                          strcmp(nl_provenance_get(&shown.made, "commit"), nl_commit()) != 0;
+    if (nl_store_grid(folder, &shown.experiment, &shown.grid, &shown.unknown) == NL_OK)
+        nl_grid_recognize(&shown.grid, &shown.made, &shown.unknown);
+    hidden->trials = count_lost(&shown, claim->grid);
+    int status = claim->replace ? NL_OK : refuse_axes(&shown, claim, err);
+    if (hidden->trials)
+        explain(&shown, claim, &hidden->why);
+    if (status == NL_OK && hidden->trials && !claim->replace)
+        status = nl_fail(err, "%d trained trial%s would disappear from the tables of '%s'", hidden->trials,
+                         hidden->trials == 1 ? "" : "s", folder);
+    hidden->may_replace = status != NL_OK;
+    nl_grid_release(&shown.grid);
+    return status;
+}
+
+void nl_hidden_release(struct nl_hidden *hidden)
+{
+    nl_text_release(&hidden->why);
+    *hidden = (struct nl_hidden){0};
+}
