@@ -1,29 +1,379 @@
-"""Numbers that tests/test_stats.c holds the project's statistics against. Run with scipy (made with the version it prints);
-paste what it prints into the test."""
-import numpy as np
-import scipy
-from scipy import stats
+"""What scipy, statsmodels and numpy say of the statistics: writes tests/golden/stats.txt, which tests/test_estimate.c reads.
 
-print("scipy", scipy.__version__)
-for x, a, b in [(0.2, 0.5, 3.5), (0.9, 7.0, 0.5), (0.5, 2.0, 2.0), (1e-6, 0.5, 0.5), (0.999, 50.0, 3.0)]:
-    print(f"beta {x} {a} {b} {stats.beta.cdf(x, a, b):.15g}")
-for p, df in [(0.975, 1), (0.975, 7), (0.95, 4), (0.995, 30), (0.6, 2), (0.025, 7), (0.9995, 3)]:
-    print(f"t {p} {df} {stats.t.ppf(p, df):.15g}")
-for t, df in [(0.01, 5), (2.5, 7), (40.0, 4), (1.0, 1)]:
-    print(f"tail {t} {df} {2 * stats.t.sf(t, df):.15g}")
-for p in [0.975, 0.95, 0.5, 1e-6]:
-    print(f"normal {p} {stats.norm.ppf(p):.15g}")
-for a, m, b, n in [(5, 5, 0, 5), (3, 8, 1, 8), (0, 5, 0, 5), (2, 7, 6, 9), (8, 8, 3, 8)]:
-    print(f"fisher {a} {m} {b} {n} {stats.fisher_exact([[a, m - a], [b, n - b]])[1]:.15g}")
-values = np.array([2.31, 1.99, 2.70, 2.05, 3.10, 1.54, 2.44, 2.20])
-other = np.array([2.01, 1.70, 2.75, 1.60, 2.90, 1.49, 2.05, 2.02])
-low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
-print(f"mean {values.mean():.15g} sd {values.std(ddof=1):.15g} {low:.15g} {high:.15g} median {np.median(values):.15g}")
-print(f"paired p {stats.ttest_rel(values, other).pvalue:.15g}")
-low, high = stats.t.interval(0.90, len(values) - 1, (values - other).mean(), stats.sem(values - other))
-print(f"tost interval {low:.15g} {high:.15g}")
-boot = stats.bootstrap((values,), np.mean, n_resamples=200000, confidence_level=0.95, method="percentile", rng=1)
-print(f"bootstrap {boot.confidence_interval.low:.6g} {boot.confidence_interval.high:.6g}")
-for k, n in [(0, 5), (5, 5), (3, 8)]:
-    interval = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
-    print(f"wilson {k} {n} {interval.low:.15g} {interval.high:.15g}")
+    python tests/golden/stats.py
+
+A line of stats.txt is a kind, its inputs, "=", and what must come out (COLUMNS); `count KIND N` says how many lines of a kind
+there are. The script stops where two libraries disagree. What no library has (the rule for a spread of 0, NaN below two
+values) is written as core/stats/estimate.h says it, and marked RULE here.
+"""
+
+import pathlib
+import platform
+import sys
+
+import numpy
+import scipy
+import statsmodels
+from scipy import special, stats
+from statsmodels.stats.contingency_tables import Table2x2
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
+
+NAN, INF = float("nan"), float("inf")
+REAL, SHARE, DIFFERENCE = range(3)  # enum nl_scale
+LEVELS = (0.9, 0.95, 0.99)
+TRAIN, TEST = 1408, 389  # the split that the overlap below belongs to
+OVERLAPS = (0.0, TEST / (TEST + TRAIN), 0.5)
+SAMPLES = (0, 10, 389, 10000)
+RESAMPLES = 10000  # of NL_INTERVAL_BOOTSTRAP
+SIGN_FLIPS = 20
+
+COLUMNS = {
+    "beta": "x a b = P(X <= x)",
+    "t_two_sided": "t freedom = p",
+    "t_quantile": "probability freedom = t",
+    "normal_quantile": "probability = z",
+    "fisher": "a m b n = p",
+    "wilson": "k n level = lower upper",
+    "holm": "count p... = adjusted...",
+    "quantile": "probability count values... = n median quantile",
+    "counting_sd": "mean samples = sd",
+    "test_part_sd": "a b samples = sd",
+    "estimate": "scale level overlap samples floor margin count values... = n mean sd median se lower upper p_difference "
+    "p_equivalence (a share has neither p)",
+    "resampled": "n_train n_test level margin count values... = se lower upper p_difference p_equivalence",
+    "paired": "margin count ones... others... = p_difference p_equivalence",
+    "sign_flip": "count values... = p",
+    "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
+}
+
+rng = numpy.random.default_rng(20240607)
+lines = {}
+
+
+def agree(one, other, bound=1e-12, size=0.0):
+    """Relative to the numbers, or to `size` where that is larger."""
+    one, other = numpy.asarray(one, float), numpy.asarray(other, float)
+    if not numpy.all(abs(one - other) <= bound * numpy.maximum(numpy.maximum(abs(one), abs(other)), size)):
+        sys.exit(f"the libraries disagree: {one} and {other}")
+
+
+def add(kind, inputs, outputs):
+    written = [repr(v) if isinstance(v, int) else repr(float(v)) for v in inputs], [f"{float(v):.17g}" for v in outputs]
+    lines.setdefault(kind, []).append(" ".join([kind, *written[0], "=", *written[1]]))
+
+
+def finite(values):
+    values = numpy.array(values, float)
+    return values[numpy.isfinite(values)]
+
+
+# Distributions.
+
+
+def distributions():
+    for x, a, b in [(0.2, 0.5, 3.5), (0.9, 7, 0.5), (0.5, 2, 2), (1e-6, 0.5, 0.5), (0.999, 50, 3), (0, 2, 3), (1, 2, 3), (1e-12, 0.5, 9.5),
+                    (0.5, 0.5, 0.5), (0.3, 1, 1), (0.05, 10, 0.5), (0.02, 10, 0.5)]:
+        add("beta", [x, a, b], [stats.beta.cdf(x, a, b)])
+    for _ in range(40):
+        x, a, b = round(rng.uniform(0, 1), 4), round(rng.uniform(0.5, 12) * 2) / 2, round(rng.uniform(0.5, 12) * 2) / 2
+        add("beta", [x, a, b], [stats.beta.cdf(x, a, b)])
+    for freedom in range(1, 20):
+        for t in (0, 0.01, 0.7, 1, 2.5, 4, 12, 40, 300, 1e5, -2.5):
+            add("t_two_sided", [t, freedom], [2 * stats.t.sf(abs(t), freedom)])
+        for p in (0.95, 0.975, 0.995, 0.025, 0.6, 0.99995, 1e-6, 1e-12):
+            add("t_quantile", [p, freedom], [stats.t.ppf(p, freedom)])
+        add("t_quantile", [0.5, freedom], [0])
+    for freedom in (30, 99, 1000):
+        for t in (0.01, 1, 2, 3, 4):
+            add("t_two_sided", [t, freedom], [2 * stats.t.sf(t, freedom)])
+        for p in (0.95, 0.975, 0.995, 0.025):
+            add("t_quantile", [p, freedom], [stats.t.ppf(p, freedom)])
+    for p in (0.5, 0.6, 0.9, 0.95, 0.975, 0.995, 0.9995, 0.99995, 0.025, 0.005, 1e-3, 1e-6, 1e-12, 1e-100):
+        add("normal_quantile", [p], [stats.norm.ppf(p)])
+
+
+def tests_of_counts():
+    tables = [(5, 5, 0, 5), (3, 8, 1, 8), (0, 5, 0, 5), (2, 7, 6, 9), (8, 8, 3, 8), (0, 1, 1, 1), (5, 5, 5, 5), (0, 20, 20, 20),
+              (1, 20, 20, 20), (10, 20, 10, 20), (0, 3, 2, 20), (100, 200, 60, 150)]
+    for _ in range(60):
+        m, n = (int(v) for v in rng.integers(1, 21, 2))
+        tables.append((int(rng.integers(0, m + 1)), m, int(rng.integers(0, n + 1)), n))
+    for a, m, b, n in tables:
+        add("fisher", [a, m, b, n], [stats.fisher_exact([[a, m - a], [b, n - b]]).pvalue])
+    for n in (1, 2, 3, 5, 8, 20, 500):
+        for k in sorted({0, 1, n // 3, n // 2, n - 1, n}):
+            for level in LEVELS:
+                low, high = proportion_confint(k, n, 1 - level, "wilson")
+                other = stats.binomtest(k, n).proportion_ci(level, "wilson")
+                low, high = 0 if k == 0 else low, 1 if k == n else high  # exact there, whatever rounding leaves
+                agree([low, high], [other.low, other.high])
+                add("wilson", [k, n, level], [low, high])
+
+
+def holm():
+    families = [[0.04], [0.04, 0.01, 0.03], [0.5, 0.5, 0.5], [0.01, 0.01, 0.02, 0.02], [0, 1, 0.5], [0, 0, 0], [1, 1], [1e-300, 1e-12, 0.9],
+                [0.02, 0.013, 0.0125, 0.0499, 0.05]]
+    families += [list(numpy.round(rng.uniform(0, 1, size) ** 3, 5)) for size in range(2, 13) for _ in range(3)]
+    for p in families:
+        add("holm", [len(p), *p], multipletests(p, method="holm")[1])
+
+
+def quantiles():
+    sets = [[3], [1, 2], [2, 2, 2], [5, 1, 4, 1], [-1e-300, 1e300], [NAN, 4, INF, 1, -INF, 2.5]]
+    sets += [list(numpy.round(rng.normal(size=n), 4)) for n in (3, 4, 7, 8, 20)]
+    for values in sets:
+        kept = finite(values)
+        for p in (0, 0.025, 0.05, 0.25, 0.5, 0.9, 0.975, 1):
+            add("quantile", [p, len(values), *values], [len(kept), numpy.median(kept), numpy.quantile(kept, p)])
+    add("quantile", [0.5, 0], [0, NAN, NAN])
+    add("quantile", [0.5, 2, NAN, INF], [0, NAN, NAN])
+
+
+# What counting gives.
+
+
+def counting_sd(mean, samples):
+    """The share that Jeffreys' prior expects after |mean| m of m, counted over m samples."""
+    k = abs(mean) * samples
+    q = stats.beta.mean(k + 0.5, samples - k + 0.5)
+    return stats.binom.std(1, q) / numpy.sqrt(samples)
+
+
+def counting():
+    for samples in (1, 2, 10, 389, 10000):
+        for mean in (0, 1, -1, 0.5, 0.02, -0.02, 0.973, 1 / 389, 1e-9):
+            add("counting_sd", [mean, samples], [counting_sd(mean, samples)])
+    pairs = [(0, 0), (1, 1), (0, 1), (1, 0), (0.5, 0.5), (0.25, 0.75), (0.02, 0.05), (0.9, 0.95), (0.3, 0.8), (1, 0.5)]
+    pairs += [tuple(float(v) for v in numpy.round(rng.uniform(0, 1, 2), 3)) for _ in range(20)]
+    for a, b in pairs:
+        both = max(0.0, a + b - 1.0)  # misjudged by both, as few as possible
+        one = stats.rv_discrete(values=([-1, 0, 1], [a - both, 1 - a - b + 2 * both, b - both]))
+        for samples in (10, 389):
+            add("test_part_sd", [a, b, samples], [one.std() / numpy.sqrt(samples)])
+
+
+# Estimates.
+
+
+def logits(k, samples):
+    smoothed = (k + 0.5) / (samples + 1)
+    return numpy.where(smoothed < 0.5, special.logit(smoothed), -special.logit((samples - k + 0.5) / (samples + 1)))
+
+
+def share_of(logit, samples):
+    return min(1.0, max(0.0, (special.expit(logit) * (samples + 1) - 0.5) / samples))
+
+
+def logit_counting_sd(k, samples):
+    """Of a table of two equal rows the logarithm of the odds ratio is the difference of two such logits."""
+    row = [k + 0.5, samples - k + 0.5]
+    return Table2x2([row, row], shift_zeros=False).log_oddsratio_se / numpy.sqrt(2)
+
+
+def spread(values):
+    """RULE: of equal values 0, whatever rounding leaves."""
+    return 0.0 if numpy.all(values == values[0]) else numpy.std(values, ddof=1)
+
+
+def average(values):
+    return values[0] if numpy.all(values == values[0]) else numpy.mean(values)
+
+
+def interval(level, n, mean, se):
+    return stats.t.interval(level, n - 1, mean, se) if se > 0 else (mean, mean)  # RULE
+
+
+def difference_p(n, mean, se):
+    if se == 0:
+        return 1.0 if mean == 0 else 0.0  # RULE
+    return 2 * stats.t.sf(abs(mean) / se, n - 1)
+
+
+def equivalence_p(n, mean, se, margin):
+    if se == 0:
+        return 0.0 if abs(mean) < margin else 1.0 if abs(mean) > margin else 0.5  # RULE
+    return max(stats.t.sf((mean + margin) / se, n - 1), stats.t.cdf((mean - margin) / se, n - 1))
+
+
+def estimate(values, scale=REAL, level=0.95, overlap=0.0, samples=0, floor=0.0, margin=0.01, per_sample=None):
+    """per_sample: what the variance takes beside 1/n, where it does not come from the overlap."""
+    kept = finite(values)
+    n, extra = len(kept), overlap / (1 - overlap) if per_sample is None else per_sample
+    if n == 0:
+        return [0] + [NAN] * 8  # RULE
+    mean, sd, counted = average(kept), spread(kept) if n > 1 else NAN, scale != REAL and samples > 0
+    if scale == SHARE and counted:
+        on_scale = logits(kept * samples, samples)
+        centre = average(on_scale)
+        mean, least = share_of(centre, samples), logit_counting_sd(share_of(centre, samples) * samples, samples)
+    else:
+        on_scale, centre = kept, mean
+        least = floor if scale == REAL else counting_sd(mean, samples) if counted else 0.0
+    if n < 2:
+        return [n, mean, NAN, numpy.median(kept)] + [NAN] * 5  # RULE
+    se = max(spread(on_scale), least) * numpy.sqrt(1 / n + extra)
+    low, high = interval(level, n, centre, se)
+    if scale == SHARE and counted:
+        low, high = share_of(low, samples), share_of(high, samples)
+    if scale != REAL:
+        low, high = max(low, 0.0 if scale == SHARE else -1.0), min(high, 1.0)
+    p = [difference_p(n, mean, se), equivalence_p(n, mean, se, margin)]
+    if scale == REAL and extra == 0 and least == 0 and se > 0:
+        judge_plain(kept, level, margin, low, high, p)
+    return [n, mean, sd, numpy.median(kept), se, low, high, *p]
+
+
+def judge_plain(values, level, margin, low, high, p):
+    """The plain case, once more, by the functions that are made for it."""
+    test = stats.ttest_1samp(values, 0)
+    agree([test.pvalue, DescrStatsW(values).ttost_mean(-margin, margin)[0]], p, 1e-11)
+    agree(test.confidence_interval(level), [low, high], 1e-12, max(abs(values)))
+
+
+def add_estimate(values, scale=REAL, level=0.95, overlap=0.0, samples=0, floor=0.0, margin=0.01):
+    row = estimate(values, scale, level, overlap, samples, floor, margin)
+    add("estimate", [scale, level, overlap, samples, floor, margin, len(values), *values], row[:-2] if scale == SHARE else row)
+
+
+def shares(n, samples, centre):
+    """Counted over m samples where m is known."""
+    q = special.expit(special.logit(centre) + 0.3 * rng.normal(size=n))
+    return list(rng.binomial(samples, q) / samples) if samples else list(numpy.round(q, 5))
+
+
+def degenerate():
+    """Each with what it is called."""
+    return {
+        "nothing": [],
+        "nothing that is finite": [NAN, INF, -INF],
+        "one": [0.25],
+        "one and missing": [NAN, 0.25, NAN],
+        "zeros": [0.0] * 5,
+        "ones": [1.0] * 5,
+        "two equal": [0.5, 0.5],
+        "equal, of no exact mean": [0.1] * 3,
+        "equal and missing": [0.7, NAN, 0.7, 0.7, INF, 0.7, 0.7, 0.7],
+        "nearly zeros": [0.0] * 7 + [1 / 389],
+        "zeros and ones": [0.0, 1.0, 0.0, 1.0, 1.0],
+        "zero and one": [0.0, 1.0],
+        "ties": [0.1, 0.1, 0.2, 0.2, 0.2, 0.3, 0.1],
+        "an outlier": [0.011, 0.012, 0.013, 0.012, 0.011, 0.98, 0.012],
+        "missing": [0.02, NAN, 0.03, 0.025, INF, 0.035, -INF],
+    }
+
+
+def estimates():
+    for values in degenerate().values():
+        for overlap, samples in [(0.0, 0), (OVERLAPS[1], 0), (0.0, 10), (OVERLAPS[1], 389), (0.5, 10000)]:
+            add_estimate(values, SHARE, 0.95, overlap, samples)
+            add_estimate(values, DIFFERENCE, 0.95, overlap, samples, margin=0.1)
+        for overlap, floor in [(0.0, 0.0), (OVERLAPS[1], 0.0), (0.5, 0.01)]:
+            add_estimate(values, REAL, 0.95, overlap, 389, floor, margin=0.5)
+    for values in ([-0.02] * 4, [0.02, -0.02], [-1.0] * 3, [-1.0, 1.0], [0.3, -0.1, -0.3, 0.1], [0.003, 0.004, -0.002, 0.001, 0.0]):
+        for samples in SAMPLES:
+            add_estimate(values, DIFFERENCE, 0.9, OVERLAPS[1], samples)
+    for n in range(2, 21):
+        for i, samples in enumerate(SAMPLES):
+            level, overlap = LEVELS[(n + i) % 3], OVERLAPS[(n + i // 2) % 3]
+            centre = (0.02, 0.12, 0.5, 0.97)[(n // 2 + i) % 4]
+            add_estimate(shares(n, samples, centre), SHARE, level, overlap, samples)
+            one, other = shares(n, samples, centre), shares(n, samples, centre)
+            add_estimate([a - b for a, b in zip(one, other)], DIFFERENCE, level, overlap, samples, margin=(0.01, 0.1)[n % 2])
+        for i in range(3):
+            centre, margin = (0.3, 1.1, -2)[i], (0.5, 2.5, 3)[i]
+            add_estimate(list(numpy.round(rng.normal(centre, 1, n), 6)), REAL, LEVELS[(n + i) % 3], OVERLAPS[i], 0, (0, 0.9, 1.1)[(n + i) % 3], margin)
+    plain = rng.normal(1, 1, 8)
+    for size in (1e-150, 1e-9, 1e9, 1e150):  # beyond these the square of a deviation is no longer a number
+        add_estimate(list(plain * size), REAL, margin=2.0 * size)
+    for offset in (1e3, 1e6, 1e8, -1e8):
+        add_estimate(list(offset + numpy.round(plain, 3)), REAL, margin=2 * abs(offset))
+    add_estimate([1e12, 1.0, 2.0, -1e12, 3.0], REAL, margin=1e12)
+    add_estimate(list(1 + 1e-9 * plain), REAL, margin=2)  # far tails
+    add_estimate(list(100 + plain), REAL, margin=200)
+
+
+def resampled():
+    """Nadeau and Bengio (2003): se^2 = sd^2 (1/n + n_test/n_train), of seeds that split one pool anew."""
+    agree([OVERLAPS[1]], [0.2164718976071230], 1e-15)
+    for train, test in [(TRAIN, TEST), (900, 100), (1, 1), (60000, 10000)]:
+        overlap = test / (test + train)
+        agree([overlap / (1 - overlap)], [test / train], 1e-14)
+        for n in (2, 5, 10, 20):
+            values, level = list(numpy.round(rng.normal(0.5, 1, n), 6)), LEVELS[n % 3]
+            row = estimate(values, level=level, per_sample=test / train, margin=1.5)
+            add("resampled", [train, test, level, 1.5, n, *values], row[4:])
+
+
+def paired():
+    for n in range(2, 21):
+        one = numpy.round(rng.normal(2, 1, n), 5)
+        other = numpy.round(one - rng.normal(0.2, 0.4, n), 5)
+        margin = 0.4
+        if n % 5 == 0:
+            one[n // 2] = NAN
+        both = numpy.isfinite(one) & numpy.isfinite(other)
+        p = stats.ttest_rel(one, other, nan_policy="omit").pvalue
+        tost = ttost_paired(one[both], other[both], -margin, margin)[0]
+        add("paired", [margin, n, *one, *other], [p, tost])
+
+
+def sign_flip():
+    def judged(values, scaled=None):
+        """scaled: the same values times a number, so that sums which tie do so exactly."""
+        kept = finite(values if scaled is None else scaled)
+        if 2 <= len(kept) <= SIGN_FLIPS:
+            p = stats.permutation_test((kept,), lambda x, axis: numpy.mean(x, axis=axis), permutation_type="samples", vectorized=True,
+                                       n_resamples=numpy.inf, batch=1 << 14).pvalue
+        else:
+            p = 1.0 if len(kept) == 1 else NAN  # RULE: both patterns of one value are as far; none, or too many, have no p
+        add("sign_flip", [len(values), *values], [p])
+
+    judged([])
+    judged([NAN])
+    judged([3.0])
+    judged([0.0])
+    judged(list(range(1, SIGN_FLIPS + 2)))
+    judged([NAN, *range(1, SIGN_FLIPS + 1)])
+    judged([0.0] * 6)
+    judged([1.0] * 6)
+    judged([1, -1, 1, -1])
+    judged([2, NAN, 3, 5, INF, 4])
+    judged([1, 2, 3, 1000, 2])
+    for tenths in ([1, 2, -3], [1, 1, 1, 2, 2], [3, -1, -1, -1, 7], [1, 2, 3, 4, 5, 6, -7], [7, 7, 7, 7], [1, 2, 3, -4, 5, 6, 7, 8, 9]):
+        judged([v / 10 for v in tenths], tenths)  # 0.1 + 0.2 is not 0.3
+    for n in range(2, SIGN_FLIPS + 1):
+        judged(list(numpy.round(rng.normal(0.5, 1, n) * 1024) / 1024))
+        if n < 15:
+            counts = rng.integers(-4, 12, n)
+            judged(list(counts / 389), counts)
+
+
+def bootstrap():
+    """A resampled mean has noise: each end must lie between the quantiles that five standard deviations of its rank lead to."""
+    resamples = 200000
+    cases = [(REAL, [1.0, 2.0]), (REAL, [0.1, 0.1, 0.1]), (REAL, [0.1, 0.5, 0.6]), (REAL, [2.31, 1.99, 2.70, 2.05, 3.10, 1.54, 2.44, 2.20]),
+             (SHARE, [0.0, 0.0, 0.1, 0.0, 0.02]), (SHARE, [0.98, 1.0, 0.97, 1.0]), (DIFFERENCE, [-0.02, 0.03, NAN, 0.01, 0.0, INF, 0.05]),
+             (REAL, [0.011, 0.012, 0.013, 0.012, 0.011, 0.98, 0.012])]
+    cases += [(REAL, list(numpy.round(rng.normal(1, 1, n), 4))) for n in (5, 12, 20)]
+    for scale, values in cases:
+        for level in LEVELS:
+            kept = finite(values)
+            drawn = stats.bootstrap((kept,), numpy.mean, n_resamples=resamples, confidence_level=level, method="percentile", rng=1,
+                                    batch=1 << 14)
+            ends = []
+            for p in (0.5 * (1 - level), 0.5 * (1 + level)):
+                noise = 5 * numpy.sqrt(p * (1 - p) * (1 / RESAMPLES + 1 / resamples))
+                ends += list(numpy.quantile(drawn.bootstrap_distribution, [max(0, p - noise), min(1, p + noise)]))
+            agree(numpy.clip(drawn.confidence_interval, ends[0::2], ends[1::2]), drawn.confidence_interval)
+            add("bootstrap", [scale, level, len(values), *values], [len(kept), average(kept), spread(kept), numpy.median(kept), *ends])
+
+
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap):
+    make()
+with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
+    file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")
+    for kind, rows in lines.items():
+        file.write("\n".join([f"# {kind} {COLUMNS[kind]}", f"count {kind} {len(rows)}", *rows]) + "\n")
+print(", ".join(f"{kind} {len(rows)}" for kind, rows in lines.items()))
