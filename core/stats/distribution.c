@@ -49,9 +49,10 @@ double nl_beta_cdf(double x, double a, double b)
 
 double nl_t_two_sided(double t, double freedom)
 {
-    /* Of the two arguments that sum to 1 the one is taken that keeps its digits for t near 0 and for large t. */
+    /* Of the two arguments that sum to 1 the one is taken that keeps its digits for t near 0 and for large t; they change where
+     * the fraction of nl_beta_cdf does, so that a small tail is never what a sum leaves of 1. */
     double square = t * t;
-    if (square < freedom)
+    if (square * (freedom + 2.0) < 3.0 * freedom)
         return 1.0 - nl_beta_cdf(square / (freedom + square), 0.5, 0.5 * freedom);
     return nl_beta_cdf(freedom / (freedom + square), 0.5 * freedom, 0.5);
 }
@@ -79,6 +80,8 @@ double nl_t_quantile(double probability, double freedom)
 
 double nl_normal_quantile(double probability)
 {
+    if (probability > 0.5) /* the upper tail keeps its digits only by itself */
+        return -nl_normal_quantile(1.0 - probability);
     double low = -40.0, high = 40.0;
     for (int i = 0; i < 200; i++) {
         double middle = 0.5 * (low + high);

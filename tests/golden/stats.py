@@ -86,11 +86,11 @@ def distributions():
             add("t_quantile", [p, freedom], [stats.t.ppf(p, freedom)])
         add("t_quantile", [0.5, freedom], [0])
     for freedom in (30, 99, 1000):
-        for t in (0.01, 1, 2, 3, 4):
+        for t in (0.01, 1, 1.7, 1.8, 2, 3, 4, 5, 7, 9.9, 20):
             add("t_two_sided", [t, freedom], [2 * stats.t.sf(t, freedom)])
         for p in (0.95, 0.975, 0.995, 0.025):
             add("t_quantile", [p, freedom], [stats.t.ppf(p, freedom)])
-    for p in (0.5, 0.6, 0.9, 0.95, 0.975, 0.995, 0.9995, 0.99995, 0.025, 0.005, 1e-3, 1e-6, 1e-12, 1e-100):
+    for p in (0.5, 0.6, 0.9, 0.95, 0.975, 0.995, 0.9995, 0.99995, 0.9999999, 1 - 1e-14, 0.025, 0.005, 1e-3, 1e-6, 1e-12, 1e-100):
         add("normal_quantile", [p], [stats.norm.ppf(p)])
 
 
