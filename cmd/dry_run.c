@@ -161,7 +161,7 @@ static void warn(const void *context, const char *text)
 /* What the sweep itself would say of the folder, and be refused for. */
 static int check_folder(const struct plan *plan, const char *folder, bool replace)
 {
-    const struct nl_claim claim = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
+    const struct nl_showing claim = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
     struct nl_hidden hidden;
     struct nl_error err = {0};
     int code = EXIT_DONE;

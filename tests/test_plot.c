@@ -28,7 +28,7 @@ static void draw(const char *folder, const char *const *overrides, const struct 
     if (!have_gnuplot())
         how.svg = how.png = how.pdf = how.text = false;
     synthetic_load(folder, overrides, &experiment);
-    ck_assert_msg(nl_plot(folder, &experiment, &how, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_plot(folder, &experiment, NULL, &how, &err) == NL_OK, "%s", err.text);
 }
 
 static char *read_plot(const char *folder, const char *name)
@@ -190,7 +190,7 @@ START_TEST(what_is_not_there_is_said)
     struct nl_error err = {{0}};
     static const char *const crooked[] = {"plot.ymin=low", NULL};
     synthetic_load(folder, crooked, &experiment);
-    ck_assert_int_eq(nl_plot(folder, &experiment, &(struct nl_plot_options){0}, &err), NL_FAIL);
+    ck_assert_int_eq(nl_plot(folder, &experiment, NULL, &(struct nl_plot_options){0}, &err), NL_FAIL);
     ck_assert_str_eq(err.text, "plot.ymin is 'low': a number is expected, or auto");
     static const char *const seconds[] = {"plot.x=seconds", NULL};
     draw(folder, seconds, &(struct nl_plot_options){.svg = true}, &report);

@@ -17,7 +17,7 @@ static void make(struct made *out, const struct synthetic *how, const char *cons
     struct nl_error err = {{0}};
     out->folder = synthetic_make(how);
     synthetic_load(out->folder, overrides, &out->experiment);
-    ck_assert_msg(nl_results_load(out->folder, &out->experiment, &out->results, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_results_load(out->folder, &out->experiment, NULL, &out->results, &err) == NL_OK, "%s", err.text);
 }
 
 static void release(struct made *made)

@@ -335,9 +335,9 @@ static char *read_result(const struct setting *s, const char *name)
     return text;
 }
 
-static struct nl_claim claim_of(const struct setting *s)
+static struct nl_showing claim_of(const struct setting *s)
 {
-    return (struct nl_claim){.experiment = &s->experiment, .grid = &s->grid, .datasets = &s->datasets};
+    return (struct nl_showing){.experiment = &s->experiment, .grid = &s->grid, .datasets = &s->datasets};
 }
 
 static char *trial_file(const struct setting *s, int trial)
@@ -415,7 +415,7 @@ START_TEST(test_lock)
     struct nl_error err = {0};
     struct nl_store first, second;
     struct nl_hidden hidden;
-    const struct nl_claim claim = claim_of(&s);
+    const struct nl_showing claim = claim_of(&s);
     ck_assert_msg(nl_store_open(&first, s.out, &claim, &hidden, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(nl_store_open(&second, s.out, &claim, &hidden, &err), NL_FAIL);
     char *expected = nl_format("cannot work in '%s': another normlab does (process %ld); wait for it or choose another --out", s.out,
@@ -464,7 +464,7 @@ static char *without_path(const struct setting *s, const char *text)
 static void ask(const struct setting *s, const char *yaml, int hidden, const char *says, const char *why)
 {
     struct setting other = set_up(yaml);
-    struct nl_claim claim = claim_of(&other);
+    struct nl_showing claim = claim_of(&other);
     struct nl_store store;
     struct nl_hidden found;
     struct nl_error err = {0};
@@ -706,7 +706,7 @@ START_TEST(test_error_is_retried)
     struct nl_error err = {0};
     struct nl_store store;
     struct nl_hidden hidden;
-    const struct nl_claim claim = claim_of(&s);
+    const struct nl_showing claim = claim_of(&s);
     struct nl_record broken = {.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
     ck_assert_msg(nl_store_open(&store, s.out, &claim, &hidden, &err) == NL_OK, "%s", err.text);
     ck_assert_msg(nl_store_save(&store, &s.grid.trial[2], &broken, &err) == NL_OK, "%s", err.text);

@@ -159,28 +159,28 @@ static void add_difference(struct nl_text *out, const struct nl_difference *diff
     nl_text_add(out, "\n");
 }
 
-static void explain(const struct shown *shown, const struct nl_claim *claim, struct nl_text *why)
+static void explain(const struct shown *shown, const struct nl_showing *showing, struct nl_text *why)
 {
     struct nl_differences all = {0};
     struct nl_error misfit = {0};
     bool other_numerics = strtol(nl_provenance_get(&shown->made, "numerics"), NULL, 10) != NL_NUMERICS_VERSION;
     int lines = 0;
-    nl_experiment_diff(&shown->experiment, claim->experiment, &all);
+    nl_experiment_diff(&shown->experiment, showing->experiment, &all);
     for (int i = 0; i < all.count; i++)
-        if (decides(all.at[i].name, &shown->grid, claim->grid) && ++lines <= MOST_LINES)
+        if (decides(all.at[i].name, &shown->grid, showing->grid) && ++lines <= MOST_LINES)
             add_difference(why, &all.at[i]);
     nl_differences_release(&all);
     if (lines > MOST_LINES)
         nl_text_add(why, "and %d more\n", lines - MOST_LINES);
     if (*shown->unknown.text)
         nl_text_add(why, "%s\n", shown->unknown.text);
-    else if ((!lines || other_numerics) && nl_provenance_check(&shown->made, claim->datasets, shown->folder, &misfit))
+    else if ((!lines || other_numerics) && nl_provenance_check(&shown->made, showing->datasets, shown->folder, &misfit))
         nl_text_add(why, "%s\n", misfit.text); /* that other settings have other data goes without saying */
 }
 
-static int refuse_axes(const struct shown *shown, const struct nl_claim *claim, struct nl_error *err)
+static int refuse_axes(const struct shown *shown, const struct nl_showing *showing, struct nl_error *err)
 {
-    char *old = nl_grid_axes(&shown->experiment), *new = nl_grid_axes(claim->experiment);
+    char *old = nl_grid_axes(&shown->experiment), *new = nl_grid_axes(showing->experiment);
     int status = NL_OK;
     if (strcmp(old, new) != 0)
         status = nl_fail(err, "'%s' holds the results of another experiment (its axes: %s; here: %s)", shown->folder, old, new);
@@ -189,7 +189,7 @@ static int refuse_axes(const struct shown *shown, const struct nl_claim *claim, 
     return status;
 }
 
-int nl_store_refuse(const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err)
+int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err)
 {
     struct shown shown = {.folder = folder};
     struct nl_error ignored;
@@ -203,11 +203,11 @@ int nl_store_refuse(const char *folder, const struct nl_claim *claim, struct nl_
                           strcmp(nl_provenance_get(&shown.made, "commit"), nl_commit()) != 0;
     if (nl_store_grid(folder, &shown.experiment, &shown.grid, &shown.unknown) == NL_OK)
         nl_grid_recognize(&shown.grid, &shown.made, &shown.unknown);
-    hidden->trials = count_lost(&shown, claim->grid);
-    int status = claim->replace ? NL_OK : refuse_axes(&shown, claim, err);
+    hidden->trials = count_lost(&shown, showing->grid);
+    int status = showing->replace ? NL_OK : refuse_axes(&shown, showing, err);
     if (hidden->trials)
-        explain(&shown, claim, &hidden->why);
-    if (status == NL_OK && hidden->trials && !claim->replace)
+        explain(&shown, showing, &hidden->why);
+    if (status == NL_OK && hidden->trials && !showing->replace)
         status = nl_fail(err, "%d trained trial%s would disappear from the tables of '%s'", hidden->trials,
                          hidden->trials == 1 ? "" : "s", folder);
     hidden->may_replace = status != NL_OK;

@@ -169,12 +169,12 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
     return status;
 }
 
-int nl_store_open(struct nl_store *store, const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err)
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err)
 {
     *store = (struct nl_store){.lock = -1};
     *hidden = (struct nl_hidden){0};
     /* Leaves a folder that is not ours as it is; where another program works, that is the reason, and what it has there changes. */
-    if (!nl_store_in_use(folder) && nl_store_refuse(folder, claim, hidden, err))
+    if (!nl_store_in_use(folder) && nl_store_refuse(folder, showing, hidden, err))
         return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
     bool were_there[] = {nl_folder_exists(trials), nl_folder_exists(folder)};
@@ -186,7 +186,7 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_cl
             rmdir(folder);
     }
     nl_hidden_release(hidden);
-    if (status == NL_OK && (status = nl_store_refuse(folder, claim, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
+    if (status == NL_OK && (status = nl_store_refuse(folder, showing, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
         nl_store_close(store);
     if (status == NL_OK) {
         sweep_away_temporaries(folder);

@@ -11,7 +11,7 @@
  * A trial is found by its identity, so more seeds or more values of an axis under the same --out run only what is missing. The tables show
  * the grid that experiment.yaml describes, the one asked for last. Nothing that was trained disappears from view unasked: nl_store_open refuses
  * a grid that lacks a trained trial of the one before (other settings, fewer seeds or values, another version's numerics, other data), and
- * another question (other axes). With claim.replace the folder shows the new grid; the trials of the old one stay in trials/, and its command,
+ * another question (other axes). With showing.replace the folder shows the new grid; the trials of the old one stay in trials/, and its command,
  * again with --replace, shows them again.
  */
 #ifndef NL_SWEEP_STORE_H
@@ -43,7 +43,7 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
 int nl_store_grid(const char *folder, const struct nl_experiment *experiment, struct nl_grid *out, struct nl_error *err);
 
 /* For what a folder is asked. */
-struct nl_claim {
+struct nl_showing {
     const struct nl_experiment *experiment;
     const struct nl_grid *grid;         /* of it, identified */
     const struct nl_datasets *datasets; /* of the grid */
@@ -54,13 +54,13 @@ struct nl_claim {
 struct nl_hidden {
     int trials;         /* of the grid that the folder shows: those with a result that the new grid does not have */
     struct nl_text why; /* what differs, a line each: "train.lr: 0.05 -> 0.12\n" */
-    bool may_replace;   /* it was refused, and claim->replace would have it */
+    bool may_replace;   /* it was refused, and showing->replace would have it */
 };
 void nl_hidden_release(struct nl_hidden *hidden);
 
-/* NL_FAIL: the folder may not show the new grid (see above); with claim->replace only where nobody can tell what it holds. Either way
+/* NL_FAIL: the folder may not show the new grid (see above); with showing->replace only where nobody can tell what it holds. Either way
  * *hidden is filled in, to be released. Writes nothing. */
-int nl_store_refuse(const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err);
+int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err);
 
 /* Why trials of the folder are not those that would be run now: another version's numerics, other data. NULL: they are, or there are no results
  * yet. New string. */
@@ -68,7 +68,7 @@ char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *da
 
 /* Makes the folder if it is not there, and locks it. NL_FAIL: another program works there, nl_store_refuse refuses it (asked before any file of
  * the folder is touched, and once more when it is locked), or the disk does. *hidden as there, to be released. */
-int nl_store_open(struct nl_store *store, const char *folder, const struct nl_claim *claim, struct nl_hidden *hidden, struct nl_error *err);
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err);
 /* Before closing a store in which nothing was begun: takes away the empty folders that opening made. */
 void nl_store_leave_nothing(const struct nl_store *store);
 void nl_store_close(struct nl_store *store);

@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "plot/plot.h"
 #include "stats/sheet.h"
-#include "stats/verdict.h"
+#include "stats/answer.h"
 
 static const char experiment_text[] = "train: {epochs: 1}\n"
                                       "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
@@ -45,7 +45,17 @@ static void use(const struct nl_results *results, const struct nl_experiment *ex
     write_sheet(nl_sheet_grid(results, experiment, NULL, &sheet, &err), &sheet);
     write_sheet(nl_sheet_trials(results, experiment, &sheet, &err), &sheet);
     write_sheet(nl_sheet_diff(results, experiment, results, experiment, &sheet, &overlap, &err), &sheet);
-    free(nl_verdict(fuzz_folder(), experiment, results->table.rows, &err));
+    for (int question = NL_ASK_SMALL_BATCH; question <= NL_ASK_COMPARE; question++) {
+        struct nl_experiment asked = *experiment;
+        struct nl_answer answer;
+        struct nl_text json = {0};
+        asked.question = (enum nl_question)question;
+        nl_answer_make(results, &asked, &answer);
+        free(nl_answer_text(&answer));
+        nl_answer_json(&json, &answer, 0);
+        nl_text_release(&json);
+        nl_answer_release(&answer);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,10 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t first = mark ? (size_t)(mark - data) + 1 : size;
     fuzz_file("trials.csv", data, first);
     fuzz_file("curves.csv", mark ? (const char *)mark + 4 : "", mark ? size - first - 3 : 0);
-    if (nl_results_load(fuzz_folder(), experiment, &results, &err) == NL_OK) {
+    if (nl_results_load(fuzz_folder(), experiment, NULL, &results, &err) == NL_OK) {
         use(&results, experiment);
         nl_results_release(&results);
-        nl_plot(fuzz_folder(), experiment, &(struct nl_plot_options){0}, &err);
+        nl_plot(fuzz_folder(), experiment, NULL, &(struct nl_plot_options){0}, &err);
     }
     return 0;
 }
