@@ -161,11 +161,11 @@ static void warn(const void *context, const char *text)
 /* What the sweep itself would say of the folder, and be refused for. */
 static int check_folder(const struct plan *plan, const char *folder, bool replace)
 {
-    const struct nl_showing claim = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
+    const struct nl_showing showing = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
     struct nl_hidden hidden;
     struct nl_error err = {0};
     int code = EXIT_DONE;
-    if (nl_store_refuse(folder, &claim, &hidden, &err))
+    if (nl_store_refuse(folder, &showing, &hidden, &err))
         code = refuse_folder(folder, &plan->experiment, &hidden, err.text);
     else if (hidden.trials && !manner.quiet)
         fprintf(stderr, "%d trained trial%s would disappear from the tables of '%s', and stay in '%s/trials'\n", hidden.trials,

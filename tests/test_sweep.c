@@ -335,7 +335,7 @@ static char *read_result(const struct setting *s, const char *name)
     return text;
 }
 
-static struct nl_showing claim_of(const struct setting *s)
+static struct nl_showing showing_of(const struct setting *s)
 {
     return (struct nl_showing){.experiment = &s->experiment, .grid = &s->grid, .datasets = &s->datasets};
 }
@@ -415,9 +415,9 @@ START_TEST(test_lock)
     struct nl_error err = {0};
     struct nl_store first, second;
     struct nl_hidden hidden;
-    const struct nl_showing claim = claim_of(&s);
-    ck_assert_msg(nl_store_open(&first, s.out, &claim, &hidden, &err) == NL_OK, "%s", err.text);
-    ck_assert_int_eq(nl_store_open(&second, s.out, &claim, &hidden, &err), NL_FAIL);
+    const struct nl_showing showing = showing_of(&s);
+    ck_assert_msg(nl_store_open(&first, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(nl_store_open(&second, s.out, &showing, &hidden, &err), NL_FAIL);
     char *expected = nl_format("cannot work in '%s': another normlab does (process %ld); wait for it or choose another --out", s.out,
                                (long)getpid());
     ck_assert_str_eq(err.text, expected);
@@ -425,7 +425,7 @@ START_TEST(test_lock)
     ck_assert(nl_store_in_use(s.out));
     nl_store_close(&first);
     ck_assert(!nl_store_in_use(s.out));
-    ck_assert_msg(nl_store_open(&second, s.out, &claim, &hidden, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_store_open(&second, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
     nl_store_close(&second);
     tear_down(&s);
 }
@@ -464,12 +464,12 @@ static char *without_path(const struct setting *s, const char *text)
 static void ask(const struct setting *s, const char *yaml, int hidden, const char *says, const char *why)
 {
     struct setting other = set_up(yaml);
-    struct nl_showing claim = claim_of(&other);
+    struct nl_showing showing = showing_of(&other);
     struct nl_store store;
     struct nl_hidden found;
     struct nl_error err = {0};
     char *before = contents(s);
-    int status = nl_store_open(&store, s->out, &claim, &found, &err);
+    int status = nl_store_open(&store, s->out, &showing, &found, &err);
     char *text = without_path(s, err.text), *lines = without_path(s, found.why.at ? found.why.at : "");
     ck_assert_msg(strcmp(status == NL_OK ? "" : text, says ? says : "") == 0, "%s: %s", yaml, text);
     ck_assert_msg(strcmp(lines, why) == 0, "%s: %s", yaml, lines);
@@ -482,8 +482,8 @@ static void ask(const struct setting *s, const char *yaml, int hidden, const cha
         char *after = contents(s);
         ck_assert_str_eq(before, after);
         free(after);
-        claim.replace = true;
-        ck_assert_msg(nl_store_refuse(s->out, &claim, &found, &err) == NL_OK, "%s: %s", yaml, err.text);
+        showing.replace = true;
+        ck_assert_msg(nl_store_refuse(s->out, &showing, &found, &err) == NL_OK, "%s: %s", yaml, err.text);
         ck_assert_int_eq(found.trials, hidden);
         nl_hidden_release(&found);
     }
@@ -706,9 +706,9 @@ START_TEST(test_error_is_retried)
     struct nl_error err = {0};
     struct nl_store store;
     struct nl_hidden hidden;
-    const struct nl_showing claim = claim_of(&s);
+    const struct nl_showing showing = showing_of(&s);
     struct nl_record broken = {.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
-    ck_assert_msg(nl_store_open(&store, s.out, &claim, &hidden, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_store_open(&store, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
     ck_assert_msg(nl_store_save(&store, &s.grid.trial[2], &broken, &err) == NL_OK, "%s", err.text);
     struct nl_record *record = nl_alloc((size_t)s.grid.trials, sizeof *record);
     char *warning;

@@ -105,10 +105,10 @@ static int write_all(const struct nl_store *store, const struct nl_grid *grid, c
 }
 
 /* Each trial that a folder shows has its place in the whole, so that none is lost in silence. */
-static int check_places(const struct source *source, const struct nl_showing *claim, struct nl_merge *merge, struct nl_error *err)
+static int check_places(const struct source *source, const struct nl_showing *showing, struct nl_merge *merge, struct nl_error *err)
 {
     struct nl_hidden lost;
-    struct nl_showing only_look = *claim;
+    struct nl_showing only_look = *showing;
     only_look.replace = true;
     int status = nl_store_refuse(source->folder, &only_look, &lost, err);
     if (status == NL_OK && lost.trials) {
@@ -126,15 +126,15 @@ static int pool(const struct source *source, int sources, const char *out, const
     struct nl_store store;
     struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
     const char **from = nl_alloc((size_t)grid->trials, sizeof *from);
-    const struct nl_showing claim = {.experiment = &merge->experiment, .grid = grid, .datasets = datasets};
+    const struct nl_showing showing = {.experiment = &merge->experiment, .grid = grid, .datasets = datasets};
     struct nl_hidden hidden = {0};
     int status = nl_provenance_check(&source[0].made, datasets, source[0].folder, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
-        status = check_places(&source[i], &claim, merge, err);
+        status = check_places(&source[i], &showing, merge, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
         status = take_records(&source[i], grid, record, from, merge, err);
     if (status == NL_OK)
-        status = nl_store_open(&store, out, &claim, &hidden, err);
+        status = nl_store_open(&store, out, &showing, &hidden, err);
     nl_hidden_release(&hidden);
     merge->refused = status != NL_OK;
     if (status == NL_OK) {

@@ -88,9 +88,9 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
              const struct nl_sweep_options *options, struct nl_sweep_result *result, struct nl_error *err)
 {
     struct nl_store store;
-    const struct nl_showing claim = {.experiment = experiment, .grid = grid, .datasets = datasets, .replace = options->replace};
+    const struct nl_showing showing = {.experiment = experiment, .grid = grid, .datasets = datasets, .replace = options->replace};
     *result = (struct nl_sweep_result){0};
-    if (nl_store_open(&store, options->folder, &claim, &result->hidden, err))
+    if (nl_store_open(&store, options->folder, &showing, &result->hidden, err))
         return NL_FAIL;
     result->trials = grid->trials;
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);
