@@ -307,6 +307,15 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         nl_text_add(out, "; the means do not grow at every step%s.\n", worst > 0 ? ", the largest is not at the smallest" : "");
 }
 
+/* The point of the largest change, of either sign. */
+static int worst_dose(const struct nl_claim *claim)
+{
+    int worst = 0;
+    for (int i = 1; i < claim->doses; i++)
+        worst = fabs(claim->dose[i].effect.mean) > fabs(claim->dose[worst].effect.mean) ? i : worst;
+    return worst;
+}
+
 static void say_method(const struct question *q, int method)
 {
     struct nl_text *out = &q->answer->evidence;
@@ -333,6 +342,10 @@ static void say_method(const struct question *q, int method)
         free(small);
         free(large);
     }
+    if (group == OPEN && !claim->obstacle && claim->candidate == NL_FOUND_SAME && worst_dose(claim) > 0) {
+        nl_text_add(out, "; the largest change is ");
+        say_dose(out, q, claim, worst_dose(claim));
+    }
     if (claim->verdict == NL_SUPPORTED)
         nl_text_add(out, ": supported");
     else if (claim->verdict == NL_NOT_SUPPORTED)
@@ -350,13 +363,21 @@ static void say_interactions(const struct question *q, int first)
     for (int i = first; i < q->answer->claims && said < MOST_LINES; i++, said++) {
         const struct nl_claim *claim = &q->answer->claim[i];
         const char *names[] = {claim->method, claim->against};
+        bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
         if (claim->effect.n == 0)
             continue;
-        nl_text_add(out, "  %s loses ", claim->method);
-        nl_say_effect(out, claim, q->rule.level, false);
-        nl_text_add(out, " %s than %s", claim->effect.mean >= 0.0 ? "more" : "less", claim->against);
+        if (told)
+            nl_text_add(out, "  %s loses ", claim->method);
+        else if (claim->finding == NL_FOUND_SAME)
+            nl_text_add(out, "  %s loses as much as %s, within +-%g %s: ", claim->method, claim->against, q->rule.margin, claim->unit);
+        else
+            nl_text_add(out, "  Whether %s loses more than %s is inconclusive: %s%s", claim->method, claim->against, claim->obstacle ? claim->obstacle : "",
+                        claim->obstacle ? "; " : "");
+        nl_say_effect(out, claim, q->rule.level, !told);
+        if (told)
+            nl_text_add(out, " %s than %s", claim->finding == NL_FOUND_MORE ? "more" : "less", claim->against);
         nl_say_proof(out, claim, names);
-        nl_text_add(out, ": %s%s%s.\n", nl_verdict_names[claim->verdict], claim->obstacle ? ", " : "", claim->obstacle ? claim->obstacle : "");
+        nl_text_add(out, claim->verdict == NL_SUPPORTED ? ": supported.\n" : claim->verdict == NL_NOT_SUPPORTED ? ": that it loses more is not supported.\n" : ".\n");
     }
     if (q->answer->claims - first > said)
         nl_text_add(out, "  %d more such comparisons: --format json.\n", q->answer->claims - first - said);

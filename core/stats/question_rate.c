@@ -252,10 +252,10 @@ static void say_finding(struct nl_text *out, const struct nl_claim *claim, doubl
     bool larger = claim->finding == NL_FOUND_MORE, at_end = larger ? isinf(effect->upper) : effect->lower == 0.0;
     double size = !at_end ? effect->mean : larger ? effect->lower : effect->upper;
     const char *bound = !at_end ? "" : larger ? "at least " : "at most ";
-    if (first && larger)
-        nl_text_add(out, "%s tolerates a %s%.3gx larger learning rate than %s", claim->method, bound, size, base);
+    if (larger && at_end)
+        nl_text_add(out, first ? "%s tolerates a learning rate %s%.3gx as large as %s" : "; %s one %s%.3gx as large", claim->method, bound, size, base);
     else if (larger)
-        nl_text_add(out, "; %s a %s%.3gx larger one", claim->method, bound, size);
+        nl_text_add(out, first ? "%s tolerates a %.3gx larger learning rate than %s" : "; %s a %.3gx larger one", claim->method, size, base);
     else
         nl_text_add(out, "%s%s tolerates only %s%.3gx the learning rate of %s", first ? "" : "; ", claim->method, bound, size, base);
     if (!at_end)
