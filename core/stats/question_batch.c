@@ -196,6 +196,13 @@ static void add_interaction_claim(struct question *q, int method, int other)
 
 /* ---- words ---- */
 
+/* "batch size", as it reads behind "the smallest". */
+static const char *axis_name(const struct question *q)
+{
+    const struct nl_key *key = q->results->factor[q->view.x_factor].key;
+    return strcmp(key->name, "norm.stat_batch") == 0 ? "number of samples that share statistics" : nl_key_title(key);
+}
+
 enum group { WORSENS, FLAT, IMPROVES, OPEN, GROUPS };
 
 static enum group group_of(const struct nl_claim *claim)
@@ -240,8 +247,7 @@ static void say_headline(const struct question *q)
     static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "is inconclusive with"};
     const struct nl_comparison *view = &q->view;
     struct nl_text *out = &q->answer->headline;
-    bool shared = strcmp(q->results->factor[view->x_factor].key->name, "norm.stat_batch") == 0;
-    nl_text_add(out, "As the %s from %g to %g, the %s ", shared ? "number of samples that share statistics falls" : "batch size falls",
+    nl_text_add(out, "As the %s falls from %g to %g, the %s ", axis_name(q),
                 nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), q->metric.measure.name);
     int counts[GROUPS] = {0}, kinds = 0, used = 0;
     for (int method = 0; method < view->methods; method++)
@@ -320,7 +326,7 @@ static void say_method(const struct question *q, int method)
 {
     struct nl_text *out = &q->answer->evidence;
     const struct nl_method *at = &q->view.method[method];
-    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
+    const char *axis = axis_name(q);
     if (q->claim[method] < 0) {
         nl_text_add(out, "  %s: a reference, since %s does not apply to it; its line says nothing about flatness.\n", at->label,
                     q->results->factor[q->view.x_factor].key->name);
@@ -419,11 +425,11 @@ static void say_evaluations(const struct question *q, int method)
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
-    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
-    nl_text_add(out, "A change is the %s at the smallest %s less that at the largest, paired by seed; positive is worse.", q->metric.measure.name, axis);
-    nl_text_add(out, " It counts from %g %s on, with p < %.3g (%s, adjusted by Holm over %d claims); flat: within %g %s (two one-sided tests).\n",
-                q->rule.smallest, q->metric.measure.step, 1.0 - q->rule.level,
-                q->rule.exact ? "exact sign flip" : "paired t", q->tests, q->rule.margin, q->metric.measure.step);
+    const struct nl_measure *measure = &q->metric.measure;
+    nl_text_add(out, "Changes are the %s at the smallest %s less that at the largest, paired by seed; positive is worse. They count from %g %s on, with p < %.3g"
+                     " (%s, Holm over %d test%s); flat: within %g %s (two one-sided tests).\n",
+                measure->name, axis_name(q), q->rule.smallest, measure->step, 1.0 - q->rule.level, q->rule.exact ? "exact sign flip" : "paired t",
+                q->tests, q->tests == 1 ? "" : "s", q->rule.margin, measure->step);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 

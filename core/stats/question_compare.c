@@ -186,14 +186,15 @@ static void say_headline(const struct question *q)
         say_place(q, i);
     if (most > 0 && q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %d more cells are in summary.csv.\n", q->places - SHOWN);
-    if (most > 1 && q->answer->claims > 0)
-        nl_text_add(&q->answer->notes, "A difference counts from %g %s on, with p < %.3g (paired, adjusted by Holm over %d comparisons).\n",
-                    q->rule.smallest, measure->step, 1.0 - q->rule.level, q->answer->tests);
+    if (most > 1 && q->answer->tests > 0)
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on, with p < %.3g (paired, Holm over %d test%s).\n",
+                    q->rule.smallest, measure->step, 1.0 - q->rule.level, q->answer->tests, q->answer->tests == 1 ? "" : "s");
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
         nl_text_add(&q->answer->notes, q->experiment->has_baseline
                                            ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
                                            : "Nothing is compared: these are too many cells for all pairs; sweep.baseline names what to compare with.\n");
-    nl_say_parts(q->answer, &q->metric, q->rule.level);
+    if (most > 1)
+        nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 
 void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
