@@ -116,7 +116,7 @@ static void say_place(const struct question *q, int index)
         return;
     }
     nl_say_value(out, place->mean.mean, &q->metric.measure);
-    if (place->mean.n > 1) {
+    if (!isnan(place->mean.lower)) {
         nl_text_add(out, " (");
         nl_say_number(out, place->mean.lower * q->metric.measure.scale, q->metric.measure.share, false);
         nl_text_add(out, " to ");
@@ -175,11 +175,15 @@ static void say_headline(const struct question *q)
     } else {
         nl_text_add(out, "The %s mean %s is that of %s: ", measure->worse > 0 ? "lowest" : "highest", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
-        nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
-        nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
-        nl_text_add(out, " to ");
-        nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
-        nl_text_add(out, ", n = %d).\n", best->mean.n);
+        if (isnan(best->mean.lower)) {
+            nl_text_add(out, ", where every run diverged.\n");
+        } else {
+            nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
+            nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
+            nl_text_add(out, " to ");
+            nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
+            nl_text_add(out, ", n = %d).\n", best->mean.n);
+        }
         say_counts(q);
     }
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
