@@ -146,7 +146,7 @@ START_TEST(small_batch_is_answered)
     ck_assert(bn->effect.lower > 0.15 && bn->effect.lower < bn->effect.mean && bn->effect.mean < bn->effect.upper);
     ck_assert_int_eq(bn->effect.n, 8);
     ck_assert_int_eq(bn->doses, 3);
-    holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on: +");
+    holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on: at 4 +");
     holds(&made, "(paired t, Holm over 5 tests)");
     holds(&made, "Each seed splits the data anew, and 22 % of its test part is in another's: the corrected resampled t");
     holds(&made, "at no number of seeds narrower than 1.03 standard deviations to each side");
@@ -175,7 +175,7 @@ START_TEST(flat_means_everywhere)
     struct made made;
     make(&made, &(struct design){batches, hump, 0, 389}, NULL);
     lacks(&made, "stays flat");
-    holds(&made, "; the largest change is +6");
+    holds(&made, "; the largest change is at 4 +6");
     ck_assert_int_eq(claim_of(&made, "GN", NULL)->finding, NL_FOUND_NOTHING);
     release(&made);
 }

@@ -280,11 +280,15 @@ static int loss_reaches(const struct question *q, const struct nl_claim *claim)
     return reached;
 }
 
-static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point)
+static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point, bool tested)
 {
     struct nl_claim at = {.effect = claim->dose[point].effect, .scale = claim->scale, .unit = claim->unit};
+    nl_text_add(out, "at %g ", claim->dose[point].x);
     nl_say_effect(out, &at, q->rule.level, true);
-    nl_text_add(out, " at %g", claim->dose[point].x);
+    if (tested) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, fmin(1.0, nl_difference_p(&at.effect) * q->tests));
+    }
 }
 
 /* Where the loss begins, and whether it grows all the way. */
@@ -298,14 +302,14 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
         worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
     }
-    nl_text_add(out, "    The loss is seen from %g on: ", claim->dose[reached - 1].x);
+    nl_text_add(out, "    The loss is seen from %g on%s", claim->dose[reached - 1].x, reached > 1 || reached < claim->doses ? ": " : "");
     if (reached > 1) {
-        say_dose(out, q, claim, reached - 1);
-        nl_text_add(out, reached < claim->doses ? ", " : "");
+        say_dose(out, q, claim, reached - 1, true);
+        nl_text_add(out, reached < claim->doses ? "; " : "");
     }
     if (reached < claim->doses) {
         nl_text_add(out, "not yet ");
-        say_dose(out, q, claim, reached);
+        say_dose(out, q, claim, reached, true);
     }
     if (grows)
         nl_text_add(out, "; the means grow at every step.\n");
@@ -350,7 +354,7 @@ static void say_method(const struct question *q, int method)
     }
     if (group == OPEN && !claim->obstacle && claim->candidate == NL_FOUND_SAME && worst_dose(claim) > 0) {
         nl_text_add(out, "; the largest change is ");
-        say_dose(out, q, claim, worst_dose(claim));
+        say_dose(out, q, claim, worst_dose(claim), false);
     }
     if (claim->verdict == NL_SUPPORTED)
         nl_text_add(out, ": supported");
