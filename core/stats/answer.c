@@ -162,10 +162,11 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     add_string(out, "verdict", nl_verdict_names[claim->verdict]);
     add_string(out, "finding", findings[claim->finding]);
     add_string(out, "obstacle", claim->obstacle);
-    add_number(out, "effect", claim->effect.mean * claim->scale);
+    double shown = claim->misleads ? NAN : claim->scale;
+    add_number(out, "effect", claim->effect.mean * shown);
     add_string(out, "unit", claim->unit);
-    add_number(out, "lower", claim->effect.lower * claim->scale);
-    add_number(out, "upper", claim->effect.upper * claim->scale);
+    add_number(out, "lower", claim->effect.lower * shown);
+    add_number(out, "upper", claim->effect.upper * shown);
     add_number(out, "level", level);
     add_string(out, "test", claim->test);
     add_number(out, "p", claim->p);

@@ -102,7 +102,7 @@ static void add_obstacle(const struct question *q, int method, struct nl_claim *
         claim->obstacle = nl_format("%d of its trials are missing", missing);
     else if (!q->metric.measure.share && failed > 0)
         claim->obstacle = nl_strdup("failed runs have no loss");
-    else if (claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0)
+    else if ((claim->misleads = claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0))
         claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis);
     else if (claim->candidate == NL_FOUND_SAME && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed", failed);
@@ -186,11 +186,12 @@ static void add_interaction_claim(struct question *q, int method, int other)
         if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !strstr(of[i]->obstacle, "runs failed")))
             claim->obstacle = nl_format("of %s: %s", of[i]->method, of[i]->obstacle);
     }
-    /* Failures of the other at its largest batch hide its loss; of the method at its own they only hide what is claimed. */
-    if (!claim->obstacle && claim->candidate == NL_FOUND_MORE && of[1]->failed[1] > 0)
-        claim->obstacle = nl_format("%d of %d runs of %s failed at the largest batch", of[1]->failed[1], of[1]->runs[1], of[1]->method);
-    if (!claim->obstacle && claim->candidate == NL_FOUND_LESS && of[0]->failed[1] > 0)
-        claim->obstacle = nl_format("%d of %d runs of %s failed at the largest batch", of[0]->failed[1], of[0]->runs[1], of[0]->method);
+    /* Failures at the largest batch hide a loss: of the other what is claimed, of the method the contrary. */
+    int hidden = claim->candidate == NL_FOUND_MORE ? 1 : 0;
+    claim->misleads = !claim->obstacle && claim->candidate != NL_FOUND_SAME && of[hidden]->failed[1] > 0;
+    if (claim->misleads)
+        claim->obstacle =
+            nl_format("%d of %d runs of %s failed at the largest batch", of[hidden]->failed[1], of[hidden]->runs[1], of[hidden]->method);
     free(values);
 }
 
@@ -344,7 +345,7 @@ static void say_method(const struct question *q, int method)
         nl_text_add(out, " within +-%g %s at every %s", q->rule.margin, claim->unit, axis);
     if (group == OPEN && claim->obstacle)
         nl_text_add(out, ": %s", claim->obstacle);
-    if (claim->effect.n > 0) {
+    if (claim->effect.n > 0 && !claim->misleads) {
         char *small = nl_format("at %g", nl_comparison_x(&q->view, 0)), *large = nl_format("at %g", nl_comparison_x(&q->view, q->view.points - 1));
         nl_text_add(out, group == OPEN && claim->obstacle ? "; " : ": ");
         nl_say_effect(out, claim, q->rule.level, true);
@@ -376,6 +377,10 @@ static void say_interactions(const struct question *q, int first)
         bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
         if (claim->effect.n == 0)
             continue;
+        if (claim->misleads) {
+            nl_text_add(out, "  Whether %s loses more than %s cannot be said: %s.\n", claim->method, claim->against, claim->obstacle);
+            continue;
+        }
         if (told)
             nl_text_add(out, "  %s loses ", claim->method);
         else if (claim->finding == NL_FOUND_SAME)
