@@ -182,7 +182,10 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
         return code;
     const struct nl_grid *grid = &plan->grid;
     int present, count;
-    struct nl_record *record = nl_store_load_all(&store, grid, warn, NULL, &present);
+    struct nl_error err;
+    struct nl_record *record = nl_store_load_all(&store, grid, warn, NULL, &present, &err);
+    if (!record)
+        return fail("%s", err.text);
     char *misfit = nl_store_misfit(&store, &plan->datasets);
     if (misfit)
         fprintf(stderr, "%s\n", misfit);

@@ -64,10 +64,11 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
     int64_t steps;
     if (!path)
         return true;
-    if (!nl_file_exists(path))
+    if (nl_file_is_missing(path))
         return can_be_written(path);
-    if (nl_checkpoint_check(&lineage, path, &steps, &err)) {
-        bad_input("name another file, or remove this one to start anew", "%s", err.text);
+    int status = nl_checkpoint_check(&lineage, path, &steps, &err);
+    if (status) {
+        bad_input(status == NL_BAD ? "name another file, or remove this one to start anew" : NULL, "%s", err.text);
         return false;
     }
     if (!manner.quiet)

@@ -166,7 +166,7 @@ static void refused(const struct nl_lineage *lineage, const char *path, const ch
 {
     struct nl_error err;
     int64_t steps;
-    ck_assert_int_eq(nl_checkpoint_check(lineage, path, &steps, &err), NL_FAIL);
+    ck_assert_int_eq(nl_checkpoint_check(lineage, path, &steps, &err), NL_BAD);
     ck_assert_msg(strstr(err.text, expected) != NULL, "'%s' is not in: %s", expected, err.text);
 }
 

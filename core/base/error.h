@@ -1,5 +1,8 @@
 /* Errors of the library: a function that can fail returns 0 or NL_FAIL (a constructor: NULL) and leaves one message.
  *
+ * Of what is read from a disk two failures are kept apart: NL_FAIL, it could not be read, and nobody knows what it holds; NL_BAD, it was read,
+ * and is not what it should be. Only what is bad may be put out of the way.
+ *
  * Core never prints and never exits; cmd/ decides. A message is lower case, without a full stop, says first what failed
  * and quotes its subject. Three kinds are kept apart, as in git: the user's mistake (NL_FAIL with a message and, where
  * there is a file, file:line:column), the machine's (the same, from errno) and ours (NL_BUG: abort with file and line).
@@ -7,7 +10,7 @@
 #ifndef NL_BASE_ERROR_H
 #define NL_BASE_ERROR_H
 
-enum { NL_OK = 0, NL_FAIL = -1 };
+enum { NL_OK = 0, NL_FAIL = -1, NL_BAD = -2 };
 
 struct nl_error {
     char text[1024]; /* always terminated; "" while nothing failed */

@@ -153,6 +153,26 @@ bool nl_file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool nl_file_is_missing(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+char *nl_file_set_aside(const char *path, struct nl_error *err)
+{
+    char *aside = nl_format("%s.damaged", path);
+    for (int i = 2; !nl_file_is_missing(aside) && i < 1000; i++) {
+        free(aside);
+        aside = nl_format("%s.damaged-%d", path, i);
+    }
+    if (rename(path, aside) == 0)
+        return aside;
+    nl_fail_errno(err, "cannot rename '%s'", path);
+    free(aside);
+    return NULL;
+}
+
 bool nl_folder_exists(const char *path)
 {
     struct stat info;

@@ -21,8 +21,13 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
  * (nl_file_is_special) is written to instead, and stays what it is. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 
+/* Gives a file that is bad another name, PATH.damaged (or .damaged-2, ...), where it can be looked at and is in nobody's way. The new name, or
+ * NULL: it could not be renamed, and stays. */
+char *nl_file_set_aside(const char *path, struct nl_error *err);
+
 bool nl_file_is_special(const char *path);                                /* there, and neither a file nor a folder */
 bool nl_file_exists(const char *path);
+bool nl_file_is_missing(const char *path); /* it is known that there is none: what cannot be looked at may be there */
 bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
 char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is; folder "": the current one */

@@ -402,7 +402,7 @@ int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_
     if (!bytes)
         return NL_FAIL;
     struct reading file = {.path = path};
-    int status = read_tensors(&file, bytes, length, err);
+    int status = read_tensors(&file, bytes, length, err) ? NL_BAD : NL_OK;
     char checksum[NL_HASH_HEX];
     nl_hash_bytes(bytes, length, checksum);
     free(bytes);

@@ -28,6 +28,7 @@ struct nl_tensor_file {
 /* metadata: NULL or key, value, key, value, ..., NULL, put under "__metadata__". */
 int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
                          struct nl_error *err);
+/* NL_FAIL: it cannot be read; NL_BAD: it was, and is no such file, or damaged. */
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err);
 void nl_safetensors_release(struct nl_tensor_file *file);
 

@@ -14,8 +14,10 @@ int nl_interim_load(const char *folder, const struct nl_experiment *experiment, 
         return NL_FAIL;
     }
     /* Of a damaged file the sweep that runs its trial again says why. */
-    out->record = nl_store_load_all(&store, &out->grid, NULL, NULL, &out->present);
-    return NL_OK;
+    out->record = nl_store_load_all(&store, &out->grid, NULL, NULL, &out->present, err);
+    if (!out->record)
+        nl_grid_release(&out->grid);
+    return out->record ? NL_OK : NL_FAIL;
 }
 
 void nl_interim_release(struct nl_interim *interim)

@@ -58,11 +58,11 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
     const struct nl_store store = nl_store_at(source->folder);
     for (int i = 0; i < grid->trials; i++) {
         struct nl_record found;
-        char *warning;
-        nl_store_load(&store, &grid->trial[i], &found, &warning);
-        if (warning)
-            nl_text_add(&merge->warnings, "%s\n", warning);
-        free(warning);
+        int status = nl_store_load(&store, &grid->trial[i], &found, err);
+        if (status == NL_FAIL)
+            return NL_FAIL;
+        if (status == NL_BAD)
+            nl_text_add(&merge->warnings, "%s\n", err->text);
         if (!found.present)
             continue;
         if (!record[i].present || record[i].failed) { /* a trial that could not be run says nothing about one that could */

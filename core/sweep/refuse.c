@@ -34,15 +34,12 @@ static const char **names_of(const struct nl_grid *grid)
     return names;
 }
 
-/* Damaged, or could not be run: there is no result to lose. */
+/* Damaged, or could not be run: there is no result to lose. In what cannot be read there may be one. */
 static bool is_trained(const struct nl_store *store, const struct nl_trial *trial)
 {
     struct nl_record record;
-    char *warning;
-    nl_store_load(store, trial, &record, &warning);
-    bool trained = record.present && !record.failed;
+    bool trained = nl_store_load(store, trial, &record, NULL) == NL_FAIL || (record.present && !record.failed);
     nl_record_release(&record);
-    free(warning);
     return trained;
 }
 

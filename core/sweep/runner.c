@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -97,20 +96,21 @@ void nl_runner_note(const struct nl_runner_options *options, bool warning, char 
     free(line);
 }
 
-/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. One that is damaged goes, unless it is the user's
- * own: then running it says what is wrong. */
+/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. One that is bad is set aside, unless it is
+ * the user's own; of that, and of one that cannot be read, running the trial says what is wrong. */
 static int64_t steps_done(const struct nl_runner *runner, const struct nl_trial *trial)
 {
     const struct nl_lineage lineage = {&trial->config, trial->dataset, trial->weights};
     struct nl_error err;
     int64_t steps = 0;
     char *path = nl_runner_checkpoint(runner, trial);
-    if (path && nl_file_exists(path) && nl_checkpoint_check(&lineage, path, &steps, &err)) {
-        bool ours = !runner->options->checkpoint && unlink(path) == 0;
-        if (ours)
-            nl_runner_note(runner->options, true, nl_format("%s; the trial begins anew", err.text));
-        steps = ours ? 0 : -1;
-    }
+    int status = path && !nl_file_is_missing(path) ? nl_checkpoint_check(&lineage, path, &steps, &err) : NL_OK;
+    char *aside = status == NL_BAD && !runner->options->checkpoint ? nl_file_set_aside(path, NULL) : NULL;
+    if (aside)
+        nl_runner_note(runner->options, true, nl_format("%s; it is set aside as '%s', and the trial begins anew", err.text, aside));
+    else if (status)
+        steps = -1;
+    free(aside);
     free(path);
     return steps;
 }

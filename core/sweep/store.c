@@ -39,7 +39,7 @@ char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_tri
 bool nl_store_exists(const char *folder)
 {
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool exists = nl_file_exists(path);
+    bool exists = !nl_file_is_missing(path);
     free(path);
     return exists;
 }
@@ -49,7 +49,7 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
     struct nl_diagnostics diagnostics = {0};
     char *path = nl_path_join(folder, "experiment.yaml");
     int status = NL_OK;
-    if (!nl_file_exists(path)) {
+    if (nl_file_is_missing(path)) {
         status = nl_fail(err, "'%s' holds no results: there is no '%s'", folder, path);
     } else if (nl_experiment_load(path, NULL, 0, experiment, &diagnostics) || nl_provenance_read(path, made, &diagnostics)) {
         char *text = nl_diagnostics_text(&diagnostics);
@@ -243,38 +243,56 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
     return write_text(store, "experiment.yaml", whole, err);
 }
 
-void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning)
+int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err)
 {
     *record = (struct nl_record){0};
-    *warning = NULL;
     char *path = trial_path(store, trial);
-    if (nl_file_exists(path)) {
-        struct nl_error err = {0};
+    int status = NL_OK;
+    if (!nl_file_is_missing(path)) {
         size_t length = 0;
-        char *text = nl_file_read(path, &length, &err);
-        if (!text || nl_record_parse(record, text, length, trial->id, &err)) {
-            *warning = nl_format("cannot use '%s': %s", path, err.text);
+        char *text = nl_file_read(path, &length, err);
+        if (!text)
+            status = NL_FAIL;
+        else if (nl_record_parse(record, text, length, trial->id, err)) {
+            nl_fail_in(err, "cannot use '%s'", path);
             nl_record_release(record);
+            status = NL_BAD;
         }
         free(text);
     }
     free(path);
+    return status;
+}
+
+/* The damaged file of a trial that is run again, with what became of it; new string. */
+static char *put_aside(const struct nl_store *store, const struct nl_trial *trial, const struct nl_error *damage)
+{
+    char *path = trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL), *line;
+    if (aside)
+        line = nl_format("%s; it is set aside as '%s', and the trial is run again", damage->text, aside);
+    else
+        line = nl_format("%s; the trial is run again", damage->text);
+    free(aside);
+    free(path);
+    return line;
 }
 
 struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
-                                    const void *context, int *present)
+                                    const void *context, int *present, struct nl_error *err)
 {
     struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
     *present = 0;
     for (int i = 0; i < grid->trials; i++) {
-        char *warning;
-        nl_store_load(store, &grid->trial[i], &record[i], &warning);
-        if (warning && warn) {
-            char *line = nl_format("%s; the trial is run again", warning);
+        int status = nl_store_load(store, &grid->trial[i], &record[i], err);
+        if (status == NL_FAIL) {
+            nl_records_release(record, i);
+            return NULL;
+        }
+        if (status == NL_BAD && warn) {
+            char *line = put_aside(store, &grid->trial[i], err);
             warn(context, line);
             free(line);
         }
-        free(warning);
         *present += record[i].present;
     }
     return record;
@@ -322,10 +340,19 @@ static bool is_trial_file(const char *name, const char *ending)
     return strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && strcmp(name + NL_TRIAL_ID - 1, ending) == 0;
 }
 
+/* "0123456789abcdef.trial.damaged-2" */
+static bool is_set_aside(const char *name)
+{
+    const char *mark = strstr(name, ".damaged");
+    return mark && strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && mark > name + NL_TRIAL_ID - 1;
+}
+
 static const char *why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name)
 {
     if (is_temporary(name))
         return "half-written";
+    if (is_set_aside(name))
+        return "set aside as damaged";
     bool checkpoint = is_trial_file(name, ".checkpoint");
     if (!checkpoint && !is_trial_file(name, ".trial"))
         return NULL;
@@ -333,11 +360,8 @@ static const char *why_useless(const struct nl_store *store, const struct nl_gri
     if (!trial)
         return "not in the grid";
     struct nl_record record;
-    char *warning;
-    nl_store_load(store, trial, &record, &warning);
-    bool damaged = warning != NULL, finished = record.present && !record.failed;
+    bool damaged = nl_store_load(store, trial, &record, NULL) == NL_BAD, finished = record.present && !record.failed;
     nl_record_release(&record);
-    free(warning);
     if (checkpoint)
         return finished ? "its trial is finished" : NULL;
     return damaged ? "damaged" : NULL;

@@ -3,6 +3,7 @@
  *     OUT/experiment.yaml    the resolved experiment and what it was made with
  *     OUT/trials/ID.trial    a finished trial (sweep/record.h), written whole or not at all
  *     OUT/trials/ID.checkpoint   an unfinished one, if that was asked for
+ *     OUT/trials/ID.*.damaged    one of these that was read and was bad
  *     OUT/trials.csv         )
  *     OUT/curves.csv         ) assembled from the finished trials in grid order: they are the same bytes whatever the number of
  *     OUT/timing.csv         ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not)
@@ -84,12 +85,12 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err);
 
-/* record->present says whether the trial is there. A damaged file counts as absent; *warning (NULL, or a new string) says so. */
-void nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, char **warning);
+/* record->present says whether the trial is there. NL_FAIL: its file cannot be read; NL_BAD: it is damaged. */
+int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err);
 /* That of every trial: new array [grid->trials] for nl_records_release. *present: how many are there. warn: NULL, or is told of each damaged file,
- * as one whose trial is run again. */
+ * as one whose trial is run again; where the store is locked, it is set aside. NULL: a file cannot be read. */
 struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
-                                    const void *context, int *present);
+                                    const void *context, int *present, struct nl_error *err);
 /* Where the state of the trial is kept while it is unfinished (train/checkpoint.h); new string. */
 char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_trial *trial);
 
@@ -98,7 +99,7 @@ int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, co
 /* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */
 struct nl_leftover {
     char *path;
-    const char *why; /* "half-written", "damaged", "not in the grid", "its trial is finished" (a checkpoint) */
+    const char *why; /* "half-written", "damaged", "set aside as damaged", "not in the grid", "its trial is finished" (a checkpoint) */
     int64_t bytes;
 };
 struct nl_leftovers {

@@ -51,7 +51,12 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
 {
     int count, present;
     const struct nl_runner_options *runner = &options->runner;
-    result->record = nl_store_load_all(store, grid, warn, runner, &present);
+    result->record = nl_store_load_all(store, grid, warn, runner, &present, err);
+    if (!result->record) {
+        result->started = true; /* nothing to choose otherwise: the disk fails */
+        return NL_FAIL;
+    }
+    result->trials = grid->trials;
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
     tell_what_is_there(runner, grid, result->record, todo, count, present);
     char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
@@ -92,7 +97,6 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
     *result = (struct nl_sweep_result){0};
     if (nl_store_open(&store, options->folder, &showing, &result->hidden, err))
         return NL_FAIL;
-    result->trials = grid->trials;
     int status = run_and_write(&store, experiment, grid, datasets, options, result, err);
     if (!result->started)
         nl_store_leave_nothing(&store);

@@ -122,9 +122,9 @@ static bool is_sound(const struct nl_config *config, const struct nl_tensor_file
 
 static int read_checkpoint(const struct nl_lineage *lineage, const char *path, struct nl_tensor_file *file, struct nl_error *err)
 {
-    if (nl_safetensors_read(path, file, err))
-        return NL_FAIL;
-    int status = NL_OK;
+    int status = nl_safetensors_read(path, file, err);
+    if (status)
+        return status;
     const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
     if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0))
         status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
@@ -134,14 +134,15 @@ static int read_checkpoint(const struct nl_lineage *lineage, const char *path, s
         status = nl_fail(err, "cannot go on from '%s': it is damaged", path);
     if (status)
         nl_safetensors_release(file);
-    return status;
+    return status ? NL_BAD : NL_OK;
 }
 
 int nl_checkpoint_check(const struct nl_lineage *lineage, const char *path, int64_t *steps, struct nl_error *err)
 {
     struct nl_tensor_file file;
-    if (read_checkpoint(lineage, path, &file, err))
-        return NL_FAIL;
+    int status = read_checkpoint(lineage, path, &file, err);
+    if (status)
+        return status;
     *steps = *(const int64_t *)nl_safetensors_find(&file, "training.counts")->data;
     nl_safetensors_release(&file);
     return NL_OK;

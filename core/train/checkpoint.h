@@ -28,8 +28,8 @@ int nl_checkpoint_save(const struct nl_plan *plan, const struct nl_lineage *line
 int nl_checkpoint_load(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
                        struct nl_trial_result *result, struct nl_error *err);
 
-/* Whether this training can go on from the file; *steps: done in it. NL_FAIL: it cannot be read, is no checkpoint, is damaged, or is of
- * another training: err names the keys that differ. */
+/* Whether this training can go on from the file; *steps: done in it. NL_FAIL: it cannot be read; NL_BAD: it is no checkpoint, is damaged, or
+ * is of another training: err names the keys that differ. */
 int nl_checkpoint_check(const struct nl_lineage *lineage, const char *path, int64_t *steps, struct nl_error *err);
 
 #endif

@@ -208,7 +208,7 @@ static int resume(struct nl_training *c, struct nl_error *err)
         struct nl_replica *r = &c->replica[i];
         struct nl_plan plan = nl_plan_replica(&c->plan, i);
         const char *path = r->options->checkpoint;
-        if (path && nl_file_exists(path) && nl_checkpoint_load(&plan, &r->lineage, path, &r->now, r->result, err))
+        if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&plan, &r->lineage, path, &r->now, r->result, err))
             return NL_FAIL;
         if (r->result->steps != c->replica[0].result->steps)
             return nl_fail(err, "cannot go on from '%s': it is not as far as others that train with it", path ? path : "");
