@@ -105,6 +105,16 @@ void add_device(struct arguments *arguments, const char *device);
  * that there is no such folder. path may be NULL. */
 bool can_be_written(const char *path);
 
+/* A file that a command reads or writes. */
+struct used_file {
+    const char *what; /* for messages: the option, or what the file is */
+    const char *path; /* NULL: none */
+    bool written;
+};
+
+/* Whether no file is written that is another one of these; false: the message was printed (apart.c). */
+bool are_apart(const struct used_file *place, int count);
+
 /* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was printed. */
 bool can_be_made(const char *folder);
 

@@ -61,6 +61,27 @@ static int info(const struct nl_config *config)
     return EXIT_DONE;
 }
 
+/* Whether none of the user's own arrays is written over; false: the message was printed. */
+static bool keeps_sources(const struct nl_config *config, const char *folder)
+{
+    enum { WRITTEN = 9, COUNT = NL_DATA_FILES + WRITTEN };
+    static const char *const name[WRITTEN] = {"train_x.npy", "train_y.npy", "train_index.npy", "val_x.npy", "val_y.npy",
+                                              "val_index.npy", "test_x.npy", "test_y.npy", "test_index.npy"};
+    struct used_file place[COUNT];
+    char *path[COUNT];
+    nl_data_files(config, path);
+    for (int i = 0; i < COUNT; i++) {
+        bool written = i >= NL_DATA_FILES;
+        if (written)
+            path[i] = nl_path_join(folder, name[i - NL_DATA_FILES]);
+        place[i] = (struct used_file){written ? "--out" : "data", path[i], written};
+    }
+    bool apart = are_apart(place, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        free(path[i]);
+    return apart;
+}
+
 static int export(const struct nl_config *config, const char *folder)
 {
     struct nl_error err = {0};
@@ -71,7 +92,7 @@ static int export(const struct nl_config *config, const char *folder)
         return bad_input(NULL, "%s", err.text);
     }
     int code = EXIT_BAD_INPUT;
-    if (make_writable(folder))
+    if (keeps_sources(config, folder) && make_writable(folder))
         code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
     if (code == EXIT_DONE)
         printf("%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,

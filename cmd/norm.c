@@ -269,6 +269,26 @@ static int write_found(const struct nl_probe *probe, const struct layout *layout
     return status;
 }
 
+/* Whether no array that is read is written over; false: the message was printed. */
+static bool keeps_input(const struct settings *settings)
+{
+    static const char *const name[] = {"y.npy", "dx.npy", "dgamma.npy", "dbeta.npy", "mean.npy", "var.npy", "running_mean.npy", "running_var.npy"};
+    enum { INPUTS = 6, WRITTEN = sizeof name / sizeof *name };
+    struct used_file place[INPUTS + WRITTEN] = {{"--input", settings->input, false},
+                                            {"--grad", settings->grad, false},
+                                            {"--gamma", settings->gamma, false},
+                                            {"--beta", settings->beta, false},
+                                            {"--running-mean", settings->running_mean, false},
+                                            {"--running-var", settings->running_var, false}};
+    char *path[WRITTEN];
+    for (int i = 0; i < WRITTEN; i++)
+        place[INPUTS + i] = (struct used_file){"--out", path[i] = nl_path_join(settings->out, name[i]), true};
+    bool apart = are_apart(place, INPUTS + WRITTEN);
+    for (int i = 0; i < WRITTEN; i++)
+        free(path[i]);
+    return apart;
+}
+
 static int probe_numbers(struct nl_probe *probe, const struct settings *settings)
 {
     struct layout layout;
@@ -281,7 +301,7 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
     if (nl_probe_partition(probe, &sets, &elements, &err))
         return bad_input(NULL, "%s", err.text);
     if (!settings->shape) {
-        if (!read_parameters(probe, settings) || (settings->out && !make_writable(settings->out)))
+        if (!read_parameters(probe, settings) || (settings->out && (!keeps_input(settings) || !make_writable(settings->out))))
             return EXIT_BAD_INPUT;
         if (nl_probe_run(probe, &err))
             return fail("%s", err.text);

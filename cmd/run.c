@@ -76,6 +76,32 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
     return true;
 }
 
+/* Whether what is written is none of the files that are read, nor of the results; false: the message was printed. */
+static bool check_places(const struct plan *plan, const struct nl_runner_options *how, const char *folder)
+{
+    enum { MOST = 32 };
+    struct used_file place[MOST] = {{"--save-init", how->save_init, true},
+                                {"--save-final", how->save_final, true},
+                                {"--save-order", how->save_order, true},
+                                {"--checkpoint", how->checkpoint, true}};
+    const struct nl_config *config = &plan->grid.trial[0].config;
+    char *made[MOST];
+    int count = 4, strings = NL_DATA_FILES;
+    nl_data_files(config, made);
+    for (int i = 0; i < NL_DATA_FILES; i++)
+        place[count++] = (struct used_file){"data", made[i], false};
+    if (*config->model.load)
+        place[count++] = (struct used_file){"model.load", config->model.load, false};
+    for (int i = 0; i < plan->experiment.files && count < MOST; i++)
+        place[count++] = (struct used_file){"the configuration", plan->experiment.file[i], false};
+    for (int i = 0; nl_store_files[i] && count < MOST; i++)
+        place[count++] = (struct used_file){"of the results", made[strings++] = nl_path_join(folder, nl_store_files[i]), false};
+    bool apart = are_apart(place, count);
+    for (int i = 0; i < strings; i++)
+        free(made[i]);
+    return apart;
+}
+
 static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
 {
     struct progress_line line;
@@ -150,16 +176,17 @@ static int run(const struct command *self, int argc, char **argv)
         arguments.override[arguments.overrides++] = load; /* where the option stood in argv is room for it */
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan)) {
+        char *folder = results_folder(out, &plan.experiment);
         if (plan.grid.trials != 1)
             refuse_sweep(&plan, arguments.file);
-        else if (can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
-                 identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
-            char *folder = results_folder(out, &plan.experiment);
+        else if (check_places(&plan, &how.runner, folder) && can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) &&
+                 can_be_written(how.runner.save_order) && identify_plan(&plan) &&
+                 check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             print_notes(&plan);
             how.folder = folder;
             code = run_plan(&plan, &how);
-            free(folder);
         }
+        free(folder);
     }
     release_plan(&plan);
     free(arguments.override);

@@ -220,3 +220,27 @@ char *nl_path_folder(const char *path)
     folder[slash - path] = '\0';
     return folder;
 }
+
+/* The place of a file that is not there: its folder, without links, and its name. New string. */
+static char *place_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = nl_path_folder(path), *real = realpath(folder, NULL);
+    char *place = nl_path_join(real ? real : folder, slash ? slash + 1 : path);
+    free(real);
+    free(folder);
+    return place;
+}
+
+bool nl_path_same(const char *a, const char *b)
+{
+    struct stat info, other;
+    bool there = stat(a, &info) == 0, other_there = stat(b, &other) == 0;
+    if (there || other_there)
+        return there && other_there && info.st_dev == other.st_dev && info.st_ino == other.st_ino;
+    char *place = place_of(a), *other_place = place_of(b);
+    bool same = strcmp(place, other_place) == 0;
+    free(place);
+    free(other_place);
+    return same;
+}

@@ -31,6 +31,7 @@ bool nl_file_is_missing(const char *path); /* it is known that there is none: wh
 bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
 char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is; folder "": the current one */
+bool nl_path_same(const char *a, const char *b);                          /* one file, be it by links, or one place where there is none yet */
 char *nl_path_folder(const char *path);                                   /* new string: dirname, "." where there is none */
 
 #endif

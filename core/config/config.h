@@ -151,6 +151,8 @@ struct nl_match {
 
 struct nl_experiment {
     char *path;                   /* file it came from; "" for none */
+    int files;
+    const char **file;            /* all that were read for it: path and its bases */
     char *name;                   /* file name without folder and ending */
     struct nl_config config;      /* of everything that no axis sets */
     struct nl_origin *origin;     /* [nl_key_count]: where each value of config comes from */

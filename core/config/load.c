@@ -139,6 +139,9 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
             free(file.real_path);
             return;
         }
+    struct nl_experiment *out = loader->out;
+    out->file = nl_realloc(out->file, (size_t)out->files + 1, sizeof *out->file);
+    out->file[out->files++] = nl_keep_text(path);
     struct nl_node *root = NULL;
     if (depth > MOST_BASES)
         nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on the other", MOST_BASES);
@@ -178,6 +181,7 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
         nl_apply_override(&loader, overrides[i]);
     if (diagnostics->count == before) /* else values are missing, and their absence would be reported once more */
         nl_check_sweep(&loader);
+    nl_keep(out->file);
     nl_keep(out->axis);
     nl_keep(out->exclude);
     return diagnostics->count > before ? NL_FAIL : NL_OK;

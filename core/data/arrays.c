@@ -59,6 +59,17 @@ static void name_files(struct arrays *arrays, const struct nl_config *config)
     arrays->test.present = test_images[0] || test_labels[0] || nl_file_exists(arrays->test.image_path) || nl_file_exists(arrays->test.label_path);
 }
 
+void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES])
+{
+    struct arrays arrays = {0};
+    if (config->data.name == NL_NPY)
+        name_files(&arrays, config);
+    path[0] = arrays.train.image_path;
+    path[1] = arrays.train.label_path;
+    path[2] = arrays.test.image_path;
+    path[3] = arrays.test.label_path;
+}
+
 static void release(struct arrays *arrays)
 {
     struct part *const parts[] = {&arrays->train, &arrays->test};

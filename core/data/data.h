@@ -57,6 +57,10 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
  * user's data, $XDG_DATA_HOME or ~/.local/share. New string; NULL with an error where HOME is not set either. */
 char *nl_data_folder(const char *name, struct nl_error *err);
 
+/* The files of the user's own arrays (data.name npy), be they there or not: new strings. None of other data: NULL. */
+enum { NL_DATA_FILES = 4 };
+void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES]);
+
 /* Loads or generates. NULL on error: missing, truncated, oversized or mislabelled files are named with what was expected. */
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
 void nl_dataset_free(struct nl_dataset *dataset);

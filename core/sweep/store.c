@@ -15,6 +15,7 @@
 #include "base/memory.h"
 
 const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv"};
+const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", ".lock", NULL};
 
 struct nl_store nl_store_at(const char *folder)
 {

@@ -25,6 +25,7 @@
 
 enum { NL_TABLES = 3 };
 extern const char *const nl_table_files[NL_TABLES]; /* trials.csv, curves.csv, timing.csv */
+extern const char *const nl_store_files[]; /* all that a folder holds beside trials/ and plots/; NULL at the end */
 
 struct nl_store {
     char *folder;
