@@ -209,14 +209,23 @@ START_TEST(a_damaged_one_is_refused)
     struct nl_tensor_file file;
     nl_trial_result_release(&result);
     ck_assert_int_eq(nl_safetensors_read(checkpoint, &file, &err), NL_OK);
-    int64_t *counts = nl_safetensors_find(&file, "training.counts")->data, steps = counts[0];
+    int64_t *counts = nl_safetensors_find(&file, "training.counts")->data;
     double *part = (double *)nl_safetensors_find(&file, "training.curve")->data + 3;
-    for (int damage = 0; damage < 3; damage++) {
-        counts[0] = damage == 0 ? -1 : steps;
-        part[0] = damage == 1 ? 1e300 : damage == 2 ? NAN : 0;
+    double *row = part - 3;
+    static const struct {
+        int column;
+        double value;
+    } damage[] = {{3, 1e300}, {3, NAN}, {3, 0.5}, {3, -1}, {4, 1e300}, {4, 3}, {4, -2}, {4, NAN}, {0, 1e6}, {0, -1}, {0, NAN}, {2, 1e300}, {2, INFINITY}};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        double before = row[damage[i].column];
+        row[damage[i].column] = damage[i].value;
         ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
         refused(&lineage, checkpoint, "it is damaged");
+        row[damage[i].column] = before;
     }
+    counts[0] = -1;
+    ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
+    refused(&lineage, checkpoint, "it is damaged");
     counts[0] = counts[1] = INT64_MAX; /* more than the training has */
     part[0] = 0;
     ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
@@ -224,6 +233,34 @@ START_TEST(a_damaged_one_is_refused)
     ck_assert_ptr_nonnull(strstr(err.text, "it is damaged"));
     nl_trial_result_release(&result);
     nl_safetensors_release(&file);
+    nl_dataset_free(dataset);
+}
+END_TEST
+
+/* A bit that flipped, wherever it is, and a checksum that is taken away. */
+START_TEST(a_flipped_bit_is_found)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[0], NULL);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_result result = trained(&config, dataset, &how);
+    struct nl_lineage lineage = {.config = &config, .dataset = dataset};
+    size_t length;
+    int64_t steps;
+    char *bytes = nl_file_read(checkpoint, &length, &err), *sum = strstr(bytes + 8, "\"sha256\"");
+    nl_trial_result_release(&result);
+    ck_assert_ptr_nonnull(sum);
+    for (size_t at = 0; at < length; at += at < 200 ? 1 : 97) { /* the head, then here and there, weights among it */
+        bytes[at] ^= 1;
+        ck_assert_int_eq(nl_file_write(checkpoint, bytes, length, &err), NL_OK);
+        ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_BAD, "byte %zu", at);
+        bytes[at] ^= 1;
+    }
+    sum[1] = 'S';
+    ck_assert_int_eq(nl_file_write(checkpoint, bytes, length, &err), NL_OK);
+    refused(&lineage, checkpoint, "it has no checksum");
+    free(bytes);
     nl_dataset_free(dataset);
 }
 END_TEST
@@ -237,6 +274,7 @@ int main(void)
     tcase_add_test(tests, checkpoints_on_the_way);
     tcase_add_test(tests, another_training_is_refused);
     tcase_add_test(tests, a_damaged_one_is_refused);
+    tcase_add_test(tests, a_flipped_bit_is_found);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

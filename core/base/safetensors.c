@@ -50,12 +50,26 @@ static void add_entry(struct nl_text *text, const struct nl_tensor_file_entry *e
     nl_text_add(text, "],\"data_offsets\":[%zu,%zu]}", offset, offset + entry_bytes(entry));
 }
 
+static const char seal[] = "sha256";
+static const char no_sum[] = "0000000000000000000000000000000000000000000000000000000000000000";
+_Static_assert(sizeof no_sum == NL_HASH_HEX, "it stands where the checksum will");
+
+/* The file's checksum, which stands at `place` in it. */
+static void sum_without(const char *bytes, size_t length, size_t place, char hex[NL_HASH_HEX])
+{
+    struct nl_hash *hash = nl_hash_start();
+    nl_hash_add(hash, bytes, place);
+    nl_hash_add(hash, no_sum, NL_HASH_HEX - 1);
+    nl_hash_add(hash, bytes + place + NL_HASH_HEX - 1, length - place - (NL_HASH_HEX - 1));
+    nl_hash_finish(hash, hex);
+}
+
 static void add_metadata(struct nl_text *text, const char *const *metadata)
 {
-    nl_text_add(text, "\"__metadata__\":{");
-    for (int i = 0; metadata[i]; i += 2) {
-        if (i)
-            nl_text_add(text, ",");
+    for (int i = 0; metadata && metadata[i]; i += 2) {
+        if (strcmp(metadata[i], seal) == 0) /* of a file that was read, and is written anew */
+            continue;
+        nl_text_add(text, ",");
         nl_json_add(text, metadata[i]);
         nl_text_add(text, ":");
         nl_json_add(text, metadata[i + 1]);
@@ -68,16 +82,16 @@ int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *en
 {
     struct nl_text file = {0}, data = {0};
     nl_text_add_bytes(&file, "\0\0\0\0\0\0\0\0", LENGTH);
-    nl_text_add(&file, "{");
-    if (metadata)
-        add_metadata(&file, metadata);
+    nl_text_add(&file, "{\"__metadata__\":{\"%s\":\"", seal);
+    size_t place = file.length;
+    nl_text_add(&file, "%s\"", no_sum);
+    add_metadata(&file, metadata);
     /* The 8-byte types go first, so that every tensor is aligned to its own type. */
     for (size_t size = 8; size >= 4; size /= 2)
         for (int i = 0; i < count; i++) {
             if (nl_dtype_size(entries[i].type) != size)
                 continue;
-            if (file.length > LENGTH + 1)
-                nl_text_add(&file, ",");
+            nl_text_add(&file, ",");
             add_entry(&file, &entries[i], data.length);
             nl_text_add_bytes(&data, entries[i].data, entry_bytes(&entries[i]));
         }
@@ -88,6 +102,9 @@ int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *en
     memcpy(file.at, &header, LENGTH);
     if (data.length)
         nl_text_add_bytes(&file, data.at, data.length);
+    char hex[NL_HASH_HEX];
+    sum_without(file.at, file.length, place, hex);
+    memcpy(file.at + place, hex, NL_HASH_HEX - 1);
     int status = nl_file_write(path, file.at, file.length, err);
     nl_text_release(&data);
     nl_text_release(&file);
@@ -394,6 +411,21 @@ static int read_tensors(struct reading *file, const char *bytes, size_t length, 
     return NL_OK;
 }
 
+/* Whether the file's own checksum, if it has one, fits. */
+static int check_seal(const struct reading *file, const char *bytes, size_t length, bool *sealed, struct nl_error *err)
+{
+    const struct nl_tensor_file read = {.metadata = file->metadata};
+    const char *sum = nl_safetensors_metadata(&read, seal);
+    *sealed = sum != NULL;
+    if (!sum)
+        return NL_OK;
+    const char *found = strlen(sum) == NL_HASH_HEX - 1 ? memmem(bytes, length, sum, NL_HASH_HEX - 1) : NULL;
+    char hex[NL_HASH_HEX] = "";
+    if (found)
+        sum_without(bytes, length, (size_t)(found - bytes), hex);
+    return found && strcmp(hex, sum) == 0 ? NL_OK : nl_fail(err, "cannot read '%s': it is damaged (its checksum does not fit)", file->path);
+}
+
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err)
 {
     *out = (struct nl_tensor_file){0};
@@ -402,12 +434,13 @@ int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_
     if (!bytes)
         return NL_FAIL;
     struct reading file = {.path = path};
-    int status = read_tensors(&file, bytes, length, err) ? NL_BAD : NL_OK;
+    bool sealed = false;
+    int status = read_tensors(&file, bytes, length, err) || check_seal(&file, bytes, length, &sealed, err) ? NL_BAD : NL_OK;
     char checksum[NL_HASH_HEX];
     nl_hash_bytes(bytes, length, checksum);
     free(bytes);
     free(file.places);
-    *out = (struct nl_tensor_file){.count = file.count, .entry = file.entries, .metadata = file.metadata};
+    *out = (struct nl_tensor_file){.count = file.count, .entry = file.entries, .metadata = file.metadata, .sealed = sealed};
     memcpy(out->checksum, checksum, sizeof checksum);
     if (status)
         nl_safetensors_release(out);

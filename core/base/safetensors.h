@@ -1,8 +1,12 @@
 /* Writer and reader of the safetensors format (an 8-byte length, a JSON header, raw little-endian data), which PyTorch users
- * load with safetensors.torch.load_file. Types: F32, F64, I64. */
+ * load with safetensors.torch.load_file. Types: F32, F64, I64.
+ *
+ * What is written here is sealed: its metadata hold "sha256", the checksum of the whole file with zeros in this one's place. Files of other
+ * programs have none, and are read without. */
 #ifndef NL_BASE_SAFETENSORS_H
 #define NL_BASE_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -23,12 +27,13 @@ struct nl_tensor_file {
     struct nl_tensor_file_entry *entry;
     char **metadata; /* key, value, key, value, ..., NULL; NULL: none */
     char checksum[NL_HASH_HEX]; /* SHA-256 of the file's bytes */
+    bool sealed;                /* it holds its own, and that fits */
 };
 
 /* metadata: NULL or key, value, key, value, ..., NULL, put under "__metadata__". */
 int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
                          struct nl_error *err);
-/* NL_FAIL: it cannot be read; NL_BAD: it was, and is no such file, or damaged. */
+/* NL_FAIL: it cannot be read; NL_BAD: it was, and is no such file, or damaged (its own checksum does not fit). */
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err);
 void nl_safetensors_release(struct nl_tensor_file *file);
 

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/seal.h"
 #include "base/utf8.h"
 #include "config/keep.h"
 
@@ -206,6 +207,12 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     }
     if (length > 1 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
         nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "save the file as UTF-8", "'%s' is written in UTF-16", path);
+        free(text);
+        return NL_FAIL;
+    }
+    if (nl_seal_check(text, length, "# ", &length)) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "without that line it is read as it is",
+                    "'%s' is damaged, or was changed: the checksum in its last line does not fit", path);
         free(text);
         return NL_FAIL;
     }

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
+#include "base/seal.h"
 
 static const char head[] = "normlab trial 1\n";
-static const char seal[] = "sha256 ";
 
 const char *const nl_outcome_names[] = {"done", "diverged", "dead", "error", NULL};
 const char *const nl_outcome_titles[] = {"done", "diverged", "at chance", "error", NULL};
@@ -86,9 +85,7 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
     nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started, record->worker);
     nl_text_add(&out, "message %s\n", record->message ? record->message : "");
     nl_text_add(&out, "rows %d\n%s", record->rows, record->curve);
-    char hex[NL_HASH_HEX];
-    nl_hash_bytes(out.at, out.length, hex);
-    nl_text_add(&out, "%s%s\n", seal, hex);
+    nl_seal_add(&out, "");
     return out.at;
 }
 
@@ -211,23 +208,11 @@ static bool take_all(char *at, const char *id, struct nl_record *record)
     return true;
 }
 
-/* Length of the part that the seal in the last line covers; 0: there is no seal, or it does not fit. */
-static size_t sealed_length(const char *text, size_t length)
-{
-    size_t tail = strlen(seal) + NL_HASH_HEX; /* the digits and a newline */
-    if (length < strlen(head) + tail || strlen(text) != length || strncmp(text + length - tail, seal, strlen(seal)) != 0)
-        return 0;
-    char hex[NL_HASH_HEX];
-    nl_hash_bytes(text, length - tail, hex);
-    bool whole = strncmp(text + length - NL_HASH_HEX, hex, NL_HASH_HEX - 1) == 0 && text[length - 1] == '\n';
-    return whole ? length - tail : 0;
-}
-
 int nl_record_parse(struct nl_record *record, const char *text, size_t length, const char *id, struct nl_error *err)
 {
     *record = (struct nl_record){0};
-    size_t sealed = sealed_length(text, length);
-    if (!sealed)
+    size_t sealed;
+    if (nl_seal_check(text, length, "", &sealed) || sealed == length || sealed < strlen(head) || strlen(text) != length)
         return nl_fail(err, "it is truncated or damaged (its checksum does not fit)");
     if (strncmp(text, head, strlen(head)) != 0)
         return nl_fail(err, "another version of normlab wrote it");

@@ -189,13 +189,13 @@ static int refuse_axes(const struct shown *shown, const struct nl_showing *showi
 int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err)
 {
     struct shown shown = {.folder = folder};
-    struct nl_error ignored;
+    struct nl_error unknown;
     *hidden = (struct nl_hidden){0};
     if (!nl_store_exists(folder))
         return NL_OK;
-    if (nl_store_read(folder, &shown.experiment, &shown.made, &ignored))
-        return nl_fail(err, "cannot tell what results '%s' holds: '%s/experiment.yaml' cannot be read; choose another --out",
-                       folder, folder);
+    if (nl_store_read(folder, &shown.experiment, &shown.made, &unknown))
+        return nl_fail(err, "%s; choose another --out, or rename '%s/experiment.yaml': the command that made it finds its trials again",
+                       unknown.text, folder);
     shown.other_version = strcmp(nl_provenance_get(&shown.made, "version"), NORMLAB_VERSION) != 0 ||
                           strcmp(nl_provenance_get(&shown.made, "commit"), nl_commit()) != 0;
     if (nl_store_grid(folder, &shown.experiment, &shown.grid, &shown.unknown) == NL_OK)

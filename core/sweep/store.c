@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/seal.h"
 
 const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv"};
 const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", ".lock", NULL};
@@ -237,11 +238,13 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 {
     char *resolved = nl_experiment_text(experiment, true);
     char *made = nl_provenance_text(datasets, command);
-    char *whole = nl_format("%s%s", resolved, made);
+    struct nl_text whole = {0};
+    nl_text_add(&whole, "%s%s", resolved, made);
+    nl_seal_add(&whole, "# ");
     free(resolved);
     free(made);
     drop_tables(store);
-    return write_text(store, "experiment.yaml", whole, err);
+    return write_text(store, "experiment.yaml", whole.at, err);
 }
 
 int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err)

@@ -1,6 +1,6 @@
 /* A results folder: finished trials as files of their own, and the tables made from them.
  *
- *     OUT/experiment.yaml    the resolved experiment and what it was made with
+ *     OUT/experiment.yaml    the resolved experiment and what it was made with; its last line is a seal (base/seal.h)
  *     OUT/trials/ID.trial    a finished trial (sweep/record.h), written whole or not at all
  *     OUT/trials/ID.checkpoint   an unfinished one, if that was asked for
  *     OUT/trials/ID.*.damaged    one of these that was read and was bad

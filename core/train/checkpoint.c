@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, PART = 3, MOST_EXTRA = 5, DIFFERENCES_SHOWN = 4 };
+enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, STEP = 0, SAMPLES = 2, PART = 3, EVAL = 4, MOST_EXTRA = 5, DIFFERENCES_SHOWN = 4 };
 
 /* ---- writing ---- */
 
@@ -109,14 +110,21 @@ static int compare_lineage(const struct nl_tensor_file *file, const struct nl_li
     return status;
 }
 
-/* Counts that this training comes to, and parts that there are: what is read as numbers is used to count and to index. */
+static bool is_whole(double value, double low, double high)
+{
+    return value >= low && value <= high && value == floor(value);
+}
+
+/* Counts that this training comes to, parts and statistics that there are: what is read as numbers is used to count and to index. Whoever made
+ * the file may have given it a checksum that fits. */
 static bool is_sound(const struct nl_config *config, const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve)
 {
     const int64_t *count = counts->data;
-    const double *part = (const double *)curve->data + PART;
+    const double *row = curve->data;
     bool sound = count[0] >= 0 && count[0] <= nl_trial_outline(config, nl_data_counts(config)).steps && count[1] >= count[0];
-    for (size_t row = 0; row < curve->shape[0]; row++, part += COLUMNS)
-        sound &= *part >= 0 && *part < NL_PARTS;
+    for (size_t i = 0; i < curve->shape[0]; i++, row += COLUMNS)
+        sound &= is_whole(row[STEP], 0, (double)count[0]) && is_whole(row[SAMPLES], 0, (double)count[1]) &&
+                 is_whole(row[PART], 0, NL_PARTS - 1) && is_whole(row[EVAL], -1, NL_EVALS - 1);
     return sound;
 }
 
@@ -126,7 +134,9 @@ static int read_checkpoint(const struct nl_lineage *lineage, const char *path, s
     if (status)
         return status;
     const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
-    if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0))
+    if (!file->sealed)
+        status = nl_fail(err, "cannot go on from '%s': it has no checksum (another program or an earlier version of normlab wrote it)", path);
+    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0))
         status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
     else if (compare_lineage(file, lineage, path, err))
         status = NL_FAIL;
@@ -153,11 +163,11 @@ static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_
     const double *at = curve->data;
     for (size_t i = 0; i < curve->shape[0]; i++, at += COLUMNS) {
         NL_GROW(result->row, result->rows, result->capacity);
-        result->row[result->rows++] = (struct nl_curve_row){.step = (int64_t)at[0],
+        result->row[result->rows++] = (struct nl_curve_row){.step = (int64_t)at[STEP],
                                                             .epoch = at[1],
-                                                            .samples = (int64_t)at[2],
+                                                            .samples = (int64_t)at[SAMPLES],
                                                             .part = (enum nl_part)at[PART],
-                                                            .eval = (int)at[4],
+                                                            .eval = (int)at[EVAL],
                                                             .lr = at[5],
                                                             .loss = at[6],
                                                             .accuracy = at[7]};

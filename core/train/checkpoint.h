@@ -7,7 +7,7 @@
  *     training.curve   F64 (rows, 8)  step, epoch, samples, part, eval, lr, loss, accuracy
  *     training.first, training.second (parameters)  what the optimizer keeps, as the backend lays it out
  *
- * It is written whole or not at all.
+ * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no checkpoint.
  */
 #ifndef NL_TRAIN_CHECKPOINT_H
 #define NL_TRAIN_CHECKPOINT_H

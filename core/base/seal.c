@@ -1,0 +1,36 @@
+#include "base/seal.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+static char *seal_of(const char *text, size_t length, const char *mark)
+{
+    char hex[NL_HASH_HEX];
+    nl_hash_bytes(text, length, hex);
+    return nl_format("%ssha256 %s\n", mark, hex);
+}
+
+void nl_seal_add(struct nl_text *text, const char *mark)
+{
+    char *seal = seal_of(text->at, text->length, mark);
+    nl_text_add(text, "%s", seal);
+    free(seal);
+}
+
+int nl_seal_check(const char *text, size_t length, const char *mark, size_t *sealed)
+{
+    size_t line = length; /* where the last one begins */
+    while (line > 0 && (line == length || text[line - 1] != '\n'))
+        line--;
+    char *seal = seal_of(text, line, mark);
+    size_t head = strlen(mark) + strlen("sha256 "), whole = strlen(seal);
+    bool is_seal = length - line >= head && memcmp(text + line, seal, head) == 0;
+    bool fits = length - line == whole && memcmp(text + line, seal, whole) == 0;
+    *sealed = is_seal ? line : length;
+    free(seal);
+    return is_seal && !fits ? NL_BAD : NL_OK;
+}
