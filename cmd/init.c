@@ -137,7 +137,7 @@ static int write_starter(const struct starter *starter, const char *path, bool f
     if (!can_be_written(path))
         return EXIT_BAD_INPUT;
     struct nl_error err;
-    if (nl_file_write(path, starter->text, strlen(starter->text), &err))
+    if (nl_output_write(path, starter->text, strlen(starter->text), &err))
         return fail("%s", err.text);
     char *quoted = quote_words(1, &path);
     printf("wrote %s\n  normlab check %s\n  normlab %s %s\n", path, quoted, starter->verb, quoted);

@@ -224,7 +224,7 @@ static int write_page(const char *folder, const char *name, char *page)
 {
     struct nl_error err;
     char *path = nl_path_join(folder, name);
-    int code = nl_file_write(path, page, strlen(page), &err) ? fail("%s", err.text) : EXIT_DONE;
+    int code = nl_output_write(path, page, strlen(page), &err) ? fail("%s", err.text) : EXIT_DONE;
     free(path);
     free(page);
     return code;

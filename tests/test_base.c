@@ -101,7 +101,7 @@ START_TEST(special_files_stay_what_they_are)
     ck_assert_int_eq(mkfifo(pipe, 0600), 0);
     ck_assert(nl_file_is_special(pipe) && nl_file_is_special("/dev/null") && !nl_file_is_special(folder) && !nl_file_is_special(beside));
     int reader = open(pipe, O_RDONLY | O_NONBLOCK); /* else the writer would wait for one */
-    ck_assert_int_eq(nl_file_write(pipe, "three", 5, &err), NL_OK);
+    ck_assert_int_eq(nl_output_write(pipe, "three", 5, &err), NL_OK);
     ck_assert_int_eq(read(reader, read_back, sizeof read_back), 5);
     ck_assert_str_eq(read_back, "three");
     ck_assert(nl_file_is_special(pipe) && !nl_file_exists(beside));

@@ -207,6 +207,64 @@ START_TEST(what_is_bad_is_set_aside)
 }
 END_TEST
 
+/* ---- a folder of somebody else ---- */
+
+/* Files that a folder from elsewhere may hold in place of ours: links, which lead to a file of the user's, and pipes. */
+static const struct {
+    const char *name; /* in the results folder; %s: the first trial */
+    bool pipe, harmless; /* harmless: it is replaced */
+} traps[] = {{".lock", false, false},          {".lock", true, false},           {"trials/%s.trial", false, false},  {"trials/%s.trial", true, false},
+             {"experiment.yaml", false, true}, {"experiment.yaml", true, true},  {"trials.csv", false, true},        {"curves.csv", true, true},
+             {"summary.csv", false, true},     {"trials", false, false}};
+
+START_TEST(nothing_is_written_through_a_link)
+{
+    struct setting s = set_up();
+    struct nl_error err;
+    struct nl_sweep_result result;
+    char *mine = nl_path_join(s.folder, "mine"), *name = nl_format(traps[_i].name, s.grid.trial[0].id), *trap = nl_path_join(s.out, name),
+         *above = nl_path_folder(trap);
+    bool folder = strcmp(name, "trials") == 0;
+    ck_assert(nl_make_folders(above, &err) == NL_OK);
+    if (folder)
+        ck_assert(nl_make_folders(mine, &err) == NL_OK);
+    else
+        ck_assert(nl_file_write(mine, "precious", 8, &err) == NL_OK);
+    ck_assert_int_eq(traps[_i].pipe ? mkfifo(trap, 0600) : symlink(mine, trap), 0);
+    int status = try_sweep(&s, &result, &err);
+    ck_assert_msg((status == NL_OK) == traps[_i].harmless, "%s: %s", name, status ? err.text : "");
+    nl_sweep_result_release(&result);
+    if (folder) {
+        ck_assert_int_eq(rmdir(mine), 0); /* it is empty */
+    } else {
+        char *kept = content(mine);
+        ck_assert_str_eq(kept, "precious");
+        free(kept);
+    }
+    free(mine), free(name), free(trap), free(above);
+    tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_temporary_is_a_new_file)
+{
+    struct nl_error err;
+    char *folder = scratch_make(), *mine = nl_path_join(folder, "mine"), *path = nl_path_join(folder, "x"),
+         *half = nl_format("%s.%ld.tmp", path, (long)getpid()), *plots = nl_path_join(folder, "plots");
+    ck_assert(nl_file_write(mine, "precious", 8, &err) == NL_OK);
+    ck_assert_int_eq(symlink(mine, half), 0);
+    ck_assert_msg(nl_file_write(path, "mere", 4, &err) == NL_OK, "%s", err.text);
+    char *kept = content(mine), *written = content(path);
+    ck_assert_str_eq(kept, "precious");
+    ck_assert_str_eq(written, "mere");
+    ck_assert_int_eq(symlink(folder, plots), 0);
+    ck_assert_int_eq(nl_make_folder(plots, &err), NL_FAIL);
+    ck_assert_ptr_nonnull(strstr(err.text, "symbolic link"));
+    free(kept), free(written), free(mine), free(path), free(half), free(plots);
+    scratch_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("disk");
@@ -214,6 +272,8 @@ int main(void)
     tcase_add_loop_test(tests, a_checkpoint_that_cannot_be_read_stays, 0, 3);
     tcase_add_loop_test(tests, a_trial_that_cannot_be_read_stays, 0, 3);
     tcase_add_test(tests, what_is_bad_is_set_aside);
+    tcase_add_loop_test(tests, nothing_is_written_through_a_link, 0, sizeof traps / sizeof *traps);
+    tcase_add_test(tests, a_temporary_is_a_new_file);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

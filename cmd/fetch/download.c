@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
 #include "fetch/fetch.h"
@@ -167,14 +168,15 @@ enum download_end download(const char *url, const char *part, const struct remot
                            struct nl_error *why)
 {
     struct transfer it = {.file = file, .patience = patience, .terminal = isatty(STDERR_FILENO) && !manner.quiet};
-    it.descriptor = open(part, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    it.descriptor = nl_file_open_plain(part, O_WRONLY | O_CREAT | O_APPEND, why);
     off_t there = it.descriptor < 0 ? -1 : lseek(it.descriptor, 0, SEEK_END);
     if (there > file->bytes)
         there = ftruncate(it.descriptor, 0); /* nothing that goes on */
     enum download_end end = DOWNLOAD_WHOLE;
     it.first = it.have = there;
     if (there < 0) {
-        nl_fail_errno(why, "cannot write '%s'", part);
+        if (it.descriptor >= 0)
+            nl_fail_errno(why, "cannot write '%s'", part);
         end = DOWNLOAD_STOPPED;
     } else if (there < file->bytes) {
         char message[CURL_ERROR_SIZE] = "";

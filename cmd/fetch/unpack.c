@@ -64,7 +64,7 @@ static int copy(struct target *to, struct archive *from, int file, const char *p
 static int take_file(struct target *to, struct archive *from, const char *name, struct nl_error *err)
 {
     char *path = nl_path_join(to->folder, name), hex[NL_HASH_HEX];
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     int status = NL_OK;
     if (file < 0) {
         status = nl_fail_errno(err, "cannot unpack '%s': cannot create '%s'", to->archive, path);

@@ -1,6 +1,7 @@
 #include "base/files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,9 @@ static FILE *open_file(const char *path, struct stat *info, struct nl_error *err
     return file;
 }
 
-char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
+/* Closes file. */
+static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
 {
-    struct stat info;
-    FILE *file = open_file(path, &info, err);
-    if (!file)
-        return NULL;
     struct nl_text text = {0};
     char block[65536];
     size_t got;
@@ -50,6 +48,39 @@ char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
     if (length)
         *length = text.length;
     return text.at;
+}
+
+char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
+{
+    struct stat info;
+    FILE *file = open_file(path, &info, err);
+    return file ? read_all(file, path, length, err) : NULL;
+}
+
+int nl_file_open_plain(const char *path, int flags, struct nl_error *err)
+{
+    struct stat info;
+    int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (file < 0 && (errno == ELOOP || errno == ENXIO)) /* ENXIO: a pipe, or a socket */
+        nl_fail(err, "cannot open '%s': it is no plain file%s", path, errno == ELOOP ? ", but a symbolic link" : "");
+    else if (file < 0)
+        nl_fail_errno(err, "cannot open '%s'", path);
+    if (file < 0 || (fstat(file, &info) == 0 && S_ISREG(info.st_mode)))
+        return file;
+    nl_fail(err, "cannot open '%s': it is no plain file", path);
+    close(file);
+    return -1;
+}
+
+char *nl_file_read_plain(const char *path, size_t *length, struct nl_error *err)
+{
+    int descriptor = nl_file_open_plain(path, O_RDONLY, err);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (descriptor >= 0 && !file) {
+        nl_fail_errno(err, "cannot read '%s'", path);
+        close(descriptor);
+    }
+    return file ? read_all(file, path, length, err) : NULL;
 }
 
 char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err)
@@ -126,31 +157,76 @@ bool nl_file_is_special(const char *path)
     return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
+static bool write_all(int file, const char *bytes, size_t length)
+{
+    while (length) {
+        ssize_t put = write(file, bytes, length);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        bytes += put;
+        length -= (size_t)put;
+    }
+    return true;
+}
+
+/* A new file: one that a killed program of the same number left goes, and so does a link that somebody put there. */
+static int create(const char *path)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int file = open(path, flags, 0666);
+    if (file < 0 && errno == EEXIST && unlink(path) == 0)
+        file = open(path, flags, 0666);
+    return file;
+}
+
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
 {
-    bool special = nl_file_is_special(path); /* /dev/stdout, a pipe: renaming would put a file in its place */
-    char *target = special ? nl_strdup(path) : nl_format("%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(target, "wb");
-    int status = NL_OK;
-    if (!file) {
+    char *half = nl_format("%s.%ld.tmp", path, (long)getpid());
+    int file = create(half), status = NL_OK;
+    if (file < 0) {
         status = nl_fail_errno(err, "cannot create '%s'", path);
     } else {
-        size_t put = length ? fwrite(bytes, 1, length, file) : 0;
-        bool failed = put != length;
-        failed |= fclose(file) != 0;
-        if (failed || (!special && rename(target, path) != 0)) {
+        bool good = write_all(file, bytes, length);
+        int why = errno;
+        if (close(file) != 0 && good) {
+            good = false;
+            why = errno;
+        }
+        errno = why;
+        if (!good || rename(half, path) != 0) {
             status = nl_fail_errno(err, "cannot write '%s'", path);
-            if (!special)
-                unlink(target);
+            unlink(half);
         }
     }
-    free(target);
+    free(half);
     return status;
+}
+
+int nl_output_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
+{
+    if (!nl_file_is_special(path)) /* /dev/stdout, a pipe: renaming would put a file in its place */
+        return nl_file_write(path, bytes, length, err);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return nl_fail_errno(err, "cannot open '%s'", path);
+    bool good = write_all(file, bytes, length);
+    if (!good)
+        nl_fail_errno(err, "cannot write '%s'", path);
+    close(file);
+    return good ? NL_OK : NL_FAIL;
 }
 
 bool nl_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+bool nl_file_is_plain(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 ? S_ISREG(info.st_mode) : errno != ENOENT && errno != ENOTDIR;
 }
 
 bool nl_file_is_missing(const char *path)
@@ -199,6 +275,16 @@ int nl_make_folders(const char *path, struct nl_error *err)
     }
     free(partial);
     return status;
+}
+
+int nl_make_folder(const char *path, struct nl_error *err)
+{
+    struct stat info;
+    if (nl_make_folders(path, err))
+        return NL_FAIL;
+    if (lstat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        return nl_fail(err, "cannot use the folder '%s': it is a symbolic link", path);
+    return NL_OK;
 }
 
 char *nl_path_join(const char *folder, const char *name)

@@ -1,4 +1,8 @@
-/* Files: read whole, written whole or not at all. */
+/* Files: read whole, written whole or not at all.
+ *
+ * A name that the user gives may be a link or a device. What stands in a results folder may be somebody else's: files and folders in it are
+ * opened as plain ones, or not at all, and no link is followed.
+ */
 #ifndef NL_BASE_FILES_H
 #define NL_BASE_FILES_H
 
@@ -10,6 +14,10 @@
 /* The whole file, terminated by a zero byte that *length does not count; free() it. NULL on error. */
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err);
 
+/* Opens a regular file with these flags of open(2); a link is not followed, and a pipe not waited for. -1 on error. */
+int nl_file_open_plain(const char *path, int flags, struct nl_error *err);
+char *nl_file_read_plain(const char *path, size_t *length, struct nl_error *err);
+
 /* As nl_file_read, but at most the first `limit` bytes; *total: how long the file is, of a device or a pipe what was read. */
 char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err);
 
@@ -17,9 +25,12 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
 
-/* Writes to a temporary file beside path and renames it: readers see the old file or the new one, never a half. A device or a pipe
- * (nl_file_is_special) is written to instead, and stays what it is. */
+/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half. What has the name already, be it a
+ * link, is replaced and not written to. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
+
+/* The same to a name that the user gives: a device or a pipe (nl_file_is_special) is written to, and stays what it is. */
+int nl_output_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 
 /* Gives a file that is bad another name, PATH.damaged (or .damaged-2, ...), where it can be looked at and is in nobody's way. The new name, or
  * NULL: it could not be renamed, and stays. */
@@ -27,9 +38,11 @@ char *nl_file_set_aside(const char *path, struct nl_error *err);
 
 bool nl_file_is_special(const char *path);                                /* there, and neither a file nor a folder */
 bool nl_file_exists(const char *path);
+bool nl_file_is_plain(const char *path);   /* a regular file and no link, as far as can be told */
 bool nl_file_is_missing(const char *path); /* it is known that there is none: what cannot be looked at may be there */
 bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
+int nl_make_folder(const char *path, struct nl_error *err);               /* the same, and path itself is no link */
 char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is; folder "": the current one */
 bool nl_path_same(const char *a, const char *b);                          /* one file, be it by links, or one place where there is none yet */
 char *nl_path_folder(const char *path);                                   /* new string: dirname, "." where there is none */

@@ -221,7 +221,7 @@ int nl_npy_write(const char *path, enum nl_dtype type, int dims, const size_t *s
     file.at[FIXED - 2] = (char)(header & 255);
     file.at[FIXED - 1] = (char)(header >> 8);
     nl_text_add_bytes(&file, data, bytes);
-    int status = nl_file_write(path, file.at, file.length, err);
+    int status = nl_output_write(path, file.at, file.length, err);
     nl_text_release(&file);
     return status;
 }

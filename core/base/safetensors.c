@@ -105,7 +105,7 @@ int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *en
     char hex[NL_HASH_HEX];
     sum_without(file.at, file.length, place, hex);
     memcpy(file.at + place, hex, NL_HASH_HEX - 1);
-    int status = nl_file_write(path, file.at, file.length, err);
+    int status = nl_output_write(path, file.at, file.length, err);
     nl_text_release(&data);
     nl_text_release(&file);
     return status;
@@ -428,17 +428,21 @@ static int check_seal(const struct reading *file, const char *bytes, size_t leng
 
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err)
 {
-    *out = (struct nl_tensor_file){0};
     size_t length;
     char *bytes = nl_file_read(path, &length, err);
-    if (!bytes)
-        return NL_FAIL;
+    int status = bytes ? nl_safetensors_parse(path, bytes, length, out, err) : NL_FAIL;
+    free(bytes);
+    return status;
+}
+
+int nl_safetensors_parse(const char *path, const char *bytes, size_t length, struct nl_tensor_file *out, struct nl_error *err)
+{
+    *out = (struct nl_tensor_file){0};
     struct reading file = {.path = path};
     bool sealed = false;
     int status = read_tensors(&file, bytes, length, err) || check_seal(&file, bytes, length, &sealed, err) ? NL_BAD : NL_OK;
     char checksum[NL_HASH_HEX];
     nl_hash_bytes(bytes, length, checksum);
-    free(bytes);
     free(file.places);
     *out = (struct nl_tensor_file){.count = file.count, .entry = file.entries, .metadata = file.metadata, .sealed = sealed};
     memcpy(out->checksum, checksum, sizeof checksum);

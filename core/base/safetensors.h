@@ -35,6 +35,8 @@ int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *en
                          struct nl_error *err);
 /* NL_FAIL: it cannot be read; NL_BAD: it was, and is no such file, or damaged (its own checksum does not fit). */
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err);
+/* The same from what the file holds; path: for messages. */
+int nl_safetensors_parse(const char *path, const char *bytes, size_t length, struct nl_tensor_file *out, struct nl_error *err);
 void nl_safetensors_release(struct nl_tensor_file *file);
 
 const struct nl_tensor_file_entry *nl_safetensors_find(const struct nl_tensor_file *file, const char *name); /* NULL: no such tensor */

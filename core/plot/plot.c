@@ -11,9 +11,10 @@ static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct n
     nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap};
 enum { KINDS = sizeof draw / sizeof *draw };
 
-static int write_script(const char *plots, const struct nl_page *page, struct nl_text *report, struct nl_error *err)
+/* chosen: plots is the user's own choice, which may be a link. */
+static int write_script(const char *plots, bool chosen, const struct nl_page *page, struct nl_text *report, struct nl_error *err)
 {
-    if (nl_make_folders(plots, err))
+    if (chosen ? nl_make_folders(plots, err) : nl_make_folder(plots, err))
         return NL_FAIL;
     char *path = nl_format("%s/%s.gp", plots, page->name);
     int status = nl_file_write(path, page->script.at, page->script.length, err);
@@ -45,7 +46,7 @@ static int draw_all(const struct nl_picture *picture, const char *plots, const b
         if (wanted[kind])
             status = draw[kind](picture, &page[kind], err);
         if (status == NL_OK && page[kind].script.length > 0)
-            status = write_script(plots, &page[kind], picture->note, err);
+            status = write_script(plots, options->out != NULL, &page[kind], picture->note, err);
     }
     for (int kind = 0; status == NL_OK && kind < KINDS; kind++)
         if (page[kind].script.length > 0)

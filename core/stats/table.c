@@ -84,7 +84,7 @@ int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
 {
     *out = (struct nl_table){0};
     size_t length;
-    char *text = nl_file_read(path, &length, err);
+    char *text = nl_file_read_plain(path, &length, err);
     if (!text)
         return NL_FAIL;
     out->path = nl_strdup(path);

@@ -41,7 +41,7 @@ char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_tri
 bool nl_store_exists(const char *folder)
 {
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool exists = !nl_file_is_missing(path);
+    bool exists = nl_file_is_plain(path);
     free(path);
     return exists;
 }
@@ -51,7 +51,7 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
     struct nl_diagnostics diagnostics = {0};
     char *path = nl_path_join(folder, "experiment.yaml");
     int status = NL_OK;
-    if (nl_file_is_missing(path)) {
+    if (!nl_file_is_plain(path)) {
         status = nl_fail(err, "'%s' holds no results: there is no '%s'", folder, path);
     } else if (nl_experiment_load(path, NULL, 0, experiment, &diagnostics) || nl_provenance_read(path, made, &diagnostics)) {
         char *text = nl_diagnostics_text(&diagnostics);
@@ -79,7 +79,7 @@ int nl_store_grid(const char *folder, const struct nl_experiment *experiment, st
 bool nl_store_in_use(const char *folder)
 {
     char *path = nl_path_join(folder, ".lock");
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = nl_file_open_plain(path, O_RDONLY, NULL);
     bool in_use = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (file >= 0)
         close(file);
@@ -106,10 +106,10 @@ static bool try_lock(int file)
 static int take_lock(struct nl_store *store, struct nl_error *err)
 {
     char *path = in_folder(store, ".lock");
-    store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    store->lock = nl_file_open_plain(path, O_RDWR | O_CREAT, err);
     int status = NL_OK;
     if (store->lock < 0) {
-        status = nl_fail_errno(err, "cannot create '%s'", path);
+        status = NL_FAIL;
     } else if (!try_lock(store->lock)) {
         char owner[32] = "";
         ssize_t got = errno == EWOULDBLOCK ? pread(store->lock, owner, sizeof owner - 1, 0) : -1;
@@ -147,10 +147,19 @@ static bool is_temporary(const char *name)
     return digits < length - 4 && digits > 1 && name[digits - 1] == '.';
 }
 
-/* What a killed program left half-written. Nobody else writes here: the lock is ours. */
-static void sweep_away_temporaries(const char *folder)
+/* NULL: it is no folder, or a link to one. */
+static DIR *open_folder(const char *path)
 {
-    DIR *directory = opendir(folder);
+    int file = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = file < 0 ? NULL : fdopendir(file);
+    if (file >= 0 && !directory)
+        close(file);
+    return directory;
+}
+
+/* What a killed program left half-written. Nobody else writes here: the lock is ours. */
+static void sweep_away_temporaries(DIR *directory, const char *folder)
+{
     if (!directory)
         return;
     for (struct dirent *entry; (entry = readdir(directory));)
@@ -180,7 +189,7 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_sh
         return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
     bool were_there[] = {nl_folder_exists(trials), nl_folder_exists(folder)};
-    int status = nl_make_folders(trials, err);
+    int status = nl_make_folder(trials, err);
     if (status == NL_OK && (status = nl_store_lock(store, folder, err)) != NL_OK && !nl_store_in_use(folder)) { /* nobody can begin there */
         if (!were_there[0])
             rmdir(trials);
@@ -191,8 +200,8 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_sh
     if (status == NL_OK && (status = nl_store_refuse(folder, showing, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
         nl_store_close(store);
     if (status == NL_OK) {
-        sweep_away_temporaries(folder);
-        sweep_away_temporaries(trials);
+        sweep_away_temporaries(opendir(folder), folder);
+        sweep_away_temporaries(open_folder(trials), trials);
     }
     free(trials);
     return status;
@@ -254,7 +263,7 @@ int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, st
     int status = NL_OK;
     if (!nl_file_is_missing(path)) {
         size_t length = 0;
-        char *text = nl_file_read(path, &length, err);
+        char *text = nl_file_read_plain(path, &length, err);
         if (!text)
             status = NL_FAIL;
         else if (nl_record_parse(record, text, length, trial->id, err)) {
@@ -382,7 +391,7 @@ void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid
     const char *const folders[] = {store->folder, trials};
     *out = (struct nl_leftovers){0};
     for (int f = 0; f < 2; f++) {
-        DIR *directory = opendir(folders[f]);
+        DIR *directory = f == 1 ? open_folder(trials) : opendir(store->folder);
         if (!directory)
             continue;
         for (struct dirent *entry; (entry = readdir(directory));) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "config/value.h"
 #include "train/train.h"
@@ -130,7 +131,10 @@ static bool is_sound(const struct nl_config *config, const struct nl_tensor_file
 
 static int read_checkpoint(const struct nl_lineage *lineage, const char *path, struct nl_tensor_file *file, struct nl_error *err)
 {
-    int status = nl_safetensors_read(path, file, err);
+    size_t length;
+    char *bytes = nl_file_read_plain(path, &length, err);
+    int status = bytes ? nl_safetensors_parse(path, bytes, length, file, err) : NL_FAIL;
+    free(bytes);
     if (status)
         return status;
     const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
