@@ -31,6 +31,107 @@ static bool fails(const char *path)
     return found;
 }
 
+/* ---- the log of what is written ---- */
+
+enum what { CREATE, WRITE, SYNC, RENAME, REMOVE, MAKE_FOLDER, SYNC_FOLDER, SYNC_ALL };
+
+static struct operation {
+    enum what what;
+    char *path, *to; /* below the folder that is watched */
+    char *bytes;
+    size_t length;
+} *log_of;
+static int logged, log_capacity;
+static const char *watched; /* NULL: nothing is logged */
+
+static struct operation *log_it(enum what what, const char *path)
+{
+    size_t length = watched ? strlen(watched) : 0;
+    if (!watched || strncmp(path, watched, length) != 0 || (path[length] && path[length] != '/'))
+        return NULL;
+    NL_GROW(log_of, logged, log_capacity);
+    log_of[logged] = (struct operation){.what = what, .path = nl_strdup(path[length] ? path + length + 1 : ".")};
+    return &log_of[logged++];
+}
+
+/* Opened files: what descriptor stands for what path. */
+static char *open_path[256];
+
+static const char *path_of(int file)
+{
+    return file >= 0 && file < 256 && open_path[file] ? open_path[file] : "";
+}
+
+static void remember(int file, const char *path)
+{
+    if (file < 0 || file >= 256)
+        return;
+    free(open_path[file]);
+    open_path[file] = watched ? nl_strdup(path) : NULL;
+}
+
+ssize_t __real_write(int file, const void *bytes, size_t length);
+ssize_t __wrap_write(int file, const void *bytes, size_t length);
+ssize_t __wrap_write(int file, const void *bytes, size_t length)
+{
+    ssize_t put = __real_write(file, bytes, length);
+    struct operation *operation = put > 0 ? log_it(WRITE, path_of(file)) : NULL;
+    if (operation) {
+        operation->bytes = memcpy(nl_alloc((size_t)put, 1), bytes, (size_t)put);
+        operation->length = (size_t)put;
+    }
+    return put;
+}
+
+int __real_fsync(int file);
+int __wrap_fsync(int file);
+int __wrap_fsync(int file)
+{
+    struct stat info;
+    if (fstat(file, &info) == 0)
+        log_it(S_ISDIR(info.st_mode) ? SYNC_FOLDER : SYNC, path_of(file));
+    return watched ? 0 : __real_fsync(file); /* the crash is played: the disk need not be waited for */
+}
+
+int __real_syncfs(int file);
+int __wrap_syncfs(int file);
+int __wrap_syncfs(int file)
+{
+    log_it(SYNC_ALL, path_of(file));
+    return watched ? 0 : __real_syncfs(file);
+}
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+    int status = __real_rename(from, to);
+    struct operation *operation = status == 0 ? log_it(RENAME, from) : NULL;
+    if (operation)
+        operation->to = nl_strdup(to + strlen(watched) + 1);
+    return status;
+}
+
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path);
+int __wrap_unlink(const char *path)
+{
+    int status = __real_unlink(path);
+    if (status == 0)
+        log_it(REMOVE, path);
+    return status;
+}
+
+int __real_mkdir(const char *path, mode_t mode);
+int __wrap_mkdir(const char *path, mode_t mode);
+int __wrap_mkdir(const char *path, mode_t mode)
+{
+    int status = __real_mkdir(path, mode);
+    if (status == 0)
+        log_it(MAKE_FOLDER, path);
+    return status;
+}
+
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
@@ -39,7 +140,14 @@ int __wrap_open(const char *path, int flags, ...)
     va_start(args, flags);
     mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
     va_end(args);
-    return fails(path) ? -1 : __real_open(path, flags, mode);
+    if (fails(path))
+        return -1;
+    bool is_new = flags & O_CREAT && access(path, F_OK) != 0;
+    int file = __real_open(path, flags, mode);
+    remember(file, path);
+    if (file >= 0 && is_new)
+        log_it(CREATE, path);
+    return file;
 }
 
 FILE *__real_fopen(const char *path, const char *mode);
@@ -207,6 +315,189 @@ START_TEST(what_is_bad_is_set_aside)
 }
 END_TEST
 
+/* ---- a power cut ---- */
+
+/* What a disk may hold when the current goes. Names are durable in their order, up to the last time that their folder was synced at least; of
+ * a file's bytes only those are that were synced. */
+enum loss { NOTHING /* a kill */, BYTES /* all names, and no byte that was not synced */, HALF_THE_BYTES, NAMES /* and bytes */, LOSSES };
+
+struct file {
+    const char *live; /* its name while the program ran; NULL: it has none any more */
+    const char *path; /* its name on the disk */
+    struct nl_text bytes;
+    size_t synced;
+};
+
+struct disk {
+    struct file file[64];
+    const char *folder[16];
+    int files, folders;
+};
+
+static struct file *file_at(struct disk *disk, const char *live)
+{
+    for (int i = 0; i < disk->files; i++)
+        if (disk->file[i].live && strcmp(disk->file[i].live, live) == 0)
+            return &disk->file[i];
+    return NULL;
+}
+
+/* On the disk, no file but this one has the name any more. */
+static void take_name(struct disk *disk, const struct file *but, const char *path)
+{
+    for (int i = 0; i < disk->files; i++)
+        if (&disk->file[i] != but && disk->file[i].path && strcmp(disk->file[i].path, path) == 0)
+            disk->file[i].path = NULL;
+}
+
+static bool in_same_folder(const char *folder, const char *path)
+{
+    char *above = nl_path_folder(path);
+    bool same = strcmp(folder, above) == 0;
+    free(above);
+    return same;
+}
+
+/* Whether the names in the folder of operation `at` were synced behind it, and before `end`. */
+static bool is_durable(int at, int end)
+{
+    for (int i = at + 1; i < end; i++)
+        if (log_of[i].what == SYNC_ALL || (log_of[i].what == SYNC_FOLDER && in_same_folder(log_of[i].path, log_of[at].path)))
+            return true;
+    return false;
+}
+
+/* The first `end` operations. */
+static struct disk *replay(int end, enum loss loss)
+{
+    struct disk *disk = nl_alloc(1, sizeof *disk);
+    for (int i = 0; i < end; i++) {
+        const struct operation *o = &log_of[i];
+        bool kept = loss != NAMES || is_durable(i, end); /* of a name */
+        struct file *file = file_at(disk, o->path), *other = o->to ? file_at(disk, o->to) : NULL;
+        ck_assert_msg(file || o->what == CREATE || o->what >= MAKE_FOLDER, "'%s' is not there", o->path);
+        switch (o->what) {
+        case CREATE:
+            ck_assert_int_lt(disk->files, 64);
+            disk->file[disk->files++] = (struct file){.live = o->path, .path = kept ? o->path : NULL};
+            break;
+        case WRITE: nl_text_add_bytes(&file->bytes, o->bytes, o->length); break;
+        case SYNC: file->synced = file->bytes.length; break;
+        case RENAME:
+            if (other)
+                other->live = NULL;
+            file->live = o->to;
+            if (kept) {
+                take_name(disk, file, o->to);
+                file->path = o->to;
+            }
+            break;
+        case REMOVE:
+            file->live = NULL;
+            if (kept)
+                file->path = NULL;
+            break;
+        case MAKE_FOLDER:
+            ck_assert_int_lt(disk->folders, 16);
+            if (kept)
+                disk->folder[disk->folders++] = o->path;
+            break;
+        case SYNC_FOLDER: break;
+        case SYNC_ALL:
+            for (int f = 0; f < disk->files; f++)
+                disk->file[f].synced = disk->file[f].bytes.length;
+            break;
+        }
+    }
+    return disk;
+}
+
+/* Puts that disk below root, and frees it. Returns how many trials are whole on it; *bad: how many are not. */
+static int lay_out(struct disk *disk, const char *root, enum loss loss, int *bad)
+{
+    struct nl_error err;
+    int whole = *bad = 0;
+    ck_assert(nl_make_folders(root, &err) == NL_OK);
+    for (int i = 0; i < disk->folders; i++) {
+        char *path = nl_path_join(root, disk->folder[i]), *above = nl_path_folder(path);
+        if (nl_folder_exists(above))
+            mkdir(path, 0777);
+        free(path), free(above);
+    }
+    for (int i = 0; i < disk->files; i++) {
+        struct file *file = &disk->file[i];
+        size_t length = file->bytes.length, kept = loss == NOTHING ? length : loss == HALF_THE_BYTES ? (length + file->synced) / 2 : file->synced;
+        char *path = file->path ? nl_path_join(root, file->path) : NULL, *above = path ? nl_path_folder(path) : NULL;
+        if (path && nl_folder_exists(above)) {
+            FILE *out = __real_fopen(path, "w");
+            ck_assert(out && fwrite(file->bytes.at ? file->bytes.at : "", 1, kept, out) == kept && fclose(out) == 0);
+            size_t named = strlen(path);
+            if (named > 6 && strcmp(path + named - 6, ".trial") == 0)
+                kept == length ? whole++ : ++*bad;
+        }
+        free(path), free(above);
+        nl_text_release(&file->bytes);
+    }
+    free(disk);
+    return whole;
+}
+
+/* Trials that the program had said are on the disk: their folder was synced behind them. */
+static int promised(int end)
+{
+    int count = 0;
+    for (int i = 0; i < end; i++) {
+        size_t length = log_of[i].to ? strlen(log_of[i].to) : 0;
+        count += length > 6 && strcmp(log_of[i].to + length - 6, ".trial") == 0 && is_durable(i, end);
+    }
+    return count;
+}
+
+/* After any prefix of what was written, whatever of it the disk has lost, the same command ends with the same tables, keeps every trial that was
+ * promised, and says what it found. */
+START_TEST(a_power_cut_loses_nothing_that_was_promised)
+{
+    static const char *const tables[] = {"trials.csv", "curves.csv", "summary.csv"};
+    struct setting s = set_up();
+    char *expected[3], *out = s.out;
+    watched = s.folder;
+    sweep(&s);
+    watched = NULL;
+    for (int i = 0; i < 3; i++) {
+        char *path = nl_path_join(out, tables[i]);
+        expected[i] = content(path);
+        free(path);
+    }
+    ck_assert_int_gt(logged, 40);
+    ck_assert_int_eq(promised(logged), 4);
+    for (int end = 0; end <= logged; end++)
+        for (enum loss loss = NOTHING; loss < LOSSES; loss++) {
+            char *root = scratch_make();
+            int bad, whole = lay_out(replay(end, loss), root, loss, &bad), before, said = 0;
+            ck_assert_msg(whole >= promised(end), "%d of %d operations, loss %d: %d trials are whole, %d were promised", end, logged, (int)loss, whole,
+                          promised(end));
+            s.out = nl_path_join(root, "out");
+            sweep(&s);
+            if (sscanf(s.notes.at, "%d of", &before) == 1)
+                ck_assert_msg(before == whole, "%d of %d operations, loss %d: %s", end, logged, (int)loss, s.notes.at);
+            for (const char *at = s.notes.at; (at = strstr(at, "it is set aside as")); at++)
+                said++;
+            ck_assert_int_eq(said, bad);
+            for (int i = 0; i < 3; i++) {
+                char *path = nl_path_join(s.out, tables[i]), *found = content(path);
+                ck_assert_msg(strcmp(found, expected[i]) == 0, "%d of %d operations, loss %d: '%s' is another", end, logged, (int)loss, tables[i]);
+                free(path), free(found);
+            }
+            free(s.out);
+            scratch_remove(root);
+        }
+    for (int i = 0; i < 3; i++)
+        free(expected[i]);
+    s.out = out;
+    tear_down(&s);
+}
+END_TEST
+
 /* ---- a folder of somebody else ---- */
 
 /* Files that a folder from elsewhere may hold in place of ours: links, which lead to a file of the user's, and pipes. */
@@ -274,7 +565,8 @@ int main(void)
     tcase_add_test(tests, what_is_bad_is_set_aside);
     tcase_add_loop_test(tests, nothing_is_written_through_a_link, 0, sizeof traps / sizeof *traps);
     tcase_add_test(tests, a_temporary_is_a_new_file);
-    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_power_cut_loses_nothing_that_was_promised);
+    tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

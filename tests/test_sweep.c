@@ -566,9 +566,9 @@ START_TEST(test_nothing_trained_is_lost)
     ck_assert_msg(nl_file_write(second, "normlab trial 1\nid", 18, &err) == NL_OK, "%s", err.text);
     ask(&s, slower, 6, "6 trained trials would disappear from the tables of 'OUT'", "train.lr: 0.1 -> 0.2\n");
     for (int i = 0; i < 7; i++)
-        ck_assert_msg(nl_store_save(&store, &s.grid.trial[i], &broken, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_store_save(&store, &s.grid.trial[i], &broken, false, &err) == NL_OK, "%s", err.text);
     ask(&s, slower, 1, "1 trained trial would disappear from the tables of 'OUT'", "train.lr: 0.1 -> 0.2\n");
-    ck_assert_msg(nl_store_save(&store, &s.grid.trial[7], &broken, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_store_save(&store, &s.grid.trial[7], &broken, false, &err) == NL_OK, "%s", err.text);
     ask(&s, slower, 0, NULL, "");
     change(&s, "touch trials/0123456789abcdef.trial"); /* of an experiment that was replaced */
     ask(&s, slower, 0, NULL, "");
@@ -709,7 +709,7 @@ START_TEST(test_error_is_retried)
     const struct nl_showing showing = showing_of(&s);
     struct nl_record broken = {.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
     ck_assert_msg(nl_store_open(&store, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
-    ck_assert_msg(nl_store_save(&store, &s.grid.trial[2], &broken, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_store_save(&store, &s.grid.trial[2], &broken, false, &err) == NL_OK, "%s", err.text);
     struct nl_record *record = nl_alloc((size_t)s.grid.trials, sizeof *record);
     ck_assert_int_eq(nl_store_load(&store, &s.grid.trial[2], &record[2], &err), NL_OK);
     ck_assert_str_eq(record[2].message, "out of memory");

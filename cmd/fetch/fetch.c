@@ -69,25 +69,13 @@ static int check_sum(const char *path, const char *expected, const char *remove,
     return NL_OK;
 }
 
-/* What was written is on the disk, also after a power cut. */
-static int sync_path(const char *path, struct nl_error *err)
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    bool good = descriptor >= 0 && fsync(descriptor) == 0;
-    if (!good)
-        nl_fail_errno(err, "cannot write '%s'", path);
-    if (descriptor >= 0)
-        close(descriptor);
-    return good ? NL_OK : NL_FAIL;
-}
-
 static int give_name(const char *part, const char *final, const char *folder, struct nl_error *err)
 {
-    if (sync_path(part, err))
+    if (nl_file_sync(part, err))
         return NL_FAIL;
     if (rename(part, final) != 0)
         return nl_fail_errno(err, "cannot rename '%s'", part);
-    return sync_path(folder, err);
+    return nl_folder_sync(folder, err);
 }
 
 /* ---- one file from the mirrors ---- */

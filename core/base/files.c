@@ -181,14 +181,20 @@ static int create(const char *path)
     return file;
 }
 
-int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
+/* A file system that knows no such thing is as durable as it can be. */
+static bool sync_all(int file)
+{
+    return fsync(file) == 0 || errno == EINVAL;
+}
+
+static int put(const char *path, const void *bytes, size_t length, bool sync, struct nl_error *err)
 {
     char *half = nl_format("%s.%ld.tmp", path, (long)getpid());
     int file = create(half), status = NL_OK;
     if (file < 0) {
         status = nl_fail_errno(err, "cannot create '%s'", path);
     } else {
-        bool good = write_all(file, bytes, length);
+        bool good = write_all(file, bytes, length) && (!sync || sync_all(file));
         int why = errno;
         if (close(file) != 0 && good) {
             good = false;
@@ -202,6 +208,55 @@ int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_
     }
     free(half);
     return status;
+}
+
+static int sync_path(const char *path, int flags, struct nl_error *err)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | flags);
+    bool good = file >= 0 ? sync_all(file) : flags & O_DIRECTORY && errno == EACCES; /* a folder that may be written, but not read */
+    if (!good)
+        nl_fail_errno(err, "cannot write '%s'", path);
+    if (file >= 0)
+        close(file);
+    return good ? NL_OK : NL_FAIL;
+}
+
+int nl_file_sync(const char *path, struct nl_error *err)
+{
+    return sync_path(path, O_NOFOLLOW | O_NONBLOCK, err);
+}
+
+int nl_folder_sync(const char *path, struct nl_error *err)
+{
+    return sync_path(path, O_DIRECTORY, err);
+}
+
+int nl_disk_sync(const char *folder, struct nl_error *err)
+{
+    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int status = file >= 0 && syncfs(file) == 0 ? NL_OK : nl_fail_errno(err, "cannot write to the disk of '%s'", folder);
+    if (file >= 0)
+        close(file);
+    return status;
+}
+
+/* The names in the folder of path. */
+static int sync_folder_of(const char *path, struct nl_error *err)
+{
+    char *folder = nl_path_folder(path);
+    int status = nl_folder_sync(folder, err);
+    free(folder);
+    return status;
+}
+
+int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
+{
+    return put(path, bytes, length, true, err) || sync_folder_of(path, err) ? NL_FAIL : NL_OK;
+}
+
+int nl_file_put(const char *path, const void *bytes, size_t length, struct nl_error *err)
+{
+    return put(path, bytes, length, false, err);
 }
 
 int nl_output_write(const char *path, const void *bytes, size_t length, struct nl_error *err)
@@ -265,8 +320,11 @@ int nl_make_folders(const char *path, struct nl_error *err)
         char kept = *at;
         *at = '\0';
         struct stat info;
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+        bool made = mkdir(partial, 0777) == 0;
+        if (!made && errno != EEXIST)
             status = nl_fail_errno(err, "cannot create the folder '%s'", partial);
+        else if (made)
+            status = sync_folder_of(partial, err);
         else if (stat(partial, &info) == 0 && !S_ISDIR(info.st_mode))
             status = nl_fail(err, "cannot create the folder '%s': a file of that name is there", partial);
         *at = kept;

@@ -25,9 +25,15 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
 
-/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half. What has the name already, be it a
- * link, is replaced and not written to. */
+/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half, also after a power cut: it is on the
+ * disk when this returns. What has the name already, be it a link, is replaced and not written to. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
+
+/* The same without waiting for the disk: until nl_disk_sync was called, a power cut may leave anything under the name. */
+int nl_file_put(const char *path, const void *bytes, size_t length, struct nl_error *err);
+int nl_disk_sync(const char *folder, struct nl_error *err); /* all that was written to the file system that it is on */
+int nl_file_sync(const char *path, struct nl_error *err);   /* what the file holds */
+int nl_folder_sync(const char *path, struct nl_error *err); /* which names it has */
 
 /* The same to a name that the user gives: a device or a pipe (nl_file_is_special) is written to, and stays what it is. */
 int nl_output_write(const char *path, const void *bytes, size_t length, struct nl_error *err);

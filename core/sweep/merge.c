@@ -91,9 +91,11 @@ static int write_all(const struct nl_store *store, const struct nl_grid *grid, c
         return NL_FAIL;
     for (int i = 0; i < grid->trials; i++) {
         merge->absent += !record[i].present;
-        if (record[i].present && nl_store_save(store, &grid->trial[i], &record[i], err))
+        if (record[i].present && nl_store_save(store, &grid->trial[i], &record[i], false, err))
             return NL_FAIL;
     }
+    if (nl_store_sync(store, err))
+        return NL_FAIL;
     if (nl_store_assemble(store, grid, record, err))
         return NL_FAIL;
     if (merge->absent == grid->trials)

@@ -12,6 +12,7 @@
 #include "train/checkpoint.h"
 
 enum { REPORTS_PER_SECOND = 6 };
+static const double SYNC_SECONDS = 0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
 
 int nl_cores(void)
 {
@@ -40,6 +41,25 @@ static void report(struct nl_runner *runner)
     if (options->progress)
         options->progress(options->context, &progress);
     pthread_mutex_lock(&runner->lock);
+}
+
+/* Trials that ended are brought to the disk together: to wait for it after each would take longer than a short trial does. The lock is held. */
+static void sync_ended(struct nl_runner *runner)
+{
+    struct nl_error err;
+    int finished = runner->progress.finished;
+    if (finished == runner->synced)
+        return;
+    pthread_mutex_unlock(&runner->lock);
+    int status = nl_store_sync(runner->store, &err);
+    pthread_mutex_lock(&runner->lock);
+    runner->synced = finished;
+    runner->synced_at = nl_seconds();
+    if (status && !runner->broken) {
+        nl_runner_stop(runner, NL_STOP_FAILURE);
+        runner->broken = true;
+        runner->err = err;
+    }
 }
 
 /* Returns how many were started. The lock is held meanwhile: no worker counts itself out before all have been counted in. */
@@ -83,7 +103,10 @@ static void wait_for_workers(struct nl_runner *runner)
         look_outside(runner);
         if (runner->active > 0)
             report(runner);
+        if (nl_seconds() - runner->synced_at >= SYNC_SECONDS)
+            sync_ended(runner);
     }
+    sync_ended(runner);
     if (runner->queue.count)
         report(runner);
     pthread_mutex_unlock(&runner->lock);
@@ -142,7 +165,7 @@ static void make_queue(struct nl_runner *runner, const int *todo, int count)
 int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
                   const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err)
 {
-    struct nl_runner runner = {.grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds()};
+    struct nl_runner runner = {.grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds(), .synced_at = nl_seconds()};
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

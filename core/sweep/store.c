@@ -158,17 +158,19 @@ static DIR *open_folder(const char *path)
 }
 
 /* What a killed program left half-written. Nobody else writes here: the lock is ours. */
-static void sweep_away_temporaries(DIR *directory, const char *folder)
+static int sweep_away_temporaries(DIR *directory, const char *folder)
 {
+    int swept = 0;
     if (!directory)
-        return;
+        return 0;
     for (struct dirent *entry; (entry = readdir(directory));)
         if (is_temporary(entry->d_name)) {
             char *path = nl_path_join(folder, entry->d_name);
-            unlink(path);
+            swept += unlink(path) == 0;
             free(path);
         }
     closedir(directory);
+    return swept;
 }
 
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err)
@@ -200,8 +202,7 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_sh
     if (status == NL_OK && (status = nl_store_refuse(folder, showing, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
         nl_store_close(store);
     if (status == NL_OK) {
-        sweep_away_temporaries(opendir(folder), folder);
-        sweep_away_temporaries(open_folder(trials), trials);
+        store->swept = sweep_away_temporaries(opendir(folder), folder) + sweep_away_temporaries(open_folder(trials), trials);
     }
     free(trials);
     return status;
@@ -311,14 +312,20 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
     return record;
 }
 
-int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err)
+int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, bool durable, struct nl_error *err)
 {
     char *text = nl_record_text(record, trial->id, trial->identity);
     char *path = trial_path(store, trial);
-    int status = nl_file_write(path, text, strlen(text), err);
+    durable |= !nl_file_is_missing(path); /* a result is replaced: one of both is there whatever happens */
+    int status = durable ? nl_file_write(path, text, strlen(text), err) : nl_file_put(path, text, strlen(text), err);
     free(path);
     free(text);
     return status;
+}
+
+int nl_store_sync(const struct nl_store *store, struct nl_error *err)
+{
+    return nl_disk_sync(store->folder, err);
 }
 
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)

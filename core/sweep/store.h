@@ -29,7 +29,8 @@ extern const char *const nl_store_files[]; /* all that a folder holds beside tri
 
 struct nl_store {
     char *folder;
-    int lock; /* file descriptor */
+    int lock;  /* file descriptor */
+    int swept; /* half-written files of a killed program that opening took away */
 };
 
 /* A folder that is only read, or that nobody else knows: without a lock, not to be closed. */
@@ -95,7 +96,12 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
 /* Where the state of the trial is kept while it is unfinished (train/checkpoint.h); new string. */
 char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_trial *trial);
 
-int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, struct nl_error *err);
+/* durable: it is on the disk when this returns; else it is once nl_store_sync was called, and until then a power cut may take it, but nothing
+ * that was there before. */
+int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, bool durable, struct nl_error *err);
+
+/* Waits until all saved trials are on the disk: for many together that takes hardly longer than for one. */
+int nl_store_sync(const struct nl_store *store, struct nl_error *err);
 
 /* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */
 struct nl_leftover {

@@ -51,6 +51,9 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
 {
     int count, present;
     const struct nl_runner_options *runner = &options->runner;
+    if (store->swept)
+        nl_runner_note(runner, false, nl_format("removed %d half-written file%s of a program that was killed", store->swept,
+                                                store->swept == 1 ? "" : "s"));
     result->record = nl_store_load_all(store, grid, warn, runner, &present, err);
     if (!result->record) {
         result->started = true; /* nothing to choose otherwise: the disk fails */

@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/memory.h"
 
 void nl_runner_stop(struct nl_runner *runner, enum nl_stop why)
@@ -116,9 +117,10 @@ static void finish(struct nl_worker *worker, int index)
     struct nl_error err = {0};
     record->worker = worker->number;
     record->started = worker->started;
-    bool saved = nl_store_save(runner->store, trial, record, &err) == NL_OK;
     char *checkpoint = nl_runner_checkpoint(runner, trial);
-    if (checkpoint && saved && !record->failed)
+    bool kept = checkpoint && !record->failed && !nl_file_is_missing(checkpoint); /* which goes when the result is on the disk, not before */
+    bool saved = nl_store_save(runner->store, trial, record, kept, &err) == NL_OK;
+    if (kept && saved)
         unlink(checkpoint);
     free(checkpoint);
 

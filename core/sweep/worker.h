@@ -48,6 +48,8 @@ struct nl_runner {
     int next;
     int active; /* workers */
     int *ended, told; /* trials in the order of their ends, and how many of them were reported: progress.finished are there */
+    int synced;       /* and how many are on the disk, */
+    double synced_at; /* since when */
     volatile sig_atomic_t stop; /* running trials are abandoned */
     enum nl_stop why;
     bool broken; /* a result could not be saved, or a thread not started: err says why */
