@@ -12,7 +12,7 @@ struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, c
     NL_GROW(answer->claim, answer->claims, answer->capacity);
     struct nl_claim *claim = &answer->claim[answer->claims++];
     *claim = (struct nl_claim){.method = nl_strdup(method), .against = against ? nl_strdup(against) : NULL, .statement = statement,
-                               .expected = expected, .p = NAN, .scale = 1.0, .unit = ""};
+                               .expected = expected, .p = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN};
     return claim;
 }
 
@@ -175,6 +175,10 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
                 claim->failed[1], claim->runs[1]);
     if (claim->other_part > 0.0)
         add_number(out, "other_part", claim->other_part * claim->scale);
+    if (!isnan(claim->rate))
+        add_number(out, "rate", claim->rate);
+    if (!isnan(claim->seen_from))
+        add_number(out, "seen_from", claim->seen_from);
     for (int i = 0; i < claim->doses; i++) {
         nl_text_add(out, i ? ", {\"x\": " : ", \"points\": [{\"x\": ");
         nl_json_add_number(out, claim->dose[i].x);

@@ -54,11 +54,14 @@ struct nl_claim {
     bool leads_on;             /* if found, further points are tested at its share of the error rate */
     struct nl_dose *dose;      /* [doses]: the effect along the axis */
     int doses;
+    double rate; /* of failed runs: the learning rate at which they were counted; NaN: no such claim */
 
     /* By nl_claims_judge: */
     double adjusted; /* p, adjusted over the family; NaN without a test */
     enum nl_finding finding;
     enum nl_verdict verdict;
+
+    double seen_from; /* a found loss: at this point of the axis and at every smaller one it was found; NaN: no such claim */
 };
 
 /* Judges all claims of an answer as one family. Returns how many tests it holds. */

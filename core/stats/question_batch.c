@@ -286,7 +286,9 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
 {
     if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
         return;
-    int reached = loss_reaches(q, claim), worst = 0;
+    int reached = 1, worst = 0;
+    while (claim->dose[reached - 1].x < claim->seen_from)
+        reached++;
     bool grows = true;
     for (int i = 1; i < claim->doses; i++) {
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
@@ -436,6 +438,9 @@ void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, co
                 nl_methods_match(&q.view, method, other))
                 add_interaction_claim(&q, method, other);
     q.tests = answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    for (int i = 0; i < interactions; i++)
+        if (answer->claim[i].finding == NL_FOUND_MORE)
+            answer->claim[i].seen_from = answer->claim[i].dose[loss_reaches(&q, &answer->claim[i]) - 1].x;
     say_headline(&q);
     for (int method = 0; method < methods; method++)
         say_method(&q, method);

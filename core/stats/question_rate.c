@@ -204,6 +204,7 @@ static void add_failure_claim(struct question *q, int method)
     q->failure_claim[method] = q->answer->claims;
     struct nl_claim *claim = nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[q->base[method]].label,
                                              "fails less often at ten times the baseline's largest usable rate", NL_FOUND_LESS);
+    claim->rate = nl_comparison_x(&q->view, point);
     nl_claim_sides(claim, cell, base);
     double share = (double)cell->failed / cell->trials, of_base = (double)base->failed / base->trials;
     claim->effect = (struct nl_estimate){.n = cell->trials < base->trials ? cell->trials : base->trials, .mean = share - of_base, .sd = NAN,
@@ -382,8 +383,7 @@ static void say_failures(const struct question *q, int base)
             continue;
         const struct nl_claim *claim = &q->answer->claim[q->failure_claim[method]];
         if (first) {
-            nl_text_add(out, "  Failed runs at rate %g, about 10 times that of %s (Wilson's 95 %% CI): ", nl_comparison_x(&q->view, tenfold(q, base)),
-                        claim->against);
+            nl_text_add(out, "  Failed runs at rate %g, about 10 times that of %s (Wilson's 95 %% CI): ", claim->rate, claim->against);
             say_share(q, claim, 1, claim->against);
         }
         first = false;
