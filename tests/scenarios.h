@@ -1,0 +1,8 @@
+{"batch: two methods, no effect, n = 5", BATCH, PLAIN, .kinds = 2, .widths = 1, .points = 3, .seeds = 5, .sheets = true},
+{"batch: BN loses 20 points, n = 5", BATCH, PLAIN, .kinds = 2, .widths = 1, .points = 3, .seeds = 5, .sheets = true, .change = {{20, 5, 0}}},
+{"batch: four BN lose at the smallest batch alone, n = 8", BATCH, PLAIN, .kinds = 1, .widths = 4, .points = 4, .seeds = 8,
+ .change = {{20}, {20}, {20}, {20}}},
+{"compare: 8 methods, all the same, all pairs, n = 5", COMPARE, PLAIN, .kinds = 4, .widths = 2, .seeds = 5, .sheets = true},
+{"compare: pool, all the same, all pairs, n = 5", COMPARE, .values = POOLED, ITEMS_OF, .kinds = 4, .widths = 1, .seeds = 5, .sheets = true},
+{"rates: half decades, no difference, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 5, .limit = {-1.3, -1.3}, .late = 1.0},
+{"rates: quarter decades, no difference, n = 5", RATES, QUARTER, .kinds = 4, .widths = 1, .seeds = 5, .limit = {-1.3, -1.3, -1.3, -1.3}, .late = 0.7, .early = 0.02},
