@@ -14,11 +14,13 @@
 
 /* ---- scenarios ---- */
 
-#define BATCH .question = "small_batch", .base = 0.20
-#define PLAIN .values = NORMAL, .common = 0.01, .own = 0.01
+#define BATCH .question = "small_batch"
+#define PLAIN .values = NORMAL, .common = 0.03, .own = 0.01
+#define NARROW .values = NORMAL, .common = 0.03, .own = 0.004
+#define WIDE .values = NORMAL, .common = 0.03, .own = 0.04
 #define ITEMS_OF .item = 2.0, .other = 1.0, .common = 0.10, .own = 0.10
-#define COMPARE .question = "compare", .points = 1, .base = 0.20
-#define RATES .question = "lr_tolerance", .common = 0.1, .own = 0.15
+#define COMPARE .question = "compare", .points = 1
+#define RATES .question = "lr_tolerance", .baseline = true, .common = 0.1, .own = 0.15
 #define HALF .first = -3.0, .step = 0.5, .points = 7
 #define QUARTER .first = -3.0, .step = 0.25, .points = 13
 
