@@ -240,6 +240,7 @@ struct report {
     int format, kind;
     const char *across; /* of a grid: the key of its columns; NULL: the usual one */
     unsigned fail_if;
+    bool warns; /* on stderr, where a cell has one seed */
 };
 bool read_report_format(const char *text, struct report *out); /* here and below, false: the message was printed */
 bool read_fail_if(const char *text, struct report *out);

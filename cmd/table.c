@@ -141,7 +141,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
         char *path = realpath(name, NULL);
         nl_answer_make(&results, experiment, &answer);
         print_sheet(report, &sheet, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
-        if (results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
+        if (report->warns && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
             fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
         code = judge(report, &answer);
         nl_answer_release(&answer);
@@ -154,7 +154,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
 
 static int run(const struct command *self, int argc, char **argv)
 {
-    struct report report = {0};
+    struct report report = {.warns = true};
     struct arguments arguments;
     struct results_folder from;
     if (!read_request(self, argc, argv, &report) || !sort_arguments(self, "folder", argc, argv, &arguments))

@@ -32,6 +32,7 @@ needs_of_tests() {
 python3-jsonschema  python:jsonschema
 python3-ruamel.yaml python:ruamel.yaml
 valgrind            valgrind
+jq                  jq
 locales             /usr/share/i18n/locales/de_DE
 mandoc              mandoc
 fish                fish

@@ -77,9 +77,10 @@ static inline char *synthetic_make(const struct synthetic *made)
     const char *batches[] = {"64", "2"}, *lrs[] = {made->zero_rate ? "0" : "0.01", "0.1", "1"};
     struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
     nl_text_add(&yaml, "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
-                       "    %s: [64, 2]\n    train.lr: [0.01, 0.1, 1]\n  seeds: %d\n  baseline: {norm.kind: none}\n"
+                       "    %s: %s\n    train.lr: %s\n  seeds: %d\n  baseline: {norm.kind: none}\n"
                        "plot: {kind: [%s], protocol: made up}\n",
-                batch_key, made->seeds, made->kind);
+                batch_key, rates ? "[64]" : "[64, 2]", !rates && !both ? "[0.1]" : made->zero_rate ? "[0, 0.1, 1]" : "[0.01, 0.1, 1]", made->seeds,
+                made->kind);
     nl_text_add(&trials, "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
                          "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n", batch_key);
     nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n", batch_key);

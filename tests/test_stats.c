@@ -6,10 +6,8 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "stats/answer.h"
 #include "stats/summary.h"
 #include "stats/table.h"
-#include "stats/verdict.h"
 #include "synthetic.h"
 #include "suite.h"
 
@@ -72,107 +70,13 @@ START_TEST(tables_are_read_strictly)
 }
 END_TEST
 
-/* The verdict on made results holds all these phrases and none of the others. */
-static void expect(const struct synthetic *made, const char *const *wanted, const char *const *unwanted)
-{
-    char *folder = synthetic_make(made);
-    struct nl_experiment experiment;
-    synthetic_load(folder, NULL, &experiment);
-    struct nl_error err = {{0}};
-    char *verdict = nl_verdict(folder, &experiment, 0, &err);
-    ck_assert_msg(verdict != NULL, "%s", err.text);
-    for (; wanted && *wanted; wanted++)
-        ck_assert_msg(strstr(verdict, *wanted) != NULL, "no '%s' in:\n%s", *wanted, verdict);
-    for (; unwanted && *unwanted; unwanted++)
-        ck_assert_msg(strstr(verdict, *unwanted) == NULL, "'%s' in:\n%s", *unwanted, verdict);
-    free(verdict);
-    synthetic_remove(folder);
-}
-
-START_TEST(small_batch_is_judged)
-{
-    const char *wanted[] = {"As the batch size falls from 64 to 2, the test error worsens with BN (+20.0 points) and stays flat with LN and none.\n",
-                            "BN: degrades: +20.0 points (", "n = 8", "BN loses more than LN: +20.0 points", "Holm over methods",
-                            "the running averages are a worse estimate than precise statistics: +5.0 points",
-                            "left by the best of these evaluations (precise), so not mended by other statistics: +15.0 points", "95 % t interval", "Failures: none of 48 trials.",
-                            "Protocol: made up\n", NULL};
-    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8}, wanted, (const char *[]){"Few seeds", NULL});
-}
-END_TEST
-
-START_TEST(one_seed_decides_nothing)
-{
-    expect(&(struct synthetic){.kind = "small_batch", .seeds = 1}, (const char *[]){"cannot be judged for BN, LN and none", "one seed: no interval", NULL},
-           (const char *[]){"degrades:", "flat:", NULL});
-    expect(&(struct synthetic){.kind = "curves", .seeds = 1}, (const char *[]){"One seed in each cell: the test error has no interval, so no order is given", NULL},
-           (const char *[]){"lowest", NULL});
-}
-END_TEST
-
-START_TEST(failures_are_no_flatness)
-{
-    /* LN diverges in 3 of 8 runs at the smallest batch; what is left looks flat and must not be called so. */
-    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3},
-           (const char *[]){"inconclusive with LN", "failed runs: 3 of 8 at the smallest batch", "3 of 48 trials (3 diverged", NULL},
-           (const char *[]){"LN: flat", NULL});
-    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 8},
-           (const char *[]){"is lost to failed runs with LN", "LN: breaks: no seed has a value at both ends", NULL}, NULL);
-}
-END_TEST
-
-START_TEST(references_are_no_evidence)
-{
-    expect(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ghost = true},
-           (const char *[]){"As the number of samples that share statistics falls from 64 to 2, the test error worsens with BN",
-                            "LN: a reference: norm.stat_batch does not apply to it", NULL},
-           (const char *[]){"flat with", "LN: flat", "loses more than", NULL});
-}
-END_TEST
-
-START_TEST(rates_are_judged)
-{
-    expect(&(struct synthetic){.kind = "lr_tolerance", .seeds = 5},
-           (const char *[]){"The largest usable learning rate is at least 10 times that of none with BN and that of none too with LN.\n",
-                            "none: 0.1 (the baseline)", "BN: at least 1, at least 10 times that of none (95 % bootstrap interval 10 to 10 over 5 seeds): counts",
-                            "LN: 0.1, that of none too (95 % bootstrap interval 1 to 1 over 5 seeds): does not count",
-                            "Failed runs at rate 1 ", "5 of 5 with none (57 to 100 %)", "0 of 5 with BN (0 to 43 %), p = 0.008",
-                            "3 rates from 0.01 to 1, neighbours up to a factor of 10 apart", NULL},
-           NULL);
-    expect(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2, .zero_rate = true},
-           (const char *[]){"Learning-rate tolerance cannot be judged: one of the rates is 0, and has no ratio to the others.\n", NULL}, NULL);
-}
-END_TEST
-
-START_TEST(otherwise_cells_are_ranked)
-{
-    expect(&(struct synthetic){.kind = "curves", .seeds = 8},
-           (const char *[]){"The lowest test error is that of ", "against the baseline ", "not told apart", NULL}, NULL);
-}
-END_TEST
-
-START_TEST(a_headline_stays_readable)
-{
-    struct nl_text out = {0};
-    char *plain[] = {"BN", "LN", "GN", "IN", "RMSNorm", "none", "more"}, *with_commas[] = {"BN, depth 1", "LN", "BN, depth 2"};
-    nl_answer_names(&out, plain, 1);
-    nl_text_add(&out, "|");
-    nl_answer_names(&out, plain, 3);
-    nl_text_add(&out, "|");
-    nl_answer_names(&out, with_commas, 3);
-    nl_text_add(&out, "|");
-    nl_answer_names(&out, plain, 7);
-    ck_assert_str_eq(out.at, "BN|BN, LN and GN|BN, depth 1; LN and BN, depth 2|7 methods");
-    nl_text_release(&out);
-}
-END_TEST
-
 START_TEST(summary_pairs_by_seed)
 {
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3});
     struct nl_experiment experiment;
     struct nl_error err = {{0}};
     synthetic_load(folder, NULL, &experiment);
-    ck_assert_msg(nl_summary_write(folder, &experiment, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_summary_write(folder, &experiment, NULL, &err) == NL_OK, "%s", err.text);
     char *path = nl_path_join(folder, "summary.csv");
     struct nl_table table;
     ck_assert_msg(nl_table_read(path, &table, &err) == NL_OK, "%s", err.text);
@@ -188,11 +92,13 @@ START_TEST(summary_pairs_by_seed)
         double mean, difference;
         ck_assert_int_eq(nl_table_number(&table, row, nl_table_column(&table, "mean"), &mean, &err), NL_OK);
         ck_assert_int_eq(nl_table_number(&table, row, nl_table_column(&table, "difference"), &difference, &err), NL_OK);
-        ck_assert_str_eq(n, strcmp(name, "ln") == 0 ? "5" : "8");
+        ck_assert_str_eq(n, "8");
         ck_assert_str_eq(failed, strcmp(name, "ln") == 0 ? "3" : "0");
-        ck_assert_str_eq(pairs, strcmp(name, "ln") == 0 ? "5" : "8");
+        ck_assert_str_eq(pairs, "8");
         if (strcmp(name, "bn") == 0)
             near(difference, 0.2, 0.005);
+        if (strcmp(name, "ln") == 0) /* three runs at chance, 0.9 instead of 0.03 */
+            near(difference, 3.0 / 8.0 * 0.87, 0.01);
         ck_assert(mean > 0.0 && mean < 1.0);
         seen++;
     }
@@ -206,6 +112,7 @@ END_TEST
 START_TEST(damaged_results_are_refused)
 {
     struct nl_experiment experiment;
+    struct nl_results results;
     struct nl_error err = {{0}};
     char *folder = synthetic_make(&(struct synthetic){.kind = "curves", .seeds = 2});
     synthetic_load(folder, NULL, &experiment);
@@ -214,12 +121,12 @@ START_TEST(damaged_results_are_refused)
     char *text = nl_file_read(path, &length, &err);
     ck_assert_ptr_nonnull(text);
     ck_assert_int_eq(nl_file_write(path, text, length - 5, &err), NL_OK);
-    ck_assert_ptr_null(nl_verdict(folder, &experiment, 0, &err));
+    ck_assert_int_eq(nl_results_load(folder, &experiment, NULL, &results, &err), NL_FAIL);
     ck_assert_ptr_nonnull(strstr(err.text, "cut off"));
     char *done = strstr(text, "done");
     memcpy(done, "dome", 4);
     ck_assert_int_eq(nl_file_write(path, text, length, &err), NL_OK);
-    ck_assert_ptr_null(nl_verdict(folder, &experiment, 0, &err));
+    ck_assert_int_eq(nl_results_load(folder, &experiment, NULL, &results, &err), NL_FAIL);
     ck_assert_ptr_nonnull(strstr(err.text, "trials.csv:2: unknown status 'dome'"));
     free(text);
     free(path);
@@ -232,13 +139,6 @@ int main(void)
     Suite *suite = suite_create("stats");
     TCase *tests = tcase_create("stats");
     tcase_add_test(tests, tables_are_read_strictly);
-    tcase_add_test(tests, small_batch_is_judged);
-    tcase_add_test(tests, one_seed_decides_nothing);
-    tcase_add_test(tests, failures_are_no_flatness);
-    tcase_add_test(tests, references_are_no_evidence);
-    tcase_add_test(tests, rates_are_judged);
-    tcase_add_test(tests, otherwise_cells_are_ranked);
-    tcase_add_test(tests, a_headline_stays_readable);
     tcase_add_test(tests, summary_pairs_by_seed);
     tcase_add_test(tests, damaged_results_are_refused);
     suite_add_tcase(suite, tests);

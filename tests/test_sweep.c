@@ -381,7 +381,7 @@ START_TEST(test_same_bytes)
         free(lost);
         free(damaged);
     }
-    ck_assert_ptr_nonnull(strstr(trials, "trial,norm.kind,train.batch,train.seed,status,failed_step,steps,epochs,samples,parameters,train_loss,"));
+    ck_assert_ptr_nonnull(strstr(trials, "trial,norm.kind,train.batch,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,"));
     ck_assert_ptr_nonnull(strstr(trials, "test_error,train_loss_batch,"));
     free(trials);
     free(curves);
@@ -716,7 +716,7 @@ START_TEST(test_error_is_retried)
     ck_assert_ptr_null(warning);
     ck_assert_str_eq(record[2].message, "out of memory");
     char *trials = nl_trials_csv(&s.grid, record);
-    ck_assert_ptr_nonnull(strstr(trials, "\n3,bn,8,1,error,,0,0,0,0,,,"));
+    ck_assert_ptr_nonnull(strstr(trials, "\n3,bn,8,1,error,,0,0,0,0,10,"));
     free(trials);
     nl_record_release(&record[2]);
     free(record);

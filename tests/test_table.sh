@@ -37,12 +37,37 @@ def rows(path):
         return list(csv.DictReader(file, strict=True))
 
 
-def interval(values):
-    if len(values) < 2:
-        return values[0] if values else None, None, None
+M = 64  # samples of the test part
+OVERLAP = M / 1797  # of two test parts that are drawn from the digits
+WIDE = T_95_4 * math.sqrt(1 / 5 + OVERLAP / (1 - OVERLAP))
+
+
+def clipped(values, low):
+    return [min(1.0, max(low, v)) for v in values]
+
+
+def share(logit):
+    return clipped([((M + 1) / (1 + math.exp(-logit)) - 0.5) / M], 0.0)[0]
+
+
+def mean_interval(values):
+    """Empirical logits: their mean and corrected t interval, turned back."""
     assert len(values) == 5
-    mean, half = statistics.fmean(values), T_95_4 * statistics.stdev(values) / math.sqrt(5)
-    return mean, mean - half, mean + half
+    logits = [math.log((v * M + 0.5) / (M - v * M + 0.5)) for v in values]
+    mean = statistics.fmean(logits)
+    k = share(mean) * M
+    half = WIDE * max(statistics.stdev(logits), math.sqrt(1 / (k + 0.5) + 1 / (M - k + 0.5)))
+    return share(mean), share(mean - half), share(mean + half)
+
+
+def difference_interval(values):
+    if not values:
+        return None, None, None
+    assert len(values) == 5
+    mean = statistics.fmean(values)
+    q = (abs(mean) * M + 0.5) / (M + 1)
+    half = WIDE * max(statistics.stdev(values), math.sqrt(q * (1 - q) / M))
+    return mean, *clipped((mean - half, mean + half), -1.0)
 
 
 def same(found, expected):
@@ -55,8 +80,9 @@ def same(found, expected):
 trials = rows(folder / "o/trials.csv")
 cells = {}
 for trial in trials:
-    value = trial["test_error"] if trial["status"] in ("done", "dead") else ""
-    cells.setdefault((trial["norm.kind"], trial["train.lr"]), {})[trial["train.seed"]] = float(value) if value else None
+    assert float(trial["test_overlap"]) == OVERLAP and trial["test_samples"] == str(M) and trial["classes"] == "10"
+    value = 0.9 if trial["status"] == "diverged" else float(trial["test_error"])  # a diverged run counts at chance
+    cells.setdefault((trial["norm.kind"], trial["train.lr"]), {})[trial["train.seed"]] = value
 
 summary, parsed = rows(folder / "summary.csv"), json.loads((folder / "summary.json").read_text())
 assert len(summary) == len(parsed["rows"]) == len(cells) == 6
@@ -66,19 +92,19 @@ for flat, nested in zip(summary, parsed["rows"]):
     kind, lr = flat["norm.kind"], flat["train.lr"]
     assert nested["norm.kind"] == kind and nested["train.lr"] == float(lr)
     cell, base = cells[kind, lr], cells["none", lr]
-    values = [v for v in cell.values() if v is not None]
-    mean, lower, upper = interval(values)
+    values = list(cell.values())
+    mean, lower, upper = mean_interval(values)
+    if nested["diverged"]["count"] == 5:
+        lower = upper = None  # nothing was measured
     assert int(flat["n"]) == nested["n"] == len(values)
     for name, expected in (("test_error", mean), ("test_error_lower", lower), ("test_error_upper", upper)):
         same(flat[name], expected)
-    if values:
-        for name, expected in (("mean", mean), ("lower", lower), ("upper", upper)):
-            same(nested["test_error"][name], expected)
-    else:
-        assert nested["test_error"] is None
-    pairs = [cell[s] - base[s] for s in cell if cell[s] is not None and base[s] is not None] if kind != "none" else []
-    for name, expected in zip(("difference", "difference_lower", "difference_upper"), interval(pairs)):
+    for name, expected in (("mean", mean), ("lower", lower), ("upper", upper)):
+        same(nested["test_error"][name], expected)
+    pairs = [cell[s] - base[s] for s in cell] if kind != "none" else []
+    for name, expected in zip(("difference", "difference_lower", "difference_upper"), difference_interval(pairs)):
         same(flat[name], expected)
+    assert flat["pairs"] == (str(len(pairs)) if pairs else "")
     diverged += nested["diverged"]["count"]
     assert int(flat["failed_of"]) == 5
 assert diverged == sum(t["status"] == "diverged" for t in trials) > 0

@@ -62,7 +62,7 @@ bool nl_integer_read(const char *text, int64_t *out)
 static void add_bound(struct nl_text *out, const struct nl_key *key, double bound)
 {
     char number[32];
-    if (key->type == NL_TYPE_REAL)
+    if (key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL)
         nl_text_add(out, "%s", nl_double_text(bound, number));
     else
         nl_text_add(out, "%.0f", bound);

@@ -25,10 +25,10 @@ int nl_put_means(struct nl_page *page, const struct nl_picture *picture, const s
             nl_text_add(out, "\n");
             continue;
         }
-        /* One seed has no interval: an end at the mean draws none. */
+        /* Where there is no interval an end at the mean draws none. */
         double ends[] = {nl_comparison_x(view, point) * dodge, mean.mean * scale,
-                         (mean.n > 1 ? mean.lower : mean.mean) * scale,
-                         (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
+                         (isnan(mean.lower) ? mean.mean : mean.lower) * scale,
+                         (isnan(mean.upper) ? mean.mean : mean.upper) * scale, mean.n};
         for (int i = 0; i < 5; i++)
             nl_page_number(out, ends[i]);
         nl_text_add(out, "\n");

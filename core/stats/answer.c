@@ -87,12 +87,12 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
     double z = nl_normal_quantile(0.5 * (1.0 + level)), overlap = metric->sampling.overlap;
     if (metric->fixed)
-        nl_text_add(&answer->notes, "All seeds share one %s part, and what is said holds on it: the intervals are over seeds, and leave out how another part would come out.\n",
+        nl_text_add(&answer->notes, "All seeds share one %s part: what is said holds on it, and intervals are over seeds alone.\n",
                     part);
     else if (overlap > 0.0)
         nl_text_add(&answer->notes,
-                    "Each seed splits the data anew, and %.0f %% of its %s part is in another's: intervals are those of the corrected resampled t (Nadeau and"
-                    " Bengio 2003), at least %.2f standard deviations to each side at any number of seeds. data.split_seed fixes the split.\n",
+                    "Each seed splits the data anew, and %.0f %% of its %s part is in another's: the corrected resampled t (Nadeau and Bengio 2003), at no number of"
+                    " seeds narrower than %.2f standard deviations to each side. data.split_seed fixes the split.\n",
                     100.0 * overlap, part, z * sqrt(overlap / (1.0 - overlap)));
 }
 
@@ -162,10 +162,11 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     add_string(out, "verdict", nl_verdict_names[claim->verdict]);
     add_string(out, "finding", findings[claim->finding]);
     add_string(out, "obstacle", claim->obstacle);
-    add_number(out, "effect", claim->effect.mean * claim->scale);
+    double shown = claim->misleads ? NAN : claim->scale;
+    add_number(out, "effect", claim->effect.mean * shown);
     add_string(out, "unit", claim->unit);
-    add_number(out, "lower", claim->effect.lower * claim->scale);
-    add_number(out, "upper", claim->effect.upper * claim->scale);
+    add_number(out, "lower", claim->effect.lower * shown);
+    add_number(out, "upper", claim->effect.upper * shown);
     add_number(out, "level", level);
     add_string(out, "test", claim->test);
     add_number(out, "p", claim->p);

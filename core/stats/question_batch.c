@@ -102,7 +102,7 @@ static void add_obstacle(const struct question *q, int method, struct nl_claim *
         claim->obstacle = nl_format("%d of its trials are missing", missing);
     else if (!q->metric.measure.share && failed > 0)
         claim->obstacle = nl_strdup("failed runs have no loss");
-    else if (claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0)
+    else if ((claim->misleads = claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0))
         claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis);
     else if (claim->candidate == NL_FOUND_SAME && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed", failed);
@@ -186,15 +186,23 @@ static void add_interaction_claim(struct question *q, int method, int other)
         if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !strstr(of[i]->obstacle, "runs failed")))
             claim->obstacle = nl_format("of %s: %s", of[i]->method, of[i]->obstacle);
     }
-    /* Failures of the other at its largest batch hide its loss; of the method at its own they only hide what is claimed. */
-    if (!claim->obstacle && claim->candidate == NL_FOUND_MORE && of[1]->failed[1] > 0)
-        claim->obstacle = nl_format("%d of %d runs of %s failed at the largest batch", of[1]->failed[1], of[1]->runs[1], of[1]->method);
-    if (!claim->obstacle && claim->candidate == NL_FOUND_LESS && of[0]->failed[1] > 0)
-        claim->obstacle = nl_format("%d of %d runs of %s failed at the largest batch", of[0]->failed[1], of[0]->runs[1], of[0]->method);
+    /* Failures at the largest batch hide a loss: of the other what is claimed, of the method the contrary. */
+    int hidden = claim->candidate == NL_FOUND_MORE ? 1 : 0;
+    claim->misleads = !claim->obstacle && claim->candidate != NL_FOUND_SAME && of[hidden]->failed[1] > 0;
+    if (claim->misleads)
+        claim->obstacle =
+            nl_format("%d of %d runs of %s failed at the largest batch", of[hidden]->failed[1], of[hidden]->runs[1], of[hidden]->method);
     free(values);
 }
 
 /* ---- words ---- */
+
+/* "batch size", as it reads behind "the smallest". */
+static const char *axis_name(const struct question *q)
+{
+    const struct nl_key *key = q->results->factor[q->view.x_factor].key;
+    return strcmp(key->name, "norm.stat_batch") == 0 ? "number of samples that share statistics" : nl_key_title(key);
+}
 
 enum group { WORSENS, FLAT, IMPROVES, OPEN, GROUPS };
 
@@ -240,8 +248,7 @@ static void say_headline(const struct question *q)
     static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "is inconclusive with"};
     const struct nl_comparison *view = &q->view;
     struct nl_text *out = &q->answer->headline;
-    bool shared = strcmp(q->results->factor[view->x_factor].key->name, "norm.stat_batch") == 0;
-    nl_text_add(out, "As the %s from %g to %g, the %s ", shared ? "number of samples that share statistics falls" : "batch size falls",
+    nl_text_add(out, "As the %s falls from %g to %g, the %s ", axis_name(q),
                 nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), q->metric.measure.name);
     int counts[GROUPS] = {0}, kinds = 0, used = 0;
     for (int method = 0; method < view->methods; method++)
@@ -274,11 +281,15 @@ static int loss_reaches(const struct question *q, const struct nl_claim *claim)
     return reached;
 }
 
-static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point)
+static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point, bool tested)
 {
     struct nl_claim at = {.effect = claim->dose[point].effect, .scale = claim->scale, .unit = claim->unit};
+    nl_text_add(out, "at %g ", claim->dose[point].x);
     nl_say_effect(out, &at, q->rule.level, true);
-    nl_text_add(out, " at %g", claim->dose[point].x);
+    if (tested) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, fmin(1.0, nl_difference_p(&at.effect) * q->tests));
+    }
 }
 
 /* Where the loss begins, and whether it grows all the way. */
@@ -294,14 +305,14 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
         worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
     }
-    nl_text_add(out, "    The loss is seen from %g on: ", claim->dose[reached - 1].x);
+    nl_text_add(out, "    The loss is seen from %g on%s", claim->dose[reached - 1].x, reached > 1 || reached < claim->doses ? ": " : "");
     if (reached > 1) {
-        say_dose(out, q, claim, reached - 1);
-        nl_text_add(out, reached < claim->doses ? ", " : "");
+        say_dose(out, q, claim, reached - 1, true);
+        nl_text_add(out, reached < claim->doses ? "; " : "");
     }
     if (reached < claim->doses) {
         nl_text_add(out, "not yet ");
-        say_dose(out, q, claim, reached);
+        say_dose(out, q, claim, reached, true);
     }
     if (grows)
         nl_text_add(out, "; the means grow at every step.\n");
@@ -309,11 +320,20 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         nl_text_add(out, "; the means do not grow at every step%s.\n", worst > 0 ? ", the largest is not at the smallest" : "");
 }
 
+/* The point of the largest change, of either sign. */
+static int worst_dose(const struct nl_claim *claim)
+{
+    int worst = 0;
+    for (int i = 1; i < claim->doses; i++)
+        worst = fabs(claim->dose[i].effect.mean) > fabs(claim->dose[worst].effect.mean) ? i : worst;
+    return worst;
+}
+
 static void say_method(const struct question *q, int method)
 {
     struct nl_text *out = &q->answer->evidence;
     const struct nl_method *at = &q->view.method[method];
-    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
+    const char *axis = axis_name(q);
     if (q->claim[method] < 0) {
         nl_text_add(out, "  %s: a reference, since %s does not apply to it; its line says nothing about flatness.\n", at->label,
                     q->results->factor[q->view.x_factor].key->name);
@@ -327,13 +347,17 @@ static void say_method(const struct question *q, int method)
         nl_text_add(out, " within +-%g %s at every %s", q->rule.margin, claim->unit, axis);
     if (group == OPEN && claim->obstacle)
         nl_text_add(out, ": %s", claim->obstacle);
-    if (claim->effect.n > 0) {
+    if (claim->effect.n > 0 && !claim->misleads) {
         char *small = nl_format("at %g", nl_comparison_x(&q->view, 0)), *large = nl_format("at %g", nl_comparison_x(&q->view, q->view.points - 1));
         nl_text_add(out, group == OPEN && claim->obstacle ? "; " : ": ");
         nl_say_effect(out, claim, q->rule.level, true);
         nl_say_proof(out, claim, (const char *const[]){small, large});
         free(small);
         free(large);
+    }
+    if (group == OPEN && !claim->obstacle && claim->candidate == NL_FOUND_SAME && worst_dose(claim) > 0) {
+        nl_text_add(out, "; the largest change is ");
+        say_dose(out, q, claim, worst_dose(claim), false);
     }
     if (claim->verdict == NL_SUPPORTED)
         nl_text_add(out, ": supported");
@@ -352,13 +376,25 @@ static void say_interactions(const struct question *q, int first)
     for (int i = first; i < q->answer->claims && said < MOST_LINES; i++, said++) {
         const struct nl_claim *claim = &q->answer->claim[i];
         const char *names[] = {claim->method, claim->against};
+        bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
         if (claim->effect.n == 0)
             continue;
-        nl_text_add(out, "  %s loses ", claim->method);
-        nl_say_effect(out, claim, q->rule.level, false);
-        nl_text_add(out, " %s than %s", claim->effect.mean >= 0.0 ? "more" : "less", claim->against);
+        if (claim->misleads) {
+            nl_text_add(out, "  Whether %s loses more than %s cannot be said: %s.\n", claim->method, claim->against, claim->obstacle);
+            continue;
+        }
+        if (told)
+            nl_text_add(out, "  %s loses ", claim->method);
+        else if (claim->finding == NL_FOUND_SAME)
+            nl_text_add(out, "  %s loses as much as %s, within +-%g %s: ", claim->method, claim->against, q->rule.margin, claim->unit);
+        else
+            nl_text_add(out, "  Whether %s loses more than %s is inconclusive: %s%s", claim->method, claim->against, claim->obstacle ? claim->obstacle : "",
+                        claim->obstacle ? "; " : "");
+        nl_say_effect(out, claim, q->rule.level, !told);
+        if (told)
+            nl_text_add(out, " %s than %s", claim->finding == NL_FOUND_MORE ? "more" : "less", claim->against);
         nl_say_proof(out, claim, names);
-        nl_text_add(out, ": %s%s%s.\n", nl_verdict_names[claim->verdict], claim->obstacle ? ", " : "", claim->obstacle ? claim->obstacle : "");
+        nl_text_add(out, claim->verdict == NL_SUPPORTED ? ": supported.\n" : claim->verdict == NL_NOT_SUPPORTED ? ": that it loses more is not supported.\n" : ".\n");
     }
     if (q->answer->claims - first > said)
         nl_text_add(out, "  %d more such comparisons: --format json.\n", q->answer->claims - first - said);
@@ -400,11 +436,11 @@ static void say_evaluations(const struct question *q, int method)
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
-    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
-    nl_text_add(out, "A change is the %s at the smallest %s less that at the largest, paired by seed; positive is worse.", q->metric.measure.name, axis);
-    nl_text_add(out, " It counts from %g %s on, with p < %.3g (%s, adjusted by Holm over %d claims); flat: within %g %s (two one-sided tests).\n",
-                q->rule.smallest, q->metric.measure.step, 1.0 - q->rule.level,
-                q->rule.exact ? "exact sign flip" : "paired t", q->tests, q->rule.margin, q->metric.measure.step);
+    const struct nl_measure *measure = &q->metric.measure;
+    nl_text_add(out, "Changes are the %s at the smallest %s less that at the largest, paired by seed; positive is worse. They count from %g %s on, with p < %.3g"
+                     " (%s, Holm over %d test%s); flat: within %g %s (two one-sided tests).\n",
+                measure->name, axis_name(q), q->rule.smallest, measure->step, 1.0 - q->rule.level, q->rule.exact ? "exact sign flip" : "paired t",
+                q->tests, q->tests == 1 ? "" : "s", q->rule.margin, measure->step);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 

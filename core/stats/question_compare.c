@@ -116,7 +116,7 @@ static void say_place(const struct question *q, int index)
         return;
     }
     nl_say_value(out, place->mean.mean, &q->metric.measure);
-    if (place->mean.n > 1) {
+    if (!isnan(place->mean.lower)) {
         nl_text_add(out, " (");
         nl_say_number(out, place->mean.lower * q->metric.measure.scale, q->metric.measure.share, false);
         nl_text_add(out, " to ");
@@ -175,25 +175,30 @@ static void say_headline(const struct question *q)
     } else {
         nl_text_add(out, "The %s mean %s is that of %s: ", measure->worse > 0 ? "lowest" : "highest", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
-        nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
-        nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
-        nl_text_add(out, " to ");
-        nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
-        nl_text_add(out, ", n = %d).\n", best->mean.n);
+        if (isnan(best->mean.lower)) {
+            nl_text_add(out, ", where every run diverged.\n");
+        } else {
+            nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
+            nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
+            nl_text_add(out, " to ");
+            nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
+            nl_text_add(out, ", n = %d).\n", best->mean.n);
+        }
         say_counts(q);
     }
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
         say_place(q, i);
     if (most > 0 && q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %d more cells are in summary.csv.\n", q->places - SHOWN);
-    if (most > 1 && q->answer->claims > 0)
-        nl_text_add(&q->answer->notes, "A difference counts from %g %s on, with p < %.3g (paired, adjusted by Holm over %d comparisons).\n",
-                    q->rule.smallest, measure->step, 1.0 - q->rule.level, q->answer->tests);
+    if (most > 1 && q->answer->tests > 0)
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on, with p < %.3g (paired, Holm over %d test%s).\n",
+                    q->rule.smallest, measure->step, 1.0 - q->rule.level, q->answer->tests, q->answer->tests == 1 ? "" : "s");
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
         nl_text_add(&q->answer->notes, q->experiment->has_baseline
                                            ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
                                            : "Nothing is compared: these are too many cells for all pairs; sweep.baseline names what to compare with.\n");
-    nl_say_parts(q->answer, &q->metric, q->rule.level);
+    if (most > 1)
+        nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 
 void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)

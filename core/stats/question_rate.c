@@ -49,12 +49,13 @@ static int baseline_of(const struct question *q, int method)
     return -1;
 }
 
-/* Mean of the seeds' largest usable rates of the grid, as a logarithm; a seed without one counts one step below the grid. */
+/* Mean of the seeds' largest usable rates of the grid, as a logarithm; a seed without one counts one step below the grid: *below says that there are
+ * some, *above that there are seeds whose largest usable rate is the end of the grid. NaN: no seed has all trials, or none a usable rate. */
 static double mean_rate(const struct question *q, int criterion, int method, bool *below, bool *above)
 {
     const struct nl_rate_range *range = ranges(q, criterion, method);
     double sum = 0.0, step = nl_rate_step(&q->view);
-    int count = 0;
+    int count = 0, usable = 0;
     *below = *above = false;
     for (int i = 0; i < q->results->seeds; i++) {
         if (isnan(range[i].low))
@@ -62,9 +63,10 @@ static double mean_rate(const struct question *q, int criterion, int method, boo
         *below |= isinf(range[i].low);
         *above |= isinf(range[i].high);
         sum += isinf(range[i].low) ? range[i].high - step : range[i].low;
+        usable += !isinf(range[i].low);
         count++;
     }
-    return count > 0 ? sum / count : NAN;
+    return usable > 0 ? sum / count : NAN;
 }
 
 /* Seeds that have all trials of both methods; the ends of what the grid says of their log ratio. */
@@ -253,10 +255,10 @@ static void say_finding(struct nl_text *out, const struct nl_claim *claim, doubl
     bool larger = claim->finding == NL_FOUND_MORE, at_end = larger ? isinf(effect->upper) : effect->lower == 0.0;
     double size = !at_end ? effect->mean : larger ? effect->lower : effect->upper;
     const char *bound = !at_end ? "" : larger ? "at least " : "at most ";
-    if (first && larger)
-        nl_text_add(out, "%s tolerates a %s%.3gx larger learning rate than %s", claim->method, bound, size, base);
+    if (larger && at_end)
+        nl_text_add(out, first ? "%s tolerates a learning rate %s%.3gx as large as %s" : "; %s one %s%.3gx as large", claim->method, bound, size, base);
     else if (larger)
-        nl_text_add(out, "; %s a %s%.3gx larger one", claim->method, bound, size);
+        nl_text_add(out, first ? "%s tolerates a %.3gx larger learning rate than %s" : "; %s a %.3gx larger one", claim->method, size, base);
     else
         nl_text_add(out, "%s%s tolerates only %s%.3gx the learning rate of %s", first ? "" : "; ", claim->method, bound, size, base);
     if (!at_end)
@@ -315,9 +317,9 @@ static void say_rates(const struct question *q)
         double mean = exp(mean_rate(q, NL_RATE_BY_ACCURACY, method, &below, &above));
         nl_say_comma(out, method, q->view.methods);
         if (isnan(mean))
-            nl_text_add(out, "not known with %s", q->view.method[method].label);
+            nl_text_add(out, "%s with %s", below ? "below the grid" : "not known", q->view.method[method].label);
         else
-            nl_text_add(out, "%s%.3g with %s", above ? "at least " : below ? "below or at " : "", mean, q->view.method[method].label);
+            nl_text_add(out, "%s%.3g with %s", above ? "at least " : below ? "at most " : "", mean, q->view.method[method].label);
     }
     nl_text_add(out, "; nothing is compared, for there is no baseline.\n");
 }
@@ -345,65 +347,92 @@ static void say_method(const struct question *q, int method)
     bool below, above;
     double mean = mean_rate(q, NL_RATE_BY_ACCURACY, method, &below, &above);
     if (isnan(mean))
-        nl_text_add(out, "no seed has all of its trials");
+        nl_text_add(out, below ? "no rate of the grid is usable" : "no seed has all of its trials");
     else
-        nl_text_add(out, "%s%.3g", above ? "at least " : below ? "below or at " : "", exp(mean));
+        nl_text_add(out, "%s%.3g", above ? "at least " : below ? "at most " : "", exp(mean));
     const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method), *by_loss = ratio_claim(q, NL_RATE_BY_LOSS, method);
     if (q->base[method] == method)
         nl_text_add(out, " (the baseline)");
     if (claim) {
-        nl_text_add(out, ", ");
-        say_ratio(out, claim, q->rule.level);
+        if (claim->effect.n > 0 && !isnan(mean)) {
+            nl_text_add(out, ", ");
+            say_ratio(out, claim, q->rule.level);
+        }
         nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
         say_verdict(out, claim);
     }
-    if (by_loss) {
-        nl_text_add(out, "; by validation loss ");
-        say_ratio(out, by_loss, q->rule.level);
+    if (by_loss && by_loss->effect.n > 0) {
+        nl_text_add(out, "; by validation loss %.3gx (%.3g to %.3g)", by_loss->effect.mean, by_loss->effect.lower, by_loss->effect.upper);
         say_verdict(out, by_loss);
     }
     nl_text_add(out, ".\n");
 }
 
-static void say_share(const struct question *q, const struct nl_claim *claim, int side, const char *label)
+static void say_share(const struct question *q, const struct nl_claim *claim, int side)
 {
     double lower, upper;
     nl_wilson(claim->failed[side], claim->runs[side], q->rule.level, &lower, &upper);
-    nl_text_add(&q->answer->evidence, "%d of %d with %s (%.0f to %.0f %%)", claim->failed[side], claim->runs[side], label, 100.0 * lower,
-                100.0 * upper);
+    nl_text_add(&q->answer->evidence, "%.0f to %.0f %%", 100.0 * lower, 100.0 * upper);
+}
+
+static const struct nl_claim *failure_claim(const struct question *q, int method, int base)
+{
+    return q->failure_claim[method] < 0 || q->base[method] != base ? NULL : &q->answer->claim[q->failure_claim[method]];
+}
+
+/* The first method with as many failures and the same verdict: those are said together. */
+static int first_like(const struct question *q, int method, int base)
+{
+    const struct nl_claim *claim = failure_claim(q, method, base);
+    for (int i = 0; i < method; i++) {
+        const struct nl_claim *other = failure_claim(q, i, base);
+        if (other && other->failed[0] == claim->failed[0] && other->runs[0] == claim->runs[0] && other->verdict == claim->verdict)
+            return i;
+    }
+    return method;
 }
 
 /* Failed runs at about ten times a baseline's largest usable rate. */
 static void say_failures(const struct question *q, int base)
 {
     struct nl_text *out = &q->answer->evidence;
-    bool first = true;
+    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    bool begun = false;
     for (int method = 0; method < q->view.methods; method++) {
-        if (q->failure_claim[method] < 0 || q->base[method] != base)
+        const struct nl_claim *claim = failure_claim(q, method, base);
+        if (!claim || first_like(q, method, base) != method)
             continue;
-        const struct nl_claim *claim = &q->answer->claim[q->failure_claim[method]];
-        if (first) {
-            nl_text_add(out, "  Failed runs at rate %g, about 10 times that of %s (Wilson's 95 %% CI): ", claim->rate, claim->against);
-            say_share(q, claim, 1, claim->against);
+        if (!begun) {
+            nl_text_add(out, "  Failed runs at rate %.3g, about 10 times that of %s: %d of %d with it (", claim->rate, claim->against, claim->failed[1],
+                        claim->runs[1]);
+            say_share(q, claim, 1);
+            nl_text_add(out, ")");
         }
-        first = false;
-        nl_text_add(out, "; ");
-        say_share(q, claim, 0, claim->method);
+        begun = true;
+        int alike = 0;
+        for (int i = method; i < q->view.methods; i++)
+            if (failure_claim(q, i, base) && first_like(q, i, base) == method)
+                name[alike++] = q->view.method[i].label;
+        nl_text_add(out, "; %d of %d with ", claim->failed[0], claim->runs[0]);
+        nl_say_names(out, name, alike);
+        nl_text_add(out, " (");
+        say_share(q, claim, 0);
+        nl_text_add(out, ")");
         say_verdict(out, claim);
     }
-    nl_text_add(out, first ? "" : ".\n");
+    free(name);
+    nl_text_add(out, begun ? ".\n" : "");
 }
 
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
-    nl_text_add(out, "Usable: the run ends, not at chance, and reaches 0.95 of the method's own best training accuracy with the same seed%s. Rates are geometric"
-                     " means over seeds.\n",
-                q->there[NL_RATE_BY_LOSS] ? "; by validation loss, 0.95 of the way from chance to the lowest" : "");
-    nl_text_add(out, "The grid has %d rates from %g to %g, up to %.3gx apart; the intervals allow for that. A ratio counts from %g on, with p < %.3g (adjusted by"
-                     " Holm over %d claims). It holds for this schedule, these rates and this criterion.\n",
+    nl_text_add(out, "Usable: the run ends, not at chance, with 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
+                q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
+    nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for. A ratio counts from %g on, with p < %.3g (Holm over %d test%s)."
+                     " It holds for this schedule, these rates and this criterion.\n",
                 q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), exp(nl_rate_step(&q->view)),
-                q->rule.smallest, 1.0 - q->rule.level, q->answer->tests);
+                q->rule.smallest, 1.0 - q->rule.level, q->answer->tests, q->answer->tests == 1 ? "" : "s");
     if (!q->there[NL_RATE_BY_LOSS])
         nl_text_add(out, "Not judged by validation loss: data.val is 0.\n");
 }

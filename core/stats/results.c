@@ -358,6 +358,8 @@ struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct n
     struct nl_estimate out = nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
                                          experiment->config.plot.interval, experiment->config.plot.level);
     free(values);
+    if (cell && cell->trials > 0 && cell->diverged == cell->trials) /* nothing was measured */
+        out.sd = out.se = out.lower = out.upper = NAN;
     return out;
 }
 

@@ -99,7 +99,8 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
  * there is no trial, it was not evaluated, or it was stopped by an error. A NULL cell is all NaN. */
 void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out);
 
-/* The mean of a cell as tables and pictures show it, with plot.interval and plot.level. */
+/* The mean of a cell as tables and pictures show it, with plot.interval and plot.level. Without an interval where
+ * all runs diverged: they count at chance, and nothing was measured. */
 struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
                                 const struct nl_metric_column *metric);
 

@@ -75,7 +75,7 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
     nl_text_add(out, "%s%s", style->number, entry->marked ? style->best : "");
     add_number(out, column, of->mean);
     nl_text_add(out, "%s", entry->marked ? style->best_end : "");
-    if (of->n > 1) {
+    if (!isnan(of->lower)) {
         nl_text_add(out, "%s[", style->gap);
         add_number(out, &unsigned_column, of->lower);
         nl_text_add(out, ",%s", style->gap);

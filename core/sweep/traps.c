@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "model/model.h"
+#include "stats/claim.h"
 #include "train/train.h"
 
 /* What a trap looks at: a trial, and the sweep around it. */
@@ -258,7 +259,7 @@ static int64_t judged_samples(const struct scene *s)
 static bool small_test(const struct scene *s, struct nl_text *what)
 {
     const double usual = 0.1; /* an error that many networks here have; at 2 % the deviation is half as large, at 50 % 1.7 times */
-    double asked = s->config->plot.min_effect;
+    double asked = nl_rule_for(s->experiment, "points").smallest;
     int64_t samples = judged_samples(s);
     for (int i = 0; i < s->config->plot.kind.count; i++)
         if (s->config->plot.kind.at[i] == NL_PLOT_LR_TOLERANCE)

@@ -1,0 +1,530 @@
+/* Answers to made results: sentences that a hostile referee and a new user found false are not said, and what the data carry is. */
+#include <check.h>
+
+#include "norm/norm.h"
+#include "stats/answer.h"
+#include "stats/sheet.h"
+#include "suite.h"
+#include "sweep/grid.h"
+#include "synthetic.h"
+
+/* The error of a run; NAN: it diverged; below 0: there is no such trial. */
+typedef double run_error(const char *kind, double x, int seed);
+
+struct made {
+    struct nl_experiment experiment;
+    struct nl_grid grid;
+    struct nl_planned planned;
+    struct nl_results results;
+    struct nl_answer answer;
+    char *text;
+};
+
+struct design {
+    const char *yaml;    /* the experiment */
+    run_error *error;
+    double overlap;      /* of test parts; 1: one for all seeds */
+    int samples;
+};
+
+/* The trials that the experiment asks for, with errors as the design says. */
+static void add_rows(struct nl_text *csv, const struct design *design, const struct nl_grid *grid)
+{
+    for (int k = -1; k < grid->keys; k++)
+        nl_text_add(csv, "%s", k < 0 ? "trial," : grid->key[k]->name), nl_text_add(csv, k < 0 ? "" : ",");
+    nl_text_add(csv, "status,failed_step,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,test_error,test_loss\n");
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_config *config = &grid->trial[i].config;
+        const char *kind = nl_norms[config->norm.kind]->name;
+        double x = strstr(design->yaml, "train.lr:") ? config->train.lr : (double)config->train.batch;
+        double error = design->error(kind, x, (int)config->train.seed);
+        if (error < 0.0)
+            continue;
+        nl_text_add(csv, "%d,", i + 1);
+        for (int k = 0; k < grid->keys; k++)
+            nl_text_add(csv, "%s,", grid->trial[i].text[k]);
+        error = round(error * design->samples) / design->samples;
+        nl_text_add(csv, "%s,%s,10,1408,0,%d,%.17g,", isnan(error) ? "diverged" : error > 0.85 ? "dead" : "done", isnan(error) ? "7" : "", design->samples,
+                    design->overlap);
+        if (isnan(error))
+            nl_text_add(csv, ",,\n");
+        else
+            nl_text_add(csv, "%.17g,%.17g,%.17g\n", 1.0 - error, error, 3.0 * error);
+    }
+}
+
+static void make(struct made *out, const struct design *design, const char *const *overrides)
+{
+    char path[] = "/tmp/normlab_answer_XXXXXX";
+    struct nl_error err = {{0}};
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_text csv = {0};
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    char *yaml = nl_path_join(path, "e.yaml"), *trials = nl_path_join(path, "trials.csv");
+    ck_assert_int_eq(nl_file_write(yaml, design->yaml, strlen(design->yaml), &err), NL_OK);
+    int count = 0;
+    while (overrides && overrides[count])
+        count++;
+    int status = nl_experiment_load(yaml, overrides, count, &out->experiment, &diagnostics);
+    char *problems = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(status == NL_OK, "%s", problems);
+    free(problems);
+    ck_assert_int_eq(nl_grid_make(&out->experiment, &out->grid, &diagnostics), NL_OK);
+    add_rows(&csv, design, &out->grid);
+    ck_assert_int_eq(nl_file_write(trials, csv.at, csv.length, &err), NL_OK);
+    out->planned = nl_grid_planned(&out->grid);
+    ck_assert_msg(nl_results_load(path, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s", err.text);
+    nl_answer_make(&out->results, &out->experiment, &out->answer);
+    out->text = nl_answer_text(&out->answer);
+    unlink(yaml);
+    unlink(trials);
+    rmdir(path);
+    free(yaml);
+    free(trials);
+    nl_text_release(&csv);
+}
+
+static void release(struct made *made)
+{
+    free(made->text);
+    nl_answer_release(&made->answer);
+    nl_results_release(&made->results);
+    nl_planned_release(&made->planned);
+    nl_grid_release(&made->grid);
+}
+
+static void holds(const struct made *made, const char *part)
+{
+    ck_assert_msg(strstr(made->text, part) != NULL, "no '%s' in:\n%s", part, made->text);
+}
+
+static void lacks(const struct made *made, const char *part)
+{
+    ck_assert_msg(strstr(made->text, part) == NULL, "'%s' in:\n%s", part, made->text);
+}
+
+static const struct nl_claim *claim_of(const struct made *made, const char *method, const char *against)
+{
+    for (int i = 0; i < made->answer.claims; i++) {
+        const struct nl_claim *claim = &made->answer.claim[i];
+        if (strcmp(claim->method, method) == 0 && (against ? claim->against && strcmp(claim->against, against) == 0 : !claim->against))
+            return claim;
+    }
+    ck_abort_msg("no claim of %s in:\n%s", method, made->text);
+    return NULL;
+}
+
+/* Noise of about 0.4 points, the same for no two runs. */
+static double noise(const char *kind, double x, int seed)
+{
+    return 0.004 * sin(12.9898 * seed + 78.233 * log(x) + 3.7 * (double)strlen(kind) + (double)kind[0]);
+}
+
+static const char batches[] = "train: {lr: 0.1}\nsweep:\n  grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
+                              "  question: small_batch\nplot: {protocol: made up}\n";
+static const char rates[] = "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, 3.16]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
+                            "  question: lr_tolerance\n";
+
+/* bn loses 5 points at 4 and 20 at 2. */
+static double textbook(const char *kind, double x, int seed)
+{
+    double loss = strcmp(kind, "bn") != 0 ? 0.0 : x == 2 ? 0.2 : x == 4 ? 0.05 : 0.0;
+    return 0.05 + loss + noise(kind, x, seed);
+}
+
+START_TEST(small_batch_is_answered)
+{
+    struct made made;
+    make(&made, &(struct design){batches, textbook, 0.2165, 389}, NULL);
+    const struct nl_claim *bn = claim_of(&made, "BN", NULL), *gn = claim_of(&made, "GN", NULL), *more = claim_of(&made, "BN", "GN");
+    ck_assert_msg(strncmp(made.text, "As the batch size falls from 64 to 2, the test error worsens with BN (+", 71) == 0, "%s", made.text);
+    holds(&made, "and stays flat with GN and no norm.\n");
+    ck_assert_int_eq(bn->verdict, NL_SUPPORTED);
+    ck_assert_int_eq(bn->finding, NL_FOUND_MORE);
+    ck_assert_int_eq(gn->finding, NL_FOUND_SAME);
+    ck_assert_int_eq(more->verdict, NL_SUPPORTED);
+    ck_assert(bn->effect.lower > 0.15 && bn->effect.lower < bn->effect.mean && bn->effect.mean < bn->effect.upper);
+    ck_assert_int_eq(bn->effect.n, 8);
+    ck_assert_int_eq(bn->doses, 3);
+    holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on: at 4 +");
+    holds(&made, "(paired t, Holm over 5 tests)");
+    holds(&made, "Each seed splits the data anew, and 22 % of its test part is in another's: the corrected resampled t");
+    holds(&made, "at no number of seeds narrower than 1.03 standard deviations to each side");
+    holds(&made, "Failed runs: none of 96.\n");
+    holds(&made, "Protocol: made up\n");
+    lacks(&made, "INCOMPLETE");
+    release(&made);
+
+    /* one part for all: no correction, and the sentence is about that part, with what another one could change */
+    make(&made, &(struct design){batches, textbook, 1, 389}, NULL);
+    holds(&made, "and stays flat with GN and no norm, on this test part.\n");
+    holds(&made, "All seeds share one test part: what is said holds on it");
+    holds(&made, "; another test part, up to +-");
+    ck_assert(claim_of(&made, "BN", NULL)->other_part > 0.03);
+    release(&made);
+}
+END_TEST
+
+static double hump(const char *kind, double x, int seed)
+{
+    return 0.05 + (x == 4 ? 0.06 : 0.0) + noise(kind, x, seed);
+}
+
+START_TEST(flat_means_everywhere)
+{
+    struct made made;
+    make(&made, &(struct design){batches, hump, 0, 389}, NULL);
+    lacks(&made, "stays flat");
+    holds(&made, "; the largest change is at 4 +6");
+    ck_assert_int_eq(claim_of(&made, "GN", NULL)->finding, NL_FOUND_NOTHING);
+    release(&made);
+}
+END_TEST
+
+/* no norm fails at 64 in 7 of 8 runs, and nowhere else. */
+static double fails_at_large(const char *kind, double x, int seed)
+{
+    if (strcmp(kind, "none") == 0 && x == 64 && seed > 1)
+        return NAN;
+    return textbook(kind, x, seed);
+}
+
+static double fails_at_small(const char *kind, double x, int seed)
+{
+    if (strcmp(kind, "gn") == 0 && x == 2 && seed <= 3)
+        return NAN;
+    if (strcmp(kind, "bn") == 0 && x == 2)
+        return NAN;
+    return textbook(kind, x, seed);
+}
+
+START_TEST(failures_are_neither_improvement_nor_flatness)
+{
+    struct made made;
+    make(&made, &(struct design){batches, fails_at_large, 0.2165, 389}, NULL);
+    const struct nl_claim *none = claim_of(&made, "no norm", NULL);
+    lacks(&made, "improves");
+    ck_assert_int_eq(none->verdict, NL_INCONCLUSIVE);
+    ck_assert_int_eq(none->failed[1], 7);
+    ck_assert_int_eq(none->effect.n, 8); /* diverged runs are pairs, at chance */
+    ck_assert(none->effect.lower >= -1.0 && none->effect.upper <= 1.0);
+    holds(&made, "  no norm: inconclusive: 7 of 8 runs failed at the largest batch size.\n"); /* and no number that looks like an improvement */
+    holds(&made, "  Whether BN loses more than no norm cannot be said: 7 of 8 runs of no norm failed at the largest batch.\n");
+    holds(&made, "Failed runs: 7 of 96 (7 diverged, 0 at chance, 0 stopped by an error). A diverged run counts at chance, 90 %.");
+    ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
+    release(&made);
+
+    make(&made, &(struct design){batches, fails_at_small, 0.2165, 389}, NULL);
+    holds(&made, "worsens with BN (+8"); /* all at chance: from 5 to 90 % */
+    ck_assert_int_eq(claim_of(&made, "GN", NULL)->finding, NL_FOUND_NOTHING);
+    lacks(&made, "flat with GN");
+    release(&made);
+
+    /* a loss has no chance level: nothing is said of a method with failures */
+    make(&made, &(struct design){batches, fails_at_small, 0.2165, 389}, (const char *[]){"plot.metric=test_loss", NULL});
+    holds(&made, "failed runs have no loss");
+    ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
+    release(&made);
+}
+END_TEST
+
+static double without_spread(const char *kind, double x, int seed)
+{
+    (void)seed;
+    return strcmp(kind, "bn") == 0 && x == 2 ? 0.3 : strcmp(kind, "bn") == 0 ? 0.05 : 0.02;
+}
+
+START_TEST(no_spread_is_no_certainty)
+{
+    struct made made;
+    make(&made, &(struct design){batches, without_spread, 0.2165, 389}, NULL);
+    const struct nl_claim *bn = claim_of(&made, "BN", NULL), *gn = claim_of(&made, "GN", NULL);
+    ck_assert(gn->effect.mean == 0.0 && gn->effect.lower < 0.0 && gn->effect.upper > 0.0);
+    ck_assert(bn->effect.lower < bn->effect.mean - 0.01);
+    ck_assert(bn->p > 0.0 && gn->p > 0.0);
+    release(&made);
+
+    /* two seeds: an interval, and no verdict however equal they are */
+    make(&made, &(struct design){batches, without_spread, 0.2165, 389}, (const char *[]){"sweep.seeds=2", NULL});
+    for (int i = 0; i < made.answer.claims; i++)
+        ck_assert_int_eq(made.answer.claim[i].verdict, NL_INCONCLUSIVE);
+    holds(&made, "2 pairs, and a verdict needs 5");
+    lacks(&made, "p < 0.001");
+    release(&made);
+    make(&made, &(struct design){batches, textbook, 0.2165, 389}, (const char *[]){"sweep.seeds=1", NULL});
+    holds(&made, "one seed: no interval");
+    release(&made);
+}
+END_TEST
+
+static double saturated(const char *kind, double x, int seed)
+{
+    return strcmp(kind, "bn") == 0 ? textbook(kind, x, seed) : 0.0;
+}
+
+START_TEST(saturation_is_said)
+{
+    struct made made;
+    make(&made, &(struct design){batches, saturated, 0.2165, 389}, NULL);
+    holds(&made, "GN: inconclusive: saturated, every run is at 0 %");
+    lacks(&made, "flat with GN");
+    release(&made);
+}
+END_TEST
+
+static double part_missing(const char *kind, double x, int seed)
+{
+    if ((strcmp(kind, "bn") == 0 && x == 2) || (strcmp(kind, "gn") == 0 && x == 4 && seed > 6))
+        return -1.0;
+    return textbook(kind, x, seed);
+}
+
+START_TEST(what_is_missing_comes_first_and_is_not_judged)
+{
+    struct made made;
+    make(&made, &(struct design){batches, part_missing, 0.2165, 389}, NULL);
+    ck_assert_msg(strncmp(made.text, "INCOMPLETE: 10 of 96 trials are missing; nothing is said of what needs them.\n", 77) == 0, "%s", made.text);
+    holds(&made, "missing: norm.kind=bn train.batch=2 (8 of 8); norm.kind=gn train.batch=4 (2 of 8)\n");
+    ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
+    ck_assert_int_eq(claim_of(&made, "GN", NULL)->verdict, NL_INCONCLUSIVE);
+    ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
+    ck_assert_int_eq(claim_of(&made, "no norm", NULL)->verdict, NL_SUPPORTED);
+    struct nl_sheet sheet;
+    struct nl_error err;
+    ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, NULL, &sheet, &err), NL_OK);
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "INCOMPLETE: 10 of 96 trials are missing."));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "mean over 0 to 8 seeds"));
+    nl_sheet_release(&sheet);
+    release(&made);
+}
+END_TEST
+
+START_TEST(the_exact_test_asks_for_its_pairs)
+{
+    struct made made;
+    const char *const exact[] = {"plot.test=sign_flip", NULL}, *const six[] = {"plot.test=sign_flip", "sweep.seeds=6", NULL},
+                      *const five[] = {"plot.test=sign_flip", "sweep.seeds=5", NULL};
+    make(&made, &(struct design){batches, textbook, 0, 389}, exact);
+    ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_SUPPORTED);
+    ck_assert(claim_of(&made, "BN", NULL)->p == 2.0 / 256.0);
+    release(&made);
+    make(&made, &(struct design){batches, textbook, 0, 389}, six);
+    ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
+    holds(&made, "6 pairs, and an exact test that shares its error rate with others needs 8");
+    release(&made);
+    make(&made, &(struct design){batches, textbook, 0, 389}, five);
+    holds(&made, "5 pairs, and a verdict needs 6");
+    release(&made);
+}
+END_TEST
+
+/* none trains up to 0.1, gn up to 0.316, bn up to 1. */
+static double limits(const char *kind, double x, int seed)
+{
+    double limit = strcmp(kind, "none") == 0 ? 0.1 : strcmp(kind, "gn") == 0 ? 0.316 : 1.0;
+    (void)seed;
+    return x <= limit ? 0.01 : x > 10 * limit ? NAN : 0.9;
+}
+
+START_TEST(rates_are_known_no_finer_than_the_grid)
+{
+    struct made made;
+    make(&made, &(struct design){rates, limits, 0, 389}, NULL);
+    const struct nl_claim *bn = claim_of(&made, "BN", "no norm"), *gn = claim_of(&made, "GN", "no norm");
+    ck_assert_msg(strncmp(made.text, "BN tolerates a 10x larger learning rate than no norm (95 % CI ", 62) == 0, "%s", made.text);
+    ck_assert_int_eq(bn->verdict, NL_SUPPORTED);
+    ck_assert(bn->effect.mean > 9.9 && bn->effect.mean < 10.1);
+    ck_assert(bn->effect.lower < 3.2 && bn->effect.upper > 31.0); /* a step of the grid to each side, at least */
+    ck_assert_int_eq(gn->verdict, NL_INCONCLUSIVE); /* one step: the grid cannot tell it from none */
+    ck_assert(gn->effect.lower < 1.0);
+    holds(&made, "inconclusive with GN");
+    holds(&made, "  no norm: 0.1 (the baseline).\n");
+    holds(&made, "Failed runs at rate 1, about 10 times that of no norm: 8 of 8 with it (68 to 100 %); 0 of 8 with BN (0 to 32 %), p ");
+    holds(&made, "Not judged by validation loss: data.val is 0.\n");
+    release(&made);
+}
+END_TEST
+
+static double bn_missing(const char *kind, double x, int seed)
+{
+    return strcmp(kind, "bn") == 0 && x > 0.5 ? -1.0 : limits(kind, x, seed);
+}
+
+static double no_limit(const char *kind, double x, int seed)
+{
+    return strcmp(kind, "bn") == 0 ? 0.01 : limits(kind, x, seed);
+}
+
+START_TEST(the_end_of_the_grid_and_what_is_missing_are_no_limit)
+{
+    struct made made;
+    make(&made, &(struct design){rates, bn_missing, 0, 389}, NULL);
+    ck_assert_msg(strncmp(made.text, "INCOMPLETE: 16 of 144 trials are missing", 40) == 0, "%s", made.text);
+    lacks(&made, "BN tolerates");
+    ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
+    release(&made);
+
+    make(&made, &(struct design){rates, no_limit, 0, 389}, NULL);
+    const struct nl_claim *bn = claim_of(&made, "BN", "no norm");
+    ck_assert(isinf(bn->effect.upper) && bn->effect.lower > 5.0 && bn->effect.lower < 10.1);
+    holds(&made, "BN tolerates a learning rate at least "); /* the lower end of the interval: the whole of it lies beyond */
+    holds(&made, "BN: at least 3.16, at least ");
+    release(&made);
+}
+END_TEST
+
+static double ranked(const char *kind, double x, int seed)
+{
+    return (strcmp(kind, "bn") == 0 ? 0.02 : strcmp(kind, "gn") == 0 ? 0.021 : 0.15) + 0.3 * noise(kind, x, seed);
+}
+
+static const char compared[] = "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8}\nplot: {metric: test_error}\n";
+
+START_TEST(cells_are_compared_by_one_rule)
+{
+    struct made made;
+    make(&made, &(struct design){compared, ranked, 0.2165, 389}, NULL);
+    holds(&made, "Of 3 paired comparisons of two cells, 2 show a difference, 1 shows none within 1.5 points, 0 are inconclusive.\n");
+    holds(&made, "Holm over 3 tests");
+    lacks(&made, "told apart");
+    ck_assert_int_eq(made.answer.tests, 3);
+    release(&made);
+
+    make(&made, &(struct design){compared, ranked, 0.2165, 389}, (const char *[]){"sweep.baseline=norm.kind=none", NULL});
+    holds(&made, "Of 2 paired comparisons with the baseline, 2 show a difference");
+    holds(&made, "; against no norm -1");
+    release(&made);
+
+    make(&made, &(struct design){compared, ranked, 0.2165, 389}, (const char *[]){"sweep.seeds=1", NULL});
+    holds(&made, "One seed in each cell: the test error has no interval, so no order is given");
+    ck_assert_int_eq(made.answer.claims, 0);
+    release(&made);
+}
+END_TEST
+
+/* Means near 0 and 100 %. */
+static double extreme(const char *kind, double x, int seed)
+{
+    return strcmp(kind, "bn") == 0 ? (seed == 1 ? 0.08 : 0.0) : strcmp(kind, "gn") == 0 ? (seed % 2 ? 0.6 : 0.02) : 0.84 + 0.0 * x;
+}
+
+START_TEST(intervals_of_shares_stay_shares)
+{
+    struct made made;
+    make(&made, &(struct design){compared, extreme, 0.2165, 389}, (const char *[]){"sweep.seeds=3", NULL});
+    struct nl_sheet sheet;
+    struct nl_error err;
+    int estimates = 0;
+    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
+    for (int row = 0; row < sheet.rows; row++) {
+        const struct nl_entry *entry = nl_sheet_at(&sheet, row, 1);
+        ck_assert(entry->estimate.lower >= 0.0 && entry->estimate.upper <= 1.0 && entry->estimate.lower < entry->estimate.upper);
+        estimates++;
+    }
+    ck_assert_int_eq(estimates, 3);
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "averaged as logits, t, corrected for splits that overlap"));
+    nl_sheet_release(&sheet);
+    release(&made);
+
+    make(&made, &(struct design){compared, extreme, 0.2165, 389}, (const char *[]){"plot.interval=bootstrap", NULL});
+    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "percentile bootstrap (of so few seeds it covers less than it says)"));
+    nl_sheet_release(&sheet);
+    release(&made);
+}
+END_TEST
+
+START_TEST(programs_read_every_number)
+{
+    struct made made;
+    struct nl_text json = {0};
+    make(&made, &(struct design){batches, textbook, 1, 389}, NULL);
+    nl_answer_json(&json, &made.answer, 0);
+    static const char *const fields[] = {"\"question\": \"small_batch\"", "\"planned\": 96, \"missing\": 0, \"failed\": 0", "\"verdict\": \"supported\"",
+                                         "\"effect\": ", "\"unit\": \"points\"", "\"lower\": ", "\"p_adjusted\": ", "\"pairs\": 8",
+                                         "\"failures\": [{\"failed\": 0, \"of\": 8}, {\"failed\": 0, \"of\": 8}]", "\"other_part\": ",
+                                         "\"points\": [{\"x\": 2, ", "\"incomplete\": []", "\"headline\": [\n"};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        ck_assert_msg(strstr(json.at, fields[i]) != NULL, "no '%s' in:\n%s", fields[i], json.at);
+    nl_text_release(&json);
+    release(&made);
+}
+END_TEST
+
+START_TEST(references_are_no_evidence)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 8, .ghost = true});
+    struct nl_experiment experiment;
+    struct nl_results results;
+    struct nl_answer answer;
+    struct nl_error err = {{0}};
+    synthetic_load(folder, NULL, &experiment);
+    ck_assert_msg(nl_results_load(folder, &experiment, NULL, &results, &err) == NL_OK, "%s", err.text);
+    nl_answer_make(&results, &experiment, &answer);
+    char *text = nl_answer_text(&answer);
+    ck_assert_ptr_nonnull(strstr(text, "As the number of samples that share statistics falls from 64 to 2, the test error worsens with BN"));
+    ck_assert_ptr_nonnull(strstr(text, "LN: a reference, since norm.stat_batch does not apply to it"));
+    ck_assert_ptr_null(strstr(text, "flat with"));
+    ck_assert_ptr_null(strstr(text, "loses"));
+    ck_assert_ptr_nonnull(strstr(text, "BN evaluated with precise statistics (taken anew with frozen weights): +15"));
+    free(text);
+    nl_answer_release(&answer);
+    nl_results_release(&results);
+    synthetic_remove(folder);
+}
+END_TEST
+
+START_TEST(a_headline_stays_readable)
+{
+    struct nl_text out = {0};
+    char *plain[] = {"BN", "LN", "GN", "IN", "RMSNorm", "no norm", "more"}, *with_commas[] = {"BN, depth 1", "LN", "BN, depth 2"};
+    nl_say_names(&out, plain, 1);
+    nl_text_add(&out, "|");
+    nl_say_names(&out, plain, 3);
+    nl_text_add(&out, "|");
+    nl_say_names(&out, with_commas, 3);
+    nl_text_add(&out, "|");
+    nl_say_names(&out, plain, 7);
+    ck_assert_str_eq(out.at, "BN|BN, LN and GN|BN, depth 1; LN and BN, depth 2|7 methods");
+    nl_text_release(&out);
+}
+END_TEST
+
+START_TEST(one_family_shares_one_error_rate)
+{
+    /* Holm, but what leads on keeps its share: 0.05/4 each; the second may take 0.05 (4 - 1)/4/3 */
+    struct nl_claim claim[4] = {{.p = 0.001, .leads_on = true, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE},
+                                {.p = 0.012, .candidate = NL_FOUND_SAME, .expected = NL_FOUND_SAME},
+                                {.p = 0.018, .candidate = NL_FOUND_LESS, .expected = NL_FOUND_MORE},
+                                {.p = NAN}};
+    ck_assert_int_eq(nl_claims_judge(claim, 4, 0.95), 3);
+    ck_assert(fabs(claim[0].adjusted - 0.003) < 1e-15 && claim[0].verdict == NL_SUPPORTED);
+    ck_assert(fabs(claim[1].adjusted - 0.036) < 1e-15 && claim[1].verdict == NL_SUPPORTED);  /* share (3 - 1)/3/2 */
+    ck_assert(fabs(claim[2].adjusted - 0.036) < 1e-15 && claim[2].verdict == NL_NOT_SUPPORTED); /* share (3 - 1)/3/1 = 2/3: 0.027, not below the one before */
+    ck_assert(isnan(claim[3].adjusted) && claim[3].verdict == NL_INCONCLUSIVE);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("answer");
+    TCase *tests = tcase_create("answer");
+    tcase_add_test(tests, small_batch_is_answered);
+    tcase_add_test(tests, flat_means_everywhere);
+    tcase_add_test(tests, failures_are_neither_improvement_nor_flatness);
+    tcase_add_test(tests, no_spread_is_no_certainty);
+    tcase_add_test(tests, saturation_is_said);
+    tcase_add_test(tests, what_is_missing_comes_first_and_is_not_judged);
+    tcase_add_test(tests, the_exact_test_asks_for_its_pairs);
+    tcase_add_test(tests, rates_are_known_no_finer_than_the_grid);
+    tcase_add_test(tests, the_end_of_the_grid_and_what_is_missing_are_no_limit);
+    tcase_add_test(tests, cells_are_compared_by_one_rule);
+    tcase_add_test(tests, intervals_of_shares_stay_shares);
+    tcase_add_test(tests, programs_read_every_number);
+    tcase_add_test(tests, references_are_no_evidence);
+    tcase_add_test(tests, a_headline_stays_readable);
+    tcase_add_test(tests, one_family_shares_one_error_rate);
+    tcase_set_timeout(tests, 300);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
