@@ -190,9 +190,9 @@ static inline bool is_counted(const struct scenario *s)
 
 struct truth {
     double centre[METHODS][POINTS];  /* of items: the logit that gives the mean */
-    double mean[METHODS][POINTS];    /* with failed runs at chance */
+    double mean[METHODS][POINTS];    /* with failed runs at chance; of a loss, which they have not, without them */
+    double ended[METHODS][POINTS];   /* of runs that do not fail */
     double logits[METHODS][POINTS];  /* the share whose empirical logit is the mean empirical logit; NaN: not worked out */
-    double change[METHODS][POINTS];  /* from the largest batch */
 };
 
 static inline double empirical_logit(double share)
@@ -246,13 +246,12 @@ static inline void truth_of(const struct scenario *s, struct truth *out)
                 double middle = out->centre[m][p] = 0.5 * (low + high);
                 *(mean_sigmoid(middle, all) < mean ? &low : &high) = middle;
             }
-            out->mean[m][p] = (1.0 - s->fails[m][p]) * mean + s->fails[m][p] * chance;
+            out->ended[m][p] = mean;
+            out->mean[m][p] = s->loss ? mean : (1.0 - s->fails[m][p]) * mean + s->fails[m][p] * chance;
             out->logits[m][p] = s->loss || s->values == FIXED || is_rates(s) ? NAN
                                     : share_of_logit((1.0 - s->fails[m][p]) * mean_logit(s, out, mean, m, p) +
                                                      s->fails[m][p] * empirical_logit(chance));
         }
-        for (int p = 0; p < s->points; p++)
-            out->change[m][p] = out->mean[m][p] - out->mean[m][s->points - 1];
     }
 }
 
@@ -315,10 +314,8 @@ static inline void draw_counts(const struct scenario *s, const struct truth *tru
                 }
                 sum += mean / weights;
             }
-            conditional->mean[m][p] = (1.0 - s->fails[m][p]) * sum / ITEMS + s->fails[m][p] * (1.0 - 1.0 / CLASSES);
+            conditional->mean[m][p] = conditional->ended[m][p] = sum / ITEMS;
         }
-        for (int p = 0; p < s->points; p++)
-            conditional->change[m][p] = conditional->mean[m][p] - conditional->mean[m][s->points - 1];
     }
 }
 

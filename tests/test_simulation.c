@@ -34,13 +34,13 @@ enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 struct tally {
     int sweeps;
     int wrong;     /* sweeps whose answer holds a false finding */
+    int unseen;    /* the same, where failures count that no run has shown */
     int forbidden; /* claims found that failures or gaps forbid; sweeps with gaps that do not say so first */
     int marked;    /* sweeps whose table marks a cell that is not the best */
     double means, means_covered, differences, differences_covered; /* intervals */
     double more, more_found, same, same_found; /* claims whose truth is at least the smallest effect; is within half the margin */
     double onsets, onsets_found;
-    int by_finding[4]; /* false claims */
-    int onset_wrong;
+    int by_finding[4], false_onsets; /* claims */
 };
 
 static const double tiny = 1e-9;
@@ -87,58 +87,70 @@ static int failed_in(const struct scenario *s, const struct sweep *sweep, int me
     return failed;
 }
 
+/* Means of two cells that are compared: failed runs count at chance; where neither shows one, it is said of runs that do not fail. */
+static double difference_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, bool unseen, int m, int p, int minus_m, int minus_p)
+{
+    bool seen = unseen || failed_in(s, sweep, m, p, p) + failed_in(s, sweep, minus_m, minus_p, minus_p) > 0;
+    return seen ? truth->mean[m][p] - truth->mean[minus_m][minus_p] : truth->ended[m][p] - truth->ended[minus_m][minus_p];
+}
+
 /* The truth of a claim, in the units of trials.csv. */
 struct fact {
-    double effect;  /* at the smallest batch; of a ratio its logarithm */
+    double effect;   /* at the smallest batch; of a ratio its logarithm */
     double furthest; /* the largest change at any batch, of the claims of flatness */
-    bool forbidden; /* no finding of this kind may be made, whatever the truth */
+    bool false_onset; /* the loss is not there at seen_from and at every smaller batch */
+    bool forbidden;  /* no such finding may be made, whatever the truth */
 };
 
-static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_claim *claim)
+static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, const struct nl_claim *claim, int m, int a, struct fact *out)
 {
-    int m = method_called(s, claim->method), a = method_called(s, claim->against), last = s->points - 1;
-    struct fact fact = {.forbidden = has_gap(s, sweep, m) || has_gap(s, sweep, a)};
-    if (is_rates(s) && isnan(claim->rate)) {
-        fact.effect = fact.furthest = (s->limit[m] - s->limit[a]) * log(10.0);
-    } else if (is_rates(s)) {
-        double share[2];
+    double share[2];
+    if (isnan(claim->rate)) {
+        out->effect = (s->limit[m] - s->limit[a]) * log(10.0);
+        out->forbidden = has_gap(s, sweep, m) || has_gap(s, sweep, a);
+    } else {
         for (int i = 0; i < 2; i++) {
             int of = i ? a : m;
             double above = 0.5 * erfc((s->limit[of] - log10(claim->rate)) / hypot(s->common, spread_at(s, of, 0)) / sqrt(2.0));
             share[i] = above * s->late + (1.0 - above) * s->early;
         }
-        fact.effect = fact.furthest = share[0] - share[1];
-    } else if (last == 0) {
-        fact.effect = fact.furthest = truth->mean[m][0] - truth->mean[a][0];
-        fact.forbidden |= claim->finding == NL_FOUND_SAME && failed_in(s, sweep, m, 0, 0) + failed_in(s, sweep, a, 0, 0) > 0;
-    } else {
-        int failed = failed_in(s, sweep, m, 0, last) + failed_in(s, sweep, a, 0, last);
-        fact.effect = truth->change[m][0] - (a < 0 ? 0.0 : truth->change[a][0]);
-        fact.furthest = fact.effect;
-        for (int p = 0; a < 0 && p < last; p++)
-            fact.furthest = fabs(truth->change[m][p]) > fabs(fact.furthest) ? truth->change[m][p] : fact.furthest;
-        fact.forbidden |= claim->finding == NL_FOUND_SAME && failed > 0;
-        fact.forbidden |= claim->finding == NL_FOUND_LESS && failed_in(s, sweep, m, last, last) > 0;
-        fact.forbidden |= claim->finding == NL_FOUND_MORE && failed_in(s, sweep, a, last, last) > 0;
-        fact.forbidden |= s->loss && failed > 0;
+        out->effect = share[0] - share[1];
+    }
+    out->furthest = out->effect;
+}
+
+/* unseen: failures count even where none is seen. */
+static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_claim *claim, bool unseen)
+{
+    int m = method_called(s, claim->method), a = method_called(s, claim->against), last = s->points - 1;
+    struct fact fact = {.forbidden = !is_rates(s) && (has_gap(s, sweep, m) || has_gap(s, sweep, a))};
+    if (is_rates(s)) {
+        fact_of_rates(s, sweep, claim, m, a, &fact);
+        return fact;
+    }
+    int failed = failed_in(s, sweep, m, 0, last) + failed_in(s, sweep, a, 0, last);
+    fact.forbidden |= failed > 0 && (s->loss || claim->finding == NL_FOUND_SAME);
+    if (last == 0) {
+        fact.effect = fact.furthest = difference_of(s, sweep, truth, unseen, m, 0, a, 0);
+        return fact;
+    }
+    fact.forbidden |= claim->finding == NL_FOUND_LESS && failed_in(s, sweep, m, last, last) > 0;
+    fact.forbidden |= claim->finding == NL_FOUND_MORE && failed_in(s, sweep, a, last, last) > 0;
+    fact.effect = difference_of(s, sweep, truth, unseen, m, 0, m, last) - (a < 0 ? 0.0 : difference_of(s, sweep, truth, unseen, a, 0, a, last));
+    fact.furthest = fact.effect;
+    for (int p = 0; a < 0 && p < last; p++) {
+        double change = difference_of(s, sweep, truth, unseen, m, p, m, last);
+        fact.furthest = fabs(change) > fabs(fact.furthest) ? change : fact.furthest;
+        fact.false_onset |= axis_of(s, p) <= claim->seen_from && change <= tiny; /* seen_from NaN: nothing is said */
     }
     return fact;
 }
 
-/* "The loss is seen from X on": at X and at every smaller batch. */
-static bool is_false_onset(const struct scenario *s, const struct truth *truth, const struct nl_claim *claim)
-{
-    int m = method_called(s, claim->method);
-    bool wrong = false;
-    for (int p = 0; p < s->points - 1 && axis_of(s, p) <= claim->seen_from; p++)
-        wrong |= truth->change[m][p] <= tiny;
-    return wrong;
-}
-
+/* How many points from the smallest on have a loss of the smallest effect or more. */
 static int true_reach(const struct scenario *s, const struct truth *truth, int method, double smallest)
 {
     int reach = 0;
-    while (reach < s->points - 1 && truth->change[method][reach] >= smallest)
+    while (reach < s->points - 1 && truth->mean[method][reach] - truth->mean[method][s->points - 1] >= smallest)
         reach++;
     return reach;
 }
@@ -146,7 +158,7 @@ static int true_reach(const struct scenario *s, const struct truth *truth, int m
 static void judge_answer(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_experiment *experiment,
                          const struct nl_answer *answer, struct tally *tally)
 {
-    bool wrong = false, gaps = false;
+    bool wrong = false, unseen = false, gaps = false;
     for (int m = 0; m < methods_of(s); m++)
         gaps |= has_gap(s, sweep, m);
     char *text = nl_answer_text(answer);
@@ -155,27 +167,26 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
     for (int i = 0; i < answer->claims; i++) {
         const struct nl_claim *claim = &answer->claim[i];
         struct nl_rule rule = nl_rule_for(experiment, claim->unit);
-        bool ratio = strcmp(claim->unit, "x") == 0;
+        bool ratio = strcmp(claim->unit, "x") == 0, sized = !is_rates(s) || ratio;
         double smallest = ratio ? log(rule.smallest) : rule.smallest / claim->scale, margin = ratio ? log(rule.margin) : rule.margin / claim->scale;
-        struct fact fact = fact_of(s, sweep, truth, claim);
-        bool is_wrong = is_false(claim->finding, claim->finding == NL_FOUND_SAME ? fact.furthest : fact.effect, margin);
-        wrong |= is_wrong;
+        struct fact fact = fact_of(s, sweep, truth, claim, false), literal = fact_of(s, sweep, truth, claim, true);
+        bool same = claim->finding == NL_FOUND_SAME, is_wrong = is_false(claim->finding, same ? fact.furthest : fact.effect, margin);
+        wrong |= is_wrong || fact.false_onset;
+        unseen |= is_false(claim->finding, same ? literal.furthest : literal.effect, margin) || literal.false_onset;
         tally->by_finding[claim->finding] += is_wrong;
+        tally->false_onsets += fact.false_onset;
         tally->forbidden += fact.forbidden && claim->finding != NL_FOUND_NOTHING;
-        if (!isnan(claim->seen_from)) {
-            bool onset = is_false_onset(s, truth, claim);
-            wrong |= onset;
-            tally->onset_wrong += onset;
+        if (claim->finding == NL_FOUND_MORE && !claim->against && !is_rates(s)) {
             int reach = true_reach(s, truth, method_called(s, claim->method), smallest);
             tally->onsets += reach > 1;
             tally->onsets_found += reach > 1 && claim->seen_from == axis_of(s, reach - 1);
         }
-        if (fabs(fact.effect) >= smallest - tiny && (!is_rates(s) || ratio)) {
+        if (fabs(fact.effect) >= smallest - tiny && sized) {
             tally->more++;
             tally->more_found += claim->finding == (fact.effect > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS);
-        } else if (fabs(fact.furthest) <= 0.5 * margin && (!is_rates(s) || ratio)) {
+        } else if (fabs(fact.furthest) <= 0.5 * margin && sized) {
             tally->same++;
-            tally->same_found += claim->finding == NL_FOUND_SAME;
+            tally->same_found += same;
         }
         if (ratio && claim->effect.n > 1) {
             tally->differences++;
@@ -183,6 +194,7 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
         }
     }
     tally->wrong += wrong;
+    tally->unseen += unseen;
 }
 
 /* Intervals of means, and of differences: to the largest batch, or to the first method. */
@@ -378,10 +390,15 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
 {
     double level = experiment->config.plot.level, nominal = s->wrong_bound > 0.0 ? s->wrong_bound : 1.0 - level;
     double bound = nominal + play(nominal, t->sweeps), covered = s->cover_bound > 0.0 ? s->cover_bound : level, cover_bound = covered - play(covered, t->sweeps);
+    bool fails = false;
+    for (int m = 0; m < METHODS; m++)
+        for (int p = 0; p < POINTS; p++)
+            fails |= s->fails[m][p] > 0.0;
     struct nl_text line = {0};
-    nl_text_add(&line, "| %-58s | %6d |", s->name, t->sweeps);
+    nl_text_add(&line, "| %-62s | %6d |", s->name, t->sweeps);
     add_share(&line, t->wrong, t->sweeps);
     nl_text_add(&line, " %5.1f%s |", 100.0 * bound, s->wrong_bound > 0.0 ? "*" : " ");
+    add_share(&line, t->unseen, fails ? t->sweeps : 0);
     add_share(&line, t->marked, s->sheets ? t->sweeps : 0);
     add_share(&line, t->means_covered, t->means);
     add_share(&line, t->differences_covered, t->differences);
@@ -408,7 +425,7 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
         double share = checks[i].whole > 0.0 ? checks[i].part / checks[i].whole : checks[i].bound;
         if (checks[i].below ? share > checks[i].bound : share < checks[i].bound)
             nl_text_add(misses, "MISS  %s: %s %.2f %%, bound %.2f %% (false more %d, less %d, same %d, onsets %d)\n", s->name, checks[i].what, 100.0 * share,
-                        100.0 * checks[i].bound, t->by_finding[NL_FOUND_MORE], t->by_finding[NL_FOUND_LESS], t->by_finding[NL_FOUND_SAME], t->onset_wrong);
+                        100.0 * checks[i].bound, t->by_finding[NL_FOUND_MORE], t->by_finding[NL_FOUND_LESS], t->by_finding[NL_FOUND_SAME], t->false_onsets);
     }
 }
 
@@ -440,8 +457,8 @@ int main(int argc, char **argv)
     const char *all = getenv("NORMLAB_ALL");
     sweeps_of_a_scenario = all && *all ? 20000 : 1000;
     words = argv + (argc > 0);
-    printf("| %-58s | sweeps | false | bound  | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
-    printf("|%.60s|-------:|------:|-------:|------:|------:|------:|-------:|------:|------:|------:|\n",
+    printf("| %-62s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
+    printf("|%.64s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
            "------------------------------------------------------------------------");
     fflush(stdout);
     Suite *suite = suite_create("simulation");

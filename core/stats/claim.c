@@ -24,6 +24,22 @@ struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *u
     return rule;
 }
 
+/* That a difference, which points beyond the margin, is not within it. */
+static double beyond_p(const struct nl_claim *claim, double margin, const double *values, int count)
+{
+    double mean = claim->effect.mean;
+    if (!claim->exact)
+        return 1.0 - nl_equivalence_p(&claim->effect, margin);
+    if (!(fabs(mean) > margin))
+        return 1.0;
+    double *moved = nl_alloc((size_t)count, sizeof *moved);
+    for (int i = 0; i < count; i++)
+        moved[i] = values[i] - copysign(margin, mean);
+    double p = nl_sign_flip_p(moved, count);
+    free(moved);
+    return p;
+}
+
 void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p)
 {
     double size = claim->effect.mean * claim->scale;
@@ -32,10 +48,12 @@ void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const dou
     if (claim->candidate == NL_FOUND_SAME) {
         claim->p = isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p;
         claim->test = "two one-sided t";
+        claim->clear_p = rule->margin > rule->smallest ? nl_equivalence_p(&claim->effect, rule->smallest / claim->scale) : claim->p;
     } else {
         claim->p = exact ? nl_sign_flip_p(values, count) : nl_difference_p(&claim->effect);
         claim->test = exact ? "exact sign flip" : "paired t";
         claim->exact = exact;
+        claim->clear_p = beyond_p(claim, rule->margin / claim->scale, values, count);
     }
     int least = exact ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
     if (!claim->obstacle && claim->effect.n < least)
@@ -57,18 +75,26 @@ static int by_p(const void *left, const void *right)
     return a->index - b->index;
 }
 
-/* Holm's procedure as a sequentially rejective one on a graph (Bretz et al., Statistics in Medicine 28, 2009): every test has an equal share
- * of the error rate, which goes to the others once it has found something. But a claim that leads on keeps its share for what follows it. */
+/* Holm's procedure as a sequentially rejective one (Bretz et al., Statistics in Medicine 28, 2009; Goeman and Solari, Annals of Statistics
+ * 38, 2010): every test has an equal share of the error rate, which goes to the others once its claim is clear. But a claim that leads on
+ * keeps its share for what follows it. `ranked` is sorted by the p-values of being clear; a claim is found with the largest share that it had
+ * before its own was free. */
 static void adjust(struct nl_claim *claim, const struct ranked *ranked, int tests, double level)
 {
     int kept = 0;
-    double largest = 0.0;
+    double needed = 0.0; /* the error rate at which all claims before are clear */
+    for (int i = 0; i < tests; i++)
+        claim[ranked[i].index].adjusted = 1.0;
     for (int i = 0; i < tests; i++) {
         struct nl_claim *at = &claim[ranked[i].index];
         double share = (double)(tests - kept) / tests / (tests - i);
-        largest = fmax(largest, fmin(1.0, at->p / share));
-        at->adjusted = largest;
-        kept += at->leads_on && at->adjusted < 1.0 - level;
+        for (int left = i; left < tests; left++) {
+            struct nl_claim *other = &claim[ranked[left].index];
+            other->adjusted = fmin(other->adjusted, fmax(needed, other->p / share));
+        }
+        needed = fmax(needed, ranked[i].p / share);
+        at->clear = needed < 1.0 - level;
+        kept += at->leads_on && at->clear;
     }
 }
 
@@ -78,8 +104,9 @@ int nl_claims_judge(struct nl_claim *claim, int count, double level)
     int tests = 0;
     for (int i = 0; i < count; i++) {
         claim[i].adjusted = NAN;
+        claim[i].clear = false;
         if (!claim[i].obstacle && !isnan(claim[i].p))
-            ranked[tests++] = (struct ranked){claim[i].p, i};
+            ranked[tests++] = (struct ranked){fmax(claim[i].p, claim[i].clear_p), i};
     }
     qsort(ranked, (size_t)tests, sizeof *ranked, by_p);
     adjust(claim, ranked, tests, level);

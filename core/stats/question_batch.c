@@ -273,7 +273,7 @@ static void say_headline(const struct question *q)
 static int loss_reaches(const struct question *q, const struct nl_claim *claim)
 {
     int reached = 1;
-    for (; reached < claim->doses; reached++) {
+    for (; claim->clear && reached < claim->doses; reached++) {
         const struct nl_estimate *effect = &claim->dose[reached].effect;
         if (!(nl_difference_p(effect) * q->tests < 1.0 - q->rule.level) || !(effect->mean * claim->scale >= q->rule.smallest))
             break;
@@ -297,6 +297,10 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
 {
     if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
         return;
+    if (!claim->clear) {
+        nl_text_add(out, "    The loss is too close to the margin of %g %s to ask where it begins.\n", q->rule.margin, claim->unit);
+        return;
+    }
     int reached = 1, worst = 0;
     while (claim->dose[reached - 1].x < claim->seen_from)
         reached++;

@@ -168,6 +168,7 @@ static void add_ratio_claim(struct question *q, int criterion, int method)
                                          .lower = isnan(low.mean) ? 0.0 : exp(low.lower), .upper = isnan(high.mean) ? INFINITY : exp(high.upper)};
     claim->candidate = claim->effect.mean >= smallest ? NL_FOUND_MORE : claim->effect.mean <= 1.0 / smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
     claim->p = candidate_p(claim, &low, &high, smallest);
+    claim->clear_p = claim->candidate == NL_FOUND_SAME ? claim->p : 1.0 - nl_equivalence_p(&mean, log(smallest));
     claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided t" : "paired t";
     for (int point = 0; point < q->view.points; point++)
         for (int side = 0; side < 2; side++) {
