@@ -98,7 +98,7 @@ struct draw {
 static inline struct draw draw_of(const char *name, uint64_t sweep)
 {
     struct draw draw = {.has_spare = false};
-    struct nl_stream stream = nl_stream(20261122, name);
+    struct nl_stream stream = nl_stream(1, name);
     for (int i = 0; i < 4; i++)
         draw.state[i] = nl_stream_bits(stream, sweep, (uint64_t)i);
     return draw;
@@ -376,7 +376,6 @@ static inline void draw_sweep(const struct scenario *s, const struct truth *trut
 static inline char *sweep_text(const struct scenario *s, const struct sweep *sweep, char *const *const *planned)
 {
     struct nl_text out = {0};
-    char number[32], loss[32];
     const char *axis = is_rates(s) ? ",train.lr" : s->points > 1 ? ",train.batch" : "";
     int keys = 3 + (*axis != '\0'), trial = 0;
     const char *overlap = s->values == POOLED ? "0.21647190873678353" : s->values == FIXED ? "1" : "0";
@@ -393,13 +392,13 @@ static inline char *sweep_text(const struct scenario *s, const struct sweep *swe
                     nl_text_add(&out, ",%s", planned[trial][k]);
                 nl_text_add(&out, ",%s,%s,%d,%d,%d,%d,%s,%s,", status == 'd' ? "done" : status == 'c' ? "dead" : "diverged", status == 'f' ? "12" : "", CLASSES,
                             POOL - ITEMS, s->by_loss ? 200 : 0, ITEMS, s->by_loss ? "0" : "", overlap);
-                nl_double_text(sweep->value[m][p][seed], number);
+                double value = sweep->value[m][p][seed];
                 if (status == 'f')
                     nl_text_add(&out, ",,,\n");
-                else if (is_rates(s))
-                    nl_text_add(&out, "%s,%s,,\n", number, s->by_loss ? nl_double_text(sweep->loss[m][p][seed], loss) : "");
+                else if (is_rates(s) && s->by_loss)
+                    nl_text_add(&out, "%.9g,%.9g,,\n", value, sweep->loss[m][p][seed]);
                 else
-                    nl_text_add(&out, s->loss ? ",,%s,\n" : ",,,%s\n", number);
+                    nl_text_add(&out, is_rates(s) ? "%.9g,,,\n" : s->loss ? ",,%.9g,\n" : ",,,%.9g\n", value);
             }
     return out.at;
 }

@@ -1,7 +1,7 @@
 /* Thousands of sweeps with known truth go the way of real ones: the text of a trials.csv, the reader, the answer, the tables. Each finding, each
  * onset, each mark is compared with the truth. tests/SIMULATION.md says what counts as false, and shows what came out.
  *
- * NORMLAB_ALL set: 20,000 sweeps of each scenario instead of 1,000. The names of scenarios as arguments: only these. */
+ * NORMLAB_ALL set: 20,000 sweeps of each scenario instead of 800. The names of scenarios as arguments: only these. */
 #include <check.h>
 
 #include "base/files.h"
@@ -455,7 +455,7 @@ END_TEST
 int main(int argc, char **argv)
 {
     const char *all = getenv("NORMLAB_ALL");
-    sweeps_of_a_scenario = all && *all ? 20000 : 1000;
+    sweeps_of_a_scenario = all && *all ? 20000 : 800;
     words = argv + (argc > 0);
     printf("| %-62s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
     printf("|%.64s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",

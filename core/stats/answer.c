@@ -82,6 +82,17 @@ static void say_failures(struct nl_answer *answer, const struct nl_results *resu
     nl_text_add(&answer->notes, "\n");
 }
 
+/* Failures that may be there though no run has shown one: 1 - 0.05^(1/n) of the runs at 95 %, exact (Clopper and Pearson). */
+static void say_unseen(struct nl_answer *answer, const struct nl_results *results)
+{
+    bool found = false;
+    for (int i = 0; i < answer->claims; i++)
+        found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
+    if (found && answer->question != NL_ASK_LR_TOLERANCE)
+        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may fail all the same (%g %% CI): findings are then about runs that do not.\n",
+                    results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
+}
+
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)
 {
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
@@ -106,6 +117,7 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     ask[out->question](out, results, experiment);
     struct nl_metric_column metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
     say_failures(out, results, &metric);
+    say_unseen(out, results);
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
         nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; what is claimed here rests on t.\n",
                     NL_BOOTSTRAP_SEEDS);
