@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "norm/norm.h"
 
+enum { FEATURES = 20 /* of LEARNED */ };
 enum { METHODS = 8, POINTS = 13, SEEDS = 20, ITEMS = 389, POOL = 1797, CLASSES = 10 };
 
 enum values {
@@ -25,6 +26,8 @@ enum values {
     ITEMWISE, /* errors counted over 389 items, new ones for each seed and the same for all its cells */
     POOLED,  /* the same, but the items are drawn from one pool of 1,797: seeds share a fifth of theirs */
     FIXED,   /* the same 389 items for all seeds */
+    LEARNED, /* the pool split anew for each seed, and a classifier that is trained on the larger part: nearest means of features of its own, which all
+                are alike, so that no method is better than another. Not worked out: the mean itself */
 };
 
 struct scenario {
@@ -39,7 +42,8 @@ struct scenario {
 
     double base, common, own;      /* the mean where nothing changes it; standard deviations over seeds */
     double skew;                   /* of SKEWED: the normal's standard deviation */
-    double item, other;            /* of items: the spread of their difficulty, and of what a cell alone finds difficult; in logits */
+    double item, other;            /* of items: the spread of their difficulty, and of what a cell alone finds difficult; in logits. item of LEARNED: how far
+                                      the classes are apart */
     double pool;                   /* what the training part of a pool does to a cell, for all seeds; in logits */
     double change[METHODS][POINTS]; /* points (or nats): from the base; the first point is the smallest batch */
     double wider[METHODS][POINTS];  /* own is so many times as large; 0: 1 */
@@ -185,7 +189,7 @@ static inline double seed_spread(const struct scenario *s, int method, int point
 
 static inline bool is_counted(const struct scenario *s)
 {
-    return s->values >= ITEMWISE;
+    return s->values >= ITEMWISE && s->values <= FIXED;
 }
 
 struct truth {
@@ -224,6 +228,8 @@ static inline double skewed(const struct scenario *s, double z)
 static inline double mean_logit(const struct scenario *s, const struct truth *truth, double mean, int method, int point)
 {
     double sum, spread = spread_at(s, method, point), per_item = hypot(s->item, s->other);
+    if (s->values == LEARNED)
+        return NAN;
     if (s->own == 0.0 && s->common == 0.0 && !is_counted(s))
         return empirical_logit(mean);
     if (s->values == NORMAL)
@@ -319,6 +325,52 @@ static inline void draw_counts(const struct scenario *s, const struct truth *tru
     }
 }
 
+/* Items of two classes, whose features differ by `item` standard deviations in all; the means of each class are learned from the items that are not in the
+ * test part, and `own` moves the border for each seed, as another start of a training would. */
+static inline void draw_learned(const struct scenario *s, struct draw *draw, struct sweep *out)
+{
+    static float x[METHODS][POOL][FEATURES];
+    double all[METHODS][2][FEATURES] = {0}, apart = 0.5 * s->item / sqrt(FEATURES);
+    int order[POOL], label[POOL], of_class[2] = {0};
+    for (int i = 0; i < POOL; i++) {
+        order[i] = i;
+        of_class[label[i] = (int)(draw_bits(draw) >> 63)]++;
+        for (int m = 0; m < methods_of(s); m++)
+            for (int f = 0; f < FEATURES; f++) {
+                x[m][i][f] = (float)(draw_normal(draw) + (label[i] ? apart : -apart));
+                all[m][label[i]][f] += x[m][i][f];
+            }
+    }
+    for (int seed = 0; seed < s->seeds; seed++) {
+        int train[2] = {of_class[0], of_class[1]};
+        for (int i = 0; i < ITEMS; i++) {
+            int with = i + draw_below(draw, POOL - i), kept = order[i];
+            order[i] = order[with];
+            order[with] = kept;
+            train[label[order[i]]]--;
+        }
+        for (int m = 0; m < methods_of(s); m++) {
+            double mean[2][FEATURES], border = s->own * draw_normal(draw);
+            memcpy(mean, all[m], sizeof mean);
+            for (int i = 0; i < ITEMS; i++)
+                for (int f = 0; f < FEATURES; f++)
+                    mean[label[order[i]]][f] -= x[m][order[i]][f];
+            for (int f = 0; f < FEATURES; f++) {
+                mean[0][f] /= train[0];
+                mean[1][f] /= train[1];
+            }
+            int errors = 0;
+            for (int i = 0; i < ITEMS; i++) {
+                double score = border;
+                for (int f = 0; f < FEATURES; f++)
+                    score += (mean[1][f] - mean[0][f]) * (x[m][order[i]][f] - 0.5 * (mean[0][f] + mean[1][f]));
+                errors += (score > 0.0) != label[order[i]];
+            }
+            out->value[m][0][seed] = (double)errors / ITEMS;
+        }
+    }
+}
+
 static inline void draw_values(const struct scenario *s, struct draw *draw, struct sweep *out)
 {
     for (int seed = 0; seed < s->seeds; seed++) {
@@ -359,6 +411,8 @@ static inline void draw_sweep(const struct scenario *s, const struct truth *trut
         draw_rates(s, draw, out);
     else if (is_counted(s))
         draw_counts(s, truth, draw, out, conditional);
+    else if (s->values == LEARNED)
+        draw_learned(s, draw, out);
     else
         draw_values(s, draw, out);
     for (int m = 0; m < methods_of(s); m++)
@@ -378,7 +432,7 @@ static inline char *sweep_text(const struct scenario *s, const struct sweep *swe
     struct nl_text out = {0};
     const char *axis = is_rates(s) ? ",train.lr" : s->points > 1 ? ",train.batch" : "";
     int keys = 3 + (*axis != '\0'), trial = 0;
-    const char *overlap = s->values == POOLED ? "0.21647190873678353" : s->values == FIXED ? "1" : "0";
+    const char *overlap = s->values == POOLED || s->values == LEARNED ? "0.21647190873678353" : s->values == FIXED ? "1" : "0";
     nl_text_add(&out, "trial,norm.kind,model.width%s,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,"
                       "train_accuracy,val_loss,test_loss,test_error\n", axis);
     for (int m = 0; m < methods_of(s); m++)
