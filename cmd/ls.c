@@ -149,7 +149,7 @@ static void print(const struct listing *listing)
     names[MADE] = nl_strdup("made");
     names[TRIALS] = nl_strdup("trials");
     for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
-        names[OUTCOME + outcome] = nl_strdup(nl_outcome_names[outcome]);
+        names[OUTCOME + outcome] = nl_strdup(nl_outcome_titles[outcome]);
     names[VARIES] = nl_strdup("varies");
     add_row(&page, names);
     for (int i = 0; i < listing->count; i++)

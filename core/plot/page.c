@@ -250,7 +250,9 @@ void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture,
         nl_text_add(out, least < most ? "Mean of %d to %d seeds" : "Mean of %d seeds", least, most);
         if (drawn)
             nl_text_add(out, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
-                        config->plot.interval == NL_INTERVAL_BOOTSTRAP ? "percentile bootstrap" : metric->measure.share ? "t of logits" : "t",
+                        config->plot.interval == NL_INTERVAL_BOOTSTRAP
+                            ? (results->seeds < NL_BOOTSTRAP_SEEDS ? "percentile bootstrap, which covers less of so few seeds" : "percentile bootstrap")
+                        : metric->measure.share ? "t of logits" : "t",
                         config->plot.interval == NL_INTERVAL_T && metric->sampling.overlap > 0.0 ? ", corrected for splits that overlap" : "");
     }
     nl_text_add(out, ".");

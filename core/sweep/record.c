@@ -13,6 +13,7 @@ static const char head[] = "normlab trial 1\n";
 static const char seal[] = "sha256 ";
 
 const char *const nl_outcome_names[] = {"done", "diverged", "dead", "error", NULL};
+const char *const nl_outcome_titles[] = {"done", "diverged", "at chance", "error", NULL};
 
 int nl_record_outcome(const struct nl_record *record)
 {

@@ -28,7 +28,8 @@ struct nl_record {
 
 /* How a trial ended: as the training says (enum nl_status), or it could not be run. */
 enum { NL_ERROR = NL_DEAD + 1, NL_OUTCOMES };
-extern const char *const nl_outcome_names[]; /* "done", "diverged", "dead", "error"; NULL at the end */
+extern const char *const nl_outcome_names[]; /* as in trials.csv: "done", "diverged", "dead", "error"; NULL at the end */
+extern const char *const nl_outcome_titles[]; /* as a reader is told: "at chance" for dead */
 
 int nl_record_outcome(const struct nl_record *record); /* of a present one */
 const char *nl_record_status(const struct nl_record *record); /* its name; "" while not present */
