@@ -443,7 +443,7 @@ START_TEST(programs_read_every_number)
     static const char *const fields[] = {"\"question\": \"small_batch\"", "\"planned\": 96, \"missing\": 0, \"failed\": 0", "\"verdict\": \"supported\"",
                                          "\"effect\": ", "\"unit\": \"points\"", "\"lower\": ", "\"p_adjusted\": ", "\"pairs\": 8",
                                          "\"failures\": [{\"failed\": 0, \"of\": 8}, {\"failed\": 0, \"of\": 8}]", "\"other_part\": ",
-                                         "\"points\": [{\"x\": 2, ", "\"incomplete\": []", "\"headline\": [\n"};
+                                         "\"seen_from\": ", "\"points\": [{\"x\": 2, ", "\"incomplete\": []", "\"headline\": [\n"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         ck_assert_msg(strstr(json.at, fields[i]) != NULL, "no '%s' in:\n%s", fields[i], json.at);
     nl_text_release(&json);
@@ -505,6 +505,41 @@ START_TEST(one_family_shares_one_error_rate)
 }
 END_TEST
 
+START_TEST(a_share_passes_on_only_from_clear_claims)
+{
+    /* The first is a difference that may be within the margin: the second gets 0.05/2, as if the first had found nothing. */
+    struct nl_claim claim[2] = {{.p = 0.001, .clear_p = 0.2, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE},
+                                {.p = 0.03, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE}};
+    nl_claims_judge(claim, 2, 0.95);
+    ck_assert(fabs(claim[0].adjusted - 0.002) < 1e-15 && claim[0].finding == NL_FOUND_MORE && !claim[0].clear);
+    ck_assert(fabs(claim[1].adjusted - 0.06) < 1e-15 && claim[1].finding == NL_FOUND_NOTHING);
+    claim[0].clear_p = 0.01;
+    nl_claims_judge(claim, 2, 0.95);
+    ck_assert(claim[0].clear && fabs(claim[1].adjusted - 0.03) < 1e-15 && claim[1].finding == NL_FOUND_MORE);
+}
+END_TEST
+
+START_TEST(clear_is_beyond_the_margin_or_within_the_smallest_effect)
+{
+    double values[] = {2.1, 2.6, 1.9, 2.8, 2.4, 2.2, 2.9, 2.3};
+    struct nl_rule rule = {.smallest = 2.0, .margin = 1.5, .level = 0.95};
+    for (int exact = 0; exact < 2; exact++) {
+        rule.exact = exact;
+        struct nl_claim claim = {.scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
+        nl_claim_test(&claim, &rule, values, 8, NAN);
+        ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p >= claim.p && claim.clear_p < 0.01); /* exact: all 8 are above the margin, 2/256 */
+        rule.margin = 2.2;
+        nl_claim_test(&claim, &rule, values, 8, NAN);
+        ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p > 0.05);
+        rule.margin = 1.5;
+    }
+    struct nl_claim claim = {.scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
+    rule = (struct nl_rule){.smallest = 2.5, .margin = 4.0, .level = 0.95};
+    nl_claim_test(&claim, &rule, values, 8, NAN);
+    ck_assert(claim.candidate == NL_FOUND_SAME && claim.p < 0.001 && claim.clear_p > 0.05);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("answer");
@@ -524,6 +559,8 @@ int main(void)
     tcase_add_test(tests, references_are_no_evidence);
     tcase_add_test(tests, a_headline_stays_readable);
     tcase_add_test(tests, one_family_shares_one_error_rate);
+    tcase_add_test(tests, a_share_passes_on_only_from_clear_claims);
+    tcase_add_test(tests, clear_is_beyond_the_margin_or_within_the_smallest_effect);
     tcase_set_timeout(tests, 300);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

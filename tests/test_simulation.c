@@ -395,7 +395,7 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
         for (int p = 0; p < POINTS; p++)
             fails |= s->fails[m][p] > 0.0;
     struct nl_text line = {0};
-    nl_text_add(&line, "| %-62s | %6d |", s->name, t->sweeps);
+    nl_text_add(&line, "| %-74s | %6d |", s->name, t->sweeps);
     add_share(&line, t->wrong, t->sweeps);
     nl_text_add(&line, " %5.1f%s |", 100.0 * bound, s->wrong_bound > 0.0 ? "*" : " ");
     add_share(&line, t->unseen, fails ? t->sweeps : 0);
@@ -457,9 +457,9 @@ int main(int argc, char **argv)
     const char *all = getenv("NORMLAB_ALL");
     sweeps_of_a_scenario = all && *all ? 20000 : 800;
     words = argv + (argc > 0);
-    printf("| %-62s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
-    printf("|%.64s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
-           "------------------------------------------------------------------------");
+    printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
+    printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
+           "----------------------------------------------------------------------------");
     fflush(stdout);
     Suite *suite = suite_create("simulation");
     TCase *tests = tcase_create("simulation");

@@ -89,7 +89,7 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
     for (int i = 0; i < answer->claims; i++)
         found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
     if (found && answer->question != NL_ASK_LR_TOLERANCE)
-        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may fail all the same (%g %% CI): findings are then about runs that do not.\n",
+        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may fail all the same (at %g %%): findings are then about runs that do not.\n",
                     results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
 
