@@ -55,10 +55,29 @@ void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const dou
         claim->exact = exact;
         claim->clear_p = beyond_p(claim, rule->margin / claim->scale, values, count);
     }
-    int least = exact ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
+}
+
+void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
+{
+    int missing = 0, planned = 0, errors = 0;
+    for (int i = 0; i < count; i++)
+        if (cell[i]) {
+            missing += cell[i]->planned - cell[i]->trials;
+            planned += cell[i]->planned;
+            errors += cell[i]->failed - cell[i]->diverged - cell[i]->dead;
+        }
+    if (!claim->obstacle && missing)
+        claim->obstacle = nl_format("trials missing: %d of %d", missing, planned);
+    else if (!claim->obstacle && errors)
+        claim->obstacle = nl_format("trials that could not be run: %d of %d", errors, planned);
+}
+
+void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule)
+{
+    int least = rule->exact ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
     if (!claim->obstacle && claim->effect.n < least)
         claim->obstacle = nl_format("%d pair%s, and a verdict needs %d", claim->effect.n, claim->effect.n == 1 ? "" : "s", least);
-    if (!claim->obstacle && exact && claim->candidate != NL_FOUND_SAME && isnan(claim->p))
+    if (!claim->obstacle && claim->exact && isnan(claim->p))
         claim->obstacle = nl_format("the exact test is made for at most %d pairs", NL_SIGN_FLIPS);
 }
 
@@ -116,6 +135,8 @@ int nl_claims_judge(struct nl_claim *claim, int count, double level)
         if (at->exact && tests > 1 && !at->obstacle && at->effect.n < NL_LEAST_FLIPS_OF_MANY)
             at->obstacle = nl_format("%d pairs, and an exact test that shares its error rate with others needs %d", at->effect.n,
                                      NL_LEAST_FLIPS_OF_MANY);
+        else if (at->exact && !at->obstacle && at->adjusted >= 1.0 - level && at->p <= ldexp(1.0, 1 - at->effect.n))
+            at->obstacle = nl_format("%d pairs cannot reach p < %.3g by an exact test among %d", at->effect.n, 1.0 - level, tests);
         bool found = !at->obstacle && at->adjusted < 1.0 - level;
         at->finding = found ? at->candidate : NL_FOUND_NOTHING;
         at->verdict = !found ? NL_INCONCLUSIVE : at->finding == at->expected ? NL_SUPPORTED : NL_NOT_SUPPORTED;
