@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/wrap.h"
 #include "cmd.h"
 #include "stats/answer.h"
 #include "stats/sheet.h"
@@ -78,24 +79,32 @@ static int make_sheet(const struct report *report, const struct nl_results *resu
     return NL_FAIL;
 }
 
-static void print_text(const struct nl_sheet *sheet, const char *answer)
+static void print_text(const struct nl_sheet *sheet, const char *answer, const char *notes)
 {
+    int width = terminal_width(stdout);
     if (answer) {
         print_answer(answer);
         putchar('\n');
     }
-    char *text = nl_sheet_text(sheet, NULL, terminal_width(stdout));
+    char *text = nl_sheet_text(sheet, width);
     fputs(text, stdout);
     free(text);
+    if (notes) {
+        struct nl_text wrapped = {0};
+        nl_text_add_wrapped(&wrapped, notes, width, 2);
+        printf("\n%s", wrapped.at);
+        nl_text_release(&wrapped);
+    }
 }
 
 static void print_sheet(const struct report *report, const struct nl_sheet *sheet, const struct nl_answer *answer, const char *name)
 {
-    char *words = answer ? nl_answer_text(answer) : NULL, *text = NULL;
+    char *words = answer ? nl_answer_text(answer, false) : NULL, *text = NULL;
+    const char *notes = answer ? answer->notes.at : NULL;
     switch ((enum format)report->format) {
-    case FORMAT_TEXT: print_text(sheet, words); break;
-    case FORMAT_MARKDOWN: text = nl_sheet_markdown(sheet, words); break;
-    case FORMAT_LATEX: text = nl_sheet_latex(sheet, words, name); break;
+    case FORMAT_TEXT: print_text(sheet, words, notes); break;
+    case FORMAT_MARKDOWN: text = nl_sheet_markdown(sheet, words, notes); break;
+    case FORMAT_LATEX: text = nl_sheet_latex(sheet, words, notes, name); break;
     case FORMAT_CSV: text = nl_sheet_csv(sheet); break;
     case FORMAT_JSON: text = nl_sheet_json(sheet, answer); break;
     }

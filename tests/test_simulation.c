@@ -161,7 +161,7 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
     bool wrong = false, unseen = false, gaps = false;
     for (int m = 0; m < methods_of(s); m++)
         gaps |= has_gap(s, sweep, m);
-    char *text = nl_answer_text(answer);
+    char *text = nl_answer_text(answer, true);
     tally->forbidden += gaps != (strncmp(text, "INCOMPLETE", 10) == 0);
     free(text);
     for (int i = 0; i < answer->claims; i++) {

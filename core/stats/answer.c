@@ -86,7 +86,7 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
 {
     if (answer->tests > 0)
-        nl_text_add(&answer->notes, "p is that of the %s, adjusted by Holm over %d test%s, and counts below %.3g; each interval is for itself.\n",
+        nl_text_add(&answer->notes, "p is of the %s, after Holm over %d test%s, and counts below %.3g; each interval stands for itself.\n",
                     rule->exact ? "exact sign-flip test" : "paired t", answer->tests, answer->tests == 1 ? "" : "s", 1.0 - rule->level);
 }
 
@@ -136,11 +136,11 @@ void nl_answer_release(struct nl_answer *answer)
     *answer = (struct nl_answer){0};
 }
 
-char *nl_answer_text(const struct nl_answer *answer)
+char *nl_answer_text(const struct nl_answer *answer, bool notes)
 {
     struct nl_text out = {0};
     const struct nl_text *parts[] = {&answer->incomplete, &answer->headline, &answer->evidence, &answer->notes};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3 + notes; i++)
         if (parts[i]->length > 0)
             nl_text_add_bytes(&out, parts[i]->at, parts[i]->length);
     return out.at;

@@ -27,8 +27,8 @@ struct nl_answer {
 void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out);
 void nl_answer_release(struct nl_answer *answer);
 
-/* All lines, the first a sentence that stands alone, or what is missing. New string. */
-char *nl_answer_text(const struct nl_answer *answer);
+/* What is missing, the sentence that stands alone, its evidence; with `notes`, these too. New string. */
+char *nl_answer_text(const struct nl_answer *answer, bool notes);
 /* {"question": ..., "claims": [...], ...}; every line but the first behind `indent` spaces. */
 void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int indent);
 

@@ -336,7 +336,6 @@ static void say_method(const struct question *q, int method)
 {
     struct nl_text *out = &q->answer->evidence;
     const struct nl_method *at = &q->view.method[method];
-    const char *axis = axis_name(q);
     if (q->claim[method] < 0) {
         nl_text_add(out, "  %s: a reference, since %s does not apply to it; its line says nothing about flatness.\n", at->label,
                     q->results->factor[q->view.x_factor].key->name);
@@ -347,7 +346,7 @@ static void say_method(const struct question *q, int method)
     enum group group = group_of(claim);
     nl_text_add(out, "  %s: %s", at->label, words[group]);
     if (group == FLAT)
-        nl_text_add(out, " within +-%g %s at every %s", q->rule.margin, claim->unit, axis);
+        nl_text_add(out, " within %g %s", q->rule.margin, claim->unit);
     if (group == OPEN && claim->obstacle)
         nl_text_add(out, ": %s", claim->obstacle);
     if (claim->effect.n > 0 && !claim->misleads) {
@@ -407,7 +406,7 @@ static void say_interactions(const struct question *q, int first)
 /* The same weights, evaluated with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics (taken anew with frozen weights)"};
+    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;
