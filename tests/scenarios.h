@@ -72,7 +72,7 @@
 {"batch: half of the runs fail at the smallest, n = 8", BATCH, .base = 0.2, NARROW, .kinds = 2, .widths = 1, .points = 3, .seeds = 8, .sheets = true, .fails = {{0.5}, {0.5}},
  .cover_bound = 0.93, .why = "values at chance and values that are not make two heaps, and a t interval of eight such values covers a little less than it says"},
 {"batch: half of the runs fail at the largest, n = 8", BATCH, .base = 0.2, NARROW, .kinds = 2, .widths = 1, .points = 3, .seeds = 8, .fails = {{0, 0, 0.5}, {0, 0, 0.5}},
- .cover_bound = 0.93, .why = "as the one before"},
+ .cover_bound = 0.93, .why = "as where they fail at the smallest"},
 {"batch: 4 of 10 runs fail everywhere, n = 8", BATCH, .base = 0.2, NARROW, .kinds = 2, .widths = 1, .points = 3, .seeds = 8, .fails = {{0.4, 0.4, 0.4}, {0.4, 0.4, 0.4}}},
 {"batch: 4 of 10 runs fail everywhere, n = 5", BATCH, .base = 0.2, NARROW, .kinds = 4, .widths = 1, .points = 2, .seeds = 5,
  .fails = {{0.4, 0.4}, {0.4, 0.4}, {0.4, 0.4}, {0.4, 0.4}},
@@ -125,7 +125,7 @@
 {"compare: fixed part, all the same, n = 8", COMPARE, .base = 0.2, .values = FIXED, .item = 2.0, .common = 0.1, .own = 0.1, .kinds = 4, .widths = 1, .seeds = 8, .sheets = true},
 {"compare: 4 of 10 runs fail, all the same, n = 8", COMPARE, .base = 0.2, NARROW, .kinds = 4, .widths = 1, .seeds = 8, .sheets = true, .fails = {{0.4}, {0.4}, {0.4}, {0.4}}},
 {"compare: half of one's runs fail, n = 8", COMPARE, .base = 0.2, NARROW, .kinds = 4, .widths = 1, .seeds = 8, .sheets = true, .fails = {{0.5}},
- .cover_bound = 0.93, .why = "the same"},
+ .cover_bound = 0.93, .why = "as where half of the runs fail at the smallest batch"},
 {"compare: a cell is missing, n = 8", COMPARE, .base = 0.2, PLAIN, .kinds = 4, .widths = 1, .seeds = 8, .missing = CELL, .sheets = true, .effort = 0.5},
 {"compare: all at 0 %, n = 8", .question = "compare", .points = 1, .values = NORMAL, .kinds = 4, .widths = 1, .seeds = 8, .effort = 0.2, .sheets = true},
 
