@@ -88,7 +88,7 @@ static inline double axis_of(const struct scenario *s, int point)
 /* "BN", "LN, width 32": as the answer calls it. */
 static inline void label_in(const struct scenario *s, int method, char out[32])
 {
-    snprintf(out, 32, s->widths > 1 ? "%s, width %d" : "%s", nl_norm_find(kind_names[method % s->kinds])->label, width_of(s, method));
+    snprintf(out, 32, s->widths > 1 ? "%s (width %d)" : "%s", nl_norm_find(kind_names[method % s->kinds])->label, width_of(s, method));
 }
 
 /* ---- random numbers: xoshiro256** (Blackman and Vigna 2021), which starts from a Philox stream of the scenario's name ---- */

@@ -237,7 +237,6 @@ int main(void)
     tcase_add_test(tests, checkpoints_on_the_way);
     tcase_add_test(tests, another_training_is_refused);
     tcase_add_test(tests, a_damaged_one_is_refused);
-    tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -19,20 +19,10 @@ struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, c
 void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const struct nl_cell *second)
 {
     const struct nl_cell *side[] = {first, second};
-    int missing = 0, planned = 0, errors = 0;
     for (int i = 0; i < 2; i++) {
         claim->runs[i] = side[i] ? side[i]->trials : 0;
         claim->failed[i] = side[i] ? side[i]->failed : 0;
-        missing += side[i] ? side[i]->planned - side[i]->trials : 0;
-        planned += side[i] ? side[i]->planned : 0;
-        errors += side[i] ? side[i]->failed - side[i]->diverged - side[i]->dead : 0;
     }
-    if (claim->obstacle)
-        return;
-    if (missing)
-        claim->obstacle = nl_format("%d of its %d trials are missing", missing, planned);
-    else if (errors)
-        claim->obstacle = nl_format("%d of its %d trials could not be run", errors, planned);
 }
 
 /* Cells with missing trials, the first few by name. */
@@ -44,7 +34,7 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         empty += results->cell[i].trials == 0;
         part += results->cell[i].trials > 0 && results->cell[i].trials < results->cell[i].planned;
     }
-    nl_text_add(out, "INCOMPLETE: %d of %d trials are missing; nothing is said of what needs them.\n", results->missing, results->planned);
+    nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. Nothing is said of what needs them.\n", results->missing, results->planned);
     for (int i = 0, shown = 0; i < results->cells && shown < SHOWN; i++) {
         const struct nl_cell *cell = &results->cell[i];
         if (cell->trials == cell->planned)
@@ -93,6 +83,13 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
                     results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
 
+void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
+{
+    if (answer->tests > 0)
+        nl_text_add(&answer->notes, "p is that of the %s, adjusted by Holm over %d test%s, and counts below %.3g; each interval is for itself.\n",
+                    rule->exact ? "exact sign-flip test" : "paired t", answer->tests, answer->tests == 1 ? "" : "s", 1.0 - rule->level);
+}
+
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)
 {
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
@@ -100,6 +97,8 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
     if (metric->fixed)
         nl_text_add(&answer->notes, "All seeds share one %s part: what is said holds on it, and intervals are over seeds alone.\n",
                     part);
+    else if (strcmp(metric->measure.part, "train") == 0)
+        nl_text_add(&answer->notes, "What is said of the training part is about these data: the seeds share them.\n");
     else if (overlap > 0.0)
         nl_text_add(&answer->notes,
                     "Each seed splits the data anew, and %.0f %% of its %s part is in another's: the corrected resampled t (Nadeau and Bengio 2003), at no number of"
@@ -119,7 +118,7 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     say_failures(out, results, &metric);
     say_unseen(out, results);
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
-        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; what is claimed here rests on t.\n",
+        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; no claim rests on them.\n",
                     NL_BOOTSTRAP_SEEDS);
     if (*experiment->config.plot.protocol)
         nl_text_add(&out->notes, "Protocol: %s\n", experiment->config.plot.protocol);
@@ -183,7 +182,8 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     add_string(out, "test", claim->test);
     add_number(out, "p", claim->p);
     add_number(out, "p_adjusted", claim->adjusted);
-    nl_text_add(out, ", \"n\": %d, \"pairs\": %d", claim->effect.n, claim->effect.n);
+    bool paired = !claim->test || strcmp(claim->test, "Fisher") != 0;
+    nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n, claim->effect.n);
     nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0], claim->runs[0],
                 claim->failed[1], claim->runs[1]);
     if (claim->other_part > 0.0)

@@ -20,7 +20,9 @@
 #include "base/memory.h"
 #include "stats/results.h"
 
-enum { NL_LEAST_PAIRS = 5, NL_LEAST_FLIPS = 6, NL_LEAST_FLIPS_OF_MANY = 8 }; /* pairs that a t test, an exact test alone, one among several needs */
+enum { NL_LEAST_PAIRS = 5, NL_LEAST_FLIPS = 6, NL_LEAST_FLIPS_OF_MANY = 8 }; /* pairs that a t test, an exact test alone, one among several needs at least */
+
+#define NL_SATURATED 0.75 /* of the runs at one end of the scale: no change can be seen */
 
 enum nl_verdict { NL_SUPPORTED, NL_NOT_SUPPORTED, NL_INCONCLUSIVE };
 extern const char *const nl_verdict_names[];
@@ -73,6 +75,11 @@ struct nl_claim {
 
 /* Judges all claims of an answer as one family. Returns how many tests it holds. */
 int nl_claims_judge(struct nl_claim *claim, int count, double level);
+
+/* Where a trial of these cells is missing or was stopped by an error, that is the claim's obstacle. */
+void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
+/* Where nothing else is in the way: too few pairs. */
+void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule);
 
 /* Sets candidate, p and test of a claim whose effect is set. values: the pairs that it was estimated from. equal_p: of the same, where more
  * than one point must be; NaN: that of effect. */

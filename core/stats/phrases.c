@@ -45,7 +45,7 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
     nl_text_add(out, " to ");
     say_scaled(out, claim, turned ? -effect->lower : effect->upper, false);
     if (claim->other_part > 0.0) {
-        nl_text_add(out, "; another test part, up to +-");
+        nl_text_add(out, " on this test part; another one could move it by ");
         say_scaled(out, claim, claim->other_part, false);
     }
     nl_text_add(out, ")");
@@ -67,7 +67,7 @@ void nl_say_p(struct nl_text *out, double p)
     if (p < 0.001)
         nl_text_add(out, "p < 0.001");
     else
-        nl_text_add(out, "p = %.*f", p < 0.095 ? 3 : 2, p);
+        nl_text_add(out, p < 0.1 ? "p = %.3g" : "p = %.2f", p); /* digits enough to be told from the level */
 }
 
 void nl_say_comma(struct nl_text *out, int index, int count)
