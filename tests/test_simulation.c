@@ -181,7 +181,7 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
             tally->onsets += reach > 1;
             tally->onsets_found += reach > 1 && claim->seen_from == axis_of(s, reach - 1);
         }
-        if (fabs(fact.effect) >= smallest - tiny && sized) {
+        if (fabs(fact.effect) >= fmax(smallest, 2.0 * tiny) - tiny && sized) {
             tally->more++;
             tally->more_found += claim->finding == (fact.effect > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS);
         } else if (fabs(fact.furthest) <= 0.5 * margin && sized) {
