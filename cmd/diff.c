@@ -75,7 +75,7 @@ static void print_all(const struct side side[2], const struct nl_differences *di
                overlap->trials[1], overlap->common, overlap->same);
     if (sheet->rows == 0)
         return;
-    char *text = nl_sheet_text(sheet, NULL, terminal_width(stdout));
+    char *text = nl_sheet_text(sheet, terminal_width(stdout));
     printf("\n%s", text);
     free(text);
 }

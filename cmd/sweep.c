@@ -248,7 +248,7 @@ const struct command command_sweep = {
              "      --replace        let DIR show this experiment, though trials that were trained there disappear from its tables: they\n"
              "                       stay in DIR/trials, and their own command, with --replace, shows them again\n"
              "      --no-plot        no pictures\n"
-             "  -f, --format F       of the answer and its table: text (default), md, latex, csv, json, as normlab table prints them\n"
+             "  -f, --format F       of answer and table: text (default), md, latex, csv (the table alone), json, as normlab table prints them\n"
              "      --fail-if LIST   exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
              "                       failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/wrap.h"
 #include "cmd.h"
 #include "stats/answer.h"
 #include "stats/sheet.h"
@@ -78,24 +79,32 @@ static int make_sheet(const struct report *report, const struct nl_results *resu
     return NL_FAIL;
 }
 
-static void print_text(const struct nl_sheet *sheet, const char *answer)
+static void print_text(const struct nl_sheet *sheet, const char *answer, const char *notes)
 {
+    int width = terminal_width(stdout);
     if (answer) {
         print_answer(answer);
         putchar('\n');
     }
-    char *text = nl_sheet_text(sheet, NULL, terminal_width(stdout));
+    char *text = nl_sheet_text(sheet, width);
     fputs(text, stdout);
     free(text);
+    if (notes) {
+        struct nl_text wrapped = {0};
+        nl_text_add_wrapped(&wrapped, notes, width, 2);
+        printf("\n%s", wrapped.at);
+        nl_text_release(&wrapped);
+    }
 }
 
 static void print_sheet(const struct report *report, const struct nl_sheet *sheet, const struct nl_answer *answer, const char *name)
 {
-    char *words = answer ? nl_answer_text(answer) : NULL, *text = NULL;
+    char *words = answer ? nl_answer_text(answer, false) : NULL, *text = NULL;
+    const char *notes = answer ? answer->notes.at : NULL;
     switch ((enum format)report->format) {
-    case FORMAT_TEXT: print_text(sheet, words); break;
-    case FORMAT_MARKDOWN: text = nl_sheet_markdown(sheet, words); break;
-    case FORMAT_LATEX: text = nl_sheet_latex(sheet, words, name); break;
+    case FORMAT_TEXT: print_text(sheet, words, notes); break;
+    case FORMAT_MARKDOWN: text = nl_sheet_markdown(sheet, words, notes); break;
+    case FORMAT_LATEX: text = nl_sheet_latex(sheet, words, notes, name); break;
     case FORMAT_CSV: text = nl_sheet_csv(sheet); break;
     case FORMAT_JSON: text = nl_sheet_json(sheet, answer); break;
     }
@@ -114,13 +123,13 @@ static int judge(const struct report *report, const struct nl_answer *answer)
         inconclusive += answer->claim[i].verdict == NL_INCONCLUSIVE;
     }
     if ((report->fail_if & INCOMPLETE) && answer->missing)
-        return fail("--fail-if incomplete: %d of %d trials are missing", answer->missing, answer->planned);
+        return fail("--fail-if incomplete: trials missing: %d of %d", answer->missing, answer->planned);
     if ((report->fail_if & FAILED) && answer->failed)
-        return fail("--fail-if failed: %d of %d runs failed", answer->failed, answer->planned - answer->missing);
+        return fail("--fail-if failed: runs that failed: %d of %d", answer->failed, answer->planned - answer->missing);
     if ((report->fail_if & CONTRADICTED) && contradicted)
-        return fail("--fail-if contradicted: %d of %d claims are not supported", contradicted, answer->claims);
+        return fail("--fail-if contradicted: claims not supported: %d of %d", contradicted, answer->claims);
     if ((report->fail_if & INCONCLUSIVE) && inconclusive)
-        return answer->claims ? fail("--fail-if inconclusive: %d of %d claims are inconclusive", inconclusive, answer->claims)
+        return answer->claims ? fail("--fail-if inconclusive: claims that are: %d of %d", inconclusive, answer->claims)
                               : fail("--fail-if inconclusive: nothing is claimed");
     return EXIT_DONE;
 }
@@ -176,7 +185,8 @@ const struct command command_table = {
              "over seeds, the difference to sweep.baseline paired by seed, failed runs. A value is marked as best only where it is better\n"
              "than every other by the paired test, adjusted for all of them. Of a sweep that still runs: the trials so far.\n"
              "\n"
-             "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv, json; csv and json keep shares from 0 to 1\n"
+             "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv (the table alone), json; both keep shares\n"
+             "                     from 0 to 1, and claims are in points\n"
              "  -w, --what T       summary (a row a cell of the grid; default), grid (side by side), trials (every run)\n"
              "  -c, --columns KEY  of a grid: the key whose values are the columns (default: norm.kind)\n"
              "      --fail-if LIST exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"

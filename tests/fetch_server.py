@@ -28,6 +28,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         return self.wfile.write(body)
 
+    def wait_until_left(self):
+        self.connection.recv(1)  # the client has said all that it has to say
+
     def do_GET(self):
         _, fault, path = re.sub("^http://[^/]*", "", self.path).split("/", 2)  # with the host: we are asked as its proxy
         wanted = self.headers.get("Range")
@@ -64,14 +67,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(status, rest[: len(body) // 2], len(rest), headers)
         elif fault == "stall":
             self.answer(status, b"" if wanted else rest[: len(rest) // 2], len(rest), headers)
-            time.sleep(30)
+            self.wait_until_left()
         elif fault == "silent":
-            time.sleep(30)
-        elif fault == "slow":
-            self.answer(status, b"", len(rest), headers)
-            for at in range(0, len(rest), 1000):
-                self.wfile.write(rest[at : at + 1000])
+            self.wait_until_left()
+        elif fault == "slow":  # some at once, then a byte now and then: nobody sees its end
+            self.answer(status, rest[:20000], len(rest), headers)
+            for byte in rest[20000:]:
                 time.sleep(0.05)
+                self.wfile.write(bytes([byte]))
         elif fault == "unsaid-cut":  # neither length nor end of the body are announced
             self.answer(status, rest[: max(1, len(body) // 2)], "none", headers)
         else:  # whole, corrupt, longer, norange

@@ -4,6 +4,16 @@
 
 #include <check.h>
 #include <stdbool.h>
+#include <stdlib.h>
+
+/* Seconds after which check ends a test. They catch a test that hangs, on any machine, and judge no speed: the longest takes some seconds. */
+#define WATCHDOG "900"
+
+/* Before main, where check reads it as it makes the cases; its own default is 4 seconds. */
+__attribute__((constructor)) static void set_watchdog(void)
+{
+    setenv("CK_DEFAULT_TIMEOUT", WATCHDOG, 0);
+}
 
 static inline int run_suite(Suite *suite)
 {

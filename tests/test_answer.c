@@ -75,7 +75,7 @@ static void make(struct made *out, const struct design *design, const char *cons
     out->planned = nl_grid_planned(&out->grid);
     ck_assert_msg(nl_results_load(path, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s", err.text);
     nl_answer_make(&out->results, &out->experiment, &out->answer);
-    out->text = nl_answer_text(&out->answer);
+    out->text = nl_answer_text(&out->answer, true);
     unlink(yaml);
     unlink(trials);
     rmdir(path);
@@ -137,7 +137,7 @@ START_TEST(small_batch_is_answered)
     struct made made;
     make(&made, &(struct design){batches, textbook, 0.2165, 389}, NULL);
     const struct nl_claim *bn = claim_of(&made, "BN", NULL), *gn = claim_of(&made, "GN", NULL), *more = claim_of(&made, "BN", "GN");
-    ck_assert_msg(strncmp(made.text, "As the batch size falls from 64 to 2, the test error worsens with BN (+", 71) == 0, "%s", made.text);
+    ck_assert_msg(strncmp(made.text, "As the batch size falls from 64 to 2, the test error worsens with BN (by ", 73) == 0, "%s", made.text);
     holds(&made, "and stays flat with GN and no norm.\n");
     ck_assert_int_eq(bn->verdict, NL_SUPPORTED);
     ck_assert_int_eq(bn->finding, NL_FOUND_MORE);
@@ -146,8 +146,8 @@ START_TEST(small_batch_is_answered)
     ck_assert(bn->effect.lower > 0.15 && bn->effect.lower < bn->effect.mean && bn->effect.mean < bn->effect.upper);
     ck_assert_int_eq(bn->effect.n, 8);
     ck_assert_int_eq(bn->doses, 3);
-    holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on: at 4 +");
-    holds(&made, "(paired t, Holm over 5 tests)");
+    holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on; at 4: +");
+    holds(&made, "p is of the paired t, after Holm over 5 tests");
     holds(&made, "Each seed splits the data anew, and 22 % of its test part is in another's: the corrected resampled t");
     holds(&made, "at no number of seeds narrower than 1.03 standard deviations to each side");
     holds(&made, "Failed runs: none of 96.\n");
@@ -159,7 +159,7 @@ START_TEST(small_batch_is_answered)
     make(&made, &(struct design){batches, textbook, 1, 389}, NULL);
     holds(&made, "and stays flat with GN and no norm, on this test part.\n");
     holds(&made, "All seeds share one test part: what is said holds on it");
-    holds(&made, "; another test part, up to +-");
+    holds(&made, " on this test part; another one could move it by ");
     ck_assert(claim_of(&made, "BN", NULL)->other_part > 0.03);
     release(&made);
 }
@@ -175,7 +175,7 @@ START_TEST(flat_means_everywhere)
     struct made made;
     make(&made, &(struct design){batches, hump, 0, 389}, NULL);
     lacks(&made, "stays flat");
-    holds(&made, "; the largest change is at 4 +6");
+    holds(&made, "; the largest change is at 4: +6");
     ck_assert_int_eq(claim_of(&made, "GN", NULL)->finding, NL_FOUND_NOTHING);
     release(&made);
 }
@@ -209,20 +209,20 @@ START_TEST(failures_are_neither_improvement_nor_flatness)
     ck_assert_int_eq(none->effect.n, 8); /* diverged runs are pairs, at chance */
     ck_assert(none->effect.lower >= -1.0 && none->effect.upper <= 1.0);
     holds(&made, "  no norm: inconclusive: 7 of 8 runs failed at the largest batch size.\n"); /* and no number that looks like an improvement */
-    holds(&made, "  Whether BN loses more than no norm cannot be said: 7 of 8 runs of no norm failed at the largest batch.\n");
+    holds(&made, "  Whether BN loses more than no norm cannot be said: 7 of 8 runs of no norm failed at the largest batch size.\n");
     holds(&made, "Failed runs: 7 of 96 (7 diverged, 0 at chance, 0 stopped by an error). A diverged run counts at chance, 90 %.");
     ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
     release(&made);
 
     make(&made, &(struct design){batches, fails_at_small, 0.2165, 389}, NULL);
-    holds(&made, "worsens with BN (+8"); /* all at chance: from 5 to 90 % */
+    holds(&made, "worsens with BN (by 8"); /* all at chance: from 5 to 90 % */
     ck_assert_int_eq(claim_of(&made, "GN", NULL)->finding, NL_FOUND_NOTHING);
     lacks(&made, "flat with GN");
     release(&made);
 
     /* a loss has no chance level: nothing is said of a method with failures */
     make(&made, &(struct design){batches, fails_at_small, 0.2165, 389}, (const char *[]){"plot.metric=test_loss", NULL});
-    holds(&made, "failed runs have no loss");
+    holds(&made, "of its runs failed, and their losses are not compared");
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
     release(&made);
 }
@@ -266,7 +266,7 @@ START_TEST(saturation_is_said)
 {
     struct made made;
     make(&made, &(struct design){batches, saturated, 0.2165, 389}, NULL);
-    holds(&made, "GN: inconclusive: saturated, every run is at 0 %");
+    holds(&made, "GN: inconclusive: saturated, 32 of 32 runs are at 0 %");
     lacks(&made, "flat with GN");
     release(&made);
 }
@@ -283,7 +283,7 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
 {
     struct made made;
     make(&made, &(struct design){batches, part_missing, 0.2165, 389}, NULL);
-    ck_assert_msg(strncmp(made.text, "INCOMPLETE: 10 of 96 trials are missing; nothing is said of what needs them.\n", 77) == 0, "%s", made.text);
+    ck_assert_msg(strncmp(made.text, "INCOMPLETE: trials missing: 10 of 96. Nothing is said of what needs them.\n", 74) == 0, "%s", made.text);
     holds(&made, "missing: norm.kind=bn train.batch=2 (8 of 8); norm.kind=gn train.batch=4 (2 of 8)\n");
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
     ck_assert_int_eq(claim_of(&made, "GN", NULL)->verdict, NL_INCONCLUSIVE);
@@ -292,7 +292,7 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
     struct nl_sheet sheet;
     struct nl_error err;
     ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, NULL, &sheet, &err), NL_OK);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "INCOMPLETE: 10 of 96 trials are missing."));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "INCOMPLETE: trials missing: 10 of 96."));
     ck_assert_ptr_nonnull(strstr(sheet.caption, "mean over 0 to 8 seeds"));
     nl_sheet_release(&sheet);
     release(&made);
@@ -359,7 +359,7 @@ START_TEST(the_end_of_the_grid_and_what_is_missing_are_no_limit)
 {
     struct made made;
     make(&made, &(struct design){rates, bn_missing, 0, 389}, NULL);
-    ck_assert_msg(strncmp(made.text, "INCOMPLETE: 16 of 144 trials are missing", 40) == 0, "%s", made.text);
+    ck_assert_msg(strncmp(made.text, "INCOMPLETE: trials missing: 16 of 144", 37) == 0, "%s", made.text);
     lacks(&made, "BN tolerates");
     ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
     release(&made);
@@ -385,7 +385,7 @@ START_TEST(cells_are_compared_by_one_rule)
     struct made made;
     make(&made, &(struct design){compared, ranked, 0.2165, 389}, NULL);
     holds(&made, "Of 3 paired comparisons of two cells, 2 show a difference, 1 shows none within 1.5 points, 0 are inconclusive.\n");
-    holds(&made, "Holm over 3 tests");
+    holds(&made, "after Holm over 3 tests");
     lacks(&made, "told apart");
     ck_assert_int_eq(made.answer.tests, 3);
     release(&made);
@@ -443,7 +443,7 @@ START_TEST(programs_read_every_number)
     static const char *const fields[] = {"\"question\": \"small_batch\"", "\"planned\": 96, \"missing\": 0, \"failed\": 0", "\"verdict\": \"supported\"",
                                          "\"effect\": ", "\"unit\": \"points\"", "\"lower\": ", "\"p_adjusted\": ", "\"pairs\": 8",
                                          "\"failures\": [{\"failed\": 0, \"of\": 8}, {\"failed\": 0, \"of\": 8}]", "\"other_part\": ",
-                                         "\"points\": [{\"x\": 2, ", "\"incomplete\": []", "\"headline\": [\n"};
+                                         "\"seen_from\": ", "\"points\": [{\"x\": 2, ", "\"incomplete\": []", "\"headline\": [\n"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         ck_assert_msg(strstr(json.at, fields[i]) != NULL, "no '%s' in:\n%s", fields[i], json.at);
     nl_text_release(&json);
@@ -461,12 +461,12 @@ START_TEST(references_are_no_evidence)
     synthetic_load(folder, NULL, &experiment);
     ck_assert_msg(nl_results_load(folder, &experiment, NULL, &results, &err) == NL_OK, "%s", err.text);
     nl_answer_make(&results, &experiment, &answer);
-    char *text = nl_answer_text(&answer);
+    char *text = nl_answer_text(&answer, true);
     ck_assert_ptr_nonnull(strstr(text, "As the number of samples that share statistics falls from 64 to 2, the test error worsens with BN"));
     ck_assert_ptr_nonnull(strstr(text, "LN: a reference, since norm.stat_batch does not apply to it"));
     ck_assert_ptr_null(strstr(text, "flat with"));
     ck_assert_ptr_null(strstr(text, "loses"));
-    ck_assert_ptr_nonnull(strstr(text, "BN evaluated with precise statistics (taken anew with frozen weights): +15"));
+    ck_assert_ptr_nonnull(strstr(text, "BN evaluated with precise statistics: +15"));
     free(text);
     nl_answer_release(&answer);
     nl_results_release(&results);
@@ -505,6 +505,41 @@ START_TEST(one_family_shares_one_error_rate)
 }
 END_TEST
 
+START_TEST(a_share_passes_on_only_from_clear_claims)
+{
+    /* The first is a difference that may be within the margin: the second gets 0.05/2, as if the first had found nothing. */
+    struct nl_claim claim[2] = {{.p = 0.001, .clear_p = 0.2, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE},
+                                {.p = 0.03, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE}};
+    nl_claims_judge(claim, 2, 0.95);
+    ck_assert(fabs(claim[0].adjusted - 0.002) < 1e-15 && claim[0].finding == NL_FOUND_MORE && !claim[0].clear);
+    ck_assert(fabs(claim[1].adjusted - 0.06) < 1e-15 && claim[1].finding == NL_FOUND_NOTHING);
+    claim[0].clear_p = 0.01;
+    nl_claims_judge(claim, 2, 0.95);
+    ck_assert(claim[0].clear && fabs(claim[1].adjusted - 0.03) < 1e-15 && claim[1].finding == NL_FOUND_MORE);
+}
+END_TEST
+
+START_TEST(clear_is_beyond_the_margin_or_within_the_smallest_effect)
+{
+    double values[] = {2.1, 2.6, 1.9, 2.8, 2.4, 2.2, 2.9, 2.3};
+    struct nl_rule rule = {.smallest = 2.0, .margin = 1.5, .level = 0.95};
+    for (int exact = 0; exact < 2; exact++) {
+        rule.exact = exact;
+        struct nl_claim claim = {.scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
+        nl_claim_test(&claim, &rule, values, 8, NAN);
+        ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p >= claim.p && claim.clear_p < 0.01); /* exact: all 8 are above the margin, 2/256 */
+        rule.margin = 2.2;
+        nl_claim_test(&claim, &rule, values, 8, NAN);
+        ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p > 0.05);
+        rule.margin = 1.5;
+    }
+    struct nl_claim claim = {.scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
+    rule = (struct nl_rule){.smallest = 2.5, .margin = 4.0, .level = 0.95};
+    nl_claim_test(&claim, &rule, values, 8, NAN);
+    ck_assert(claim.candidate == NL_FOUND_SAME && claim.p < 0.001 && claim.clear_p > 0.05);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("answer");
@@ -524,6 +559,8 @@ int main(void)
     tcase_add_test(tests, references_are_no_evidence);
     tcase_add_test(tests, a_headline_stays_readable);
     tcase_add_test(tests, one_family_shares_one_error_rate);
+    tcase_add_test(tests, a_share_passes_on_only_from_clear_claims);
+    tcase_add_test(tests, clear_is_beyond_the_margin_or_within_the_smallest_effect);
     tcase_set_timeout(tests, 300);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -163,7 +163,6 @@ int main(int argc, char **argv)
     }
     Suite *suite = suite_create("cli");
     TCase *tests = tcase_create("cli");
-    tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_cases, 0, (int)files.gl_pathc);
     suite_add_tcase(suite, tests);
     int failed = run_suite(suite);

@@ -63,7 +63,6 @@ int main(void)
 {
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, together_as_alone);
     tcase_add_test(tests, cohorts_fit_the_device);
     suite_add_tcase(suite, tests);

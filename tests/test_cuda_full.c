@@ -107,7 +107,6 @@ int main(void)
 {
     Suite *suite = suite_create("a full GPU");
     TCase *tests = tcase_create("memory");
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, a_normalizer_is_shown_whole_or_not_at_all, 0, 2);
     tcase_add_test(tests, a_network_is_scored_right_or_not_at_all);
     suite_add_tcase(suite, tests);

@@ -156,7 +156,6 @@ int main(void)
 {
     Suite *suite = suite_create("precision");
     TCase *tests = tcase_create("precision");
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, products_are_of_rounded_elements, 0, SPECS);
     tcase_add_loop_test(tests, sums_are_not_rounded, 0, SPECS);
     tcase_add_loop_test(tests, replicas_are_independent, 0, SPECS);

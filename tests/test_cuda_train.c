@@ -147,7 +147,6 @@ int main(void)
 {
     Suite *suite = suite_create("training on cuda");
     TCase *tests = tcase_create("training");
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
 #ifndef ON_A_GPU

@@ -406,7 +406,6 @@ int main(void)
     Suite *suite = suite_create("data files");
     TCase *tests = tcase_create("data files");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, idx_in_every_spelling);
     tcase_add_test(tests, cifar_is_turned_to_channels_last);
     tcase_add_test(tests, cifar_in_the_folder_of_its_archive);

@@ -566,7 +566,6 @@ int main(void)
     tcase_add_loop_test(tests, nothing_is_written_through_a_link, 0, sizeof traps / sizeof *traps);
     tcase_add_test(tests, a_temporary_is_a_new_file);
     tcase_add_test(tests, a_power_cut_loses_nothing_that_was_promised);
-    tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -224,7 +224,6 @@ int main(void)
     read_cases(text);
     Suite *suite = suite_create("golden trainings");
     TCase *cases = tcase_create("trainings");
-    tcase_set_timeout(cases, 60);
     tcase_add_test(cases, nothing_is_missing);
     tcase_add_loop_test(cases, ref_repeats_pytorch, 0, golden_count);
     tcase_add_loop_test(cases, cpu_follows_pytorch, 0, golden_count);

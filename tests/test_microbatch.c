@@ -91,7 +91,6 @@ int main(void)
 {
     Suite *suite = suite_create("microbatch");
     TCase *tc = tcase_create("trainings");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, some_at_a_time_are_as_all_at_once, 0, NETS);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

@@ -262,7 +262,6 @@ int main(void)
 {
     Suite *suite = suite_create("plot");
     TCase *tests = tcase_create("plot");
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, every_picture_is_drawn, 0, 20);
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);

@@ -9,34 +9,42 @@ cd "$folder"
 cat >e.yaml <<'YAML'
 data: {train: 512, test: 128}
 model: {depth: 3, width: 32}
-train: {epochs: 40, lr: 0.1, momentum: 0.9}
+train: {lr: 0.1, momentum: 0.9}
 norm: {eval: [running, precise, batch]}
 sweep:
   grid: {norm.kind: [bn, ln, none], train.batch: [16, 4, 1]}
   seeds: 4
 YAML
 trials=36
+epochs=40 # of every sweep
 
 sweep() { # OUT, then options
     local out=$1
     shift
-    "$NORMLAB_PROGRAM" sweep e.yaml --out "$out" --no-plot --quiet "$@"
+    "$NORMLAB_PROGRAM" sweep e.yaml train.epochs=$epochs --out "$out" --no-plot --quiet "$@"
+}
+
+# Makes whole/ anew, with one worker.
+whole() {
+    rm -rf whole
+    sweep whole -j 1 >/dev/null
+    [ "$(wc -l <whole/trials.csv)" -eq $((trials + 1)) ]
 }
 
 same() { # OUT WHAT
     for table in trials.csv curves.csv; do
-        cmp "one/$table" "$1/$table" || { echo "$table differs: $2" >&2; exit 1; }
+        cmp "whole/$table" "$1/$table" || { echo "$table differs: $2" >&2; exit 1; }
     done
     echo "same bytes: $2"
 }
 
-# Starts a sweep, sends it a signal when three trials have finished, and leaves its exit code in $code. Where the sweep was quicker than the
-# signal, another is tried: how fast either is, is not what is tested.
+# Starts a sweep, sends it a signal when three trials have finished, and leaves its exit code in $code. How fast it is, is not what is tested: a sweep
+# that was quicker than the signal is tried again with twice the epochs.
 interrupt() { # OUT SIGNAL
-    local program there
-    for _ in {1..20}; do
+    local program there asked=$epochs
+    for (( ; epochs <= 1000000; epochs *= 2)); do
         rm -rf "$1"
-        "$NORMLAB_PROGRAM" sweep e.yaml --out "$1" --no-plot --quiet -j 2 >/dev/null 2>"$1.stderr" &
+        "$NORMLAB_PROGRAM" sweep e.yaml train.epochs=$epochs --out "$1" --no-plot --quiet -j 2 >/dev/null 2>"$1.stderr" &
         program=$!
         until [ "$(find "$1/trials" -name '*.trial' 2>/dev/null | wc -l)" -ge 3 ] || ! kill -0 $program 2>/dev/null; do :; done
         kill -"$2" $program 2>/dev/null || true
@@ -44,23 +52,24 @@ interrupt() { # OUT SIGNAL
         wait $program || code=$?
         there=$(find "$1/trials" -name '*.trial' | wc -l)
         if [ $code -ne 0 ] && [ "$there" -lt $trials ]; then
-            echo "SIG$2 after $there of $trials trials: exit $code"
+            echo "SIG$2 after $there of $trials trials of $epochs epochs: exit $code"
+            [ $epochs -eq $asked ] || whole
             return
         fi
+        cat "$1.stderr" >&2
     done
-    echo "20 sweeps ended before SIG$2" >&2
+    echo "every sweep ended before SIG$2" >&2
     exit 1
 }
 
-sweep one -j 1 >/dev/null
-[ "$(wc -l <one/trials.csv)" -eq $((trials + 1)) ]
+whole
 sweep again -j 1 >/dev/null
 same again "twice"
 sweep two -j 2 >/dev/null
 same two "-j 2"
 sweep five -j 5 >/dev/null
 same five "-j 5"
-sweep one -j 2 >/dev/null
+sweep whole -j 2 >/dev/null
 same two "the same command again"
 
 interrupt killed KILL
@@ -71,7 +80,7 @@ same killed "killed and started again"
 interrupt stopped TERM
 [ $code -eq 130 ]
 grep -q "stopped; done: .* to go on:" stopped.stderr
-grep -q -- "sweep e.yaml --out stopped --no-plot --quiet -j 2" stopped.stderr
+grep -q -- "sweep e.yaml train.epochs=$epochs --out stopped --no-plot --quiet -j 2" stopped.stderr
 [ "$(wc -l <stopped/trials.csv)" -gt 3 ]
 sweep stopped -j 1 >/dev/null
 same stopped "stopped and started again"

@@ -9,13 +9,14 @@ cd "$folder"
 cat >e.yaml <<'YAML'
 data: {train: 512, test: 128}
 model: {depth: 3, width: 32}
-train: {epochs: 8, momentum: 0.9}
+train: {momentum: 0.9}
 norm: {eval: [running, precise]}
 sweep:
   grid: {norm.kind: [bn, ln, none], train.batch: [32, 4], train.lr: [0.05, 1e4]}
   seeds: 3
 YAML
 trials=36
+epochs=8 # of every sweep
 
 fail() {
     echo "$*" >&2
@@ -25,7 +26,7 @@ fail() {
 sweep() { # OUT, then options
     local out=$1
     shift
-    "$NORMLAB_PROGRAM" sweep e.yaml --out "$out" --no-plot --quiet "$@" >/dev/null
+    "$NORMLAB_PROGRAM" sweep e.yaml train.epochs=$epochs --out "$out" --no-plot --quiet "$@" >/dev/null
 }
 
 same() { # OUT WHAT
@@ -70,22 +71,33 @@ same retried "--retry failed"
 sweep retried --retry all -j 1
 same retried "--retry all"
 
-code=0 rounds=0
-until sweep limited -j 1 --max-time 0.05s 2>stderr; do
-    code=$?
-    [ $code -eq 3 ] || fail "exit code $code of --max-time"
-    grep -q "the time is up" stderr || fail "--max-time does not say that the time is up"
-    rounds=$((rounds + 1))
-    [ $rounds -lt 200 ] || fail "--max-time never comes to an end"
-done
-[ $rounds -gt 0 ] || fail "the sweep ended before the time was up"
-same limited "--max-time, $((rounds + 1)) times"
+there() { find "$1/trials" -name '*.trial' | wc -l; }
+
+limited() { # TIME: the exit code is left in $code: 0, or 3 with what --max-time says then
+    code=0
+    sweep limited -j 1 --max-time "$1" 2>stderr || code=$?
+    [ $code -eq 0 ] || [ $code -eq 3 ] || fail "exit code $code of --max-time"
+    [ $code -eq 0 ] || grep -qF "the time is up; done: $(there limited) of $trials trials" stderr || fail "--max-time does not say that the time is up"
+    [ "$(grep -c '^[0-9]' limited/trials.csv)" -eq "$(there limited)" ] || fail "the tables do not hold what has finished"
+}
+
+# Within a nanosecond no trial begins, neither the first nor the next one.
+limited 0.000000001s
+[ $code -eq 3 ] && [ "$(there limited)" -eq 0 ] || fail "exit code $code, $(there limited) trials within a nanosecond"
+sweep limited --shard 2/3
+part=$(there limited)
+limited 0.000000001s
+[ $code -eq 3 ] && [ "$part" -gt 0 ] && [ "$(there limited)" -eq "$part" ] || fail "exit code $code, $(there limited) trials, $part of them there before, within a nanosecond"
+limited 9999h
+[ $code -eq 0 ] || fail "exit code $code of --max-time: 416 days were not enough"
+same limited "--max-time before the first trial and before the next one"
 
 sweep more train.seed=4 sweep.seeds=2
 "$NORMLAB_PROGRAM" merge whole more --out five >/dev/null
 mv whole three
 sweep whole sweep.seeds=5
 same five "three seeds and two more"
+rm -r whole
 mv three whole
 
 sweep other train.lr=0.05,1e3
@@ -104,3 +116,21 @@ forged=$(find forged/trials -name "*.trial" | sort | sed -n 1p)
 sed -i 's/^steps [0-9]*/&1/; /^sha256 /d' "$forged"
 echo "sha256 $(sha256sum <"$forged" | cut -d ' ' -f 1)" >>"$forged"
 refused "has one result in 'shard2' and another in 'forged'" shard2 forged
+
+# The time also ends among trials that run. How long they take nobody knows: it is a millisecond at first, and doubled each time. A sweep that never
+# was left with more trials than before, and fewer than all, is tried again with twice the epochs.
+asked=$epochs
+for ((among = 0; among == 0; epochs *= 2)); do
+    [ $epochs -le 1000000 ] || fail "every sweep ended before the time was up"
+    rm -rf limited
+    before=0 rounds=0
+    for ((milliseconds = 1; ; milliseconds *= 2)); do
+        limited "$((milliseconds / 1000)).$(printf '%03d' $((milliseconds % 1000)))s"
+        rounds=$((rounds + 1))
+        [ $code -ne 0 ] || break
+        [ "$(there limited)" -eq "$before" ] || among=$((among + 1))
+        before=$(there limited)
+    done
+    [ $epochs -eq $asked ] || { rm -r whole && sweep whole; }
+    same limited "--max-time, $rounds times, $among times among trials, of $epochs epochs"
+done

@@ -108,7 +108,7 @@ START_TEST(a_narrow_terminal_gets_blocks)
     struct nl_sheet sheet;
     struct nl_error err = {{0}};
     ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
-    char *text = nl_sheet_text(&sheet, "A verdict of many words, which is longer than what the terminal has.\n  - an item of it, long too, so that it is broken\n", 60);
+    char *text = nl_sheet_text(&sheet, 60);
     int headers = 0;
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
         ck_assert_msg(strlen(line) <= 60, "%s", line);
@@ -148,13 +148,13 @@ START_TEST(texts_are_escaped)
     struct nl_column column = {.kind = NL_ENTRY_WORD, .title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
     struct nl_entry entry = {.kind = NL_ENTRY_WORD, .text = "x|y*<_\\^~#{$}", .raw = "x,\"y\"\n"};
     struct nl_sheet sheet = {.caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
-    char *latex = nl_sheet_latex(&sheet, "50 %\n", "a b_c");
+    char *latex = nl_sheet_latex(&sheet, "50 %\n", "a note\n", "a b_c");
     assert_holds(latex, "\\caption{$\\pm$ 5 \\%}");
     assert_holds(latex, "\\label{tab:a-b_c}");
     assert_holds(latex, "a\\_b \\& 100 \\% \\\\");
     assert_holds(latex, "x$|$y*$<$\\_\\textbackslash{}\\textasciicircum{}\\textasciitilde{}\\#\\{\\$\\} \\\\");
-    assert_holds(latex, "\n% 50 %\n");
-    char *markdown = nl_sheet_markdown(&sheet, NULL);
+    assert_holds(latex, "\n% 50 %\n% a note\n");
+    char *markdown = nl_sheet_markdown(&sheet, NULL, NULL);
     assert_holds(markdown, "± 5 %\n\n| a\\_b & 100 % |\n| --- |\n| x\\|y\\*\\<\\_\\\\^~#{$} |\n");
     char *csv = nl_sheet_csv(&sheet);
     ck_assert_str_eq(csv, "\"a,\"\"b\"\"\"\n\"x,\"\"y\"\"\n\"\n");

@@ -747,7 +747,6 @@ int main(void)
 {
     Suite *suite = suite_create("sweep");
     TCase *tests = tcase_create("sweep");
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, test_grid, 0, sizeof grids / sizeof *grids);
     tcase_add_loop_test(tests, test_bad_grid, 0, sizeof bad_grids / sizeof *bad_grids);
     tcase_add_test(tests, test_said_once);

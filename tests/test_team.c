@@ -1,11 +1,13 @@
 /* Threads that share a loop: each index once, whoever comes and goes; and a training's bits do not depend on them. */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "base/team.h"
 #define PROBE_BYTES (1 << 25)
@@ -23,8 +25,11 @@ struct helpers {
     pthread_t thread[MOST_THREADS];
 };
 
+static _Atomic pid_t last_helper; /* the thread that began last */
+
 static void *help(void *team)
 {
+    atomic_store(&last_helper, gettid());
     nl_backend_cpu.thread_begin(0, NULL);
     nl_team_help(team);
     return NULL;
@@ -48,6 +53,32 @@ static void dismiss(struct helpers *helpers)
     nl_team_free(helpers->team);
 }
 
+struct meeting {
+    int size;
+    atomic_int threads; /* bit i: thread i is there */
+};
+
+/* Nobody leaves before `size` threads are in the loop. A loop that was not split says that nobody helps yet. */
+static void meet(void *context, size_t first, size_t end, int thread)
+{
+    struct meeting *meeting = context;
+    if (end - first > 1) {
+        sched_yield();
+        return;
+    }
+    atomic_fetch_or(&meeting->threads, 1 << thread);
+    while (__builtin_popcount((unsigned)atomic_load(&meeting->threads)) < meeting->size)
+        sched_yield(); /* check ends a test in which nobody ever comes */
+}
+
+/* Returns when all helpers have taken part in a loop: what follows is done by all of them, however fast the leader is. */
+static void gather(const struct helpers *helpers)
+{
+    struct meeting meeting = {.size = 1 + helpers->count};
+    while (helpers->count && !atomic_load(&meeting.threads))
+        nl_parallel_for(2 * MOST_THREADS, 1, meet, &meeting); /* fewer indices than chunks: each is one */
+}
+
 /* ---- loops ---- */
 
 static void count_indices(void *context, size_t first, size_t end, int thread)
@@ -66,7 +97,9 @@ START_TEST(every_index_is_done_once)
     struct nl_stream stream = nl_stream(1, "loops");
     for (int round = 0; round < ROUNDS; round++) {
         struct helpers helpers = lead(1 + round % MOST_THREADS);
-        for (int loop = 0; loop < LOOPS; loop++) {
+        for (int loop = 0; loop < LOOPS; loop++) { /* helpers come meanwhile; from the middle on, all are there */
+            if (loop == LOOPS / 2)
+                gather(&helpers);
             size_t indices = (size_t)(MOST * nl_stream_uniform(stream, (uint64_t)round, (uint64_t)loop));
             memset(count, 0, sizeof count);
             nl_parallel_for(indices, 1 + (size_t)loop % 70, count_indices, count);
@@ -79,37 +112,28 @@ START_TEST(every_index_is_done_once)
 }
 END_TEST
 
-struct meeting {
-    atomic_int there;
-    atomic_int threads; /* bit i: thread i was there */
-};
-
-/* Nobody leaves before two threads are in the loop. */
-static void meet(void *context, size_t first, size_t end, int thread)
+/* Whether a thread of this process waits for something. */
+static bool asleep(pid_t thread)
 {
-    struct meeting *meeting = context;
-    double began = nl_seconds();
-    (void)first;
-    (void)end;
-    atomic_fetch_or(&meeting->threads, 1 << thread);
-    atomic_fetch_add(&meeting->there, 1);
-    while (atomic_load(&meeting->there) < 2)
-        ck_assert_msg(nl_seconds() - began < 20, "nobody helps");
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "%s", path);
+    ck_assert(fscanf(file, "%*[^)]) %c", &state) == 1);
+    fclose(file);
+    return state == 'S';
 }
 
 START_TEST(helpers_take_part_also_after_a_rest)
 {
     struct helpers helpers = lead(2);
+    gather(&helpers);
     for (int turn = 0; turn < 3; turn++) {
-        struct meeting meeting = {0};
-        while (atomic_load(&meeting.there) == 0) { /* the first loops may come before the helper */
-            struct timespec rest = {.tv_nsec = 5000000};
-            nanosleep(&rest, NULL);
-            int before = nl_team_threads();
-            ck_assert_int_eq(before, 2);
-            nl_parallel_for(2, 1, meet, &meeting);
-        }
-        ck_assert_int_eq(atomic_load(&meeting.threads), 3);
+        while (!asleep(atomic_load(&last_helper)))
+            sched_yield();
+        int threads = nl_team_threads();
+        ck_assert_int_eq(threads, 2);
+        gather(&helpers);
     }
     dismiss(&helpers);
     ck_assert_int_eq(nl_team_threads(), 1);
@@ -126,6 +150,7 @@ START_TEST(a_loop_inside_a_loop_is_done_once_too)
 {
     int count[500] = {0};
     struct helpers helpers = lead(3);
+    gather(&helpers);
     nl_parallel_for(500, 1, call_again, count);
     dismiss(&helpers);
     for (int i = 0; i < 500; i++)
@@ -168,7 +193,9 @@ static char *image_after(struct spec spec, int threads, size_t *bytes)
     struct helpers helpers = lead(threads);
     struct probe p = probe_make(&nl_backend_cpu, 1, spec);
     probe_fill(&p, 0, 7);
-    for (int turn = 0; turn < 3; turn++) { /* helpers come meanwhile */
+    for (int turn = 0; turn < 3; turn++) { /* helpers come meanwhile; then all are there */
+        if (turn == 1)
+            gather(&helpers);
         probe_forward(&p);
         probe_backward(&p);
     }
@@ -219,11 +246,14 @@ static const char *const trainings[][8] = {
 };
 enum { TRAININGS = sizeof trainings / sizeof *trainings };
 
+/* One helper comes when it comes; several are there when the training begins. */
 static struct nl_trial_result train(const struct nl_config *config, const struct nl_dataset *dataset, int threads)
 {
     struct nl_trial_result result;
     struct nl_error err;
     struct helpers helpers = lead(threads);
+    if (threads > 2)
+        gather(&helpers);
     ck_assert_msg(nl_trial_run(config, dataset, NULL, &result, &err) == NL_OK, "%s", err.text);
     dismiss(&helpers);
     return result;
@@ -264,7 +294,6 @@ int main(void)
 {
     Suite *suite = suite_create("team");
     TCase *team = tcase_create("team");
-    tcase_set_timeout(team, 60);
     tcase_add_test(team, every_index_is_done_once);
     tcase_add_test(team, helpers_take_part_also_after_a_rest);
     tcase_add_test(team, a_loop_inside_a_loop_is_done_once_too);
@@ -273,7 +302,6 @@ int main(void)
     suite_add_tcase(suite, team);
     TCase *whole = tcase_create("trainings");
     tcase_set_tags(whole, "threads_at_once");
-    tcase_set_timeout(whole, 60);
     tcase_add_loop_test(whole, a_training_has_the_same_bits_with_any_number_of_threads, 0, TRAININGS);
     suite_add_tcase(suite, whole);
     return run_suite(suite);

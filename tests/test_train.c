@@ -322,7 +322,6 @@ int main(void)
 {
     Suite *suite = suite_create("train");
     TCase *cases = tcase_create("train");
-    tcase_set_timeout(cases, 60);
     tcase_add_test(cases, every_normalizer_starts_alike);
     tcase_add_test(cases, an_epoch_is_a_permutation_and_a_short_batch_ends_in_minus_one);
     tcase_add_test(cases, the_same_trial_twice_is_the_same_to_the_last_bit);

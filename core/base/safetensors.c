@@ -50,7 +50,7 @@ static void add_entry(struct nl_text *text, const struct nl_tensor_file_entry *e
     nl_text_add(text, "],\"data_offsets\":[%zu,%zu]}", offset, offset + entry_bytes(entry));
 }
 
-static const char seal[] = "sha256";
+static const char seal[] = "normlab_sha256";
 static const char no_sum[] = "0000000000000000000000000000000000000000000000000000000000000000";
 _Static_assert(sizeof no_sum == NL_HASH_HEX, "it stands where the checksum will");
 

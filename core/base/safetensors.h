@@ -1,7 +1,7 @@
 /* Writer and reader of the safetensors format (an 8-byte length, a JSON header, raw little-endian data), which PyTorch users
  * load with safetensors.torch.load_file. Types: F32, F64, I64.
  *
- * What is written here is sealed: its metadata hold "sha256", the checksum of the whole file with zeros in this one's place. Files of other
+ * What is written here is sealed: its metadata hold "normlab_sha256", the checksum of the whole file with zeros in this one's place. Files of other
  * programs have none, and are read without. */
 #ifndef NL_BASE_SAFETENSORS_H
 #define NL_BASE_SAFETENSORS_H

@@ -243,7 +243,7 @@ void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture,
         least = trials < least ? trials : least;
     }
     if (results->missing > 0)
-        nl_text_add(out, "INCOMPLETE: %d of %d trials are missing. ", results->missing, results->planned);
+        nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
     if (results->seeds < 2) {
         nl_text_add(out, "One seed: no interval");
     } else {

@@ -12,27 +12,17 @@ struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, c
     NL_GROW(answer->claim, answer->claims, answer->capacity);
     struct nl_claim *claim = &answer->claim[answer->claims++];
     *claim = (struct nl_claim){.method = nl_strdup(method), .against = against ? nl_strdup(against) : NULL, .statement = statement,
-                               .expected = expected, .p = NAN, .scale = 1.0, .unit = ""};
+                               .expected = expected, .p = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN};
     return claim;
 }
 
 void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const struct nl_cell *second)
 {
     const struct nl_cell *side[] = {first, second};
-    int missing = 0, planned = 0, errors = 0;
     for (int i = 0; i < 2; i++) {
         claim->runs[i] = side[i] ? side[i]->trials : 0;
         claim->failed[i] = side[i] ? side[i]->failed : 0;
-        missing += side[i] ? side[i]->planned - side[i]->trials : 0;
-        planned += side[i] ? side[i]->planned : 0;
-        errors += side[i] ? side[i]->failed - side[i]->diverged - side[i]->dead : 0;
     }
-    if (claim->obstacle)
-        return;
-    if (missing)
-        claim->obstacle = nl_format("%d of its %d trials are missing", missing, planned);
-    else if (errors)
-        claim->obstacle = nl_format("%d of its %d trials could not be run", errors, planned);
 }
 
 /* Cells with missing trials, the first few by name. */
@@ -44,7 +34,7 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         empty += results->cell[i].trials == 0;
         part += results->cell[i].trials > 0 && results->cell[i].trials < results->cell[i].planned;
     }
-    nl_text_add(out, "INCOMPLETE: %d of %d trials are missing; nothing is said of what needs them.\n", results->missing, results->planned);
+    nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. Nothing is said of what needs them.\n", results->missing, results->planned);
     for (int i = 0, shown = 0; i < results->cells && shown < SHOWN; i++) {
         const struct nl_cell *cell = &results->cell[i];
         if (cell->trials == cell->planned)
@@ -82,6 +72,24 @@ static void say_failures(struct nl_answer *answer, const struct nl_results *resu
     nl_text_add(&answer->notes, "\n");
 }
 
+/* Failures that may be there though no run has shown one: 1 - 0.05^(1/n) of the runs at 95 %, exact (Clopper and Pearson). */
+static void say_unseen(struct nl_answer *answer, const struct nl_results *results)
+{
+    bool found = false;
+    for (int i = 0; i < answer->claims; i++)
+        found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
+    if (found && answer->question != NL_ASK_LR_TOLERANCE)
+        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may fail all the same (at %g %%): findings are then about runs that do not.\n",
+                    results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
+}
+
+void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
+{
+    if (answer->tests > 0)
+        nl_text_add(&answer->notes, "p is of the %s, after Holm over %d test%s, and counts below %.3g; each interval stands for itself.\n",
+                    rule->exact ? "exact sign-flip test" : "paired t", answer->tests, answer->tests == 1 ? "" : "s", 1.0 - rule->level);
+}
+
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)
 {
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
@@ -89,6 +97,8 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
     if (metric->fixed)
         nl_text_add(&answer->notes, "All seeds share one %s part: what is said holds on it, and intervals are over seeds alone.\n",
                     part);
+    else if (strcmp(metric->measure.part, "train") == 0)
+        nl_text_add(&answer->notes, "What is said of the training part is about these data: the seeds share them.\n");
     else if (overlap > 0.0)
         nl_text_add(&answer->notes,
                     "Each seed splits the data anew, and %.0f %% of its %s part is in another's: the corrected resampled t (Nadeau and Bengio 2003), at no number of"
@@ -106,8 +116,9 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     ask[out->question](out, results, experiment);
     struct nl_metric_column metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
     say_failures(out, results, &metric);
+    say_unseen(out, results);
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
-        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; what is claimed here rests on t.\n",
+        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; no claim rests on them.\n",
                     NL_BOOTSTRAP_SEEDS);
     if (*experiment->config.plot.protocol)
         nl_text_add(&out->notes, "Protocol: %s\n", experiment->config.plot.protocol);
@@ -125,11 +136,11 @@ void nl_answer_release(struct nl_answer *answer)
     *answer = (struct nl_answer){0};
 }
 
-char *nl_answer_text(const struct nl_answer *answer)
+char *nl_answer_text(const struct nl_answer *answer, bool notes)
 {
     struct nl_text out = {0};
     const struct nl_text *parts[] = {&answer->incomplete, &answer->headline, &answer->evidence, &answer->notes};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3 + notes; i++)
         if (parts[i]->length > 0)
             nl_text_add_bytes(&out, parts[i]->at, parts[i]->length);
     return out.at;
@@ -171,11 +182,16 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     add_string(out, "test", claim->test);
     add_number(out, "p", claim->p);
     add_number(out, "p_adjusted", claim->adjusted);
-    nl_text_add(out, ", \"n\": %d, \"pairs\": %d", claim->effect.n, claim->effect.n);
+    bool paired = !claim->test || strcmp(claim->test, "Fisher") != 0;
+    nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n, claim->effect.n);
     nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0], claim->runs[0],
                 claim->failed[1], claim->runs[1]);
     if (claim->other_part > 0.0)
         add_number(out, "other_part", claim->other_part * claim->scale);
+    if (!isnan(claim->rate))
+        add_number(out, "rate", claim->rate);
+    if (!isnan(claim->seen_from))
+        add_number(out, "seen_from", claim->seen_from);
     for (int i = 0; i < claim->doses; i++) {
         nl_text_add(out, i ? ", {\"x\": " : ", \"points\": [{\"x\": ");
         nl_json_add_number(out, claim->dose[i].x);

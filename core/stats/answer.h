@@ -27,8 +27,8 @@ struct nl_answer {
 void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out);
 void nl_answer_release(struct nl_answer *answer);
 
-/* All lines, the first a sentence that stands alone, or what is missing. New string. */
-char *nl_answer_text(const struct nl_answer *answer);
+/* What is missing, the sentence that stands alone, its evidence; with `notes`, these too. New string. */
+char *nl_answer_text(const struct nl_answer *answer, bool notes);
 /* {"question": ..., "claims": [...], ...}; every line but the first behind `indent` spaces. */
 void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int indent);
 
@@ -42,7 +42,7 @@ void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, 
 struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against, const char *statement,
                                  enum nl_finding expected);
 
-/* Counts failed and planned runs of both sides into the claim; where a trial is missing, that is its obstacle. */
+/* Counts failed runs of both sides into the claim. */
 void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const struct nl_cell *second);
 
 /* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no sign. */
@@ -58,6 +58,8 @@ void nl_say_comma(struct nl_text *out, int index, int count);
 /* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods". */
 enum { NL_NAMED = 6 };
 void nl_say_names(struct nl_text *out, char *const *name, int count);
+/* The note on p-values and intervals; none where nothing was tested. */
+void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule);
 /* Notes on how the seeds share data, for an answer about `metric`: overlapping splits, or one part for all. */
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level);
 

@@ -5,6 +5,10 @@
  * answer, is below 1 - plot.level: of more and less that of the paired test, of the same that of equivalence (two one-sided tests, margin
  * plot.margin). So at most one in twenty answers (at 95 %) holds a finding that is false, however many claims it makes.
  *
+ * A claim that has found something leaves its share of the error rate to the others only where no other finding is in question: a difference
+ * where it is beyond the margin too, sameness where it is within the smallest effect too. For else the share is spent twice: of a truth at the
+ * margin one sample gives a difference, which is true, and the next one sameness, which is false.
+ *
  *   supported      what was expected is found
  *   not supported  something else is found
  *   inconclusive   nothing is found, or an obstacle forbids to look: missing trials, fewer than five pairs, failed runs, saturation
@@ -16,7 +20,9 @@
 #include "base/memory.h"
 #include "stats/results.h"
 
-enum { NL_LEAST_PAIRS = 5, NL_LEAST_FLIPS = 6, NL_LEAST_FLIPS_OF_MANY = 8 }; /* pairs that a t test, an exact test alone, one among several needs */
+enum { NL_LEAST_PAIRS = 5, NL_LEAST_FLIPS = 6, NL_LEAST_FLIPS_OF_MANY = 8 }; /* pairs that a t test, an exact test alone, one among several needs at least */
+
+#define NL_SATURATED 0.75 /* of the runs at one end of the scale: no change can be seen */
 
 enum nl_verdict { NL_SUPPORTED, NL_NOT_SUPPORTED, NL_INCONCLUSIVE };
 extern const char *const nl_verdict_names[];
@@ -46,24 +52,34 @@ struct nl_claim {
     const char *unit;          /* "points", "nats", "x": a ratio */
     enum nl_finding candidate; /* what the estimate points to */
     double p;                  /* of the candidate; NaN: no test */
+    double clear_p;            /* that no other finding is in question; where it is below p, p */
     const char *test;          /* "paired t", "exact sign flip", "two one-sided t", "Fisher" */
     bool exact;                /* the test asks for more pairs where several claims share the error rate */
     int failed[2], runs[2];    /* on both sides of the comparison */
     double other_part;         /* half the 95 % width that another test part would add; 0 where each seed has its own */
     char *obstacle;            /* why nothing may be found; NULL: nothing is in the way */
     bool misleads;             /* failures at the point that changes are taken from make the effect look like something else: it is not shown */
-    bool leads_on;             /* if found, further points are tested at its share of the error rate */
+    bool leads_on;             /* if found, and clearly, further points are tested at its share of the error rate */
     struct nl_dose *dose;      /* [doses]: the effect along the axis */
     int doses;
+    double rate; /* of failed runs: the learning rate at which they were counted; NaN: no such claim */
 
     /* By nl_claims_judge: */
     double adjusted; /* p, adjusted over the family; NaN without a test */
+    bool clear;      /* clear_p, adjusted likewise, is small enough: its share is free for others, or for what it leads to */
     enum nl_finding finding;
     enum nl_verdict verdict;
+
+    double seen_from; /* a found loss: at this point of the axis and at every smaller one it was found; NaN: no such claim */
 };
 
 /* Judges all claims of an answer as one family. Returns how many tests it holds. */
 int nl_claims_judge(struct nl_claim *claim, int count, double level);
+
+/* Where a trial of these cells is missing or was stopped by an error, that is the claim's obstacle. */
+void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
+/* Where nothing else is in the way: too few pairs. */
+void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule);
 
 /* Sets candidate, p and test of a claim whose effect is set. values: the pairs that it was estimated from. equal_p: of the same, where more
  * than one point must be; NaN: that of effect. */

@@ -52,6 +52,18 @@ static bool follows(const struct nl_results *results, int other, int axis)
     return one && varies;
 }
 
+/* "placement" of norm.placement, where no other grouped key ends so. */
+static const char *short_name(const struct nl_results *results, const bool *grouped, int factor)
+{
+    const char *name = results->factor[factor].key->name, *dot = strchr(name, '.');
+    for (int i = 0; dot && i < results->factors; i++) {
+        const char *other = strchr(results->factor[i].key->name, '.');
+        if (i != factor && grouped[i] && results->factor[i].values > 1 && other && strcmp(other, dot) == 0)
+            return name;
+    }
+    return dot ? dot + 1 : name;
+}
+
 static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped)
 {
     struct nl_text label = {0};
@@ -59,17 +71,19 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
     int kind = nl_results_factor(results, "norm.kind");
     if (kind >= 0 && grouped[kind])
         nl_text_add(&label, "%s", norm->label);
+    bool inside = label.length > 0; /* "BN (placement after, eps 0.1)" */
+    int written = 0;
     for (int i = 0; i < results->factors; i++) {
         const struct nl_factor *factor = &results->factor[i];
         if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || factor->values < 2)
             continue;
-        const char *dot = strchr(factor->key->name, '.');
-        nl_text_add(&label, "%s%s ", label.length ? ", " : "", dot ? dot + 1 : factor->key->name);
+        nl_text_add(&label, "%s%s ", written++ ? ", " : inside ? " (" : "", short_name(results, grouped, i));
         if (factor->key->type == NL_TYPE_REAL)
             nl_text_add(&label, "%.4g", nl_factor_number(factor, cell->level[i])); /* 0.03162 of a log range */
         else
             nl_text_add(&label, "%s", factor->value[cell->level[i]]);
     }
+    nl_text_add(&label, "%s", inside && written ? ")" : "");
     if (!label.length) /* where normalizers are the axis, a method of nothing else has no name */
         nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : norm->label);
     return label.at;
@@ -170,6 +184,15 @@ void nl_comparison_release(struct nl_comparison *view)
     free(view->x);
     free(view->y);
     *view = (struct nl_comparison){0};
+}
+
+char *nl_comparison_along(const struct nl_comparison *view)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < view->results->factors; i++)
+        if (follows(view->results, i, view->x_factor))
+            nl_text_add(&out, "%s%s", out.length ? ", " : "", view->results->factor[i].key->name);
+    return out.at;
 }
 
 double nl_comparison_x(const struct nl_comparison *view, int point)

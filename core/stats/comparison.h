@@ -5,7 +5,7 @@
 #include "stats/results.h"
 
 struct nl_method {
-    char *label;      /* "BN", "BN, placement after" */
+    char *label;      /* "BN", "BN (placement after)" */
     int norm;         /* index into nl_norms */
     bool reference;   /* the axis does not apply to it: one cell, the same at every point */
     const int *level; /* of one of its cells */
@@ -26,6 +26,9 @@ struct nl_comparison {
 void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
                   struct nl_comparison *out);
 void nl_comparison_release(struct nl_comparison *view);
+
+/* Keys that change along the x axis with it, "train.lr"; NULL: none. New string. */
+char *nl_comparison_along(const struct nl_comparison *view);
 
 double nl_comparison_x(const struct nl_comparison *view, int point);
 double nl_comparison_y(const struct nl_comparison *view, int row);

@@ -61,11 +61,14 @@ double nl_t_quantile(double probability, double freedom)
 {
     if (probability == 0.5)
         return 0.0;
+    static _Thread_local double last[3]; /* probability, freedom, t: the intervals of an answer all ask for the same */
+    if (last[0] == probability && last[1] == freedom)
+        return last[2];
     double tail = 2.0 * (probability < 0.5 ? probability : 1.0 - probability);
     double low = 0.0, high = 1.0;
     while (nl_t_two_sided(high, freedom) > tail && high < 1e300)
         high *= 2.0;
-    for (int i = 0; i < 200; i++) { /* bisection: the tail is monotone, and this is never the slow part */
+    for (int i = 0; i < 200; i++) { /* bisection: the tail is monotone */
         double middle = 0.5 * (low + high);
         if (middle == low || middle == high)
             break;
@@ -74,8 +77,10 @@ double nl_t_quantile(double probability, double freedom)
         else
             high = middle;
     }
-    double t = 0.5 * (low + high);
-    return probability < 0.5 ? -t : t;
+    last[0] = probability;
+    last[1] = freedom;
+    last[2] = probability < 0.5 ? -0.5 * (low + high) : 0.5 * (low + high);
+    return last[2];
 }
 
 double nl_normal_quantile(double probability)
@@ -129,17 +134,25 @@ static int by_p(const void *left, const void *right)
     return a->index - b->index;
 }
 
-void nl_holm(double *p, int count)
+void nl_p_order(const double *p, int count, int *order)
 {
-    struct ranked *ranked = nl_alloc((size_t)count, sizeof *ranked);
+    struct ranked *ranked = nl_alloc((size_t)count + 1, sizeof *ranked);
     for (int i = 0; i < count; i++)
         ranked[i] = (struct ranked){p[i], i};
     qsort(ranked, (size_t)count, sizeof *ranked, by_p);
-    double largest = 0.0;
-    for (int i = 0; i < count; i++) {
-        double adjusted = fmin(1.0, (count - i) * ranked[i].p);
-        largest = fmax(largest, adjusted);
-        p[ranked[i].index] = largest;
-    }
+    for (int i = 0; i < count; i++)
+        order[i] = ranked[i].index;
     free(ranked);
+}
+
+void nl_holm(double *p, int count)
+{
+    int *order = nl_alloc((size_t)count + 1, sizeof *order);
+    double largest = 0.0;
+    nl_p_order(p, count, order);
+    for (int i = 0; i < count; i++) {
+        largest = fmax(largest, fmin(1.0, (count - i) * p[order[i]]));
+        p[order[i]] = largest;
+    }
+    free(order);
 }

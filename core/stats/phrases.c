@@ -45,7 +45,7 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
     nl_text_add(out, " to ");
     say_scaled(out, claim, turned ? -effect->lower : effect->upper, false);
     if (claim->other_part > 0.0) {
-        nl_text_add(out, "; another test part, up to +-");
+        nl_text_add(out, " on this test part; another one could move it by ");
         say_scaled(out, claim, claim->other_part, false);
     }
     nl_text_add(out, ")");
@@ -64,10 +64,11 @@ void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char 
 
 void nl_say_p(struct nl_text *out, double p)
 {
+    bool close = fabs(p - 0.05) < 0.0015 || fabs(p - 0.01) < 0.0003; /* to a level that is often asked for: one digit more */
     if (p < 0.001)
         nl_text_add(out, "p < 0.001");
     else
-        nl_text_add(out, "p = %.*f", p < 0.095 ? 3 : 2, p);
+        nl_text_add(out, p >= 0.1 ? "p = %.2f" : close ? "p = %.3g" : "p = %.2g", p);
 }
 
 void nl_say_comma(struct nl_text *out, int index, int count)

@@ -62,52 +62,56 @@ static double *change_at(const struct question *q, int method, int point)
     return q->change[method] + (size_t)point * (size_t)q->results->seeds;
 }
 
-/* Whether every run of the method is at the same end of the scale: then nothing can be seen to change. New string: what to say. */
+/* "batch size", as it reads behind "the smallest". */
+static const char *axis_name(const struct question *q)
+{
+    const struct nl_key *key = q->results->factor[q->view.x_factor].key;
+    return strcmp(key->name, "norm.stat_batch") == 0 ? "number of samples that share statistics" : nl_key_title(key);
+}
+
+/* Whether most runs of the method are at the same end of the scale: then no change can be seen. New string: what to say. */
 static char *saturation(const struct question *q, int method)
 {
-    int seeds = q->results->seeds, values = 0, low = 0, high = 0;
+    int seeds = q->results->seeds, values = 0, at_end[2] = {0};
     double *value = nl_alloc((size_t)seeds, sizeof *value);
     for (int point = 0; point < q->view.points; point++) {
         nl_cell_values(q->results, nl_comparison_cell(&q->view, method, point), &q->metric, value);
         for (int i = 0; i < seeds; i++) {
             values += isfinite(value[i]);
-            low += value[i] == 0.0;
-            high += value[i] == 1.0;
+            at_end[0] += value[i] == 0.0;
+            at_end[1] += value[i] == 1.0;
         }
     }
     free(value);
-    if (!q->metric.measure.share || values == 0 || (low < values && high < values))
-        return NULL;
-    return nl_format("saturated, every run is at %s %%", low == values ? "0" : "100");
+    for (int end = 0; end < 2; end++)
+        if (q->metric.measure.share && values > 0 && at_end[end] >= NL_SATURATED * values)
+            return nl_format("saturated, %d of %d runs are at %d %%", at_end[end], values, 100 * end);
+    return NULL;
 }
 
 /* What forbids a finding whatever its p-value. */
 static void add_obstacle(const struct question *q, int method, struct nl_claim *claim)
 {
     const struct nl_method *at = &q->view.method[method];
-    int points = q->view.points, failed = 0, missing = 0, absent = -1;
-    for (int point = 0; point < points; point++) {
-        const struct nl_cell *cell = at->cell[point];
-        failed += cell ? cell->failed : 0;
-        missing += cell ? cell->planned - cell->trials : 0;
-        if (!cell)
-            absent = point;
+    int failed = 0, absent = -1;
+    for (int point = 0; point < q->view.points; point++) {
+        failed += at->cell[point] ? at->cell[point]->failed : 0;
+        absent = at->cell[point] ? absent : point;
     }
-    const char *axis = nl_key_title(q->results->factor[q->view.x_factor].key);
+    if (absent >= 0)
+        claim->obstacle = nl_format("there is no trial at %g", nl_comparison_x(&q->view, absent));
+    nl_claim_need_cells(claim, at->cell, q->view.points);
     if (claim->obstacle)
         return;
-    if (absent >= 0)
-        claim->obstacle = nl_format("there is no trial at %s %g", axis, nl_comparison_x(&q->view, absent));
-    else if (missing > 0)
-        claim->obstacle = nl_format("%d of its trials are missing", missing);
-    else if (!q->metric.measure.share && failed > 0)
-        claim->obstacle = nl_strdup("failed runs have no loss");
+    if (!q->metric.measure.share && failed > 0)
+        claim->obstacle = nl_format("%d of its runs failed, and their losses are not compared", failed);
     else if ((claim->misleads = claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0))
-        claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis);
+        claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis_name(q));
     else if (claim->candidate == NL_FOUND_SAME && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed", failed);
     else
         claim->obstacle = saturation(q, method);
+    nl_claim_need_pairs(claim, &q->rule);
 }
 
 static double equality_p(const struct nl_claim *claim, double margin)
@@ -191,18 +195,12 @@ static void add_interaction_claim(struct question *q, int method, int other)
     claim->misleads = !claim->obstacle && claim->candidate != NL_FOUND_SAME && of[hidden]->failed[1] > 0;
     if (claim->misleads)
         claim->obstacle =
-            nl_format("%d of %d runs of %s failed at the largest batch", of[hidden]->failed[1], of[hidden]->runs[1], of[hidden]->method);
+            nl_format("%d of %d runs of %s failed at the largest %s", of[hidden]->failed[1], of[hidden]->runs[1], of[hidden]->method, axis_name(q));
+    nl_claim_need_pairs(claim, &q->rule);
     free(values);
 }
 
 /* ---- words ---- */
-
-/* "batch size", as it reads behind "the smallest". */
-static const char *axis_name(const struct question *q)
-{
-    const struct nl_key *key = q->results->factor[q->view.x_factor].key;
-    return strcmp(key->name, "norm.stat_batch") == 0 ? "number of samples that share statistics" : nl_key_title(key);
-}
 
 enum group { WORSENS, FLAT, IMPROVES, OPEN, GROUPS };
 
@@ -217,7 +215,7 @@ static enum group group_of(const struct nl_claim *claim)
     return OPEN;
 }
 
-/* "BN (+61.4 points) and LN"; "8 methods (+3.2 to +61.4 points)" where a list would hide the sentence: the lines below have them. */
+/* "BN (by 61.4 points) and LN"; "8 methods (by 3.2 to 61.4 points)" where a list would hide the sentence: the lines below have them. */
 static void say_group(const struct question *q, enum group group)
 {
     struct nl_text *out = &q->answer->headline;
@@ -231,13 +229,13 @@ static void say_group(const struct question *q, enum group group)
         if (!claim || group_of(claim) != group)
             continue;
         double mean = claim->effect.mean * measure->scale;
-        name[count++] = sized ? nl_format("%s (%+.*f %s)", claim->method, digits, mean, measure->step) : nl_strdup(claim->method);
-        least = fmin(least, mean);
-        most = fmax(most, mean);
+        name[count++] = sized ? nl_format("%s (by %.*f %s)", claim->method, digits, fabs(mean), measure->step) : nl_strdup(claim->method);
+        least = fmin(least, fabs(mean));
+        most = fmax(most, fabs(mean));
     }
     nl_say_names(out, name, count);
     if (sized && count > NL_NAMED)
-        nl_text_add(out, " (%+.*f to %+.*f %s)", digits, least, digits, most, measure->step);
+        nl_text_add(out, " (by %.*f to %.*f %s)", digits, least, digits, most, measure->step);
     while (count > 0)
         free(name[--count]);
     free(name);
@@ -248,8 +246,10 @@ static void say_headline(const struct question *q)
     static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "is inconclusive with"};
     const struct nl_comparison *view = &q->view;
     struct nl_text *out = &q->answer->headline;
-    nl_text_add(out, "As the %s falls from %g to %g, the %s ", axis_name(q),
-                nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), q->metric.measure.name);
+    char *along = nl_comparison_along(view);
+    nl_text_add(out, "As the %s falls from %g to %g%s%s%s, the %s ", axis_name(q), nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0),
+                along ? ", and with it " : "", along ? along : "", along ? " changes" : "", q->metric.measure.name);
+    free(along);
     int counts[GROUPS] = {0}, kinds = 0, used = 0;
     for (int method = 0; method < view->methods; method++)
         if (q->claim[method] >= 0)
@@ -273,7 +273,7 @@ static void say_headline(const struct question *q)
 static int loss_reaches(const struct question *q, const struct nl_claim *claim)
 {
     int reached = 1;
-    for (; reached < claim->doses; reached++) {
+    for (; claim->clear && reached < claim->doses; reached++) {
         const struct nl_estimate *effect = &claim->dose[reached].effect;
         if (!(nl_difference_p(effect) * q->tests < 1.0 - q->rule.level) || !(effect->mean * claim->scale >= q->rule.smallest))
             break;
@@ -284,7 +284,7 @@ static int loss_reaches(const struct question *q, const struct nl_claim *claim)
 static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point, bool tested)
 {
     struct nl_claim at = {.effect = claim->dose[point].effect, .scale = claim->scale, .unit = claim->unit};
-    nl_text_add(out, "at %g ", claim->dose[point].x);
+    nl_text_add(out, "at %g: ", claim->dose[point].x);
     nl_say_effect(out, &at, q->rule.level, true);
     if (tested) {
         nl_text_add(out, ", ");
@@ -297,25 +297,30 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
 {
     if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
         return;
-    int reached = loss_reaches(q, claim), worst = 0;
-    bool grows = true;
+    if (!claim->clear) {
+        nl_text_add(out, "    The loss is too close to the margin of %g %s to ask where it begins.\n", q->rule.margin, claim->unit);
+        return;
+    }
+    int reached = 1, worst = 0;
+    while (claim->dose[reached - 1].x < claim->seen_from)
+        reached++;
+    bool grows = claim->dose[claim->doses - 1].effect.mean >= 0.0;
     for (int i = 1; i < claim->doses; i++) {
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
         worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
     }
-    nl_text_add(out, "    The loss is seen from %g on%s", claim->dose[reached - 1].x, reached > 1 || reached < claim->doses ? ": " : "");
+    nl_text_add(out, "    The loss is seen from %g on", claim->dose[reached - 1].x);
     if (reached > 1) {
+        nl_text_add(out, "; ");
         say_dose(out, q, claim, reached - 1, true);
-        nl_text_add(out, reached < claim->doses ? "; " : "");
     }
-    if (reached < claim->doses) {
-        nl_text_add(out, "not yet ");
-        say_dose(out, q, claim, reached, true);
+    if (reached < claim->doses) { /* a change for the better was not tested */
+        bool loss = claim->dose[reached].effect.mean > 0.0;
+        nl_text_add(out, loss ? "; not yet " : "; no loss ");
+        say_dose(out, q, claim, reached, loss);
     }
-    if (grows)
-        nl_text_add(out, "; the means grow at every step.\n");
-    else
-        nl_text_add(out, "; the means do not grow at every step%s.\n", worst > 0 ? ", the largest is not at the smallest" : "");
+    nl_text_add(out, grows ? "; the means grow at every step.\n" : "; the means do not grow at every step%s.\n",
+                worst > 0 ? ", the largest is not at the smallest" : "");
 }
 
 /* The point of the largest change, of either sign. */
@@ -331,7 +336,6 @@ static void say_method(const struct question *q, int method)
 {
     struct nl_text *out = &q->answer->evidence;
     const struct nl_method *at = &q->view.method[method];
-    const char *axis = axis_name(q);
     if (q->claim[method] < 0) {
         nl_text_add(out, "  %s: a reference, since %s does not apply to it; its line says nothing about flatness.\n", at->label,
                     q->results->factor[q->view.x_factor].key->name);
@@ -342,13 +346,14 @@ static void say_method(const struct question *q, int method)
     enum group group = group_of(claim);
     nl_text_add(out, "  %s: %s", at->label, words[group]);
     if (group == FLAT)
-        nl_text_add(out, " within +-%g %s at every %s", q->rule.margin, claim->unit, axis);
+        nl_text_add(out, " within %g %s", q->rule.margin, claim->unit);
     if (group == OPEN && claim->obstacle)
         nl_text_add(out, ": %s", claim->obstacle);
     if (claim->effect.n > 0 && !claim->misleads) {
         char *small = nl_format("at %g", nl_comparison_x(&q->view, 0)), *large = nl_format("at %g", nl_comparison_x(&q->view, q->view.points - 1));
-        nl_text_add(out, group == OPEN && claim->obstacle ? "; " : ": ");
-        nl_say_effect(out, claim, q->rule.level, true);
+        bool sized = group == WORSENS || group == IMPROVES;
+        nl_text_add(out, sized ? " by " : group == OPEN && claim->obstacle ? "; " : ": ");
+        nl_say_effect(out, claim, q->rule.level, !sized);
         nl_say_proof(out, claim, (const char *const[]){small, large});
         free(small);
         free(large);
@@ -401,7 +406,7 @@ static void say_interactions(const struct question *q, int first)
 /* The same weights, evaluated with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics (taken anew with frozen weights)"};
+    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;
@@ -424,9 +429,9 @@ static void say_evaluations(const struct question *q, int method)
         if (sampling.samples > 0)
             sampling.floor = hypot(nl_counting_sd(shown.effect.mean, sampling.samples), nl_counting_sd(claim->effect.mean, sampling.samples));
         shown.effect = nl_estimate(values, seeds, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, q->rule.level);
-        nl_text_add(&q->answer->evidence, "; than with %s ", nl_eval_names[evals->at[0]]);
+        nl_text_add(&q->answer->evidence, ", that is ");
         nl_say_effect(&q->answer->evidence, &shown, q->rule.level, false);
-        nl_text_add(&q->answer->evidence, " %s.\n", shown.effect.mean >= 0.0 ? "more" : "less");
+        nl_text_add(&q->answer->evidence, " %s than with %s statistics.\n", shown.effect.mean >= 0.0 ? "more" : "less", nl_eval_names[evals->at[0]]);
     }
     free(values);
 }
@@ -435,10 +440,11 @@ static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
     const struct nl_measure *measure = &q->metric.measure;
-    nl_text_add(out, "Changes are the %s at the smallest %s less that at the largest, paired by seed; positive is worse. They count from %g %s on, with p < %.3g"
-                     " (%s, Holm over %d test%s); flat: within %g %s (two one-sided tests).\n",
-                measure->name, axis_name(q), q->rule.smallest, measure->step, 1.0 - q->rule.level, q->rule.exact ? "exact sign flip" : "paired t",
-                q->tests, q->tests == 1 ? "" : "s", q->rule.margin, measure->step);
+    const char *ends[] = {measure->worse > 0 ? "smallest" : "largest", measure->worse > 0 ? "largest" : "smallest"};
+    nl_text_add(out, "Changes are the %s at the %s %s less that at the %s, paired by seed; positive is worse. They count from %g %s on; flat is within %g %s at"
+                     " every %s (two one-sided tests; p is that of the least certain).\n",
+                measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
+    nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 
@@ -472,6 +478,9 @@ void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, co
                 nl_methods_match(&q.view, method, other))
                 add_interaction_claim(&q, method, other);
     q.tests = answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    for (int i = 0; i < interactions; i++)
+        if (answer->claim[i].finding == NL_FOUND_MORE)
+            answer->claim[i].seen_from = answer->claim[i].dose[loss_reaches(&q, &answer->claim[i]) - 1].x;
     say_headline(&q);
     for (int method = 0; method < methods; method++)
         say_method(&q, method);

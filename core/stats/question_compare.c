@@ -40,6 +40,11 @@ static int by_key(const void *left, const void *right)
     return a->order - b->order;
 }
 
+static bool all_diverged(const struct nl_cell *cell)
+{
+    return cell->trials > 0 && cell->diverged == cell->trials;
+}
+
 static void add_claim(struct question *q, int place, int against)
 {
     const struct place *of[] = {&q->place[place], &q->place[against]};
@@ -51,14 +56,14 @@ static void add_claim(struct question *q, int place, int against)
     claim->unit = q->metric.measure.step;
     claim->effect = nl_cell_difference(q->results, q->experiment, of[0]->cell, of[1]->cell, &q->metric);
     nl_claim_sides(claim, of[0]->cell, of[1]->cell);
-    double *values = nl_alloc((size_t)seeds, 2 * sizeof *values), *other = values + seeds, sum[2] = {0}, ends = 0.0, count = 0.0;
+    double *values = nl_alloc((size_t)seeds, 2 * sizeof *values), *other = values + seeds, sum[2] = {0}, ends[2] = {0}, count = 0.0;
     nl_cell_values(q->results, of[0]->cell, &q->metric, values);
     nl_cell_values(q->results, of[1]->cell, &q->metric, other);
     for (int i = 0; i < seeds; i++) {
         if (isfinite(values[i]) && isfinite(other[i])) {
             sum[0] += values[i];
             sum[1] += other[i];
-            ends += values[i] == other[i] && (values[i] == 0.0 || values[i] == 1.0);
+            ends[values[i] > 0.5] += values[i] == other[i] && (values[i] == 0.0 || values[i] == 1.0);
             count++;
         }
         values[i] -= other[i];
@@ -69,12 +74,16 @@ static void add_claim(struct question *q, int place, int against)
         claim->other_part = nl_normal_quantile(0.5 * (1.0 + q->rule.level)) *
                             nl_test_part_sd(sum[1] / count, sum[0] / count, q->metric.sampling.samples);
     int failed = claim->failed[0] + claim->failed[1];
+    nl_claim_need_cells(claim, (const struct nl_cell *const[]){of[0]->cell, of[1]->cell}, 2);
     if (!claim->obstacle && failed > 0 && !q->metric.measure.share)
-        claim->obstacle = nl_strdup("failed runs have no loss");
+        claim->obstacle = nl_format("%d of its runs failed, and their losses are not compared", failed);
+    else if (!claim->obstacle && (claim->misleads = all_diverged(of[0]->cell) && all_diverged(of[1]->cell)))
+        claim->obstacle = nl_strdup("every run of both diverged");
     else if (!claim->obstacle && failed > 0 && claim->candidate == NL_FOUND_SAME)
         claim->obstacle = nl_format("%d of its runs failed", failed);
-    else if (!claim->obstacle && q->metric.measure.share && count > 0 && ends == count)
-        claim->obstacle = nl_strdup("saturated, every run is at 0 or 100 %");
+    else if (!claim->obstacle && q->metric.measure.share && count > 0 && fmax(ends[0], ends[1]) >= NL_SATURATED * count)
+        claim->obstacle = nl_format("saturated, %.0f of %.0f pairs are at %d %%", fmax(ends[0], ends[1]), count, ends[1] > ends[0] ? 100 : 0);
+    nl_claim_need_pairs(claim, &q->rule);
     if (claim->candidate != NL_FOUND_SAME)
         claim->expected = claim->candidate; /* that they differ, either way, is the statement */
 }
@@ -127,7 +136,9 @@ static void say_place(const struct question *q, int index)
     if (place->cell->failed)
         nl_text_add(out, ", %d failed", place->cell->failed);
     const struct nl_claim *claim = told(q, index);
-    if (claim && claim->effect.n > 0) {
+    if (claim && claim->misleads)
+        nl_text_add(out, "; against %s nothing can be said: %s", claim->against, claim->obstacle);
+    else if (claim && claim->effect.n > 0) {
         nl_text_add(out, "; against %s ", claim->against);
         nl_say_effect(out, claim, q->rule.level, true);
         nl_say_proof(out, claim, names);
@@ -170,20 +181,18 @@ static void say_headline(const struct question *q)
         nl_text_add(out, "The %s of %s is ", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
         nl_text_add(out, most > 1 ? " (mean of %d seeds).\n" : " with one seed: its spread is unknown.\n", most);
+    } else if (best->cell->trials > 0 && all_diverged(best->cell)) {
+        nl_text_add(out, "No cell trained: the best of them has no run that did not diverge.\n");
     } else if (most == 1) {
         nl_text_add(out, "One seed in each cell: the %s has no interval, so no order is given; run with sweep.seeds=5 or more.\n", measure->name);
     } else {
         nl_text_add(out, "The %s mean %s is that of %s: ", measure->worse > 0 ? "lowest" : "highest", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
-        if (isnan(best->mean.lower)) {
-            nl_text_add(out, ", where every run diverged.\n");
-        } else {
-            nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
-            nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
-            nl_text_add(out, " to ");
-            nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
-            nl_text_add(out, ", n = %d).\n", best->mean.n);
-        }
+        nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
+        nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
+        nl_text_add(out, " to ");
+        nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
+        nl_text_add(out, ", n = %d)%s.\n", best->mean.n, q->metric.fixed ? ", on this part of the data" : "");
         say_counts(q);
     }
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
@@ -191,8 +200,9 @@ static void say_headline(const struct question *q)
     if (most > 0 && q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %d more cells are in summary.csv.\n", q->places - SHOWN);
     if (most > 1 && q->answer->tests > 0)
-        nl_text_add(&q->answer->notes, "A difference counts from %g %s on, with p < %.3g (paired, Holm over %d test%s).\n",
-                    q->rule.smallest, measure->step, 1.0 - q->rule.level, q->answer->tests, q->answer->tests == 1 ? "" : "s");
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.%s\n", q->rule.smallest, measure->step,
+                    measure->share ? " Means are those of logits, differences plain means over pairs: they need not subtract." : "");
+    nl_say_rule(q->answer, &q->rule);
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
         nl_text_add(&q->answer->notes, q->experiment->has_baseline
                                            ? "Nothing is compared: no cell has a counterpart in the baseline.\n"

@@ -49,34 +49,59 @@ static int baseline_of(const struct question *q, int method)
     return -1;
 }
 
-/* Mean of the seeds' largest usable rates of the grid, as a logarithm; a seed without one counts one step below the grid: *below says that there are
- * some, *above that there are seeds whose largest usable rate is the end of the grid. NaN: no seed has all trials, or none a usable rate. */
-static double mean_rate(const struct question *q, int criterion, int method, bool *below, bool *above)
+/* What is known of a method's largest usable rate. */
+struct known {
+    int seeds;                 /* that have all trials; of these, those whose rate lies */
+    int below, above, unknown; /* below the grid, at its end or beyond, or anywhere */
+    double mean;               /* of the logarithms of the grid's rates, one step below the grid for those below; NaN without seeds */
+};
+
+static bool is_unknown(const struct nl_rate_range *range)
+{
+    return isinf(range->low) && isinf(range->high);
+}
+
+static struct known known_rate(const struct question *q, int criterion, int method)
 {
     const struct nl_rate_range *range = ranges(q, criterion, method);
+    struct known out = {0};
     double sum = 0.0, step = nl_rate_step(&q->view);
-    int count = 0, usable = 0;
-    *below = *above = false;
     for (int i = 0; i < q->results->seeds; i++) {
         if (isnan(range[i].low))
             continue;
-        *below |= isinf(range[i].low);
-        *above |= isinf(range[i].high);
+        out.seeds++;
+        out.unknown += is_unknown(&range[i]);
+        out.below += isinf(range[i].low) && !isinf(range[i].high);
+        out.above += isinf(range[i].high) && !isinf(range[i].low);
         sum += isinf(range[i].low) ? range[i].high - step : range[i].low;
-        usable += !isinf(range[i].low);
-        count++;
     }
-    return usable > 0 ? sum / count : NAN;
+    out.mean = out.seeds > 0 && out.unknown == 0 ? sum / out.seeds : NAN;
+    return out;
 }
 
-/* Seeds that have all trials of both methods; the ends of what the grid says of their log ratio. */
+/* "3.16", "at least 10", "below 0.01", or that it is not known. */
+static void say_rate(struct nl_text *out, const struct question *q, const struct known *known)
+{
+    if (known->seeds == 0)
+        nl_text_add(out, "not known, no seed has all of its trials");
+    else if (known->unknown > 0)
+        nl_text_add(out, "not known, no rate of the grid is usable for %d of %d seeds", known->unknown, known->seeds);
+    else if (known->below > 0 && known->above > 0)
+        nl_text_add(out, "not known, for %d of %d seeds it lies below the grid, for %d beyond it", known->below, known->seeds, known->above);
+    else if (known->below == known->seeds)
+        nl_text_add(out, "below %.3g", nl_comparison_x(&q->view, 0));
+    else
+        nl_text_add(out, "%s%.3g", known->below ? "at most " : known->above ? "at least " : "", exp(known->mean));
+}
+
+/* How many seeds have all trials of both methods, and a rate that is not anywhere; the ends of what the grid says of their log ratio. */
 static int ratio_ends(const struct question *q, int criterion, int method, double *least, double *largest, double *centre)
 {
     const struct nl_rate_range *of = ranges(q, criterion, method), *base = ranges(q, criterion, q->base[method]);
     double step = nl_rate_step(&q->view);
     int count = 0;
     for (int i = 0; i < q->results->seeds; i++) {
-        if (isnan(of[i].low) || isnan(base[i].low))
+        if (isnan(of[i].low) || isnan(base[i].low) || is_unknown(&of[i]) || is_unknown(&base[i]))
             continue;
         least[count] = of[i].low - base[i].high;
         largest[count] = of[i].high - base[i].low;
@@ -93,39 +118,28 @@ static bool all_finite(const double *values, int count)
     return finite;
 }
 
-static int missing_of(const struct question *q, int method)
+static void add_obstacle(const struct question *q, struct nl_claim *claim, int criterion, int method)
 {
-    int missing = 0;
-    for (int point = 0; point < q->view.points; point++) {
-        const struct nl_cell *cell = nl_comparison_cell(&q->view, method, point);
-        missing += cell ? cell->planned - cell->trials + (cell->failed - cell->diverged - cell->dead) : 0;
-    }
-    return missing;
-}
-
-static int absent_point(const struct question *q, int method)
-{
-    for (int point = 0; point < q->view.points; point++)
-        if (!nl_comparison_cell(&q->view, method, point))
-            return point;
-    return -1;
-}
-
-static void add_obstacle(const struct question *q, struct nl_claim *claim, int method)
-{
-    int both[] = {method, q->base[method]}, missing = 0;
+    int both[] = {method, q->base[method]};
+    const struct nl_cell **cell = nl_alloc(2 * (size_t)q->view.points, sizeof(const struct nl_cell *));
+    for (int i = 0; i < 2; i++)
+        for (int point = 0; point < q->view.points; point++) {
+            cell[i * q->view.points + point] = nl_comparison_cell(&q->view, both[i], point);
+            if (!cell[i * q->view.points + point] && !claim->obstacle)
+                claim->obstacle = nl_format("there is no trial of %s at rate %g", q->view.method[both[i]].label, nl_comparison_x(&q->view, point));
+        }
+    nl_claim_need_cells(claim, cell, 2 * q->view.points);
+    free(cell);
     for (int i = 0; i < 2; i++) {
-        int absent = absent_point(q, both[i]);
-        missing += missing_of(q, both[i]);
-        if (absent >= 0 && !claim->obstacle)
-            claim->obstacle = nl_format("there is no trial of %s at rate %g", q->view.method[both[i]].label, nl_comparison_x(&q->view, absent));
+        struct known known = known_rate(q, criterion, both[i]);
+        if (!claim->obstacle && known.unknown > 0)
+            claim->obstacle = nl_format("no rate of the grid is usable with %s for %d of %d seeds, be they too low or too high",
+                                        q->view.method[both[i]].label, known.unknown, known.seeds);
     }
-    if (missing > 0 && !claim->obstacle)
-        claim->obstacle = nl_format("%d of its trials are missing", missing);
-    if (!claim->obstacle && claim->effect.n < NL_LEAST_PAIRS)
-        claim->obstacle = nl_format("%d pair%s, and a verdict needs %d", claim->effect.n, claim->effect.n == 1 ? "" : "s", NL_LEAST_PAIRS);
-    if (!claim->obstacle && claim->effect.lower == 0.0 && isinf(claim->effect.upper))
+    claim->misleads = claim->effect.lower == 0.0 && isinf(claim->effect.upper);
+    if (!claim->obstacle && claim->misleads)
         claim->obstacle = nl_strdup("both end where the grid ends");
+    nl_claim_need_pairs(claim, &q->rule);
 }
 
 /* P of the candidate: that the least the grid allows is above 1, that the most is below 1, that both are within the smallest effect. */
@@ -168,24 +182,29 @@ static void add_ratio_claim(struct question *q, int criterion, int method)
                                          .lower = isnan(low.mean) ? 0.0 : exp(low.lower), .upper = isnan(high.mean) ? INFINITY : exp(high.upper)};
     claim->candidate = claim->effect.mean >= smallest ? NL_FOUND_MORE : claim->effect.mean <= 1.0 / smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
     claim->p = candidate_p(claim, &low, &high, smallest);
-    claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided t" : "paired t";
+    claim->exact = q->rule.exact && claim->candidate != NL_FOUND_SAME;
+    if (claim->exact && claim->p < 1.0)
+        claim->p = nl_sign_flip_p(claim->candidate == NL_FOUND_MORE ? least : largest, count);
+    claim->clear_p = claim->candidate == NL_FOUND_SAME ? claim->p : 1.0 - nl_equivalence_p(&mean, log(smallest));
+    claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided t" : claim->exact ? "exact sign flip" : "paired t";
     for (int point = 0; point < q->view.points; point++)
         for (int side = 0; side < 2; side++) {
             const struct nl_cell *cell = nl_comparison_cell(&q->view, side ? q->base[method] : method, point);
             claim->failed[side] += cell ? cell->failed : 0;
             claim->runs[side] += cell ? cell->trials : 0;
         }
-    add_obstacle(q, claim, method);
+    add_obstacle(q, claim, criterion, method);
     free(least);
 }
 
 /* The rate of the grid nearest to ten times the mean of the baseline; -1: the grid ends below. */
 static int tenfold(const struct question *q, int base)
 {
-    bool below, above;
-    double target = log(10.0) + mean_rate(q, NL_RATE_BY_ACCURACY, base, &below, &above), nearest = INFINITY;
+    struct known known = known_rate(q, NL_RATE_BY_ACCURACY, base);
+    double target = log(10.0) + known.mean, nearest = INFINITY;
     int found = -1;
-    for (int point = 0; point < q->view.points && !above; point++) {
+    bool open = isnan(known.mean) || known.below > 0 || known.above > 0;
+    for (int point = 0; point < q->view.points && !open; point++) {
         double distance = fabs(log(nl_comparison_x(&q->view, point)) - target);
         if (distance < nearest) {
             nearest = distance;
@@ -206,7 +225,9 @@ static void add_failure_claim(struct question *q, int method)
     q->failure_claim[method] = q->answer->claims;
     struct nl_claim *claim = nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[q->base[method]].label,
                                              "fails less often at ten times the baseline's largest usable rate", NL_FOUND_LESS);
+    claim->rate = nl_comparison_x(&q->view, point);
     nl_claim_sides(claim, cell, base);
+    nl_claim_need_cells(claim, (const struct nl_cell *const[]){cell, base}, 2);
     double share = (double)cell->failed / cell->trials, of_base = (double)base->failed / base->trials;
     claim->effect = (struct nl_estimate){.n = cell->trials < base->trials ? cell->trials : base->trials, .mean = share - of_base, .sd = NAN,
                                          .median = NAN, .se = NAN, .lower = NAN, .upper = NAN};
@@ -221,17 +242,17 @@ static void add_failure_claim(struct question *q, int method)
 
 /* ---- words ---- */
 
-/* "31.6x that of no norm (95 % CI 10 to 100)", or what the end of the grid allows to say: "at least 12x that of no norm". */
-static void say_ratio(struct nl_text *out, const struct nl_claim *claim, double level)
+/* "31.6x that of no norm (95 % CI 10 to 100)", or what the end of the grid allows to say: "at least 12x that of no norm (95 % CI from 12 up)". */
+static void say_ratio(struct nl_text *out, const struct nl_claim *claim, double level, bool with_base)
 {
     const struct nl_estimate *effect = &claim->effect;
     bool above = isinf(effect->upper), below = effect->lower == 0.0;
-    nl_text_add(out, "%s%.3gx that of %s (", above && !below ? "at least " : below && !above ? "at most " : "",
-                above == below ? effect->mean : above ? effect->lower : effect->upper, claim->against);
+    nl_text_add(out, "%s%.3gx%s%s (%g %% CI ", above ? "at least " : below ? "at most " : "", above ? effect->lower : below ? effect->upper : effect->mean,
+                with_base ? " that of " : "", with_base ? claim->against : "", 100.0 * level);
     if (above || below)
-        nl_text_add(out, "%s%g %% CI: rates end where the grid ends)", above && below ? "no " : "", 100.0 * level);
+        nl_text_add(out, above ? "from %.3g up)" : "up to %.3g)", above ? effect->lower : effect->upper);
     else
-        nl_text_add(out, "%g %% CI %.3g to %.3g)", 100.0 * level, effect->lower, effect->upper);
+        nl_text_add(out, "%.3g to %.3g)", effect->lower, effect->upper);
 }
 
 /* "no norm", or "its baseline" where not all methods have the same. */
@@ -255,11 +276,11 @@ static void say_finding(struct nl_text *out, const struct nl_claim *claim, doubl
     double size = !at_end ? effect->mean : larger ? effect->lower : effect->upper;
     const char *bound = !at_end ? "" : larger ? "at least " : "at most ";
     if (larger && at_end)
-        nl_text_add(out, first ? "%s tolerates a learning rate %s%.3gx as large as %s" : "; %s one %s%.3gx as large", claim->method, bound, size, base);
+        nl_text_add(out, first ? "%s tolerates a learning rate %s%.3gx larger than %s" : "; %s one %s%.3gx larger", claim->method, bound, size, base);
     else if (larger)
         nl_text_add(out, first ? "%s tolerates a %.3gx larger learning rate than %s" : "; %s a %.3gx larger one", claim->method, size, base);
     else
-        nl_text_add(out, "%s%s tolerates only %s%.3gx the learning rate of %s", first ? "" : "; ", claim->method, bound, size, base);
+        nl_text_add(out, "%s%s tolerates %s%.3gx the learning rate of %s", first ? "" : "; ", claim->method, at_end ? bound : "only ", size, base);
     if (!at_end)
         nl_text_add(out, " (%g %% CI %.3g to %.3g)", 100.0 * level, effect->lower, effect->upper);
 }
@@ -312,15 +333,12 @@ static void say_rates(const struct question *q)
         return;
     nl_text_add(out, "The largest usable learning rate is ");
     for (int method = 0; method < q->view.methods; method++) {
-        bool below, above;
-        double mean = exp(mean_rate(q, NL_RATE_BY_ACCURACY, method, &below, &above));
-        nl_say_comma(out, method, q->view.methods);
-        if (isnan(mean))
-            nl_text_add(out, "%s with %s", below ? "below the grid" : "not known", q->view.method[method].label);
-        else
-            nl_text_add(out, "%s%.3g with %s", above ? "at least " : below ? "at most " : "", mean, q->view.method[method].label);
+        struct known known = known_rate(q, NL_RATE_BY_ACCURACY, method);
+        nl_text_add(out, method ? "; " : "");
+        say_rate(out, q, &known);
+        nl_text_add(out, " with %s", q->view.method[method].label);
     }
-    nl_text_add(out, "; nothing is compared, for there is no baseline.\n");
+    nl_text_add(out, ". Nothing is compared: %s.\n", q->experiment->has_baseline ? "no method has a counterpart in the baseline" : "there is no baseline");
 }
 
 static void say_verdict(struct nl_text *out, const struct nl_claim *claim)
@@ -329,7 +347,8 @@ static void say_verdict(struct nl_text *out, const struct nl_claim *claim)
         nl_text_add(out, ", ");
         nl_say_p(out, claim->adjusted);
     }
-    nl_text_add(out, ": %s", nl_verdict_names[claim->verdict]);
+    bool fails_more = claim->finding == NL_FOUND_MORE && claim->expected == NL_FOUND_LESS;
+    nl_text_add(out, ": %s%s", fails_more ? "fails more often, and that it fails less is " : "", nl_verdict_names[claim->verdict]);
     if (claim->obstacle)
         nl_text_add(out, ", %s", claim->obstacle);
 }
@@ -343,25 +362,23 @@ static void say_method(const struct question *q, int method)
         nl_text_add(out, "train.lr does not apply to it.\n");
         return;
     }
-    bool below, above;
-    double mean = mean_rate(q, NL_RATE_BY_ACCURACY, method, &below, &above);
-    if (isnan(mean))
-        nl_text_add(out, below ? "no rate of the grid is usable" : "no seed has all of its trials");
-    else
-        nl_text_add(out, "%s%.3g", above ? "at least " : below ? "at most " : "", exp(mean));
+    struct known known = known_rate(q, NL_RATE_BY_ACCURACY, method);
+    say_rate(out, q, &known);
     const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method), *by_loss = ratio_claim(q, NL_RATE_BY_LOSS, method);
     if (q->base[method] == method)
         nl_text_add(out, " (the baseline)");
     if (claim) {
-        if (claim->effect.n > 0 && !isnan(mean)) {
+        if (claim->effect.n > 0 && !claim->misleads && known.unknown == 0) {
             nl_text_add(out, ", ");
-            say_ratio(out, claim, q->rule.level);
+            say_ratio(out, claim, q->rule.level, true);
+            nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
         }
-        nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
         say_verdict(out, claim);
     }
     if (by_loss && by_loss->effect.n > 0) {
-        nl_text_add(out, "; by validation loss %.3gx (%.3g to %.3g)", by_loss->effect.mean, by_loss->effect.lower, by_loss->effect.upper);
+        nl_text_add(out, "; by validation loss ");
+        if (!by_loss->misleads)
+            say_ratio(out, by_loss, q->rule.level, false);
         say_verdict(out, by_loss);
     }
     nl_text_add(out, ".\n");
@@ -402,8 +419,8 @@ static void say_failures(const struct question *q, int base)
         if (!claim || first_like(q, method, base) != method)
             continue;
         if (!begun) {
-            nl_text_add(out, "  Failed runs at rate %.3g, about 10 times that of %s: %d of %d with it (", nl_comparison_x(&q->view, tenfold(q, base)),
-                        claim->against, claim->failed[1], claim->runs[1]);
+            nl_text_add(out, "  Failed runs at rate %.3g, about 10 times that of %s: %d of %d with it (", claim->rate, claim->against, claim->failed[1],
+                        claim->runs[1]);
             say_share(q, claim, 1);
             nl_text_add(out, ")");
         }
@@ -428,12 +445,16 @@ static void say_method_of_judging(const struct question *q)
     struct nl_text *out = &q->answer->notes;
     nl_text_add(out, "Usable: the run ends, not at chance, with 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
-    nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for. A ratio counts from %g on, with p < %.3g (Holm over %d test%s)."
-                     " It holds for this schedule, these rates and this criterion.\n",
-                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), exp(nl_rate_step(&q->view)),
-                q->rule.smallest, 1.0 - q->rule.level, q->answer->tests, q->answer->tests == 1 ? "" : "s");
+    nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for. A ratio counts from %g on, and holds for this schedule, these rates"
+                     " and this criterion.\n",
+                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), exp(nl_rate_step(&q->view)), q->rule.smallest);
+    nl_say_rule(q->answer, &q->rule);
+    char *along = nl_comparison_along(&q->view);
+    if (along)
+        nl_text_add(out, "With the rate changes %s.\n", along);
+    free(along);
     if (!q->there[NL_RATE_BY_LOSS])
-        nl_text_add(out, "Not judged by validation loss: data.val is 0.\n");
+        nl_text_add(out, "Not judged by validation loss: %s.\n", q->experiment->config.data.val > 0 ? "no run has one" : "data.val is 0");
 }
 
 static void ask(struct question *q)

@@ -52,23 +52,33 @@ static void goodness(const struct nl_comparison *view, int method, int seed, enu
     }
 }
 
+/* At the lowest rate already: then usable ones, if any, lie below the grid. At chance it may just as well be too low a rate. */
+static bool diverges_at_once(const struct nl_comparison *view, int method, int seed)
+{
+    const char *status = nl_cell_status(view->results, nl_comparison_cell(view, method, 0), seed);
+    return status && strcmp(status, "diverged") == 0;
+}
+
 void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out)
 {
     double *good = nl_alloc((size_t)view->points, sizeof *good), at_chance = -log(nl_metric_column(view->results, "train_accuracy").chance);
     for (int seed = 0; seed < view->results->seeds; seed++) {
-        double best = 0.0;
-        int largest = -1;
+        int best = 0, largest;
         bool whole = true;
         goodness(view, method, seed, criterion, at_chance, good);
         for (int point = 0; point < view->points; point++) {
             whole &= !isnan(good[point]);
-            best = fmax(best, good[point]);
+            best = good[point] > good[best] ? point : best;
         }
-        for (int point = 0; point < view->points; point++)
-            if (good[point] > 0.0 && good[point] >= enough * best)
-                largest = point;
-        out[seed].low = !whole ? NAN : largest < 0 ? -INFINITY : log(nl_comparison_x(view, largest));
-        out[seed].high = !whole ? NAN : largest == view->points - 1 ? INFINITY : log(nl_comparison_x(view, largest + 1));
+        for (largest = best; largest + 1 < view->points && good[largest + 1] >= enough * good[best];)
+            largest++;
+        if (!whole)
+            out[seed] = (struct nl_rate_range){NAN, NAN};
+        else if (!(good[best] > 0.0))
+            out[seed] = (struct nl_rate_range){-INFINITY, diverges_at_once(view, method, seed) ? log(nl_comparison_x(view, 0)) : INFINITY};
+        else
+            out[seed] = (struct nl_rate_range){log(nl_comparison_x(view, largest)),
+                                               largest == view->points - 1 ? INFINITY : log(nl_comparison_x(view, largest + 1))};
     }
     free(good);
 }

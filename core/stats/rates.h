@@ -3,7 +3,7 @@
  * A rate is usable for a seed where the run came to its end, not at chance, and
  *   by training accuracy: reaches 0.95 of the best that the method reaches with this seed at any rate;
  *   by validation loss: closes 0.95 of the distance from chance, ln(classes), to the lowest loss likewise.
- * The grid knows the largest usable rate only to lie between a usable rate and the next one.
+ * The largest usable rate is the last of those that follow, without a gap, on the best. The grid knows it only to lie between two of its rates.
  */
 #ifndef NL_STATS_RATES_H
 #define NL_STATS_RATES_H
@@ -12,8 +12,8 @@
 
 enum nl_rate_criterion { NL_RATE_BY_ACCURACY, NL_RATE_BY_LOSS, NL_RATE_CRITERIA };
 
-/* Natural logarithms: low <= largest usable rate < high. low is -INFINITY where no rate is usable, high INFINITY where that of the grid's end
- * is. NaN both: a trial of this seed is missing or could not be run. */
+/* Natural logarithms: low <= largest usable rate < high. high is INFINITY where the grid's last rate is usable. Where none is, low is -INFINITY, and
+ * high the first rate if that diverges, or else INFINITY: nothing is known. NaN both: a trial of this seed is missing or could not be run. */
 struct nl_rate_range {
     double low, high;
 };

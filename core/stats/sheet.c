@@ -22,6 +22,7 @@ static void find_group(const struct nl_maker *m, int method, int but, bool *in_g
 static double best_p(const struct nl_maker *m, int method, const bool *in_group)
 {
     const struct nl_cell *cell = nl_maker_cell(m, method);
+    const struct nl_rule rule = nl_rule_for(m->experiment, m->measure.step);
     double largest = NAN;
     if (cell->failed > 0 || cell->trials < cell->planned)
         return NAN;
@@ -30,7 +31,8 @@ static double best_p(const struct nl_maker *m, int method, const bool *in_group)
         if (!in_group[i] || other == cell)
             continue;
         struct nl_estimate difference = nl_cell_difference(m->results, m->experiment, cell, other, &m->metric);
-        bool beaten = m->measure.worse * difference.mean < 0.0 && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
+        double lead = -m->measure.worse * difference.mean * m->measure.scale;
+        bool beaten = lead > 0.0 && lead >= rule.smallest && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
         if (!beaten)
             return NAN;
         largest = fmax(nl_difference_p(&difference), largest); /* of NaN and a number the number */
@@ -116,7 +118,8 @@ static bool any_best(const struct nl_sheet *sheet)
 static void add_best_caption(struct nl_text *out, const struct nl_maker *m, const char *rivals)
 {
     if (any_best(m->out))
-        nl_text_add(out, " Marked: better than every other %s (paired t, adjusted by Holm over the rows that are compared), and none of its runs failed.", rivals);
+        nl_text_add(out, " Marked: better than every other %s, by %g %s or more (paired t, Holm over the rows that are compared), and none of its runs failed.",
+                    rivals, nl_rule_for(m->experiment, m->measure.step).smallest, m->measure.step);
 }
 
 int nl_sheet_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err)

@@ -67,11 +67,11 @@ void nl_sheet_release(struct nl_sheet *sheet);
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column);
 
-/* Each new string, the caption included (CSV: the data alone). `answer` is the text of one, or NULL: it stands
- * before the table, in LaTeX behind it as a comment. */
-char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width); /* columns of the terminal; 0: as wide as it is */
-char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer);        /* GitHub's */
-char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *label); /* booktabs; \label{tab:LABEL} */
+/* Each new string, the caption included (CSV: the data alone). `answer` and `notes` are lines, or NULL: they
+ * stand before and behind the table, in LaTeX both behind it as comments. */
+char *nl_sheet_text(const struct nl_sheet *sheet, int width); /* columns of the terminal; 0: as wide as it is */
+char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const char *notes); /* GitHub's */
+char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label); /* booktabs; \label{tab:LABEL} */
 char *nl_sheet_csv(const struct nl_sheet *sheet);                                 /* RFC 4180, with line feeds */
 char *nl_sheet_json(const struct nl_sheet *sheet, const struct nl_answer *answer); /* NULL: without one */
 

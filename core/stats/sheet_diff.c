@@ -158,7 +158,13 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
     free(values_a);
     mark_differences(&m);
     struct nl_text caption = {0};
-    nl_maker_mean_caption(&m, &caption);
+    int least = a->seeds, most = 0;
+    for (int row = 0; row < out->rows; row++) {
+        int n = (int)nl_sheet_at(out, row, out->columns - 1)->number;
+        least = n < least ? n : least;
+        most = n > most ? n : most;
+    }
+    nl_maker_caption_over(&m, &caption, least, most);
     if (a->seeds > 1)
         nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: not 0, by the paired t with at least %d pairs, adjusted by"
                               " Holm over the rows.", NL_LEAST_PAIRS);

@@ -87,9 +87,7 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of)
 
 void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
 {
-    const struct nl_config *config = &m->experiment->config;
     const struct nl_results *results = m->results;
-    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP, few = results->seeds < NL_BOOTSTRAP_SEEDS;
     int most = 0, least = results->seeds, diverged = 0; /* a shard, or a sweep that did not end, has not every seed of every cell */
     for (int i = 0; i < results->cells; i++) {
         int trials = results->cell[i].trials;
@@ -98,23 +96,26 @@ void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
         diverged += results->cell[i].diverged;
     }
     if (results->missing > 0)
-        nl_text_add(out, "INCOMPLETE: %d of %d trials are missing. ", results->missing, results->planned);
+        nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
+    nl_maker_caption_over(m, out, least, most);
+    if (diverged > 0)
+        nl_text_add(out, m->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
+}
+
+void nl_maker_caption_over(const struct nl_maker *m, struct nl_text *out, int least, int most)
+{
+    const struct nl_config *config = &m->experiment->config;
+    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
     nl_text_add(out, "%c%s%s%s", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
-    if (results->seeds == 1) {
+    if (most < 2) {
         nl_text_add(out, ": one seed, so no interval.");
-    } else {
-        nl_text_add(out, " with its %g %% CI: mean over %d%s%.0d seeds", 100 * config->plot.level, least, least < most ? " to " : "",
-                    least < most ? most : 0);
-        nl_text_add(out, bootstrap ? ", percentile bootstrap%s" : m->measure.share ? ", averaged as logits, t%s" : ", t%s",
-                    bootstrap && few ? " (of so few seeds it covers less than it says)" : "");
-        if (!bootstrap && m->metric.sampling.overlap > 0.0)
-            nl_text_add(out, ", corrected for splits that overlap");
-        nl_text_add(out, ".");
+        return;
     }
-    if (diverged > 0 && m->measure.share && results->seeds > 0)
-        nl_text_add(out, " A diverged run counts at chance.");
-    else if (diverged > 0)
-        nl_text_add(out, " A diverged run is in no mean.");
+    nl_text_add(out, " with its %g %% CI: mean over ", 100 * config->plot.level);
+    nl_text_add(out, least < most ? "%d to %d seeds" : "%d seeds", least, most);
+    nl_text_add(out, bootstrap ? ", percentile bootstrap%s" : m->measure.share ? ", averaged as logits, t%s" : ", t%s",
+                bootstrap && most < NL_BOOTSTRAP_SEEDS ? " (of so few seeds it covers less than it says)" : "");
+    nl_text_add(out, !bootstrap && m->metric.sampling.overlap > 0.0 ? ", corrected for splits that overlap." : ".");
 }
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column)

@@ -34,5 +34,7 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of);
 
 /* "Test error in %, with its 95 % CI: ...": which mean, which interval, over how many seeds; and what is missing. */
 void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out);
+/* The same of means over so many seeds, of which nothing is missing. */
+void nl_maker_caption_over(const struct nl_maker *m, struct nl_text *out, int least, int most);
 
 #endif

@@ -135,7 +135,7 @@ static void add_block(struct nl_text *out, const struct nl_sheet *sheet, char *c
     }
 }
 
-char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
+char *nl_sheet_text(const struct nl_sheet *sheet, int width)
 {
     struct nl_text out = {0};
     char **text = nl_alloc((size_t)(sheet->rows * sheet->columns) + 1, sizeof *text);
@@ -153,10 +153,6 @@ char *nl_sheet_text(const struct nl_sheet *sheet, const char *answer, int width)
             widths[c] = length > widths[c] ? length : widths[c];
         }
         keys += c < sheet->keys ? widths[c] + 2 : 0;
-    }
-    if (answer) {
-        nl_text_add_wrapped(&out, answer, width, 2);
-        nl_text_add(&out, "\n");
     }
     nl_text_add_wrapped(&out, sheet->caption, width, 2);
     for (int from = sheet->keys, to; from < sheet->columns; from = to) {
@@ -192,7 +188,7 @@ static void add_answer_list(struct nl_text *out, const char *answer)
     }
 }
 
-char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer)
+char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const char *notes)
 {
     struct nl_text out = {0};
     if (answer) {
@@ -219,6 +215,8 @@ char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer)
         }
         nl_text_add(&out, "\n");
     }
+    if (notes)
+        add_answer_list(&out, notes);
     return out.at;
 }
 
@@ -232,7 +230,16 @@ static bool begins_group(const struct nl_sheet *sheet, int row)
     return above->kind != here->kind || (here->kind == NL_ENTRY_WORD && strcmp(above->text, here->text) != 0);
 }
 
-char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *label)
+static void add_comment_lines(struct nl_text *out, const char *lines)
+{
+    while (lines && *lines) {
+        int length = (int)strcspn(lines, "\n");
+        nl_text_add(out, "%% %.*s\n", length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n  \\caption{");
@@ -259,10 +266,7 @@ char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const cha
         nl_text_add(&out, " \\\\\n");
     }
     nl_text_add(&out, "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
-    while (answer && *answer) {
-        int length = (int)strcspn(answer, "\n");
-        nl_text_add(&out, "%% %.*s\n", length, answer);
-        answer += length + (answer[length] == '\n');
-    }
+    add_comment_lines(&out, answer);
+    add_comment_lines(&out, notes);
     return out.at;
 }

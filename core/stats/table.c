@@ -80,6 +80,15 @@ static int parse(struct nl_table *table, struct nl_error *err)
     return NL_OK;
 }
 
+int nl_table_parse(const char *path, char *text, struct nl_table *out, struct nl_error *err)
+{
+    *out = (struct nl_table){.path = nl_strdup(path), .text = text};
+    int status = parse(out, err);
+    if (status != NL_OK)
+        nl_table_release(out);
+    return status;
+}
+
 int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
 {
     *out = (struct nl_table){0};
@@ -87,12 +96,10 @@ int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
     char *text = nl_file_read_plain(path, &length, err);
     if (!text)
         return NL_FAIL;
-    out->path = nl_strdup(path);
-    out->text = text;
-    int status = strlen(text) == length ? parse(out, err) : nl_fail(err, "'%s' is no text: it holds a zero byte", path);
-    if (status != NL_OK)
-        nl_table_release(out);
-    return status;
+    if (strlen(text) == length)
+        return nl_table_parse(path, text, out, err);
+    free(text);
+    return nl_fail(err, "'%s' is no text: it holds a zero byte", path);
 }
 
 void nl_table_release(struct nl_table *table)

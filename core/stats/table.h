@@ -16,6 +16,8 @@ struct nl_table {
 };
 
 int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err);
+/* The same of a text that is in memory; it is taken over, on NL_FAIL too. path: as errors name it. */
+int nl_table_parse(const char *path, char *text, struct nl_table *out, struct nl_error *err);
 void nl_table_release(struct nl_table *table);
 
 int nl_table_column(const struct nl_table *table, const char *name); /* -1: there is none */

@@ -20,13 +20,6 @@ int nl_cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
-/* Takes over what came from outside. */
-static void look_outside(struct nl_runner *runner)
-{
-    if (runner->options->stop && *runner->options->stop)
-        nl_runner_stop(runner, NL_STOP_ASKED);
-}
-
 static void report(struct nl_runner *runner)
 {
     const struct nl_runner_options *options = runner->options;
@@ -100,7 +93,7 @@ static void wait_for_workers(struct nl_runner *runner)
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&runner->idle, &runner->lock, &until);
-        look_outside(runner);
+        nl_runner_look_outside(runner);
         if (runner->active > 0)
             report(runner);
         if (nl_seconds() - runner->synced_at >= SYNC_SECONDS)
@@ -175,7 +168,7 @@ int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, stru
     runner.worker = nl_alloc((size_t)options->workers, sizeof *runner.worker);
     make_queue(&runner, todo, count);
 
-    look_outside(&runner);
+    nl_runner_look_outside(&runner);
     int started = runner.queue.count ? start_workers(&runner) : 0;
     wait_for_workers(&runner);
     for (int i = 0; i < started; i++)

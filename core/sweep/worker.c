@@ -18,6 +18,12 @@ void nl_runner_stop(struct nl_runner *runner, enum nl_stop why)
     runner->stop = 1;
 }
 
+void nl_runner_look_outside(struct nl_runner *runner)
+{
+    if (runner->options->stop && *runner->options->stop)
+        nl_runner_stop(runner, NL_STOP_ASKED);
+}
+
 char *nl_runner_checkpoint(const struct nl_runner *runner, const struct nl_trial *trial)
 {
     const struct nl_runner_options *options = runner->options;
@@ -37,9 +43,10 @@ static double cost_left(const struct nl_worker *worker)
     return worker->running * nl_cost_total(worker->cost) - nl_worker_cost_done(worker);
 }
 
-/* Whether a worker shall start the next cohort. */
+/* Whether a worker shall start the next cohort. It looks for a Ctrl-C itself: until the main thread looks again, many short trials may end. */
 static bool goes_on(struct nl_runner *runner)
 {
+    nl_runner_look_outside(runner);
     if (runner->stop || runner->next == runner->queue.count)
         return false;
     double limit = runner->options->max_seconds;

@@ -66,6 +66,9 @@ double nl_worker_cost_done(const struct nl_worker *worker);
 /* Running trials are abandoned, for the first reason given. The lock is held. */
 void nl_runner_stop(struct nl_runner *runner, enum nl_stop why);
 
+/* Takes over a stop that was asked for outside. The lock is held. */
+void nl_runner_look_outside(struct nl_runner *runner);
+
 /* Where the trial's state is kept while it is unfinished; new string, or NULL. */
 char *nl_runner_checkpoint(const struct nl_runner *runner, const struct nl_trial *trial);
 

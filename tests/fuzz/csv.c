@@ -28,9 +28,9 @@ static void write_sheet(int status, struct nl_sheet *sheet)
 {
     if (status)
         return;
-    free(nl_sheet_text(sheet, NULL, 80));
-    free(nl_sheet_markdown(sheet, "answer"));
-    free(nl_sheet_latex(sheet, "answer", "t"));
+    free(nl_sheet_text(sheet, 80));
+    free(nl_sheet_markdown(sheet, "answer", "notes"));
+    free(nl_sheet_latex(sheet, "answer", "notes", "t"));
     free(nl_sheet_csv(sheet));
     free(nl_sheet_json(sheet, NULL));
     nl_sheet_release(sheet);
@@ -51,7 +51,7 @@ static void use(const struct nl_results *results, const struct nl_experiment *ex
         struct nl_text json = {0};
         asked.question = (enum nl_question)question;
         nl_answer_make(results, &asked, &answer);
-        free(nl_answer_text(&answer));
+        free(nl_answer_text(&answer, true));
         nl_answer_json(&json, &answer, 0);
         nl_text_release(&json);
         nl_answer_release(&answer);

@@ -64,9 +64,10 @@ left_out() { # name, why
     echo "$1: NOT RUN, $2" | tee -a "$summary"
     left_out=3
 }
-check() { # name, seconds at most, command...: what it prints is seen at once, and kept
-    local name=$1 most=$2 code=0 start=$SECONDS
-    shift 2
+hangs=300 # seconds after which something hangs
+check() { # name, command...: what it prints is seen at once, and kept
+    local name=$1 most=$hangs code=0 start=$SECONDS
+    shift
     [ $((seconds - SECONDS)) -ge "$most" ] || most=$((seconds - SECONDS))
     if [ "$most" -lt 5 ]; then
         left_out "$name" "the time was up"
@@ -74,6 +75,10 @@ check() { # name, seconds at most, command...: what it prints is seen at once, a
     fi
     say "$name"
     timeout "$most" "$@" 2>&1 | tee "$out/$name.log" || code=$?
+    if [ "$code" -eq 124 ] && [ "$most" -lt "$hangs" ]; then # a slow machine is no failure
+        left_out "$name" "the time was up after $most s of it"
+        return
+    fi
     [ "$code" -eq 0 ] || failed=1
     case $code in 0) code=passed ;; 124) code="FAILED: not done after $most s" ;; *) code="FAILED: exit code $code" ;; esac
     echo "$name: $code ($((SECONDS - start)) s)" >>"$summary"
@@ -96,12 +101,12 @@ same_bits() {
 if wanted test; then
     # The tests look into images right after a launch.
     for name in operations ends norm precision order train; do
-        check "$name" 120 env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
+        check "$name" env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
     done
     export build root
     export -f same_bits
     if [ -x "$build/programs/normlab" ]; then
-        check bits 60 bash -c same_bits
+        check bits bash -c same_bits
     else
         left_out bits "there is no $programs"
     fi
@@ -109,14 +114,14 @@ fi
 if wanted sanitize; then
     for tool in memcheck racecheck initcheck; do
         if command -v compute-sanitizer >/dev/null; then
-            check "$tool" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/short_train"
+            check "$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/short_train"
         else
             left_out "$tool" "there is no compute-sanitizer"
         fi
     done
 fi
 if wanted bench; then
-    check bench 120 "$build/bench"
+    check bench "$build/bench"
 fi
 if wanted peers; then
     if [ ! -x "$build/programs/step" ]; then
@@ -124,7 +129,7 @@ if wanted peers; then
     elif ! python3 -c 'import torch, jax, safetensors' 2>/dev/null; then
         left_out peers "this python3 has not PyTorch, JAX and safetensors"
     else
-        check peers "$seconds" python3 "$root/tests/bench/gpu.py" --build "$build" --out "$out" --seconds $((seconds - SECONDS - 10)) "${rows[@]}"
+        hangs=$seconds check peers python3 "$root/tests/bench/gpu.py" --build "$build" --out "$out" --seconds $((seconds - SECONDS - 10)) "${rows[@]}"
     fi
 fi
 

@@ -17,12 +17,29 @@ mkdir "$folder/bin" "$folder/work"
 ln -s "$program" "$folder/bin/normlab"
 export PATH=$folder/bin:$PATH LC_ALL=C.UTF-8 COLUMNS=110 XDG_DATA_HOME=$folder
 
+# The command gets its Ctrl-C when nine trials are done. It runs in slices of time, and is stopped while it is looked at, so that it does not get far
+# meanwhile; one that ends all the same was too fast for the slices, and is tried again from the same folder with shorter ones.
 interrupted() {
-    bash -c "exec $1" &
-    local process=$! files=()
-    until files=(results/*/trials/*.trial) && [ ${#files[@]} -ge 9 ]; do sleep 0.02; done
-    kill -INT "$process"
-    wait "$process" || true
+    local process code files slice
+    cp -r . "$folder/before"
+    for slice in 0.02 0.01 0.005 0.002 0.001 0.0005 0.0002 0.0001 0 0 0 0; do
+        find . -mindepth 1 -delete
+        cp -r "$folder/before/." .
+        bash -c "exec $1" >"$folder/said" 2>&1 &
+        process=$!
+        until files=(results/*/trials/*.trial) && [ ${#files[@]} -ge 9 ] || ! kill -CONT "$process" 2>/dev/null; do
+            [ "$slice" = 0 ] || sleep "$slice"
+            kill -STOP "$process" 2>/dev/null || true
+        done
+        kill -INT "$process" 2>/dev/null || true
+        kill -CONT "$process" 2>/dev/null || true
+        code=0
+        wait "$process" || code=$?
+        [ $code -ne 130 ] || break
+    done
+    cat "$folder/said"
+    [ $code -eq 130 ] || { echo "it cannot be interrupted: exit code $code"; exit 1; }
+    rm -rf "$folder/before"
 }
 
 transcript() {
@@ -44,7 +61,8 @@ transcript() {
 
 # What differs from machine to machine and from time to time; a slow one says now and then how far it is.
 masked() {
-    sed -E '/running .* left$/d; s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+/DATE/g; s/[0-9.]+ [KMGT]iB/SIZE/g; s/\b[0-9]+:[0-9]{2}\b/TIME/g; s/[0-9.]+ (us|ms|s|min|h)\b/TIME/g
+    sed -E '/\b([0-9]+)\/\1 done/!{ /[0-9]+\/[0-9]+ done, [0-9]+ running/d }
+            s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+/DATE/g; s/[0-9.]+ [KMGT]iB/SIZE/g; s/\b[0-9]+:[0-9]{2}\b/TIME/g; s/[0-9.]+ (us|ms|s|min|h)\b/TIME/g
             /^ *results.mine|of work\)|interrupted|finished|already|there;|done/s/[0-9]+/N/g; s/ +/ /g'
 }
 

@@ -45,7 +45,7 @@ SCREENS = {
     ]),
     "answer": (100, [("normlab sweep experiments/small_batch.yaml", None)]),
     "table": (100, [
-        ("normlab table results/small_batch | sed -n 3,9p", None),
+        ("normlab table results/small_batch | grep -A7 '^normalizer'", None),
         ("normlab diff configs/mlp_digits.yaml configs/cnn_digits.yaml", None),
     ]),
 }

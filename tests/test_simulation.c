@@ -1,0 +1,475 @@
+/* Thousands of sweeps with known truth go the way of real ones: the text of a trials.csv, the reader, the answer, the tables. Each finding, each
+ * onset, each mark is compared with the truth. tests/SIMULATION.md says what counts as false, and shows what came out.
+ *
+ * NORMLAB_ALL set: 20,000 sweeps of each scenario instead of 800. The names of scenarios as arguments: only these. */
+#include <check.h>
+
+#include "base/files.h"
+#include "config/config.h"
+#include "scratch.h"
+#include "simulated.h"
+#include "stats/answer.h"
+#include "stats/sheet.h"
+#include "suite.h"
+
+/* ---- scenarios ---- */
+
+#define BATCH .question = "small_batch"
+#define PLAIN .values = NORMAL, .common = 0.03, .own = 0.01
+#define NARROW .values = NORMAL, .common = 0.03, .own = 0.004
+#define WIDE .values = NORMAL, .common = 0.03, .own = 0.04
+#define ITEMS_OF .item = 2.0, .other = 1.0, .common = 0.10, .own = 0.10
+#define COMPARE .question = "compare", .points = 1
+#define RATES .question = "lr_tolerance", .baseline = true, .common = 0.1, .own = 0.15
+#define HALF .first = -3.0, .step = 0.5, .points = 7
+#define QUARTER .first = -3.0, .step = 0.25, .points = 13
+
+static const struct scenario scenarios[] = {
+#include "scenarios.h"
+};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+
+/* ---- what came out ---- */
+
+struct tally {
+    int sweeps;
+    int wrong;     /* sweeps whose answer holds a false finding */
+    int unseen;    /* the same, where failures count that no run has shown */
+    int forbidden; /* claims found that failures or gaps forbid; sweeps with gaps that do not say so first */
+    int marked;    /* sweeps whose table marks a cell that is not the best */
+    double means, means_covered, differences, differences_covered; /* intervals */
+    double more, more_found, same, same_found; /* claims whose truth is at least the smallest effect; is within half the margin */
+    double onsets, onsets_found;
+    int by_finding[4], false_onsets; /* claims */
+};
+
+static const double tiny = 1e-9;
+
+/* Whether a finding is false of the effect. At the margin itself `the same` is taken for false. */
+static bool is_false(enum nl_finding finding, double effect, double margin)
+{
+    switch (finding) {
+    case NL_FOUND_MORE: return effect <= tiny;
+    case NL_FOUND_LESS: return effect >= -tiny;
+    case NL_FOUND_SAME: return fabs(effect) >= margin - tiny;
+    case NL_FOUND_NOTHING: break;
+    }
+    return false;
+}
+
+static int method_called(const struct scenario *s, const char *label)
+{
+    char of[32];
+    for (int m = 0; label && m < methods_of(s); m++) {
+        label_in(s, m, of);
+        if (strcmp(of, label) == 0)
+            return m;
+    }
+    ck_assert_msg(label == NULL, "no method is called '%s'", label);
+    return -1;
+}
+
+static bool has_gap(const struct scenario *s, const struct sweep *sweep, int method)
+{
+    bool gap = false;
+    for (int p = 0; method >= 0 && p < s->points; p++)
+        for (int seed = 0; seed < s->seeds; seed++)
+            gap |= sweep->status[method][p][seed] == 0;
+    return gap;
+}
+
+static int failed_in(const struct scenario *s, const struct sweep *sweep, int method, int first, int last)
+{
+    int failed = 0;
+    for (int p = first; method >= 0 && p <= last; p++)
+        for (int seed = 0; seed < s->seeds; seed++)
+            failed += sweep->status[method][p][seed] == 'f';
+    return failed;
+}
+
+/* Means of two cells that are compared: failed runs count at chance; where neither shows one, it is said of runs that do not fail. */
+static double difference_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, bool unseen, int m, int p, int minus_m, int minus_p)
+{
+    bool seen = unseen || failed_in(s, sweep, m, p, p) + failed_in(s, sweep, minus_m, minus_p, minus_p) > 0;
+    return seen ? truth->mean[m][p] - truth->mean[minus_m][minus_p] : truth->ended[m][p] - truth->ended[minus_m][minus_p];
+}
+
+/* The truth of a claim, in the units of trials.csv. */
+struct fact {
+    double effect;   /* at the smallest batch; of a ratio its logarithm */
+    double furthest; /* the largest change at any batch, of the claims of flatness */
+    bool false_onset; /* the loss is not there at seen_from and at every smaller batch */
+    bool forbidden;  /* no such finding may be made, whatever the truth */
+};
+
+static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, const struct nl_claim *claim, int m, int a, struct fact *out)
+{
+    double share[2];
+    if (isnan(claim->rate)) {
+        out->effect = (s->limit[m] - s->limit[a]) * log(10.0);
+        out->forbidden = has_gap(s, sweep, m) || has_gap(s, sweep, a);
+    } else {
+        for (int i = 0; i < 2; i++) {
+            int of = i ? a : m;
+            double above = 0.5 * erfc((s->limit[of] - log10(claim->rate)) / hypot(s->common, spread_at(s, of, 0)) / sqrt(2.0));
+            share[i] = above * s->late + (1.0 - above) * s->early;
+        }
+        out->effect = share[0] - share[1];
+    }
+    out->furthest = out->effect;
+}
+
+/* unseen: failures count even where none is seen. */
+static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_claim *claim, bool unseen)
+{
+    int m = method_called(s, claim->method), a = method_called(s, claim->against), last = s->points - 1;
+    struct fact fact = {.forbidden = !is_rates(s) && (has_gap(s, sweep, m) || has_gap(s, sweep, a))};
+    if (is_rates(s)) {
+        fact_of_rates(s, sweep, claim, m, a, &fact);
+        return fact;
+    }
+    int failed = failed_in(s, sweep, m, 0, last) + failed_in(s, sweep, a, 0, last);
+    fact.forbidden |= failed > 0 && (s->loss || claim->finding == NL_FOUND_SAME);
+    if (last == 0) {
+        fact.effect = fact.furthest = difference_of(s, sweep, truth, unseen, m, 0, a, 0);
+        return fact;
+    }
+    fact.forbidden |= claim->finding == NL_FOUND_LESS && failed_in(s, sweep, m, last, last) > 0;
+    fact.forbidden |= claim->finding == NL_FOUND_MORE && failed_in(s, sweep, a, last, last) > 0;
+    fact.effect = difference_of(s, sweep, truth, unseen, m, 0, m, last) - (a < 0 ? 0.0 : difference_of(s, sweep, truth, unseen, a, 0, a, last));
+    fact.furthest = fact.effect;
+    for (int p = 0; a < 0 && p < last; p++) {
+        double change = difference_of(s, sweep, truth, unseen, m, p, m, last);
+        fact.furthest = fabs(change) > fabs(fact.furthest) ? change : fact.furthest;
+        fact.false_onset |= axis_of(s, p) <= claim->seen_from && change <= tiny; /* seen_from NaN: nothing is said */
+    }
+    return fact;
+}
+
+/* How many points from the smallest on have a loss of the smallest effect or more. */
+static int true_reach(const struct scenario *s, const struct truth *truth, int method, double smallest)
+{
+    int reach = 0;
+    while (reach < s->points - 1 && truth->mean[method][reach] - truth->mean[method][s->points - 1] >= smallest)
+        reach++;
+    return reach;
+}
+
+static void judge_answer(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_experiment *experiment,
+                         const struct nl_answer *answer, struct tally *tally)
+{
+    bool wrong = false, unseen = false, gaps = false;
+    for (int m = 0; m < methods_of(s); m++)
+        gaps |= has_gap(s, sweep, m);
+    char *text = nl_answer_text(answer, true);
+    tally->forbidden += gaps != (strncmp(text, "INCOMPLETE", 10) == 0);
+    free(text);
+    for (int i = 0; i < answer->claims; i++) {
+        const struct nl_claim *claim = &answer->claim[i];
+        struct nl_rule rule = nl_rule_for(experiment, claim->unit);
+        bool ratio = strcmp(claim->unit, "x") == 0, sized = !is_rates(s) || ratio;
+        double smallest = ratio ? log(rule.smallest) : rule.smallest / claim->scale, margin = ratio ? log(rule.margin) : rule.margin / claim->scale;
+        struct fact fact = fact_of(s, sweep, truth, claim, false), literal = fact_of(s, sweep, truth, claim, true);
+        bool same = claim->finding == NL_FOUND_SAME, is_wrong = is_false(claim->finding, same ? fact.furthest : fact.effect, margin);
+        wrong |= is_wrong || fact.false_onset;
+        unseen |= is_false(claim->finding, same ? literal.furthest : literal.effect, margin) || literal.false_onset;
+        tally->by_finding[claim->finding] += is_wrong;
+        tally->false_onsets += fact.false_onset;
+        tally->forbidden += fact.forbidden && claim->finding != NL_FOUND_NOTHING;
+        if (claim->finding == NL_FOUND_MORE && !claim->against && !is_rates(s)) {
+            int reach = true_reach(s, truth, method_called(s, claim->method), smallest);
+            tally->onsets += reach > 1;
+            tally->onsets_found += reach > 1 && claim->seen_from == axis_of(s, reach - 1);
+        }
+        if (fabs(fact.effect) >= fmax(smallest, 2.0 * tiny) - tiny && sized) {
+            tally->more++;
+            tally->more_found += claim->finding == (fact.effect > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS);
+        } else if (fabs(fact.furthest) <= 0.5 * margin && sized) {
+            tally->same++;
+            tally->same_found += same;
+        }
+        if (ratio && claim->effect.n > 1) {
+            tally->differences++;
+            tally->differences_covered += log(claim->effect.lower) <= fact.effect + tiny && log(claim->effect.upper) >= fact.effect - tiny;
+        }
+    }
+    tally->wrong += wrong;
+    tally->unseen += unseen;
+}
+
+/* Intervals of means, and of differences: to the largest batch, or to the first method. */
+static void judge_intervals(const struct scenario *s, const struct truth *truth, const struct nl_results *results, const struct nl_experiment *experiment,
+                            struct tally *tally)
+{
+    struct nl_metric_column metric = nl_metric_column(results, s->loss ? "test_loss" : "test_error");
+    int last = s->points - 1;
+    for (int m = 0; m < methods_of(s); m++)
+        for (int p = 0; p < s->points; p++) {
+            const struct nl_cell *cell = &results->cell[m * s->points + p];
+            const struct nl_cell *minus = &results->cell[last > 0 ? m * s->points + last : 0];
+            double mean = s->loss ? truth->mean[m][p] : truth->logits[m][p];
+            double difference = truth->mean[m][p] - (last > 0 ? truth->mean[m][last] : truth->mean[0][0]);
+            struct nl_estimate of = nl_cell_mean(results, experiment, cell, &metric);
+            if (of.n > 1 && !isnan(mean)) {
+                tally->means++;
+                tally->means_covered += of.lower <= mean + tiny && of.upper >= mean - tiny;
+            }
+            if (minus == cell)
+                continue;
+            of = nl_cell_difference(results, experiment, cell, minus, &metric);
+            tally->differences += of.n > 1;
+            tally->differences_covered += of.n > 1 && of.lower <= difference + tiny && of.upper >= difference - tiny;
+        }
+}
+
+static int index_of(const char *raw, const struct scenario *s, int width)
+{
+    for (int m = 0; m < methods_of(s); m++)
+        if (strcmp(kind_names[m % s->kinds], raw) == 0 && width_of(s, m) == width)
+            return m;
+    ck_abort_msg("no method is %s of width %d", raw, width);
+}
+
+/* Whether another normalizer at the same point is as good as the one that is marked. */
+static bool is_false_mark(const struct scenario *s, const struct truth *truth, int method, int point)
+{
+    bool beaten = false;
+    for (int m = 0; m < methods_of(s); m++)
+        beaten |= m != method && width_of(s, m) == width_of(s, method) && truth->mean[m][point] <= truth->mean[method][point] + tiny;
+    return beaten;
+}
+
+static void judge_sheets(const struct scenario *s, const struct truth *truth, const struct nl_results *results, const struct nl_experiment *experiment,
+                         struct tally *tally)
+{
+    struct nl_sheet grid, summary;
+    struct nl_error err;
+    bool wrong = false;
+    ck_assert_int_eq(nl_sheet_grid(results, experiment, NULL, &grid, &err), NL_OK);
+    ck_assert_int_eq(nl_sheet_summary(results, experiment, &summary, &err), NL_OK);
+    int marks[2] = {0};
+    for (int row = 0; row < grid.rows; row++)
+        for (int column = grid.keys; column < grid.columns; column++) {
+            if (!nl_sheet_at(&grid, row, column)->marked)
+                continue;
+            int p = 0;
+            while (s->points > 1 && axis_of(s, p) != atof(nl_sheet_at(&grid, row, 1)->raw))
+                p++;
+            wrong |= is_false_mark(s, truth, index_of(grid.column[column].name, s, atoi(nl_sheet_at(&grid, row, 0)->raw)), p);
+            marks[0]++;
+        }
+    for (int row = 0; row < summary.rows; row++) {
+        if (!nl_sheet_at(&summary, row, summary.keys)->marked)
+            continue;
+        wrong |= is_false_mark(s, truth, row / s->points, row % s->points);
+        marks[1]++;
+    }
+    ck_assert_int_eq(marks[0], marks[1]); /* both compare the normalizers at each point */
+    tally->marked += wrong;
+    nl_sheet_release(&grid);
+    nl_sheet_release(&summary);
+}
+
+/* ---- the way of a sweep ---- */
+
+static void load(const struct scenario *s, const char *folder, struct nl_experiment *out)
+{
+    struct nl_text yaml = {0};
+    nl_text_add(&yaml, "sweep:\n  question: %s\n  grid:\n    norm.kind: [", s->question);
+    for (int k = 0; k < s->kinds; k++)
+        nl_text_add(&yaml, "%s%s", k ? ", " : "", kind_names[k]);
+    nl_text_add(&yaml, "]\n    model.width: [");
+    for (int w = 0; w < s->widths; w++)
+        nl_text_add(&yaml, "%s%d", w ? ", " : "", width_of(s, w * s->kinds));
+    nl_text_add(&yaml, "]\n");
+    for (int p = 0; s->points > 1 && p < s->points; p++)
+        nl_text_add(&yaml, "%s%.6g%s", p ? ", " : is_rates(s) ? "    train.lr: [" : "    train.batch: [", axis_of(s, p), p + 1 == s->points ? "]\n" : "");
+    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
+                s->plot ? s->plot : "");
+    char *path = nl_path_join(folder, "experiment.yaml");
+    struct nl_error err;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_int_eq(nl_file_write(path, yaml.at, yaml.length, &err), NL_OK);
+    int status = nl_experiment_load(path, NULL, 0, out, &diagnostics);
+    char *text = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(status == NL_OK, "%s:\n%s%s", s->name, text, yaml.at);
+    free(text);
+    free(path);
+    nl_text_release(&yaml);
+}
+
+struct plan {
+    struct nl_planned planned;
+    const struct nl_key *key[4];
+    char ***text;
+};
+
+static void plan_of(const struct scenario *s, struct plan *out)
+{
+    int keys = 0, trial = 0;
+    out->key[keys++] = nl_key_find("norm.kind");
+    out->key[keys++] = nl_key_find("model.width");
+    if (s->points > 1)
+        out->key[keys++] = nl_key_find(is_rates(s) ? "train.lr" : "train.batch");
+    out->key[keys++] = nl_key_find("train.seed");
+    int trials = methods_of(s) * s->points * s->seeds;
+    out->text = nl_alloc((size_t)trials, sizeof *out->text);
+    for (int m = 0; m < methods_of(s); m++)
+        for (int p = 0; p < s->points; p++)
+            for (int seed = 0; seed < s->seeds; seed++, trial++) {
+                char **text = out->text[trial] = nl_alloc((size_t)keys, sizeof *text);
+                int k = 0;
+                text[k++] = nl_strdup(kind_names[m % s->kinds]);
+                text[k++] = nl_format("%d", width_of(s, m));
+                if (s->points > 1)
+                    text[k++] = nl_format("%.6g", axis_of(s, p));
+                text[k] = nl_format("%d", seed + 1);
+            }
+    out->planned = (struct nl_planned){.keys = keys, .key = out->key, .trials = trials, .text = (char *const *const *)out->text};
+}
+
+static void plan_release(struct plan *plan)
+{
+    for (int trial = 0; trial < plan->planned.trials; trial++) {
+        for (int k = 0; k < plan->planned.keys; k++)
+            free(plan->text[trial][k]);
+        free(plan->text[trial]);
+    }
+    free(plan->text);
+}
+
+static void simulate(const struct scenario *s, const struct nl_experiment *experiment, int sweeps, struct tally *tally)
+{
+    static struct sweep sweep;
+    static struct truth truth, conditional;
+    struct plan plan;
+    plan_of(s, &plan);
+    memset(&truth, 0, sizeof truth);
+    truth_of(s, &truth);
+    *tally = (struct tally){.sweeps = sweeps};
+    for (int i = 0; i < sweeps; i++) {
+        struct draw draw = draw_of(s->name, (uint64_t)i);
+        struct nl_table table;
+        struct nl_results results;
+        struct nl_answer answer;
+        struct nl_error err;
+        draw_sweep(s, &truth, &draw, &sweep, &conditional);
+        char *text = sweep_text(s, &sweep, plan.planned.text);
+        ck_assert_msg(nl_table_parse("trials.csv", text, &table, &err) == NL_OK && nl_results_of(&table, experiment, &plan.planned, &results, &err) == NL_OK,
+                      "%s: %s", s->name, err.text);
+        nl_answer_make(&results, experiment, &answer);
+        judge_answer(s, &sweep, &conditional, experiment, &answer, tally);
+        if (!is_rates(s))
+            judge_intervals(s, &conditional, &results, experiment, tally);
+        if (s->sheets)
+            judge_sheets(s, &conditional, &results, experiment, tally);
+        nl_answer_release(&answer);
+        nl_results_release(&results);
+    }
+    plan_release(&plan);
+}
+
+/* ---- the table ---- */
+
+static void add_share(struct nl_text *out, double part, double whole)
+{
+    if (whole > 0.0)
+        nl_text_add(out, " %5.1f |", 100.0 * part / whole);
+    else
+        nl_text_add(out, "     - |");
+}
+
+/* Three standard errors of a share p over `sweeps` sweeps. */
+static double play(double p, int sweeps)
+{
+    return 3.0 * sqrt(p * (1.0 - p) / sweeps);
+}
+
+/* Its line; what is beyond its bound is added to `misses`. */
+static void report(const struct scenario *s, const struct nl_experiment *experiment, const struct tally *t, struct nl_text *misses)
+{
+    double level = experiment->config.plot.level, nominal = s->wrong_bound > 0.0 ? s->wrong_bound : 1.0 - level;
+    double bound = nominal + play(nominal, t->sweeps), covered = s->cover_bound > 0.0 ? s->cover_bound : level, cover_bound = covered - play(covered, t->sweeps);
+    bool fails = false;
+    for (int m = 0; m < METHODS; m++)
+        for (int p = 0; p < POINTS; p++)
+            fails |= s->fails[m][p] > 0.0;
+    struct nl_text line = {0};
+    nl_text_add(&line, "| %-74s | %6d |", s->name, t->sweeps);
+    add_share(&line, t->wrong, t->sweeps);
+    nl_text_add(&line, " %5.1f%s |", 100.0 * bound, s->wrong_bound > 0.0 ? "*" : " ");
+    add_share(&line, t->unseen, fails ? t->sweeps : 0);
+    add_share(&line, t->marked, s->sheets ? t->sweeps : 0);
+    add_share(&line, t->means_covered, t->means);
+    add_share(&line, t->differences_covered, t->differences);
+    nl_text_add(&line, " %5.1f%s |", 100.0 * cover_bound, s->cover_bound > 0.0 ? "*" : " ");
+    add_share(&line, t->more_found, t->more);
+    add_share(&line, t->same_found, t->same);
+    add_share(&line, t->onsets_found, t->onsets);
+    printf("%s\n", line.at);
+    fflush(stdout);
+    nl_text_release(&line);
+
+    const struct {
+        const char *what;
+        double part, whole, bound;
+        bool below;
+    } checks[] = {
+        {"false findings", t->wrong, t->sweeps, bound, true},
+        {"findings that failures or gaps forbid", t->forbidden, t->sweeps, 0.0, true},
+        {"false marks", t->marked, t->sweeps, bound, true},
+        {"coverage of means", t->means_covered, t->means, cover_bound, false},
+        {"coverage of differences", t->differences_covered, t->differences, cover_bound, false},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        double share = checks[i].whole > 0.0 ? checks[i].part / checks[i].whole : checks[i].bound;
+        if (checks[i].below ? share > checks[i].bound : share < checks[i].bound)
+            nl_text_add(misses, "MISS  %s: %s %.2f %%, bound %.2f %% (false more %d, less %d, same %d, onsets %d)\n", s->name, checks[i].what, 100.0 * share,
+                        100.0 * checks[i].bound, t->by_finding[NL_FOUND_MORE], t->by_finding[NL_FOUND_LESS], t->by_finding[NL_FOUND_SAME], t->false_onsets);
+    }
+}
+
+static int sweeps_of_a_scenario;
+static char **words; /* parts of names: only these scenarios; none: all */
+
+START_TEST(findings_are_true)
+{
+    const struct scenario *s = &scenarios[_i];
+    bool wanted = !*words;
+    for (char **word = words; *word; word++)
+        wanted |= strstr(s->name, *word) != NULL;
+    if (!wanted)
+        return;
+    struct nl_experiment experiment;
+    struct nl_text misses = {0};
+    struct tally tally;
+    char *folder = scratch_make();
+    load(s, folder, &experiment);
+    simulate(s, &experiment, (int)(sweeps_of_a_scenario * (s->effort > 0.0 ? s->effort : 1.0)), &tally);
+    scratch_remove(folder);
+    report(s, &experiment, &tally, &misses);
+    ck_assert_msg(!misses.at, "%s", misses.at);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    const char *all = getenv("NORMLAB_ALL");
+    sweeps_of_a_scenario = all && *all ? 20000 : 800;
+    words = argv + (argc > 0);
+    printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
+    printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
+           "----------------------------------------------------------------------------");
+    fflush(stdout);
+    Suite *suite = suite_create("simulation");
+    TCase *tests = tcase_create("simulation");
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, findings_are_true, 0, SCENARIOS);
+    suite_add_tcase(suite, tests);
+    int status = run_suite(suite);
+    printf("\nLimits, marked by a star:\n");
+    for (int i = 0; i < SCENARIOS; i++)
+        if (scenarios[i].why)
+            printf("- %s: %s.\n", scenarios[i].name, scenarios[i].why);
+    return status;
+}
