@@ -56,6 +56,7 @@ void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char 
     if (!isnan(claim->adjusted)) {
         nl_text_add(out, ", ");
         nl_say_p(out, claim->adjusted);
+        nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
     }
     nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
     if (claim->failed[0] || claim->failed[1])

@@ -346,6 +346,7 @@ static void say_verdict(struct nl_text *out, const struct nl_claim *claim)
     if (!isnan(claim->adjusted)) {
         nl_text_add(out, ", ");
         nl_say_p(out, claim->adjusted);
+        nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
     }
     bool fails_more = claim->finding == NL_FOUND_MORE && claim->expected == NL_FOUND_LESS;
     nl_text_add(out, ": %s%s", fails_more ? "fails more often, and that it fails less is " : "", nl_verdict_names[claim->verdict]);
