@@ -6,7 +6,7 @@
 #define NL_CMD_CMD_H
 
 #include <getopt.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -237,7 +237,7 @@ void end_progress(struct progress_line *line);
 
 /* ---- interruption (interrupt.c) ---- */
 
-extern volatile sig_atomic_t interrupted;
+extern atomic_int interrupted;
 void catch_interrupts(void); /* the first SIGINT, SIGTERM or SIGHUP (unless ignored) sets interrupted, a second SIGINT or SIGTERM exits */
 
 /* ---- results ---- */

@@ -1,24 +1,25 @@
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cmd.h"
 
-volatile sig_atomic_t interrupted;
+atomic_int interrupted;
 
 /* timeout(1) and batch systems signal the process and its group: what follows that soon is the same request. */
 static const double same_request = 0.5; /* seconds */
 
-/* Only what is safe in a signal handler. */
+/* Only what is safe in a signal handler, which may run in two threads at once: one of them is the first. */
 static void on_signal(int number)
 {
     static const char message[] = "\nstopping: what has finished is kept (once more to leave at once)\n";
-    static double first;
-    if (interrupted && (number == SIGHUP || nl_seconds() - first < same_request))
+    static _Atomic double first; /* 0: the first is just there */
+    bool again = atomic_exchange(&interrupted, 1);
+    if (again && (number == SIGHUP || first == 0.0 || nl_seconds() - first < same_request))
         return; /* a terminal that closes hurries nobody: shell and kernel say so one after the other */
-    if (interrupted)
+    if (again)
         _exit(EXIT_INTERRUPTED);
     first = nl_seconds();
-    interrupted = 1;
     ssize_t put = write(STDERR_FILENO, message, sizeof message - 1);
     (void)put;
 }

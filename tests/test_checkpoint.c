@@ -63,7 +63,7 @@ static struct nl_config configured(const char *const *overrides, const char *mor
 
 /* Asks for a stop at the n-th report. */
 struct stopper {
-    volatile sig_atomic_t stop;
+    atomic_int stop;
     int left;
 };
 

@@ -5,7 +5,7 @@
  * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is like another. */
 #include <check.h>
 #include <math.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static const double *stored(const struct golden *golden, const char *tensor, siz
 /* The step after which nothing more is looked at; a training that is stopped is not evaluated. */
 struct last_step {
     int64_t step;
-    volatile sig_atomic_t reached;
+    atomic_int reached;
 };
 
 static void stop_there(void *context, int64_t step, int64_t steps, double loss)

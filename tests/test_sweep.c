@@ -683,7 +683,7 @@ END_TEST
 START_TEST(test_stop)
 {
     struct setting s = set_up(small);
-    volatile sig_atomic_t stop = 1;
+    atomic_int stop = 1;
     struct nl_error err = {0};
     struct nl_sweep_result result;
     struct nl_sweep_options options = {.folder = s.out, .command = "test", .runner = {.workers = 2, .stop = &stop}};

@@ -255,7 +255,7 @@ END_TEST
 
 START_TEST(a_stop_ends_the_trial_early)
 {
-    volatile sig_atomic_t stop = 1;
+    atomic_int stop = 1;
     struct nl_config config = configured("train.epochs=1000");
     struct nl_trial_result result = trained(&config, &(struct nl_trial_options){.stop = &stop});
     ck_assert_int_eq(result.status, NL_STOPPED);

@@ -2,7 +2,7 @@
 #ifndef NL_SWEEP_RUNNER_H
 #define NL_SWEEP_RUNNER_H
 
-#include <signal.h>
+#include <stdatomic.h>
 
 #include "sweep/store.h"
 
@@ -25,7 +25,7 @@ enum nl_stop { NL_NOT_STOPPED, NL_STOP_ASKED, NL_STOP_FAILURE, NL_STOP_TIME };
 struct nl_runner_options {
     int workers;                    /* at least 1; results do not depend on it */
     int cohort;                     /* trials of equal shapes that a worker may run at once; 0: as many as pay on the device. Nor on this */
-    volatile sig_atomic_t *stop;    /* NULL, or becomes non-zero: running trials end without a result */
+    atomic_int *stop;              /* NULL, or becomes non-zero: running trials end without a result */
     bool fail_fast;                 /* a trial that does not end in "done" is such a stop */
     double max_seconds;             /* then no trial is started any more, and running ones are finished; 0: no limit */
     const char *save_init, *save_final, *save_order; /* as nl_trial_options; for a grid of one trial */

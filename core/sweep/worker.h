@@ -50,7 +50,7 @@ struct nl_runner {
     int *ended, told; /* trials in the order of their ends, and how many of them were reported: progress.finished are there */
     int synced;       /* and how many are on the disk, */
     double synced_at; /* since when */
-    volatile sig_atomic_t stop; /* running trials are abandoned */
+    atomic_int stop; /* running trials are abandoned */
     enum nl_stop why;
     bool broken; /* a result could not be saved, or a thread not started: err says why */
     struct nl_error err;

@@ -2,7 +2,7 @@
 #ifndef NL_TRAIN_TRAIN_H
 #define NL_TRAIN_TRAIN_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,7 +56,7 @@ struct nl_trial_options {
     const struct nl_tensor_file *load;  /* weights and statistics to start from; NULL: drawn. They fit (nl_weights_check) */
     const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
     const char *save_order;             /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
-    volatile sig_atomic_t *stop;        /* NULL, or becomes non-zero: end early with NL_STOPPED */
+    atomic_int *stop;                  /* NULL, or becomes non-zero: end early with NL_STOPPED */
     const char *checkpoint;             /* NULL, or a file (train/checkpoint.h): if it is there, the training goes on from it; and it is */
     double checkpoint_seconds;          /* written at a stop and now and then: after so many seconds, 0: never, */
     int64_t checkpoint_epochs;          /* or so many epochs, 0: never. The caller removes it in the end */
