@@ -41,13 +41,13 @@ struct settings {
 static int draw(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, FILE *out)
 {
     struct nl_text report = {0};
-    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .report = &report};
+    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .stop = &interrupted, .report = &report};
     struct nl_error err = {0};
     int status = nl_plot(folder, experiment, planned, &how, &err);
     if (report.at)
         fputs(report.at, out);
     nl_text_release(&report);
-    if (status && interrupted) /* gnuplot has the terminal's Ctrl-C, too */
+    if (status && interrupted)
         return stopped(EXIT_INTERRUPTED, "stopped; the tables are written; to draw the pictures:");
     return status ? fail("%s", err.text) : EXIT_DONE;
 }

@@ -6,11 +6,12 @@ set encoding utf8
 if (!exists('format')) format = 'svg'
 pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels
 up = format eq 'svg' ? 1.3 : 0.5         # and its lines are higher: labels move towards the axis
-if (format eq 'svg') { set terminal svg noenhanced size 325,302 background 'white' linewidth 1 fontscale 1 font 'Helvetica,10.67' }
-if (format eq 'png') { set terminal pngcairo noenhanced size 1016,945 fontscale 3.125 linewidth 3.125 pointscale 3.542 font 'Helvetica,8' }
-if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,8cm fontscale 0.75 linewidth 0.9 font 'Helvetica,8' }
+if (format eq 'svg') { set terminal svg noenhanced size 325,302 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
+if (format eq 'png') { set terminal pngcairo noenhanced size 1016,945 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
+if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,8cm fontscale 0.75 linewidth 0.9 font "Helvetica,8" }
 if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (format ne 'txt') { set output 'lr_tolerance.'.format }
+if (!exists('picture')) picture = format eq 'txt' ? '' : 'lr_tolerance.'.format # '': the standard output
+if (picture ne '') { set output picture }
 
 # x mean lower upper n: # no norm
 $mean1 << EOD
@@ -590,12 +591,12 @@ EOD
 set style line 4 linecolor rgb '#009e73' linewidth 1.3 dashtype 1 pointtype 9 pointsize 0.5
 set key at screen 0.5, screen 0.9877 center top horizontal maxcols 2 samplen 2.6 width 1 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
 # caption
-set label 902 'Mean of 8 seeds with its 95 % CI (bars; t of logits). Points:' at screen 0.0115, screen 0.2103 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 903 'single seeds. A diverged run counts at chance. Ring: the largest' at screen 0.0115, screen 0.1743 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 904 'rate that is usable for half of the seeds (0.95 of the best' at screen 0.0115, screen 0.1383 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 905 'training accuracy with the same seed). Failed: diverged or at' at screen 0.0115, screen 0.1023 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 906 'chance. Protocol: depth 6, SGD without momentum, batch 64, 40' at screen 0.0115, screen 0.0663 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 907 'epochs, cosine to 0, last epoch.' at screen 0.0115, screen 0.0303 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 902 "Mean of 8 seeds with its 95 % CI (bars; t of logits). Points:" at screen 0.0115, screen 0.2103 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 903 "single seeds. A diverged run counts at chance. Ring: the largest" at screen 0.0115, screen 0.1743 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 904 "rate that is usable for half of the seeds (0.95 of the best" at screen 0.0115, screen 0.1383 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 905 "training accuracy with the same seed). Failed: diverged or at" at screen 0.0115, screen 0.1023 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 906 "chance. Protocol: depth 6, SGD without momentum, batch 64, 40" at screen 0.0115, screen 0.0663 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 907 "epochs, cosine to 0, last epoch." at screen 0.0115, screen 0.0303 left noenhanced font sprintf(',%.3g', 6.8 * pt)
 set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
 set xtics nomirror offset 0,0.5*up
@@ -610,10 +611,10 @@ set bmargin at screen 0
 set tmargin at screen 1
 unset border; unset tics
 plot [1:2][1:2] NaN notitle, \
-     keyentry with linespoints linestyle 1 title 'no norm', \
-     keyentry with linespoints linestyle 2 title 'BN', \
-     keyentry with linespoints linestyle 3 title 'LN', \
-     keyentry with linespoints linestyle 4 title 'GN'
+     keyentry with linespoints linestyle 1 title "no norm", \
+     keyentry with linespoints linestyle 2 title "BN", \
+     keyentry with linespoints linestyle 3 title "LN", \
+     keyentry with linespoints linestyle 4 title "GN"
 unset key; unset label
 set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
@@ -626,7 +627,7 @@ set bmargin at screen 0.5370
 set tmargin at screen 0.8695
 set ytics autofreq
 set xtics ('' 0.01, '' 0.0177828, '' 0.0316228, '' 0.0562341, '' 0.1, '' 0.177828, '' 0.316228, '' 0.562341, '' 1, '' 1.77828, '' 3.16228, '' 5.62341, '' 10)
-set ylabel 'training error (%)' offset 0.3,0
+set ylabel "training error (%)" offset 0.3,0
 floor = -1e300 # the axis is linear: nothing is cut
 set yrange [0<*:105]
 plot NaN notitle, \
@@ -648,8 +649,8 @@ set rmargin at screen 0.9606
 set bmargin at screen 0.3500
 set tmargin at screen 0.4954
 set xtics ('0.01' 0.01, '' 0.0177828, '0.0316' 0.0316228, '' 0.0562341, '0.1' 0.1, '' 0.177828, '0.316' 0.316228, '' 0.562341, '1' 1, '' 1.77828, '3.16' 3.16228, '' 5.62341, '10' 10)
-set xlabel 'learning rate' offset 0,up
-set ylabel 'failed (%)' offset 0.3,0
+set xlabel "learning rate" offset 0,up
+set ylabel "failed (%)" offset 0.3,0
 unset logscale y
 set yrange [-6:106]
 set ytics 0,50,100

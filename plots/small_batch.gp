@@ -6,11 +6,12 @@ set encoding utf8
 if (!exists('format')) format = 'svg'
 pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels
 up = format eq 'svg' ? 1.3 : 0.5         # and its lines are higher: labels move towards the axis
-if (format eq 'svg') { set terminal svg noenhanced size 325,242 background 'white' linewidth 1 fontscale 1 font 'Helvetica,10.67' }
-if (format eq 'png') { set terminal pngcairo noenhanced size 1016,756 fontscale 3.125 linewidth 3.125 pointscale 3.542 font 'Helvetica,8' }
-if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.4cm fontscale 0.75 linewidth 0.9 font 'Helvetica,8' }
+if (format eq 'svg') { set terminal svg noenhanced size 325,242 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
+if (format eq 'png') { set terminal pngcairo noenhanced size 1016,756 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
+if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.4cm fontscale 0.75 linewidth 0.9 font "Helvetica,8" }
 if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (format ne 'txt') { set output 'small_batch.'.format }
+if (!exists('picture')) picture = format eq 'txt' ? '' : 'small_batch.'.format # '': the standard output
+if (picture ne '') { set output picture }
 
 # x mean lower upper n: # BN
 $mean1 << EOD
@@ -278,10 +279,10 @@ EOD
 set style line 6 linecolor rgb '#000000' linewidth 1.3 dashtype 1 pointtype 6 pointsize 0.5
 set key at screen 0.5, screen 0.9846 center top horizontal maxcols 2 samplen 2.6 width 1 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse
 # caption
-set label 902 'Mean of 8 seeds with its 95 % CI (bars; t of logits, corrected' at screen 0.0115, screen 0.1729 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 903 'for splits that overlap). Points: single seeds. Protocol: equal' at screen 0.0115, screen 0.1279 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 904 'epochs, learning rate linear in the batch (0.05 at 32), momentum' at screen 0.0115, screen 0.0829 left noenhanced font sprintf(',%.3g', 6.8 * pt)
-set label 905 '0.9, cosine to 0, last epoch.' at screen 0.0115, screen 0.0379 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 902 "Mean of 8 seeds with its 95 % CI (bars; t of logits, corrected" at screen 0.0115, screen 0.1729 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 903 "for splits that overlap). Points: single seeds. Protocol: equal" at screen 0.0115, screen 0.1279 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 904 "epochs, learning rate linear in the batch (0.05 at 32), momentum" at screen 0.0115, screen 0.0829 left noenhanced font sprintf(',%.3g', 6.8 * pt)
+set label 905 "0.9, cosine to 0, last epoch." at screen 0.0115, screen 0.0379 left noenhanced font sprintf(',%.3g', 6.8 * pt)
 set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
 set xtics nomirror offset 0,0.5*up
@@ -294,12 +295,12 @@ set bmargin at screen 0
 set tmargin at screen 1
 unset border; unset tics
 plot [1:2][1:2] NaN notitle, \
-     keyentry with linespoints linestyle 1 title 'BN, running', \
-     keyentry with linespoints linestyle 2 title 'BN, precise', \
-     keyentry with linespoints linestyle 3 title 'BN, batch', \
-     keyentry with linespoints linestyle 4 title 'GN', \
-     keyentry with linespoints linestyle 5 title 'LN', \
-     keyentry with linespoints linestyle 6 title 'no norm'
+     keyentry with linespoints linestyle 1 title "BN, running", \
+     keyentry with linespoints linestyle 2 title "BN, precise", \
+     keyentry with linespoints linestyle 3 title "BN, batch", \
+     keyentry with linespoints linestyle 4 title "GN", \
+     keyentry with linespoints linestyle 5 title "LN", \
+     keyentry with linespoints linestyle 6 title "no norm"
 unset key; unset label
 set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
@@ -315,8 +316,8 @@ set logscale x 2
 set xrange [80:1.6]
 set xtics ('2' 2, '4' 4, '8' 8, '16' 16, '32' 32, '64' 64)
 set ytics autofreq
-set xlabel 'batch size, from large to small' offset 0,up
-set ylabel 'test error (%)' offset 0.3,0
+set xlabel "batch size, from large to small" offset 0,up
+set ylabel "test error (%)" offset 0.3,0
 # Intervals that reach 0 or below end at the floor of the logarithmic axis.
 set logscale y
 floor = 0.4113

@@ -41,6 +41,32 @@ static char *read_plot(const char *folder, const char *name)
     return text;
 }
 
+static int render(const char *folder, struct nl_error *err)
+{
+    return nl_render(folder, "x", "svg", 600, NULL, NULL, err);
+}
+
+/* A gnuplot of the test's own, the first of PATH. */
+static void put_gnuplot(const char *folder, const char *script)
+{
+    struct nl_error err;
+    char *program = nl_path_join(folder, "gnuplot"), *path = nl_format("%s:/usr/bin:/bin", folder);
+    ck_assert(nl_file_write(program, script, strlen(script), &err) == NL_OK && chmod(program, 0755) == 0);
+    setenv("PATH", path, 1);
+    free(path);
+    free(program);
+}
+
+static void expect_file(const char *folder, const char *name, const char *content)
+{
+    struct nl_error err = {{0}};
+    char *path = nl_path_join(folder, name), *text = nl_file_read(path, NULL, &err);
+    ck_assert_msg(text != NULL, "%s", err.text);
+    ck_assert_str_eq(text, content);
+    free(text);
+    free(path);
+}
+
 /* Every kind on every kind of trouble: gnuplot has nothing to say about any. */
 START_TEST(every_picture_is_drawn)
 {
@@ -82,6 +108,12 @@ START_TEST(every_format_is_drawn)
     ck_assert(memcmp(pdf, "%PDF", 4) == 0);
     ck_assert(strstr(svg, "width=\"325\"") != NULL); /* 8.6 cm at 96 */
     ck_assert(strstr(report.at, "learning rate") != NULL); /* the drawing in characters */
+    char *by_hand = nl_format("cd %s/plots && rm *.svg && LC_ALL=C.UTF-8 gnuplot lr_tolerance.gp", folder);
+    ck_assert_int_eq(system(by_hand), 0);
+    free(by_hand);
+    by_hand = read_plot(folder, "lr_tolerance.svg");
+    ck_assert_str_eq(by_hand, svg);
+    free(by_hand);
     free(png);
     free(pdf);
     free(svg);
@@ -92,8 +124,8 @@ END_TEST
 
 START_TEST(no_text_is_executed)
 {
-    static const char *const overrides[] = {"plot.title=a `touch pwned` 'b' \"c\" @d _e^{f} $g \\", "plot.protocol=x'`touch pwned`; !touch pwned",
-                                            "plot.font=Sans'; system('touch pwned') #", NULL};
+    static const char *const overrides[] = {"plot.title='a `touch pwned` 'b' \"c\" @d _e^{f} $g <i> \\n \\",
+                                            "plot.protocol='x'`touch pwned`; !touch pwned\"; system('touch pwned')", NULL};
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
     struct nl_text report = {0};
     draw(folder, overrides, &(struct nl_plot_options){.svg = true}, &report);
@@ -102,7 +134,8 @@ START_TEST(no_text_is_executed)
     free(path);
     if (have_gnuplot()) {
         char *svg = read_plot(folder, "small_batch.svg");
-        ck_assert(strstr(svg, "a `touch pwned` 'b' &quot;c&quot; @d _e^{f} $g") || strstr(svg, "a `touch pwned` 'b' \"c\" @d _e^{f} $g"));
+        ck_assert(strstr(svg, ">'a `touch pwned` 'b' &quot;c&quot; @d _e^{f} $g &lt;i&gt; \\n \\<") ||
+                  strstr(svg, ">'a `touch pwned` 'b' \"c\" @d _e^{f} $g &lt;i> \\n \\<"));
         free(svg);
     }
     nl_text_release(&report);
@@ -110,7 +143,7 @@ START_TEST(no_text_is_executed)
 
     struct nl_text script = {0};
     nl_page_quote(&script, "it's `x`\n\"q\"");
-    ck_assert_str_eq(script.at, "'it''s `x` \"q\"'");
+    ck_assert_str_eq(script.at, "\"it's \\140x\\140 \\042q\\042\"");
     nl_text_release(&script);
     nl_page_comment(&script, "a\\\n`b`");
     ck_assert_str_eq(script.at, "# a   b \n");
@@ -169,7 +202,7 @@ START_TEST(references_are_labelled)
     struct nl_text report = {0};
     draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
     char *script = read_plot(folder, "small_batch.gp");
-    ck_assert(strstr(script, "'LN (reference)'") && strstr(script, "norm.stat_batch does not apply"));
+    ck_assert(strstr(script, "\"LN (reference)\"") && strstr(script, "norm.stat_batch does not apply"));
     free(script);
     nl_text_release(&report);
     synthetic_remove(folder);
@@ -216,11 +249,11 @@ START_TEST(gnuplot_failures_are_errors)
     } bad[] = {{"plot nosuch(x)\n", "undefined"}, {"exit status 3\n", "exit code 3"}, {"x = 1\n", "wrote no picture"}};
     for (size_t i = 0; have_gnuplot() && i < sizeof bad / sizeof *bad; i++) {
         ck_assert_int_eq(nl_file_write(path, bad[i].script, strlen(bad[i].script), &err), NL_OK);
-        ck_assert_int_eq(nl_render(folder, "x", "svg", NULL, &err), NL_FAIL);
+        ck_assert_int_eq(render(folder, &err), NL_FAIL);
         ck_assert_msg(strstr(err.text, bad[i].error) != NULL, "'%s' does not say '%s'", err.text, bad[i].error);
     }
     setenv("PATH", "/nowhere", 1);
-    ck_assert_int_eq(nl_render(folder, "x", "svg", NULL, &err), NL_FAIL);
+    ck_assert_int_eq(render(folder, &err), NL_FAIL);
     ck_assert_msg(strstr(err.text, "gnuplot is not installed; install the package 'gnuplot-nox'") != NULL, "%s", err.text);
     unlink(path);
     free(path);
@@ -234,26 +267,109 @@ START_TEST(a_users_home_draws_nothing)
 {
     char *folder = scratch_make();
     struct nl_error err = {{0}};
-    char *script = nl_path_join(folder, "x.gp"), *settings = nl_path_join(folder, ".gnuplot"), *program = nl_path_join(folder, "gnuplot");
-    static const char picture[] = "set terminal svg\nset output 'x.svg'\nplot x\n", loud[] = "print 'hello'\n",
-                      fontless[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho drawn >x.svg\n",
-                      warned[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho warning: odd >&2\necho drawn >x.svg\n";
+    char *script = nl_path_join(folder, "x.gp"), *settings = nl_path_join(folder, ".gnuplot");
+    static const char picture[] = "set terminal svg\nplot x\n", loud[] = "print 'hello'\n",
+                      fontless[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho '</svg>'\n",
+                      warned[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho warning: odd >&2\necho '</svg>'\n";
     ck_assert_int_eq(nl_file_write(script, picture, strlen(picture), &err), NL_OK);
     ck_assert_int_eq(nl_file_write(settings, loud, strlen(loud), &err), NL_OK);
     setenv("HOME", folder, 1);
     if (have_gnuplot())
-        ck_assert_msg(nl_render(folder, "x", "svg", NULL, &err) == NL_OK, "%s", err.text);
-    char *path = nl_format("%s:/usr/bin:/bin", folder);
-    setenv("PATH", path, 1);
-    ck_assert(nl_file_write(program, fontless, strlen(fontless), &err) == NL_OK && chmod(program, 0755) == 0);
-    ck_assert_msg(nl_render(folder, "x", "svg", NULL, &err) == NL_OK, "%s", err.text);
-    ck_assert(nl_file_write(program, warned, strlen(warned), &err) == NL_OK && chmod(program, 0755) == 0);
-    ck_assert_int_eq(nl_render(folder, "x", "svg", NULL, &err), NL_FAIL);
+        ck_assert_msg(render(folder, &err) == NL_OK, "%s", err.text);
+    put_gnuplot(folder, fontless);
+    ck_assert_msg(render(folder, &err) == NL_OK, "%s", err.text);
+    put_gnuplot(folder, warned);
+    ck_assert_int_eq(render(folder, &err), NL_FAIL);
     ck_assert_msg(strstr(err.text, "(exit code 0): warning: odd\n") != NULL, "%s", err.text);
-    free(path);
     free(script);
     free(settings);
-    free(program);
+    scratch_remove(folder);
+}
+END_TEST
+
+/* What gnuplot had not drawn to the end gets no name, and the picture of before keeps its own. */
+START_TEST(half_a_picture_is_none)
+{
+    static const struct {
+        const char *format, *half, *rest;
+    } pictures[] = {{"svg", "<svg><g/>", "</svg>\\n"}, {"png", "\\211PNG", "\\0\\0\\0\\0IEND\\256B\\140\\202"}, {"pdf", "%%PDF-1.5", "%%%%EOF\\n"}};
+    char *folder = scratch_make();
+    for (int i = 0; i < 3; i++) {
+        struct nl_error err = {{0}};
+        char *name = nl_format("x.%s", pictures[i].format), *old = nl_path_join(folder, name);
+        char *half = nl_format("#!/bin/sh\nprintf '%s'\n", pictures[i].half), *whole = nl_format("%sprintf '%s'\n", half, pictures[i].rest);
+        ck_assert_int_eq(nl_file_write(old, "old", 3, &err), NL_OK);
+        put_gnuplot(folder, half);
+        ck_assert_int_eq(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, &err), NL_FAIL);
+        char *message = nl_format("gnuplot wrote only a part of the picture '%s' and gave no reason", old);
+        ck_assert_str_eq(err.text, message);
+        expect_file(folder, name, "old");
+        put_gnuplot(folder, whole);
+        ck_assert_msg(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, &err) == NL_OK, "%s", err.text);
+        free(message);
+        free(whole);
+        free(half);
+        free(old);
+        free(name);
+    }
+    scratch_remove(folder);
+}
+END_TEST
+
+/* gnuplot runs where the scripts are: what is there by its name is not run, however PATH comes to say so. */
+START_TEST(no_program_of_the_results_is_run)
+{
+    char *folder = scratch_make(), *plots = nl_path_join(folder, "plots");
+    struct nl_error err = {{0}};
+    ck_assert_int_eq(nl_make_folder(plots, &err), NL_OK);
+    put_gnuplot(plots, "#!/bin/sh\ntouch pwned\n");
+    put_gnuplot(folder, "#!/bin/sh\necho '</svg>'\n");
+    static const char *const relative[] = {".:", ":", "plots:", "./:../plots::"};
+    for (int i = 0; i < 4; i++) {
+        char *path = nl_format("%s%s:/usr/bin:/bin", relative[i], folder), *pwned = nl_path_join(plots, "pwned");
+        setenv("PATH", path, 1);
+        ck_assert_msg(render(plots, &err) == NL_OK, "%s", err.text);
+        ck_assert(!nl_file_exists(pwned));
+        free(pwned);
+        free(path);
+    }
+    setenv("PATH", ".:", 1);
+    ck_assert_int_eq(render(plots, &err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, "gnuplot is not installed") != NULL, "%s", err.text);
+    free(plots);
+    scratch_remove(folder);
+}
+END_TEST
+
+/* A gnuplot that would never end is killed with what it started, which holds the pipe `alive` open for as long as it lives. */
+START_TEST(an_endless_gnuplot_is_killed)
+{
+    static const volatile sig_atomic_t stop = 1;
+    static const struct {
+        const char *script, *error;
+        double seconds;
+        const volatile sig_atomic_t *stop;
+    } endless[] = {{"sleep 100000 & wait\n", "it was not done after 0.1 s, and was killed", 0.1, NULL},
+                   {"exec >/dev/null 2>&1; sleep 100000 & wait\n", "it was not done after 0.1 s, and was killed", 0.1, NULL},
+                   {"sleep 100000 & yes >&2\n", "it printed more than 1.0 MiB, and was killed", 1e6, NULL},
+                   {"sleep 100000 & yes\n", "it printed more than 64 MiB, and was killed", 1e6, NULL},
+                   {"sleep 100000 & wait\n", "interrupted", 1e6, &stop}};
+    char *folder = scratch_make();
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
+        struct nl_error err = {{0}};
+        char *script = nl_format("#!/bin/sh\n%s", endless[i].script), *message = nl_format("gnuplot failed on '%s/x.gp': %s", folder, endless[i].error);
+        int alive[2];
+        char byte;
+        put_gnuplot(folder, script);
+        ck_assert_int_eq(pipe(alive), 0);
+        ck_assert_int_eq(nl_render(folder, "x", "svg", endless[i].seconds, endless[i].stop, NULL, &err), NL_FAIL);
+        ck_assert_str_eq(err.text, message);
+        close(alive[1]);
+        ck_assert_int_eq(read(alive[0], &byte, 1), 0);
+        close(alive[0]);
+        free(message);
+        free(script);
+    }
     scratch_remove(folder);
 }
 END_TEST
@@ -271,6 +387,9 @@ int main(void)
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, gnuplot_failures_are_errors);
     tcase_add_test(tests, a_users_home_draws_nothing);
+    tcase_add_test(tests, half_a_picture_is_none);
+    tcase_add_test(tests, no_program_of_the_results_is_run);
+    tcase_add_test(tests, an_endless_gnuplot_is_killed);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

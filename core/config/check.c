@@ -3,6 +3,7 @@
 #include "config/value.h"
 #include "norm/norm.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static void check_axis_end(const struct nl_experiment *experiment, const char *key, const char *text,
@@ -21,6 +22,17 @@ static void check_axis(const struct nl_experiment *experiment, const char *low_k
     double low, high;
     if (nl_number_read(low_text, &low) && nl_number_read(high_text, &high) && !(low < high))
         nl_complain(diagnostics, experiment, high_key, "'%s' %s is not above '%s' %s", high_key, high_text, low_key, low_text);
+}
+
+/* A font's name gets into scripts and pictures, where other characters would end it. Letters that are not ASCII are bytes from 128 on. */
+static void check_font(const char *font, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    for (const char *at = font; *at; at++)
+        if ((unsigned char)*at < 128 && !isalnum((unsigned char)*at) && !strchr(" -._", *at)) {
+            nl_complain(diagnostics, experiment, "plot.font",
+                        "'plot.font' must be a font's name, of letters, digits, blanks, '-', '.' and '_', not '%s'", font);
+            return;
+        }
 }
 
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
@@ -45,4 +57,5 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
 
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
     check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);
+    check_font(config->plot.font, experiment, diagnostics);
 }

@@ -15,12 +15,12 @@ static const double character = 0.56; /* mean width of a character, in font size
 
 void nl_page_quote(struct nl_text *script, const char *text)
 {
-    nl_text_add(script, "'");
+    nl_text_add(script, "\"");
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
-        nl_text_add(script, byte == '\'' ? "''" : byte < 32 || byte == 127 ? " " : "%c", byte);
+        nl_text_add(script, strchr("\"\\`", byte) ? "\\%03o" : byte < 32 || byte == 127 ? " " : "%c", byte);
     }
-    nl_text_add(script, "'");
+    nl_text_add(script, "\"");
 }
 
 void nl_page_comment(struct nl_text *script, const char *text)
@@ -65,7 +65,8 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
                 width_cm, height_cm);
     nl_page_quote(out, font);
     nl_text_add(out, " }\nif (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
-                     "if (format ne 'txt') { set output '%s.'.format }\n\n", name);
+                     "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
+                     "if (picture ne '') { set output picture }\n\n", name);
     free(font);
 }
 

@@ -2,7 +2,7 @@
  *
  * Lengths are points (1/72 inch), which gnuplot gets as fractions of the page; so the layout is the same in every format.
  * No text of a user reaches a script but through nl_page_quote or nl_page_comment: gnuplot runs shell commands that stand in
- * backquotes, except in single-quoted strings. Terminals are `noenhanced`: _ and ^ are plain characters.
+ * backquotes. Terminals are `noenhanced`: _ and ^ are plain characters.
  */
 #ifndef NL_PLOT_PAGE_H
 #define NL_PLOT_PAGE_H
@@ -33,7 +33,9 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
                   double width_cm, double height_cm);
 void nl_page_release(struct nl_page *page);
 
-void nl_page_quote(struct nl_text *script, const char *text);   /* 'text', as gnuplot reads it back */
+/* "text", as gnuplot reads it back; a backquote, a backslash and a double quote by their numbers. (A single-quoted string cannot begin with a
+ * quote: gnuplot takes ''''a' for two strings.) */
+void nl_page_quote(struct nl_text *script, const char *text);
 void nl_page_comment(struct nl_text *script, const char *text); /* "# text\n" */
 
 /* Style `index` (from 1) of the page, and its line in the legend; `with` is what draws it there ("linespoints"). */

@@ -9,6 +9,7 @@
 /* By enum nl_plot_kind. */
 static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct nl_error *) = {
     nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap};
+static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
 enum { KINDS = sizeof draw / sizeof *draw };
 
 /* chosen: plots is the user's own choice, which may be a link. */
@@ -31,7 +32,7 @@ static int render(const char *plots, const char *name, const struct nl_plot_opti
         const char *format;
     } formats[] = {{options->svg, "svg"}, {options->png, "png"}, {options->pdf, "pdf"}, {options->text, "txt"}};
     for (int i = 0; i < 4; i++)
-        if (formats[i].wanted && nl_render(plots, name, formats[i].format, report, err) != NL_OK)
+        if (formats[i].wanted && nl_render(plots, name, formats[i].format, most_seconds, options->stop, report, err) != NL_OK)
             return NL_FAIL;
     return NL_OK;
 }

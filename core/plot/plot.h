@@ -2,6 +2,7 @@
 #ifndef NL_PLOT_PLOT_H
 #define NL_PLOT_PLOT_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/memory.h"
@@ -11,11 +12,12 @@ struct nl_plot_options {
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
     bool svg, png, pdf;     /* which files are rendered; PNG has 300 dots an inch */
     bool text;              /* draw with characters too, into `report` */
+    const volatile sig_atomic_t *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
     struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
 /* Writes NAME.gp for every kind in plot.kind, and always for `curves`; renders each by running gnuplot. Anything that
- * gnuplot says, or a missing or empty picture, is an error; the scripts are there then all the same. Without gnuplot and
+ * gnuplot says, or a picture that is missing or not whole, is an error; the scripts are there then all the same. Without gnuplot and
  * with no format wanted, only scripts are written. planned as nl_results_load: a picture says what is missing. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
             const struct nl_plot_options *options, struct nl_error *err);

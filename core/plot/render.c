@@ -1,49 +1,88 @@
 #include "plot/render.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NOT_FOUND = 127 };
+#include "base/clock.h"
+#include "base/files.h"
 
-/* In the child: only calls that are safe after fork in a program with threads. */
-static _Noreturn void become_gnuplot(const char *folder, char *const *argv, char *const *environment, const int *out, const int *err)
+/* What gnuplot prints on one of its outputs, and how much of it is too much. */
+struct stream {
+    struct nl_text text;
+    size_t most;
+};
+
+/* The absolute path of the first gnuplot in PATH, NULL where there is none. A relative folder there would be another one where gnuplot runs. */
+static char *find_gnuplot(void)
 {
-    if (chdir(folder) != 0 || dup2(out[1], STDOUT_FILENO) < 0 || dup2(err[1], STDERR_FILENO) < 0)
-        _exit(126);
-    execvpe(argv[0], argv, environment);
-    _exit(errno == ENOENT ? NOT_FOUND : 126);
+    const char *at = getenv("PATH");
+    for (at = at ? at : "/usr/bin:/bin"; *at;) {
+        int length = (int)strcspn(at, ":");
+        char *path = nl_format("%.*s/gnuplot", length, at);
+        struct stat info;
+        if (*at == '/' && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0)
+            return path;
+        free(path);
+        at += length + (at[length] == ':');
+    }
+    return NULL;
 }
 
-/* Both pipes at once: gnuplot must not block on one while we wait for the other. */
-static void drain(int out, int err, struct nl_text *printed, struct nl_text *complaint)
+/* In the child: only calls that are safe after fork in a program with threads. The group is gnuplot's own, to be killed with all that is in it. */
+static _Noreturn void become_gnuplot(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
 {
-    struct pollfd open[2] = {{.fd = out, .events = POLLIN}, {.fd = err, .events = POLLIN}};
-    struct nl_text *to[2] = {printed, complaint};
-    int left = 2;
-    while (left > 0) {
-        int ready = poll(open, 2, -1);
-        if (ready < 0 && errno != EINTR)
-            break;
-        for (int i = 0; i < 2 && ready > 0; i++) {
-            char block[4096];
-            if (open[i].fd < 0 || !(open[i].revents & (POLLIN | POLLHUP | POLLERR)))
-                continue;
-            ssize_t got = read(open[i].fd, block, sizeof block);
-            if (got > 0) {
-                nl_text_add_bytes(to[i], block, (size_t)got);
-            } else if (got == 0 || errno != EINTR) {
+    int nothing = open("/dev/null", O_RDONLY);
+    bool good = setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && chdir(folder) == 0;
+    if (good && dup2(nothing, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0)
+        execve(argv[0], argv, environment);
+    _exit(126);
+}
+
+/* Reads what is there; false at the end. */
+static bool read_some(int from, struct stream *to)
+{
+    char block[65536];
+    ssize_t got = read(from, block, sizeof block);
+    if (got > 0)
+        nl_text_add_bytes(&to->text, block, (size_t)got);
+    return got > 0 || (got < 0 && errno == EINTR);
+}
+
+/* Reads both pipes at once, as gnuplot must not block on one while we wait for the other, until gnuplot has ended. NULL, or why it was killed
+ * before: a new string. */
+static char *follow(pid_t child, const int *from, struct stream *to, double seconds, const volatile sig_atomic_t *stop, int *state)
+{
+    struct pollfd open[2] = {{.fd = from[0], .events = POLLIN}, {.fd = from[1], .events = POLLIN}};
+    char *why = NULL, size[32];
+    for (double until = nl_seconds() + seconds; !why;) {
+        bool reads = open[0].fd >= 0 || open[1].fd >= 0;
+        if (!reads && waitpid(child, state, WNOHANG) == child)
+            return NULL;
+        int ready = poll(open, 2, reads ? 100 : 1); /* milliseconds, after which it looks at `stop` and the clock */
+        for (int i = 0; i < 2; i++) {
+            if (ready > 0 && open[i].revents && !read_some(open[i].fd, &to[i]))
                 open[i].fd = -1;
-                left--;
-            }
+            if (!why && to[i].text.length > to[i].most)
+                why = nl_format("it printed more than %s, and was killed", nl_bytes_text((double)to[i].most, size));
         }
+        if (!why && stop && *stop)
+            why = nl_strdup("interrupted");
+        if (!why && nl_seconds() > until)
+            why = nl_format("it was not done after %g s, and was killed", seconds);
     }
+    kill(-child, SIGKILL);
+    while (waitpid(child, state, 0) < 0 && errno == EINTR)
+        continue;
+    return why;
 }
 
 /* The environment in the C locale with UTF-8: decimal points whatever the user's language, and no warning from gnuplot where
@@ -61,28 +100,29 @@ static char **c_environment(void)
     return out;
 }
 
-static int run(const char *folder, char *const *argv, struct nl_text *printed, struct nl_text *complaint, int *code, struct nl_error *err)
+/* why: NULL, or why it was killed; a new string. */
+static int run(const char *folder, char *const *argv, double seconds, const volatile sig_atomic_t *stop, struct stream *to, int *code, char **why,
+               struct nl_error *err)
 {
-    int out[2], bad[2];
-    if (pipe(out) != 0)
+    int out[2], bad[2], state = 0;
+    if (pipe2(out, O_CLOEXEC) != 0)
         return nl_fail_errno(err, "cannot run gnuplot");
-    if (pipe(bad) != 0) {
+    if (pipe2(bad, O_CLOEXEC) != 0) {
+        nl_fail_errno(err, "cannot run gnuplot");
         close(out[0]);
         close(out[1]);
-        return nl_fail_errno(err, "cannot run gnuplot");
+        return NL_FAIL;
     }
     char **environment = c_environment();
-    pid_t child = fork();
+    pid_t parent = getpid(), child = fork();
     if (child == 0)
-        become_gnuplot(folder, argv, environment, out, bad);
+        become_gnuplot(folder, argv, environment, parent, out[1], bad[1]);
     int status = child < 0 ? nl_fail_errno(err, "cannot run gnuplot") : NL_OK;
     close(out[1]);
     close(bad[1]);
     if (status == NL_OK) {
-        int state = 0;
-        drain(out[0], bad[0], printed, complaint);
-        while (waitpid(child, &state, 0) < 0 && errno == EINTR)
-            continue;
+        setpgid(child, child); /* whoever of the two is first */
+        *why = follow(child, (const int[]){out[0], bad[0]}, to, seconds, stop, &state);
         *code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
     }
     close(out[0]);
@@ -105,33 +145,54 @@ static void drop_fontconfig(struct nl_text *complaint)
     *complaint = kept;
 }
 
-int nl_render(const char *folder, const char *name, const char *format, struct nl_text *drawn, struct nl_error *err)
+/* The last bytes of a picture of this format, but for white space: one that lacks them was cut. */
+static bool is_whole(const char *format, const struct nl_text *picture)
 {
-    char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'", format);
-    char *file = nl_format("%s/%s.%s", folder, name, format);
-    char *argv[] = {"gnuplot", "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
-    struct nl_text printed = {0}, complaint = {0};
-    bool to_file = strcmp(format, "txt") != 0;
-    int code = 0;
-    if (to_file)
-        unlink(file); /* an old picture must not pass for the new one */
-    int status = run(folder, argv, &printed, &complaint, &code, err);
-    drop_fontconfig(&complaint);
-    struct stat info;
-    if (status == NL_OK && code == NOT_FOUND)
+    static const struct {
+        const char *format, *end;
+        size_t length;
+    } known[] = {{"svg", "</svg>", 6}, {"png", "\0\0\0\0IEND\xae\x42\x60\x82", 12}, {"pdf", "%%EOF", 5}};
+    size_t length = picture->length;
+    while (length > 0 && strchr(" \r\n", picture->at[length - 1]))
+        length--;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].format, format) == 0)
+            return length >= known[i].length && memcmp(picture->at + length - known[i].length, known[i].end, known[i].length) == 0;
+    return false;
+}
+
+int nl_render(const char *folder, const char *name, const char *format, double seconds, const volatile sig_atomic_t *stop,
+              struct nl_text *drawn, struct nl_error *err)
+{
+    char *program = find_gnuplot(), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
+    char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'; picture=''", format);
+    char *argv[] = {program, "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
+    struct stream to[2] = {{.most = 64 << 20}, {.most = 1 << 20}};
+    struct nl_text *printed = &to[0].text, *complaint = &to[1].text;
+    int code = 0, status;
+    if (program)
+        status = run(folder, argv, seconds, stop, to, &code, &why, err);
+    else
         status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s'",
                          file, folder);
-    else if (status == NL_OK && (complaint.length > 0 || code != 0))
+    drop_fontconfig(complaint);
+    if (status == NL_OK && why)
+        status = nl_fail(err, "gnuplot failed on '%s/%s': %s", folder, script, why);
+    else if (status == NL_OK && (complaint->length > 0 || code != 0))
         status = nl_fail(err, "gnuplot failed on '%s/%s' (exit code %d): %s", folder, script, code,
-                         complaint.length > 0 ? complaint.at : "it gave no reason");
-    else if (status == NL_OK && to_file && (stat(file, &info) != 0 || info.st_size == 0))
-        status = nl_fail(err, "gnuplot wrote no picture '%s' and gave no reason", file);
-    else if (status == NL_OK && drawn && printed.length > 0)
-        nl_text_add_bytes(drawn, printed.at, printed.length);
-    nl_text_release(&printed);
-    nl_text_release(&complaint);
+                         complaint->length > 0 ? complaint->at : "it gave no reason");
+    else if (status == NL_OK && strcmp(format, "txt") == 0 && drawn)
+        nl_text_add_bytes(drawn, printed->at, printed->length);
+    else if (status == NL_OK && strcmp(format, "txt") != 0)
+        status = !printed->length            ? nl_fail(err, "gnuplot wrote no picture '%s' and gave no reason", file)
+                 : is_whole(format, printed) ? nl_file_write(file, printed->at, printed->length, err)
+                                             : nl_fail(err, "gnuplot wrote only a part of the picture '%s' and gave no reason", file);
+    nl_text_release(printed);
+    nl_text_release(complaint);
+    free(program);
     free(script);
     free(setting);
     free(file);
+    free(why);
     return status;
 }

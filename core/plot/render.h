@@ -2,11 +2,17 @@
 #ifndef NL_PLOT_RENDER_H
 #define NL_PLOT_RENDER_H
 
+#include <signal.h>
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Runs gnuplot on FOLDER/NAME.gp for one format. For "svg", "png", "pdf" the file FOLDER/NAME.FORMAT must be there afterwards,
- * new and not empty; for "txt" the drawing goes to `drawn`. Whatever gnuplot itself prints on stderr is an error. */
-int nl_render(const char *folder, const char *name, const char *format, struct nl_text *drawn, struct nl_error *err);
+/* Runs gnuplot on FOLDER/NAME.gp for one format: "svg", "png", "pdf", or "txt", whose drawing goes to `drawn`. A picture comes through a pipe
+ * and is checked; only a whole one is written, as nl_file_write does, to FOLDER/NAME.FORMAT: what has that name stays where anything fails.
+ *
+ * It is an error what gnuplot prints on stderr, and if it takes more than `seconds` or prints without an end: it is killed then, and what it
+ * started, too. So it is where *stop (NULL: never) becomes non-zero. The program is the one of PATH, whose relative folders do not count:
+ * it runs in FOLDER, which may be somebody else's. Call it from the main thread: gnuplot is killed when the thread that started it ends. */
+int nl_render(const char *folder, const char *name, const char *format, double seconds, const volatile sig_atomic_t *stop,
+              struct nl_text *drawn, struct nl_error *err);
 
 #endif
