@@ -344,11 +344,11 @@ END_TEST
 /* A gnuplot that would never end is killed with what it started, which holds the pipe `alive` open for as long as it lives. */
 START_TEST(an_endless_gnuplot_is_killed)
 {
-    static const volatile sig_atomic_t stop = 1;
+    static atomic_int stop = 1;
     static const struct {
         const char *script, *error;
         double seconds;
-        const volatile sig_atomic_t *stop;
+        atomic_int *stop;
     } endless[] = {{"sleep 100000 & wait\n", "it was not done after 0.1 s, and was killed", 0.1, NULL},
                    {"exec >/dev/null 2>&1; sleep 100000 & wait\n", "it was not done after 0.1 s, and was killed", 0.1, NULL},
                    {"sleep 100000 & yes >&2\n", "it printed more than 1.0 MiB, and was killed", 1e6, NULL},

@@ -2,7 +2,7 @@
 #ifndef NL_PLOT_PLOT_H
 #define NL_PLOT_PLOT_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/memory.h"
@@ -12,7 +12,7 @@ struct nl_plot_options {
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
     bool svg, png, pdf;     /* which files are rendered; PNG has 300 dots an inch */
     bool text;              /* draw with characters too, into `report` */
-    const volatile sig_atomic_t *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
+    atomic_int *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
     struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 

@@ -59,7 +59,7 @@ static bool read_some(int from, struct stream *to)
 
 /* Reads both pipes at once, as gnuplot must not block on one while we wait for the other, until gnuplot has ended. NULL, or why it was killed
  * before: a new string. */
-static char *follow(pid_t child, const int *from, struct stream *to, double seconds, const volatile sig_atomic_t *stop, int *state)
+static char *follow(pid_t child, const int *from, struct stream *to, double seconds, atomic_int *stop, int *state)
 {
     struct pollfd open[2] = {{.fd = from[0], .events = POLLIN}, {.fd = from[1], .events = POLLIN}};
     char *why = NULL, size[32];
@@ -101,7 +101,7 @@ static char **c_environment(void)
 }
 
 /* why: NULL, or why it was killed; a new string. */
-static int run(const char *folder, char *const *argv, double seconds, const volatile sig_atomic_t *stop, struct stream *to, int *code, char **why,
+static int run(const char *folder, char *const *argv, double seconds, atomic_int *stop, struct stream *to, int *code, char **why,
                struct nl_error *err)
 {
     int out[2], bad[2], state = 0;
@@ -161,7 +161,7 @@ static bool is_whole(const char *format, const struct nl_text *picture)
     return false;
 }
 
-int nl_render(const char *folder, const char *name, const char *format, double seconds, const volatile sig_atomic_t *stop,
+int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
     char *program = find_gnuplot(), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;

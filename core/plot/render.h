@@ -2,7 +2,7 @@
 #ifndef NL_PLOT_RENDER_H
 #define NL_PLOT_RENDER_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -12,7 +12,7 @@
  * It is an error what gnuplot prints on stderr, and if it takes more than `seconds` or prints without an end: it is killed then, and what it
  * started, too. So it is where *stop (NULL: never) becomes non-zero. The program is the one of PATH, whose relative folders do not count:
  * it runs in FOLDER, which may be somebody else's. Call it from the main thread: gnuplot is killed when the thread that started it ends. */
-int nl_render(const char *folder, const char *name, const char *format, double seconds, const volatile sig_atomic_t *stop,
+int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err);
 
 #endif
