@@ -204,6 +204,8 @@ const char *results_tables(const char *folder);
 /* planned as nl_results_load; false: the message was printed. */
 bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out);
 
+extern const char tables_anew[]; /* the hint where a table is bad */
+
 struct results_folder {
     struct nl_experiment experiment;
     const char *tables;        /* results_tables */

@@ -46,12 +46,14 @@ const char *results_tables(const char *folder)
     return has_tables(folder) && !running ? folder : look_in_between(folder, running);
 }
 
+const char tables_anew[] = "the run or sweep that made it, started again, writes the tables anew";
+
 bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out)
 {
     struct nl_error err = {0};
     if (nl_results_load(tables, experiment, planned, out, &err) == NL_OK)
         return true;
-    bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
+    bad_input(tables_anew, "%s", err.text);
     return false;
 }
 
