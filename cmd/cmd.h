@@ -31,7 +31,7 @@ struct command {
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
     command_init, command_schema, command_info, command_table, command_diff, command_eval,
-    command_ls, command_merge, command_clean;
+    command_ls, command_merge, command_verify, command_clean;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };
@@ -197,6 +197,8 @@ void print_page(const struct page *page, int most); /* on stdout; lines are cut 
 void release_page(struct page *page);
 
 /* ---- results to look at (results.c) ---- */
+
+bool holds_results(const char *folder); /* false: the message was printed */
 
 /* The folder with trials.csv, curves.csv and timing.csv of the results in `folder`: itself, or, while a sweep is not at its end, one with
  * those of the trials that are. NULL: the message was printed. Kept. */

@@ -372,8 +372,7 @@ static const struct nl_trial *trial_of(const struct nl_grid *grid, const char *n
     return NULL;
 }
 
-/* "0123456789abcdef.trial" with ending ".trial" */
-static bool is_trial_file(const char *name, const char *ending)
+bool nl_store_is_trial_file(const char *name, const char *ending)
 {
     return strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && strcmp(name + NL_TRIAL_ID - 1, ending) == 0;
 }
@@ -391,8 +390,8 @@ static const char *why_useless(const struct nl_store *store, const struct nl_gri
         return "half-written";
     if (is_set_aside(name))
         return "set aside as damaged";
-    bool checkpoint = is_trial_file(name, ".checkpoint");
-    if (!checkpoint && !is_trial_file(name, ".trial"))
+    bool checkpoint = nl_store_is_trial_file(name, ".checkpoint");
+    if (!checkpoint && !nl_store_is_trial_file(name, ".trial"))
         return NULL;
     const struct nl_trial *trial = trial_of(grid, name);
     if (!trial)

@@ -105,6 +105,9 @@ int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, co
 /* Waits until all saved trials are on the disk: for many together that takes hardly longer than for one. */
 int nl_store_sync(const struct nl_store *store, struct nl_error *err);
 
+/* Whether it is a name that a store gives in trials/: "0123456789abcdef.trial" with ending ".trial". */
+bool nl_store_is_trial_file(const char *name, const char *ending);
+
 /* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */
 struct nl_leftover {
     char *path;
