@@ -31,7 +31,7 @@ struct command {
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
     command_init, command_schema, command_info, command_table, command_diff, command_eval,
-    command_ls, command_merge, command_clean;
+    command_ls, command_merge, command_verify, command_clean;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };
@@ -198,11 +198,15 @@ void release_page(struct page *page);
 
 /* ---- results to look at (results.c) ---- */
 
+bool holds_results(const char *folder); /* false: the message was printed */
+
 /* The folder with trials.csv, curves.csv and timing.csv of the results in `folder`: itself, or, while a sweep is not at its end, one with
  * those of the trials that are. NULL: the message was printed. Kept. */
 const char *results_tables(const char *folder);
 /* planned as nl_results_load; false: the message was printed. */
 bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out);
+
+extern const char tables_anew[]; /* the hint where a table is bad */
 
 struct results_folder {
     struct nl_experiment experiment;

@@ -19,7 +19,7 @@ const struct command_group command_groups[] = {
     {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
     {"train", {&command_run, &command_sweep}},
     {"answers", {&command_table, &command_plot, &command_diff, &command_eval}},
-    {"results folders", {&command_ls, &command_merge, &command_clean}},
+    {"results folders", {&command_ls, &command_merge, &command_verify, &command_clean}},
     {"data and parts", {&command_data, &command_norm}},
     {NULL, {NULL}},
 };
@@ -32,7 +32,7 @@ const char override_help[] =
 const char exit_codes[] =
     "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, or a place that cannot be "
     "written: nothing was started; 3 the time of --max-time is up; 130 interrupted (Ctrl-C, SIGTERM, or the terminal closed without nohup), and what had finished is kept "
-    "(diff: 0 nothing differs, 1 something does)\n";
+    "(diff: 0 nothing differs, 1 something does; verify: 0 all is good, 1 something is damaged)\n";
 
 const char *command_line;
 

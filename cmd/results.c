@@ -46,12 +46,14 @@ const char *results_tables(const char *folder)
     return has_tables(folder) && !running ? folder : look_in_between(folder, running);
 }
 
+const char tables_anew[] = "the run or sweep that made it, started again, writes the tables anew";
+
 bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out)
 {
     struct nl_error err = {0};
     if (nl_results_load(tables, experiment, planned, out, &err) == NL_OK)
         return true;
-    bad_input("the run or sweep that made it, started again, writes the tables anew", "%s", err.text);
+    bad_input(tables_anew, "%s", err.text);
     return false;
 }
 
@@ -81,8 +83,10 @@ void release_results(struct results_folder *from)
     nl_grid_release(&from->grid);
 }
 
-static void report_no_results(const char *folder)
+bool holds_results(const char *folder)
 {
+    if (nl_store_exists(folder))
+        return true;
     char *near = nl_folder_exists(folder) ? NULL : nearest_beside(folder, nl_store_exists);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
     const char *expected = "expected the --out folder of a run or sweep; normlab ls lists those in results/";
@@ -94,6 +98,7 @@ static void report_no_results(const char *folder)
         bad_input(expected, "'%s' holds no results: there is no 'experiment.yaml' in it", folder);
     free(hint);
     free(near);
+    return false;
 }
 
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out)
@@ -113,12 +118,8 @@ bool open_results(const struct command *command, const struct arguments *argumen
             return false;
         }
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool good = nl_store_exists(folder);
-    if (!good)
-        report_no_results(folder);
-    else
-        good = load_experiment(path, arguments->override, arguments->overrides, &out->experiment) && (out->tables = results_tables(folder)) &&
-               make_planned(out) && check_tables(out);
+    bool good = holds_results(folder) && load_experiment(path, arguments->override, arguments->overrides, &out->experiment) &&
+                (out->tables = results_tables(folder)) && make_planned(out) && check_tables(out);
     free(path);
     return good;
 }

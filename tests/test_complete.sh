@@ -64,6 +64,7 @@ diff,on|one.yaml
 diff,g|grid 
 diff,one.yaml,results/d|results/done 
 merge,results/done,results/d|results/done 
+verify,results/other,results/d|results/done 
 eval,t|two.safetensors 
 eval,two.safetensors,--order,s|shuffled sorted 
 keys,no|norm norm. 

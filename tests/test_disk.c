@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "scratch.h"
+#include "stats/table.h"
 #include "suite.h"
 #include "sweep/sweep.h"
 #include "train/checkpoint.h"
@@ -477,6 +478,15 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
             ck_assert_msg(whole >= promised(end), "%d of %d operations, loss %d: %d trials are whole, %d were promised", end, logged, (int)loss, whole,
                           promised(end));
             s.out = nl_path_join(root, "out");
+            for (int i = 0; i < 3; i++) { /* sums never are there before the tables that they are of */
+                char *path = nl_path_join(s.out, tables[i]);
+                struct nl_table table;
+                int status = nl_table_read(path, &table, NULL);
+                ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not fit its checksum", end, logged, (int)loss, tables[i]);
+                if (status == NL_OK)
+                    nl_table_release(&table);
+                free(path);
+            }
             sweep(&s);
             if (sscanf(s.notes.at, "%d of", &before) == 1)
                 ck_assert_msg(before == whole, "%d of %d operations, loss %d: %s", end, logged, (int)loss, s.notes.at);
@@ -506,7 +516,7 @@ static const struct {
     bool pipe, harmless; /* harmless: it is replaced */
 } traps[] = {{".lock", false, false},          {".lock", true, false},           {"trials/%s.trial", false, false},  {"trials/%s.trial", true, false},
              {"experiment.yaml", false, true}, {"experiment.yaml", true, true},  {"trials.csv", false, true},        {"curves.csv", true, true},
-             {"summary.csv", false, true},     {"trials", false, false}};
+             {"summary.csv", false, true},     {"SHA256SUMS", false, true},    {"SHA256SUMS", true, true},         {"trials", false, false}};
 
 START_TEST(nothing_is_written_through_a_link)
 {

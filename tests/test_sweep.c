@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "scratch.h"
 #include "sweep/sweep.h"
+#include "sweep/verify.h"
 #include "suite.h"
 
 /* A file in the scratch folder with this text, loaded. Problems come back in *problems, or else are a failure. */
@@ -390,6 +391,39 @@ START_TEST(test_same_bytes)
 }
 END_TEST
 
+/* Whatever byte of whatever file changes: nl_store_verify does not say that all is good. Where it is the mark of experiment.yaml's seal, which
+ * a user may take away, it says that there is none. */
+START_TEST(test_every_changed_byte_is_found)
+{
+    struct setting s = set_up("data: {train: 256, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 1}\n");
+    struct nl_sweep_result result = sweep(&s, 1);
+    struct nl_verified found;
+    nl_sweep_result_release(&result);
+    nl_store_verify(s.out, &found);
+    ck_assert_msg(found.trials == 1 && found.tables == 4 && found.bad == 0 && !found.unsealed.length, "%s", found.problems.at);
+    nl_verified_release(&found);
+    char *trial = nl_format("trials/%s.trial", s.grid.trial[0].id);
+    const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", "SHA256SUMS", trial};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *text = read_result(&s, names[i]), *path = nl_path_join(s.out, names[i]);
+        for (size_t at = 0; at < strlen(text); at++) {
+            const char changed = (char)(text[at] ^ 1 << at % 7);
+            int file = open(path, O_WRONLY);
+            ck_assert(file >= 0 && pwrite(file, &changed, 1, (off_t)at) == 1);
+            nl_store_verify(s.out, &found);
+            ck_assert_msg(found.bad > 0 || (i == 0 && found.unsealed.length > 0), "'%s', byte %zu", names[i], at);
+            nl_verified_release(&found);
+            ck_assert(pwrite(file, &text[at], 1, (off_t)at) == 1);
+            close(file);
+        }
+        free(text);
+        free(path);
+    }
+    free(trial);
+    tear_down(&s);
+}
+END_TEST
+
 /* What a killed program leaves half-written goes away; what others put there stays. */
 START_TEST(test_temporaries)
 {
@@ -755,6 +789,7 @@ int main(void)
     tcase_add_test(tests, test_record_round_trip);
     tcase_add_test(tests, test_record_damage);
     tcase_add_test(tests, test_same_bytes);
+    tcase_add_test(tests, test_every_changed_byte_is_found);
     tcase_add_test(tests, test_temporaries);
     tcase_add_test(tests, test_lock);
     tcase_add_test(tests, test_another_experiment);

@@ -244,12 +244,11 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     d.measure = d.metric.measure;
     if (strcmp(d.measure.part, "train") == 0)
         d.metric.sampling = (struct nl_sampling){0};
-    if (nl_series_load(picture, &d.series, err) != NL_OK)
-        return NL_FAIL;
-    int sightings = 0;
+    int status = nl_series_load(picture, &d.series, err), sightings = 0;
+    if (status)
+        return status;
     for (int i = 0; i < picture->results->cells; i++)
         sightings += d.series[i].count + d.series[i].failed;
-    int status = NL_OK;
     if (sightings == 0 || d.metric.column < 0) {
         nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.measure.name);
     } else {

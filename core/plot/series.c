@@ -87,8 +87,10 @@ static int read_pace(struct loader *loader, struct nl_error *err)
     struct nl_table timing;
     int status = nl_table_read(path, &timing, err);
     free(path);
-    if (status != NL_OK)
-        return nl_fail_in(err, "plot.x = seconds");
+    if (status != NL_OK) {
+        nl_fail_in(err, "plot.x = seconds");
+        return status;
+    }
     int trial, pace;
     status = nl_table_need(&timing, "trial", &trial, err) != NL_OK ? NL_FAIL : nl_table_need(&timing, "steps_per_second", &pace, err);
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {

@@ -19,7 +19,8 @@ struct nl_series {
     int failed;
 };
 
-/* out[results->cells]; free with nl_series_release. Training metrics are those of the training batches. */
+/* out[results->cells]; free with nl_series_release. Training metrics are those of the training batches. NL_BAD: a table does not
+ * fit its checksum. */
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err);
 void nl_series_release(struct nl_series *series, int cells);
 

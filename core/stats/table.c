@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/sums.h"
 
 /* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',', '\n'
  * or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
@@ -96,10 +97,11 @@ int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
     char *text = nl_file_read_plain(path, &length, err);
     if (!text)
         return NL_FAIL;
-    if (strlen(text) == length)
+    int status = nl_sums_check(path, text, length, err);
+    if (status == NL_OK && strlen(text) == length)
         return nl_table_parse(path, text, out, err);
     free(text);
-    return nl_fail(err, "'%s' is no text: it holds a zero byte", path);
+    return status ? status : nl_fail(err, "'%s' is no text: it holds a zero byte", path);
 }
 
 void nl_table_release(struct nl_table *table)

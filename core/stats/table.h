@@ -15,6 +15,7 @@ struct nl_table {
     int *line;     /* [rows]: line of the file */
 };
 
+/* NL_BAD: it is not the file that the SHA256SUMS beside it, if there is one, was made of (base/sums.h). */
 int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err);
 /* The same of a text that is in memory; it is taken over, on NL_FAIL too. path: as errors name it. */
 int nl_table_parse(const char *path, char *text, struct nl_table *out, struct nl_error *err);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/files.h"
-#include "stats/summary.h"
 #include "sweep/comparable.h"
 
 /* A results folder that is read from. */
@@ -96,14 +95,7 @@ static int write_all(const struct nl_store *store, const struct nl_grid *grid, c
     }
     if (nl_store_sync(store, err))
         return NL_FAIL;
-    if (nl_store_assemble(store, grid, record, err))
-        return NL_FAIL;
-    if (merge->absent == grid->trials)
-        return NL_OK;
-    struct nl_planned planned = nl_grid_planned(grid);
-    int written = nl_summary_write(store->folder, &merge->experiment, &planned, err);
-    nl_planned_release(&planned);
-    return written;
+    return nl_store_write_tables(store, &merge->experiment, grid, record, err);
 }
 
 /* Each trial that a folder shows has its place in the whole, so that none is lost in silence. */

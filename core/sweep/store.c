@@ -14,9 +14,11 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/seal.h"
+#include "base/sums.h"
+#include "stats/summary.h"
 
-const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv"};
-const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", ".lock", NULL};
+const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv", "summary.csv"};
+const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", nl_sums_file, ".lock", NULL};
 
 struct nl_store nl_store_at(const char *folder)
 {
@@ -234,10 +236,11 @@ static int write_text(const struct nl_store *store, const char *name, char *text
     return status;
 }
 
+/* Their checksums first: none are ever there of tables that are not. */
 static void drop_tables(const struct nl_store *store)
 {
-    for (int i = 0; i <= NL_TABLES; i++) {
-        char *path = in_folder(store, i < NL_TABLES ? nl_table_files[i] : "summary.csv");
+    for (int i = -1; i < NL_TABLES; i++) {
+        char *path = in_folder(store, i < 0 ? nl_sums_file : nl_table_files[i]);
         unlink(path);
         free(path);
     }
@@ -330,11 +333,26 @@ int nl_store_sync(const struct nl_store *store, struct nl_error *err)
 
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)
 {
-    static char *(*const make[NL_TABLES])(const struct nl_grid *, const struct nl_record *) = {nl_trials_csv, nl_curves_csv, nl_timing_csv};
-    for (int i = 0; i < NL_TABLES; i++)
+    static char *(*const make[])(const struct nl_grid *, const struct nl_record *) = {nl_trials_csv, nl_curves_csv, nl_timing_csv};
+    for (size_t i = 0; i < sizeof make / sizeof *make; i++)
         if (write_text(store, nl_table_files[i], make[i](grid, record), err))
             return NL_FAIL;
     return NL_OK;
+}
+
+int nl_store_write_tables(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
+                          const struct nl_record *record, struct nl_error *err)
+{
+    bool any = false;
+    for (int i = 0; i < grid->trials; i++)
+        any |= record[i].present;
+    int status = nl_store_assemble(store, grid, record, err);
+    if (status == NL_OK && any) {
+        struct nl_planned planned = nl_grid_planned(grid);
+        status = nl_summary_write(store->folder, experiment, &planned, err);
+        nl_planned_release(&planned);
+    }
+    return status ? status : nl_sums_write(store->folder, nl_table_files, NL_TABLES, err);
 }
 
 static void add_leftover(struct nl_leftovers *out, const char *folder, const char *name, const char *why)
@@ -354,8 +372,7 @@ static const struct nl_trial *trial_of(const struct nl_grid *grid, const char *n
     return NULL;
 }
 
-/* "0123456789abcdef.trial" with ending ".trial" */
-static bool is_trial_file(const char *name, const char *ending)
+bool nl_store_is_trial_file(const char *name, const char *ending)
 {
     return strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && strcmp(name + NL_TRIAL_ID - 1, ending) == 0;
 }
@@ -373,8 +390,8 @@ static const char *why_useless(const struct nl_store *store, const struct nl_gri
         return "half-written";
     if (is_set_aside(name))
         return "set aside as damaged";
-    bool checkpoint = is_trial_file(name, ".checkpoint");
-    if (!checkpoint && !is_trial_file(name, ".trial"))
+    bool checkpoint = nl_store_is_trial_file(name, ".checkpoint");
+    if (!checkpoint && !nl_store_is_trial_file(name, ".trial"))
         return NULL;
     const struct nl_trial *trial = trial_of(grid, name);
     if (!trial)

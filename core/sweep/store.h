@@ -7,6 +7,8 @@
  *     OUT/trials.csv         )
  *     OUT/curves.csv         ) assembled from the finished trials in grid order: they are the same bytes whatever the number of
  *     OUT/timing.csv         ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not)
+ *     OUT/summary.csv        made from trials.csv (stats/summary.h)
+ *     OUT/SHA256SUMS         checksums of the tables (base/sums.h): written when all of them are, and gone before one of them changes
  *     OUT/.lock              held while a program works in the folder
  *
  * A trial is found by its identity, so more seeds or more values of an axis under the same --out run only what is missing. The tables show
@@ -23,8 +25,8 @@
 #include "sweep/provenance.h"
 #include "sweep/record.h"
 
-enum { NL_TABLES = 3 };
-extern const char *const nl_table_files[NL_TABLES]; /* trials.csv, curves.csv, timing.csv */
+enum { NL_TABLES = 4 };
+extern const char *const nl_table_files[NL_TABLES]; /* trials.csv, curves.csv, timing.csv, summary.csv */
 extern const char *const nl_store_files[]; /* all that a folder holds beside trials/ and plots/; NULL at the end */
 
 struct nl_store {
@@ -103,6 +105,9 @@ int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, co
 /* Waits until all saved trials are on the disk: for many together that takes hardly longer than for one. */
 int nl_store_sync(const struct nl_store *store, struct nl_error *err);
 
+/* Whether it is a name that a store gives in trials/: "0123456789abcdef.trial" with ending ".trial". */
+bool nl_store_is_trial_file(const char *name, const char *ending);
+
 /* Files that a sweep of this grid has no use for. Only names that a store gives are looked at. */
 struct nl_leftover {
     char *path;
@@ -118,6 +123,10 @@ void nl_leftovers_release(struct nl_leftovers *leftovers);
 
 /* Writes trials.csv, curves.csv and timing.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err);
+
+/* The same, then summary.csv if any trial is there, and last their checksums. */
+int nl_store_write_tables(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
+                          const struct nl_record *record, struct nl_error *err);
 
 /* Texts of the three tables; new strings (sweep/tables.c). */
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "stats/summary.h"
 #include "sweep/forecast.h"
 
 static void warn(const void *runner, const char *text)
@@ -82,14 +81,7 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         result->absent += !result->record[i].present;
         result->errors += result->record[i].present && result->record[i].failed;
     }
-    if (nl_store_assemble(store, grid, result->record, err))
-        return NL_FAIL;
-    if (result->absent == grid->trials)
-        return NL_OK;
-    struct nl_planned planned = nl_grid_planned(grid);
-    int written = nl_summary_write(store->folder, experiment, &planned, err);
-    nl_planned_release(&planned);
-    return written;
+    return nl_store_write_tables(store, experiment, grid, result->record, err);
 }
 
 int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct nl_datasets *datasets,

@@ -1,0 +1,68 @@
+#include "sweep/verify.h"
+
+#include <stdio.h>
+
+#include "cmd.h"
+
+enum { EXIT_DAMAGED = 1 };
+
+static const struct option options[] = {{0}};
+
+static const char *many(int count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* A line for the folder, and one for each bad file. Whether all is good. */
+static bool verify(const char *folder)
+{
+    struct nl_verified found;
+    nl_store_verify(folder, &found);
+    bool good = found.bad == 0;
+    if (!good || !manner.quiet) {
+        printf("%s: %d trial%s, %d table%s, %d checkpoint%s: ", folder, found.trials, many(found.trials), found.tables, many(found.tables),
+               found.checkpoints, many(found.checkpoints));
+        if (!good)
+            printf("%d bad", found.bad);
+        else if (found.unsealed.length)
+            printf("good, but without a checksum: %s", found.unsealed.at);
+        else
+            printf("good");
+        printf("\n%s", good ? "" : found.problems.at);
+        fflush(stdout);
+    }
+    nl_verified_release(&found);
+    return good;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    if (next_option(self, argc, argv, "", options) != OPTION_END)
+        return EXIT_BAD_INPUT;
+    if (optind == argc)
+        return misused(self, "verify needs a results folder");
+    for (int i = optind; i < argc; i++)
+        if (!holds_results(argv[i]))
+            return EXIT_BAD_INPUT;
+    bool good = true;
+    for (int i = optind; i < argc; i++)
+        good &= verify(argv[i]);
+    return good ? EXIT_DONE : EXIT_DAMAGED;
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .summary = "check that the files of results folders are as they were written",
+    .usage = "usage: normlab verify RESULTS ...\n"
+             "\n"
+             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint. Prints\n"
+             "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Nothing is\n"
+             "changed, and a sweep may be at work there. The sweep, started again, runs damaged trials again and writes the tables anew.\n"
+             "\n"
+             "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
+             "\n"
+             "examples:\n"
+             "  normlab verify results/small_batch\n"
+             "  normlab verify results/* --quiet\n",
+    .run = run,
+};
