@@ -224,6 +224,8 @@ START_TEST(failures_are_neither_improvement_nor_flatness)
     make(&made, &(struct design){batches, fails_at_small, 0.2165, 389}, (const char *[]){"plot.metric=test_loss", NULL});
     holds(&made, "of its runs failed, and their losses are not compared");
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
+    ck_assert_int_eq(claim_of(&made, "BN", "GN")->verdict, NL_INCONCLUSIVE); /* nor of what is compared with it */
+    ck_assert_ptr_nonnull(strstr(claim_of(&made, "BN", "GN")->obstacle, "their losses are not compared"));
     release(&made);
 }
 END_TEST

@@ -58,6 +58,7 @@ struct nl_claim {
     int failed[2], runs[2];    /* on both sides of the comparison */
     double other_part;         /* half the 95 % width that another test part would add; 0 where each seed has its own */
     char *obstacle;            /* why nothing may be found; NULL: nothing is in the way */
+    bool of_failures;          /* the obstacle is runs that failed, which count at chance: in another comparison they may count */
     bool misleads;             /* failures at the point that changes are taken from make the effect look like something else: it is not shown */
     bool leads_on;             /* if found, and clearly, further points are tested at its share of the error rate */
     struct nl_dose *dose;      /* [doses]: the effect along the axis */

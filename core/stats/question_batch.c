@@ -109,7 +109,8 @@ static void add_obstacle(const struct question *q, int method, struct nl_claim *
         claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis_name(q));
     else if (claim->candidate == NL_FOUND_SAME && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed", failed);
-    else
+    claim->of_failures = claim->obstacle && q->metric.measure.share;
+    if (!claim->obstacle)
         claim->obstacle = saturation(q, method);
     nl_claim_need_pairs(claim, &q->rule);
 }
@@ -187,7 +188,7 @@ static void add_interaction_claim(struct question *q, int method, int other)
     for (int i = 0; i < 2; i++) {
         claim->failed[i] = of[i]->failed[0] + of[i]->failed[1];
         claim->runs[i] = of[i]->runs[0] + of[i]->runs[1];
-        if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !strstr(of[i]->obstacle, "runs failed")))
+        if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !of[i]->of_failures))
             claim->obstacle = nl_format("of %s: %s", of[i]->method, of[i]->obstacle);
     }
     /* Failures at the largest batch hide a loss: of the other what is claimed, of the method the contrary. */
