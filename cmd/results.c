@@ -68,13 +68,12 @@ static bool check_tables(const struct results_folder *from)
 }
 
 /* The experiment is one that ran. What its grid complains of, such as data that are not there any more, does not matter to a reader. */
-static bool make_planned(struct results_folder *out)
+static void make_planned(struct results_folder *out)
 {
     struct nl_diagnostics ignored = {0};
     nl_grid_make(&out->experiment, &out->grid, &ignored);
     nl_diagnostics_release(&ignored);
     out->planned = nl_grid_planned(&out->grid);
-    return true;
 }
 
 void release_results(struct results_folder *from)
@@ -119,7 +118,9 @@ bool open_results(const struct command *command, const struct arguments *argumen
         }
     char *path = nl_path_join(folder, "experiment.yaml");
     bool good = holds_results(folder) && load_experiment(path, arguments->override, arguments->overrides, &out->experiment) &&
-                (out->tables = results_tables(folder)) && make_planned(out) && check_tables(out);
+                (out->tables = results_tables(folder));
     free(path);
-    return good;
+    if (good)
+        make_planned(out);
+    return good && check_tables(out);
 }

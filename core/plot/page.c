@@ -237,18 +237,13 @@ void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture,
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
-    int most = 0, least = results->seeds;
-    for (int i = 0; i < results->cells; i++) {
-        int trials = results->cell[i].trials;
-        most = trials > most ? trials : most;
-        least = trials < least ? trials : least;
-    }
+    struct nl_runs runs = nl_results_runs(results);
     if (results->missing > 0)
         nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
     if (results->seeds < 2) {
         nl_text_add(out, "One seed: no interval");
     } else {
-        nl_text_add(out, least < most ? "Mean of %d to %d seeds" : "Mean of %d seeds", least, most);
+        nl_text_add(out, runs.least < runs.most ? "Mean of %d to %d seeds" : "Mean of %d seeds", runs.least, runs.most);
         if (drawn)
             nl_text_add(out, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
                         config->plot.interval == NL_INTERVAL_BOOTSTRAP
@@ -261,10 +256,7 @@ void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture,
 
 void nl_page_add_diverged(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric)
 {
-    int diverged = 0;
-    for (int i = 0; i < picture->results->cells; i++)
-        diverged += picture->results->cell[i].diverged;
-    if (diverged > 0)
+    if (nl_results_runs(picture->results).diverged > 0)
         nl_text_add(out, metric->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
 }
 

@@ -57,6 +57,16 @@ static struct nl_estimate estimate(const struct question *q, const double *value
                        q->rule.level);
 }
 
+/* Of the differences of two changes, whose means are these. */
+static struct nl_estimate estimate_difference(const struct question *q, const double *values, const struct nl_metric_column *metric, double mean_a,
+                                              double mean_b)
+{
+    struct nl_sampling sampling = metric->sampling;
+    if (sampling.samples > 0)
+        sampling.floor = hypot(nl_counting_sd(mean_a, sampling.samples), nl_counting_sd(mean_b, sampling.samples));
+    return nl_estimate(values, q->results->seeds, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, q->rule.level);
+}
+
 static double *change_at(const struct question *q, int method, int point)
 {
     return q->change[method] + (size_t)point * (size_t)q->results->seeds;
@@ -179,10 +189,7 @@ static void add_interaction_claim(struct question *q, int method, int other)
     const struct nl_claim *of[] = {&q->answer->claim[q->claim[method]], &q->answer->claim[q->claim[other]]};
     claim->scale = q->metric.measure.scale;
     claim->unit = q->metric.measure.step;
-    struct nl_sampling sampling = q->metric.sampling;
-    if (sampling.samples > 0)
-        sampling.floor = hypot(nl_counting_sd(of[0]->effect.mean, sampling.samples), nl_counting_sd(of[1]->effect.mean, sampling.samples));
-    claim->effect = nl_estimate(values, seeds, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, q->rule.level);
+    claim->effect = estimate_difference(q, values, &q->metric, of[0]->effect.mean, of[1]->effect.mean);
     claim->other_part = hypot(of[0]->other_part, of[1]->other_part);
     nl_claim_test(claim, &q->rule, values, seeds, NAN);
     for (int i = 0; i < 2; i++) {
@@ -426,10 +433,7 @@ static void say_evaluations(const struct question *q, int method)
         nl_say_effect(&q->answer->evidence, &shown, q->rule.level, true);
         for (int seed = 0; seed < seeds; seed++)
             values[seed] -= first[seed];
-        struct nl_sampling sampling = metric.sampling;
-        if (sampling.samples > 0)
-            sampling.floor = hypot(nl_counting_sd(shown.effect.mean, sampling.samples), nl_counting_sd(claim->effect.mean, sampling.samples));
-        shown.effect = nl_estimate(values, seeds, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, q->rule.level);
+        shown.effect = estimate_difference(q, values, &metric, shown.effect.mean, claim->effect.mean);
         nl_text_add(&q->answer->evidence, ", that is ");
         nl_say_effect(&q->answer->evidence, &shown, q->rule.level, false);
         nl_text_add(&q->answer->evidence, " %s than with %s statistics.\n", shown.effect.mean >= 0.0 ? "more" : "less", nl_eval_names[evals->at[0]]);

@@ -241,9 +241,16 @@ const char *nl_cell_status(const struct nl_results *results, const struct nl_cel
     return !cell || cell->row[seed] < 0 ? NULL : nl_table_field(&results->table, cell->row[seed], results->status);
 }
 
-bool nl_cell_complete(const struct nl_cell *cell)
+struct nl_runs nl_results_runs(const struct nl_results *results)
 {
-    return cell && cell->trials == cell->planned && cell->failed == cell->diverged + cell->dead;
+    struct nl_runs out = {.least = results->seeds};
+    for (int i = 0; i < results->cells; i++) {
+        int trials = results->cell[i].trials;
+        out.most = trials > out.most ? trials : out.most;
+        out.least = trials < out.least ? trials : out.least;
+        out.diverged += results->cell[i].diverged;
+    }
+    return out;
 }
 
 /* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, the others are equal

@@ -63,8 +63,11 @@ double nl_factor_number(const struct nl_factor *factor, int level);
 /* "done", "diverged", "dead", "error"; NULL: the trial is not there. */
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed);
 
-/* Every trial that the cell should have is there, and none was stopped by an error. */
-bool nl_cell_complete(const struct nl_cell *cell);
+/* The trials of the cell that has least, and most; a shard, or a sweep that did not end, has not every seed of every cell. Diverged ones of all. */
+struct nl_runs {
+    int least, most, diverged;
+};
+struct nl_runs nl_results_runs(const struct nl_results *results);
 
 /* The cell of the baseline at the same other keys; NULL: none, or not a single one. The baseline's own is itself. */
 const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const struct nl_experiment *experiment,

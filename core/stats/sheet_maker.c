@@ -88,17 +88,11 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of)
 void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
 {
     const struct nl_results *results = m->results;
-    int most = 0, least = results->seeds, diverged = 0; /* a shard, or a sweep that did not end, has not every seed of every cell */
-    for (int i = 0; i < results->cells; i++) {
-        int trials = results->cell[i].trials;
-        most = trials > most ? trials : most;
-        least = trials < least ? trials : least;
-        diverged += results->cell[i].diverged;
-    }
+    struct nl_runs runs = nl_results_runs(results);
     if (results->missing > 0)
         nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
-    nl_maker_caption_over(m, out, least, most);
-    if (diverged > 0)
+    nl_maker_caption_over(m, out, runs.least, runs.most);
+    if (runs.diverged > 0)
         nl_text_add(out, m->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
 }
 
