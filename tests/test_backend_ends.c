@@ -242,6 +242,43 @@ START_TEST(optimizers_follow_pytorch)
 }
 END_TEST
 
+/* Without weight decay there is no term of it: 0 times an infinite weight would be NaN, and stay so in the momentum. */
+START_TEST(no_decay_leaves_an_infinite_weight_alone)
+{
+    const struct recipe *recipe = &recipes[_i];
+    for (int b = 0; nl_backends[b]; b++) {
+        struct image image = image_make(nl_backends[b], 1, 1 << 14);
+        struct nl_run run = run_of(&image, 1);
+        struct nl_update op = {.optimizer = recipe->optimizer, .nesterov = recipe->nesterov, .count = WEIGHTS, .decayed = WEIGHTS};
+        struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
+        double w[WEIGHTS], grad[WEIGHTS];
+        *hyper = recipe->hyper;
+        hyper->weight_decay = 0;
+        op.hyper = hyper;
+        op.w = image_reals(&image, WEIGHTS);
+        op.grad = image_reals(&image, WEIGHTS);
+        op.first = recipe->optimizer != NL_SGD || recipe->momentum_buffer ? image_reals(&image, WEIGHTS) : NULL;
+        op.second = recipe->optimizer != NL_SGD ? image_reals(&image, WEIGHTS) : NULL;
+        for (int i = 0; i < WEIGHTS; i++) {
+            w[i] = i % 2 ? INFINITY : -INFINITY;
+            grad[i] = drawn(1, "grad", (size_t)i);
+        }
+        image_put(&image, 0, op.w, w, WEIGHTS);
+        for (run.step = 0; run.step < STEPS; run.step++) {
+            image_put(&image, 0, op.grad, grad, WEIGHTS);
+            nl_backends[b]->update(&run, &op);
+        }
+        for (size_t i = 0; i < WEIGHTS; i++) {
+            ck_assert_msg(image_real(&image, 0, op.w, i) == w[i], "%s on %s: w[%zu] is %g, not %g", recipe->name, nl_backends[b]->name, i,
+                          image_real(&image, 0, op.w, i), w[i]);
+            ck_assert_msg(!op.first || isfinite(image_real(&image, 0, op.first, i)), "%s on %s: the mean of gradients is %g", recipe->name,
+                          nl_backends[b]->name, image_real(&image, 0, op.first, i));
+        }
+        image_free(&image);
+    }
+}
+END_TEST
+
 /* The norm of a diverging gradient overflows float32 when squared; clipping must still tame it. */
 START_TEST(clipping_holds_for_huge_gradients)
 {
@@ -361,6 +398,7 @@ int main(void)
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);
     tcase_add_loop_test(ends, optimizers_follow_pytorch, 0, RECIPES);
+    tcase_add_loop_test(ends, no_decay_leaves_an_infinite_weight_alone, 0, RECIPES);
     tcase_add_test(ends, clipping_holds_for_huge_gradients);
     tcase_add_loop_test(ends, gather_takes_moves_and_standardizes, 0, 2);
     suite_add_tcase(suite, ends);

@@ -107,7 +107,7 @@ static void adam(size_t count, struct adam a, float *restrict w, const float *re
                  float *restrict second)
 {
     for (size_t i = 0; i < count; i++) {
-        float kept = w[i] * a.keep, g = grad[i] + a.decay * w[i];
+        float kept = w[i] * a.keep, g = decayed(grad[i], a.decay, w[i]);
         first[i] = a.beta1 * first[i] + a.rest1 * g;
         second[i] = a.beta2 * second[i] + a.rest2 * (g * g);
         w[i] = kept - a.rate * (first[i] / (sqrtf(second[i]) * a.root + a.eps));

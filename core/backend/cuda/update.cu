@@ -22,8 +22,8 @@ static __global__ void squares(const float *grad, const struct nl_hyper *hyper, 
 /* The scalars of a replica's step, worked out in double by one thread of each block. */
 struct scalars {
     float scale, limit;                  /* of the gradient; limit 0: none */
-    float lr, momentum, decay;
-    float keep, couple;                  /* AdamW: w *= keep. Adam: grad += couple w */
+    float lr, momentum;
+    float keep, decay;                   /* AdamW: w *= keep. The others: grad += decay w, where it is not 0 */
     float beta1, rest1, beta2, rest2;
     float rate;                          /* lr / (1 - beta1^t) */
     float root;                          /* 1 / sqrt(1 - beta2^t) */
@@ -46,13 +46,12 @@ static __device__ struct scalars scalars_of(enum nl_optimizer optimizer, const s
     s.momentum = (float)hyper->momentum;
     s.decay = (float)hyper->weight_decay;
     s.keep = 1.0f;
-    s.couple = 0.0f;
     if (optimizer == NL_SGD)
         return s;
-    if (optimizer == NL_ADAMW)
+    if (optimizer == NL_ADAMW) {
         s.keep = (float)(1.0 - hyper->lr * hyper->weight_decay);
-    else
-        s.couple = s.decay;
+        s.decay = 0.0f;
+    }
     s.beta1 = (float)hyper->beta1;
     s.rest1 = (float)(1.0 - hyper->beta1);
     s.beta2 = (float)hyper->beta2;
@@ -84,17 +83,15 @@ static __global__ void update(struct nl_update op, size_t stride, const double *
         g = g < -s.limit ? -s.limit : g;
     }
     bool decays = at < op.decayed;
+    if (decays && s.decay != 0) /* not even 0 times a weight that has become infinite */
+        g += s.decay * *w;
     if (op.optimizer != NL_SGD) {
         float kept = decays ? *w * s.keep : *w;
-        if (decays)
-            g += s.couple * *w;
         *first = s.beta1 * *first + s.rest1 * g;
         *second = s.beta2 * *second + s.rest2 * (g * g);
         *w = kept - s.rate * (*first / (sqrtf(*second) * s.root + s.eps));
         return;
     }
-    if (decays)
-        g += s.decay * *w;
     if (first) {
         *first = s.momentum * *first + g;
         g = op.nesterov ? g + s.momentum * *first : *first;

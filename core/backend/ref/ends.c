@@ -78,11 +78,17 @@ static void clip(double *grad, size_t count, const struct nl_hyper *hyper)
     }
 }
 
+/* The gradient with what weight decay adds. Without decay there is no term of it, as in PyTorch: not even 0 times a weight that has become infinite. */
+static double decayed(double grad, double decay, double w)
+{
+    return decay != 0 ? grad + decay * w : grad;
+}
+
 /* torch.optim.SGD with dampening 0: a buffer that starts at zero gives the same as one that starts as the first gradient. */
 static void sgd(const struct nl_update *op, const struct nl_hyper *hyper, double *w, const double *grad, double *buffer)
 {
     for (size_t i = 0; i < op->count; i++) {
-        double g = grad[i] + (i < op->decayed ? hyper->weight_decay * w[i] : 0.0);
+        double g = decayed(grad[i], i < op->decayed ? hyper->weight_decay : 0.0, w[i]);
         if (buffer) {
             buffer[i] = hyper->momentum * buffer[i] + g;
             g = op->nesterov ? g + hyper->momentum * buffer[i] : buffer[i];
@@ -100,7 +106,7 @@ static void adam(const struct nl_update *op, const struct nl_hyper *hyper, int64
         if (op->optimizer == NL_ADAMW)
             w[i] *= 1.0 - hyper->lr * decay;
         else
-            g += decay * w[i];
+            g = decayed(g, decay, w[i]);
         first[i] = hyper->beta1 * first[i] + (1.0 - hyper->beta1) * g;
         second[i] = hyper->beta2 * second[i] + (1.0 - hyper->beta2) * g * g;
         w[i] -= hyper->lr / correction1 * first[i] / (sqrt(second[i]) / sqrt(correction2) + hyper->adam_eps);
