@@ -23,10 +23,11 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_info = {
     .name = "info",
-    .summary = "version, compiler, processor, and the devices that can train (device.kind)",
+    .summary = "version, compiler, processor, limits, and the devices that can train (device.kind)",
     .usage = "usage: normlab info\n"
              "\n"
-             "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; and for each kind of\n"
+             "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; the processors\n"
+             "and the memory that it may use here, with the file of the control group that limits them where one does; and for each kind of\n"
              "device (device.kind) what computes there, and the devices of this machine, numbered as device.index counts them; at the end\n"
              "the folder of the experiments and configurations that came with it.\n"
              "\n"

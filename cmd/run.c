@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "cmd.h"
 #include "train/checkpoint.h"

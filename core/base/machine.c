@@ -1,26 +1,34 @@
 #include "base/machine.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/files.h"
 #include "base/memory.h"
 
-/* The number that a file begins with; infinite where there is none ("max"). */
-static double first_number(const char *path)
+int nl_cores(void)
 {
-    double value = INFINITY;
-    FILE *file = fopen(path, "r");
-    if (file) {
-        if (fscanf(file, "%lf", &value) != 1)
-            value = INFINITY;
-        fclose(file);
-    }
-    return value;
+    cpu_set_t set;
+    int cores = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+    struct nl_group_limits limits = nl_group_limits_read("");
+    if (limits.cores.value < cores)
+        cores = (int)ceil(limits.cores.value);
+    nl_group_limits_release(&limits);
+    return cores;
+}
+
+double nl_memory_total(void)
+{
+    struct nl_group_limits limits = nl_group_limits_read("");
+    double total = fmin((double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limits.memory.value);
+    nl_group_limits_release(&limits);
+    return total;
 }
 
 double nl_memory_available(void)
@@ -33,8 +41,10 @@ double nl_memory_available(void)
             available = 1024 * kib;
     if (file)
         fclose(file);
-    double group = fmin(first_number("/sys/fs/cgroup/memory.max"), first_number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-    return fmin(available, group);
+    struct nl_group_limits limits = nl_group_limits_read("");
+    available = fmin(available, limits.memory_left);
+    nl_group_limits_release(&limits);
+    return available;
 }
 
 double nl_disk_available(const char *path)

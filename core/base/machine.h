@@ -1,8 +1,15 @@
-/* What the machine has to give. */
+/* What the machine has to give, and control groups (base/cgroup.h) leave to this process. */
 #ifndef NL_BASE_MACHINE_H
 #define NL_BASE_MACHINE_H
 
-/* Bytes of memory that programs may still take: the kernel's MemAvailable, and no more than a control group allows. */
+/* Threads that pay: processors that this process may run on, and no more than its groups have processor time for. A part of a processor counts as
+ * one: with 1.5 of them two threads, each stopped a quarter of the time, finish more trials than one does. At least 1. */
+int nl_cores(void);
+
+/* Bytes of memory that there are for this process and those beside it in its groups. */
+double nl_memory_total(void);
+
+/* Bytes of memory that programs may still take: the kernel's MemAvailable, and no more than is left to the process's groups. */
 double nl_memory_available(void);
 
 /* Bytes that may still be written where path is, or will be. */

@@ -1,8 +1,8 @@
 /* Room for the samples of a data set. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/machine.h"
 #include "base/memory.h"
 #include "data/sources.h"
 
@@ -10,9 +10,9 @@ struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct n
                                   struct nl_error *err)
 {
     double bytes = (double)count * shape.height * shape.width * shape.channels * (double)nl_dtype_size(type);
-    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double memory = nl_memory_total();
     if (count > INT32_MAX || bytes > memory) {
-        nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and this machine has %.1f GiB of memory", name, (long long)count,
+        nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and there are %.1f GiB of memory here", name, (long long)count,
                 bytes / 0x1p30, memory / 0x1p30);
         return NULL;
     }

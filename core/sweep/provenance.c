@@ -8,6 +8,8 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/openblas.h"
+#include "base/cgroup.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "config/keep.h"
@@ -111,6 +113,25 @@ static void add_backend(struct nl_text *out, enum nl_device_kind kind)
     }
 }
 
+/* What this process may use, and which file of a control group says so; without such files it is the machine that ends it. */
+static void add_limits(struct nl_text *out)
+{
+    struct nl_group_limits groups = nl_group_limits_read("");
+    char bytes[32];
+    nl_text_add(out, "limits:\n  cores: %d\n", nl_cores());
+    if (groups.cores.file) {
+        nl_text_add(out, "  cores_quota: %g\n", groups.cores.value);
+        add(out, "cores_quota_from", groups.cores.file);
+    }
+    add(out, "memory", nl_bytes_text(nl_memory_total(), bytes));
+    add(out, "memory_free", nl_bytes_text(nl_memory_available(), bytes));
+    if (groups.memory.file) {
+        add(out, "memory_limit", nl_bytes_text(groups.memory.value, bytes));
+        add(out, "memory_limit_from", groups.memory.file);
+    }
+    nl_group_limits_release(&groups);
+}
+
 char *nl_program_text(void)
 {
     struct nl_text out = {0};
@@ -120,6 +141,7 @@ char *nl_program_text(void)
     add_program(&out, blas);
     if (!blas)
         add(&out, "blas", err.text);
+    add_limits(&out);
     for (enum nl_device_kind kind = NL_CPU; kind <= NL_CUDA; kind++)
         add_backend(&out, kind);
     return out.at;

@@ -9,7 +9,8 @@
  * and of the weights that trials start from (weights_1, ...); new string. */
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
 
-/* The program as `normlab info` shows it: what the section says of it, and the backends with their devices; YAML, new string. */
+/* The program as `normlab info` shows it: what the section says of it, what it may use of the machine, and the
+ * backends with their devices; YAML, new string. */
 char *nl_program_text(void);
 
 /* The commit that the program was built from, as git describes it; "unknown" for a build from a source archive. */

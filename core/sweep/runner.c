@@ -7,18 +7,13 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "sweep/worker.h"
 #include "train/checkpoint.h"
 
 enum { REPORTS_PER_SECOND = 6 };
 static const double SYNC_SECONDS = 0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
-
-int nl_cores(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-}
 
 static void report(struct nl_runner *runner)
 {

@@ -47,9 +47,6 @@ struct nl_runner_options {
 /* Says it to options->note. Frees line. */
 void nl_runner_note(const struct nl_runner_options *options, bool warning, char *line);
 
-/* Cores this program may run on. */
-int nl_cores(void);
-
 /* Runs the trials todo[count] (numbers, in any order), the longest first, and saves each as it ends. NL_FAIL: results cannot be saved. A
  * trial that could not be run (memory) is a record of status "error". After a stop, *left trials had not ended: their records are as they
  * were before. */
