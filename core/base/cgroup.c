@@ -81,8 +81,8 @@ static void read_quota(struct search *search, const char *folder, bool unified)
     char *text = read_in(folder, name);
     const char *at = text;
     double quota, period;
-    if (text && take_number(&at, &quota) && quota > 0 && (unified ? take_number(&at, &period) : read_number(folder, "cpu.cfs_period_us", &period)) &&
-        period > 0)
+    if (text && take_number(&at, &quota) && quota > 0 &&
+        (unified ? take_number(&at, &period) : read_number(folder, "cpu.cfs_period_us", &period)) && period > 0)
         lower(search, &search->found.cores, quota / period, folder, name);
     free(text);
 }
@@ -129,7 +129,8 @@ static char *group_of(const struct search *search, const char *controller, bool 
     for (const char *line = search->memberships, *next; *line; line = next) {
         size_t length = strcspn(line, "\n");
         next = line + length + (line[length] == '\n');
-        const char *list = memchr(line, ':', length), *path = list ? memchr(list + 1, ':', (size_t)(line + length - list - 1)) : NULL;
+        const char *list = memchr(line, ':', length),
+                   *path = list ? memchr(list + 1, ':', (size_t)(line + length - list - 1)) : NULL;
         if (path && (unified ? strncmp(line, "0::", 3) == 0 : lists(list + 1, (size_t)(path - list - 1), controller)))
             return nl_format("%.*s", (int)(line + length - path - 1), path + 1);
     }
@@ -141,8 +142,9 @@ static bool goes_up(const char *path)
     return strncmp(path, "/..", 3) == 0 && (!path[3] || path[3] == '/');
 }
 
-/* A group's path below the folder that a mount shows; "": that folder is the group, or an ancestor of it. NULL: the mount shows other groups.
- * Both paths begin at the root of the control group namespace; what lies above it has no names in there, and begins with "/..". */
+/* A group's path below the folder that a mount shows; "": that folder is the group, or an ancestor of it. NULL: the mount shows
+ * other groups. Both paths begin at the root of the control group namespace; what lies above it has no names in there, and begins
+ * with "/..". */
 static const char *below(const char *group, const char *shown)
 {
     for (; goes_up(group) && goes_up(shown); group += 3)
@@ -195,14 +197,15 @@ static void look_at_mount(struct search *search, const char *line)
 {
     char *shown = NULL, *mount = NULL, *type = NULL, *options = NULL;
     const char *rest = strstr(line, " - ");
-    if (sscanf(line, "%*s %*s %*s %ms %ms", &shown, &mount) == 2 && rest && sscanf(rest, " - %ms %*s %ms", &type, &options) == 2 &&
-        strncmp(type, "cgroup", 6) == 0) {
+    if (sscanf(line, "%*s %*s %*s %ms %ms", &shown, &mount) == 2 && rest &&
+        sscanf(rest, " - %ms %*s %ms", &type, &options) == 2 && strncmp(type, "cgroup", 6) == 0) {
         bool unified = strcmp(type, "cgroup2") == 0;
         unescape(shown);
         unescape(mount);
         for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
             const struct controller *controller = &controllers[i];
-            char *group = unified || lists(options, strlen(options), controller->name) ? group_of(search, controller->name, unified) : NULL;
+            char *group =
+                unified || lists(options, strlen(options), controller->name) ? group_of(search, controller->name, unified) : NULL;
             const char *path = group ? below(group, shown) : NULL;
             if (path)
                 climb(search, controller, mount, path, unified);
@@ -215,7 +218,8 @@ static void look_at_mount(struct search *search, const char *line)
 struct nl_group_limits nl_group_limits_read(const char *root)
 {
     char *folder = nl_format("%s/proc/self", root), *mounts = read_in(folder, "mountinfo");
-    struct search search = {.root = root, .memberships = read_in(folder, "cgroup"), .found = {{INFINITY, NULL}, {INFINITY, NULL}, INFINITY}};
+    struct search search = {
+        .root = root, .memberships = read_in(folder, "cgroup"), .found = {{INFINITY, NULL}, {INFINITY, NULL}, INFINITY}};
     char *at = NULL;
     for (char *line = search.memberships && mounts ? strtok_r(mounts, "\n", &at) : NULL; line; line = strtok_r(NULL, "\n", &at))
         look_at_mount(&search, line);

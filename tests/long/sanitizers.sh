@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests once more in a build with the address and undefined-behaviour sanitizers; those of threads with the thread sanitizer.
+# All tests once more in a build with the address and undefined-behaviour sanitizers, but for those that limit memory or load a library before the
+# sanitizer's, which skip themselves; those of teams, sweeps and trainings with the thread sanitizer.
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 export CK_TIMEOUT_MULTIPLIER=10 # several times slower, and perhaps on a busy machine
