@@ -18,6 +18,8 @@ static bool data_key_applies(const char *field, const struct nl_config *config)
 {
     if (!strcmp(field, "dir") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
+    if (!strcmp(field, "test_seed"))
+        return config->data.test_seed != NL_AUTO;
     if (!strcmp(field, "classes"))
         return config->data.name == NL_NPY;
     if (!strcmp(field, "size") || !strcmp(field, "channels") || !strcmp(field, "difficulty"))

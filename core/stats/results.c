@@ -142,7 +142,8 @@ static int check_numbers(const struct nl_results *results, struct nl_error *err)
 int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
                   struct nl_error *err)
 {
-    *out = (struct nl_results){.path = nl_strdup(table->path), .table = *table, .base_norm = experiment->config.norm.kind};
+    *out = (struct nl_results){.path = nl_strdup(table->path), .table = *table, .base_norm = experiment->config.norm.kind,
+                                .first_seeds = experiment->rounds.first_seeds};
     *table = (struct nl_table){0};
     int seed = -1;
     for (int k = 0; planned && k < planned->keys - 1; k++)
@@ -338,6 +339,7 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
         out.sampling.samples = samples;
     if (overlap > 0 && overlap < 1.0)
         out.sampling.overlap = overlap;
+    out.sampling.first = results->first_seeds;
     if (out.measure.share && classes > 0 && samples != 0) /* 0: there is no such part */
         out.chance = out.measure.error ? 1.0 - 1.0 / classes : 1.0 / classes;
     return out;

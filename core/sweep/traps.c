@@ -249,7 +249,7 @@ static int64_t judged_samples(const struct scene *s)
     if ((!validation && metric != NL_TEST_ERROR && metric != NL_TEST_ACCURACY) || seeds == 1 || s->grid->trials <= seeds)
         return 0;
     int64_t samples = validation ? s->counts.val : s->counts.test;
-    bool redrawn = s->config->data.split_seed == NL_AUTO && (validation || s->config->data.name == NL_DIGITS);
+    bool redrawn = validation ? s->config->data.split_seed == NL_AUTO : s->counts.test_overlap < 1.0 && s->config->data.name == NL_DIGITS;
     int64_t all = s->counts.train + s->counts.val + (validation ? 0 : s->counts.test);
     if (!redrawn)
         return samples;
