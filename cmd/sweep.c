@@ -109,7 +109,7 @@ static int end_shard(const struct nl_sweep_result *result, const struct course *
     } else {
         printf(" FOLDER FOLDER ... --out DIR\n");
     }
-    if (nl_has_rounds(course->asked))
+    if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
         printf("and then the same command once more, for the next round\n");
     return EXIT_DONE;
 }
@@ -185,7 +185,7 @@ static int run_round(struct course *course, bool *complete)
         .folder = folder,
         .command = command_line,
         .choice = settings->choice,
-        .borrow = {whole, course->round.kind == NL_ROUND_SAME ? course->folder : NULL},
+        .borrow = {course->round.number > 1 ? whole : NULL, course->round.kind == NL_ROUND_SAME ? course->folder : NULL},
         .replace = settings->replace,
         .runner = {.workers = settings->jobs,
                    .cohort = settings->cohort,
@@ -234,7 +234,8 @@ static void announce(const struct course *course)
         return;
     if (course->round.decided.at)
         fputs(course->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %d trials in '%s'\n", course->round.number, names[course->round.kind], course->plan.grid.trials, course->round.folder);
+    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, names[course->round.kind], course->plan.grid.trials, course->round.folder,
+            course->settings->dry_run && !course->more && course->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 
 /* Prepares the round: its grid, and whether there is anything to do. false: the message was printed. */

@@ -454,9 +454,13 @@ static void say_method_of_judging(const struct question *q)
     struct nl_text *out = &q->answer->notes;
     nl_text_add(out, "Usable: the run ends, not at chance, with 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
-    nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for. A ratio counts from %g on, and holds for this schedule, these rates"
-                     " and this criterion.\n",
-                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), exp(nl_rate_step(&q->view)), q->rule.smallest);
+    double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
+    if (q->experiment->rounds.points)
+        nl_text_add(out, "Between %g and %g each method has rates of its own; how far apart they are the intervals allow for.", first, last);
+    else
+        nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for.", q->view.points, first, last,
+                    exp(nl_rate_step(&q->view)));
+    nl_text_add(out, " A ratio counts from %g on, and holds for this schedule, these rates and this criterion.\n", q->rule.smallest);
     nl_say_rule(q->answer, &q->rule);
     char *along = nl_comparison_along(&q->view);
     if (along)

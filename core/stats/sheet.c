@@ -218,6 +218,22 @@ static int find_across(const struct nl_results *results, const char *across, str
     return -2;
 }
 
+/* The method that is not placed yet whose levels come first in the order of the grid, column apart; -1: all are placed. */
+static int next_row(const struct nl_maker *m, int but, const bool *placed)
+{
+    int next = -1;
+    for (int i = 0; i < m->view.methods; i++) {
+        const int *level = nl_maker_cell(m, i)->level, *least = next < 0 ? NULL : nl_maker_cell(m, next)->level;
+        int f = 0;
+        while (least && f < m->results->factors && (f == but || level[f] == least[f]))
+            f++;
+        bool before = !least || (f < m->results->factors && level[f] != NL_INAPPLICABLE && (least[f] == NL_INAPPLICABLE || level[f] < least[f]));
+        if (!placed[i] && before)
+            next = i;
+    }
+    return next;
+}
+
 int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_sheet *out,
                   struct nl_error *err)
 {
@@ -244,9 +260,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
     }
     bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
     mark_best(&m, factor, marked);
-    for (int first = 0; first < methods; first++) {
-        if (placed[first])
-            continue;
+    for (int first; (first = next_row(&m, factor, placed)) >= 0;) {
         struct nl_entry *row = nl_maker_row(&m), *entry = row;
         for (int f = 0; f < results->factors; f++)
             if (f != factor)

@@ -1,11 +1,13 @@
 #include "sweep/grid.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "config/keep.h"
 #include "config/sweep.h"
+#include "config/value.h"
 #include "norm/norm.h"
 #include "train/train.h"
 
@@ -250,6 +252,66 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
     }
 }
 
+/* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises or falls, these are put between them. */
+struct value_order {
+    const struct nl_axis *axis;
+    int column;
+    double sign; /* of numbers that rise or fall; 0: as written */
+};
+
+static struct value_order value_order(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    struct value_order order = {0};
+    order.axis = nl_axis_with(experiment->axis, experiment->axes, key, &order.column);
+    if (!order.axis || !nl_key_is_number(key))
+        return order;
+    int rises = 0, falls = 0;
+    for (int i = 1; i < order.axis->points; i++) {
+        double step = nl_double_read(order.axis->text[i][order.column], NULL) - nl_double_read(order.axis->text[i - 1][order.column], NULL);
+        rises += step > 0;
+        falls += step < 0;
+    }
+    order.sign = falls == 0 ? 1.0 : rises == 0 ? -1.0 : 0.0;
+    return order;
+}
+
+static double value_rank(const struct value_order *order, const char *text)
+{
+    if (order->sign != 0.0 && *text)
+        return order->sign * nl_double_read(text, NULL);
+    for (int i = 0; order->axis && i < order->axis->points; i++)
+        if (strcmp(order->axis->text[i][order->column], text) == 0)
+            return i;
+    return *text ? INFINITY : -INFINITY;
+}
+
+/* Whether the trial comes after the other one. */
+static bool comes_after(const struct nl_grid *grid, const struct value_order *order, const struct nl_trial *trial, const struct nl_trial *other)
+{
+    for (int k = 0; k < grid->keys - 1; k++) {
+        double here = value_rank(&order[k], trial->text[k]), there = value_rank(&order[k], other->text[k]);
+        if (here != there)
+            return here > there;
+    }
+    return trial->config.train.seed > other->config.train.seed;
+}
+
+/* Puts what sweep.points added where it belongs. */
+static void sort_trials(struct nl_grid *grid, const struct nl_experiment *experiment)
+{
+    struct value_order *order = nl_alloc((size_t)grid->keys, sizeof *order);
+    for (int k = 0; k < grid->keys; k++)
+        order[k] = value_order(experiment, grid->key[k]);
+    for (int i = 1; i < grid->trials; i++) {
+        struct nl_trial trial = grid->trial[i];
+        int at = i;
+        for (; at > 0 && comes_after(grid, order, &grid->trial[at - 1], &trial); at--)
+            grid->trial[at] = grid->trial[at - 1];
+        grid->trial[at] = trial;
+    }
+    free(order);
+}
+
 int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics)
 {
     int before = diagnostics->count;
@@ -270,6 +332,8 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
         free(axis);
     }
     free(u.seen.slot);
+    if (experiment->rounds.points)
+        sort_trials(out, experiment);
     if (out->trials == 0)
         nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid",
                     "'sweep.exclude' leaves no trial");

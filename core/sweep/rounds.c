@@ -405,14 +405,15 @@ static void decide_seeds(struct nl_experiment *experiment, const struct nl_resul
     struct nl_rounds *rounds = &experiment->rounds;
     struct nl_answer answer;
     nl_answer_make(results, experiment, &answer);
-    int needed = experiment->seeds;
+    int needed = experiment->seeds, never = 0;
     for (int i = 0; i < answer.claims; i++) {
         const struct nl_claim *claim = &answer.claim[i];
         int seeds = nl_seeds_for_width(&claim->effect, rounds->half_width / claim->scale, answer.level, rounds->max_seeds);
         if (seeds < 0)
-            nl_text_add(decided, "%s %s: no number of seeds makes the interval so narrow, because all draw their parts from the same data (data.test_seed sets "
-                                 "one test part apart)\n",
-                        claim->method, claim->statement);
+            nl_text_add(decided, "%s%s%s: no number of seeds makes this interval so narrow, for each draws its parts anew from the same data (data.test_seed: 1 sets one "
+                                 "test part apart for all)\n",
+                        claim->method, claim->against ? " and " : "", claim->against ? claim->against : "");
+        never += seeds < 0;
         needed = seeds > needed ? seeds : needed;
     }
     rounds->first_seeds = experiment->seeds;
@@ -421,7 +422,7 @@ static void decide_seeds(struct nl_experiment *experiment, const struct nl_resul
     else if (needed > experiment->seeds)
         nl_text_add(decided, "%d seeds, for intervals of at most %g to each side%s\n", needed, rounds->half_width,
                     needed == rounds->max_seeds ? " as far as max_seeds allows" : "");
-    else
+    else if (!never)
         nl_text_add(decided, "the first stage of %d seeds suffices\n", experiment->seeds);
     experiment->seeds = needed;
     nl_answer_release(&answer);
