@@ -65,7 +65,9 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
 static bool train_key_applies(const char *field, const struct nl_config *config)
 {
     if (!strcmp(field, "epochs"))
-        return config->train.steps == NL_AUTO;
+        return config->train.steps == NL_AUTO && config->train.samples == NL_AUTO;
+    if (!strcmp(field, "samples"))
+        return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))

@@ -1,6 +1,7 @@
 #include "stats/power.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "stats/distribution.h"
 
@@ -52,8 +53,28 @@ int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double sma
 {
     if (now->n < 2)
         return -1;
-    for (int seeds = 2; seeds <= most; seeds++)
+    for (int seeds = NL_LEAST_PAIRS; seeds <= most; seeds++)
         if (nl_finding_chance(effect, smallest, nl_standard_error_at(now, seeds), seeds - 1, alpha) >= chance)
             return seeds;
     return -1;
+}
+
+bool nl_claim_need(const struct nl_claim *claim, const struct nl_rule *rule, const struct nl_aim *aim, struct nl_need *out)
+{
+    const struct nl_estimate *now = &claim->effect;
+    bool ratio = strcmp(claim->unit, "x") == 0; /* judged as logarithms */
+    double scale = ratio ? 1.0 : claim->scale;
+    if (now->freedom < 1 || !(now->se > 0.0))
+        return false;
+    double width = ratio ? log(aim->half_width) : aim->half_width / scale, effect = ratio ? log(aim->effect) : aim->effect / scale;
+    double smallest = ratio ? log(rule->smallest) : rule->smallest / scale;
+    double t = nl_t_quantile(0.5 * (1.0 + rule->level), now->freedom), z = nl_normal_quantile(0.5 * (1.0 + rule->level));
+    double read[] = {spread_of(now), t * now->se, z * spread_of(now) * sqrt(now->overlap / (1.0 - now->overlap))};
+    for (int i = 0; i < 3; i++)
+        read[i] = ratio ? exp(read[i]) : read[i] * scale;
+    *out = (struct nl_need){.spread = read[0], .half_width = read[1], .narrowest = read[2]};
+    out->for_width = nl_seeds_for_width(now, width, rule->level, aim->most + 1);
+    out->for_width = out->for_width > aim->most ? -1 : out->for_width;
+    out->for_effect = nl_seeds_for_chance(now, effect, smallest, aim->alpha, aim->chance, aim->most);
+    return true;
 }

@@ -186,7 +186,7 @@ static void add_ratio_claim(struct question *q, int criterion, int method)
         high = nl_estimate(largest, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
     struct nl_estimate mean = nl_estimate(centre, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
     claim->unit = "x";
-    claim->effect = (struct nl_estimate){.n = count, .mean = exp(mean.mean), .median = exp(mean.median), .sd = mean.sd, .se = mean.se,
+    claim->effect = (struct nl_estimate){.n = count, .mean = exp(mean.mean), .median = exp(mean.median), .sd = mean.sd, .se = mean.se, .overlap = mean.overlap, .freedom = mean.freedom,
                                          .lower = isnan(low.mean) ? 0.0 : exp(low.lower), .upper = isnan(high.mean) ? INFINITY : exp(high.upper)};
     claim->candidate = claim->effect.mean >= smallest ? NL_FOUND_MORE : claim->effect.mean <= 1.0 / smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
     claim->p = candidate_p(claim, &low, &high, smallest);
