@@ -31,7 +31,7 @@ struct command {
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
     command_init, command_schema, command_info, command_table, command_diff, command_eval,
-    command_ls, command_merge, command_verify, command_clean;
+    command_ls, command_merge, command_verify, command_clean, command_power;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };
@@ -155,6 +155,7 @@ struct plan {
     struct nl_datasets datasets; /* filled by identify_plan */
 };
 bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out);
+bool plan_of(const struct nl_experiment *experiment, struct plan *out); /* false: the problems were printed */
 void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/traps.h) */
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);

@@ -173,9 +173,14 @@ bool make_plan(const struct command *command, const struct arguments *arguments,
         misused(command, "%s needs a file", command->name);
         return false;
     }
-    if (!load_experiment(arguments->file, arguments->override, arguments->overrides, &out->experiment))
-        return false;
+    struct nl_experiment experiment;
+    return load_experiment(arguments->file, arguments->override, arguments->overrides, &experiment) && plan_of(&experiment, out);
+}
+
+bool plan_of(const struct nl_experiment *experiment, struct plan *out)
+{
     struct nl_diagnostics diagnostics = {0};
+    *out = (struct plan){.experiment = *experiment};
     nl_grid_make(&out->experiment, &out->grid, &diagnostics);
     return !print_diagnostics(&diagnostics);
 }

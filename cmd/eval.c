@@ -122,7 +122,7 @@ static bool same_data(const struct request *request, const char *path, const str
 /* Another split may test on what was trained on. */
 static void warn_of_another_split(const struct nl_tensor_file *file, const struct nl_config *config)
 {
-    static const char *const keys[] = {"train.seed", "data.split_seed", "data.train", "data.val"};
+    static const char *const keys[] = {"train.seed", "data.split_seed", "data.test_seed", "data.train", "data.val"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *there = nl_safetensors_metadata(file, keys[i]);
         char *here = nl_value_text(nl_key_find(keys[i]), config);

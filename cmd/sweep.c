@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "plot/plot.h"
+#include "sweep/rounds.h"
 
 enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, FAIL_IF, REPLACE };
 enum { MOST_SHARDS = 10000, MOST_COHORT = 10000 };
@@ -38,14 +39,14 @@ struct settings {
     struct report report;
 };
 
-/* out: where what was written is said. */
+/* out: where what was written is said; NULL: nowhere. */
 static int draw(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, FILE *out)
 {
     struct nl_text report = {0};
     struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .stop = &interrupted, .report = &report};
     struct nl_error err = {0};
     int status = nl_plot(folder, experiment, planned, &how, &err);
-    if (report.at)
+    if (report.at && out)
         fputs(report.at, out);
     nl_text_release(&report);
     if (status && interrupted)
@@ -67,11 +68,50 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
     return drawn ? drawn : judged;
 }
 
-/* What a shard leaves to others. */
-static int end_shard(const struct nl_sweep_result *result, const char *folder)
+/* Of a round that only decides on the next: its pictures. */
+static int conclude_tuning(const char *folder, const struct plan *plan, const struct settings *settings)
 {
-    printf("%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge FOLDER FOLDER ... --out DIR\n",
-           result->trials - result->absent, result->trials, folder);
+    struct nl_planned planned = nl_grid_planned(&plan->grid);
+    int drawn = settings->no_plot ? EXIT_DONE : draw(folder, &plan->experiment, &planned, manner.quiet ? NULL : stderr);
+    nl_planned_release(&planned);
+    return drawn;
+}
+
+/* What a sweep works through: each round in turn (sweep/rounds.h). */
+struct course {
+    const struct nl_experiment *asked;
+    const struct settings *settings;
+    char *folder;     /* of the results */
+    const char *whole; /* where all shards are put together, be there something or not; NULL: this is no shard */
+    struct nl_round round;
+    struct plan plan; /* of the round */
+    struct nl_round next;
+    bool more, last_of_grid; /* a round follows; what follows, if anything, is not the same grid any more */
+};
+
+/* The folder of the whole sweep that corresponds to the round's; new string, NULL: this is no shard. */
+static char *whole_of(const struct course *course)
+{
+    return course->whole ? nl_format("%s%s", course->whole, course->round.folder + strlen(course->folder)) : NULL;
+}
+
+/* What a shard leaves to others. */
+static int end_shard(const struct nl_sweep_result *result, const struct course *course)
+{
+    const char *folder = course->round.folder;
+    const struct nl_choice *choice = &course->settings->choice;
+    printf("%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
+    if (course->whole) { /* the folders have the names that shards get by themselves */
+        char *whole = whole_of(course);
+        for (int shard = 1; shard <= choice->shards; shard++)
+            printf(" %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
+        printf(" --out %s\n", whole);
+        free(whole);
+    } else {
+        printf(" FOLDER FOLDER ... --out DIR\n");
+    }
+    if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
+        printf("and then the same command once more, for the next round\n");
     return EXIT_DONE;
 }
 
@@ -88,8 +128,57 @@ static int end_stopped(const struct plan *plan, const struct nl_sweep_result *re
     return stopped(EXIT_FAILED, "done: %d of %d trials; to go on:", done, result->trials);
 }
 
-static int run_plan(const struct plan *plan, const struct settings *settings, const char *folder)
+/* What follows the round, whose trials are all there. */
+static int look_ahead(struct course *course, const struct nl_record *record)
 {
+    struct nl_error err = {0};
+    int status;
+    nl_round_release(&course->next);
+    course->last_of_grid = true;
+    if (!nl_has_rounds(course->asked))
+        return EXIT_DONE;
+    course->more = nl_round_next(course->asked, course->folder, &course->round, &course->plan.grid, record, &course->next, &status, &err);
+    course->last_of_grid = !course->more || course->next.kind == NL_ROUND_SAME;
+    return status ? fail("%s", err.text) : EXIT_DONE;
+}
+
+static bool all_there(const struct nl_record *record, int trials)
+{
+    for (int i = 0; i < trials; i++)
+        if (!record[i].present || record[i].failed)
+            return false;
+    return true;
+}
+
+/* Whether all trials of the round are there already, here or where the shards were put together; then what follows is looked up. */
+static bool is_there(struct course *course, int *code)
+{
+    const struct nl_grid *grid = &course->plan.grid;
+    char *places[] = {nl_strdup(course->round.folder), whole_of(course)};
+    struct nl_error err = {0};
+    bool there = false;
+    for (int i = 0; i < 2 && places[i] && !there && *code == EXIT_DONE; i++) {
+        const struct nl_store store = nl_store_at(places[i]);
+        int present;
+        struct nl_record *record = nl_store_load_all(&store, grid, NULL, NULL, &present, &err);
+        if (!record)
+            *code = fail("%s", err.text);
+        else if ((there = all_there(record, grid->trials)))
+            *code = look_ahead(course, record);
+        nl_records_release(record, record ? grid->trials : 0);
+    }
+    free(places[0]);
+    free(places[1]);
+    return there;
+}
+
+/* Runs what is missing of the round. *complete: nothing is any more, and what follows was looked up. */
+static int run_round(struct course *course, bool *complete)
+{
+    const struct settings *settings = course->settings;
+    const struct plan *plan = &course->plan;
+    const char *folder = course->round.folder;
+    char *whole = whole_of(course);
     struct progress_line line;
     struct nl_sweep_result result;
     struct nl_error err = {0};
@@ -97,6 +186,7 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         .folder = folder,
         .command = command_line,
         .choice = settings->choice,
+        .borrow = {course->round.number > 1 ? whole : NULL, course->round.kind == NL_ROUND_SAME ? course->folder : NULL},
         .replace = settings->replace,
         .runner = {.workers = settings->jobs,
                    .cohort = settings->cohort,
@@ -114,7 +204,8 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
     catch_interrupts();
     int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, &how, &result, &err);
     end_progress(&line);
-    int code;
+    int code = EXIT_DONE;
+    *complete = false;
     if (status) {
         code = result.started ? fail("%s", err.text) : refuse_folder(folder, &plan->experiment, &result.hidden, err.text);
     } else {
@@ -122,14 +213,91 @@ static int run_plan(const struct plan *plan, const struct settings *settings, co
         if (result.left)
             code = end_stopped(plan, &result, line.failure);
         else if (result.absent)
-            code = end_shard(&result, folder);
-        else
-            code = conclude(folder, plan, settings);
-        if (errors && code == EXIT_DONE)
+            code = end_shard(&result, course);
+        else if (!errors || !nl_has_rounds(course->asked))
+            code = look_ahead(course, result.record);
+        *complete = !result.left && !result.absent && (!errors || !nl_has_rounds(course->asked));
+        if (errors && nl_has_rounds(course->asked))
+            code = fail("the next round begins when all trials of this one could be run: the same command tries them again");
+        else if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
     }
     nl_sweep_result_release(&result);
+    free(whole);
     return code;
+}
+
+/* What the rounds before decided, and which round begins. */
+static void announce(const struct course *course)
+{
+    static const char *const names[] = {[NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
+    if (manner.quiet || !nl_has_rounds(course->asked))
+        return;
+    if (course->round.decided.at)
+        fputs(course->round.decided.at, stderr);
+    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, names[course->round.kind], course->plan.grid.trials, course->round.folder,
+            course->settings->dry_run && !course->more && course->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
+}
+
+/* Prepares the round: its grid, and whether there is anything to do. false: the message was printed. */
+static bool begin_round(struct course *course)
+{
+    release_plan(&course->plan);
+    return plan_of(&course->round.experiment, &course->plan) && identify_plan(&course->plan);
+}
+
+static void go_on(struct course *course)
+{
+    nl_round_release(&course->round);
+    course->round = course->next;
+    course->next = (struct nl_round){0};
+    course->more = false;
+}
+
+static int conclude_round(struct course *course, int code)
+{
+    int concluded = EXIT_DONE;
+    if (course->round.kind == NL_ROUND_TUNING)
+        concluded = conclude_tuning(course->round.folder, &course->plan, course->settings);
+    else if (course->last_of_grid) {
+        if (course->round.kind == NL_ROUND_SAME && report_is_text(&course->settings->report))
+            printf("\nWith the same values for all:\n");
+        concluded = conclude(course->round.folder, &course->plan, course->settings);
+    }
+    return code ? code : concluded;
+}
+
+/* Rounds whose trials are all there are passed over, but for those that the results are read from. */
+static int run_rounds(struct course *course)
+{
+    int code = EXIT_DONE;
+    for (;; go_on(course)) {
+        if (!begin_round(course))
+            return EXIT_BAD_INPUT;
+        bool there = nl_has_rounds(course->asked) && is_there(course, &code);
+        if (code != EXIT_DONE)
+            return code;
+        if (there && !course->last_of_grid)
+            continue;
+        announce(course);
+        print_notes(&course->plan);
+        if (course->settings->dry_run) {
+            code = dry_run(&course->plan, course->round.folder, &course->settings->choice, course->settings->replace, course->settings->jobs,
+                           course->settings->cohort);
+            if (code != EXIT_DONE || !there || !course->more)
+                return code;
+            continue;
+        }
+        bool complete;
+        code = run_round(course, &complete);
+        if (complete)
+            code = conclude_round(course, code);
+        if (!complete || code != EXIT_DONE || !course->more) {
+            if (complete && !course->more && course->next.decided.at && !manner.quiet)
+                fputs(course->next.decided.at, stderr);
+            return code;
+        }
+    }
 }
 
 /* "failed", or names of outcomes: diverged,dead. */
@@ -201,22 +369,25 @@ static int run(const struct command *self, int argc, char **argv)
 {
     struct settings settings;
     struct arguments arguments;
-    struct plan plan;
+    struct nl_experiment experiment;
     if (!read_settings(self, argc, argv, &settings) || !sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     add_device(&arguments, settings.device);
     int code = EXIT_BAD_INPUT;
-    if (make_plan(self, &arguments, &plan) && identify_plan(&plan)) {
-        char *folder = folder_for(&settings, &plan.experiment);
-        print_notes(&plan);
-        if (settings.dry_run) {
-            code = dry_run(&plan, folder, &settings.choice, settings.replace, settings.jobs, settings.cohort);
-        } else {
-            code = run_plan(&plan, &settings, folder);
-        }
-        free(folder);
+    if (!arguments.file) {
+        code = misused(self, "%s needs a file", self->name);
+    } else if (load_experiment(arguments.file, arguments.override, arguments.overrides, &experiment)) {
+        char *whole = results_folder(settings.out, &experiment);
+        struct course course = {.asked = &experiment, .settings = &settings, .folder = folder_for(&settings, &experiment)};
+        course.whole = settings.choice.shards && !settings.out ? whole : NULL;
+        nl_round_first(&experiment, course.folder, &course.round);
+        code = run_rounds(&course);
+        nl_round_release(&course.round);
+        nl_round_release(&course.next);
+        release_plan(&course.plan);
+        free(course.folder);
+        free(whole);
     }
-    release_plan(&plan);
     free(arguments.override);
     return code;
 }

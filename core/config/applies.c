@@ -18,6 +18,8 @@ static bool data_key_applies(const char *field, const struct nl_config *config)
 {
     if (!strcmp(field, "dir") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
+    if (!strcmp(field, "test_seed"))
+        return config->data.test_seed != NL_AUTO;
     if (!strcmp(field, "classes"))
         return config->data.name == NL_NPY;
     if (!strcmp(field, "size") || !strcmp(field, "channels") || !strcmp(field, "difficulty"))
@@ -63,7 +65,9 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
 static bool train_key_applies(const char *field, const struct nl_config *config)
 {
     if (!strcmp(field, "epochs"))
-        return config->train.steps == NL_AUTO;
+        return config->train.steps == NL_AUTO && config->train.samples == NL_AUTO;
+    if (!strcmp(field, "samples"))
+        return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))

@@ -149,6 +149,29 @@ struct nl_match {
     struct nl_origin origin;
 };
 
+/* What of a sweep is decided by its own earlier results (sweep/rounds.h). What was decided stands beside the wish, so that an experiment with
+ * it is a grid like any other. */
+struct nl_rounds {
+    int tunes;                    /* sweep.tune: keys whose values are chosen for every point of the grid; 0: none */
+    struct nl_axis *tune;         /* [tunes], of one key each */
+    enum nl_metric tune_on;       /* by this metric of the validation part */
+    int tune_seeds;
+    struct nl_origin tune_origin;
+    int choices;                  /* sweep.chosen: each gives a point of the grid, and values of the tuned keys there */
+    struct nl_match *chosen;
+    bool has_same;                /* sweep.same: the values that serve all points best */
+    struct nl_match same;
+
+    double refine;                /* sweep.refine: the largest usable rate is to be known within this factor; 0: as the grid has it */
+    struct nl_origin refine_origin;
+    int points;                   /* sweep.points: more points than the grid's; each replaces the axes of the keys that it names */
+    struct nl_match *point;
+
+    double half_width;            /* sweep.until: of the intervals of the answer, in the unit of plot.min_effect; 0: sweep.seeds decides */
+    int max_seeds, first_seeds;   /* first_seeds: the stage that the spread is estimated from; 0: no stage has been decided on */
+    struct nl_origin until_origin;
+};
+
 struct nl_experiment {
     char *path;                   /* file it came from; "" for none */
     int files;
@@ -166,6 +189,7 @@ struct nl_experiment {
     struct nl_origin question_origin;
     bool has_baseline;
     struct nl_match baseline;     /* the method that others are compared with: e.g. norm.kind = none */
+    struct nl_rounds rounds;
     bool is_sweep;                /* there is a `sweep` section, or an override with several values */
 };
 
@@ -173,7 +197,7 @@ struct nl_experiment {
 enum nl_question nl_question_of(const struct nl_experiment *experiment);
 
 /* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
- * give itself: grid, zip, exclude, seeds, question and baseline are each replaced as a whole. Where an override changes the values of a
+ * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole. Where an override changes the values of a
  * key, entries of exclude and a baseline that name other values of it are void. train.seed and the keys of plot are never axes.
  *
  * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",

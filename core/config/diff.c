@@ -81,6 +81,14 @@ void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experimen
     nl_differences_add(out, "sweep.question", nl_strdup(nl_question_names[a->question]), &a->question_origin,
                        nl_strdup(nl_question_names[b->question]), &b->question_origin);
     nl_differences_add(out, "sweep.baseline", baseline_of(a), &a->baseline.origin, baseline_of(b), &b->baseline.origin);
+    struct nl_round_field of_a[NL_ROUND_FIELDS], of_b[NL_ROUND_FIELDS];
+    nl_rounds_fields(&a->rounds, false, of_a);
+    nl_rounds_fields(&b->rounds, false, of_b);
+    for (int i = 0; i < NL_ROUND_FIELDS; i++) {
+        char *name = nl_format("sweep.%s", of_a[i].name);
+        nl_differences_add(out, name, of_a[i].value, of_a[i].origin, of_b[i].value, of_b[i].origin);
+        free(name);
+    }
 }
 
 static void add_made(struct nl_differences *out, const char *name, const struct nl_node *a, const struct nl_node *b)

@@ -171,9 +171,17 @@ static void add_sweep_definitions(struct nl_text *out)
     /* in the order of nl_sweep_fields */
     struct nl_text questions = {0};
     add_words(&questions, nl_question_names);
+    const char *const point = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]";
+    struct nl_text tune = {0}, until = {0};
+    nl_text_add(&tune, "\"type\": [\"object\", \"null\"], \"properties\": {\"on\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]}, "
+                       "\"seeds\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": %d}}, \"additionalProperties\": true", NL_SEEDS_MAX);
+    nl_text_add(&until, "\"type\": [\"object\", \"null\"], \"additionalProperties\": false, \"required\": [\"half_width\", \"max_seeds\"], "
+                        "\"properties\": {\"half_width\": {\"type\": \"number\", \"exclusiveMinimum\": 0}, \"max_seeds\": {\"type\": \"integer\", "
+                        "\"minimum\": 2, \"maximum\": %d}, \"first_seeds\": {\"type\": \"integer\", \"minimum\": 2}}", NL_SEEDS_MAX);
     const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]", "\"$ref\": \"#/$defs/one_or_more\"",
                                         "\"$ref\": \"#/$defs/one_or_more\"", NULL, questions.at,
-                                        "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]"};
+                                        point, tune.at, "\"type\": [\"number\", \"null\"], \"exclusiveMinimum\": 1", until.at,
+                                        "\"$ref\": \"#/$defs/one_or_more\"", "\"type\": [\"array\", \"null\"], \"items\": {\"$ref\": \"#/$defs/point\"}", point};
     for (int i = 0; nl_sweep_fields[i].name; i++) {
         nl_text_add(out, "    \"sweep.%s\": {\"description\": ", nl_sweep_fields[i].name);
         nl_json_add(out, nl_sweep_fields[i].help);
@@ -184,6 +192,8 @@ static void add_sweep_definitions(struct nl_text *out)
         nl_text_add(out, "}%s\n", nl_sweep_fields[i + 1].name ? "," : "\n  }");
     }
     nl_text_release(&questions);
+    nl_text_release(&tune);
+    nl_text_release(&until);
 }
 
 static void begin_section(struct nl_text *out, const char *name, const char *help)

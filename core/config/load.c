@@ -184,6 +184,8 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
     nl_keep(out->file);
     nl_keep(out->axis);
     nl_keep(out->exclude);
+    nl_keep(out->rounds.point);
+    nl_keep(out->rounds.chosen);
     return diagnostics->count > before ? NL_FAIL : NL_OK;
 }
 

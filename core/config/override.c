@@ -115,7 +115,7 @@ static void override_sweep(struct nl_loader *loader, const char *argument, const
         nl_read_question(loader, text, &at);
     else if (!strcmp(name, "sweep.baseline"))
         override_baseline(loader, argument, text);
-    else
+    else if (!nl_override_rounds(loader, name + strlen("sweep."), text, &at))
         nl_diagnose(loader->diagnostics, &name_at, "give a key several values to make an axis of it: norm.kind=bn,gn",
                     "'%s' cannot be set on the command line", name);
 }

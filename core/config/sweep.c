@@ -18,6 +18,15 @@ const struct nl_sweep_field nl_sweep_fields[] = {
     {"question", "auto, small_batch, lr_tolerance or compare; default auto",
      "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, or which cells differ; auto: as plot.kind shows"},
     {"baseline", "{norm.kind: none}", "what the others are compared with"},
+    {"tune", "{train.lr: 1e-3:1:log:7, on: val_loss, seeds: 3}",
+     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; on: val_loss, val_error or "
+     "val_accuracy; seeds: of the trials that are chosen by, other ones than those of the grid"},
+    {"refine", "1.1", "more learning rates around each method's largest usable one, until every seed's is known within this factor"},
+    {"until", "{half_width: 0.5, max_seeds: 64}",
+     "more seeds, until the intervals of the answer reach at most so far to each side, in the unit of plot.min_effect; sweep.seeds is the first stage"},
+    {"points", "[{norm.kind: bn, train.batch: 256}]", "more points than the grid's: a list; an entry replaces the values of the axes that it names"},
+    {"chosen", "[{norm.kind: bn, train.lr: 0.3}]", "what tune chose, written into results: a list of points of the grid, each with the tuned keys' values"},
+    {"same", "{train.lr: 0.1}", "what tune chose for all points together, written into results"},
     {NULL, NULL, NULL}};
 
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
@@ -32,8 +41,7 @@ bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const s
     return false;
 }
 
-/* The key that an entry of grid, zip, exclude or baseline names, or NULL and a diagnostic. */
-static const struct nl_key *named_key(struct nl_loader *loader, const struct nl_node *name)
+const struct nl_key *nl_named_key(struct nl_loader *loader, const struct nl_node *name)
 {
     const struct nl_key *key = nl_key_find(name->text);
     if (!key) {
@@ -91,7 +99,7 @@ static void add_axis(struct nl_axis_list *list, const struct nl_axis *axis)
 static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
     (void)context;
-    const struct nl_key *key = named_key(loader, name);
+    const struct nl_key *key = nl_named_key(loader, name);
     struct nl_points points = {0};
     if (!key)
         return;
@@ -107,7 +115,7 @@ static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name
 static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
     struct nl_axis *axis = context;
-    const struct nl_key *key = named_key(loader, name);
+    const struct nl_key *key = nl_named_key(loader, name);
     struct nl_points points = {0};
     if (!key)
         return;
@@ -173,7 +181,7 @@ void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_po
 static void read_match_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
     struct match_reading *reading = context;
-    const struct nl_key *key = named_key(loader, name);
+    const struct nl_key *key = nl_named_key(loader, name);
     struct nl_points values = {0};
     if (!key)
         return;
@@ -194,8 +202,7 @@ static void read_match_entry(struct nl_loader *loader, const struct nl_node *nam
     nl_points_release(&values);
 }
 
-/* False, and a diagnostic, for one without a legal condition. */
-static bool read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out)
+bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out)
 {
     struct match_reading reading = {.match.origin = map->at, .many = many};
     int before = loader->diagnostics->count;
@@ -210,15 +217,14 @@ static void read_exclude(struct nl_loader *loader, const struct nl_node *map)
 {
     struct nl_experiment *out = loader->out;
     struct nl_match match;
-    if (!read_match(loader, map, "an entry of exclude", true, &match))
+    if (!nl_read_match(loader, map, "an entry of exclude", true, &match))
         return;
     NL_GROW(out->exclude, out->excludes, loader->exclude_capacity);
     out->exclude[out->excludes++] = match;
 }
 
-/* zip and exclude are lists of mappings; a single mapping does for a list of one. */
-static void each_map(struct nl_loader *loader, const struct nl_node *value,
-                     void (*read)(struct nl_loader *loader, const struct nl_node *map))
+void nl_each_map(struct nl_loader *loader, const struct nl_node *value,
+                 void (*read)(struct nl_loader *loader, const struct nl_node *map))
 {
     if (value->kind != NL_SEQUENCE)
         read(loader, value);
@@ -278,13 +284,13 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
         loader->zip_first &= loader->zip.count > 0;
         loader->zip.count = 0;
         if (!value->blank)
-            each_map(loader, value, read_zip_map);
+            nl_each_map(loader, value, read_zip_map);
     } else if (!strcmp(field, "exclude")) {
         out->excludes = 0;
         if (!value->blank)
-            each_map(loader, value, read_exclude);
+            nl_each_map(loader, value, read_exclude);
     } else if (!strcmp(field, "baseline")) {
-        out->has_baseline = !value->blank && read_match(loader, value, "a baseline", false, &out->baseline);
+        out->has_baseline = !value->blank && nl_read_match(loader, value, "a baseline", false, &out->baseline);
     } else if (!strcmp(field, "question")) {
         if (value->kind == NL_SCALAR)
             nl_read_question(loader, value->text, &value->at);
@@ -295,7 +301,7 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
             nl_read_seeds(loader, value->text, &value->at);
         else
             nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
-    } else {
+    } else if (!nl_read_rounds_entry(loader, value, field)) {
         char *full = nl_format("sweep.%s", field);
         const char *names[sizeof nl_sweep_fields / sizeof *nl_sweep_fields];
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -24,6 +24,34 @@ struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, co
 /* Whether the key can be an axis or stand in exclude and baseline; a diagnostic if not. */
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at);
 
+/* A diagnostic, and false, for a mapping without a legal condition. many: several values a key are legal. what: "a baseline". */
+bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out);
+
+/* A list of mappings; a single mapping does for a list of one. */
+void nl_each_map(struct nl_loader *loader, const struct nl_node *value, void (*read)(struct nl_loader *loader, const struct nl_node *map));
+
+/* The key that a mapping of the sweep section names, or NULL and a diagnostic. */
+const struct nl_key *nl_named_key(struct nl_loader *loader, const struct nl_node *name);
+
+/* ---- rounds (rounds.c) ---- */
+
+/* tune, chosen, same, refine, points and until; false: field is none of them. */
+bool nl_read_rounds_entry(struct nl_loader *loader, const struct nl_node *value, const char *field);
+/* sweep.refine=1.1, sweep.until=0.5:64, sweep.tune= (none); false: another field. */
+bool nl_override_rounds(struct nl_loader *loader, const char *field, const char *text, const struct nl_origin *at);
+/* Whether a value of a tuned key is the least or the largest of its numbers: a better one may lie beyond. */
+bool nl_is_at_edge(const struct nl_axis *tuned, const char *value);
+/* What fits together and what does not. */
+void nl_check_rounds(struct nl_loader *loader);
+/* Their values as YAML on one line, or, where `lines`, lists with an entry a line; value is a new string, NULL where nothing is asked. */
+enum { NL_ROUND_FIELDS = 6 };
+struct nl_round_field {
+    const char *name;
+    char *value;
+    const struct nl_origin *origin;
+};
+void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, struct nl_round_field out[NL_ROUND_FIELDS]);
+
 /* key = values as a further condition of match. */
 void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_points *values);
 

@@ -131,6 +131,7 @@ void nl_check_sweep(struct nl_loader *loader)
     if (out->has_baseline)
         out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
+    nl_check_rounds(loader);
 
     const struct nl_key *seed = nl_key_find("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)

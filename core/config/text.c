@@ -111,6 +111,17 @@ char *nl_match_text(const struct nl_match *match)
     return out.at;
 }
 
+static void add_rounds(struct page *page, const struct nl_rounds *rounds)
+{
+    struct nl_round_field field[NL_ROUND_FIELDS];
+    nl_rounds_fields(rounds, true, field);
+    for (int i = 0; i < NL_ROUND_FIELDS; i++) {
+        if (field[i].value)
+            add_line(page, nl_format("  %s:%s%s", field[i].name, *field[i].value == '\n' ? "" : " ", field[i].value), NULL);
+        free(field[i].value);
+    }
+}
+
 static void add_sweep(struct page *page, const struct nl_experiment *experiment)
 {
     add_line(page, nl_strdup("sweep:"), NULL);
@@ -129,6 +140,7 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment)
     add_line(page, nl_format("  seeds: %d", experiment->seeds), origin_text(&experiment->seeds_origin));
     if (experiment->question != NL_ASK_AUTO)
         add_line(page, nl_format("  question: %s", nl_question_names[experiment->question]), origin_text(&experiment->question_origin));
+    add_rounds(page, &experiment->rounds);
     if (!experiment->has_baseline)
         return;
     const struct nl_match *baseline = &experiment->baseline;

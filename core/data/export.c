@@ -60,5 +60,7 @@ int nl_data_export(const struct nl_split *view, const char *folder, struct nl_er
         return NL_FAIL;
     if (view->val_count && export_part(view, "val", view->val, view->val_count, folder, err))
         return NL_FAIL;
+    if (view->test_count == 0)
+        return NL_OK;
     return export_part(view, "test", view->test, view->test_count, folder, err);
 }

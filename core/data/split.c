@@ -10,28 +10,43 @@
 
 enum { LEVELS = 256 };
 
-/* The given parts, shuffled: *train and *test are new. Rows of stream "split": 0 the training part (or the pool), 1 the test
- * part. */
-static void split(struct nl_split *view, uint64_t seed)
+/* Rows of stream "split": of data.split_seed 0 the training part (or the pool) and 1 the test part; of data.test_seed the same, and then 2 of
+ * data.split_seed is what the test part leaves of a pool. */
+enum { ROW_TRAIN, ROW_TEST, ROW_REST };
+
+/* The given parts, shuffled: *train and *test are new. */
+static void split(struct nl_split *view, const struct nl_config *config)
 {
     const struct nl_dataset *set = view->dataset;
-    struct nl_stream stream = nl_stream(seed, "split");
-    int given = set->train_count ? set->train_count : set->count;
-    int32_t *first = nl_alloc((size_t)given, sizeof *first);
-    nl_stream_permutation(stream, 0, first, given);
-    view->train = first;
+    uint64_t split_seed = (uint64_t)(config->data.split_seed == NL_AUTO ? config->train.seed : config->data.split_seed);
+    bool apart = config->data.test_seed != NL_AUTO;
+    struct nl_stream stream = nl_stream(split_seed, "split"), of_test = apart ? nl_stream((uint64_t)config->data.test_seed, "split") : stream;
     if (set->train_count) {
-        view->train_count = given;
-        view->test_count = set->count - given;
+        view->train_count = set->train_count;
+        view->test_count = set->count - set->train_count;
+        view->train = nl_alloc((size_t)view->train_count, sizeof *view->train);
         view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
-        nl_stream_permutation(stream, 1, view->test, view->test_count);
+        nl_stream_permutation(stream, ROW_TRAIN, view->train, view->train_count);
+        nl_stream_permutation(of_test, ROW_TEST, view->test, view->test_count);
         for (int i = 0; i < view->test_count; i++)
-            view->test[i] += given;
-    } else {
-        view->test_count = set->pool_test;
-        view->train_count = given - view->test_count;
-        view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
-        memcpy(view->test, first + view->train_count, (size_t)view->test_count * sizeof *view->test);
+            view->test[i] += view->train_count;
+        return;
+    }
+    int32_t *pool = nl_alloc((size_t)set->count, sizeof *pool);
+    nl_stream_permutation(of_test, ROW_TRAIN, pool, set->count);
+    view->test_count = set->pool_test;
+    view->train_count = set->count - set->pool_test;
+    view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
+    memcpy(view->test, pool + view->train_count, (size_t)view->test_count * sizeof *view->test);
+    view->train = pool;
+    if (apart) {
+        int32_t *order = nl_alloc((size_t)view->train_count, sizeof *order);
+        view->train = nl_alloc((size_t)view->train_count, sizeof *view->train);
+        nl_stream_permutation(stream, ROW_REST, order, view->train_count);
+        for (int i = 0; i < view->train_count; i++)
+            view->train[i] = pool[order[i]];
+        free(order);
+        free(pool);
     }
 }
 
@@ -47,10 +62,11 @@ struct nl_counts nl_data_counts(const struct nl_config *config)
         .val_overlap = 1.0,
         .test_overlap = 1.0,
     };
+    bool test_anew = anew && config->data.test_seed == NL_AUTO;
     double whole = facts.pool ? facts.train + facts.test : facts.train;
     if (anew && counts.val > 0)
-        counts.val_overlap = counts.val / whole;
-    if (anew && counts.test > 0)
+        counts.val_overlap = counts.val / (test_anew ? whole : facts.train);
+    if (test_anew && counts.test > 0)
         counts.test_overlap = counts.test / (facts.pool ? whole : facts.test);
     return counts;
 }
@@ -173,7 +189,7 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
     *view = (struct nl_split){.dataset = dataset};
     uint64_t seed = (uint64_t)config->train.seed;
     int channels = dataset->shape.channels;
-    split(view, config->data.split_seed == NL_AUTO ? seed : (uint64_t)config->data.split_seed);
+    split(view, config);
     if (reduce(view, config, err)) {
         nl_split_release(view);
         return NL_FAIL;

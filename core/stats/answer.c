@@ -106,6 +106,24 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
                     100.0 * overlap, part, z * sqrt(overlap / (1.0 - overlap)));
 }
 
+/* What the rounds of the sweep decided, and so is not the same for all. */
+static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
+{
+    struct nl_text *out = &answer->notes;
+    if (rounds->choices) {
+        nl_text_add(out, "Tuned:");
+        for (int i = 0; i < rounds->tunes; i++)
+            nl_text_add(out, "%s %s", i ? "," : "", rounds->tune[i].key[0]->name);
+        nl_text_add(out, ", for each point by %s over %d other seed%s; nothing was chosen by the test part.\n", nl_metric_names[rounds->tune_on],
+                    rounds->tune_seeds, rounds->tune_seeds == 1 ? "" : "s");
+    }
+    if (rounds->refine > 0.0 && rounds->points)
+        nl_text_add(out, "The rates were refined around each method's largest usable one, to be known within a factor of %g for each seed.\n", rounds->refine);
+    if (rounds->first_seeds)
+        nl_text_add(out, "The number of seeds was decided by the spread of the first %d (Stein 1945); intervals and p rest on that spread.\n",
+                    rounds->first_seeds);
+}
+
 void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out)
 {
     static void (*const ask[])(struct nl_answer *, const struct nl_results *, const struct nl_experiment *) = {
@@ -120,6 +138,7 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
         nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; no claim rests on them.\n",
                     NL_BOOTSTRAP_SEEDS);
+    say_rounds(out, &experiment->rounds);
     if (*experiment->config.plot.protocol)
         nl_text_add(&out->notes, "Protocol: %s\n", experiment->config.plot.protocol);
 }

@@ -97,47 +97,52 @@ static void mean_and_sd(const double *values, int n, double *mean, double *sd)
     *sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;
 }
 
-/* Mean, se and ends of values on the scale on which they are averaged. */
-static void t_interval(const double *values, double least, double overlap, double level, struct nl_estimate *out)
+/* Mean, se and ends of values on the scale on which they are averaged. The spread is that of `stage`, [out->freedom + 1] of the values. */
+static void t_interval(const double *values, const double *stage, double least, double level, struct nl_estimate *out)
 {
-    double sd;
+    double sd, stage_mean;
     mean_and_sd(values, out->n, &out->mean, &sd);
-    if (out->n < 2)
+    if (out->freedom < 1)
         return;
-    out->se = fmax(sd, least) * sqrt(1.0 / out->n + overlap / (1.0 - overlap));
-    double half = nl_t_quantile(0.5 * (1.0 + level), out->n - 1) * out->se;
+    mean_and_sd(stage, out->freedom + 1, &stage_mean, &sd);
+    out->se = fmax(sd, least) * sqrt(1.0 / out->n + out->overlap / (1.0 - out->overlap));
+    double half = nl_t_quantile(0.5 * (1.0 + level), out->freedom) * out->se;
     out->lower = out->mean - half;
     out->upper = out->mean + half;
 }
 
-static void estimate_share(const double *values, const struct nl_sampling *sampling, double level, struct nl_estimate *out)
+static void estimate_share(double *values, double *stage, double m, double level, struct nl_estimate *out)
 {
-    double m = sampling->samples, *logits = nl_alloc((size_t)out->n, sizeof *logits), mean, sd;
+    double mean, sd;
     for (int i = 0; i < out->n; i++)
-        logits[i] = logit_of(values[i], m);
-    mean_and_sd(logits, out->n, &mean, &sd);
-    t_interval(logits, logit_counting_sd(mean, m), sampling->overlap, level, out);
-    free(logits);
+        values[i] = logit_of(values[i], m);
+    for (int i = 0; i < out->freedom + 1; i++)
+        stage[i] = logit_of(stage[i], m);
+    mean_and_sd(values, out->n, &mean, &sd);
+    t_interval(values, stage, logit_counting_sd(mean, m), level, out);
     out->mean = share_of(out->mean, m);
-    out->lower = out->n > 1 ? share_of(out->lower, m) : NAN;
-    out->upper = out->n > 1 ? share_of(out->upper, m) : NAN;
+    if (out->freedom < 1)
+        return;
+    out->lower = share_of(out->lower, m);
+    out->upper = share_of(out->upper, m);
 }
 
 struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
                                double level)
 {
-    struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .lower = NAN, .upper = NAN};
-    double *kept = nl_alloc((size_t)count, sizeof *kept), mean;
+    struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = sampling->overlap, .lower = NAN, .upper = NAN};
+    double *kept = nl_alloc(2 * (size_t)count + 1, sizeof *kept), *stage = kept + count, mean;
     out.n = nl_finite_values(values, count, kept);
+    out.freedom = nl_finite_values(values, sampling->first > 0 && sampling->first < count ? sampling->first : count, stage) - 1;
     out.median = nl_median_sorted(kept, out.n);
     if (out.n > 0) {
         mean_and_sd(kept, out.n, &mean, &out.sd);
         bool counted = scale != NL_SCALE_REAL && sampling->samples > 0;
+        double least = scale == NL_SCALE_REAL ? sampling->floor : counted ? nl_counting_sd(mean, sampling->samples) : 0.0;
         if (scale == NL_SCALE_SHARE && counted && kind == NL_INTERVAL_T)
-            estimate_share(kept, sampling, level, &out);
+            estimate_share(kept, stage, sampling->samples, level, &out);
         else
-            t_interval(kept, scale == NL_SCALE_REAL ? sampling->floor : counted ? nl_counting_sd(mean, sampling->samples) : 0.0, sampling->overlap,
-                       level, &out);
+            t_interval(kept, stage, least, level, &out);
         if (kind == NL_INTERVAL_BOOTSTRAP && out.n > 1)
             bootstrap(kept, out.n, level, &out.lower, &out.upper);
         if (scale != NL_SCALE_REAL && out.n > 1) {
@@ -160,12 +165,12 @@ static double upper_tail(double distance, double se, int freedom)
 
 double nl_difference_p(const struct nl_estimate *difference)
 {
-    return difference->n < 2 ? NAN : 2.0 * upper_tail(fabs(difference->mean), difference->se, difference->n - 1);
+    return difference->freedom < 1 ? NAN : 2.0 * upper_tail(fabs(difference->mean), difference->se, difference->freedom);
 }
 
 double nl_equivalence_p(const struct nl_estimate *difference, double margin)
 {
-    return difference->n < 2 ? NAN : upper_tail(margin - fabs(difference->mean), difference->se, difference->n - 1);
+    return difference->freedom < 1 ? NAN : upper_tail(margin - fabs(difference->mean), difference->se, difference->freedom);
 }
 
 double nl_sign_flip_p(const double *values, int count)

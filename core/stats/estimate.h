@@ -3,7 +3,8 @@
  * A value that is not finite is missing: it is left out, and n counts what is left. So a paired difference is a plain difference of two
  * vectors with one entry a seed.
  *
- * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se, with
+ * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se (where the number of seeds was decided by a first stage, with the spread and
+ * the degrees of freedom of that stage alone), with
  *
  *     se^2 = sd^2 (1/n + overlap / (1 - overlap))
  *
@@ -31,6 +32,7 @@ struct nl_sampling {
     double overlap; /* in [0, 1) */
     double samples; /* m: that a share was counted over; 0: unknown, and then shares are averaged as they are */
     double floor;   /* the least standard deviation, of NL_SCALE_REAL */
+    int first;      /* the spread is that of so many first values, a stage that decided how many follow (Stein 1945); 0: of all */
 };
 
 struct nl_estimate {
@@ -39,6 +41,8 @@ struct nl_estimate {
     double sd;     /* of the values over seeds, as they are; NaN below n = 2 */
     double median;
     double se;     /* of that mean, or mean logit; NaN below n = 2 */
+    double overlap; /* that se was worked out with */
+    int freedom;   /* degrees of freedom of se: n - 1, or those of the first stage */
     double lower, upper; /* inside what is possible; NaN below n = 2: one seed has no interval */
 };
 

@@ -441,6 +441,39 @@ static void say_evaluations(const struct question *q, int method)
     free(values);
 }
 
+/* Least and largest number in a column, of runs that came to their end. */
+static void range_of_done(const struct nl_results *results, const char *name, double range[2])
+{
+    int column = nl_table_column(&results->table, name);
+    range[0] = INFINITY;
+    range[1] = -INFINITY;
+    for (int row = 0; column >= 0 && row < results->table.rows; row++) {
+        double value;
+        if (strcmp(nl_table_field(&results->table, row, results->status), "diverged") == 0 || nl_table_number(&results->table, row, column, &value, NULL))
+            continue;
+        range[0] = fmin(range[0], value);
+        range[1] = fmax(range[1], value);
+    }
+}
+
+/* A batch size and what is made equal with it: updates, or samples. */
+static void say_budget(const struct question *q)
+{
+    double steps[2], samples[2];
+    if (strcmp(q->results->factor[q->view.x_factor].key->name, "train.batch") != 0)
+        return;
+    range_of_done(q->results, "steps", steps);
+    range_of_done(q->results, "samples", samples);
+    if (!(steps[0] < INFINITY) || steps[0] == steps[1])
+        return;
+    if (samples[1] <= 1.1 * samples[0])
+        nl_text_add(&q->answer->notes, "Equal samples, not equal updates: from %g updates to %g, so an effect of the batch size may be one of their number (train.steps makes them equal).\n",
+                    steps[0], steps[1]);
+    else
+        nl_text_add(&q->answer->notes, "Neither updates nor samples are equal: from %g updates to %g, on %g samples to %g. An effect of the batch size may be one of these.\n",
+                    steps[0], steps[1], samples[0], samples[1]);
+}
+
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
@@ -449,6 +482,7 @@ static void say_method_of_judging(const struct question *q)
     nl_text_add(out, "Changes are the %s at the %s %s less that at the %s, paired by seed; positive is worse. They count from %g %s on; flat is within %g %s at"
                      " every %s (two one-sided tests; p is that of the least certain).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
+    say_budget(q);
     nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }

@@ -61,11 +61,22 @@ static bool is_unknown(const struct nl_rate_range *range)
     return isinf(range->low) && isinf(range->high);
 }
 
+/* How far apart the two rates are, as a logarithm, between which the largest usable one of a seed lies, at most. */
+static double resolution(const struct question *q, int criterion, int method)
+{
+    const struct nl_rate_range *range = ranges(q, criterion, method);
+    double widest = 0.0;
+    for (int i = 0; i < q->results->seeds; i++)
+        if (isfinite(range[i].low) && isfinite(range[i].high))
+            widest = fmax(widest, range[i].high - range[i].low);
+    return widest > 0.0 ? widest : nl_rate_step(&q->view);
+}
+
 static struct known known_rate(const struct question *q, int criterion, int method)
 {
     const struct nl_rate_range *range = ranges(q, criterion, method);
     struct known out = {0};
-    double sum = 0.0, step = nl_rate_step(&q->view);
+    double sum = 0.0, step = resolution(q, criterion, method);
     for (int i = 0; i < q->results->seeds; i++) {
         if (isnan(range[i].low))
             continue;
@@ -98,14 +109,14 @@ static void say_rate(struct nl_text *out, const struct question *q, const struct
 static int ratio_ends(const struct question *q, int criterion, int method, double *least, double *largest, double *centre)
 {
     const struct nl_rate_range *of = ranges(q, criterion, method), *base = ranges(q, criterion, q->base[method]);
-    double step = nl_rate_step(&q->view);
+    double step = resolution(q, criterion, method), base_step = resolution(q, criterion, q->base[method]);
     int count = 0;
     for (int i = 0; i < q->results->seeds; i++) {
         if (isnan(of[i].low) || isnan(base[i].low) || is_unknown(&of[i]) || is_unknown(&base[i]))
             continue;
         least[count] = of[i].low - base[i].high;
         largest[count] = of[i].high - base[i].low;
-        centre[count++] = (isinf(of[i].low) ? of[i].high - step : of[i].low) - (isinf(base[i].low) ? base[i].high - step : base[i].low);
+        centre[count++] = (isinf(of[i].low) ? of[i].high - step : of[i].low) - (isinf(base[i].low) ? base[i].high - base_step : base[i].low);
     }
     return count;
 }
@@ -123,11 +134,8 @@ static void add_obstacle(const struct question *q, struct nl_claim *claim, int c
     int both[] = {method, q->base[method]};
     const struct nl_cell **cell = nl_alloc(2 * (size_t)q->view.points, sizeof(const struct nl_cell *));
     for (int i = 0; i < 2; i++)
-        for (int point = 0; point < q->view.points; point++) {
+        for (int point = 0; point < q->view.points; point++)
             cell[i * q->view.points + point] = nl_comparison_cell(&q->view, both[i], point);
-            if (!cell[i * q->view.points + point] && !claim->obstacle)
-                claim->obstacle = nl_format("there is no trial of %s at rate %g", q->view.method[both[i]].label, nl_comparison_x(&q->view, point));
-        }
     nl_claim_need_cells(claim, cell, 2 * q->view.points);
     free(cell);
     for (int i = 0; i < 2; i++) {
@@ -161,10 +169,10 @@ static double candidate_p(const struct nl_claim *claim, const struct nl_estimate
 static void add_ratio_claim(struct question *q, int criterion, int method)
 {
     int seeds = q->results->seeds;
-    double smallest = q->rule.smallest, level = q->rule.level, step = nl_rate_step(&q->view);
+    double smallest = q->rule.smallest, level = q->rule.level;
     double *least = nl_alloc((size_t)seeds, 3 * sizeof *least), *largest = least + seeds, *centre = largest + seeds;
     struct nl_sampling sampling = nl_metric_column(q->results, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss").sampling;
-    sampling.floor = step * sqrt(2.0 / 12.0);
+    sampling.floor = hypot(resolution(q, criterion, method), resolution(q, criterion, q->base[method])) / sqrt(12.0);
     q->ratio_claim[criterion * q->view.methods + method] = q->answer->claims;
     struct nl_claim *claim = nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[q->base[method]].label,
                                              criterion == NL_RATE_BY_ACCURACY ? "tolerates a larger learning rate, by training accuracy"
@@ -178,7 +186,7 @@ static void add_ratio_claim(struct question *q, int criterion, int method)
         high = nl_estimate(largest, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
     struct nl_estimate mean = nl_estimate(centre, count, NL_SCALE_REAL, &sampling, NL_INTERVAL_T, level);
     claim->unit = "x";
-    claim->effect = (struct nl_estimate){.n = count, .mean = exp(mean.mean), .median = exp(mean.median), .sd = mean.sd, .se = mean.se,
+    claim->effect = (struct nl_estimate){.n = count, .mean = exp(mean.mean), .median = exp(mean.median), .sd = mean.sd, .se = mean.se, .overlap = mean.overlap, .freedom = mean.freedom,
                                          .lower = isnan(low.mean) ? 0.0 : exp(low.lower), .upper = isnan(high.mean) ? INFINITY : exp(high.upper)};
     claim->candidate = claim->effect.mean >= smallest ? NL_FOUND_MORE : claim->effect.mean <= 1.0 / smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
     claim->p = candidate_p(claim, &low, &high, smallest);
@@ -446,9 +454,13 @@ static void say_method_of_judging(const struct question *q)
     struct nl_text *out = &q->answer->notes;
     nl_text_add(out, "Usable: the run ends, not at chance, with 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
-    nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for. A ratio counts from %g on, and holds for this schedule, these rates"
-                     " and this criterion.\n",
-                q->view.points, nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), exp(nl_rate_step(&q->view)), q->rule.smallest);
+    double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
+    if (q->experiment->rounds.points)
+        nl_text_add(out, "Between %g and %g each method has rates of its own; how far apart they are the intervals allow for.", first, last);
+    else
+        nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for.", q->view.points, first, last,
+                    exp(nl_rate_step(&q->view)));
+    nl_text_add(out, " A ratio counts from %g on, and holds for this schedule, these rates and this criterion.\n", q->rule.smallest);
     nl_say_rule(q->answer, &q->rule);
     char *along = nl_comparison_along(&q->view);
     if (along)

@@ -32,54 +32,61 @@ bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_crit
     return false;
 }
 
-/* How good the run at each point is, from 0 (chance or failed) up; NaN: it is not there. at_chance: the loss of guessing, in nats. */
-static void goodness(const struct nl_comparison *view, int method, int seed, enum nl_rate_criterion criterion, double at_chance, double *out)
+/* How good the run at each of the method's rates is, from 0 (chance or failed) up; NaN: it is not there. at_chance: the loss of guessing, in
+ * nats. */
+static void goodness(const struct nl_results *results, const struct nl_cell *const *cell, int rates, int seed, enum nl_rate_criterion criterion,
+                     double at_chance, double *out)
 {
-    const struct nl_results *results = view->results;
     int column = nl_table_column(&results->table, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss");
-    for (int point = 0; point < view->points; point++) {
-        const struct nl_cell *cell = nl_comparison_cell(view, method, point);
-        const char *status = nl_cell_status(results, cell, seed);
-        out[point] = NAN;
+    for (int i = 0; i < rates; i++) {
+        const char *status = nl_cell_status(results, cell[i], seed);
+        out[i] = NAN;
         if (!status || strcmp(status, "error") == 0)
             continue;
-        out[point] = 0.0;
+        out[i] = 0.0;
         if (strcmp(status, "done") != 0)
             continue;
-        nl_table_number(&results->table, cell->row[seed], column, &out[point], NULL);
+        nl_table_number(&results->table, cell[i]->row[seed], column, &out[i], NULL);
         if (criterion == NL_RATE_BY_LOSS)
-            out[point] = fmax(0.0, at_chance - out[point]);
+            out[i] = fmax(0.0, at_chance - out[i]);
     }
 }
 
-/* At the lowest rate already: then usable ones, if any, lie below the grid. At chance it may just as well be too low a rate. */
-static bool diverges_at_once(const struct nl_comparison *view, int method, int seed)
+static struct nl_rate_range usable_rate(const double *rate, const double *good, int rates, bool diverges_at_once)
 {
-    const char *status = nl_cell_status(view->results, nl_comparison_cell(view, method, 0), seed);
-    return status && strcmp(status, "diverged") == 0;
+    int best = 0, largest;
+    for (int i = 0; i < rates; i++) {
+        if (isnan(good[i]))
+            return (struct nl_rate_range){NAN, NAN};
+        best = good[i] > good[best] ? i : best;
+    }
+    if (rates == 0)
+        return (struct nl_rate_range){NAN, NAN};
+    if (!(good[best] > 0.0)) /* at chance it may just as well be too low a rate */
+        return (struct nl_rate_range){-INFINITY, diverges_at_once ? log(rate[0]) : INFINITY};
+    for (largest = best; largest + 1 < rates && good[largest + 1] >= enough * good[best];)
+        largest++;
+    return (struct nl_rate_range){log(rate[largest]), largest == rates - 1 ? INFINITY : log(rate[largest + 1])};
 }
 
 void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out)
 {
-    double *good = nl_alloc((size_t)view->points, sizeof *good), at_chance = -log(nl_metric_column(view->results, "train_accuracy").chance);
-    for (int seed = 0; seed < view->results->seeds; seed++) {
-        int best = 0, largest;
-        bool whole = true;
-        goodness(view, method, seed, criterion, at_chance, good);
-        for (int point = 0; point < view->points; point++) {
-            whole &= !isnan(good[point]);
-            best = good[point] > good[best] ? point : best;
-        }
-        for (largest = best; largest + 1 < view->points && good[largest + 1] >= enough * good[best];)
-            largest++;
-        if (!whole)
-            out[seed] = (struct nl_rate_range){NAN, NAN};
-        else if (!(good[best] > 0.0))
-            out[seed] = (struct nl_rate_range){-INFINITY, diverges_at_once(view, method, seed) ? log(nl_comparison_x(view, 0)) : INFINITY};
-        else
-            out[seed] = (struct nl_rate_range){log(nl_comparison_x(view, largest)),
-                                               largest == view->points - 1 ? INFINITY : log(nl_comparison_x(view, largest + 1))};
+    const struct nl_results *results = view->results;
+    double *good = nl_alloc(2 * (size_t)view->points, sizeof *good), *rate = good + view->points;
+    double at_chance = -log(nl_metric_column(results, "train_accuracy").chance);
+    const struct nl_cell **cell = nl_alloc((size_t)view->points, sizeof(const struct nl_cell *));
+    int rates = 0;
+    for (int point = 0; point < view->points; point++) {
+        cell[rates] = nl_comparison_cell(view, method, point);
+        rate[rates] = nl_comparison_x(view, point);
+        rates += cell[rates] != NULL;
     }
+    for (int seed = 0; seed < results->seeds; seed++) {
+        const char *first = rates > 0 ? nl_cell_status(results, cell[0], seed) : NULL;
+        goodness(results, cell, rates, seed, criterion, at_chance, good);
+        out[seed] = usable_rate(rate, good, rates, first && strcmp(first, "diverged") == 0);
+    }
+    free(cell);
     free(good);
 }
 

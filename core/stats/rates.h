@@ -24,7 +24,7 @@ int nl_rate_factor(const struct nl_results *results, const char **why);
 /* Whether the metric of the criterion was evaluated. */
 bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_criterion criterion);
 
-/* out[seeds], of a view along train.lr. */
+/* out[seeds], of a view along train.lr. Methods may have rates of their own (sweep.refine): only those count. */
 void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out);
 
 /* The largest factor between neighbours of the grid, as a natural logarithm: what it cannot resolve. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "config/value.h"
 #include "norm/norm.h"
 
 static int find_text(char *const *list, int count, const char *text)
@@ -102,6 +103,26 @@ static int place_row(struct nl_results *results, int row, int seed, int *level, 
     return NL_OK;
 }
 
+/* Where points were added to the grid, not all cells have the same numbers: they are put in order before cells are named by them. */
+static void order_levels(struct nl_results *results, const struct nl_planned *planned)
+{
+    for (int i = 0; i < results->factors; i++) {
+        struct nl_factor *factor = &results->factor[i];
+        if (!nl_key_is_number(factor->key))
+            continue;
+        for (int k = 0; k < planned->keys - 1; k++)
+            for (int trial = 0; planned->key[k] == factor->key && trial < planned->trials; trial++)
+                level_of(factor, planned->text[trial][k]);
+        bool falls = factor->values > 1 && nl_factor_number(factor, 0) > nl_factor_number(factor, 1);
+        for (int at = 1; at < factor->values; at++)
+            for (int j = at; j > 0 && (nl_factor_number(factor, j - 1) > nl_factor_number(factor, j)) != falls; j--) {
+                char *swapped = factor->value[j];
+                factor->value[j] = factor->value[j - 1];
+                factor->value[j - 1] = swapped;
+            }
+    }
+}
+
 /* Factors, seeds and cells as the experiment asks for them. */
 static void place_planned(struct nl_results *results, const struct nl_planned *planned)
 {
@@ -142,7 +163,8 @@ static int check_numbers(const struct nl_results *results, struct nl_error *err)
 int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
                   struct nl_error *err)
 {
-    *out = (struct nl_results){.path = nl_strdup(table->path), .table = *table, .base_norm = experiment->config.norm.kind};
+    *out = (struct nl_results){.path = nl_strdup(table->path), .table = *table, .base_norm = experiment->config.norm.kind,
+                                .first_seeds = experiment->rounds.first_seeds};
     *table = (struct nl_table){0};
     int seed = -1;
     for (int k = 0; planned && k < planned->keys - 1; k++)
@@ -150,6 +172,8 @@ int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment
     int status = find_factors(out, &seed, err);
     if (status == NL_OK && out->table.rows == 0)
         status = nl_fail(err, "'%s' holds no trial: nothing to summarize", out->path);
+    if (status == NL_OK && planned && experiment->rounds.points)
+        order_levels(out, planned);
     if (status == NL_OK && planned)
         place_planned(out, planned);
     int asked = out->seeds;
@@ -338,6 +362,7 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
         out.sampling.samples = samples;
     if (overlap > 0 && overlap < 1.0)
         out.sampling.overlap = overlap;
+    out.sampling.first = results->first_seeds;
     if (out.measure.share && classes > 0 && samples != 0) /* 0: there is no such part */
         out.chance = out.measure.error ? 1.0 - 1.0 / classes : 1.0 / classes;
     return out;

@@ -41,6 +41,7 @@ struct nl_results {
     struct nl_factor *factor;
     int seeds;
     char **seed; /* texts of train.seed, in the order of the grid */
+    int first_seeds; /* of a first stage (sweep.until), whose spread decided how many there are; 0: their number was fixed */
     int cells;
     struct nl_cell *cell; /* in the order of the grid */
     int planned, missing; /* trials that the experiment asks for; those of them that are not there */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/sweep.h"
+#include "config/value.h"
 #include "stats/claim.h"
 #include "stats/distribution.h"
 #include "stats/sheet_maker.h"
@@ -122,6 +124,22 @@ static void add_best_caption(struct nl_text *out, const struct nl_maker *m, cons
                     rivals, nl_rule_for(m->experiment, m->measure.step).smallest, m->measure.step);
 }
 
+/* The value that sweep.tune chose for the cell; at the end of what it could choose from it says so. */
+static struct nl_entry chosen_entry(const struct nl_results *results, const struct nl_axis *tuned, const struct nl_cell *cell)
+{
+    int column = nl_table_column(&results->table, tuned->key[0]->name), row = -1;
+    for (int seed = 0; seed < results->seeds && row < 0; seed++)
+        row = cell->row[seed];
+    const char *value = column < 0 || row < 0 ? "" : nl_table_field(&results->table, row, column);
+    if (!*value)
+        return (struct nl_entry){.kind = NL_ENTRY_EMPTY};
+    char *text = nl_key_is_number(tuned->key[0]) ? nl_format("%.4g", nl_double_read(value, NULL)) : nl_strdup(value);
+    struct nl_entry entry = {.kind = NL_ENTRY_WORD, .raw = nl_strdup(value),
+                             .text = nl_format("%s%s", text, nl_is_at_edge(tuned, value) ? " (edge)" : "")};
+    free(text);
+    return entry;
+}
+
 int nl_sheet_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err)
 {
     struct nl_maker m = {.results = results, .experiment = experiment, .out = out};
@@ -129,6 +147,10 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
         return NL_FAIL;
     for (int f = 0; f < results->factors; f++)
         nl_maker_key_column(&m, f);
+    const struct nl_rounds *rounds = &experiment->rounds;
+    int chosen = rounds->choices ? rounds->tunes : 0;
+    for (int i = 0; i < chosen; i++)
+        nl_maker_column(&m, NL_ENTRY_WORD, nl_strdup(nl_key_title(rounds->tune[i].key[0])), rounds->tune[i].key[0]->name)->right = true;
     nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_maker_title(&m), results->table.name[m.metric.column])->scale = m.measure.scale;
     nl_maker_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
     bool compared = any_baseline(&m);
@@ -151,6 +173,8 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
         struct nl_entry *entry = nl_maker_row(&m);
         for (int f = 0; f < results->factors; f++)
             *entry++ = nl_key_entry(&m, cell, f);
+        for (int i = 0; i < chosen; i++)
+            *entry++ = chosen_entry(results, &rounds->tune[i], cell);
         *entry = nl_estimate_entry(&mean);
         entry->marked = marked[method];
         *++entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = mean.n};
@@ -168,6 +192,9 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
     nl_maker_mean_caption(&m, &caption);
     if (compared && results->seeds > 1)
         nl_text_add(&caption, " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.", baseline);
+    if (chosen)
+        nl_text_add(&caption, " %s was chosen for each row by %s of other seeds, without the test part; (edge): it is the least or the largest of the values that were tried, and a better one may lie beyond.",
+                    chosen == 1 ? nl_key_title(rounds->tune[0].key[0]) : "What stands before the metric", nl_metric_names[rounds->tune_on]);
     if (any_failed(&m))
         nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
     add_best_caption(&caption, &m, "normalizer at this point");
@@ -189,6 +216,22 @@ static int find_across(const struct nl_results *results, const char *across, str
     nl_fail(err, "'%s' does not vary in '%s': its columns can be %s", across, results->path, keys.at ? keys.at : "nothing, for it holds one cell");
     nl_text_release(&keys);
     return -2;
+}
+
+/* The method that is not placed yet whose levels come first in the order of the grid, column apart; -1: all are placed. */
+static int next_row(const struct nl_maker *m, int but, const bool *placed)
+{
+    int next = -1;
+    for (int i = 0; i < m->view.methods; i++) {
+        const int *level = nl_maker_cell(m, i)->level, *least = next < 0 ? NULL : nl_maker_cell(m, next)->level;
+        int f = 0;
+        while (least && f < m->results->factors && (f == but || level[f] == least[f]))
+            f++;
+        bool before = !least || (f < m->results->factors && level[f] != NL_INAPPLICABLE && (least[f] == NL_INAPPLICABLE || level[f] < least[f]));
+        if (!placed[i] && before)
+            next = i;
+    }
+    return next;
 }
 
 int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_sheet *out,
@@ -217,9 +260,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
     }
     bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
     mark_best(&m, factor, marked);
-    for (int first = 0; first < methods; first++) {
-        if (placed[first])
-            continue;
+    for (int first; (first = next_row(&m, factor, placed)) >= 0;) {
         struct nl_entry *row = nl_maker_row(&m), *entry = row;
         for (int f = 0; f < results->factors; f++)
             if (f != factor)

@@ -51,7 +51,7 @@ static bool decides(const char *name, const struct nl_experiment *a, const struc
 {
     const struct nl_key *key = nl_key_find(name);
     if (!key)
-        return strcmp(name, "sweep.exclude") == 0;
+        return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.chosen") == 0 || strcmp(name, "sweep.points") == 0;
     return strcmp(name, "train.seed") != 0 && (matters(a, key) || matters(b, key));
 }
 

@@ -1,9 +1,13 @@
 #include "sweep/grid.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/keep.h"
+#include "config/sweep.h"
+#include "config/value.h"
 #include "norm/norm.h"
 #include "train/train.h"
 
@@ -18,6 +22,10 @@ static void list_keys(struct nl_grid *grid, const struct nl_experiment *experime
         for (int k = 0; k < experiment->axis[a].keys; k++)
             grid->key[grid->keys++] = experiment->axis[a].key[k];
     grid->key[grid->keys++] = nl_key_find("train.seed");
+    const struct nl_rounds *rounds = &experiment->rounds;
+    grid->chosen_key = nl_alloc((size_t)rounds->tunes + 1, sizeof *grid->chosen_key);
+    for (int i = 0; rounds->choices && i < rounds->tunes; i++)
+        grid->chosen_key[grid->chosen++] = rounds->tune[i].key[0];
 }
 
 char *nl_grid_axes(const struct nl_experiment *experiment)
@@ -31,25 +39,54 @@ char *nl_grid_axes(const struct nl_experiment *experiment)
     return out.at ? out.at : nl_strdup("none");
 }
 
+/* Compared as values: 1e-3 and 0.001 are the same. */
+static bool has_value(const struct nl_key *key, const struct nl_config *config, const char *value)
+{
+    struct nl_config other = *config;
+    if (nl_key_set(key, &other, value, NULL))
+        return false;
+    char *here = nl_key_text(key, config), *there = nl_key_text(key, &other);
+    bool same = strcmp(here, there) == 0;
+    free(here);
+    free(there);
+    return same;
+}
+
 static bool matches(const struct nl_match *match, const struct nl_config *config)
 {
     for (int k = 0; k < match->keys; k++) {
-        char *here = nl_key_text(match->key[k], config);
         bool found = false;
-        for (int v = 0; v < match->values[k].count && !found; v++) {
-            /* compared as values: 1e-3 and 0.001 are the same */
-            struct nl_config other = *config;
-            if (nl_key_set(match->key[k], &other, match->values[k].at[v], NULL) == NL_OK) {
-                char *text = nl_key_text(match->key[k], &other);
-                found = strcmp(text, here) == 0;
-                free(text);
-            }
-        }
-        free(here);
+        for (int v = 0; v < match->values[k].count && !found; v++)
+            found = has_value(match->key[k], config, match->values[k].at[v]);
         if (!found)
             return false;
     }
     return true;
+}
+
+static bool is_chosen(const struct nl_grid *grid, const struct nl_key *key)
+{
+    for (int i = 0; i < grid->chosen; i++)
+        if (grid->chosen_key[i] == key)
+            return true;
+    return false;
+}
+
+/* Gives the tuned keys the values of the first entry of sweep.chosen that is about this point; false: none is. */
+static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, struct nl_config *config)
+{
+    for (int c = 0; c < rounds->choices; c++) {
+        const struct nl_match *entry = &rounds->chosen[c];
+        bool here = true;
+        for (int k = 0; k < entry->keys && here; k++)
+            here = is_chosen(grid, entry->key[k]) || has_value(entry->key[k], config, entry->values[k].at[0]);
+        for (int k = 0; k < entry->keys && here; k++)
+            if (is_chosen(grid, entry->key[k]) && nl_key_set(entry->key[k], config, entry->values[k].at[0], NULL))
+                return false;
+        if (here)
+            return true;
+    }
+    return rounds->choices == 0;
 }
 
 /* The first rule of sweep.exclude that matches; -1: none. */
@@ -97,14 +134,49 @@ static void add_trial(struct nl_grid *grid, struct seen *seen, const struct nl_c
         trial->text[k] = nl_key_applies(grid->key[k], config) ? nl_key_text(grid->key[k], config) : nl_strdup("");
 }
 
-static int count_points(const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+/* The axes of an entry of sweep.points: those that it names have its values alone. New array; the texts are the entry's. */
+static struct nl_axis *axes_at(const struct nl_experiment *experiment, const struct nl_match *entry)
+{
+    struct nl_axis *axis = nl_alloc((size_t)experiment->axes, sizeof *axis);
+    for (int a = 0; a < experiment->axes; a++) {
+        axis[a] = experiment->axis[a];
+        for (int k = 0; k < entry->keys; k++) {
+            int column = 0;
+            if (!nl_axis_with(&axis[a], 1, entry->key[k], &column))
+                continue;
+            if (axis[a].text == experiment->axis[a].text) {
+                axis[a].points = entry->values[k].count;
+                axis[a].text = nl_keep(nl_alloc((size_t)axis[a].points, sizeof *axis[a].text));
+                for (int point = 0; point < axis[a].points; point++)
+                    axis[a].text[point] = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *axis[a].text[point]));
+            }
+            for (int point = 0; point < axis[a].points; point++)
+                axis[a].text[point][column] = entry->values[k].at[point];
+        }
+    }
+    return axis;
+}
+
+/* Points of the axes with every seed. */
+static double size_of(const struct nl_experiment *experiment, const struct nl_axis *axis)
 {
     double points = experiment->seeds;
     for (int a = 0; a < experiment->axes; a++)
-        points *= experiment->axis[a].points;
+        points *= axis[a].points;
+    return points;
+}
+
+static int count_points(const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    double points = size_of(experiment, experiment->axis);
+    for (int i = 0; i < experiment->rounds.points; i++) {
+        struct nl_axis *axis = axes_at(experiment, &experiment->rounds.point[i]);
+        points += size_of(experiment, axis);
+        free(axis);
+    }
     if (points > NL_GRID_LIMIT) {
-        nl_diagnose(diagnostics, &experiment->axis[experiment->axes - 1].origin, "split it into several experiments",
-                    "the grid has %.0f points, more than %d", points, NL_GRID_LIMIT);
+        nl_diagnose(diagnostics, experiment->axes ? &experiment->axis[experiment->axes - 1].origin : &experiment->seeds_origin,
+                    "split it into several experiments", "the grid has %.0f points, more than %d", points, NL_GRID_LIMIT);
         return 0;
     }
     return (int)points;
@@ -140,31 +212,29 @@ static void check_trial(const struct nl_experiment *experiment, const struct nl_
     nl_trial_check(config, experiment, diagnostics);
 }
 
-int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics)
-{
-    int before = diagnostics->count;
-    *out = (struct nl_grid){0};
-    list_keys(out, experiment);
-    if (!axes_are_legal(experiment, diagnostics) || !(out->points = count_points(experiment, diagnostics)))
-        return NL_FAIL;
-    out->trial = nl_alloc((size_t)out->points, sizeof *out->trial);
-    out->excluded_by = nl_alloc((size_t)experiment->excludes, sizeof *out->excluded_by);
-    struct seen seen = {.size = 2};
-    while (seen.size < 2 * (size_t)out->points)
-        seen.size *= 2;
-    seen.slot = nl_alloc(seen.size, sizeof *seen.slot);
+struct unfolding {
+    const struct nl_experiment *experiment;
+    struct nl_grid *grid;
+    struct seen seen;
+    struct nl_diagnostics *diagnostics;
+};
 
-    for (int point = 0; point < out->points; point++) {
+static void unfold(struct unfolding *u, const struct nl_axis *axes)
+{
+    const struct nl_experiment *experiment = u->experiment;
+    struct nl_grid *out = u->grid;
+    int points = (int)size_of(experiment, axes);
+    for (int point = 0; point < points; point++) {
         struct nl_config config = experiment->config;
         int rest = point / experiment->seeds;
         for (int a = experiment->axes - 1; a >= 0; a--) { /* the last axis varies fastest */
-            const struct nl_axis *axis = &experiment->axis[a];
+            const struct nl_axis *axis = &axes[a];
             char **values = axis->text[rest % axis->points];
             rest /= axis->points;
             for (int k = 0; k < axis->keys; k++) {
                 struct nl_error err;
                 if (nl_key_set(axis->key[k], &config, values[k], &err))
-                    nl_diagnose(diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
+                    nl_diagnose(u->diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
             }
         }
         config.train.seed += point % experiment->seeds;
@@ -174,10 +244,96 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
             out->excluded_by[rule]++;
             continue;
         }
-        check_trial(experiment, &config, diagnostics);
-        add_trial(out, &seen, &config);
+        if (!set_chosen(out, &experiment->rounds, &config))
+            nl_diagnose(u->diagnostics, &experiment->rounds.chosen[0].origin, "write sweep.tune without 'chosen' to choose anew",
+                        "'sweep.chosen' has no values for a point of the grid");
+        check_trial(experiment, &config, u->diagnostics);
+        add_trial(out, &u->seen, &config);
     }
-    free(seen.slot);
+}
+
+/* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises or falls, these are put between them. */
+struct value_order {
+    const struct nl_axis *axis;
+    int column;
+    double sign; /* of numbers that rise or fall; 0: as written */
+};
+
+static struct value_order value_order(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    struct value_order order = {0};
+    order.axis = nl_axis_with(experiment->axis, experiment->axes, key, &order.column);
+    if (!order.axis || !nl_key_is_number(key))
+        return order;
+    int rises = 0, falls = 0;
+    for (int i = 1; i < order.axis->points; i++) {
+        double step = nl_double_read(order.axis->text[i][order.column], NULL) - nl_double_read(order.axis->text[i - 1][order.column], NULL);
+        rises += step > 0;
+        falls += step < 0;
+    }
+    order.sign = falls == 0 ? 1.0 : rises == 0 ? -1.0 : 0.0;
+    return order;
+}
+
+static double value_rank(const struct value_order *order, const char *text)
+{
+    if (order->sign != 0.0 && *text)
+        return order->sign * nl_double_read(text, NULL);
+    for (int i = 0; order->axis && i < order->axis->points; i++)
+        if (strcmp(order->axis->text[i][order->column], text) == 0)
+            return i;
+    return *text ? INFINITY : -INFINITY;
+}
+
+/* Whether the trial comes after the other one. */
+static bool comes_after(const struct nl_grid *grid, const struct value_order *order, const struct nl_trial *trial, const struct nl_trial *other)
+{
+    for (int k = 0; k < grid->keys - 1; k++) {
+        double here = value_rank(&order[k], trial->text[k]), there = value_rank(&order[k], other->text[k]);
+        if (here != there)
+            return here > there;
+    }
+    return trial->config.train.seed > other->config.train.seed;
+}
+
+/* Puts what sweep.points added where it belongs. */
+static void sort_trials(struct nl_grid *grid, const struct nl_experiment *experiment)
+{
+    struct value_order *order = nl_alloc((size_t)grid->keys, sizeof *order);
+    for (int k = 0; k < grid->keys; k++)
+        order[k] = value_order(experiment, grid->key[k]);
+    for (int i = 1; i < grid->trials; i++) {
+        struct nl_trial trial = grid->trial[i];
+        int at = i;
+        for (; at > 0 && comes_after(grid, order, &grid->trial[at - 1], &trial); at--)
+            grid->trial[at] = grid->trial[at - 1];
+        grid->trial[at] = trial;
+    }
+    free(order);
+}
+
+int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics)
+{
+    int before = diagnostics->count;
+    *out = (struct nl_grid){0};
+    list_keys(out, experiment);
+    if (!axes_are_legal(experiment, diagnostics) || !(out->points = count_points(experiment, diagnostics)))
+        return NL_FAIL;
+    out->trial = nl_alloc((size_t)out->points, sizeof *out->trial);
+    out->excluded_by = nl_alloc((size_t)experiment->excludes, sizeof *out->excluded_by);
+    struct unfolding u = {.experiment = experiment, .grid = out, .seen.size = 2, .diagnostics = diagnostics};
+    while (u.seen.size < 2 * (size_t)out->points)
+        u.seen.size *= 2;
+    u.seen.slot = nl_alloc(u.seen.size, sizeof *u.seen.slot);
+    unfold(&u, experiment->axis);
+    for (int i = 0; i < experiment->rounds.points; i++) {
+        struct nl_axis *axis = axes_at(experiment, &experiment->rounds.point[i]);
+        unfold(&u, axis);
+        free(axis);
+    }
+    free(u.seen.slot);
+    if (experiment->rounds.points)
+        sort_trials(out, experiment);
     if (out->trials == 0)
         nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid",
                     "'sweep.exclude' leaves no trial");
@@ -264,5 +420,6 @@ void nl_grid_release(struct nl_grid *grid)
     free(grid->excluded_by);
     free(grid->trial);
     free(grid->key);
+    free(grid->chosen_key);
     *grid = (struct nl_grid){0};
 }

@@ -1,6 +1,7 @@
 /* The grid: an experiment unfolded into trials, in grid order.
  *
  * Points are counted with the first axis outermost and the seeds innermost. Points that `exclude` matches are left out.
+ * sweep.points follow, each entry the grid with other values on the axes that it names.
  * Points that differ only in keys that do not apply to them (norm.stat_batch with ln, say) are the same run: the first
  * stands for all and is run once. Nothing of this happens in silence: nl_grid_notes says what was left out and what fell
  * together.
@@ -30,6 +31,8 @@ struct nl_trial {
 struct nl_grid {
     int keys;                /* varied keys: those of the axes in order, and train.seed last */
     const struct nl_key **key;
+    int chosen;              /* keys whose values sweep.chosen gives: what varies with the point, and is no question of its own */
+    const struct nl_key **chosen_key;
     int trials;
     struct nl_trial *trial;
     int points;              /* of the full grid, with seeds */

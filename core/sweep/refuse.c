@@ -118,7 +118,8 @@ static bool decides(const char *name, const struct nl_grid *a, const struct nl_g
 {
     const struct nl_key *key = nl_key_find(name);
     if (!key)
-        return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.seeds") == 0;
+        return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.seeds") == 0 || strcmp(name, "sweep.points") == 0 ||
+               strcmp(name, "sweep.chosen") == 0;
     return applies_in(a, key) || applies_in(b, key);
 }
 

@@ -44,6 +44,34 @@ static int check_room(const struct nl_store *store, const struct nl_grid *grid, 
     return status;
 }
 
+/* Copies what another folder has of the missing trials. */
+static int borrow(const struct nl_store *store, const struct nl_grid *grid, const char *folder, struct nl_record *record, int *present,
+                  const struct nl_runner_options *runner, struct nl_error *err)
+{
+    const struct nl_store other = nl_store_at(folder);
+    int copied = 0;
+    for (int i = 0; i < grid->trials; i++) {
+        struct nl_record found = {0};
+        if (record[i].present)
+            continue;
+        int status = nl_store_load(&other, &grid->trial[i], &found, err);
+        if (status == NL_OK && found.present && !found.failed)
+            status = nl_store_save(store, &grid->trial[i], &found, false, err);
+        if (status == NL_FAIL)
+            return NL_FAIL;
+        if (status == NL_OK && found.present && !found.failed) {
+            record[i] = found;
+            copied++;
+        } else {
+            nl_record_release(&found);
+        }
+    }
+    *present += copied;
+    if (copied)
+        nl_runner_note(runner, false, nl_format("%d of %d trials are taken from '%s'", copied, grid->trials, folder));
+    return copied ? nl_store_sync(store, err) : NL_OK;
+}
+
 static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
                          const struct nl_datasets *datasets, const struct nl_sweep_options *options, struct nl_sweep_result *result,
                          struct nl_error *err)
@@ -59,6 +87,11 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         return NL_FAIL;
     }
     result->trials = grid->trials;
+    for (int i = 0; i < 2; i++)
+        if (options->borrow[i] && borrow(store, grid, options->borrow[i], result->record, &present, runner, err)) {
+            result->started = true;
+            return NL_FAIL;
+        }
     int *todo = nl_todo(grid, result->record, &options->choice, &count);
     tell_what_is_there(runner, grid, result->record, todo, count, present);
     char *misfit = count ? nl_store_misfit(store, datasets) : NULL;

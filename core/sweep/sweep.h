@@ -9,6 +9,7 @@ struct nl_sweep_options {
     const char *folder;  /* OUT */
     const char *command; /* the words of the command line, for experiment.yaml */
     struct nl_choice choice;
+    const char *borrow[2]; /* folders that may hold some of the trials already, which are copied from there; NULL: none */
     bool replace;        /* what the folder shows may disappear from view (sweep/store.h) */
     struct nl_runner_options runner;
 };

@@ -15,6 +15,23 @@ static void add_key_names(struct nl_text *out, const struct nl_grid *grid)
         nl_text_add(out, ",%s", grid->key[k]->name);
 }
 
+/* What sweep.chosen gives each point: columns that are no factors stand behind `status` (stats/results.h). */
+static void add_chosen_names(struct nl_text *out, const struct nl_grid *grid)
+{
+    for (int i = 0; i < grid->chosen; i++)
+        nl_text_add(out, ",%s", grid->chosen_key[i]->name);
+}
+
+static void add_chosen_values(struct nl_text *out, const struct nl_grid *grid, const struct nl_config *config)
+{
+    for (int i = 0; i < grid->chosen; i++) {
+        char *text = nl_key_applies(grid->chosen_key[i], config) ? nl_key_text(grid->chosen_key[i], config) : nl_strdup("");
+        nl_text_add(out, ",");
+        nl_csv_add(out, text);
+        free(text);
+    }
+}
+
 /* "17,bn,64,1": the fields that every row of a trial begins with. */
 static void add_key_values(struct nl_text *out, const struct nl_grid *grid, int trial)
 {
@@ -83,7 +100,9 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
 
     struct nl_text out = {0};
     add_key_names(&out, grid);
-    nl_text_add(&out, ",status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
+    nl_text_add(&out, ",status,failed_step");
+    add_chosen_names(&out, grid);
+    nl_text_add(&out, ",steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
     for (int eval = -1; eval < NL_EVALS; eval++)
         for (int part = 0; part < NL_PARTS; part++)
             if (eval < 0 || beside[eval]) {
@@ -103,6 +122,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         nl_text_add(&out, ",%s,", nl_record_status(row));
         if (row->failed_step >= 0)
             nl_text_add(&out, "%" PRId64, row->failed_step);
+        add_chosen_values(&out, grid, config);
         nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number), row->samples,
                     row->parameters);
         add_parts(&out, config);

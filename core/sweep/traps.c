@@ -249,7 +249,7 @@ static int64_t judged_samples(const struct scene *s)
     if ((!validation && metric != NL_TEST_ERROR && metric != NL_TEST_ACCURACY) || seeds == 1 || s->grid->trials <= seeds)
         return 0;
     int64_t samples = validation ? s->counts.val : s->counts.test;
-    bool redrawn = s->config->data.split_seed == NL_AUTO && (validation || s->config->data.name == NL_DIGITS);
+    bool redrawn = validation ? s->config->data.split_seed == NL_AUTO : s->counts.test_overlap < 1.0 && s->config->data.name == NL_DIGITS;
     int64_t all = s->counts.train + s->counts.val + (validation ? 0 : s->counts.test);
     if (!redrawn)
         return samples;
@@ -269,6 +269,27 @@ static bool small_test(const struct scene *s, struct nl_text *what)
         return false;
     nl_text_add(what, "errors counted on %lld samples: at 10 %% error chance alone moves one by %.1f points (binomial standard error), and plot.min_effect "
                       "is %g", whole(samples), deviation, asked);
+    return true;
+}
+
+/* Batch sizes that differ both in how often the weights are updated and in how many samples are seen: what they are compared in is neither. */
+static bool mixed_budgets(const struct scene *s, struct nl_text *what)
+{
+    int64_t steps[2] = {INT64_MAX, 0}, samples[2] = {INT64_MAX, 0};
+    if (!varies(s, "train.batch"))
+        return false;
+    for (int i = 0; i < s->grid->trials; i++) {
+        const struct nl_config *config = &s->grid->trial[i].config;
+        int64_t trained = nl_trial_outline(config, nl_data_counts(config)).steps, seen = trained * config->train.batch;
+        steps[0] = trained < steps[0] ? trained : steps[0];
+        steps[1] = trained > steps[1] ? trained : steps[1];
+        samples[0] = seen < samples[0] ? seen : samples[0];
+        samples[1] = seen > samples[1] ? seen : samples[1];
+    }
+    if (steps[0] == steps[1] || (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
+        return false;
+    nl_text_add(what, "trials differ in their updates, %lld to %lld, and in the samples that they see, %lld to %lld: what is put down to train.batch may be either",
+                whole(steps[0]), whole(steps[1]), whole(samples[0]), whole(samples[1]));
     return true;
 }
 
@@ -295,6 +316,7 @@ static const struct trap {
     {"train.step_epochs", no_drop, "lower train.step_epochs, or train longer", false},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
     {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own", true},
+    {"train.batch", mixed_budgets, "train.steps: equal updates; train.samples or train.epochs: equal samples", true},
     {"plot.min_effect", small_test, "more samples in that part, more seeds, or a larger plot.min_effect", true},
 };
 enum { TRAPS = sizeof traps / sizeof *traps };

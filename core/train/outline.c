@@ -29,7 +29,9 @@ struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_cou
     struct nl_outline out = {.steps_per_epoch = config->train.drop_last ? counts.train / batch : divide_up(counts.train, batch)};
     if (out.steps_per_epoch < 1)
         return out;
-    out.steps = config->train.steps != NL_AUTO ? config->train.steps : config->train.epochs * out.steps_per_epoch;
+    out.steps = config->train.steps != NL_AUTO     ? config->train.steps
+                : config->train.samples != NL_AUTO ? divide_up(config->train.samples, batch)
+                                                   : config->train.epochs * out.steps_per_epoch;
     int64_t epochs = divide_up(out.steps, out.steps_per_epoch);
     out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(out.steps, LOG_ROWS);
     out.eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every : out.steps_per_epoch * divide_up(epochs, EVALUATIONS);

@@ -1,0 +1,376 @@
+/* What of a sweep is decided by its own earlier results: tune, refine, until, and what was decided: chosen, same, points. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/keep.h"
+#include "config/nearest.h"
+#include "config/sweep.h"
+#include "config/value.h"
+
+enum { TUNE_SEEDS = 3 };
+
+static const char *const tune_metrics[] = {"val_loss", "val_error", "val_accuracy", NULL};
+
+/* ---- reading ---- */
+
+static bool is_scalar(struct nl_loader *loader, const struct nl_node *value, const char *what)
+{
+    if (value->kind == NL_SCALAR && !value->blank)
+        return true;
+    nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be one value", what);
+    return false;
+}
+
+static void read_integer(struct nl_loader *loader, const struct nl_node *value, const char *what, int low, int *out)
+{
+    int64_t number;
+    if (!is_scalar(loader, value, what))
+        return;
+    if (nl_integer_read(value->text, &number) && number >= low && number <= NL_SEEDS_MAX)
+        *out = (int)number;
+    else
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be an integer from %d to %d, not '%.80s'", what, low, NL_SEEDS_MAX, value->text);
+}
+
+/* A number above `low`. */
+static void read_number(struct nl_loader *loader, const char *text, const struct nl_origin *at, const char *what, double low, double *out)
+{
+    double number;
+    if (nl_number_read(text, &number) && isfinite(number) && number > low)
+        *out = number;
+    else
+        nl_diagnose(loader->diagnostics, at, NULL, "'%s' must be a number above %g, not '%.80s'", what, low, text);
+}
+
+static void read_tune_metric(struct nl_loader *loader, const struct nl_node *value)
+{
+    if (!is_scalar(loader, value, "on"))
+        return;
+    for (int i = 0; tune_metrics[i]; i++)
+        if (strcmp(tune_metrics[i], value->text) == 0) {
+            for (int m = 0; nl_metric_names[m]; m++)
+                if (strcmp(nl_metric_names[m], value->text) == 0)
+                    loader->out->rounds.tune_on = (enum nl_metric)m;
+            return;
+        }
+    nl_diagnose(loader->diagnostics, &value->at, "the test part must not be looked at before everything is chosen, and the training part does not generalize",
+                "'on' must be val_loss, val_error or val_accuracy, not '%.80s'", value->text);
+}
+
+static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    (void)context;
+    if (!strcmp(name->text, "on")) {
+        read_tune_metric(loader, value);
+    } else if (!strcmp(name->text, "seeds")) {
+        read_integer(loader, value, "seeds", 1, &rounds->tune_seeds);
+    } else {
+        const struct nl_key *key = nl_named_key(loader, name);
+        struct nl_points points = {0};
+        if (!key)
+            return;
+        nl_points_from_node(key, value, &points, loader->diagnostics);
+        nl_points_refuse_twins(key, &points, loader->diagnostics);
+        if (rounds->tunes == NL_LIST_MAX)
+            nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys to tune", NL_LIST_MAX);
+        else if (points.count)
+            rounds->tune[rounds->tunes++] = nl_axis_of(key, &points, &name->at);
+        nl_points_release(&points);
+    }
+}
+
+static void read_tune(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    int before = loader->diagnostics->count;
+    rounds->tunes = 0;
+    rounds->tune = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *rounds->tune));
+    rounds->tune_on = NL_VAL_LOSS;
+    rounds->tune_seeds = TUNE_SEEDS;
+    rounds->tune_origin = map->at;
+    nl_each_entry(loader, map, "tune", read_tune_entry, NULL);
+    if (loader->diagnostics->count == before && !rounds->tunes)
+        nl_diagnose(loader->diagnostics, &map->at, "as in tune: {train.lr: 1e-3:1:log:7, on: val_loss}", "'sweep.tune' names no key");
+}
+
+static void read_until_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    static const char *const names[] = {"half_width", "max_seeds", "first_seeds", NULL};
+    struct nl_rounds *rounds = &loader->out->rounds;
+    (void)context;
+    if (!strcmp(name->text, names[0])) {
+        if (is_scalar(loader, value, names[0]))
+            read_number(loader, value->text, &value->at, names[0], 0.0, &rounds->half_width);
+    } else if (!strcmp(name->text, names[1])) {
+        read_integer(loader, value, names[1], 2, &rounds->max_seeds);
+    } else if (!strcmp(name->text, names[2])) {
+        read_integer(loader, value, names[2], 2, &rounds->first_seeds);
+    } else {
+        nl_report_unknown(loader, &name->at, name->text, nl_nearest(name->text, names));
+    }
+}
+
+static void read_until(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    rounds->half_width = 0.0;
+    rounds->max_seeds = rounds->first_seeds = 0;
+    rounds->until_origin = map->at;
+    int before = loader->diagnostics->count;
+    nl_each_entry(loader, map, "until", read_until_entry, NULL);
+    if (loader->diagnostics->count == before && (!(rounds->half_width > 0.0) || !rounds->max_seeds))
+        nl_diagnose(loader->diagnostics, &map->at, "as in until: {half_width: 0.5, max_seeds: 64}", "'sweep.until' needs half_width and max_seeds");
+}
+
+static void add_match(struct nl_match **list, int *count, const struct nl_match *match)
+{
+    *list = nl_realloc(*list, (size_t)*count + 1, sizeof **list);
+    (*list)[(*count)++] = *match;
+}
+
+static void read_point(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    struct nl_match match;
+    if (nl_read_match(loader, map, "an entry of points", true, &match))
+        add_match(&rounds->point, &rounds->points, &match);
+}
+
+static void read_chosen(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    struct nl_match match;
+    if (nl_read_match(loader, map, "an entry of chosen", false, &match))
+        add_match(&rounds->chosen, &rounds->choices, &match);
+}
+
+bool nl_read_rounds_entry(struct nl_loader *loader, const struct nl_node *value, const char *field)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    if (!strcmp(field, "tune")) {
+        rounds->tunes = 0;
+        if (!value->blank)
+            read_tune(loader, value);
+    } else if (!strcmp(field, "until")) {
+        rounds->half_width = 0.0;
+        if (!value->blank)
+            read_until(loader, value);
+    } else if (!strcmp(field, "refine")) {
+        rounds->refine = 0.0;
+        rounds->refine_origin = value->at;
+        if (!value->blank && is_scalar(loader, value, "sweep.refine"))
+            read_number(loader, value->text, &value->at, "sweep.refine", 1.0, &rounds->refine);
+    } else if (!strcmp(field, "points")) {
+        rounds->points = 0;
+        if (!value->blank)
+            nl_each_map(loader, value, read_point);
+    } else if (!strcmp(field, "chosen")) {
+        rounds->choices = 0;
+        if (!value->blank)
+            nl_each_map(loader, value, read_chosen);
+    } else if (!strcmp(field, "same")) {
+        rounds->has_same = !value->blank && nl_read_match(loader, value, "same", false, &rounds->same);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool nl_override_rounds(struct nl_loader *loader, const char *field, const char *text, const struct nl_origin *at)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    if (!strcmp(field, "refine")) {
+        rounds->refine = 0.0;
+        rounds->refine_origin = *at;
+        if (*text)
+            read_number(loader, text, at, "sweep.refine", 1.0, &rounds->refine);
+    } else if (!strcmp(field, "until")) {
+        const char *colon = strchr(text, ':');
+        int64_t most = 0;
+        rounds->half_width = 0.0;
+        rounds->max_seeds = rounds->first_seeds = 0;
+        rounds->until_origin = *at;
+        if (!*text)
+            return true;
+        char *width = nl_format("%.*s", (int)(colon ? colon - text : 0), text);
+        if (!colon || !nl_integer_read(colon + 1, &most) || most < 2 || most > NL_SEEDS_MAX)
+            nl_diagnose(loader->diagnostics, at, "sweep.until=0.5:64 is a half width of 0.5 with at most 64 seeds",
+                        "'sweep.until' must be HALF_WIDTH:MAX_SEEDS, not '%.80s'", text);
+        else
+            read_number(loader, width, at, "half_width", 0.0, &rounds->half_width);
+        rounds->max_seeds = (int)most;
+        free(width);
+    } else if (!strcmp(field, "tune") && !*text) {
+        rounds->tunes = rounds->choices = 0;
+        rounds->has_same = false;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* ---- what fits together ---- */
+
+static const struct nl_axis *tuned(const struct nl_rounds *rounds, const struct nl_key *key)
+{
+    return nl_axis_with(rounds->tune, rounds->tunes, key, NULL);
+}
+
+bool nl_is_at_edge(const struct nl_axis *axis, const char *value)
+{
+    double at = nl_double_read(value, NULL), low = INFINITY, high = -INFINITY;
+    if (axis->points < 2 || !nl_key_is_number(axis->key[0]))
+        return false;
+    for (int point = 0; point < axis->points; point++) {
+        low = fmin(low, nl_double_read(axis->text[point][0], NULL));
+        high = fmax(high, nl_double_read(axis->text[point][0], NULL));
+    }
+    return at <= low || at >= high;
+}
+
+static void check_tune(struct nl_loader *loader)
+{
+    const struct nl_experiment *out = loader->out;
+    const struct nl_rounds *rounds = &out->rounds;
+    for (int i = 0; i < rounds->tunes; i++)
+        if (nl_axis_with(out->axis, out->axes, rounds->tune[i].key[0], NULL))
+            nl_diagnose(loader->diagnostics, &rounds->tune[i].origin, "a key is either varied or chosen",
+                        "'%s' is an axis of the grid, and cannot be tuned as well", rounds->tune[i].key[0]->name);
+    if (rounds->tunes && out->config.data.val < 1)
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin, "data.val: 128 sets 128 samples of the training part aside",
+                    "'sweep.tune' chooses by %s, and there is no validation part", nl_metric_names[rounds->tune_on]);
+    if (rounds->tunes && out->config.data.test == 0)
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin, NULL, "'sweep.tune' has nothing to choose for: data.test is 0");
+    if (rounds->tunes && rounds->refine > 0.0)
+        nl_diagnose(loader->diagnostics, &rounds->refine_origin, NULL, "'sweep.refine' and 'sweep.tune' cannot both decide on rates");
+    for (int c = 0; c < rounds->choices; c++) {
+        int set = 0;
+        for (int k = 0; k < rounds->chosen[c].keys; k++) {
+            const struct nl_key *key = rounds->chosen[c].key[k];
+            set += tuned(rounds, key) != NULL;
+            if (!tuned(rounds, key) && !nl_axis_with(out->axis, out->axes, key, NULL))
+                nl_diagnose(loader->diagnostics, &rounds->chosen[c].origin, NULL, "'sweep.chosen' names '%s', which is neither varied nor tuned", key->name);
+        }
+        if (set != rounds->tunes)
+            nl_diagnose(loader->diagnostics, &rounds->chosen[c].origin, NULL, "an entry of 'sweep.chosen' gives %d of %d tuned keys a value", set,
+                        rounds->tunes);
+    }
+}
+
+static void check_points(struct nl_loader *loader)
+{
+    const struct nl_experiment *out = loader->out;
+    for (int i = 0; i < out->rounds.points; i++) {
+        const struct nl_match *point = &out->rounds.point[i];
+        for (int k = 0; k < point->keys; k++) {
+            const struct nl_axis *axis = nl_axis_with(out->axis, out->axes, point->key[k], NULL);
+            for (int other = 0; axis && other < axis->keys; other++) {
+                bool named = false;
+                for (int n = 0; n < point->keys; n++)
+                    named |= point->key[n] == axis->key[other] && point->values[n].count == 1;
+                if (axis->keys > 1 && !named)
+                    nl_diagnose(loader->diagnostics, &point->origin, NULL, "an entry of 'sweep.points' names '%s', and must give one value of '%s', which advances with it",
+                                point->key[k]->name, axis->key[other]->name);
+            }
+            if (!axis)
+                nl_diagnose(loader->diagnostics, &point->origin, NULL, "'sweep.points' names '%s', which is no axis of the grid", point->key[k]->name);
+        }
+    }
+}
+
+void nl_check_rounds(struct nl_loader *loader)
+{
+    const struct nl_experiment *out = loader->out;
+    const struct nl_rounds *rounds = &out->rounds;
+    check_tune(loader);
+    check_points(loader);
+    if (rounds->refine > 0.0 && !nl_axis_with(out->axis, out->axes, nl_key_find("train.lr"), NULL))
+        nl_diagnose(loader->diagnostics, &rounds->refine_origin, "as in grid: {train.lr: 1e-2:10:log:7}", "'sweep.refine' needs train.lr as an axis of the grid");
+    if (!(rounds->half_width > 0.0))
+        return;
+    if (out->config.plot.test == NL_TEST_SIGN_FLIP || out->config.plot.interval == NL_INTERVAL_BOOTSTRAP)
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for t intervals: with plot.%s the number of seeds must be fixed",
+                    out->config.plot.test == NL_TEST_SIGN_FLIP ? "test: sign_flip" : "interval: bootstrap");
+    if (nl_question_of(out) == NL_ASK_LR_TOLERANCE)
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, "'sweep.refine' narrows what the grid of rates leaves open",
+                    "'sweep.until' is made for differences, and the question is lr_tolerance");
+    if (rounds->max_seeds < out->seeds)
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' allows %d seeds at most, fewer than sweep.seeds, %d", rounds->max_seeds,
+                    out->seeds);
+    if (out->seeds < 2)
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, "sweep.seeds: 8 makes a first stage of 8", "'sweep.until' estimates the spread from a first stage of at least 2 seeds");
+    if (rounds->first_seeds > out->seeds)
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'first_seeds' of 'sweep.until' is more than sweep.seeds");
+}
+
+/* ---- text ---- */
+
+static void add_flow_match(struct nl_text *out, const struct nl_match *match)
+{
+    char *text = nl_match_text(match);
+    nl_text_add(out, "{%s}", text);
+    free(text);
+}
+
+static void add_tune(struct nl_text *out, const struct nl_rounds *rounds)
+{
+    nl_text_add(out, "{");
+    for (int i = 0; i < rounds->tunes; i++) {
+        const struct nl_axis *axis = &rounds->tune[i];
+        nl_text_add(out, "%s: [", axis->key[0]->name);
+        for (int point = 0; point < axis->points; point++) {
+            char *value = nl_value_yaml(axis->key[0], axis->text[point][0]);
+            nl_text_add(out, "%s%s", point ? ", " : "", value);
+            free(value);
+        }
+        nl_text_add(out, "], ");
+    }
+    nl_text_add(out, "on: %s, seeds: %d}", nl_metric_names[rounds->tune_on], rounds->tune_seeds);
+}
+
+static void add_until(struct nl_text *out, const struct nl_rounds *rounds)
+{
+    char number[32];
+    nl_text_add(out, "{half_width: %s, max_seeds: %d", nl_double_text(rounds->half_width, number), rounds->max_seeds);
+    if (rounds->first_seeds)
+        nl_text_add(out, ", first_seeds: %d", rounds->first_seeds);
+    nl_text_add(out, "}");
+}
+
+/* A list, each entry behind `before`, and `after` at the end. */
+static void add_list(struct nl_text *out, const struct nl_match *match, int count, const char *before, const char *between)
+{
+    for (int i = 0; i < count; i++) {
+        nl_text_add(out, "%s", i ? between : before);
+        add_flow_match(out, &match[i]);
+    }
+}
+
+void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, struct nl_round_field out[NL_ROUND_FIELDS])
+{
+    static const char *const names[NL_ROUND_FIELDS] = {"tune", "refine", "until", "points", "chosen", "same"};
+    struct nl_text text[NL_ROUND_FIELDS] = {{0}};
+    const char *before = lines ? "\n    - " : "[", *between = lines ? "\n    - " : ", ";
+    char number[32];
+    if (rounds->tunes)
+        add_tune(&text[0], rounds);
+    if (rounds->refine > 0.0)
+        nl_text_add(&text[1], "%s", nl_double_text(rounds->refine, number));
+    if (rounds->half_width > 0.0)
+        add_until(&text[2], rounds);
+    add_list(&text[3], rounds->point, rounds->points, before, between);
+    add_list(&text[4], rounds->chosen, rounds->choices, before, between);
+    if (rounds->has_same)
+        add_flow_match(&text[5], &rounds->same);
+    for (int i = 3; i < 5 && !lines; i++)
+        if (text[i].at)
+            nl_text_add(&text[i], "]");
+    const struct nl_origin *const origins[NL_ROUND_FIELDS] = {&rounds->tune_origin, &rounds->refine_origin, &rounds->until_origin,
+                                                              rounds->points ? &rounds->point[0].origin : NULL,
+                                                              rounds->choices ? &rounds->chosen[0].origin : NULL, &rounds->same.origin};
+    for (int i = 0; i < NL_ROUND_FIELDS; i++)
+        out[i] = (struct nl_round_field){.name = names[i], .value = text[i].at, .origin = origins[i]};
+}

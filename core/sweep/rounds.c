@@ -1,0 +1,481 @@
+#include "sweep/rounds.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "config/keep.h"
+#include "config/sweep.h"
+#include "config/value.h"
+#include "stats/answer.h"
+#include "stats/power.h"
+#include "stats/rates.h"
+#include "sweep/store.h"
+
+enum { MOST_ROUNDS = 40 };
+
+bool nl_has_rounds(const struct nl_experiment *experiment)
+{
+    const struct nl_rounds *rounds = &experiment->rounds;
+    return (rounds->tunes && !rounds->choices) || rounds->has_same || rounds->refine > 0.0 || (rounds->half_width > 0.0 && !rounds->first_seeds);
+}
+
+void nl_round_release(struct nl_round *round)
+{
+    free(round->folder);
+    nl_text_release(&round->decided);
+    *round = (struct nl_round){0};
+}
+
+/* The test part as it is set apart for all rounds of a tuned sweep. */
+static void set_test_apart(struct nl_experiment *experiment)
+{
+    if (experiment->config.data.test_seed == NL_AUTO)
+        experiment->config.data.test_seed = experiment->config.train.seed;
+}
+
+/* ---- tuning ---- */
+
+static bool tunes_rate(const struct nl_rounds *rounds)
+{
+    for (int i = 0; i < rounds->tunes; i++)
+        if (strcmp(rounds->tune[i].key[0]->name, "train.lr") == 0 && rounds->tune[i].points > 1)
+            return true;
+    return false;
+}
+
+/* The grid times the values of the tuned keys, by seeds that no other round uses, without the test part. */
+static struct nl_experiment tuning_of(const struct nl_experiment *asked)
+{
+    struct nl_experiment out = *asked;
+    const struct nl_rounds *rounds = &asked->rounds;
+    set_test_apart(&out);
+    out.config.data.test = 0;
+    out.config.train.seed += NL_SEEDS_MAX;
+    out.seeds = rounds->tune_seeds;
+    out.axis = nl_keep(nl_alloc((size_t)(asked->axes + rounds->tunes), sizeof *out.axis));
+    memcpy(out.axis, asked->axis, (size_t)asked->axes * sizeof *out.axis);
+    for (int i = 0; i < rounds->tunes; i++)
+        out.axis[out.axes++] = rounds->tune[i];
+    out.config.plot.metric = (int)rounds->tune_on;
+    out.config.plot.kind = (struct nl_int_list){.count = 1, .at = {tunes_rate(rounds) ? NL_PLOT_LR_TOLERANCE : NL_PLOT_CURVES}};
+    out.config.plot.min_effect = out.config.plot.margin = NL_AUTO;
+    out.question = NL_ASK_COMPARE;
+    out.rounds = (struct nl_rounds){0};
+    return out;
+}
+
+/* A point of the grid, with one cell for each combination of the tuned keys' values. */
+struct tuned_point {
+    const struct nl_cell *of; /* one of them, for its levels */
+    const struct nl_cell **cell; /* [values], in the order of the tuned keys' values; NULL: excluded */
+    double *score; /* [values]: mean of the metric over seeds, smaller is better; NaN: there is none */
+};
+
+struct tuned {
+    const struct nl_results *results;
+    const struct nl_rounds *rounds;
+    struct nl_metric_column metric;
+    int *factor;  /* [tunes]: of the tuned keys; -1: a key with one value */
+    int values;   /* combinations of the tuned keys' values */
+    int points;
+    struct tuned_point *point;
+};
+
+/* The place of a cell among the combinations, the last tuned key fastest. */
+static int value_of(const struct tuned *t, const struct nl_cell *cell)
+{
+    int at = 0;
+    for (int i = 0; i < t->rounds->tunes; i++) {
+        const struct nl_axis *axis = &t->rounds->tune[i];
+        int level = cell->level[t->factor[i]], value = 0;
+        for (int point = 0; level >= 0 && point < axis->points; point++)
+            if (strcmp(axis->text[point][0], t->results->factor[t->factor[i]].value[level]) == 0)
+                value = point;
+        at = at * axis->points + value;
+    }
+    return at;
+}
+
+static const char *value_text(const struct tuned *t, int value, int key)
+{
+    for (int i = t->rounds->tunes - 1; i > key; i--)
+        value /= t->rounds->tune[i].points;
+    const struct nl_axis *axis = &t->rounds->tune[key];
+    return axis->text[value % axis->points][0];
+}
+
+static bool is_tuned(const struct tuned *t, int factor)
+{
+    for (int i = 0; i < t->rounds->tunes; i++)
+        if (t->factor[i] == factor)
+            return true;
+    return false;
+}
+
+static struct tuned_point *point_of(struct tuned *t, const struct nl_cell *cell)
+{
+    for (int p = 0; p < t->points; p++) {
+        bool same = true;
+        for (int f = 0; f < t->results->factors && same; f++)
+            same = is_tuned(t, f) || t->point[p].of->level[f] == cell->level[f];
+        if (same)
+            return &t->point[p];
+    }
+    struct tuned_point *point = &t->point[t->points++];
+    *point = (struct tuned_point){.of = cell, .cell = nl_alloc((size_t)t->values, sizeof(const struct nl_cell *)),
+                                  .score = nl_alloc((size_t)t->values, sizeof *point->score)};
+    for (int v = 0; v < t->values; v++)
+        point->score[v] = NAN;
+    return point;
+}
+
+/* The mean over seeds, signed so that smaller is better; NaN where a run has no such score (a loss of a diverged one). */
+static double score_of(const struct tuned *t, const struct nl_cell *cell)
+{
+    double *value = nl_alloc((size_t)t->results->seeds, sizeof *value), sum = 0.0;
+    nl_cell_values(t->results, cell, &t->metric, value);
+    for (int seed = 0; seed < t->results->seeds; seed++)
+        sum += value[seed];
+    free(value);
+    return t->metric.measure.worse * sum / t->results->seeds;
+}
+
+static struct tuned tuned_of(const struct nl_results *results, const struct nl_rounds *rounds)
+{
+    struct tuned t = {.results = results, .rounds = rounds, .values = 1};
+    t.metric = nl_metric_column(results, nl_metric_names[rounds->tune_on]);
+    t.factor = nl_alloc((size_t)rounds->tunes, sizeof *t.factor);
+    for (int i = 0; i < rounds->tunes; i++) {
+        t.factor[i] = nl_results_factor(results, rounds->tune[i].key[0]->name);
+        t.values *= rounds->tune[i].points;
+    }
+    t.point = nl_alloc((size_t)results->cells, sizeof *t.point);
+    for (int i = 0; i < results->cells; i++) {
+        struct tuned_point *point = point_of(&t, &results->cell[i]);
+        int value = value_of(&t, &results->cell[i]);
+        point->cell[value] = &results->cell[i];
+        point->score[value] = score_of(&t, &results->cell[i]);
+    }
+    return t;
+}
+
+static void tuned_release(struct tuned *t)
+{
+    for (int p = 0; p < t->points; p++) {
+        free(t->point[p].cell);
+        free(t->point[p].score);
+    }
+    free(t->point);
+    free(t->factor);
+}
+
+/* Whether a beats b: fewer runs failed, or as many and the mean score is better. A cell without a mean has failed runs. */
+static bool beats(int failed_a, double score_a, int failed_b, double score_b)
+{
+    return failed_a != failed_b ? failed_a < failed_b : score_a < score_b || (isnan(score_b) && !isnan(score_a));
+}
+
+static int best_value(const struct tuned *t, const struct tuned_point *point)
+{
+    int best = -1;
+    for (int v = 0; v < t->values; v++)
+        if (point->cell[v] && (best < 0 || beats(point->cell[v]->failed, point->score[v], point->cell[best]->failed, point->score[best])))
+            best = v;
+    return best;
+}
+
+/* The value that serves all points best: fewest runs fail, then the least mean distance from each point's best. -1: no value is there for all. */
+static int best_for_all(const struct tuned *t)
+{
+    int best = -1, fewest = 0;
+    double least = NAN;
+    for (int v = 0; v < t->values; v++) {
+        int failed = 0;
+        double regret = 0.0;
+        bool everywhere = true;
+        for (int p = 0; p < t->points && everywhere; p++) {
+            const struct tuned_point *point = &t->point[p];
+            everywhere = point->cell[v] != NULL;
+            failed += everywhere ? point->cell[v]->failed : 0;
+            regret += point->score[v] - point->score[best_value(t, point)];
+        }
+        if (everywhere && (best < 0 || beats(failed, regret, fewest, least))) {
+            best = v;
+            fewest = failed;
+            least = regret;
+        }
+    }
+    return best;
+}
+
+static void add_condition(struct nl_match *match, const struct nl_key *key, const char *text)
+{
+    struct nl_points value = {.count = 1, .text = nl_alloc(1, sizeof *value.text)};
+    value.text[0] = nl_strdup(text);
+    nl_match_add(match, key, &value);
+}
+
+/* The levels of a cell's factors as conditions, but for those in `but`. */
+static struct nl_match match_of(const struct nl_results *results, const struct nl_cell *cell, bool (*but)(const void *context, int factor), const void *context)
+{
+    struct nl_match match = {.origin = {.kind = NL_FROM_DEFAULT}};
+    for (int f = 0; f < results->factors; f++)
+        if (cell->level[f] >= 0 && !but(context, f))
+            add_condition(&match, results->factor[f].key, results->factor[f].value[cell->level[f]]);
+    return match;
+}
+
+static bool is_tuned_factor(const void *context, int factor)
+{
+    return is_tuned(context, factor);
+}
+
+static void add_values(const struct tuned *t, struct nl_match *match, int value)
+{
+    for (int i = 0; i < t->rounds->tunes; i++)
+        add_condition(match, t->rounds->tune[i].key[0], value_text(t, value, i));
+}
+
+/* The first tuned key whose value there is at the end of its values; NULL: none. */
+static const char *edge_of(const struct tuned *t, int value)
+{
+    for (int i = 0; i < t->rounds->tunes; i++)
+        if (nl_is_at_edge(&t->rounds->tune[i], value_text(t, value, i)))
+            return t->rounds->tune[i].key[0]->name;
+    return NULL;
+}
+
+/* "norm.kind: bn, train.lr: 0.1" with what is doubtful behind it. */
+static void say_choice(struct nl_text *out, const struct tuned *t, const struct tuned_point *point, const struct nl_match *choice, int value)
+{
+    char *text = nl_match_text(choice);
+    nl_text_add(out, "  %s", text);
+    free(text);
+    const struct nl_cell *cell = point->cell[value];
+    if (cell->failed)
+        nl_text_add(out, "; %d of %d runs failed with it, and more with every other value", cell->failed, cell->trials);
+    const char *edge = edge_of(t, value);
+    if (edge)
+        nl_text_add(out, "; at the edge of the values of %s: a better one may lie beyond", edge);
+    nl_text_add(out, "\n");
+}
+
+static struct nl_experiment grid_with_choices(const struct nl_experiment *asked, const struct nl_results *results, struct nl_text *decided)
+{
+    struct nl_experiment out = *asked;
+    struct tuned t = tuned_of(results, &asked->rounds);
+    set_test_apart(&out);
+    out.rounds.choices = 0;
+    out.rounds.chosen = nl_keep(nl_alloc((size_t)t.points, sizeof *out.rounds.chosen));
+    nl_text_add(decided, "chosen by %s over %d seeds, without the test part:\n", nl_metric_names[asked->rounds.tune_on], asked->rounds.tune_seeds);
+    bool differ = false;
+    int first = best_value(&t, &t.point[0]), same = best_for_all(&t);
+    for (int p = 0; p < t.points; p++) {
+        int value = best_value(&t, &t.point[p]);
+        struct nl_match choice = match_of(results, t.point[p].of, is_tuned_factor, &t);
+        add_values(&t, &choice, value);
+        say_choice(decided, &t, &t.point[p], &choice, value);
+        out.rounds.chosen[out.rounds.choices++] = choice;
+        differ |= value != first;
+    }
+    out.rounds.has_same = differ && same >= 0;
+    if (out.rounds.has_same) {
+        out.rounds.same = (struct nl_match){.origin = {.kind = NL_FROM_DEFAULT}};
+        add_values(&t, &out.rounds.same, same);
+        char *text = nl_match_text(&out.rounds.same);
+        nl_text_add(decided, "for all together: %s\n", text);
+        free(text);
+    }
+    tuned_release(&t);
+    return out;
+}
+
+/* The grid with the values that serve all best. */
+static struct nl_experiment grid_with_same(const struct nl_experiment *chosen)
+{
+    struct nl_experiment out = *chosen;
+    for (int k = 0; k < out.rounds.same.keys; k++)
+        nl_key_set(out.rounds.same.key[k], &out.config, out.rounds.same.values[k].at[0], NULL);
+    out.rounds = (struct nl_rounds){.half_width = chosen->rounds.half_width, .max_seeds = chosen->rounds.max_seeds,
+                                    .first_seeds = chosen->rounds.first_seeds, .until_origin = chosen->rounds.until_origin};
+    return out;
+}
+
+/* ---- refining ---- */
+
+static bool is_factor(const void *context, int factor)
+{
+    return *(const int *)context == factor;
+}
+
+/* A rate between two, or beyond the last one or the first, to three digits; NaN: nothing to add. */
+static double rate_to_add(const struct nl_rate_range *range, double factor, double step)
+{
+    char text[32];
+    double rate = NAN;
+    if (isfinite(range->low) && isfinite(range->high) && range->high - range->low > log(factor) * (1.0 + 1e-9))
+        rate = exp(0.5 * (range->low + range->high));
+    else if (isfinite(range->low) && isinf(range->high))
+        rate = exp(range->low + step);
+    else if (isinf(range->low) && isfinite(range->high))
+        rate = exp(range->high - step);
+    if (isnan(rate))
+        return NAN;
+    snprintf(text, sizeof text, "%.4g", rate);
+    rate = nl_double_read(text, NULL);
+    const struct nl_key *key = nl_key_find("train.lr");
+    return rate > 0.0 && rate <= key->high ? rate : NAN;
+}
+
+/* Adds the rate to those of the entry of sweep.points that is about the same method, or to a new one. false: the method has it. */
+static bool add_rate(struct nl_rounds *rounds, const struct nl_match *method, double rate)
+{
+    const struct nl_key *key = nl_key_find("train.lr");
+    char number[32], *where = nl_match_text(method);
+    nl_double_text(rate, number);
+    struct nl_match *entry = NULL;
+    for (int i = 0; i < rounds->points && !entry; i++) {
+        struct nl_match there = rounds->point[i];
+        if (there.key[there.keys - 1] != key)
+            continue;
+        there.keys--;
+        char *text = nl_match_text(&there);
+        entry = strcmp(text, where) == 0 ? &rounds->point[i] : NULL;
+        free(text);
+    }
+    free(where);
+    if (!entry) {
+        rounds->point = nl_keep(nl_realloc(memcpy(nl_alloc((size_t)rounds->points + 1, sizeof *rounds->point), rounds->point,
+                                                  (size_t)rounds->points * sizeof *rounds->point),
+                                           (size_t)rounds->points + 1, sizeof *rounds->point));
+        entry = &rounds->point[rounds->points++];
+        *entry = *method;
+        add_condition(entry, key, number);
+        return true;
+    }
+    struct nl_word_list *values = &entry->values[entry->keys - 1];
+    for (int i = 0; i < values->count; i++)
+        if (strcmp(values->at[i], number) == 0)
+            return false;
+    char **at = nl_keep(nl_alloc((size_t)values->count + 1, sizeof *at));
+    memcpy(at, values->at, (size_t)values->count * sizeof *at);
+    at[values->count++] = nl_keep_text(number);
+    values->at = at;
+    return true;
+}
+
+/* Whether rates were added. */
+static bool refine(struct nl_experiment *experiment, const struct nl_results *results, struct nl_text *decided)
+{
+    const char *why;
+    int factor = nl_rate_factor(results, &why), added = 0;
+    if (factor < 0) {
+        nl_text_add(decided, "the grid of rates cannot be refined: %s\n", why);
+        return false;
+    }
+    struct nl_comparison view;
+    nl_comparison_make(results, experiment, factor, -1, &view);
+    struct nl_rate_range *range = nl_alloc((size_t)results->seeds, sizeof *range);
+    for (int method = 0; method < view.methods; method++) {
+        const struct nl_cell *cell = NULL;
+        for (int point = 0; point < view.points && !cell; point++)
+            cell = nl_comparison_cell(&view, method, point);
+        struct nl_match where = match_of(results, cell, is_factor, &factor);
+        nl_usable_rates(&view, method, NL_RATE_BY_ACCURACY, range);
+        for (int seed = 0; seed < results->seeds; seed++) {
+            double rate = rate_to_add(&range[seed], experiment->rounds.refine, nl_rate_step(&view));
+            added += !isnan(rate) && add_rate(&experiment->rounds, &where, rate);
+        }
+    }
+    free(range);
+    nl_comparison_release(&view);
+    if (added)
+        nl_text_add(decided, "refined: %d more rate%s, so that each seed's largest usable one is known within a factor of %g\n", added,
+                    added == 1 ? "" : "s", experiment->rounds.refine);
+    return added > 0;
+}
+
+/* ---- more seeds ---- */
+
+static void decide_seeds(struct nl_experiment *experiment, const struct nl_results *results, struct nl_text *decided)
+{
+    struct nl_rounds *rounds = &experiment->rounds;
+    struct nl_answer answer;
+    nl_answer_make(results, experiment, &answer);
+    int needed = experiment->seeds, never = 0;
+    for (int i = 0; i < answer.claims; i++) {
+        const struct nl_claim *claim = &answer.claim[i];
+        int seeds = nl_seeds_for_width(&claim->effect, rounds->half_width / claim->scale, answer.level, rounds->max_seeds);
+        if (seeds < 0)
+            nl_text_add(decided, "%s%s%s: no number of seeds makes this interval so narrow, for each draws its parts anew from the same data (data.test_seed: 1 sets one "
+                                 "test part apart for all)\n",
+                        claim->method, claim->against ? " and " : "", claim->against ? claim->against : "");
+        never += seeds < 0;
+        needed = seeds > needed ? seeds : needed;
+    }
+    rounds->first_seeds = experiment->seeds;
+    if (!answer.claims)
+        nl_text_add(decided, "the answer compares nothing: sweep.until has nothing to narrow\n");
+    else if (needed > experiment->seeds)
+        nl_text_add(decided, "%d seeds, for intervals of at most %g to each side%s\n", needed, rounds->half_width,
+                    needed == rounds->max_seeds ? " as far as max_seeds allows" : "");
+    else if (!never)
+        nl_text_add(decided, "the first stage of %d seeds suffices\n", experiment->seeds);
+    experiment->seeds = needed;
+    nl_answer_release(&answer);
+}
+
+/* ---- the order of rounds ---- */
+
+void nl_round_first(const struct nl_experiment *experiment, const char *folder, struct nl_round *out)
+{
+    bool tunes = experiment->rounds.tunes && !experiment->rounds.choices;
+    *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
+    out->experiment = tunes ? tuning_of(experiment) : *experiment;
+    out->folder = tunes ? nl_path_join(folder, "tuning") : nl_strdup(folder);
+}
+
+/* What the grid's own results decide. Returns whether there is more of it to run. */
+static bool continue_grid(struct nl_experiment *experiment, int number, const struct nl_results *results, struct nl_text *decided)
+{
+    struct nl_rounds *rounds = &experiment->rounds;
+    if (rounds->refine > 0.0 && number < MOST_ROUNDS && refine(experiment, results, decided))
+        return true;
+    if (!(rounds->half_width > 0.0) || rounds->first_seeds)
+        return false;
+    decide_seeds(experiment, results, decided);
+    return true;
+}
+
+bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done, const struct nl_grid *grid,
+                   const struct nl_record *record, struct nl_round *next, int *status, struct nl_error *err)
+{
+    struct nl_table table;
+    struct nl_results results;
+    struct nl_planned planned = nl_grid_planned(grid);
+    *next = (struct nl_round){.kind = NL_ROUND_GRID, .number = done->number + 1, .experiment = done->experiment};
+    *status = NL_OK;
+    if (done->kind == NL_ROUND_SAME)
+        return false;
+    if (nl_table_parse("trials.csv", nl_trials_csv(grid, record), &table, err) || nl_results_of(&table, &done->experiment, &planned, &results, err)) {
+        nl_planned_release(&planned);
+        *status = NL_FAIL;
+        return false;
+    }
+    bool more = true;
+    if (done->kind == NL_ROUND_TUNING)
+        next->experiment = grid_with_choices(experiment, &results, &next->decided);
+    else if (!continue_grid(&next->experiment, done->number, &results, &next->decided)) {
+        more = done->experiment.rounds.has_same;
+        next->kind = NL_ROUND_SAME;
+        if (more)
+            next->experiment = grid_with_same(&done->experiment);
+    }
+    next->folder = next->kind == NL_ROUND_SAME ? nl_path_join(folder, "same") : nl_strdup(folder);
+    nl_results_release(&results);
+    nl_planned_release(&planned);
+    return more;
+}
