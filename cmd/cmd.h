@@ -6,6 +6,7 @@
 #define NL_CMD_CMD_H
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,6 +47,10 @@ extern const char override_help[], exit_codes[]; /* paragraphs of `normlab help`
 
 extern const char *command_line; /* as typed, quoted for a shell */
 char *quote_words(int count, const char *const *word); /* as a shell would take them again; new string */
+
+/* As fprintf, of text that a terminal must not obey, whoever wrote it: names of files, what stands in them, arguments (nl_text_add_shown). */
+void tell(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vtell(FILE *out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* ---- messages: "normlab: ..." on stderr; each returns its exit code ---- */
 

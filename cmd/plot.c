@@ -53,7 +53,7 @@ static int run(const struct command *self, int argc, char **argv)
             code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text) : status ? fail("%s", err.text) : EXIT_DONE;
         }
         if (report.at)
-            fputs(report.at, stdout);
+            tell(stdout, "%s", report.at);
         nl_text_release(&report);
         free(folder);
     }

@@ -48,7 +48,7 @@ static void print_result(const struct nl_record *record, const char *folder)
     printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
     if (record->left_out)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
-    printf("curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
+    tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
 }
 
 static bool keeps_state(const struct nl_runner_options *how)
@@ -72,7 +72,7 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
         return false;
     }
     if (!manner.quiet)
-        fprintf(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
+        tell(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
     return true;
 }
 

@@ -45,7 +45,7 @@ static int draw(const char *folder, const struct nl_experiment *experiment, cons
     struct nl_error err = {0};
     int status = nl_plot(folder, experiment, planned, &how, &err);
     if (report.at)
-        fputs(report.at, out);
+        tell(out, "%s", report.at);
     nl_text_release(&report);
     if (status && interrupted)
         return stopped(EXIT_INTERRUPTED, "stopped; the tables are written; to draw the pictures:");
@@ -59,7 +59,7 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
     FILE *out = report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
-    fprintf(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
+    tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
     if (!settings->no_plot)
         drawn = draw(folder, &plan->experiment, &planned, out);
     nl_planned_release(&planned);
@@ -69,7 +69,7 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
 /* What a shard leaves to others. */
 static int end_shard(const struct nl_sweep_result *result, const char *folder)
 {
-    printf("%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge FOLDER FOLDER ... --out DIR\n",
+    tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge FOLDER FOLDER ... --out DIR\n",
            result->trials - result->absent, result->trials, folder);
     return EXIT_DONE;
 }

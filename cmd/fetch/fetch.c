@@ -28,7 +28,7 @@ static void note(const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vtell(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/value.h"
 #include "norm/norm.h"
 #include "train/train.h"
 
@@ -31,21 +32,14 @@ char *nl_grid_axes(const struct nl_experiment *experiment)
     return out.at ? out.at : nl_strdup("none");
 }
 
-static bool matches(const struct nl_match *match, const struct nl_config *config)
+/* text: [nl_key_count] the values of a point, in the one form that the loader gives them: 1e-3 and 0.001 are the same. */
+static bool matches(const struct nl_match *match, const char *const *text)
 {
     for (int k = 0; k < match->keys; k++) {
-        char *here = nl_key_text(match->key[k], config);
+        const char *here = text[nl_key_index(match->key[k])];
         bool found = false;
-        for (int v = 0; v < match->values[k].count && !found; v++) {
-            /* compared as values: 1e-3 and 0.001 are the same */
-            struct nl_config other = *config;
-            if (nl_key_set(match->key[k], &other, match->values[k].at[v], NULL) == NL_OK) {
-                char *text = nl_key_text(match->key[k], &other);
-                found = strcmp(text, here) == 0;
-                free(text);
-            }
-        }
-        free(here);
+        for (int v = 0; v < match->values[k].count && !found; v++)
+            found = strcmp(match->values[k].at[v], here) == 0;
         if (!found)
             return false;
     }
@@ -53,10 +47,10 @@ static bool matches(const struct nl_match *match, const struct nl_config *config
 }
 
 /* The first rule of sweep.exclude that matches; -1: none. */
-static int excluding_rule(const struct nl_experiment *experiment, const struct nl_config *config)
+static int excluding_rule(const struct nl_experiment *experiment, const char *const *text)
 {
     for (int e = 0; e < experiment->excludes; e++)
-        if (matches(&experiment->exclude[e], config))
+        if (matches(&experiment->exclude[e], text))
             return e;
     return -1;
 }
@@ -154,6 +148,10 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
         seen.size *= 2;
     seen.slot = nl_alloc(seen.size, sizeof *seen.slot);
 
+    char **fixed = nl_alloc((size_t)nl_key_count, sizeof *fixed);
+    const char **text = nl_alloc((size_t)nl_key_count, sizeof *text); /* of a point: on an axis, or fixed */
+    for (int i = 0; i < nl_key_count; i++)
+        text[i] = fixed[i] = nl_value_text(&nl_keys[i], &experiment->config);
     for (int point = 0; point < out->points; point++) {
         struct nl_config config = experiment->config;
         int rest = point / experiment->seeds;
@@ -163,12 +161,13 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
             rest /= axis->points;
             for (int k = 0; k < axis->keys; k++) {
                 struct nl_error err;
+                text[nl_key_index(axis->key[k])] = values[k];
                 if (nl_key_set(axis->key[k], &config, values[k], &err))
                     nl_diagnose(diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
             }
         }
         config.train.seed += point % experiment->seeds;
-        int rule = excluding_rule(experiment, &config);
+        int rule = excluding_rule(experiment, text);
         if (rule >= 0) {
             out->excluded++;
             out->excluded_by[rule]++;
@@ -177,6 +176,10 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
         check_trial(experiment, &config, diagnostics);
         add_trial(out, &seen, &config);
     }
+    for (int i = 0; i < nl_key_count; i++)
+        free(fixed[i]);
+    free(fixed);
+    free(text);
     free(seen.slot);
     if (out->trials == 0)
         nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid",
