@@ -120,6 +120,9 @@ struct used_file {
 /* Whether no file is written that is another one of these; false: the message was printed (apart.c). */
 bool are_apart(const struct used_file *place, int count);
 
+/* Whether a file or folder that is to be made lies in no trials/ of a results folder; false: the message was printed (apart.c). */
+bool is_outside_trials(const char *what, const char *path);
+
 /* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was printed. */
 bool can_be_made(const char *folder);
 

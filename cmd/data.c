@@ -92,7 +92,7 @@ static int export(const struct nl_config *config, const char *folder)
         return bad_input(NULL, "%s", err.text);
     }
     int code = EXIT_BAD_INPUT;
-    if (keeps_sources(config, folder) && make_writable(folder))
+    if (keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
         code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
     if (code == EXIT_DONE)
         tell(stdout, "%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,

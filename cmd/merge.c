@@ -34,6 +34,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (!out)
         return bad_input(NULL, "merge needs --out DIR, where the whole goes");
 
+    if (!is_outside_trials("--out", out))
+        return EXIT_BAD_INPUT;
     struct nl_merge merge;
     struct nl_error err = {0};
     int status = nl_merge((const char *const *)argv + optind, folders, out, command_line, &merge, &err), code = EXIT_DONE;

@@ -76,6 +76,16 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
     return true;
 }
 
+/* Whether a file that is written is none of a standard data set, and none of a trial; false: the message was printed. */
+static bool is_free(const struct nl_config *config, const struct used_file *file)
+{
+    if (nl_data_owns(config, file->path))
+        bad_input(NULL, "'%s' (%s) is a file of the data set '%s'", file->path, file->what, nl_data_names[config->data.name]);
+    else
+        return is_outside_trials(file->what, file->path);
+    return false;
+}
+
 /* Whether what is written is none of the files that are read, nor of the results; false: the message was printed. */
 static bool check_places(const struct plan *plan, const struct nl_runner_options *how, const char *folder)
 {
@@ -96,7 +106,9 @@ static bool check_places(const struct plan *plan, const struct nl_runner_options
         place[count++] = (struct used_file){"the configuration", plan->experiment.file[i], false};
     for (int i = 0; nl_store_files[i] && count < MOST; i++)
         place[count++] = (struct used_file){"of the results", made[strings++] = nl_path_join(folder, nl_store_files[i]), false};
-    bool apart = are_apart(place, count);
+    bool apart = is_outside_trials("--out", folder) && are_apart(place, count);
+    for (int i = 0; i < count && apart; i++)
+        apart = !place[i].written || !place[i].path || is_free(config, &place[i]);
     for (int i = 0; i < strings; i++)
         free(made[i]);
     return apart;

@@ -207,11 +207,10 @@ static int run(const struct command *self, int argc, char **argv)
     int code = EXIT_BAD_INPUT;
     if (make_plan(self, &arguments, &plan) && identify_plan(&plan)) {
         char *folder = folder_for(&settings, &plan.experiment);
-        print_notes(&plan);
-        if (settings.dry_run) {
-            code = dry_run(&plan, folder, &settings.choice, settings.replace, settings.jobs, settings.cohort);
-        } else {
-            code = run_plan(&plan, &settings, folder);
+        if (is_outside_trials("--out", folder)) {
+            print_notes(&plan);
+            code = settings.dry_run ? dry_run(&plan, folder, &settings.choice, settings.replace, settings.jobs, settings.cohort)
+                                    : run_plan(&plan, &settings, folder);
         }
         free(folder);
     }
