@@ -140,7 +140,7 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
     cases=$((cases + 1))
 done
 for command in 'table r' 'table r --format csv' 'table r --format json' 'show s.yaml' keys schema info 'data list' 'data info digits' 'ls .' 'verify r' help version \
-    'check s.yaml' 'table --help' 'diff r r' 'plot r --text --out p' manual 'complete bash' 'init single -' 'clean r --dry-run' 'sweep s.yaml --dry-run --out r'; do
+    'check s.yaml' 'table --help' 'plot r --text --out p' 'init single -' 'clean r --dry-run' 'sweep s.yaml --dry-run --out r'; do
     for stream in '>/dev/full' '>&-'; do
         code=0
         eval "timeout 100 '$program' $command $stream" 2>out </dev/null || code=$?
