@@ -15,7 +15,7 @@ static double print_leftovers(const struct nl_leftovers *leftovers)
     double bytes = 0;
     for (int i = 0; i < leftovers->count; i++) {
         if (!manner.quiet)
-            printf("%s: %s\n", leftovers->at[i].path, leftovers->at[i].why);
+            tell(stdout, "%s: %s\n", leftovers->at[i].path, leftovers->at[i].why);
         bytes += (double)leftovers->at[i].bytes;
     }
     return bytes;
@@ -49,9 +49,9 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
     if (count == 0)
-        printf("nothing to remove in '%s'\n", store->folder);
+        tell(stdout, "nothing to remove in '%s'\n", store->folder);
     else if (dry_run)
-        printf("%s could be removed from '%s'\n", what, store->folder);
+        tell(stdout, "%s could be removed from '%s'\n", what, store->folder);
     else if (!force && !isatty(STDIN_FILENO))
         code = bad_input("--force removes without asking, --dry-run only shows", "%s would be removed from '%s', and there is no terminal to ask on",
                          what, store->folder);

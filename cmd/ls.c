@@ -172,7 +172,7 @@ static int run(const struct command *self, int argc, char **argv)
         qsort(listing.at, (size_t)listing.count, sizeof *listing.at, by_date);
         print(&listing);
     } else if (!manner.quiet) {
-        fprintf(stderr, "no results in '%s'\n", folder);
+        tell(stderr, "no results in '%s'\n", folder);
     }
     for (int i = 0; i < listing.count; i++) {
         free(listing.at[i].folder);

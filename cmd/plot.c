@@ -48,12 +48,12 @@ static int run(const struct command *self, int argc, char **argv)
         char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
         how.out = folder;
         how.report = &report;
-        if (can_be_made(folder)) {
+        if (is_outside_trials("--out", folder) && can_be_made(folder)) {
             int status = nl_plot(from.tables, &from.experiment, &from.planned, &how, &err);
             code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text) : status ? fail("%s", err.text) : EXIT_DONE;
         }
         if (report.at)
-            fputs(report.at, stdout);
+            tell(stdout, "%s", report.at);
         nl_text_release(&report);
         free(folder);
     }

@@ -20,15 +20,15 @@ static bool verify(const char *folder)
     nl_store_verify(folder, &found);
     bool good = found.bad == 0;
     if (!good || !manner.quiet) {
-        printf("%s: %d trial%s, %d table%s, %d checkpoint%s: ", folder, found.trials, many(found.trials), found.tables, many(found.tables),
+        tell(stdout, "%s: %d trial%s, %d table%s, %d checkpoint%s: ", folder, found.trials, many(found.trials), found.tables, many(found.tables),
                found.checkpoints, many(found.checkpoints));
         if (!good)
             printf("%d bad", found.bad);
         else if (found.unsealed.length)
-            printf("good, but without a checksum: %s", found.unsealed.at);
+            tell(stdout, "good, but without a checksum: %s", found.unsealed.at);
         else
             printf("good");
-        printf("\n%s", good ? "" : found.problems.at);
+        tell(stdout, "\n%s", good ? "" : found.problems.at);
         fflush(stdout);
     }
     nl_verified_release(&found);

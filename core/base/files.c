@@ -11,20 +11,43 @@
 
 #include "base/memory.h"
 
-/* NULL on error. */
-static FILE *open_file(const char *path, struct stat *info, struct nl_error *err)
+/* The descriptor, or -1 on error. To open a pipe takes no writer here, but to read from it one is waited for. special: pipes and devices will do. */
+static int open_to_read(const char *path, bool special, struct stat *info, struct nl_error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0 && errno == ENXIO)
+        nl_fail(err, "cannot open '%s': it is no plain file", path);
+    else if (file < 0 || fstat(file, info) != 0)
         nl_fail_errno(err, "cannot open '%s'", path);
-        return NULL;
-    }
-    if (fstat(fileno(file), info) == 0 && S_ISDIR(info->st_mode)) {
+    else if (S_ISDIR(info->st_mode))
         nl_fail(err, "cannot read '%s': it is a folder", path);
-        fclose(file);
-        return NULL;
+    else if (!S_ISREG(info->st_mode) && !special)
+        nl_fail(err, "cannot read '%s': it is no plain file", path);
+    else if (fcntl(file, F_SETFL, O_RDONLY) != 0)
+        nl_fail_errno(err, "cannot open '%s'", path);
+    else
+        return file;
+    if (file >= 0)
+        close(file);
+    return -1;
+}
+
+/* NULL on error. */
+static FILE *open_file(const char *path, bool special, struct stat *info, struct nl_error *err)
+{
+    int descriptor = open_to_read(path, special, info, err);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (descriptor >= 0 && !file) {
+        nl_fail_errno(err, "cannot open '%s'", path);
+        close(descriptor);
     }
     return file;
+}
+
+FILE *nl_file_open(const char *path, struct nl_error *err)
+{
+    struct stat info;
+    return open_file(path, false, &info, err);
 }
 
 /* Closes file. */
@@ -52,8 +75,7 @@ static char *read_all(FILE *file, const char *path, size_t *length, struct nl_er
 
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
 {
-    struct stat info;
-    FILE *file = open_file(path, &info, err);
+    FILE *file = nl_file_open(path, err);
     return file ? read_all(file, path, length, err) : NULL;
 }
 
@@ -86,17 +108,19 @@ char *nl_file_read_plain(const char *path, size_t *length, struct nl_error *err)
 char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err)
 {
     struct stat info = {0};
-    FILE *file = open_file(path, &info, err);
+    FILE *file = open_file(path, true, &info, err);
     if (!file)
         return NULL;
     char *bytes = nl_alloc(limit + 1, 1);
     size_t got = fread(bytes, 1, limit, file);
-    bool failed = ferror(file);
+    bool failed = ferror(file), empty = got == 0 && S_ISFIFO(info.st_mode);
     if (failed)
         nl_fail_errno(err, "cannot read '%s'", path);
+    else if (empty)
+        nl_fail(err, "cannot read '%s': it is a pipe that nobody writes to", path);
     fclose(file);
     *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
-    if (!failed)
+    if (!failed && !empty)
         return bytes;
     free(bytes);
     return NULL;
@@ -105,15 +129,14 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)
 {
     struct stat info;
-    FILE *plain = open_file(path, &info, err);
-    if (!plain)
-        return NULL;
-    fclose(plain);
-    gzFile file = gzopen(path, "rb");
-    if (!file) {
+    int descriptor = open_to_read(path, false, &info, err);
+    gzFile file = descriptor < 0 ? NULL : gzdopen(descriptor, "rb");
+    if (descriptor >= 0 && !file) {
         nl_fail_errno(err, "cannot open '%s'", path);
-        return NULL;
+        close(descriptor);
     }
+    if (!file)
+        return NULL;
     gzbuffer(file, 1 << 17);
     struct nl_text text = {0};
     char block[65536];
@@ -129,9 +152,9 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
     }
     int code = Z_OK;
     const char *reason = gzerror(file, &code);
-    size_t named = strlen(path);
-    if (strncmp(reason, path, named) == 0 && strncmp(reason + named, ": ", 2) == 0)
-        reason += named + 2; /* the message names the file itself */
+    const char *behind = strncmp(reason, "<fd:", 4) == 0 ? strstr(reason, ">: ") : NULL;
+    if (behind)
+        reason = behind + 3; /* the message names the descriptor */
     if (!failed && (got < 0 || code == Z_BUF_ERROR || code == Z_DATA_ERROR)) {
         nl_fail(err, "cannot unpack '%s': %s", path, code == Z_ERRNO ? strerror(errno) : reason);
         failed = true;

@@ -4,14 +4,15 @@
 #include "norm/norm.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 static void check_axis_end(const struct nl_experiment *experiment, const char *key, const char *text,
                            struct nl_diagnostics *diagnostics)
 {
     double end;
-    if (strcmp(text, "auto") != 0 && !nl_number_read(text, &end))
-        nl_complain(diagnostics, experiment, key, "'%s' must be a number or 'auto', not '%s'", key, text);
+    if (strcmp(text, "auto") != 0 && !(nl_number_read(text, &end) && isfinite(end) && !nl_number_vanishes(text)))
+        nl_complain(diagnostics, experiment, key, "'%s' must be a number or 'auto', not '%.80s'", key, text);
 }
 
 static void check_axis(const struct nl_experiment *experiment, const char *low_key, const char *high_key, const char *low_text,

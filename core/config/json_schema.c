@@ -73,8 +73,9 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
-    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number */
-        nl_text_add(out, "\"type\": [\"string\", \"number\"], \"pattern\": \"^[^\\\\u0000-\\\\u001f\\\\u007f]*$\"");
+    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it */
+        nl_text_add(out, "\"type\": [\"string\", \"number\"], \"pattern\": \"^[%s]*$\"",
+                    strcmp(key->name, "plot.font") == 0 ? "^\\\\u0000-\\\\u001f!-,/:-@\\\\u005b-\\\\u005e`{-\\\\u007f" : "^\\\\u0000-\\\\u001f\\\\u007f");
         return;
     }
 }

@@ -50,6 +50,12 @@ bool nl_number_read(const char *text, double *out)
     return !*at;
 }
 
+bool nl_number_vanishes(const char *text)
+{
+    double value;
+    return nl_number_read(text, &value) && !(fabs(value) > 0) && strcspn(text, "123456789") < strcspn(text, "eE");
+}
+
 bool nl_integer_read(const char *text, int64_t *out)
 {
     const char *at = text + (*text == '-' || *text == '+');
@@ -122,6 +128,8 @@ static int read_real(const struct nl_key *key, const char *text, double *out, st
     }
     if (!nl_number_read(text, &value))
         return wrong_type(key, may_be_auto(key) ? "a number or 'auto'" : "a number", text, err, hint);
+    if (nl_number_vanishes(text))
+        return nl_fail(err, "'%s' is too small a number to be told from 0: %.*s", key->name, QUOTED, text);
     if (!(value >= key->low && value <= key->high))
         return out_of_range(key, text, err);
     *out = value + 0.0; /* -0 becomes 0: one value, one text */

@@ -13,12 +13,22 @@
 static const double cm = 72.0 / 2.54;
 static const double character = 0.56; /* mean width of a character, in font sizes: of DejaVu Sans, the widest that stands in for others */
 
+/* A character, or a blank for one that a script or a picture should not hold. */
+static void add_printing(struct nl_text *script, const char *at, size_t bytes)
+{
+    bool prints = nl_character_prints(at, bytes);
+    nl_text_add_bytes(script, prints ? at : " ", prints ? bytes : 1);
+}
+
 void nl_page_quote(struct nl_text *script, const char *text)
 {
     nl_text_add(script, "\"");
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        nl_text_add(script, strchr("\"\\`", byte) ? "\\%03o" : byte < 32 || byte == 127 ? " " : "%c", byte);
+    for (size_t bytes; *text; text += bytes) {
+        bytes = nl_character_bytes(text);
+        if (strchr("\"\\`", *text))
+            nl_text_add(script, "\\%03o", (unsigned char)*text);
+        else
+            add_printing(script, text, bytes);
     }
     nl_text_add(script, "\"");
 }
@@ -26,8 +36,10 @@ void nl_page_quote(struct nl_text *script, const char *text)
 void nl_page_comment(struct nl_text *script, const char *text)
 {
     nl_text_add(script, "# ");
-    for (; *text; text++) /* a backslash at the end would draw the next line into the comment */
-        nl_text_add(script, (unsigned char)*text < 32 || strchr("\\`\177", *text) ? " " : "%c", *text);
+    for (size_t bytes; *text; text += bytes) { /* a backslash at the end would draw the next line into the comment */
+        bytes = nl_character_bytes(text);
+        add_printing(script, strchr("\\`", *text) ? " " : text, bytes);
+    }
     nl_text_add(script, "\n");
 }
 

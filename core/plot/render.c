@@ -21,17 +21,26 @@ struct stream {
     size_t most;
 };
 
-/* The absolute path of the first gnuplot in PATH, NULL where there is none. A relative folder there would be another one where gnuplot runs. */
-static char *find_gnuplot(void)
+/* The absolute path of the first gnuplot in PATH, NULL where there is none. A relative folder there would be another one where gnuplot runs: what is
+ * in such a one goes to *passed, a new string, NULL: nothing. */
+static char *find_gnuplot(char **passed)
 {
+    *passed = NULL;
     const char *at = getenv("PATH");
     for (at = at ? at : "/usr/bin:/bin"; *at;) {
         int length = (int)strcspn(at, ":");
-        char *path = nl_format("%.*s/gnuplot", length, at);
+        char *path = length ? nl_format("%.*s/gnuplot", length, at) : nl_strdup("./gnuplot");
         struct stat info;
-        if (*at == '/' && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0)
+        bool there = stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+        if (there && *at == '/') {
+            free(*passed);
+            *passed = NULL;
             return path;
-        free(path);
+        }
+        if (there && !*passed)
+            *passed = path;
+        else
+            free(path);
         at += length + (at[length] == ':');
     }
     return NULL;
@@ -164,7 +173,7 @@ static bool is_whole(const char *format, const struct nl_text *picture)
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
-    char *program = find_gnuplot(), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
+    char *passed, *program = find_gnuplot(&passed), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
     char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'; picture=''", format);
     char *argv[] = {program, "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
     struct stream to[2] = {{.most = 64 << 20}, {.most = 1 << 20}};
@@ -172,6 +181,9 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     int code = 0, status;
     if (program)
         status = run(folder, argv, seconds, stop, to, &code, &why, err);
+    else if (passed)
+        status = nl_fail(err, "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); the scripts are in '%s'", file, passed,
+                         folder);
     else
         status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s'",
                          file, folder);
@@ -190,6 +202,7 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     nl_text_release(printed);
     nl_text_release(complaint);
     free(program);
+    free(passed);
     free(script);
     free(setting);
     free(file);

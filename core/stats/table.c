@@ -7,6 +7,20 @@
 
 #include "base/files.h"
 #include "base/sums.h"
+#include "base/utf8.h"
+
+/* Whether a field can be shown as it is. What normlab writes can (nl_csv_add). */
+static bool prints(const char *field)
+{
+    size_t bytes;
+    for (; *field; field += bytes) {
+        bool plain = (*field >= ' ' && *field < 0x7f) || *field == '\n' || *field == '\t';
+        bytes = plain ? 1 : nl_character_bytes(field);
+        if (!plain && !nl_character_prints(field, bytes))
+            return false;
+    }
+    return true;
+}
 
 /* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',', '\n'
  * or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
@@ -57,6 +71,8 @@ static int parse(struct nl_table *table, struct nl_error *err)
             char *field = take_field(&at, &line, &end);
             if (!field)
                 return nl_fail(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
+            if (!prints(field))
+                return nl_fail(err, "%s:%d: a field holds control characters, or is no UTF-8", table->path, first);
             if (end == '\0')
                 return nl_fail(err, "%s:%d: the last line is cut off", table->path, first);
             NL_GROW(table->field, fields, capacity);
@@ -149,17 +165,18 @@ int nl_table_number(const struct nl_table *table, int row, int column, double *o
 
 void nl_csv_add(struct nl_text *text, const char *field)
 {
-    if (!strpbrk(field, ",\"\r\n")) {
-        nl_text_add_bytes(text, field, strlen(field));
-        return;
-    }
-    nl_text_add_bytes(text, "\"", 1);
-    for (; *field; field++) {
+    bool quoted = strpbrk(field, ",\"\n");
+    nl_text_add_bytes(text, "\"", quoted);
+    for (size_t bytes; *field; field += bytes) {
+        bytes = nl_character_bytes(field);
         if (*field == '"')
             nl_text_add_bytes(text, "\"", 1);
-        nl_text_add_bytes(text, field, 1);
+        if (*field == '\n')
+            nl_text_add_bytes(text, field, bytes = 1);
+        else
+            nl_text_add_character(text, field, bytes);
     }
-    nl_text_add_bytes(text, "\"", 1);
+    nl_text_add_bytes(text, "\"", quoted);
 }
 
 void nl_csv_add_number(struct nl_text *text, double value)

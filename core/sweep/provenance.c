@@ -33,11 +33,8 @@ static void add(struct nl_text *out, const char *name, const char *value)
         bytes = nl_character_bytes(value);
         if (*value == '"' || *value == '\\')
             nl_text_add(out, "\\%c", *value);
-        else if (nl_character_prints(value, bytes))
-            nl_text_add_bytes(out, value, bytes);
         else
-            for (size_t i = 0; i < bytes; i++)
-                nl_text_add(out, "\\x%02x", (unsigned char)value[i]);
+            nl_text_add_character(out, value, bytes);
     }
     nl_text_add(out, "\"\n");
 }
