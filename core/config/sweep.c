@@ -15,8 +15,8 @@ const struct nl_sweep_field nl_sweep_fields[] = {
     {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
      "points to leave out: a list; a point goes where every key of an entry has one of its values"},
     {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},
-    {"question", "auto, small_batch, lr_tolerance or compare; default auto",
-     "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, or which cells differ; auto: as plot.kind shows"},
+    {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
+     "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows"},
     {"baseline", "{norm.kind: none}", "what the others are compared with"},
     {"tune", "{train.lr: 1e-3:1:log:7, on: val_loss, seeds: 3}",
      "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; on: val_loss, val_error or "
@@ -268,7 +268,7 @@ void nl_read_question(struct nl_loader *loader, const char *text, const struct n
         }
     const char *near = nl_nearest(text, nl_question_names);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
-    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be auto, small_batch, lr_tolerance or compare, not '%.80s'", text);
+    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be auto, small_batch, lr_tolerance, compare or speed, not '%.80s'", text);
     free(hint);
 }
 

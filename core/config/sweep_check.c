@@ -132,6 +132,9 @@ void nl_check_sweep(struct nl_loader *loader)
         out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
     nl_check_rounds(loader);
+    if (nl_question_of(out) == NL_ASK_SPEED && out->config.plot.target == NL_AUTO)
+        nl_diagnose(loader->diagnostics, &out->question_origin, "plot: {metric: test_accuracy, target: 90} asks for the updates to 90 %",
+                    "'sweep.question' speed needs 'plot.target'");
 
     const struct nl_key *seed = nl_key_find("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
