@@ -97,6 +97,8 @@ static void report_parser(const yaml_parser_t *parser, const struct source *sour
                           struct nl_diagnostics *diagnostics)
 {
     yaml_mark_t mark = parser->problem_mark;
+    if (parser->error == YAML_MEMORY_ERROR)
+        nl_out_of_memory(0);
     if (parser->error == YAML_READER_ERROR) { /* has a byte offset only */
         mark = (yaml_mark_t){0};
         for (size_t i = 0; i < parser->problem_offset && text[i]; i++)
@@ -164,7 +166,7 @@ static void parse(const struct source *source, const char *text, size_t length, 
     yaml_parser_t parser;
     yaml_document_t document;
     if (!yaml_parser_initialize(&parser))
-        NL_BUG("libyaml cannot start");
+        nl_out_of_memory(0); /* there is no other reason */
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
     if (!yaml_parser_load(&parser, &document)) {
         report_parser(&parser, source, text, diagnostics);

@@ -384,24 +384,24 @@ static bool is_set_aside(const char *name)
     return mark && strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && mark > name + NL_TRIAL_ID - 1;
 }
 
-static const char *why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name)
+/* *why: NULL where the file is of use. NL_FAIL: that cannot be told. */
+static int why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name, const char **why, struct nl_error *err)
 {
-    if (is_temporary(name))
-        return "half-written";
-    if (is_set_aside(name))
-        return "set aside as damaged";
     bool checkpoint = nl_store_is_trial_file(name, ".checkpoint");
-    if (!checkpoint && !nl_store_is_trial_file(name, ".trial"))
-        return NULL;
     const struct nl_trial *trial = trial_of(grid, name);
+    *why = is_temporary(name) ? "half-written" : is_set_aside(name) ? "set aside as damaged" : NULL;
+    if (*why || (!checkpoint && !nl_store_is_trial_file(name, ".trial")))
+        return NL_OK;
+    struct nl_record record = {0};
+    int status = trial ? nl_store_load(store, trial, &record, err) : NL_OK;
     if (!trial)
-        return "not in the grid";
-    struct nl_record record;
-    bool damaged = nl_store_load(store, trial, &record, NULL) == NL_BAD, finished = record.present && !record.failed;
+        *why = "not in the grid";
+    else if (checkpoint && record.present && !record.failed)
+        *why = "its trial is finished";
+    else if (!checkpoint && status == NL_BAD)
+        *why = "damaged";
     nl_record_release(&record);
-    if (checkpoint)
-        return finished ? "its trial is finished" : NULL;
-    return damaged ? "damaged" : NULL;
+    return status == NL_FAIL ? NL_FAIL : NL_OK;
 }
 
 static int by_path(const void *a, const void *b)
@@ -409,25 +409,40 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct nl_leftover *)a)->path, ((const struct nl_leftover *)b)->path);
 }
 
-void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out)
+/* Of the results folder itself only what is half-written is ours. */
+static int look_in(const struct nl_store *store, const struct nl_grid *grid, const char *folder, DIR *directory, struct nl_leftovers *out,
+                   struct nl_error *err)
+{
+    int status = directory || errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot read the folder '%s'", folder);
+    for (struct dirent *entry; directory && status == NL_OK;) {
+        const char *why = NULL;
+        errno = 0;
+        entry = readdir(directory);
+        if (!entry) {
+            status = errno ? nl_fail_errno(err, "cannot read the folder '%s'", folder) : NL_OK;
+            break;
+        }
+        if (folder != store->folder || is_temporary(entry->d_name))
+            status = why_useless(store, grid, entry->d_name, &why, err);
+        if (why)
+            add_leftover(out, folder, entry->d_name, why);
+    }
+    if (directory)
+        closedir(directory);
+    return status;
+}
+
+int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err)
 {
     char *trials = in_folder(store, "trials");
-    const char *const folders[] = {store->folder, trials};
     *out = (struct nl_leftovers){0};
-    for (int f = 0; f < 2; f++) {
-        DIR *directory = f == 1 ? open_folder(trials) : opendir(store->folder);
-        if (!directory)
-            continue;
-        for (struct dirent *entry; (entry = readdir(directory));) {
-            const char *why = why_useless(store, grid, entry->d_name);
-            if (why && (f == 1 || is_temporary(entry->d_name)))
-                add_leftover(out, folders[f], entry->d_name, why);
-        }
-        closedir(directory);
-    }
+    int status = look_in(store, grid, store->folder, opendir(store->folder), out, err);
+    if (status == NL_OK)
+        status = look_in(store, grid, trials, open_folder(trials), out, err);
     free(trials);
     if (out->count)
         qsort(out->at, (size_t)out->count, sizeof *out->at, by_path);
+    return status;
 }
 
 void nl_leftovers_release(struct nl_leftovers *leftovers)

@@ -118,7 +118,8 @@ struct nl_leftovers {
     int count, capacity;
     struct nl_leftover *at;
 };
-void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out);
+/* NL_FAIL: a folder, or a trial, cannot be read. To be released in both cases. */
+int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err);
 void nl_leftovers_release(struct nl_leftovers *leftovers);
 
 /* Writes trials.csv, curves.csv and timing.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */
