@@ -18,12 +18,11 @@ static bool takes_files(const char *folder)
 {
     char *path = nl_format("%s/.normlab-XXXXXX", folder);
     int file = mkstemp(path);
-    if (file >= 0) {
+    bool good = file >= 0 && unlink(path) == 0;
+    if (file >= 0)
         close(file);
-        unlink(path);
-    }
     free(path);
-    return file >= 0;
+    return good;
 }
 
 bool can_be_written(const char *path)

@@ -88,7 +88,7 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
     if (at->line_text[strspn(at->line_text, " ")] == '\t')
         return "indent with spaces: YAML allows no tabs";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strstr(parser->problem ? parser->problem : "", known[i].problem) || strstr(parser->context ? parser->context : "", known[i].problem))
+        if (strstr(parser->problem, known[i].problem) || strstr(parser->context ? parser->context : "", known[i].problem))
             return known[i].remedy;
     return NULL;
 }
@@ -97,7 +97,7 @@ static void report_parser(const yaml_parser_t *parser, const struct source *sour
                           struct nl_diagnostics *diagnostics)
 {
     yaml_mark_t mark = parser->problem_mark;
-    if (parser->error == YAML_MEMORY_ERROR)
+    if (!parser->problem) /* libyaml names every other one */
         nl_out_of_memory(0);
     if (parser->error == YAML_READER_ERROR) { /* has a byte offset only */
         mark = (yaml_mark_t){0};
@@ -112,7 +112,7 @@ static void report_parser(const yaml_parser_t *parser, const struct source *sour
         mark = parser->context_mark; /* where what the file does not end begins */
     }
     struct nl_origin at = place(source, &mark, NULL);
-    nl_diagnose(diagnostics, &at, remedy(parser, &at), "not valid YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
+    nl_diagnose(diagnostics, &at, remedy(parser, &at), "not valid YAML: %s%s%s", parser->problem,
                 parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
