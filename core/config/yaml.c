@@ -212,9 +212,10 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
         free(text);
         return NL_FAIL;
     }
-    if (nl_seal_check(text, length, "# ", &length)) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "without that line it is read as it is",
-                    "'%s' is damaged, or was changed: the checksum in its last line does not fit", path);
+    size_t whole = length;
+    if (nl_seal_check(text, whole, "# ", &length)) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "without the lines that tell of a checksum, the first and the last, it is read as it is",
+                    "'%s' is damaged, or was changed: the checksum in its last line %s", path, length < whole ? "does not fit" : "is missing");
         free(text);
         return NL_FAIL;
     }

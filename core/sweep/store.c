@@ -30,7 +30,7 @@ static char *in_folder(const struct nl_store *store, const char *name)
     return nl_path_join(store->folder, name);
 }
 
-static char *trial_path(const struct nl_store *store, const struct nl_trial *trial)
+char *nl_store_trial_path(const struct nl_store *store, const struct nl_trial *trial)
 {
     return nl_format("%s/trials/%s.trial", store->folder, trial->id);
 }
@@ -252,6 +252,7 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
     char *resolved = nl_experiment_text(experiment, true);
     char *made = nl_provenance_text(datasets, command);
     struct nl_text whole = {0};
+    nl_seal_promise(&whole, "# ");
     nl_text_add(&whole, "%s%s", resolved, made);
     nl_seal_add(&whole, "# ");
     free(resolved);
@@ -263,7 +264,7 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err)
 {
     *record = (struct nl_record){0};
-    char *path = trial_path(store, trial);
+    char *path = nl_store_trial_path(store, trial);
     int status = NL_OK;
     if (!nl_file_is_missing(path)) {
         size_t length = 0;
@@ -284,7 +285,7 @@ int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, st
 /* The damaged file of a trial that is run again, with what became of it; new string. */
 static char *put_aside(const struct nl_store *store, const struct nl_trial *trial, const struct nl_error *damage)
 {
-    char *path = trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL), *line;
+    char *path = nl_store_trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL), *line;
     if (aside)
         line = nl_format("%s; it is set aside as '%s', and the trial is run again", damage->text, aside);
     else
@@ -318,7 +319,7 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
 int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, bool durable, struct nl_error *err)
 {
     char *text = nl_record_text(record, trial->id, trial->identity);
-    char *path = trial_path(store, trial);
+    char *path = nl_store_trial_path(store, trial);
     durable |= !nl_file_is_missing(path); /* a result is replaced: one of both is there whatever happens */
     int status = durable ? nl_file_write(path, text, strlen(text), err) : nl_file_put(path, text, strlen(text), err);
     free(path);
