@@ -478,11 +478,11 @@ int main(int argc, char **argv)
     outputs[0] = nl_path_join(folder, "stdout");
     outputs[1] = nl_path_join(folder, "stderr");
     injection = share(injection_file, sizeof *injection);
-    /* Pictures are not the matter here: a gnuplot that draws at once. */
+    /* Pictures are not the matter here: a gnuplot that draws at once, and no other that it could be mistaken for. */
     home = nl_path_join(folder, "home");
-    char *gnuplot = nl_path_join(folder, "gnuplot"), *path = nl_format("%s:%s", folder, getenv("PATH"));
+    char *gnuplot = nl_path_join(folder, "gnuplot");
     make_file(gnuplot, "#!/bin/sh\necho '<svg></svg>'\n");
-    setenv("PATH", path, 1);
+    setenv("PATH", folder, 1);
     setenv("NORMLAB_NO_WARNINGS", "1", 1);
     unsetenv("NORMLAB_DATA");
     if (chmod(gnuplot, 0755) != 0 || mkdir(home, 0777) != 0 || chdir(home) != 0)
