@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,7 @@ static int remove_all(const struct nl_leftovers *leftovers)
     int code = EXIT_DONE;
     for (int i = 0; i < leftovers->count; i++)
         if (unlink(leftovers->at[i].path) != 0) {
-            fail("cannot remove '%s'", leftovers->at[i].path);
-            code = EXIT_FAILED;
+            code = fail("cannot remove '%s': %s", leftovers->at[i].path, strerror(errno));
         }
     return code;
 }
@@ -44,7 +44,11 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
 {
     struct nl_leftovers leftovers;
     char size[32], what[64];
-    nl_store_leftovers(store, grid, &leftovers);
+    struct nl_error err;
+    if (nl_store_leftovers(store, grid, &leftovers, &err)) {
+        nl_leftovers_release(&leftovers);
+        return fail("%s", err.text);
+    }
     int code = EXIT_DONE, count = leftovers.count;
     nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);

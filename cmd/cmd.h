@@ -188,7 +188,7 @@ char *key_range(const struct nl_key *key);
 
 /* ---- what came with the program (share.c) ---- */
 
-char *share_folder(void); /* that holds experiments/ and configs/; NULL: it is not there. New string */
+char *share_folder(void); /* that holds experiments/ and configs/; NULL: it cannot be found, errno says why. New string */
 /* Word as a path if there is such a file, else that of the experiment or configuration named so (without its ending), else word. New string. */
 char *find_configuration(const char *word);
 void each_shipped(void (*visit)(void *context, const char *name), void *context);

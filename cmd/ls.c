@@ -95,7 +95,7 @@ static void add(struct listing *listing, char *folder)
         line->problem = nl_strdup(err.text);
 }
 
-/* The folder itself, or else the folders in it. false: it cannot be read; errno says why. */
+/* The folder itself, or else the folders in it. false: it cannot be read, or not to its end; errno says why. */
 static bool collect(const char *folder, struct listing *out)
 {
     if (nl_store_exists(folder)) {
@@ -105,15 +105,17 @@ static bool collect(const char *folder, struct listing *out)
     DIR *directory = opendir(folder);
     if (!directory)
         return false;
-    for (struct dirent *entry; (entry = readdir(directory));) {
+    for (struct dirent *entry; errno = 0, (entry = readdir(directory));) {
         char *path = nl_path_join(folder, entry->d_name);
         if (entry->d_name[0] != '.' && nl_store_exists(path))
             add(out, path);
         else
             free(path);
     }
+    int failure = errno;
     closedir(directory);
-    return true;
+    errno = failure;
+    return failure == 0;
 }
 
 /* Newest first, what cannot be read last. */
@@ -174,13 +176,16 @@ static int run(const struct command *self, int argc, char **argv)
     } else if (!manner.quiet) {
         tell(stderr, "no results in '%s'\n", folder);
     }
+    int code = EXIT_DONE;
     for (int i = 0; i < listing.count; i++) {
+        if (listing.at[i].problem)
+            code = EXIT_FAILED;
         free(listing.at[i].folder);
         free(listing.at[i].varies);
         free(listing.at[i].problem);
     }
     free(listing.at);
-    return EXIT_DONE;
+    return code;
 }
 
 const struct command command_ls = {
@@ -190,7 +195,7 @@ const struct command command_ls = {
              "\n"
              "Lists the results folders in DIR (default: results), newest first: when they were made (UTC), how many trials of the grid are\n"
              "there, whether a program is running more of them, how they ended, and what varies, with the number of values. DIR may be a results\n"
-             "folder itself. On a terminal, lines are cut to its width.\n"
+             "folder itself. On a terminal, lines are cut to its width. Of a folder that cannot be read the line says why, and the exit code is 1.\n"
              "\n"
              "examples:\n"
              "  normlab ls\n"

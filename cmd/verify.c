@@ -20,8 +20,12 @@ static bool verify(const char *folder)
     nl_store_verify(folder, &found);
     bool good = found.bad == 0;
     if (!good || !manner.quiet) {
-        tell(stdout, "%s: %d trial%s, %d table%s, %d checkpoint%s: ", folder, found.trials, many(found.trials), found.tables, many(found.tables),
-               found.checkpoints, many(found.checkpoints));
+        tell(stdout, "%s: ", folder);
+        if (found.absent)
+            printf("incomplete, %d of %d trials, ", found.planned - found.absent, found.planned);
+        else
+            printf("%d trial%s, ", found.trials, many(found.trials));
+        printf("%d table%s, %d checkpoint%s: ", found.tables, many(found.tables), found.checkpoints, many(found.checkpoints));
         if (!good)
             printf("%d bad", found.bad);
         else if (found.unsealed.length)
@@ -56,8 +60,9 @@ const struct command command_verify = {
     .usage = "usage: normlab verify RESULTS ...\n"
              "\n"
              "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint. Prints\n"
-             "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Nothing is\n"
-             "changed, and a sweep may be at work there. The sweep, started again, runs damaged trials again and writes the tables anew.\n"
+             "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Trials of the\n"
+             "grid that are not there, as they were not run yet, are counted. Nothing is changed, and a sweep may be at work there. The\n"
+             "sweep, started again, runs damaged and missing trials again and writes the tables anew.\n"
              "\n"
              "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
              "\n"

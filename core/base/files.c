@@ -87,9 +87,14 @@ int nl_file_open_plain(const char *path, int flags, struct nl_error *err)
         nl_fail(err, "cannot open '%s': it is no plain file%s", path, errno == ELOOP ? ", but a symbolic link" : "");
     else if (file < 0)
         nl_fail_errno(err, "cannot open '%s'", path);
-    if (file < 0 || (fstat(file, &info) == 0 && S_ISREG(info.st_mode)))
+    if (file < 0)
+        return -1;
+    if (fstat(file, &info) != 0)
+        nl_fail_errno(err, "cannot open '%s'", path);
+    else if (S_ISREG(info.st_mode))
         return file;
-    nl_fail(err, "cannot open '%s': it is no plain file", path);
+    else
+        nl_fail(err, "cannot open '%s': it is no plain file", path);
     close(file);
     return -1;
 }

@@ -89,7 +89,7 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
     if (at->line_text[strspn(at->line_text, " ")] == '\t')
         return "indent with spaces: YAML allows no tabs";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strstr(parser->problem ? parser->problem : "", known[i].problem) || strstr(parser->context ? parser->context : "", known[i].problem))
+        if (strstr(parser->problem, known[i].problem) || strstr(parser->context ? parser->context : "", known[i].problem))
             return known[i].remedy;
     return NULL;
 }
@@ -97,6 +97,8 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
 static void report_parser(const yaml_parser_t *parser, const struct source *source, struct nl_diagnostics *diagnostics)
 {
     yaml_mark_t mark = parser->problem_mark;
+    if (!parser->problem) /* libyaml names every other one */
+        nl_out_of_memory(0);
     if (parser->error == YAML_READER_ERROR) { /* has a byte offset only */
         mark = (yaml_mark_t){0};
         for (size_t i = 0; i < parser->problem_offset && source->text[i]; i++)
@@ -110,7 +112,7 @@ static void report_parser(const yaml_parser_t *parser, const struct source *sour
         mark = parser->context_mark; /* where what the file does not end begins */
     }
     struct nl_origin at = place(source, &mark, NULL);
-    nl_diagnose(diagnostics, &at, remedy(parser, &at), "not valid YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
+    nl_diagnose(diagnostics, &at, remedy(parser, &at), "not valid YAML: %s%s%s", parser->problem,
                 parser->context ? " " : "", parser->context ? parser->context : "");
 }
 
@@ -303,7 +305,7 @@ static void parse(const struct source *source, size_t length, struct nl_node **r
 {
     struct reader it = {.source = source, .diagnostics = diagnostics};
     if (!yaml_parser_initialize(&it.parser))
-        NL_BUG("libyaml cannot start");
+        nl_out_of_memory(0); /* there is no other reason */
     yaml_parser_set_input_string(&it.parser, (const unsigned char *)source->text, length);
     *root = read_documents(&it);
     for (int i = 0; i < it.anchors; i++)
@@ -335,9 +337,10 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
         free(text);
         return NL_FAIL;
     }
-    if (nl_seal_check(text, length, "# ", &length)) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "without that line it is read as it is",
-                    "'%s' is damaged, or was changed: the checksum in its last line does not fit", path);
+    size_t whole = length;
+    if (nl_seal_check(text, whole, "# ", &length)) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "without the lines that tell of a checksum, the first and the last, it is read as it is",
+                    "'%s' is damaged, or was changed: the checksum in its last line %s", path, length < whole ? "does not fit" : "is missing");
         free(text);
         return NL_FAIL;
     }

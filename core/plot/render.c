@@ -19,6 +19,7 @@
 struct stream {
     struct nl_text text;
     size_t most;
+    int failure; /* errno of reading it; 0: none */
 };
 
 /* The absolute path of the first gnuplot in PATH, NULL where there is none. A relative folder there would be another one where gnuplot runs: what is
@@ -63,7 +64,9 @@ static bool read_some(int from, struct stream *to)
     ssize_t got = read(from, block, sizeof block);
     if (got > 0)
         nl_text_add_bytes(&to->text, block, (size_t)got);
-    return got > 0 || (got < 0 && errno == EINTR);
+    bool again = got < 0 && errno == EINTR;
+    to->failure = got < 0 && !again ? errno : 0;
+    return got > 0 || again;
 }
 
 /* Reads both pipes at once, as gnuplot must not block on one while we wait for the other, until gnuplot has ended. NULL, or why it was killed
@@ -80,6 +83,8 @@ static char *follow(pid_t child, const int *from, struct stream *to, double seco
         for (int i = 0; i < 2; i++) {
             if (ready > 0 && open[i].revents && !read_some(open[i].fd, &to[i]))
                 open[i].fd = -1;
+            if (!why && to[i].failure)
+                why = nl_format("what it printed cannot be read: %s", strerror(to[i].failure));
             if (!why && to[i].text.length > to[i].most)
                 why = nl_format("it printed more than %s, and was killed", nl_bytes_text((double)to[i].most, size));
         }

@@ -35,9 +35,9 @@ static int whole(const struct nl_table *table, int row, int column, int *out, st
 {
     double value;
     if (nl_table_number(table, row, column, &value, err) != NL_OK)
-        return NL_FAIL;
+        return NL_BAD;
     if (!(value >= 0 && value < 1e9 && value == floor(value)))
-        return nl_fail(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column),
+        return nl_bad(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column),
                        table->name[column]);
     *out = (int)value;
     return NL_OK;
@@ -59,11 +59,11 @@ static int index_trials(struct loader *loader, struct nl_error *err)
     int column = nl_table_column(&results->table, "trial"), most = 0, number;
     for (int row = 0; row < results->table.rows; row++) {
         if (whole(&results->table, row, column, &number, err) != NL_OK)
-            return NL_FAIL;
+            return NL_BAD;
         most = number > most ? number : most;
     }
     if (most > 1000000)
-        return nl_fail(err, "'%s' numbers a trial %d: the file is damaged", results->path, most);
+        return nl_bad(err, "'%s' numbers a trial %d: the file is damaged", results->path, most);
     loader->places = most + 1;
     loader->place = nl_alloc((size_t)loader->places, sizeof *loader->place);
     for (int i = 0; i < loader->places; i++)
@@ -92,7 +92,7 @@ static int read_pace(struct loader *loader, struct nl_error *err)
         return status;
     }
     int trial, pace;
-    status = nl_table_need(&timing, "trial", &trial, err) != NL_OK ? NL_FAIL : nl_table_need(&timing, "steps_per_second", &pace, err);
+    status = nl_table_need(&timing, "trial", &trial, err) ? NL_BAD : nl_table_need(&timing, "steps_per_second", &pace, err);
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
         double steps_per_second;
@@ -117,7 +117,7 @@ static int find_columns(struct loader *loader, struct nl_error *err)
                   {"split", &at->split}, {"eval", &at->eval}, {"loss", &at->loss}, {"accuracy", &at->accuracy}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (nl_table_need(&loader->curves, needed[i].name, needed[i].column, err) != NL_OK)
-            return NL_FAIL;
+            return NL_BAD;
     return NL_OK;
 }
 
@@ -137,9 +137,9 @@ static int take_row(struct loader *loader, int row, struct nl_error *err)
     const struct nl_table *curves = &loader->curves;
     if (whole(curves, row, loader->column.trial, &number, err) != NL_OK || whole(curves, row, loader->column.step, &step, err) != NL_OK ||
         nl_table_number(curves, row, loader->column.x, &x, err) != NL_OK)
-        return NL_FAIL;
+        return NL_BAD;
     if (number >= loader->places || loader->place[number].cell < 0)
-        return nl_fail(err, "%s:%d: trial %d is not in trials.csv", curves->path, curves->line[row], number);
+        return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->path, curves->line[row], number);
     struct place *place = &loader->place[number];
     if (loader->picture->experiment->config.plot.x == NL_X_SECONDS)
         x *= place->seconds_a_step;
@@ -147,7 +147,7 @@ static int take_row(struct loader *loader, int row, struct nl_error *err)
     if (place->failed || !is_wanted(loader, row, place))
         return NL_OK;
     if (nl_table_number(curves, row, loader->loss ? loader->column.loss : loader->column.accuracy, &value, err) != NL_OK)
-        return NL_FAIL;
+        return NL_BAD;
     struct nl_series *series = &loader->series[place->cell];
     NL_GROW(series->at, series->count, series->capacity);
     series->at[series->count++] =

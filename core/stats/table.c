@@ -63,18 +63,18 @@ static int parse(struct nl_table *table, struct nl_error *err)
     int line = 1, columns = 0, rows = 0, lines = 0;
     size_t fields = 0, capacity = 0;
     if (*at == '\0')
-        return nl_fail(err, "'%s' is empty: a header line is expected", table->path);
+        return nl_bad(err, "'%s' is empty: a header line is expected", table->path);
     while (*at != '\0') {
         int first = line, count = 0;
         char end = ',';
         while (end == ',') {
             char *field = take_field(&at, &line, &end);
             if (!field)
-                return nl_fail(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
+                return nl_bad(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
             if (!prints(field))
-                return nl_fail(err, "%s:%d: a field holds control characters, or is no UTF-8", table->path, first);
+                return nl_bad(err, "%s:%d: a field holds control characters, or is no UTF-8", table->path, first);
             if (end == '\0')
-                return nl_fail(err, "%s:%d: the last line is cut off", table->path, first);
+                return nl_bad(err, "%s:%d: the last line is cut off", table->path, first);
             NL_GROW(table->field, fields, capacity);
             table->field[fields++] = field;
             count++;
@@ -89,7 +89,7 @@ static int parse(struct nl_table *table, struct nl_error *err)
             continue;
         }
         if (count != columns)
-            return nl_fail(err, "%s:%d: %d fields, where the header has %d", table->path, first, count, columns);
+            return nl_bad(err, "%s:%d: %d fields, where the header has %d", table->path, first, count, columns);
         NL_GROW(table->line, rows, lines);
         table->line[rows++] = first;
     }
@@ -117,7 +117,7 @@ int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
     if (status == NL_OK && strlen(text) == length)
         return nl_table_parse(path, text, out, err);
     free(text);
-    return status ? status : nl_fail(err, "'%s' is no text: it holds a zero byte", path);
+    return status ? status : nl_bad(err, "'%s' is no text: it holds a zero byte", path);
 }
 
 void nl_table_release(struct nl_table *table)
@@ -146,7 +146,7 @@ const char *nl_table_field(const struct nl_table *table, int row, int column)
 int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err)
 {
     *column = nl_table_column(table, name);
-    return *column >= 0 ? NL_OK : nl_fail(err, "'%s' has no column '%s'", table->path, name);
+    return *column >= 0 ? NL_OK : nl_bad(err, "'%s' has no column '%s'", table->path, name);
 }
 
 int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err)
@@ -158,7 +158,7 @@ int nl_table_number(const struct nl_table *table, int row, int column, double *o
     char *end;
     *out = nl_double_read(field, &end);
     if (*end != '\0')
-        return nl_fail(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
+        return nl_bad(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
                        table->name[column]);
     return NL_OK;
 }
