@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +28,13 @@ static FILE *open_file(const char *path, struct stat *info, struct nl_error *err
     return file;
 }
 
-/* Closes file. */
-static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
+/* At most the first `most` bytes. Closes file. */
+static char *read_most(FILE *file, const char *path, size_t most, size_t *length, struct nl_error *err)
 {
     struct nl_text text = {0};
     char block[65536];
     size_t got;
-    while ((got = fread(block, 1, sizeof block, file)) > 0)
+    while ((got = fread(block, 1, most - text.length < sizeof block ? most - text.length : sizeof block, file)) > 0)
         nl_text_add_bytes(&text, block, got);
     bool failed = ferror(file);
     if (failed)
@@ -48,6 +49,11 @@ static char *read_all(FILE *file, const char *path, size_t *length, struct nl_er
     if (length)
         *length = text.length;
     return text.at;
+}
+
+static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
+{
+    return read_most(file, path, SIZE_MAX, length, err);
 }
 
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
@@ -89,17 +95,11 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
     FILE *file = open_file(path, &info, err);
     if (!file)
         return NULL;
-    char *bytes = nl_alloc(limit + 1, 1);
-    size_t got = fread(bytes, 1, limit, file);
-    bool failed = ferror(file);
-    if (failed)
-        nl_fail_errno(err, "cannot read '%s'", path);
-    fclose(file);
-    *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
-    if (!failed)
-        return bytes;
-    free(bytes);
-    return NULL;
+    size_t got;
+    char *bytes = read_most(file, path, limit, &got, err);
+    if (bytes)
+        *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
+    return bytes;
 }
 
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)

@@ -133,14 +133,28 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
     free(copy);
 }
 
+/* Equal texts in the order of the points. */
+static int by_text(const void *a, const void *b)
+{
+    char *const *const *left = a, *const *const *right = b;
+    int order = strcmp(**left, **right);
+    return order ? order : (*left > *right) - (*left < *right);
+}
+
 void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points, struct nl_diagnostics *diagnostics)
 {
+    char ***sorted = nl_alloc((size_t)points->count, sizeof *sorted);
+    bool *is_second = nl_alloc((size_t)points->count, sizeof *is_second);
+    for (int i = 0; i < points->count; i++)
+        sorted[i] = &points->text[i];
+    qsort(sorted, (size_t)points->count, sizeof *sorted, by_text);
     for (int i = 1; i < points->count; i++)
-        for (int j = 0; j < i; j++)
-            if (!strcmp(points->text[i], points->text[j])) {
-                nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%s' twice", key->name, points->text[i]);
-                break;
-            }
+        is_second[sorted[i] - points->text] = strcmp(*sorted[i], *sorted[i - 1]) == 0;
+    for (int i = 0; i < points->count; i++)
+        if (is_second[i])
+            nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%s' twice", key->name, points->text[i]);
+    free(sorted);
+    free(is_second);
 }
 
 void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
