@@ -5,9 +5,6 @@ set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/.." && pwd)}
 build=$(dirname "${NORMLAB_PROGRAM:-$root/build/normlab}")
 
-TMPDIR=$(mktemp -d)
-export TMPDIR
-trap 'rm -rf "$TMPDIR"' EXIT
 for corpus in "$root"/tests/fuzz/corpus/*/; do
     reader=$(basename "$corpus")
     if [ "$reader" = archive ] && [ ! -x "$build/fuzz_archive" ]; then

@@ -2,7 +2,7 @@
 #ifndef NL_CONFIG_NEAREST_H
 #define NL_CONFIG_NEAREST_H
 
-enum { NL_FAR = 1000 };
+enum { NL_FAR = 1 << 30 }; /* more than any word has letters */
 
 /* Damerau and Levenshtein's distance (optimal string alignment): insertions, deletions, substitutions and swaps of neighbours;
  * letters of either case are the same.

@@ -1,7 +1,8 @@
 /* A disk in memory for the targets: the functions of base/files.h that readers and writers call, and the two of the system beside them, are wrapped
- * (CMakeLists.txt) and know the files of fuzz_file alone. No execution touches a disk, but for what is packed by gzip. */
+ * (CMakeLists.txt) and know the files of fuzz_file alone. No execution touches a disk. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/files.h"
@@ -114,18 +115,19 @@ char *__wrap_nl_file_read_start(const char *path, size_t limit, size_t *total, s
     return take(path, limit, NULL, total, err);
 }
 
-/* zlib reads files only: what is packed goes to one, into which it comes again by the same name. */
+/* zlib reads files only: what is packed goes to one that is in memory. */
 char *__wrap_nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)
 {
+    static int packed = -1;
     const struct file *file = find_there(path);
     if (!file || file->length < 2 || memcmp(file->bytes, "\x1f\x8b", 2) != 0)
         return take(path, SIZE_MAX, length, NULL, err);
-    static char real[64];
-    if (!real[0])
-        snprintf(real, sizeof real, "%s/packed", fuzz_real_folder());
-    FILE *out = fopen(real, "wb");
-    if (!out || fwrite(file->bytes, 1, file->length, out) != file->length || fclose(out) != 0)
-        NL_BUG("cannot write '%s'", real);
+    if (packed < 0)
+        packed = memfd_create("packed", MFD_CLOEXEC);
+    if (packed < 0 || ftruncate(packed, 0) != 0 || pwrite(packed, file->bytes, file->length, 0) != (ssize_t)file->length)
+        NL_BUG("cannot write what is packed");
+    char real[32];
+    snprintf(real, sizeof real, "/proc/self/fd/%d", packed);
     return __real_nl_file_read_gz(real, limit, length, err);
 }
 

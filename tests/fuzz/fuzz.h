@@ -25,19 +25,6 @@ const char *fuzz_file(const char *name, const void *data, size_t size);
 void fuzz_remove(const char *path);
 const char *fuzz_bytes(const char *path, size_t *length); /* what a file holds, ended by a zero byte; NULL: it is not there */
 
-/* A folder of the real disk, of this process, below TMPDIR; run.sh and test_fuzz.sh remove that with all that is in it. */
-static inline const char *fuzz_real_folder(void)
-{
-    static char folder[64];
-    if (!folder[0]) {
-        const char *root = getenv("TMPDIR");
-        snprintf(folder, sizeof folder, "%s/fuzz-XXXXXX", root && root[0] ? root : "/tmp");
-        if (!mkdtemp(folder))
-            NL_BUG("cannot make the folder '%s'", folder);
-    }
-    return folder;
-}
-
 /* A configuration whose data set lies in FUZZ_FOLDER; made once, with its files 0 to files - 1 as put_good makes them. */
 static inline struct nl_config *fuzz_data(enum nl_data_name name, int files, void (*put_good)(int file))
 {

@@ -28,6 +28,7 @@ trap 'rm -rf "$folder"' EXIT
     sed -n 's/^ *KEY(\([a-z_]*\), *\([a-z_]*\),.*/"\1.\2"\n"\2"/p' "$root/core/config/keys.def" | sort -u
     printf '"%s"\n' sweep grid zip exclude seeds baseline base made '\x0a%%\x0a' '<<: ' '\x93NUMPY' "'descr': '<f4'" "'fortran_order': False" "'shape': (" \
         '\x22dtype\x22:\x22F32\x22' '\x22shape\x22:[' '\x22data_offsets\x22:[' '\x22__metadata__\x22:{' '\\u' \
+        --max-time --checkpoint-every --retry --device "# sha256 " "data/" "plot.title=" '`' '\\' \
         done diverged dead error nan inf test_error val_loss_batch failed_step
 } >"$folder/words"
 
@@ -36,13 +37,13 @@ fuzz() { # TARGET
     cmake --build "$build" -j "$(nproc)" --target "fuzz_$1" >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }
     mkdir -p "$corpus" "$learned" "$folder/$1"
     # Stacks of allocations and a long memory for freed blocks cost half of the time; a finding is read again with both.
-    if ! TMPDIR=$folder/$1 ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:max_redzone=16 \
+    if ! ASAN_OPTIONS=malloc_context_size=0:quarantine_size_mb=1:max_redzone=16 \
         "$program" "$limit" -timeout=20 -rss_limit_mb=4096 -malloc_limit_mb=256 -max_len=8192 -artifact_prefix="$folder/$1/" -print_final_stats=1 \
         -dict="$folder/words" "$learned" "$corpus" >"$log" 2>&1; then
         crash=$(find "$folder/$1" -maxdepth 1 -name '*-*' -type f | head -n 1)
         [ -n "$crash" ] || { tail -n 20 "$log" >&2; return 1; }
         small=$corpus/found-$(sha256sum "$crash" | cut -c1-12)
-        TMPDIR=$folder/$1 "$program" -minimize_crash=1 -max_total_time=30 -exact_artifact_path="$small" "$crash" >/dev/null 2>&1 || true
+        "$program" -minimize_crash=1 -max_total_time=30 -exact_artifact_path="$small" "$crash" >/dev/null 2>&1 || true
         [ -e "$small" ] || cp "$crash" "$small"
         grep -m 3 -E 'ERROR|runtime error|assertion|SUMMARY' "$log" >&2 || true
         printf '%-12s FOUND  %s\n' "$1" "${small#"$root"/}"
