@@ -124,8 +124,9 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
         nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
     if (out->count + range.count > MOST_POINTS)
         nl_diagnose(diagnostics, at, NULL, "'%s' has more than %d values", key->name, MOST_POINTS);
-    for (int i = 0; i < range.count && out->count < MOST_POINTS; i++) {
-        char *text = canonical(key, range.text[i], at, diagnostics);
+    char *text = NULL;
+    for (int i = 0; i < range.count && out->count < MOST_POINTS && (i == 0 || text); i++) { /* of a range, the first wrong value says enough */
+        text = canonical(key, range.text[i], at, diagnostics);
         if (text)
             add(out, text, at);
     }
