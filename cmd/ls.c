@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/keep.h"
 #include "stats/table.h"
 
 static const struct option options[] = {{0}};
@@ -91,8 +92,10 @@ static void add(struct listing *listing, char *folder)
     NL_GROW(listing->at, listing->count, listing->capacity);
     struct line *line = &listing->at[listing->count++];
     *line = (struct line){.folder = folder};
+    struct nl_kept before = nl_kept_now();
     if (describe(line, &err))
         line->problem = nl_strdup(err.text);
+    nl_keep_no_more(before); /* the line has strings of its own */
 }
 
 /* The folder itself, or else the folders in it. false: it cannot be read, or not to its end; errno says why. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,13 +51,13 @@ FILE *nl_file_open(const char *path, struct nl_error *err)
     return open_file(path, false, &info, err);
 }
 
-/* Closes file. */
-static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
+/* At most the first `most` bytes. Closes file. */
+static char *read_most(FILE *file, const char *path, size_t most, size_t *length, struct nl_error *err)
 {
     struct nl_text text = {0};
     char block[65536];
     size_t got;
-    while ((got = fread(block, 1, sizeof block, file)) > 0)
+    while ((got = fread(block, 1, most - text.length < sizeof block ? most - text.length : sizeof block, file)) > 0)
         nl_text_add_bytes(&text, block, got);
     bool failed = ferror(file);
     if (failed)
@@ -71,6 +72,11 @@ static char *read_all(FILE *file, const char *path, size_t *length, struct nl_er
     if (length)
         *length = text.length;
     return text.at;
+}
+
+static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
+{
+    return read_most(file, path, SIZE_MAX, length, err);
 }
 
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
@@ -116,19 +122,17 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
     FILE *file = open_file(path, true, &info, err);
     if (!file)
         return NULL;
-    char *bytes = nl_alloc(limit + 1, 1);
-    size_t got = fread(bytes, 1, limit, file);
-    bool failed = ferror(file), empty = got == 0 && S_ISFIFO(info.st_mode);
-    if (failed)
-        nl_fail_errno(err, "cannot read '%s'", path);
-    else if (empty)
+    size_t got;
+    bool pipe = S_ISFIFO(info.st_mode);
+    char *bytes = read_most(file, path, limit, &got, err);
+    if (bytes && got == 0 && pipe) {
         nl_fail(err, "cannot read '%s': it is a pipe that nobody writes to", path);
-    fclose(file);
-    *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
-    if (!failed && !empty)
-        return bytes;
-    free(bytes);
-    return NULL;
+        free(bytes);
+        return NULL;
+    }
+    if (bytes)
+        *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
+    return bytes;
 }
 
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)

@@ -84,6 +84,7 @@ enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, N
 
 struct nl_key {
     const char *name;    /* "train.lr" */
+    size_t length;       /* of the name: most are told apart by it */
     const char *section; /* "train" */
     enum nl_type type;
     size_t offset;       /* in struct nl_config */

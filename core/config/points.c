@@ -124,8 +124,9 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
         nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
     if (out->count + range.count > MOST_POINTS)
         nl_diagnose(diagnostics, at, NULL, "'%s' has more than %d values", key->name, MOST_POINTS);
-    for (int i = 0; i < range.count && out->count < MOST_POINTS; i++) {
-        char *text = canonical(key, range.text[i], at, diagnostics);
+    char *text = NULL;
+    for (int i = 0; i < range.count && out->count < MOST_POINTS && (i == 0 || text); i++) { /* of a range, the first wrong value says enough */
+        text = canonical(key, range.text[i], at, diagnostics);
         if (text)
             add(out, text, at);
     }
@@ -133,23 +134,28 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
     free(copy);
 }
 
-static int compare_texts(const void *a, const void *b)
+/* Equal texts in the order of the points. */
+static int by_text(const void *a, const void *b)
 {
-    char *const *left = *(char *const *const *)a, *const *right = *(char *const *const *)b;
-    int order = strcmp(*left, *right);
-    return order ? order : (left > right) - (left < right);
+    char *const *const *left = a, *const *const *right = b;
+    int order = strcmp(**left, **right);
+    return order ? order : (*left > *right) - (*left < *right);
 }
 
 void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points, struct nl_diagnostics *diagnostics)
 {
     char ***sorted = nl_alloc((size_t)points->count, sizeof *sorted);
+    bool *is_second = nl_alloc((size_t)points->count, sizeof *is_second);
     for (int i = 0; i < points->count; i++)
         sorted[i] = &points->text[i];
-    qsort(sorted, (size_t)points->count, sizeof *sorted, compare_texts);
+    qsort(sorted, (size_t)points->count, sizeof *sorted, by_text);
     for (int i = 1; i < points->count; i++)
-        if (!strcmp(*sorted[i], *sorted[i - 1]))
-            nl_diagnose(diagnostics, &points->at[sorted[i] - points->text], NULL, "'%s' has the value '%.80s' twice", key->name, *sorted[i]);
+        is_second[sorted[i] - points->text] = strcmp(*sorted[i], *sorted[i - 1]) == 0;
+    for (int i = 0; i < points->count; i++)
+        if (is_second[i])
+            nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%.80s' twice", key->name, points->text[i]);
     free(sorted);
+    free(is_second);
 }
 
 void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,

@@ -225,7 +225,7 @@ static int read_text(const struct nl_key *key, const char *text, char **out, str
     for (const char *at = text; *at; at += bytes)
         if (!nl_character_prints(at, bytes = nl_character_bytes(at)))
             return nl_fail(err, "'%s' must be one line of text in UTF-8, without control characters", key->name);
-    *out = nl_keep_text(text);
+    *out = strcmp(text, key->default_text) == 0 ? (char *)(uintptr_t)key->default_text : nl_keep_text(text);
     return NL_OK;
 }
 
