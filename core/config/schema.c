@@ -31,7 +31,8 @@ const char *const nl_gemm_names[] = {"own", "openblas", NULL};
 const char *const nl_conv_algorithm_names[] = {"winograd", "direct", NULL};
 const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", NULL};
 const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
-                                       "val_loss", "train_error", "train_accuracy", "train_loss", NULL};
+                                       "val_loss", "train_error", "train_accuracy", "train_loss", "test_error_area", "test_loss_area",
+                                       "val_error_area", "val_loss_area", "error_gap", "loss_gap", NULL};
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
