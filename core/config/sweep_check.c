@@ -120,6 +120,94 @@ static void check_order(struct nl_loader *loader)
     free(copy);
 }
 
+/* Whether some value of the sweep has the name: a method, or what stands on an axis. */
+static bool names_a_value(const struct nl_experiment *experiment, const char *name)
+{
+    for (int i = 0; i < experiment->axes; i++)
+        for (int k = 0; k < experiment->axis[i].keys; k++)
+            if (occurs(experiment, experiment->axis[i].key[k], name))
+                return true;
+    return names_an_arm(experiment, name);
+}
+
+/* plot.labels and plot.colours: what they name must be there, unless the command line took it away. */
+static void check_pairs(struct nl_loader *loader, const char *key, const char *text)
+{
+    const struct nl_experiment *out = loader->out;
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(key))];
+    bool explained = at->kind != NL_FROM_COMMAND_LINE && overridden(out, nl_key_find("norm.kind"));
+    char name[64], value[96];
+    for (int i = 0; nl_pair_at(text, i, name, value); i++) {
+        unsigned colour;
+        if (!*name || !*value || (!strcmp(key, "plot.colours") && !nl_colour_read(value, &colour)))
+            nl_diagnose(loader->diagnostics, at, !strcmp(key, "plot.colours") ? "as in 'bn=#D55E00, gn=#009E73'" : "as in 'bn=Batch norm, none=No normalizer'",
+                        "'%s' must be pairs of a value and its %s, with commas between", key, !strcmp(key, "plot.colours") ? "colour" : "name");
+        else if (!names_a_value(out, name) && !explained)
+            nl_diagnose(loader->diagnostics, at, "name a value of the sweep, as in 'bn'", "'%s' names '%s', which does not occur in the sweep", key, name);
+    }
+}
+
+static bool is_metric(const char *text)
+{
+    for (int i = 0; nl_metric_names[i]; i++) {
+        size_t length = strlen(nl_metric_names[i]);
+        if (strncmp(text, nl_metric_names[i], length) != 0)
+            continue;
+        for (int k = 0; text[length] == '_' && nl_eval_names[k]; k++)
+            if (strcmp(text + length + 1, nl_eval_names[k]) == 0)
+                return true;
+        if (!text[length])
+            return true;
+    }
+    return false;
+}
+
+static bool is_word(const char *text, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(text, *words) == 0)
+            return true;
+    return false;
+}
+
+/* What says an axis of a picture is one of `words`, or a key that the sweep varies. Where the command line gave that key one value, it is auto. */
+static void check_picture_axis(struct nl_loader *loader, const char *name, char **text, const char *const *words, bool metrics)
+{
+    struct nl_experiment *out = loader->out;
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(name))];
+    const struct nl_key *key = nl_key_find(*text);
+    if (is_word(*text, words) || (metrics && is_metric(*text)) || (key && nl_axis_with(out->axis, out->axes, key, NULL)))
+        return;
+    if (key && at->kind != NL_FROM_COMMAND_LINE && overridden(out, key)) {
+        *text = nl_keep_text("auto");
+        return;
+    }
+    struct nl_text hint = {0};
+    nl_text_add(&hint, "it is ");
+    for (; *words; words++)
+        nl_text_add(&hint, "%s, ", *words);
+    nl_text_add(&hint, "%sor a key that the sweep varies:", metrics ? "a metric as trials.csv calls it, " : "");
+    int listed = 0;
+    for (int i = 0; i < out->axes; i++)
+        for (int k = 0; k < out->axis[i].keys; k++)
+            nl_text_add(&hint, "%s %s", listed++ ? "," : "", out->axis[i].key[k]->name);
+    nl_text_add(&hint, "%s", listed ? "" : " there is none");
+    nl_diagnose(loader->diagnostics, at, hint.at, "'%s' is '%.80s', which %s", name, *text, key ? "the sweep does not vary" : "is no such axis");
+    nl_text_release(&hint);
+}
+
+static void check_pictures(struct nl_loader *loader)
+{
+    static const char *const times[] = {"auto", "step", "epoch", "samples", "seconds", NULL};
+    struct nl_config *config = &loader->out->config;
+    check_picture_axis(loader, "plot.x", &config->plot.x, times, false);
+    check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, true);
+    check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, false);
+    check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "none", NULL}, false);
+    check_pairs(loader, "plot.labels", config->plot.labels);
+    check_pairs(loader, "plot.colours", config->plot.colours);
+}
+
 void nl_check_sweep(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
@@ -131,6 +219,7 @@ void nl_check_sweep(struct nl_loader *loader)
     if (out->has_baseline)
         out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
+    check_pictures(loader);
 
     const struct nl_key *seed = nl_key_find("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
