@@ -107,16 +107,22 @@ struct deal {
     int main; /* the factor of colours that gives the colour itself; others give dashes. -1: none */
 };
 
+static bool same_levels(const struct nl_results *results, const int *a, const int *b, const bool *which)
+{
+    for (int i = 0; i < results->factors; i++)
+        if (which[i] && a[i] != b[i])
+            return false;
+    return true;
+}
+
+/* One method of each combination of these factors' values; how many. */
 static int distinct(const struct nl_comparison *view, const bool *which, int *first)
 {
     int count = 0;
     for (int method = 0; method < view->methods; method++) {
         bool found = false;
-        for (int other = 0; other < count && !found; other++) {
-            found = true;
-            for (int i = 0; i < view->results->factors; i++)
-                found = found && (!which[i] || view->method[first[other]].level[i] == view->method[method].level[i]);
-        }
+        for (int other = 0; other < count && !found; other++)
+            found = same_levels(view->results, view->method[first[other]].level, view->method[method].level, which);
         if (!found)
             first[count++] = method;
     }
@@ -259,6 +265,32 @@ static void make_panels(struct nl_chart *chart, const bool *which)
     free(first);
 }
 
+/* Several methods may share a place, with cells at different points: where normalizers are the x axis, and placements the panels, those of "none"
+ * are of a method to which placements do not apply. What is of the panel itself comes first. */
+static void place_methods(struct nl_chart *chart, const struct deal *deal)
+{
+    const struct nl_comparison *view = &chart->view;
+    int points = view->points * view->rows;
+    chart->method = nl_alloc((size_t)(chart->panels * chart->arms), sizeof *chart->method);
+    chart->cell = nl_alloc((size_t)(chart->panels * chart->arms * points), sizeof *chart->cell);
+    for (int place = 0; place < chart->panels * chart->arms; place++) {
+        const int *panel = chart->panel[place / chart->arms].level, *arm = chart->arm[place % chart->arms].level;
+        chart->method[place] = -1;
+        for (int pass = 0; pass < 2; pass++)
+            for (int i = 0; i < view->methods; i++) {
+                const int *level = view->method[i].level;
+                if (!same_levels(view->results, level, arm, deal->colour) || !is_in_panel(view, level, panel, deal->panel) ||
+                    same_levels(view->results, level, panel, deal->panel) != (pass == 0))
+                    continue;
+                if (chart->method[place] < 0)
+                    chart->method[place] = i;
+                for (int point = 0; point < points; point++)
+                    if (!chart->cell[place * points + point])
+                        chart->cell[place * points + point] = view->method[i].cell[point];
+            }
+    }
+}
+
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_chart *out)
 {
     *out = (struct nl_chart){.picture = picture};
@@ -266,18 +298,7 @@ void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_deali
     struct deal deal = deal_out(picture, &out->view, dealing);
     make_arms(out, &deal);
     make_panels(out, deal.panel);
-    out->method = nl_alloc((size_t)(out->panels * out->arms), sizeof *out->method);
-    for (int panel = 0; panel < out->panels; panel++)
-        for (int arm = 0; arm < out->arms; arm++) {
-            int *at = &out->method[panel * out->arms + arm];
-            *at = -1;
-            for (int i = 0; i < out->view.methods && *at < 0; i++) {
-                bool same = is_in_panel(&out->view, out->view.method[i].level, out->panel[panel].level, deal.panel);
-                for (int k = 0; k < picture->results->factors; k++)
-                    same = same && (!deal.colour[k] || out->view.method[i].level[k] == out->arm[arm].level[k]);
-                *at = same ? i : -1;
-            }
-        }
+    place_methods(out, &deal);
     free(deal.colour);
     free(deal.panel);
 }
@@ -291,13 +312,13 @@ void nl_chart_release(struct nl_chart *chart)
     free(chart->arm);
     free(chart->panel);
     free(chart->method);
+    free(chart->cell);
     nl_comparison_release(&chart->view);
 }
 
-const struct nl_method *nl_chart_method(const struct nl_chart *chart, int panel, int arm)
+const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point)
 {
-    int at = chart->method[panel * chart->arms + arm];
-    return at < 0 ? NULL : &chart->view.method[at];
+    return chart->cell[(panel * chart->arms + arm) * chart->view.points * chart->view.rows + point];
 }
 
 void nl_chart_tell_panels(const struct nl_chart *chart, struct nl_page *page)

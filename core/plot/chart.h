@@ -36,13 +36,15 @@ struct nl_chart {
         char *title;
         const int *level;
     } *panel;
-    int *method;            /* [panels][arms]: index into the view's, -1: there is none */
+    const struct nl_cell **cell; /* [panels][arms][y][x]; NULL: not in the grid */
+    int *method;            /* [panels][arms]: index into the view's of the one that has most in common with the panel, -1: there is none */
 };
 
 /* x, y: factors of the results, or -1. */
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
-const struct nl_method *nl_chart_method(const struct nl_chart *chart, int panel, int arm); /* NULL: there is none */
+/* point: y * points + x of the view. NULL: there is none. */
+const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point);
 
 /* "12 of 54 panels are drawn; ..." into the note, and the like into the caption. */
 void nl_chart_tell_panels(const struct nl_chart *chart, struct nl_page *page);

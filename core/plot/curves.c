@@ -24,8 +24,8 @@ struct drawing {
 
 static const struct nl_series *series_of(const struct drawing *d, int panel, int arm)
 {
-    const struct nl_method *method = nl_chart_method(&d->chart, panel, arm);
-    return method && method->cell[0] ? &d->series[method->cell[0] - d->picture->results->cell] : NULL;
+    const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
+    return cell ? &d->series[cell - d->picture->results->cell] : NULL;
 }
 
 static void put_row(struct nl_text *out, const double *row, int count)

@@ -23,7 +23,7 @@ static struct nl_estimate mean_of(const struct drawing *d, const struct nl_cell 
 
 static const struct nl_cell *cell_of(const struct drawing *d, int panel, int x, int y)
 {
-    return nl_chart_method(&d->chart, panel, 0)->cell[y * d->chart.view.points + x];
+    return nl_chart_cell(&d->chart, panel, 0, y * d->chart.view.points + x);
 }
 
 /* Whether its mean is one of values: of a cell all of whose runs diverged it is not. */

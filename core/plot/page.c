@@ -51,7 +51,7 @@ double nl_text_width(const char *text, double size)
     double width = 0;
     for (; *text; text++)
         if (((unsigned char)*text & 0xC0) != 0x80)
-            width += strchr("iljI.,:;'|! ", *text) ? 0.32 : strchr("frt()[]/-", *text) ? 0.40 : strchr("mwMW%@", *text) ? 0.92 : 0.62;
+            width += strchr("iljI.,:;'|! ", *text) ? 0.32 : strchr("frt()[]/-", *text) ? 0.40 : strchr("mwMW%@", *text) ? 0.92 : 0.64;
     return width * size;
 }
 

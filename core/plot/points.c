@@ -133,10 +133,9 @@ static double shifted(const struct drawing *d, int point, int i, double part)
     return nl_ruler_value(&d->x, nl_ruler_place(&d->x, x_of(d, point)) + (reference ? 0.0 : d->start + d->shift * (i + part)));
 }
 
-static const struct nl_cell *cell_of(const struct drawing *d, int panel, int arm, int point)
+static void put_x(struct nl_text *out, double x)
 {
-    const struct nl_method *method = nl_chart_method(&d->chart, panel, arm);
-    return method ? method->cell[point] : NULL;
+    nl_text_add(out, " %.6g", x); /* a place on the page, without the digits of its rounding */
 }
 
 static int put_means(struct drawing *d, int panel, int i)
@@ -151,16 +150,19 @@ static int put_means(struct drawing *d, int panel, int i)
     free(label);
     nl_text_add(out, "$mean%d_%d << EOD\n", panel + 1, i + 1);
     for (int point = 0; point < d->chart.view.points; point++) {
-        struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, cell_of(d, panel, line->arm, point), &line->metric);
+        struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, nl_chart_cell(&d->chart, panel, line->arm, point), &line->metric);
         if (mean.n > 0) {
             /* Where there is no interval an end at the mean draws none. */
-            double row[] = {shifted(d, point, i, 0.0), mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale,
-                            (isnan(mean.upper) ? mean.mean : mean.upper) * scale, mean.n, shifted(d, point, i, -0.46), shifted(d, point, i, 0.46)};
-            for (int k = 0; k < (d->mark == NL_MARK_BARS ? 7 : 5); k++)
+            double row[] = {mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale, (isnan(mean.upper) ? mean.mean : mean.upper) * scale,
+                            mean.n};
+            put_x(out, shifted(d, point, i, 0.0));
+            for (int k = 0; k < 4; k++)
                 nl_page_number(out, row[k]);
-            nl_span_add(&d->span, row[1]);
-            nl_span_add_interval(&d->span, row[2], row[3]);
-            d->zeros += !(row[1] > 0);
+            for (int side = -1; side <= 1 && d->mark == NL_MARK_BARS; side += 2)
+                put_x(out, shifted(d, point, i, 0.46 * side));
+            nl_span_add(&d->span, row[0]);
+            nl_span_add_interval(&d->span, row[1], row[2]);
+            d->zeros += !(row[0] > 0);
             put++;
         }
         nl_text_add(out, "\n"); /* a gap where there is no value, not a line across it */
@@ -179,11 +181,11 @@ static int put_seeds(struct drawing *d, int panel, int i)
     double *values = nl_alloc((size_t)seeds, sizeof *values);
     struct nl_text rows = {0};
     for (int point = 0; point < d->chart.view.points; point++) {
-        nl_cell_values(d->picture->results, cell_of(d, panel, line->arm, point), &line->metric, values);
+        nl_cell_values(d->picture->results, nl_chart_cell(&d->chart, panel, line->arm, point), &line->metric, values);
         for (int seed = 0; seed < seeds; seed++) {
             if (!isfinite(values[seed]))
                 continue;
-            nl_page_number(&rows, shifted(d, point, i, 0.0));
+            put_x(&rows, shifted(d, point, i, 0.0));
             nl_page_number(&rows, values[seed] * line->metric.measure.scale);
             nl_text_add(&rows, "\n");
             nl_span_add(&d->span, values[seed] * line->metric.measure.scale);
@@ -201,14 +203,14 @@ static int put_seeds(struct drawing *d, int panel, int i)
 /* Where the method stops training: its largest usable rate, at its mean there. */
 static bool put_largest(struct drawing *d, int panel, int i)
 {
-    const struct nl_method *method = nl_chart_method(&d->chart, panel, d->line[i].arm);
-    int point = d->preset->largest && method ? nl_median_rate(&d->chart.view, (int)(method - d->chart.view.method)) : -1;
+    int method = d->chart.method[panel * d->chart.arms + d->line[i].arm];
+    int point = d->preset->largest && method >= 0 ? nl_median_rate(&d->chart.view, method) : -1;
     const struct nl_metric_column *metric = &d->line[i].metric;
-    struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, point < 0 ? NULL : method->cell[point], metric);
+    struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, point < 0 ? NULL : nl_comparison_cell(&d->chart.view, method, point), metric);
     if (mean.n == 0)
         return false;
     nl_text_add(&d->page->script, "# the largest usable rate\n$largest%d_%d << EOD\n", panel + 1, i + 1);
-    nl_page_number(&d->page->script, shifted(d, point, i, 0.0));
+    put_x(&d->page->script, shifted(d, point, i, 0.0));
     nl_page_number(&d->page->script, mean.mean * metric->measure.scale);
     nl_text_add(&d->page->script, "\nEOD\n");
     return true;
@@ -221,7 +223,7 @@ static struct nl_text failed_rows(const struct drawing *d, int panel)
     for (int point = 0; point < d->chart.view.points; point++) {
         int failed = 0, trials = 0;
         for (int arm = 0; arm < d->chart.arms; arm++) {
-            const struct nl_cell *cell = cell_of(d, panel, arm, point);
+            const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
             if (!cell || d->chart.arm[arm].reference)
                 continue;
             failed += cell->failed;
@@ -247,7 +249,7 @@ static void make_strip(struct drawing *d)
     for (int panel = 0; panel < d->chart.panels; panel++)
         for (int arm = 0; arm < d->chart.arms; arm++)
             for (int point = 0; point < d->chart.view.points; point++) {
-                const struct nl_cell *cell = cell_of(d, panel, arm, point);
+                const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
                 failed[arm] = failed[arm] || (cell && cell->failed > 0 && !d->chart.arm[arm].reference);
             }
     nl_strip_make(&d->strip, d->page, d->chart.arms, failed);
@@ -266,7 +268,7 @@ static void tell_references(struct drawing *d)
         any = true;
         int failed = 0, trials = 0;
         for (int panel = 0; panel < d->chart.panels; panel++) {
-            const struct nl_cell *cell = cell_of(d, panel, arm, 0);
+            const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
             failed += cell ? cell->failed : 0;
             trials += cell ? cell->trials : 0;
         }
