@@ -150,7 +150,7 @@ START_TEST(no_text_is_executed)
     nl_page_quote(&script, "it's `x`\n\"q\"");
     ck_assert_str_eq(script.at, "\"it's \\140x\\140 \\042q\\042\"");
     nl_text_release(&script);
-    nl_page_comment(&script, "a\\\n`b`");
+    nl_page_comment(&script, "", "a\\\n`b`");
     ck_assert_str_eq(script.at, "# a   b \n");
     nl_text_release(&script);
 }

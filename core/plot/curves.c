@@ -50,8 +50,7 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
     const struct nl_measure *measure = &d->metric.measure;
     struct nl_text *out = &d->page->script;
     double *values = nl_alloc((size_t)d->picture->results->seeds, sizeof *values);
-    nl_text_add(out, "# x mean lower upper n: ");
-    nl_page_comment(out, d->chart.arm[arm].label);
+    nl_page_comment(out, "x mean lower upper n", d->chart.arm[arm].label);
     nl_text_add(out, "$line%d_%d << EOD\n", panel + 1, arm + 1);
     for (int i = 0, next; i < series->count; i = next) {
         double x = 0.0, scale = measure->scale;
@@ -161,8 +160,6 @@ static void put_panel(struct drawing *d, int panel)
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
     struct nl_box box = nl_page_box(page, panel);
-    nl_text_add(out, "# panel %d: ", panel + 1);
-    nl_page_comment(out, d->chart.panel[panel].title);
     nl_page_title(page, panel, d->chart.panel[panel].title);
     nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
     struct nl_text rows = failed_rows(d, panel);

@@ -148,8 +148,6 @@ static void put_panel(struct drawing *d, int panel)
         for (int x = 0; x < d->chart.view.points; x++)
             add_cell(d, &rows, panel, x, y, size > 0.5 * page->small, height > 2.2 * size);
     add_best(d, &rows, panel);
-    nl_text_add(out, "# panel %d: ", panel + 1);
-    nl_page_comment(out, d->chart.panel[panel].title);
     bool cells = put_block(page, "column row mean n", "cell", panel, &rows.cells), hatched = put_block(page, "column row: all runs diverged", "hatched", panel, &rows.hatched);
     bool best = put_block(page, "column row: the best mean", "best", panel, &rows.best), texts = put_block(page, "column row text colour", "text", panel, &rows.texts);
     nl_page_title(page, panel, d->chart.panel[panel].title);

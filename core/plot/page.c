@@ -31,9 +31,9 @@ void nl_page_quote(struct nl_text *script, const char *text)
     nl_text_add(script, "\"");
 }
 
-void nl_page_comment(struct nl_text *script, const char *text)
+void nl_page_comment(struct nl_text *script, const char *about, const char *text)
 {
-    nl_text_add(script, "# ");
+    nl_text_add(script, "# %s%s", about, *about ? ": " : "");
     for (; *text; text++) /* a backslash at the end would draw the next line into the comment */
         nl_text_add(script, (unsigned char)*text < 32 || strchr("\\`\177", *text) ? " " : "%c", *text);
     nl_text_add(script, "\n");
@@ -111,7 +111,7 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
     const char *name = page->name;
     double scale = page->font / 8.0; /* lines and points grow with the font: on a slide, too */
     double pixels = 96.0 / 72.0, dots = (double)config->plot.dpi / 72.0;
-    nl_page_comment(out, page->about);
+    nl_page_comment(out, "", page->about);
     nl_text_add(out, "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png, pdf, or txt on the terminal; svg if not said)\n"
                      "# It needs nothing but this file: the numbers stand in the blocks below.\n"
                      "reset\n"
@@ -402,6 +402,9 @@ void nl_page_reserve_title(struct nl_page *page, const char *title)
 
 void nl_page_title(struct nl_page *page, int panel, const char *title)
 {
+    char *about = nl_format("panel %d", panel + 1);
+    nl_page_comment(&page->script, about, title);
+    free(about);
     struct nl_box box = nl_page_box(page, panel);
     if (*title)
         put_lines(page, title, nl_page_panel_width(page), (box.left + box.right) / 2, box.top + page->strip + 0.3 * page->small, page->small, "center");

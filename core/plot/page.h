@@ -48,7 +48,7 @@ void nl_page_release(struct nl_page *page);
 /* "text", as gnuplot reads it back; a backquote, a backslash and a double quote by their numbers. (A single-quoted string cannot begin with a
  * quote: gnuplot takes ''''a' for two strings.) */
 void nl_page_quote(struct nl_text *script, const char *text);
-void nl_page_comment(struct nl_text *script, const char *text); /* "# text\n" */
+void nl_page_comment(struct nl_text *script, const char *about, const char *text); /* "# about: text\n"; about "": "# text\n" */
 void nl_page_number(struct nl_text *script, double value); /* " 1.25", or " NaN" */
 
 /* The width of a text, at least that of most fonts. */

@@ -144,9 +144,8 @@ static int put_means(struct drawing *d, int panel, int i)
     const struct line *line = &d->line[i];
     double scale = line->metric.measure.scale;
     int put = 0;
-    nl_text_add(out, "# x mean lower upper n%s: ", d->mark == NL_MARK_BARS ? " left right" : "");
     char *label = label_of(d, line);
-    nl_page_comment(out, label);
+    nl_page_comment(out, d->mark == NL_MARK_BARS ? "x mean lower upper n left right" : "x mean lower upper n", label);
     free(label);
     nl_text_add(out, "$mean%d_%d << EOD\n", panel + 1, i + 1);
     for (int point = 0; point < d->chart.view.points; point++) {
@@ -309,8 +308,6 @@ static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
     struct nl_box box = nl_page_box(page, panel);
-    nl_text_add(out, "# panel %d: ", panel + 1);
-    nl_page_comment(out, d->chart.panel[panel].title);
     nl_page_title(page, panel, d->chart.panel[panel].title);
     nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
     struct nl_text rows = failed_rows(d, panel);

@@ -194,7 +194,9 @@ void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size)
         longest = ruler->tick[i].label && strlen(ruler->tick[i].label) > longest ? strlen(ruler->tick[i].label) : longest;
     int most = (int)fmax(1.0, room / (widest + gap));
     if (ruler->words) {
-        ruler->upright = ruler->ticks > most;
+        for (int i = 1; i < ruler->ticks; i++) /* neighbours meet */
+            ruler->upright = ruler->upright || (nl_text_width(ruler->tick[i - 1].label, size) + nl_text_width(ruler->tick[i].label, size)) / 2 + 0.5 * size >
+                                                   room / ruler->ticks;
         most = ruler->upright ? (int)fmax(1.0, room / (1.3 * size)) : most;
     } else if (ruler->log && ruler->ticks > 2 && (ruler->ticks > most || longest > 4)) {
         nl_ruler_ticks(ruler, room, nl_text_width("0.001", size) + gap);
@@ -235,7 +237,7 @@ double nl_ruler_label_width(const struct nl_ruler *ruler, double size)
 
 double nl_ruler_label_height(const struct nl_ruler *ruler, double size)
 {
-    return ruler->upright ? nl_ruler_label_width(ruler, size) + 0.3 * size : 1.25 * size;
+    return ruler->upright ? nl_ruler_label_width(ruler, size) + 0.9 * size : 1.25 * size;
 }
 
 void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels)
