@@ -130,21 +130,34 @@ static bool names_a_value(const struct nl_experiment *experiment, const char *na
     return names_an_arm(experiment, name);
 }
 
-/* plot.labels and plot.colours: what they name must be there, unless the command line took it away. */
-static void check_pairs(struct nl_loader *loader, const char *key, const char *text)
+/* Whether the command line decided values of any key of a trial. */
+static bool anything_overridden(const struct nl_experiment *experiment)
+{
+    for (int i = 0; i < nl_key_count; i++)
+        if (strcmp(nl_keys[i].section, "plot") != 0 && overridden(experiment, &nl_keys[i]))
+            return true;
+    return false;
+}
+
+/* plot.labels and plot.colours: what they name must be there; where the command line took it away they are void, and left out. */
+static void check_pairs(struct nl_loader *loader, const char *key, char **text, const char *part, const char *example)
 {
     const struct nl_experiment *out = loader->out;
     const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(key))];
-    bool explained = at->kind != NL_FROM_COMMAND_LINE && overridden(out, nl_key_find("norm.kind"));
+    bool explained = at->kind != NL_FROM_COMMAND_LINE && anything_overridden(out), colours = strcmp(key, "plot.colours") == 0;
     char name[64], value[96];
-    for (int i = 0; nl_pair_at(text, i, name, value); i++) {
-        unsigned colour;
-        if (!*name || !*value || (!strcmp(key, "plot.colours") && !nl_colour_read(value, &colour)))
-            nl_diagnose(loader->diagnostics, at, !strcmp(key, "plot.colours") ? "as in 'bn=#D55E00, gn=#009E73'" : "as in 'bn=Batch norm, none=No normalizer'",
-                        "'%s' must be pairs of a value and its %s, with commas between", key, !strcmp(key, "plot.colours") ? "colour" : "name");
-        else if (!names_a_value(out, name) && !explained)
+    unsigned ignored;
+    struct nl_text kept = {0};
+    for (int i = 0; nl_pair_at(*text, i, name, value); i++) {
+        if (!*name || !*value || (colours && !nl_colour_read(value, &ignored)))
+            nl_diagnose(loader->diagnostics, at, example, "'%s' must be pairs of a value and its %s, with commas between", key, part);
+        else if (names_a_value(out, name))
+            nl_text_add(&kept, "%s%s=%s", kept.length ? ", " : "", name, value);
+        else if (!explained)
             nl_diagnose(loader->diagnostics, at, "name a value of the sweep, as in 'bn'", "'%s' names '%s', which does not occur in the sweep", key, name);
     }
+    *text = nl_keep_text(kept.at ? kept.at : "");
+    nl_text_release(&kept);
 }
 
 static bool is_metric(const char *text)
@@ -204,8 +217,8 @@ static void check_pictures(struct nl_loader *loader)
     check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, true);
     check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, false);
     check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "none", NULL}, false);
-    check_pairs(loader, "plot.labels", config->plot.labels);
-    check_pairs(loader, "plot.colours", config->plot.colours);
+    check_pairs(loader, "plot.labels", &config->plot.labels, "name", "as in 'bn=Batch norm, none=No normalizer'");
+    check_pairs(loader, "plot.colours", &config->plot.colours, "colour", "as in 'bn=#D55E00, gn=#009E73'");
 }
 
 void nl_check_sweep(struct nl_loader *loader)

@@ -122,6 +122,7 @@ static void put_legend(struct drawing *d)
         else if (*at->label)
             nl_caption_add(d->page, "%s.", at->label);
     }
+    nl_page_thin_legend(d->page);
 }
 
 static void put_caption(struct drawing *d)

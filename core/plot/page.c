@@ -152,6 +152,21 @@ void nl_page_legend(struct nl_page *page, int index, const char *label, bool lin
     page->legend[page->entries++] = (struct nl_page_entry){.label = nl_strdup(label), .style = index, .dash = dash, .line = line, .mark = mark};
 }
 
+void nl_page_thin_legend(struct nl_page *page)
+{
+    enum { MOST = 16 };
+    int every = rows_of(page->entries, MOST), kept = 0;
+    if (every < 2)
+        return;
+    nl_text_add(&page->caption, "%sThe legend names one of %d of its %d entries.", page->caption.length ? " " : "", every, page->entries);
+    for (int i = 0; i < page->entries; i++)
+        if (i % every == 0)
+            page->legend[kept++] = page->legend[i];
+        else
+            free(page->legend[i].label);
+    page->entries = kept;
+}
+
 void nl_page_font(struct nl_text *script, double size)
 {
     nl_text_add(script, " font sprintf(',%%.3g', %.3g * pt)", size);

@@ -65,6 +65,8 @@ void nl_page_label(struct nl_page *page, const char *text, double x, double y, d
 /* Style `index` (from 1) of the page, and its entry in the legend; line, mark: what is drawn there. */
 void nl_page_style(struct nl_page *page, int index, const struct nl_style *style);
 void nl_page_legend(struct nl_page *page, int index, const char *label, bool line, bool mark, int dash);
+/* Of a legend of too many entries every second, third, ... is kept, which the caption says. */
+void nl_page_thin_legend(struct nl_page *page);
 
 /* Lays the page out, puts terminals, title, legend, axis labels and caption, and begins the multiplot. After all nl_page_legend calls; the
  * caption is complete. x_ticks: height of the labels of the x axis; y_ticks: width of those of the y axis. NL_FAIL: the page has no room. */

@@ -95,6 +95,7 @@ static void put_legend(struct drawing *d)
             nl_caption_add(d->page, "%s.", label);
         free(label);
     }
+    nl_page_thin_legend(d->page);
 }
 
 static int make_x(struct drawing *d, struct nl_error *err)
