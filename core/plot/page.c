@@ -68,7 +68,7 @@ static int choose_columns(const struct nl_page *page)
     for (int columns = 1; columns <= page->panels; columns++) {
         int rows = rows_of(page->panels, columns);
         double width = page->width / columns, wanted = page->height > 0 ? page->aspect * page->height / rows : narrow_panel * cm;
-        double cost = fabs(log(width / wanted)) + 1.5 * (columns * rows - page->panels) / page->panels;
+        double cost = fabs(log(width / wanted)) + 3.0 * (columns * rows - page->panels) / page->panels;
         if (cost < least) {
             least = cost;
             best = columns;
