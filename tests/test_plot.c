@@ -112,7 +112,7 @@ START_TEST(every_format_is_drawn)
     ck_assert_int_eq(size[2] * 256 + size[3], 1016);
     ck_assert(memcmp(pdf, "%PDF", 4) == 0);
     ck_assert(strstr(svg, "width=\"325\"") != NULL); /* 8.6 cm at 96 */
-    ck_assert(strstr(report.at, "learning rate") != NULL); /* the drawing in characters */
+    ck_assert(strstr(report.at, "learning rate") && strstr(report.at, "test error (%)")); /* the drawing in characters */
     char *by_hand = nl_format("cd %s/plots && rm *.svg && LC_ALL=C.UTF-8 gnuplot lr_tolerance.gp", folder);
     ck_assert_int_eq(system(by_hand), 0);
     free(by_hand);

@@ -183,7 +183,7 @@ static void put_scale(struct drawing *d, const char *label)
                 (area.right + 0.9 * page->font) / page->width, area.bottom / page->height, 0.9 * page->font / page->width,
                 (area.top - area.bottom) / page->height);
     nl_ruler_put(&d->colours, out, "cb", true);
-    nl_page_label(page, label, page->width - 0.9 * page->font, (area.bottom + area.top) / 2, page->font, "center rotate by 90");
+    nl_page_upright_label(page, label, page->width - 0.9 * page->font, (area.bottom + area.top) / 2);
 }
 
 static void put_caption(struct drawing *d)

@@ -181,6 +181,16 @@ void nl_page_label(struct nl_page *page, const char *text, double x, double y, d
     nl_text_add(&page->script, "\n");
 }
 
+void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)
+{
+    bool right = x > page->width / 2;
+    nl_text_add(&page->script, "if (format eq 'txt') {\n    ");
+    nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font, right ? "right" : "left");
+    nl_text_add(&page->script, "} else {\n    ");
+    nl_page_label(page, text, x, y, page->font, "center rotate by 90");
+    nl_text_add(&page->script, "}\n");
+}
+
 /* The text in lines that are at most about `width` wide, each with its \n; how many. */
 static int break_lines(const char *text, double width, double size, struct nl_text *lines)
 {
@@ -347,8 +357,7 @@ static void put_frame(struct nl_page *page, const struct frame *frame, const cha
     if (*x_label)
         nl_page_label(page, x_label, middle, page->area.bottom - frame->below + gap + 0.6 * page->font, page->font, "center");
     if (*y_label)
-        nl_page_label(page, y_label, gap + 0.5 * page->font, (page->area.bottom + page->area.top - page->title - page->strip) / 2, page->font,
-                      "center rotate by 90");
+        nl_page_upright_label(page, y_label, gap + 0.5 * page->font, (page->area.bottom + page->area.top - page->title - page->strip) / 2);
     if (caption_inside(page)) {
         nl_text_add(&page->script, "# caption\n");
         put_lines(page, page->caption.at, page->width - 2 * gap, gap, gap, page->small, "left");

@@ -61,6 +61,8 @@ double nl_page_panel_height(const struct nl_page *page);
 void nl_page_font(struct nl_text *script, double size);
 /* A line of text at a place of the page. how: "center", "left rotate by 90", ... */
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how);
+/* A line of text along the height of the page, its middle at x, y; on a terminal, which cannot turn it, across, above y. */
+void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y);
 
 /* Style `index` (from 1) of the page, and its entry in the legend; line, mark: what is drawn there. */
 void nl_page_style(struct nl_page *page, int index, const struct nl_style *style);
