@@ -90,6 +90,7 @@ START_TEST(every_picture_is_drawn)
     script = nl_format("%s.txt", made.kind);
     text = read_plot(folder, script);
     ck_assert_msg(strstr(text, made.seeds > 1 ? " seeds" : "One seed: no interval") != NULL, "%s", text);
+    ck_assert_int_eq(strstr(text, "No run has a value.") != NULL, made.all_diverged && strcmp(made.kind, "curves") == 0);
     free(text);
     free(script);
     nl_text_release(&report);

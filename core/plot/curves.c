@@ -139,6 +139,8 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page, "Values of 0 are not shown on the logarithmic axis: %d.", d->zeros);
     if (d->band && (d->span.lowest < d->y.low || d->span.highest > d->y.high))
         nl_caption_add(page, "Bands that reach beyond the y axis are cut.");
+    if (!d->span.any)
+        nl_caption_add(page, "No run has a value.");
     nl_chart_tell_panels(&d->chart, page);
     nl_caption_end(page, d->picture);
 }

@@ -88,7 +88,8 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
                  struct nl_error *err)
 {
     enum nl_switch asked = (enum nl_switch)config->plot.ylog;
-    const struct nl_span none = {.any = true, .low = 0.0, .high = 1.0, .least = 1.0, .lowest = 0.0, .highest = 1.0};
+    const double whole = wish->share ? 100.0 : 1.0;
+    const struct nl_span none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
     bool positive = isfinite(span->least) && !wish->from_zero && !is_linear_by_end(config->plot.ymin);
     ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && wish->may_be_log && span->low > 0 && span->high / span->low >= decade));
