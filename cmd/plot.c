@@ -67,8 +67,8 @@ const struct command command_plot = {
     .summary = "draw the plots of a results folder (again)",
     .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
              "\n"
-             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab keys plot` says what can be set. Of a\n"
-             "sweep that still runs it draws the trials so far.\n"
+             "Writes gnuplot scripts that stand alone to RESULTS/plots, captions beside them, and renders them. `normlab keys plot` says\n"
+             "what can be set. Of a sweep that still runs it draws the trials so far.\n"
              "\n"
              "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
              "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"
@@ -77,7 +77,7 @@ const struct command command_plot = {
              "examples:\n"
              "  normlab plot results/small_batch\n"
              "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
-             "  normlab plot results/small_batch plot.metric=train_loss --out figures/loss\n"
+             "  normlab plot results/mine plot.kind=figure plot.x=norm.kind plot.facet=train.batch plot.mark=bars\n"
              "  normlab plot results/lr_tolerance --text\n",
     .run = run,
 };

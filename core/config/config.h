@@ -41,7 +41,11 @@ enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
 enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16 };
 enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
 enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
-enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP };
+enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP, NL_PLOT_FIGURE };
+enum nl_mark { NL_MARK_AUTO, NL_MARK_LINES, NL_MARK_DOTS, NL_MARK_BARS };
+enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF };
+enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTION_NONE };
+enum nl_legend { NL_LEGEND_ABOVE, NL_LEGEND_BELOW, NL_LEGEND_RIGHT, NL_LEGEND_NONE };
 enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
                  NL_TRAIN_ACCURACY, NL_TRAIN_LOSS, NL_TEST_ERROR_AREA, NL_TEST_LOSS_AREA, NL_VAL_ERROR_AREA, NL_VAL_LOSS_AREA, NL_ERROR_GAP,
                  NL_LOSS_GAP };
@@ -56,7 +60,8 @@ extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_acti
     *const nl_affine_names[], *const nl_over_names[], *const nl_running_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
-    *const nl_plot_names[], *const nl_metric_names[], *const nl_x_names[],
+    *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
+    *const nl_metric_names[], *const nl_x_names[],
     *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[];
 
 #define NL_FIELD_INT int64_t

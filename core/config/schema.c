@@ -29,7 +29,11 @@ const char *const nl_device_names[] = {"cpu", "ref", "cuda", NULL};
 const char *const nl_precision_names[] = {"float32", "tf32", "bf16", NULL};
 const char *const nl_gemm_names[] = {"own", "openblas", NULL};
 const char *const nl_conv_algorithm_names[] = {"winograd", "direct", NULL};
-const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", NULL};
+const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", NULL};
+const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
+const char *const nl_switch_names[] = {"auto", "on", "off", NULL};
+const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
+const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
 const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
                                        "val_loss", "train_error", "train_accuracy", "train_loss", "test_error_area", "test_loss_area",
                                        "val_error_area", "val_loss_area", "error_gap", "loss_gap", NULL};

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -329,4 +330,29 @@ char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
     char *yaml = nl_value_yaml(key, text);
     free(text);
     return yaml;
+}
+
+bool nl_pair_at(const char *text, int index, char name[64], char value[96])
+{
+    for (; index > 0 && *text; index--) {
+        text += strcspn(text, ",");
+        text += *text == ',';
+    }
+    if (!*text)
+        return false;
+    char *pair = nl_format("%.*s", (int)strcspn(text, ","), text), *equals = strchr(pair, '=');
+    if (equals)
+        *equals = '\0';
+    snprintf(name, 64, "%s", nl_trimmed(pair));
+    snprintf(value, 96, "%s", equals ? nl_trimmed(equals + 1) : "");
+    free(pair);
+    return true;
+}
+
+bool nl_colour_read(const char *text, unsigned *out)
+{
+    if (*text != '#' || strlen(text) != 7 || strspn(text + 1, "0123456789abcdefABCDEF") != 6)
+        return false;
+    *out = (unsigned)strtoul(text + 1, NULL, 16);
+    return true;
 }

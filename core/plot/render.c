@@ -22,15 +22,15 @@ struct stream {
     int failure; /* errno of reading it; 0: none */
 };
 
-/* The absolute path of the first gnuplot in PATH, NULL where there is none. A relative folder there would be another one where gnuplot runs: what is
- * in such a one goes to *passed, a new string, NULL: nothing. */
-static char *find_gnuplot(char **passed)
+/* The absolute path of the first program of this name in PATH, NULL where there is none. A relative folder there would be another one where gnuplot
+ * runs: what is in such a one goes to *passed, a new string, NULL: nothing. */
+static char *find_program(const char *name, char **passed)
 {
     *passed = NULL;
     const char *at = getenv("PATH");
     for (at = at ? at : "/usr/bin:/bin"; *at;) {
         int length = (int)strcspn(at, ":");
-        char *path = length ? nl_format("%.*s/gnuplot", length, at) : nl_strdup("./gnuplot");
+        char *path = length ? nl_format("%.*s/%s", length, at, name) : nl_format("./%s", name);
         struct stat info;
         bool there = stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
         if (there && *at == '/') {
@@ -47,8 +47,8 @@ static char *find_gnuplot(char **passed)
     return NULL;
 }
 
-/* In the child: only calls that are safe after fork in a program with threads. The group is gnuplot's own, to be killed with all that is in it. */
-static _Noreturn void become_gnuplot(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
+/* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be killed with all that is in it. */
+static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
 {
     int nothing = open("/dev/null", O_RDONLY);
     bool good = setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && chdir(folder) == 0;
@@ -130,7 +130,7 @@ static int run(const char *folder, char *const *argv, double seconds, atomic_int
     char **environment = c_environment();
     pid_t parent = getpid(), child = fork();
     if (child == 0)
-        become_gnuplot(folder, argv, environment, parent, out[1], bad[1]);
+        become_program(folder, argv, environment, parent, out[1], bad[1]);
     int status = child < 0 ? nl_fail_errno(err, "cannot run gnuplot") : NL_OK;
     close(out[1]);
     close(bad[1]);
@@ -178,7 +178,7 @@ static bool is_whole(const char *format, const struct nl_text *picture)
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
-    char *passed, *program = find_gnuplot(&passed), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
+    char *passed, *program = find_program("gnuplot", &passed), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
     char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'; picture=''", format);
     char *argv[] = {program, "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
     struct stream to[2] = {{.most = 64 << 20}, {.most = 1 << 20}};
@@ -213,4 +213,20 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     free(file);
     free(why);
     return status;
+}
+
+char *nl_font_drawn(const char *font)
+{
+    char *passed, *program = find_program("fc-match", &passed), *why = NULL, *drawn = NULL;
+    char *argv[] = {program, "--format=%{family[0]}", (char *)font, NULL};
+    struct stream to[2] = {{.most = 1 << 20}, {.most = 1 << 20}};
+    int code = 0;
+    if (program && run("/", argv, 60, NULL, to, &code, &why, NULL) == NL_OK && !why && code == 0 && to[0].text.length > 0)
+        drawn = nl_strdup(to[0].text.at);
+    nl_text_release(&to[0].text);
+    nl_text_release(&to[1].text);
+    free(passed);
+    free(program);
+    free(why);
+    return drawn;
 }

@@ -72,6 +72,7 @@ const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int co
 char *nl_sheet_text(const struct nl_sheet *sheet, int width); /* columns of the terminal; 0: as wide as it is */
 char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const char *notes); /* GitHub's */
 char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label); /* booktabs; \label{tab:LABEL} */
+void nl_latex_add(struct nl_text *out, const char *text); /* the text, with what LaTeX reads otherwise escaped */
 char *nl_sheet_csv(const struct nl_sheet *sheet);                                 /* RFC 4180, with line feeds */
 char *nl_sheet_json(const struct nl_sheet *sheet, const struct nl_answer *answer); /* NULL: without one */
 

@@ -31,7 +31,7 @@ static void add_markdown(struct nl_text *out, const char *text)
     }
 }
 
-static void add_latex(struct nl_text *out, const char *text)
+void nl_latex_add(struct nl_text *out, const char *text)
 {
     static const char *const long_names[][2] = {
         {"\\", "\\textbackslash{}"}, {"~", "\\textasciitilde{}"}, {"^", "\\textasciicircum{}"}, {"<", "$<$"}, {">", "$>$"}, {"|", "$|$"},
@@ -53,7 +53,7 @@ static void add_latex(struct nl_text *out, const char *text)
 }
 
 static const struct style plain = {"-", "", " ", "", "", add_plain}, markdown = {"–", "", " ", "**", "**", add_markdown},
-                          latex = {"--", "$", "\\ ", "\\mathbf{", "}", add_latex};
+                          latex = {"--", "$", "\\ ", "\\mathbf{", "}", nl_latex_add};
 
 static void add_number(struct nl_text *out, const struct nl_column *column, double value)
 {
@@ -243,7 +243,7 @@ char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const cha
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n  \\caption{");
-    add_latex(&out, sheet->caption);
+    nl_latex_add(&out, sheet->caption);
     nl_text_add(&out, "}\n  \\label{tab:");
     for (; *label; label++)
         nl_text_add(&out, "%c", strchr("\\{}%#$&~^ ", *label) ? '-' : *label);
@@ -253,7 +253,7 @@ char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const cha
     nl_text_add(&out, "}\n    \\toprule\n    ");
     for (int c = 0; c < sheet->columns; c++) {
         nl_text_add(&out, c ? " & " : "");
-        add_latex(&out, sheet->column[c].title);
+        nl_latex_add(&out, sheet->column[c].title);
     }
     nl_text_add(&out, " \\\\\n    \\midrule\n");
     for (int row = 0; row < sheet->rows; row++) {
