@@ -106,8 +106,8 @@ static int end_shard(const struct nl_sweep_result *result, const struct course *
             printf(" %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
         printf(" --out %s\n", whole);
         free(whole);
-    } else {
-        printf(" FOLDER FOLDER ... --out DIR\n");
+    } else { /* where the others are is not known; a sweep in rounds goes on where all trials of a round are in its own folder */
+        printf(nl_has_rounds(course->asked) ? " FOLDER ... --out %s\n" : " FOLDER FOLDER ... --out DIR\n", folder);
     }
     if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
         printf("and then the same command once more, for the next round\n");

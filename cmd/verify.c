@@ -1,8 +1,10 @@
 #include "sweep/verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd.h"
+#include "sweep/rounds.h"
 
 enum { EXIT_DAMAGED = 1 };
 
@@ -35,6 +37,18 @@ static bool verify(const char *folder)
     return good;
 }
 
+/* All rounds of the sweep. */
+static bool verify_rounds(const char *folder)
+{
+    bool good = true;
+    for (int i = 0; i < NL_ROUND_FOLDERS; i++) {
+        char *round = nl_round_folder(folder, i);
+        good &= !round || verify(round);
+        free(round);
+    }
+    return good;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
     if (next_option(self, argc, argv, "", options) != OPTION_END)
@@ -46,7 +60,7 @@ static int run(const struct command *self, int argc, char **argv)
             return EXIT_BAD_INPUT;
     bool good = true;
     for (int i = optind; i < argc; i++)
-        good &= verify(argv[i]);
+        good &= verify_rounds(argv[i]);
     return good ? EXIT_DONE : EXIT_DAMAGED;
 }
 
@@ -55,7 +69,8 @@ const struct command command_verify = {
     .summary = "check that the files of results folders are as they were written",
     .usage = "usage: normlab verify RESULTS ...\n"
              "\n"
-             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint. Prints\n"
+             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint, and those\n"
+             "of a sweep's other rounds, RESULTS/tuning and RESULTS/same. Prints\n"
              "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Nothing is\n"
              "changed, and a sweep may be at work there. The sweep, started again, runs damaged trials again and writes the tables anew.\n"
              "\n"

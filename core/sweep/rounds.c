@@ -16,6 +16,22 @@
 
 enum { MOST_ROUNDS = 40 };
 
+static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
+
+static char *folder_in(const char *folder, const char *round)
+{
+    return *round ? nl_path_join(folder, round) : nl_strdup(folder);
+}
+
+char *nl_round_folder(const char *folder, int i)
+{
+    char *of_round = folder_in(folder, folders[i]);
+    if (nl_store_exists(of_round))
+        return of_round;
+    free(of_round);
+    return NULL;
+}
+
 bool nl_has_rounds(const struct nl_experiment *experiment)
 {
     const struct nl_rounds *rounds = &experiment->rounds;
@@ -256,7 +272,7 @@ static void say_choice(struct nl_text *out, const struct tuned *t, const struct 
     free(text);
     const struct nl_cell *cell = point->cell[value];
     if (cell->failed)
-        nl_text_add(out, "; %d of %d runs failed with it, and more with every other value", cell->failed, cell->trials);
+        nl_text_add(out, "; %d of %d runs failed with it, and no fewer with any other value", cell->failed, cell->trials);
     const char *edge = edge_of(t, value);
     if (edge)
         nl_text_add(out, "; at the edge of the values of %s: a better one may lie beyond", edge);
@@ -435,7 +451,7 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     bool tunes = experiment->rounds.tunes && !experiment->rounds.choices;
     *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
     out->experiment = tunes ? tuning_of(experiment) : *experiment;
-    out->folder = tunes ? nl_path_join(folder, "tuning") : nl_strdup(folder);
+    out->folder = folder_in(folder, folders[tunes ? 1 : 0]);
 }
 
 /* What the grid's own results decide. Returns whether there is more of it to run. */
@@ -474,7 +490,7 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
         if (more)
             next->experiment = grid_with_same(&done->experiment);
     }
-    next->folder = next->kind == NL_ROUND_SAME ? nl_path_join(folder, "same") : nl_strdup(folder);
+    next->folder = folder_in(folder, folders[next->kind == NL_ROUND_SAME ? 2 : 0]);
     nl_results_release(&results);
     nl_planned_release(&planned);
     return more;
