@@ -276,7 +276,9 @@ static int run_rounds(struct course *course)
         bool there = nl_has_rounds(course->asked) && is_there(course, &code);
         if (code != EXIT_DONE)
             return code;
-        if (there && !course->last_of_grid)
+        /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a shard's, merge wrote them. */
+        bool written = course->round.kind != NL_ROUND_TUNING || course->whole || course->settings->dry_run;
+        if (there && !course->last_of_grid && written)
             continue;
         announce(course);
         print_notes(&course->plan);

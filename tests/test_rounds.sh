@@ -45,7 +45,8 @@ kinds='tune refine until'
 few=2 # epochs
 
 with_epochs() { # EPOCHS: the files with so many
-    for kind in $kinds; do sed "s/EPOCHS/$1/" $kind.in >$kind.yaml; done
+    local name
+    for name in $kinds; do sed "s/EPOCHS/$1/" $name.in >$name.yaml; done
 }
 die() { echo "$*" >&2; exit 1; }
 
@@ -70,14 +71,15 @@ grep -q 'first_seeds: 3' whole/until/experiment.yaml || die "no number of seeds 
 
 # ---- shards: what they print is done ----
 
-trials_in() { find "$1" -name '*.trial' 2>/dev/null | wc -l; }
+trials_in() { { find "$1" -name '*.trial' 2>/dev/null || true; } | wc -l; }
 
 for kind in $kinds; do
     there=-1
     for ((turn = 0; there != $(trials_in results/$kind); turn++)); do
         there=$(trials_in results/$kind)
         for shard in 1/2 2/2; do
-            normlab sweep $kind.yaml --shard $shard --no-plot -q 2>shard.log | grep '^  normlab merge' >merge || { cat shard.log >&2; die "$kind, shard $shard"; }
+            normlab sweep $kind.yaml --shard $shard --no-plot -q >log 2>shard.log || { cat shard.log >&2; die "$kind, shard $shard"; }
+            grep '^  normlab merge' log >merge || true # nothing where all is there
         done
         bash -e merge >/dev/null
     done
@@ -153,40 +155,48 @@ done
 
 # ---- stopped in each round, and started again ----
 
-# Stops a sweep with a signal when new trials are there, as often as it can be: once a round at least, or all is tried again with twice the epochs.
+# Stops a sweep with a signal when a new trial is there, again and again until it comes to its end.
 stopped() { # KIND SIGNAL
-    local program code before stops=0 rounds_stopped=
+    local program code before stops=0
     rm -rf stop
+    >rounds
     for ((;;)); do
-        before=$(find stop -name '*.trial' 2>/dev/null | wc -l)
+        before=$(trials_in stop)
         normlab sweep "$1.yaml" --out stop --no-plot -q -j 1 >/dev/null 2>stop.log &
         program=$!
-        until [ "$(find stop -name '*.trial' 2>/dev/null | wc -l)" -ge $((before + 2)) ] || ! kill -0 $program 2>/dev/null; do :; done
+        until [ "$(trials_in stop)" -gt "$before" ] || ! kill -0 $program 2>/dev/null; do :; done
         kill -"$2" $program 2>/dev/null || true
         code=0
         wait $program || code=$?
         [ $code -ne 0 ] || break
         [ $code -eq 130 ] || [ $code -eq 137 ] || { cat stop.log; die "$1, SIG$2: exit $code"; }
         stops=$((stops + 1))
-        rounds_stopped+=$(find stop -name experiment.yaml | wc -l)$(grep -c '^    - ' stop/experiment.yaml 2>/dev/null || true)' '
+        find stop -name experiment.yaml | sort | xargs sed -s '/^made:/,$d' | sha256sum >>rounds
     done
-    states=$(printf '%s\n' $rounds_stopped | sort -u | wc -l)
-    echo "$1: stopped $stops times in $states states by SIG$2, with $epochs epochs"
+    states=$(sort -u rounds | wc -l)
+    echo "$1: stopped $stops times in $states rounds by SIG$2, with $epochs epochs"
+}
+
+# How many rounds of the sweep in once/ must have been stopped; where fewer were, it was too quick, and is tried again with twice the epochs.
+stoppable() {
+    case $1 in
+        tune) find once -name experiment.yaml | wc -l ;; # same/ is there where the points chose different rates
+        refine) grep -q '^  points:' once/experiment.yaml && echo 2 || echo 1 ;;
+        until) [ "$(trials_in once)" -gt 6 ] && echo 2 || echo 1 ;;
+    esac
 }
 
 for kind in $kinds; do
-    wanted_states=2
-    [ $kind != tune ] || wanted_states=3
-    [ $kind != until ] || wanted_states=1
     for signal in TERM KILL; do
-        for ((epochs = few * 16; epochs <= 1000000; epochs *= 2)); do
+        states=0 wanted=1
+        for ((epochs = few; states < wanted && epochs <= 1000000; epochs *= 2)); do
             with_epochs $epochs
+            rm -rf once
+            normlab sweep $kind.yaml --out once --no-plot -q >/dev/null 2>&1
+            wanted=$(stoppable $kind)
             stopped $kind $signal
-            [ "$states" -lt $wanted_states ] || break
+            same stop once "$kind, SIG$signal"
         done
-        [ "$states" -ge $wanted_states ] || die "$kind was too quick for SIG$signal"
-        rm -rf once
-        normlab sweep $kind.yaml --out once --no-plot -q >/dev/null 2>&1
-        same stop once "$kind, stopped by SIG$signal"
+        [ "$states" -ge "$wanted" ] || die "$kind was too quick for SIG$signal"
     done
 done
