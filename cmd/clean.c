@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cmd.h"
+#include "sweep/rounds.h"
 
 enum { DRY_RUN = 'n', FORCE = 'f' };
 
@@ -103,7 +104,13 @@ static int run(const struct command *self, int argc, char **argv)
     }
     if (argc - optind != 1)
         return misused(self, "clean takes one results folder");
-    return open_and_clean(argv[optind], dry_run, force);
+    int code = open_and_clean(argv[optind], dry_run, force);
+    for (int i = 1; i < NL_ROUND_FOLDERS && code == EXIT_DONE; i++) {
+        char *round = nl_round_folder(argv[optind], i);
+        code = round ? open_and_clean(round, dry_run, force) : code;
+        free(round);
+    }
+    return code;
 }
 
 const struct command command_clean = {
@@ -113,7 +120,7 @@ const struct command command_clean = {
              "\n"
              "Removes from RESULTS half-written files of a killed program, damaged trials, and trials that are not in the grid any more (the\n"
              "tables do not show them; a sweep that asks for them again would find them). Lists them and asks first. Nothing else is touched,\n"
-             "and nothing at all where another normlab works.\n"
+             "and nothing at all where another normlab works. RESULTS/tuning and RESULTS/same, rounds of a sweep, are cleaned after it.\n"
              "\n"
              "  -n, --dry-run    only show\n"
              "  -f, --force      do not ask\n"

@@ -107,8 +107,8 @@ static int end_shard(const struct nl_sweep_result *result, const struct course *
             tell(stdout, " %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
         tell(stdout, " --out %s\n", whole);
         free(whole);
-    } else {
-        printf(" FOLDER FOLDER ... --out DIR\n");
+    } else { /* where the others are is not known; a sweep in rounds goes on where all trials of a round are in its own folder */
+        printf(nl_has_rounds(course->asked) ? " FOLDER ... --out %s\n" : " FOLDER FOLDER ... --out DIR\n", folder);
     }
     if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
         printf("and then the same command once more, for the next round\n");
@@ -277,7 +277,9 @@ static int run_rounds(struct course *course)
         bool there = nl_has_rounds(course->asked) && is_there(course, &code);
         if (code != EXIT_DONE)
             return code;
-        if (there && !course->last_of_grid)
+        /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a shard's, merge wrote them. */
+        bool written = course->round.kind != NL_ROUND_TUNING || course->whole || course->settings->dry_run;
+        if (there && !course->last_of_grid && written)
             continue;
         announce(course);
         print_notes(&course->plan);

@@ -1,8 +1,10 @@
 #include "sweep/verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd.h"
+#include "sweep/rounds.h"
 
 enum { EXIT_DAMAGED = 1 };
 
@@ -39,6 +41,18 @@ static bool verify(const char *folder)
     return good;
 }
 
+/* All rounds of the sweep. */
+static bool verify_rounds(const char *folder)
+{
+    bool good = true;
+    for (int i = 0; i < NL_ROUND_FOLDERS; i++) {
+        char *round = nl_round_folder(folder, i);
+        good &= !round || verify(round);
+        free(round);
+    }
+    return good;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
     if (next_option(self, argc, argv, "", options) != OPTION_END)
@@ -50,7 +64,7 @@ static int run(const struct command *self, int argc, char **argv)
             return EXIT_BAD_INPUT;
     bool good = true;
     for (int i = optind; i < argc; i++)
-        good &= verify(argv[i]);
+        good &= verify_rounds(argv[i]);
     return good ? EXIT_DONE : EXIT_DAMAGED;
 }
 
@@ -59,10 +73,11 @@ const struct command command_verify = {
     .summary = "check that the files of results folders are as they were written",
     .usage = "usage: normlab verify RESULTS ...\n"
              "\n"
-             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint. Prints\n"
-             "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Trials of the\n"
-             "grid that are not there, as they were not run yet, are counted. Nothing is changed, and a sweep may be at work there. The\n"
-             "sweep, started again, runs damaged and missing trials again and writes the tables anew.\n"
+             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint, and those\n"
+             "of a sweep's other rounds, RESULTS/tuning and RESULTS/same. Prints a line for each folder and one for each file that is damaged or\n"
+             "missing; with --quiet nothing where all is good. Trials of the grid that are not there, as they were not run yet, are counted. Nothing\n"
+             "is changed, and a sweep may be at work there. The sweep, started again, runs damaged and missing trials again and writes the tables\n"
+             "anew.\n"
              "\n"
              "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
              "\n"

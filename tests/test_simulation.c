@@ -11,6 +11,7 @@
 #include "stats/answer.h"
 #include "stats/sheet.h"
 #include "suite.h"
+#include "sweep/rounds.h"
 
 /* ---- scenarios ---- */
 
@@ -275,6 +276,8 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
 static void load(const struct scenario *s, const char *folder, struct nl_experiment *out)
 {
     struct nl_text yaml = {0};
+    if (s->first_stage) /* without the overlap that made values do not have */
+        nl_text_add(&yaml, "data: {test_seed: 1}\n");
     nl_text_add(&yaml, "sweep:\n  question: %s\n  grid:\n    norm.kind: [", s->question);
     for (int k = 0; k < s->kinds; k++)
         nl_text_add(&yaml, "%s%s", k ? ", " : "", kind_names[k]);
@@ -284,7 +287,9 @@ static void load(const struct scenario *s, const char *folder, struct nl_experim
     nl_text_add(&yaml, "]\n");
     for (int p = 0; s->points > 1 && p < s->points; p++)
         nl_text_add(&yaml, "%s%.6g%s", p ? ", " : is_rates(s) ? "    train.lr: [" : "    train.batch: [", axis_of(s, p), p + 1 == s->points ? "]\n" : "");
-    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
+    if (s->first_stage)
+        nl_text_add(&yaml, "  until: {half_width: %g, max_seeds: %d}\n", s->half_width, s->seeds);
+    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
                 s->plot ? s->plot : "");
     char *path = nl_path_join(folder, "experiment.yaml");
     struct nl_error err;
@@ -338,12 +343,37 @@ static void plan_release(struct plan *plan)
     free(plan->text);
 }
 
+/* The second stage that the product decides on: trials of the first have the sweep's values. */
+static struct nl_experiment second_stage(const struct scenario *s, const struct sweep *sweep, const struct nl_experiment *first)
+{
+    struct nl_round round, next;
+    struct nl_grid grid;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err;
+    int status;
+    nl_round_first(first, "out", &round);
+    ck_assert_int_eq(nl_grid_make(&round.experiment, &grid, &diagnostics), NL_OK);
+    struct nl_record *record = nl_alloc((size_t)grid.trials, sizeof *record);
+    for (int i = 0; i < grid.trials; i++) {
+        int seed = i % s->first_stage, cell = i / s->first_stage;
+        record[i] = (struct nl_record){.present = true, .failed_step = -1, .curve = nl_strdup("")};
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            record[i].score[NL_PART_TEST][eval].accuracy = 1.0 - sweep->value[cell / s->points][cell % s->points][seed];
+    }
+    ck_assert_msg(nl_round_next(first, "out", &round, &grid, record, &next, &status, &err), "%s: no second stage", s->name);
+    struct nl_experiment out = next.experiment;
+    ck_assert_int_eq(out.rounds.first_seeds, s->first_stage);
+    nl_records_release(record, grid.trials);
+    nl_grid_release(&grid);
+    nl_round_release(&round);
+    nl_round_release(&next);
+    return out;
+}
+
 static void simulate(const struct scenario *s, const struct nl_experiment *experiment, int sweeps, struct tally *tally)
 {
     static struct sweep sweep;
     static struct truth truth, conditional;
-    struct plan plan;
-    plan_of(s, &plan);
     memset(&truth, 0, sizeof truth);
     truth_of(s, &truth);
     *tally = (struct tally){.sweeps = sweeps};
@@ -354,19 +384,24 @@ static void simulate(const struct scenario *s, const struct nl_experiment *exper
         struct nl_answer answer;
         struct nl_error err;
         draw_sweep(s, &truth, &draw, &sweep, &conditional);
-        char *text = sweep_text(s, &sweep, plan.planned.text);
-        ck_assert_msg(nl_table_parse("trials.csv", text, &table, &err) == NL_OK && nl_results_of(&table, experiment, &plan.planned, &results, &err) == NL_OK,
+        struct nl_experiment last = s->first_stage ? second_stage(s, &sweep, experiment) : *experiment;
+        struct scenario now = *s;
+        struct plan plan;
+        now.seeds = last.seeds;
+        plan_of(&now, &plan);
+        char *text = sweep_text(&now, &sweep, plan.planned.text);
+        ck_assert_msg(nl_table_parse("trials.csv", text, &table, &err) == NL_OK && nl_results_of(&table, &last, &plan.planned, &results, &err) == NL_OK,
                       "%s: %s", s->name, err.text);
-        nl_answer_make(&results, experiment, &answer);
-        judge_answer(s, &sweep, &conditional, experiment, &answer, tally);
+        nl_answer_make(&results, &last, &answer);
+        judge_answer(&now, &sweep, &conditional, &last, &answer, tally);
         if (!is_rates(s))
-            judge_intervals(s, &conditional, &results, experiment, tally);
+            judge_intervals(&now, &conditional, &results, &last, tally);
         if (s->sheets)
-            judge_sheets(s, &conditional, &results, experiment, tally);
+            judge_sheets(&now, &conditional, &results, &last, tally);
         nl_answer_release(&answer);
         nl_results_release(&results);
+        plan_release(&plan);
     }
-    plan_release(&plan);
 }
 
 /* ---- the table ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/sweep.h"
 #include "model/model.h"
 #include "stats/claim.h"
 #include "train/train.h"
@@ -42,12 +43,13 @@ static bool averages(const struct scene *s)
     return s->norm->tracks && s->config->norm.running == NL_EMA;
 }
 
+/* Along an axis, or chosen for each point. */
 static bool varies(const struct scene *s, const char *name)
 {
     for (int k = 0; k < s->grid->keys - 1; k++) /* the last is train.seed */
         if (!strcmp(s->grid->key[k]->name, name))
             return true;
-    return false;
+    return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_find(name), NULL) != NULL;
 }
 
 /* ---- sets that are too small ---- */
