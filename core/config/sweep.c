@@ -8,7 +8,7 @@
 #include "config/sweep.h"
 #include "config/value.h"
 
-const struct nl_sweep_field nl_sweep_fields[] = {
+const struct nl_field nl_sweep_fields[] = {
     {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point"},
     {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}",
      "keys that advance together: lists of the same length, or a list of several such groups"},
@@ -194,8 +194,7 @@ static void read_match_entry(struct nl_loader *loader, const struct nl_node *nam
     nl_points_release(&values);
 }
 
-/* False, and a diagnostic, for one without a legal condition. */
-static bool read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out)
+bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out)
 {
     struct match_reading reading = {.match.origin = map->at, .many = many};
     int before = loader->diagnostics->count;
@@ -210,7 +209,7 @@ static void read_exclude(struct nl_loader *loader, const struct nl_node *map)
 {
     struct nl_experiment *out = loader->out;
     struct nl_match match;
-    if (!read_match(loader, map, "an entry of exclude", true, &match))
+    if (!nl_read_match(loader, map, "an entry of exclude", true, &match))
         return;
     NL_GROW(out->exclude, out->excludes, loader->exclude_capacity);
     out->exclude[out->excludes++] = match;
@@ -284,7 +283,7 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
         if (!value->blank)
             each_map(loader, value, read_exclude);
     } else if (!strcmp(field, "baseline")) {
-        out->has_baseline = !value->blank && read_match(loader, value, "a baseline", false, &out->baseline);
+        out->has_baseline = !value->blank && nl_read_match(loader, value, "a baseline", false, &out->baseline);
     } else if (!strcmp(field, "question")) {
         if (value->kind == NL_SCALAR)
             nl_read_question(loader, value->text, &value->at);
