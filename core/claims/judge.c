@@ -37,6 +37,7 @@ struct contrast {
     int seeds;
     struct nl_span *at;      /* [seeds] */
     double *half[2];         /* [seeds]: of an interaction; where numbers are known exactly */
+    double mean[NL_SIDES];   /* of the seeds, likewise */
     const struct nl_cell **cell; /* [cells]: all that were read, of the first side before the others */
     int cells, of_first;
     unsigned char *at_end;   /* [seeds]: bit 0 where all sides are at 0, bit 1 where all are at 1 */
@@ -76,6 +77,7 @@ static void add_side(struct contrast *out, const struct nl_published_part *part,
         out->at[seed].low += sign > 0.0 ? span.low : -span.high;
         out->at[seed].high += sign > 0.0 ? span.high : -span.low;
         out->half[side / 2][seed] += (side % 2 ? -1.0 : 1.0) * span.low;
+        out->mean[side] += span.low / out->seeds;
         out->at_end[seed] &= (unsigned char)((span.low == 0.0) | (span.low == 1.0) << 1);
     }
     free(at);
@@ -128,7 +130,7 @@ static struct ends estimate(const struct contrast *contrast, const struct nl_pub
     bool difference = scale->share && part->sides == 2 && !part->slope;
     struct nl_sampling sampling = scale->sampling;
     if (!difference && scale->share && sampling.samples > 0)
-        sampling.floor = part->slope ? nl_counting_sd(mean_of(centre, count), sampling.samples)
+        sampling.floor = part->slope ? nl_counting_sd(scale->range * mean_of(centre, count), sampling.samples) / scale->range
                                      : hypot(nl_counting_sd(mean_of(contrast->half[0], seeds), sampling.samples),
                                              nl_counting_sd(mean_of(contrast->half[1], seeds), sampling.samples));
     else if (scale->step > 0.0)
@@ -190,25 +192,36 @@ static void test_exactly(struct nl_claim *claim, const struct nl_published_part 
     free(moved);
 }
 
-/* How many pairs it would take, if effect and spread stayed; at the level of one of `tests`. */
+/* The number of pairs at which an interval around the estimate would be narrower than `distance`, if its spread stayed; 0: MOST_SEEDS are too few. */
+static int pairs_for(double distance, const struct nl_estimate *estimate, double tail, double overlap)
+{
+    double spread = estimate->se / sqrt(1.0 / estimate->n + overlap);
+    int few = NL_LEAST_PAIRS - 1, enough = MOST_SEEDS + 1; /* what is narrow enough lies above the first, at the latest at the second */
+    while (enough - few > 1) {
+        int n = (few + enough) / 2;
+        bool narrow = nl_t_quantile(1.0 - tail, n - 1) * spread * sqrt(1.0 / n + overlap) < distance;
+        few = narrow ? few : n;
+        enough = narrow ? n : enough;
+    }
+    return enough <= MOST_SEEDS ? enough : 0;
+}
+
+/* What it would take, at the level of one of `tests`. */
 static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct ends *ends, double threshold,
                           const struct nl_part_scale *scale, double level, int tests)
 {
     bool above = claim->candidate == NL_FOUND_MORE, same = claim->candidate == NL_FOUND_SAME;
-    double from = part->kind == NL_EQUIVALENCE ? threshold : part->fewer ? -threshold : threshold;
-    const struct nl_estimate *end = same ? &ends->centre : above ? &ends->low : &ends->high;
-    double distance = same                          ? threshold - fmax(fabs(ends->low.mean), fabs(ends->high.mean))
-                      : part->kind == NL_EQUIVALENCE ? fabs(end->mean) - threshold
-                      : above                        ? end->mean - from
-                                                     : from - end->mean;
-    if (!(distance > 0.0))
-        return nl_strdup("a grid that is finer, and goes further: no number of seeds closes what lies between its points");
-    double overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap), spread = end->se / sqrt(1.0 / end->n + overlap);
-    double risk = (1.0 - level) / (tests > 0 ? tests : 1), tail = same ? risk : 0.5 * risk;
-    for (int n = end->n + 1; n <= MOST_SEEDS; n++)
-        if (nl_t_quantile(1.0 - tail, n - 1) * spread * sqrt(1.0 / n + overlap) < distance)
-            return nl_format("about %d seeds instead of %d, if effect and spread stay", n, end->n);
-    return overlap > 0.0 && nl_normal_quantile(1.0 - tail) * spread * sqrt(overlap) >= distance
+    double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold) : above ? threshold : -threshold;
+    double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk, overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
+    const struct nl_estimate *end = above ? &ends->low : same && fabs(ends->low.mean) > fabs(ends->high.mean) ? &ends->low : &ends->high;
+    double distance = same ? threshold - fabs(end->mean) : fabs(end->mean - from), known = same ? threshold - fabs(ends->centre.mean) : fabs(ends->centre.mean - from);
+    bool beyond = same || (above ? end->mean > from : end->mean < from);
+    int now = claim->effect.n, seeds = beyond ? pairs_for(distance, end, tail, overlap) : 0, without_grid = pairs_for(known, &ends->centre, tail, overlap);
+    if (!(seeds > 0 && seeds <= 2 * now) && without_grid > 0 && ends->low.mean != ends->high.mean)
+        return nl_format("a finer grid, or one that goes further: seeds do not close what lies between its points%s", without_grid > now ? "; and more seeds" : "");
+    if (seeds > 0)
+        return nl_format("about %d seeds instead of %d, if effect and spread stay", seeds, now);
+    return overlap > 0.0 && pairs_for(distance, end, tail, 0.0) > 0
                ? nl_strdup("a larger test part: no number of seeds makes up for one that they share in part")
                : nl_format("more than %d seeds: the effect is too near the threshold", MOST_SEEDS);
 }
@@ -294,6 +307,8 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
     claim->scale = scale.scale;
     claim->unit = scale.unit;
     claim->effect = ends.centre;
+    if (scale.fixed && scale.share && !out->control && part->sides == 2 && !part->slope)
+        claim->other_part = nl_normal_quantile(0.5 * (1.0 + manner->level)) * nl_test_part_sd(contrast->mean[1], contrast->mean[0], scale.sampling.samples);
     claim->effect.lower = isnan(ends.low.mean) ? -INFINITY : ends.low.lower;
     claim->effect.upper = isnan(ends.high.mean) ? INFINITY : ends.high.upper;
     test_part(claim, part, threshold, &ends);
@@ -422,6 +437,8 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
         *part = *control = judged_of(&published->part[i]);
         status = judge_part(part, evidence, &manner, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL : NL_OK;
         out->controls += there;
+        if (status == NL_OK && !is_formula(part->part))
+            out->one_part |= nl_part_scale(part->part, &evidence->main).fixed;
     }
     if (status)
         return NL_FAIL;

@@ -56,6 +56,7 @@ struct nl_outcome {
     struct nl_judged *part, *control;
     struct nl_tried *tried;
     enum nl_declared declared;
+    bool one_part; /* the seeds share the part that is evaluated: what is said holds on it */
 };
 
 /* What a claim is judged from. */

@@ -10,6 +10,28 @@
 
 static const double near_best = 0.05; /* of a share: within it of the best a run counts as good (NL_TAKE_WIDTH) */
 
+/* ---- metrics ---- */
+
+/* The statistics that a metric names: those behind its last '_', or -1. */
+static int eval_of(const char *metric)
+{
+    const char *mark = strrchr(metric, '_');
+    for (int eval = 0; eval < NL_EVALS; eval++)
+        if (strcmp(mark + 1, nl_eval_names[eval]) == 0)
+            return eval;
+    return -1;
+}
+
+/* The metric's column: those statistics that are reported first have no suffix there. */
+static struct nl_metric_column column_of(const struct nl_evidence *evidence, const char *metric)
+{
+    bool first = eval_of(metric) == (int)evidence->experiment->config.norm.eval.at[0];
+    char *name = nl_format("%.*s", (int)(first ? (size_t)(strrchr(metric, '_') - metric) : strlen(metric)), metric);
+    struct nl_metric_column out = nl_metric_column(evidence->results, name);
+    free(name);
+    return out;
+}
+
 /* ---- units ---- */
 
 /* The largest factor between neighbouring values of the key, as a logarithm. */
@@ -25,14 +47,28 @@ static double largest_step(const struct nl_results *results, const struct nl_exp
     return step;
 }
 
+static double doublings(const struct nl_results *results, const struct nl_key *key)
+{
+    int factor = nl_results_factor(results, key->name);
+    double least = INFINITY, most = 0.0;
+    for (int i = 0; factor >= 0 && i < results->factor[factor].values; i++) {
+        least = fmin(least, nl_factor_number(&results->factor[factor], i));
+        most = fmax(most, nl_factor_number(&results->factor[factor], i));
+    }
+    return log2(most / least);
+}
+
 struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const struct nl_evidence *evidence)
 {
     const struct nl_reading *reading = &part->reading;
     struct nl_part_scale out = {.scale = 1.0};
     bool along = reading->along, usable = along && reading->take == NL_TAKE_USABLE, failed = along && reading->take == NL_TAKE_FAILED;
     const char *column = usable ? (reading->by ? reading->by : "train_accuracy") : reading->metric[0] ? reading->metric[0] : "train_accuracy";
-    struct nl_metric_column metric = nl_metric_column(evidence->results, column);
+    struct nl_metric_column metric = column_of(evidence, column);
     out.sampling = metric.sampling;
+    out.fixed = metric.fixed;
+    if (part->slope)
+        out.range = doublings(evidence->results, part->slope);
     if (usable || !isnan(reading->target)) {
         out.unit = "x";
         out.ratio = true;
@@ -45,6 +81,7 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
         out.scale = out.share ? 100.0 : 1.0;
         out.unit = part->slope ? (out.share ? "points a doubling" : "nats a doubling") : out.share ? "points" : "nats";
     }
+    out.fixed &= !failed;
     if (failed)
         out.sampling = (struct nl_sampling){.samples = nl_results_factor(evidence->results, reading->along->name) < 0
                                                            ? 1
@@ -67,16 +104,24 @@ struct point {
     double slope, along;
 };
 
-static bool is_of(const struct nl_results *results, const struct nl_cell *cell, const struct nl_match *match)
+/* What the cell has of a key: as the table says it, or else the same in all trials; NULL: the key does not apply. New string. */
+static char *value_in(const struct nl_evidence *evidence, const struct nl_cell *cell, const struct nl_key *key)
 {
-    for (int k = 0; k < match->keys; k++) {
-        int factor = nl_results_factor(results, match->key[k]->name);
-        if (factor < 0 || cell->level[factor] == NL_INAPPLICABLE)
-            continue; /* it is the same everywhere, or matters to nothing here */
-        if (match->values[k].count == 0 || strcmp(results->factor[factor].value[cell->level[factor]], match->values[k].at[0]) != 0)
-            return false;
+    int factor = nl_results_factor(evidence->results, key->name);
+    if (factor < 0)
+        return nl_key_text(key, &evidence->experiment->config);
+    return cell->level[factor] == NL_INAPPLICABLE ? NULL : nl_strdup(evidence->results->factor[factor].value[cell->level[factor]]);
+}
+
+static bool is_of(const struct nl_evidence *evidence, const struct nl_cell *cell, const struct nl_match *match)
+{
+    bool same = true;
+    for (int k = 0; k < match->keys && same; k++) {
+        char *value = value_in(evidence, cell, match->key[k]);
+        same = !value || (match->values[k].count > 0 && strcmp(value, match->values[k].at[0]) == 0);
+        free(value);
     }
-    return true;
+    return same;
 }
 
 static double place_along(const struct nl_results *results, const struct nl_cell *cell, const struct nl_key *key)
@@ -100,7 +145,7 @@ static struct point *points_of(const struct nl_published_part *part, int side, c
     *count = 0;
     for (int i = 0; i < results->cells; i++) {
         const struct nl_cell *cell = &results->cell[i];
-        if (is_of(results, cell, &part->cell[side]))
+        if (is_of(evidence, cell, &part->cell[side]))
             point[(*count)++] = (struct point){cell, place_along(results, cell, part->slope), place_along(results, cell, part->reading.along)};
     }
     qsort(point, (size_t)*count, sizeof *point, by_place);
@@ -180,7 +225,7 @@ static struct nl_span read_run(const struct nl_evidence *evidence, const struct 
 {
     if (!isnan(target))
         return steps_to(evidence, cell, seed, metric, target);
-    struct nl_metric_column column = nl_metric_column(evidence->results, metric);
+    struct nl_metric_column column = column_of(evidence, metric);
     double *values = nl_alloc((size_t)evidence->results->seeds, sizeof *values), value;
     nl_cell_values(evidence->results, cell, &column, values);
     value = values[seed];
@@ -384,12 +429,30 @@ static void check_side(const struct nl_published_part *part, int side, const str
     free(cell);
 }
 
+/* Whether the metric is evaluated. */
+static void check_metric(const struct nl_published_part *part, const char *metric, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+{
+    int eval = metric ? eval_of(metric) : -1;
+    bool there = eval < 0;
+    for (int i = 0; i < config->norm.eval.count; i++)
+        there |= config->norm.eval.at[i] == eval;
+    if (!there)
+        nl_diagnose(diagnostics, &part->origin, "norm.eval lists the statistics of evaluation", "'%s' is not evaluated: norm.eval has no '%s'", metric,
+                    nl_eval_names[eval]);
+    else if (metric && strncmp(metric, "val_", 4) == 0 && config->data.val == 0)
+        nl_diagnose(diagnostics, &part->origin, "data.val gives it samples", "'%s' is not evaluated: there is no validation part", metric);
+}
+
 int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics)
 {
     const struct nl_published *published = experiment->published;
     int before = diagnostics->count;
     for (int i = 0; i < published->parts; i++)
-        for (int side = 0; side < published->part[i].sides; side++)
+        for (int side = 0; side < published->part[i].sides; side++) {
+            const struct nl_reading *reading = &published->part[i].reading;
+            check_metric(&published->part[i], reading->metric[side % 2], &experiment->config, diagnostics);
+            check_metric(&published->part[i], reading->by, &experiment->config, diagnostics);
             check_side(&published->part[i], side, grid, experiment->config.train.seed, diagnostics);
+        }
     return diagnostics->count > before ? NL_FAIL : NL_OK;
 }

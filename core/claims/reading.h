@@ -27,7 +27,9 @@ struct nl_part_scale {
     const char *unit;   /* "points", "nats", "x": a ratio, "decades", "points a doubling", "nats a doubling" */
     double scale;       /* from the numbers that are read to it; of a ratio 1, and the numbers are natural logarithms */
     bool ratio, share;  /* share: differences are of shares */
+    bool fixed;         /* all seeds share the part that is evaluated: what is said holds on it */
     struct nl_sampling sampling;
+    double range;       /* of a slope: doublings between the key's ends */
     double step;        /* of the grid or the decades: the largest that the reading cannot resolve; 0: none */
 };
 
@@ -40,7 +42,7 @@ double nl_part_threshold(const struct nl_published_part *part, const struct nl_p
 void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, struct nl_span *out,
                    const struct nl_cell **used, int *count);
 
-/* Whether every cell of the claim is there in the experiment's grid, once: complaints where its part was written. */
+/* Whether every cell of the claim is there in the experiment's grid, once, and every metric is evaluated: complaints where its part was written. */
 int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics);
 
 #endif

@@ -148,19 +148,33 @@ static struct nl_evidence evidence_of(const struct job *job)
 
 /* ---- controls ---- */
 
+/* The values of the key in these cells: how many, each once. */
+static int values_in(const struct nl_match *cell, int cells, const struct nl_key *key, const char *out[NL_SIDES])
+{
+    int count = 0;
+    for (int c = 0; c < cells; c++)
+        for (int k = 0; k < cell[c].keys; k++) {
+            bool seen = cell[c].key[k] != key;
+            for (int i = 0; i < count && !seen; i++)
+                seen = strcmp(out[i], cell[c].values[k].at[0]) == 0;
+            if (!seen)
+                out[count++] = cell[c].values[k].at[0];
+        }
+    return count;
+}
+
 /* Leaves of the axis of each key of these cells their values alone; of keys that advance together, all. */
 static void restrict_to(struct job *job, const struct nl_experiment *experiment, const struct nl_match *cell, int cells)
 {
     for (int a = 0; a < experiment->axes; a++) {
         const struct nl_axis *axis = &experiment->axis[a];
-        struct nl_text values = {0};
-        for (int c = 0; c < cells && axis->keys == 1; c++)
-            for (int k = 0; k < cell[c].keys; k++)
-                if (cell[c].key[k] == axis->key[0] && (!values.at || !strstr(values.at, cell[c].values[k].at[0])))
-                    nl_text_add(&values, values.at ? ",%s" : "%s=%s", values.at ? cell[c].values[k].at[0] : axis->key[0]->name, cell[c].values[k].at[0]);
-        if (values.at)
-            add_override(job, nl_strdup(values.at));
-        nl_text_release(&values);
+        const char *value[NL_SIDES];
+        int values = axis->keys == 1 ? values_in(cell, cells, axis->key[0], value) : 0;
+        struct nl_text text = {0};
+        for (int i = 0; i < values; i++)
+            nl_text_add(&text, i ? ",%s" : "%s=%s", i ? value[i] : axis->key[0]->name, value[i]);
+        if (text.at)
+            add_override(job, text.at);
     }
 }
 

@@ -6,7 +6,9 @@
 #include "claims/outcome.h"
 #include "stats/answer.h"
 
-static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"};
+static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
+                         *const control_states[] = {[NL_SUPPORTED] = "holds, which it must not", [NL_NOT_SUPPORTED] = "is false, as it must be",
+                                                    [NL_INCONCLUSIVE] = "is not found, as it must be"};
 
 /* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
 static void say_effect(struct nl_text *out, const struct nl_claim *claim, double level)
@@ -34,7 +36,9 @@ static void say_threshold(struct nl_text *out, const struct nl_published_part *p
     bool ratio = strcmp(unit, "x") == 0;
     double value = part->threshold;
     const char *blank = ratio ? "" : " ";
-    if (part->kind == NL_EQUIVALENCE)
+    if (value == 0.0)
+        nl_text_add(out, part->fewer ? "below 0" : "above 0");
+    else if (part->kind == NL_EQUIVALENCE)
         nl_text_add(out, "the same within %g%s%s", value, blank, unit);
     else if (part->fewer)
         nl_text_add(out, ratio ? "at most %.3g%s%s" : "at most -%g%s%s", ratio ? 1.0 / value : value, blank, unit);
@@ -64,10 +68,10 @@ static void say_judged(struct nl_text *out, const struct nl_judged *judged, doub
         else
             nl_say_proof(out, claim, sides);
     }
-    nl_text_add(out, ": %s", states[claim->verdict]);
+    nl_text_add(out, ": %s", (judged->control ? control_states : states)[claim->verdict]);
     if (claim->obstacle)
         nl_text_add(out, ", %s", claim->obstacle);
-    if (judged->decides)
+    if (judged->decides && !judged->control)
         nl_text_add(out, "; it takes %s", judged->decides);
     nl_text_add(out, ".\n");
 }
@@ -108,10 +112,12 @@ static void say_background(struct nl_text *out, const struct nl_published *publi
             nl_text_add(out, "%s%s: %s\n", item, lines[i].name, lines[i].text);
 }
 
-static void say_failed(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
+static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
 {
     if (outcome->failed)
         nl_text_add(out, "%sFailed runs: %d of %d.\n", item, outcome->failed, outcome->planned - outcome->missing);
+    if (outcome->one_part)
+        nl_text_add(out, "%sAll seeds share one test part: what is said holds on it.\n", item);
 }
 
 /* ---- text and Markdown ---- */
@@ -123,7 +129,7 @@ static void add_text(struct nl_text *out, const struct nl_outcome *outcome)
     say_declaration(out, outcome, "  ");
     nl_text_add(out, "  %s\n", outcome->reason.at);
     say_parts(out, outcome, "  - ", "      ");
-    say_failed(out, outcome, "  ");
+    say_runs(out, outcome, "  ");
     say_background(out, published, "  ");
 }
 
@@ -151,7 +157,7 @@ static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
                 outcome->reason.at, outcome->quick ? " By the quick protocol." : "");
     say_declaration(out, outcome, "- ");
     say_parts(out, outcome, "- ", "  - ");
-    say_failed(out, outcome, "- ");
+    say_runs(out, outcome, "- ");
     say_background(out, published, "- ");
 }
 
