@@ -384,9 +384,12 @@ static int judge_control(struct nl_judged *out, int index, const struct nl_claim
     double handicap = 0.0;
     if (part->kind == NL_EQUIVALENCE) {
         struct nl_part_scale scale = nl_part_scale(part, main);
-        handicap = 2.0 * nl_part_threshold(part, &scale);
+        double sum = 0.0;
         out->control = "with a handicap of twice the margin";
         read_part(&contrast, part, main);
+        for (int seed = 0; seed < contrast.seeds; seed++)
+            sum += isfinite(contrast.at[seed].low) ? contrast.at[seed].low : 0.0;
+        handicap = copysign(2.0 * nl_part_threshold(part, &scale), sum); /* away from 0: towards it, it would hide a difference */
     } else if (part->kind == NL_IDENTITY) {
         out->control = "with the settings of the control on one side";
         add_side(&contrast, part, 0, 1.0, main);
