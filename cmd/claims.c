@@ -222,6 +222,8 @@ static int run(const struct command *self, int argc, char **argv)
         return bad_input("normlab claims show CLAIM", "claims list takes no names: '%s'", argv[optind]);
     if (show && optind == argc)
         return misused(self, "claims show needs a claim");
+    if (settings.format && list)
+        return bad_input(NULL, "--format is an option of claims show and claims run");
     if (settings.fail_if && (list || show))
         return bad_input(NULL, "--fail-if is an option of claims run");
     int code = EXIT_BAD_INPUT;
