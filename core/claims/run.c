@@ -72,7 +72,7 @@ static int train(struct job *job, const struct nl_claim_options *options, enum n
     struct nl_sweep_result result;
     const struct nl_sweep_options how = {.folder = job->folder, .command = options->command, .runner = options->runner};
     if (nl_grid_identify(&job->grid, &datasets, err)) {
-        job->absent = nl_format("the data set %s cannot be opened here", nl_data_names[job->experiment.config.data.name]);
+        job->absent = nl_format("The data set %s cannot be opened here", nl_data_names[job->experiment.config.data.name]);
         nl_runner_note(&options->runner, true, nl_strdup(err->text));
         nl_datasets_release(&datasets);
         return NL_OK;

@@ -120,14 +120,27 @@ static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, cons
         nl_text_add(out, "%sAll seeds share one test part: what is said holds on it.\n", item);
 }
 
+/* " By the quick protocol: sweep.seeds=5, train.epochs=5." */
+static void say_quick(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    const struct nl_settings *quick = &outcome->published->quick;
+    if (outcome->quick)
+        nl_text_add(out, " By the quick protocol");
+    for (int i = 0; outcome->quick && i < quick->count; i++)
+        nl_text_add(out, "%s%s", i ? ", " : ": ", quick->at[i]);
+    nl_text_add(out, outcome->quick ? "." : "");
+}
+
 /* ---- text and Markdown ---- */
 
 static void add_text(struct nl_text *out, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
-    nl_text_add(out, "%s: %s%s\n  %s (%s)\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], outcome->quick ? " (quick)" : "", published->says, published->source);
+    nl_text_add(out, "%s: %s\n  %s (%s)\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says, published->source);
     say_declaration(out, outcome, "  ");
-    nl_text_add(out, "  %s\n", outcome->reason.at);
+    nl_text_add(out, "  %s", outcome->reason.at);
+    say_quick(out, outcome);
+    nl_text_add(out, "\n");
     say_parts(out, outcome, "  - ", "      ");
     say_runs(out, outcome, "  ");
     say_background(out, published, "  ");
@@ -153,8 +166,11 @@ static void add_markdown_table(struct nl_text *out, const struct nl_outcome *out
 static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
+    struct nl_text quick = {0};
+    say_quick(&quick, outcome);
     nl_text_add(out, "\n## %s: %s\n\n%s (%s)\n\n%s%s\n\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says, published->source,
-                outcome->reason.at, outcome->quick ? " By the quick protocol." : "");
+                outcome->reason.at, quick.at ? quick.at : "");
+    nl_text_release(&quick);
     say_declaration(out, outcome, "- ");
     say_parts(out, outcome, "- ", "  - ");
     say_runs(out, outcome, "- ");
