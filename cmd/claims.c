@@ -10,7 +10,7 @@
 enum { OUT = 'o', JOBS = 'j', QUICK = 256, FAIL_IF };
 
 static const struct option options[] = {
-    {"out", required_argument, NULL, OUT},   {"jobs", required_argument, NULL, JOBS},    {"quick", no_argument, NULL, QUICK},
+    {"out", required_argument, NULL, OUT},    {"jobs", required_argument, NULL, JOBS},       {"quick", no_argument, NULL, QUICK},
     {"format", required_argument, NULL, 'f'}, {"fail-if", required_argument, NULL, FAIL_IF}, {0},
 };
 
@@ -31,12 +31,23 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
     bool good = true;
     for (int option; good && (option = next_option(self, argc, argv, "o:j:f:", options)) != OPTION_END;)
         switch (option) {
-        case OUT: out->out = optarg; break;
-        case QUICK: out->quick = true; break;
-        case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
-        case 'f': good = read_word("format", optarg, formats, &out->format); break;
-        case FAIL_IF: good = read_words("outcome to fail at:", optarg, failures, &out->fail_if); break;
-        default: good = false;
+        case OUT:
+            out->out = optarg;
+            break;
+        case QUICK:
+            out->quick = true;
+            break;
+        case JOBS:
+            good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs);
+            break;
+        case 'f':
+            good = read_word("format", optarg, formats, &out->format);
+            break;
+        case FAIL_IF:
+            good = read_words("outcome to fail at:", optarg, failures, &out->fail_if);
+            break;
+        default:
+            good = false;
         }
     if (!out->out)
         out->out = out->quick ? "results/claims_quick" : "results/claims";
@@ -97,7 +108,8 @@ static bool choose_claims(int argc, char **argv, struct claims *out)
         } else {
             good = load_experiment(out->path[i], NULL, 0, &experiment);
             if (good && !experiment.published) {
-                bad_input("normlab keys claim says what a claim has", "'%s' is no claim: it has no section 'claim'", out->path[i]);
+                bad_input("normlab keys claim says what a claim has", "'%s' is no claim: it has no section 'claim'",
+                          out->path[i]);
                 good = false;
             }
         }
@@ -176,7 +188,8 @@ static int judge(const struct claims *claims, const struct settings *settings)
         failed += outcome->failed;
     }
     if (incomplete)
-        return fail("%sclaims without a verdict, for want of trials: %d of %d", settings->fail_if & INCOMPLETE ? "--fail-if incomplete: " : "", incomplete, claims->count);
+        return fail("%sclaims without a verdict, for want of trials: %d of %d",
+                    settings->fail_if & INCOMPLETE ? "--fail-if incomplete: " : "", incomplete, claims->count);
     if ((settings->fail_if & FAILED) && failed)
         return fail("--fail-if failed: runs that failed: %d", failed);
     if ((settings->fail_if & CONTRADICTED) && contradicted)
@@ -251,17 +264,22 @@ const struct command command_claims = {
              "       normlab claims show CLAIM ...\n"
              "       normlab claims run [CLAIM ...] [--quick] [--out DIR] [-j N] [options]\n"
              "\n"
-             "A claim file says what a paper claims, how it is measured here, and what would count as finding it, before anything is run. list\n"
-             "prints all of them with their state; show says what a claim is judged by, and what is known of it; run trains what is missing,\n"
-             "judges, and says of each claim: reproduced, contradicted, inconclusive, waiting (for what it needs), or not testable here; with\n"
-             "why, beside the paper's own figures, and what would decide it. CLAIM is a name that list prints, or a file. What is finished is\n"
+             "A claim file says what a paper claims, how it is measured here, and what would count as finding it, before "
+             "anything is run. list\n"
+             "prints all of them with their state; show says what a claim is judged by, and what is known of it; run trains what "
+             "is missing,\n"
+             "judges, and says of each claim: reproduced, contradicted, inconclusive, waiting (for what it needs), or not "
+             "testable here; with\n"
+             "why, beside the paper's own figures, and what would decide it. CLAIM is a name that list prints, or a file. What "
+             "is finished is\n"
              "kept: the same command again goes on.\n"
              "\n"
              "      --quick          the shorter protocols of the files: all claims in a quarter of an hour\n"
              "  -o, --out DIR        results go to DIR/CLAIM (default: results/claims, or results/claims_quick with --quick)\n"
              "  -j, --jobs N         trials side by side (default: as many as there are cores)\n"
              "  -f, --format F       text (default), md (GitHub), json\n"
-             "      --fail-if LIST   of run, exit with 1 where a claim is so (several with commas): incomplete (trials are missing; always),\n"
+             "      --fail-if LIST   of run, exit with 1 where a claim is so (several with commas): incomplete (trials are "
+             "missing; always),\n"
              "                       contradicted, inconclusive, failed (runs failed)\n"
              "\n"
              "examples:\n"

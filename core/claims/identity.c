@@ -75,7 +75,8 @@ static int agree(struct layer *one, struct layer *other, double dx_factor, doubl
 }
 
 /* GN with one group is LN over the sample; GN with a group a channel is IN (Wu and He 2018, section 3.1). */
-static int groups_are(const char *norm, int groups, enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+static int groups_are(const char *norm, int groups, enum nl_device_kind device, bool perturbed, double *deviation,
+                      struct nl_error *err)
 {
     struct layer gn, other;
     set_up(&gn, "gn", device, SAMPLES, POSITIONS);
@@ -96,7 +97,8 @@ static int gn_is_in(enum nl_device_kind device, bool perturbed, double *deviatio
     return groups_are("in", CHANNELS, device, perturbed, deviation, err);
 }
 
-/* RMSNorm is LN where each sample's mean is 0; its gradient, too, where that of y has mean 0 (Zhang and Sennrich 2019, section 4). */
+/* RMSNorm is LN where each sample's mean is 0; its gradient, too, where that of y has mean 0 (Zhang and Sennrich 2019, section
+ * 4). */
 static int rms_is_ln(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     struct layer rms, ln;
@@ -120,7 +122,8 @@ static int rms_is_ln(enum nl_device_kind device, bool perturbed, double *deviati
     return agree(&rms, &ln, 1.0, deviation, err);
 }
 
-/* One value a channel in training: xhat is 0, so y is beta whatever x is, and no gradient goes below (from the definition of Ioffe and Szegedy 2015). */
+/* One value a channel in training: xhat is 0, so y is beta whatever x is, and no gradient goes below (from the definition of
+ * Ioffe and Szegedy 2015). */
 static int bn_of_one(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     static const double beta[CHANNELS] = {-2.0, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0};
@@ -151,7 +154,8 @@ static int bn_scale(enum nl_device_kind device, bool perturbed, double *deviatio
     return agree(&bn, &scaled, factor, deviation, err);
 }
 
-/* A bias before BN changes nothing, so its gradient, the sum of dx over its channel, is 0 (Ioffe and Szegedy 2015, section 3.2). */
+/* A bias before BN changes nothing, so its gradient, the sum of dx over its channel, is 0 (Ioffe and Szegedy 2015, section 3.2).
+ */
 static int bn_shift(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     struct layer bn, shifted, sums;
@@ -170,8 +174,8 @@ static int bn_shift(enum nl_device_kind device, bool perturbed, double *deviatio
     return NL_OK;
 }
 
-/* Running statistics after k equal batches: (1 - m)^k of what they began with, the rest the batch's, its variance with 1/(count - 1)
- * (the convention of torch.nn.BatchNorm1d; momentum 0.9 of TensorFlow is 0.1 here). */
+/* Running statistics after k equal batches: (1 - m)^k of what they began with, the rest the batch's, its variance with 1/(count -
+ * 1) (the convention of torch.nn.BatchNorm1d; momentum 0.9 of TensorFlow is 0.1 here). */
 static int bn_running(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     enum { UPDATES = 20 };
@@ -238,7 +242,8 @@ static const struct {
     [NL_BN_BATCHMATES] = {bn_batchmates, "with the batch's own statistics"},
 };
 
-int nl_identity_deviation(enum nl_identity identity, enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+int nl_identity_deviation(enum nl_identity identity, enum nl_device_kind device, bool perturbed, double *deviation,
+                          struct nl_error *err)
 {
     return identities[identity].deviation(device, perturbed, deviation, err);
 }

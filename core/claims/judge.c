@@ -9,7 +9,8 @@
 
 enum { MOST_SEEDS = 1000 /* more are no advice */ };
 
-const char *const nl_outcome_verdict_names[] = {"reproduced", "contradicted", "inconclusive", "waiting", "not testable here", "incomplete", NULL};
+const char *const nl_outcome_verdict_names[] = {
+    "reproduced", "contradicted", "inconclusive", "waiting", "not testable here", "incomplete", NULL};
 
 static bool is_formula(const struct nl_published_part *part)
 {
@@ -35,12 +36,12 @@ bool nl_part_needs_control(const struct nl_published *published, int index)
 /* A contrast: what is known of each seed, and of its two halves (of - minus, less.of - less.minus). */
 struct contrast {
     int seeds;
-    struct nl_span *at;      /* [seeds] */
-    double *half[2];         /* [seeds]: of an interaction; where numbers are known exactly */
-    double mean[NL_SIDES];   /* of the seeds, likewise */
+    struct nl_span *at;          /* [seeds] */
+    double *half[2];             /* [seeds]: of an interaction; where numbers are known exactly */
+    double mean[NL_SIDES];       /* of the seeds, likewise */
     const struct nl_cell **cell; /* [cells]: all that were read, of the first side before the others */
     int cells, of_first;
-    unsigned char *at_end;   /* [seeds]: bit 0 where all sides are at 0, bit 1 where all are at 1 */
+    unsigned char *at_end; /* [seeds]: bit 0 where all sides are at 0, bit 1 where all are at 1 */
 };
 
 static struct contrast contrast_make(const struct nl_evidence *first, const struct nl_evidence *second)
@@ -65,7 +66,8 @@ static void contrast_release(struct contrast *contrast)
 }
 
 /* Adds a side's numbers, with its sign; of another sweep they belong to the seeds in order. */
-static void add_side(struct contrast *out, const struct nl_published_part *part, int side, double sign, const struct nl_evidence *evidence)
+static void add_side(struct contrast *out, const struct nl_published_part *part, int side, double sign,
+                     const struct nl_evidence *evidence)
 {
     int seeds = evidence->results->seeds;
     struct nl_span *at = nl_alloc((size_t)(seeds > out->seeds ? seeds : out->seeds), sizeof *at);
@@ -91,7 +93,8 @@ static void read_part(struct contrast *out, const struct nl_published_part *part
 }
 
 /* The first of its terms (`of`, or of - minus of an interaction), less the same with other seeds. */
-static void read_null(struct contrast *out, const struct nl_published_part *part, const struct nl_evidence *evidence, const struct nl_evidence *other)
+static void read_null(struct contrast *out, const struct nl_published_part *part, const struct nl_evidence *evidence,
+                      const struct nl_evidence *other)
 {
     int sides = part->kind == NL_INTERACTION ? 2 : 1;
     for (int side = 0; side < sides; side++)
@@ -112,7 +115,8 @@ static double mean_of(const double *values, int count)
     return nl_estimate(values, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95).mean;
 }
 
-static struct ends estimate(const struct contrast *contrast, const struct nl_published_part *part, const struct nl_part_scale *scale, double level)
+static struct ends estimate(const struct contrast *contrast, const struct nl_published_part *part,
+                            const struct nl_part_scale *scale, double level)
 {
     int seeds = contrast->seeds, count = 0;
     double *low = nl_alloc((size_t)seeds, 3 * sizeof *low), *high = low + seeds, *centre = high + seeds;
@@ -145,8 +149,8 @@ static struct ends estimate(const struct contrast *contrast, const struct nl_pub
     return out;
 }
 
-/* Of an estimate on the far side of `from` (side: +1 above, -1 below), that it is not: two-sided, so that the whole interval must lie there. 1 where
- * the estimate does not, or is open. */
+/* Of an estimate on the far side of `from` (side: +1 above, -1 below), that it is not: two-sided, so that the whole interval must
+ * lie there. 1 where the estimate does not, or is open. */
 static double beyond_p(struct nl_estimate estimate, double from, double side)
 {
     estimate.mean -= from;
@@ -179,10 +183,13 @@ static void test_part(struct nl_claim *claim, const struct nl_published_part *pa
 }
 
 /* The exact test in place of t, of numbers that are known exactly. */
-static void test_exactly(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct contrast *contrast)
+static void test_exactly(struct nl_claim *claim, const struct nl_published_part *part, double threshold,
+                         const struct contrast *contrast)
 {
     double *moved = nl_alloc((size_t)contrast->seeds, sizeof *moved);
-    double from = part->kind == NL_EQUIVALENCE ? (claim->candidate == NL_FOUND_MORE ? threshold : -threshold) : part->fewer ? -threshold : threshold;
+    double from = part->kind == NL_EQUIVALENCE ? (claim->candidate == NL_FOUND_MORE ? threshold : -threshold)
+                  : part->fewer                ? -threshold
+                                               : threshold;
     for (int seed = 0; seed < contrast->seeds; seed++)
         moved[seed] = claim->candidate == NL_FOUND_MORE ? contrast->at[seed].low - from : contrast->at[seed].high - from;
     if (claim->p < 1.0)
@@ -192,11 +199,13 @@ static void test_exactly(struct nl_claim *claim, const struct nl_published_part 
     free(moved);
 }
 
-/* The number of pairs at which an interval around the estimate would be narrower than `distance`, if its spread stayed; 0: MOST_SEEDS are too few. */
+/* The number of pairs at which an interval around the estimate would be narrower than `distance`, if its spread stayed; 0:
+ * MOST_SEEDS are too few. */
 static int pairs_for(double distance, const struct nl_estimate *estimate, double tail, double overlap)
 {
     double spread = estimate->se / sqrt(1.0 / estimate->n + overlap);
-    int few = NL_LEAST_PAIRS - 1, enough = MOST_SEEDS + 1; /* what is narrow enough lies above the first, at the latest at the second */
+    int few = NL_LEAST_PAIRS - 1,
+        enough = MOST_SEEDS + 1; /* what is narrow enough lies above the first, at the latest at the second */
     while (enough - few > 1) {
         int n = (few + enough) / 2;
         bool narrow = nl_t_quantile(1.0 - tail, n - 1) * spread * sqrt(1.0 / n + overlap) < distance;
@@ -207,18 +216,24 @@ static int pairs_for(double distance, const struct nl_estimate *estimate, double
 }
 
 /* What it would take, at the level of one of `tests`. */
-static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct ends *ends, double threshold,
-                          const struct nl_part_scale *scale, double level, int tests)
+static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct ends *ends,
+                          double threshold, const struct nl_part_scale *scale, double level, int tests)
 {
     bool above = claim->candidate == NL_FOUND_MORE, same = claim->candidate == NL_FOUND_SAME;
     double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold) : above ? threshold : -threshold;
-    double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk, overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
-    const struct nl_estimate *end = above ? &ends->low : same && fabs(ends->low.mean) > fabs(ends->high.mean) ? &ends->low : &ends->high;
-    double distance = same ? threshold - fabs(end->mean) : fabs(end->mean - from), known = same ? threshold - fabs(ends->centre.mean) : fabs(ends->centre.mean - from);
+    double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk,
+           overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
+    const struct nl_estimate *end = above                                                  ? &ends->low
+                                    : same && fabs(ends->low.mean) > fabs(ends->high.mean) ? &ends->low
+                                                                                           : &ends->high;
+    double distance = same ? threshold - fabs(end->mean) : fabs(end->mean - from),
+           known = same ? threshold - fabs(ends->centre.mean) : fabs(ends->centre.mean - from);
     bool beyond = same || (above ? end->mean > from : end->mean < from);
-    int now = claim->effect.n, seeds = beyond ? pairs_for(distance, end, tail, overlap) : 0, without_grid = pairs_for(known, &ends->centre, tail, overlap);
+    int now = claim->effect.n, seeds = beyond ? pairs_for(distance, end, tail, overlap) : 0,
+        without_grid = pairs_for(known, &ends->centre, tail, overlap);
     if (!(seeds > 0 && seeds <= 2 * now) && without_grid > 0 && ends->low.mean != ends->high.mean)
-        return nl_format("a finer grid, or one that goes further: seeds do not close what lies between its points%s", without_grid > now ? "; and more seeds" : "");
+        return nl_format("a finer grid, or one that goes further: seeds do not close what lies between its points%s",
+                         without_grid > now ? "; and more seeds" : "");
     if (seeds > 0)
         return nl_format("about %d seeds instead of %d, if effect and spread stay", seeds, now);
     return overlap > 0.0 && pairs_for(distance, end, tail, 0.0) > 0
@@ -237,8 +252,10 @@ static void count_runs(struct nl_claim *claim, const struct contrast *contrast)
     }
 }
 
-/* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not found among them. */
-static void need_runs(struct nl_claim *claim, const struct nl_published_part *part, const struct nl_part_scale *scale, const struct contrast *contrast)
+/* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not found among
+ * them. */
+static void need_runs(struct nl_claim *claim, const struct nl_published_part *part, const struct nl_part_scale *scale,
+                      const struct contrast *contrast)
 {
     int failed = claim->failed[0] + claim->failed[1];
     bool counted = part->reading.along || !isnan(part->reading.target);
@@ -248,13 +265,12 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
     else if (!claim->obstacle && failed && !counted && claim->candidate == NL_FOUND_SAME)
         claim->obstacle = nl_format("%d of its runs failed", failed);
     bool of_failures = part->reading.along && part->reading.take == NL_TAKE_FAILED;
-    for (int end = 0; end < 2 && !claim->obstacle && !of_failures && scale->share; end++) {
-        int saturated = 0;
-        for (int seed = 0; seed < contrast->seeds; seed++)
-            saturated += contrast->at_end[seed] >> end & 1;
-        if (saturated >= NL_SATURATED * contrast->seeds)
-            claim->obstacle = nl_format("saturated, %d of %d pairs are at %d %%", saturated, contrast->seeds, 100 * end);
-    }
+    int at_end[2] = {0};
+    for (int seed = 0; seed < contrast->seeds; seed++)
+        for (int end = 0; end < 2; end++)
+            at_end[end] += contrast->at_end[seed] >> end & 1;
+    if (scale->share && !of_failures)
+        nl_claim_need_room(claim, at_end, contrast->seeds);
 }
 
 /* ---- judgements ---- */
@@ -277,7 +293,9 @@ static void judge_runs_identity(struct nl_judged *out, const struct contrast *co
 
 static void judge_identity(struct nl_judged *out)
 {
-    out->claim.verdict = out->claim.obstacle ? NL_INCONCLUSIVE : out->deviation <= out->part->threshold ? NL_SUPPORTED : NL_NOT_SUPPORTED;
+    out->claim.verdict = out->claim.obstacle                      ? NL_INCONCLUSIVE
+                         : out->deviation <= out->part->threshold ? NL_SUPPORTED
+                                                                  : NL_NOT_SUPPORTED;
 }
 
 /* How parts are judged. */
@@ -288,7 +306,8 @@ struct manner {
 };
 
 /* What is tested of a contrast; shift: a handicap, in the numbers that are read. */
-static void weigh(struct nl_judged *out, struct contrast *contrast, const struct nl_evidence *evidence, const struct manner *manner, double shift)
+static void weigh(struct nl_judged *out, struct contrast *contrast, const struct nl_evidence *evidence,
+                  const struct manner *manner, double shift)
 {
     const struct nl_published_part *part = out->part;
     struct nl_claim *claim = &out->claim;
@@ -308,7 +327,8 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
     claim->unit = scale.unit;
     claim->effect = ends.centre;
     if (scale.fixed && scale.share && !out->control && part->sides == 2 && !part->slope)
-        claim->other_part = nl_normal_quantile(0.5 * (1.0 + manner->level)) * nl_test_part_sd(contrast->mean[1], contrast->mean[0], scale.sampling.samples);
+        claim->other_part = nl_normal_quantile(0.5 * (1.0 + manner->level)) *
+                            nl_test_part_sd(contrast->mean[1], contrast->mean[0], scale.sampling.samples);
     claim->effect.lower = isnan(ends.low.mean) ? -INFINITY : ends.low.lower;
     claim->effect.upper = isnan(ends.high.mean) ? INFINITY : ends.high.upper;
     test_part(claim, part, threshold, &ends);
@@ -328,7 +348,9 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
 
 static struct nl_judged judged_of(const struct nl_published_part *part)
 {
-    return (struct nl_judged){.part = part, .deviation = NAN, .claim = {.p = NAN, .adjusted = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
+    return (struct nl_judged){.part = part,
+                              .deviation = NAN,
+                              .claim = {.p = NAN, .adjusted = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
 }
 
 /* All of them as one family; returns its tests. What is sure needs nothing to decide it. */
@@ -356,7 +378,8 @@ static int judge_formula(struct nl_judged *out, bool perturbed, struct nl_error 
     return nl_identity_deviation(out->part->identity, out->part->device, perturbed, &out->deviation, err);
 }
 
-static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evidence, const struct manner *manner, struct nl_error *err)
+static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evidence, const struct manner *manner,
+                      struct nl_error *err)
 {
     if (is_formula(out->part))
         return judge_formula(out, false, err);
@@ -368,8 +391,8 @@ static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evi
 }
 
 /* The control of a part; false: it has none. */
-static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence, const struct manner *manner, bool *there,
-                         struct nl_error *err)
+static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence, const struct manner *manner,
+                         bool *there, struct nl_error *err)
 {
     const struct nl_published_part *part = out->part;
     const struct nl_evidence *main = &evidence->main, *other = evidence->control ? &evidence->control[index] : NULL;
@@ -417,16 +440,17 @@ static void conclude(struct nl_outcome *out)
         failing += out->control[i].claim.verdict == NL_SUPPORTED;
     out->verdict = failing || (!denied && open) ? NL_UNDECIDED : denied ? NL_CONTRADICTED : NL_REPRODUCED;
     if (failing)
-        nl_text_add(&out->reason, "%d of %d controls came out as if the claim held of them: what was found proves nothing. ", failing, out->controls);
+        nl_text_add(&out->reason, "%d of %d controls came out as if the claim held of them: what was found proves nothing. ",
+                    failing, out->controls);
     if (out->parts == 1)
         nl_text_add(&out->reason, "Its one part %s.", held ? "holds" : denied ? "is false here" : "is open");
     else
-        nl_text_add(&out->reason, "Of its %d parts %d hold%s, %d %s false here, %d %s open.", out->parts, held, held == 1 ? "s" : "", denied,
-                    denied == 1 ? "is" : "are", open, open == 1 ? "is" : "are");
+        nl_text_add(&out->reason, "Of its %d parts %d hold%s, %d %s false here, %d %s open.", out->parts, held,
+                    held == 1 ? "s" : "", denied, denied == 1 ? "is" : "are", open, open == 1 ? "is" : "are");
 }
 
-int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact, struct nl_outcome *out,
-                     struct nl_error *err)
+int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact,
+                     struct nl_outcome *out, struct nl_error *err)
 {
     const struct manner manner = {level, exact, published->parts}, alone = {level, exact, 1};
     int status = NL_OK;
@@ -438,7 +462,8 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
         struct nl_judged *part = &out->part[out->parts++], *control = &out->control[out->controls];
         bool there = false;
         *part = *control = judged_of(&published->part[i]);
-        status = judge_part(part, evidence, &manner, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL : NL_OK;
+        status = judge_part(part, evidence, &manner, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL
+                                                                                                                      : NL_OK;
         out->controls += there;
         if (status == NL_OK && !is_formula(part->part))
             out->one_part |= nl_part_scale(part->part, &evidence->main).fixed;

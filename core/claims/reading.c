@@ -62,8 +62,11 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
 {
     const struct nl_reading *reading = &part->reading;
     struct nl_part_scale out = {.scale = 1.0};
-    bool along = reading->along, usable = along && reading->take == NL_TAKE_USABLE, failed = along && reading->take == NL_TAKE_FAILED;
-    const char *column = usable ? (reading->by ? reading->by : "train_accuracy") : reading->metric[0] ? reading->metric[0] : "train_accuracy";
+    bool along = reading->along, usable = along && reading->take == NL_TAKE_USABLE,
+         failed = along && reading->take == NL_TAKE_FAILED;
+    const char *column = usable               ? (reading->by ? reading->by : "train_accuracy")
+                         : reading->metric[0] ? reading->metric[0]
+                                              : "train_accuracy";
     struct nl_metric_column metric = column_of(evidence, column);
     out.sampling = metric.sampling;
     out.fixed = metric.fixed;
@@ -83,9 +86,10 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
     }
     out.fixed &= !failed;
     if (failed)
-        out.sampling = (struct nl_sampling){.samples = nl_results_factor(evidence->results, reading->along->name) < 0
-                                                           ? 1
-                                                           : evidence->results->factor[nl_results_factor(evidence->results, reading->along->name)].values};
+        out.sampling = (struct nl_sampling){
+            .samples = nl_results_factor(evidence->results, reading->along->name) < 0
+                           ? 1
+                           : evidence->results->factor[nl_results_factor(evidence->results, reading->along->name)].values};
     return out;
 }
 
@@ -110,7 +114,8 @@ static char *value_in(const struct nl_evidence *evidence, const struct nl_cell *
     int factor = nl_results_factor(evidence->results, key->name);
     if (factor < 0)
         return nl_key_text(key, &evidence->experiment->config);
-    return cell->level[factor] == NL_INAPPLICABLE ? NULL : nl_strdup(evidence->results->factor[factor].value[cell->level[factor]]);
+    return cell->level[factor] == NL_INAPPLICABLE ? NULL
+                                                  : nl_strdup(evidence->results->factor[factor].value[cell->level[factor]]);
 }
 
 static bool is_of(const struct nl_evidence *evidence, const struct nl_cell *cell, const struct nl_match *match)
@@ -146,7 +151,8 @@ static struct point *points_of(const struct nl_published_part *part, int side, c
     for (int i = 0; i < results->cells; i++) {
         const struct nl_cell *cell = &results->cell[i];
         if (is_of(evidence, cell, &part->cell[side]))
-            point[(*count)++] = (struct point){cell, place_along(results, cell, part->slope), place_along(results, cell, part->reading.along)};
+            point[(*count)++] =
+                (struct point){cell, place_along(results, cell, part->slope), place_along(results, cell, part->reading.along)};
     }
     qsort(point, (size_t)*count, sizeof *point, by_place);
     return point;
@@ -167,11 +173,12 @@ static double given_steps(const struct nl_evidence *evidence, const struct nl_ce
     return (double)nl_trial_outline(&config, (struct nl_counts){.train = (int)train}).steps;
 }
 
-/* "test_accuracy_precise" as the columns of curves.csv have it. Without a suffix any statistics will do: the curve holds those that come first. */
+/* "test_accuracy_precise" as the columns of curves.csv have it. Without a suffix any statistics will do: the curve holds those
+ * that come first. */
 struct curve {
     char part[8];
-    const char *value;  /* "accuracy" or "loss"; errors are read as accuracies */
-    const char *eval;   /* "": any */
+    const char *value; /* "accuracy" or "loss"; errors are read as accuracies */
+    const char *eval;  /* "": any */
     bool error;
 };
 
@@ -188,22 +195,25 @@ static struct curve curve_of(const char *metric)
 }
 
 /* The logarithm of the steps after which the run's curve is at the target. */
-static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric, double target)
+static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric,
+                               double target)
 {
     const struct nl_table *curves = evidence->curves, *trials = &evidence->results->table;
     const char *status = nl_cell_status(evidence->results, cell, seed);
     if (!status || strcmp(status, "error") == 0 || !curves)
         return (struct nl_span){NAN, NAN};
     struct curve curve = curve_of(metric);
-    int trial = nl_table_column(curves, "trial"), split = nl_table_column(curves, "split"), eval = nl_table_column(curves, "eval"),
-        step = nl_table_column(curves, "step"), value = nl_table_column(curves, curve.value);
+    int trial = nl_table_column(curves, "trial"), split = nl_table_column(curves, "split"),
+        eval = nl_table_column(curves, "eval"), step = nl_table_column(curves, "step"),
+        value = nl_table_column(curves, curve.value);
     const char *number = nl_table_field(trials, cell->row[seed], nl_table_column(trials, "trial"));
     double before = 1.0, cap = given_steps(evidence, cell);
     bool down = strcmp(curve.value, "loss") == 0;
     for (int row = 0; row < curves->rows; row++) {
         const char *statistics = nl_table_field(curves, row, eval);
-        if (strcmp(nl_table_field(curves, row, trial), number) != 0 || strcmp(nl_table_field(curves, row, split), curve.part) != 0 ||
-            !*statistics || (*curve.eval && strcmp(statistics, curve.eval) != 0))
+        if (strcmp(nl_table_field(curves, row, trial), number) != 0 ||
+            strcmp(nl_table_field(curves, row, split), curve.part) != 0 || !*statistics ||
+            (*curve.eval && strcmp(statistics, curve.eval) != 0))
             continue;
         double at, now;
         if (nl_table_number(curves, row, step, &at, NULL) || nl_table_number(curves, row, value, &now, NULL))
@@ -221,7 +231,8 @@ static struct nl_span exactly(double value)
     return (struct nl_span){value, value};
 }
 
-static struct nl_span read_run(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric, double target)
+static struct nl_span read_run(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric,
+                               double target)
 {
     if (!isnan(target))
         return steps_to(evidence, cell, seed, metric, target);
@@ -241,9 +252,10 @@ static bool run_is_there(const struct nl_evidence *evidence, const struct nl_cel
     return status && strcmp(status, "error") != 0;
 }
 
-/* The metric of the run that is best by another: by its score, or by its steps to the target. Runs that failed are best only among themselves. */
-static struct nl_span read_best(const struct nl_published_part *part, const struct nl_evidence *evidence, const struct point *point, int points, int seed,
-                                const char *metric)
+/* The metric of the run that is best by another: by its score, or by its steps to the target. Runs that failed are best only
+ * among themselves. */
+static struct nl_span read_best(const struct nl_published_part *part, const struct nl_evidence *evidence,
+                                const struct point *point, int points, int seed, const char *metric)
 {
     const struct nl_reading *reading = &part->reading;
     struct nl_measure measure = {.worse = 1};
@@ -263,7 +275,8 @@ static struct nl_span read_best(const struct nl_published_part *part, const stru
 }
 
 /* Decades between the ends of the runs, around the best, that are nearly as good; to the neighbours beyond, at most. */
-static struct nl_span read_width(const struct nl_evidence *evidence, const struct point *point, int points, int seed, const char *metric)
+static struct nl_span read_width(const struct nl_evidence *evidence, const struct point *point, int points, int seed,
+                                 const char *metric)
 {
     struct nl_measure measure = {.worse = 1};
     nl_measure(metric, &measure);
@@ -299,11 +312,13 @@ static struct nl_span read_failed(const struct nl_evidence *evidence, const stru
 }
 
 /* As the answers have it; of all seeds. */
-static void read_usable(const struct nl_published_part *part, const struct nl_evidence *evidence, const struct nl_cell *cell, struct nl_span *out)
+static void read_usable(const struct nl_published_part *part, const struct nl_evidence *evidence, const struct nl_cell *cell,
+                        struct nl_span *out)
 {
     struct nl_comparison view;
     struct nl_rate_range *range = nl_alloc((size_t)evidence->results->seeds, sizeof *range);
-    nl_comparison_make(evidence->results, evidence->experiment, nl_results_factor(evidence->results, part->reading.along->name), -1, &view);
+    nl_comparison_make(evidence->results, evidence->experiment, nl_results_factor(evidence->results, part->reading.along->name),
+                       -1, &view);
     int method = 0;
     for (int i = 0; i < view.methods; i++)
         for (int p = 0; p < view.points; p++)
@@ -317,8 +332,8 @@ static void read_usable(const struct nl_published_part *part, const struct nl_ev
 
 /* ---- a side ---- */
 
-static void read_points(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, const struct point *point, int points,
-                        struct nl_span *out)
+static void read_points(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
+                        const struct point *point, int points, struct nl_span *out)
 {
     const struct nl_reading *reading = &part->reading;
     const char *metric = reading->metric[side % 2];
@@ -343,8 +358,8 @@ static void add_scaled(struct nl_span *sum, double factor, struct nl_span span)
     sum->high += factor * (factor < 0.0 ? span.low : span.high);
 }
 
-void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, struct nl_span *out, const struct nl_cell **used,
-                   int *count)
+void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, struct nl_span *out,
+                   const struct nl_cell **used, int *count)
 {
     int points, seeds = evidence->results->seeds, places = 0;
     struct point *point = points_of(part, side, evidence, &points);
@@ -386,7 +401,8 @@ static bool config_is_of(const struct nl_match *match, const struct nl_config *c
     bool same = true;
     for (int k = 0; k < match->keys && same; k++) {
         char *text = nl_key_text(match->key[k], config);
-        same = !nl_key_applies(match->key[k], config) || (match->values[k].count > 0 && strcmp(text, match->values[k].at[0]) == 0);
+        same =
+            !nl_key_applies(match->key[k], config) || (match->values[k].count > 0 && strcmp(text, match->values[k].at[0]) == 0);
         free(text);
     }
     return same;
@@ -400,7 +416,8 @@ static double number_of(const struct nl_key *key, const struct nl_config *config
     return number;
 }
 
-static void check_side(const struct nl_published_part *part, int side, const struct nl_grid *grid, int64_t first_seed, struct nl_diagnostics *diagnostics)
+static void check_side(const struct nl_published_part *part, int side, const struct nl_grid *grid, int64_t first_seed,
+                       struct nl_diagnostics *diagnostics)
 {
     struct point *point = nl_alloc((size_t)grid->trials + 1, sizeof *point);
     int points = 0, slopes = 1, alongs = 1;
@@ -424,28 +441,33 @@ static void check_side(const struct nl_published_part *part, int side, const str
     for (int k = 0; k < part->cell[side].keys; k++)
         gone = part->cell[side].values[k].count == 0 ? part->cell[side].key[k] : gone;
     if (gone)
-        nl_diagnose(diagnostics, &part->origin, "the command line or quick settings took it away", "a cell names a '%s' that is not in the sweep any more", gone->name);
+        nl_diagnose(diagnostics, &part->origin, "the command line or quick settings took it away",
+                    "a cell names a '%s' that is not in the sweep any more", gone->name);
     else if (points == 0)
         nl_diagnose(diagnostics, &part->origin, "sweep.exclude leaves it out", "no run is of the cell {%s}", cell);
     else if (twice)
-        nl_diagnose(diagnostics, &part->origin, "give a value to each key that varies", "the cell {%s} does not say which of several points it is", cell);
+        nl_diagnose(diagnostics, &part->origin, "give a value to each key that varies",
+                    "the cell {%s} does not say which of several points it is", cell);
     else if (!positive || (part->slope && slopes < 2) || (part->reading.along && alongs < 2))
-        nl_diagnose(diagnostics, &part->origin, NULL, "a measure along a key needs two values of it or more, all above 0, in the cell {%s}", cell);
+        nl_diagnose(diagnostics, &part->origin, NULL,
+                    "a measure along a key needs two values of it or more, all above 0, in the cell {%s}", cell);
     free(cell);
 }
 
 /* Whether the metric is evaluated. */
-static void check_metric(const struct nl_published_part *part, const char *metric, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+static void check_metric(const struct nl_published_part *part, const char *metric, const struct nl_config *config,
+                         struct nl_diagnostics *diagnostics)
 {
     int eval = metric ? eval_of(metric) : -1;
     bool there = eval < 0;
     for (int i = 0; i < config->norm.eval.count; i++)
         there |= config->norm.eval.at[i] == eval;
     if (!there)
-        nl_diagnose(diagnostics, &part->origin, "norm.eval lists the statistics of evaluation", "'%s' is not evaluated: norm.eval has no '%s'", metric,
-                    nl_eval_names[eval]);
+        nl_diagnose(diagnostics, &part->origin, "norm.eval lists the statistics of evaluation",
+                    "'%s' is not evaluated: norm.eval has no '%s'", metric, nl_eval_names[eval]);
     else if (metric && strncmp(metric, "val_", 4) == 0 && config->data.val == 0)
-        nl_diagnose(diagnostics, &part->origin, "data.val gives it samples", "'%s' is not evaluated: there is no validation part", metric);
+        nl_diagnose(diagnostics, &part->origin, "data.val gives it samples", "'%s' is not evaluated: there is no validation part",
+                    metric);
 }
 
 int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics)

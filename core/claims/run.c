@@ -17,8 +17,8 @@ struct job {
     struct nl_results results;
     struct nl_table curves;
     bool loaded;
-    char *absent;  /* why the data cannot be opened here */
-    char *other;   /* in what the results that are there are of another protocol */
+    char *absent; /* why the data cannot be opened here */
+    char *other;  /* in what the results that are there are of another protocol */
     int planned, missing;
 };
 
@@ -79,7 +79,8 @@ static int train(struct job *job, const struct nl_claim_options *options, enum n
     }
     int status = nl_sweep(&job->experiment, &job->grid, &datasets, &how, &result, err);
     if (status && result.hidden.may_replace)
-        nl_fail(err, "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away", job->folder);
+        nl_fail(err, "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away",
+                job->folder);
     *stop = status ? NL_NOT_STOPPED : result.stop;
     nl_sweep_result_release(&result);
     nl_datasets_release(&datasets);
@@ -131,7 +132,8 @@ static int do_job(struct job *job, const char *path, bool claim, const struct nl
                   struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     if (nl_experiment_load(path, job->overrides.at, job->overrides.count, &job->experiment, diagnostics) ||
-        nl_grid_make(&job->experiment, &job->grid, diagnostics) || (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
+        nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
+        (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
         return NL_FAIL;
     if (options->train && train(job, options, stop, err))
         return NL_FAIL;
@@ -142,7 +144,8 @@ static int do_job(struct job *job, const char *path, bool claim, const struct nl
 
 static struct nl_evidence evidence_of(const struct job *job)
 {
-    return (struct nl_evidence){.experiment = &job->experiment, .results = job->loaded ? &job->results : NULL,
+    return (struct nl_evidence){.experiment = &job->experiment,
+                                .results = job->loaded ? &job->results : NULL,
                                 .curves = job->curves.columns ? &job->curves : NULL};
 }
 
@@ -273,7 +276,8 @@ static int judge_work(const struct work *work, struct nl_outcome *out, struct nl
     for (int i = 0; i < work->controls; i++)
         control[i] = evidence_of(&work->control[i]);
     const struct nl_claim_evidence evidence = {.main = evidence_of(&work->main), .control = control};
-    int status = nl_outcome_judge(experiment->published, &evidence, experiment->config.plot.level, experiment->config.plot.test == NL_TEST_SIGN_FLIP, out, err);
+    int status = nl_outcome_judge(experiment->published, &evidence, experiment->config.plot.level,
+                                  experiment->config.plot.test == NL_TEST_SIGN_FLIP, out, err);
     free(control);
     return status;
 }
@@ -338,7 +342,8 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
     return out->verdict == NL_CONTRADICTED ? try_objections(work, out, diagnostics, err) : NL_OK;
 }
 
-int nl_claim_run(const char *path, const struct nl_claim_options *options, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
+int nl_claim_run(const char *path, const struct nl_claim_options *options, struct nl_outcome *out,
+                 struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     struct work work = {.path = path, .options = options};
     struct nl_experiment experiment;

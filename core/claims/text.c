@@ -7,7 +7,8 @@
 #include "stats/answer.h"
 
 static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
-                         *const control_states[] = {[NL_SUPPORTED] = "holds, which it must not", [NL_NOT_SUPPORTED] = "is false, as it must be",
+                         *const control_states[] = {[NL_SUPPORTED] = "holds, which it must not",
+                                                    [NL_NOT_SUPPORTED] = "is false, as it must be",
                                                     [NL_INCONCLUSIVE] = "is not found, as it must be"};
 
 /* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
@@ -89,9 +90,11 @@ static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, con
             }
     }
     for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) /* nothing was judged */
-        nl_text_add(out, "%s%s (%s).\n", item, outcome->published->part[i].says, nl_part_kind_names[outcome->published->part[i].kind]);
+        nl_text_add(out, "%s%s (%s).\n", item, outcome->published->part[i].says,
+                    nl_part_kind_names[outcome->published->part[i].kind]);
     for (int i = 0; i < outcome->tries; i++)
-        nl_text_add(out, "%sObjection (%s): %s.\n", item, outcome->tried[i].says, nl_outcome_verdict_names[outcome->tried[i].verdict]);
+        nl_text_add(out, "%sObjection (%s): %s.\n", item, outcome->tried[i].says,
+                    nl_outcome_verdict_names[outcome->tried[i].verdict]);
 }
 
 static void say_declaration(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
@@ -106,7 +109,8 @@ static void say_background(struct nl_text *out, const struct nl_published *publi
 {
     const struct {
         const char *name, *text;
-    } lines[] = {{"The paper", published->figures}, {"Here", published->differs}, {"Objection of the paper", published->objection}};
+    } lines[] = {
+        {"The paper", published->figures}, {"Here", published->differs}, {"Objection of the paper", published->objection}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (lines[i].text)
             nl_text_add(out, "%s%s: %s\n", item, lines[i].name, lines[i].text);
@@ -136,7 +140,8 @@ static void say_quick(struct nl_text *out, const struct nl_outcome *outcome)
 static void add_text(struct nl_text *out, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
-    nl_text_add(out, "%s: %s\n  %s (%s)\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says, published->source);
+    nl_text_add(out, "%s: %s\n  %s (%s)\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says,
+                published->source);
     say_declaration(out, outcome, "  ");
     nl_text_add(out, "  %s", outcome->reason.at);
     say_quick(out, outcome);
@@ -155,7 +160,7 @@ static void add_field(struct nl_text *out, const char *text)
 
 static void add_markdown_table(struct nl_text *out, const struct nl_outcome *outcome, int count)
 {
-    nl_text_add(out, "| claim | outcome | what the paper says |\n|---|---|---|\n");
+    nl_text_add(out, "# What came out of the claims\n\n| claim | outcome | what the paper says |\n|---|---|---|\n");
     for (int i = 0; i < count; i++) {
         nl_text_add(out, "| %s | %s | ", outcome[i].name, nl_outcome_verdict_names[outcome[i].verdict]);
         add_field(out, outcome[i].published->says);
@@ -168,8 +173,8 @@ static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
     const struct nl_published *published = outcome->published;
     struct nl_text quick = {0};
     say_quick(&quick, outcome);
-    nl_text_add(out, "\n## %s: %s\n\n%s (%s)\n\n%s%s\n\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says, published->source,
-                outcome->reason.at, quick.at ? quick.at : "");
+    nl_text_add(out, "\n## %s: %s\n\n%s (%s)\n\n%s%s\n\n", outcome->name, nl_outcome_verdict_names[outcome->verdict],
+                published->says, published->source, outcome->reason.at, quick.at ? quick.at : "");
     nl_text_release(&quick);
     say_declaration(out, outcome, "- ");
     say_parts(out, outcome, "- ", "  - ");
@@ -216,8 +221,8 @@ static void add_judged(struct nl_text *out, const struct nl_judged *judged)
         add_number(out, "p", claim->p);
         add_number(out, "p_adjusted", claim->adjusted);
     }
-    nl_text_add(out, ", \"pairs\": %d, \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]}", claim->effect.n, claim->failed[0],
-                claim->runs[0], claim->failed[1], claim->runs[1]);
+    nl_text_add(out, ", \"pairs\": %d, \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]}",
+                claim->effect.n, claim->failed[0], claim->runs[0], claim->failed[1], claim->runs[1]);
 }
 
 static void add_list(struct nl_text *out, const char *name, const struct nl_judged *judged, int count)
@@ -240,8 +245,8 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     nl_text_add(out, ", \"quick\": %s", outcome->quick ? "true" : "false");
     add_string(out, "declared", declared[outcome->declared]);
     add_number(out, "level", outcome->level);
-    nl_text_add(out, ", \"tests\": %d, \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ", outcome->tests, outcome->planned,
-                outcome->missing, outcome->failed);
+    nl_text_add(out, ", \"tests\": %d, \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
+                outcome->tests, outcome->planned, outcome->missing, outcome->failed);
     nl_json_add(out, outcome->reason.at);
     add_string(out, "says", published->says);
     add_string(out, "source", published->source);
@@ -273,7 +278,9 @@ char *nl_outcomes_text(const struct nl_outcome *outcome, int count, enum nl_outc
             nl_text_add(&out, "%s", i ? "\n" : "");
             add_text(&out, &outcome[i]);
             break;
-        case NL_OUTCOME_MARKDOWN: add_markdown(&out, &outcome[i]); break;
+        case NL_OUTCOME_MARKDOWN:
+            add_markdown(&out, &outcome[i]);
+            break;
         case NL_OUTCOME_JSON:
             nl_text_add(&out, "%s", i ? ",\n" : "");
             add_json(&out, &outcome[i]);

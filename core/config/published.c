@@ -18,21 +18,30 @@ const struct nl_field nl_claim_fields[] = {
     {"differs", "a sentence", "in what this protocol differs from the paper's"},
     {"objection", "a sentence", "what the paper would object to, where the outcome is another one"},
     {"measure", "{metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
-     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the second cell; target: "
-     "steps until its curve is there; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation part, is best), usable "
-     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed runs)"},
+     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the "
+     "second cell; target: "
+     "steps until its curve is there; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
+     "part, is best), usable "
+     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
+     "runs)"},
     {"parts", "[{says: BN loses more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
-     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take off the first; order: "
-     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One threshold: smallest "
-     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. identity: a formula "
+     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take "
+     "off the first; order: "
+     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One "
+     "threshold: smallest "
+     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. "
+     "identity: a formula "
      "in place of cells, with the tolerances of ref and cpu"},
-    {"control", "{norm.eps: 1e-3}", "of an identity of two runs: settings with which the second one must deviate. Other controls need no word"},
-    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]", "what can be tried before the claim is called contradicted"},
+    {"control", "{norm.eps: 1e-3}",
+     "of an identity of two runs: settings with which the second one must deviate. Other controls need no word"},
+    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]",
+     "what can be tried before the claim is called contradicted"},
     {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes"},
     {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts"},
     {NULL, NULL, NULL}};
 
-const char *const nl_identity_names[] = {"gn_is_ln", "gn_is_in", "rms_is_ln", "bn_of_one", "bn_scale", "bn_shift", "bn_running", "bn_batchmates", NULL};
+const char *const nl_identity_names[] = {"gn_is_ln", "gn_is_in",   "rms_is_ln",     "bn_of_one", "bn_scale",
+                                         "bn_shift", "bn_running", "bn_batchmates", NULL};
 const char *const nl_take_names[] = {"best", "usable", "width", "failed", NULL};
 const char *const nl_part_kind_names[] = {"difference", "equivalence", "interaction", "ordering", "trend", "identity", NULL};
 const double nl_side_signs[NL_SIDES] = {1.0, -1.0, -1.0, 1.0};
@@ -68,7 +77,8 @@ static int read_word(struct nl_loader *loader, const char *name, const struct nl
         }
         nl_text_add(&legal, "%s%s", i ? ", " : "one of ", names[i]);
     }
-    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", name, value->kind == NL_SCALAR ? value->text : "this");
+    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", name,
+                value->kind == NL_SCALAR ? value->text : "this");
     nl_text_release(&legal);
     return -1;
 }
@@ -77,7 +87,8 @@ static const struct nl_key *read_key(struct nl_loader *loader, const struct nl_n
 {
     const struct nl_key *key = value->kind == NL_SCALAR ? nl_key_find(value->text) : NULL;
     if (!key)
-        nl_report_unknown(loader, &value->at, value->kind == NL_SCALAR ? value->text : "a list", value->kind == NL_SCALAR ? nl_key_nearest(value->text) : NULL);
+        nl_report_unknown(loader, &value->at, value->kind == NL_SCALAR ? value->text : "a list",
+                          value->kind == NL_SCALAR ? nl_key_nearest(value->text) : NULL);
     else if (!nl_key_is_number(key))
         nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is no number: nothing can be measured along it", key->name);
     else if (nl_key_may_vary(loader, key, &value->at))
@@ -99,7 +110,8 @@ static const char *read_metric(struct nl_loader *loader, const char *name, const
     }
     const char *text = value->kind == NL_SCALAR ? value->text : "a list", *near = nl_nearest(text, nl_metric_names);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
-    nl_diagnose(loader->diagnostics, &value->at, hint ? hint : "as in test_accuracy, val_loss, train_error, test_accuracy_precise",
+    nl_diagnose(loader->diagnostics, &value->at,
+                hint ? hint : "as in test_accuracy, val_loss, train_error, test_accuracy_precise",
                 "'%s' does not know the metric '%.80s'", name, text);
     free(hint);
     return NULL;
@@ -204,7 +216,7 @@ static void read_reading(struct nl_loader *loader, const struct nl_node *value, 
 
 struct parts {
     struct nl_published *out;
-    struct nl_published_part part;    /* the one that is read */
+    struct nl_published_part part; /* the one that is read */
     const struct nl_node *order, *tolerance;
     bool expects;
     int thresholds;
@@ -240,8 +252,8 @@ static void read_threshold(struct nl_loader *loader, struct parts *parts, const 
 
 static void read_part_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
-    static const char *const names[] = {"says", "of", "minus", "less", "order", "slope", "measure", "smallest", "margin", "tolerance", "expect",
-                                        "identity", NULL},
+    static const char *const names[] = {"says",     "of",     "minus",     "less",   "order",    "slope", "measure",
+                                        "smallest", "margin", "tolerance", "expect", "identity", NULL},
                              *const directions[] = {"more", "less", NULL};
     struct parts *parts = context;
     struct nl_published_part *part = &parts->part;
@@ -294,7 +306,8 @@ static void add_identity(struct nl_loader *loader, struct parts *parts)
     static const enum nl_device_kind devices[] = {NL_REF, NL_CPU};
     bool two = parts->tolerance->kind == NL_SEQUENCE && parts->tolerance->count == 2;
     if (!two)
-        nl_diagnose(loader->diagnostics, &parts->tolerance->at, "as in tolerance: [1e-12, 1e-5]", "a formula has two tolerances: of ref, and of cpu");
+        nl_diagnose(loader->diagnostics, &parts->tolerance->at, "as in tolerance: [1e-12, 1e-5]",
+                    "a formula has two tolerances: of ref, and of cpu");
     for (int i = 0; two && i < 2; i++) {
         parts->part.device = devices[i];
         parts->part.threshold = read_number(loader, "tolerance", parts->tolerance->item[i]);
@@ -312,10 +325,13 @@ static const char *problem_with(const struct parts *parts)
     if (parts->thresholds != 1)
         return "a part needs one threshold: smallest, margin or tolerance";
     if (!runs)
-        return part->sides || listed || part->slope || part->kind != NL_IDENTITY ? "an identity has 'says' and 'tolerance', and no cells" : NULL;
+        return part->sides || listed || part->slope || part->kind != NL_IDENTITY
+                   ? "an identity has 'says' and 'tolerance', and no cells"
+                   : NULL;
     if (parts->expects && (part->kind == NL_EQUIVALENCE || part->kind == NL_IDENTITY || listed))
         return "'expect' is of a difference with a smallest effect";
-    if (listed && (part->sides || part->slope || part->kind != NL_DIFFERENCE || parts->order->kind != NL_SEQUENCE || parts->order->count < 2))
+    if (listed && (part->sides || part->slope || part->kind != NL_DIFFERENCE || parts->order->kind != NL_SEQUENCE ||
+                   parts->order->count < 2))
         return "'order' is a list of two or more cells, with a smallest effect between neighbours";
     if (listed)
         return NULL;
@@ -362,7 +378,8 @@ static void read_part(struct nl_loader *loader, const struct nl_node *node, stru
         add_part(parts, part);
 }
 
-static void read_parts(struct nl_loader *loader, const struct nl_node *list, struct nl_published *out, const struct nl_reading *reading)
+static void read_parts(struct nl_loader *loader, const struct nl_node *list, struct nl_published *out,
+                       const struct nl_reading *reading)
 {
     struct parts parts = {.out = out};
     if (list->kind != NL_SEQUENCE || !list->count)
@@ -374,7 +391,6 @@ static void read_parts(struct nl_loader *loader, const struct nl_node *list, str
 }
 
 /* ---- the section ---- */
-
 
 static void read_objection_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
@@ -459,7 +475,8 @@ static void check_whole(struct nl_loader *loader, const struct nl_published *out
     if (!out->says || !out->source)
         problem = "a claim needs 'says' and 'source'";
     else if (!out->parts == !out->waiting_for)
-        problem = out->parts ? "a claim that waits for something has no parts" : "a claim needs 'parts', or what it is 'waiting_for'";
+        problem =
+            out->parts ? "a claim that waits for something has no parts" : "a claim needs 'parts', or what it is 'waiting_for'";
     for (int i = 0; i < out->parts && !problem; i++)
         if (out->part[i].kind == NL_IDENTITY && out->part[i].identity == NL_NO_IDENTITY && !out->control.count)
             problem = "an identity of two runs needs a 'control': settings with which they must differ";
