@@ -81,6 +81,8 @@ static int train(struct job *job, const struct nl_claim_options *options, enum n
     if (status && result.hidden.may_replace)
         nl_fail(err, "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away",
                 job->folder);
+    if (status && !result.started)
+        status = NL_BAD; /* nothing was run */
     *stop = status ? NL_NOT_STOPPED : result.stop;
     nl_sweep_result_release(&result);
     nl_datasets_release(&datasets);
@@ -135,8 +137,9 @@ static int do_job(struct job *job, const char *path, bool claim, const struct nl
         nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
         (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
         return NL_FAIL;
-    if (options->train && train(job, options, stop, err))
-        return NL_FAIL;
+    int status = options->train ? train(job, options, stop, err) : NL_OK;
+    if (status)
+        return status;
     if (!options->train)
         compare_protocol(job);
     return job->absent || job->other ? NL_OK : load(job, err);
@@ -219,12 +222,14 @@ static int do_work(struct work *work, const char *name, const char *suffix, cons
     main->folder = nl_format("%s/%s%s", work->options->folder, name, suffix);
     add_settings(main, &work->quick);
     add_settings(main, extra);
-    if (do_job(main, work->path, true, work->options, &work->stop, diagnostics, err))
-        return NL_FAIL;
+    int status = do_job(main, work->path, true, work->options, &work->stop, diagnostics, err);
+    if (status)
+        return status;
     const struct nl_published *published = main->experiment.published;
     work->controls = published->parts;
     work->control = nl_alloc((size_t)work->controls, sizeof *work->control);
-    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED; i++) {
+    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED && status == NL_OK;
+         i++) {
         struct job *job = &work->control[i];
         if (!nl_part_needs_control(published, i))
             continue;
@@ -232,10 +237,9 @@ static int do_work(struct work *work, const char *name, const char *suffix, cons
         add_settings(job, &work->quick);
         add_settings(job, extra);
         set_control(job, &main->experiment, &published->part[i]);
-        if (do_job(job, work->path, false, work->options, &work->stop, diagnostics, err))
-            return NL_FAIL;
+        status = do_job(job, work->path, false, work->options, &work->stop, diagnostics, err);
     }
-    return NL_OK;
+    return status;
 }
 
 static int missing_trials(const struct work *work, int *planned)
@@ -328,8 +332,9 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
 static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     static const struct nl_settings nothing = {0};
-    if (needs_runs(out->published) && do_work(work, out->name, "", &nothing, true, diagnostics, err))
-        return NL_FAIL;
+    int status = needs_runs(out->published) ? do_work(work, out->name, "", &nothing, true, diagnostics, err) : NL_OK;
+    if (status)
+        return status;
     out->planned = work->main.planned;
     out->missing = work->main.missing;
     for (int i = 0; work->main.loaded && i < work->main.results.cells; i++)
