@@ -49,18 +49,21 @@ static void read_spans(const char *claim, const char *trials, const char *curves
 {
     struct nl_experiment experiment;
     struct nl_results results;
-    struct nl_table table = {0};
+    struct nl_curves read = {0};
+    struct nl_table table;
     struct nl_error err;
     load_text(claim, &experiment);
     parse_results(trials, &experiment, &results);
-    if (curves)
+    if (curves) {
         ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(curves), &table, &err), NL_OK);
-    const struct nl_evidence evidence = {.experiment = &experiment, .results = &results, .curves = curves ? &table : NULL};
+        ck_assert_int_eq(nl_curves_of(&table, &read, &err), NL_OK);
+    }
+    const struct nl_evidence evidence = {.experiment = &experiment, .results = &results, .curves = curves ? &read : NULL};
     const struct nl_cell *cell[64];
     int cells = 0;
     nl_side_spans(&experiment.published->part[0], 0, &evidence, out, cell, &cells);
     ck_assert_int_gt(cells, 0);
-    nl_table_release(&table);
+    nl_curves_release(&read);
     nl_results_release(&results);
 }
 

@@ -15,7 +15,7 @@ struct job {
     struct nl_experiment experiment;
     struct nl_grid grid;
     struct nl_results results;
-    struct nl_table curves;
+    struct nl_curves curves;
     bool loaded;
     char *absent; /* why the data cannot be opened here */
     char *other;  /* in what the results that are there are of another protocol */
@@ -33,7 +33,7 @@ static void job_release(struct job *job)
     nl_grid_release(&job->grid);
     if (job->loaded)
         nl_results_release(&job->results);
-    nl_table_release(&job->curves);
+    nl_curves_release(&job->curves);
 }
 
 static void add_override(struct job *job, char *text)
@@ -105,7 +105,7 @@ static void compare_protocol(struct job *job)
 
 static int load(struct job *job, struct nl_error *err)
 {
-    char *trials = nl_path_join(job->folder, "trials.csv"), *curves = nl_path_join(job->folder, "curves.csv");
+    char *trials = nl_path_join(job->folder, "trials.csv");
     struct nl_planned planned = nl_grid_planned(&job->grid);
     int status = NL_OK;
     job->planned = job->missing = job->grid.trials;
@@ -120,12 +120,11 @@ static int load(struct job *job, struct nl_error *err)
         } else {
             status = NL_FAIL;
         }
-        if (status == NL_OK && needs_curves(job->experiment.published))
-            status = nl_table_read(curves, &job->curves, err);
+        if (status == NL_OK && job->loaded && needs_curves(job->experiment.published))
+            status = nl_curves_load(&job->results, &job->curves, err);
     }
     nl_planned_release(&planned);
     free(trials);
-    free(curves);
     return status;
 }
 
@@ -149,7 +148,7 @@ static struct nl_evidence evidence_of(const struct job *job)
 {
     return (struct nl_evidence){.experiment = &job->experiment,
                                 .results = job->loaded ? &job->results : NULL,
-                                .curves = job->curves.columns ? &job->curves : NULL};
+                                .curves = job->curves.trials ? &job->curves : NULL};
 }
 
 /* ---- controls ---- */

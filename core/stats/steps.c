@@ -37,13 +37,24 @@ static int find_trials(struct nl_curves *curves, struct nl_error *err)
     return NL_OK;
 }
 
+int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error *err)
+{
+    *out = (struct nl_curves){.table = *table};
+    *table = (struct nl_table){0};
+    int status = find_trials(out, err);
+    if (status != NL_OK)
+        nl_curves_release(out);
+    return status;
+}
+
 int nl_curves_load(const struct nl_results *results, struct nl_curves *out, struct nl_error *err)
 {
     char *folder = nl_path_folder(results->path), *path = nl_path_join(folder, "curves.csv");
+    struct nl_table table;
     *out = (struct nl_curves){0};
-    int status = nl_table_read(path, &out->table, err) == NL_OK ? find_trials(out, err) : NL_FAIL;
-    if (status != NL_OK)
-        nl_curves_release(out);
+    int status = nl_table_read(path, &table, err);
+    if (status == NL_OK)
+        status = nl_curves_of(&table, out, err);
     free(folder);
     free(path);
     return status;
