@@ -58,10 +58,11 @@ static int draw(const char *folder, const struct nl_experiment *experiment, cons
 static int conclude(const char *folder, const struct plan *plan, const struct settings *settings)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
-    FILE *out = report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
+    FILE *out = manner.quiet ? NULL : report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
-    fprintf(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
+    if (out)
+        fprintf(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
     if (!settings->no_plot)
         drawn = draw(folder, &plan->experiment, &planned, out);
     nl_planned_release(&planned);
@@ -82,7 +83,8 @@ struct course {
     const struct nl_experiment *asked;
     const struct settings *settings;
     char *folder;     /* of the results */
-    const char *whole; /* where all shards are put together, be there something or not; NULL: this is no shard */
+    char *whole;      /* where all shards are put together, whether it is there yet or not; NULL: this is no shard, or the name of its folder does
+                       * not say */
     struct nl_round round;
     struct plan plan; /* of the round */
     struct nl_round next;
@@ -95,21 +97,35 @@ static char *whole_of(const struct course *course)
     return course->whole ? nl_format("%s%s", course->whole, course->round.folder + strlen(course->folder)) : NULL;
 }
 
+/* Behind a blank, as a shell takes it. */
+static void print_word(const char *word)
+{
+    char *quoted = quote_words(1, &word);
+    printf(" %s", quoted);
+    free(quoted);
+}
+
 /* What a shard leaves to others. */
 static int end_shard(const struct nl_sweep_result *result, const struct course *course)
 {
     const char *folder = course->round.folder;
     const struct nl_choice *choice = &course->settings->choice;
+    if (manner.quiet)
+        return EXIT_DONE;
+    char *whole = course->whole ? whole_of(course) : nl_strdup("DIR");
     printf("%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
-    if (course->whole) { /* the folders have the names that shards get by themselves */
-        char *whole = whole_of(course);
-        for (int shard = 1; shard <= choice->shards; shard++)
-            printf(" %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
-        printf(" --out %s\n", whole);
-        free(whole);
-    } else {
-        printf(" FOLDER FOLDER ... --out DIR\n");
+    for (int shard = 1; shard <= choice->shards; shard++) {
+        const char *of_round = folder + strlen(course->folder);
+        char *other = shard == choice->shard ? nl_strdup(folder)
+                    : course->whole ? nl_format("%s-%dof%d%s", course->whole, shard, choice->shards, of_round)
+                                    : nl_format("FOLDER_%dof%d%s", shard, choice->shards, of_round);
+        print_word(other);
+        free(other);
     }
+    printf(" --out");
+    print_word(whole);
+    free(whole);
+    printf("\n");
     if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
         printf("and then the same command once more, for the next round\n");
     return EXIT_DONE;
@@ -354,15 +370,23 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
     return good;
 }
 
-/* A shard has a folder of its own, unless it is told one. */
-static char *folder_for(const struct settings *settings, const struct nl_experiment *experiment)
+/* The folder of the results, and that of all shards: results/NAME-2of3 and results/NAME, or --out DIR-2of3 and DIR. New strings. */
+static void name_folders(struct course *course)
 {
-    char *folder = results_folder(settings->out, experiment);
-    if (settings->out || !settings->choice.shards)
-        return folder;
-    char *own = nl_format("%s-%dof%d", folder, settings->choice.shard, settings->choice.shards);
-    free(folder);
-    return own;
+    const struct settings *settings = course->settings;
+    const struct nl_choice *choice = &settings->choice;
+    course->folder = results_folder(settings->out, course->asked);
+    if (!choice->shards)
+        return;
+    char *ending = nl_format("-%dof%d", choice->shard, choice->shards), *given = course->folder;
+    size_t length = strlen(given), end = strlen(ending);
+    if (!settings->out) {
+        course->whole = given;
+        course->folder = nl_format("%s%s", given, ending);
+    } else if (length > end && strcmp(given + length - end, ending) == 0) {
+        course->whole = nl_format("%.*s", (int)(length - end), given);
+    }
+    free(ending);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -377,16 +401,15 @@ static int run(const struct command *self, int argc, char **argv)
     if (!arguments.file) {
         code = misused(self, "%s needs a file", self->name);
     } else if (load_experiment(arguments.file, arguments.override, arguments.overrides, &experiment)) {
-        char *whole = results_folder(settings.out, &experiment);
-        struct course course = {.asked = &experiment, .settings = &settings, .folder = folder_for(&settings, &experiment)};
-        course.whole = settings.choice.shards && !settings.out ? whole : NULL;
+        struct course course = {.asked = &experiment, .settings = &settings};
+        name_folders(&course);
         nl_round_first(&experiment, course.folder, &course.round);
         code = run_rounds(&course);
         nl_round_release(&course.round);
         nl_round_release(&course.next);
         release_plan(&course.plan);
         free(course.folder);
-        free(whole);
+        free(course.whole);
     }
     free(arguments.override);
     return code;
