@@ -48,7 +48,9 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     int code = EXIT_DONE, count = leftovers.count;
     nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
-    if (count == 0)
+    if (count == 0 && manner.quiet)
+        ; /* nothing to say */
+    else if (count == 0)
         printf("nothing to remove in '%s'\n", store->folder);
     else if (dry_run)
         printf("%s could be removed from '%s'\n", what, store->folder);

@@ -150,7 +150,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
         char *path = realpath(name, NULL);
         nl_answer_make(&results, experiment, &answer);
         print_sheet(report, &sheet, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
-        if (report->warns && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
+        if (report->warns && !manner.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
             fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
         code = judge(report, &answer);
         nl_answer_release(&answer);

@@ -191,6 +191,14 @@ static bool adam_decay(const struct scene *s, struct nl_text *what)
     return true;
 }
 
+static bool adamw_is_adam(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.optimizer != NL_ADAMW || s->config->train.weight_decay > 0)
+        return false;
+    nl_text_add(what, "adamw without weight decay is adam: train.weight_decay is 0");
+    return true;
+}
+
 static double epochs_of(const struct scene *s)
 {
     return (double)s->outline.steps / (double)s->outline.steps_per_epoch;
@@ -312,6 +320,7 @@ static const struct trap {
     {"model.bias", redundant_bias, "model.bias: auto leaves them out", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays every weight alike", false},
+    {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
     {"train.warmup_epochs", only_warmup, "train longer, or lower train.warmup_epochs", false},
     {"train.step_epochs", no_drop, "lower train.step_epochs, or train longer", false},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
