@@ -109,9 +109,9 @@ const struct command command_clean = {
     .summary = "remove what a results folder has no use for any more",
     .usage = "usage: normlab clean RESULTS [--dry-run | --force]\n"
              "\n"
-             "Removes from RESULTS half-written files of a killed program, damaged trials, and trials that are not in the grid any more (the\n"
-             "tables do not show them; a sweep that asks for them again would find them). Lists them and asks first. Nothing else is touched,\n"
-             "and nothing at all where another normlab works.\n"
+             "Removes from RESULTS what the tables do not show: half-written files of a killed program, damaged trials, and trials that are no\n"
+             "longer in the grid. (A sweep that asks for these again would find them.) It lists them and asks first. It touches nothing else,\n"
+             "and nothing at all while another normlab works there.\n"
              "\n"
              "  -n, --dry-run    only show\n"
              "  -f, --force      do not ask\n"

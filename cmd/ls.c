@@ -188,9 +188,9 @@ const struct command command_ls = {
     .summary = "the results that are there, a line each",
     .usage = "usage: normlab ls [DIR]\n"
              "\n"
-             "Lists the results folders in DIR (default: results), newest first: when they were made (UTC), how many trials of the grid are\n"
-             "there, whether a program is running more of them, how they ended, and what varies, with the number of values. DIR may be a results\n"
-             "folder itself. On a terminal, lines are cut to its width.\n"
+             "Lists the results folders in DIR (default: results), newest first. A line says when the folder was made (UTC), how many trials of\n"
+             "the grid are there, whether a program is running more of them, how they ended, and what varies, with the number of values. DIR may\n"
+             "be a results folder itself. On a terminal, lines are cut to its width.\n"
              "\n"
              "examples:\n"
              "  normlab ls\n"

@@ -16,7 +16,7 @@ const char common_options[] =
     "  -q, --quiet          nothing but errors and the data that were asked for\n"
     "  -v, --verbose        say more\n"
     "      --color WHEN     auto, always, never (default: auto, which heeds NO_COLOR)\n"
-    "      --no-warnings    nothing about known traps, as NORMLAB_NO_WARNINGS=1 in the environment\n"
+    "      --no-warnings    do not warn of known traps; NORMLAB_NO_WARNINGS=1 in the environment does the same\n"
     "  -h, --help           this text\n";
 
 void print_usage(const struct command *command)

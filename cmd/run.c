@@ -121,7 +121,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
         code = EXIT_FAILED;
     else if (result.left)
         code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
-                                                                   : "stopped: an unfinished run is not kept (--checkpoint does); to start it again:");
+                                                                   : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
         print_result(&result.record[0], how->folder);
     nl_sweep_result_release(&result);
@@ -212,8 +212,8 @@ const struct command command_run = {
              "  -o, --out DIR          results folder (default: results/ and FILE's name; of RESULTS:N, results/RESULTS-N)\n"
              "  -j, --jobs N           cores to train on (default: all); results do not depend on it, small networks use one\n"
              "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
-             "      --replace          let DIR show this run, though what was trained there disappears from its tables: it stays in DIR/trials,\n"
-             "                         and its own command, with --replace, shows it again\n"
+             "      --replace          let DIR show this run. What was trained there leaves its tables, but stays in DIR/trials; its own command,\n"
+             "                         with --replace, shows it again\n"
              "      --load FILE        start from the weights and running statistics in it (.safetensors), as model.load=FILE\n"
              "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
              "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"

@@ -101,7 +101,7 @@ bool load_file_or_trial(const struct arguments *arguments, struct nl_experiment 
         return load_experiment(word, arguments->override, arguments->overrides, out);
     if (arguments->overrides) {
         char *quoted = quote_words(1, &word), *hint = nl_format("normlab show %s > one.yaml makes a file of it, whose keys can be set", quoted);
-        bad_input(hint, "trial '%s' is what it was: '%s' cannot change it", word, arguments->override[0]);
+        bad_input(hint, "trial '%s' is fixed: '%s' cannot change it", word, arguments->override[0]);
         free(hint);
         free(quoted);
         return false;

@@ -55,9 +55,9 @@ const struct command command_verify = {
     .summary = "check that the files of results folders are as they were written",
     .usage = "usage: normlab verify RESULTS ...\n"
              "\n"
-             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint. Prints\n"
-             "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Nothing is\n"
-             "changed, and a sweep may be at work there. The sweep, started again, runs damaged trials again and writes the tables anew.\n"
+             "Checks the checksums of all that RESULTS holds: experiment.yaml, the tables, each finished trial, each checkpoint. Prints a line\n"
+             "for each folder, and one for each file that is damaged or missing; with --quiet, nothing where all is good. It changes nothing,\n"
+             "and a sweep may be at work there. To mend a folder, start its sweep again: it runs damaged trials again and writes the tables anew.\n"
              "\n"
              "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
              "\n"

@@ -147,8 +147,8 @@ START_TEST(small_batch_is_answered)
     ck_assert_int_eq(bn->effect.n, 8);
     ck_assert_int_eq(bn->doses, 3);
     holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on; at 4: +");
-    holds(&made, "p is of the paired t, after Holm over 5 tests");
-    holds(&made, "Each seed splits the data anew, and 22 % of its test part is in another's: the corrected resampled t");
+    holds(&made, "p is that of the paired t, adjusted by Holm over 5 tests");
+    holds(&made, "Each seed splits the data anew and shares 22 % of its test part with another seed, so intervals are those of the corrected resampled t");
     holds(&made, "at no number of seeds narrower than 1.03 standard deviations to each side");
     holds(&made, "Failed runs: none of 96.\n");
     holds(&made, "Protocol: made up\n");
@@ -387,7 +387,7 @@ START_TEST(cells_are_compared_by_one_rule)
     struct made made;
     make(&made, &(struct design){compared, ranked, 0.2165, 389}, NULL);
     holds(&made, "Of 3 paired comparisons of two cells, 2 show a difference, 1 shows none within 1.5 points, 0 are inconclusive.\n");
-    holds(&made, "after Holm over 3 tests");
+    holds(&made, "adjusted by Holm over 3 tests");
     lacks(&made, "told apart");
     ck_assert_int_eq(made.answer.tests, 3);
     release(&made);

@@ -57,7 +57,7 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
  * user's data, $XDG_DATA_HOME or ~/.local/share. New string; NULL with an error where HOME is not set either. */
 char *nl_data_folder(const char *name, struct nl_error *err);
 
-/* The files of the user's own arrays (data.name npy), be they there or not: new strings. None of other data: NULL. */
+/* The files of the user's own arrays (data.name npy), whether they are there or not: new strings. None of other data: NULL. */
 enum { NL_DATA_FILES = 4 };
 void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES]);
 

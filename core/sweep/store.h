@@ -38,7 +38,7 @@ struct nl_store {
 /* A folder that is only read, or that nobody else knows: without a lock, not to be closed. */
 struct nl_store nl_store_at(const char *folder);
 
-/* Whether the folder holds results, be they whole or not. */
+/* Whether the folder holds results, whole or not. */
 bool nl_store_exists(const char *folder);
 
 /* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
