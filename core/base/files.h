@@ -25,8 +25,8 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
 
-/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half, also after a power cut: it is on the
- * disk when this returns. What has the name already, also a link, is replaced and not written to. */
+/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half. It is on the disk when this returns, so
+ * this holds after a power cut, too. What has the name already, also a link, is replaced and not written to. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 
 /* The same without waiting for the disk: until nl_disk_sync was called, a power cut may leave anything under the name. */

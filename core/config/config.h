@@ -107,11 +107,11 @@ const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
 const char *nl_key_nearest(const char *name);                /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
 int nl_key_index(const struct nl_key *key);
 
-/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: its part behind the dot, or a synonym; letters' case, blanks, '_' and '-' are
- * alike. beginning: or a name of it begins with word. */
+/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part behind the dot, or by a synonym. Case, blanks, '_' and '-' do
+ * not matter. beginning: it suffices that such a name begins with word. */
 bool nl_key_is_called(const char *name, const char *word, bool beginning);
 
-/* What a word of other programs means that there is no key for ("label smoothing"); NULL: nothing known. */
+/* What word stands for in other programs, where normlab has no such key ("label smoothing"); NULL: nothing known. */
 const char *nl_key_absent(const char *word);
 
 /* Reads `text` as key's type into config. On failure returns NL_FAIL and says in err what is legal. */

@@ -38,8 +38,8 @@ struct nl_data_facts {
     bool pool; /* no test part is given: every split seed takes one from the whole */
     const char *title, *source, *licence, *files; /* files: what data.dir must hold; "" for none */
 };
-/* Of npy, whose files say it themselves, the heads of the images and the labels are read; train is 0 where they are not right, and
- * nl_data_check says what is wrong. */
+/* The files of npy say it themselves: the heads of the images and the labels are read. Where they are not right, train is 0, and nl_data_check says
+ * what is wrong. */
 struct nl_data_facts nl_data_facts(const struct nl_config *config);
 
 /* Samples in each part of a trial, as nl_split_make will take them; no file touched. */
