@@ -27,9 +27,9 @@ const struct command command_check = {
     .summary = "validate a file and every trial of its grid, and run nothing",
     .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
              "\n"
-             "Reads FILE as run and sweep do, unfolds its grid and checks every trial. Prints all that is wrong, each with its place, on\n"
-             "stderr (exit code 2), or the number of trials (exit code 0), and warns of known traps, with the remedy. No data are opened,\n"
-             "nothing is run or written.\n"
+             "Reads FILE as run and sweep do, unfolds its grid and checks every trial. If something is wrong it prints all of it, each with\n"
+             "its place, on stderr (exit code 2), or else the number of trials (exit code 0). It warns of known traps, with the remedy. It opens\n"
+             "no data, and runs and writes nothing.\n"
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"

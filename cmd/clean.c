@@ -53,7 +53,9 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     int code = EXIT_DONE, count = leftovers.count;
     nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
-    if (count == 0)
+    if (count == 0 && manner.quiet)
+        ; /* nothing to say */
+    else if (count == 0)
         tell(stdout, "nothing to remove in '%s'\n", store->folder);
     else if (dry_run)
         tell(stdout, "%s could be removed from '%s'\n", what, store->folder);
@@ -118,9 +120,10 @@ const struct command command_clean = {
     .summary = "remove what a results folder has no use for any more",
     .usage = "usage: normlab clean RESULTS [--dry-run | --force]\n"
              "\n"
-             "Removes from RESULTS half-written files of a killed program, damaged trials, and trials that are not in the grid any more (the\n"
-             "tables do not show them; a sweep that asks for them again would find them). Lists them and asks first. Nothing else is touched,\n"
-             "and nothing at all where another normlab works. RESULTS/tuning and RESULTS/same, rounds of a sweep, are cleaned after it.\n"
+             "Removes from RESULTS what the tables do not show: half-written files of a killed program, damaged trials, and trials that are no\n"
+             "longer in the grid. (A sweep that asks for these again would find them.) It lists them and asks first. It touches nothing else,\n"
+             "and nothing at all while another normlab works there. RESULTS/tuning and RESULTS/same, rounds of a sweep, are\n"
+             "cleaned after it.\n"
              "\n"
              "  -n, --dry-run    only show\n"
              "  -f, --force      do not ask\n"

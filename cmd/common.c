@@ -191,7 +191,7 @@ void print_notes(const struct plan *plan)
     if (!manner.quiet)
         fputs(notes, stderr);
     const char *silent = getenv("NORMLAB_NO_WARNINGS");
-    if (!manner.no_warnings && !(silent && *silent))
+    if (!manner.quiet && !manner.no_warnings && !(silent && *silent))
         nl_grid_traps(&plan->experiment, &plan->grid, &warnings);
     print_diagnostics(&warnings);
     free(notes);

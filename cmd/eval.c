@@ -126,7 +126,7 @@ static void warn_of_another_split(const struct nl_tensor_file *file, const struc
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *there = nl_safetensors_metadata(file, keys[i]);
         char *here = nl_value_text(nl_key_find(keys[i]), config);
-        if (there && strcmp(there, here) != 0)
+        if (there && strcmp(there, here) != 0 && !manner.quiet)
             tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
         free(here);
     }
@@ -280,8 +280,8 @@ const struct command command_eval = {
     .usage = "usage: normlab eval MODEL.safetensors [KEY=VALUE ...] [options]\n"
              "\n"
              "Scores a network that run --save-final wrote (or PyTorch, under the same names: core/train/weights.h). Configuration and split\n"
-             "are those in the file. A normalizer that keeps running statistics is scored with them, with precise ones (taken anew over\n"
-             "the training part), and with each batch's own, where batch size and order matter.\n"
+             "are those in the file. A normalizer with running statistics is scored three times: with them, with precise ones (taken anew\n"
+             "over the training part), and with each batch's own, for which batch size and order matter.\n"
              "\n"
              "      --part P         test, val, train, or several with commas (default: test)\n"
              "      --stats S        running, batch, precise, or several (default: all)\n"
@@ -289,7 +289,7 @@ const struct command command_eval = {
              "      --order O        shuffled, sorted (by class), given, or several: the samples (default: shuffled)\n"
              "      --format F       text, csv, json (default: text)\n"
              "  -c, --config FILE    the configuration, for a model file that has none\n"
-             "      --other-data     score on data that the network was not made for\n"
+             "      --other-data     score on other data than the network was trained on\n"
              "\n"
              "examples:\n"
              "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"

@@ -22,17 +22,63 @@ char *key_range(const struct nl_key *key)
     return out.at;
 }
 
-/* What may stand under a section that has no keys; returns how many were printed. before: others were. */
-static int print_fields(const char *wanted, const char *section, const struct nl_field *field, int before)
+/* How a word may mean a key, the surest way first. */
+enum way { BY_NAME, BY_SYNONYM, BY_BEGINNING, WAYS };
+enum { LEAST_BEGINNING = 3 };
+
+static bool means(const char *word, enum way way, const char *name)
 {
-    int printed = 0;
+    size_t section = (size_t)(strchr(name, '.') - name);
+    if (way == BY_NAME)
+        return !*word || strcmp(word, name) == 0 || strcmp(word, name + section + 1) == 0 || (strlen(word) == section && strncmp(word, name, section) == 0);
+    return nl_key_is_called(name, word, way == BY_BEGINNING && strlen(word) >= LEAST_BEGINNING);
+}
+
+static void print_key(int *printed, const char *name, const char *range, const char *help)
+{
+    printf("%s%s\n  %s\n  %s\n", (*printed)++ ? "\n" : "", name, range, help);
+}
+
+/* What may stand under a section that has no keys of a configuration. */
+static void print_fields(int *printed, const char *word, enum way way, const char *section, const struct nl_field *field)
+{
     for (; field->name; field++) {
         char *name = nl_format("%s.%s", section, field->name);
-        if (!wanted || strcmp(wanted, section) == 0 || strcmp(wanted, name) == 0)
-            printf("%s%s\n  %s\n  %s\n", before + printed++ ? "\n" : "", name, field->form, field->help);
+        if (means(word, way, name))
+            print_key(printed, name, field->form, field->help);
         free(name);
     }
+}
+
+/* Prints the keys that the word means in this way, and returns their number. */
+static int print_keys(const char *word, enum way way)
+{
+    int printed = 0;
+    for (int i = 0; i < nl_key_count; i++) {
+        char *range = key_range(&nl_keys[i]);
+        if (means(word, way, nl_keys[i].name))
+            print_key(&printed, nl_keys[i].name, range, nl_keys[i].help);
+        free(range);
+    }
+    print_fields(&printed, word, way, "sweep", nl_sweep_fields);
+    print_fields(&printed, word, way, "claim", nl_claim_fields);
     return printed;
+}
+
+static int unknown_key(const char *word)
+{
+    const char *near = nl_key_nearest(word), *absent = nl_key_absent(word);
+    struct nl_text hint = {0};
+    if (absent)
+        nl_text_add(&hint, "normlab has no %s", absent);
+    else if (near)
+        nl_text_add(&hint, "did you mean '%s'?", near);
+    else
+        for (const struct nl_section *section = nl_sections; section->name; section++)
+            nl_text_add(&hint, "%s%s%s", hint.at ? ", " : "sections: ", section->name, section[1].name ? "" : ", sweep, claim");
+    bad_input(hint.at, "no section or key '%s'", word);
+    nl_text_release(&hint);
+    return EXIT_BAD_INPUT;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -40,44 +86,30 @@ static int run(const struct command *self, int argc, char **argv)
     static const struct option options[] = {{0}};
     if (next_option(self, argc, argv, "", options) != OPTION_END)
         return EXIT_BAD_INPUT;
-    const char *wanted = optind < argc ? argv[optind] : NULL;
-    if (optind + 1 < argc)
-        return bad_input(NULL, "keys takes one section or key: '%s' is one too many", argv[optind + 1]);
+    struct nl_text word = {0};
+    nl_text_add(&word, "%s", "");
+    for (int i = optind; i < argc; i++)
+        nl_text_add(&word, "%s%s", i > optind ? " " : "", argv[i]);
     int printed = 0;
-    for (int i = 0; i < nl_key_count; i++) {
-        const struct nl_key *key = &nl_keys[i];
-        if (wanted && strcmp(wanted, key->section) != 0 && strcmp(wanted, key->name) != 0)
-            continue;
-        char *range = key_range(key);
-        printf("%s%s\n  %s\n  %s\n", printed++ ? "\n" : "", key->name, range, key->help);
-        free(range);
-    }
-    printed += print_fields(wanted, "sweep", nl_sweep_fields, printed);
-    printed += print_fields(wanted, "claim", nl_claim_fields, printed);
-    if (printed)
-        return EXIT_DONE;
-    const char *near = nl_key_nearest(wanted);
-    struct nl_text hint = {0};
-    for (const struct nl_section *section = nl_sections; section->name; section++)
-        nl_text_add(&hint, "%s%s", hint.at ? ", " : "sections: ", section->name);
-    nl_text_add(&hint, ", sweep, claim");
-    bad_input(hint.at, "no section or key '%s'%s%s%s", wanted, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
-    nl_text_release(&hint);
-    return EXIT_BAD_INPUT;
+    for (enum way way = BY_NAME; way < WAYS && !printed; way++)
+        printed = print_keys(word.at, way);
+    int code = printed ? EXIT_DONE : unknown_key(word.at);
+    nl_text_release(&word);
+    return code;
 }
 
 const struct command command_keys = {
     .name = "keys",
     .summary = "what every key of a configuration means, may be, and is by default",
-    .usage = "usage: normlab keys [SECTION | KEY]\n"
+    .usage = "usage: normlab keys [SECTION | KEY | WORD ...]\n"
              "\n"
              "Documents the keys of a configuration: meaning, legal values, default. SECTION is the part of their names before the dot;\n"
-             "sweep is what an experiment varies, claim what a paper says of it.\n"
+             "sweep is what an experiment varies, claim what a paper says of it. WORD is what PyTorch, TensorFlow or a paper calls the key.\n"
              "\n"
              "examples:\n"
-             "  normlab keys\n"
              "  normlab keys norm\n"
-             "  normlab keys sweep\n"
-             "  normlab keys train.lr_scale\n",
+             "  normlab keys train.lr_scale\n"
+             "  normlab keys learning rate\n"
+             "  normlab keys ghost\n",
     .run = run,
 };

@@ -168,7 +168,7 @@ static char *program_page(const char *date)
     add_item(&out, "NORMLAB_NO_WARNINGS", "if it is set and not empty, nothing is said about known traps, as with --no-warnings");
     add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
     add_heading(&out, "SEE ALSO");
-    nl_text_add(&out, ".BR normlab\\-config (5),\n.BR gnuplot (1)\n");
+    nl_text_add(&out, ".BR normlab\\-config (5),\n.BR normlab\\-results (5),\n.BR normlab\\-experiments (7),\n.BR normlab\\-plots (7),\n.BR normlab\\-code (7),\n.BR gnuplot (1)\n");
     return out.at;
 }
 
@@ -225,6 +225,110 @@ static char *config_page(const char *date)
     return out.at;
 }
 
+/* ---- pages from Markdown: headings, paragraphs, tables of which the first column is a term, lists, indented code ---- */
+
+/* The line without the marks of code, bold and links; new string. */
+static char *plain(const char *line, size_t length)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    for (const char *at = line, *end = line + length; at < end; at++) {
+        const char *link = *at == ']' && at[1] == '(' ? memchr(at, ')', (size_t)(end - at)) : NULL;
+        if (link)
+            at = link;
+        else if (at[0] == '*' && at[1] == '*')
+            at++;
+        else if (*at != '`' && *at != '[')
+            nl_text_add(&out, "%c", *at);
+    }
+    return out.at;
+}
+
+/* "| `n` | seeds | with a value |": the first cell is the term, what follows its text. */
+static void add_row_item(struct nl_text *out, char *row)
+{
+    char *term = NULL;
+    struct nl_text text = {0};
+    nl_text_add(&text, "%s", "");
+    for (char *rest = row + strspn(row, "| "), *cell; rest && *rest; rest = rest ? rest + strspn(rest, " ") : NULL) {
+        cell = rest;
+        rest = strstr(cell, " |");
+        if (rest) {
+            *rest = '\0';
+            rest += 2;
+        }
+        if (!term)
+            term = cell;
+        else if (*cell)
+            nl_text_add(&text, "%s%s", text.length ? "; " : "", cell);
+    }
+    if (term)
+        add_item(out, term, text.at);
+    nl_text_release(&text);
+}
+
+static void end_paragraph(struct nl_text *out, struct nl_text *paragraph)
+{
+    if (paragraph->length)
+        add_paragraph(out, paragraph->at);
+    nl_text_release(paragraph);
+    *paragraph = (struct nl_text){0};
+}
+
+static bool is_row(const char *line)
+{
+    return *line == '|';
+}
+
+static void add_markdown(struct nl_text *out, const char *markdown)
+{
+    struct nl_text paragraph = {0};
+    bool in_table = false;
+    for (const char *line = markdown; *line; line += *line == '\n') {
+        size_t length = strcspn(line, "\n");
+        bool code = strncmp(line, "    ", 4) == 0, list = strncmp(line, "- ", 2) == 0;
+        char *text = code ? nl_format("%.*s", (int)length - 4, line + 4) : plain(line, length);
+        if (code || list || is_row(line) || *line == '#' || !length)
+            end_paragraph(out, &paragraph);
+        if (code)
+            add_verbatim(out, text);
+        else if (strncmp(line, "## ", 3) == 0)
+            add_heading(out, text + 3);
+        else if (is_row(line) && in_table && strncmp(line, "| --- |", 7) != 0)
+            add_row_item(out, text); /* the first row is the head of the table */
+        else if (length && !is_row(line) && *line != '#' && strncmp(line, "<!--", 4) != 0 && strncmp(line, "![", 2) != 0)
+            nl_text_add(&paragraph, "%s%s", paragraph.length ? " " : "", text + strspn(text, " "));
+        in_table = is_row(line);
+        free(text);
+        line += length;
+    }
+    end_paragraph(out, &paragraph);
+}
+
+/* The page NAME.SECTION of a Markdown file, whose first line is the title; NULL: the message was printed. */
+static char *markdown_page(const char *name, const char *path, const char *date)
+{
+    struct nl_error err;
+    struct nl_text out = {0};
+    char *markdown = nl_file_read(path, NULL, &err);
+    const char *dot = strrchr(name, '.');
+    if (!markdown || strncmp(markdown, "# ", 2) != 0 || !dot) {
+        bad_input(NULL, "%s", !markdown ? err.text : !dot ? "a page is named like normlab-results.5" : "a page begins with its title, behind '# '");
+        free(markdown);
+        return NULL;
+    }
+    char *title = plain(markdown + 2, strcspn(markdown + 2, "\n")), *stem = nl_format("%.*s", (int)(dot - name), name);
+    add_title(&out, stem, atoi(dot + 1), date, title);
+    add_heading(&out, "DESCRIPTION");
+    add_markdown(&out, markdown);
+    add_heading(&out, "SEE ALSO");
+    nl_text_add(&out, ".BR normlab (1)\n");
+    free(stem);
+    free(title);
+    free(markdown);
+    return out.at;
+}
+
 /* Frees page. */
 static int write_page(const char *folder, const char *name, char *page)
 {
@@ -245,9 +349,9 @@ static int run(const struct command *self, int argc, char **argv)
             return EXIT_BAD_INPUT;
         date = optarg;
     }
-    if (argc - optind != 1)
-        return misused(self, "manual needs one folder");
-    const char *folder = argv[optind];
+    if (optind == argc)
+        return misused(self, "manual needs a folder");
+    const char *folder = argv[optind++];
     if (!make_writable(folder))
         return EXIT_BAD_INPUT;
     int code = write_page(folder, "normlab.1", program_page(date));
@@ -259,20 +363,28 @@ static int run(const struct command *self, int argc, char **argv)
             code = write_page(folder, name, command_page(*command, date));
             free(name);
         }
+    for (; optind < argc && code == EXIT_DONE; optind++) {
+        const char *equals = strchr(argv[optind], '=');
+        char *name = equals ? nl_format("%.*s", (int)(equals - argv[optind]), argv[optind]) : NULL;
+        char *page = equals ? markdown_page(name, equals + 1, date) : NULL;
+        code = page ? write_page(folder, name, page) : equals ? EXIT_BAD_INPUT : misused(self, "'%s' is not PAGE=FILE", argv[optind]);
+        free(name);
+    }
     return code;
 }
 
 const struct command command_manual = {
     .name = "manual",
     .summary = "write the manual pages",
-    .usage = "usage: normlab manual DIR [--date DATE]\n"
+    .usage = "usage: normlab manual DIR [PAGE.SECTION=FILE.md ...] [--date DATE]\n"
              "\n"
              "Writes the manual pages to DIR, from the texts of help and keys: normlab(1), one of section 1 for every command, and\n"
-             "normlab-config(5). The installation calls it.\n"
+             "normlab-config(5). Further pages are made of Markdown. The installation calls it.\n"
              "\n"
              "  -d, --date DATE    at the foot of the pages (default: none)\n"
              "\n"
              "examples:\n"
-             "  normlab manual man && man -l man/normlab-sweep.1\n",
+             "  normlab manual man && man -l man/normlab-sweep.1\n"
+             "  normlab manual man normlab-results.5=results/README.md\n",
     .run = run,
 };

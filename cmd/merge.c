@@ -43,7 +43,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (status) {
         code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
         print_lines("  ", merge.differences.at);
-    } else {
+    } else if (merge.absent || !manner.quiet) {
         tell(stdout, "%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
         char *quoted = quote_words(1, &out);
         if (!merge.absent)
@@ -61,8 +61,8 @@ const struct command command_merge = {
              "\n"
              "Writes to DIR the trials of all folders, and the tables a single sweep would have written, byte for byte. The folders must be\n"
              "comparable: the same axes and values, the same value of every key that matters, the same data and numerics; the seeds\n"
-             "may be others. What differs is said, and nothing is written (exit code 2). Trials that are there twice must agree. Results\n"
-             "that DIR holds already are counted in.\n"
+             "may be others. What differs is said, and nothing is written (exit code 2). Trials that are there twice must agree. If DIR\n"
+             "holds results already, they are part of the whole.\n"
              "\n"
              "  -o, --out DIR    folder for the whole\n"
              "\n"

@@ -188,7 +188,7 @@ const struct command command_power = {
     .usage = "usage: normlab power RESULTS [--effect E] [--half-width W] [--chance C] [plot.KEY=VALUE ...]\n"
              "\n"
              "From the spread over the seeds that are there: how many of them each comparison of the answer needs, for an interval that reaches\n"
-             "W to each side, and to find a true effect of E. Where seeds share data, it says below which width no number of seeds leads.\n"
+             "W to each side, and to find a true effect of E. Where seeds share data, it also says which width no number of seeds reaches.\n"
              "\n"
              "      --effect E      a true effect, in points, nats, or a ratio (default: twice plot.min_effect; of ratios its square). An effect\n"
              "                      of just plot.min_effect is measured as less in every second experiment, however many seeds there are\n"

@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/machine.h"
 #include "base/memory.h"
-#include "cmd.h"
+#include "side.h"
 #include "train/checkpoint.h"
 
 enum { OUT = 'o', JOBS = 'j', LOAD = 256, DEVICE, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER, REPLACE };
@@ -47,9 +47,10 @@ static void print_result(const struct nl_record *record, const char *folder)
     else
         printf(" after %lld steps (%.4g epoch%s)", (long long)record->steps, record->epochs, record->epochs == 1 ? "" : "s");
     printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
-    if (record->left_out)
+    if (record->left_out && !manner.quiet)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
-    tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
+    if (!manner.quiet)
+        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
 }
 
 static bool keeps_state(const struct nl_runner_options *how)
@@ -132,7 +133,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
         code = EXIT_FAILED;
     else if (result.left)
         code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
-                                                                   : "stopped: an unfinished run is not kept (--checkpoint does); to start it again:");
+                                                                   : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
         print_result(&result.record[0], how->folder);
     nl_sweep_result_release(&result);
@@ -181,14 +182,17 @@ static int run(const struct command *self, int argc, char **argv)
         how.runner.checkpoint_seconds = CHECKPOINT_SECONDS;
 
     struct arguments arguments;
-    struct plan plan;
+    struct nl_experiment experiment;
+    struct plan plan = {0};
     if (!sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     add_device(&arguments, device);
     if (load)
         arguments.override[arguments.overrides++] = load; /* where the option stood in argv is room for it */
     int code = EXIT_BAD_INPUT;
-    if (make_plan(self, &arguments, &plan)) {
+    if (!arguments.file) {
+        misused(self, "run needs a file");
+    } else if (load_file_or_trial(&arguments, &experiment) && plan_of(&experiment, &plan)) {
         char *folder = results_folder(out, &plan.experiment);
         if (plan.grid.trials != 1)
             refuse_sweep(&plan, arguments.file);
@@ -211,16 +215,18 @@ const struct command command_run = {
     .name = "run",
     .summary = "train one network",
     .usage = "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
+             "       normlab run RESULTS:N [--out DIR] [options]\n"
              "\n"
              "Trains the network that FILE and the arguments describe, prints its final scores, and writes experiment.yaml, trials.csv,\n"
-             "curves.csv, summary.csv and timing.csv to DIR. The same run again is not trained again; another one wants another DIR, or\n"
-             "--replace.\n"
+             "curves.csv, summary.csv and timing.csv to DIR. What DIR holds already is not trained again. A different run needs another\n"
+             "DIR, or --replace. RESULTS:N is trial N of a results folder, as trials.csv numbers them. It is trained again, into a\n"
+             "folder of its own.\n"
              "\n"
-             "  -o, --out DIR          results folder (default: results/ and FILE's name)\n"
+             "  -o, --out DIR          results folder (default: results/ and FILE's name; of RESULTS:N, results/RESULTS-N)\n"
              "  -j, --jobs N           cores to train on (default: all); results do not depend on it, small networks use one\n"
              "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
-             "      --replace          let DIR show this run, though what was trained there disappears from its tables: it stays in DIR/trials,\n"
-             "                         and its own command, with --replace, shows it again\n"
+             "      --replace          let DIR show this run. What was trained there leaves its tables, but stays in DIR/trials; its own command,\n"
+             "                         with --replace, shows it again\n"
              "      --load FILE        start from the weights and running statistics in it (.safetensors), as model.load=FILE\n"
              "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
              "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"
@@ -232,6 +238,7 @@ const struct command command_run = {
              "examples:\n"
              "  normlab run configs/mlp_digits.yaml\n"
              "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
+             "  normlab run results/small_batch:17 --save-final model.safetensors\n"
              "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
              "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy --out results/ref\n",
     .run = run,

@@ -26,7 +26,7 @@ const struct command command_schema = {
              "\n"
              "  # yaml-language-server: $schema=normlab.schema.json\n"
              "\n"
-             "as those of `normlab init` do; the path is relative to the file. What several keys say together only `normlab check` sees.\n"
+             "as those of `normlab init` do; the path is relative to the file. Only `normlab check` sees mistakes that take several keys.\n"
              "\n"
              "examples:\n"
              "  normlab schema > normlab.schema.json\n"

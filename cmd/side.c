@@ -49,6 +49,9 @@ static bool become_trial(struct side *side, const char *number)
     experiment->axes = experiment->excludes = 0;
     experiment->seeds = 1;
     experiment->has_baseline = experiment->is_sweep = false;
+    char *real = realpath(side->folder, NULL), *slash = real ? strrchr(real, '/') : NULL;
+    experiment->name = nl_keep(nl_format("%s-%s", slash ? slash + 1 : side->folder, number));
+    free(real);
     return true;
 }
 
@@ -80,4 +83,32 @@ void close_side(struct side *side)
     free(side->folder);
     if (side->has_results)
         nl_results_release(&side->results);
+}
+
+/* Where a file has that name, it is meant. */
+static bool is_trial(const char *word)
+{
+    char *path = find_configuration(word);
+    bool trial = strrchr(word, ':') && !nl_file_exists(path);
+    free(path);
+    return trial;
+}
+
+bool load_file_or_trial(const struct arguments *arguments, struct nl_experiment *out)
+{
+    const char *word = arguments->file;
+    if (!word || !is_trial(word))
+        return load_experiment(word, arguments->override, arguments->overrides, out);
+    if (arguments->overrides) {
+        char *quoted = quote_words(1, &word), *hint = nl_format("normlab show %s > one.yaml makes a file of it, whose keys can be set", quoted);
+        bad_input(hint, "trial '%s' is fixed: '%s' cannot change it", word, arguments->override[0]);
+        free(hint);
+        free(quoted);
+        return false;
+    }
+    struct side side;
+    bool good = open_side(word, &side);
+    *out = side.experiment;
+    close_side(&side);
+    return good;
 }

@@ -19,6 +19,10 @@ struct side {
 bool open_side(const char *word, struct side *out);
 void close_side(struct side *side);
 
+/* The experiment of arguments->file with its overrides: a file, or trial N of results (FOLDER:N), which takes no overrides. The name of a trial is
+ * that of its folder and its number, small_batch-17. False: the message was printed. */
+bool load_file_or_trial(const struct arguments *arguments, struct nl_experiment *out);
+
 /* The line of trials.csv that the side is; of a sweep that is not at its end, the word. */
 struct nl_origin side_origin(const struct side *side);
 

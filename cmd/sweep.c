@@ -58,10 +58,11 @@ static int draw(const char *folder, const struct nl_experiment *experiment, cons
 static int conclude(const char *folder, const struct plan *plan, const struct settings *settings)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
-    FILE *out = report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
+    FILE *out = manner.quiet ? NULL : report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
-    tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
+    if (out)
+        tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
     if (!settings->no_plot)
         drawn = draw(folder, &plan->experiment, &planned, out);
     nl_planned_release(&planned);
@@ -82,7 +83,8 @@ struct course {
     const struct nl_experiment *asked;
     const struct settings *settings;
     char *folder;     /* of the results */
-    const char *whole; /* where all shards are put together, be there something or not; NULL: this is no shard */
+    char *whole;      /* where all shards are put together, whether it is there yet or not; NULL: this is no shard, or the name of its folder does
+                       * not say */
     struct nl_round round;
     struct plan plan; /* of the round */
     struct nl_round next;
@@ -95,21 +97,35 @@ static char *whole_of(const struct course *course)
     return course->whole ? nl_format("%s%s", course->whole, course->round.folder + strlen(course->folder)) : NULL;
 }
 
+/* Behind a blank, as a shell takes it. */
+static void print_word(const char *word)
+{
+    char *quoted = quote_words(1, &word);
+    printf(" %s", quoted);
+    free(quoted);
+}
+
 /* What a shard leaves to others. */
 static int end_shard(const struct nl_sweep_result *result, const struct course *course)
 {
     const char *folder = course->round.folder;
     const struct nl_choice *choice = &course->settings->choice;
+    if (manner.quiet)
+        return EXIT_DONE;
+    char *whole = course->whole ? whole_of(course) : nl_strdup("DIR");
     tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
-    if (course->whole) { /* the folders have the names that shards get by themselves */
-        char *whole = whole_of(course);
-        for (int shard = 1; shard <= choice->shards; shard++)
-            tell(stdout, " %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
-        tell(stdout, " --out %s\n", whole);
-        free(whole);
-    } else { /* where the others are is not known; a sweep in rounds goes on where all trials of a round are in its own folder */
-        printf(nl_has_rounds(course->asked) ? " FOLDER ... --out %s\n" : " FOLDER FOLDER ... --out DIR\n", folder);
+    for (int shard = 1; shard <= choice->shards; shard++) {
+        const char *of_round = folder + strlen(course->folder);
+        char *other = shard == choice->shard ? nl_strdup(folder)
+                    : course->whole ? nl_format("%s-%dof%d%s", course->whole, shard, choice->shards, of_round)
+                                    : nl_format("FOLDER_%dof%d%s", shard, choice->shards, of_round);
+        print_word(other);
+        free(other);
     }
+    printf(" --out");
+    print_word(whole);
+    free(whole);
+    printf("\n");
     if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
         printf("and then the same command once more, for the next round\n");
     return EXIT_DONE;
@@ -356,15 +372,23 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
     return good;
 }
 
-/* A shard has a folder of its own, unless it is told one. */
-static char *folder_for(const struct settings *settings, const struct nl_experiment *experiment)
+/* The folder of the results, and that of all shards: results/NAME-2of3 and results/NAME, or --out DIR-2of3 and DIR. New strings. */
+static void name_folders(struct course *course)
 {
-    char *folder = results_folder(settings->out, experiment);
-    if (settings->out || !settings->choice.shards)
-        return folder;
-    char *own = nl_format("%s-%dof%d", folder, settings->choice.shard, settings->choice.shards);
-    free(folder);
-    return own;
+    const struct settings *settings = course->settings;
+    const struct nl_choice *choice = &settings->choice;
+    course->folder = results_folder(settings->out, course->asked);
+    if (!choice->shards)
+        return;
+    char *ending = nl_format("-%dof%d", choice->shard, choice->shards), *given = course->folder;
+    size_t length = strlen(given), end = strlen(ending);
+    if (!settings->out) {
+        course->whole = given;
+        course->folder = nl_format("%s%s", given, ending);
+    } else if (length > end && strcmp(given + length - end, ending) == 0) {
+        course->whole = nl_format("%.*s", (int)(length - end), given);
+    }
+    free(ending);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -379,9 +403,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (!arguments.file) {
         code = misused(self, "%s needs a file", self->name);
     } else if (load_experiment(arguments.file, arguments.override, arguments.overrides, &experiment)) {
-        char *whole = results_folder(settings.out, &experiment);
-        struct course course = {.asked = &experiment, .settings = &settings, .folder = folder_for(&settings, &experiment)};
-        course.whole = settings.choice.shards && !settings.out ? whole : NULL;
+        struct course course = {.asked = &experiment, .settings = &settings};
+        name_folders(&course);
         nl_round_first(&experiment, course.folder, &course.round);
         if (is_outside_trials("--out", course.folder))
             code = run_rounds(&course);
@@ -389,7 +412,7 @@ static int run(const struct command *self, int argc, char **argv)
         nl_round_release(&course.next);
         release_plan(&course.plan);
         free(course.folder);
-        free(whole);
+        free(course.whole);
     }
     free(arguments.override);
     return code;
@@ -402,26 +425,26 @@ const struct command command_sweep = {
              "\n"
              "Trains every trial of FILE's grid, one a core, the longest first; writes tables and plots to DIR; and says what came out\n"
              "in words, with intervals. A key may be given several values, or a range, and becomes an axis. What is finished is kept:\n"
-             "the same command again runs only what is missing, after Ctrl-C, a crash, or with more seeds. A DIR whose tables would\n"
-             "not show any more what was trained there is refused (--replace). A training that diverges is a result.\n"
+             "the same command again runs only what is missing, after Ctrl-C, a crash, or with more seeds. A sweep is\n"
+             "refused where the tables of DIR would lose trained trials (see --replace). A training that diverges is a result.\n"
              "\n"
-             "  -o, --out DIR        results folder (default: results/ and FILE's name, and of shard 2/3 -2of3)\n"
+             "  -o, --out DIR        results folder (default: results/NAME, where FILE is NAME.yaml; of shard 2/3, results/NAME-2of3)\n"
              "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
              "      --device KIND    cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
              "      --cohort N       trials of equal shapes that advance together, step by step (default: 1; on a GPU as many as it holds);\n"
              "                       results do not depend on it\n"
              "  -n, --dry-run        run nothing, but say what would be run, with parameters, memory, time (from a few steps of each\n"
              "                       shape) and disk, and what is there; a long table is cut short (--verbose: all of it, with ids)\n"
-             "      --retry WHAT     failed, diverged, dead, done, all (or several with commas): run again what ended so; dead is at\n"
-             "                       chance, failed is both (what could not be run, status error, is always tried again)\n"
+             "      --retry WHAT     failed, diverged, dead, done, all (or several with commas): train those again that ended so. dead is at\n"
+             "                       chance, failed is diverged or dead. What could not be run (status error) is always tried again\n"
              "      --fail-fast      stop at the first trial that is not done: diverged, at chance, error (exit code 1)\n"
              "      --max-time TIME  start no trial after that time (90s, 30m, 1h30m), finish those that run (exit code 3 if any\n"
              "                       are left; the same command goes on)\n"
              "      --shard I/N      only the I-th of N parts of about the same cost; normlab merge puts them together\n"
              "      --checkpoint-every T   keep the state of unfinished trials, after so much time (30m) or epochs (5epochs) and at Ctrl-C: they\n"
              "                       go on from there, to the same bits\n"
-             "      --replace        let DIR show this experiment, though trials that were trained there disappear from its tables: they\n"
-             "                       stay in DIR/trials, and their own command, with --replace, shows them again\n"
+             "      --replace        let DIR show this experiment. Trials that leave its tables stay in DIR/trials; their own command,\n"
+             "                       with --replace, shows them again\n"
              "      --no-plot        no pictures\n"
              "  -f, --format F       of answer and table: text (default), md, latex, csv (the table alone), json, as normlab table prints them\n"
              "      --fail-if LIST   exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"

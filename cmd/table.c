@@ -150,7 +150,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
         char *path = realpath(name, NULL);
         nl_answer_make(&results, experiment, &answer);
         print_sheet(report, &sheet, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
-        if (report->warns && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
+        if (report->warns && !manner.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
             fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
         code = judge(report, &answer);
         nl_answer_release(&answer);
@@ -181,12 +181,12 @@ const struct command command_table = {
     .summary = "print the numbers behind the plots: to read, for a paper, for a program",
     .usage = "usage: normlab table RESULTS [--format F] [--what T] [--columns KEY] [--fail-if LIST] [plot.KEY=VALUE ...]\n"
              "\n"
-             "Prints the answer to sweep.question in words, and what the plots draw, from the same numbers: plot.metric with its interval\n"
-             "over seeds, the difference to sweep.baseline paired by seed, failed runs. A value is marked as best only where it is better\n"
-             "than every other by the paired test, adjusted for all of them. Of a sweep that still runs: the trials so far.\n"
+             "Prints the answer to sweep.question in words, and the numbers that the plots draw: plot.metric with its interval over seeds, the\n"
+             "difference to sweep.baseline paired by seed, and failed runs. A value is marked as best only where it is better than every\n"
+             "other by the paired test, adjusted for all of them. Of a sweep that still runs it takes the trials so far.\n"
              "\n"
-             "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv (the table alone), json; both keep shares\n"
-             "                     from 0 to 1, and claims are in points\n"
+             "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv (the table alone), json; in csv and json shares are\n"
+             "                     from 0 to 1, and claims in points\n"
              "  -w, --what T       summary (a row a cell of the grid; default), grid (side by side), trials (every run)\n"
              "  -c, --columns KEY  of a grid: the key whose values are the columns (default: norm.kind)\n"
              "      --fail-if LIST exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"

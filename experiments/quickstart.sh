@@ -24,14 +24,21 @@ build_program OFF
 out=${1:-$root/results}
 start=$SECONDS
 for experiment in small_batch ghost_batch lr_tolerance; do
-    say ""
     say "== $experiment"
-    "$build/normlab" sweep "$root/experiments/$experiment.yaml" --out "$out/$experiment" "${replace[@]}" || {
+    "$build/normlab" sweep "$root/experiments/$experiment.yaml" --out "$out/$experiment" "${replace[@]}" >/dev/null || {
         code=$?
         [ $code -ne 2 ] || echo "quickstart.sh: it takes another folder, and --replace, too (see --help)" >&2
         exit $code
     }
 done
+
+# A screen: the first sentence of each answer, and the picture that it is about.
+for experiment in small_batch:small_batch ghost_batch:small_batch lr_tolerance:lr_tolerance; do
+    folder=$out/${experiment%:*}
+    folder=${folder#"$PWD"/}
+    say ""
+    "$build/normlab" table "$folder" | sed -n 1p | fold -s -w 79 | sed 's/ *$//'
+    echo "  $folder/plots/${experiment#*:}.png"
+done
 say ""
-say "done in $((SECONDS - start)) s; pictures to look at:"
-ls "$out"/*/plots/*.png
+say "done in $((SECONDS - start)) s; intervals, all claims and tables: normlab table RESULTS"

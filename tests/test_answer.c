@@ -147,9 +147,9 @@ START_TEST(small_batch_is_answered)
     ck_assert_int_eq(bn->effect.n, 8);
     ck_assert_int_eq(bn->doses, 3);
     holds(&made, "8 pairs: supported.\n    The loss is seen from 4 on; at 4: +");
-    holds(&made, "p is of the paired t, after Holm over 5 tests");
-    holds(&made, "Each seed splits the data anew, and 22 % of its test part is in another's: the corrected resampled t");
-    holds(&made, "at no number of seeds narrower than 1.03 standard deviations to each side");
+    holds(&made, "p is that of the paired t, adjusted by Holm over 5 tests");
+    holds(&made, "Each seed splits the data anew and shares 22 % of its test part with another seed, so intervals are those of the corrected resampled t");
+    holds(&made, "No number of seeds makes them narrower than 1.03 standard deviations to each side");
     holds(&made, "Failed runs: none of 96.\n");
     holds(&made, "Protocol: made up\n");
     lacks(&made, "INCOMPLETE");
@@ -158,7 +158,7 @@ START_TEST(small_batch_is_answered)
     /* one part for all: no correction, and the sentence is about that part, with what another one could change */
     make(&made, &(struct design){batches, textbook, 1, 389}, NULL);
     holds(&made, "and stays flat with GN and no norm, on this test part.\n");
-    holds(&made, "All seeds share one test part: what is said holds on it");
+    holds(&made, "All seeds share one test part: what is said holds on that part");
     holds(&made, " on this test part; another one could move it by ");
     ck_assert(claim_of(&made, "BN", NULL)->other_part > 0.03);
     release(&made);
@@ -387,7 +387,7 @@ START_TEST(cells_are_compared_by_one_rule)
     struct made made;
     make(&made, &(struct design){compared, ranked, 0.2165, 389}, NULL);
     holds(&made, "Of 3 paired comparisons of two cells, 2 show a difference, 1 shows none within 1.5 points, 0 are inconclusive.\n");
-    holds(&made, "after Holm over 3 tests");
+    holds(&made, "adjusted by Holm over 3 tests");
     lacks(&made, "told apart");
     ck_assert_int_eq(made.answer.tests, 3);
     release(&made);

@@ -132,15 +132,18 @@ else
 fi
 
 # ---- manual pages ----
-"$program" manual man --date 2026-01-31
+"$program" manual man normlab-results.5="$root/results/README.md" normlab-experiments.7="$root/experiments/README.md" \
+    normlab-plots.7="$root/plots/README.md" normlab-code.7="$root/core/README.md" --date 2026-01-31
 for command in $("$program" complete -- "" | cut -f 1 | grep -vxe help -e version); do
     grep -q '^\.SH EXAMPLES' "man/normlab-$command.1"
     checks=$((checks + 1))
 done
 if command -v mandoc >/dev/null; then
     same "mandoc" "" "$(mandoc -Tlint -Wwarning man/*)"
-    same "a page as it is read" "normlab keys [SECTION | KEY]" "$(mandoc -Tutf8 man/normlab-keys.1 | col -b | sed -n 's/^ *\(normlab keys \[.*\)/\1/p')"
+    same "a page as it is read" "normlab keys [SECTION | KEY | WORD ...]" "$(mandoc -Tutf8 man/normlab-keys.1 | col -b | sed -n 's/^ *\(normlab keys \[.*\)/\1/p')"
     key=$(mandoc -Tutf8 -Owidth=200 man/normlab-config.5 | col -b | grep -A 2 '^ *norm\.momentum' | tr -s ' \n' ' ')
+    column=$(mandoc -Tutf8 -Owidth=200 man/normlab-results.5 | col -b | grep -A 1 '^ *failed_step' | tr -s ' \n' ' ')
+    [[ $column == *"the step that diverged"* ]] || { echo "failed_step: $column"; exit 1; }
     [[ $key == *"running = (1 - momentum) running + momentum batch"*"number, 0 to 1; default 0.1"* ]] || { echo "norm.momentum: $key"; exit 1; }
 else
     echo "skipped: mandoc is not there: the manual pages were not judged"

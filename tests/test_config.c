@@ -40,6 +40,34 @@ static void expect_text(const char *name, const char *text, const char *canonica
     free(got);
 }
 
+/* Each names a key or a field of sweep, is written as it is compared, and is no key by itself; and each is found. */
+START_TEST(synonyms_are_names_of_keys)
+{
+    static const struct {
+        const char *word, *key;
+    } all[] = {
+#define SYNONYM(word, key) {word, key},
+#define ABSENT(word, what) {word, NULL},
+#include "config/synonyms.def"
+#undef SYNONYM
+#undef ABSENT
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const char *word = all[i].word, *key = all[i].key;
+        ck_assert_msg(strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789") == strlen(word), "%s", word);
+        if (!key) {
+            ck_assert_msg(nl_key_absent(word) && !nl_key_nearest(word), "%s", word);
+            continue;
+        }
+        bool there = nl_key_find(key);
+        for (const struct nl_field *field = nl_sweep_fields; field->name && !there; field++)
+            there = strncmp(key, "sweep.", 6) == 0 && strcmp(key + 6, field->name) == 0;
+        ck_assert_msg(there, "%s: there is no key %s", word, key);
+        ck_assert_msg(nl_key_is_called(key, word, false) && nl_key_nearest(word), "%s", word);
+    }
+}
+END_TEST
+
 START_TEST(every_key_has_a_legal_default_that_reads_back)
 {
     struct nl_config config;
@@ -375,6 +403,7 @@ int main(void)
 {
     Suite *suite = suite_create("config");
     TCase *tests = tcase_create("keys");
+    tcase_add_test(tests, synonyms_are_names_of_keys);
     tcase_add_test(tests, every_key_has_a_legal_default_that_reads_back);
     tcase_add_test(tests, bounds_are_inclusive_and_tight);
     tcase_add_test(tests, every_choice_reads_back_and_no_other);

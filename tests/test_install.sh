@@ -22,7 +22,8 @@ for file in "$root"/configs/*.yaml "$root"/experiments/*.yaml; do
     checks=$((checks + 1))
 done
 "$program" schema | cmp - "$share/normlab.schema.json"
-for file in share/man/man1/normlab.1.gz share/man/man1/normlab-sweep.1.gz share/man/man5/normlab-config.5.gz share/bash-completion/completions/normlab \
+for file in share/man/man1/normlab.1.gz share/man/man1/normlab-sweep.1.gz share/man/man5/normlab-config.5.gz share/man/man5/normlab-results.5.gz \
+            share/man/man7/normlab-experiments.7.gz share/man/man7/normlab-plots.7.gz share/man/man7/normlab-code.7.gz share/bash-completion/completions/normlab \
             share/zsh/site-functions/_normlab share/fish/vendor_completions.d/normlab.fish share/doc/normlab/copyright; do
     [ -s "$prefix/$file" ] || die "$file is not there"
     checks=$((checks + 1))

@@ -16,11 +16,18 @@ set(schema ${CMAKE_CURRENT_BINARY_DIR}/normlab.schema.json)
 set(manual ${CMAKE_CURRENT_BINARY_DIR}/man)
 string(TIMESTAMP today "%Y-%m-%d" UTC) # of SOURCE_DATE_EPOCH, where that is set
 add_custom_command(OUTPUT ${schema} COMMAND normlab schema > ${schema} DEPENDS normlab VERBATIM)
+set(pages results.5 experiments.7 plots.7 core.7) # the README.md of these folders
+foreach(page IN LISTS pages)
+  string(REGEX REPLACE "[.].*" "" place ${page})
+  string(REPLACE core code name ${page})
+  list(APPEND documents ${CMAKE_CURRENT_SOURCE_DIR}/${place}/README.md)
+  list(APPEND further normlab-${name}=${CMAKE_CURRENT_SOURCE_DIR}/${place}/README.md)
+endforeach()
 add_custom_command(OUTPUT ${manual}/normlab.1.gz COMMAND ${CMAKE_COMMAND} -E rm -rf ${manual}
-                   COMMAND normlab manual ${manual} --date ${today} COMMAND gzip -9nr ${manual} DEPENDS normlab VERBATIM)
+                   COMMAND normlab manual ${manual} ${further} --date ${today} COMMAND gzip -9nr ${manual} DEPENDS normlab ${documents} VERBATIM)
 add_custom_target(pages ALL DEPENDS ${schema} ${manual}/normlab.1.gz)
 install(FILES ${schema} DESTINATION ${share} COMPONENT program)
-foreach(section 1 5)
+foreach(section 1 5 7)
   install(DIRECTORY ${manual}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT program FILES_MATCHING PATTERN "*.${section}.gz")
 endforeach()
 

@@ -30,8 +30,8 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
 
-/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half, also after a power cut: it is on the
- * disk when this returns. What has the name already, be it a link, is replaced and not written to. */
+/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half. It is on the disk when this returns, so
+ * this holds after a power cut, too. What has the name already, also a link, is replaced and not written to. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 
 /* The same without waiting for the disk: until nl_disk_sync was called, a power cut may leave anything under the name. */
@@ -55,7 +55,7 @@ bool nl_folder_exists(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
 int nl_make_folder(const char *path, struct nl_error *err);               /* the same, and path itself is no link */
 char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is; folder "": the current one */
-bool nl_path_same(const char *a, const char *b);                          /* one file, be it by links, or one place where there is none yet */
+bool nl_path_same(const char *a, const char *b);                          /* one file, also by links, or one place where there is none yet */
 char *nl_path_folder(const char *path);                                   /* new string: dirname, "." where there is none */
 
 #endif

@@ -111,8 +111,15 @@ extern const struct nl_field {
 } nl_sweep_fields[], nl_claim_fields[]; /* what may stand under `sweep` and `claim`; end with a NULL name */
 
 const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
-const char *nl_key_nearest(const char *name);                /* by edit distance; NULL: none is near */
+const char *nl_key_nearest(const char *name);                /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
 int nl_key_index(const struct nl_key *key);
+
+/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part behind the dot, or by a synonym. Case, blanks, '_' and '-' do
+ * not matter. beginning: it suffices that such a name begins with word. */
+bool nl_key_is_called(const char *name, const char *word, bool beginning);
+
+/* What word stands for in other programs, where normlab has no such key ("label smoothing"); NULL: nothing known. */
+const char *nl_key_absent(const char *word);
 
 /* Reads `text` as key's type into config. On failure returns NL_FAIL and says in err what is legal. */
 int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err);

@@ -1,4 +1,5 @@
 /* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly so. */
+#include <ctype.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +99,65 @@ static const char *field_of(const char *name)
     return dot ? dot + 1 : name;
 }
 
+static const struct {
+    const char *word, *key, *absent;
+} synonyms[] = {
+#define SYNONYM(word, key) {word, key, NULL},
+#define ABSENT(word, what) {word, NULL, what},
+#include "config/synonyms.def"
+#undef SYNONYM
+#undef ABSENT
+};
+enum { SYNONYMS = sizeof synonyms / sizeof *synonyms };
+
+/* Whether the letters are the same, whatever their case and what stands between them; or those that `name` begins with. */
+static bool alike(const char *word, const char *name, bool beginning)
+{
+    static const char between[] = " _-";
+    for (;; word++, name++) {
+        word += strspn(word, between);
+        name += strspn(name, between);
+        if (!*word)
+            return beginning || !*name;
+        if (tolower((unsigned char)*word) != tolower((unsigned char)*name))
+            return false;
+    }
+}
+
+bool nl_key_is_called(const char *name, const char *word, bool beginning)
+{
+    bool called = alike(word, field_of(name), beginning);
+    for (int i = 0; i < SYNONYMS && !called; i++)
+        called = synonyms[i].key && strcmp(synonyms[i].key, name) == 0 && alike(word, synonyms[i].word, beginning);
+    return called;
+}
+
+const char *nl_key_absent(const char *word)
+{
+    for (int i = 0; i < SYNONYMS; i++)
+        if (synonyms[i].absent && alike(field_of(word), synonyms[i].word, false))
+            return synonyms[i].absent;
+    return NULL;
+}
+
+/* The key of that name elsewhere: the first in the section that name has, or else the first of all; NULL: none. */
+static const char *key_called(const char *name, bool *in_section)
+{
+    const char *first = NULL;
+    size_t section = (size_t)(field_of(name) - name);
+    *in_section = false;
+    for (int i = 0; i < SYNONYMS && !*in_section; i++) {
+        if (!synonyms[i].key || !alike(field_of(name), synonyms[i].word, false))
+            continue;
+        *in_section = section && strncmp(name, synonyms[i].key, section) == 0;
+        first = *in_section || !first ? synonyms[i].key : first;
+    }
+    return first;
+}
+
 /* Ways to be near: a slip in the whole name, the beginning of a field in its section, or the right field in a wrong or missing section (which
- * counts as one slip). */
+ * counts as one slip). A synonym of a key of that section goes before them, one of another section before
+ * what is more than a slip away. */
 const char *nl_key_nearest(const char *name)
 {
     const struct nl_key *itself = nl_key_find(field_of(name)); /* train: {train.lr: 1} */
@@ -118,7 +176,12 @@ const char *nl_key_nearest(const char *name)
             most = distance - 1;
         }
     }
-    return itself ? itself->name : best;
+    if (itself)
+        return itself->name;
+    bool in_section;
+    const char *called = key_called(name, &in_section);
+    int distance = best ? most + 1 : NL_FAR;
+    return called && distance > 0 && (in_section || distance > 1) ? called : best;
 }
 
 static struct nl_config defaults;

@@ -81,6 +81,16 @@ static void release(struct arrays *arrays)
     }
 }
 
+/* Whether images seem to be (N,C,H,W), as PyTorch has them: few rows of pixels with more channels than a picture has. A single row may be a signal, unless
+ * what follows is square. */
+static bool is_channels_first(const struct nl_npy *images)
+{
+    const size_t *shape = images->shape;
+    if (images->dims != 4 || shape[3] <= 4)
+        return false;
+    return shape[1] == 3 || shape[1] == 4 || (shape[1] == 1 && shape[2] == shape[3]);
+}
+
 static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_error *err)
 {
     struct nl_npy *images = &part->images;
@@ -92,6 +102,9 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
     if (images->dims < 2 || images->dims > 4)
         return nl_fail(err, "cannot use '%s': an array of %d dimension%s, expected (N,H,W,C), (N,H,W) or (N,D)", path, images->dims,
                        images->dims == 1 ? "" : "s");
+    if (is_channels_first(images))
+        return nl_fail(err, "cannot use '%s': images of shape (%zu,%zu,%zu,%zu), which look like (N,C,H,W), expected (N,H,W,C); "
+                            "save x.transpose(0, 2, 3, 1)", path, images->shape[0], images->shape[1], images->shape[2], images->shape[3]);
     size_t count = 1;
     for (int d = 0; d < images->dims; d++) {
         count *= d && images->shape[d] <= LARGEST_SIDE ? images->shape[d] : 1;
@@ -107,32 +120,59 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
     return NL_OK;
 }
 
+static int check_layout(const struct part *part, struct nl_error *err)
+{
+    const struct nl_npy *labels = &part->labels;
+    const size_t *shape = labels->shape;
+    if (labels->dims == 2 && shape[1] == 1)
+        return nl_fail(err, "cannot use '%s': labels of shape (%zu,1), expected (N); save y.ravel()", part->label_path, shape[0]);
+    if (labels->dims == 2)
+        return nl_fail(err, "cannot use '%s': labels of shape (%zu,%zu), which look one-hot, expected (N), the number of each sample's class; "
+                            "save y.argmax(axis=1)", part->label_path, shape[0], shape[1]);
+    if (labels->dims != 1)
+        return nl_fail(err, "cannot use '%s': an array of %d dimensions, expected (N): the number of each sample's class", part->label_path,
+                       labels->dims);
+    return NL_OK;
+}
+
 static int read_labels(struct part *part, struct nl_error *err)
 {
     struct nl_npy *labels = &part->labels;
     const char *path = part->label_path;
-    if (nl_npy_read(path, labels, err))
+    if (nl_npy_read(path, labels, err) || check_layout(part, err))
         return NL_FAIL;
     if (labels->type == NL_F32 || labels->type == NL_F64)
         return nl_fail(err, "cannot use '%s': labels of %s, expected integers; save y.astype('int64')", path, nl_dtype_name(labels->type));
-    if (labels->dims != 1)
-        return nl_fail(err, "cannot use '%s': an array of %d dimensions, expected (N): the number of each sample's class", path, labels->dims);
     if (labels->count != part->images.shape[0])
         return nl_fail(err, "cannot use '%s': %zu labels, expected %zu, as many as '%s' has images", path, labels->count, part->images.shape[0],
                        part->image_path);
     return NL_OK;
 }
 
-static double largest_label(const struct part *part)
+struct labels {
+    double least, largest;
+};
+
+/* Of both parts; without a test part, of the training part. */
+static struct labels label_range(const struct arrays *arrays)
 {
-    double largest = 0;
-    for (size_t i = 0; i < part->labels.count; i++)
-        largest = fmax(largest, nl_npy_get(&part->labels, i));
-    return largest;
+    struct labels range = {.least = INFINITY};
+    const struct part *const parts[] = {&arrays->train, &arrays->test};
+    for (int p = 0; p < 2; p++)
+        for (size_t i = 0; parts[p]->present && i < parts[p]->labels.count; i++) {
+            double label = nl_npy_get(&parts[p]->labels, i);
+            range.least = fmin(range.least, label);
+            range.largest = fmax(range.largest, label);
+        }
+    return range;
 }
 
-static int check_labels(const struct part *part, int classes, struct nl_error *err)
+/* Labels from 1 are said to be so, unless data.classes says that class 0 is there, and no sample of it. */
+static int check_labels(const struct part *part, const struct labels *range, int classes, bool given, struct nl_error *err)
 {
+    if (range->least == 1 && (!given || range->largest == classes))
+        return nl_fail(err, "cannot use '%s': labels from 1 to %.0f, expected 0 to %.0f; save y - 1", part->label_path, range->largest,
+                       range->largest - 1);
     for (size_t i = 0; i < part->labels.count; i++) {
         double label = nl_npy_get(&part->labels, i);
         if (!(label >= 0 && label < classes))
@@ -170,18 +210,18 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     }
     if (train->images.shape[0] + (test->present ? test->images.shape[0] : 0) > INT32_MAX)
         return nl_fail(err, "cannot use '%s': more than %d samples", train->image_path, INT32_MAX);
-    double classes = 1 + fmax(largest_label(train), test->present ? largest_label(test) : 0);
-    if (config->data.classes != NL_AUTO)
-        classes = (double)config->data.classes;
+    struct labels range = label_range(arrays);
+    bool given = config->data.classes != NL_AUTO;
+    double classes = given ? (double)config->data.classes : 1 + range.largest;
     arrays->key = train->label_key;
     if (classes < 2 || classes > MOST_CLASSES)
         return nl_fail(err, "cannot use '%s': its largest label is %.0f, expected 1 to %d", train->label_path, classes - 1, MOST_CLASSES - 1);
     arrays->shape.classes = (int)classes;
-    if (check_labels(train, arrays->shape.classes, err))
+    if (check_labels(train, &range, arrays->shape.classes, given, err))
         return NL_FAIL;
     if (test->present) {
         arrays->key = test->label_key;
-        return check_labels(test, arrays->shape.classes, err);
+        return check_labels(test, &range, arrays->shape.classes, given, err);
     }
     arrays->pool_test = train->images.shape[0] / POOL_SHARE;
     arrays->key = train->image_key;

@@ -38,8 +38,8 @@ struct nl_data_facts {
     bool pool; /* no test part is given: every split seed takes one from the whole */
     const char *title, *source, *licence, *files; /* files: what data.dir must hold; "" for none */
 };
-/* Of npy, whose files say it themselves, the heads of the images and the labels are read; train is 0 where they are not right, and
- * nl_data_check says what is wrong. */
+/* The files of npy say it themselves: the heads of the images and the labels are read. Where they are not right, train is 0, and nl_data_check says
+ * what is wrong. */
 struct nl_data_facts nl_data_facts(const struct nl_config *config);
 
 /* Samples in each part of a trial, as nl_split_make will take them; no file touched. */
@@ -57,7 +57,7 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
  * user's data, $XDG_DATA_HOME or ~/.local/share. New string; NULL with an error where HOME is not set either. */
 char *nl_data_folder(const char *name, struct nl_error *err);
 
-/* The files of the user's own arrays (data.name npy), be they there or not: new strings. None of other data: NULL. */
+/* The files of the user's own arrays (data.name npy), whether they are there or not: new strings. None of other data: NULL. */
 enum { NL_DATA_FILES = 4 };
 void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES]);
 

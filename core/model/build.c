@@ -99,7 +99,7 @@ bool nl_hidden_bias(const struct nl_builder *b)
     const struct nl_norm *norm = b->model->norm;
     if (b->config->model.bias != NL_BIAS_AUTO)
         return b->config->model.bias == NL_BIAS_ON;
-    /* With pre-activation too: what reads the sum of a block normalizes it, be it one block later or many. */
+    /* With pre-activation too: what reads the sum of a block normalizes it, one block later or many blocks later. */
     return !(norm->partition && norm->cancels_bias && b->config->norm.placement != NL_AFTER);
 }
 

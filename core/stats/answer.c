@@ -47,7 +47,7 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         shown++;
     }
     nl_text_add(out, empty + part > SHOWN ? "; %d more points\n" : "\n", empty + part - SHOWN);
-    nl_text_add(out, "  The same sweep again runs them, or normlab merge takes them from other shards.\n");
+    nl_text_add(out, "  Run the same sweep again to train them, or take them from other shards with normlab merge.\n");
 }
 
 static void say_failures(struct nl_answer *answer, const struct nl_results *results, const struct nl_metric_column *metric)
@@ -79,14 +79,14 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
     for (int i = 0; i < answer->claims; i++)
         found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
     if (found && answer->question != NL_ASK_LR_TOLERANCE && answer->question != NL_ASK_SPEED)
-        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may fail all the same (at %g %%): findings are then about runs that do not.\n",
+        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may still fail (at %g %%): findings are about runs that do not fail.\n",
                     results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
 
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
 {
     if (answer->tests > 0)
-        nl_text_add(&answer->notes, "p is of the %s, after Holm over %d test%s, and counts below %.3g; each interval stands for itself.\n",
+        nl_text_add(&answer->notes, "p is that of the %s, adjusted by Holm over %d test%s, and counts below %.3g. Intervals are not adjusted.\n",
                     rule->exact ? "exact sign-flip test" : "paired t", answer->tests, answer->tests == 1 ? "" : "s", 1.0 - rule->level);
 }
 
@@ -95,14 +95,15 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
     double z = nl_normal_quantile(0.5 * (1.0 + level)), overlap = metric->sampling.overlap;
     if (metric->fixed)
-        nl_text_add(&answer->notes, "All seeds share one %s part: what is said holds on it, and intervals are over seeds alone.\n",
+        nl_text_add(&answer->notes, "All seeds share one %s part: what is said holds on that part, and intervals cover the seeds alone.\n",
                     part);
     else if (strcmp(metric->measure.part, "train") == 0)
-        nl_text_add(&answer->notes, "What is said of the training part is about these data: the seeds share them.\n");
+        nl_text_add(&answer->notes, "What is said of the training part holds for these data: the seeds share them.\n");
     else if (overlap > 0.0)
         nl_text_add(&answer->notes,
-                    "Each seed splits the data anew, and %.0f %% of its %s part is in another's: the corrected resampled t (Nadeau and Bengio 2003), at no number of"
-                    " seeds narrower than %.2f standard deviations to each side. data.split_seed fixes the split.\n",
+                    "Each seed splits the data anew and shares %.0f %% of its %s part with another seed, so intervals are those of the corrected resampled t"
+                    " (Nadeau and Bengio 2003). No number of seeds makes them narrower than %.2f standard deviations to each side."
+                    " data.split_seed fixes the split.\n",
                     100.0 * overlap, part, z * sqrt(overlap / (1.0 - overlap)));
 }
 

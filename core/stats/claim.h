@@ -5,9 +5,9 @@
  * answer, is below 1 - plot.level: of more and less that of the paired test, of the same that of equivalence (two one-sided tests, margin
  * plot.margin). So at most one in twenty answers (at 95 %) holds a finding that is false, however many claims it makes.
  *
- * A claim that has found something leaves its share of the error rate to the others only where no other finding is in question: a difference
- * where it is beyond the margin too, sameness where it is within the smallest effect too. For else the share is spent twice: of a truth at the
- * margin one sample gives a difference, which is true, and the next one sameness, which is false.
+ * A claim that has found something leaves its share of the error rate to the others only where no other finding is in question: a difference must
+ * also be beyond the margin, and sameness also within the smallest effect. Otherwise the share would be spent twice: where the truth
+ * is at the margin, one sample gives a difference, which is true, and the next gives sameness, which is false.
  *
  *   supported      what was expected is found
  *   not supported  something else is found

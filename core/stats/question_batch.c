@@ -467,10 +467,10 @@ static void say_budget(const struct question *q)
     if (!(steps[0] < INFINITY) || steps[0] == steps[1])
         return;
     if (samples[1] <= 1.1 * samples[0])
-        nl_text_add(&q->answer->notes, "Equal samples, not equal updates: from %g updates to %g, so an effect of the batch size may be one of their number (train.steps makes them equal).\n",
+        nl_text_add(&q->answer->notes, "All batch sizes see equally many samples, but make %g to %g updates: an effect of the batch size may be an effect of their number (train.steps makes them equal).\n",
                     steps[0], steps[1]);
     else
-        nl_text_add(&q->answer->notes, "Neither updates nor samples are equal: from %g updates to %g, on %g samples to %g. An effect of the batch size may be one of these.\n",
+        nl_text_add(&q->answer->notes, "Neither updates nor samples are equal: %g to %g updates, %g to %g samples. An effect of the batch size may be an effect of these.\n",
                     steps[0], steps[1], samples[0], samples[1]);
 }
 
@@ -479,7 +479,7 @@ static void say_method_of_judging(const struct question *q)
     struct nl_text *out = &q->answer->notes;
     const struct nl_measure *measure = &q->metric.measure;
     const char *ends[] = {measure->worse > 0 ? "smallest" : "largest", measure->worse > 0 ? "largest" : "smallest"};
-    nl_text_add(out, "Changes are the %s at the %s %s less that at the %s, paired by seed; positive is worse. They count from %g %s on; flat is within %g %s at"
+    nl_text_add(out, "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat means within %g %s at"
                      " every %s (two one-sided tests; p is that of the least certain).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
     say_budget(q);

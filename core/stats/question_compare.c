@@ -183,7 +183,7 @@ static void say_headline(const struct question *q)
         nl_say_value(out, best->mean.mean, measure);
         nl_text_add(out, most > 1 ? " (mean of %d seeds).\n" : " with one seed: its spread is unknown.\n", most);
     } else if (best->cell->trials > 0 && all_diverged(best->cell)) {
-        nl_text_add(out, "No cell trained: the best of them has no run that did not diverge.\n");
+        nl_text_add(out, "No cell trained: every run of the best one diverged.\n");
     } else if (most == 1) {
         nl_text_add(out, "One seed in each cell: the %s has no interval, so no order is given; run with sweep.seeds=5 or more.\n", measure->name);
     } else {

@@ -141,7 +141,7 @@ static void add_obstacle(const struct question *q, struct nl_claim *claim, int c
     for (int i = 0; i < 2; i++) {
         struct known known = known_rate(q, criterion, both[i]);
         if (!claim->obstacle && known.unknown > 0)
-            claim->obstacle = nl_format("no rate of the grid is usable with %s for %d of %d seeds, be they too low or too high",
+            claim->obstacle = nl_format("no rate of the grid is usable with %s for %d of %d seeds: all are too low or too high",
                                         q->view.method[both[i]].label, known.unknown, known.seeds);
     }
     claim->misleads = claim->effect.lower == 0.0 && isinf(claim->effect.upper);
@@ -452,11 +452,11 @@ static void say_failures(const struct question *q, int base)
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
-    nl_text_add(out, "Usable: the run ends, not at chance, with 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
+    nl_text_add(out, "A rate is usable where the run ends, not at chance, with at least 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
     double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
     if (q->experiment->rounds.points)
-        nl_text_add(out, "Between %g and %g each method has rates of its own; how far apart they are the intervals allow for.", first, last);
+        nl_text_add(out, "Between %g and %g each method has rates of its own; the intervals allow for the gaps between them.", first, last);
     else
         nl_text_add(out, "The %d rates from %g to %g are up to %.3gx apart, which the intervals allow for.", q->view.points, first, last,
                     exp(nl_rate_step(&q->view)));
@@ -464,7 +464,7 @@ static void say_method_of_judging(const struct question *q)
     nl_say_rule(q->answer, &q->rule);
     char *along = nl_comparison_along(&q->view);
     if (along)
-        nl_text_add(out, "With the rate changes %s.\n", along);
+        nl_text_add(out, "%s changes with the rate.\n", along);
     free(along);
     if (!q->there[NL_RATE_BY_LOSS])
         nl_text_add(out, "Not judged by validation loss: %s.\n", q->experiment->config.data.val > 0 ? "no run has one" : "data.val is 0");

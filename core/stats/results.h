@@ -10,7 +10,7 @@
 
 enum { NL_INAPPLICABLE = -1 }; /* the key does not apply to the cell (norm.stat_batch to ln): an empty field */
 
-/* The trials that the experiment asks for, be they there or not: what is missing must be known before anything is judged. */
+/* The trials that the experiment asks for, whether they are there or not: what is missing must be known before anything is judged. */
 struct nl_planned {
     int keys; /* varied keys, train.seed last */
     const struct nl_key *const *key;

@@ -242,7 +242,7 @@ static void add_comment_lines(struct nl_text *out, const char *lines)
 char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label)
 {
     struct nl_text out = {0};
-    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n  \\caption{");
+    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{"); /* four columns with intervals fit a page */
     nl_latex_add(&out, sheet->caption);
     nl_text_add(&out, "}\n  \\label{tab:");
     for (; *label; label++)

@@ -38,7 +38,7 @@ struct nl_store {
 /* A folder that is only read, or that nobody else knows: without a lock, not to be closed. */
 struct nl_store nl_store_at(const char *folder);
 
-/* Whether the folder holds results, be they whole or not. */
+/* Whether the folder holds results, whole or not. */
 bool nl_store_exists(const char *folder);
 
 /* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
@@ -84,8 +84,8 @@ bool nl_store_in_use(const char *folder);
 /* Locks a folder that is there, and changes nothing in it. */
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 
-/* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows: of a program that is killed
- * nothing is left that could be taken for its results. command: the words of the command line, for the record. A claim (config/published.h) is
+/* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows, so that a killed program leaves
+ * nothing that could be taken for its results. command: the words of the command line, for the record. A claim (config/published.h) is
  * declared by the first call, and its checksum stays. */
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err);
@@ -104,7 +104,7 @@ char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_tri
  * that was there before. */
 int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, bool durable, struct nl_error *err);
 
-/* Waits until all saved trials are on the disk: for many together that takes hardly longer than for one. */
+/* Waits until all saved trials are on the disk: many together take hardly longer than one. */
 int nl_store_sync(const struct nl_store *store, struct nl_error *err);
 
 /* Whether it is a name that a store gives in trials/: "0123456789abcdef.trial" with ending ".trial". */

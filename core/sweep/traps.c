@@ -75,7 +75,7 @@ static bool say_single(const struct scene *s, struct nl_text *what, const char *
     const struct nl_layer *layer = single_elements(s);
     if (layer)
         nl_text_add(what, "%s has sets of one element in '%s'%s: %s", s->norm->name, layer->name, where,
-                    s->norm->centers ? "less its own mean each is 0, and what follows learns nothing of the input" : "of each only the sign is left");
+                    s->norm->centers ? "each element minus its own mean is 0, so the layers behind learn nothing of the input" : "only the sign of each element is left");
     return layer != NULL;
 }
 
@@ -105,7 +105,7 @@ static bool last_batch(const struct scene *s, struct nl_text *what)
     int64_t batch = s->config->train.batch, rest = s->counts.train % batch;
     if (!s->norm->tracks || s->config->train.drop_last || batch <= 2 || rest < 1 || rest > 2)
         return false;
-    nl_text_add(what, "%d training samples are batches of %lld and a last one of %lld: %s normalizes it by itself, right before an evaluation",
+    nl_text_add(what, "%d training samples make batches of %lld and a last one of %lld; %s normalizes that one by itself, right before an evaluation",
                 s->counts.train, whole(batch), whole(rest), s->norm->name);
     return true;
 }
@@ -127,7 +127,7 @@ static bool lag(const struct scene *s, struct nl_text *what)
     double left = pow(1.0 - s->config->norm.momentum, (double)s->outline.steps);
     if (!averages(s) || !evaluates_running(s) || *s->config->model.load || !(left > 0.01))
         return false;
-    nl_text_add(what, "after %lld step%s the running statistics are still %.0f %% what they began as (mean 0, variance 1): (1 - %g)^%lld",
+    nl_text_add(what, "after %lld step%s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
                 whole(s->outline.steps), s->outline.steps == 1 ? "" : "s", 100 * left, s->config->norm.momentum, whole(s->outline.steps));
     return true;
 }
@@ -136,7 +136,7 @@ static bool other_momentum(const struct scene *s, struct nl_text *what)
 {
     if (!averages(s) || !(s->config->norm.momentum >= 0.9) || !evaluates_running(s))
         return false;
-    nl_text_add(what, "a momentum of %g makes the running statistics those of the last batch, nearly", s->config->norm.momentum);
+    nl_text_add(what, "with a momentum of %g the running statistics are nearly those of the last batch", s->config->norm.momentum);
     return true;
 }
 
@@ -144,7 +144,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 {
     if (!s->norm->tracks || s->config->norm.eval.at[0] != NL_EVAL_BATCH)
         return false;
-    nl_text_add(what, "%s is evaluated first in training mode: what it says of a sample depends on the others in its batch", s->norm->name);
+    nl_text_add(what, "the first evaluation of %s is in training mode: the result for a sample depends on the rest of its batch", s->norm->name);
     return true;
 }
 
@@ -155,7 +155,7 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
         dropped |= s->model.layer[i].kind == NL_DROPOUT_LAYER;
         if (!dropped || s->model.layer[i].kind != NL_NORM_LAYER)
             continue;
-        nl_text_add(what, "dropout before '%s': its running variance is that of dropped-out units, and evaluation drops none",
+        nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none",
                     s->model.layer[i].name);
         return true;
     }
@@ -172,7 +172,7 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
     for (int i = 0; i < s->model.parameters; i++)
         if (s->model.parameter[i].role == NL_BIAS && s->model.parameter[i].layer != s->model.layers - 1) /* the last one is the head's */
             biases += s->model.parameter[i].count;
-    nl_text_add(what, "%s subtracts the biases of hidden layers again: %zu parameters that learn nothing", s->norm->name, biases);
+    nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", s->norm->name, biases);
     return true;
 }
 
@@ -181,7 +181,7 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || !s->norm->partition ||
         s->config->norm.affine == NL_AFFINE_NONE || !varies(s, "norm.kind")) /* one normalizer alone may follow a published recipe */
         return false;
-    nl_text_add(what, "weight decay pulls the gamma and beta of %s to 0, too: normalizers then differ in what is decayed, as well", s->norm->name);
+    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", s->norm->name);
     return true;
 }
 
@@ -189,7 +189,15 @@ static bool adam_decay(const struct scene *s, struct nl_text *what)
 {
     if (s->config->train.optimizer != NL_ADAM || !(s->config->train.weight_decay > 0))
         return false;
-    nl_text_add(what, "adam adds weight decay to the gradient, and then divides it by the gradient's size: hardly any is left where it is large");
+    nl_text_add(what, "adam adds weight decay to the gradient and divides the sum by the gradient's size: where gradients are large, little decay is left");
+    return true;
+}
+
+static bool adamw_is_adam(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.optimizer != NL_ADAMW || s->config->train.weight_decay > 0)
+        return false;
+    nl_text_add(what, "adamw without weight decay is adam: train.weight_decay is 0");
     return true;
 }
 
@@ -202,7 +210,7 @@ static bool only_warmup(const struct scene *s, struct nl_text *what)
 {
     if (!(s->config->train.warmup_epochs > 0) || s->config->train.warmup_epochs < epochs_of(s))
         return false;
-    nl_text_add(what, "%g epochs of warm-up in %.4g of training: the learning rate never gets to train.lr",
+    nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: the learning rate never reaches train.lr",
                 s->config->train.warmup_epochs, epochs_of(s));
     return true;
 }
@@ -222,7 +230,7 @@ static bool one_seed(const struct scene *s, struct nl_text *what)
 {
     if (s->experiment->seeds > 1 || s->grid->trials < 2)
         return false;
-    nl_text_add(what, "one seed: nothing tells a difference between the %d trials from chance", s->grid->trials);
+    nl_text_add(what, "one seed: any difference between the %d trials may be chance", s->grid->trials);
     return true;
 }
 
@@ -237,7 +245,7 @@ static bool one_rate(const struct scene *s, struct nl_text *what)
         low = batch < low ? batch : low;
         high = batch > high ? batch : high;
     }
-    nl_text_add(what, "batches from %lld to %lld at one learning rate: every method moves with the batch, with a normalizer or without", whole(low),
+    nl_text_add(what, "batches from %lld to %lld share one learning rate: the batch size then changes every method, also without a normalizer", whole(low),
                 whole(high));
     return true;
 }
@@ -269,7 +277,7 @@ static bool small_test(const struct scene *s, struct nl_text *what)
     double deviation = samples ? 100 * sqrt(usual * (1 - usual) / (double)samples) : 0;
     if (!(asked > 0) || !(2 * deviation > asked))
         return false;
-    nl_text_add(what, "errors counted on %lld samples: at 10 %% error chance alone moves one by %.1f points (binomial standard error), and plot.min_effect "
+    nl_text_add(what, "errors are counted on %lld samples: at an error of 10 %%, chance alone moves it by %.1f points (binomial standard error), and plot.min_effect "
                       "is %g", whole(samples), deviation, asked);
     return true;
 }
@@ -290,7 +298,7 @@ static bool mixed_budgets(const struct scene *s, struct nl_text *what)
     }
     if (steps[0] == steps[1] || (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
         return false;
-    nl_text_add(what, "trials differ in their updates, %lld to %lld, and in the samples that they see, %lld to %lld: what is put down to train.batch may be either",
+    nl_text_add(what, "trials differ in updates (%lld to %lld) and in samples seen (%lld to %lld): an effect of train.batch may be an effect of either",
                 whole(steps[0]), whole(steps[1]), whole(samples[0]), whole(samples[1]));
     return true;
 }
@@ -328,9 +336,9 @@ static const struct trap {
 } traps[] = {
     {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn", false},
     {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
-    {"norm.groups", single_of_group, "fewer norm.groups: 1 is ln", false},
+    {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
     {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
-    {"train.drop_last", last_batch, "train.drop_last: true leaves it out; or another train.batch", false},
+    {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help", false},
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch", false},
     {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]", false},
     {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01", false},
@@ -338,7 +346,8 @@ static const struct trap {
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
-    {"train.optimizer", adam_decay, "train.optimizer: adamw decays every weight alike", false},
+    {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
+    {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
     {"train.warmup_epochs", only_warmup, "train longer, or lower train.warmup_epochs", false},
     {"train.step_epochs", no_drop, "lower train.step_epochs, or train longer", false},
     {"train.epochs", both_lengths, "leave out one of them", true},

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the commands of first_hour.txt in an empty folder and prints them with what they say, as Markdown.
+# Runs the commands of five_minutes.txt and then of first_hour.txt in one folder, empty at first, and prints them with what they say, as Markdown.
 #
 #   tests/transcript/run.sh            to the standard output
-#   tests/transcript/run.sh --write    into README.md, between its two marks
-#   tests/transcript/run.sh --check    nothing: whether README.md still tells what the commands say, times and sizes apart
+#   tests/transcript/run.sh --write    into README.md and experiments/README.md, each between two marks
+#   tests/transcript/run.sh --check    nothing: whether these two still tell what the commands say, times and sizes apart
 #
-# A line of first_hour.txt is a command, a text after '#', or after '^C ' a command that gets a Ctrl-C when some trials are done.
-# NORMLAB_PROGRAM names the program (default: build/normlab).
+# A line is a command, a text behind '# ', a command of whose standard output the first lines are shown behind 'LINES> ', or a command that gets a Ctrl-C
+# when some trials of a folder are done behind '^C FOLDER '. NORMLAB_PROGRAM names the program (default: build/normlab).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -19,15 +19,15 @@ export PATH=$folder/bin:$PATH LC_ALL=C.UTF-8 COLUMNS=110 XDG_DATA_HOME=$folder
 
 # The command gets its Ctrl-C when nine trials are done. It runs in slices of time, and is stopped while it is looked at, so that it does not get far
 # meanwhile; one that ends all the same was too fast for the slices, and is tried again from the same folder with shorter ones.
-interrupted() {
+interrupted() { # FOLDER COMMAND
     local process code files slice
     cp -r . "$folder/before"
     for slice in 0.02 0.01 0.005 0.002 0.001 0.0005 0.0002 0.0001 0 0 0 0; do
         find . -mindepth 1 -delete
         cp -r "$folder/before/." .
-        bash -c "exec $1" >"$folder/said" 2>&1 &
+        bash -c "exec $2" >"$folder/said" 2>&1 &
         process=$!
-        until files=(results/*/trials/*.trial) && [ ${#files[@]} -ge 9 ] || ! kill -CONT "$process" 2>/dev/null; do
+        until files=("$1"/trials/*.trial) && [ ${#files[@]} -ge 9 ] || ! kill -CONT "$process" 2>/dev/null; do
             [ "$slice" = 0 ] || sleep "$slice"
             kill -STOP "$process" 2>/dev/null || true
         done
@@ -42,9 +42,8 @@ interrupted() {
     rm -rf "$folder/before"
 }
 
-transcript() {
-    local open=
-    cd "$folder/work"
+transcript() { # NAME
+    local open='' rest
     while IFS= read -r line; do
         case $line in
             '#'*) [ -z "$open" ] || printf '\n'; open=; printf '%s\n\n' "${line#\# }"; continue ;;
@@ -52,39 +51,61 @@ transcript() {
         open=1
         {
             case $line in
-                '^C '*) printf '$ %s\n' "${line#^C }"; interrupted "${line#^C }" 2>&1 ;;
+                '^C '*)
+                    rest=${line#^C }
+                    printf '$ %s\n' "${rest#* }"
+                    interrupted "${rest%% *}" "${rest#* }" 2>&1
+                    ;;
+                [0-9]*'> '*)
+                    printf '$ %s\n' "${line#*> }"
+                    bash -c "${line#*> }" 2>/dev/null >"$folder/said" || true
+                    head -n "${line%%>*}" "$folder/said"
+                    echo ...
+                    ;;
                 *) printf '$ %s\n' "$line"; bash -c "$line" 2>&1 || true ;;
             esac
         } | sed 's/^/    /; s/ *$//'
-    done <"$here/first_hour.txt"
+    done <"$here/$1.txt"
 }
 
 # What differs from machine to machine and from time to time; a slow one says now and then how far it is.
 masked() {
     sed -E '/\b([0-9]+)\/\1 done/!{ /[0-9]+\/[0-9]+ done, [0-9]+ running/d }
             s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]+/DATE/g; s/[0-9.]+ [KMGT]iB/SIZE/g; s/\b[0-9]+:[0-9]{2}\b/TIME/g; s/[0-9.]+ (us|ms|s|min|h)\b/TIME/g
-            /^ *results.mine|of work\)|interrupted|finished|already|there;|done/s/[0-9]+/N/g; s/ +/ /g'
+            /^ *results.(mine|slower)|of work\)|interrupted|finished|already|there;|done/s/[0-9]+/N/g; s/ +/ /g'
 }
 
-section() { sed -n '/^<!-- first hour/,/^<!-- end of the first hour/{//!p}' "$root/README.md"; }
+# What stands between the marks of a document.
+section() { # NAME DOCUMENT
+    sed -n "/^<!-- $1 -->/,/^<!-- end of $1 -->/{//!p}" "$2"
+}
+
+put() { # NAME DOCUMENT
+    awk -v new="$folder/new" -v name="$1" '
+        $0 == "<!-- end of " name " -->" { copying = 0 }
+        !copying { print }
+        $0 == "<!-- " name " -->" { copying = 1; print ""; while ((getline line < new) > 0) print line; print "" }' "$2" >"$folder/document"
+    cp "$folder/document" "$2"
+}
+
+check() { # NAME DOCUMENT
+    masked <"$folder/new" >"$folder/says"
+    section "$1" "$2" | sed '1d;$d' | masked >"$folder/told"
+    diff "$folder/told" "$folder/says" || {
+        echo "$2 tells something else than the commands say: tests/transcript/run.sh --write" >&2
+        exit 1
+    }
+}
 
 case ${1:-} in
-    '') transcript ;;
-    --write)
-        transcript >"$folder/new"
-        awk -v new="$folder/new" '
-            /^<!-- end of the first hour/ { copying = 0 }
-            !copying { print }
-            /^<!-- first hour/ { copying = 1; print ""; while ((getline line < new) > 0) print line; print "" }' "$root/README.md" >"$folder/README.md"
-        cp "$folder/README.md" "$root/README.md"
-        ;;
-    --check)
-        transcript | masked >"$folder/says"
-        section | sed '1d;$d' | masked >"$folder/told"
-        diff "$folder/told" "$folder/says" || {
-            echo "README.md tells something else than the commands say: tests/transcript/run.sh --write" >&2
-            exit 1
-        }
-        ;;
+    '') each=cat ;;
+    --write) each=put ;;
+    --check) each=check ;;
     *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
 esac
+cd "$folder/work"
+for name in five_minutes first_hour; do
+    transcript $name >"$folder/new"
+    case $name in five_minutes) document=$root/README.md ;; *) document=$root/experiments/README.md ;; esac
+    if [ $each = cat ]; then cat "$folder/new"; else $each "${name/_/ }" "$document"; fi
+done
