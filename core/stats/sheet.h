@@ -66,6 +66,7 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
 void nl_sheet_release(struct nl_sheet *sheet);
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column);
+char *nl_sheet_entry_text(const struct nl_sheet *sheet, int row, int column); /* as in tables to read: "12.34 [10.1, 14.5] (2)"; new string */
 
 /* Each new string, the caption included (CSV: the data alone). `answer` and `notes` are lines, or NULL: they
  * stand before and behind the table, in LaTeX both behind it as comments. */

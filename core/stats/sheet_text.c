@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/wrap.h"
 
 /* What tells the three apart. */
@@ -21,35 +22,16 @@ static void add_plain(struct nl_text *out, const char *text)
 
 static void add_markdown(struct nl_text *out, const char *text)
 {
-    for (; *text; text++) {
-        if (text[0] == '+' && text[1] == '-') {
-            nl_text_add(out, "±");
-            text++;
-        } else {
-            nl_text_add(out, strchr("\\|*_<`", *text) ? "\\%c" : "%c", *text);
-        }
-    }
+    char *signs = nl_typeset(text);
+    nl_markdown_add(out, signs);
+    free(signs);
 }
 
 static void add_latex(struct nl_text *out, const char *text)
 {
-    static const char *const long_names[][2] = {
-        {"\\", "\\textbackslash{}"}, {"~", "\\textasciitilde{}"}, {"^", "\\textasciicircum{}"}, {"<", "$<$"}, {">", "$>$"}, {"|", "$|$"},
-        {"\"", "''"},
-    };
-    for (; *text; text++) {
-        size_t i = 0, count = sizeof long_names / sizeof *long_names;
-        while (i < count && *long_names[i][0] != *text)
-            i++;
-        if (text[0] == '+' && text[1] == '-') {
-            nl_text_add(out, "$\\pm$");
-            text++;
-        } else if (i < count) {
-            nl_text_add(out, "%s", long_names[i][1]);
-        } else {
-            nl_text_add(out, strchr("&%$#_{}", *text) ? "\\%c" : "%c", *text);
-        }
-    }
+    char *signs = nl_typeset(text);
+    nl_latex_add(out, signs);
+    free(signs);
 }
 
 static const struct style plain = {"-", "", " ", "", "", add_plain}, markdown = {"–", "", " ", "**", "**", add_markdown},
@@ -110,6 +92,11 @@ static char *entry_text(const struct style *style, const struct nl_sheet *sheet,
         break;
     }
     return out.at;
+}
+
+char *nl_sheet_entry_text(const struct nl_sheet *sheet, int row, int column)
+{
+    return entry_text(&plain, sheet, row, column);
 }
 
 /* ---- the terminal ---- */

@@ -1,0 +1,196 @@
+#include "report/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+
+enum { OUT = 'o' };
+
+static const struct option options[] = {{"out", required_argument, NULL, OUT}, {0}};
+
+/* A results folder with all that the report asks of it. */
+struct reported {
+    struct results_folder from, same;
+    struct nl_provenance made;
+    char *again;
+    struct nl_report_source source, source_same;
+};
+
+struct request {
+    const char *out;
+    int folders;
+    const char **folder;   /* [folders] */
+    struct arguments with; /* overrides, for each folder */
+    struct reported *reported; /* [folders] */
+};
+
+static bool read_request(const struct command *self, int argc, char **argv, struct request *out)
+{
+    *out = (struct request){0};
+    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;) {
+        if (option != OUT)
+            return false;
+        out->out = optarg;
+    }
+    out->folder = nl_alloc((size_t)argc, sizeof *out->folder);
+    out->with.override = nl_alloc((size_t)argc, sizeof *out->with.override);
+    for (int i = optind; i < argc; i++)
+        if (is_override(argv[i]))
+            out->with.override[out->with.overrides++] = argv[i];
+        else
+            out->folder[out->folders++] = argv[i];
+    if (!out->folders)
+        misused(self, "report needs a results folder");
+    else if (!out->out)
+        misused(self, "report needs --out DIR, the folder that it is written to");
+    out->reported = nl_alloc((size_t)out->folders + 1, sizeof *out->reported);
+    return out->folders && out->out;
+}
+
+static char *command_again(const char *folder, const struct nl_experiment *experiment)
+{
+    char *path = nl_path_join(folder, "experiment.yaml"), *again = nl_format("%s-again", folder);
+    char *words = quote_words(5, (const char *const[]){"normlab", experiment->is_sweep ? "sweep" : "run", path, "--out", again});
+    free(path);
+    free(again);
+    return words;
+}
+
+static struct nl_report_source source_of(const char *folder, const struct results_folder *from, const struct nl_provenance *made)
+{
+    return (struct nl_report_source){.folder = folder, .tables = from->tables, .experiment = &from->experiment, .grid = &from->grid,
+                                     .planned = &from->planned, .made = made};
+}
+
+/* The round with the same values for all, where it was begun. */
+static bool open_same(const struct command *self, const struct request *request, const char *folder, struct reported *out)
+{
+    char *path = nl_path_join(folder, "same");
+    bool there = out->from.experiment.rounds.has_same && nl_store_exists(path), good = true;
+    if (there) {
+        struct arguments arguments = request->with;
+        arguments.file = path;
+        good = open_results(self, &arguments, &out->same);
+        out->source_same = source_of(folder, &out->same, &out->made);
+        out->source.same = &out->source_same;
+    }
+    free(path);
+    return good;
+}
+
+static bool open_folder(const struct command *self, const struct request *request, const char *folder, struct reported *out)
+{
+    struct arguments arguments = request->with;
+    struct nl_diagnostics diagnostics = {0};
+    arguments.file = folder;
+    if (!open_results(self, &arguments, &out->from))
+        return false;
+    char *path = nl_path_join(folder, "experiment.yaml");
+    bool good = nl_provenance_read(path, &out->made, &diagnostics) == NL_OK;
+    free(path);
+    if (!good)
+        print_diagnostics(&diagnostics);
+    out->again = command_again(folder, &out->from.experiment);
+    out->source = source_of(folder, &out->from, &out->made);
+    out->source.again = out->again;
+    return good && open_same(self, request, folder, out);
+}
+
+/* All are opened before anything is written. */
+static bool open_folders(const struct command *self, const struct request *request)
+{
+    struct nl_error err = {{0}};
+    for (int i = 0; i < request->folders; i++)
+        if (!open_folder(self, request, request->folder[i], &request->reported[i]))
+            return false;
+    if (!can_be_made(request->out))
+        return false;
+    if (nl_report_check_folder(request->out, &err) || nl_report_begin(request->out, &err)) {
+        bad_input("--out takes a new folder, or that of an earlier report", "%s", err.text);
+        return false;
+    }
+    return true;
+}
+
+static int add_folder(struct nl_document *document, const struct request *request, int number, int *undrawn, struct nl_error *err)
+{
+    const struct nl_report_source *source = &request->reported[number].source;
+    struct nl_report_figures figures = {.folder = request->out, .name = nl_report_name(source->folder, number + 1), .stop = &interrupted};
+    if (document->contents) {
+        char *title = nl_report_title(source);
+        document->above = 0;
+        nl_document_add(document, NL_BLOCK_HEADING, 0, "%s", title);
+        document->above = 1;
+        free(title);
+    }
+    if (!manner.quiet)
+        fprintf(stderr, "%s\n", source->folder);
+    int status = nl_report_add_results(document, source, &figures, err);
+    *undrawn += figures.failed;
+    free(figures.name);
+    return status;
+}
+
+static int write_report(const struct request *request)
+{
+    struct nl_document document;
+    struct nl_error err = {{0}};
+    char *title = request->folders > 1 ? nl_format("Report on %d results", request->folders) : nl_report_title(&request->reported[0].source);
+    int status = NL_OK, undrawn = 0, code = EXIT_DONE;
+    nl_document_begin(&document, title, request->folders > 1);
+    for (int i = 0; i < request->folders && status == NL_OK && !interrupted; i++)
+        status = add_folder(&document, request, i, &undrawn, &err);
+    if (interrupted)
+        code = stopped(EXIT_INTERRUPTED, "stopped; the report is not written; to write it:");
+    else if (status || nl_report_write(&document, request->out, &err))
+        code = fail("%s", err.text);
+    else
+        printf("report: %s/index.html, report.md, report.tex\n", request->out);
+    if (code == EXIT_DONE && undrawn)
+        code = fail("figures are missing in the report, which says why: %d", undrawn);
+    nl_document_release(&document);
+    free(title);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct request request;
+    int code = EXIT_BAD_INPUT;
+    if (read_request(self, argc, argv, &request) && open_folders(self, &request)) {
+        catch_interrupts();
+        code = write_report(&request);
+    }
+    for (int i = 0; i < request.folders && request.reported; i++) {
+        release_results(&request.reported[i].from);
+        release_results(&request.reported[i].same);
+        free(request.reported[i].again);
+    }
+    free(request.reported);
+    free(request.folder);
+    free(request.with.override);
+    return code;
+}
+
+const struct command command_report = {
+    .name = "report",
+    .summary = "a page for colleagues: question, answer, figures, tables, protocol, provenance",
+    .usage = "usage: normlab report RESULTS [RESULTS ...] --out DIR [plot.KEY=VALUE ...]\n"
+             "\n"
+             "Writes what results folders say as one page that needs nothing else (DIR/index.html), and the same as DIR/report.md and\n"
+             "DIR/report.tex: question and answer, figures drawn anew, tables, what was trained and what of it differs from the defaults,\n"
+             "failed runs, what earlier rounds decided, provenance, and how to repeat it. What is incomplete says so first. DIR is a new\n"
+             "folder, or that of an earlier report, which is replaced; anything else in it is an error.\n"
+             "\n"
+             "  -o, --out DIR    the report's folder\n"
+             "\n"
+             "examples:\n"
+             "  normlab report results/small_batch --out report\n"
+             "  normlab report results/small_batch results/lr_tolerance --out report plot.metric=test_loss\n"
+             "  cd report && pdflatex report.tex\n",
+    .run = run,
+};
