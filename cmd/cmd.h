@@ -30,7 +30,7 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
-    command_init, command_schema, command_info, command_table, command_diff, command_eval,
+    command_init, command_schema, command_info, command_table, command_diff, command_eval, command_claims,
     command_ls, command_merge, command_verify, command_clean, command_power, command_report;
 
 /* In the order of a day's work; the last one has no title. */
@@ -184,6 +184,9 @@ char *share_folder(void); /* that holds experiments/ and configs/; NULL: it is n
 /* Word as a path if there is such a file, else that of the experiment or configuration named so (without its ending), else word. New string. */
 char *find_configuration(const char *word);
 void each_shipped(void (*visit)(void *context, const char *name), void *context);
+/* Word as a path, or else that of the claim file named so, be it there or not. New string. */
+char *find_claim(const char *word);
+void each_claim(void (*visit)(void *context, const char *name), void *context);
 
 /* ---- tables (page.c) ---- */
 

@@ -216,6 +216,9 @@ static void offer_argument(const struct typed *typed, const char *name, size_t l
         offer_words(typed, nl_norm_names);
     } else if (is(name, length, "NAME")) {
         offer_words(typed, nl_data_names);
+    } else if (is(name, length, "CLAIM")) {
+        offer_paths(typed, CONFIGURATIONS);
+        each_claim(offer_shipped, (void *)(uintptr_t)typed);
     } else if (is(name, length, "SECTION")) {
         offer_sections(typed);
     } else if (is(name, length, "KEY")) {

@@ -22,6 +22,19 @@ char *key_range(const struct nl_key *key)
     return out.at;
 }
 
+/* What may stand under a section that has no keys; returns how many were printed. before: others were. */
+static int print_fields(const char *wanted, const char *section, const struct nl_field *field, int before)
+{
+    int printed = 0;
+    for (; field->name; field++) {
+        char *name = nl_format("%s.%s", section, field->name);
+        if (!wanted || strcmp(wanted, section) == 0 || strcmp(wanted, name) == 0)
+            printf("%s%s\n  %s\n  %s\n", before + printed++ ? "\n" : "", name, field->form, field->help);
+        free(name);
+    }
+    return printed;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
     static const struct option options[] = {{0}};
@@ -39,19 +52,15 @@ static int run(const struct command *self, int argc, char **argv)
         printf("%s%s\n  %s\n  %s\n", printed++ ? "\n" : "", key->name, range, key->help);
         free(range);
     }
-    for (const struct nl_sweep_field *field = nl_sweep_fields; field->name; field++) {
-        char *name = nl_format("sweep.%s", field->name);
-        if (!wanted || strcmp(wanted, "sweep") == 0 || strcmp(wanted, name) == 0)
-            printf("%s%s\n  %s\n  %s\n", printed++ ? "\n" : "", name, field->form, field->help);
-        free(name);
-    }
+    printed += print_fields(wanted, "sweep", nl_sweep_fields, printed);
+    printed += print_fields(wanted, "claim", nl_claim_fields, printed);
     if (printed)
         return EXIT_DONE;
     const char *near = nl_key_nearest(wanted);
     struct nl_text hint = {0};
     for (const struct nl_section *section = nl_sections; section->name; section++)
         nl_text_add(&hint, "%s%s", hint.at ? ", " : "sections: ", section->name);
-    nl_text_add(&hint, ", sweep");
+    nl_text_add(&hint, ", sweep, claim");
     bad_input(hint.at, "no section or key '%s'%s%s%s", wanted, near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
     nl_text_release(&hint);
     return EXIT_BAD_INPUT;
@@ -63,7 +72,7 @@ const struct command command_keys = {
     .usage = "usage: normlab keys [SECTION | KEY]\n"
              "\n"
              "Documents the keys of a configuration: meaning, legal values, default. SECTION is the part of their names before the dot;\n"
-             "sweep is what an experiment varies.\n"
+             "sweep is what an experiment varies, claim what a paper says of it.\n"
              "\n"
              "examples:\n"
              "  normlab keys\n"

@@ -185,6 +185,17 @@ static void add_keys(struct nl_text *out, const char *section, const char *help)
         }
 }
 
+static void add_fields(struct nl_text *out, const char *section, const char *help, const struct nl_field *field)
+{
+    nl_text_add(out, ".SS \"%s: %s\"\n", section, help);
+    for (; field->name; field++) {
+        char *name = nl_format("%s.%s", section, field->name), *text = nl_format("%s (%s)", field->help, field->form);
+        add_item(out, name, text);
+        free(text);
+        free(name);
+    }
+}
+
 static char *config_page(const char *date)
 {
     struct nl_text out = {0};
@@ -207,13 +218,8 @@ static char *config_page(const char *date)
     add_heading(&out, "KEYS");
     for (const struct nl_section *section = nl_sections; section->name; section++)
         add_keys(&out, section->name, section->help);
-    nl_text_add(&out, ".SS \"sweep: what varies\"\n");
-    for (const struct nl_sweep_field *field = nl_sweep_fields; field->name; field++) {
-        char *name = nl_format("sweep.%s", field->name), *text = nl_format("%s (%s)", field->help, field->form);
-        add_item(&out, name, text);
-        free(text);
-        free(name);
-    }
+    add_fields(&out, "sweep", "what varies", nl_sweep_fields);
+    add_fields(&out, "claim", "what a paper says of it", nl_claim_fields);
     add_heading(&out, "SEE ALSO");
     nl_text_add(&out, ".BR normlab (1),\n.BR normlab\\-keys (1),\n.BR normlab\\-check (1),\n.BR normlab\\-schema (1)\n");
     return out.at;

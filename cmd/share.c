@@ -45,24 +45,57 @@ char *find_configuration(const char *word)
     return found ? found : nl_strdup(word);
 }
 
+/* The names in the folder that end in .yaml, without it, sorted. */
+static void each_file(const char *folder, void (*visit)(void *context, const char *name), void *context)
+{
+    struct dirent **entry;
+    int count = scandir(folder, &entry, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        char *ending = strrchr(entry[i]->d_name, '.');
+        if (ending && strcmp(ending, ".yaml") == 0) {
+            *ending = '\0';
+            visit(context, entry[i]->d_name);
+        }
+        free(entry[i]);
+    }
+    if (count >= 0)
+        free(entry);
+}
+
 void each_shipped(void (*visit)(void *context, const char *name), void *context)
 {
     char *share = share_folder();
     for (int kind = 0; share && kind < KINDS; kind++) {
         char *folder = nl_path_join(share, kinds[kind]);
-        struct dirent **entry;
-        int count = scandir(folder, &entry, NULL, alphasort);
-        for (int i = 0; i < count; i++) {
-            char *ending = strrchr(entry[i]->d_name, '.');
-            if (ending && strcmp(ending, ".yaml") == 0) {
-                *ending = '\0';
-                visit(context, entry[i]->d_name);
-            }
-            free(entry[i]);
-        }
-        if (count >= 0)
-            free(entry);
+        each_file(folder, visit, context);
         free(folder);
     }
     free(share);
+}
+
+/* experiments/claims in the current folder, or else that which came with the program; NULL: there is none. New string. */
+static char *claims_folder(void)
+{
+    static const char name[] = "experiments/claims";
+    if (nl_folder_exists(name))
+        return nl_strdup(name);
+    char *share = share_folder(), *folder = share ? nl_path_join(share, name) : NULL;
+    free(share);
+    return folder;
+}
+
+char *find_claim(const char *word)
+{
+    char *folder = nl_file_exists(word) || strchr(word, '/') ? NULL : claims_folder();
+    char *path = folder ? nl_format("%s/%s.yaml", folder, word) : nl_strdup(word);
+    free(folder);
+    return path;
+}
+
+void each_claim(void (*visit)(void *context, const char *name), void *context)
+{
+    char *folder = claims_folder();
+    if (folder)
+        each_file(folder, visit, context);
+    free(folder);
 }

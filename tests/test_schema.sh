@@ -16,7 +16,7 @@ trap 'rm -rf "$folder"' EXIT
 "$program" schema >"$folder/schema.json"
 for kind in single small-batch rate-tolerance; do "$program" init $kind "$folder/$kind.yaml" >/dev/null; done
 
-"$python" - "$program" "$folder" "$root"/configs/*.yaml "$root"/experiments/*.yaml "$folder"/*.yaml <<'END'
+"$python" - "$program" "$folder" "$root"/configs/*.yaml "$root"/experiments/*.yaml "$root"/experiments/claims/*.yaml "$folder"/*.yaml <<'END'
 import json, subprocess, sys
 from pathlib import Path
 from jsonschema import Draft202012Validator
@@ -64,6 +64,9 @@ sweep: {zip: {train.batch: [8, 16], train.lr: [0.1, 0.2]}}
 sweep: {zip: [{train.batch: [8, 16], train.lr: [0.1, 0.2]}, {norm.kind: [bn, ln]}]}
 sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm.kind: ln}}
 sweep.seeds: 4
+claim: {says: a, source: b, waiting_for: c}
+claim: {says: a, source: b, parts: [{says: c, identity: bn_of_one, tolerance: [0, 0]}]}
+{claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], quick: {cost: d, set: {sweep.seeds: 5, train.lr: [0.1, 0.2]}}}, sweep: {grid: {norm.kind: [bn, ln]}}}
 """.strip().splitlines()
 
 wrong = """
@@ -120,6 +123,17 @@ sweep: {baseline: {norm.kind: bnn}}
 sweep: {baseline: {}}
 sweep: {baseline: norm.kind}
 sweep: 5
+claim: 5
+claim: {says: a, source: b}
+claim: {says: a, waiting_for: c}
+claim: {says: a, source: b, waiting_for: c, parts: [{says: c, identity: bn_of_one, tolerance: [0, 0]}]}
+claim: {says: a, source: b, waits_for: c}
+claim: {says: a, source: b, parts: []}
+claim: {says: a, source: b, parts: [{says: c, identity: bn_is_ln, tolerance: [0, 0]}]}
+claim: {says: a, source: b, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: bn}, measure: {metric: tast_loss}, smallest: 2}]}
+claim: {says: a, source: b, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: bn}, measure: {metric: test_loss}, smallest: 2, margin: 1}]}
+claim: {says: a, source: b, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: bn}, measure: {metric: test_loss}, smallest: -2}]}
+claim: {says: a, source: b, waiting_for: c, quick: {set: {train.epoch: 5}}}
 """.strip().splitlines()
 
 for text, good in [(text, True) for text in right] + [(text, False) for text in wrong]:

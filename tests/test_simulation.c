@@ -4,25 +4,13 @@
  * NORMLAB_ALL set: 20,000 sweeps of each scenario instead of 800. The names of scenarios as arguments: only these. */
 #include <check.h>
 
-#include "base/files.h"
-#include "config/config.h"
 #include "scratch.h"
-#include "simulated.h"
+#include "simulated_results.h"
 #include "stats/answer.h"
 #include "stats/sheet.h"
 #include "suite.h"
 
 /* ---- scenarios ---- */
-
-#define BATCH .question = "small_batch"
-#define PLAIN .values = NORMAL, .common = 0.03, .own = 0.01
-#define NARROW .values = NORMAL, .common = 0.03, .own = 0.004
-#define WIDE .values = NORMAL, .common = 0.03, .own = 0.04
-#define ITEMS_OF .item = 2.0, .other = 1.0, .common = 0.10, .own = 0.10
-#define COMPARE .question = "compare", .points = 1
-#define RATES .question = "lr_tolerance", .baseline = true, .common = 0.1, .own = 0.15
-#define HALF .first = -3.0, .step = 0.5, .points = 7
-#define QUARTER .first = -3.0, .step = 0.25, .points = 13
 
 static const struct scenario scenarios[] = {
 #include "scenarios.h"
@@ -272,72 +260,6 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
 
 /* ---- the way of a sweep ---- */
 
-static void load(const struct scenario *s, const char *folder, struct nl_experiment *out)
-{
-    struct nl_text yaml = {0};
-    nl_text_add(&yaml, "sweep:\n  question: %s\n  grid:\n    norm.kind: [", s->question);
-    for (int k = 0; k < s->kinds; k++)
-        nl_text_add(&yaml, "%s%s", k ? ", " : "", kind_names[k]);
-    nl_text_add(&yaml, "]\n    model.width: [");
-    for (int w = 0; w < s->widths; w++)
-        nl_text_add(&yaml, "%s%d", w ? ", " : "", width_of(s, w * s->kinds));
-    nl_text_add(&yaml, "]\n");
-    for (int p = 0; s->points > 1 && p < s->points; p++)
-        nl_text_add(&yaml, "%s%.6g%s", p ? ", " : is_rates(s) ? "    train.lr: [" : "    train.batch: [", axis_of(s, p), p + 1 == s->points ? "]\n" : "");
-    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
-                s->plot ? s->plot : "");
-    char *path = nl_path_join(folder, "experiment.yaml");
-    struct nl_error err;
-    struct nl_diagnostics diagnostics = {0};
-    ck_assert_int_eq(nl_file_write(path, yaml.at, yaml.length, &err), NL_OK);
-    int status = nl_experiment_load(path, NULL, 0, out, &diagnostics);
-    char *text = nl_diagnostics_text(&diagnostics);
-    ck_assert_msg(status == NL_OK, "%s:\n%s%s", s->name, text, yaml.at);
-    free(text);
-    free(path);
-    nl_text_release(&yaml);
-}
-
-struct plan {
-    struct nl_planned planned;
-    const struct nl_key *key[4];
-    char ***text;
-};
-
-static void plan_of(const struct scenario *s, struct plan *out)
-{
-    int keys = 0, trial = 0;
-    out->key[keys++] = nl_key_find("norm.kind");
-    out->key[keys++] = nl_key_find("model.width");
-    if (s->points > 1)
-        out->key[keys++] = nl_key_find(is_rates(s) ? "train.lr" : "train.batch");
-    out->key[keys++] = nl_key_find("train.seed");
-    int trials = methods_of(s) * s->points * s->seeds;
-    out->text = nl_alloc((size_t)trials, sizeof *out->text);
-    for (int m = 0; m < methods_of(s); m++)
-        for (int p = 0; p < s->points; p++)
-            for (int seed = 0; seed < s->seeds; seed++, trial++) {
-                char **text = out->text[trial] = nl_alloc((size_t)keys, sizeof *text);
-                int k = 0;
-                text[k++] = nl_strdup(kind_names[m % s->kinds]);
-                text[k++] = nl_format("%d", width_of(s, m));
-                if (s->points > 1)
-                    text[k++] = nl_format("%.6g", axis_of(s, p));
-                text[k] = nl_format("%d", seed + 1);
-            }
-    out->planned = (struct nl_planned){.keys = keys, .key = out->key, .trials = trials, .text = (char *const *const *)out->text};
-}
-
-static void plan_release(struct plan *plan)
-{
-    for (int trial = 0; trial < plan->planned.trials; trial++) {
-        for (int k = 0; k < plan->planned.keys; k++)
-            free(plan->text[trial][k]);
-        free(plan->text[trial]);
-    }
-    free(plan->text);
-}
-
 static void simulate(const struct scenario *s, const struct nl_experiment *experiment, int sweeps, struct tally *tally)
 {
     static struct sweep sweep;
@@ -349,14 +271,10 @@ static void simulate(const struct scenario *s, const struct nl_experiment *exper
     *tally = (struct tally){.sweeps = sweeps};
     for (int i = 0; i < sweeps; i++) {
         struct draw draw = draw_of(s->name, (uint64_t)i);
-        struct nl_table table;
         struct nl_results results;
         struct nl_answer answer;
-        struct nl_error err;
         draw_sweep(s, &truth, &draw, &sweep, &conditional);
-        char *text = sweep_text(s, &sweep, plan.planned.text);
-        ck_assert_msg(nl_table_parse("trials.csv", text, &table, &err) == NL_OK && nl_results_of(&table, experiment, &plan.planned, &results, &err) == NL_OK,
-                      "%s: %s", s->name, err.text);
+        results_of(s, &sweep, experiment, &plan, &results);
         nl_answer_make(&results, experiment, &answer);
         judge_answer(s, &sweep, &conditional, experiment, &answer, tally);
         if (!is_rates(s))
@@ -444,7 +362,7 @@ START_TEST(findings_are_true)
     struct nl_text misses = {0};
     struct tally tally;
     char *folder = scratch_make();
-    load(s, folder, &experiment);
+    load(s, "", folder, &experiment);
     simulate(s, &experiment, (int)(sweeps_of_a_scenario * (s->effort > 0.0 ? s->effort : 1.0)), &tally);
     scratch_remove(folder);
     report(s, &experiment, &tally, &misses);

@@ -99,9 +99,9 @@ extern const struct nl_section {
 } nl_sections[];                      /* in the order of keys.def; ends with a NULL name */
 extern const struct nl_key nl_keys[]; /* likewise */
 extern const int nl_key_count;
-extern const struct nl_sweep_field {
+extern const struct nl_field {
     const char *name, *form, *help;   /* form: what is written there, for example */
-} nl_sweep_fields[];                  /* what may stand under `sweep`; ends with a NULL name */
+} nl_sweep_fields[], nl_claim_fields[]; /* what may stand under `sweep` and `claim`; end with a NULL name */
 
 const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
 const char *nl_key_nearest(const char *name);                /* by edit distance; NULL: none is near */
@@ -191,14 +191,16 @@ struct nl_experiment {
     struct nl_match baseline;     /* the method that others are compared with: e.g. norm.kind = none */
     struct nl_rounds rounds;
     bool is_sweep;                /* there is a `sweep` section, or an override with several values */
+    const struct nl_published *published; /* the `claim` section (config/published.h); NULL: none */
 };
 
 /* The question that the experiment is asked: never NL_ASK_AUTO. */
 enum nl_question nl_question_of(const struct nl_experiment *experiment);
 
 /* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
- * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole. Where an override changes the values of a
- * key, entries of exclude and a baseline that name other values of it are void. train.seed and the keys of plot are never axes.
+ * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole, and so is the claim. Where an
+ * override changes the values of a key, entries of exclude, a baseline and cells of a claim that name other values of it are void. train.seed and the
+ * keys of plot are never axes.
  *
  * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
  * "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or "1:9:2" (step), make or

@@ -24,8 +24,8 @@ void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, con
         nl_fail(&hint, "YAML's merge keys are not read: 'base: FILE' at the top takes over the values of another file");
     else if (first)
         nl_fail(&hint, "normlab keys %s lists what there is", first->section);
-    else if (!strncmp(shown, "sweep.", 6))
-        nl_fail(&hint, "normlab keys sweep lists what there is");
+    else if (!strncmp(shown, "sweep.", 6) || !strncmp(shown, "claim.", 6))
+        nl_fail(&hint, "normlab keys %.5s lists what there is", shown);
     else
         nl_fail(&hint, "normlab keys lists all there are");
     nl_diagnose(loader->diagnostics, at, hint.text, "unknown key '%.80s'", shown);

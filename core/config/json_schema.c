@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "config/config.h"
+#include "config/published.h"
 #include "config/value.h"
 
 static const char *field_of(const struct nl_key *key)
@@ -189,11 +190,56 @@ static void add_sweep_definitions(struct nl_text *out)
             nl_text_add(out, ", %s", legal[i]);
         else
             nl_text_add(out, ", \"type\": \"integer\", \"minimum\": 1, \"maximum\": %d, \"default\": 1", NL_SEEDS_MAX);
-        nl_text_add(out, "}%s\n", nl_sweep_fields[i + 1].name ? "," : "\n  }");
+        nl_text_add(out, "}%s", nl_sweep_fields[i + 1].name ? ",\n" : "");
     }
     nl_text_release(&questions);
     nl_text_release(&tune);
     nl_text_release(&until);
+}
+
+static void add_any_of(struct nl_text *out, const char *name, const char *const *words)
+{
+    nl_text_add(out, "\"%s\": {", name);
+    add_words(out, words);
+    nl_text_add(out, "}");
+}
+
+#define WORDS "{\"type\": [\"string\", \"number\"]}"
+#define OBJECT "\"type\": \"object\", \"additionalProperties\": false, "
+
+/* What the fields of a claim are made of (config/published.h). */
+static void add_claim_definitions(struct nl_text *out)
+{
+    nl_text_add(out, ",\n    \"settings\": {" OBJECT "\"properties\": {\"sweep.seeds\": {\"$ref\": \"#/$defs/sweep.seeds\"}");
+    for (int i = 0; i < nl_key_count; i++)
+        if (may_vary(&nl_keys[i]))
+            nl_text_add(out, ",\n      \"%s\": {\"$ref\": \"#/$defs/axis.%s\"}", nl_keys[i].name, nl_keys[i].name);
+    nl_text_add(out, "\n    }},\n    \"metric\": {\"type\": \"string\", \"pattern\": \"^(train|val|test)_(error|accuracy|loss)(_(running|batch|precise))?$\"},\n"
+                     "    \"cell\": {\"$ref\": \"#/$defs/point\", \"minProperties\": 1},\n"
+                     "    \"size\": {\"type\": \"number\", \"minimum\": 0},\n"
+                     "    \"measure\": {" OBJECT "\"properties\": {\"metric\": {\"anyOf\": [{\"$ref\": \"#/$defs/metric\"}, {\"type\": \"array\", \"minItems\": 2, "
+                     "\"maxItems\": 2, \"items\": {\"$ref\": \"#/$defs/metric\"}}]}, \"target\": {\"$ref\": \"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
+    add_any_of(out, "take", nl_take_names);
+    nl_text_add(out, ", \"by\": {\"$ref\": \"#/$defs/metric\"}}},\n"
+                     "    \"part\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS ", \"of\": {\"$ref\": \"#/$defs/cell\"}, \"minus\": "
+                     "{\"$ref\": \"#/$defs/cell\"}, \"less\": {" OBJECT "\"required\": [\"of\", \"minus\"], \"properties\": {\"of\": {\"$ref\": \"#/$defs/cell\"}, "
+                     "\"minus\": {\"$ref\": \"#/$defs/cell\"}}}, \"order\": {\"type\": \"array\", \"minItems\": 2, \"items\": {\"$ref\": \"#/$defs/cell\"}}, "
+                     "\"slope\": {\"type\": \"string\"}, \"measure\": {\"$ref\": \"#/$defs/measure\"}, \"smallest\": {\"$ref\": \"#/$defs/size\"}, \"margin\": "
+                     "{\"$ref\": \"#/$defs/size\"}, \"tolerance\": {\"anyOf\": [{\"$ref\": \"#/$defs/size\"}, {\"type\": \"array\", \"minItems\": 2, \"maxItems\": 2, "
+                     "\"items\": {\"$ref\": \"#/$defs/size\"}}]}, \"expect\": {\"enum\": [\"more\", \"less\"]}, ");
+    add_any_of(out, "identity", nl_identity_names);
+    nl_text_add(out, "},\n      \"oneOf\": [{\"required\": [\"smallest\"]}, {\"required\": [\"margin\"]}, {\"required\": [\"tolerance\"]}]},\n");
+    /* in the order of nl_claim_fields */
+    static const char *const legal[] = {
+        WORDS, WORDS, WORDS, WORDS, WORDS, "{\"$ref\": \"#/$defs/measure\"}", "{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/part\"}}",
+        "{\"$ref\": \"#/$defs/settings\"}",
+        "{\"type\": \"array\", \"items\": {" OBJECT "\"required\": [\"says\", \"set\"], \"properties\": {\"says\": " WORDS ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}}",
+        "{" OBJECT "\"properties\": {\"cost\": " WORDS ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}", WORDS};
+    for (int i = 0; nl_claim_fields[i].name; i++) {
+        nl_text_add(out, "    \"claim.%s\": {\"description\": ", nl_claim_fields[i].name);
+        nl_json_add(out, nl_claim_fields[i].help);
+        nl_text_add(out, ", %s%s\n", legal[i] + 1, nl_claim_fields[i + 1].name ? "," : "\n  }");
+    }
 }
 
 static void begin_section(struct nl_text *out, const char *name, const char *help)
@@ -222,6 +268,10 @@ static void add_sections(struct nl_text *out)
     begin_section(out, "sweep", "what to vary");
     for (int i = 0; nl_sweep_fields[i].name; i++)
         nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i].name, nl_sweep_fields[i].name);
+    nl_text_add(out, "\n    }},\n    \"claim\": {\"description\": \"what a paper says, and the parts that it is judged by\", " OBJECT
+                     "\"required\": [\"says\", \"source\"], \"oneOf\": [{\"required\": [\"parts\"]}, {\"required\": [\"waiting_for\"]}], \"properties\": {");
+    for (int i = 0; nl_claim_fields[i].name; i++)
+        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/claim.%s\"}", i ? "," : "", nl_claim_fields[i].name, nl_claim_fields[i].name);
     nl_text_add(out, "\n    }},\n"
                      "    \"made\": {\"description\": \"written into results: what made them; skipped when read\"}\n  },\n");
 }
@@ -250,6 +300,7 @@ char *nl_json_schema(void)
     add_dotted(&out);
     add_definitions(&out);
     add_sweep_definitions(&out);
+    add_claim_definitions(&out);
     nl_text_add(&out, "}\n");
     return out.at;
 }

@@ -28,7 +28,7 @@ static const char *const top_words[] = {
 #undef SECTION
 #undef KEY
 #undef END
-    "sweep", "base", NULL};
+    "sweep", "claim", "base", NULL};
 
 static bool is_section(const char *name)
 {
@@ -85,6 +85,8 @@ static void read_top_entry(struct nl_loader *loader, const struct nl_node *name,
         nl_read_sweep(loader, value);
     } else if (!strncmp(word, "sweep.", 6)) {
         nl_read_sweep_entry(loader, name, value, word + 6);
+    } else if (!strcmp(word, "claim")) {
+        nl_read_claim(loader, value);
     } else if (strcmp(word, "base") != 0 && strcmp(word, "made") != 0) { /* base: read before; made: provenance in results */
         const char *near = strchr(word, '.') ? nl_key_nearest(word) : nl_nearest(word, top_words);
         nl_report_unknown(loader, &name->at, word, near ? near : nl_key_nearest(word));

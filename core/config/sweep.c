@@ -8,7 +8,7 @@
 #include "config/sweep.h"
 #include "config/value.h"
 
-const struct nl_sweep_field nl_sweep_fields[] = {
+const struct nl_field nl_sweep_fields[] = {
     {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point"},
     {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}",
      "keys that advance together: lists of the same length, or a list of several such groups"},

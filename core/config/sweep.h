@@ -58,7 +58,18 @@ void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_po
 /* The axis that varies key, and the key's place in it; NULL: none does. */
 struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column);
 
-/* After everything is read (sweep_check.c): exclude and baseline name values that occur and plot.order methods that there are, the grid is
+/* One value for each of some keys, as in a baseline; with `many`, lists of them. what: for messages. False, and a diagnostic, for one without a
+ * legal condition. */
+bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out);
+
+/* Takes values that do not occur in the sweep out of match, with a diagnostic where no override explains it; false when match can hold
+ * nowhere. */
+bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what);
+
+/* The `claim` section of one file (published.c). */
+void nl_read_claim(struct nl_loader *loader, const struct nl_node *map);
+
+/* After everything is read (sweep_check.c): exclude, baseline and claim name values that occur and plot.order methods that there are, the grid is
  * not too large, seeds are in range. */
 void nl_check_sweep(struct nl_loader *loader);
 

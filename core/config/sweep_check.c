@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/keep.h"
+#include "config/published.h"
 #include "config/sweep.h"
 #include "config/value.h"
 #include "norm/norm.h"
@@ -52,8 +53,7 @@ static char *occurring(const struct nl_experiment *experiment, const struct nl_k
     return out.at;
 }
 
-/* Takes values that do not occur out of match, with a diagnostic where no override explains it; false when match can hold nowhere. */
-static bool keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what)
+bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what)
 {
     bool possible = true;
     for (int k = 0; k < match->keys; k++) {
@@ -120,18 +120,28 @@ static void check_order(struct nl_loader *loader)
     free(copy);
 }
 
+/* Cells of a claim that an override made void are void: who runs the claim asks for them. */
+static void check_claim(struct nl_loader *loader)
+{
+    const struct nl_published *published = loader->out->published;
+    for (int i = 0; published && i < published->parts; i++)
+        for (int side = 0; side < published->part[i].sides; side++)
+            nl_keep_occurring(loader, &published->part[i].cell[side], "a claim");
+}
+
 void nl_check_sweep(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
     int kept = 0;
     for (int i = 0; i < out->excludes; i++)
-        if (keep_occurring(loader, &out->exclude[i], "exclude"))
+        if (nl_keep_occurring(loader, &out->exclude[i], "exclude"))
             out->exclude[kept++] = out->exclude[i];
     out->excludes = kept;
     if (out->has_baseline)
-        out->has_baseline = keep_occurring(loader, &out->baseline, "baseline");
+        out->has_baseline = nl_keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
     nl_check_rounds(loader);
+    check_claim(loader);
 
     const struct nl_key *seed = nl_key_find("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)

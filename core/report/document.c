@@ -87,7 +87,7 @@ void nl_document_row(struct nl_document *document, const char *const *field)
     struct nl_block *block = &document->block[document->count - 1];
     block->field = nl_realloc(block->field, (size_t)((block->rows + 1) * block->columns), sizeof *block->field);
     for (int c = 0; c < block->columns; c++)
-        block->field[block->rows * block->columns + c] = (struct nl_field){.text = kept(field[c] ? field[c] : "")};
+        block->field[block->rows * block->columns + c] = (struct nl_document_field){.text = kept(field[c] ? field[c] : "")};
     block->rows++;
 }
 

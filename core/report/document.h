@@ -13,7 +13,7 @@
 
 enum nl_block_kind { NL_BLOCK_HEADING, NL_BLOCK_PARAGRAPH, NL_BLOCK_WARNING, NL_BLOCK_ITEM, NL_BLOCK_CODE, NL_BLOCK_TABLE, NL_BLOCK_FIGURE };
 
-struct nl_field {
+struct nl_document_field {
     char *text;
     bool marked; /* bold */
 };
@@ -32,7 +32,7 @@ struct nl_block {
     int columns, rows, keys; /* keys: the first columns, which name the row */
     bool *right;             /* [columns]: numbers */
     char **head;             /* [columns] */
-    struct nl_field *field;  /* [rows][columns] */
+    struct nl_document_field *field;  /* [rows][columns] */
 };
 
 struct nl_document {

@@ -30,7 +30,7 @@ static const char style[] =
     "pre { background: var(--panel); padding: .7rem .9rem; border-radius: .3rem; white-space: pre-wrap; font-size: .85rem }\n"
     "figure { margin: 1.2rem 0 1.8rem }\n"
     ".paper { background: #ffffff; border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; max-width: 46rem }\n"
-    ".paper svg { display: block; width: 100%; height: auto }\n"
+    ".paper svg { display: block; max-width: 100%; min-width: min(100%, 32rem); height: auto }\n"
     "footer { margin-top: 3rem; border-top: 1px solid var(--line) }\n"
     "@media print { :root { color-scheme: light; --text: #000000; --soft: #333333; --page: #ffffff; --panel: #f4f6f8; --line: #999999;\n"
     "    --link: #000000; --alert: #ffffff; --edge: #000000 }\n"
@@ -81,7 +81,7 @@ static int add_items(struct nl_text *out, const struct nl_document *document, in
 
 enum { LONG_FIELD = 40 }; /* characters: it gets room of its own */
 
-static void add_field(struct nl_text *out, const struct nl_block *block, int column, const struct nl_field *field)
+static void add_field(struct nl_text *out, const struct nl_block *block, int column, const struct nl_document_field *field)
 {
     const char *element = column < block->keys ? "th" : "td";
     nl_text_add(out, "<%s%s%s>", element, column < block->keys ? " scope=\"row\"" : "",

@@ -7,10 +7,9 @@
 #include "report/document.h"
 
 enum {
-    LINE = 104,      /* characters of the small type of tables that a line holds, */
-    GAP = 3,         /* of which as many stand between two columns */
+    LINE = 118,      /* characters of the small type of tables that a line holds, */
+    GAP = 2,         /* of which as many stand between two columns */
     LONG_FIELD = 34, /* a column of words that is wider may be broken */
-    MOST_COLUMNS = 64,
 };
 
 static const char preamble[] = "\\documentclass[a4paper]{article}\n"
@@ -20,7 +19,7 @@ static const char preamble[] = "\\documentclass[a4paper]{article}\n"
                                "\\usepackage{graphicx,array,longtable}\n"
                                "\\usepackage[hidelinks]{hyperref}\n"
                                "\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{.5\\baselineskip}\\emergencystretch=3em\n"
-                               "\\setlength{\\LTleft}{0pt}\\setlength{\\LTright}{0pt plus 1fill}\\setlength{\\tabcolsep}{4pt}\n"
+                               "\\setlength{\\LTleft}{0pt}\\setlength{\\LTright}{0pt plus 1fill}\\setlength{\\tabcolsep}{4pt}\\renewcommand{\\arraystretch}{1.15}\n"
                                "\\setcounter{secnumdepth}{0}\\setcounter{tocdepth}{1}\n";
 
 static void add_line(struct nl_text *out, const char *before, const char *text, const char *behind)
@@ -102,7 +101,7 @@ static void add_row(struct nl_text *out, const struct nl_block *block, int row, 
     for (int c = 0; c < to; c++) {
         if (!is_shown(block, c, from, to))
             continue;
-        const struct nl_field *field = row < 0 ? NULL : &block->field[row * block->columns + c];
+        const struct nl_document_field *field = row < 0 ? NULL : &block->field[row * block->columns + c];
         bool bold = !field || field->marked;
         nl_text_add(out, first ? "%s" : " & %s", bold ? "\\textbf{" : "{}");
         add_breakable(out, field ? field->text : block->head[c]);

@@ -67,7 +67,7 @@ static void add_table(struct nl_text *out, const struct nl_block *block)
     for (int row = 0; row < block->rows; row++) {
         nl_text_add(out, "|");
         for (int c = 0; c < block->columns; c++) {
-            const struct nl_field *field = &block->field[row * block->columns + c];
+            const struct nl_document_field *field = &block->field[row * block->columns + c];
             add_field(out, field->marked ? " **" : " ", field->text, field->marked ? "** |" : " |");
         }
         nl_text_add(out, "\n");

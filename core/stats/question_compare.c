@@ -56,7 +56,8 @@ static void add_claim(struct question *q, int place, int against)
     claim->unit = q->metric.measure.step;
     claim->effect = nl_cell_difference(q->results, q->experiment, of[0]->cell, of[1]->cell, &q->metric);
     nl_claim_sides(claim, of[0]->cell, of[1]->cell);
-    double *values = nl_alloc((size_t)seeds, 2 * sizeof *values), *other = values + seeds, sum[2] = {0}, ends[2] = {0}, count = 0.0;
+    double *values = nl_alloc((size_t)seeds, 2 * sizeof *values), *other = values + seeds, sum[2] = {0};
+    int ends[2] = {0}, count = 0;
     nl_cell_values(q->results, of[0]->cell, &q->metric, values);
     nl_cell_values(q->results, of[1]->cell, &q->metric, other);
     for (int i = 0; i < seeds; i++) {
@@ -81,8 +82,8 @@ static void add_claim(struct question *q, int place, int against)
         claim->obstacle = nl_strdup("every run of both diverged");
     else if (!claim->obstacle && failed > 0 && claim->candidate == NL_FOUND_SAME)
         claim->obstacle = nl_format("%d of its runs failed", failed);
-    else if (!claim->obstacle && q->metric.measure.share && count > 0 && fmax(ends[0], ends[1]) >= NL_SATURATED * count)
-        claim->obstacle = nl_format("saturated, %.0f of %.0f pairs are at %d %%", fmax(ends[0], ends[1]), count, ends[1] > ends[0] ? 100 : 0);
+    else if (q->metric.measure.share)
+        nl_claim_need_room(claim, ends, count);
     nl_claim_need_pairs(claim, &q->rule);
     if (claim->candidate != NL_FOUND_SAME)
         claim->expected = claim->candidate; /* that they differ, either way, is the statement */

@@ -147,7 +147,7 @@ char *nl_program_text(void)
     return out.at;
 }
 
-char *nl_provenance_text(const struct nl_datasets *datasets, const char *command)
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "made:\n");
@@ -158,6 +158,8 @@ char *nl_provenance_text(const struct nl_datasets *datasets, const char *command
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     add(&out, "date", date);
     add(&out, "command", command);
+    if (*claim)
+        add(&out, "claim_sha256", claim);
     char *name, *value;
     for (int i = 0; describe(datasets, i, &name, &value); i++) {
         add(&out, name, value);

@@ -6,8 +6,9 @@
 #include "sweep/datasets.h"
 
 /* Version, commit, numerics, compiler, BLAS (if it was used), processor, machine, date, command, checksums of the data (data_1, data_2, ...)
- * and of the weights that trials start from (weights_1, ...); new string. */
-char *nl_provenance_text(const struct nl_datasets *datasets, const char *command);
+ * and of the weights that trials start from (weights_1, ...); claim: the checksum of what was declared before the first of its trials was run
+ * (nl_published_hash), or "". New string. */
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim);
 
 /* The program as `normlab info` shows it: what the section says of it, what it may use of the machine, and the
  * backends with their devices; YAML, new string. */

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/seal.h"
 #include "base/sums.h"
+#include "config/published.h"
 #include "stats/summary.h"
 
 const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv", "summary.csv"};
@@ -246,11 +247,27 @@ static void drop_tables(const struct nl_store *store)
     }
 }
 
+/* The claim as it was declared when the folder was begun: who changes it afterwards has seen results. */
+static void declared_claim(const struct nl_store *store, const struct nl_experiment *experiment, char hex[NL_HASH_HEX])
+{
+    struct nl_experiment before;
+    struct nl_provenance made;
+    struct nl_error ignored;
+    *hex = '\0';
+    if (nl_store_exists(store->folder)) {
+        if (nl_store_read(store->folder, &before, &made, &ignored) == NL_OK)
+            snprintf(hex, NL_HASH_HEX, "%s", nl_provenance_get(&made, "claim_sha256"));
+    } else if (experiment->published) {
+        nl_published_hash(experiment, hex);
+    }
+}
+
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err)
 {
-    char *resolved = nl_experiment_text(experiment, true);
-    char *made = nl_provenance_text(datasets, command);
+    char *resolved = nl_experiment_text(experiment, true), claim[NL_HASH_HEX];
+    declared_claim(store, experiment, claim);
+    char *made = nl_provenance_text(datasets, command, claim);
     struct nl_text whole = {0};
     nl_text_add(&whole, "%s%s", resolved, made);
     nl_seal_add(&whole, "# ");

@@ -85,7 +85,8 @@ bool nl_store_in_use(const char *folder);
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 
 /* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows: of a program that is killed
- * nothing is left that could be taken for its results. command: the words of the command line, for the record. */
+ * nothing is left that could be taken for its results. command: the words of the command line, for the record. A claim (config/published.h) is
+ * declared by the first call, and its checksum stays. */
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
                     const char *command, struct nl_error *err);
 

@@ -1,0 +1,254 @@
+#include "claims/identity.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "train/probe.h"
+
+enum { SAMPLES = 4, POSITIONS = 6, CHANNELS = 8, ELEMENTS = SAMPLES * POSITIONS * CHANNELS };
+
+/* A normalizer before it is run, and what came out. */
+struct layer {
+    struct nl_config config;
+    struct nl_probe probe;
+    double x[ELEMENTS], dy[ELEMENTS];
+};
+
+static void fill(double *out, const char *name)
+{
+    struct nl_stream stream = nl_stream(1, name);
+    for (int i = 0; i < ELEMENTS; i++)
+        out[i] = nl_stream_normal(stream, (uint64_t)i, 0);
+}
+
+static void set_up(struct layer *layer, const char *norm, enum nl_device_kind device, int samples, int positions)
+{
+    *layer = (struct layer){0};
+    nl_config_defaults(&layer->config);
+    nl_key_set(nl_key_find("norm.kind"), &layer->config, norm, NULL);
+    layer->config.device.kind = device;
+    fill(layer->x, "identity.x");
+    fill(layer->dy, "identity.dy");
+    layer->probe = (struct nl_probe){.samples = samples, .positions = positions, .channels = CHANNELS};
+}
+
+static int run(struct layer *layer, struct nl_error *err)
+{
+    layer->probe.config = &layer->config;
+    layer->probe.x = layer->x;
+    layer->probe.dy = layer->dy;
+    return nl_probe_run(&layer->probe, err);
+}
+
+static int elements_of(const struct layer *layer)
+{
+    return layer->probe.samples * layer->probe.positions * layer->probe.channels;
+}
+
+/* *most becomes the largest of it and |a - factor b|; NaN stays. */
+static void compare(const double *a, const double *b, double factor, int count, double *most)
+{
+    for (int i = 0; i < count; i++) {
+        double difference = fabs(a[i] - factor * b[i]);
+        *most = !(difference <= *most) ? difference : *most;
+    }
+}
+
+/* Runs both layers, whose y, dx (of the second times dx_factor), dgamma and dbeta must agree. */
+static int agree(struct layer *one, struct layer *other, double dx_factor, double *deviation, struct nl_error *err)
+{
+    int status = run(one, err) || run(other, err) ? NL_FAIL : NL_OK;
+    if (status == NL_OK) {
+        *deviation = 0.0;
+        compare(one->probe.y, other->probe.y, 1.0, elements_of(one), deviation);
+        compare(one->probe.dx, other->probe.dx, dx_factor, elements_of(one), deviation);
+        compare(one->probe.dgamma, other->probe.dgamma, 1.0, CHANNELS, deviation);
+        if (one->probe.dbeta && other->probe.dbeta)
+            compare(one->probe.dbeta, other->probe.dbeta, 1.0, CHANNELS, deviation);
+    }
+    nl_probe_release(&one->probe);
+    nl_probe_release(&other->probe);
+    return status;
+}
+
+/* GN with one group is LN over the sample; GN with a group a channel is IN (Wu and He 2018, section 3.1). */
+static int groups_are(const char *norm, int groups, enum nl_device_kind device, bool perturbed, double *deviation,
+                      struct nl_error *err)
+{
+    struct layer gn, other;
+    set_up(&gn, "gn", device, SAMPLES, POSITIONS);
+    set_up(&other, norm, device, SAMPLES, POSITIONS);
+    gn.config.norm.groups = groups;
+    if (perturbed)
+        other.config.norm.eps = 1e-3;
+    return agree(&gn, &other, 1.0, deviation, err);
+}
+
+static int gn_is_ln(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    return groups_are("ln", 1, device, perturbed, deviation, err);
+}
+
+static int gn_is_in(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    return groups_are("in", CHANNELS, device, perturbed, deviation, err);
+}
+
+/* RMSNorm is LN where each sample's mean is 0; its gradient, too, where that of y has mean 0 (Zhang and Sennrich 2019, section
+ * 4). */
+static int rms_is_ln(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer rms, ln;
+    set_up(&rms, "rms", device, SAMPLES, POSITIONS);
+    for (int sample = 0; sample < SAMPLES; sample++) {
+        double *x = rms.x + sample * POSITIONS * CHANNELS, *dy = rms.dy + sample * POSITIONS * CHANNELS, sum = 0.0, dsum = 0.0;
+        for (int i = 0; i < POSITIONS * CHANNELS; i++) {
+            sum += x[i] / (POSITIONS * CHANNELS);
+            dsum += dy[i] / (POSITIONS * CHANNELS);
+        }
+        for (int i = 0; i < POSITIONS * CHANNELS; i++) {
+            x[i] -= sum;
+            dy[i] -= dsum;
+        }
+    }
+    for (int i = 0; perturbed && i < ELEMENTS; i += CHANNELS)
+        rms.x[i] += 0.5;
+    set_up(&ln, "ln", device, SAMPLES, POSITIONS);
+    memcpy(ln.x, rms.x, sizeof ln.x);
+    memcpy(ln.dy, rms.dy, sizeof ln.dy);
+    return agree(&rms, &ln, 1.0, deviation, err);
+}
+
+/* One value a channel in training: xhat is 0, so y is beta whatever x is, and no gradient goes below (from the definition of
+ * Ioffe and Szegedy 2015). */
+static int bn_of_one(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    static const double beta[CHANNELS] = {-2.0, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0};
+    static const double nothing[ELEMENTS] = {0};
+    struct layer bn;
+    set_up(&bn, "bn", device, perturbed ? 2 : 1, 1);
+    bn.probe.beta = beta;
+    int status = run(&bn, err);
+    if (status == NL_OK) {
+        *deviation = 0.0;
+        compare(bn.probe.y, beta, 1.0, CHANNELS, deviation);
+        compare(bn.probe.dx, nothing, 1.0, elements_of(&bn), deviation);
+    }
+    nl_probe_release(&bn.probe);
+    return status;
+}
+
+/* BN((aW)u) = BN(Wu), and the gradient by aW is that by W over a (Ioffe and Szegedy 2015, section 3.3). Exact for eps = 0. */
+static int bn_scale(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    const double factor = 3.0;
+    struct layer bn, scaled;
+    set_up(&bn, "bn", device, SAMPLES, POSITIONS);
+    set_up(&scaled, "bn", device, SAMPLES, POSITIONS);
+    bn.config.norm.eps = scaled.config.norm.eps = perturbed ? 1e-3 : 0.0;
+    for (int i = 0; i < ELEMENTS; i++)
+        scaled.x[i] *= factor;
+    return agree(&bn, &scaled, factor, deviation, err);
+}
+
+/* A bias before BN changes nothing, so its gradient, the sum of dx over its channel, is 0 (Ioffe and Szegedy 2015, section 3.2).
+ */
+static int bn_shift(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer bn, shifted, sums;
+    set_up(&bn, "bn", device, SAMPLES, POSITIONS);
+    set_up(&shifted, "bn", device, SAMPLES, POSITIONS);
+    for (int i = 0; i < (perturbed ? CHANNELS : ELEMENTS); i++) /* perturbed: at one position of one sample alone */
+        shifted.x[i] += 1.0 + 0.5 * (i % CHANNELS);
+    sums = shifted;
+    if (agree(&bn, &shifted, 1.0, deviation, err) || run(&sums, err))
+        return NL_FAIL;
+    double sum[CHANNELS] = {0}, nothing[CHANNELS] = {0};
+    for (int i = 0; i < ELEMENTS; i++)
+        sum[i % CHANNELS] += sums.probe.dx[i];
+    compare(sum, nothing, 1.0, CHANNELS, deviation);
+    nl_probe_release(&sums.probe);
+    return NL_OK;
+}
+
+/* Running statistics after k equal batches: (1 - m)^k of what they began with, the rest the batch's, its variance with 1/(count -
+ * 1) (the convention of torch.nn.BatchNorm1d; momentum 0.9 of TensorFlow is 0.1 here). */
+static int bn_running(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    enum { UPDATES = 20 };
+    const double momentum = 0.1, kept = pow(1.0 - momentum, UPDATES), count = SAMPLES * POSITIONS;
+    double mean[CHANNELS], var[CHANNELS], expected[CHANNELS], expected_var[CHANNELS];
+    for (int i = 0; i < CHANNELS; i++) {
+        mean[i] = 0.5 * i;
+        var[i] = 1.0 + i;
+    }
+    struct layer bn;
+    set_up(&bn, "bn", device, SAMPLES, POSITIONS);
+    bn.config.norm.momentum = momentum;
+    bn.config.norm.running_var = perturbed ? NL_BIASED : NL_UNBIASED;
+    bn.probe.running_mean = mean;
+    bn.probe.running_var = var;
+    for (int update = 0; update < UPDATES; update++) {
+        if (run(&bn, err)) {
+            nl_probe_release(&bn.probe);
+            return NL_FAIL;
+        }
+        for (int i = 0; i < CHANNELS && update == 0; i++) {
+            expected[i] = kept * mean[i] + (1.0 - kept) * bn.probe.mean[i];
+            expected_var[i] = kept * var[i] + (1.0 - kept) * bn.probe.var[i] * count / (count - 1.0);
+        }
+        memcpy(mean, bn.probe.new_running_mean, sizeof mean);
+        memcpy(var, bn.probe.new_running_var, sizeof var);
+        nl_probe_release(&bn.probe);
+    }
+    *deviation = 0.0;
+    compare(mean, expected, 1.0, CHANNELS, deviation);
+    compare(var, expected_var, 1.0, CHANNELS, deviation);
+    return NL_OK;
+}
+
+/* In evaluation a sample's output does not depend on the rest of its batch (Ioffe and Szegedy 2015, section 3.1). */
+static int bn_batchmates(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer bn, other;
+    set_up(&bn, "bn", device, SAMPLES, POSITIONS);
+    set_up(&other, "bn", device, SAMPLES, POSITIONS);
+    bn.probe.eval = other.probe.eval = !perturbed;
+    for (int i = POSITIONS * CHANNELS; i < ELEMENTS; i++)
+        other.x[i] *= -2.0;
+    int status = run(&bn, err) || run(&other, err) ? NL_FAIL : NL_OK;
+    *deviation = 0.0;
+    if (status == NL_OK)
+        compare(bn.probe.y, other.probe.y, 1.0, POSITIONS * CHANNELS, deviation);
+    nl_probe_release(&bn.probe);
+    nl_probe_release(&other.probe);
+    return status;
+}
+
+static const struct {
+    int (*deviation)(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err);
+    const char *disturbance;
+} identities[] = {
+    [NL_GN_IS_LN] = {gn_is_ln, "with eps 1e-3 on one side"},
+    [NL_GN_IS_IN] = {gn_is_in, "with eps 1e-3 on one side"},
+    [NL_RMS_IS_LN] = {rms_is_ln, "with 0.5 added to one channel"},
+    [NL_BN_OF_ONE] = {bn_of_one, "with two samples"},
+    [NL_BN_SCALE] = {bn_scale, "with eps 1e-3 in place of 0"},
+    [NL_BN_SHIFT] = {bn_shift, "with the bias at one position of one sample"},
+    [NL_BN_RUNNING] = {bn_running, "with the biased variance"},
+    [NL_BN_BATCHMATES] = {bn_batchmates, "with the batch's own statistics"},
+};
+
+int nl_identity_deviation(enum nl_identity identity, enum nl_device_kind device, bool perturbed, double *deviation,
+                          struct nl_error *err)
+{
+    return identities[identity].deviation(device, perturbed, deviation, err);
+}
+
+const char *nl_identity_disturbance(enum nl_identity identity)
+{
+    return identities[identity].disturbance;
+}

@@ -1,0 +1,496 @@
+/* From what was read of the runs to a verdict. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claims/identity.h"
+#include "claims/outcome.h"
+#include "stats/distribution.h"
+
+enum { MOST_SEEDS = 1000 /* more are no advice */ };
+
+const char *const nl_outcome_verdict_names[] = {
+    "reproduced", "contradicted", "inconclusive", "waiting", "not testable here", "incomplete", NULL};
+
+static bool is_formula(const struct nl_published_part *part)
+{
+    return part->identity != NL_NO_IDENTITY;
+}
+
+static bool has_smallest(const struct nl_published_part *part)
+{
+    return part->kind != NL_EQUIVALENCE && part->kind != NL_IDENTITY;
+}
+
+bool nl_part_needs_control(const struct nl_published *published, int index)
+{
+    const struct nl_published_part *part = &published->part[index];
+    bool first = true;
+    for (int i = 0; i < index; i++)
+        first &= !has_smallest(&published->part[i]);
+    return has_smallest(part) ? first : part->kind == NL_IDENTITY && !is_formula(part);
+}
+
+/* ---- numbers, seed by seed ---- */
+
+/* A contrast: what is known of each seed, and of its two halves (of - minus, less.of - less.minus). */
+struct contrast {
+    int seeds;
+    struct nl_span *at;          /* [seeds] */
+    double *half[2];             /* [seeds]: of an interaction; where numbers are known exactly */
+    double mean[NL_SIDES];       /* of the seeds, likewise */
+    const struct nl_cell **cell; /* [cells]: all that were read, of the first side before the others */
+    int cells, of_first;
+    unsigned char *at_end; /* [seeds]: bit 0 where all sides are at 0, bit 1 where all are at 1 */
+};
+
+static struct contrast contrast_make(const struct nl_evidence *first, const struct nl_evidence *second)
+{
+    struct contrast out = {.seeds = first->results->seeds};
+    size_t most = NL_SIDES * ((size_t)first->results->cells + (size_t)(second ? second->results->cells : 0));
+    out.at = nl_alloc((size_t)out.seeds, sizeof *out.at);
+    out.half[0] = nl_alloc((size_t)out.seeds, 2 * sizeof *out.half[0]);
+    out.half[1] = out.half[0] + out.seeds;
+    out.cell = nl_alloc(most + 1, sizeof *out.cell);
+    out.at_end = nl_alloc((size_t)out.seeds, 1);
+    memset(out.at_end, 3, (size_t)out.seeds);
+    return out;
+}
+
+static void contrast_release(struct contrast *contrast)
+{
+    free(contrast->at);
+    free(contrast->half[0]);
+    free((void *)contrast->cell);
+    free(contrast->at_end);
+}
+
+/* Adds a side's numbers, with its sign; of another sweep they belong to the seeds in order. */
+static void add_side(struct contrast *out, const struct nl_published_part *part, int side, double sign,
+                     const struct nl_evidence *evidence)
+{
+    int seeds = evidence->results->seeds;
+    struct nl_span *at = nl_alloc((size_t)(seeds > out->seeds ? seeds : out->seeds), sizeof *at);
+    nl_side_spans(part, side, evidence, at, out->cell, &out->cells);
+    if (out->of_first == 0)
+        out->of_first = out->cells;
+    for (int seed = 0; seed < out->seeds; seed++) {
+        struct nl_span span = seed < seeds ? at[seed] : (struct nl_span){NAN, NAN};
+        out->at[seed].low += sign > 0.0 ? span.low : -span.high;
+        out->at[seed].high += sign > 0.0 ? span.high : -span.low;
+        out->half[side / 2][seed] += (side % 2 ? -1.0 : 1.0) * span.low;
+        out->mean[side] += span.low / out->seeds;
+        out->at_end[seed] &= (unsigned char)((span.low == 0.0) | (span.low == 1.0) << 1);
+    }
+    free(at);
+}
+
+/* The part's own contrast. */
+static void read_part(struct contrast *out, const struct nl_published_part *part, const struct nl_evidence *evidence)
+{
+    for (int side = 0; side < part->sides; side++)
+        add_side(out, part, side, nl_side_signs[side], evidence);
+}
+
+/* The first of its terms (`of`, or of - minus of an interaction), less the same with other seeds. */
+static void read_null(struct contrast *out, const struct nl_published_part *part, const struct nl_evidence *evidence,
+                      const struct nl_evidence *other)
+{
+    int sides = part->kind == NL_INTERACTION ? 2 : 1;
+    for (int side = 0; side < sides; side++)
+        add_side(out, part, side, nl_side_signs[side], evidence);
+    for (int side = 0; side < sides; side++)
+        add_side(out, part, side, -nl_side_signs[side], other);
+}
+
+/* ---- estimates ---- */
+
+/* Of the least that is known, the largest, and what lies between; NaN means where an end is open. */
+struct ends {
+    struct nl_estimate low, high, centre;
+};
+
+static double mean_of(const double *values, int count)
+{
+    return nl_estimate(values, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95).mean;
+}
+
+static struct ends estimate(const struct contrast *contrast, const struct nl_published_part *part,
+                            const struct nl_part_scale *scale, double level)
+{
+    int seeds = contrast->seeds, count = 0;
+    double *low = nl_alloc((size_t)seeds, 3 * sizeof *low), *high = low + seeds, *centre = high + seeds;
+    bool open[2] = {false, false};
+    for (int seed = 0; seed < seeds; seed++) {
+        struct nl_span at = contrast->at[seed];
+        if (isnan(at.low) || isnan(at.high) || (isinf(at.low) && isinf(at.high)))
+            continue;
+        low[count] = at.low;
+        high[count] = at.high;
+        centre[count++] = isinf(at.low) ? at.high : isinf(at.high) ? at.low : 0.5 * (at.low + at.high);
+        open[0] |= isinf(at.low);
+        open[1] |= isinf(at.high);
+    }
+    bool difference = scale->share && part->sides == 2 && !part->slope;
+    struct nl_sampling sampling = scale->sampling;
+    if (!difference && scale->share && sampling.samples > 0)
+        sampling.floor = part->slope ? nl_counting_sd(scale->range * mean_of(centre, count), sampling.samples) / scale->range
+                                     : hypot(nl_counting_sd(mean_of(contrast->half[0], seeds), sampling.samples),
+                                             nl_counting_sd(mean_of(contrast->half[1], seeds), sampling.samples));
+    else if (scale->step > 0.0)
+        sampling.floor = scale->step * sqrt(part->sides / 12.0);
+    enum nl_scale kind = difference ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL;
+    struct ends out;
+    const struct nl_estimate nothing = {.mean = NAN, .sd = NAN, .se = NAN, .median = NAN, .lower = NAN, .upper = NAN};
+    out.low = open[0] ? nothing : nl_estimate(low, count, kind, &sampling, NL_INTERVAL_T, level);
+    out.high = open[1] ? nothing : nl_estimate(high, count, kind, &sampling, NL_INTERVAL_T, level);
+    out.centre = nl_estimate(centre, count, kind, &sampling, NL_INTERVAL_T, level);
+    free(low);
+    return out;
+}
+
+/* Of an estimate on the far side of `from` (side: +1 above, -1 below), that it is not: two-sided, so that the whole interval must
+ * lie there. 1 where the estimate does not, or is open. */
+static double beyond_p(struct nl_estimate estimate, double from, double side)
+{
+    estimate.mean -= from;
+    return side * estimate.mean > 0.0 ? nl_difference_p(&estimate) : 1.0;
+}
+
+/* Candidate and p: which side of the threshold the effect lies on, and how sure that is. */
+static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct ends *ends)
+{
+    double centre = ends->centre.mean, sign = part->fewer ? -1.0 : 1.0;
+    const struct nl_estimate *towards = centre > 0.0 ? &ends->low : &ends->high; /* zero's end */
+    if (part->kind == NL_EQUIVALENCE) {
+        bool same = fabs(centre) < threshold, known = fabs(ends->low.mean) < threshold && fabs(ends->high.mean) < threshold;
+        claim->candidate = same ? NL_FOUND_SAME : centre > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS;
+        claim->expected = NL_FOUND_SAME;
+        claim->test = same ? "two one-sided t" : "paired t";
+        claim->p = !same   ? beyond_p(*towards, copysign(threshold, centre), copysign(1.0, centre))
+                   : known ? fmax(nl_equivalence_p(&ends->low, threshold), nl_equivalence_p(&ends->high, threshold))
+                           : 1.0;
+    } else {
+        bool reached = sign * centre >= threshold, above = reached == (sign > 0.0);
+        claim->expected = part->fewer ? NL_FOUND_LESS : NL_FOUND_MORE;
+        claim->candidate = above ? NL_FOUND_MORE : NL_FOUND_LESS;
+        claim->test = "paired t";
+        claim->p = beyond_p(above ? ends->low : ends->high, sign * threshold, above ? 1.0 : -1.0);
+    }
+    if (isnan(claim->p) && claim->effect.n >= 2)
+        claim->p = 1.0;
+    claim->clear_p = claim->p;
+}
+
+/* The exact test in place of t, of numbers that are known exactly. */
+static void test_exactly(struct nl_claim *claim, const struct nl_published_part *part, double threshold,
+                         const struct contrast *contrast)
+{
+    double *moved = nl_alloc((size_t)contrast->seeds, sizeof *moved);
+    double from = part->kind == NL_EQUIVALENCE ? (claim->candidate == NL_FOUND_MORE ? threshold : -threshold)
+                  : part->fewer                ? -threshold
+                                               : threshold;
+    for (int seed = 0; seed < contrast->seeds; seed++)
+        moved[seed] = claim->candidate == NL_FOUND_MORE ? contrast->at[seed].low - from : contrast->at[seed].high - from;
+    if (claim->p < 1.0)
+        claim->p = claim->clear_p = nl_sign_flip_p(moved, contrast->seeds);
+    claim->test = "exact sign flip";
+    claim->exact = true;
+    free(moved);
+}
+
+/* The number of pairs at which an interval around the estimate would be narrower than `distance`, if its spread stayed; 0:
+ * MOST_SEEDS are too few. */
+static int pairs_for(double distance, const struct nl_estimate *estimate, double tail, double overlap)
+{
+    double spread = estimate->se / sqrt(1.0 / estimate->n + overlap);
+    int few = NL_LEAST_PAIRS - 1,
+        enough = MOST_SEEDS + 1; /* what is narrow enough lies above the first, at the latest at the second */
+    while (enough - few > 1) {
+        int n = (few + enough) / 2;
+        bool narrow = nl_t_quantile(1.0 - tail, n - 1) * spread * sqrt(1.0 / n + overlap) < distance;
+        few = narrow ? few : n;
+        enough = narrow ? n : enough;
+    }
+    return enough <= MOST_SEEDS ? enough : 0;
+}
+
+/* What it would take, at the level of one of `tests`. */
+static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct ends *ends,
+                          double threshold, const struct nl_part_scale *scale, double level, int tests)
+{
+    bool above = claim->candidate == NL_FOUND_MORE, same = claim->candidate == NL_FOUND_SAME;
+    double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold) : above ? threshold : -threshold;
+    double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk,
+           overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
+    const struct nl_estimate *end = above                                                  ? &ends->low
+                                    : same && fabs(ends->low.mean) > fabs(ends->high.mean) ? &ends->low
+                                                                                           : &ends->high;
+    double distance = same ? threshold - fabs(end->mean) : fabs(end->mean - from),
+           known = same ? threshold - fabs(ends->centre.mean) : fabs(ends->centre.mean - from);
+    bool beyond = same || (above ? end->mean > from : end->mean < from);
+    int now = claim->effect.n, seeds = beyond ? pairs_for(distance, end, tail, overlap) : 0,
+        without_grid = pairs_for(known, &ends->centre, tail, overlap);
+    if (!(seeds > 0 && seeds <= 2 * now) && without_grid > 0 && ends->low.mean != ends->high.mean)
+        return nl_format("a finer grid, or one that goes further: seeds do not close what lies between its points%s",
+                         without_grid > now ? "; and more seeds" : "");
+    if (seeds > 0)
+        return nl_format("about %d seeds instead of %d, if effect and spread stay", seeds, now);
+    return overlap > 0.0 && pairs_for(distance, end, tail, 0.0) > 0
+               ? nl_strdup("a larger test part: no number of seeds makes up for one that they share in part")
+               : nl_format("more than %d seeds: the effect is too near the threshold", MOST_SEEDS);
+}
+
+/* ---- obstacles ---- */
+
+static void count_runs(struct nl_claim *claim, const struct contrast *contrast)
+{
+    for (int i = 0; i < contrast->cells; i++) {
+        int side = i >= contrast->of_first;
+        claim->runs[side] += contrast->cell[i]->trials;
+        claim->failed[side] += contrast->cell[i]->failed;
+    }
+}
+
+/* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not found among
+ * them. */
+static void need_runs(struct nl_claim *claim, const struct nl_published_part *part, const struct nl_part_scale *scale,
+                      const struct contrast *contrast)
+{
+    int failed = claim->failed[0] + claim->failed[1];
+    bool counted = part->reading.along || !isnan(part->reading.target);
+    nl_claim_need_cells(claim, contrast->cell, contrast->cells);
+    if (!claim->obstacle && failed && !counted && !scale->share)
+        claim->obstacle = nl_format("%d of its runs failed, and their losses are not compared", failed);
+    else if (!claim->obstacle && failed && !counted && claim->candidate == NL_FOUND_SAME)
+        claim->obstacle = nl_format("%d of its runs failed", failed);
+    bool of_failures = part->reading.along && part->reading.take == NL_TAKE_FAILED;
+    int at_end[2] = {0};
+    for (int seed = 0; seed < contrast->seeds; seed++)
+        for (int end = 0; end < 2; end++)
+            at_end[end] += contrast->at_end[seed] >> end & 1;
+    if (scale->share && !of_failures)
+        nl_claim_need_room(claim, at_end, contrast->seeds);
+}
+
+/* ---- judgements ---- */
+
+/* The largest deviation between two runs of the same seed; a seed without numbers is an obstacle. */
+static void judge_runs_identity(struct nl_judged *out, const struct contrast *contrast)
+{
+    int compared = 0;
+    out->deviation = 0.0;
+    for (int seed = 0; seed < contrast->seeds; seed++)
+        if (!isnan(contrast->at[seed].low)) {
+            out->deviation = fmax(out->deviation, fabs(contrast->at[seed].low));
+            compared++;
+        }
+    nl_claim_need_cells(&out->claim, contrast->cell, contrast->cells);
+    if (!out->claim.obstacle && compared < contrast->seeds)
+        out->claim.obstacle = nl_format("%d of %d pairs of runs have no value", contrast->seeds - compared, contrast->seeds);
+    out->claim.effect.n = compared;
+}
+
+static void judge_identity(struct nl_judged *out)
+{
+    out->claim.verdict = out->claim.obstacle                      ? NL_INCONCLUSIVE
+                         : out->deviation <= out->part->threshold ? NL_SUPPORTED
+                                                                  : NL_NOT_SUPPORTED;
+}
+
+/* How parts are judged. */
+struct manner {
+    double level;
+    bool exact; /* by the sign-flip test */
+    int family; /* that p-values are adjusted over */
+};
+
+/* What is tested of a contrast; shift: a handicap, in the numbers that are read. */
+static void weigh(struct nl_judged *out, struct contrast *contrast, const struct nl_evidence *evidence,
+                  const struct manner *manner, double shift)
+{
+    const struct nl_published_part *part = out->part;
+    struct nl_claim *claim = &out->claim;
+    struct nl_part_scale scale = nl_part_scale(part, evidence);
+    double threshold = nl_part_threshold(part, &scale);
+    for (int seed = 0; seed < contrast->seeds; seed++) {
+        contrast->at[seed].low += shift;
+        contrast->at[seed].high += shift;
+    }
+    count_runs(claim, contrast);
+    if (part->kind == NL_IDENTITY) {
+        judge_runs_identity(out, contrast);
+        return;
+    }
+    struct ends ends = estimate(contrast, part, &scale, manner->level);
+    claim->scale = scale.scale;
+    claim->unit = scale.unit;
+    claim->effect = ends.centre;
+    if (scale.fixed && scale.share && !out->control && part->sides == 2 && !part->slope)
+        claim->other_part = nl_normal_quantile(0.5 * (1.0 + manner->level)) *
+                            nl_test_part_sd(contrast->mean[1], contrast->mean[0], scale.sampling.samples);
+    claim->effect.lower = isnan(ends.low.mean) ? -INFINITY : ends.low.lower;
+    claim->effect.upper = isnan(ends.high.mean) ? INFINITY : ends.high.upper;
+    test_part(claim, part, threshold, &ends);
+    if (manner->exact && claim->candidate != NL_FOUND_SAME)
+        test_exactly(claim, part, threshold, contrast);
+    need_runs(claim, part, &scale, contrast);
+    nl_claim_need_pairs(claim, &(struct nl_rule){.exact = claim->exact});
+    if (scale.ratio) {
+        claim->effect.mean = exp(claim->effect.mean);
+        claim->effect.median = exp(claim->effect.median);
+        claim->effect.lower = exp(claim->effect.lower);
+        claim->effect.upper = exp(claim->effect.upper);
+    }
+    if (!claim->obstacle)
+        out->decides = what_decides(claim, part, &ends, threshold, &scale, manner->level, manner->family);
+}
+
+static struct nl_judged judged_of(const struct nl_published_part *part)
+{
+    return (struct nl_judged){.part = part,
+                              .deviation = NAN,
+                              .claim = {.p = NAN, .adjusted = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
+}
+
+/* All of them as one family; returns its tests. What is sure needs nothing to decide it. */
+static int judge_family(struct nl_judged *judged, int count, double level)
+{
+    struct nl_claim *claim = nl_alloc((size_t)count + 1, sizeof *claim);
+    for (int i = 0; i < count; i++)
+        claim[i] = judged[i].claim;
+    int tests = nl_claims_judge(claim, count, level);
+    for (int i = 0; i < count; i++) {
+        judged[i].claim = claim[i];
+        if (judged[i].part->kind == NL_IDENTITY)
+            judge_identity(&judged[i]);
+        if (judged[i].claim.verdict != NL_INCONCLUSIVE || judged[i].claim.obstacle) {
+            free(judged[i].decides);
+            judged[i].decides = NULL;
+        }
+    }
+    free(claim);
+    return tests;
+}
+
+static int judge_formula(struct nl_judged *out, bool perturbed, struct nl_error *err)
+{
+    return nl_identity_deviation(out->part->identity, out->part->device, perturbed, &out->deviation, err);
+}
+
+static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evidence, const struct manner *manner,
+                      struct nl_error *err)
+{
+    if (is_formula(out->part))
+        return judge_formula(out, false, err);
+    struct contrast contrast = contrast_make(&evidence->main, NULL);
+    read_part(&contrast, out->part, &evidence->main);
+    weigh(out, &contrast, &evidence->main, manner, 0.0);
+    contrast_release(&contrast);
+    return NL_OK;
+}
+
+/* The control of a part; false: it has none. */
+static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence, const struct manner *manner,
+                         bool *there, struct nl_error *err)
+{
+    const struct nl_published_part *part = out->part;
+    const struct nl_evidence *main = &evidence->main, *other = evidence->control ? &evidence->control[index] : NULL;
+    *there = is_formula(part) || part->kind == NL_EQUIVALENCE || (other && other->results);
+    if (!*there)
+        return NL_OK;
+    if (is_formula(part)) {
+        out->control = nl_identity_disturbance(part->identity);
+        return judge_formula(out, true, err);
+    }
+    struct contrast contrast = contrast_make(main, other && other->results ? other : NULL);
+    double handicap = 0.0;
+    if (part->kind == NL_EQUIVALENCE) {
+        struct nl_part_scale scale = nl_part_scale(part, main);
+        double sum = 0.0;
+        out->control = "with a handicap of twice the margin";
+        read_part(&contrast, part, main);
+        for (int seed = 0; seed < contrast.seeds; seed++)
+            sum += isfinite(contrast.at[seed].low) ? contrast.at[seed].low : 0.0;
+        handicap = copysign(2.0 * nl_part_threshold(part, &scale), sum); /* away from 0: towards it, it would hide a difference */
+    } else if (part->kind == NL_IDENTITY) {
+        out->control = "with the settings of the control on one side";
+        add_side(&contrast, part, 0, 1.0, main);
+        add_side(&contrast, part, 1, -1.0, other);
+    } else {
+        out->control = "against itself with other seeds";
+        read_null(&contrast, part, main, other);
+    }
+    weigh(out, &contrast, main, manner, handicap);
+    contrast_release(&contrast);
+    return NL_OK;
+}
+
+/* ---- the verdict ---- */
+
+static void conclude(struct nl_outcome *out)
+{
+    int held = 0, denied = 0, open = 0, failing = 0;
+    for (int i = 0; i < out->parts; i++) {
+        held += out->part[i].claim.verdict == NL_SUPPORTED;
+        denied += out->part[i].claim.verdict == NL_NOT_SUPPORTED;
+        open += out->part[i].claim.verdict == NL_INCONCLUSIVE;
+    }
+    for (int i = 0; i < out->controls; i++)
+        failing += out->control[i].claim.verdict == NL_SUPPORTED;
+    out->verdict = failing || (!denied && open) ? NL_UNDECIDED : denied ? NL_CONTRADICTED : NL_REPRODUCED;
+    if (failing)
+        nl_text_add(&out->reason, "%d of %d controls came out as if the claim held of them: what was found proves nothing. ",
+                    failing, out->controls);
+    if (out->parts == 1)
+        nl_text_add(&out->reason, "Its one part %s.", held ? "holds" : denied ? "is false here" : "is open");
+    else
+        nl_text_add(&out->reason, "Of its %d parts %d hold%s, %d %s false here, %d %s open.", out->parts, held,
+                    held == 1 ? "s" : "", denied, denied == 1 ? "is" : "are", open, open == 1 ? "is" : "are");
+}
+
+int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact,
+                     struct nl_outcome *out, struct nl_error *err)
+{
+    const struct manner manner = {level, exact, published->parts}, alone = {level, exact, 1};
+    int status = NL_OK;
+    out->published = published;
+    out->level = level;
+    out->part = nl_alloc((size_t)published->parts, sizeof *out->part);
+    out->control = nl_alloc((size_t)published->parts, sizeof *out->control);
+    for (int i = 0; i < published->parts && status == NL_OK; i++) {
+        struct nl_judged *part = &out->part[out->parts++], *control = &out->control[out->controls];
+        bool there = false;
+        *part = *control = judged_of(&published->part[i]);
+        status = judge_part(part, evidence, &manner, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL
+                                                                                                                      : NL_OK;
+        out->controls += there;
+        if (status == NL_OK && !is_formula(part->part))
+            out->one_part |= nl_part_scale(part->part, &evidence->main).fixed;
+    }
+    if (status)
+        return NL_FAIL;
+    out->tests = judge_family(out->part, out->parts, level);
+    for (int i = 0; i < out->controls; i++)
+        judge_family(&out->control[i], 1, level);
+    conclude(out);
+    return NL_OK;
+}
+
+void nl_outcome_release(struct nl_outcome *outcome)
+{
+    for (int i = 0; i < outcome->parts; i++) {
+        nl_claim_release(&outcome->part[i].claim);
+        free(outcome->part[i].decides);
+    }
+    for (int i = 0; i < outcome->controls; i++) {
+        nl_claim_release(&outcome->control[i].claim);
+        free(outcome->control[i].decides);
+    }
+    free(outcome->part);
+    free(outcome->control);
+    free(outcome->tried);
+    free(outcome->name);
+    nl_text_release(&outcome->reason);
+    *outcome = (struct nl_outcome){0};
+}

@@ -1,0 +1,83 @@
+/* The outcome of a published claim: its parts judged, its controls judged by the same code, and a verdict.
+ *
+ *     reproduced         every part holds
+ *     contradicted       a part is false, and so it is under every objection that the file lists
+ *     inconclusive       neither is sure; or a control held, which must not; or an objection changes the outcome
+ *     waiting            it cannot be measured yet: the file says what for
+ *     not testable here  something is missing on this machine: a data set
+ *     incomplete         trials are missing: no verdict
+ *
+ * A part is a claim of the statistics (stats/claim.h), judged there, all parts as one family. What is tested is the side of the threshold that
+ * the effect lies on. A difference holds where the whole interval lies beyond the smallest effect, and is false where the whole interval stays
+ * below it; sameness holds by two one-sided tests, and is false where the whole interval lies beyond the margin. So of a true effect just below
+ * the threshold at most one claim in twenty (at 95 %) is called reproduced, of one just above it at most one contradicted.
+ *
+ * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it is compared with; of a
+ * sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
+ */
+#ifndef NL_CLAIMS_OUTCOME_H
+#define NL_CLAIMS_OUTCOME_H
+
+#include "claims/reading.h"
+#include "stats/claim.h"
+
+enum nl_outcome_verdict { NL_REPRODUCED, NL_CONTRADICTED, NL_UNDECIDED, NL_WAITING, NL_NOT_TESTABLE, NL_INCOMPLETE };
+extern const char *const nl_outcome_verdict_names[]; /* "reproduced", ..., in this order; ends with NULL */
+
+/* A part, or a control of it, as it came out. */
+struct nl_judged {
+    const struct nl_published_part *part;
+    struct nl_claim claim;  /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED: it is false.
+                               Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */
+    double deviation;       /* of an identity: the largest; else NaN */
+    const char *control;    /* what makes it one that must not hold; NULL: it is a part */
+    char *decides;          /* where it is open: what would decide it; else NULL */
+};
+
+/* Whether the claim was written down before its first trial was run. */
+enum nl_declared { NL_DECLARED, NL_DECLARED_OTHERWISE /* it was changed after that */, NL_NOT_DECLARED, NL_NOTHING_RUN /* it needs no trials, or there are none */ };
+
+/* An objection that was tried. */
+struct nl_tried {
+    const char *says;
+    enum nl_outcome_verdict verdict;
+};
+
+struct nl_outcome {
+    char *name; /* of the file, without its ending */
+    const struct nl_published *published;
+    bool quick; /* by the quick protocol */
+    enum nl_outcome_verdict verdict;
+    struct nl_text reason; /* sentences: why it is no other verdict, and what would decide it */
+    double level;
+    int tests;                    /* of the family of parts */
+    int planned, missing, failed; /* trials of the claim's own sweep */
+    int parts, controls, tries;
+    struct nl_judged *part, *control;
+    struct nl_tried *tried;
+    enum nl_declared declared;
+    bool one_part; /* the seeds share the part that is evaluated: what is said holds on it */
+};
+
+/* What a claim is judged from. */
+struct nl_claim_evidence {
+    struct nl_evidence main;             /* results NULL: no part needs runs */
+    const struct nl_evidence *control;   /* [parts]: the runs of each part's control; results NULL: it needs none */
+};
+
+/* Whether that part's control needs runs: of the first part with a smallest effect, and of identities of two runs. */
+bool nl_part_needs_control(const struct nl_published *published, int part);
+
+/* Fills in parts, controls, tests and verdict with its reason, as if nothing was missing and nobody objected. NL_FAIL: a device cannot be used. */
+int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact, struct nl_outcome *out,
+                     struct nl_error *err);
+void nl_outcome_release(struct nl_outcome *outcome);
+
+/* ---- words (text.c) ---- */
+
+enum nl_outcome_format { NL_OUTCOME_TEXT, NL_OUTCOME_MARKDOWN, NL_OUTCOME_JSON };
+
+/* All outcomes, in any of the formats; new string. */
+char *nl_outcomes_text(const struct nl_outcome *outcome, int count, enum nl_outcome_format format);
+
+#endif

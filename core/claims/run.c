@@ -1,0 +1,373 @@
+#include "claims/run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "sweep/comparable.h"
+
+/* One sweep of a claim: its own, a control's, or an objection's. */
+struct job {
+    char *folder;
+    struct nl_settings overrides;
+    struct nl_experiment experiment;
+    struct nl_grid grid;
+    struct nl_results results;
+    struct nl_table curves;
+    bool loaded;
+    char *absent; /* why the data cannot be opened here */
+    char *other;  /* in what the results that are there are of another protocol */
+    int planned, missing;
+};
+
+static void job_release(struct job *job)
+{
+    for (int i = 0; i < job->overrides.count; i++)
+        free((char *)job->overrides.at[i]);
+    free((void *)job->overrides.at);
+    free(job->folder);
+    free(job->absent);
+    free(job->other);
+    nl_grid_release(&job->grid);
+    if (job->loaded)
+        nl_results_release(&job->results);
+    nl_table_release(&job->curves);
+}
+
+static void add_override(struct job *job, char *text)
+{
+    job->overrides.at = nl_realloc((void *)job->overrides.at, (size_t)job->overrides.count + 1, sizeof *job->overrides.at);
+    job->overrides.at[job->overrides.count++] = text;
+}
+
+static void add_settings(struct job *job, const struct nl_settings *settings)
+{
+    for (int i = 0; i < settings->count; i++)
+        add_override(job, nl_strdup(settings->at[i]));
+}
+
+static bool needs_runs(const struct nl_published *published)
+{
+    int sides = 0;
+    for (int i = 0; i < published->parts; i++)
+        sides += published->part[i].sides;
+    return sides > 0;
+}
+
+static bool needs_curves(const struct nl_published *published)
+{
+    bool needs = false;
+    for (int i = 0; i < published->parts; i++)
+        needs |= !isnan(published->part[i].reading.target);
+    return needs;
+}
+
+/* ---- one sweep ---- */
+
+static int train(struct job *job, const struct nl_claim_options *options, enum nl_stop *stop, struct nl_error *err)
+{
+    struct nl_datasets datasets = {0};
+    struct nl_sweep_result result;
+    const struct nl_sweep_options how = {.folder = job->folder, .command = options->command, .runner = options->runner};
+    if (nl_grid_identify(&job->grid, &datasets, err)) {
+        job->absent = nl_format("The data set %s cannot be opened here", nl_data_names[job->experiment.config.data.name]);
+        nl_runner_note(&options->runner, true, nl_strdup(err->text));
+        nl_datasets_release(&datasets);
+        return NL_OK;
+    }
+    int status = nl_sweep(&job->experiment, &job->grid, &datasets, &how, &result, err);
+    if (status && result.hidden.may_replace)
+        nl_fail(err, "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away",
+                job->folder);
+    *stop = status ? NL_NOT_STOPPED : result.stop;
+    nl_sweep_result_release(&result);
+    nl_datasets_release(&datasets);
+    return status;
+}
+
+/* Of results that were made some time ago: whether they are of this protocol. */
+static void compare_protocol(struct job *job)
+{
+    struct nl_experiment stored;
+    struct nl_provenance made;
+    struct nl_error err;
+    struct nl_text differences = {0};
+    if (nl_store_read(job->folder, &stored, &made, &err) == NL_OK)
+        nl_compare_experiments(&stored, "the results", &job->experiment, "the claim", &differences);
+    if (differences.length > 0)
+        job->other = nl_format("%.*s", (int)strcspn(differences.at, "\n"), differences.at);
+    nl_text_release(&differences);
+}
+
+static int load(struct job *job, struct nl_error *err)
+{
+    char *trials = nl_path_join(job->folder, "trials.csv"), *curves = nl_path_join(job->folder, "curves.csv");
+    struct nl_planned planned = nl_grid_planned(&job->grid);
+    int status = NL_OK;
+    job->planned = job->missing = job->grid.trials;
+    if (nl_file_exists(trials)) {
+        struct nl_table table;
+        status = nl_table_read(trials, &table, err);
+        if (status == NL_OK && table.rows == 0)
+            nl_table_release(&table);
+        else if (status == NL_OK && nl_results_of(&table, &job->experiment, &planned, &job->results, err) == NL_OK) {
+            job->loaded = true;
+            job->missing = job->results.missing;
+        } else {
+            status = NL_FAIL;
+        }
+        if (status == NL_OK && needs_curves(job->experiment.published))
+            status = nl_table_read(curves, &job->curves, err);
+    }
+    nl_planned_release(&planned);
+    free(trials);
+    free(curves);
+    return status;
+}
+
+/* The sweep of the file with the job's overrides. claim: its cells must be there. */
+static int do_job(struct job *job, const char *path, bool claim, const struct nl_claim_options *options, enum nl_stop *stop,
+                  struct nl_diagnostics *diagnostics, struct nl_error *err)
+{
+    if (nl_experiment_load(path, job->overrides.at, job->overrides.count, &job->experiment, diagnostics) ||
+        nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
+        (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
+        return NL_FAIL;
+    if (options->train && train(job, options, stop, err))
+        return NL_FAIL;
+    if (!options->train)
+        compare_protocol(job);
+    return job->absent || job->other ? NL_OK : load(job, err);
+}
+
+static struct nl_evidence evidence_of(const struct job *job)
+{
+    return (struct nl_evidence){.experiment = &job->experiment,
+                                .results = job->loaded ? &job->results : NULL,
+                                .curves = job->curves.columns ? &job->curves : NULL};
+}
+
+/* ---- controls ---- */
+
+/* The values of the key in these cells: how many, each once. */
+static int values_in(const struct nl_match *cell, int cells, const struct nl_key *key, const char *out[NL_SIDES])
+{
+    int count = 0;
+    for (int c = 0; c < cells; c++)
+        for (int k = 0; k < cell[c].keys; k++) {
+            bool seen = cell[c].key[k] != key;
+            for (int i = 0; i < count && !seen; i++)
+                seen = strcmp(out[i], cell[c].values[k].at[0]) == 0;
+            if (!seen)
+                out[count++] = cell[c].values[k].at[0];
+        }
+    return count;
+}
+
+/* Leaves of the axis of each key of these cells their values alone; of keys that advance together, all. */
+static void restrict_to(struct job *job, const struct nl_experiment *experiment, const struct nl_match *cell, int cells)
+{
+    for (int a = 0; a < experiment->axes; a++) {
+        const struct nl_axis *axis = &experiment->axis[a];
+        const char *value[NL_SIDES];
+        int values = axis->keys == 1 ? values_in(cell, cells, axis->key[0], value) : 0;
+        struct nl_text text = {0};
+        for (int i = 0; i < values; i++)
+            nl_text_add(&text, i ? ",%s" : "%s=%s", i ? value[i] : axis->key[0]->name, value[i]);
+        if (text.at)
+            add_override(job, text.at);
+    }
+}
+
+static void set_control(struct job *job, const struct nl_experiment *experiment, const struct nl_published_part *part)
+{
+    if (part->kind == NL_IDENTITY) {
+        restrict_to(job, experiment, &part->cell[1], 1);
+        add_settings(job, &experiment->published->control);
+        return;
+    }
+    restrict_to(job, experiment, part->cell, part->kind == NL_INTERACTION ? 2 : 1);
+    add_override(job, nl_format("train.seed=%lld", (long long)experiment->config.train.seed + experiment->seeds));
+}
+
+/* ---- a claim ---- */
+
+struct work {
+    const char *path;
+    const struct nl_claim_options *options;
+    struct nl_settings quick;
+    struct job main, *control; /* [parts] */
+    int controls;
+    enum nl_stop stop;
+};
+
+static void work_release(struct work *work)
+{
+    for (int i = 0; i < work->controls; i++)
+        job_release(&work->control[i]);
+    free(work->control);
+    job_release(&work->main);
+}
+
+/* The claim's own sweep and those of its controls. extra: further overrides of all; suffix: of the folder. */
+static int do_work(struct work *work, const char *name, const char *suffix, const struct nl_settings *extra, bool controlled,
+                   struct nl_diagnostics *diagnostics, struct nl_error *err)
+{
+    struct job *main = &work->main;
+    main->folder = nl_format("%s/%s%s", work->options->folder, name, suffix);
+    add_settings(main, &work->quick);
+    add_settings(main, extra);
+    if (do_job(main, work->path, true, work->options, &work->stop, diagnostics, err))
+        return NL_FAIL;
+    const struct nl_published *published = main->experiment.published;
+    work->controls = published->parts;
+    work->control = nl_alloc((size_t)work->controls, sizeof *work->control);
+    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED; i++) {
+        struct job *job = &work->control[i];
+        if (!nl_part_needs_control(published, i))
+            continue;
+        job->folder = nl_format("%s/%s.control_%d", work->options->folder, name, i + 1);
+        add_settings(job, &work->quick);
+        add_settings(job, extra);
+        set_control(job, &main->experiment, &published->part[i]);
+        if (do_job(job, work->path, false, work->options, &work->stop, diagnostics, err))
+            return NL_FAIL;
+    }
+    return NL_OK;
+}
+
+static int missing_trials(const struct work *work, int *planned)
+{
+    int missing = work->main.missing;
+    *planned = work->main.planned;
+    for (int i = 0; i < work->controls; i++) {
+        missing += work->control[i].missing;
+        *planned += work->control[i].planned;
+    }
+    return missing;
+}
+
+/* What forbids a verdict; false: nothing does. */
+static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
+{
+    int planned, missing = missing_trials(work, &planned);
+    const char *other = work->main.other;
+    for (int i = 0; i < work->controls && !other; i++)
+        other = work->control[i].other;
+    if (work->main.absent) {
+        out->verdict = NL_NOT_TESTABLE;
+        nl_text_add(&out->reason, "%s.", work->main.absent);
+    } else if (other) {
+        out->verdict = NL_INCOMPLETE;
+        nl_text_add(&out->reason, "The results are of another protocol (%s): nothing is said of them.", other);
+    } else if (missing > 0) {
+        out->verdict = NL_INCOMPLETE;
+        nl_text_add(&out->reason, "Trials missing: %d of %d. normlab claims run goes on.", missing, planned);
+    }
+    return out->reason.length > 0;
+}
+
+static int judge_work(const struct work *work, struct nl_outcome *out, struct nl_error *err)
+{
+    const struct nl_experiment *experiment = &work->main.experiment;
+    struct nl_evidence *control = nl_alloc((size_t)work->controls + 1, sizeof *control);
+    for (int i = 0; i < work->controls; i++)
+        control[i] = evidence_of(&work->control[i]);
+    const struct nl_claim_evidence evidence = {.main = evidence_of(&work->main), .control = control};
+    int status = nl_outcome_judge(experiment->published, &evidence, experiment->config.plot.level,
+                                  experiment->config.plot.test == NL_TEST_SIGN_FLIP, out, err);
+    free(control);
+    return status;
+}
+
+/* Whether what is claimed now is what was declared when the folder was begun. */
+static enum nl_declared declared(const struct job *job)
+{
+    struct nl_experiment stored;
+    struct nl_provenance made;
+    struct nl_error err;
+    char hash[NL_HASH_HEX];
+    if (!job->loaded || nl_store_read(job->folder, &stored, &made, &err))
+        return NL_NOTHING_RUN;
+    const char *then = nl_provenance_get(&made, "claim_sha256");
+    nl_published_hash(&job->experiment, hash);
+    return !*then ? NL_NOT_DECLARED : strcmp(then, hash) == 0 ? NL_DECLARED : NL_DECLARED_OTHERWISE;
+}
+
+/* What the paper would object to is tried; where it changes the outcome, the claim is open. */
+static int try_objections(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
+{
+    const struct nl_published *published = out->published;
+    out->tried = nl_alloc((size_t)published->objections, sizeof *out->tried);
+    for (int i = 0; i < published->objections; i++) {
+        struct work other = {.path = work->path, .options = work->options, .quick = work->quick};
+        struct nl_outcome outcome = {0};
+        char *suffix = nl_format(".objection_%d", i + 1);
+        int status = do_work(&other, out->name, suffix, &published->tried[i].set, false, diagnostics, err);
+        if (status == NL_OK && !refuse_verdict(&other, &outcome))
+            status = judge_work(&other, &outcome, err);
+        out->tried[out->tries++] = (struct nl_tried){published->tried[i].says, outcome.verdict};
+        if (status == NL_OK && outcome.verdict == NL_INCOMPLETE) {
+            out->verdict = NL_INCOMPLETE;
+            nl_text_add(&out->reason, " Of an objection: %s", outcome.reason.at);
+        } else if (status == NL_OK && outcome.verdict == NL_REPRODUCED) {
+            out->verdict = NL_UNDECIDED;
+            nl_text_add(&out->reason, " But it is reproduced where the objection is met: %s.", published->tried[i].says);
+        }
+        nl_outcome_release(&outcome);
+        work_release(&other);
+        free(suffix);
+        if (status)
+            return NL_FAIL;
+    }
+    return NL_OK;
+}
+
+static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
+{
+    static const struct nl_settings nothing = {0};
+    if (needs_runs(out->published) && do_work(work, out->name, "", &nothing, true, diagnostics, err))
+        return NL_FAIL;
+    out->planned = work->main.planned;
+    out->missing = work->main.missing;
+    for (int i = 0; work->main.loaded && i < work->main.results.cells; i++)
+        out->failed += work->main.results.cell[i].failed;
+    out->declared = declared(&work->main);
+    if (refuse_verdict(work, out))
+        return NL_OK;
+    if (judge_work(work, out, err))
+        return NL_FAIL;
+    return out->verdict == NL_CONTRADICTED ? try_objections(work, out, diagnostics, err) : NL_OK;
+}
+
+int nl_claim_run(const char *path, const struct nl_claim_options *options, struct nl_outcome *out,
+                 struct nl_diagnostics *diagnostics, struct nl_error *err)
+{
+    struct work work = {.path = path, .options = options};
+    struct nl_experiment experiment;
+    *out = (struct nl_outcome){.declared = NL_NOTHING_RUN};
+    if (nl_experiment_load(path, NULL, 0, &experiment, diagnostics))
+        return NL_FAIL;
+    if (!experiment.published)
+        return nl_fail(err, "'%s' is no claim: it has no section 'claim'", path);
+    out->name = nl_strdup(experiment.name);
+    out->published = experiment.published;
+    out->level = experiment.config.plot.level;
+    out->quick = options->quick && experiment.published->has_quick;
+    if (out->quick)
+        work.quick = experiment.published->quick;
+    work.main.experiment = experiment;
+    int status = NL_OK;
+    if (experiment.published->waiting_for) {
+        out->verdict = NL_WAITING;
+        nl_text_add(&out->reason, "It waits for %s.", experiment.published->waiting_for);
+    } else {
+        status = judge_runs(&work, out, diagnostics, err);
+    }
+    work_release(&work);
+    if (status)
+        nl_outcome_release(out);
+    return status;
+}

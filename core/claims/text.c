@@ -1,0 +1,291 @@
+/* Outcomes in words. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "claims/outcome.h"
+#include "stats/answer.h"
+
+static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
+                         *const control_states[] = {[NL_SUPPORTED] = "holds, which it must not",
+                                                    [NL_NOT_SUPPORTED] = "is false, as it must be",
+                                                    [NL_INCONCLUSIVE] = "is not found, as it must be"};
+
+/* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
+static void say_effect(struct nl_text *out, const struct nl_claim *claim, double level)
+{
+    bool ratio = strcmp(claim->unit, "x") == 0;
+    double lower = claim->effect.lower * claim->scale, upper = claim->effect.upper * claim->scale;
+    if (claim->effect.n > 1 && isfinite(lower) && isfinite(upper) && !(ratio && lower == 0.0)) {
+        nl_say_effect(out, claim, level, !ratio);
+        return;
+    }
+    nl_text_add(out, ratio ? "%.3g%s" : "%+.3g %s", claim->effect.mean * claim->scale, claim->unit);
+    if (claim->effect.n < 2)
+        nl_text_add(out, " (no interval)");
+    else if (isfinite(lower) && !(ratio && lower == 0.0))
+        nl_text_add(out, " or more (%g %% CI from %.3g up)", 100.0 * level, lower);
+    else if (isfinite(upper))
+        nl_text_add(out, " or less (%g %% CI up to %.3g)", 100.0 * level, upper);
+    else
+        nl_text_add(out, " (the grid bounds it on no side)");
+}
+
+/* "at least 2 points", "the same within 1.5 points", "at most 0.333x": what was claimed. */
+static void say_threshold(struct nl_text *out, const struct nl_published_part *part, const char *unit)
+{
+    bool ratio = strcmp(unit, "x") == 0;
+    double value = part->threshold;
+    const char *blank = ratio ? "" : " ";
+    if (value == 0.0)
+        nl_text_add(out, part->fewer ? "below 0" : "above 0");
+    else if (part->kind == NL_EQUIVALENCE)
+        nl_text_add(out, "the same within %g%s%s", value, blank, unit);
+    else if (part->fewer)
+        nl_text_add(out, ratio ? "at most %.3g%s%s" : "at most -%g%s%s", ratio ? 1.0 / value : value, blank, unit);
+    else
+        nl_text_add(out, "at least %g%s%s", value, blank, unit);
+}
+
+/* The numbers of a part, and whether it holds. */
+static void say_judged(struct nl_text *out, const struct nl_judged *judged, double level)
+{
+    const struct nl_claim *claim = &judged->claim;
+    static const char *const sides[] = {"on the first side", "on the other"};
+    if (judged->part->kind == NL_IDENTITY) {
+        nl_text_add(out, "largest deviation %.2g, tolerance %g", judged->deviation, judged->part->threshold);
+        if (judged->part->identity != NL_NO_IDENTITY)
+            nl_text_add(out, " (%s)", judged->part->device == NL_REF ? "double precision" : "float32");
+        else
+            nl_text_add(out, " (%d pair%s)", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+    } else if (claim->effect.n == 0) {
+        nl_text_add(out, "no pair of runs has a value");
+    } else {
+        say_effect(out, claim, level);
+        nl_text_add(out, "; claimed: ");
+        say_threshold(out, judged->part, claim->unit);
+        if (claim->obstacle)
+            nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+        else
+            nl_say_proof(out, claim, sides);
+    }
+    nl_text_add(out, ": %s", (judged->control ? control_states : states)[claim->verdict]);
+    if (claim->obstacle)
+        nl_text_add(out, ", %s", claim->obstacle);
+    if (judged->decides && !judged->control)
+        nl_text_add(out, "; it takes %s", judged->decides);
+    nl_text_add(out, ".\n");
+}
+
+static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, const char *item, const char *indent)
+{
+    for (int i = 0; i < outcome->parts; i++) {
+        const struct nl_judged *part = &outcome->part[i];
+        nl_text_add(out, "%s%s (%s): ", item, part->part->says, nl_part_kind_names[part->part->kind]);
+        say_judged(out, part, outcome->level);
+        for (int c = 0; c < outcome->controls; c++)
+            if (outcome->control[c].part == part->part) {
+                nl_text_add(out, "%scontrol, %s: ", indent, outcome->control[c].control);
+                say_judged(out, &outcome->control[c], outcome->level);
+            }
+    }
+    for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) /* nothing was judged */
+        nl_text_add(out, "%s%s (%s).\n", item, outcome->published->part[i].says,
+                    nl_part_kind_names[outcome->published->part[i].kind]);
+    for (int i = 0; i < outcome->tries; i++)
+        nl_text_add(out, "%sObjection (%s): %s.\n", item, outcome->tried[i].says,
+                    nl_outcome_verdict_names[outcome->tried[i].verdict]);
+}
+
+static void say_declaration(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
+{
+    if (outcome->declared == NL_DECLARED_OTHERWISE)
+        nl_text_add(out, "%sTHE CLAIM OR ITS PROTOCOL WAS CHANGED after its first trial was run.\n", item);
+    else if (outcome->declared == NL_NOT_DECLARED)
+        nl_text_add(out, "%sThe claim was not declared before its trials were run.\n", item);
+}
+
+static void say_background(struct nl_text *out, const struct nl_published *published, const char *item)
+{
+    const struct {
+        const char *name, *text;
+    } lines[] = {
+        {"The paper", published->figures}, {"Here", published->differs}, {"Objection of the paper", published->objection}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (lines[i].text)
+            nl_text_add(out, "%s%s: %s\n", item, lines[i].name, lines[i].text);
+}
+
+static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
+{
+    if (outcome->failed)
+        nl_text_add(out, "%sFailed runs: %d of %d.\n", item, outcome->failed, outcome->planned - outcome->missing);
+    if (outcome->one_part)
+        nl_text_add(out, "%sAll seeds share one test part: what is said holds on it.\n", item);
+}
+
+/* " By the quick protocol: sweep.seeds=5, train.epochs=5." */
+static void say_quick(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    const struct nl_settings *quick = &outcome->published->quick;
+    if (outcome->quick)
+        nl_text_add(out, " By the quick protocol");
+    for (int i = 0; outcome->quick && i < quick->count; i++)
+        nl_text_add(out, "%s%s", i ? ", " : ": ", quick->at[i]);
+    nl_text_add(out, outcome->quick ? "." : "");
+}
+
+/* ---- text and Markdown ---- */
+
+static void add_text(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    const struct nl_published *published = outcome->published;
+    nl_text_add(out, "%s: %s\n  %s (%s)\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says,
+                published->source);
+    say_declaration(out, outcome, "  ");
+    nl_text_add(out, "  %s", outcome->reason.at);
+    say_quick(out, outcome);
+    nl_text_add(out, "\n");
+    say_parts(out, outcome, "  - ", "      ");
+    say_runs(out, outcome, "  ");
+    say_background(out, published, "  ");
+}
+
+/* A field of a table: without what would end it. */
+static void add_field(struct nl_text *out, const char *text)
+{
+    for (; *text; text++)
+        nl_text_add(out, *text == '|' ? "\\|" : "%c", *text);
+}
+
+static void add_markdown_table(struct nl_text *out, const struct nl_outcome *outcome, int count)
+{
+    nl_text_add(out, "# What came out of the claims\n\n| claim | outcome | what the paper says |\n|---|---|---|\n");
+    for (int i = 0; i < count; i++) {
+        nl_text_add(out, "| %s | %s | ", outcome[i].name, nl_outcome_verdict_names[outcome[i].verdict]);
+        add_field(out, outcome[i].published->says);
+        nl_text_add(out, " |\n");
+    }
+}
+
+static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    const struct nl_published *published = outcome->published;
+    struct nl_text quick = {0};
+    say_quick(&quick, outcome);
+    nl_text_add(out, "\n## %s: %s\n\n%s (%s)\n\n%s%s\n\n", outcome->name, nl_outcome_verdict_names[outcome->verdict],
+                published->says, published->source, outcome->reason.at, quick.at ? quick.at : "");
+    nl_text_release(&quick);
+    say_declaration(out, outcome, "- ");
+    say_parts(out, outcome, "- ", "  - ");
+    say_runs(out, outcome, "- ");
+    say_background(out, published, "- ");
+}
+
+/* ---- JSON ---- */
+
+static void add_string(struct nl_text *out, const char *name, const char *value)
+{
+    nl_text_add(out, ", \"%s\": ", name);
+    if (value)
+        nl_json_add(out, value);
+    else
+        nl_text_add(out, "null");
+}
+
+static void add_number(struct nl_text *out, const char *name, double value)
+{
+    nl_text_add(out, ", \"%s\": ", name);
+    nl_json_add_number(out, value);
+}
+
+static void add_judged(struct nl_text *out, const struct nl_judged *judged)
+{
+    static const char *const verdicts[] = {"holds", "false", "open"};
+    const struct nl_claim *claim = &judged->claim;
+    nl_text_add(out, "{\"says\": ");
+    nl_json_add(out, judged->part->says);
+    add_string(out, "kind", nl_part_kind_names[judged->part->kind]);
+    add_string(out, "control", judged->control);
+    add_string(out, "verdict", verdicts[claim->verdict]);
+    add_string(out, "obstacle", claim->obstacle);
+    add_string(out, "decides", judged->decides);
+    add_number(out, "threshold", judged->part->threshold);
+    if (judged->part->kind == NL_IDENTITY) {
+        add_number(out, "deviation", judged->deviation);
+    } else {
+        add_string(out, "unit", claim->unit);
+        add_number(out, "effect", claim->effect.mean * claim->scale);
+        add_number(out, "lower", claim->effect.lower * claim->scale);
+        add_number(out, "upper", claim->effect.upper * claim->scale);
+        add_number(out, "p", claim->p);
+        add_number(out, "p_adjusted", claim->adjusted);
+    }
+    nl_text_add(out, ", \"pairs\": %d, \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]}",
+                claim->effect.n, claim->failed[0], claim->runs[0], claim->failed[1], claim->runs[1]);
+}
+
+static void add_list(struct nl_text *out, const char *name, const struct nl_judged *judged, int count)
+{
+    nl_text_add(out, ",\n    \"%s\": [", name);
+    for (int i = 0; i < count; i++) {
+        nl_text_add(out, i ? ",\n      " : "\n      ");
+        add_judged(out, &judged[i]);
+    }
+    nl_text_add(out, count ? "\n    ]" : "]");
+}
+
+static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    static const char *const declared[] = {"before", "changed after", "not", NULL};
+    const struct nl_published *published = outcome->published;
+    nl_text_add(out, "  {\n    \"claim\": ");
+    nl_json_add(out, outcome->name);
+    add_string(out, "verdict", nl_outcome_verdict_names[outcome->verdict]);
+    nl_text_add(out, ", \"quick\": %s", outcome->quick ? "true" : "false");
+    add_string(out, "declared", declared[outcome->declared]);
+    add_number(out, "level", outcome->level);
+    nl_text_add(out, ", \"tests\": %d, \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
+                outcome->tests, outcome->planned, outcome->missing, outcome->failed);
+    nl_json_add(out, outcome->reason.at);
+    add_string(out, "says", published->says);
+    add_string(out, "source", published->source);
+    add_string(out, "figures", published->figures);
+    add_string(out, "differs", published->differs);
+    add_string(out, "objection", published->objection);
+    add_list(out, "parts", outcome->part, outcome->parts);
+    add_list(out, "controls", outcome->control, outcome->controls);
+    nl_text_add(out, ",\n    \"objections\": [");
+    for (int i = 0; i < outcome->tries; i++) {
+        nl_text_add(out, i ? ", {\"says\": " : "{\"says\": ");
+        nl_json_add(out, outcome->tried[i].says);
+        add_string(out, "verdict", nl_outcome_verdict_names[outcome->tried[i].verdict]);
+        nl_text_add(out, "}");
+    }
+    nl_text_add(out, "]\n  }");
+}
+
+char *nl_outcomes_text(const struct nl_outcome *outcome, int count, enum nl_outcome_format format)
+{
+    struct nl_text out = {0};
+    if (format == NL_OUTCOME_JSON)
+        nl_text_add(&out, "[\n");
+    if (format == NL_OUTCOME_MARKDOWN)
+        add_markdown_table(&out, outcome, count);
+    for (int i = 0; i < count; i++)
+        switch (format) {
+        case NL_OUTCOME_TEXT:
+            nl_text_add(&out, "%s", i ? "\n" : "");
+            add_text(&out, &outcome[i]);
+            break;
+        case NL_OUTCOME_MARKDOWN:
+            add_markdown(&out, &outcome[i]);
+            break;
+        case NL_OUTCOME_JSON:
+            nl_text_add(&out, "%s", i ? ",\n" : "");
+            add_json(&out, &outcome[i]);
+            break;
+        }
+    nl_text_add(&out, "%s", format == NL_OUTCOME_JSON ? "\n]\n" : "");
+    return out.at;
+}

@@ -1,0 +1,515 @@
+/* The `claim` section: what a paper says, and the parts that it is judged by. */
+#include "config/published.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/keep.h"
+#include "config/nearest.h"
+#include "config/sweep.h"
+#include "config/value.h"
+
+const struct nl_field nl_claim_fields[] = {
+    {"says", "a sentence", "what the paper says"},
+    {"source", "Ioffe and Szegedy 2015, section 4.2", "where it says so: paper, section, table or figure"},
+    {"figures", "a sentence", "the paper's own numbers"},
+    {"differs", "a sentence", "in what this protocol differs from the paper's"},
+    {"objection", "a sentence", "what the paper would object to, where the outcome is another one"},
+    {"measure", "{metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
+     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the "
+     "second cell; target: "
+     "steps until its curve is there; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
+     "part, is best), usable "
+     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
+     "runs)"},
+    {"parts", "[{says: BN loses more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
+     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take "
+     "off the first; order: "
+     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One "
+     "threshold: smallest "
+     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. "
+     "identity: a formula "
+     "in place of cells, with the tolerances of ref and cpu"},
+    {"control", "{norm.eps: 1e-3}",
+     "of an identity of two runs: settings with which the second one must deviate. Other controls need no word"},
+    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]",
+     "what can be tried before the claim is called contradicted"},
+    {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes"},
+    {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts"},
+    {NULL, NULL, NULL}};
+
+const char *const nl_identity_names[] = {"gn_is_ln", "gn_is_in",   "rms_is_ln",     "bn_of_one", "bn_scale",
+                                         "bn_shift", "bn_running", "bn_batchmates", NULL};
+const char *const nl_take_names[] = {"best", "usable", "width", "failed", NULL};
+const char *const nl_part_kind_names[] = {"difference", "equivalence", "interaction", "ordering", "trend", "identity", NULL};
+const double nl_side_signs[NL_SIDES] = {1.0, -1.0, -1.0, 1.0};
+
+/* ---- values ---- */
+
+static const char *read_text(struct nl_loader *loader, const char *name, const struct nl_node *value)
+{
+    if (value->kind == NL_SCALAR && !value->blank && *value->text)
+        return nl_keep_text(value->text);
+    nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be a text", name);
+    return NULL;
+}
+
+static double read_number(struct nl_loader *loader, const char *name, const struct nl_node *value)
+{
+    double number = NAN;
+    if (value->kind != NL_SCALAR || value->blank || !nl_number_read(value->text, &number) || number < 0.0) {
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be a number of at least 0", name);
+        return NAN;
+    }
+    return number;
+}
+
+/* The word's place among names, or -1 and a diagnostic. */
+static int read_word(struct nl_loader *loader, const char *name, const struct nl_node *value, const char *const *names)
+{
+    struct nl_text legal = {0};
+    for (int i = 0; names[i]; i++) {
+        if (value->kind == NL_SCALAR && !strcmp(value->text, names[i])) {
+            nl_text_release(&legal);
+            return i;
+        }
+        nl_text_add(&legal, "%s%s", i ? ", " : "one of ", names[i]);
+    }
+    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", name,
+                value->kind == NL_SCALAR ? value->text : "this");
+    nl_text_release(&legal);
+    return -1;
+}
+
+static const struct nl_key *read_key(struct nl_loader *loader, const struct nl_node *value)
+{
+    const struct nl_key *key = value->kind == NL_SCALAR ? nl_key_find(value->text) : NULL;
+    if (!key)
+        nl_report_unknown(loader, &value->at, value->kind == NL_SCALAR ? value->text : "a list",
+                          value->kind == NL_SCALAR ? nl_key_nearest(value->text) : NULL);
+    else if (!nl_key_is_number(key))
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is no number: nothing can be measured along it", key->name);
+    else if (nl_key_may_vary(loader, key, &value->at))
+        return key;
+    return NULL;
+}
+
+/* A column of trials.csv: "test_accuracy", "val_loss", "test_error_precise". */
+static const char *read_metric(struct nl_loader *loader, const char *name, const struct nl_node *value)
+{
+    for (int i = 0; value->kind == NL_SCALAR && nl_metric_names[i]; i++) {
+        size_t length = strlen(nl_metric_names[i]);
+        if (strncmp(value->text, nl_metric_names[i], length) != 0)
+            continue;
+        const char *rest = value->text + length;
+        for (int eval = -1; eval < NL_EVALS; eval++)
+            if (eval < 0 ? !*rest : *rest == '_' && !strcmp(rest + 1, nl_eval_names[eval]))
+                return nl_keep_text(value->text);
+    }
+    const char *text = value->kind == NL_SCALAR ? value->text : "a list", *near = nl_nearest(text, nl_metric_names);
+    char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
+    nl_diagnose(loader->diagnostics, &value->at,
+                hint ? hint : "as in test_accuracy, val_loss, train_error, test_accuracy_precise",
+                "'%s' does not know the metric '%.80s'", name, text);
+    free(hint);
+    return NULL;
+}
+
+static void report_field(struct nl_loader *loader, const struct nl_node *name, const char *where, const char *const *names)
+{
+    char *full = nl_format("%s.%s", where, name->text);
+    const char *near = nl_nearest(name->text, names);
+    char *full_near = near ? nl_format("%s.%s", where, near) : NULL;
+    nl_report_unknown(loader, &name->at, full, full_near);
+    free(full);
+    free(full_near);
+}
+
+/* ---- settings: {train.epochs: 5, norm.kind: [bn, ln], sweep.seeds: 5} ---- */
+
+static void read_setting(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct nl_settings *out = context;
+    const struct nl_key *key = nl_key_find(name->text);
+    struct nl_text text = {0};
+    if (!strcmp(name->text, "sweep.seeds")) {
+        int64_t seeds;
+        if (value->kind == NL_SCALAR && nl_integer_read(value->text, &seeds) && seeds >= 1 && seeds <= NL_SEEDS_MAX)
+            nl_text_add(&text, "sweep.seeds=%s", value->text);
+        else
+            nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.seeds' must be an integer from 1 to %d", NL_SEEDS_MAX);
+    } else if (!key) {
+        nl_report_unknown(loader, &name->at, name->text, nl_key_nearest(name->text));
+    } else if (nl_key_may_vary(loader, key, &name->at)) {
+        struct nl_points points = {0};
+        nl_points_from_node(key, value, &points, loader->diagnostics);
+        for (int i = 0; i < points.count; i++)
+            nl_text_add(&text, i ? ",%s" : "%s=%s", i ? points.text[i] : key->name, points.text[i]);
+        nl_points_release(&points);
+    }
+    if (text.at) {
+        out->at = nl_realloc((void *)out->at, (size_t)out->count + 1, sizeof *out->at);
+        out->at[out->count++] = nl_keep_text(text.at);
+    }
+    nl_text_release(&text);
+}
+
+static struct nl_settings read_settings(struct nl_loader *loader, const char *name, const struct nl_node *value)
+{
+    struct nl_settings out = {0};
+    nl_each_entry(loader, value, name, read_setting, &out);
+    nl_keep((void *)out.at);
+    return out;
+}
+
+/* ---- measures ---- */
+
+static void read_reading_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    static const char *const names[] = {"metric", "target", "along", "take", "by", NULL};
+    struct nl_reading *out = context;
+    if (!strcmp(name->text, "metric")) {
+        bool two = value->kind == NL_SEQUENCE && value->count == 2;
+        for (int i = 0; i < 2; i++)
+            out->metric[i] = i && !two ? out->metric[0] : read_metric(loader, "measure.metric", two ? value->item[i] : value);
+    } else if (!strcmp(name->text, "target")) {
+        out->target = read_number(loader, "measure.target", value);
+    } else if (!strcmp(name->text, "along")) {
+        out->along = read_key(loader, value);
+    } else if (!strcmp(name->text, "take")) {
+        int take = read_word(loader, "measure.take", value, nl_take_names);
+        out->take = take < 0 ? out->take : (enum nl_take)take;
+    } else if (!strcmp(name->text, "by")) {
+        out->by = read_metric(loader, "measure.by", value);
+    } else {
+        report_field(loader, name, "claim.measure", names);
+    }
+}
+
+static void read_reading(struct nl_loader *loader, const struct nl_node *value, struct nl_reading *out)
+{
+    int before = loader->diagnostics->count;
+    *out = (struct nl_reading){.target = NAN};
+    nl_each_entry(loader, value, "claim.measure", read_reading_entry, out);
+    if (loader->diagnostics->count > before)
+        return;
+    bool taken = nl_yaml_entry(value, "take"), best = taken && out->take == NL_TAKE_BEST;
+    if (taken != !!out->along)
+        nl_diagnose(loader->diagnostics, &value->at, "as in {metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
+                    "a measure has both of 'along' and 'take', or none");
+    else if (best && (!out->by || strncmp(out->by, "val_", 4) != 0))
+        nl_diagnose(loader->diagnostics, &value->at, "what is chosen by the test part cannot be judged on it",
+                    "the best run is chosen by a metric of the validation part: by: val_loss");
+    else if (taken && out->take == NL_TAKE_USABLE && strcmp(out->along->name, "train.lr") != 0)
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "usable rates are taken along train.lr");
+    else if (out->by && !best && !(taken && out->take == NL_TAKE_USABLE && !strcmp(out->by, "val_loss")))
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'by' chooses the best run, or says by: val_loss of usable rates");
+    else if (!isnan(out->target) && taken && !best)
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "steps to a target are counted in one run, or in the best");
+    else if (!out->metric[0] && !(taken && (out->take == NL_TAKE_USABLE || out->take == NL_TAKE_FAILED)))
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "a measure needs a 'metric'");
+}
+
+/* ---- parts ---- */
+
+struct parts {
+    struct nl_published *out;
+    struct nl_published_part part; /* the one that is read */
+    const struct nl_node *order, *tolerance;
+    bool expects;
+    int thresholds;
+    int capacity;
+};
+
+static void read_cell(struct nl_loader *loader, struct parts *parts, const struct nl_node *value, int side)
+{
+    parts->part.sides = side + 1 > parts->part.sides ? side + 1 : parts->part.sides;
+    nl_read_match(loader, value, "a cell", false, &parts->part.cell[side]);
+}
+
+static void read_less(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    static const char *const names[] = {"of", "minus", NULL};
+    if (!strcmp(name->text, "of") || !strcmp(name->text, "minus"))
+        read_cell(loader, context, value, *name->text == 'o' ? 2 : 3);
+    else
+        report_field(loader, name, "claim.parts.less", names);
+}
+
+static void read_threshold(struct nl_loader *loader, struct parts *parts, const struct nl_node *name, const struct nl_node *value)
+{
+    parts->thresholds++;
+    if (!strcmp(name->text, "tolerance")) {
+        parts->part.kind = NL_IDENTITY;
+        parts->tolerance = value;
+        return;
+    }
+    parts->part.kind = !strcmp(name->text, "margin") ? NL_EQUIVALENCE : parts->part.kind;
+    parts->part.threshold = read_number(loader, name->text, value);
+}
+
+static void read_part_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    static const char *const names[] = {"says",     "of",     "minus",     "less",   "order",    "slope", "measure",
+                                        "smallest", "margin", "tolerance", "expect", "identity", NULL},
+                             *const directions[] = {"more", "less", NULL};
+    struct parts *parts = context;
+    struct nl_published_part *part = &parts->part;
+    const char *field = name->text;
+    if (!strcmp(field, "says"))
+        part->says = read_text(loader, "says", value);
+    else if (!strcmp(field, "of") || !strcmp(field, "minus"))
+        read_cell(loader, parts, value, *field == 'm');
+    else if (!strcmp(field, "less"))
+        nl_each_entry(loader, value, "less", read_less, parts);
+    else if (!strcmp(field, "order"))
+        parts->order = value;
+    else if (!strcmp(field, "slope"))
+        part->slope = read_key(loader, value);
+    else if (!strcmp(field, "measure"))
+        read_reading(loader, value, &part->reading);
+    else if (!strcmp(field, "smallest") || !strcmp(field, "margin") || !strcmp(field, "tolerance"))
+        read_threshold(loader, parts, name, value);
+    else if (!strcmp(field, "identity"))
+        part->identity = (enum nl_identity)(read_word(loader, "identity", value, nl_identity_names) + 1);
+    else if (!strcmp(field, "expect")) {
+        part->fewer = read_word(loader, "expect", value, directions) == 1;
+        parts->expects = true;
+    } else {
+        report_field(loader, name, "claim.parts", names);
+    }
+}
+
+static void add_part(struct parts *parts, const struct nl_published_part *part)
+{
+    NL_GROW(parts->out->part, parts->out->parts, parts->capacity);
+    parts->out->part[parts->out->parts++] = *part;
+}
+
+/* A chain of differences. */
+static void add_order(struct nl_loader *loader, struct parts *parts)
+{
+    const struct nl_node *order = parts->order;
+    parts->part.kind = NL_ORDERING;
+    for (int i = 0; i + 1 < order->count; i++) {
+        read_cell(loader, parts, order->item[i], 0);
+        read_cell(loader, parts, order->item[i + 1], 1);
+        add_part(parts, &parts->part);
+    }
+}
+
+/* A formula is computed twice, each time with a tolerance of its own. */
+static void add_identity(struct nl_loader *loader, struct parts *parts)
+{
+    static const enum nl_device_kind devices[] = {NL_REF, NL_CPU};
+    bool two = parts->tolerance->kind == NL_SEQUENCE && parts->tolerance->count == 2;
+    if (!two)
+        nl_diagnose(loader->diagnostics, &parts->tolerance->at, "as in tolerance: [1e-12, 1e-5]",
+                    "a formula has two tolerances: of ref, and of cpu");
+    for (int i = 0; two && i < 2; i++) {
+        parts->part.device = devices[i];
+        parts->part.threshold = read_number(loader, "tolerance", parts->tolerance->item[i]);
+        add_part(parts, &parts->part);
+    }
+}
+
+/* What is wrong with a part as a whole; NULL: nothing. */
+static const char *problem_with(const struct parts *parts)
+{
+    const struct nl_published_part *part = &parts->part;
+    bool listed = parts->order, runs = part->identity == NL_NO_IDENTITY;
+    if (!part->says)
+        return "a part needs a sentence: says";
+    if (parts->thresholds != 1)
+        return "a part needs one threshold: smallest, margin or tolerance";
+    if (!runs)
+        return part->sides || listed || part->slope || part->kind != NL_IDENTITY
+                   ? "an identity has 'says' and 'tolerance', and no cells"
+                   : NULL;
+    if (parts->expects && (part->kind == NL_EQUIVALENCE || part->kind == NL_IDENTITY || listed))
+        return "'expect' is of a difference with a smallest effect";
+    if (listed && (part->sides || part->slope || part->kind != NL_DIFFERENCE || parts->order->kind != NL_SEQUENCE ||
+                   parts->order->count < 2))
+        return "'order' is a list of two or more cells, with a smallest effect between neighbours";
+    if (listed)
+        return NULL;
+    if (part->slope ? part->sides < 1 || (part->sides > 1 && !part->cell[1].keys) : part->sides < 2)
+        return "a part needs two cells: of and minus";
+    for (int side = 0; side < part->sides; side++)
+        if (!part->cell[side].keys)
+            return "'less' takes a second difference off the first: both have of and minus";
+    if (part->sides == 3)
+        return "'less' takes a second difference off the first: both have of and minus";
+    return NULL;
+}
+
+static void read_part(struct nl_loader *loader, const struct nl_node *node, struct parts *parts, const struct nl_reading *reading)
+{
+    int before = loader->diagnostics->count;
+    parts->part = (struct nl_published_part){.origin = node->at, .reading = *reading};
+    parts->order = parts->tolerance = NULL;
+    parts->thresholds = 0;
+    parts->expects = false;
+    nl_each_entry(loader, node, "a part", read_part_entry, parts);
+    if (loader->diagnostics->count > before)
+        return;
+    struct nl_published_part *part = &parts->part;
+    const char *problem = problem_with(parts);
+    bool formula = part->identity != NL_NO_IDENTITY, unread = !part->reading.metric[0] && !part->reading.along;
+    if (!problem && !formula && unread)
+        problem = "nothing says what is read of the runs: measure: {metric: test_accuracy}";
+    if (problem) {
+        nl_diagnose(loader->diagnostics, &node->at, "normlab keys claim.parts says how parts are written", "%s", problem);
+        return;
+    }
+    if (formula) {
+        add_identity(loader, parts);
+        return;
+    }
+    if (part->kind == NL_IDENTITY)
+        part->threshold = read_number(loader, "tolerance", parts->tolerance);
+    else if (part->kind == NL_DIFFERENCE)
+        part->kind = part->slope ? NL_TREND : part->sides == NL_SIDES ? NL_INTERACTION : NL_DIFFERENCE;
+    if (parts->order)
+        add_order(loader, parts);
+    else
+        add_part(parts, part);
+}
+
+static void read_parts(struct nl_loader *loader, const struct nl_node *list, struct nl_published *out,
+                       const struct nl_reading *reading)
+{
+    struct parts parts = {.out = out};
+    if (list->kind != NL_SEQUENCE || !list->count)
+        nl_diagnose(loader->diagnostics, &list->at, NULL, "'claim.parts' must be a list");
+    else
+        for (int i = 0; i < list->count; i++)
+            read_part(loader, list->item[i], &parts, reading);
+    nl_keep(out->part);
+}
+
+/* ---- the section ---- */
+
+static void read_objection_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    static const char *const names[] = {"says", "set", NULL};
+    struct nl_objection *out = context;
+    if (!strcmp(name->text, "says"))
+        out->says = read_text(loader, "says", value);
+    else if (!strcmp(name->text, "set"))
+        out->set = read_settings(loader, "set", value);
+    else
+        report_field(loader, name, "claim.objections", names);
+}
+
+static void read_objections(struct nl_loader *loader, const struct nl_node *list, struct nl_published *out)
+{
+    if (list->kind != NL_SEQUENCE) {
+        nl_diagnose(loader->diagnostics, &list->at, NULL, "'claim.objections' must be a list");
+        return;
+    }
+    out->tried = nl_keep(nl_alloc((size_t)list->count, sizeof *out->tried));
+    out->objections = list->count;
+    for (int i = 0; i < list->count; i++) {
+        nl_each_entry(loader, list->item[i], "an objection", read_objection_entry, &out->tried[i]);
+        if (!out->tried[i].says || !out->tried[i].set.count)
+            nl_diagnose(loader->diagnostics, &list->item[i]->at, NULL, "an objection has 'says' and 'set'");
+    }
+}
+
+static void read_quick_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    static const char *const names[] = {"cost", "set", NULL};
+    struct nl_published *out = context;
+    if (!strcmp(name->text, "cost"))
+        out->quick_cost = read_text(loader, "cost", value);
+    else if (!strcmp(name->text, "set"))
+        out->quick = read_settings(loader, "set", value);
+    else
+        report_field(loader, name, "claim.quick", names);
+}
+
+static void read_claim_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct nl_published *out = context;
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = {{"says", &out->says},       {"source", &out->source},       {"figures", &out->figures},
+                 {"differs", &out->differs}, {"objection", &out->objection}, {"waiting_for", &out->waiting_for}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!strcmp(name->text, texts[i].name)) {
+            *texts[i].text = read_text(loader, name->text, value);
+            return;
+        }
+    if (!strcmp(name->text, "control")) {
+        out->control = read_settings(loader, "control", value);
+    } else if (!strcmp(name->text, "objections")) {
+        read_objections(loader, value, out);
+    } else if (!strcmp(name->text, "quick")) {
+        out->has_quick = true;
+        nl_each_entry(loader, value, "quick", read_quick_entry, out);
+    } else if (strcmp(name->text, "measure") != 0 && strcmp(name->text, "parts") != 0) {
+        const char *names[sizeof nl_claim_fields / sizeof *nl_claim_fields];
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            names[i] = nl_claim_fields[i].name;
+        report_field(loader, name, "claim", names);
+    }
+}
+
+static void add_canonical(struct nl_text *out, const struct nl_node *node)
+{
+    static const char *const open[] = {"\"", "[", "{"}, *const close[] = {"\"", "]", "}"};
+    nl_text_add(out, "%s%s", open[node->kind], node->kind == NL_SCALAR && node->text ? node->text : "");
+    for (int i = 0; node->kind != NL_SCALAR && i < node->count * (node->kind == NL_MAPPING ? 2 : 1); i++)
+        add_canonical(out, node->item[i]);
+    nl_text_add(out, "%s", close[node->kind]);
+}
+
+/* What every claim must have. */
+static void check_whole(struct nl_loader *loader, const struct nl_published *out)
+{
+    const char *problem = NULL;
+    if (!out->says || !out->source)
+        problem = "a claim needs 'says' and 'source'";
+    else if (!out->parts == !out->waiting_for)
+        problem =
+            out->parts ? "a claim that waits for something has no parts" : "a claim needs 'parts', or what it is 'waiting_for'";
+    for (int i = 0; i < out->parts && !problem; i++)
+        if (out->part[i].kind == NL_IDENTITY && out->part[i].identity == NL_NO_IDENTITY && !out->control.count)
+            problem = "an identity of two runs needs a 'control': settings with which they must differ";
+    if (problem)
+        nl_diagnose(loader->diagnostics, &out->origin, "normlab keys claim lists what there is", "%s", problem);
+}
+
+void nl_read_claim(struct nl_loader *loader, const struct nl_node *map)
+{
+    struct nl_published *out = nl_keep(nl_alloc(1, sizeof *out));
+    struct nl_reading reading = {.target = NAN};
+    int before = loader->diagnostics->count;
+    *out = (struct nl_published){.origin = map->at};
+    nl_each_entry(loader, map, "claim", read_claim_entry, out);
+    const struct nl_node *measure = nl_yaml_entry(map, "measure"), *parts = nl_yaml_entry(map, "parts");
+    if (measure)
+        read_reading(loader, measure, &reading);
+    if (parts && loader->diagnostics->count == before)
+        read_parts(loader, parts, out, &reading);
+    if (loader->diagnostics->count == before)
+        check_whole(loader, out);
+    struct nl_text canonical = {0};
+    add_canonical(&canonical, map);
+    out->canonical = nl_keep(canonical.at);
+    loader->out->published = out;
+}
+
+void nl_published_hash(const struct nl_experiment *experiment, char hex[NL_HASH_HEX])
+{
+    struct nl_hash *hash = nl_hash_start();
+    char *protocol = nl_experiment_text(experiment, false);
+    nl_hash_add(hash, experiment->published->canonical, strlen(experiment->published->canonical));
+    nl_hash_add(hash, protocol, strlen(protocol));
+    nl_hash_finish(hash, hex);
+    free(protocol);
+}

@@ -1,0 +1,88 @@
+/* A published claim: the `claim` section of an experiment, which makes a claim file of it (experiments/claims/README.md).
+ *
+ * What a paper says, where, with which figures; and its parts, each a number with a threshold that was written down before anything was run.
+ * A part compares cells of the sweep seed by seed. Its kind follows from what it has:
+ *
+ *     difference    of - minus, at least `smallest`                 equivalence   of - minus, within `margin`
+ *     interaction   (of - minus) - (less.of - less.minus)           ordering      a chain of differences (each becomes a part)
+ *     trend         the slope of `of` over log2 of the key `slope`  identity      the largest deviation is at most `tolerance`: of two runs with
+ *                                                                                 the same seed, or of a formula (nl_identity_names)
+ */
+#ifndef NL_CONFIG_PUBLISHED_H
+#define NL_CONFIG_PUBLISHED_H
+
+#include "base/hash.h"
+#include "config/config.h"
+
+/* In this order core/claims/identity.c computes them. */
+enum nl_identity { NL_NO_IDENTITY, NL_GN_IS_LN, NL_GN_IS_IN, NL_RMS_IS_LN, NL_BN_OF_ONE, NL_BN_SCALE, NL_BN_SHIFT, NL_BN_RUNNING, NL_BN_BATCHMATES };
+extern const char *const nl_identity_names[]; /* from NL_GN_IS_LN on; ends with NULL */
+
+/* What is read of the runs of one seed along a key, if there is one. */
+enum nl_take {
+    NL_TAKE_BEST,   /* the metric of the run that is best by another metric, of the validation part */
+    NL_TAKE_USABLE, /* the largest usable learning rate (stats/rates.h); a ratio */
+    NL_TAKE_WIDTH,  /* decades of the key around the best run within which the metric is within 5 points of it */
+    NL_TAKE_FAILED, /* the share of runs that failed */
+};
+extern const char *const nl_take_names[];
+
+struct nl_reading {
+    const char *metric[2];    /* columns of trials.csv: of the first and the second of two cells */
+    double target;            /* not NaN: steps until the curve of the metric reaches it; a ratio */
+    const struct nl_key *along; /* NULL: of one run */
+    enum nl_take take;
+    const char *by;           /* of NL_TAKE_BEST, and of NL_TAKE_USABLE where it is not by training accuracy; else NULL */
+};
+
+enum nl_part_kind { NL_DIFFERENCE, NL_EQUIVALENCE, NL_INTERACTION, NL_ORDERING, NL_TREND, NL_IDENTITY };
+extern const char *const nl_part_kind_names[];
+
+enum { NL_SIDES = 4 };
+extern const double nl_side_signs[NL_SIDES]; /* of - minus - less.of + less.minus */
+
+struct nl_published_part {
+    struct nl_origin origin;
+    enum nl_part_kind kind;
+    const char *says;
+    int sides;                      /* 1 of a trend, 2, or 4; 0 of a formula */
+    struct nl_match cell[NL_SIDES];
+    struct nl_reading reading;
+    const struct nl_key *slope;     /* of a trend */
+    bool fewer;                     /* the effect is at most -smallest, or at most 1 / smallest where it is a ratio */
+    double threshold;               /* smallest effect or margin: points, nats, a ratio, decades. Tolerance: in the metric's own unit */
+    enum nl_identity identity;      /* of a formula, */
+    enum nl_device_kind device;     /* and what computes it */
+};
+
+/* Overrides as on the command line. */
+struct nl_settings {
+    int count;
+    const char **at; /* "train.epochs=5" */
+};
+
+struct nl_objection {
+    const char *says;
+    struct nl_settings set;
+};
+
+struct nl_published {
+    struct nl_origin origin;
+    const char *says, *source;
+    const char *figures, *differs, *objection; /* NULL: not written */
+    const char *waiting_for;                   /* not NULL: what must be there before it can be measured; no parts */
+    int parts;
+    struct nl_published_part *part;
+    struct nl_settings control; /* of an identity of runs: with these the second one must deviate */
+    int objections;
+    struct nl_objection *tried; /* [objections] */
+    bool has_quick;
+    const char *quick_cost;
+    struct nl_settings quick;
+    const char *canonical; /* the section without comments and layout */
+};
+
+/* What is declared by the claim and the protocol under it, as a checksum: the section, and the experiment with its overrides. */
+void nl_published_hash(const struct nl_experiment *experiment, char hex[NL_HASH_HEX]);
+
+#endif

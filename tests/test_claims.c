@@ -1,0 +1,304 @@
+/* Claims: what is read of runs, identities and their disturbances, verdicts from made results, and a claim from its file to its outcome. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "claims/identity.h"
+#include "claims/run.h"
+#include "scratch.h"
+#include "suite.h"
+
+/* ---- helpers ---- */
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    struct nl_error err;
+    char *path = nl_path_join(folder, name);
+    ck_assert_int_eq(nl_file_write(path, text, strlen(text), &err), NL_OK);
+    free(path);
+}
+
+static void load_text(const char *text, struct nl_experiment *out)
+{
+    struct nl_diagnostics diagnostics = {0};
+    char *folder = scratch_make(), *path = nl_path_join(folder, "claim.yaml");
+    write_file(folder, "claim.yaml", text);
+    int status = nl_experiment_load(path, NULL, 0, out, &diagnostics);
+    char *problems = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(status == NL_OK, "%s", problems);
+    free(problems);
+    free(path);
+    scratch_remove(folder);
+}
+
+static void parse_results(const char *text, const struct nl_experiment *experiment, struct nl_results *out)
+{
+    struct nl_table table;
+    struct nl_error err;
+    ck_assert_msg(nl_table_parse("trials.csv", nl_strdup(text), &table, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_results_of(&table, experiment, NULL, out, &err) == NL_OK, "%s", err.text);
+}
+
+#define HEAD "claim: {says: a, source: b, parts: [{says: c, "
+#define TAIL "}]}\n"
+
+/* The spans of the first part's first side, for each seed. */
+static void read_spans(const char *claim, const char *trials, const char *curves, struct nl_span *out)
+{
+    struct nl_experiment experiment;
+    struct nl_results results;
+    struct nl_table table = {0};
+    struct nl_error err;
+    load_text(claim, &experiment);
+    parse_results(trials, &experiment, &results);
+    if (curves)
+        ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(curves), &table, &err), NL_OK);
+    const struct nl_evidence evidence = {.experiment = &experiment, .results = &results, .curves = curves ? &table : NULL};
+    const struct nl_cell *cell[64];
+    int cells = 0;
+    nl_side_spans(&experiment.published->part[0], 0, &evidence, out, cell, &cells);
+    ck_assert_int_gt(cells, 0);
+    nl_table_release(&table);
+    nl_results_release(&results);
+}
+
+static void expect_span(struct nl_span found, double low, double high)
+{
+    ck_assert_msg((found.low == low || fabs(found.low - low) < 1e-9) && (found.high == high || fabs(found.high - high) < 1e-9), "%g to %g, expected %g to %g",
+                  found.low, found.high, low, high);
+}
+
+/* ---- what is read ---- */
+
+static const char rates[] = "sweep: {grid: {norm.kind: [bn, ln], train.lr: [0.01, 0.1, 1, 10]}}\ndata: {val: 128}\n";
+static const char rate_trials[] = "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_accuracy,"
+                                  "val_loss,test_accuracy\n"
+                                  "1,bn,0.01,1,done,,10,1280,128,389,0,0,0.80,0.5,0.70\n"
+                                  "2,bn,0.1,1,done,,10,1280,128,389,0,0,0.99,0.2,0.90\n"
+                                  "3,bn,1,1,done,,10,1280,128,389,0,0,0.98,0.3,0.93\n"
+                                  "4,bn,10,1,diverged,7,10,1280,128,389,0,0,,,\n";
+
+/* The best is chosen by the validation part, though another run is better on the test part. */
+START_TEST(the_best_run_is_chosen_by_the_validation_part)
+{
+    struct nl_span span[1];
+    char *claim = nl_format("%s" HEAD "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL, rates);
+    read_spans(claim, rate_trials, NULL, span);
+    expect_span(span[0], 0.90, 0.90);
+    free(claim);
+}
+END_TEST
+
+START_TEST(rates_widths_and_failures_are_read_along_a_key)
+{
+    static const struct {
+        const char *measure;
+        double low, high;
+    } cases[] = {
+        {"{along: train.lr, take: usable}", 0.0, 2.302585092994046},             /* 1, and below 10 */
+        {"{along: train.lr, take: failed}", 0.25, 0.25},
+        {"{metric: test_accuracy, along: train.lr, take: width}", 1.0, 3.0},     /* 0.1 to 1; neighbours at 0.01 and 10 */
+        {"{metric: train_accuracy, along: train.lr, take: width}", 1.0, 3.0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_span span[1];
+        char *claim = nl_format("%s" HEAD "measure: %s, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL, rates, cases[i].measure);
+        read_spans(claim, rate_trials, NULL, span);
+        expect_span(span[0], cases[i].low, cases[i].high);
+        free(claim);
+    }
+}
+END_TEST
+
+/* Steps to a target lie between two evaluations. A run that failed early, and one that never got there, are censored at the steps they were given. */
+START_TEST(steps_are_censored_at_the_cap)
+{
+    static const char claim[] = "train: {steps: 400}\nsweep: {seeds: 3, grid: {norm.kind: [bn, ln]}}\n" HEAD
+                                "measure: {metric: test_accuracy, target: 0.9}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2" TAIL;
+    static const char trials[] = "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n"
+                                 "1,bn,1,done,,10,1280,0,389,0,0,0.95\n2,bn,2,diverged,15,10,1280,0,389,0,0,\n3,bn,3,done,,10,1280,0,389,0,0,0.85\n";
+    static const char curves[] = "trial,norm.kind,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n"
+                                 "1,bn,1,10,1,1,train,,0.1,1,0.99\n1,bn,1,10,1,1,test,running,0.1,1,0.5\n1,bn,1,20,1,1,test,running,0.1,1,0.92\n1,bn,1,30,1,1,test,running,0.1,1,0.5\n"
+                                 "2,bn,2,10,1,1,test,running,0.1,1,0.5\n3,bn,3,10,1,1,test,running,0.1,1,0.5\n3,bn,3,400,1,1,test,running,0.1,1,0.85\n";
+    struct nl_span span[3];
+    read_spans(claim, trials, curves, span);
+    expect_span(span[0], log(10.0), log(20.0));
+    expect_span(span[1], log(400.0), INFINITY);
+    expect_span(span[2], log(400.0), INFINITY);
+}
+END_TEST
+
+START_TEST(a_slope_is_over_doublings)
+{
+    static const char claim[] = "norm: {kind: bn}\nsweep: {grid: {train.batch: [2, 8, 32]}}\n" HEAD
+                                "measure: {metric: test_loss}, of: {norm.kind: bn}, slope: train.batch, smallest: 0.1" TAIL;
+    static const char trials[] = "trial,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_loss\n"
+                                 "1,32,1,done,,10,1280,0,389,0,0,1.5\n2,8,1,done,,10,1280,0,389,0,0,1.0\n3,2,1,done,,10,1280,0,389,0,0,0.7\n";
+    struct nl_span span[1];
+    read_spans(claim, trials, NULL, span);
+    expect_span(span[0], 0.2, 0.2);
+}
+END_TEST
+
+/* ---- identities ---- */
+
+START_TEST(identities_hold_and_disturbances_break_them)
+{
+    for (int identity = NL_GN_IS_LN; nl_identity_names[identity - 1]; identity++)
+        for (int single = 0; single < 2; single++) {
+            double deviation = NAN, perturbed = NAN, tolerance = single ? 1e-4 : 1e-12;
+            struct nl_error err;
+            enum nl_device_kind device = single ? NL_CPU : NL_REF;
+            ck_assert_int_eq(nl_identity_deviation((enum nl_identity)identity, device, false, &deviation, &err), NL_OK);
+            ck_assert_int_eq(nl_identity_deviation((enum nl_identity)identity, device, true, &perturbed, &err), NL_OK);
+            ck_assert_msg(deviation <= tolerance, "%s: %g", nl_identity_names[identity - 1], deviation);
+            ck_assert_msg(perturbed > 10.0 * tolerance, "%s, disturbed: %g", nl_identity_names[identity - 1], perturbed);
+        }
+}
+END_TEST
+
+/* ---- verdicts ---- */
+
+/* Test errors of bn and ln for eight seeds: bn's are larger by `effect`, with a small spread. */
+static void make_pairs(double effect, double spread, const struct nl_experiment *experiment, struct nl_results *out)
+{
+    struct nl_text text = {0};
+    nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_loss\n");
+    for (int seed = 0; seed < 8; seed++) {
+        nl_text_add(&text, "%d,bn,%d,done,,10,1280,0,389,0,0,%.9g\n", 2 * seed + 1, seed + 1, 1.0 + effect + spread * (seed - 3.5));
+        nl_text_add(&text, "%d,ln,%d,done,,10,1280,0,389,0,0,1\n", 2 * seed + 2, seed + 1);
+    }
+    parse_results(text.at, experiment, out);
+    nl_text_release(&text);
+}
+
+/* What the threshold makes of an effect; other: the effect in the control's runs, whose first side is taken off. */
+static enum nl_outcome_verdict verdict_of(const char *threshold, double effect, double spread, double other)
+{
+    struct nl_experiment experiment;
+    struct nl_results results[2];
+    struct nl_outcome outcome = {0};
+    struct nl_error err;
+    char *claim = nl_format("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD "measure: {metric: test_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, %s" TAIL, threshold);
+    load_text(claim, &experiment);
+    make_pairs(effect, spread, &experiment, &results[0]);
+    make_pairs(other, -spread, &experiment, &results[1]);
+    const struct nl_evidence control = {.experiment = &experiment, .results = &results[1]};
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results[0]}, .control = &control};
+    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+    enum nl_outcome_verdict verdict = outcome.verdict;
+    nl_outcome_release(&outcome);
+    nl_results_release(&results[0]);
+    nl_results_release(&results[1]);
+    free(claim);
+    return verdict;
+}
+
+START_TEST(a_verdict_needs_the_whole_interval)
+{
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.2, 0.01, 0.2), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.11, 0.01, 0.11), NL_UNDECIDED); /* beyond, but not all of it */
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.09, 0.01, 0.09), NL_UNDECIDED);
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.05, 0.01, 0.05), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_of("smallest: 0.1", -0.2, 0.01, -0.2), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_of("smallest: 0.1, expect: less", -0.2, 0.01, -0.2), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_of("margin: 0.1", 0.02, 0.01, 0), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_of("margin: 0.1", 0.099, 0.01, 0), NL_UNDECIDED);
+    ck_assert_int_eq(verdict_of("margin: 0.1", -0.2, 0.01, 0), NL_CONTRADICTED);
+}
+END_TEST
+
+START_TEST(a_control_that_holds_forbids_a_verdict)
+{
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.4), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.0), NL_UNDECIDED); /* bn differs from itself with other seeds */
+}
+END_TEST
+
+/* ---- from the file to the outcome ---- */
+
+/* Two trainings of a second's hundredth each, for five seeds. */
+#define PROTOCOL                                                                                                                                        \
+    "data: {name: synth, size: 4, train: 64, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {batch: 16, steps: 4}\nsweep: {seeds: 5, grid: {norm.kind: [bn, ln]}}\n"
+#define CLAIM(smallest) PROTOCOL "claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: " smallest "}]}\n"
+
+static enum nl_outcome_verdict run_claim(const char *folder, const char *text, bool train, enum nl_declared *declared)
+{
+    struct nl_outcome outcome;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err = {{0}};
+    char *path = nl_path_join(folder, "c.yaml"), *out = nl_path_join(folder, "out");
+    write_file(folder, "c.yaml", text);
+    const struct nl_claim_options options = {.folder = out, .train = train, .command = "test", .runner = {.workers = 1}};
+    int status = nl_claim_run(path, &options, &outcome, &diagnostics, &err);
+    char *problems = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(status == NL_OK, "%s%s", problems, err.text);
+    enum nl_outcome_verdict verdict = outcome.verdict;
+    *declared = outcome.declared;
+    nl_outcome_release(&outcome);
+    free(problems);
+    free(out);
+    free(path);
+    return verdict;
+}
+
+START_TEST(a_claim_is_declared_by_its_first_run)
+{
+    enum nl_declared declared;
+    char *folder = scratch_make();
+    ck_assert_int_eq(run_claim(folder, CLAIM("30"), false, &declared), NL_INCOMPLETE);
+    ck_assert_int_eq(declared, NL_NOTHING_RUN);
+    ck_assert_int_ne(run_claim(folder, CLAIM("30"), true, &declared), NL_INCOMPLETE);
+    ck_assert_int_eq(declared, NL_DECLARED);
+    run_claim(folder, "# comments and layout do not matter\n" CLAIM("30"), true, &declared);
+    ck_assert_int_eq(declared, NL_DECLARED);
+    for (int again = 0; again < 2; again++) { /* however often it is run with the new threshold */
+        run_claim(folder, CLAIM("1"), true, &declared);
+        ck_assert_int_eq(declared, NL_DECLARED_OTHERWISE);
+    }
+    run_claim(folder, CLAIM("30"), false, &declared);
+    ck_assert_int_eq(declared, NL_DECLARED);
+    scratch_remove(folder);
+}
+END_TEST
+
+START_TEST(missing_trials_and_other_protocols_give_no_verdict)
+{
+    enum nl_declared declared;
+    char *folder = scratch_make(), *table = nl_path_join(folder, "out/c/trials.csv"), *sums = nl_path_join(folder, "out/c/SHA256SUMS");
+    struct nl_error err;
+    run_claim(folder, CLAIM("30"), true, &declared);
+    ck_assert_int_eq(run_claim(folder, "model.activation: tanh\n" CLAIM("30"), false, &declared), NL_INCOMPLETE);
+    char *text = nl_file_read(table, NULL, &err);
+    ck_assert_msg(text != NULL, "%s", err.text);
+    *(strrchr(text, '\n')) = '\0'; /* a row is lost */
+    strrchr(text, '\n')[1] = '\0';
+    ck_assert_int_eq(remove(sums), 0);
+    write_file(folder, "out/c/trials.csv", text);
+    ck_assert_int_eq(run_claim(folder, CLAIM("30"), false, &declared), NL_INCOMPLETE);
+    ck_assert_int_ne(run_claim(folder, CLAIM("30"), true, &declared), NL_INCOMPLETE);
+    free(text);
+    free(table);
+    free(sums);
+    scratch_remove(folder);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("claims");
+    TCase *cases = tcase_create("claims");
+    tcase_add_test(cases, the_best_run_is_chosen_by_the_validation_part);
+    tcase_add_test(cases, rates_widths_and_failures_are_read_along_a_key);
+    tcase_add_test(cases, steps_are_censored_at_the_cap);
+    tcase_add_test(cases, a_slope_is_over_doublings);
+    tcase_add_test(cases, identities_hold_and_disturbances_break_them);
+    tcase_add_test(cases, a_verdict_needs_the_whole_interval);
+    tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
+    tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
+    tcase_add_test(cases, missing_trials_and_other_protocols_give_no_verdict);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}
