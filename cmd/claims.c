@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "claims/run.h"
 #include "cmd.h"

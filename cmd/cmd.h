@@ -224,8 +224,8 @@ struct results_folder {
 void release_results(struct results_folder *from);
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
 
-/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends; two at most
- * (passing.c). NULL: the message was printed. Kept. */
+/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends (passing.c).
+ * NULL: the message was printed. Kept. */
 const char *write_passing_tables(const struct nl_interim *interim);
 
 /* ---- progress (progress.c) ---- */

@@ -11,6 +11,8 @@ const char nl_report_mark[] = "Written by normlab report; the next one in this f
 static char *kept(const char *text)
 {
     char *line = nl_one_line(text), *out = nl_typeset(line);
+    for (size_t length = strlen(out); length > 0 && out[length - 1] == ' ';)
+        out[--length] = '\0';
     free(line);
     return out;
 }

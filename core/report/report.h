@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "claims/outcome.h"
 #include "report/document.h"
 #include "sweep/grid.h"
 #include "sweep/provenance.h"
@@ -36,6 +37,9 @@ char *nl_report_name(const char *folder, int number);
 /* Adds the results. Figures that cannot be drawn are said in the document. NL_FAIL: the results cannot be read. */
 int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
                           struct nl_error *err);
+
+/* Adds the outcomes of published claims. command: that runs what is missing. */
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command);
 
 /* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing else. NL_FAIL says what is there. */
 int nl_report_check_folder(const char *folder, struct nl_error *err);

@@ -289,7 +289,7 @@ static void add_differences(const struct section *s)
         const struct nl_difference *at = &differences.at[i];
         const struct nl_key *key = nl_key_find(at->name);
         const char *help = key ? key->help : NULL;
-        for (const struct nl_sweep_field *field = nl_sweep_fields; field->name && !help; field++)
+        for (const struct nl_field *field = nl_sweep_fields; field->name && !help; field++)
             if (strncmp(at->name, "sweep.", 6) == 0 && strcmp(at->name + 6, field->name) == 0)
                 help = field->help;
         nl_document_row(s->document, (const char *const[]){at->name, at->value[1], at->value[0] ? at->value[0] : "–", help});
