@@ -18,7 +18,7 @@ static const struct option options[] = {
 struct reported {
     struct results_folder from, same;
     struct nl_provenance made;
-    char *again;
+    char *again, *same_folder;
     struct nl_report_source source, source_same;
 };
 
@@ -84,16 +84,14 @@ static struct nl_report_source source_of(const char *folder, const struct result
 /* The round with the same values for all, where it was begun. */
 static bool open_same(const struct command *self, const struct request *request, const char *folder, struct reported *out)
 {
-    char *path = nl_path_join(folder, "same");
-    bool there = out->from.experiment.rounds.has_same && nl_store_exists(path), good = true;
-    if (there) {
-        struct arguments arguments = request->with;
-        arguments.file = path;
-        good = open_results(self, &arguments, &out->same);
-        out->source_same = source_of(folder, &out->same, &out->made);
-        out->source.same = &out->source_same;
-    }
-    free(path);
+    out->same_folder = nl_path_join(folder, "same");
+    if (!out->from.experiment.rounds.has_same || !nl_store_exists(out->same_folder))
+        return true;
+    struct arguments arguments = request->with;
+    arguments.file = out->same_folder;
+    bool good = open_results(self, &arguments, &out->same);
+    out->source_same = source_of(out->same_folder, &out->same, &out->made);
+    out->source.same = &out->source_same;
     return good;
 }
 
@@ -195,14 +193,26 @@ static int add_folder(struct nl_document *document, const struct request *reques
     return status;
 }
 
+/* Of several sections, which are incomplete: before the first of them. */
+static int add_missing(struct nl_document *document, const struct request *request, struct nl_error *err)
+{
+    const struct nl_report_source **source = nl_alloc((size_t)request->folders + 1, sizeof *source);
+    for (int i = 0; i < request->folders; i++)
+        source[i] = &request->reported[i].source;
+    int status = document->contents ? nl_report_add_missing(document, source, request->folders, err) : NL_OK;
+    free(source);
+    return status;
+}
+
 static int fill(struct nl_document *document, const struct request *request, int *undrawn, struct nl_error *err)
 {
     static const char claims[] = "Published claims";
-    int sections = request->folders + (request->claims != NULL), status = NL_OK;
+    int sections = request->folders + (request->claims != NULL);
     char *title = sections > 1 ? nl_format("Report on %d results%s", request->folders, request->claims ? " and published claims" : "")
                   : request->claims ? nl_strdup(claims) : nl_report_title(&request->reported[0].source);
     nl_document_begin(document, title, sections > 1);
     free(title);
+    int status = add_missing(document, request, err);
     for (int i = 0; i < request->folders && status == NL_OK && !interrupted; i++)
         status = add_folder(document, request, i, undrawn, err);
     if (request->claims) {
@@ -235,6 +245,7 @@ static void release_request(struct request *request)
         release_results(&request->reported[i].from);
         release_results(&request->reported[i].same);
         free(request->reported[i].again);
+        free(request->reported[i].same_folder);
     }
     for (int i = 0; i < request->outcomes; i++) {
         free(request->path[i]);

@@ -34,6 +34,9 @@ char *nl_report_title(const struct nl_report_source *source);
 /* The folder's name with a number before it, as a file or folder can be called anywhere: "1-small_batch"; new string. */
 char *nl_report_name(const char *folder, int number);
 
+/* Adds a warning that names those of several results that are incomplete, if there are any. NL_FAIL: they cannot be read. */
+int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count, struct nl_error *err);
+
 /* Adds the results. Figures that cannot be drawn are said in the document. NL_FAIL: the results cannot be read. */
 int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
                           struct nl_error *err);

@@ -512,3 +512,25 @@ int nl_report_add_results(struct nl_document *document, const struct nl_report_s
     nl_results_release(&results);
     return status;
 }
+
+int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count, struct nl_error *err)
+{
+    struct nl_text names = {0};
+    int incomplete = 0;
+    for (int i = 0; i < count; i++) {
+        struct nl_results results;
+        if (nl_results_load(source[i]->tables, source[i]->experiment, source[i]->planned, &results, err)) {
+            nl_text_release(&names);
+            return NL_FAIL;
+        }
+        char *title = nl_report_title(source[i]);
+        if (results.missing)
+            nl_text_add(&names, "%s%s (%d of %d)", incomplete++ ? ", " : "", title, results.missing, results.planned);
+        free(title);
+        nl_results_release(&results);
+    }
+    if (incomplete)
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: %d of %d results, with trials missing: %s.", incomplete, count, names.at);
+    nl_text_release(&names);
+    return NL_OK;
+}
