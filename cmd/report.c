@@ -193,7 +193,7 @@ static int add_folder(struct nl_document *document, const struct request *reques
     return status;
 }
 
-/* Of several sections, which are incomplete: before the first of them. */
+/* What is incomplete, before all else; a single results folder says it itself. */
 static int add_missing(struct nl_document *document, const struct request *request, struct nl_error *err)
 {
     const struct nl_report_source **source = nl_alloc((size_t)request->folders + 1, sizeof *source);
@@ -201,6 +201,7 @@ static int add_missing(struct nl_document *document, const struct request *reque
         source[i] = &request->reported[i].source;
     int status = document->contents ? nl_report_add_missing(document, source, request->folders, err) : NL_OK;
     free(source);
+    nl_report_add_unjudged(document, request->outcome, request->outcomes);
     return status;
 }
 

@@ -8,8 +8,7 @@ static const char *quick_of(const struct nl_outcome *outcome)
     return outcome->quick ? " (quick protocol)" : "";
 }
 
-/* Those without a verdict, before all else. */
-static void add_incomplete(struct nl_document *document, const struct nl_outcome *outcome, int count)
+void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcome *outcome, int count)
 {
     struct nl_text names = {0};
     int incomplete = 0;
@@ -88,7 +87,6 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
 
 void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command)
 {
-    add_incomplete(document, outcome, count);
     add_summary(document, outcome, count);
     nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "What is missing is run, and all is judged anew, by:");
     nl_document_add(document, NL_BLOCK_CODE, 0, "%s", command);

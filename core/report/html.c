@@ -30,7 +30,7 @@ static const char style[] =
     "pre { background: var(--panel); padding: .7rem .9rem; border-radius: .3rem; white-space: pre-wrap; font-size: .85rem }\n"
     "figure { margin: 1.2rem 0 1.8rem }\n"
     ".paper { background: #ffffff; border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; max-width: 46rem }\n"
-    ".paper svg { display: block; max-width: 100%; min-width: min(100%, 32rem); height: auto }\n"
+    ".paper svg { display: block; margin: 0 auto; max-width: 100%; min-width: min(100%, 32rem); height: auto }\n"
     "footer { margin-top: 3rem; border-top: 1px solid var(--line) }\n"
     "@media print { :root { color-scheme: light; --text: #000000; --soft: #333333; --page: #ffffff; --panel: #f4f6f8; --line: #999999;\n"
     "    --link: #000000; --alert: #ffffff; --edge: #000000 }\n"

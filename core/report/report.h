@@ -41,6 +41,9 @@ int nl_report_add_missing(struct nl_document *document, const struct nl_report_s
 int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
                           struct nl_error *err);
 
+/* Adds a warning that names those of the claims that have no verdict for want of trials, if there are any. */
+void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcome *outcome, int count);
+
 /* Adds the outcomes of published claims. command: that runs what is missing. */
 void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command);
 
