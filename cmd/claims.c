@@ -118,8 +118,8 @@ static bool choose_claims(int argc, char **argv, struct claims *out)
     return good;
 }
 
-/* The outcome of one; false: the message was printed. */
-static bool find_outcome(const char *path, const struct settings *settings, bool train, struct nl_outcome *out)
+/* The outcome of one. An exit code; but for EXIT_DONE the message was printed. */
+static int find_outcome(const char *path, const struct settings *settings, bool train, struct nl_outcome *out)
 {
     struct progress_line line;
     struct nl_diagnostics diagnostics = {0};
@@ -137,9 +137,11 @@ static bool find_outcome(const char *path, const struct settings *settings, bool
     begin_progress(&line);
     int status = nl_claim_run(path, &how, out, &diagnostics, &err);
     end_progress(&line);
-    if (status && !print_diagnostics(&diagnostics))
-        bad_input(NULL, "%s", err.text);
-    return status == NL_OK;
+    if (print_diagnostics(&diagnostics))
+        return EXIT_BAD_INPUT;
+    if (status == NL_BAD)
+        return bad_input(NULL, "%s", err.text);
+    return status ? fail("%s", err.text) : EXIT_DONE;
 }
 
 /* ---- list ---- */
@@ -149,7 +151,7 @@ static bool nothing_was_run(const struct nl_outcome *outcome)
     return outcome->verdict == NL_INCOMPLETE && outcome->missing == outcome->planned;
 }
 
-static int list_claims(const struct claims *claims)
+static void list_claims(const struct claims *claims)
 {
     static const bool left[] = {true, true, true, true};
     struct page page = {.columns = 4, .left = left};
@@ -164,7 +166,6 @@ static int list_claims(const struct claims *claims)
     }
     print_page(&page, manner.verbose ? 0 : terminal_width(stdout));
     release_page(&page);
-    return EXIT_DONE;
 }
 
 /* ---- run ---- */
@@ -202,14 +203,16 @@ static int judge(const struct claims *claims, const struct settings *settings)
 
 static int run_claims(struct claims *claims, const struct settings *settings)
 {
-    if (!make_writable(settings->out))
+    if (!can_be_made(settings->out))
         return EXIT_BAD_INPUT;
     catch_interrupts();
     for (int i = 0; i < claims->count; i++) {
         if (!manner.quiet)
             fprintf(stderr, "%s\n", claims->path[i]);
-        if (!find_outcome(claims->path[i], settings, true, &claims->outcome[i]))
-            return EXIT_FAILED;
+        nl_outcome_release(&claims->outcome[i]); /* what was known of it before */
+        int code = find_outcome(claims->path[i], settings, true, &claims->outcome[i]);
+        if (code)
+            return code;
         if (settings->format == NL_OUTCOME_TEXT) {
             fputs(i ? "\n" : "", stdout);
             print_outcomes(&claims->outcome[i], 1, NL_OUTCOME_TEXT);
@@ -240,20 +243,15 @@ static int run(const struct command *self, int argc, char **argv)
         return bad_input(NULL, "--format is an option of claims show and claims run");
     if (settings.fail_if && (list || show))
         return bad_input(NULL, "--fail-if is an option of claims run");
-    int code = EXIT_BAD_INPUT;
-    if (choose_claims(argc, argv, &claims)) {
-        bool found = true;
-        for (int i = 0; i < claims.count && (list || show) && found; i++)
-            found = find_outcome(claims.path[i], &settings, false, &claims.outcome[i]);
-        if (list && found)
-            code = list_claims(&claims);
-        else if (show && found) {
-            print_outcomes(claims.outcome, claims.count, settings.format);
-            code = EXIT_DONE;
-        } else if (found) {
-            code = run_claims(&claims, &settings);
-        }
-    }
+    int code = choose_claims(argc, argv, &claims) ? EXIT_DONE : EXIT_BAD_INPUT;
+    for (int i = 0; i < claims.count && code == EXIT_DONE; i++) /* before a run: what is wrong with a file is said before anything is started */
+        code = find_outcome(claims.path[i], &settings, false, &claims.outcome[i]);
+    if (code == EXIT_DONE && list)
+        list_claims(&claims);
+    else if (code == EXIT_DONE && show)
+        print_outcomes(claims.outcome, claims.count, settings.format);
+    else if (code == EXIT_DONE)
+        code = run_claims(&claims, &settings);
     release_claims(&claims);
     return code;
 }

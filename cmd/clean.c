@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cmd.h"
+#include "sweep/rounds.h"
 
 enum { DRY_RUN = 'n', FORCE = 'f' };
 
@@ -15,7 +17,7 @@ static double print_leftovers(const struct nl_leftovers *leftovers)
     double bytes = 0;
     for (int i = 0; i < leftovers->count; i++) {
         if (!manner.quiet)
-            printf("%s: %s\n", leftovers->at[i].path, leftovers->at[i].why);
+            tell(stdout, "%s: %s\n", leftovers->at[i].path, leftovers->at[i].why);
         bytes += (double)leftovers->at[i].bytes;
     }
     return bytes;
@@ -34,8 +36,7 @@ static int remove_all(const struct nl_leftovers *leftovers)
     int code = EXIT_DONE;
     for (int i = 0; i < leftovers->count; i++)
         if (unlink(leftovers->at[i].path) != 0) {
-            fail("cannot remove '%s'", leftovers->at[i].path);
-            code = EXIT_FAILED;
+            code = fail("cannot remove '%s': %s", leftovers->at[i].path, strerror(errno));
         }
     return code;
 }
@@ -44,14 +45,18 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
 {
     struct nl_leftovers leftovers;
     char size[32], what[64];
-    nl_store_leftovers(store, grid, &leftovers);
+    struct nl_error err;
+    if (nl_store_leftovers(store, grid, &leftovers, &err)) {
+        nl_leftovers_release(&leftovers);
+        return fail("%s", err.text);
+    }
     int code = EXIT_DONE, count = leftovers.count;
     nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
     if (count == 0)
-        printf("nothing to remove in '%s'\n", store->folder);
+        tell(stdout, "nothing to remove in '%s'\n", store->folder);
     else if (dry_run)
-        printf("%s could be removed from '%s'\n", what, store->folder);
+        tell(stdout, "%s could be removed from '%s'\n", what, store->folder);
     else if (!force && !isatty(STDIN_FILENO))
         code = bad_input("--force removes without asking, --dry-run only shows", "%s would be removed from '%s', and there is no terminal to ask on",
                          what, store->folder);
@@ -99,7 +104,13 @@ static int run(const struct command *self, int argc, char **argv)
     }
     if (argc - optind != 1)
         return misused(self, "clean takes one results folder");
-    return open_and_clean(argv[optind], dry_run, force);
+    int code = open_and_clean(argv[optind], dry_run, force);
+    for (int i = 1; i < NL_ROUND_FOLDERS && code == EXIT_DONE; i++) {
+        char *round = nl_round_folder(argv[optind], i);
+        code = round ? open_and_clean(round, dry_run, force) : code;
+        free(round);
+    }
+    return code;
 }
 
 const struct command command_clean = {
@@ -109,7 +120,7 @@ const struct command command_clean = {
              "\n"
              "Removes from RESULTS half-written files of a killed program, damaged trials, and trials that are not in the grid any more (the\n"
              "tables do not show them; a sweep that asks for them again would find them). Lists them and asks first. Nothing else is touched,\n"
-             "and nothing at all where another normlab works.\n"
+             "and nothing at all where another normlab works. RESULTS/tuning and RESULTS/same, rounds of a sweep, are cleaned after it.\n"
              "\n"
              "  -n, --dry-run    only show\n"
              "  -f, --force      do not ask\n"

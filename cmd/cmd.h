@@ -6,6 +6,7 @@
 #define NL_CMD_CMD_H
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,6 +47,10 @@ extern const char override_help[], exit_codes[]; /* paragraphs of `normlab help`
 
 extern const char *command_line; /* as typed, quoted for a shell */
 char *quote_words(int count, const char *const *word); /* as a shell would take them again; new string */
+
+/* As fprintf, of text that a terminal must not obey, whoever wrote it: names of files, what stands in them, arguments (nl_text_add_shown). */
+void tell(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vtell(FILE *out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* ---- messages: "normlab: ..." on stderr; each returns its exit code ---- */
 
@@ -115,6 +120,9 @@ struct used_file {
 /* Whether no file is written that is another one of these; false: the message was printed (apart.c). */
 bool are_apart(const struct used_file *place, int count);
 
+/* Whether a file or folder that is to be made lies in no trials/ of a results folder; false: the message was printed (apart.c). */
+bool is_outside_trials(const char *what, const char *path);
+
 /* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was printed. */
 bool can_be_made(const char *folder);
 
@@ -180,7 +188,7 @@ char *key_range(const struct nl_key *key);
 
 /* ---- what came with the program (share.c) ---- */
 
-char *share_folder(void); /* that holds experiments/ and configs/; NULL: it is not there. New string */
+char *share_folder(void); /* that holds experiments/ and configs/; NULL: it cannot be found, errno says why. New string */
 /* Word as a path if there is such a file, else that of the experiment or configuration named so (without its ending), else word. New string. */
 char *find_configuration(const char *word);
 void each_shipped(void (*visit)(void *context, const char *name), void *context);

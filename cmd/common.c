@@ -18,12 +18,11 @@ static bool takes_files(const char *folder)
 {
     char *path = nl_format("%s/.normlab-XXXXXX", folder);
     int file = mkstemp(path);
-    if (file >= 0) {
+    bool good = file >= 0 && unlink(path) == 0;
+    if (file >= 0)
         close(file);
-        unlink(path);
-    }
     free(path);
-    return file >= 0;
+    return good;
 }
 
 bool can_be_written(const char *path)
@@ -49,13 +48,13 @@ bool can_be_written(const char *path)
 bool can_be_made(const char *folder)
 {
     char *at = nl_strdup(folder);
-    while (!nl_file_exists(at)) {
+    while (!nl_file_exists(at) && strcmp(at, ".") != 0 && strcmp(at, "/") != 0) {
         char *above = nl_path_folder(at);
         free(at);
         at = above;
     }
     bool is_folder = nl_folder_exists(at), good = is_folder && access(at, W_OK | X_OK) == 0;
-    if (!is_folder)
+    if (!is_folder && nl_file_exists(at))
         bad_input(NULL, "cannot create the folder '%s': a file of that name is there", at);
     else if (!good)
         bad_input(NULL, "cannot write in '%s': %s", at, strerror(errno));

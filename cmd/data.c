@@ -92,10 +92,10 @@ static int export(const struct nl_config *config, const char *folder)
         return bad_input(NULL, "%s", err.text);
     }
     int code = EXIT_BAD_INPUT;
-    if (keeps_sources(config, folder) && make_writable(folder))
+    if (keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
         code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
     if (code == EXIT_DONE)
-        printf("%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
+        tell(stdout, "%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
                view.test_count, folder);
     nl_split_release(&view);
     nl_dataset_free(dataset);
@@ -155,7 +155,7 @@ static int get(const char *name, const struct how *how)
     catch_interrupts();
     int fetched, code = EXIT_DONE;
     if (fetch(&set, folder, patience, &fetched, &err) == NL_OK)
-        printf("%s: %s, SHA-256 right, in %s\n", name, fetched ? "fetched" : "already there", folder);
+        tell(stdout, "%s: %s, SHA-256 right, in %s\n", name, fetched ? "fetched" : "already there", folder);
     else if (interrupted)
         code = stopped(EXIT_INTERRUPTED, "stopped; to go on where it was:");
     else

@@ -46,7 +46,7 @@ static void print_difference(const struct nl_difference *difference)
         printf("  %s%c %-*s%s", coloured(stdout) ? colours[i] : "", "-+"[i], value ? width : 0, value ? value : "(not there)",
                coloured(stdout) ? "\033[0m" : "");
         char *origin = value ? origin_text(&difference->origin[i]) : NULL;
-        printf(origin ? "  %s\n" : "\n", origin);
+        tell(stdout, origin ? "  %s\n" : "\n", origin);
         free(origin);
     }
 }
@@ -67,7 +67,7 @@ static void add_scores(const struct side side[2], struct nl_differences *out)
 static void print_all(const struct side side[2], const struct nl_differences *differences, const struct nl_sheet *sheet,
                       const struct nl_overlap *overlap)
 {
-    printf("--- %s\n+++ %s\n", side[0].word, side[1].word);
+    tell(stdout, "--- %s\n+++ %s\n", side[0].word, side[1].word);
     for (int i = 0; i < differences->count; i++)
         print_difference(&differences->at[i]);
     if (overlap->trials[0] + overlap->trials[1] > 0)

@@ -117,7 +117,7 @@ static void print_demand(const struct nl_forecast *forecast, const struct nl_coh
            forecast->measured, forecast->shapes, forecast->shapes == 1 ? "" : "s");
     printf("memory    %s for %d trial%s at a time; %s free\n", nl_bytes_text(demand.memory, size), demand.together, demand.together == 1 ? "" : "s",
            nl_bytes_text(nl_device_memory(first->device, first->device_index), room));
-    printf("disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
+    tell(stdout, "disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
     free(time);
     free(work);
 }
@@ -155,7 +155,7 @@ static int forecast_and_print(const struct plan *plan, const char *folder, const
 static void warn(const void *context, const char *text)
 {
     (void)context;
-    fprintf(stderr, "%s\n", text);
+    tell(stderr, "%s\n", text);
 }
 
 /* What the sweep itself would say of the folder, and be refused for. */
@@ -168,7 +168,7 @@ static int check_folder(const struct plan *plan, const char *folder, bool replac
     if (nl_store_refuse(folder, &showing, &hidden, &err))
         code = refuse_folder(folder, &plan->experiment, &hidden, err.text);
     else if (hidden.trials && !manner.quiet)
-        fprintf(stderr, "%d trained trial%s would disappear from the tables of '%s', and stay in '%s/trials'\n", hidden.trials,
+        tell(stderr, "%d trained trial%s would disappear from the tables of '%s', and stay in '%s/trials'\n", hidden.trials,
                 hidden.trials == 1 ? "" : "s", folder, folder);
     nl_hidden_release(&hidden);
     return code;
@@ -188,7 +188,7 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
         return fail("%s", err.text);
     char *misfit = nl_store_misfit(&store, &plan->datasets);
     if (misfit)
-        fprintf(stderr, "%s\n", misfit);
+        tell(stderr, "%s\n", misfit);
     free(misfit);
     int *todo = nl_todo(grid, record, choice, &count);
     code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);

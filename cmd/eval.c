@@ -127,7 +127,7 @@ static void warn_of_another_split(const struct nl_tensor_file *file, const struc
         const char *there = nl_safetensors_metadata(file, keys[i]);
         char *here = nl_value_text(nl_key_find(keys[i]), config);
         if (there && strcmp(there, here) != 0)
-            fprintf(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
+            tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
         free(here);
     }
 }

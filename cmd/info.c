@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "sweep/provenance.h"
@@ -17,6 +19,8 @@ static int run(const struct command *self, int argc, char **argv)
     char *share = share_folder();
     if (share)
         printf("files: \"%s\"\n", share);
+    else
+        printf("files: \"cannot be found: %s\"\n", strerror(errno));
     free(share);
     return EXIT_DONE;
 }

@@ -7,7 +7,9 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/keep.h"
 #include "stats/table.h"
+#include "sweep/rounds.h"
 
 static const struct option options[] = {{0}};
 
@@ -15,6 +17,8 @@ static const struct option options[] = {{0}};
 struct line {
     char *folder;
     char made[17]; /* "2026-11-21 16:49" */
+    const char *sweep; /* the folder of the sweep that it is a round of; of the others folder itself */
+    char sweep_made[17];
     int trials, present, outcome[NL_OUTCOMES];
     bool running;
     char *varies, *problem; /* problem: instead of all else */
@@ -84,43 +88,62 @@ static int describe(struct line *line, struct nl_error *err)
     return count_trials(line, &experiment, &made, err);
 }
 
-/* Takes folder over. */
-static void add(struct listing *listing, char *folder)
+static void add(struct listing *listing, char *folder, const char *sweep, const char *sweep_made)
 {
     struct nl_error err;
     NL_GROW(listing->at, listing->count, listing->capacity);
     struct line *line = &listing->at[listing->count++];
     *line = (struct line){.folder = folder};
+    struct nl_kept before = nl_kept_now();
     if (describe(line, &err))
         line->problem = nl_strdup(err.text);
+    line->sweep = sweep;
+    nl_keep_no_more(before); /* the line has strings of its own */
+    memcpy(line->sweep_made, *sweep_made ? sweep_made : line->made, sizeof line->sweep_made);
 }
 
-/* The folder itself, or else the folders in it. false: it cannot be read; errno says why. */
+/* All rounds of the sweep in the folder. false: it holds none. */
+static bool add_rounds(struct listing *listing, const char *folder)
+{
+    const char *sweep = NULL;
+    char made[17] = "";
+    for (int i = 0; i < NL_ROUND_FOLDERS; i++) {
+        char *round = nl_round_folder(folder, i);
+        if (!round)
+            continue;
+        sweep = sweep ? sweep : round;
+        add(listing, round, sweep, made);
+        memcpy(made, listing->at[listing->count - 1].sweep_made, sizeof made);
+    }
+    return sweep != NULL;
+}
+
+/* The folder itself, or else the folders in it. false: it cannot be read, or not to its end; errno says why. */
 static bool collect(const char *folder, struct listing *out)
 {
-    if (nl_store_exists(folder)) {
-        add(out, nl_strdup(folder));
+    if (add_rounds(out, folder))
         return true;
-    }
     DIR *directory = opendir(folder);
     if (!directory)
         return false;
-    for (struct dirent *entry; (entry = readdir(directory));) {
+    for (struct dirent *entry; errno = 0, (entry = readdir(directory));) {
         char *path = nl_path_join(folder, entry->d_name);
-        if (entry->d_name[0] != '.' && nl_store_exists(path))
-            add(out, path);
-        else
-            free(path);
+        if (entry->d_name[0] != '.')
+            add_rounds(out, path);
+        free(path);
     }
+    int failure = errno;
     closedir(directory);
-    return true;
+    errno = failure;
+    return failure == 0;
 }
 
-/* Newest first, what cannot be read last. */
+/* Newest first, what cannot be read last; rounds of a sweep behind it. */
 static int by_date(const void *a, const void *b)
 {
     const struct line *left = a, *right = b;
-    int order = strcmp(right->made, left->made);
+    int order = strcmp(right->sweep_made, left->sweep_made);
+    order = order ? order : strcmp(left->sweep, right->sweep);
     return order ? order : strcmp(left->folder, right->folder);
 }
 
@@ -172,15 +195,18 @@ static int run(const struct command *self, int argc, char **argv)
         qsort(listing.at, (size_t)listing.count, sizeof *listing.at, by_date);
         print(&listing);
     } else if (!manner.quiet) {
-        fprintf(stderr, "no results in '%s'\n", folder);
+        tell(stderr, "no results in '%s'\n", folder);
     }
+    int code = EXIT_DONE;
     for (int i = 0; i < listing.count; i++) {
+        if (listing.at[i].problem)
+            code = EXIT_FAILED;
         free(listing.at[i].folder);
         free(listing.at[i].varies);
         free(listing.at[i].problem);
     }
     free(listing.at);
-    return EXIT_DONE;
+    return code;
 }
 
 const struct command command_ls = {
@@ -190,7 +216,8 @@ const struct command command_ls = {
              "\n"
              "Lists the results folders in DIR (default: results), newest first: when they were made (UTC), how many trials of the grid are\n"
              "there, whether a program is running more of them, how they ended, and what varies, with the number of values. DIR may be a results\n"
-             "folder itself. On a terminal, lines are cut to its width.\n"
+             "folder itself. Behind a sweep stand its other rounds, DIR/tuning and DIR/same. On a terminal, lines are cut to its width. Of a\n"
+             "folder that cannot be read the line says why, and the exit code is 1.\n"
              "\n"
              "examples:\n"
              "  normlab ls\n"

@@ -2,6 +2,7 @@
  * nl_sweep (core/sweep) -> nl_trial_run (core/train) -> the backend's kernels (core/backend). */
 #include "cmd.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -130,8 +131,18 @@ static void keep_freed_memory(void)
 #endif
 }
 
+/* A descriptor that is closed would be given to the next file that is opened, and what is printed would be written there. What takes its place can
+ * be neither read nor written, so that nobody takes it for one. */
+static void hold_standard_streams(void)
+{
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream)
+            _exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     keep_freed_memory();
     signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
     char *words = quote_words(argc, (const char *const *)argv);

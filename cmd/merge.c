@@ -15,7 +15,7 @@ static void print_lines(const char *mark, const char *lines)
 {
     while (lines && *lines) {
         size_t length = strcspn(lines, "\n");
-        fprintf(stderr, "%s%.*s\n", mark, (int)length, lines);
+        tell(stderr, "%s%.*s\n", mark, (int)length, lines);
         lines += length + (lines[length] == '\n');
     }
 }
@@ -34,6 +34,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (!out)
         return bad_input(NULL, "merge needs --out DIR, where the whole goes");
 
+    if (!is_outside_trials("--out", out))
+        return EXIT_BAD_INPUT;
     struct nl_merge merge;
     struct nl_error err = {0};
     int status = nl_merge((const char *const *)argv + optind, folders, out, command_line, &merge, &err), code = EXIT_DONE;
@@ -42,7 +44,7 @@ static int run(const struct command *self, int argc, char **argv)
         code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
         print_lines("  ", merge.differences.at);
     } else {
-        printf("%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
+        tell(stdout, "%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
         char *quoted = quote_words(1, &out);
         if (!merge.absent)
             printf("  normlab plot %s\n", quoted);

@@ -7,15 +7,34 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "base/wrap.h"
 #include "cmd.h"
 #include "config/nearest.h"
+
+void vtell(FILE *out, const char *format, va_list args)
+{
+    struct nl_text text = {0}, shown = {0};
+    nl_text_vadd(&text, format, args);
+    nl_text_add_shown(&shown, text.at);
+    fputs(shown.at, out);
+    nl_text_release(&text);
+    nl_text_release(&shown);
+}
+
+void tell(FILE *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vtell(out, format, args);
+    va_end(args);
+}
 
 /* "normlab: ..." on stderr */
 static void say(const char *format, va_list args)
 {
     fputs("normlab: ", stderr);
-    vfprintf(stderr, format, args);
+    vtell(stderr, format, args);
     fputc('\n', stderr);
 }
 
@@ -35,7 +54,7 @@ int bad_input(const char *hint, const char *format, ...)
     say(format, args);
     va_end(args);
     if (hint)
-        fprintf(stderr, "  %s\n", hint);
+        tell(stderr, "  %s\n", hint);
     return EXIT_BAD_INPUT;
 }
 
@@ -49,15 +68,40 @@ int misused(const struct command *command, const char *format, ...)
     return EXIT_BAD_INPUT;
 }
 
+static bool prints(const char *text)
+{
+    size_t bytes;
+    for (; *text; text += bytes)
+        if (!nl_character_prints(text, bytes = nl_character_bytes(text)))
+            return false;
+    return true;
+}
+
+/* 'it'\''s', or, where a terminal should not get it as it is, $'\x1b'. */
+static void add_quoted(struct nl_text *out, const char *word)
+{
+    bool plain = prints(word);
+    nl_text_add(out, plain ? "'" : "$'");
+    for (size_t bytes; *word; word += bytes) {
+        bytes = nl_character_bytes(word);
+        if (*word == '\'' || (*word == '\\' && !plain))
+            nl_text_add(out, plain ? "'\\''" : "\\%c", *word);
+        else
+            nl_text_add_character(out, word, bytes);
+    }
+    nl_text_add(out, "'");
+}
+
 char *quote_words(int count, const char *const *word)
 {
     struct nl_text out = {0};
     for (int i = 0; i < count; i++) {
         bool plain = *word[i] && strspn(word[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+%@-") == strlen(word[i]);
-        nl_text_add(&out, "%s%s", i ? " " : "", plain ? word[i] : "'");
-        for (const char *at = word[i]; !plain && *at; at++)
-            nl_text_add(&out, *at == '\'' ? "'\\''" : "%c", *at);
-        nl_text_add(&out, "%s", plain ? "" : "'");
+        nl_text_add(&out, "%s", i ? " " : "");
+        if (plain)
+            nl_text_add(&out, "%s", word[i]);
+        else
+            add_quoted(&out, word[i]);
     }
     return out.at;
 }
@@ -66,7 +110,7 @@ int stopped(int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vtell(stderr, format, args);
     va_end(args);
     fprintf(stderr, "\n  %s\n", command_line);
     return code;

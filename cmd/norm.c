@@ -301,7 +301,7 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
     if (nl_probe_partition(probe, &sets, &elements, &err))
         return bad_input(NULL, "%s", err.text);
     if (!settings->shape) {
-        if (!read_parameters(probe, settings) || (settings->out && (!keeps_input(settings) || !make_writable(settings->out))))
+        if (!read_parameters(probe, settings) || (settings->out && (!keeps_input(settings) || !is_outside_trials("--out", settings->out) || !make_writable(settings->out))))
             return EXIT_BAD_INPUT;
         if (nl_probe_run(probe, &err))
             return fail("%s", err.text);

@@ -1,4 +1,5 @@
 /* What the commands are told: options, files and overrides, and the values of options. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,7 +204,7 @@ bool read_duration(const char *option, const char *text, double *seconds)
         *seconds += value * units[unit].seconds;
         at = *end ? end + 1 : end;
     }
-    if (!*at && *seconds > 0)
+    if (!*at && *seconds > 0 && isfinite(*seconds))
         return true;
     bad_input(NULL, "bad value '%s' of option '%s': expected a time such as 90s, 30m or 1h30m", text, option);
     return false;

@@ -24,7 +24,7 @@ static void print_cut(const char *line, int most)
     bool fits = most <= 0 || nl_characters(line, length) <= most;
     while (!fits && length > 0 && nl_characters(line, length) > most - 3)
         length--;
-    printf("%.*s%s\n", (int)length, line, fits ? "" : "...");
+    tell(stdout, "%.*s%s\n", (int)length, line, fits ? "" : "...");
 }
 
 void print_page(const struct page *page, int most)

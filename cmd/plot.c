@@ -48,12 +48,12 @@ static int run(const struct command *self, int argc, char **argv)
         char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
         how.out = folder;
         how.report = &report;
-        if (can_be_made(folder)) {
+        if (is_outside_trials("--out", folder) && can_be_made(folder)) {
             int status = nl_plot(from.tables, &from.experiment, &from.planned, &how, &err);
             code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text) : status ? fail("%s", err.text) : EXIT_DONE;
         }
         if (report.at)
-            fputs(report.at, stdout);
+            tell(stdout, "%s", report.at);
         nl_text_release(&report);
         free(folder);
     }
@@ -67,8 +67,8 @@ const struct command command_plot = {
     .summary = "draw the plots of a results folder (again)",
     .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
              "\n"
-             "Writes gnuplot scripts that stand alone to RESULTS/plots and renders them. `normlab keys plot` says what can be set. Of a\n"
-             "sweep that still runs it draws the trials so far.\n"
+             "Writes gnuplot scripts that stand alone to RESULTS/plots, captions beside them, and renders them. `normlab keys plot` says\n"
+             "what can be set. Of a sweep that still runs it draws the trials so far.\n"
              "\n"
              "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
              "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"
@@ -77,7 +77,7 @@ const struct command command_plot = {
              "examples:\n"
              "  normlab plot results/small_batch\n"
              "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
-             "  normlab plot results/small_batch plot.metric=train_loss --out figures/loss\n"
+             "  normlab plot results/mine plot.kind=figure plot.x=norm.kind plot.facet=train.batch plot.mark=bars\n"
              "  normlab plot results/lr_tolerance --text\n",
     .run = run,
 };

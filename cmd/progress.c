@@ -74,7 +74,7 @@ void show_note(void *context, bool warning, const char *text)
     struct progress_line *line = context;
     clear_line(line);
     if (warning || !manner.quiet)
-        fprintf(stderr, "%s\n", text);
+        tell(stderr, "%s\n", text);
 }
 
 void show_finished(void *context, const struct nl_grid *grid, int trial, const struct nl_record *record)

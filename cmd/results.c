@@ -34,7 +34,7 @@ static const char *look_in_between(const char *folder, bool running)
     else
         tables = write_passing_tables(&interim);
     if (tables && !manner.quiet)
-        fprintf(stderr, "%s: %d of %d trials %s\n", folder, interim.present, interim.grid.trials,
+        tell(stderr, "%s: %d of %d trials %s\n", folder, interim.present, interim.grid.trials,
                 running ? "so far" : "are there: the sweep did not end; started again, it goes on");
     nl_interim_release(&interim);
     return tables;

@@ -49,7 +49,7 @@ static void print_result(const struct nl_record *record, const char *folder)
     printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
     if (record->left_out)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
-    printf("curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
+    tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
 }
 
 static bool keeps_state(const struct nl_runner_options *how)
@@ -73,8 +73,18 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
         return false;
     }
     if (!manner.quiet)
-        fprintf(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
+        tell(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
     return true;
+}
+
+/* Whether a file that is written is none of a standard data set, and none of a trial; false: the message was printed. */
+static bool is_free(const struct nl_config *config, const struct used_file *file)
+{
+    if (nl_data_owns(config, file->path))
+        bad_input(NULL, "'%s' (%s) is a file of the data set '%s'", file->path, file->what, nl_data_names[config->data.name]);
+    else
+        return is_outside_trials(file->what, file->path);
+    return false;
 }
 
 /* Whether what is written is none of the files that are read, nor of the results; false: the message was printed. */
@@ -97,7 +107,9 @@ static bool check_places(const struct plan *plan, const struct nl_runner_options
         place[count++] = (struct used_file){"the configuration", plan->experiment.file[i], false};
     for (int i = 0; nl_store_files[i] && count < MOST; i++)
         place[count++] = (struct used_file){"of the results", made[strings++] = nl_path_join(folder, nl_store_files[i]), false};
-    bool apart = are_apart(place, count);
+    bool apart = is_outside_trials("--out", folder) && are_apart(place, count);
+    for (int i = 0; i < count && apart; i++)
+        apart = !place[i].written || !place[i].path || is_free(config, &place[i]);
     for (int i = 0; i < strings; i++)
         free(made[i]);
     return apart;

@@ -47,7 +47,7 @@ static int draw(const char *folder, const struct nl_experiment *experiment, cons
     struct nl_error err = {0};
     int status = nl_plot(folder, experiment, planned, &how, &err);
     if (report.at && out)
-        fputs(report.at, out);
+        tell(out, "%s", report.at);
     nl_text_release(&report);
     if (status && interrupted)
         return stopped(EXIT_INTERRUPTED, "stopped; the tables are written; to draw the pictures:");
@@ -61,7 +61,7 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
     FILE *out = report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
-    fprintf(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
+    tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
     if (!settings->no_plot)
         drawn = draw(folder, &plan->experiment, &planned, out);
     nl_planned_release(&planned);
@@ -100,15 +100,15 @@ static int end_shard(const struct nl_sweep_result *result, const struct course *
 {
     const char *folder = course->round.folder;
     const struct nl_choice *choice = &course->settings->choice;
-    printf("%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
+    tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
     if (course->whole) { /* the folders have the names that shards get by themselves */
         char *whole = whole_of(course);
         for (int shard = 1; shard <= choice->shards; shard++)
-            printf(" %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
-        printf(" --out %s\n", whole);
+            tell(stdout, " %s-%dof%d%s", course->whole, shard, choice->shards, folder + strlen(course->folder));
+        tell(stdout, " --out %s\n", whole);
         free(whole);
-    } else {
-        printf(" FOLDER FOLDER ... --out DIR\n");
+    } else { /* where the others are is not known; a sweep in rounds goes on where all trials of a round are in its own folder */
+        printf(nl_has_rounds(course->asked) ? " FOLDER ... --out %s\n" : " FOLDER FOLDER ... --out DIR\n", folder);
     }
     if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
         printf("and then the same command once more, for the next round\n");
@@ -277,7 +277,9 @@ static int run_rounds(struct course *course)
         bool there = nl_has_rounds(course->asked) && is_there(course, &code);
         if (code != EXIT_DONE)
             return code;
-        if (there && !course->last_of_grid)
+        /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a shard's, merge wrote them. */
+        bool written = course->round.kind != NL_ROUND_TUNING || course->whole || course->settings->dry_run;
+        if (there && !course->last_of_grid && written)
             continue;
         announce(course);
         print_notes(&course->plan);
@@ -381,7 +383,8 @@ static int run(const struct command *self, int argc, char **argv)
         struct course course = {.asked = &experiment, .settings = &settings, .folder = folder_for(&settings, &experiment)};
         course.whole = settings.choice.shards && !settings.out ? whole : NULL;
         nl_round_first(&experiment, course.folder, &course.round);
-        code = run_rounds(&course);
+        if (is_outside_trials("--out", course.folder))
+            code = run_rounds(&course);
         nl_round_release(&course.round);
         nl_round_release(&course.next);
         release_plan(&course.plan);

@@ -109,7 +109,7 @@ static void print_sheet(const struct report *report, const struct nl_sheet *shee
     case FORMAT_JSON: text = nl_sheet_json(sheet, answer); break;
     }
     if (text)
-        fputs(text, stdout);
+        tell(stdout, "%s", text);
     free(text);
     free(words);
 }

@@ -1,8 +1,10 @@
 #include "sweep/verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd.h"
+#include "sweep/rounds.h"
 
 enum { EXIT_DAMAGED = 1 };
 
@@ -20,18 +22,34 @@ static bool verify(const char *folder)
     nl_store_verify(folder, &found);
     bool good = found.bad == 0;
     if (!good || !manner.quiet) {
-        printf("%s: %d trial%s, %d table%s, %d checkpoint%s: ", folder, found.trials, many(found.trials), found.tables, many(found.tables),
-               found.checkpoints, many(found.checkpoints));
+        tell(stdout, "%s: ", folder);
+        if (found.absent)
+            printf("incomplete, %d of %d trials, ", found.planned - found.absent, found.planned);
+        else
+            printf("%d trial%s, ", found.trials, many(found.trials));
+        printf("%d table%s, %d checkpoint%s: ", found.tables, many(found.tables), found.checkpoints, many(found.checkpoints));
         if (!good)
             printf("%d bad", found.bad);
         else if (found.unsealed.length)
-            printf("good, but without a checksum: %s", found.unsealed.at);
+            tell(stdout, "good, but without a checksum: %s", found.unsealed.at);
         else
             printf("good");
-        printf("\n%s", good ? "" : found.problems.at);
+        tell(stdout, "\n%s", good ? "" : found.problems.at);
         fflush(stdout);
     }
     nl_verified_release(&found);
+    return good;
+}
+
+/* All rounds of the sweep. */
+static bool verify_rounds(const char *folder)
+{
+    bool good = true;
+    for (int i = 0; i < NL_ROUND_FOLDERS; i++) {
+        char *round = nl_round_folder(folder, i);
+        good &= !round || verify(round);
+        free(round);
+    }
     return good;
 }
 
@@ -46,7 +64,7 @@ static int run(const struct command *self, int argc, char **argv)
             return EXIT_BAD_INPUT;
     bool good = true;
     for (int i = optind; i < argc; i++)
-        good &= verify(argv[i]);
+        good &= verify_rounds(argv[i]);
     return good ? EXIT_DONE : EXIT_DAMAGED;
 }
 
@@ -55,9 +73,11 @@ const struct command command_verify = {
     .summary = "check that the files of results folders are as they were written",
     .usage = "usage: normlab verify RESULTS ...\n"
              "\n"
-             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint. Prints\n"
-             "a line for each folder and one for each file that is damaged or missing; with --quiet nothing where all is good. Nothing is\n"
-             "changed, and a sweep may be at work there. The sweep, started again, runs damaged trials again and writes the tables anew.\n"
+             "Computes the checksums of all that RESULTS holds anew: experiment.yaml, the tables, each finished trial, each checkpoint, and those\n"
+             "of a sweep's other rounds, RESULTS/tuning and RESULTS/same. Prints a line for each folder and one for each file that is damaged or\n"
+             "missing; with --quiet nothing where all is good. Trials of the grid that are not there, as they were not run yet, are counted. Nothing\n"
+             "is changed, and a sweep may be at work there. The sweep, started again, runs damaged and missing trials again and writes the tables\n"
+             "anew.\n"
              "\n"
              "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
              "\n"

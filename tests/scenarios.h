@@ -131,6 +131,20 @@
 {"compare: a cell is missing, n = 8", COMPARE, .base = 0.2, PLAIN, .kinds = 4, .widths = 1, .seeds = 8, .missing = CELL, .sheets = true, .effort = 0.5},
 {"compare: all at 0 %, n = 8", .question = "compare", .points = 1, .values = NORMAL, .kinds = 4, .widths = 1, .seeds = 8, .effort = 0.2, .sheets = true},
 
+/* Seeds decided by a first stage. */
+{"stages: the same, 5 of at most 20 seeds", COMPARE, .base = 0.2, PLAIN, .kinds = 2, .widths = 1, .seeds = 20, .first_stage = 5, .half_width = 1.0},
+{"stages: the same, any change counts, 5 of at most 20 seeds", COMPARE, .base = 0.2, PLAIN, .kinds = 2, .widths = 1, .seeds = 20, .first_stage = 5, .half_width = 1.0,
+ .plot = ", min_effect: 0"},
+{"stages: 4 the same, any change counts, 8 of at most 20 seeds", COMPARE, .base = 0.2, PLAIN, .kinds = 4, .widths = 1, .seeds = 20, .first_stage = 8, .half_width = 0.8,
+ .plot = ", min_effect: 0"},
+{"stages: any change counts, the most seeds are too few", COMPARE, .base = 0.5, WIDE, .kinds = 2, .widths = 1, .seeds = 20, .first_stage = 6, .half_width = 0.5,
+ .plot = ", min_effect: 0"},
+{"stages: 2 points apart, 6 of at most 20 seeds", COMPARE, .base = 0.2, PLAIN, .kinds = 2, .widths = 1, .seeds = 20, .first_stage = 6, .half_width = 0.8, .change = {{0}, {2}}},
+{"stages: 1.5 points apart, at the margin, 5 of at most 20 seeds", COMPARE, .base = 0.2, .values = NORMAL, .common = 0.03, .own = 0.006, .kinds = 2, .widths = 1, .seeds = 20,
+ .first_stage = 5, .half_width = 0.5, .change = {{0}, {1.5}}},
+{"stages: batch, at the margin, 5 of at most 20 seeds", BATCH, .base = 0.2, .values = NORMAL, .common = 0.03, .own = 0.006, .kinds = 2, .widths = 1, .points = 2, .seeds = 20,
+ .first_stage = 5, .half_width = 0.5, .change = {{1.5}, {1.5}}},
+
 /* Rates. */
 {"rates: half decades, the same, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 5, .limit = {-1.3, -1.3}, .late = 1.0},
 {"rates: half decades, the same, limits at a point, n = 8", RATES, HALF, .kinds = 4, .widths = 1, .seeds = 8, .limit = {-1.0, -1.0, -1.0, -1.0}, .late = 0.8},

@@ -39,6 +39,8 @@ struct scenario {
     bool baseline; /* sweep.baseline: bn */
     bool sheets;   /* the marks of tables too */
     const char *plot; /* further keys of plot: ", level: 0.9" */
+    int first_stage;   /* sweep.until: so many seeds first, and then as many as half_width asks for, `seeds` at most; 0: as many as `seeds` */
+    double half_width; /* in points */
 
     double base, common, own;      /* the mean where nothing changes it; standard deviations over seeds */
     double skew;                   /* of SKEWED: the normal's standard deviation */

@@ -23,6 +23,8 @@
 static inline void load(const struct scenario *s, const char *claim, const char *folder, struct nl_experiment *out)
 {
     struct nl_text yaml = {0};
+    if (s->first_stage) /* without the overlap that made values do not have */
+        nl_text_add(&yaml, "data: {test_seed: 1}\n");
     nl_text_add(&yaml, "sweep:\n  question: %s\n  grid:\n    norm.kind: [", s->question);
     for (int k = 0; k < s->kinds; k++)
         nl_text_add(&yaml, "%s%s", k ? ", " : "", kind_names[k]);
@@ -32,7 +34,9 @@ static inline void load(const struct scenario *s, const char *claim, const char 
     nl_text_add(&yaml, "]\n");
     for (int p = 0; s->points > 1 && p < s->points; p++)
         nl_text_add(&yaml, "%s%.6g%s", p ? ", " : is_rates(s) ? "    train.lr: [" : "    train.batch: [", axis_of(s, p), p + 1 == s->points ? "]\n" : "");
-    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
+    if (s->first_stage)
+        nl_text_add(&yaml, "  until: {half_width: %g, max_seeds: %d}\n", s->half_width, s->seeds);
+    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
                 s->plot ? s->plot : "");
     nl_text_add(&yaml, "%s", claim);
     char *path = nl_path_join(folder, "experiment.yaml");

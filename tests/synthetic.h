@@ -24,6 +24,7 @@ struct synthetic {
     bool all_diverged;
     bool gap;            /* the cell of ln at the larger batch or rate is missing */
     bool zero_rate;      /* 0 instead of 0.01 */
+    bool short_end;      /* training curves end with a window of 3 steps, in which all is wrong */
 };
 
 static const char *const synthetic_methods[] = {"bn", "ln", "none"};
@@ -34,7 +35,7 @@ struct synthetic_row {
 };
 
 static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing, int *trial, int seed,
-                                 const struct synthetic_row *row)
+                                 const struct synthetic_row *row, bool short_end)
 {
     /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own remains. */
     double noise = 0.002 * sin(3.0 * seed) + 0.0004 * sin(7.0 * seed + strlen(row->method) + 2.0 * row->error + atoi(row->batch));
@@ -56,6 +57,8 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
         nl_text_add(curves, "%s,%d,%g,%d,train,,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 2 * now, 1 - now);
         nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now, 1 - now);
     }
+    if (short_end && !diverged)
+        nl_text_add(curves, "%s,103,5.15,1030,train,,0.1,9,0\n", key);
     nl_text_add(timing, "%d,0.5,20000,%d,4096,0,1700000000\n", *trial, 200 + seed);
 }
 
@@ -105,7 +108,7 @@ static inline char *synthetic_make(const struct synthetic *made)
                         row.status = "dead", row.error = 0.9;
                     if (made->all_diverged || (hot && method == 2) || (ln && small && seed <= made->ln_diverged))
                         row.status = "diverged";
-                    synthetic_add(&trials, &curves, &timing, &trial, seed, &row);
+                    synthetic_add(&trials, &curves, &timing, &trial, seed, &row, made->short_end);
                 }
     synthetic_write(folder, "experiment.yaml", &yaml);
     synthetic_write(folder, "trials.csv", &trials);
@@ -133,14 +136,15 @@ static inline void synthetic_load(const char *folder, const char *const *overrid
 static inline void synthetic_remove(char *folder)
 {
     static const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv"},
-                             *const plots[] = {"small_batch", "lr_tolerance", "curves", "heatmap"}, *const endings[] = {"gp", "svg", "png", "pdf"};
+                             *const plots[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure"},
+                             *const endings[] = {"gp", "svg", "png", "pdf", "txt", "tex"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = nl_path_join(folder, names[i]);
         unlink(path);
         free(path);
     }
-    for (int i = 0; i < 16; i++) {
-        char *path = nl_format("%s/plots/%s.%s", folder, plots[i / 4], endings[i % 4]);
+    for (int i = 0; i < 30; i++) {
+        char *path = nl_format("%s/plots/%s.%s", folder, plots[i / 6], endings[i % 6]);
         unlink(path);
         free(path);
     }

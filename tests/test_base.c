@@ -243,6 +243,37 @@ START_TEST(sha256)
 }
 END_TEST
 
+/* ---- memory that is short fails what asked for it ---- */
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which end the program at such a request */
+static int take_far_too_much(void *context, struct nl_error *err)
+{
+    volatile size_t far_too_much = SIZE_MAX / 4;
+    (void)err;
+    *(int *)context = 1;
+    free(nl_alloc(far_too_much, 1));
+    *(int *)context = 2;
+    return NL_OK;
+}
+
+static int rescue_inside(void *context, struct nl_error *err)
+{
+    int inner = 0;
+    ck_assert_int_eq(nl_memory_rescue(take_far_too_much, &inner, err), NL_FAIL);
+    return take_far_too_much(context, err);
+}
+
+START_TEST(short_memory_is_an_error)
+{
+    struct nl_error err = {0};
+    int got = 0;
+    ck_assert_int_eq(nl_memory_rescue(rescue_inside, &got, &err), NL_FAIL);
+    ck_assert_int_eq(got, 1);
+    ck_assert_str_eq(err.text, "out of memory: 4611686018427387903 bytes asked for");
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("base");
@@ -256,6 +287,9 @@ int main(void)
     tcase_add_test(tests, full_disk_leaves_the_old_file);
     tcase_add_test(tests, reads_that_fail_are_errors);
     tcase_add_test(tests, errors_gain_context);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    tcase_add_test(tests, short_memory_is_an_error);
+#endif
     tcase_add_test_raise_signal(tests, broken_invariants_abort, SIGABRT);
     tcase_add_exit_test(tests, out_of_memory_exits, 1); /* so does the address sanitizer */
     tcase_add_test(tests, gzip_is_unpacked);

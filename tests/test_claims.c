@@ -49,18 +49,21 @@ static void read_spans(const char *claim, const char *trials, const char *curves
 {
     struct nl_experiment experiment;
     struct nl_results results;
-    struct nl_table table = {0};
+    struct nl_curves read = {0};
+    struct nl_table table;
     struct nl_error err;
     load_text(claim, &experiment);
     parse_results(trials, &experiment, &results);
-    if (curves)
+    if (curves) {
         ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(curves), &table, &err), NL_OK);
-    const struct nl_evidence evidence = {.experiment = &experiment, .results = &results, .curves = curves ? &table : NULL};
+        ck_assert_int_eq(nl_curves_of(&table, &read, &err), NL_OK);
+    }
+    const struct nl_evidence evidence = {.experiment = &experiment, .results = &results, .curves = curves ? &read : NULL};
     const struct nl_cell *cell[64];
     int cells = 0;
     nl_side_spans(&experiment.published->part[0], 0, &evidence, out, cell, &cells);
     ck_assert_int_gt(cells, 0);
-    nl_table_release(&table);
+    nl_curves_release(&read);
     nl_results_release(&results);
 }
 
@@ -175,7 +178,7 @@ static void make_pairs(double effect, double spread, const struct nl_experiment 
 }
 
 /* What the threshold makes of an effect; other: the effect in the control's runs, whose first side is taken off. */
-static enum nl_outcome_verdict verdict_of(const char *threshold, double effect, double spread, double other)
+static enum nl_outcome_verdict verdict_by(bool exact, const char *threshold, double effect, double spread, double other)
 {
     struct nl_experiment experiment;
     struct nl_results results[2];
@@ -187,7 +190,7 @@ static enum nl_outcome_verdict verdict_of(const char *threshold, double effect, 
     make_pairs(other, -spread, &experiment, &results[1]);
     const struct nl_evidence control = {.experiment = &experiment, .results = &results[1]};
     const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results[0]}, .control = &control};
-    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, exact, &outcome, &err), NL_OK);
     enum nl_outcome_verdict verdict = outcome.verdict;
     nl_outcome_release(&outcome);
     nl_results_release(&results[0]);
@@ -195,6 +198,22 @@ static enum nl_outcome_verdict verdict_of(const char *threshold, double effect, 
     free(claim);
     return verdict;
 }
+
+static enum nl_outcome_verdict verdict_of(const char *threshold, double effect, double spread, double other)
+{
+    return verdict_by(false, threshold, effect, spread, other);
+}
+
+/* Eight pairs, all on one side of the threshold, are enough; one on the other side is not. */
+START_TEST(the_exact_test_judges_too)
+{
+    ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.2, 0.01, 0.2), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.11, 0.01, 0.11), NL_UNDECIDED);
+    ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.05, 0.01, 0.05), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_by(true, "smallest: 0.1, expect: less", -0.2, 0.01, -0.2), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_by(true, "margin: 0.1", -0.2, 0.01, 0), NL_CONTRADICTED);
+}
+END_TEST
 
 START_TEST(a_verdict_needs_the_whole_interval)
 {
@@ -219,7 +238,7 @@ END_TEST
 
 /* ---- from the file to the outcome ---- */
 
-/* Two trainings of a second's hundredth each, for five seeds. */
+/* Two small trainings for each of five seeds. */
 #define PROTOCOL                                                                                                                                        \
     "data: {name: synth, size: 4, train: 64, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {batch: 16, steps: 4}\nsweep: {seeds: 5, grid: {norm.kind: [bn, ln]}}\n"
 #define CLAIM(smallest) PROTOCOL "claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: " smallest "}]}\n"
@@ -296,6 +315,7 @@ int main(void)
     tcase_add_test(cases, a_slope_is_over_doublings);
     tcase_add_test(cases, identities_hold_and_disturbances_break_them);
     tcase_add_test(cases, a_verdict_needs_the_whole_interval);
+    tcase_add_test(cases, the_exact_test_judges_too);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
     tcase_add_test(cases, missing_trials_and_other_protocols_give_no_verdict);

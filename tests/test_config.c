@@ -176,10 +176,12 @@ END_TEST
 
 START_TEST(nearest_key_is_found)
 {
-    ck_assert_int_eq(nl_edit_distance("batch", "batch"), 0);
-    ck_assert_int_eq(nl_edit_distance("bacth", "batch"), 1); /* neighbours swapped */
-    ck_assert_int_eq(nl_edit_distance("", "abc"), 3);
-    ck_assert_int_eq(nl_edit_distance("kitten", "sitting"), 3);
+    ck_assert_int_eq(nl_edit_distance("batch", "batch", 3), 0);
+    ck_assert_int_eq(nl_edit_distance("bacth", "batch", 3), 1); /* neighbours swapped */
+    ck_assert_int_eq(nl_edit_distance("", "abc", 3), 3);
+    ck_assert_int_eq(nl_edit_distance("kitten", "sitting", 3), 3);
+    ck_assert_int_eq(nl_edit_distance("kitten", "sitting", 2), NL_FAR);
+    ck_assert_int_eq(nl_edit_distance("batch", "atchb", 1), NL_FAR); /* the same letters */
     ck_assert_str_eq(nl_key_nearest("train.bacth"), "train.batch");
     ck_assert_str_eq(nl_key_nearest("tran.lr"), "train.lr");
     ck_assert_str_eq(nl_key_nearest("norm.batch"), "train.batch");

@@ -308,6 +308,8 @@ static const struct {
      "command line: 'train.batch' has a range that never gets from 1 to 8\n"
      "      | train.batch=1:8:0\n      |             ^~~~~\n"
      "  write from:to:step, with a step that leads from the first to the second\n"},
+    {"", "data.channels=666:668", /* of a range, the first wrong value alone */
+     "command line: 'data.channels' must be from 1 to 16, not 666\n      | data.channels=666:668\n      |               ^~~~~~~\n"},
     {"", "train.batch=1:100000", "command line: 'train.batch' has a range of more than 10000 points\n"
      "      | train.batch=1:100000\n      |             ^~~~~~~~\n"},
     {"sweep: {zip: {train.lr: [1, 2], train.batch: [2, 4]}}\n", "train.lr=3",

@@ -1,6 +1,6 @@
 /* Distributions, tests and estimates against scipy, statsmodels and numpy: each line of tests/golden/stats.txt, which
  * tests/golden/stats.py made. Numbers agree to 1e-12 of themselves, p-values and quantiles to 1e-11 (tails of 1e-60 too).
- * A mean may cancel, and so may the ends of an interval: their error is measured against the largest value or the width. */
+ * Chances are integrals on either side, and agree to 1e-7. A mean may cancel, and so may the ends of an interval: their error is measured against the largest value or the width. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "stats/distribution.h"
 #include "stats/estimate.h"
+#include "stats/power.h"
 #include "suite.h"
 
 enum { MOST = 64 };
@@ -21,7 +22,7 @@ struct line {
     double in[MOST], out[MOST];
 };
 
-static const double close = 1e-12, p_close = 1e-11;
+static const double close = 1e-12, p_close = 1e-11, integral_close = 1e-7;
 
 /* NaN is as good as NaN only; an infinity as nothing. */
 static bool agrees(double got, double wanted, double bound, double size)
@@ -230,6 +231,50 @@ static void judge_bootstrap(const struct line *line)
     ck_assert(again.lower == got.lower && again.upper == got.upper);
 }
 
+/* A mean of all values with the spread of the first of them. */
+static void judge_staged(const struct line *line)
+{
+    enum nl_scale scale = (enum nl_scale)(int)line->in[0];
+    struct nl_sampling sampling = {.overlap = line->in[2], .samples = line->in[3], .first = (int)line->in[4]};
+    int count;
+    const double *values = counted(line, 6, 1, scale == NL_SCALE_SHARE ? 6 : 8, &count), *wanted = line->out;
+    struct nl_estimate got = nl_estimate(values, count, scale, &sampling, NL_INTERVAL_T, line->in[1]);
+    ck_assert_int_eq(got.n, (int)wanted[0]);
+    ck_assert_int_eq(got.freedom, (int)wanted[1]);
+    same_but(line, "mean", got.mean, wanted[2], close, largest(values, count));
+    judge_interval(line, &got, largest(values, count), wanted + 3);
+    if (scale != NL_SCALE_SHARE)
+        judge_ps(line, &got, line->in[5], wanted + 6);
+}
+
+static void judge_finding_chance(const struct line *line)
+{
+    expect(line, 5, 1);
+    same_but(line, "chance", nl_finding_chance(line->in[0], line->in[1], line->in[2], (int)line->in[3], line->in[4]), line->out[0], integral_close, 1.0);
+}
+
+/* What nl_estimate gives for n values whose standard deviation is sd. */
+static struct nl_estimate estimate_with(double sd, double n, double overlap)
+{
+    return (struct nl_estimate){.n = (int)n, .freedom = (int)n - 1, .overlap = overlap, .se = sd * sqrt(1.0 / n + overlap / (1.0 - overlap))};
+}
+
+static void judge_seeds_for_chance(const struct line *line)
+{
+    const double *in = line->in;
+    expect(line, 8, 1);
+    struct nl_estimate now = estimate_with(in[0], in[1], in[2]);
+    same(line, "seeds", nl_seeds_for_chance(&now, in[3], in[4], in[5], in[6], (int)in[7]), line->out[0], 0.0);
+}
+
+static void judge_seeds_for_width(const struct line *line)
+{
+    const double *in = line->in;
+    expect(line, 6, 1);
+    struct nl_estimate first = estimate_with(in[0], in[1], in[2]);
+    same(line, "seeds", nl_seeds_for_width(&first, in[3], in[4], (int)in[5]), line->out[0], 0.0);
+}
+
 static const struct kind {
     const char *name;
     void (*judge)(const struct line *line);
@@ -249,6 +294,10 @@ static const struct kind {
     {"paired", judge_paired},
     {"sign_flip", judge_sign_flip},
     {"bootstrap", judge_bootstrap},
+    {"staged", judge_staged},
+    {"finding_chance", judge_finding_chance},
+    {"seeds_for_chance", judge_seeds_for_chance},
+    {"seeds_for_width", judge_seeds_for_width},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -7,6 +7,7 @@
 #include "plot/page.h"
 #include "plot/plot.h"
 #include "plot/render.h"
+#include "plot/ruler.h"
 #include "scratch.h"
 #include "synthetic.h"
 #include "suite.h"
@@ -73,9 +74,9 @@ START_TEST(every_picture_is_drawn)
     static const struct synthetic cases[] = {
         {.seeds = 3}, {.seeds = 1}, {.seeds = 4, .ln_diverged = 2}, {.seeds = 2, .gap = true}, {.seeds = 2, .all_diverged = true},
     };
-    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap"};
-    struct synthetic made = cases[_i / 4];
-    made.kind = kinds[_i % 4];
+    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure"};
+    struct synthetic made = cases[_i / 5];
+    made.kind = kinds[_i % 5];
     char *folder = synthetic_make(&made);
     struct nl_text report = {0};
     draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
@@ -84,7 +85,12 @@ START_TEST(every_picture_is_drawn)
     free(wanted);
     char *script = nl_format("%s.gp", made.kind), *text = read_plot(folder, script);
     ck_assert(strstr(text, "nan") == NULL && strstr(text, "inf") == NULL);
-    ck_assert(strstr(text, made.seeds > 1 ? " seeds" : "One seed: no interval") != NULL);
+    free(text);
+    free(script);
+    script = nl_format("%s.txt", made.kind);
+    text = read_plot(folder, script);
+    ck_assert_msg(strstr(text, made.seeds > 1 ? " seeds" : "One seed: no interval") != NULL, "%s", text);
+    ck_assert_int_eq(strstr(text, "No run has a value.") != NULL, made.all_diverged && strcmp(made.kind, "curves") == 0);
     free(text);
     free(script);
     nl_text_release(&report);
@@ -107,7 +113,7 @@ START_TEST(every_format_is_drawn)
     ck_assert_int_eq(size[2] * 256 + size[3], 1016);
     ck_assert(memcmp(pdf, "%PDF", 4) == 0);
     ck_assert(strstr(svg, "width=\"325\"") != NULL); /* 8.6 cm at 96 */
-    ck_assert(strstr(report.at, "learning rate") != NULL); /* the drawing in characters */
+    ck_assert(strstr(report.at, "learning rate") && strstr(report.at, "test error (%)")); /* the drawing in characters */
     char *by_hand = nl_format("cd %s/plots && rm *.svg && LC_ALL=C.UTF-8 gnuplot lr_tolerance.gp", folder);
     ck_assert_int_eq(system(by_hand), 0);
     free(by_hand);
@@ -145,7 +151,7 @@ START_TEST(no_text_is_executed)
     nl_page_quote(&script, "it's `x`\n\"q\"");
     ck_assert_str_eq(script.at, "\"it's \\140x\\140 \\042q\\042\"");
     nl_text_release(&script);
-    nl_page_comment(&script, "a\\\n`b`");
+    nl_page_comment(&script, "", "a\\\n`b`");
     ck_assert_str_eq(script.at, "# a   b \n");
     nl_text_release(&script);
 }
@@ -172,27 +178,259 @@ START_TEST(an_arm_keeps_its_colour)
 }
 END_TEST
 
-/* Above the highest end of an interval are the counts of failed runs, in no bar's way. */
-START_TEST(intervals_end_below_the_counts)
+/* The script of a kind of picture of made results. */
+static char *script_of(const struct synthetic *made, const char *const *overrides, const char *name)
 {
-    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ln_diverged = 1});
+    char *folder = synthetic_make(made), *file = nl_format("%s.gp", name);
     struct nl_text report = {0};
-    draw(folder, (const char *const[]){"plot.level=0.998", NULL}, &(struct nl_plot_options){.svg = true}, &report);
-    char *script = read_plot(folder, "small_batch.gp");
-    ck_assert(strstr(script, "$failed") != NULL);
-    double highest = 0, mean = 0, top = 0;
-    for (const char *block = script; (block = strstr(block, "$mean")) && strncmp(block + strcspn(block, " "), " << EOD", 7) == 0; block++)
-        for (const char *row = strchr(block, '\n') + 1; *row == ' '; row = strchr(row, '\n') + 1) {
-            double value, upper;
-            ck_assert_int_eq(sscanf(row, "%*f %lf %*f %lf", &value, &upper), 2);
-            mean = fmax(mean, value);
-            highest = fmax(highest, upper);
-        }
-    ck_assert_int_eq(sscanf(strstr(script, "set yrange ["), "set yrange [%*[^:]:%lf]", &top), 1);
-    ck_assert_msg(mean > 20 && highest > 1.1 * mean && top > 1.05 * highest, "mean %g, interval to %g, axis to %g", mean, highest, top);
+    draw(folder, overrides, &(struct nl_plot_options){.svg = true}, &report);
+    char *script = read_plot(folder, file);
+    nl_text_release(&report);
+    free(file);
+    synthetic_remove(folder);
+    return script;
+}
+
+/* How often `what` stands in the text. */
+static int count(const char *text, const char *what)
+{
+    int found = 0;
+    for (; (text = strstr(text, what)); text += strlen(what))
+        found++;
+    return found;
+}
+
+/* Above the panel, in a row of its method: how many, where. */
+START_TEST(failed_runs_are_counted_above)
+{
+    char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 4, .ln_diverged = 2}, NULL, "small_batch");
+    ck_assert(strstr(script, "$failed1 << EOD\n 2 1 2 29362\nEOD\n") != NULL); /* batch 2, the first row, 2 runs, LN's colour */
     free(script);
+    script = script_of(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2}, NULL, "lr_tolerance");
+    ck_assert(strstr(script, "$failed1 << EOD\n 1 2 2 29362\n 1 1 2 0\nEOD\n") != NULL); /* LN's row is above that of none */
+    free(script);
+}
+END_TEST
+
+/* A bar is solid whatever the dash of its line, and has no ends that look like another sign. */
+START_TEST(bars_are_solid)
+{
+    char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 5}, NULL, "small_batch");
+    int bars = 0;
+    for (char *at = script; (at = strstr(at, "with vectors nohead")); at++, bars++)
+        ck_assert(strcspn(at, "\n") < strlen(at) && strncmp(strstr(at, "linestyle") + 11, " notitle", 8) == 0);
+    ck_assert_int_eq(bars, 5); /* BN in three ways, LN, none */
+    ck_assert(strstr(script, "with lines linestyle 2 dashtype 2") != NULL && strstr(script, "errorbars") == NULL);
+    free(script);
+}
+END_TEST
+
+START_TEST(few_seeds_are_drawn_singly)
+{
+    for (int seeds = 4; seeds <= 5; seeds++) {
+        char *script = script_of(&(struct synthetic){.kind = "curves", .seeds = seeds}, NULL, "curves");
+        ck_assert_int_eq(strstr(script, "filledcurves") != NULL, seeds == 5);
+        ck_assert_int_eq(strstr(script, "$seeds1_1 << EOD") != NULL, seeds == 4);
+        free(script);
+    }
+}
+END_TEST
+
+/* The last window of a training curve, of 3 steps, goes into the one before, of 10: 1 - error of bn is near 0.95 there. */
+START_TEST(a_short_window_is_no_spike)
+{
+    static const char *const overrides[] = {"plot.metric=train_accuracy", NULL};
+    char *script = script_of(&(struct synthetic){.kind = "curves", .seeds = 1, .short_end = true}, overrides, "curves");
+    double x = 0, value = 0;
+    const char *block = strstr(script, "$line1_1 << EOD\n"), *end = strstr(block, "\nEOD");
+    while (end[-1] != '\n')
+        end--;
+    ck_assert_int_eq(sscanf(end, "%lf %lf", &x, &value), 2);
+    ck_assert_double_eq_tol(x, 5.15, 1e-9);
+    ck_assert_double_eq_tol(value, 100.0 * (10 * 0.96 + 3 * 0.0) / 13, 1.0);
+    free(script);
+}
+END_TEST
+
+/* Accuracies are never on a logarithmic axis, and an axis that the user begins at 0 begins there. */
+START_TEST(axes_are_as_they_must_be)
+{
+    const struct synthetic made = {.kind = "small_batch", .seeds = 5, .ln_diverged = 5};
+    static const char *const accuracy[] = {"plot.metric=test_accuracy", NULL}, *const zero[] = {"plot.ymin=0", NULL}, *const on[] = {"plot.ylog=on", NULL},
+                             *const off[] = {"plot.ylog=off", "plot.ymax=60", NULL};
+    const struct {
+        const char *const *overrides;
+        const char *there;
+    } cases[] = {{NULL, "\nset logscale y\n"}, {on, "\nset logscale y\n"}, {accuracy, "unset logscale y\n"}, {zero, "unset logscale y\nset yrange [0:"},
+                 {off, ":60]\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *script = script_of(&made, cases[i].overrides, "small_batch");
+        ck_assert_msg(strstr(script, cases[i].there) != NULL, "case %zu lacks '%s'", i, cases[i].there);
+        free(script);
+    }
+}
+END_TEST
+
+/* Any key of the sweep is an axis, a colour or a panel; a method to which the panels' key does not apply stands in all of them. */
+START_TEST(keys_are_dealt_out)
+{
+    static const char *const facet[] = {"plot.kind=figure", "plot.x=norm.kind", "plot.facet=norm.stat_batch", "plot.mark=bars", "plot.labels=bn=Batch norm", NULL};
+    char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true}, facet, "figure");
+    ck_assert_int_eq(count(script, "# panel "), 2);
+    ck_assert(strstr(script, "samples sharing statistics 64") && strstr(script, "\"Batch norm\" 0, \"LN\" 1, \"no norm\" 2") && strstr(script, "with boxxyerror"));
+    const char *second = strstr(script, "$mean2_1 << EOD\n");
+    ck_assert(second && count(second, "\n ") >= 3 && strstr(second, "\n 1 ") && strstr(second, "\n 2 "));
+    free(script);
+
+    static const char *const colour[] = {"plot.kind=figure", "plot.x=train.batch", "plot.colour=train.lr", "plot.colours=0.1=#123456", "plot.legend=right", NULL};
+    script = script_of(&(struct synthetic){.kind = "heatmap", .seeds = 2}, colour, "figure");
+    ck_assert_int_eq(count(script, "# panel "), 3);
+    ck_assert(strstr(script, "# panel 1: BN\n") && strstr(script, "\"learning rate 0.01\"") && strstr(script, "'#123456'"));
+    free(script);
+
+    static const char *const heat[] = {"plot.x=norm.kind", "plot.y=train.lr", NULL};
+    script = script_of(&(struct synthetic){.kind = "heatmap", .seeds = 2}, heat, "heatmap");
+    ck_assert(strstr(script, "# panel 1: batch size 64\n") && strstr(script, "\"BN\" 0, \"LN\" 1, \"no norm\" 2"));
+    ck_assert(strstr(script, "$best1 << EOD\n") && strstr(script, "set logscale cb") && strstr(script, " 3.0 "));
+    free(script);
+}
+END_TEST
+
+/* plot.width and plot.height are those of the file, for every kind of picture. */
+START_TEST(sizes_are_those_of_the_file)
+{
+    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure", "plot.width=12", "plot.height=9", "plot.dpi=100", NULL},
+                             *const names[] = {"small_batch.png", "lr_tolerance.png", "curves.png", "heatmap.png", "figure.png"};
+    if (!have_gnuplot()) {
+        puts("skipped: gnuplot is not installed");
+        return;
+    }
+    char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2, .ln_diverged = 1});
+    struct nl_text report = {0};
+    draw(folder, overrides, &(struct nl_plot_options){.png = true}, &report);
+    for (int i = 0; i < 5; i++) {
+        char *png = read_plot(folder, names[i]);
+        const unsigned char *size = (const unsigned char *)png + 16;
+        ck_assert_int_eq(size[2] * 256 + size[3], 472); /* 12 cm at 100 dots an inch */
+        ck_assert_int_eq(size[6] * 256 + size[7], 354);
+        free(png);
+    }
     nl_text_release(&report);
     synthetic_remove(folder);
+}
+END_TEST
+
+/* A page of 8.4 x 5 cm with two rows of legend: the axes take 60 % of it. */
+START_TEST(axes_take_most_of_the_page)
+{
+    static const char *const overrides[] = {"plot.width=8.4", "plot.height=5", NULL};
+    char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 5}, overrides, "small_batch");
+    double left, right, bottom, top;
+    const char *at = strstr(script, "set lmargin at screen");
+    ck_assert_int_eq(sscanf(at, "set lmargin at screen %lf; set rmargin at screen %lf; set bmargin at screen %lf; set tmargin at screen %lf", &left, &right,
+                            &bottom, &top), 4);
+    ck_assert_msg((right - left) * (top - bottom) >= 0.6, "%g of the page", (right - left) * (top - bottom));
+    free(script);
+}
+END_TEST
+
+START_TEST(captions_stand_where_they_are_wanted)
+{
+    static const char *const values[] = {"plot.caption=file", "plot.caption=picture", "plot.caption=both", "plot.caption=none"};
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
+    char *text = nl_format("%s/plots/small_batch.txt", folder), *latex = nl_format("%s/plots/small_batch.tex", folder);
+    for (int i = 0; i < 4; i++) {
+        struct nl_text report = {0};
+        unlink(text);
+        unlink(latex);
+        draw(folder, (const char *const[]){values[i], "plot.protocol=50 % of_all", NULL}, &(struct nl_plot_options){0}, &report);
+        bool beside = i == 0 || i == 2, inside = i == 1 || i == 2;
+        char *script = read_plot(folder, "small_batch.gp");
+        ck_assert_int_eq(strstr(script, "50 % of_all.") != NULL, inside);
+        ck_assert_int_eq(nl_file_exists(text), beside);
+        ck_assert_int_eq(nl_file_exists(latex), beside);
+        free(script);
+        nl_text_release(&report);
+    }
+    struct nl_text report = {0};
+    draw(folder, (const char *const[]){"plot.protocol=50 % of_all", NULL}, &(struct nl_plot_options){0}, &report);
+    char *plain = read_plot(folder, "small_batch.txt"), *escaped = read_plot(folder, "small_batch.tex");
+    ck_assert(strstr(plain, " Protocol: 50 % of_all.\n") && strstr(escaped, "\\caption{Mean of 2 seeds with its 95 \\% CI") && strstr(escaped, " Protocol: 50 \\% of\\_all.}\n"));
+    free(plain);
+    free(escaped);
+    nl_text_release(&report);
+    free(text);
+    free(latex);
+    synthetic_remove(folder);
+}
+END_TEST
+
+/* Where a page has no room for the panels, some are drawn, evenly over the values, and that is said; where it has room for none, it is an error. */
+START_TEST(small_pages_hold_few_panels)
+{
+    char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
+    struct nl_text report = {0};
+    draw(folder, (const char *const[]){"plot.kind=curves", "plot.width=6", "plot.height=4", NULL}, &(struct nl_plot_options){0}, &report);
+    char *caption = read_plot(folder, "curves.txt");
+    ck_assert_msg(strstr(report.at, "curves: 2 of 6 panels are drawn, evenly over the values; plot.facet") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(caption, "2 of 6 panels are shown") != NULL, "%s", caption);
+    free(caption);
+    nl_text_release(&report);
+    struct nl_experiment experiment;
+    struct nl_error err = {{0}};
+    synthetic_load(folder, (const char *const[]){"plot.width=4", "plot.height=3", "plot.font_size=30", NULL}, &experiment);
+    ck_assert_int_eq(nl_plot(folder, &experiment, NULL, &(struct nl_plot_options){0}, &err), NL_FAIL);
+    ck_assert_msg(strstr(err.text, "has no room for its panels on 4 x 3 cm") != NULL, "%s", err.text);
+    synthetic_remove(folder);
+}
+END_TEST
+
+/* Values that differ by rounding alone are one value; ticks come to an end. */
+START_TEST(rulers_have_few_ticks)
+{
+    static const double ends[][2] = {{90.0, 90.0 + 1e-13}, {0, 0}, {1e-9, 1e9}, {3, 4}, {-5, 1e6}, {1e-300, 2e-300}};
+    struct nl_experiment experiment = {0};
+    nl_config_defaults(&experiment.config);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        for (int log = 0; log < 2; log++) {
+            struct nl_ruler ruler = {0};
+            struct nl_span span = {0};
+            nl_span_add(&span, ends[i][0]);
+            nl_span_add(&span, ends[i][1]);
+            experiment.config.plot.ylog = log ? NL_SWITCH_ON : NL_SWITCH_OFF;
+            ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_ruler_wish){0}, &experiment.config, NULL), NL_OK);
+            nl_ruler_ticks(&ruler, 100, 20);
+            int labels = 0;
+            for (int k = 0; k < ruler.ticks; k++)
+                labels += ruler.tick[k].label != NULL;
+            ck_assert_msg(labels >= 1 && labels <= 9 && ruler.ticks < 100, "case %zu: %d labels, %d ticks", i, labels, ruler.ticks);
+            ck_assert(nl_ruler_place(&ruler, fmax(ends[i][1], 1e-300)) <= 1.0);
+            nl_ruler_release(&ruler);
+        }
+}
+END_TEST
+
+/* What fc-match says of the font is what the user is told. */
+START_TEST(a_font_that_is_not_there_is_said)
+{
+    char *folder = scratch_make(), *program = nl_path_join(folder, "fc-match");
+    struct nl_error err;
+    static const char script[] = "#!/bin/sh\nprintf Other\n";
+    ck_assert(nl_file_write(program, script, strlen(script), &err) == NL_OK && chmod(program, 0755) == 0);
+    put_gnuplot(folder, "#!/bin/sh\necho '</svg>'\n");
+    char *results = synthetic_make(&(struct synthetic){.kind = "curves", .seeds = 2});
+    static const char *const fonts[] = {"plot.font=Missing", "plot.font=other", "plot.font=Helvetica"};
+    for (int i = 0; i < 3; i++) {
+        struct nl_experiment experiment;
+        struct nl_text report = {0};
+        synthetic_load(results, (const char *const[]){fonts[i], NULL}, &experiment);
+        ck_assert_msg(nl_plot(results, &experiment, NULL, &(struct nl_plot_options){.svg = true, .report = &report}, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg((strstr(report.at, "plot.font: 'Missing' is not installed, and drawn as 'Other'\n") != NULL) == (i == 0), "%s", report.at);
+        nl_text_release(&report);
+    }
+    synthetic_remove(results);
+    free(program);
+    scratch_remove(folder);
 }
 END_TEST
 
@@ -201,8 +439,9 @@ START_TEST(references_are_labelled)
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true});
     struct nl_text report = {0};
     draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
-    char *script = read_plot(folder, "small_batch.gp");
-    ck_assert(strstr(script, "\"LN (reference)\"") && strstr(script, "norm.stat_batch does not apply"));
+    char *script = read_plot(folder, "small_batch.gp"), *caption = read_plot(folder, "small_batch.txt");
+    ck_assert(strstr(script, "\"LN (reference)\"") && strstr(caption, "norm.stat_batch does not apply"));
+    free(caption);
     free(script);
     nl_text_release(&report);
     synthetic_remove(folder);
@@ -378,11 +617,22 @@ int main(void)
 {
     Suite *suite = suite_create("plot");
     TCase *tests = tcase_create("plot");
-    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 20);
+    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 25);
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
-    tcase_add_test(tests, intervals_end_below_the_counts);
+    tcase_add_test(tests, failed_runs_are_counted_above);
+    tcase_add_test(tests, bars_are_solid);
+    tcase_add_test(tests, few_seeds_are_drawn_singly);
+    tcase_add_test(tests, a_short_window_is_no_spike);
+    tcase_add_test(tests, axes_are_as_they_must_be);
+    tcase_add_test(tests, keys_are_dealt_out);
+    tcase_add_test(tests, sizes_are_those_of_the_file);
+    tcase_add_test(tests, axes_take_most_of_the_page);
+    tcase_add_test(tests, captions_stand_where_they_are_wanted);
+    tcase_add_test(tests, small_pages_hold_few_panels);
+    tcase_add_test(tests, rulers_have_few_ticks);
+    tcase_add_test(tests, a_font_that_is_not_there_is_said);
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, gnuplot_failures_are_errors);

@@ -64,6 +64,17 @@ sweep: {zip: {train.batch: [8, 16], train.lr: [0.1, 0.2]}}
 sweep: {zip: [{train.batch: [8, 16], train.lr: [0.1, 0.2]}, {norm.kind: [bn, ln]}]}
 sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm.kind: ln}}
 sweep.seeds: 4
+{data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: "1e-2:1:log:3"}}}
+{data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], train.momentum: [0, 0.9], on: val_accuracy, seeds: 2}}}
+{data: {val: 64}, sweep: {grid: {norm.kind: bn}, tune: {train.lr: [0.1, 1]}, chosen: {norm.kind: bn, train.lr: 0.1}, same: {train.lr: 0.1}}}
+{data: {val: 64}, sweep: {grid: {norm.kind: bn}, tune: {train.lr: [0.1, 1]}, chosen: [{norm.kind: bn, train.lr: 0.1}], same: }}
+sweep: {grid: {train.lr: [0.1, 1]}, refine: 1.5}
+sweep: {grid: {train.lr: [0.1, 1]}, points: {train.lr: 0.5}}
+sweep: {grid: {train.lr: [0.1, 1]}, points: [{train.lr: [0.5, 0.7]}]}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 5, until: {half_width: 0.5, max_seeds: 20}}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 9, until: {half_width: 1, max_seeds: 20, first_seeds: 5}}
+sweep: {grid: {norm.kind: [bn, ln]}, tune: , refine: , until: , points: , chosen: , same: }
+{data: {test: 0, test_seed: 3}}
 claim: {says: a, source: b, waiting_for: c}
 claim: {says: a, source: b, parts: [{says: c, identity: bn_of_one, tolerance: [0, 0]}]}
 {claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], quick: {cost: d, set: {sweep.seeds: 5, train.lr: [0.1, 0.2]}}}, sweep: {grid: {norm.kind: [bn, ln]}}}
@@ -122,6 +133,25 @@ sweep: {exclude: [{}]}
 sweep: {baseline: {norm.kind: bnn}}
 sweep: {baseline: {}}
 sweep: {baseline: norm.kind}
+{data: {val: 64}, sweep: {tune: {train.lrr: [0.1, 1]}}}
+{data: {val: 64}, sweep: {tune: {on: val_loss, seeds: 2}}}
+{data: {val: 64}, sweep: {tune: {}}}
+{data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], on: test_error}}}
+{data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], seeds: 0}}}
+{data: {val: 64}, sweep: {tune: {train.lr: [fast]}}}
+{data: {val: 64}, sweep: {tune: [train.lr]}}
+{data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1]}, chosen: [{train.lrr: 0.1}]}}
+{data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1]}, chosen: [{}]}}
+sweep: {grid: {train.lr: [0.1, 1]}, refine: 1}
+sweep: {grid: {train.lr: [0.1, 1]}, refine: [1.5]}
+sweep: {grid: {train.lr: [0.1, 1]}, points: [{train.lrr: 1}]}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 5, until: {half_width: 0, max_seeds: 20}}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 5, until: {half_width: 1}}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 5, until: {half_width: 1, max_seeds: 20000}}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 5, until: {half_width: 1, max_seeds: 20, seeds: 5}}
+sweep: {grid: {norm.kind: [bn, ln]}, seeds: 5, until: 0.5}
+data: {test: -1}
+data: {test_seed: -1}
 sweep: 5
 claim: 5
 claim: {says: a, source: b}

@@ -105,11 +105,11 @@ refused "train.lr: 0.05, 10000 in 'shard1', 0.05, 1000 in 'other'" shard1 other
 sweep ref device.kind=ref norm.kind=bn train.batch=32 sweep.seeds=1
 refused "device.kind: cpu in 'shard1', ref in 'ref'" shard1 ref
 cp -r shard2 numerics
-sed -i '/^# sha256/d; s/^  numerics: .*/  numerics: 0/' numerics/experiment.yaml
+sed -i '/^# s[eh]a/d; s/^  numerics: .*/  numerics: 0/' numerics/experiment.yaml
 refused "numerics: " shard1 numerics
 refused "was made by another version of normlab" numerics
 cp -r shard2 data
-sed -i '/^# sha256/d; s/^  data_1: "digits sha256 ./&0/' data/experiment.yaml
+sed -i '/^# s[eh]a/d; s/^  data_1: "digits sha256 ./&0/' data/experiment.yaml
 refused "data_1: digits sha256" shard1 data
 cp -r shard2 forged
 forged=$(find forged/trials -name "*.trial" | sort | sed -n 1p)

@@ -9,6 +9,7 @@
 #include "stats/answer.h"
 #include "stats/sheet.h"
 #include "suite.h"
+#include "sweep/rounds.h"
 
 /* ---- scenarios ---- */
 
@@ -260,12 +261,37 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
 
 /* ---- the way of a sweep ---- */
 
+/* The second stage that the product decides on: trials of the first have the sweep's values. */
+static struct nl_experiment second_stage(const struct scenario *s, const struct sweep *sweep, const struct nl_experiment *first)
+{
+    struct nl_round round, next;
+    struct nl_grid grid;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err;
+    int status;
+    nl_round_first(first, "out", &round);
+    ck_assert_int_eq(nl_grid_make(&round.experiment, &grid, &diagnostics), NL_OK);
+    struct nl_record *record = nl_alloc((size_t)grid.trials, sizeof *record);
+    for (int i = 0; i < grid.trials; i++) {
+        int seed = i % s->first_stage, cell = i / s->first_stage;
+        record[i] = (struct nl_record){.present = true, .failed_step = -1, .curve = nl_strdup("")};
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            record[i].score[NL_PART_TEST][eval].accuracy = 1.0 - sweep->value[cell / s->points][cell % s->points][seed];
+    }
+    ck_assert_msg(nl_round_next(first, "out", &round, &grid, record, &next, &status, &err), "%s: no second stage", s->name);
+    struct nl_experiment out = next.experiment;
+    ck_assert_int_eq(out.rounds.first_seeds, s->first_stage);
+    nl_records_release(record, grid.trials);
+    nl_grid_release(&grid);
+    nl_round_release(&round);
+    nl_round_release(&next);
+    return out;
+}
+
 static void simulate(const struct scenario *s, const struct nl_experiment *experiment, int sweeps, struct tally *tally)
 {
     static struct sweep sweep;
     static struct truth truth, conditional;
-    struct plan plan;
-    plan_of(s, &plan);
     memset(&truth, 0, sizeof truth);
     truth_of(s, &truth);
     *tally = (struct tally){.sweeps = sweeps};
@@ -274,17 +300,22 @@ static void simulate(const struct scenario *s, const struct nl_experiment *exper
         struct nl_results results;
         struct nl_answer answer;
         draw_sweep(s, &truth, &draw, &sweep, &conditional);
-        results_of(s, &sweep, experiment, &plan, &results);
-        nl_answer_make(&results, experiment, &answer);
-        judge_answer(s, &sweep, &conditional, experiment, &answer, tally);
+        struct nl_experiment last = s->first_stage ? second_stage(s, &sweep, experiment) : *experiment;
+        struct scenario now = *s;
+        struct plan plan;
+        now.seeds = last.seeds;
+        plan_of(&now, &plan);
+        results_of(&now, &sweep, &last, &plan, &results);
+        nl_answer_make(&results, &last, &answer);
+        judge_answer(&now, &sweep, &conditional, &last, &answer, tally);
         if (!is_rates(s))
-            judge_intervals(s, &conditional, &results, experiment, tally);
+            judge_intervals(&now, &conditional, &results, &last, tally);
         if (s->sheets)
-            judge_sheets(s, &conditional, &results, experiment, tally);
+            judge_sheets(&now, &conditional, &results, &last, tally);
         nl_answer_release(&answer);
         nl_results_release(&results);
+        plan_release(&plan);
     }
-    plan_release(&plan);
 }
 
 /* ---- the table ---- */

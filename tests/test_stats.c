@@ -43,7 +43,7 @@ START_TEST(tables_are_read_strictly)
     double value;
     ck_assert_int_eq(nl_table_number(&table, 1, 1, &value, &err), NL_OK);
     ck_assert(isnan(value));
-    ck_assert_int_eq(nl_table_number(&table, 0, 1, &value, &err), NL_FAIL);
+    ck_assert_int_eq(nl_table_number(&table, 0, 1, &value, &err), NL_BAD);
     ck_assert_ptr_nonnull(strstr(err.text, ":2: 'x "));
     nl_table_release(&table);
 
@@ -59,7 +59,7 @@ START_TEST(tables_are_read_strictly)
         {"a,b\n1,\"2\"x\n", ":2: a quote is misplaced or not closed"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ck_assert_int_eq(read_text(bad[i].text, &table, &err), NL_FAIL);
+        ck_assert_int_eq(read_text(bad[i].text, &table, &err), NL_BAD);
         ck_assert_msg(strstr(err.text, bad[i].error) != NULL, "'%s' does not say '%s'", err.text, bad[i].error);
     }
     struct nl_text text = {0};

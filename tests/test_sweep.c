@@ -626,19 +626,19 @@ START_TEST(test_of_another_version)
         int hidden;
         const char *why; /* with %s: this version and commit */
     } cases[] = {
-        {"sed -i '/^# sha256/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml", 0, ""},
-        {"sed -i '/^# sha256/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml; rm $(ls -d trials/* | head -n 3)", 0, ""},
-        {"sed -i '/^# sha256/d; s/^  index: 0/  index: 3/' experiment.yaml", 0, ""}, /* a GPU that this machine does not have */
-        {"sed -i '/^# sha256/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' experiment.yaml; cd trials; for f in *; do mv $f 000$f; mv 000$f "
+        {"sed -i '/^# s[eh]a/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml", 0, ""},
+        {"sed -i '/^# s[eh]a/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml; rm $(ls -d trials/* | head -n 3)", 0, ""},
+        {"sed -i '/^# s[eh]a/d; s/^  index: 0/  index: 3/' experiment.yaml", 0, ""}, /* a GPU that this machine does not have */
+        {"sed -i '/^# s[eh]a/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' experiment.yaml; cd trials; for f in *; do mv $f 000$f; mv 000$f "
          "$(echo 000$f | cut -c1-16).trial; done",
          8, "'OUT' was made by another version of normlab (0.1, abc; here " NORMLAB_VERSION ", %s), which may have named its trials otherwise\n"},
-        {"sed -i '/^# sha256/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' experiment.yaml; cd trials; set -- *; mv $1 00000000000000aa.trial; "
+        {"sed -i '/^# s[eh]a/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' experiment.yaml; cd trials; set -- *; mv $1 00000000000000aa.trial; "
          "mv $2 00000000000000bb.trial; rm $3; touch 00000000000000cc.trial 00000000000000dd.trial 00000000000000ee.checkpoint",
          3, "'OUT' was made by another version of normlab (0.1, abc; here " NORMLAB_VERSION ", %s), which may have named its trials otherwise\n"},
-        {"sed -i '/^# sha256/d; /^made:/,$d' experiment.yaml", 0, ""},
-        {"sed -i '/^# sha256/d; /^made:/,$d' experiment.yaml; touch trials/00000000000000aa.trial", 1,
+        {"sed -i '/^# s[eh]a/d; /^made:/,$d' experiment.yaml", 0, ""},
+        {"sed -i '/^# s[eh]a/d; /^made:/,$d' experiment.yaml; touch trials/00000000000000aa.trial", 1,
          "experiment.yaml does not say from what data its trials were made\n"},
-        {"sed -i '/^# sha256/d; s/^  groups: 4/  groups: 3/' experiment.yaml; touch trials/00000000000000aa.trial", 1,
+        {"sed -i '/^# s[eh]a/d; s/^  groups: 4/  groups: 3/' experiment.yaml; touch trials/00000000000000aa.trial", 1,
          "norm.groups: 3 -> 4\n'OUT/experiment.yaml' is no legal experiment any more: 3 groups do not divide the 8 channels of model.width; 2 or 4 do\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

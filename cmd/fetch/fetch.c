@@ -28,7 +28,7 @@ static void note(const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vtell(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
 }
@@ -42,9 +42,9 @@ static int64_t size_of(const char *path)
 
 static int sum_of(const char *path, char hex[NL_HASH_HEX], struct nl_error *err)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = nl_file_open(path, err);
     if (!file)
-        return nl_fail_errno(err, "cannot open '%s'", path);
+        return NL_FAIL;
     struct nl_hash *hash = nl_hash_start();
     char block[BLOCK];
     for (size_t got; (got = fread(block, 1, sizeof block, file)) > 0;)

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/sums.h"
 #include "cmd.h"
 #include "fetch/fetch.h"
 #include "fetch/libraries.h"
@@ -20,7 +21,7 @@ struct target {
     struct nl_text sums; /* of SHA256SUMS */
 };
 
-/* The file's own name, or NULL: no regular file directly in the archive's folder. */
+/* The file's own name, or NULL: no regular file directly in the archive's folder, or one whose name SHA256SUMS could not tell, or is. */
 static const char *plain_name(const struct target *to, struct archive_entry *entry)
 {
     const char *path = lib.archive_entry_pathname(entry);
@@ -29,7 +30,8 @@ static const char *plain_name(const struct target *to, struct archive_entry *ent
         return NULL;
     const char *name = path + length + 1;
     bool regular = lib.archive_entry_filetype(entry) == AE_IFREG && !lib.archive_entry_hardlink(entry);
-    return regular && *name && *name != '.' && !strchr(name, '/') ? name : NULL;
+    bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name) && strcmp(name, nl_sums_file) != 0;
+    return regular && plain && *name && *name != '.' ? name : NULL;
 }
 
 static int put(int file, const char *path, const char *bytes, size_t length, struct nl_error *err)
@@ -98,7 +100,7 @@ static int take_all(struct target *to, struct archive *from, struct nl_error *er
         return nl_fail(err, "cannot unpack '%s': %s", to->archive, lib.archive_error_string(from));
     if (!to->sums.at)
         return nl_fail(err, "cannot unpack '%s': it is empty", to->archive);
-    char *path = nl_path_join(to->folder, "SHA256SUMS");
+    char *path = nl_path_join(to->folder, nl_sums_file);
     int status = nl_file_write(path, to->sums.at, to->sums.length, err);
     free(path);
     return status;

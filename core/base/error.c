@@ -6,15 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void set(struct nl_error *err, const char *format, va_list args)
+{
+    if (err)
+        vsnprintf(err->text, sizeof err->text, format, args);
+}
+
 int nl_fail(struct nl_error *err, const char *format, ...)
 {
-    if (err) {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(err->text, sizeof err->text, format, args);
-        va_end(args);
-    }
+    va_list args;
+    va_start(args, format);
+    set(err, format, args);
+    va_end(args);
     return NL_FAIL;
+}
+
+int nl_bad(struct nl_error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set(err, format, args);
+    va_end(args);
+    return NL_BAD;
 }
 
 int nl_fail_errno(struct nl_error *err, const char *format, ...)

@@ -19,6 +19,9 @@ struct nl_error {
 /* Sets the message; always returns NL_FAIL, so that callers write `return nl_fail(err, ...)`. err may be NULL. */
 int nl_fail(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* As nl_fail, for what was read and is bad; always returns NL_BAD. */
+int nl_bad(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* As nl_fail, and appends ": " and strerror(errno). */
 int nl_fail_errno(struct nl_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

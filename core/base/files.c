@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,29 +12,52 @@
 
 #include "base/memory.h"
 
-/* NULL on error. */
-static FILE *open_file(const char *path, struct stat *info, struct nl_error *err)
+/* The descriptor, or -1 on error. To open a pipe takes no writer here, but to read from it one is waited for. special: pipes and devices will do. */
+static int open_to_read(const char *path, bool special, struct stat *info, struct nl_error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0 && errno == ENXIO)
+        nl_fail(err, "cannot open '%s': it is no plain file", path);
+    else if (file < 0 || fstat(file, info) != 0)
         nl_fail_errno(err, "cannot open '%s'", path);
-        return NULL;
-    }
-    if (fstat(fileno(file), info) == 0 && S_ISDIR(info->st_mode)) {
+    else if (S_ISDIR(info->st_mode))
         nl_fail(err, "cannot read '%s': it is a folder", path);
-        fclose(file);
-        return NULL;
+    else if (!S_ISREG(info->st_mode) && !special)
+        nl_fail(err, "cannot read '%s': it is no plain file", path);
+    else if (fcntl(file, F_SETFL, O_RDONLY) != 0)
+        nl_fail_errno(err, "cannot open '%s'", path);
+    else
+        return file;
+    if (file >= 0)
+        close(file);
+    return -1;
+}
+
+/* NULL on error. */
+static FILE *open_file(const char *path, bool special, struct stat *info, struct nl_error *err)
+{
+    int descriptor = open_to_read(path, special, info, err);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
+    if (descriptor >= 0 && !file) {
+        nl_fail_errno(err, "cannot open '%s'", path);
+        close(descriptor);
     }
     return file;
 }
 
-/* Closes file. */
-static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
+FILE *nl_file_open(const char *path, struct nl_error *err)
+{
+    struct stat info;
+    return open_file(path, false, &info, err);
+}
+
+/* At most the first `most` bytes. Closes file. */
+static char *read_most(FILE *file, const char *path, size_t most, size_t *length, struct nl_error *err)
 {
     struct nl_text text = {0};
     char block[65536];
     size_t got;
-    while ((got = fread(block, 1, sizeof block, file)) > 0)
+    while ((got = fread(block, 1, most - text.length < sizeof block ? most - text.length : sizeof block, file)) > 0)
         nl_text_add_bytes(&text, block, got);
     bool failed = ferror(file);
     if (failed)
@@ -50,10 +74,14 @@ static char *read_all(FILE *file, const char *path, size_t *length, struct nl_er
     return text.at;
 }
 
+static char *read_all(FILE *file, const char *path, size_t *length, struct nl_error *err)
+{
+    return read_most(file, path, SIZE_MAX, length, err);
+}
+
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err)
 {
-    struct stat info;
-    FILE *file = open_file(path, &info, err);
+    FILE *file = nl_file_open(path, err);
     return file ? read_all(file, path, length, err) : NULL;
 }
 
@@ -65,9 +93,14 @@ int nl_file_open_plain(const char *path, int flags, struct nl_error *err)
         nl_fail(err, "cannot open '%s': it is no plain file%s", path, errno == ELOOP ? ", but a symbolic link" : "");
     else if (file < 0)
         nl_fail_errno(err, "cannot open '%s'", path);
-    if (file < 0 || (fstat(file, &info) == 0 && S_ISREG(info.st_mode)))
+    if (file < 0)
+        return -1;
+    if (fstat(file, &info) != 0)
+        nl_fail_errno(err, "cannot open '%s'", path);
+    else if (S_ISREG(info.st_mode))
         return file;
-    nl_fail(err, "cannot open '%s': it is no plain file", path);
+    else
+        nl_fail(err, "cannot open '%s': it is no plain file", path);
     close(file);
     return -1;
 }
@@ -86,34 +119,33 @@ char *nl_file_read_plain(const char *path, size_t *length, struct nl_error *err)
 char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err)
 {
     struct stat info = {0};
-    FILE *file = open_file(path, &info, err);
+    FILE *file = open_file(path, true, &info, err);
     if (!file)
         return NULL;
-    char *bytes = nl_alloc(limit + 1, 1);
-    size_t got = fread(bytes, 1, limit, file);
-    bool failed = ferror(file);
-    if (failed)
-        nl_fail_errno(err, "cannot read '%s'", path);
-    fclose(file);
-    *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
-    if (!failed)
-        return bytes;
-    free(bytes);
-    return NULL;
+    size_t got;
+    bool pipe = S_ISFIFO(info.st_mode);
+    char *bytes = read_most(file, path, limit, &got, err);
+    if (bytes && got == 0 && pipe) {
+        nl_fail(err, "cannot read '%s': it is a pipe that nobody writes to", path);
+        free(bytes);
+        return NULL;
+    }
+    if (bytes)
+        *total = got < limit || (size_t)info.st_size < got ? got : (size_t)info.st_size; /* a device has no size */
+    return bytes;
 }
 
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)
 {
     struct stat info;
-    FILE *plain = open_file(path, &info, err);
-    if (!plain)
-        return NULL;
-    fclose(plain);
-    gzFile file = gzopen(path, "rb");
-    if (!file) {
+    int descriptor = open_to_read(path, false, &info, err);
+    gzFile file = descriptor < 0 ? NULL : gzdopen(descriptor, "rb");
+    if (descriptor >= 0 && !file) {
         nl_fail_errno(err, "cannot open '%s'", path);
-        return NULL;
+        close(descriptor);
     }
+    if (!file)
+        return NULL;
     gzbuffer(file, 1 << 17);
     struct nl_text text = {0};
     char block[65536];
@@ -129,9 +161,9 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
     }
     int code = Z_OK;
     const char *reason = gzerror(file, &code);
-    size_t named = strlen(path);
-    if (strncmp(reason, path, named) == 0 && strncmp(reason + named, ": ", 2) == 0)
-        reason += named + 2; /* the message names the file itself */
+    const char *behind = strncmp(reason, "<fd:", 4) == 0 ? strstr(reason, ">: ") : NULL;
+    if (behind)
+        reason = behind + 3; /* the message names the descriptor */
     if (!failed && (got < 0 || code == Z_BUF_ERROR || code == Z_DATA_ERROR)) {
         nl_fail(err, "cannot unpack '%s': %s", path, code == Z_ERRNO ? strerror(errno) : reason);
         failed = true;

@@ -8,17 +8,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
-/* The whole file, terminated by a zero byte that *length does not count; free() it. NULL on error. */
+/* Opens a regular file, be it by a link, to read it; whatever else has the name is refused at once. fclose() it; NULL on error. */
+FILE *nl_file_open(const char *path, struct nl_error *err);
+
+/* The whole of such a file, terminated by a zero byte that *length does not count; free() it. NULL on error. */
 char *nl_file_read(const char *path, size_t *length, struct nl_error *err);
 
 /* Opens a regular file with these flags of open(2); a link is not followed, and a pipe not waited for. -1 on error. */
 int nl_file_open_plain(const char *path, int flags, struct nl_error *err);
 char *nl_file_read_plain(const char *path, size_t *length, struct nl_error *err);
 
-/* As nl_file_read, but at most the first `limit` bytes; *total: how long the file is, of a device or a pipe what was read. */
+/* As nl_file_read, but at most the first `limit` bytes; *total: how long the file is. Devices and pipes are read, too, and *total is what was read of
+ * them; a pipe that nobody writes to is an error. */
 char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct nl_error *err);
 
 /* As nl_file_read, unpacking gzip where the content is gzip (zlib); a plain file is read as it is. More than `limit` bytes

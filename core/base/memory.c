@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,17 +11,45 @@
 
 enum { USUAL = 63 }; /* bytes of a text: it is formatted twice only if it is longer */
 
-static _Noreturn void out_of_memory(size_t bytes)
+/* Where the thread goes on when memory is short; NULL: nowhere. */
+struct rescue {
+    jmp_buf place;
+    locale_t locale;
+    struct nl_error *err;
+};
+static _Thread_local struct rescue *rescue;
+
+void nl_out_of_memory(size_t bytes)
 {
-    fprintf(stderr, "normlab: out of memory: %zu bytes asked for\n", bytes);
+    char size[64] = "";
+    if (bytes)
+        snprintf(size, sizeof size, ": %zu bytes asked for", bytes);
+    if (rescue) {
+        nl_fail(rescue->err, "out of memory%s", size);
+        longjmp(rescue->place, 1);
+    }
+    fprintf(stderr, "normlab: out of memory%s\n", size);
     exit(1);
+}
+
+int nl_memory_rescue(int (*body)(void *context, struct nl_error *err), void *context, struct nl_error *err)
+{
+    struct rescue here = {.locale = uselocale((locale_t)0), .err = err}, *before = rescue;
+    volatile int status = NL_FAIL; /* unless body returns */
+    rescue = &here;
+    if (setjmp(here.place) == 0)
+        status = body(context, err);
+    else
+        uselocale(here.locale);
+    rescue = before;
+    return status;
 }
 
 void *nl_alloc(size_t count, size_t size)
 {
     void *block = calloc(count ? count : 1, size);
     if (!block)
-        out_of_memory(count * size);
+        nl_out_of_memory(count * size);
     return block;
 }
 
@@ -28,7 +57,7 @@ void *nl_alloc_aligned(size_t alignment, size_t bytes)
 {
     void *block = aligned_alloc(alignment, bytes);
     if (!block)
-        out_of_memory(bytes);
+        nl_out_of_memory(bytes);
     return block;
 }
 
@@ -36,7 +65,7 @@ void *nl_realloc(void *old, size_t count, size_t size)
 {
     void *block = realloc(old, count * size);
     if (!block)
-        out_of_memory(count * size);
+        nl_out_of_memory(count * size);
     return block;
 }
 
@@ -61,8 +90,9 @@ static void reserve(struct nl_text *text, size_t bytes)
 {
     size_t room = text->length + bytes + 1;
     if (room > text->capacity) {
-        text->capacity = room > 2 * text->capacity ? room : 2 * text->capacity;
-        text->at = nl_realloc(text->at, text->capacity, 1);
+        size_t capacity = room > 2 * text->capacity ? room : 2 * text->capacity;
+        text->at = nl_realloc(text->at, capacity, 1);
+        text->capacity = capacity;
     }
 }
 

@@ -1,7 +1,7 @@
 /* Small allocations and growable text.
  *
- * Small allocations do not fail in a way a caller could mend: they stop the program with a message (as git's xmalloc).
- * Large ones (arenas, data sets) use malloc themselves and report an error.
+ * Small allocations do not fail in a way a caller could mend: they stop the program with a message (as git's xmalloc), or, in a thread that is
+ * inside of nl_memory_rescue, only what runs there. Large ones (arenas, data sets) use malloc themselves and report an error.
  */
 #ifndef NL_BASE_MEMORY_H
 #define NL_BASE_MEMORY_H
@@ -9,18 +9,27 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 void *nl_alloc(size_t count, size_t size);                 /* zeroed; never NULL; free() it */
 void *nl_alloc_aligned(size_t alignment, size_t bytes);    /* bytes: a multiple of it; not zeroed; never NULL; free() it */
 void *nl_realloc(void *old, size_t count, size_t size);    /* never NULL */
 char *nl_strdup(const char *text);                         /* never NULL */
 char *nl_format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a new string; free() it */
 
+/* What an allocation that fails does; for those of libraries, too, which do not say how many bytes it was: 0. */
+_Noreturn void nl_out_of_memory(size_t bytes);
+
+/* Calls body, and returns what it does. An allocation of this thread that fails inside leaves body at once: NL_FAIL. What body holds then, memory
+ * too, it holds no more, but for what context leads to: that is the caller's to release. So body may not allocate while it holds a lock. */
+int nl_memory_rescue(int (*body)(void *context, struct nl_error *err), void *context, struct nl_error *err);
+
 /* Makes room for one more item at the end of a growing array: items, count and capacity are the caller's. */
 #define NL_GROW(items, count, capacity)                                                                  \
     do {                                                                                                 \
         if ((count) == (capacity)) {                                                                     \
-            (capacity) = (capacity) ? 2 * (capacity) : 8;                                                \
-            (items) = nl_realloc((items), (size_t)(capacity), sizeof *(items));                          \
+            (items) = nl_realloc((items), (size_t)((capacity) ? 2 * (capacity) : 8), sizeof *(items));   \
+            (capacity) = (capacity) ? 2 * (capacity) : 8; /* now that it is true */                      \
         }                                                                                                \
     } while (0)
 

@@ -39,6 +39,7 @@ struct nl_team {
     void *context;
     size_t count, chunk;
     _Alignas(CACHE_LINE) atomic_size_t left; /* chunks that are not done */
+    atomic_bool short_of_memory;             /* one of them was given up */
 
     _Alignas(CACHE_LINE) _Atomic uint32_t loop; /* its number; also counted up when the team ends */
     atomic_int helpers, sleeping;
@@ -99,6 +100,21 @@ static bool take(struct part *part, bool owner, size_t *chunk)
     }
 }
 
+struct range {
+    const struct nl_team *team;
+    size_t first, end;
+    int thread;
+};
+
+static int run_range(void *context, struct nl_error *err)
+{
+    const struct range *range = context;
+    (void)err;
+    range->team->body(range->team->context, range->first, range->end, range->thread);
+    return NL_OK;
+}
+
+/* A chunk for which there is no memory is given up, whoever has it: the leader ends with that when the others are done. */
 static void work(struct nl_team *team, int thread)
 {
     size_t chunk;
@@ -106,7 +122,9 @@ static void work(struct nl_team *team, int thread)
         int of = thread + turn < team->threads ? thread + turn : thread + turn - team->threads;
         while (take(&team->part[of], turn == 0, &chunk)) {
             size_t first = chunk * team->chunk, end = first + team->chunk;
-            team->body(team->context, first, end < team->count ? end : team->count, thread);
+            struct range range = {team, first, end < team->count ? end : team->count, thread};
+            if (nl_memory_rescue(run_range, &range, NULL))
+                atomic_store(&team->short_of_memory, true);
             atomic_fetch_sub_explicit(&team->left, 1, memory_order_release);
         }
     }
@@ -156,6 +174,8 @@ void nl_parallel_for(size_t count, size_t grain, nl_parallel_body *body, void *c
             pause_spinning();
         else
             sched_yield();
+    if (atomic_exchange(&team->short_of_memory, false))
+        nl_out_of_memory(0);
 }
 
 /* ---- coming and going ---- */

@@ -31,5 +31,26 @@ bool nl_character_prints(const char *text, size_t bytes)
     for (size_t i = 1; i < bytes; i++)
         code = code << 6 | ((unsigned char)text[i] & 0x3f);
     return code >= least[bytes] && code <= 0x10ffff && code != 0x7f && !(code >= 0xd800 && code < 0xe000) && code != 0x2028 && code != 0x2029 &&
-           code != 0xfeff && code != 0xfffe && code != 0xffff;
+           code != 0xfeff && code != 0xfffe && code != 0xffff && !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
+}
+
+void nl_text_add_character(struct nl_text *out, const char *character, size_t bytes)
+{
+    if (nl_character_prints(character, bytes))
+        nl_text_add_bytes(out, character, bytes);
+    else
+        for (size_t i = 0; i < bytes; i++)
+            nl_text_add(out, "\\x%02x", (unsigned char)character[i]);
+}
+
+void nl_text_add_shown(struct nl_text *out, const char *text)
+{
+    nl_text_add_bytes(out, "", 0);
+    for (size_t bytes; *text; text += bytes) {
+        bytes = nl_character_bytes(text);
+        if (*text == '\n' || *text == '\t')
+            nl_text_add_bytes(out, text, bytes = 1);
+        else
+            nl_text_add_character(out, text, bytes);
+    }
 }

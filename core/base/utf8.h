@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/memory.h"
+
 /* Characters in the first `bytes` bytes: those that begin one. */
 int nl_characters(const char *text, size_t bytes);
 
@@ -13,7 +15,14 @@ int nl_characters(const char *text, size_t bytes);
 size_t nl_character_bytes(const char *text);
 
 /* Whether the character of so many bytes is UTF-8, and one that a line of YAML, a CSV file or a terminal can be given as it is: no control
- * character (also of the second kind, U+0080 to U+009F), no break of the line or the paragraph, no byte-order mark. A tab is none either. */
+ * character (also of the second kind, U+0080 to U+009F), no break of the line or the paragraph, no byte-order mark, nothing that turns the direction
+ * of writing around. A tab is none either. */
 bool nl_character_prints(const char *text, size_t bytes);
+
+/* The character of so many bytes, as it is where it prints, else its bytes as \xNN. */
+void nl_text_add_character(struct nl_text *out, const char *character, size_t bytes);
+
+/* Text for a terminal, whoever wrote it: so each character, but for line feeds and tabs. */
+void nl_text_add_shown(struct nl_text *out, const char *text);
 
 #endif

@@ -160,70 +160,13 @@ static struct point *points_of(const struct nl_published_part *part, int side, c
 
 /* ---- one run ---- */
 
-/* The steps that the cell's runs were given. */
-static double given_steps(const struct nl_evidence *evidence, const struct nl_cell *cell)
+/* The logarithm of the updates after which the run is at the target; one is the least. */
+static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric, double target)
 {
-    const struct nl_results *results = evidence->results;
-    struct nl_config config = evidence->experiment->config;
-    double train = 0.0;
-    for (int i = 0; i < results->factors; i++)
-        if (cell->level[i] != NL_INAPPLICABLE)
-            nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
-    nl_table_number(&results->table, 0, nl_table_column(&results->table, "train_samples"), &train, NULL);
-    return (double)nl_trial_outline(&config, (struct nl_counts){.train = (int)train}).steps;
-}
-
-/* "test_accuracy_precise" as the columns of curves.csv have it. Without a suffix any statistics will do: the curve holds those
- * that come first. */
-struct curve {
-    char part[8];
-    const char *value; /* "accuracy" or "loss"; errors are read as accuracies */
-    const char *eval;  /* "": any */
-    bool error;
-};
-
-static struct curve curve_of(const char *metric)
-{
-    struct curve out = {.eval = ""};
-    size_t length = strcspn(metric, "_");
-    snprintf(out.part, sizeof out.part, "%.*s", (int)length, metric);
-    const char *kind = metric + length + 1, *mark = strchr(kind, '_');
-    out.error = !strncmp(kind, "error", 5);
-    out.value = !strncmp(kind, "loss", 4) ? "loss" : "accuracy";
-    out.eval = mark ? mark + 1 : "";
-    return out;
-}
-
-/* The logarithm of the steps after which the run's curve is at the target. */
-static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric,
-                               double target)
-{
-    const struct nl_table *curves = evidence->curves, *trials = &evidence->results->table;
-    const char *status = nl_cell_status(evidence->results, cell, seed);
-    if (!status || strcmp(status, "error") == 0 || !curves)
+    if (!evidence->curves)
         return (struct nl_span){NAN, NAN};
-    struct curve curve = curve_of(metric);
-    int trial = nl_table_column(curves, "trial"), split = nl_table_column(curves, "split"),
-        eval = nl_table_column(curves, "eval"), step = nl_table_column(curves, "step"),
-        value = nl_table_column(curves, curve.value);
-    const char *number = nl_table_field(trials, cell->row[seed], nl_table_column(trials, "trial"));
-    double before = 1.0, cap = given_steps(evidence, cell);
-    bool down = strcmp(curve.value, "loss") == 0;
-    for (int row = 0; row < curves->rows; row++) {
-        const char *statistics = nl_table_field(curves, row, eval);
-        if (strcmp(nl_table_field(curves, row, trial), number) != 0 ||
-            strcmp(nl_table_field(curves, row, split), curve.part) != 0 || !*statistics ||
-            (*curve.eval && strcmp(statistics, curve.eval) != 0))
-            continue;
-        double at, now;
-        if (nl_table_number(curves, row, step, &at, NULL) || nl_table_number(curves, row, value, &now, NULL))
-            continue;
-        now = curve.error ? 1.0 - now : now;
-        if (down || curve.error ? now <= target : now >= target)
-            return (struct nl_span){log(before), log(at)};
-        before = at;
-    }
-    return (struct nl_span){log(cap), INFINITY};
+    struct nl_steps steps = nl_steps_to(evidence->curves, evidence->results, evidence->experiment, cell, seed, metric, target);
+    return isnan(steps.low) ? (struct nl_span){NAN, NAN} : (struct nl_span){log(fmax(1.0, steps.low)), log(steps.high)};
 }
 
 static struct nl_span exactly(double value)

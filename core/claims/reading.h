@@ -8,13 +8,14 @@
 
 #include "config/published.h"
 #include "stats/results.h"
+#include "stats/steps.h"
 #include "sweep/grid.h"
 
 /* A sweep's results, as a claim looks at them. */
 struct nl_evidence {
     const struct nl_experiment *experiment; /* as it was run */
     const struct nl_results *results;
-    const struct nl_table *curves;          /* curves.csv; NULL where no part reads it */
+    const struct nl_curves *curves;         /* of curves.csv; NULL where no part reads it */
 };
 
 /* low == high: known exactly. NaN both: a trial is missing or could not be run, or there is no such number. */

@@ -15,7 +15,7 @@ struct job {
     struct nl_experiment experiment;
     struct nl_grid grid;
     struct nl_results results;
-    struct nl_table curves;
+    struct nl_curves curves;
     bool loaded;
     char *absent; /* why the data cannot be opened here */
     char *other;  /* in what the results that are there are of another protocol */
@@ -33,7 +33,7 @@ static void job_release(struct job *job)
     nl_grid_release(&job->grid);
     if (job->loaded)
         nl_results_release(&job->results);
-    nl_table_release(&job->curves);
+    nl_curves_release(&job->curves);
 }
 
 static void add_override(struct job *job, char *text)
@@ -81,6 +81,8 @@ static int train(struct job *job, const struct nl_claim_options *options, enum n
     if (status && result.hidden.may_replace)
         nl_fail(err, "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away",
                 job->folder);
+    if (status && !result.started)
+        status = NL_BAD; /* nothing was run */
     *stop = status ? NL_NOT_STOPPED : result.stop;
     nl_sweep_result_release(&result);
     nl_datasets_release(&datasets);
@@ -103,7 +105,7 @@ static void compare_protocol(struct job *job)
 
 static int load(struct job *job, struct nl_error *err)
 {
-    char *trials = nl_path_join(job->folder, "trials.csv"), *curves = nl_path_join(job->folder, "curves.csv");
+    char *trials = nl_path_join(job->folder, "trials.csv");
     struct nl_planned planned = nl_grid_planned(&job->grid);
     int status = NL_OK;
     job->planned = job->missing = job->grid.trials;
@@ -118,12 +120,11 @@ static int load(struct job *job, struct nl_error *err)
         } else {
             status = NL_FAIL;
         }
-        if (status == NL_OK && needs_curves(job->experiment.published))
-            status = nl_table_read(curves, &job->curves, err);
+        if (status == NL_OK && job->loaded && needs_curves(job->experiment.published))
+            status = nl_curves_load(&job->results, &job->curves, err);
     }
     nl_planned_release(&planned);
     free(trials);
-    free(curves);
     return status;
 }
 
@@ -135,8 +136,9 @@ static int do_job(struct job *job, const char *path, bool claim, const struct nl
         nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
         (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
         return NL_FAIL;
-    if (options->train && train(job, options, stop, err))
-        return NL_FAIL;
+    int status = options->train ? train(job, options, stop, err) : NL_OK;
+    if (status)
+        return status;
     if (!options->train)
         compare_protocol(job);
     return job->absent || job->other ? NL_OK : load(job, err);
@@ -146,7 +148,7 @@ static struct nl_evidence evidence_of(const struct job *job)
 {
     return (struct nl_evidence){.experiment = &job->experiment,
                                 .results = job->loaded ? &job->results : NULL,
-                                .curves = job->curves.columns ? &job->curves : NULL};
+                                .curves = job->curves.trials ? &job->curves : NULL};
 }
 
 /* ---- controls ---- */
@@ -219,12 +221,14 @@ static int do_work(struct work *work, const char *name, const char *suffix, cons
     main->folder = nl_format("%s/%s%s", work->options->folder, name, suffix);
     add_settings(main, &work->quick);
     add_settings(main, extra);
-    if (do_job(main, work->path, true, work->options, &work->stop, diagnostics, err))
-        return NL_FAIL;
+    int status = do_job(main, work->path, true, work->options, &work->stop, diagnostics, err);
+    if (status)
+        return status;
     const struct nl_published *published = main->experiment.published;
     work->controls = published->parts;
     work->control = nl_alloc((size_t)work->controls, sizeof *work->control);
-    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED; i++) {
+    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED && status == NL_OK;
+         i++) {
         struct job *job = &work->control[i];
         if (!nl_part_needs_control(published, i))
             continue;
@@ -232,10 +236,9 @@ static int do_work(struct work *work, const char *name, const char *suffix, cons
         add_settings(job, &work->quick);
         add_settings(job, extra);
         set_control(job, &main->experiment, &published->part[i]);
-        if (do_job(job, work->path, false, work->options, &work->stop, diagnostics, err))
-            return NL_FAIL;
+        status = do_job(job, work->path, false, work->options, &work->stop, diagnostics, err);
     }
-    return NL_OK;
+    return status;
 }
 
 static int missing_trials(const struct work *work, int *planned)
@@ -328,8 +331,9 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
 static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     static const struct nl_settings nothing = {0};
-    if (needs_runs(out->published) && do_work(work, out->name, "", &nothing, true, diagnostics, err))
-        return NL_FAIL;
+    int status = needs_runs(out->published) ? do_work(work, out->name, "", &nothing, true, diagnostics, err) : NL_OK;
+    if (status)
+        return status;
     out->planned = work->main.planned;
     out->missing = work->main.missing;
     for (int i = 0; work->main.loaded && i < work->main.results.cells; i++)

@@ -14,7 +14,7 @@ struct nl_claim_options {
 };
 
 /* The outcome of the claim in file `path`, to be released after NL_OK. Problems of the file go to diagnostics. NL_FAIL: they do, or err says why it
- * could not be run: a folder that holds another experiment, a disk, a device. */
+ * could not be run: a disk, a device. NL_BAD: err says why nothing was started: a folder that holds another protocol, too little room. */
 int nl_claim_run(const char *path, const struct nl_claim_options *options, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err);
 
 #endif

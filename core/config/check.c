@@ -4,14 +4,15 @@
 #include "norm/norm.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 static void check_axis_end(const struct nl_experiment *experiment, const char *key, const char *text,
                            struct nl_diagnostics *diagnostics)
 {
     double end;
-    if (strcmp(text, "auto") != 0 && !nl_number_read(text, &end))
-        nl_complain(diagnostics, experiment, key, "'%s' must be a number or 'auto', not '%s'", key, text);
+    if (strcmp(text, "auto") != 0 && !(nl_number_read(text, &end) && isfinite(end) && !nl_number_vanishes(text)))
+        nl_complain(diagnostics, experiment, key, "'%s' must be a number or 'auto', not '%.80s'", key, text);
 }
 
 static void check_axis(const struct nl_experiment *experiment, const char *low_key, const char *high_key, const char *low_text,
@@ -22,6 +23,22 @@ static void check_axis(const struct nl_experiment *experiment, const char *low_k
     double low, high;
     if (nl_number_read(low_text, &low) && nl_number_read(high_text, &high) && !(low < high))
         nl_complain(diagnostics, experiment, high_key, "'%s' %s is not above '%s' %s", high_key, high_text, low_key, low_text);
+}
+
+/* A logarithmic axis begins above 0, and bars begin at 0. */
+static void check_log(const struct nl_experiment *experiment, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+{
+    const struct {
+        const char *log, *end, *text;
+        int is;
+    } axes[] = {{"plot.xlog", "plot.xmin", config->plot.xmin, config->plot.xlog}, {"plot.ylog", "plot.ymin", config->plot.ymin, config->plot.ylog}};
+    double low;
+    for (int i = 0; i < 2; i++)
+        if (axes[i].is == NL_SWITCH_ON && nl_number_read(axes[i].text, &low) && !(low > 0))
+            nl_complain(diagnostics, experiment, axes[i].end, "'%s' %s is not above 0, where a logarithmic axis ('%s' on) begins", axes[i].end,
+                        axes[i].text, axes[i].log);
+    if (config->plot.ylog == NL_SWITCH_ON && config->plot.mark == NL_MARK_BARS)
+        nl_complain(diagnostics, experiment, "plot.ylog", "'plot.ylog' cannot be on with 'plot.mark' bars, which begin at 0");
 }
 
 /* A font's name gets into scripts and pictures, where other characters would end it. Letters that are not ASCII are bytes from 128 on. */
@@ -57,5 +74,6 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
 
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
     check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);
+    check_log(experiment, config, diagnostics);
     check_font(config->plot.font, experiment, diagnostics);
 }

@@ -41,21 +41,27 @@ enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
 enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16 };
 enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
 enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
-enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP };
+enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP, NL_PLOT_FIGURE };
+enum nl_mark { NL_MARK_AUTO, NL_MARK_LINES, NL_MARK_DOTS, NL_MARK_BARS };
+enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF };
+enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTION_NONE };
+enum nl_legend { NL_LEGEND_ABOVE, NL_LEGEND_BELOW, NL_LEGEND_RIGHT, NL_LEGEND_NONE };
 enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
-                 NL_TRAIN_ACCURACY, NL_TRAIN_LOSS };
+                 NL_TRAIN_ACCURACY, NL_TRAIN_LOSS, NL_TEST_ERROR_AREA, NL_TEST_LOSS_AREA, NL_VAL_ERROR_AREA, NL_VAL_LOSS_AREA, NL_ERROR_GAP,
+                 NL_LOSS_GAP };
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
 /* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
-enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE };
+enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_running_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
-    *const nl_plot_names[], *const nl_metric_names[], *const nl_x_names[],
+    *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
+    *const nl_metric_names[], *const nl_x_names[],
     *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[];
 
 #define NL_FIELD_INT int64_t
@@ -84,6 +90,7 @@ enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, N
 
 struct nl_key {
     const char *name;    /* "train.lr" */
+    size_t length;       /* of the name: most are told apart by it */
     const char *section; /* "train" */
     enum nl_type type;
     size_t offset;       /* in struct nl_config */
@@ -199,8 +206,8 @@ enum nl_question nl_question_of(const struct nl_experiment *experiment);
 
 /* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
  * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole, and so is the claim. Where an
- * override changes the values of a key, entries of exclude, a baseline and cells of a claim that name other values of it are void. train.seed and the
- * keys of plot are never axes.
+ * override changes the values of a key, entries of exclude, a baseline and cells of a claim that name other values of it are void. train.seed and the keys of
+ * plot are never axes.
  *
  * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
  * "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or "1:9:2" (step), make or

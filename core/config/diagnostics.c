@@ -7,7 +7,13 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 
-enum { SHOWN_COLUMNS = 120 }; /* of a longer source line only a window around the place is shown */
+/* Of a longer source line only a window around the place is shown; of more problems the first. As many are kept as make it sure which those are. */
+enum { SHOWN_COLUMNS = 120, SHOWN = 20, KEPT = 1000 };
+
+static int kept(const struct nl_diagnostics *diagnostics)
+{
+    return diagnostics->count < KEPT ? diagnostics->count : KEPT;
+}
 
 static bool same_place(const struct nl_origin *a, const struct nl_origin *b)
 {
@@ -25,12 +31,17 @@ void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *ori
     va_start(args, format);
     nl_text_vadd(&message, format, args);
     va_end(args);
-    for (int i = 0; i < diagnostics->count; i++) {
+    for (int i = 0; i < kept(diagnostics); i++) {
         const struct nl_diagnostic *other = &diagnostics->at[i];
         if (same_place(&other->origin, origin) && strcmp(other->message, message.at) == 0) {
             nl_text_release(&message);
             return;
         }
+    }
+    if (diagnostics->count >= KEPT) {
+        diagnostics->count++;
+        nl_text_release(&message);
+        return;
     }
     NL_GROW(diagnostics->at, diagnostics->count, diagnostics->capacity);
     diagnostics->at[diagnostics->count++] =
@@ -39,7 +50,7 @@ void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *ori
 
 void nl_diagnostics_release(struct nl_diagnostics *diagnostics)
 {
-    for (int i = 0; i < diagnostics->count; i++) {
+    for (int i = 0; i < kept(diagnostics); i++) {
         free(diagnostics->at[i].message);
         free(diagnostics->at[i].hint);
     }
@@ -88,17 +99,23 @@ static void add_source(struct nl_text *out, const struct nl_origin *origin, cons
 static void add_one(struct nl_text *out, const struct nl_diagnostic *diagnostic, const struct ink *ink)
 {
     const struct nl_origin *origin = &diagnostic->origin;
-    if (origin->kind == NL_FROM_COMMAND_LINE)
-        nl_text_add(out, "%scommand line:%s ", ink->place, ink->end);
-    else if (origin->file && origin->line > 0)
-        nl_text_add(out, "%s%s:%d:%d:%s ", ink->place, origin->file, origin->line, origin->column, ink->end);
-    else if (origin->file)
-        nl_text_add(out, "%s%s:%s ", ink->place, origin->file, ink->end);
-    nl_text_add(out, "%s\n", diagnostic->message);
+    bool argument = origin->kind == NL_FROM_COMMAND_LINE;
+    if (argument || origin->file) {
+        nl_text_add(out, "%s", ink->place);
+        nl_text_add_shown(out, argument ? "command line" : origin->file);
+        if (!argument && origin->line > 0)
+            nl_text_add(out, ":%d:%d", origin->line, origin->column);
+        nl_text_add(out, ":%s ", ink->end);
+    }
+    nl_text_add_shown(out, diagnostic->message);
+    nl_text_add(out, "\n");
     if (origin->line_text)
         add_source(out, origin, ink);
-    if (diagnostic->hint)
-        nl_text_add(out, "  %s\n", diagnostic->hint);
+    if (diagnostic->hint) {
+        nl_text_add(out, "  ");
+        nl_text_add_shown(out, diagnostic->hint);
+        nl_text_add(out, "\n");
+    }
 }
 
 static int compare(const struct nl_diagnostic *a, const struct nl_diagnostic *b)
@@ -126,15 +143,17 @@ static int compare_stably(const void *a, const void *b)
 char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics)
 {
     static const struct ink plain = {"", "", ""}, colours = {"\033[1m", "\033[1;32m", "\033[0m"};
-    size_t count = (size_t)diagnostics->count;
+    size_t count = (size_t)kept(diagnostics);
     const struct nl_diagnostic **sorted = nl_alloc(count, sizeof *sorted);
     for (size_t i = 0; i < count; i++)
         sorted[i] = &diagnostics->at[i];
     qsort(sorted, count, sizeof *sorted, compare_stably);
     struct nl_text out = {0};
     nl_text_add(&out, "%s", "");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && i < SHOWN; i++)
         add_one(&out, sorted[i], diagnostics->coloured ? &colours : &plain);
+    if (count > SHOWN)
+        nl_text_add(&out, "and %s%d more\n", diagnostics->count > KEPT ? "at least " : "", (int)count - SHOWN);
     free(sorted);
     return out.at;
 }

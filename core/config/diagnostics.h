@@ -31,7 +31,7 @@ struct nl_diagnostic {
 
 struct nl_diagnostics {
     int count, capacity;
-    struct nl_diagnostic *at;
+    struct nl_diagnostic *at; /* of more than a thousand the first thousand */
     bool coloured; /* the text is for a terminal: places bold, marks green */
 };
 
@@ -39,7 +39,7 @@ struct nl_diagnostics {
 void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics); /* all of them, as above, in order of file and line; new string */
+char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics); /* as above, in order of file and line: the first 20, and how many more there are; new string */
 void nl_diagnostics_release(struct nl_diagnostics *diagnostics);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { MOST_ENTRIES = 1000 }; /* of a mapping: each is compared with those before it */
+
 /* The first key of the section that word begins with; NULL: it is no section. */
 static const struct nl_key *first_of_section(const char *word, size_t length)
 {
@@ -41,6 +43,10 @@ void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const ch
         else
             nl_fail(&hint, "write 'key: value', with a blank behind the colon");
         nl_diagnose(loader->diagnostics, &map->at, hint.text, "%s must be a mapping of keys to values", what);
+        return;
+    }
+    if (map->count > MOST_ENTRIES) {
+        nl_diagnose(loader->diagnostics, &map->at, NULL, "%s has %d keys, more than there are", what, map->count);
         return;
     }
     for (int i = 0; i < map->count; i++) {

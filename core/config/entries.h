@@ -16,6 +16,7 @@ struct nl_loader {
     struct nl_axis_list grid, zip; /* apart until all files are read: a file's grid replaces its base's, whatever zip does */
     bool zip_first;                /* zip was written before grid */
     int exclude_capacity;
+    int values; /* that the sweeps of all files list; beyond a limit (sweep.c) no more are read */
 };
 
 /* Calls entry for each pair of a mapping; not a mapping, a key that is no plain word, or one written twice: diagnostics. */

@@ -74,8 +74,9 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
-    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number */
-        nl_text_add(out, "\"type\": [\"string\", \"number\"], \"pattern\": \"^[^\\\\u0000-\\\\u001f\\\\u007f]*$\"");
+    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it */
+        nl_text_add(out, "\"type\": [\"string\", \"number\"], \"pattern\": \"^[%s]*$\"",
+                    strcmp(key->name, "plot.font") == 0 ? "^\\\\u0000-\\\\u001f!-,/:-@\\\\u005b-\\\\u005e`{-\\\\u007f" : "^\\\\u0000-\\\\u001f\\\\u007f");
         return;
     }
 }
@@ -149,13 +150,13 @@ static void add_definitions(struct nl_text *out)
     }
 }
 
-/* A mapping from keys that may vary to `prefix` + the key's definition. */
-static void add_key_map(struct nl_text *out, const char *name, const char *prefix, const char *description)
+/* A mapping from keys that may vary to `prefix` + the key's definition; more: further properties, or "". */
+static void add_key_map(struct nl_text *out, const char *name, const char *prefix, const char *description, const char *more)
 {
     nl_text_add(out, "    \"%s\": {\"description\": ", name);
     nl_json_add(out, description);
-    nl_text_add(out, ", \"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
-    for (int i = 0, used = 0; i < nl_key_count; i++)
+    nl_text_add(out, ", \"type\": \"object\", \"additionalProperties\": false, \"properties\": {%s", more);
+    for (int i = 0, used = *more != '\0'; i < nl_key_count; i++)
         if (may_vary(&nl_keys[i]))
             nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}", used++ ? "," : "", nl_keys[i].name, prefix, nl_keys[i].name);
     nl_text_add(out, "\n    }}");
@@ -163,9 +164,15 @@ static void add_key_map(struct nl_text *out, const char *name, const char *prefi
 
 static void add_sweep_definitions(struct nl_text *out)
 {
-    add_key_map(out, "axes", "axis.", "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)");
+    add_key_map(out, "axes", "axis.", "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)", "");
     nl_text_add(out, ",\n");
-    add_key_map(out, "point", "", "one value a key");
+    add_key_map(out, "point", "", "one value a key", "");
+    nl_text_add(out, ",\n");
+    struct nl_text beside = {0};
+    nl_text_add(&beside, "\n      \"on\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
+                         "\"maximum\": %d}", NL_SEEDS_MAX);
+    add_key_map(out, "tuned", "axis.", "the values to choose from", beside.at);
+    nl_text_release(&beside);
     nl_text_add(out, ",\n    \"some_axes\": {\"$ref\": \"#/$defs/axes\", \"minProperties\": 1, \"maxProperties\": %d},\n", NL_LIST_MAX);
     nl_text_add(out, "    \"one_or_more\": {\"anyOf\": [{\"$ref\": \"#/$defs/some_axes\"}, {\"type\": \"array\", \"items\": {\"$ref\": "
                      "\"#/$defs/some_axes\"}}, {\"type\": \"null\"}]},\n");
@@ -173,16 +180,17 @@ static void add_sweep_definitions(struct nl_text *out)
     struct nl_text questions = {0};
     add_words(&questions, nl_question_names);
     const char *const point = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]";
-    struct nl_text tune = {0}, until = {0};
-    nl_text_add(&tune, "\"type\": [\"object\", \"null\"], \"properties\": {\"on\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]}, "
-                       "\"seeds\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": %d}}, \"additionalProperties\": true", NL_SEEDS_MAX);
+    const char *const tune = "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": [\"on\", \"seeds\"]}}}, {\"type\": \"null\"}]";
+    const char *const points = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/point\", "
+                               "\"minProperties\": 1}}, {\"type\": \"null\"}]";
+    struct nl_text until = {0};
     nl_text_add(&until, "\"type\": [\"object\", \"null\"], \"additionalProperties\": false, \"required\": [\"half_width\", \"max_seeds\"], "
                         "\"properties\": {\"half_width\": {\"type\": \"number\", \"exclusiveMinimum\": 0}, \"max_seeds\": {\"type\": \"integer\", "
                         "\"minimum\": 2, \"maximum\": %d}, \"first_seeds\": {\"type\": \"integer\", \"minimum\": 2}}", NL_SEEDS_MAX);
     const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]", "\"$ref\": \"#/$defs/one_or_more\"",
                                         "\"$ref\": \"#/$defs/one_or_more\"", NULL, questions.at,
-                                        point, tune.at, "\"type\": [\"number\", \"null\"], \"exclusiveMinimum\": 1", until.at,
-                                        "\"$ref\": \"#/$defs/one_or_more\"", "\"type\": [\"array\", \"null\"], \"items\": {\"$ref\": \"#/$defs/point\"}", point};
+                                        point, tune, "\"type\": [\"number\", \"null\"], \"exclusiveMinimum\": 1", until.at,
+                                        "\"$ref\": \"#/$defs/one_or_more\"", points, point};
     for (int i = 0; nl_sweep_fields[i].name; i++) {
         nl_text_add(out, "    \"sweep.%s\": {\"description\": ", nl_sweep_fields[i].name);
         nl_json_add(out, nl_sweep_fields[i].help);
@@ -193,7 +201,6 @@ static void add_sweep_definitions(struct nl_text *out)
         nl_text_add(out, "}%s", nl_sweep_fields[i + 1].name ? ",\n" : "");
     }
     nl_text_release(&questions);
-    nl_text_release(&tune);
     nl_text_release(&until);
 }
 

@@ -1,20 +1,21 @@
 #include "config/keep.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 
 /* Reachable from here until the end, so that a leak checker sees what is kept on purpose as kept. */
-struct kept {
+struct list {
     void **at;
     int count, capacity;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct kept blocks, texts;
+static struct list blocks, texts;
 
-static void *add(struct kept *list, void *block)
+static void *add(struct list *list, void *block)
 {
     NL_GROW(list->at, list->count, list->capacity);
     return list->at[list->count++] = block;
@@ -39,4 +40,26 @@ char *nl_keep_text(const char *text)
         found = add(&texts, nl_strdup(text));
     pthread_mutex_unlock(&lock);
     return found;
+}
+
+struct nl_kept nl_kept_now(void)
+{
+    pthread_mutex_lock(&lock);
+    struct nl_kept now = {.blocks = blocks.count, .texts = texts.count};
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+static void shorten(struct list *list, int count)
+{
+    while (list->count > count)
+        free(list->at[--list->count]);
+}
+
+void nl_keep_no_more(struct nl_kept before)
+{
+    pthread_mutex_lock(&lock);
+    shorten(&blocks, before.blocks);
+    shorten(&texts, before.texts);
+    pthread_mutex_unlock(&lock);
 }

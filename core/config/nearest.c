@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -17,10 +18,26 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-int nl_edit_distance(const char *a, const char *b)
+static unsigned letters_of(const char *word)
+{
+    unsigned letters = 0;
+    for (; *word; word++)
+        letters |= 1u << tolower((unsigned char)*word) % 32;
+    return letters;
+}
+
+/* Letters that only one of the words has; a slip takes away one of them at most in each word. Most words are told apart by it, at little cost. */
+static int unshared(const char *a, const char *b)
+{
+    unsigned of_a = letters_of(a), of_b = letters_of(b);
+    int only_a = __builtin_popcount(of_a & ~of_b), only_b = __builtin_popcount(of_b & ~of_a);
+    return only_a > only_b ? only_a : only_b;
+}
+
+int nl_edit_distance(const char *a, const char *b, int most)
 {
     int rows = (int)strnlen(a, LONGEST + 1), columns = (int)strnlen(b, LONGEST + 1);
-    if (rows > LONGEST || columns > LONGEST)
+    if (rows > LONGEST || columns > LONGEST || abs(rows - columns) > most || unshared(a, b) > most)
         return NL_FAR;
     int cost[LONGEST + 1][LONGEST + 1]; /* cost[i][j]: from the first i characters of a to the first j of b */
     for (int i = 0; i <= rows; i++)
@@ -33,27 +50,26 @@ int nl_edit_distance(const char *a, const char *b)
             if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
                 cost[i][j] = least(cost[i][j], cost[i - 2][j - 2] + 1);
         }
-    return cost[rows][columns];
+    return cost[rows][columns] <= most ? cost[rows][columns] : NL_FAR;
 }
 
-int nl_slips(const char *word, const char *b)
+int nl_slips(const char *word, const char *b, int most)
 {
     size_t length = strlen(word);
-    int distance = nl_edit_distance(word, b);
+    int distance = nl_edit_distance(word, b, most);
     return distance > 1 && length >= 3 && strncasecmp(word, b, length) == 0 ? 1 : distance;
 }
 
 const char *nl_nearest(const char *word, const char *const *words)
 {
     const char *best = NULL;
-    int best_distance = NL_FAR;
+    int letters = (int)strlen(word + strspn(word, "-")), most = letters / 3 > 1 ? letters / 3 : 1;
     for (; *words; words++) {
-        int distance = nl_slips(word, *words);
-        if (distance < best_distance) {
-            best_distance = distance;
+        int distance = nl_slips(word, *words, most);
+        if (distance <= most) {
             best = *words;
+            most = distance - 1;
         }
     }
-    int letters = (int)strlen(word + strspn(word, "-"));
-    return best_distance <= 1 || best_distance <= letters / 3 ? best : NULL;
+    return best;
 }

@@ -25,6 +25,18 @@ static void remove_axis(struct nl_experiment *out, struct nl_axis *axis)
     out->axes--;
 }
 
+/* What was chosen with it holds no more. */
+static void remove_tuned(struct nl_rounds *rounds, const struct nl_key *key)
+{
+    struct nl_axis *tuned = nl_axis_with(rounds->tune, rounds->tunes, key, NULL);
+    if (!tuned)
+        return;
+    rounds->tunes--;
+    memmove(tuned, tuned + 1, (size_t)(rounds->tune + rounds->tunes - tuned) * sizeof *tuned);
+    rounds->choices = 0;
+    rounds->has_same = false;
+}
+
 static void append_axis(struct nl_experiment *out, const struct nl_axis *axis)
 {
     out->axis = nl_realloc(out->axis, (size_t)out->axes + 1, sizeof *out->axis);
@@ -56,6 +68,7 @@ static void override_key(struct nl_loader *loader, const struct nl_key *key, con
         set_fixed(loader, key, text, at);
         if (axis)
             remove_axis(out, axis);
+        remove_tuned(&out->rounds, key);
         return;
     }
     if (!nl_key_may_vary(loader, key, name_at))

@@ -57,12 +57,12 @@ static int log_range(const struct nl_key *key, char *const part[4], struct nl_po
     if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || strcmp(part[2], "log") != 0 ||
         !nl_integer_read(part[3], &count)) {
         nl_fail(hint, "a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7");
-        return nl_fail(err, "'%s' cannot read the range '%s:%s:%s:%s'", key->name, part[0], part[1], part[2], part[3]);
+        return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s:%.80s:%.80s'", key->name, part[0], part[1], part[2], part[3]);
     }
     if (!(from > 0 && to > 0 && from != to))
         return nl_fail(err, "'%s' needs two different ends above 0 for a range on the log scale", key->name);
     if (count < 2 || count > MOST_POINTS)
-        return nl_fail(err, "'%s' has a range of %s points: it must be from 2 to %d", key->name, part[3], MOST_POINTS);
+        return nl_fail(err, "'%s' has a range of %.80s points: it must be from 2 to %d", key->name, part[3], MOST_POINTS);
     for (int i = 0; i < count; i++) {
         if (i == 0 || i == count - 1)
             add(out, nl_strdup(part[i ? 1 : 0]), at);
@@ -78,18 +78,18 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
     double from, to, step = 1;
     if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || (parts == 3 && !nl_number_read(part[2], &step))) {
         nl_fail(hint, "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7");
-        return nl_fail(err, "'%s' cannot read the range '%s:%s%s%s'", key->name, part[0], part[1], parts == 3 ? ":" : "",
+        return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s%s%.80s'", key->name, part[0], part[1], parts == 3 ? ":" : "",
                        parts == 3 ? part[2] : "");
     }
     bool whole = from == floor(from) && to == floor(to) && step == floor(step);
     if (!whole && (parts == 2 || key->type != NL_TYPE_REAL)) {
         nl_fail(hint, "write from:to:step or from:to:log:count");
-        return nl_fail(err, "'%s' has a range of %s:%s, which are not integers", key->name, part[0], part[1]);
+        return nl_fail(err, "'%s' has a range of %.80s:%.80s, which are not integers", key->name, part[0], part[1]);
     }
     double steps = (to - from) / step;
     if (!(steps >= 0 && fabs(step) > 0)) {
         nl_fail(hint, "write from:to:step, with a step that leads from the first to the second");
-        return nl_fail(err, "'%s' has a range that never gets from %s to %s", key->name, part[0], part[1]);
+        return nl_fail(err, "'%s' has a range that never gets from %.80s to %.80s", key->name, part[0], part[1]);
     }
     if (steps >= MOST_POINTS)
         return nl_fail(err, "'%s' has a range of more than %d points", key->name, MOST_POINTS);
@@ -124,8 +124,9 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
         nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
     if (out->count + range.count > MOST_POINTS)
         nl_diagnose(diagnostics, at, NULL, "'%s' has more than %d values", key->name, MOST_POINTS);
-    for (int i = 0; i < range.count && out->count < MOST_POINTS; i++) {
-        char *text = canonical(key, range.text[i], at, diagnostics);
+    char *text = NULL;
+    for (int i = 0; i < range.count && out->count < MOST_POINTS && (i == 0 || text); i++) { /* of a range, the first wrong value says enough */
+        text = canonical(key, range.text[i], at, diagnostics);
         if (text)
             add(out, text, at);
     }
@@ -133,14 +134,28 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
     free(copy);
 }
 
+/* Equal texts in the order of the points. */
+static int by_text(const void *a, const void *b)
+{
+    char *const *const *left = a, *const *const *right = b;
+    int order = strcmp(**left, **right);
+    return order ? order : (*left > *right) - (*left < *right);
+}
+
 void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points, struct nl_diagnostics *diagnostics)
 {
+    char ***sorted = nl_alloc((size_t)points->count, sizeof *sorted);
+    bool *is_second = nl_alloc((size_t)points->count, sizeof *is_second);
+    for (int i = 0; i < points->count; i++)
+        sorted[i] = &points->text[i];
+    qsort(sorted, (size_t)points->count, sizeof *sorted, by_text);
     for (int i = 1; i < points->count; i++)
-        for (int j = 0; j < i; j++)
-            if (!strcmp(points->text[i], points->text[j])) {
-                nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%s' twice", key->name, points->text[i]);
-                break;
-            }
+        is_second[sorted[i] - points->text] = strcmp(*sorted[i], *sorted[i - 1]) == 0;
+    for (int i = 0; i < points->count; i++)
+        if (is_second[i])
+            nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%.80s' twice", key->name, points->text[i]);
+    free(sorted);
+    free(is_second);
 }
 
 void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
@@ -165,6 +180,22 @@ void nl_points_from_text(const struct nl_key *key, const char *text, const struc
     free(copy);
 }
 
+/* Whether the tag of a scalar, if it has one, is of the key's type; a diagnostic where it is not. 'auto', and a word for several values, are texts. */
+static bool tag_fits(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
+{
+    double number;
+    bool is_int = node->tag && !strcmp(node->tag, "int"), is_number = is_int || (node->tag && !strcmp(node->tag, "float"));
+    bool is_text = node->tag && !strcmp(node->tag, "str"), is_truth = node->tag && !strcmp(node->tag, "bool");
+    bool real = key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL, fits = !node->tag;
+    if (nl_key_is_number(key) || key->type == NL_TYPE_INTS)
+        fits |= (real ? is_number : is_int) || (is_text && !nl_number_read(node->text, &number));
+    else
+        fits |= key->type == NL_TYPE_BOOL ? is_truth : is_text;
+    if (!fits)
+        nl_diagnose(diagnostics, &node->at, "values are written without tags", "'%s' cannot have the tag '!!%s'", key->name, node->tag);
+    return fits;
+}
+
 /* The text that nl_value_read takes for a YAML value: a scalar's own, a list's items with commas between; NULL and diagnostics where
  * the node is something else or one of the items is not legal. New string. */
 static char *node_text(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
@@ -176,7 +207,7 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
     }
     if (node->kind == NL_SCALAR) {
         if (!node->blank)
-            return nl_strdup(node->text);
+            return tag_fits(key, node, diagnostics) ? nl_strdup(node->text) : NULL;
         struct nl_error hint;
         nl_fail(&hint, key->type == NL_TYPE_TEXT ? "write '' for an empty text" : "leave the key out for its default, %s", key->default_text);
         nl_diagnose(diagnostics, &node->at, hint.text, "'%s' has no value", key->name);
@@ -195,7 +226,8 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
             nl_diagnose(diagnostics, &item->at, NULL, "'%s' must be a list of plain values", key->name);
             continue;
         }
-        free(canonical(key, item->text, &item->at, diagnostics));
+        if (tag_fits(key, item, diagnostics))
+            free(canonical(key, item->text, &item->at, diagnostics));
         nl_text_add(&text, "%s%s", i ? ", " : "", item->text);
     }
     nl_text_add(&text, "]");
@@ -226,7 +258,8 @@ char *nl_point_from_node(const struct nl_key *key, const struct nl_node *node, s
 void nl_points_from_node(const struct nl_key *key, const struct nl_node *node, struct nl_points *out, struct nl_diagnostics *diagnostics)
 {
     if (node->kind == NL_SCALAR && !node->blank) {
-        nl_points_from_text(key, node->text, &node->at, out, diagnostics);
+        if (tag_fits(key, node, diagnostics))
+            nl_points_from_text(key, node->text, &node->at, out, diagnostics);
         return;
     }
     if (node->kind != NL_SEQUENCE) {

@@ -320,6 +320,7 @@ static const char *problem_with(const struct parts *parts)
 {
     const struct nl_published_part *part = &parts->part;
     bool listed = parts->order, runs = part->identity == NL_NO_IDENTITY;
+    bool ratio = !isnan(part->reading.target) || (part->reading.along && part->reading.take == NL_TAKE_USABLE);
     if (!part->says)
         return "a part needs a sentence: says";
     if (parts->thresholds != 1)
@@ -333,6 +334,8 @@ static const char *problem_with(const struct parts *parts)
     if (listed && (part->sides || part->slope || part->kind != NL_DIFFERENCE || parts->order->kind != NL_SEQUENCE ||
                    parts->order->count < 2))
         return "'order' is a list of two or more cells, with a smallest effect between neighbours";
+    if (ratio && part->kind != NL_IDENTITY && !(part->threshold >= 1.0))
+        return "steps and rates are compared by their ratio: its threshold is 1 or more";
     if (listed)
         return NULL;
     if (part->slope ? part->sides < 1 || (part->sides > 1 && !part->cell[1].keys) : part->sides < 2)

@@ -239,6 +239,14 @@ static void check_tune(struct nl_loader *loader)
         if (nl_axis_with(out->axis, out->axes, rounds->tune[i].key[0], NULL))
             nl_diagnose(loader->diagnostics, &rounds->tune[i].origin, "a key is either varied or chosen",
                         "'%s' is an axis of the grid, and cannot be tuned as well", rounds->tune[i].key[0]->name);
+    static const char *const of_test[] = {"data.test", "data.test_seed"};
+    for (int i = 0; i < 2 && rounds->tunes; i++)
+        if (nl_axis_with(out->axis, out->axes, nl_key_find(of_test[i]), NULL) || tuned(rounds, nl_key_find(of_test[i])))
+            nl_diagnose(loader->diagnostics, &rounds->tune_origin, "one test part is set apart from all that is chosen by",
+                        "'%s' cannot vary in a sweep with 'sweep.tune'", of_test[i]);
+    if (rounds->tunes && (double)out->config.train.seed + NL_SEEDS_MAX + rounds->tune_seeds - 1 > nl_key_find("train.seed")->high)
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin, "a smaller train.seed leaves room for them",
+                    "'sweep.tune' takes the seeds from train.seed + %d on, which are too large", NL_SEEDS_MAX);
     if (rounds->tunes && out->config.data.val < 1)
         nl_diagnose(loader->diagnostics, &rounds->tune_origin, "data.val: 128 sets 128 samples of the training part aside",
                     "'sweep.tune' chooses by %s, and there is no validation part", nl_metric_names[rounds->tune_on]);
@@ -294,9 +302,9 @@ void nl_check_rounds(struct nl_loader *loader)
     if (out->config.plot.test == NL_TEST_SIGN_FLIP || out->config.plot.interval == NL_INTERVAL_BOOTSTRAP)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for t intervals: with plot.%s the number of seeds must be fixed",
                     out->config.plot.test == NL_TEST_SIGN_FLIP ? "test: sign_flip" : "interval: bootstrap");
-    if (nl_question_of(out) == NL_ASK_LR_TOLERANCE)
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, "'sweep.refine' narrows what the grid of rates leaves open",
-                    "'sweep.until' is made for differences, and the question is lr_tolerance");
+    if (nl_question_of(out) == NL_ASK_LR_TOLERANCE || nl_question_of(out) == NL_ASK_SPEED)
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for differences, and the question is %s",
+                    nl_question_names[nl_question_of(out)]);
     if (rounds->max_seeds < out->seeds)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' allows %d seeds at most, fewer than sweep.seeds, %d", rounds->max_seeds,
                     out->seeds);

@@ -1,4 +1,5 @@
 /* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly so. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,13 +29,18 @@ const char *const nl_device_names[] = {"cpu", "ref", "cuda", NULL};
 const char *const nl_precision_names[] = {"float32", "tf32", "bf16", NULL};
 const char *const nl_gemm_names[] = {"own", "openblas", NULL};
 const char *const nl_conv_algorithm_names[] = {"winograd", "direct", NULL};
-const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", NULL};
+const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", NULL};
+const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
+const char *const nl_switch_names[] = {"auto", "on", "off", NULL};
+const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
+const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
 const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
-                                       "val_loss", "train_error", "train_accuracy", "train_loss", NULL};
+                                       "val_loss", "train_error", "train_accuracy", "train_loss", "test_error_area", "test_loss_area",
+                                       "val_error_area", "val_loss_area", "error_gap", "loss_gap", NULL};
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
-const char *const nl_question_names[] = {"auto", "small_batch", "lr_tolerance", "compare", NULL};
+const char *const nl_question_names[] = {"auto", "small_batch", "lr_tolerance", "compare", "speed", NULL};
 
 const struct nl_section nl_sections[] = {
 #define SECTION(name, help) {#name, help},
@@ -50,6 +56,7 @@ const struct nl_key nl_keys[] = {
 #define SECTION(name, help)
 #define ROW(in, field, kind, default_value, least, most, names, what, differs) \
     {.name = #in "." #field,                                               \
+     .length = sizeof #in "." #field - 1,                                  \
      .section = #in,                                                       \
      .type = NL_TYPE_##kind,                                               \
      .offset = offsetof(struct nl_config, in.field),                       \
@@ -73,8 +80,9 @@ const int nl_key_count = sizeof nl_keys / sizeof *nl_keys;
 
 const struct nl_key *nl_key_find(const char *name)
 {
+    size_t length = strlen(name);
     for (int i = 0; i < nl_key_count; i++)
-        if (strcmp(nl_keys[i].name, name) == 0)
+        if (nl_keys[i].length == length && memcmp(nl_keys[i].name, name, length) == 0)
             return &nl_keys[i];
     return NULL;
 }
@@ -95,30 +103,38 @@ static const char *field_of(const char *name)
 const char *nl_key_nearest(const char *name)
 {
     const struct nl_key *itself = nl_key_find(field_of(name)); /* train: {train.lr: 1} */
-    const char *best = itself ? itself->name : NULL;
-    int best_distance = itself ? 0 : NL_FAR;
-    for (int i = 0; i < nl_key_count; i++) {
-        int distance = nl_edit_distance(name, nl_keys[i].name);
-        size_t section = (size_t)(field_of(nl_keys[i].name) - nl_keys[i].name);
-        if (strncmp(name, nl_keys[i].name, section) == 0 && nl_slips(name + section, field_of(nl_keys[i].name)) < distance)
-            distance = nl_slips(name + section, field_of(nl_keys[i].name));
-        int elsewhere = 1 + nl_edit_distance(field_of(name), field_of(nl_keys[i].name));
-        if (elsewhere < distance)
-            distance = elsewhere;
-        if (distance < best_distance) {
-            best_distance = distance;
+    const char *best = NULL;
+    int most = 1 + (int)strlen(field_of(name)) / 4;
+    for (int i = 0; i < nl_key_count && !itself; i++) {
+        const char *field = field_of(nl_keys[i].name);
+        size_t section = (size_t)(field - nl_keys[i].name);
+        int distance = nl_edit_distance(name, nl_keys[i].name, most);
+        int within = strncmp(name, nl_keys[i].name, section) == 0 ? nl_slips(name + section, field, most) : NL_FAR;
+        int elsewhere = 1 + nl_edit_distance(field_of(name), field, most - 1);
+        distance = within < distance ? within : distance;
+        distance = elsewhere < distance ? elsewhere : distance;
+        if (distance <= most) {
             best = nl_keys[i].name;
+            most = distance - 1;
         }
     }
-    return best_distance <= 1 + (int)strlen(field_of(name)) / 4 ? best : NULL;
+    return itself ? itself->name : best;
+}
+
+static struct nl_config defaults;
+
+static void read_defaults(void)
+{
+    for (int i = 0; i < nl_key_count; i++) {
+        struct nl_error err;
+        if (nl_key_set(&nl_keys[i], &defaults, nl_keys[i].default_text, &err))
+            NL_BUG("keys.def: default of '%s': %s", nl_keys[i].name, err.text);
+    }
 }
 
 void nl_config_defaults(struct nl_config *config)
 {
-    memset(config, 0, sizeof *config);
-    for (int i = 0; i < nl_key_count; i++) {
-        struct nl_error err;
-        if (nl_key_set(&nl_keys[i], config, nl_keys[i].default_text, &err))
-            NL_BUG("keys.def: default of '%s': %s", nl_keys[i].name, err.text);
-    }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_defaults);
+    *config = defaults;
 }

@@ -15,8 +15,8 @@ const struct nl_field nl_sweep_fields[] = {
     {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
      "points to leave out: a list; a point goes where every key of an entry has one of its values"},
     {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},
-    {"question", "auto, small_batch, lr_tolerance or compare; default auto",
-     "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, or which cells differ; auto: as plot.kind shows"},
+    {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
+     "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows"},
     {"baseline", "{norm.kind: none}", "what the others are compared with"},
     {"tune", "{train.lr: 1e-3:1:log:7, on: val_loss, seeds: 3}",
      "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; on: val_loss, val_error or "
@@ -96,6 +96,20 @@ static void add_axis(struct nl_axis_list *list, const struct nl_axis *axis)
     list->at[list->count++] = *axis;
 }
 
+enum { MOST_VALUES = 20000 }; /* of all axes and excludes: each of the latter is compared with those of an axis */
+
+/* The values that an entry lists; false: together with those before they are too many, as was said. */
+static bool read_points(struct nl_loader *loader, const struct nl_key *key, const struct nl_node *value, struct nl_points *out)
+{
+    if (loader->values > MOST_VALUES)
+        return false;
+    nl_points_from_node(key, value, out, loader->diagnostics);
+    loader->values += out->count;
+    if (loader->values > MOST_VALUES)
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "the sweep lists more than %d values in all", MOST_VALUES);
+    return loader->values <= MOST_VALUES;
+}
+
 static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
     (void)context;
@@ -103,8 +117,8 @@ static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name
     struct nl_points points = {0};
     if (!key)
         return;
-    nl_points_from_node(key, value, &points, loader->diagnostics);
-    nl_points_refuse_twins(key, &points, loader->diagnostics);
+    if (read_points(loader, key, value, &points))
+        nl_points_refuse_twins(key, &points, loader->diagnostics);
     if (points.count) {
         struct nl_axis axis = nl_axis_of(key, &points, &name->at);
         add_axis(&loader->grid, &axis);
@@ -119,8 +133,9 @@ static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name,
     struct nl_points points = {0};
     if (!key)
         return;
-    nl_points_from_node(key, value, &points, loader->diagnostics);
-    if (axis->keys == NL_LIST_MAX)
+    if (!read_points(loader, key, value, &points))
+        nl_points_release(&points);
+    else if (axis->keys == NL_LIST_MAX)
         nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys in one zip", NL_LIST_MAX);
     else if (axis->keys && points.count != axis->points)
         nl_diagnose(loader->diagnostics, &value->at, "keys of a zip advance together: give all the same number of values",
@@ -190,8 +205,8 @@ static void read_match_entry(struct nl_loader *loader, const struct nl_node *nam
         return;
     }
     if (reading->many) {
-        nl_points_from_node(key, value, &values, loader->diagnostics);
-        nl_points_refuse_twins(key, &values, loader->diagnostics);
+        if (read_points(loader, key, value, &values))
+            nl_points_refuse_twins(key, &values, loader->diagnostics);
     } else {
         char *text = nl_point_from_node(key, value, loader->diagnostics);
         values = (struct nl_points){.count = text != NULL, .text = nl_alloc(1, sizeof *values.text)};
@@ -228,7 +243,7 @@ void nl_each_map(struct nl_loader *loader, const struct nl_node *value,
 {
     if (value->kind != NL_SEQUENCE)
         read(loader, value);
-    for (int i = 0; value->kind == NL_SEQUENCE && i < value->count; i++)
+    for (int i = 0; value->kind == NL_SEQUENCE && i < value->count && loader->values <= MOST_VALUES; i++)
         read(loader, value->item[i]);
 }
 
@@ -253,7 +268,7 @@ void nl_read_question(struct nl_loader *loader, const char *text, const struct n
         }
     const char *near = nl_nearest(text, nl_question_names);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
-    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be auto, small_batch, lr_tolerance or compare, not '%.80s'", text);
+    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be auto, small_batch, lr_tolerance, compare or speed, not '%.80s'", text);
     free(hint);
 }
 
@@ -292,12 +307,12 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
     } else if (!strcmp(field, "baseline")) {
         out->has_baseline = !value->blank && nl_read_match(loader, value, "a baseline", false, &out->baseline);
     } else if (!strcmp(field, "question")) {
-        if (value->kind == NL_SCALAR)
+        if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "str")))
             nl_read_question(loader, value->text, &value->at);
         else
             nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.question' must be one word");
     } else if (!strcmp(field, "seeds")) {
-        if (value->kind == NL_SCALAR)
+        if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "int")))
             nl_read_seeds(loader, value->text, &value->at);
         else
             nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");

@@ -120,6 +120,107 @@ static void check_order(struct nl_loader *loader)
     free(copy);
 }
 
+/* Whether some value of the sweep has the name: a method, or what stands on an axis. */
+static bool names_a_value(const struct nl_experiment *experiment, const char *name)
+{
+    for (int i = 0; i < experiment->axes; i++)
+        for (int k = 0; k < experiment->axis[i].keys; k++)
+            if (occurs(experiment, experiment->axis[i].key[k], name))
+                return true;
+    return names_an_arm(experiment, name);
+}
+
+/* Whether the command line decided values of any key of a trial. */
+static bool anything_overridden(const struct nl_experiment *experiment)
+{
+    for (int i = 0; i < nl_key_count; i++)
+        if (strcmp(nl_keys[i].section, "plot") != 0 && overridden(experiment, &nl_keys[i]))
+            return true;
+    return false;
+}
+
+/* plot.labels and plot.colours: what they name must be there; where the command line took it away they are void, and left out. */
+static void check_pairs(struct nl_loader *loader, const char *key, char **text, const char *part, const char *example)
+{
+    const struct nl_experiment *out = loader->out;
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(key))];
+    bool explained = at->kind != NL_FROM_COMMAND_LINE && anything_overridden(out), colours = strcmp(key, "plot.colours") == 0;
+    char name[64], value[96];
+    unsigned ignored;
+    struct nl_text kept = {0};
+    for (int i = 0; nl_pair_at(*text, i, name, value); i++) {
+        if (!*name || !*value || (colours && !nl_colour_read(value, &ignored)))
+            nl_diagnose(loader->diagnostics, at, example, "'%s' must be pairs of a value and its %s, with commas between", key, part);
+        else if (names_a_value(out, name))
+            nl_text_add(&kept, "%s%s=%s", kept.length ? ", " : "", name, value);
+        else if (!explained)
+            nl_diagnose(loader->diagnostics, at, "name a value of the sweep, as in 'bn'", "'%s' names '%s', which does not occur in the sweep", key, name);
+    }
+    *text = nl_keep_text(kept.at ? kept.at : "");
+    nl_text_release(&kept);
+}
+
+static bool is_metric(const char *text)
+{
+    for (int i = 0; nl_metric_names[i]; i++) {
+        size_t length = strlen(nl_metric_names[i]);
+        if (strncmp(text, nl_metric_names[i], length) != 0)
+            continue;
+        for (int k = 0; text[length] == '_' && nl_eval_names[k]; k++)
+            if (strcmp(text + length + 1, nl_eval_names[k]) == 0)
+                return true;
+        if (!text[length])
+            return true;
+    }
+    return false;
+}
+
+static bool is_word(const char *text, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(text, *words) == 0)
+            return true;
+    return false;
+}
+
+/* What says an axis of a picture is one of `words`, or a key that the sweep varies. Where the command line gave that key one value, it is auto. */
+static void check_picture_axis(struct nl_loader *loader, const char *name, char **text, const char *const *words, bool metrics)
+{
+    struct nl_experiment *out = loader->out;
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(name))];
+    const struct nl_key *key = nl_key_find(*text);
+    if (is_word(*text, words) || (metrics && is_metric(*text)) || (key && nl_axis_with(out->axis, out->axes, key, NULL)))
+        return;
+    if (key && at->kind != NL_FROM_COMMAND_LINE && overridden(out, key)) {
+        *text = nl_keep_text("auto");
+        return;
+    }
+    struct nl_text hint = {0};
+    nl_text_add(&hint, "it is ");
+    for (; *words; words++)
+        nl_text_add(&hint, "%s, ", *words);
+    nl_text_add(&hint, "%sor a key that the sweep varies:", metrics ? "a metric as trials.csv calls it, " : "");
+    int listed = 0;
+    for (int i = 0; i < out->axes; i++)
+        for (int k = 0; k < out->axis[i].keys; k++)
+            nl_text_add(&hint, "%s %s", listed++ ? "," : "", out->axis[i].key[k]->name);
+    nl_text_add(&hint, "%s", listed ? "" : " there is none");
+    nl_diagnose(loader->diagnostics, at, hint.at, "'%s' is '%.80s', which %s", name, *text, key ? "the sweep does not vary" : "is no such axis");
+    nl_text_release(&hint);
+}
+
+static void check_pictures(struct nl_loader *loader)
+{
+    static const char *const times[] = {"auto", "step", "epoch", "samples", "seconds", NULL};
+    struct nl_config *config = &loader->out->config;
+    check_picture_axis(loader, "plot.x", &config->plot.x, times, false);
+    check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, true);
+    check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, false);
+    check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "none", NULL}, false);
+    check_pairs(loader, "plot.labels", &config->plot.labels, "name", "as in 'bn=Batch norm, none=No normalizer'");
+    check_pairs(loader, "plot.colours", &config->plot.colours, "colour", "as in 'bn=#D55E00, gn=#009E73'");
+}
+
 /* Cells of a claim that an override made void are void: who runs the claim asks for them. */
 static void check_claim(struct nl_loader *loader)
 {
@@ -141,6 +242,10 @@ void nl_check_sweep(struct nl_loader *loader)
         out->has_baseline = nl_keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
     nl_check_rounds(loader);
+    if (nl_question_of(out) == NL_ASK_SPEED && out->config.plot.target == NL_AUTO)
+        nl_diagnose(loader->diagnostics, &out->question_origin, "plot: {metric: test_accuracy, target: 90} asks for the updates to 90 %",
+                    "'sweep.question' speed needs 'plot.target'");
+    check_pictures(loader);
     check_claim(loader);
 
     const struct nl_key *seed = nl_key_find("train.seed");

@@ -27,11 +27,8 @@ static char *origin_text(const struct nl_origin *origin)
 {
     if (origin->kind == NL_FROM_FILE) {
         struct nl_text out = {0};
-        size_t bytes;
-        for (const char *at = origin->file; *at; at += bytes) {
-            bool prints = nl_character_prints(at, bytes = nl_character_bytes(at));
-            nl_text_add_bytes(&out, prints ? at : "?", prints ? bytes : 1);
-        }
+        for (const char *at = origin->file; *at; at += nl_character_bytes(at))
+            nl_text_add_character(&out, at, nl_character_bytes(at));
         if (origin->line > 0)
             nl_text_add(&out, ":%d", origin->line);
         return out.at;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,6 +49,12 @@ bool nl_number_read(const char *text, double *out)
     }
     *out = nl_double_read(text, NULL);
     return !*at;
+}
+
+bool nl_number_vanishes(const char *text)
+{
+    double value;
+    return nl_number_read(text, &value) && !(fabs(value) > 0) && strcspn(text, "123456789") < strcspn(text, "eE");
 }
 
 bool nl_integer_read(const char *text, int64_t *out)
@@ -122,6 +129,8 @@ static int read_real(const struct nl_key *key, const char *text, double *out, st
     }
     if (!nl_number_read(text, &value))
         return wrong_type(key, may_be_auto(key) ? "a number or 'auto'" : "a number", text, err, hint);
+    if (nl_number_vanishes(text))
+        return nl_fail(err, "'%s' is too small a number to be told from 0: %.*s", key->name, QUOTED, text);
     if (!(value >= key->low && value <= key->high))
         return out_of_range(key, text, err);
     *out = value + 0.0; /* -0 becomes 0: one value, one text */
@@ -217,7 +226,7 @@ static int read_text(const struct nl_key *key, const char *text, char **out, str
     for (const char *at = text; *at; at += bytes)
         if (!nl_character_prints(at, bytes = nl_character_bytes(at)))
             return nl_fail(err, "'%s' must be one line of text in UTF-8, without control characters", key->name);
-    *out = nl_keep_text(text);
+    *out = strcmp(text, key->default_text) == 0 ? (char *)(uintptr_t)key->default_text : nl_keep_text(text);
     return NL_OK;
 }
 
@@ -321,4 +330,29 @@ char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
     char *yaml = nl_value_yaml(key, text);
     free(text);
     return yaml;
+}
+
+bool nl_pair_at(const char *text, int index, char name[64], char value[96])
+{
+    for (; index > 0 && *text; index--) {
+        text += strcspn(text, ",");
+        text += *text == ',';
+    }
+    if (!*text)
+        return false;
+    char *pair = nl_format("%.*s", (int)strcspn(text, ","), text), *equals = strchr(pair, '=');
+    if (equals)
+        *equals = '\0';
+    snprintf(name, 64, "%s", nl_trimmed(pair));
+    snprintf(value, 96, "%s", equals ? nl_trimmed(equals + 1) : "");
+    free(pair);
+    return true;
+}
+
+bool nl_colour_read(const char *text, unsigned *out)
+{
+    if (*text != '#' || strlen(text) != 7 || strspn(text + 1, "0123456789abcdefABCDEF") != 6)
+        return false;
+    *out = (unsigned)strtoul(text + 1, NULL, 16);
+    return true;
 }

@@ -1,4 +1,5 @@
-/* A YAML file as a tree in which every node knows its place. libyaml does the parsing; aliases are followed. */
+/* A YAML file as a tree in which every node knows its place. libyaml does the parsing; aliases are followed. What is too large, too deep or
+ * tagged with a type that YAML's core schema does not know is refused. */
 #ifndef NL_CONFIG_YAML_H
 #define NL_CONFIG_YAML_H
 
@@ -9,6 +10,7 @@ enum nl_node_kind { NL_SCALAR, NL_SEQUENCE, NL_MAPPING };
 struct nl_node {
     enum nl_node_kind kind;
     const char *text;      /* of a scalar */
+    const char *tag;       /* "int", "str", "map": as it was written, of YAML's core schema; NULL: none was */
     bool blank;            /* a scalar that was not written at all ("key:"), or null */
     int count;             /* items of a sequence, pairs of a mapping */
     struct nl_node **item; /* a mapping's keys and values in turn: item[2 i], item[2 i + 1] */

@@ -61,6 +61,9 @@ char *nl_data_folder(const char *name, struct nl_error *err);
 enum { NL_DATA_FILES = 4 };
 void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES]);
 
+/* Whether path is that of a file of a standard set (mnist, cifar10, ...), be it there or not, in the folder where config has its data. */
+bool nl_data_owns(const struct nl_config *config, const char *path);
+
 /* Loads or generates. NULL on error: missing, truncated, oversized or mislabelled files are named with what was expected. */
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
 void nl_dataset_free(struct nl_dataset *dataset);

@@ -144,6 +144,21 @@ static char *find_folder(const struct nl_config *config, const char *name, struc
     return NULL;
 }
 
+bool nl_data_owns(const struct nl_config *config, const char *path)
+{
+    const char *files = facts[config->data.name].files, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    bool standard = config->data.name != NL_NPY && *files, mnist = standard && strstr(files, "-ubyte");
+    size_t length = strlen(name);
+    if (!standard || !(mnist ? strstr(name, "-ubyte") != NULL : length > 4 && !strcmp(name + length - 4, ".bin")))
+        return false;
+    char *data = find_folder(config, nl_data_names[config->data.name], NULL), *folder = nl_path_folder(path), *above = nl_path_join(folder, "..");
+    bool owns = data && (nl_path_same(folder, data) || nl_path_same(above, data)); /* above: cifar-10-batches-bin/ */
+    free(data);
+    free(folder);
+    free(above);
+    return owns;
+}
+
 static struct nl_dataset *open_folder(const struct nl_config *config, const char *name, struct nl_error *err)
 {
     char *folder = find_folder(config, name, err);

@@ -1,248 +1,229 @@
-/* The metric over training: a line and a band for each normalizer, a panel for each combination of the other varied keys. */
+/* The metric over training: a line for each method, with a band or the single seeds. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/norm.h"
-#include "plot/marks.h"
+#include "plot/chart.h"
 #include "plot/series.h"
+#include "stats/claim.h"
 #include "stats/estimate.h"
-
-enum { MOST_PANELS = 12, COLUMNS = 4 };
 
 struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     struct nl_series *series; /* [cells] */
-    struct nl_comparison view; /* x: what the lines are; methods: panels */
-    struct nl_measure measure;
+    struct nl_chart chart;
     struct nl_metric_column metric; /* of a training curve, which is a mean over the batches of a window, without counts */
-    int shown, columns, rows;
-    struct nl_span span; /* of the values that are drawn */
-    double end;          /* of x */
+    struct nl_span span;
+    struct nl_ruler x, y;
+    struct nl_strip strip;
+    bool band;         /* enough seeds for an interval; else each is drawn by itself */
+    double first, end; /* of x, above 0 */
+    int zeros;         /* values that a logarithmic axis cannot show */
 };
 
-/* What the lines of a panel are: normalizers, or else the first key that varies. */
-static int line_factor(const struct nl_results *results)
+static const struct nl_series *series_of(const struct drawing *d, int panel, int arm)
 {
-    int kind = nl_results_factor(results, "norm.kind");
-    if (kind >= 0 && results->factor[kind].values > 1)
-        return kind;
-    for (int i = 0; i < results->factors; i++)
-        if (results->factor[i].values > 1)
-            return i;
-    return -1;
-}
-
-static const struct nl_series *series_of(const struct drawing *d, int panel, int line)
-{
-    const struct nl_cell *cell = d->view.method[panel].cell[line];
+    const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
     return cell ? &d->series[cell - d->picture->results->cell] : NULL;
 }
 
-static void put_line(struct drawing *d, int panel, int line)
+static void put_row(struct nl_text *out, const double *row, int count)
+{
+    for (int k = 0; k < count; k++)
+        nl_page_number(out, row[k]);
+    nl_text_add(out, "\n");
+}
+
+static void see(struct drawing *d, double x, double value)
+{
+    nl_span_add(&d->span, value);
+    d->zeros += !(value > 0);
+    d->first = x > 0 ? fmin(d->first, x) : d->first;
+    d->end = fmax(d->end, x);
+}
+
+/* $line: the means over seeds. */
+static void put_means(struct drawing *d, int panel, int arm, const struct nl_series *series)
 {
     const struct nl_config *config = &d->picture->experiment->config;
-    const struct nl_series *series = series_of(d, panel, line);
+    const struct nl_measure *measure = &d->metric.measure;
     struct nl_text *out = &d->page->script;
     double *values = nl_alloc((size_t)d->picture->results->seeds, sizeof *values);
-    nl_text_add(out, "# x mean lower upper n\n$line%d_%d << EOD\n", panel + 1, line + 1);
+    nl_page_comment(out, "x mean lower upper n", d->chart.arm[arm].label);
+    nl_text_add(out, "$line%d_%d << EOD\n", panel + 1, arm + 1);
     for (int i = 0, next; i < series->count; i = next) {
-        double x = 0.0;
+        double x = 0.0, scale = measure->scale;
         for (next = i; next < series->count && series->at[next].step == series->at[i].step; next++) {
             x += series->at[next].x;
-            values[next - i] = series->at[next].value / d->measure.scale;
-            nl_span_add(&d->span, series->at[next].value);
+            values[next - i] = series->at[next].value / scale;
         }
-        struct nl_estimate mean = nl_estimate(values, next - i, d->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &d->metric.sampling,
+        struct nl_estimate mean = nl_estimate(values, next - i, measure->share ? NL_SCALE_SHARE : NL_SCALE_REAL, &d->metric.sampling,
                                               config->plot.interval, config->plot.level);
         if (mean.n == 0) {
             nl_text_add(out, "\n"); /* a gap, not a line across it */
             continue;
         }
-        double scale = d->measure.scale, row[] = {x / (next - i), mean.mean * scale, (mean.n > 1 ? mean.lower : mean.mean) * scale,
-                                                  (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
-        d->end = fmax(d->end, row[0]);
-        for (int k = 0; k < 5; k++)
-            nl_page_number(out, row[k]);
-        nl_text_add(out, "\n");
+        double row[] = {x / (next - i), mean.mean * scale, (mean.n > 1 ? mean.lower : mean.mean) * scale,
+                        (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
+        put_row(out, row, 5);
+        see(d, row[0], row[1]);
+        if (d->band)
+            nl_span_add_interval(&d->span, row[2], row[3]);
     }
     nl_text_add(out, "EOD\n");
-    if (series->failed) {
-        nl_text_add(out, "# x: where a diverged run ended\n$failed%d_%d << EOD\n", panel + 1, line + 1);
-        for (int i = 0; i < series->failed; i++) {
-            nl_page_number(out, series->failed_x[i]);
-            nl_text_add(out, " %.2f\n", 0.96 - 0.05 * line);
-            d->end = fmax(d->end, series->failed_x[i]);
-        }
-        nl_text_add(out, "EOD\n");
-    }
     free(values);
 }
 
-static struct nl_style line_style(const struct drawing *d, int line)
+/* $seeds: each by itself, with a blank line between them. */
+static void put_seeds(struct drawing *d, int panel, int arm, const struct nl_series *series)
 {
-    const struct nl_results *results = d->picture->results;
-    int factor = d->view.x_factor;
-    if (factor < 0)
-        return nl_norm_style(results->base_norm);
-    if (strcmp(results->factor[factor].key->name, "norm.kind") != 0)
-        return nl_turn_style(line);
-    for (int i = 0; i < results->cells; i++)
-        if (results->cell[i].level[factor] == d->view.x[line])
-            return nl_norm_style(nl_cell_norm(results, &results->cell[i]));
-    return nl_turn_style(line);
+    struct nl_text *out = &d->page->script;
+    nl_text_add(out, "# x value: seed after seed\n$seeds%d_%d << EOD\n", panel + 1, arm + 1);
+    for (int seed = 0; seed < d->picture->results->seeds; seed++) {
+        for (int i = 0; i < series->count; i++)
+            if (series->at[i].seed == seed) {
+                put_row(out, (const double[]){series->at[i].x, series->at[i].value}, 2);
+                see(d, series->at[i].x, series->at[i].value);
+            }
+        nl_text_add(out, "\n");
+    }
+    nl_text_add(out, "EOD\n");
 }
 
-static void put_lines(struct drawing *d)
+static void put_blocks(struct drawing *d)
 {
-    for (int panel = 0; panel < d->shown; panel++) {
-        nl_text_add(&d->page->script, "# panel %d: ", panel + 1);
-        nl_page_comment(&d->page->script, d->view.method[panel].label);
-        for (int line = 0; line < d->view.points; line++)
-            if (series_of(d, panel, line))
-                put_line(d, panel, line);
+    bool *failed = nl_alloc((size_t)d->chart.arms, sizeof *failed);
+    for (int panel = 0; panel < d->chart.panels; panel++) {
+        nl_page_reserve_title(d->page, d->chart.panel[panel].title);
+        for (int arm = 0; arm < d->chart.arms; arm++) {
+            const struct nl_series *series = series_of(d, panel, arm);
+            failed[arm] = failed[arm] || (series && series->failed > 0);
+            for (int i = 0; series && i < series->failed; i++)
+                d->end = fmax(d->end, series->failed_x[i]);
+            if (!series || series->count == 0)
+                continue;
+            put_means(d, panel, arm, series);
+            if (!d->band && d->picture->results->seeds > 1)
+                put_seeds(d, panel, arm, series);
+        }
     }
-    const struct nl_results *results = d->picture->results;
-    for (int line = 0; line < d->view.points; line++) {
-        struct nl_style style = line_style(d, line);
-        nl_page_style(d->page, line + 1, &style);
-        if (d->view.x_factor < 0)
-            continue;
-        const struct nl_factor *factor = &results->factor[d->view.x_factor];
-        bool kinds = strcmp(factor->key->name, "norm.kind") == 0;
-        const struct nl_norm *norm = kinds ? nl_norm_find(factor->value[d->view.x[line]]) : NULL;
-        char *label = norm ? nl_strdup(norm->label) : nl_format("%s %s", nl_key_title(factor->key), factor->value[d->view.x[line]]);
-        nl_page_legend(d->page, line + 1, "lines", label);
-        free(label);
-    }
+    nl_strip_make(&d->strip, d->page, d->chart.arms, failed);
+    free(failed);
 }
 
-/* "without stat_batch": the panel of what no key of the other panels applies to. New string. */
-static char *without(const struct drawing *d, int panel)
+static void put_legend(struct drawing *d)
 {
-    const struct nl_results *results = d->picture->results;
-    struct nl_text out = {0};
-    nl_text_add(&out, "without ");
-    for (int i = 0, listed = 0; i < results->factors; i++)
-        if (d->view.method[panel].level[i] == NL_INAPPLICABLE)
-            nl_text_add(&out, "%s%s", listed++ ? ", " : "", strchr(results->factor[i].key->name, '.') + 1);
-    return out.at;
+    for (int arm = 0; arm < d->chart.arms; arm++) {
+        const struct nl_arm *at = &d->chart.arm[arm];
+        nl_page_style(d->page, arm + 1, &at->style);
+        if (d->chart.arms > 1)
+            nl_page_legend(d->page, arm + 1, at->label, true, false, at->style.dash);
+        else if (*at->label)
+            nl_caption_add(d->page, "%s.", at->label);
+    }
+    nl_page_thin_legend(d->page);
+}
+
+static void put_caption(struct drawing *d)
+{
+    struct nl_page *page = d->page;
+    nl_caption_means(page, d->picture, &d->metric, d->band ? "band" : NULL);
+    if (!d->band && d->picture->results->seeds > 1)
+        nl_caption_add(page, "Thin: single seeds, which are too few for a band.");
+    if (strcmp(d->metric.measure.part, "train") == 0)
+        nl_caption_add(page, "Training batches as they were seen.");
+    if (d->strip.rows > 0)
+        nl_caption_add(page, "Above, ×: where a run diverged or was ended by an error; it is in no mean.");
+    if (d->y.log && d->zeros > 0)
+        nl_caption_add(page, "Values of 0 are not shown on the logarithmic axis: %d.", d->zeros);
+    if (d->band && (d->span.lowest < d->y.low || d->span.highest > d->y.high))
+        nl_caption_add(page, "Bands that reach beyond the y axis are cut.");
+    if (!d->span.any)
+        nl_caption_add(page, "No run has a value.");
+    nl_chart_tell_panels(&d->chart, page);
+    nl_caption_end(page, d->picture);
+}
+
+static struct nl_text failed_rows(const struct drawing *d, int panel)
+{
+    struct nl_text rows = {0};
+    for (int arm = 0; arm < d->chart.arms; arm++) {
+        const struct nl_series *series = series_of(d, panel, arm);
+        for (int i = 0; series && i < series->failed; i++) {
+            nl_page_number(&rows, series->failed_x[i]);
+            nl_text_add(&rows, " %d × %u\n", d->strip.row[arm], d->chart.arm[arm].style.colour);
+        }
+    }
+    return rows;
 }
 
 static void put_panel(struct drawing *d, int panel)
 {
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
-    int column = panel % d->columns, row = panel / d->columns;
-    double gap_x = 1.7 * page->font / (page->right - page->left), height = page->top - page->bottom;
-    double title = d->shown > 1 ? 1.3 * page->font / height : 0.0, gap_y = row + 1 < d->rows ? 1.2 * page->font / height : 0.0;
-    nl_page_panel(page, (double)column / d->columns, (column + 1.0) / d->columns - gap_x, 1.0 - (row + 1.0) / d->rows + gap_y,
-                  1.0 - (double)row / d->rows - title);
-    bool below = panel + d->columns < d->shown;
-    if (d->shown > 1) {
-        const char *label = d->view.method[panel].label;
-        nl_text_add(out, "set title ");
-        char *other = without(d, panel);
-        nl_page_quote(out, *label ? label : other);
-        free(other);
-        nl_text_add(out, " offset 0,-0.8 font sprintf(',%%.3g', %.3g * pt)\n", 0.9 * page->font);
-    }
-    nl_text_add(out, "set format x '%s'\nset format y '%s'\n", below ? "" : "%h", column ? "" : "%h");
-    if (below)
-        nl_text_add(out, "unset xlabel\n");
-    else
-        nl_page_axis_label(out, "x", nl_x_names[d->picture->experiment->config.plot.x],
-                           d->picture->experiment->config.plot.x == NL_X_SECONDS ? "s" : "");
-    if (column == 0)
-        nl_page_axis_label(out, "y", d->measure.name, d->measure.unit);
-    else
-        nl_text_add(out, "unset ylabel\n");
-    nl_text_add(out, "plot ");
-    int put = 0;
-    for (int pass = 0; pass < 3; pass++)
-        for (int line = 0; line < d->view.points; line++) {
-            const struct nl_series *series = series_of(d, panel, line);
-            unsigned colour = line_style(d, line).colour;
-            if (!series || (pass < 2 && series->count == 0) || (pass == 2 && series->failed == 0) ||
-                (pass == 0 && d->picture->results->seeds < 2))
+    struct nl_box box = nl_page_box(page, panel);
+    nl_page_title(page, panel, d->chart.panel[panel].title);
+    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
+    struct nl_text rows = failed_rows(d, panel);
+    nl_strip_draw(&d->strip, page, panel, &rows);
+    nl_text_release(&rows);
+    nl_page_margins(page, &box);
+    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
+    nl_ruler_put(&d->y, out, "y", nl_page_is_first(page, panel));
+    nl_text_add(out, "plot NaN notitle");
+    for (int pass = 0; pass < 2; pass++)
+        for (int arm = 0; arm < d->chart.arms; arm++) {
+            const struct nl_series *series = series_of(d, panel, arm);
+            const struct nl_style *style = &d->chart.arm[arm].style;
+            int a = panel + 1, b = arm + 1;
+            if (!series || series->count == 0 || (pass == 0 && d->picture->results->seeds < 2))
                 continue;
-            nl_text_add(out, "%s", put++ ? ", \\\n     " : "");
-            if (pass == 0)
+            nl_text_add(out, ", \\\n     ");
+            if (pass == 0 && d->band)
                 nl_text_add(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x' notitle",
-                            panel + 1, line + 1, colour);
-            else if (pass == 1)
-                nl_text_add(out, "$line%d_%d using 1:2 with lines linestyle %d notitle", panel + 1, line + 1, line + 1);
+                            a, b, style->colour);
+            else if (pass == 0)
+                nl_text_add(out, "$seeds%d_%d using 1:2 with lines linewidth 0.5 linecolor rgb '#90%06x' notitle", a, b, style->colour);
             else
-                nl_text_add(out, "$failed%d_%d using 1:2 axes x1y2 with points pointtype 2 pointsize 0.5 linecolor rgb '#%06x' notitle",
-                            panel + 1, line + 1, colour);
+                nl_text_add(out, "$line%d_%d using 1:2 with lines linestyle %d dashtype %d notitle", a, b, b, style->dash);
         }
-    if (put == 0)
-        nl_text_add(out, "NaN notitle");
     nl_text_add(out, "\n");
+    nl_page_end_panel(page);
 }
 
-static void put_caption(struct drawing *d)
+static int draw(struct drawing *d, struct nl_error *err)
 {
+    struct nl_page *page = d->page;
     const struct nl_config *config = &d->picture->experiment->config;
-    struct nl_text caption = {0};
-    bool failed = false;
-    for (int panel = 0; panel < d->shown; panel++)
-        for (int line = 0; line < d->view.points; line++) {
-            const struct nl_series *series = series_of(d, panel, line);
-            failed = failed || (series && series->failed);
-        }
-    nl_page_add_interval(&caption, d->picture, &d->metric, "band");
-    if (strncmp(d->measure.name, "training", 8) == 0)
-        nl_text_add(&caption, " Training batches as they were seen.");
-    if (failed)
-        nl_text_add(&caption, " ×: a run diverged; it is in no mean.");
-    if (d->view.methods > d->shown)
-        nl_text_add(&caption, " %d of %d panels shown.", d->shown, d->view.methods);
-    if (*config->plot.protocol)
-        nl_text_add(&caption, " Protocol: %s.", config->plot.protocol);
-    nl_page_frame(d->page, d->picture->experiment, caption.at);
-    nl_text_release(&caption);
-}
-
-static int put_plot(struct drawing *d, struct nl_error *err)
-{
-    put_lines(d);
-    const struct nl_span span = d->span.any ? d->span : (struct nl_span){.any = true, .high = 1.0};
-    put_caption(d);
-    nl_page_yscale(d->page, &span);
-    /* All panels share their axes. The ends come from single seeds: a wide band must not squeeze the curves. */
-    double room = 0.04 * (span.high - span.low) + (span.high == span.low ? 0.5 : 0.0);
-    bool share = d->measure.scale == 100.0;
-    char *low = nl_format("%.6g", share || span.low >= 0.0 ? fmax(0.0, span.low - room) : span.low - room);
-    char *high = nl_format("%.6g", share ? fmin(100.0, span.high + room) : span.high + room);
-    char *end = nl_format("%.9g", d->end > 0 ? d->end : 1.0);
-    nl_text_add(&d->page->script, "set y2range [0:1]\n");
-    int status = nl_page_xrange(d->page, d->picture->experiment, "0", end, err);
-    if (status == NL_OK)
-        status = nl_page_yrange(d->page, d->picture->experiment, d->page->log_y ? "floor" : low, high, err);
-    free(low);
-    free(high);
-    free(end);
-    if (status != NL_OK)
+    const struct nl_measure *measure = &d->metric.measure;
+    put_blocks(d);
+    put_legend(d);
+    const struct nl_ruler_wish wish = {.may_be_log = measure->worse > 0, .share = measure->scale == 100.0};
+    if (nl_ruler_fit(&d->y, &d->span, &wish, config, err) != NL_OK || nl_ruler_from_zero(&d->x, d->first, d->end, config, err) != NL_OK)
         return NL_FAIL;
-    nl_page_begin_panels(d->page);
-    nl_text_add(&d->page->script, "set xtics autofreq\n");
-    nl_page_yticks(d->page, &span);
-    for (int panel = 0; panel < d->shown; panel++)
+    nl_ruler_ticks(&d->y, nl_page_panel_height(page), 1.7 * page->font);
+    nl_ruler_ticks(&d->x, nl_page_panel_width(page), nl_text_width("10000", page->small));
+    put_caption(d);
+    enum nl_x x = nl_series_x(d->picture->experiment);
+    char *y_label = nl_metric_label(&d->metric, nl_series_metric(d->picture->experiment));
+    int status = nl_page_frame(page, x == NL_X_SECONDS ? "seconds" : nl_x_names[x], y_label, nl_ruler_label_height(&d->x, page->small),
+                               nl_ruler_label_width(&d->y, page->small), err);
+    free(y_label);
+    if (status != NL_OK)
+        return status;
+    nl_text_add(&page->script, "floor = %.6g # of the y axis: bands that reach below it are cut there\n", d->y.low);
+    for (int panel = 0; panel < d->chart.panels; panel++)
         put_panel(d, panel);
-    nl_text_add(&d->page->script, "unset multiplot\n");
+    nl_text_add(&page->script, "unset multiplot\n");
     return NL_OK;
 }
 
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    const struct nl_config *config = &picture->experiment->config;
-    struct drawing d = {.picture = picture, .page = page};
-    d.metric = nl_metric_column(picture->results, nl_metric_names[config->plot.metric]);
-    d.measure = d.metric.measure;
-    if (strcmp(d.measure.part, "train") == 0)
+    struct drawing d = {.picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
+    d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));
+    if (strcmp(d.metric.measure.part, "train") == 0)
         d.metric.sampling = (struct nl_sampling){0};
     int status = nl_series_load(picture, &d.series, err), sightings = 0;
     if (status)
@@ -250,19 +231,15 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     for (int i = 0; i < picture->results->cells; i++)
         sightings += d.series[i].count + d.series[i].failed;
     if (sightings == 0 || d.metric.column < 0) {
-        nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.measure.name);
+        nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.metric.measure.name);
     } else {
-        nl_comparison_make(picture->results, picture->experiment, line_factor(picture->results), -1, &d.view);
-        d.shown = d.view.methods < MOST_PANELS ? d.view.methods : MOST_PANELS;
-        d.columns = d.shown < COLUMNS ? d.shown : d.shown == 5 || d.shown == 6 || d.shown == 9 ? 3 : COLUMNS;
-        d.rows = (d.shown + d.columns - 1) / d.columns;
-        /* Several panels go across both columns of the paper. */
-        nl_page_open(page, picture->experiment, "curves", "The metric over training.", config->plot.width * (d.shown > 1 ? 17.8 / 8.6 : 1.0),
-                     config->plot.height * (d.shown > 1 ? 0.45 + 0.5 * d.rows : 1.0));
-        status = put_plot(&d, err);
-        if (d.view.methods > d.shown)
-            nl_text_add(picture->note, "curves: %d of %d panels are drawn\n", d.shown, d.view.methods);
-        nl_comparison_release(&d.view);
+        nl_chart_make(picture, -1, -1, NL_DEAL_KIND, &d.chart);
+        nl_page_open(page, picture->experiment, "curves", "The metric over training.", d.chart.panels, d.chart.panels > 1 ? 1.25 : 1.6);
+        status = draw(&d, err);
+        nl_ruler_release(&d.x);
+        nl_ruler_release(&d.y);
+        nl_strip_release(&d.strip);
+        nl_chart_release(&d.chart);
     }
     nl_series_release(d.series, picture->results->cells);
     return status;

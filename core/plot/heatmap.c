@@ -1,158 +1,300 @@
-/* Heat maps: metric over rate x batch, a panel for each method, one colour scale for all. */
+/* Heat maps: the metric over two keys of the sweep, a panel for each combination of the others, one colour scale for all. */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "plot/marks.h"
+#include "plot/chart.h"
 #include "stats/estimate.h"
 
-enum { MOST_PANELS = 12, COLUMNS = 3 };
-
-/* Which blocks a method has: gnuplot warns of empty ones. */
-struct blocks {
-    bool cells, hatched, marks;
+struct drawing {
+    const struct nl_picture *picture;
+    struct nl_page *page;
+    struct nl_chart chart;
+    struct nl_metric_column metric;
+    const char *column;
+    struct nl_ruler x, y, colours;
+    struct nl_span span;
 };
 
-static bool put_block(struct nl_text *out, const char *about, const char *name, int method, struct nl_text *rows)
+static struct nl_estimate mean_of(const struct drawing *d, const struct nl_cell *cell)
+{
+    return nl_cell_mean(d->picture->results, d->picture->experiment, cell, &d->metric);
+}
+
+static const struct nl_cell *cell_of(const struct drawing *d, int panel, int x, int y)
+{
+    return nl_chart_cell(&d->chart, panel, 0, y * d->chart.view.points + x);
+}
+
+/* Whether its mean is one of values: of a cell all of whose runs diverged it is not. */
+static bool has_value(const struct drawing *d, const struct nl_cell *cell)
+{
+    return cell && cell->diverged < cell->trials && mean_of(d, cell).n > 0;
+}
+
+static double value_of(const struct drawing *d, const struct nl_cell *cell)
+{
+    return mean_of(d, cell).mean * d->metric.measure.scale;
+}
+
+/* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
+static int make_lattice(const struct drawing *d, struct nl_ruler *ruler, int factor_index, const int *levels, int count, bool x, struct nl_error *err)
+{
+    const struct nl_factor *factor = &d->picture->results->factor[factor_index];
+    char **label = nl_alloc((size_t)count, sizeof *label);
+    for (int i = 0; i < count; i++)
+        label[i] = nl_factor_has_words(factor) ? nl_level_label(d->picture->experiment, factor, levels[i])
+                                               : nl_format("%.3g", x ? nl_comparison_x(&d->chart.view, i) : nl_comparison_y(&d->chart.view, i));
+    int status = nl_ruler_points(ruler, NULL, label, count, true, false, &d->picture->experiment->config, err);
+    free(label);
+    return status;
+}
+
+/* From dark, which is bad, to light. */
+static unsigned colour_of(const struct drawing *d, double value)
+{
+    double place = nl_ruler_place(&d->colours, value);
+    return nl_scale_colour(d->metric.measure.worse > 0 ? 1.0 - place : place);
+}
+
+static bool is_dark(unsigned colour)
+{
+    return 0.299 * (colour >> 16 & 255) + 0.587 * (colour >> 8 & 255) + 0.114 * (colour & 255) < 130.0;
+}
+
+/* "2.3", "54": as many digits as a cell holds. */
+static char *number_of(const struct drawing *d, double value)
+{
+    if (!d->metric.measure.share)
+        return nl_format("%.2g", value);
+    return nl_format(value < 9.95 ? "%.1f" : "%.0f", value);
+}
+
+struct rows {
+    struct nl_text cells, hatched, texts, best;
+};
+
+static void add_text(struct nl_text *out, double x, double y, const char *text, unsigned colour)
+{
+    nl_text_add(out, "%g %g %s %u\n", x, y, text, colour);
+}
+
+static void add_cell(const struct drawing *d, struct rows *rows, int panel, int x, int y, bool numbers, bool both)
+{
+    const struct nl_cell *cell = cell_of(d, panel, x, y);
+    if (!cell || cell->trials == 0) {
+        add_text(&rows->texts, x, y, cell ? "?" : "–", 0);
+        return;
+    }
+    bool valued = has_value(d, cell);
+    double value = valued ? value_of(d, cell) : 0.0;
+    unsigned ink = valued && is_dark(colour_of(d, value)) ? 0xFFFFFF : 0;
+    if (valued) {
+        nl_text_add(&rows->cells, "%d %d", x, y);
+        nl_page_number(&rows->cells, value);
+        nl_text_add(&rows->cells, " %d\n", mean_of(d, cell).n);
+    } else {
+        nl_text_add(&rows->hatched, "%d %d\n", x, y);
+    }
+    bool number = valued && numbers && (cell->failed == 0 || both);
+    if (number) {
+        char *text = number_of(d, value);
+        add_text(&rows->texts, x, cell->failed ? y + 0.2 : y, text, ink);
+        free(text);
+    }
+    if (cell->failed > 0) {
+        char *text = nl_format("×%d", cell->failed);
+        add_text(&rows->texts, x, number ? y - 0.24 : y, text, ink);
+        free(text);
+    }
+}
+
+/* The best mean of the panel, of cells in which some run did not fail. */
+static void add_best(const struct drawing *d, struct rows *rows, int panel)
+{
+    double best = NAN, sign = d->metric.measure.worse;
+    int at_x = -1, at_y = -1;
+    for (int y = 0; y < d->chart.view.rows; y++)
+        for (int x = 0; x < d->chart.view.points; x++) {
+            const struct nl_cell *cell = cell_of(d, panel, x, y);
+            if (!has_value(d, cell) || cell->failed == cell->trials || sign * value_of(d, cell) >= best)
+                continue;
+            best = sign * value_of(d, cell);
+            at_x = x;
+            at_y = y;
+        }
+    if (at_x >= 0)
+        nl_text_add(&rows->best, "%d %d\n", at_x, at_y);
+}
+
+static bool put_block(struct nl_page *page, const char *about, const char *name, int panel, struct nl_text *rows)
 {
     bool any = rows->length > 0;
     if (any)
-        nl_text_add(out, "# %s\n$%s%d << EOD\n%sEOD\n", about, name, method + 1, rows->at);
+        nl_text_add(&page->script, "# %s\n$%s%d << EOD\n%sEOD\n", about, name, panel + 1, rows->at);
     nl_text_release(rows);
     return any;
 }
 
-/* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
-static struct blocks put_method(const struct nl_picture *picture, struct nl_page *page, const struct nl_comparison *view, int method,
-                             const struct nl_metric_column *metric, struct nl_span *span)
+static void put_panel(struct drawing *d, int panel)
 {
-    struct nl_text cells = {0}, hatched = {0}, marks = {0};
-    for (int y = 0; y < view->rows; y++)
-        for (int x = 0; x < view->points; x++) {
-            const struct nl_cell *cell = view->method[method].cell[y * view->points + x];
-            struct nl_estimate mean = nl_cell_mean(picture->results, picture->experiment, cell, metric);
-            if (mean.n > 0 && cell->diverged < cell->trials) {
-                nl_span_add(span, mean.mean * metric->measure.scale);
-                nl_text_add(&cells, "%d %d", x, y);
-                nl_page_number(&cells, mean.mean * metric->measure.scale);
-                nl_text_add(&cells, " %d\n", mean.n);
-            } else if (cell && cell->trials > 0) {
-                nl_text_add(&hatched, "%d %d\n", x, y);
-            }
-            if (!cell || cell->trials == 0 || cell->failed)
-                nl_text_add(&marks, "%d %d %s\n", x, y, !cell ? "–" : cell->trials == 0 ? "?" : cell->failed == cell->trials ? "×" : "·×");
-        }
-    nl_page_comment(&page->script, view->method[method].label);
-    return (struct blocks){put_block(&page->script, "column row mean n", "cell", method, &cells),
-                           put_block(&page->script, "column row: no run has a value", "hatched", method, &hatched),
-                           put_block(&page->script, "column row mark", "mark", method, &marks)};
-}
-
-static void put_lattice_ticks(struct nl_text *out, const char *axis, int count, const struct nl_comparison *view, bool labels, int most)
-{
-    int every = (count + most - 1) / most;
-    nl_text_add(out, "set %stics (", axis);
-    for (int i = 0; i < count; i++) {
-        char *label = labels && i % every == 0
-                          ? nl_format("%.3g", *axis == 'x' ? nl_comparison_x(view, i) : nl_comparison_y(view, i))
-                          : nl_strdup("");
-        nl_text_add(out, "%s'%s' %d", i ? ", " : "", label, i);
-        free(label);
-    }
-    nl_text_add(out, ")\n");
-}
-
-static void put_panel(struct nl_page *page, const struct nl_comparison *view, const struct blocks *blocks, int method, int shown,
-                      double bar)
-{
+    struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
-    int columns = shown < COLUMNS ? shown : COLUMNS, rows = (shown + columns - 1) / columns;
-    int column = method % columns, row = method / columns;
-    double area = page->right - bar - page->left, width = area / columns, height = (page->top - page->bottom) / rows;
-    double whole = page->right - page->left;
-    nl_page_panel(page, column * width / whole, ((column + 1) * width - 0.8 * page->font) / whole,
-                  1.0 - ((row + 1) * height - (row + 1 < rows ? 1.0 * page->font : 0)) / (page->top - page->bottom),
-                  1.0 - (row * height + 1.4 * page->font) / (page->top - page->bottom));
-    nl_text_add(out, "set title ");
-    nl_page_quote(out, view->method[method].label);
-    nl_text_add(out, " offset 0,-0.9\n");
-    bool below = method + columns < shown; /* another panel stands under it */
-    put_lattice_ticks(out, "x", view->points, view, !below, (int)(width / (3.0 * page->font)) > 0 ? (int)(width / (3.0 * page->font)) : 1);
-    put_lattice_ticks(out, "y", view->rows, view, column == 0, view->rows);
-    if (below)
-        nl_text_add(out, "unset xlabel\n");
-    else
-        nl_page_axis_label(out, "x", nl_key_title(view->results->factor[view->x_factor].key), "");
-    if (column == 0)
-        nl_page_axis_label(out, "y", nl_key_title(view->results->factor[view->y_factor].key), "");
-    else
-        nl_text_add(out, "unset ylabel\n");
+    struct nl_box box = nl_page_box(page, panel);
+    double width = (box.right - box.left) / d->chart.view.points, height = (box.top - box.bottom) / d->chart.view.rows;
+    double size = fmin(0.9 * page->small, fmin(width / 2.1, height / 1.1));
+    struct rows rows = {0};
+    for (int y = 0; y < d->chart.view.rows; y++)
+        for (int x = 0; x < d->chart.view.points; x++)
+            add_cell(d, &rows, panel, x, y, size > 0.5 * page->small, height > 2.2 * size);
+    add_best(d, &rows, panel);
+    bool cells = put_block(page, "column row mean n", "cell", panel, &rows.cells), hatched = put_block(page, "column row: all runs diverged", "hatched", panel, &rows.hatched);
+    bool best = put_block(page, "column row: the best mean", "best", panel, &rows.best), texts = put_block(page, "column row text colour", "text", panel, &rows.texts);
+    nl_page_title(page, panel, d->chart.panel[panel].title);
+    nl_page_margins(page, &box);
+    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
+    nl_ruler_put(&d->y, out, "y", nl_page_is_first(page, panel));
     nl_text_add(out, "plot NaN notitle");
-    if (blocks->cells)
-        nl_text_add(out, ", \\\n     $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle", method + 1);
-    if (blocks->hatched)
-        nl_text_add(out, ", \\\n     $hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle",
-                    method + 1);
-    if (blocks->marks)
-        nl_text_add(out, ", \\\n     $mark%d using 1:2:3 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb '#D55E00' notitle", method + 1,
-                    page->font);
-    nl_text_add(out, "\n");
-    if (method == 0) /* one scale for all panels */
-        nl_text_add(out, "unset colorbox\n");
+    if (cells)
+        nl_text_add(out, ", \\\n     $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle", panel + 1);
+    if (hatched)
+        nl_text_add(out, ", \\\n     $hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle", panel + 1);
+    if (best)
+        nl_text_add(out, ", \\\n     $best%d using 1:2:(0.46):(0.46) with boxxyerror fillstyle empty linecolor rgb '#000000' linewidth 1.6 notitle", panel + 1);
+    if (texts) {
+        nl_text_add(out, ", \\\n     $text%d using 1:2:3:4 with labels", panel + 1);
+        nl_page_font(out, fmax(size, 0.5 * page->small));
+        nl_text_add(out, " textcolor rgb variable notitle");
+    }
+    nl_text_add(out, "\nunset colorbox\n"); /* one scale for all panels */
+    nl_page_end_panel(page);
+}
+
+static void put_scale(struct drawing *d, const char *label)
+{
+    struct nl_page *page = d->page;
+    struct nl_text *out = &page->script;
+    struct nl_box area = page->area;
+    area.top -= page->title;
+    nl_text_add(out, "# the scale of colours: viridis, light is good\nset palette defined (");
+    for (int i = 0; i <= 8; i++)
+        nl_text_add(out, "%s%d '#%06x'", i ? ", " : "", i, nl_scale_colour((d->metric.measure.worse > 0 ? 8 - i : i) / 8.0));
+    nl_text_add(out, ")\nset colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f noborder\n",
+                (area.right + 0.9 * page->font) / page->width, area.bottom / page->height, 0.9 * page->font / page->width,
+                (area.top - area.bottom) / page->height);
+    nl_ruler_put(&d->colours, out, "cb", true);
+    nl_page_upright_label(page, label, page->width - 0.9 * page->font, (area.bottom + area.top) / 2);
+}
+
+static void put_caption(struct drawing *d)
+{
+    struct nl_page *page = d->page;
+    const struct nl_comparison *view = &d->chart.view;
+    bool failed = false, hatched = false, gap = false, missing = false;
+    for (int panel = 0; panel < d->chart.panels; panel++)
+        for (int i = 0; i < view->points * view->rows; i++) {
+            const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
+            gap = gap || !cell;
+            missing = missing || (cell && cell->trials == 0);
+            failed = failed || (cell && cell->failed > 0);
+            hatched = hatched || (cell && cell->trials > 0 && !has_value(d, cell));
+        }
+    nl_caption_means(page, d->picture, &d->metric, NULL);
+    if (d->span.any)
+        nl_caption_add(page, "Frame: the best mean of a panel, which need not differ from the others.");
+    if (nl_results_runs(d->picture->results).diverged > 0)
+        nl_caption_add(page, d->metric.measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
+    if (failed)
+        nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended by an error).");
+    if (hatched)
+        nl_caption_add(page, "Hatched: no run has a value.");
+    if (gap)
+        nl_caption_add(page, "–: not in the grid.");
+    if (missing)
+        nl_caption_add(page, "?: not run.");
+    nl_chart_tell_panels(&d->chart, page);
+    nl_caption_end(page, d->picture);
+}
+
+static int draw(struct drawing *d, struct nl_error *err)
+{
+    struct nl_page *page = d->page;
+    const struct nl_comparison *view = &d->chart.view;
+    const struct nl_config *config = &d->picture->experiment->config;
+    const struct nl_measure *measure = &d->metric.measure;
+    for (int panel = 0; panel < d->chart.panels; panel++) {
+        nl_page_reserve_title(page, d->chart.panel[panel].title);
+        for (int i = 0; i < view->points * view->rows; i++) {
+            const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
+            if (has_value(d, cell))
+                nl_span_add(&d->span, value_of(d, cell));
+        }
+    }
+    const struct nl_ruler_wish wish = {.may_be_log = measure->worse > 0, .share = measure->scale == 100.0};
+    if (nl_ruler_fit(&d->colours, &d->span, &wish, config, err) != NL_OK ||
+        make_lattice(d, &d->x, view->x_factor, view->x, view->points, true, err) != NL_OK ||
+        make_lattice(d, &d->y, view->y_factor, view->y, view->rows, false, err) != NL_OK)
+        return NL_FAIL;
+    nl_ruler_ticks(&d->colours, page->rows * nl_page_panel_height(page), 1.7 * page->font);
+    page->bar = 3.4 * page->font + nl_ruler_label_width(&d->colours, page->small);
+    nl_ruler_fit_labels(&d->x, nl_page_panel_width(page), page->small);
+    put_caption(d);
+    const struct nl_results *results = d->picture->results;
+    char *x_label = nl_factor_title(&results->factor[view->x_factor]), *y_label = nl_factor_title(&results->factor[view->y_factor]);
+    char *label = nl_metric_label(&d->metric, d->column);
+    int status = nl_page_frame(page, x_label, y_label, nl_ruler_label_height(&d->x, page->small), nl_ruler_label_width(&d->y, page->small), err);
+    if (status == NL_OK) {
+        put_scale(d, label);
+        nl_text_add(&page->script, "unset border; set tics scale 0\n");
+        for (int panel = 0; panel < d->chart.panels; panel++)
+            put_panel(d, panel);
+        nl_text_add(&page->script, "unset multiplot\n");
+    }
+    free(x_label);
+    free(y_label);
+    free(label);
+    return status;
+}
+
+/* The axes: what the user names; the learning rate and the batch size; what varies first. */
+static void choose_axes(const struct nl_picture *picture, int *x, int *y)
+{
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    *x = nl_named_factor(results, config->plot.x);
+    *y = nl_named_factor(results, config->plot.y);
+    int rate = nl_named_factor(results, "train.lr"), batch = nl_batch_factor(results);
+    if (*x < 0 && rate != *y)
+        *x = rate;
+    if (*y < 0 && batch != *x)
+        *y = batch;
+    for (int i = 0; i < results->factors; i++) {
+        bool varies = results->factor[i].values > 1 && i != *x && i != *y;
+        if (varies && *x < 0)
+            *x = i;
+        else if (varies && *y < 0)
+            *y = i;
+    }
 }
 
 int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    (void)err;
-    const struct nl_config *config = &picture->experiment->config;
-    const struct nl_metric_column metric = nl_metric_column(picture->results, nl_metric_names[config->plot.metric]);
-    int rate = nl_results_factor(picture->results, "train.lr"), batch = nl_batch_factor(picture->results);
-    if (rate < 0 || batch < 0 || metric.column < 0) {
-        nl_text_add(picture->note, "heatmap is not drawn: %s\n",
-                    metric.column < 0 ? "plot.metric was not evaluated" : "it needs several values of train.lr and of train.batch");
+    struct drawing d = {.picture = picture, .page = page, .column = nl_drawn_metric(picture->experiment)};
+    d.metric = nl_metric_column(picture->results, d.column);
+    int x, y;
+    choose_axes(picture, &x, &y);
+    if (x < 0 || y < 0 || d.metric.column < 0) {
+        nl_text_add(picture->note, "heatmap is not drawn: %s\n", d.metric.column < 0 ? "plot.metric was not evaluated" : "it needs two keys that vary");
         return NL_OK;
     }
-    struct nl_comparison view;
-    nl_comparison_make(picture->results, picture->experiment, rate, batch, &view);
-    int shown = view.methods < MOST_PANELS ? view.methods : MOST_PANELS, rows = (shown + COLUMNS - 1) / COLUMNS;
-    double width = config->plot.width * (shown > 1 ? 17.8 / 8.6 : 1.0); /* several panels: across both columns of the paper */
-    nl_page_open(page, picture->experiment, "heatmap", "Metric over learning rate and batch size, a panel for each method.", width,
-                 config->plot.height * (0.45 + 0.55 * rows));
-    struct nl_span span = {0};
-    struct blocks blocks[MOST_PANELS];
-    for (int method = 0; method < shown; method++)
-        blocks[method] = put_method(picture, page, &view, method, &metric, &span);
-    double low = span.any ? span.low : 0.0, high = span.any && span.high > span.low ? span.high : low + 1.0;
-
-    struct nl_text caption = {0};
-    nl_page_add_interval(&caption, picture, &metric, NULL);
-    nl_page_add_diverged(&caption, picture, &metric);
-    nl_text_add(&caption, " Hatched: all runs diverged; ×: all failed; ·×: some failed; –: not in the grid; ?: not run.");
-    if (view.methods > shown)
-        nl_text_add(&caption, " %d of %d methods shown.", shown, view.methods);
-    if (*config->plot.protocol)
-        nl_text_add(&caption, " Protocol: %s.", config->plot.protocol);
-    nl_page_frame(page, picture->experiment, caption.at);
-    nl_text_release(&caption);
-
-    struct nl_text *out = &page->script;
-    double bar = 7.5 * page->font;
-    nl_text_add(out, "set palette cubehelix start 0.5 cycles -1.2 saturation 1\n"
-                     "set cbrange [%.6g:%.6g]\nset colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f\nset cblabel ",
-                low, high + 0.12 * (high - low), /* the scale's end is white: no cell takes it */
-                (page->right - bar + 1.2 * page->font) / page->width, page->bottom / page->height,
-                1.0 * page->font / page->width, (page->top - page->bottom - 1.4 * page->font) / page->height);
-    char *label = *metric.measure.unit ? nl_format("%s (%s)", metric.measure.name, metric.measure.unit) : nl_strdup(metric.measure.name);
-    nl_page_quote(out, label);
-    free(label);
-    nl_text_add(out, " offset 1,0\n");
-    nl_page_begin_panels(page);
-    nl_text_add(out, "set border 15\nset xrange [-0.5:%d.5]\nset yrange [-0.5:%d.5]\n", view.points - 1, view.rows - 1);
-    for (int method = 0; method < shown; method++)
-        put_panel(page, &view, &blocks[method], method, shown, bar);
-    nl_text_add(out, "unset multiplot\n");
-    if (view.methods > shown)
-        nl_text_add(picture->note, "heatmap: %d of %d methods are drawn\n", shown, view.methods);
-    nl_comparison_release(&view);
-    return NL_OK;
+    nl_chart_make(picture, x, y, NL_DEAL_PANELS, &d.chart);
+    double aspect = (double)d.chart.view.points / d.chart.view.rows;
+    nl_page_open(page, picture->experiment, "heatmap", "Metric over two keys of the sweep, a panel for each combination of the others.", d.chart.panels,
+                 fmin(fmax(1.2 * aspect, 0.8), 2.5));
+    int status = draw(&d, err);
+    nl_ruler_release(&d.x);
+    nl_ruler_release(&d.y);
+    nl_ruler_release(&d.colours);
+    nl_chart_release(&d.chart);
+    return status;
 }

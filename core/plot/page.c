@@ -1,33 +1,53 @@
 #include "plot/page.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "base/wrap.h"
 #include "config/value.h"
-#include "norm/norm.h"
-#include "plot/pictures.h"
 
 static const double cm = 72.0 / 2.54;
-static const double character = 0.56; /* mean width of a character, in font sizes: of DejaVu Sans, the widest that stands in for others */
+static const double small = 0.88;         /* of the font size: all but axis labels */
+static const double line_height = 1.16;   /* of the size of a text */
+static const double edge = 0.15;          /* of the font size: free at the edges of the page */
+static const double narrow_panel = 4.4;   /* cm, where the height is free */
+static const double least_panel = 14.0;   /* points: less shows nothing */
+
+struct nl_page_entry {
+    char *label;
+    int style, dash;
+    bool line, mark;
+};
+
+/* A character, or a blank for one that a script or a picture should not hold. */
+static void add_printing(struct nl_text *script, const char *at, size_t bytes)
+{
+    bool prints = nl_character_prints(at, bytes);
+    nl_text_add_bytes(script, prints ? at : " ", prints ? bytes : 1);
+}
 
 void nl_page_quote(struct nl_text *script, const char *text)
 {
     nl_text_add(script, "\"");
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        nl_text_add(script, strchr("\"\\`", byte) ? "\\%03o" : byte < 32 || byte == 127 ? " " : "%c", byte);
+    for (size_t bytes; *text; text += bytes) {
+        bytes = nl_character_bytes(text);
+        if (strchr("\"\\`", *text))
+            nl_text_add(script, "\\%03o", (unsigned char)*text);
+        else
+            add_printing(script, text, bytes);
     }
     nl_text_add(script, "\"");
 }
 
-void nl_page_comment(struct nl_text *script, const char *text)
+void nl_page_comment(struct nl_text *script, const char *about, const char *text)
 {
-    nl_text_add(script, "# ");
-    for (; *text; text++) /* a backslash at the end would draw the next line into the comment */
-        nl_text_add(script, (unsigned char)*text < 32 || strchr("\\`\177", *text) ? " " : "%c", *text);
+    nl_text_add(script, "# %s%s", about, *about ? ": " : "");
+    for (size_t bytes; *text; text += bytes) { /* a backslash at the end would draw the next line into the comment */
+        bytes = nl_character_bytes(text);
+        add_printing(script, strchr("\\`", *text) ? " " : text, bytes);
+    }
     nl_text_add(script, "\n");
 }
 
@@ -37,32 +57,94 @@ void nl_page_number(struct nl_text *script, double value)
     nl_text_add(script, " %s", isfinite(value) ? nl_double_text(value, text) : "NaN");
 }
 
-void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about,
-                  double width_cm, double height_cm)
+/* Widths as in DejaVu Sans, the widest of the fonts that stand in for others. */
+double nl_text_width(const char *text, double size)
+{
+    double width = 0;
+    for (; *text; text++)
+        if (((unsigned char)*text & 0xC0) != 0x80)
+            width += strchr("iljI.,:;'|! ", *text) ? 0.32 : strchr("frt()[]/-", *text) ? 0.40 : strchr("mwMW%@", *text) ? 0.92 : 0.64;
+    return width * size;
+}
+
+static int rows_of(int panels, int columns)
+{
+    return (panels + columns - 1) / columns;
+}
+
+/* Panels of a good shape, with few places empty. */
+static int choose_columns(const struct nl_page *page)
+{
+    int best = 1;
+    double least = INFINITY;
+    for (int columns = 1; columns <= page->panels; columns++) {
+        int rows = rows_of(page->panels, columns);
+        double width = page->width / columns, wanted = page->height > 0 ? page->aspect * page->height / rows : narrow_panel * cm;
+        double cost = fabs(log(width / wanted)) + 3.0 * (columns * rows - page->panels) / page->panels;
+        if (cost < least) {
+            least = cost;
+            best = columns;
+        }
+    }
+    return best;
+}
+
+int nl_page_most_panels(const struct nl_config *config)
+{
+    double font = config->plot.font_size, width = (config->plot.width != NL_AUTO ? config->plot.width : 17.8) * cm;
+    double columns = fmax(1.0, floor((width - 4.5 * font) / (6.2 * font)));
+    double rows = config->plot.height != NL_AUTO ? fmax(1.0, floor((config->plot.height * cm - 6.0 * font) / (6.5 * font))) : 4.0;
+    return (int)fmin(16.0, columns * rows);
+}
+
+void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about, int panels, double aspect)
 {
     const struct nl_config *config = &experiment->config;
-    *page = (struct nl_page){.name = name, .width = width_cm * cm, .height = height_cm * cm, .font = config->plot.font_size};
-    struct nl_text *out = &page->script;
-    nl_page_comment(out, about);
+    *page = (struct nl_page){.name = name, .about = about, .experiment = experiment, .panels = panels, .aspect = aspect,
+                             .font = config->plot.font_size, .small = small * config->plot.font_size};
+    page->width = cm * (config->plot.width != NL_AUTO ? config->plot.width : panels > 1 ? 17.8 : 8.6);
+    page->height = config->plot.height != NL_AUTO ? cm * config->plot.height : 0.0;
+    page->columns = choose_columns(page);
+    page->rows = rows_of(panels, page->columns);
+}
+
+void nl_page_release(struct nl_page *page)
+{
+    for (int i = 0; i < page->entries; i++)
+        free(page->legend[i].label);
+    free(page->legend);
+    nl_text_release(&page->script);
+    nl_text_release(&page->caption);
+}
+
+static void put_terminals(const struct nl_page *page, struct nl_text *out)
+{
+    const struct nl_config *config = &page->experiment->config;
+    const char *name = page->name;
+    double scale = page->font / 8.0; /* lines and points grow with the font: on a slide, too */
+    double pixels = 96.0 / 72.0, dots = (double)config->plot.dpi / 72.0;
+    nl_page_comment(out, "", page->about);
     nl_text_add(out, "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png, pdf, or txt on the terminal; svg if not said)\n"
                      "# It needs nothing but this file: the numbers stand in the blocks below.\n"
                      "reset\n"
                      "set encoding utf8\n"
                      "if (!exists('format')) format = 'svg'\n"
                      "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
-                     "up = format eq 'svg' ? 1.3 : 0.5         # and its lines are higher: labels move towards the axis\n", name);
-    double pixels = 96.0 / 72.0, dots = 300.0 / 72.0; /* cairo's fonts are points at 96 dots an inch */
-    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
-                page->width * pixels, page->height * pixels, 0.75 * pixels);
+                     "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
+                     "ticks = sprintf(',%%.3g', %.3g * pt)\n"
+                     "dot = format eq 'svg' ? %.4g : 1.0       # and its points do not grow with the font\n",
+                name, page->small, 0.75 * pixels * scale);
     char *font = nl_format("%s,%.4g", config->plot.font, page->font * pixels);
+    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
+                page->width * pixels, page->height * pixels, 0.75 * pixels * scale);
     nl_page_quote(out, font);
     free(font);
     font = nl_format("%s,%.4g", config->plot.font, page->font);
     nl_text_add(out, " }\nif (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font ",
-                page->width * dots, page->height * dots, 300.0 / 96.0, 0.75 * dots, 0.85 * dots);
-    nl_page_quote(out, font);
-    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth 0.9 font ",
-                width_cm, height_cm);
+                page->width * dots, page->height * dots, (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale);
+    nl_page_quote(out, font); /* cairo's fonts are points at 96 dots an inch */
+    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth %.4g pointscale %.4g font ",
+                page->width / cm, page->height / cm, 1.5 * scale, 0.68 * scale);
     nl_page_quote(out, font);
     nl_text_add(out, " }\nif (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
                      "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
@@ -70,271 +152,301 @@ void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, 
     free(font);
 }
 
-void nl_page_release(struct nl_page *page)
-{
-    for (int i = 0; i < page->entries; i++)
-        free(page->legend[i]);
-    free(page->legend);
-    nl_text_release(&page->script);
-}
-
 void nl_page_style(struct nl_page *page, int index, const struct nl_style *style)
 {
-    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 dashtype %d pointtype %d pointsize 0.5\n",
-                index, style->colour, style->dash, style->marker);
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55*dot\n", index, style->colour,
+                style->marker);
 }
 
-void nl_page_legend(struct nl_page *page, int index, const char *with, const char *label)
+void nl_page_legend(struct nl_page *page, int index, const char *label, bool line, bool mark, int dash)
 {
-    struct nl_text clause = {0};
-    nl_text_add(&clause, "keyentry with %s linestyle %d title ", with, index);
-    nl_page_quote(&clause, label);
     page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
-    page->legend[page->entries++] = clause.at;
+    page->legend[page->entries++] = (struct nl_page_entry){.label = nl_strdup(label), .style = index, .dash = dash, .line = line, .mark = mark};
 }
 
-/* Breaks a caption into lines of at most `most` characters, with \n between them. */
-static char *wrap(const char *text, int most, int *lines)
+void nl_page_thin_legend(struct nl_page *page)
 {
-    struct nl_text out = {0};
-    int used = 0;
-    *lines = 1;
-    while (*text) {
-        size_t word = strcspn(text, " \n");
-        char *copy = nl_alloc(word + 1, 1);
-        memcpy(copy, text, word);
-        int length = nl_characters(copy, strlen(copy));
-        if (used > 0 && used + 1 + length > most) {
-            nl_text_add(&out, "\n%s", copy);
-            used = length;
-            ++*lines;
-        } else {
-            nl_text_add(&out, "%s%s", used ? " " : "", copy);
-            used += length + (used > 0);
-        }
-        free(copy);
-        text += word + strspn(text + word, " \n");
-    }
-    nl_text_add(&out, "%s", "");
-    return out.at;
-}
-
-static const char axes[] = "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\nset xtics nomirror offset 0,0.5*up\nset ytics nomirror\n";
-
-void nl_page_frame(struct nl_page *page, const struct nl_experiment *experiment, const char *caption)
-{
-    struct nl_text *out = &page->script;
-    double font = page->font, small = 0.85 * font, gap = 0.35 * font;
-    const char *title = experiment->config.plot.title;
-
-    double top = page->height - gap;
-    if (*title) {
-        top -= 1.4 * font;
-        nl_text_add(out, "set label 901 ");
-        nl_page_quote(out, title);
-        nl_text_add(out, " at screen 0.5, screen %.4f center noenhanced\n", (top + 0.7 * font) / page->height);
-    }
-    int longest = 1;
-    for (int i = 0; i < page->entries; i++) {
-        const char *label = strstr(page->legend[i], " title ");
-        int length = nl_characters(label, strlen(label)) - 9;
-        longest = length > longest ? length : longest;
-    }
-    if (page->entries > 0) {
-        double room = page->width - 2 * gap;
-        int columns = (int)(room / (longest * character * font + 5.0 * font));
-        columns = columns < 1 ? 1 : columns > page->entries ? page->entries : columns;
-        int rows = (page->entries + columns - 1) / columns;
-        columns = (page->entries + rows - 1) / rows; /* even rows */
-        nl_text_add(out, "set key at screen 0.5, screen %.4f center top horizontal maxcols %d samplen 2.6 width 1 spacing (format eq 'svg' ? 0.68 : 1.0) noenhanced Left reverse\n",
-                    top / page->height, columns);
-        top -= rows * 1.25 * font + gap;
-    }
-    page->top = top - 0.5 * font;
-
-    double bottom = gap;
-    if (*caption) {
-        int lines;
-        char *text = wrap(caption, (int)((page->width - 2 * gap) / (character * 0.97 * small)), &lines);
-        int line = 0;
-        nl_text_add(out, "# caption\n");
-        for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"), line++) {
-            nl_text_add(out, "set label %d ", 902 + line);
-            nl_page_quote(out, at);
-            nl_text_add(out, " at screen %.4f, screen %.4f left noenhanced font sprintf(',%%.3g', %.3g * pt)\n", gap / page->width,
-                        (gap + (lines - line - 0.5) * 1.2 * small) / page->height, small);
-        }
-        bottom += lines * 1.2 * small + gap;
-        free(text);
-    }
-    page->bottom = bottom + 3.1 * font; /* ticks and axis label */
-    page->left = 5.6 * font;
-    page->right = page->width - 1.2 * font;
-    nl_text_add(out, "%s", axes);
-}
-
-void nl_page_panel(struct nl_page *page, double x0, double x1, double y0, double y1)
-{
-    double width = page->right - page->left, height = page->top - page->bottom;
-    nl_text_add(&page->script,
-                "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\nset tmargin at screen %.4f\n",
-                (page->left + x0 * width) / page->width, (page->left + x1 * width) / page->width,
-                (page->bottom + y0 * height) / page->height, (page->bottom + y1 * height) / page->height);
-}
-
-void nl_page_begin_panels(struct nl_page *page)
-{
-    nl_text_add(&page->script, "set multiplot\n# legend, title and caption\n"
-                               "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\nset tmargin at screen 1\n"
-                               "unset border; unset tics\nplot [1:2][1:2] NaN notitle");
+    enum { MOST = 16 };
+    int every = rows_of(page->entries, MOST), kept = 0;
+    if (every < 2)
+        return;
+    nl_text_add(&page->caption, "%sThe legend names one of %d of its %d entries.", page->caption.length ? " " : "", every, page->entries);
     for (int i = 0; i < page->entries; i++)
-        nl_text_add(&page->script, ", \\\n     %s", page->legend[i]);
-    nl_text_add(&page->script, "\nunset key; unset label\n%s\n", axes);
+        if (i % every == 0)
+            page->legend[kept++] = page->legend[i];
+        else
+            free(page->legend[i].label);
+    page->entries = kept;
 }
 
-/* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers
- * differ too, for print without colour. */
-static const struct {
-    const char *norm;
-    struct nl_style style;
-} styles[] = {
-    {"bn", {0xD55E00, 7, 1}}, {"ln", {0x0072B2, 5, 1}},  {"gn", {0x009E73, 9, 1}},  {"none", {0x000000, 6, 1}},
-    {"in", {0x56B4E9, 13, 1}}, {"rms", {0xCC79A7, 11, 1}}, {"", {0xE69F00, 4, 1}},
+void nl_page_font(struct nl_text *script, double size)
+{
+    nl_text_add(script, " font sprintf(',%%.3g', %.3g * pt)", size);
+}
+
+void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how)
+{
+    nl_text_add(&page->script, "set label ");
+    nl_page_quote(&page->script, text);
+    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced", x / page->width, y / page->height, how);
+    nl_page_font(&page->script, size);
+    nl_text_add(&page->script, "\n");
+}
+
+void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)
+{
+    bool right = x > page->width / 2;
+    nl_text_add(&page->script, "if (format eq 'txt') {\n    ");
+    nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font, right ? "right" : "left");
+    nl_text_add(&page->script, "} else {\n    ");
+    nl_page_label(page, text, x, y, page->font, "center rotate by 90");
+    nl_text_add(&page->script, "}\n");
+}
+
+/* The text in lines that are at most about `width` wide, each with its \n; how many. */
+static int break_lines(const char *text, double width, double size, struct nl_text *lines)
+{
+    int count = 0;
+    nl_text_add_wrapped(lines, text, (int)fmax(8.0, width / (0.57 * size)), 0);
+    for (const char *at = lines->at; (at = strchr(at, '\n')); at++)
+        count++;
+    return count;
+}
+
+static int count_lines(const char *text, double width, double size)
+{
+    struct nl_text lines = {0};
+    int count = break_lines(text, width, size, &lines);
+    nl_text_release(&lines);
+    return count;
+}
+
+/* The lowest line at `y`. */
+static void put_lines(struct nl_page *page, const char *text, double width, double x, double y, double size, const char *how)
+{
+    struct nl_text lines = {0};
+    int count = break_lines(text, width, size, &lines);
+    char *rest = lines.at;
+    for (int line = 0; line < count; line++)
+        nl_page_label(page, strsep(&rest, "\n"), x, y + (count - line - 0.5) * line_height * size, size, how);
+    nl_text_release(&lines);
+}
+
+static const double sample = 2.4, sample_gap = 0.5, entry_gap = 1.6; /* of a legend's entry, in sizes of its text */
+
+static double entry_width(const struct nl_page *page, int entry)
+{
+    return (sample + sample_gap + entry_gap) * page->small + nl_text_width(page->legend[entry].label, page->small);
+}
+
+/* Sets the widths of so many columns of entries, row by row; their sum. */
+static double column_widths(const struct nl_page *page, int columns, double *widths)
+{
+    double sum = -entry_gap * page->small;
+    for (int i = 0; i < columns; i++)
+        widths[i] = 0;
+    for (int i = 0; i < page->entries; i++)
+        widths[i % columns] = fmax(widths[i % columns], entry_width(page, i));
+    for (int i = 0; i < columns; i++)
+        sum += widths[i];
+    return sum;
+}
+
+/* As many columns as fit, in rows of even length. */
+static int legend_columns(const struct nl_page *page, double room, double *widths)
+{
+    int columns = page->entries;
+    while (columns > 1 && column_widths(page, columns, widths) > room)
+        columns--;
+    return rows_of(page->entries, rows_of(page->entries, columns));
+}
+
+static void put_entry(struct nl_page *page, const struct nl_page_entry *entry, double x, double y)
+{
+    double end = x + sample * page->small;
+    if (entry->line)
+        nl_text_add(&page->script, "set arrow from screen %.4f, screen %.4f to screen %.4f, screen %.4f nohead linestyle %d dashtype %d\n",
+                    x / page->width, y / page->height, end / page->width, y / page->height, entry->style, entry->dash);
+    if (entry->mark)
+        nl_text_add(&page->script, "set label '' at screen %.4f, screen %.4f point linestyle %d\n", (x + end) / 2 / page->width,
+                    y / page->height, entry->style);
+    nl_page_label(page, entry->label, end + sample_gap * page->small, y, page->small, "left");
+}
+
+/* The legend in a box of which it fills the whole width, from `top` down. */
+static void put_legend(struct nl_page *page, double left, double top, int columns, const double *widths)
+{
+    nl_text_add(&page->script, "# legend\n");
+    for (int i = 0; i < page->entries; i++) {
+        double x = left;
+        for (int column = 0; column < i % columns; column++)
+            x += widths[column];
+        put_entry(page, &page->legend[i], x, top - (i / columns + 0.5) * line_height * page->small);
+    }
+}
+
+static bool caption_inside(const struct nl_page *page)
+{
+    int where = page->experiment->config.plot.caption;
+    return page->caption.length > 0 && (where == NL_CAPTION_PICTURE || where == NL_CAPTION_BOTH);
+}
+
+/* What stands around the panels: lengths from the edges of the page. */
+struct frame {
+    int place, columns; /* of the legend */
+    double *widths, width, height; /* of the legend */
+    double caption, below; /* heights of the caption, and of the x axis with it */
+    struct nl_box margin;
 };
-enum { STYLES = sizeof styles / sizeof *styles };
 
-struct nl_style nl_norm_style(int norm)
+static struct frame measure_frame(const struct nl_page *page, double x_ticks, double y_ticks, bool x_label, bool y_label)
 {
-    for (int i = 0; i < STYLES - 1; i++)
-        if (strcmp(styles[i].norm, nl_norms[norm]->name) == 0)
-            return styles[i].style;
-    return styles[STYLES - 1].style;
-}
-
-struct nl_style nl_turn_style(int index)
-{
-    struct nl_style style = styles[index % STYLES].style;
-    style.dash = 1 + index / STYLES % 5;
-    return style;
-}
-
-struct nl_style nl_method_style(const struct nl_comparison *view, int method)
-{
-    bool varies = false;
-    int before = 0;
-    for (int i = 0; i < view->methods; i++) {
-        varies = varies || view->method[i].norm != view->method[0].norm;
-        before += i < method && view->method[i].norm == view->method[method].norm;
+    const struct nl_config *config = &page->experiment->config;
+    double gap = edge * page->font;
+    struct frame frame = {.place = page->entries > 0 ? config->plot.legend : NL_LEGEND_NONE};
+    frame.margin = (struct nl_box){.left = gap + (y_label ? 1.1 * page->font : 0.0) + y_ticks + 1.0 * page->small, .right = 0.75 * page->font + page->bar,
+                                   .top = gap + (page->title + page->strip > 0 ? 0.0 : 0.15 * page->small)};
+    frame.widths = nl_alloc((size_t)page->entries + 1, sizeof *frame.widths);
+    if (frame.place == NL_LEGEND_RIGHT)
+        frame.columns = 1;
+    else if (frame.place != NL_LEGEND_NONE)
+        frame.columns = legend_columns(page, page->width - 2 * gap, frame.widths);
+    if (frame.columns > 0) {
+        frame.width = column_widths(page, frame.columns, frame.widths);
+        frame.height = rows_of(page->entries, frame.columns) * line_height * page->small;
     }
-    if (!varies && view->methods > 1)
-        return nl_turn_style(method);
-    struct nl_style style = nl_norm_style(view->method[method].norm);
-    style.dash = 1 + before % 5;
-    return style;
+    if (*config->plot.title)
+        frame.margin.top += line_height * page->font;
+    if (frame.place == NL_LEGEND_ABOVE)
+        frame.margin.top += frame.height + 0.1 * page->font;
+    if (frame.place == NL_LEGEND_RIGHT)
+        frame.margin.right += frame.width + 0.75 * page->font;
+    if (caption_inside(page))
+        frame.caption = count_lines(page->caption.at, page->width - 2 * gap, page->small) * line_height * page->small + gap;
+    frame.below = 0.45 * page->small + x_ticks + (x_label ? 1.1 * page->font : 0.0) + gap;
+    frame.margin.bottom = frame.caption + frame.below + (frame.place == NL_LEGEND_BELOW ? frame.height + gap : 0.0);
+    return frame;
 }
 
-void nl_page_add_interval(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
+static double gap_x(const struct nl_page *page)
 {
-    const struct nl_results *results = picture->results;
-    const struct nl_config *config = &picture->experiment->config;
-    struct nl_runs runs = nl_results_runs(results);
-    if (results->missing > 0)
-        nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
-    if (results->seeds < 2) {
-        nl_text_add(out, "One seed: no interval");
-    } else {
-        nl_text_add(out, runs.least < runs.most ? "Mean of %d to %d seeds" : "Mean of %d seeds", runs.least, runs.most);
-        if (drawn)
-            nl_text_add(out, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
-                        config->plot.interval == NL_INTERVAL_BOOTSTRAP
-                            ? (results->seeds < NL_BOOTSTRAP_SEEDS ? "percentile bootstrap, which covers less of so few seeds" : "percentile bootstrap")
-                        : metric->measure.share ? "t of logits" : "t",
-                        config->plot.interval == NL_INTERVAL_T && metric->sampling.overlap > 0.0 ? ", corrected for splits that overlap" : "");
+    return 1.5 * page->font;
+}
+
+static double gap_y(const struct nl_page *page)
+{
+    return 0.9 * page->small;
+}
+
+double nl_page_panel_width(const struct nl_page *page)
+{
+    return (page->width - page->bar - 4.5 * page->font - (page->columns - 1) * gap_x(page)) / page->columns;
+}
+
+double nl_page_panel_height(const struct nl_page *page)
+{
+    if (page->height == 0.0)
+        return nl_page_panel_width(page) / page->aspect;
+    return (page->height - 5.0 * page->font - (page->rows - 1) * gap_y(page)) / page->rows - page->title - page->strip;
+}
+
+static void put_frame(struct nl_page *page, const struct frame *frame, const char *x_label, const char *y_label)
+{
+    const char *title = page->experiment->config.plot.title;
+    double gap = edge * page->font, top = page->height - gap, middle = (page->area.left + page->area.right) / 2;
+    nl_text_add(&page->script, "set border 3 linewidth 0.7\nset tics nomirror out scale 0.5\nunset key\n");
+    if (*title) {
+        nl_page_label(page, title, page->width / 2, top - 0.5 * line_height * page->font, page->font, "center");
+        top -= line_height * page->font;
     }
-    nl_text_add(out, ".");
-}
-
-void nl_page_add_diverged(struct nl_text *out, const struct nl_picture *picture, const struct nl_metric_column *metric)
-{
-    if (nl_results_runs(picture->results).diverged > 0)
-        nl_text_add(out, metric->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
-}
-
-/* "set xrange [0:15]": the user's ends (key plot.<axis>min, plot.<axis>max) where they are not auto. */
-static int put_range(struct nl_page *page, char axis, const char *const user[2], const char *low, const char *high, struct nl_error *err)
-{
-    const char *ends[2] = {low, high};
-    double number;
-    for (int i = 0; i < 2; i++) {
-        if (strcmp(user[i], "auto") == 0)
-            continue;
-        ends[i] = user[i];
-        if (!nl_number_read(ends[i], &number))
-            return nl_fail(err, "plot.%c%s is '%s': a number is expected, or auto", axis, i ? "max" : "min", ends[i]);
+    if (frame->place == NL_LEGEND_ABOVE)
+        put_legend(page, fmax(gap, fmin(middle - frame->width / 2, page->width - gap - frame->width)), top, frame->columns, frame->widths);
+    else if (frame->place == NL_LEGEND_RIGHT)
+        put_legend(page, page->width - frame->width - gap, page->area.top - page->title - page->strip, 1, frame->widths);
+    else if (frame->place == NL_LEGEND_BELOW)
+        put_legend(page, fmax(gap, middle - frame->width / 2), frame->caption + gap + frame->height, frame->columns, frame->widths);
+    nl_text_add(&page->script, "# axis labels\n");
+    if (*x_label)
+        nl_page_label(page, x_label, middle, page->area.bottom - frame->below + gap + 0.6 * page->font, page->font, "center");
+    if (*y_label)
+        nl_page_upright_label(page, y_label, gap + 0.5 * page->font, (page->area.bottom + page->area.top - page->title - page->strip) / 2);
+    if (caption_inside(page)) {
+        nl_text_add(&page->script, "# caption\n");
+        put_lines(page, page->caption.at, page->width - 2 * gap, gap, gap, page->small, "left");
     }
-    nl_text_add(&page->script, "set %crange [%s:%s]\n", axis, ends[0], ends[1]);
-    return NL_OK;
 }
 
-int nl_page_xrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high, struct nl_error *err)
+int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double y_ticks, struct nl_error *err)
 {
-    return put_range(page, 'x', (const char *[]){experiment->config.plot.xmin, experiment->config.plot.xmax}, low, high, err);
-}
-
-int nl_page_yrange(struct nl_page *page, const struct nl_experiment *experiment, const char *low, const char *high, struct nl_error *err)
-{
-    return put_range(page, 'y', (const char *[]){experiment->config.plot.ymin, experiment->config.plot.ymax}, low, high, err);
-}
-
-void nl_span_add(struct nl_span *span, double value)
-{
-    if (!isfinite(value))
-        return;
-    span->low = span->any ? fmin(span->low, value) : value;
-    span->high = span->any ? fmax(span->high, value) : value;
-    span->any = true;
-}
-
-const char *nl_span_top(const struct nl_span *span, const struct nl_measure *measure)
-{
-    if (!span->any)
-        return "1";
-    return measure->scale == 100.0 && span->high > 50.0 ? "105" : "*";
-}
-
-static bool is_logarithmic(const struct nl_span *span)
-{
-    return span->any && span->low > 0.0 && span->high / span->low >= 12.0;
-}
-
-void nl_page_yscale(struct nl_page *page, const struct nl_span *span)
-{
-    page->log_y = is_logarithmic(span);
-    if (page->log_y)
-        nl_text_add(&page->script, "# Intervals that reach 0 or below end at the floor of the logarithmic axis.\nset logscale y\nfloor = %.4g\n",
-                    0.8 * span->low);
-    else
-        nl_text_add(&page->script, "floor = -1e300 # the axis is linear: nothing is cut\n");
-}
-
-void nl_page_yticks(struct nl_page *page, const struct nl_span *span)
-{
-    if (!is_logarithmic(span) || floor(log10(span->high)) > ceil(log10(span->low))) {
-        nl_text_add(&page->script, "set ytics autofreq\n");
-        return;
+    if (page->strip > 0 && page->rows > 1) /* its word stands beside the label of the y axis */
+        y_ticks = fmax(y_ticks, nl_text_width("failed", 0.75 * page->small));
+    struct frame frame = measure_frame(page, x_ticks, y_ticks, *x_label, *y_label);
+    double above = page->title + page->strip, width = page->width - frame.margin.left - frame.margin.right;
+    width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
+    double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);
+    if (page->height == 0.0)
+        page->height = fmin(24 * cm, fmax(3.5 * cm, around + page->rows * width / page->aspect));
+    double height = (page->height - around) / page->rows;
+    page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom, page->height - frame.margin.top};
+    int status = width < least_panel || height < least_panel
+                     ? nl_fail(err, "%s has no room for its panels on %.3g x %.3g cm, %.3g x %.3g cm each: a larger plot.width or plot.height, a smaller plot.font_size, or plot.legend = none",
+                               page->name, page->width / cm, page->height / cm, fmax(0.0, width / cm), fmax(0.0, height / cm))
+                     : NL_OK;
+    if (status == NL_OK) {
+        struct nl_text whole = {0};
+        put_terminals(page, &whole);
+        nl_text_add_bytes(&whole, page->script.at, page->script.length);
+        nl_text_release(&page->script);
+        page->script = whole;
+        put_frame(page, &frame, x_label, y_label);
+        nl_text_add(&page->script, "\nset multiplot\n");
     }
-    const char *before = "set ytics (";
-    for (double power = pow(10, floor(log10(span->low))); power <= span->high; power *= 10)
-        for (int i = 0; i < 3; i++, before = ", ")
-            nl_text_add(&page->script, "%s%g", before, power * (const double[]){1, 2, 5}[i]);
-    nl_text_add(&page->script, ")\n");
+    free(frame.widths);
+    return status;
 }
 
-void nl_page_axis_label(struct nl_text *script, const char *axis, const char *name, const char *unit)
+struct nl_box nl_page_box(const struct nl_page *page, int panel)
 {
-    char *label = *unit ? nl_format("%s (%s)", name, unit) : nl_strdup(name);
-    nl_text_add(script, "set %slabel ", axis);
-    nl_page_quote(script, label);
-    nl_text_add(script, " offset %s\n", strcmp(axis, "y") == 0 ? "0.3,0" : "0,up");
-    free(label);
+    int column = panel % page->columns, row = panel / page->columns;
+    double width = (page->area.right - page->area.left - (page->columns - 1) * gap_x(page)) / page->columns;
+    double height = (page->area.top - page->area.bottom - (page->rows - 1) * gap_y(page)) / page->rows;
+    double left = page->area.left + column * (width + gap_x(page)), top = page->area.top - row * (height + gap_y(page));
+    return (struct nl_box){left, left + width, top - height, top - page->title - page->strip};
+}
+
+bool nl_page_is_first(const struct nl_page *page, int panel)
+{
+    return panel % page->columns == 0;
+}
+
+bool nl_page_is_lowest(const struct nl_page *page, int panel)
+{
+    return panel + page->columns >= page->panels;
+}
+
+void nl_page_margins(struct nl_page *page, const struct nl_box *box)
+{
+    nl_text_add(&page->script, "set lmargin at screen %.4f; set rmargin at screen %.4f; set bmargin at screen %.4f; set tmargin at screen %.4f\n",
+                box->left / page->width, box->right / page->width, box->bottom / page->height, box->top / page->height);
+}
+
+void nl_page_reserve_title(struct nl_page *page, const char *title)
+{
+    int lines = *title ? count_lines(title, nl_page_panel_width(page), page->small) : 0;
+    page->title = fmax(page->title, lines > 0 ? (lines * line_height + 0.3) * page->small : 0.0);
+}
+
+void nl_page_title(struct nl_page *page, int panel, const char *title)
+{
+    char *about = nl_format("panel %d", panel + 1);
+    nl_page_comment(&page->script, about, title);
+    free(about);
+    struct nl_box box = nl_page_box(page, panel);
+    if (*title)
+        put_lines(page, title, nl_page_panel_width(page), (box.left + box.right) / 2, box.top + page->strip + 0.3 * page->small, page->small, "center");
+}
+
+void nl_page_end_panel(struct nl_page *page)
+{
+    nl_text_add(&page->script, "unset label; unset arrow; unset object\n\n");
 }

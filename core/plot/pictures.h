@@ -1,4 +1,4 @@
-/* The pictures, a file each: every one builds the script of its page from the results, or says in `note` why there is
+/* The pictures: every one builds the script and the caption of its page from the results, or says in `note` why there is
  * nothing to draw (then page->script stays empty). */
 #ifndef NL_PLOT_PICTURES_H
 #define NL_PLOT_PICTURES_H
@@ -13,8 +13,10 @@ struct nl_picture {
     struct nl_text *note;
 };
 
+/* Means over an axis of the sweep (points.c): one picture, of which small_batch and lr_tolerance are presets. */
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_figure(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 

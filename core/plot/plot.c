@@ -1,28 +1,64 @@
 #include "plot/plot.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
+#include "base/escape.h"
 #include "base/files.h"
 #include "plot/pictures.h"
 #include "plot/render.h"
 
 /* By enum nl_plot_kind. */
 static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct nl_error *) = {
-    nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap};
+    nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap, nl_picture_figure};
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
 enum { KINDS = sizeof draw / sizeof *draw };
+
+static int write_beside(const char *plots, const struct nl_page *page, const char *ending, const struct nl_text *text, struct nl_text *report,
+                        struct nl_error *err)
+{
+    char *path = nl_format("%s/%s.%s", plots, page->name, ending);
+    int status = nl_file_write(path, text->at, text->length, err);
+    if (status == NL_OK && report)
+        nl_text_add(report, "plot: %s\n", path);
+    free(path);
+    return status;
+}
+
+/* NAME.txt, and NAME.tex with \caption{...}. */
+static int write_caption(const char *plots, const struct nl_page *page, struct nl_error *err)
+{
+    struct nl_text plain = {0}, latex = {0};
+    nl_text_add(&plain, "%s\n", page->caption.at);
+    nl_text_add(&latex, "\\caption{");
+    nl_latex_add(&latex, page->caption.at);
+    nl_text_add(&latex, "}\n");
+    int status = write_beside(plots, page, "txt", &plain, NULL, err) != NL_OK ? NL_FAIL : write_beside(plots, page, "tex", &latex, NULL, err);
+    nl_text_release(&plain);
+    nl_text_release(&latex);
+    return status;
+}
 
 /* chosen: plots is the user's own choice, which may be a link. */
 static int write_script(const char *plots, bool chosen, const struct nl_page *page, struct nl_text *report, struct nl_error *err)
 {
+    int caption = page->experiment->config.plot.caption;
     if (chosen ? nl_make_folders(plots, err) : nl_make_folder(plots, err))
         return NL_FAIL;
-    char *path = nl_format("%s/%s.gp", plots, page->name);
-    int status = nl_file_write(path, page->script.at, page->script.length, err);
-    if (status == NL_OK)
-        nl_text_add(report, "plot: %s\n", path);
-    free(path);
-    return status;
+    if ((caption == NL_CAPTION_FILE || caption == NL_CAPTION_BOTH) && write_caption(plots, page, err) != NL_OK)
+        return NL_FAIL;
+    return write_beside(plots, page, "gp", &page->script, report, err);
+}
+
+/* A font of the user's that is not installed is drawn as another; of the default one, which stands for what looks like it, nothing is said. */
+static void check_font(const struct nl_config *config, struct nl_text *report)
+{
+    const char *font = config->plot.font;
+    char *drawn = strcmp(font, nl_key_find("plot.font")->default_text) != 0 ? nl_font_drawn(font) : NULL;
+    if (drawn && strcasecmp(drawn, font) != 0)
+        nl_text_add(report, "plot.font: '%s' is not installed, and drawn as '%s'\n", font, drawn);
+    free(drawn);
 }
 
 static int render(const char *plots, const char *name, const struct nl_plot_options *options, struct nl_text *report, struct nl_error *err)
@@ -49,6 +85,8 @@ static int draw_all(const struct nl_picture *picture, const char *plots, const b
         if (status == NL_OK && page[kind].script.length > 0)
             status = write_script(plots, options->out != NULL, &page[kind], picture->note, err);
     }
+    if (options->svg || options->png || options->pdf)
+        check_font(&picture->experiment->config, picture->note);
     for (int kind = 0; status == NL_OK && kind < KINDS; kind++)
         if (page[kind].script.length > 0)
             status = render(plots, page[kind].name, options, picture->note, err);

@@ -10,13 +10,13 @@
 
 struct nl_plot_options {
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
-    bool svg, png, pdf;     /* which files are rendered; PNG has 300 dots an inch */
+    bool svg, png, pdf;     /* which files are rendered; PNG has plot.dpi dots an inch */
     bool text;              /* draw with characters too, into `report` */
     atomic_int *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
     struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
-/* Writes NAME.gp for every kind in plot.kind, and always for `curves`; renders each by running gnuplot. Anything that
+/* Writes NAME.gp for every kind in plot.kind, and always for `curves`, and as plot.caption wants it NAME.txt and NAME.tex; renders each by running gnuplot. Anything that
  * gnuplot says, or a picture that is missing or not whole, is an error; the scripts are there then all the same. Without gnuplot and
  * with no format wanted, only scripts are written. planned as nl_results_load: a picture says what is missing. NL_BAD: a
  * table does not fit its checksum. */

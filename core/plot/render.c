@@ -19,26 +19,36 @@
 struct stream {
     struct nl_text text;
     size_t most;
+    int failure; /* errno of reading it; 0: none */
 };
 
-/* The absolute path of the first gnuplot in PATH, NULL where there is none. A relative folder there would be another one where gnuplot runs. */
-static char *find_gnuplot(void)
+/* The absolute path of the first program of this name in PATH, NULL where there is none. A relative folder there would be another one where gnuplot
+ * runs: what is in such a one goes to *passed, a new string, NULL: nothing. */
+static char *find_program(const char *name, char **passed)
 {
+    *passed = NULL;
     const char *at = getenv("PATH");
     for (at = at ? at : "/usr/bin:/bin"; *at;) {
         int length = (int)strcspn(at, ":");
-        char *path = nl_format("%.*s/gnuplot", length, at);
+        char *path = length ? nl_format("%.*s/%s", length, at, name) : nl_format("./%s", name);
         struct stat info;
-        if (*at == '/' && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0)
+        bool there = stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+        if (there && *at == '/') {
+            free(*passed);
+            *passed = NULL;
             return path;
-        free(path);
+        }
+        if (there && !*passed)
+            *passed = path;
+        else
+            free(path);
         at += length + (at[length] == ':');
     }
     return NULL;
 }
 
-/* In the child: only calls that are safe after fork in a program with threads. The group is gnuplot's own, to be killed with all that is in it. */
-static _Noreturn void become_gnuplot(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
+/* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be killed with all that is in it. */
+static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
 {
     int nothing = open("/dev/null", O_RDONLY);
     bool good = setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && chdir(folder) == 0;
@@ -54,7 +64,9 @@ static bool read_some(int from, struct stream *to)
     ssize_t got = read(from, block, sizeof block);
     if (got > 0)
         nl_text_add_bytes(&to->text, block, (size_t)got);
-    return got > 0 || (got < 0 && errno == EINTR);
+    bool again = got < 0 && errno == EINTR;
+    to->failure = got < 0 && !again ? errno : 0;
+    return got > 0 || again;
 }
 
 /* Reads both pipes at once, as gnuplot must not block on one while we wait for the other, until gnuplot has ended. NULL, or why it was killed
@@ -71,6 +83,8 @@ static char *follow(pid_t child, const int *from, struct stream *to, double seco
         for (int i = 0; i < 2; i++) {
             if (ready > 0 && open[i].revents && !read_some(open[i].fd, &to[i]))
                 open[i].fd = -1;
+            if (!why && to[i].failure)
+                why = nl_format("what it printed cannot be read: %s", strerror(to[i].failure));
             if (!why && to[i].text.length > to[i].most)
                 why = nl_format("it printed more than %s, and was killed", nl_bytes_text((double)to[i].most, size));
         }
@@ -116,7 +130,7 @@ static int run(const char *folder, char *const *argv, double seconds, atomic_int
     char **environment = c_environment();
     pid_t parent = getpid(), child = fork();
     if (child == 0)
-        become_gnuplot(folder, argv, environment, parent, out[1], bad[1]);
+        become_program(folder, argv, environment, parent, out[1], bad[1]);
     int status = child < 0 ? nl_fail_errno(err, "cannot run gnuplot") : NL_OK;
     close(out[1]);
     close(bad[1]);
@@ -164,7 +178,7 @@ static bool is_whole(const char *format, const struct nl_text *picture)
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
-    char *program = find_gnuplot(), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
+    char *passed, *program = find_program("gnuplot", &passed), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
     char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'; picture=''", format);
     char *argv[] = {program, "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
     struct stream to[2] = {{.most = 64 << 20}, {.most = 1 << 20}};
@@ -172,6 +186,9 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     int code = 0, status;
     if (program)
         status = run(folder, argv, seconds, stop, to, &code, &why, err);
+    else if (passed)
+        status = nl_fail(err, "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); the scripts are in '%s'", file, passed,
+                         folder);
     else
         status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s'",
                          file, folder);
@@ -190,9 +207,26 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     nl_text_release(printed);
     nl_text_release(complaint);
     free(program);
+    free(passed);
     free(script);
     free(setting);
     free(file);
     free(why);
     return status;
+}
+
+char *nl_font_drawn(const char *font)
+{
+    char *passed, *program = find_program("fc-match", &passed), *why = NULL, *drawn = NULL;
+    char *argv[] = {program, "--format=%{family[0]}", (char *)font, NULL};
+    struct stream to[2] = {{.most = 1 << 20}, {.most = 1 << 20}};
+    int code = 0;
+    if (program && run("/", argv, 60, NULL, to, &code, &why, NULL) == NL_OK && !why && code == 0 && to[0].text.length > 0)
+        drawn = nl_strdup(to[0].text.at);
+    nl_text_release(&to[0].text);
+    nl_text_release(&to[1].text);
+    free(passed);
+    free(program);
+    free(why);
+    return drawn;
 }

@@ -15,4 +15,7 @@
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err);
 
+/* The family of the font that is drawn where this one is asked for, by fc-match. NULL: there is no fc-match, and nothing is known. New string. */
+char *nl_font_drawn(const char *font);
+
 #endif

@@ -13,6 +13,7 @@ struct place {
     bool failed; /* diverged or stopped by an error */
     const char *eval; /* the statistics that are reported first */
     double last_x, seconds_a_step;
+    int last, last_step, window; /* the sighting before in its series (-1: none), and the steps that it is a mean of */
 };
 
 struct columns {
@@ -31,13 +32,29 @@ struct loader {
     double scale;
 };
 
+enum nl_x nl_series_x(const struct nl_experiment *experiment)
+{
+    for (int i = 0; nl_x_names[i]; i++)
+        if (strcmp(nl_x_names[i], experiment->config.plot.x) == 0)
+            return (enum nl_x)i;
+    return NL_X_EPOCH;
+}
+
+const char *nl_series_metric(const struct nl_experiment *experiment)
+{
+    for (int i = 0; nl_metric_names[i]; i++)
+        if (strcmp(nl_metric_names[i], experiment->config.plot.y) == 0)
+            return nl_metric_names[i];
+    return nl_metric_names[experiment->config.plot.metric];
+}
+
 static int whole(const struct nl_table *table, int row, int column, int *out, struct nl_error *err)
 {
     double value;
     if (nl_table_number(table, row, column, &value, err) != NL_OK)
-        return NL_FAIL;
+        return NL_BAD;
     if (!(value >= 0 && value < 1e9 && value == floor(value)))
-        return nl_fail(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column),
+        return nl_bad(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column),
                        table->name[column]);
     *out = (int)value;
     return NL_OK;
@@ -59,11 +76,11 @@ static int index_trials(struct loader *loader, struct nl_error *err)
     int column = nl_table_column(&results->table, "trial"), most = 0, number;
     for (int row = 0; row < results->table.rows; row++) {
         if (whole(&results->table, row, column, &number, err) != NL_OK)
-            return NL_FAIL;
+            return NL_BAD;
         most = number > most ? number : most;
     }
     if (most > 1000000)
-        return nl_fail(err, "'%s' numbers a trial %d: the file is damaged", results->path, most);
+        return nl_bad(err, "'%s' numbers a trial %d: the file is damaged", results->path, most);
     loader->places = most + 1;
     loader->place = nl_alloc((size_t)loader->places, sizeof *loader->place);
     for (int i = 0; i < loader->places; i++)
@@ -74,7 +91,7 @@ static int index_trials(struct loader *loader, struct nl_error *err)
             if (row < 0 || whole(&results->table, row, column, &number, err) != NL_OK)
                 continue;
             const char *status = nl_table_field(&results->table, row, results->status);
-            loader->place[number] = (struct place){.cell = cell, .seed = seed, .last_x = NAN, .eval = first_eval(loader->picture, &results->cell[cell]),
+            loader->place[number] = (struct place){.cell = cell, .seed = seed, .last_x = NAN, .last = -1, .eval = first_eval(loader->picture, &results->cell[cell]),
                                                    .failed = strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0};
         }
     return NL_OK;
@@ -92,7 +109,7 @@ static int read_pace(struct loader *loader, struct nl_error *err)
         return status;
     }
     int trial, pace;
-    status = nl_table_need(&timing, "trial", &trial, err) != NL_OK ? NL_FAIL : nl_table_need(&timing, "steps_per_second", &pace, err);
+    status = nl_table_need(&timing, "trial", &trial, err) ? NL_BAD : nl_table_need(&timing, "steps_per_second", &pace, err);
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
         double steps_per_second;
@@ -113,11 +130,11 @@ static int find_columns(struct loader *loader, struct nl_error *err)
     const struct {
         const char *name;
         int *column;
-    } needed[] = {{"trial", &at->trial}, {"step", &at->step}, {x_columns[loader->picture->experiment->config.plot.x], &at->x},
+    } needed[] = {{"trial", &at->trial}, {"step", &at->step}, {x_columns[nl_series_x(loader->picture->experiment)], &at->x},
                   {"split", &at->split}, {"eval", &at->eval}, {"loss", &at->loss}, {"accuracy", &at->accuracy}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (nl_table_need(&loader->curves, needed[i].name, needed[i].column, err) != NL_OK)
-            return NL_FAIL;
+            return NL_BAD;
     return NL_OK;
 }
 
@@ -130,6 +147,27 @@ static bool is_wanted(const struct loader *loader, int row, const struct place *
     return strcmp(eval, strcmp(loader->split, "train") == 0 ? "" : place->eval) == 0;
 }
 
+/* The last window of training batches may be shorter than the others, and so noisier: a spike that is none. It is joined with the one before. */
+static void add_sighting(struct loader *loader, struct place *place, const struct nl_sighting *sighting)
+{
+    struct nl_series *series = &loader->series[place->cell];
+    int window = (int)sighting->step - place->last_step;
+    struct nl_sighting *before = place->last < 0 ? NULL : &series->at[place->last];
+    bool joins = before && window > 0 && window < place->window && strcmp(loader->split, "train") == 0;
+    place->last_step = (int)sighting->step;
+    if (joins) {
+        double value = (before->value * place->window + sighting->value * window) / (place->window + window);
+        *before = *sighting;
+        before->value = value;
+        place->window += window;
+        return;
+    }
+    NL_GROW(series->at, series->count, series->capacity);
+    place->last = series->count;
+    place->window = window;
+    series->at[series->count++] = *sighting;
+}
+
 static int take_row(struct loader *loader, int row, struct nl_error *err)
 {
     int number, step;
@@ -137,21 +175,19 @@ static int take_row(struct loader *loader, int row, struct nl_error *err)
     const struct nl_table *curves = &loader->curves;
     if (whole(curves, row, loader->column.trial, &number, err) != NL_OK || whole(curves, row, loader->column.step, &step, err) != NL_OK ||
         nl_table_number(curves, row, loader->column.x, &x, err) != NL_OK)
-        return NL_FAIL;
+        return NL_BAD;
     if (number >= loader->places || loader->place[number].cell < 0)
-        return nl_fail(err, "%s:%d: trial %d is not in trials.csv", curves->path, curves->line[row], number);
+        return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->path, curves->line[row], number);
     struct place *place = &loader->place[number];
-    if (loader->picture->experiment->config.plot.x == NL_X_SECONDS)
+    if (nl_series_x(loader->picture->experiment) == NL_X_SECONDS)
         x *= place->seconds_a_step;
     place->last_x = x;
     if (place->failed || !is_wanted(loader, row, place))
         return NL_OK;
     if (nl_table_number(curves, row, loader->loss ? loader->column.loss : loader->column.accuracy, &value, err) != NL_OK)
-        return NL_FAIL;
-    struct nl_series *series = &loader->series[place->cell];
-    NL_GROW(series->at, series->count, series->capacity);
-    series->at[series->count++] =
-        (struct nl_sighting){.step = step, .x = x, .value = loader->scale * (loader->error ? 1.0 - value : value), .seed = place->seed};
+        return NL_BAD;
+    add_sighting(loader, place,
+                 &(struct nl_sighting){.step = step, .x = x, .value = loader->scale * (loader->error ? 1.0 - value : value), .seed = place->seed});
     return NL_OK;
 }
 
@@ -190,7 +226,7 @@ static void add_failed(struct loader *loader)
 
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err)
 {
-    const char *metric = nl_metric_names[picture->experiment->config.plot.metric];
+    const char *metric = nl_series_metric(picture->experiment);
     struct loader loader = {.picture = picture};
     struct nl_measure measure;
     nl_measure(metric, &measure);
@@ -207,7 +243,7 @@ int nl_series_load(const struct nl_picture *picture, struct nl_series **out, str
         status = find_columns(&loader, err);
     if (status == NL_OK)
         status = index_trials(&loader, err);
-    if (status == NL_OK && picture->experiment->config.plot.x == NL_X_SECONDS)
+    if (status == NL_OK && nl_series_x(picture->experiment) == NL_X_SECONDS)
         status = read_pace(&loader, err);
     for (int row = 0; status == NL_OK && row < loader.curves.rows; row++)
         status = take_row(&loader, row, err);

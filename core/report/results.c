@@ -67,6 +67,9 @@ static void add_question(const struct section *s)
     case NL_ASK_LR_TOLERANCE:
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How large a learning rate does each method bear?");
         break;
+    case NL_ASK_SPEED:
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How many updates does each method need until the %s reaches the target?", measure.name);
+        break;
     case NL_ASK_COMPARE:
     case NL_ASK_AUTO:
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Which of the compared settings differ in the %s, and by how much?", measure.name);
@@ -108,7 +111,7 @@ static void add_incomplete(struct nl_document *document, const struct nl_answer 
 
 /* ---- figures ---- */
 
-/* "The test error": what the picture of this name shows. */
+/* What the picture of this name shows; how is told by the caption that lies beside it. */
 static char *caption_of(const struct section *s, const char *name)
 {
     static const char *const shows[][2] = {
@@ -122,18 +125,16 @@ static char *caption_of(const struct section *s, const char *name)
     const char *how = "as the experiment's plot section asks";
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
         how = strcmp(name, shows[i][0]) == 0 ? shows[i][1] : how;
-    char *text = s->results->seeds > 1 ? nl_format("The %s %s: means over %d seeds with their %g %% intervals.", measure.name, how, s->results->seeds,
-                                                   100.0 * s->experiment->config.plot.level)
-                                       : nl_format("The %s %s; one seed, so without intervals.", measure.name, how);
-    return text;
+    return nl_format("The %s %s.", measure.name, how);
 }
 
 static void add_figure(const struct section *s, struct nl_report_figures *figures, const char *name)
 {
     char *file = nl_format("figures/%s/%s", figures->name, name), *path = nl_format("%s/%s.svg", figures->folder, file);
-    char *caption = caption_of(s, name), *prefix = nl_format("%s-%s-", figures->name, name), *svg, *drawing = NULL;
+    char *beside = nl_format("%s/%s.txt", figures->folder, file), *how = nl_file_read_plain(beside, NULL, NULL), *what = caption_of(s, name);
+    char *caption = nl_format("%s %s", what, how ? how : ""), *prefix = nl_format("%s-%s-", figures->name, name), *svg, *drawing = NULL;
     char *seen = nl_format("%.*s", s->answer->headline.at ? (int)strcspn(s->answer->headline.at, "\n") : 0, s->answer->headline.at);
-    char *alt = nl_format("Chart. %s %s The numbers are in the tables.", caption, seen);
+    char *alt = nl_format("Chart. %s %s The numbers are in the tables.", what, seen);
     size_t length;
     struct nl_error err = {{0}};
     svg = nl_file_read_plain(path, &length, &err);
@@ -146,6 +147,9 @@ static void add_figure(const struct section *s, struct nl_report_figures *figure
         figures->failed++;
     }
     free(svg);
+    free(beside);
+    free(how);
+    free(what);
     free(seen);
     free(alt);
     free(prefix);
@@ -180,6 +184,7 @@ static void add_figures(const struct section *s, struct nl_report_figures *figur
     const struct nl_plot_options how = {.out = folder, .svg = true, .pdf = true, .stop = figures->stop, .report = &report};
     struct nl_experiment untitled = *s->experiment; /* the section has the title */
     untitled.config.plot.title = "";
+    untitled.config.plot.caption = NL_CAPTION_FILE;
     add_heading(s, "Figures");
     if (nl_plot(s->source->tables, &untitled, s->source->planned, &how, &err) == NL_OK) {
         add_drawn(s, figures, report.at);

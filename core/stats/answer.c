@@ -78,7 +78,7 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
     bool found = false;
     for (int i = 0; i < answer->claims; i++)
         found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
-    if (found && answer->question != NL_ASK_LR_TOLERANCE)
+    if (found && answer->question != NL_ASK_LR_TOLERANCE && answer->question != NL_ASK_SPEED)
         nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may fail all the same (at %g %%): findings are then about runs that do not.\n",
                     results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
@@ -127,7 +127,7 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
 void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out)
 {
     static void (*const ask[])(struct nl_answer *, const struct nl_results *, const struct nl_experiment *) = {
-        [NL_ASK_SMALL_BATCH] = nl_ask_batch, [NL_ASK_LR_TOLERANCE] = nl_ask_rate, [NL_ASK_COMPARE] = nl_ask_compare};
+        [NL_ASK_SMALL_BATCH] = nl_ask_batch, [NL_ASK_LR_TOLERANCE] = nl_ask_rate, [NL_ASK_COMPARE] = nl_ask_compare, [NL_ASK_SPEED] = nl_ask_speed};
     *out = (struct nl_answer){.question = nl_question_of(experiment), .level = experiment->config.plot.level, .planned = results->planned, .missing = results->missing};
     if (results->missing > 0)
         say_missing(&out->incomplete, results);

@@ -153,7 +153,7 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
                             .whole_batch = (int)experiment->config.train.batch};
     out->x = sorted_levels(results, x_factor, out->whole_batch, &out->points);
     out->y = sorted_levels(results, y_factor, out->whole_batch, &out->rows);
-    bool *grouped = nl_alloc((size_t)results->factors, sizeof *grouped);
+    bool *grouped = out->apart = nl_alloc((size_t)results->factors, sizeof *grouped);
     for (int i = 0; i < results->factors; i++)
         grouped[i] = i != x_factor && i != y_factor && !follows(results, i, x_factor) && !follows(results, i, y_factor);
     int capacity = 0;
@@ -170,7 +170,6 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
         }
         put_cell(out, &out->method[at], cell);
     }
-    free(grouped);
     sort_methods(out, experiment->config.plot.order);
 }
 
@@ -181,6 +180,7 @@ void nl_comparison_release(struct nl_comparison *view)
         free(view->method[i].cell);
     }
     free(view->method);
+    free(view->apart);
     free(view->x);
     free(view->y);
     *view = (struct nl_comparison){0};

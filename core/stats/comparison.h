@@ -17,6 +17,7 @@ struct nl_comparison {
     int x_factor, y_factor; /* -1: none, and one point */
     int points, rows;       /* along x, along y */
     int *x, *y;             /* levels: numbers sorted ascending, words as in the grid */
+    bool *apart;            /* [factors of results]: methods differ in it */
     int whole_batch;        /* what norm.stat_batch = auto stands for */
     int methods;
     struct nl_method *method;     /* as in the grid, or in plot.order */

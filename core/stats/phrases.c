@@ -12,7 +12,7 @@ void nl_say_number(struct nl_text *out, double scaled, bool percent, bool sign)
 
 void nl_say_value(struct nl_text *out, double value, const struct nl_measure *measure)
 {
-    nl_say_number(out, value * measure->scale, measure->share, false);
+    nl_say_number(out, value * measure->scale, measure->scale == 100.0, false);
     if (*measure->unit)
         nl_text_add(out, " %s", measure->unit);
 }

@@ -128,9 +128,9 @@ static void say_place(const struct question *q, int index)
     nl_say_value(out, place->mean.mean, &q->metric.measure);
     if (!isnan(place->mean.lower)) {
         nl_text_add(out, " (");
-        nl_say_number(out, place->mean.lower * q->metric.measure.scale, q->metric.measure.share, false);
+        nl_say_number(out, place->mean.lower * q->metric.measure.scale, q->metric.measure.scale == 100.0, false);
         nl_text_add(out, " to ");
-        nl_say_number(out, place->mean.upper * q->metric.measure.scale, q->metric.measure.share, false);
+        nl_say_number(out, place->mean.upper * q->metric.measure.scale, q->metric.measure.scale == 100.0, false);
         nl_text_add(out, ")");
     }
     nl_text_add(out, ", n = %d", place->mean.n);
@@ -190,9 +190,9 @@ static void say_headline(const struct question *q)
         nl_text_add(out, "The %s mean %s is that of %s: ", measure->worse > 0 ? "lowest" : "highest", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
         nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
-        nl_say_number(out, best->mean.lower * measure->scale, measure->share, false);
+        nl_say_number(out, best->mean.lower * measure->scale, measure->scale == 100.0, false);
         nl_text_add(out, " to ");
-        nl_say_number(out, best->mean.upper * measure->scale, measure->share, false);
+        nl_say_number(out, best->mean.upper * measure->scale, measure->scale == 100.0, false);
         nl_text_add(out, ", n = %d)%s.\n", best->mean.n, q->metric.fixed ? ", on this part of the data" : "");
         say_counts(q);
     }

@@ -313,6 +313,25 @@ const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const s
     return found;
 }
 
+/* What is worked out from a run's curve or from two parts; no share that was counted. */
+static bool derived_measure(const char *column, struct nl_measure *out)
+{
+    static const struct {
+        const char *column, *name, *part;
+        bool error;
+    } known[] = {{"test_error_area", "test error along the curve", "test", true}, {"test_loss_area", "test loss along the curve", "test", false},
+                 {"val_error_area", "validation error along the curve", "val", true}, {"val_loss_area", "validation loss along the curve", "val", false},
+                 {"error_gap", "gap of test and training error", "test", true}, {"loss_gap", "gap of test and training loss", "test", false}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].column, column) == 0) {
+            *out = (struct nl_measure){.unit = known[i].error ? "%" : "", .step = known[i].error ? "points" : "nats",
+                                       .scale = known[i].error ? 100.0 : 1.0, .worse = 1, .part = known[i].part};
+            snprintf(out->name, sizeof out->name, "%s", known[i].name);
+            return true;
+        }
+    return false;
+}
+
 bool nl_measure(const char *column, struct nl_measure *out)
 {
     static const char *const parts[] = {"train", "val", "test"}, *const titles[] = {"training", "validation", "test"},
@@ -330,7 +349,7 @@ bool nl_measure(const char *column, struct nl_measure *out)
                 snprintf(out->name, sizeof out->name, "%s %s", titles[part], kinds[kind]);
                 return true;
             }
-    return false;
+    return derived_measure(column, out);
 }
 
 /* Over the rows of the table: the least and the largest number in a column; NaN where there is none. */

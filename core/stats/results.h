@@ -79,9 +79,9 @@ struct nl_measure {
     char name[64];    /* "test error" */
     const char *unit; /* "%" or "" (nats) */
     const char *step; /* unit of a difference: "points" or "nats" */
-    double scale;     /* 100 for shares */
+    double scale;     /* 100 for shares, and for means and differences of them */
     int worse;        /* +1: larger is worse; -1: smaller is */
-    bool share;       /* from 0 to 1 */
+    bool share;       /* from 0 to 1, and counted: no mean along a curve, and no difference of parts */
     bool error;       /* a share of errors */
     const char *part; /* "train", "val", "test" */
 };

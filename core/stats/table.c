@@ -7,6 +7,20 @@
 
 #include "base/files.h"
 #include "base/sums.h"
+#include "base/utf8.h"
+
+/* Whether a field can be shown as it is. What normlab writes can (nl_csv_add). */
+static bool prints(const char *field)
+{
+    size_t bytes;
+    for (; *field; field += bytes) {
+        bool plain = (*field >= ' ' && *field < 0x7f) || *field == '\n' || *field == '\t';
+        bytes = plain ? 1 : nl_character_bytes(field);
+        if (!plain && !nl_character_prints(field, bytes))
+            return false;
+    }
+    return true;
+}
 
 /* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',', '\n'
  * or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
@@ -49,16 +63,18 @@ static int parse(struct nl_table *table, struct nl_error *err)
     int line = 1, columns = 0, rows = 0, lines = 0;
     size_t fields = 0, capacity = 0;
     if (*at == '\0')
-        return nl_fail(err, "'%s' is empty: a header line is expected", table->path);
+        return nl_bad(err, "'%s' is empty: a header line is expected", table->path);
     while (*at != '\0') {
         int first = line, count = 0;
         char end = ',';
         while (end == ',') {
             char *field = take_field(&at, &line, &end);
             if (!field)
-                return nl_fail(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
+                return nl_bad(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
+            if (!prints(field))
+                return nl_bad(err, "%s:%d: a field holds control characters, or is no UTF-8", table->path, first);
             if (end == '\0')
-                return nl_fail(err, "%s:%d: the last line is cut off", table->path, first);
+                return nl_bad(err, "%s:%d: the last line is cut off", table->path, first);
             NL_GROW(table->field, fields, capacity);
             table->field[fields++] = field;
             count++;
@@ -73,7 +89,7 @@ static int parse(struct nl_table *table, struct nl_error *err)
             continue;
         }
         if (count != columns)
-            return nl_fail(err, "%s:%d: %d fields, where the header has %d", table->path, first, count, columns);
+            return nl_bad(err, "%s:%d: %d fields, where the header has %d", table->path, first, count, columns);
         NL_GROW(table->line, rows, lines);
         table->line[rows++] = first;
     }
@@ -101,7 +117,7 @@ int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
     if (status == NL_OK && strlen(text) == length)
         return nl_table_parse(path, text, out, err);
     free(text);
-    return status ? status : nl_fail(err, "'%s' is no text: it holds a zero byte", path);
+    return status ? status : nl_bad(err, "'%s' is no text: it holds a zero byte", path);
 }
 
 void nl_table_release(struct nl_table *table)
@@ -130,7 +146,7 @@ const char *nl_table_field(const struct nl_table *table, int row, int column)
 int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err)
 {
     *column = nl_table_column(table, name);
-    return *column >= 0 ? NL_OK : nl_fail(err, "'%s' has no column '%s'", table->path, name);
+    return *column >= 0 ? NL_OK : nl_bad(err, "'%s' has no column '%s'", table->path, name);
 }
 
 int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err)
@@ -142,24 +158,25 @@ int nl_table_number(const struct nl_table *table, int row, int column, double *o
     char *end;
     *out = nl_double_read(field, &end);
     if (*end != '\0')
-        return nl_fail(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
+        return nl_bad(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
                        table->name[column]);
     return NL_OK;
 }
 
 void nl_csv_add(struct nl_text *text, const char *field)
 {
-    if (!strpbrk(field, ",\"\r\n")) {
-        nl_text_add_bytes(text, field, strlen(field));
-        return;
-    }
-    nl_text_add_bytes(text, "\"", 1);
-    for (; *field; field++) {
+    bool quoted = strpbrk(field, ",\"\n");
+    nl_text_add_bytes(text, "\"", quoted);
+    for (size_t bytes; *field; field += bytes) {
+        bytes = nl_character_bytes(field);
         if (*field == '"')
             nl_text_add_bytes(text, "\"", 1);
-        nl_text_add_bytes(text, field, 1);
+        if (*field == '\n')
+            nl_text_add_bytes(text, field, bytes = 1);
+        else
+            nl_text_add_character(text, field, bytes);
     }
-    nl_text_add_bytes(text, "\"", 1);
+    nl_text_add_bytes(text, "\"", quoted);
 }
 
 void nl_csv_add_number(struct nl_text *text, double value)

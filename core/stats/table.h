@@ -15,19 +15,19 @@ struct nl_table {
     int *line;     /* [rows]: line of the file */
 };
 
-/* NL_BAD: it is not the file that the SHA256SUMS beside it, if there is one, was made of (base/sums.h). */
+/* NL_BAD: it is malformed, or not the file that the SHA256SUMS beside it, if there is one, was made of (base/sums.h). */
 int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err);
-/* The same of a text that is in memory; it is taken over, on NL_FAIL too. path: as errors name it. */
+/* The same of a text that is in memory; it is taken over, on NL_BAD too. path: as errors name it. */
 int nl_table_parse(const char *path, char *text, struct nl_table *out, struct nl_error *err);
 void nl_table_release(struct nl_table *table);
 
 int nl_table_column(const struct nl_table *table, const char *name); /* -1: there is none */
 const char *nl_table_field(const struct nl_table *table, int row, int column);
 
-/* Column that must be there: NL_FAIL names the file. */
+/* Column that must be there: NL_BAD names the file. */
 int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err);
 
-/* The field as a number; NaN where it is empty. */
+/* The field as a number; NaN where it is empty. NL_BAD: it is none. */
 int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err);
 
 /* Adds one field, quoted where it needs to be, or a number, NaN as an empty one; the caller puts the commas and line ends. */

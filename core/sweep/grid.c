@@ -39,25 +39,14 @@ char *nl_grid_axes(const struct nl_experiment *experiment)
     return out.at ? out.at : nl_strdup("none");
 }
 
-/* Compared as values: 1e-3 and 0.001 are the same. */
-static bool has_value(const struct nl_key *key, const struct nl_config *config, const char *value)
-{
-    struct nl_config other = *config;
-    if (nl_key_set(key, &other, value, NULL))
-        return false;
-    char *here = nl_key_text(key, config), *there = nl_key_text(key, &other);
-    bool same = strcmp(here, there) == 0;
-    free(here);
-    free(there);
-    return same;
-}
-
-static bool matches(const struct nl_match *match, const struct nl_config *config)
+/* text: [nl_key_count] the values of a point, in the one form that the loader gives them: 1e-3 and 0.001 are the same. */
+static bool matches(const struct nl_match *match, const char *const *text)
 {
     for (int k = 0; k < match->keys; k++) {
+        const char *here = text[nl_key_index(match->key[k])];
         bool found = false;
         for (int v = 0; v < match->values[k].count && !found; v++)
-            found = has_value(match->key[k], config, match->values[k].at[v]);
+            found = strcmp(match->values[k].at[v], here) == 0;
         if (!found)
             return false;
     }
@@ -73,13 +62,13 @@ static bool is_chosen(const struct nl_grid *grid, const struct nl_key *key)
 }
 
 /* Gives the tuned keys the values of the first entry of sweep.chosen that is about this point; false: none is. */
-static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, struct nl_config *config)
+static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, const char *const *text, struct nl_config *config)
 {
     for (int c = 0; c < rounds->choices; c++) {
         const struct nl_match *entry = &rounds->chosen[c];
         bool here = true;
         for (int k = 0; k < entry->keys && here; k++)
-            here = is_chosen(grid, entry->key[k]) || has_value(entry->key[k], config, entry->values[k].at[0]);
+            here = is_chosen(grid, entry->key[k]) || strcmp(entry->values[k].at[0], text[nl_key_index(entry->key[k])]) == 0;
         for (int k = 0; k < entry->keys && here; k++)
             if (is_chosen(grid, entry->key[k]) && nl_key_set(entry->key[k], config, entry->values[k].at[0], NULL))
                 return false;
@@ -90,10 +79,10 @@ static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *round
 }
 
 /* The first rule of sweep.exclude that matches; -1: none. */
-static int excluding_rule(const struct nl_experiment *experiment, const struct nl_config *config)
+static int excluding_rule(const struct nl_experiment *experiment, const char *const *text)
 {
     for (int e = 0; e < experiment->excludes; e++)
-        if (matches(&experiment->exclude[e], config))
+        if (matches(&experiment->exclude[e], text))
             return e;
     return -1;
 }
@@ -216,6 +205,7 @@ struct unfolding {
     const struct nl_experiment *experiment;
     struct nl_grid *grid;
     struct seen seen;
+    const char **text; /* [nl_key_count] of the point at hand: on an axis, or fixed */
     struct nl_diagnostics *diagnostics;
 };
 
@@ -233,18 +223,19 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
             rest /= axis->points;
             for (int k = 0; k < axis->keys; k++) {
                 struct nl_error err;
+                u->text[nl_key_index(axis->key[k])] = values[k];
                 if (nl_key_set(axis->key[k], &config, values[k], &err))
                     nl_diagnose(u->diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
             }
         }
         config.train.seed += point % experiment->seeds;
-        int rule = excluding_rule(experiment, &config);
+        int rule = excluding_rule(experiment, u->text);
         if (rule >= 0) {
             out->excluded++;
             out->excluded_by[rule]++;
             continue;
         }
-        if (!set_chosen(out, &experiment->rounds, &config))
+        if (!set_chosen(out, &experiment->rounds, u->text, &config))
             nl_diagnose(u->diagnostics, &experiment->rounds.chosen[0].origin, "write sweep.tune without 'chosen' to choose anew",
                         "'sweep.chosen' has no values for a point of the grid");
         check_trial(experiment, &config, u->diagnostics);
@@ -325,12 +316,20 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     while (u.seen.size < 2 * (size_t)out->points)
         u.seen.size *= 2;
     u.seen.slot = nl_alloc(u.seen.size, sizeof *u.seen.slot);
+    char **fixed = nl_alloc((size_t)nl_key_count, sizeof *fixed);
+    u.text = nl_alloc((size_t)nl_key_count, sizeof *u.text);
+    for (int i = 0; i < nl_key_count; i++)
+        u.text[i] = fixed[i] = nl_value_text(&nl_keys[i], &experiment->config);
     unfold(&u, experiment->axis);
     for (int i = 0; i < experiment->rounds.points; i++) {
         struct nl_axis *axis = axes_at(experiment, &experiment->rounds.point[i]);
         unfold(&u, axis);
         free(axis);
     }
+    for (int i = 0; i < nl_key_count; i++)
+        free(fixed[i]);
+    free(fixed);
+    free(u.text);
     free(u.seen.slot);
     if (experiment->rounds.points)
         sort_trials(out, experiment);

@@ -31,7 +31,7 @@ static void compare_made(const struct source *a, const struct source *b, struct 
     }
 }
 
-/* The seeds of all folders, from the first to the last. */
+/* The seeds of all folders, from the first to the last. A number of seeds that one of them had decided by a first stage is no fixed number in the whole. */
 static int join_seeds(struct nl_experiment *whole, const struct source *source, struct nl_error *err)
 {
     const struct nl_experiment *other = &source->experiment;
@@ -47,6 +47,8 @@ static int join_seeds(struct nl_experiment *whole, const struct source *source, 
     whole->config.train.seed = first;
     whole->seeds = (int)(end - first);
     whole->is_sweep |= whole->seeds > 1;
+    if (!whole->rounds.first_seeds)
+        whole->rounds.first_seeds = other->rounds.first_seeds;
     return NL_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "sweep/provenance.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,20 +34,19 @@ static void add(struct nl_text *out, const char *name, const char *value)
         bytes = nl_character_bytes(value);
         if (*value == '"' || *value == '\\')
             nl_text_add(out, "\\%c", *value);
-        else if (nl_character_prints(value, bytes))
-            nl_text_add_bytes(out, value, bytes);
         else
-            for (size_t i = 0; i < bytes; i++)
-                nl_text_add(out, "\\x%02x", (unsigned char)value[i]);
+            nl_text_add_character(out, value, bytes);
     }
     nl_text_add(out, "\"\n");
 }
 
-/* The first "model name" of /proc/cpuinfo, or the machine's architecture where there is none. */
+/* The first "model name" of /proc/cpuinfo, or the machine's architecture where there is none, with what is in the way of reading it. */
 static void add_processor(struct nl_text *out, const struct utsname *system)
 {
     char line[512], model[512] = "";
     FILE *file = fopen("/proc/cpuinfo", "r");
+    if (!file)
+        snprintf(model, sizeof model, "%s; its name cannot be read: %s", system->machine, strerror(errno));
     while (file && !model[0] && fgets(line, sizeof line, file))
         if (strncmp(line, "model name", strlen("model name")) == 0 && strstr(line, ": ")) {
             line[strcspn(line, "\n")] = '\0';

@@ -65,14 +65,13 @@ static int count_hidden(const struct shown *shown, const char *const *names, int
     return hidden;
 }
 
-/* Trials in the folder that neither grid has. */
-static int count_strangers(const struct shown *shown, const char *const *names, int count)
+/* Trials in the folder that neither grid has; -1: the folder cannot be read. */
+static int count_strangers(const struct shown *shown, const char *const *names, int count, struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(shown->folder);
     struct nl_leftovers leftovers;
-    int strangers = 0;
-    nl_store_leftovers(&store, &shown->grid, &leftovers);
-    for (int i = 0; i < leftovers.count; i++) {
+    int strangers = nl_store_leftovers(&store, &shown->grid, &leftovers, err) ? -1 : 0;
+    for (int i = 0; i < leftovers.count && strangers >= 0; i++) {
         char id[NL_TRIAL_ID];
         const char *path = leftovers.at[i].path, *name = strrchr(path, '/') + 1, *ending = strrchr(name, '.');
         snprintf(id, sizeof id, "%s", name);
@@ -85,16 +84,16 @@ static int count_strangers(const struct shown *shown, const char *const *names, 
 
 /* Where nobody can tell which trials the folder shows, each that is there may be one. Another version of the program may have
  * named them otherwise (it did not know a key, say): then those that seem to be missing may be among those that neither grid has.
- */
-static int count_lost(struct shown *shown, const struct nl_grid *grid)
+ * -1: the folder cannot be read. */
+static int count_lost(struct shown *shown, const struct nl_grid *grid, struct nl_error *err)
 {
     const char **names = names_of(grid);
     int absent = 0, hidden = 0, strangers = 0;
     if (!*shown->unknown.text)
         hidden = count_hidden(shown, names, grid->trials, &absent);
     if (*shown->unknown.text || (shown->other_version && absent))
-        strangers = count_strangers(shown, names, grid->trials);
-    if (!*shown->unknown.text && strangers) {
+        strangers = count_strangers(shown, names, grid->trials, err);
+    if (!*shown->unknown.text && strangers > 0) {
         strangers = strangers < absent ? strangers : absent;
         nl_fail(&shown->unknown,
                 "'%s' was made by another version of normlab (%s, %s; here %s, %s), which may have named its trials otherwise",
@@ -102,7 +101,7 @@ static int count_lost(struct shown *shown, const struct nl_grid *grid)
                 NORMLAB_VERSION, nl_commit());
     }
     free(names);
-    return hidden + strangers;
+    return strangers < 0 ? -1 : hidden + strangers;
 }
 
 static bool applies_in(const struct nl_grid *grid, const struct nl_key *key)
@@ -201,7 +200,12 @@ int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct
                           strcmp(nl_provenance_get(&shown.made, "commit"), nl_commit()) != 0;
     if (nl_store_grid(folder, &shown.experiment, &shown.grid, &shown.unknown) == NL_OK)
         nl_grid_recognize(&shown.grid, &shown.made, &shown.unknown);
-    hidden->trials = count_lost(&shown, showing->grid);
+    int lost = count_lost(&shown, showing->grid, err);
+    if (lost < 0) {
+        nl_grid_release(&shown.grid);
+        return NL_FAIL;
+    }
+    hidden->trials = lost;
     int status = showing->replace ? NL_OK : refuse_axes(&shown, showing, err);
     if (hidden->trials)
         explain(&shown, showing, &hidden->why);

@@ -16,6 +16,22 @@
 
 enum { MOST_ROUNDS = 40 };
 
+static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
+
+static char *folder_in(const char *folder, const char *round)
+{
+    return *round ? nl_path_join(folder, round) : nl_strdup(folder);
+}
+
+char *nl_round_folder(const char *folder, int i)
+{
+    char *of_round = folder_in(folder, folders[i]);
+    if (nl_store_exists(of_round))
+        return of_round;
+    free(of_round);
+    return NULL;
+}
+
 bool nl_has_rounds(const struct nl_experiment *experiment)
 {
     const struct nl_rounds *rounds = &experiment->rounds;
@@ -78,33 +94,30 @@ struct tuned {
     const struct nl_results *results;
     const struct nl_rounds *rounds;
     struct nl_metric_column metric;
-    int *factor;  /* [tunes]: of the tuned keys; -1: a key with one value */
+    int *factor;  /* [tunes]: of the tuned keys */
     int values;   /* combinations of the tuned keys' values */
     int points;
     struct tuned_point *point;
 };
 
-/* The place of a cell among the combinations, the last tuned key fastest. */
-static int value_of(const struct tuned *t, const struct nl_cell *cell)
-{
-    int at = 0;
-    for (int i = 0; i < t->rounds->tunes; i++) {
-        const struct nl_axis *axis = &t->rounds->tune[i];
-        int level = cell->level[t->factor[i]], value = 0;
-        for (int point = 0; level >= 0 && point < axis->points; point++)
-            if (strcmp(axis->text[point][0], t->results->factor[t->factor[i]].value[level]) == 0)
-                value = point;
-        at = at * axis->points + value;
-    }
-    return at;
-}
-
+/* Of a combination of the tuned keys' values, the last key fastest. */
 static const char *value_text(const struct tuned *t, int value, int key)
 {
     for (int i = t->rounds->tunes - 1; i > key; i--)
         value /= t->rounds->tune[i].points;
     const struct nl_axis *axis = &t->rounds->tune[key];
     return axis->text[value % axis->points][0];
+}
+
+/* Whether the cell was trained with these values; a key that does not apply to it may have any. */
+static bool has_values(const struct tuned *t, const struct nl_cell *cell, int value)
+{
+    for (int i = 0; i < t->rounds->tunes; i++) {
+        int level = cell->level[t->factor[i]];
+        if (level >= 0 && strcmp(value_text(t, value, i), t->results->factor[t->factor[i]].value[level]) != 0)
+            return false;
+    }
+    return true;
 }
 
 static bool is_tuned(const struct tuned *t, int factor)
@@ -155,9 +168,12 @@ static struct tuned tuned_of(const struct nl_results *results, const struct nl_r
     t.point = nl_alloc((size_t)results->cells, sizeof *t.point);
     for (int i = 0; i < results->cells; i++) {
         struct tuned_point *point = point_of(&t, &results->cell[i]);
-        int value = value_of(&t, &results->cell[i]);
-        point->cell[value] = &results->cell[i];
-        point->score[value] = score_of(&t, &results->cell[i]);
+        double score = score_of(&t, &results->cell[i]);
+        for (int v = 0; v < t.values; v++)
+            if (has_values(&t, &results->cell[i], v)) {
+                point->cell[v] = &results->cell[i];
+                point->score[v] = score;
+            }
     }
     return t;
 }
@@ -239,11 +255,11 @@ static void add_values(const struct tuned *t, struct nl_match *match, int value)
         add_condition(match, t->rounds->tune[i].key[0], value_text(t, value, i));
 }
 
-/* The first tuned key whose value there is at the end of its values; NULL: none. */
-static const char *edge_of(const struct tuned *t, int value)
+/* The first tuned key whose value there is at the end of its values; NULL: none that applies. */
+static const char *edge_of(const struct tuned *t, const struct nl_cell *cell, int value)
 {
     for (int i = 0; i < t->rounds->tunes; i++)
-        if (nl_is_at_edge(&t->rounds->tune[i], value_text(t, value, i)))
+        if (cell->level[t->factor[i]] >= 0 && nl_is_at_edge(&t->rounds->tune[i], value_text(t, value, i)))
             return t->rounds->tune[i].key[0]->name;
     return NULL;
 }
@@ -256,8 +272,8 @@ static void say_choice(struct nl_text *out, const struct tuned *t, const struct 
     free(text);
     const struct nl_cell *cell = point->cell[value];
     if (cell->failed)
-        nl_text_add(out, "; %d of %d runs failed with it, and more with every other value", cell->failed, cell->trials);
-    const char *edge = edge_of(t, value);
+        nl_text_add(out, "; %d of %d runs failed with it, and no fewer with any other value", cell->failed, cell->trials);
+    const char *edge = edge_of(t, cell, value);
     if (edge)
         nl_text_add(out, "; at the edge of the values of %s: a better one may lie beyond", edge);
     nl_text_add(out, "\n");
@@ -270,7 +286,8 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
     set_test_apart(&out);
     out.rounds.choices = 0;
     out.rounds.chosen = nl_keep(nl_alloc((size_t)t.points, sizeof *out.rounds.chosen));
-    nl_text_add(decided, "chosen by %s over %d seeds, without the test part:\n", nl_metric_names[asked->rounds.tune_on], asked->rounds.tune_seeds);
+    nl_text_add(decided, "chosen by %s over %d seed%s, without the test part:\n", nl_metric_names[asked->rounds.tune_on], asked->rounds.tune_seeds,
+                asked->rounds.tune_seeds == 1 ? "" : "s");
     bool differ = false;
     int first = best_value(&t, &t.point[0]), same = best_for_all(&t);
     for (int p = 0; p < t.points; p++) {
@@ -435,7 +452,7 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     bool tunes = experiment->rounds.tunes && !experiment->rounds.choices;
     *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
     out->experiment = tunes ? tuning_of(experiment) : *experiment;
-    out->folder = tunes ? nl_path_join(folder, "tuning") : nl_strdup(folder);
+    out->folder = folder_in(folder, folders[tunes ? 1 : 0]);
 }
 
 /* What the grid's own results decide. Returns whether there is more of it to run. */
@@ -474,7 +491,7 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
         if (more)
             next->experiment = grid_with_same(&done->experiment);
     }
-    next->folder = next->kind == NL_ROUND_SAME ? nl_path_join(folder, "same") : nl_strdup(folder);
+    next->folder = folder_in(folder, folders[next->kind == NL_ROUND_SAME ? 2 : 0]);
     nl_results_release(&results);
     nl_planned_release(&planned);
     return more;

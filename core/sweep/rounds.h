@@ -37,6 +37,10 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
 bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done, const struct nl_grid *grid,
                    const struct nl_record *record, struct nl_round *next, int *status, struct nl_error *err);
 
+/* The folders that the rounds of a sweep to `folder` write, the first being `folder` itself: new string; NULL: the i-th holds no results. */
+enum { NL_ROUND_FOLDERS = 3 };
+char *nl_round_folder(const char *folder, int i);
+
 void nl_round_release(struct nl_round *round);
 
 #endif

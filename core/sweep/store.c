@@ -31,7 +31,7 @@ static char *in_folder(const struct nl_store *store, const char *name)
     return nl_path_join(store->folder, name);
 }
 
-static char *trial_path(const struct nl_store *store, const struct nl_trial *trial)
+char *nl_store_trial_path(const struct nl_store *store, const struct nl_trial *trial)
 {
     return nl_format("%s/trials/%s.trial", store->folder, trial->id);
 }
@@ -269,6 +269,7 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
     declared_claim(store, experiment, claim);
     char *made = nl_provenance_text(datasets, command, claim);
     struct nl_text whole = {0};
+    nl_seal_promise(&whole, "# ");
     nl_text_add(&whole, "%s%s", resolved, made);
     nl_seal_add(&whole, "# ");
     free(resolved);
@@ -280,7 +281,7 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err)
 {
     *record = (struct nl_record){0};
-    char *path = trial_path(store, trial);
+    char *path = nl_store_trial_path(store, trial);
     int status = NL_OK;
     if (!nl_file_is_missing(path)) {
         size_t length = 0;
@@ -301,7 +302,7 @@ int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, st
 /* The damaged file of a trial that is run again, with what became of it; new string. */
 static char *put_aside(const struct nl_store *store, const struct nl_trial *trial, const struct nl_error *damage)
 {
-    char *path = trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL), *line;
+    char *path = nl_store_trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL), *line;
     if (aside)
         line = nl_format("%s; it is set aside as '%s', and the trial is run again", damage->text, aside);
     else
@@ -335,7 +336,7 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
 int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, bool durable, struct nl_error *err)
 {
     char *text = nl_record_text(record, trial->id, trial->identity);
-    char *path = trial_path(store, trial);
+    char *path = nl_store_trial_path(store, trial);
     durable |= !nl_file_is_missing(path); /* a result is replaced: one of both is there whatever happens */
     int status = durable ? nl_file_write(path, text, strlen(text), err) : nl_file_put(path, text, strlen(text), err);
     free(path);
@@ -401,24 +402,24 @@ static bool is_set_aside(const char *name)
     return mark && strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && mark > name + NL_TRIAL_ID - 1;
 }
 
-static const char *why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name)
+/* *why: NULL where the file is of use. NL_FAIL: that cannot be told. */
+static int why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name, const char **why, struct nl_error *err)
 {
-    if (is_temporary(name))
-        return "half-written";
-    if (is_set_aside(name))
-        return "set aside as damaged";
     bool checkpoint = nl_store_is_trial_file(name, ".checkpoint");
-    if (!checkpoint && !nl_store_is_trial_file(name, ".trial"))
-        return NULL;
     const struct nl_trial *trial = trial_of(grid, name);
+    *why = is_temporary(name) ? "half-written" : is_set_aside(name) ? "set aside as damaged" : NULL;
+    if (*why || (!checkpoint && !nl_store_is_trial_file(name, ".trial")))
+        return NL_OK;
+    struct nl_record record = {0};
+    int status = trial ? nl_store_load(store, trial, &record, err) : NL_OK;
     if (!trial)
-        return "not in the grid";
-    struct nl_record record;
-    bool damaged = nl_store_load(store, trial, &record, NULL) == NL_BAD, finished = record.present && !record.failed;
+        *why = "not in the grid";
+    else if (checkpoint && record.present && !record.failed)
+        *why = "its trial is finished";
+    else if (!checkpoint && status == NL_BAD)
+        *why = "damaged";
     nl_record_release(&record);
-    if (checkpoint)
-        return finished ? "its trial is finished" : NULL;
-    return damaged ? "damaged" : NULL;
+    return status == NL_FAIL ? NL_FAIL : NL_OK;
 }
 
 static int by_path(const void *a, const void *b)
@@ -426,25 +427,40 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct nl_leftover *)a)->path, ((const struct nl_leftover *)b)->path);
 }
 
-void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out)
+/* Of the results folder itself only what is half-written is ours. */
+static int look_in(const struct nl_store *store, const struct nl_grid *grid, const char *folder, DIR *directory, struct nl_leftovers *out,
+                   struct nl_error *err)
+{
+    int status = directory || errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot read the folder '%s'", folder);
+    for (struct dirent *entry; directory && status == NL_OK;) {
+        const char *why = NULL;
+        errno = 0;
+        entry = readdir(directory);
+        if (!entry) {
+            status = errno ? nl_fail_errno(err, "cannot read the folder '%s'", folder) : NL_OK;
+            break;
+        }
+        if (folder != store->folder || is_temporary(entry->d_name))
+            status = why_useless(store, grid, entry->d_name, &why, err);
+        if (why)
+            add_leftover(out, folder, entry->d_name, why);
+    }
+    if (directory)
+        closedir(directory);
+    return status;
+}
+
+int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err)
 {
     char *trials = in_folder(store, "trials");
-    const char *const folders[] = {store->folder, trials};
     *out = (struct nl_leftovers){0};
-    for (int f = 0; f < 2; f++) {
-        DIR *directory = f == 1 ? open_folder(trials) : opendir(store->folder);
-        if (!directory)
-            continue;
-        for (struct dirent *entry; (entry = readdir(directory));) {
-            const char *why = why_useless(store, grid, entry->d_name);
-            if (why && (f == 1 || is_temporary(entry->d_name)))
-                add_leftover(out, folders[f], entry->d_name, why);
-        }
-        closedir(directory);
-    }
+    int status = look_in(store, grid, store->folder, opendir(store->folder), out, err);
+    if (status == NL_OK)
+        status = look_in(store, grid, trials, open_folder(trials), out, err);
     free(trials);
     if (out->count)
         qsort(out->at, (size_t)out->count, sizeof *out->at, by_path);
+    return status;
 }
 
 void nl_leftovers_release(struct nl_leftovers *leftovers)

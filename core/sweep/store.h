@@ -1,6 +1,6 @@
 /* A results folder: finished trials as files of their own, and the tables made from them.
  *
- *     OUT/experiment.yaml    the resolved experiment and what it was made with; its last line is a seal (base/seal.h)
+ *     OUT/experiment.yaml    the resolved experiment and what it was made with; its first line promises a seal, its last is it (base/seal.h)
  *     OUT/trials/ID.trial    a finished trial (sweep/record.h), written whole or not at all
  *     OUT/trials/ID.checkpoint   an unfinished one, if that was asked for
  *     OUT/trials/ID.*.damaged    one of these that was read and was bad
@@ -96,6 +96,7 @@ int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, st
  * as one whose trial is run again; where the store is locked, it is set aside. NULL: a file cannot be read. */
 struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
                                     const void *context, int *present, struct nl_error *err);
+char *nl_store_trial_path(const struct nl_store *store, const struct nl_trial *trial); /* of its file; new string */
 /* Where the state of the trial is kept while it is unfinished (train/checkpoint.h); new string. */
 char *nl_store_checkpoint_path(const struct nl_store *store, const struct nl_trial *trial);
 
@@ -119,7 +120,8 @@ struct nl_leftovers {
     int count, capacity;
     struct nl_leftover *at;
 };
-void nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out);
+/* NL_FAIL: a folder, or a trial, cannot be read. To be released in both cases. */
+int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err);
 void nl_leftovers_release(struct nl_leftovers *leftovers);
 
 /* Writes trials.csv, curves.csv and timing.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */

@@ -91,6 +91,54 @@ static void add_parts(struct nl_text *out, const struct nl_config *config)
     add_real(out, counts.test > 0 ? counts.test_overlap : NAN);
 }
 
+/* The mean of the evaluations of a part along the curve, by the trapezoidal rule over its steps, from the first evaluation on: of one alone itself. NaN where
+ * there is none, or where it is no number. */
+struct area {
+    double loss, error;
+};
+
+static struct area area_of(const struct nl_record *record, const char *part, const char *eval)
+{
+    struct area sum = {0}, last = {NAN, NAN};
+    double first = NAN, before = NAN;
+    char *copy = nl_strdup(record->curve), *rest = copy, *line;
+    while ((line = strsep(&rest, "\n")) && *line) {
+        enum { STEP, SPLIT = 3, EVAL, LOSS = 6, ACCURACY, FIELDS }; /* of curves.csv, from `step` on */
+        const char *field[FIELDS] = {NULL};
+        for (int i = 0; i < FIELDS; i++)
+            field[i] = strsep(&line, ",");
+        if (!field[ACCURACY] || strcmp(field[SPLIT], part) != 0 || strcmp(field[EVAL], eval) != 0)
+            continue;
+        double step = nl_double_read(field[STEP], NULL);
+        struct area here = {nl_double_read(field[LOSS], NULL), 1.0 - nl_double_read(field[ACCURACY], NULL)};
+        if (isnan(first))
+            first = step;
+        else {
+            sum.loss += 0.5 * (step - before) * (last.loss + here.loss);
+            sum.error += 0.5 * (step - before) * (last.error + here.error);
+        }
+        last = here;
+        before = step;
+    }
+    free(copy);
+    return before > first ? (struct area){sum.loss / (before - first), sum.error / (before - first)} : last;
+}
+
+/* Means along the curve, and the gap between parts at the end. */
+static void add_derived(struct nl_text *out, const struct nl_record *record, enum nl_eval eval)
+{
+    static const enum nl_part parts[] = {NL_PART_VAL, NL_PART_TEST};
+    bool whole = !record->failed && record->status != NL_DIVERGED;
+    for (int i = 0; i < 2; i++) {
+        struct area area = whole ? area_of(record, nl_part_names[parts[i]], nl_eval_names[eval]) : (struct area){NAN, NAN};
+        add_real(out, area.error);
+        add_real(out, area.loss);
+    }
+    struct nl_score train = record->score[NL_PART_TRAIN][eval], test = record->score[NL_PART_TEST][eval];
+    add_real(out, whole ? train.accuracy - test.accuracy : NAN);
+    add_real(out, whole ? test.loss - train.loss : NAN);
+}
+
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
 {
     bool beside[NL_EVALS] = {false};
@@ -110,7 +158,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
                 nl_text_add(&out, ",%s_loss%s%s,%s_accuracy%s%s,%s_error%s%s", name, mark, suffix, name, mark, suffix, name, mark,
                             suffix);
             }
-    nl_text_add(&out, "\n");
+    nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap\n");
 
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_record *row = &record[i];
@@ -130,6 +178,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         for (int eval = 0; eval < NL_EVALS; eval++)
             if (beside[eval])
                 add_scores(&out, row, (enum nl_eval)eval, evaluated_beside(config, (enum nl_eval)eval));
+        add_derived(&out, row, first_eval(config));
         nl_text_add(&out, "\n");
     }
     return out.at;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/sweep.h"
 #include "model/model.h"
 #include "stats/claim.h"
 #include "train/train.h"
@@ -42,12 +43,13 @@ static bool averages(const struct scene *s)
     return s->norm->tracks && s->config->norm.running == NL_EMA;
 }
 
+/* Along an axis, or chosen for each point. */
 static bool varies(const struct scene *s, const char *name)
 {
     for (int k = 0; k < s->grid->keys - 1; k++) /* the last is train.seed */
         if (!strcmp(s->grid->key[k]->name, name))
             return true;
-    return false;
+    return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_find(name), NULL) != NULL;
 }
 
 /* ---- sets that are too small ---- */
@@ -293,6 +295,31 @@ static bool mixed_budgets(const struct scene *s, struct nl_text *what)
     return true;
 }
 
+/* How late the key was set: the command line is behind all files, a file behind its bases. -1: it was not. */
+static int lateness(const struct nl_experiment *experiment, const char *key)
+{
+    struct nl_origin at = nl_origin_of(experiment, key);
+    int file = 0;
+    if (at.kind == NL_FROM_DEFAULT)
+        return -1;
+    while (at.kind == NL_FROM_FILE && file < experiment->files && strcmp(experiment->file[file], at.file) != 0)
+        file++;
+    return at.kind == NL_FROM_FILE ? experiment->files - file : experiment->files + 1;
+}
+
+/* Steps that are set behind epochs are meant; a file that `normlab show` made gives all keys, also the epochs that nobody set. */
+static bool both_lengths(const struct scene *s, struct nl_text *what)
+{
+    int epochs = lateness(s->experiment, "train.epochs"), steps = lateness(s->experiment, "train.steps");
+    struct nl_config defaults;
+    nl_config_defaults(&defaults);
+    if (s->config->train.steps == NL_AUTO || steps < 0 || epochs < steps || s->config->train.epochs == defaults.train.epochs)
+        return false;
+    nl_text_add(what, "train.steps %lld decides how long is trained, and train.epochs %lld does not count", whole(s->config->train.steps),
+                whole(s->config->train.epochs));
+    return true;
+}
+
 static const struct trap {
     const char *key; /* where it is shown; NULL: at sweep.seeds */
     bool (*catches)(const struct scene *scene, struct nl_text *what);
@@ -314,6 +341,7 @@ static const struct trap {
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays every weight alike", false},
     {"train.warmup_epochs", only_warmup, "train longer, or lower train.warmup_epochs", false},
     {"train.step_epochs", no_drop, "lower train.step_epochs, or train longer", false},
+    {"train.epochs", both_lengths, "leave out one of them", true},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
     {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own", true},
     {"train.batch", mixed_budgets, "train.steps: equal updates; train.samples or train.epochs: equal samples", true},

@@ -26,20 +26,21 @@ static void add_unsealed(struct nl_verified *out, const char *what)
 
 /* ---- experiment.yaml ---- */
 
-static void check_experiment(const char *folder, struct nl_verified *out)
+/* Whether it could be read. */
+static bool check_experiment(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_verified *out)
 {
-    struct nl_experiment experiment;
-    struct nl_provenance made;
     struct nl_error err;
     char *path = nl_path_join(folder, "experiment.yaml");
     size_t length, sealed;
     char *text = nl_file_read_plain(path, &length, &err);
-    if (!text || nl_store_read(folder, &experiment, &made, &err))
+    bool good = text && nl_store_read(folder, experiment, made, &err) == NL_OK;
+    if (!good)
         add_problem(out, &err);
     else if (nl_seal_check(text, length, "# ", &sealed) == NL_OK && sealed == length)
         add_unsealed(out, "experiment.yaml");
     free(text);
     free(path);
+    return good;
 }
 
 /* ---- the tables ---- */
@@ -65,6 +66,8 @@ static void check_table(const char *folder, const char *name, const char *sums, 
     out->tables += !missing;
     if (missing)
         nl_fail(&err, "'%s' is missing", path);
+    if (status == NL_OK && strcmp(name, nl_table_files[0]) == 0)
+        out->rows = table.rows;
     if (status == NL_OK)
         nl_table_release(&table);
     else if (!missing || (sums && strstr(sums, end)))
@@ -87,6 +90,7 @@ static void check_tables(const char *folder, struct nl_verified *out)
         same = sums && after ? strcmp(sums, after) == 0 : sums == after;
         if (same) {
             out->tables = found.tables;
+            out->rows = found.rows;
             out->bad += found.bad;
             nl_text_add(&out->problems, "%s", found.problems.at ? found.problems.at : "");
             if (found.tables && !sums && !found.bad)
@@ -160,12 +164,57 @@ static void check_trials(const char *folder, struct nl_verified *out)
     free(trials);
 }
 
+/* ---- what is missing ---- */
+
+/* Looks for the trials of the grid by their names. Another version of the program may have given others: then nobody can tell. */
+static void count_absent(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_verified *out)
+{
+    const struct nl_store store = nl_store_at(folder);
+    struct nl_grid grid;
+    if (nl_store_grid(folder, experiment, &grid, NULL))
+        return;
+    bool named = nl_grid_recognize(&grid, made, NULL) == NL_OK;
+    int absent = 0;
+    for (int i = 0; i < grid.trials && named; i++) {
+        char *path = nl_store_trial_path(&store, &grid.trial[i]);
+        absent += nl_file_is_missing(path);
+        free(path);
+    }
+    if (named && (absent < grid.trials || out->trials == 0)) {
+        out->planned = grid.trials;
+        out->absent = absent;
+    }
+    nl_grid_release(&grid);
+}
+
+/* A program that works there has not written all yet. */
+static void check_whole(const char *folder, struct nl_verified *out)
+{
+    struct nl_error err;
+    int there = out->planned ? out->planned - out->absent : out->trials;
+    if (nl_store_in_use(folder))
+        return;
+    if (out->rows > there) {
+        nl_fail(&err, "trials are missing in '%s/trials': 'trials.csv' has %d, and there are %d", folder, out->rows, there);
+        add_problem(out, &err);
+    }
+    if (out->planned && !out->absent && !out->tables) {
+        nl_fail(&err, "the tables of '%s' are missing, and all of its trials are there", folder);
+        add_problem(out, &err);
+    }
+}
+
 void nl_store_verify(const char *folder, struct nl_verified *out)
 {
     *out = (struct nl_verified){0};
-    check_experiment(folder, out);
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+    bool known = check_experiment(folder, &experiment, &made, out);
     check_tables(folder, out);
     check_trials(folder, out);
+    if (known)
+        count_absent(folder, &experiment, &made, out);
+    check_whole(folder, out);
 }
 
 void nl_verified_release(struct nl_verified *verified)

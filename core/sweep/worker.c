@@ -149,12 +149,12 @@ static void on_ended(void *context, int number)
 {
     struct nl_worker *worker = context;
     struct nl_record *record = &worker->runner->record[worker->member[number]];
-    worker->ended[number] = true;
-    if (worker->result[number].status == NL_STOPPED)
-        return;
-    nl_record_release(record);
-    nl_record_from_result(record, &worker->result[number]);
-    finish(worker, worker->member[number]);
+    if (worker->result[number].status != NL_STOPPED) {
+        nl_record_release(record);
+        nl_record_from_result(record, &worker->result[number]);
+        finish(worker, worker->member[number]);
+    }
+    worker->ended[number] = true; /* not before: of a record for which there was no memory the trial is to fail */
 }
 
 static void fail_trial(struct nl_worker *worker, int index, const char *message)

@@ -303,9 +303,11 @@ static int save_initial(const struct nl_training *c, struct nl_error *err)
     return NL_OK;
 }
 
-static int run_cohort(struct nl_training *c, const struct nl_dataset *dataset, struct nl_error *err)
+/* context: its training, which has trials. */
+static int run_cohort(void *context, struct nl_error *err)
 {
-    if (nl_training_set_up(c, dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
+    struct nl_training *c = context;
+    if (nl_training_set_up(c, c->replica[0].lineage.dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
         return NL_FAIL;
     if (c->plan.replicas > 0 && c->at[0]->result->status == NL_DONE)
         evaluate_at_the_end(c);
@@ -329,7 +331,7 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
         c.replica[i] = (struct nl_replica){.number = i, .config = config[i], .options = &options[i], .result = &result[i],
                                            .lineage = {config[i], dataset, options[i].load}};
     }
-    int status = run_cohort(&c, dataset, err);
+    int status = nl_memory_rescue(run_cohort, &c, err);
     nl_training_release(&c);
     return status;
 }

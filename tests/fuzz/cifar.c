@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config->data.name = is_hundred(file) ? NL_CIFAR100 : NL_CIFAR10;
     const char *path = fuzz_file(files[file], data, size);
     nl_dataset_free(nl_dataset_open(config, &err));
-    remove(path);
+    fuzz_remove(path);
     put_good(file);
     return 0;
 }

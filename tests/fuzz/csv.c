@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "base/files.h"
 #include "base/memory.h"
 #include "fuzz.h"
 #include "plot/plot.h"
@@ -67,10 +66,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t first = mark ? (size_t)(mark - data) + 1 : size;
     fuzz_file("trials.csv", data, first);
     fuzz_file("curves.csv", mark ? (const char *)mark + 4 : "", mark ? size - first - 3 : 0);
-    if (nl_results_load(fuzz_folder(), experiment, NULL, &results, &err) == NL_OK) {
+    if (nl_results_load(FUZZ_FOLDER, experiment, NULL, &results, &err) == NL_OK) {
         use(&results, experiment);
         nl_results_release(&results);
-        nl_plot(fuzz_folder(), experiment, NULL, &(struct nl_plot_options){0}, &err);
+        nl_plot(FUZZ_FOLDER, experiment, NULL, &(struct nl_plot_options){0}, &err);
     }
     return 0;
 }

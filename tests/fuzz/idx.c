@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/memory.h"
 #include "data/data.h"
 #include "fuzz.h"
 
@@ -19,11 +20,21 @@ static void put_good(int file)
     fuzz_file(files[file], file % 2 ? labels : images, file % 2 ? sizeof labels : sizeof images);
 }
 
-static void put_packed(const char *name, const uint8_t *data, size_t size)
+/* Packs the data by gzip; new block. */
+static uint8_t *pack(const uint8_t *data, size_t size, size_t *packed)
 {
-    gzFile file = gzopen(fuzz_file(name, "", 0), "wb1");
-    if (!file || (size && gzwrite(file, data, (unsigned)size) != (int)size) || gzclose(file) != Z_OK)
-        NL_BUG("cannot pack '%s'", name);
+    z_stream stream = {.next_in = (uint8_t *)(uintptr_t)data, .avail_in = (unsigned)size};
+    if (deflateInit2(&stream, 1, Z_DEFLATED, 16 + 9, 1, Z_DEFAULT_STRATEGY) != Z_OK) /* 16: gzip; windows and tables as small as can be */
+        NL_BUG("zlib cannot start");
+    *packed = deflateBound(&stream, size);
+    uint8_t *out = nl_alloc(*packed, 1);
+    stream.next_out = out;
+    stream.avail_out = (unsigned)*packed;
+    if (deflate(&stream, Z_FINISH) != Z_STREAM_END)
+        NL_BUG("zlib cannot pack");
+    *packed = stream.total_out;
+    deflateEnd(&stream);
+    return out;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,17 +44,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     int file = data[0] % 4;
-    char name[64], path[128];
+    char name[64];
+    uint8_t *packed = NULL;
+    size_t length = size - 1;
     snprintf(name, sizeof name, "%s%s", files[file], data[0] & NAME ? ".gz" : "");
-    snprintf(path, sizeof path, "%s/%s", fuzz_folder(), files[file]);
-    remove(path);
     if (data[0] & PACK)
-        put_packed(name, data + 1, size - 1);
-    else
-        fuzz_file(name, data + 1, size - 1);
+        packed = pack(data + 1, size - 1, &length);
+    fuzz_remove(fuzz_file(files[file], "", 0));
+    const char *path = fuzz_file(name, packed ? packed : data + 1, length);
     nl_dataset_free(nl_dataset_open(config, &err));
-    snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
-    remove(path);
+    fuzz_remove(path);
     put_good(file);
+    free(packed);
     return 0;
 }

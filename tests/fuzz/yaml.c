@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/keep.h"
 #include "fuzz.h"
 #include "sweep/grid.h"
 
@@ -45,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nl_diagnostics diagnostics = {0};
     struct nl_experiment experiment, again;
     const char *overrides[OVERRIDES];
+    struct nl_kept before = nl_kept_now();
     char *input = nl_alloc(size + 1, 1);
     if (size)
         memcpy(input, data, size);
@@ -66,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(nl_diagnostics_text(&diagnostics));
     }
     nl_diagnostics_release(&diagnostics);
+    nl_keep_no_more(before);
     free(input);
     return 0;
 }

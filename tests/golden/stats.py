@@ -7,6 +7,7 @@ there are. The script stops where two libraries disagree. What no library has (t
 values) is written as core/stats/estimate.h says it, and marked RULE here.
 """
 
+import bisect
 import pathlib
 import platform
 import sys
@@ -14,9 +15,10 @@ import sys
 import numpy
 import scipy
 import statsmodels
-from scipy import special, stats
+from scipy import integrate, special, stats
 from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
@@ -45,6 +47,10 @@ COLUMNS = {
     "resampled": "n_train n_test level margin count values... = se lower upper p_difference p_equivalence",
     "paired": "margin count ones... others... = p_difference p_equivalence",
     "sign_flip": "count values... = p",
+    "staged": "scale level overlap samples first margin count values... = n freedom mean se lower upper p_difference p_equivalence",
+    "finding_chance": "effect smallest se freedom alpha = chance",
+    "seeds_for_chance": "sd n overlap effect smallest alpha chance most = seeds",
+    "seeds_for_width": "sd n overlap half_width level most = seeds",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -370,7 +376,87 @@ def bootstrap():
             add("bootstrap", [scale, level, len(values), *values], [len(kept), average(kept), spread(kept), numpy.median(kept), *ends])
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap):
+# Seeds whose number a first stage decides, and how many an answer needs.
+
+
+def staged():
+    """Stein (1945): the mean of all, with the spread and the degrees of freedom of the first stage alone."""
+    for scale in (REAL, SHARE, DIFFERENCE):
+        for first, n in [(2, 3), (2, 20), (5, 5), (5, 17), (8, 9), (8, 30), (20, 24)]:
+            level, overlap, samples = LEVELS[n % 3], OVERLAPS[first % 3], 0 if scale == REAL else 389
+            one, other = shares(n, 389, 0.2), shares(n, 389, 0.25)
+            values = {REAL: list(numpy.round(rng.normal(0.4, 1, n), 6)), SHARE: one, DIFFERENCE: [a - b for a, b in zip(one, other)]}[scale]
+            if n == 17:
+                values[1] = NAN  # of the first stage
+            if n == 30:
+                values[first] = NAN  # of what follows
+            if n == 24:
+                values[:first] = [values[0]] * first  # its spread is 0, and counting alone says more
+            margin, stage, kept = 0.5 if scale == REAL else 0.03, finite(values[:first]), finite(values)
+            freedom = len(stage) - 1
+            on_scale, on_stage = (logits(v * samples, samples) if scale == SHARE else v for v in (kept, stage))
+            centre = average(on_scale)
+            mean = share_of(centre, samples) if scale == SHARE else centre
+            least = {REAL: 0.0, SHARE: logit_counting_sd(mean * samples, samples) if samples else 0.0,
+                     DIFFERENCE: counting_sd(mean, samples) if samples else 0.0}[scale]
+            se = max(spread(on_stage), least) * numpy.sqrt(1 / len(kept) + overlap / (1 - overlap))
+            low, high = interval(level, freedom + 1, centre, se)
+            if scale == SHARE:
+                low, high = share_of(low, samples), share_of(high, samples)
+            p = [difference_p(freedom + 1, mean, se), equivalence_p(freedom + 1, mean, se, margin)]
+            add("staged", [scale, level, overlap, samples, first, margin, n, *values], [len(kept), freedom, mean, se, low, high, *([] if scale == SHARE else p)])
+
+
+def finding_chance(effect, smallest, se, freedom, alpha):
+    """A mean with normal error and an independent s: it is to reach the smallest effect, and the critical value times s."""
+    t = stats.t.isf(alpha / 2, freedom)
+    if smallest == 0:
+        return stats.nct.sf(t, freedom, effect / se)
+    of_s = stats.chi(freedom, scale=se / numpy.sqrt(freedom))
+    reached = lambda s: of_s.pdf(s) * stats.norm.sf(t * s, effect, se)
+    bend, end = smallest / t, max(smallest / t, (effect + 12 * se) / t)
+    end = min(end, max(bend, of_s.isf(1e-18)))
+    above = integrate.quad(reached, bend, end, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
+    return of_s.cdf(bend) * stats.norm.sf(smallest, effect, se) + above
+
+
+def chances():
+    for freedom in (1, 2, 4, 7, 19, 63, 999):
+        for alpha in (0.1, 0.05, 0.05 / 30, 1e-4):
+            for effect, smallest, se in [(1, 0, 0.5), (0, 0, 1), (-1, 0, 0.5), (5, 0, 0.2), (2, 2, 1), (2, 1.5, 0.5), (0, 2, 1), (3, 2, 0.3), (0.02, 0.02, 0.004)]:
+                add("finding_chance", [effect, smallest, se, freedom, alpha], [finding_chance(effect, smallest, se, freedom, alpha)])
+    add("finding_chance", [1, 0.5, 0, 4, 0.05], [1])  # RULE: no doubt
+    add("finding_chance", [0.4, 0.5, 0, 4, 0.05], [0])
+    add("finding_chance", [0, 0, 0, 4, 0.05], [0])
+
+
+def seeds():
+    for i, (effect, sd, alpha, chance) in enumerate([(1, 1, 0.05, 0.8), (0.5, 1, 0.05, 0.9), (2, 1, 0.01, 0.8), (1, 1, 0.05 / 6, 0.95), (0.3, 1, 0.1, 0.5), (5, 1, 0.05, 0.8)]):
+        for overlap, smallest in [(0.0, 0), (OVERLAPS[1], 0), (0.0, 0.5 * effect), (OVERLAPS[1], 0.9 * effect), (0.0, effect)]:
+            if smallest == effect and chance == 0.5:
+                continue  # half of the means reach their expectation: any number of seeds comes as close as rounding lets it, and none there
+            most = (200, 1000)[i % 2]
+            suffices = lambda n: finding_chance(effect, smallest, sd * numpy.sqrt(1 / n + overlap / (1 - overlap)), n - 1, alpha) >= chance
+            needed = 2 + bisect.bisect_left(range(2, most + 1), True, key=suffices)  # more seeds, more chance
+            needed = needed if needed <= most else -1
+            if overlap == 0 and smallest == 0:  # both sides of zero there, one here: the other side has next to nothing
+                n = TTestPower().solve_power(effect_size=effect / sd, alpha=alpha / 2, power=chance, alternative="larger")
+                agree([needed], [max(2, numpy.ceil(n))])
+            add("seeds_for_chance", [sd, 5 + i, overlap, effect, smallest, alpha, chance, most], [needed])
+    for n, sd, half in [(5, 1, 1), (5, 1, 0.5), (8, 0.03, 0.01), (8, 0.03, 0.02), (8, 0.03, 1), (2, 1, 1), (20, 1, 0.3), (8, 1, 0.7)]:
+        for level in LEVELS:
+            for overlap in OVERLAPS[:2]:
+                extra, most = overlap / (1 - overlap), 10000
+                width = lambda seeds: stats.t.isf(0.5 * (1 - level), n - 1) * sd * numpy.sqrt(1 / seeds + extra)
+                needed = next((seeds for seeds in range(n, most + 1) if width(seeds) <= half), most)
+                if stats.t.isf(0.5 * (1 - level), n - 1) * sd * numpy.sqrt(extra) >= half:
+                    needed = -1
+                add("seeds_for_width", [sd, n, overlap, half, level, most], [needed])
+    add("seeds_for_width", [1.0, 5, 0.0, 0.1, 0.95, 64], [64])
+    add("seeds_for_width", [0.0, 5, 0.0, 0.1, 0.95, 64], [5])
+
+
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap, staged, chances, seeds):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

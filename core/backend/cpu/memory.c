@@ -95,10 +95,11 @@ static void *room(int number, size_t bytes)
     struct scratch *s = &scratch[number];
     if (bytes > s->bytes) {
         pthread_once(&once, make_keys);
+        size_t rounded = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+        void *memory = nl_alloc_aligned(CACHE_LINE, rounded); /* of one that fails the old one is left */
+        NL_ASSERT(pthread_setspecific(scratch_key[number], memory) == 0);
         free(s->memory);
-        s->bytes = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-        s->memory = nl_alloc_aligned(CACHE_LINE, s->bytes);
-        NL_ASSERT(pthread_setspecific(scratch_key[number], s->memory) == 0);
+        *s = (struct scratch){memory, rounded};
     }
     return s->memory;
 }

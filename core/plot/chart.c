@@ -1,0 +1,434 @@
+#include "plot/chart.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/value.h"
+#include "norm/norm.h"
+#include "stats/estimate.h"
+
+/* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers
+ * differ too, for print without colour. */
+static const struct {
+    const char *norm;
+    struct nl_style style;
+} styles[] = {
+    {"bn", {0xD55E00, 7, 1}}, {"ln", {0x0072B2, 5, 1}},  {"gn", {0x009E73, 9, 1}},  {"none", {0x000000, 13, 1}},
+    {"in", {0x56B4E9, 11, 1}}, {"rms", {0xCC79A7, 15, 1}}, {"", {0xE69F00, 4, 1}},
+};
+enum { STYLES = sizeof styles / sizeof *styles };
+
+/* viridis (van der Walt and Smith 2015), of which gnuplot makes the same scale from these points. */
+static const unsigned viridis[] = {0x440154, 0x472D7B, 0x3B528B, 0x2C728E, 0x21918C, 0x28AE80, 0x5EC962, 0xADDC30, 0xFDE725};
+enum { VIRIDIS = sizeof viridis / sizeof *viridis };
+
+unsigned nl_scale_colour(double place)
+{
+    double at = fmin(fmax(place, 0.0), 1.0) * (VIRIDIS - 1);
+    int from = at < VIRIDIS - 1 ? (int)at : VIRIDIS - 2;
+    unsigned out = 0;
+    for (int shift = 16; shift >= 0; shift -= 8) {
+        double low = viridis[from] >> shift & 255, high = viridis[from + 1] >> shift & 255;
+        out |= (unsigned)(low + (at - from) * (high - low) + 0.5) << shift;
+    }
+    return out;
+}
+
+static bool is_kind(const struct nl_factor *factor)
+{
+    return strcmp(factor->key->name, "norm.kind") == 0;
+}
+
+bool nl_factor_has_words(const struct nl_factor *factor)
+{
+    return !nl_key_is_number(factor->key);
+}
+
+/* The second part of the pair in plot.labels or plot.colours that names this value. */
+static bool paired(const char *pairs, const struct nl_factor *factor, int level, char out[96])
+{
+    char name[64];
+    const struct nl_norm *norm = is_kind(factor) ? nl_norm_find(factor->value[level]) : NULL;
+    for (int i = 0; nl_pair_at(pairs, i, name, out); i++)
+        if (strcmp(name, factor->value[level]) == 0 || (norm && strcmp(name, norm->label) == 0))
+            return true;
+    return false;
+}
+
+char *nl_level_label(const struct nl_experiment *experiment, const struct nl_factor *factor, int level)
+{
+    char label[96];
+    if (paired(experiment->config.plot.labels, factor, level, label))
+        return nl_strdup(label);
+    if (is_kind(factor))
+        return nl_strdup(nl_norm_find(factor->value[level])->label);
+    double number = nl_factor_has_words(factor) ? NAN : nl_factor_number(factor, level);
+    return isfinite(number) ? nl_number_label(number) : nl_strdup(factor->value[level]);
+}
+
+char *nl_factor_title(const struct nl_factor *factor)
+{
+    const char *title = nl_key_title(factor->key);
+    if (strcmp(title, factor->key->name) != 0)
+        return nl_strdup(title);
+    char *plain = nl_strdup(strchr(title, '.') + 1);
+    for (char *at = plain; (at = strchr(at, '_'));)
+        *at = ' ';
+    return plain;
+}
+
+/* "BN, placement after": the values of some factors, each with its key's title, but for normalizers and what the user named. New string. */
+static char *words_of(const struct nl_picture *picture, const int *level, const bool *which, int base_norm)
+{
+    const struct nl_results *results = picture->results;
+    struct nl_text out = {0};
+    char ignored[96];
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < results->factors; i++) {
+            const struct nl_factor *factor = &results->factor[i];
+            if (!which[i] || level[i] == NL_INAPPLICABLE || is_kind(factor) != (pass == 0))
+                continue;
+            bool bare = is_kind(factor) || paired(picture->experiment->config.plot.labels, factor, level[i], ignored);
+            char *title = nl_factor_title(factor), *value = nl_level_label(picture->experiment, factor, level[i]);
+            nl_text_add(&out, "%s%s%s%s", out.length ? ", " : "", bare ? "" : title, bare ? "" : " ", value);
+            free(title);
+            free(value);
+        }
+    if (!out.length)
+        nl_text_add(&out, "%s", base_norm < 0 ? "" : nl_norms[base_norm]->label);
+    return out.at;
+}
+
+/* Which factors tell methods apart, dealt out to colours and panels. */
+struct deal {
+    bool *colour, *panel; /* [factors] */
+    int main; /* the factor of colours that gives the colour itself; others give dashes. -1: none */
+};
+
+static bool same_levels(const struct nl_results *results, const int *a, const int *b, const bool *which)
+{
+    for (int i = 0; i < results->factors; i++)
+        if (which[i] && a[i] != b[i])
+            return false;
+    return true;
+}
+
+/* One method of each combination of these factors' values; how many. */
+static int distinct(const struct nl_comparison *view, const bool *which, int *first)
+{
+    int count = 0;
+    for (int method = 0; method < view->methods; method++) {
+        bool found = false;
+        for (int other = 0; other < count && !found; other++)
+            found = same_levels(view->results, view->method[first[other]].level, view->method[method].level, which);
+        if (!found)
+            first[count++] = method;
+    }
+    return count;
+}
+
+static struct deal deal_out(const struct nl_picture *picture, const struct nl_comparison *view, enum nl_dealing dealing)
+{
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    int colour = dealing == NL_DEAL_PANELS ? -1 : nl_named_factor(results, config->plot.colour), panel = nl_named_factor(results, config->plot.facet);
+    int kind = nl_results_factor(results, "norm.kind"), first = -1;
+    size_t factors = (size_t)results->factors + 1;
+    struct deal deal = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1};
+    bool *free_one = nl_alloc(factors, sizeof *free_one);
+    for (int i = results->factors - 1; i >= 0; i--) {
+        free_one[i] = view->apart[i] && results->factor[i].values > 1;
+        first = free_one[i] ? i : first;
+    }
+    if (kind >= 0 && free_one[kind])
+        first = kind;
+    bool none = strcmp(config->plot.facet, "none") == 0;
+    int *ignored = nl_alloc((size_t)view->methods, sizeof *ignored);
+    bool to_panels = dealing == NL_DEAL_PANELS || (!none && panel < 0 && (colour >= 0 || dealing == NL_DEAL_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
+    free(ignored);
+    for (int i = 0; i < results->factors; i++) {
+        bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || dealing == NL_DEAL_PANELS)));
+        deal.colour[i] = free_one[i] && is_colour;
+        deal.panel[i] = free_one[i] && !is_colour;
+        if (deal.colour[i] && (deal.main < 0 || i == kind))
+            deal.main = i;
+    }
+    if (colour >= 0 && deal.colour[colour])
+        deal.main = colour;
+    free(free_one);
+    return deal;
+}
+
+/* The colour of a value: the same in every picture for a normalizer, light to dark for numbers, and in turn for words. */
+static struct nl_style style_of_level(const struct nl_picture *picture, const struct nl_factor *factor, int level)
+{
+    char text[96];
+    struct nl_style style = styles[level % STYLES].style;
+    for (int i = 0; is_kind(factor) && i < STYLES; i++)
+        if (strcmp(styles[i].norm, factor->value[level]) == 0)
+            style = styles[i].style;
+    if (!nl_factor_has_words(factor) && factor->values > 2)
+        style.colour = nl_scale_colour(0.85 * level / (factor->values - 1));
+    if (paired(picture->experiment->config.plot.colours, factor, level, text))
+        nl_colour_read(text, &style.colour);
+    return style;
+}
+
+static void make_arms(struct nl_chart *chart, const struct deal *deal)
+{
+    const struct nl_comparison *view = &chart->view;
+    const struct nl_results *results = view->results;
+    int *first = nl_alloc((size_t)view->methods, sizeof *first);
+    chart->arms = distinct(view, deal->colour, first);
+    chart->arm = nl_alloc((size_t)chart->arms, sizeof *chart->arm);
+    for (int i = 0; i < chart->arms; i++) {
+        const struct nl_method *method = &view->method[first[i]];
+        struct nl_arm *arm = &chart->arm[i];
+        int level = deal->main < 0 ? NL_INAPPLICABLE : method->level[deal->main], before = 0;
+        bool norm_varies = nl_results_factor(results, "norm.kind") >= 0;
+        *arm = (struct nl_arm){.level = method->level, .norm = method->norm, .reference = method->reference, .style = {0x404040, 7, 1}};
+        arm->label = words_of(chart->picture, method->level, deal->colour, norm_varies && deal->main < 0 ? -1 : method->norm);
+        if (level != NL_INAPPLICABLE)
+            arm->style = style_of_level(chart->picture, &results->factor[deal->main], level);
+        for (int other = 0; other < i && deal->main >= 0; other++)
+            before += chart->arm[other].level[deal->main] == level;
+        arm->style.dash = 1 + before % 5;
+    }
+    free(first);
+}
+
+/* Whether the method belongs to the panel of these levels; where a key does not apply to it, to every one. */
+static bool is_in_panel(const struct nl_comparison *view, const int *method, const int *panel, const bool *which)
+{
+    for (int i = 0; i < view->results->factors; i++)
+        if (which[i] && method[i] != NL_INAPPLICABLE && method[i] != panel[i])
+            return false;
+    return true;
+}
+
+/* Keeps every so many-th value of the key that has most, until few enough combinations are left. keep: [factors][values]. */
+static void thin(const struct nl_results *results, const bool *which, int most_panels, bool **keep)
+{
+    int *left = nl_alloc((size_t)results->factors + 1, sizeof *left);
+    for (;;) {
+        int most = -1, panels = 1;
+        for (int i = 0; i < results->factors; i++) {
+            left[i] = left[i] ? left[i] : results->factor[i].values;
+            panels *= which[i] ? left[i] : 1;
+            if (which[i] && (most < 0 || left[i] > left[most]))
+                most = i;
+        }
+        if (most < 0 || panels <= most_panels)
+            break;
+        left[most]--;
+    }
+    for (int i = 0; i < results->factors; i++) {
+        int values = results->factor[i].values;
+        for (int k = 0; k < left[i]; k++)
+            keep[i][left[i] == values ? k : left[i] == 1 ? 0 : (int)lround((double)k * (values - 1) / (left[i] - 1))] = true;
+    }
+    free(left);
+}
+
+static void make_panels(struct nl_chart *chart, const bool *which)
+{
+    const struct nl_comparison *view = &chart->view;
+    const struct nl_results *results = view->results;
+    int *first = nl_alloc((size_t)view->methods, sizeof *first), count = distinct(view, which, first);
+    for (int i = 0; i < count; i++) { /* what belongs to other panels needs none of its own */
+        bool elsewhere = false;
+        for (int other = 0; other < count && !elsewhere; other++)
+            elsewhere = other != i && is_in_panel(view, view->method[first[i]].level, view->method[first[other]].level, which) &&
+                        !is_in_panel(view, view->method[first[other]].level, view->method[first[i]].level, which);
+        if (!elsewhere)
+            first[chart->all_panels++] = first[i];
+    }
+    bool **keep = nl_alloc((size_t)results->factors + 1, sizeof *keep);
+    for (int i = 0; i < results->factors; i++)
+        keep[i] = nl_alloc((size_t)results->factor[i].values, sizeof **keep);
+    int most = nl_page_most_panels(&chart->picture->experiment->config);
+    thin(results, which, most, keep);
+    chart->panel = nl_alloc((size_t)chart->all_panels, sizeof *chart->panel);
+    for (int i = 0; i < chart->all_panels; i++) {
+        const int *level = view->method[first[i]].level;
+        bool kept = chart->panels < most;
+        for (int k = 0; k < results->factors && chart->all_panels > most; k++)
+            kept = kept && (!which[k] || level[k] == NL_INAPPLICABLE || keep[k][level[k]]);
+        if (kept)
+            chart->panel[chart->panels++] = (struct nl_panel){words_of(chart->picture, level, which, -1), level};
+    }
+    for (int i = 0; i < results->factors; i++)
+        free(keep[i]);
+    free(keep);
+    free(first);
+}
+
+/* Several methods may share a place, with cells at different points: where normalizers are the x axis, and placements the panels, those of "none"
+ * are of a method to which placements do not apply. What is of the panel itself comes first. */
+static void place_methods(struct nl_chart *chart, const struct deal *deal)
+{
+    const struct nl_comparison *view = &chart->view;
+    int points = view->points * view->rows;
+    chart->method = nl_alloc((size_t)(chart->panels * chart->arms), sizeof *chart->method);
+    chart->cell = nl_alloc((size_t)(chart->panels * chart->arms * points), sizeof *chart->cell);
+    for (int place = 0; place < chart->panels * chart->arms; place++) {
+        const int *panel = chart->panel[place / chart->arms].level, *arm = chart->arm[place % chart->arms].level;
+        chart->method[place] = -1;
+        for (int pass = 0; pass < 2; pass++)
+            for (int i = 0; i < view->methods; i++) {
+                const int *level = view->method[i].level;
+                if (!same_levels(view->results, level, arm, deal->colour) || !is_in_panel(view, level, panel, deal->panel) ||
+                    same_levels(view->results, level, panel, deal->panel) != (pass == 0))
+                    continue;
+                if (chart->method[place] < 0)
+                    chart->method[place] = i;
+                for (int point = 0; point < points; point++)
+                    if (!chart->cell[place * points + point])
+                        chart->cell[place * points + point] = view->method[i].cell[point];
+            }
+    }
+}
+
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_chart *out)
+{
+    *out = (struct nl_chart){.picture = picture};
+    nl_comparison_make(picture->results, picture->experiment, x, y, &out->view);
+    struct deal deal = deal_out(picture, &out->view, dealing);
+    make_arms(out, &deal);
+    make_panels(out, deal.panel);
+    place_methods(out, &deal);
+    free(deal.colour);
+    free(deal.panel);
+}
+
+void nl_chart_release(struct nl_chart *chart)
+{
+    for (int i = 0; i < chart->arms; i++)
+        free(chart->arm[i].label);
+    for (int i = 0; i < chart->panels; i++)
+        free(chart->panel[i].title);
+    free(chart->arm);
+    free(chart->panel);
+    free(chart->method);
+    free(chart->cell);
+    nl_comparison_release(&chart->view);
+}
+
+const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point)
+{
+    return chart->cell[(panel * chart->arms + arm) * chart->view.points * chart->view.rows + point];
+}
+
+void nl_chart_tell_panels(const struct nl_chart *chart, struct nl_page *page)
+{
+    if (chart->panels == chart->all_panels)
+        return;
+    nl_caption_add(page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
+    nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
+                page->name, chart->panels, chart->all_panels);
+}
+
+const char *nl_drawn_metric(const struct nl_experiment *experiment)
+{
+    struct nl_measure ignored;
+    const struct nl_config *config = &experiment->config;
+    return nl_measure(config->plot.y, &ignored) ? config->plot.y : nl_metric_names[config->plot.metric];
+}
+
+int nl_named_factor(const struct nl_results *results, const char *name)
+{
+    int factor = strchr(name, '.') ? nl_results_factor(results, name) : -1;
+    return factor >= 0 && results->factor[factor].values > 1 ? factor : -1;
+}
+
+char *nl_metric_label(const struct nl_metric_column *metric, const char *column)
+{
+    const char *eval = strrchr(column, '_');
+    bool suffix = strcmp(eval, "_batch") == 0 || strcmp(eval, "_precise") == 0 || strcmp(eval, "_running") == 0;
+    return nl_format("%s%s%s%s%s%s%s", metric->measure.name, suffix ? ", " : "", suffix ? eval + 1 : "", suffix ? " statistics" : "",
+                     *metric->measure.unit ? " (" : "", metric->measure.unit, *metric->measure.unit ? ")" : "");
+}
+
+void nl_caption_add(struct nl_page *page, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    nl_text_add(&page->caption, "%s", page->caption.length ? " " : "");
+    nl_text_vadd(&page->caption, format, args);
+    va_end(args);
+}
+
+void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
+{
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    struct nl_runs runs = nl_results_runs(results);
+    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
+    if (results->missing > 0)
+        nl_caption_add(page, "INCOMPLETE: trials missing: %d of %d.", results->missing, results->planned);
+    if (results->seeds < 2)
+        nl_caption_add(page, "One seed: no interval.");
+    else if (runs.least < runs.most)
+        nl_caption_add(page, "Mean of %d to %d seeds", runs.least, runs.most);
+    else
+        nl_caption_add(page, "Mean of %d seeds", runs.most);
+    if (results->seeds > 1 && drawn)
+        nl_text_add(&page->caption, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
+                    bootstrap ? (results->seeds < NL_BOOTSTRAP_SEEDS ? "percentile bootstrap, which covers less of so few seeds" : "percentile bootstrap")
+                    : metric->measure.share ? "t of logits" : "t",
+                    !bootstrap && metric->sampling.overlap > 0.0 ? ", corrected for splits that overlap" : "");
+    if (results->seeds > 1)
+        nl_text_add(&page->caption, ".");
+}
+
+void nl_caption_end(struct nl_page *page, const struct nl_picture *picture)
+{
+    if (*picture->experiment->config.plot.protocol)
+        nl_caption_add(page, "Protocol: %s.", picture->experiment->config.plot.protocol);
+}
+
+static const double strip_row = 0.95, strip_text = 0.85; /* of the small size */
+enum { MOST_STRIP_ROWS = 6 };
+
+void nl_strip_make(struct nl_strip *strip, struct nl_page *page, int arms, const bool *failed)
+{
+    *strip = (struct nl_strip){.row = nl_alloc((size_t)arms, sizeof *strip->row)};
+    for (int i = arms - 1; i >= 0; i--)
+        strip->row[i] = failed[i] ? ++strip->rows : 0;
+    strip->summed = strip->rows > MOST_STRIP_ROWS;
+    for (int i = 0; i < arms && strip->summed; i++)
+        strip->row[i] = strip->row[i] > 0;
+    strip->rows = strip->summed ? 1 : strip->rows;
+    page->strip = strip->rows > 0 ? (strip_row * strip->rows + 0.5) * page->small : 0.0;
+}
+
+void nl_strip_release(struct nl_strip *strip)
+{
+    free(strip->row);
+}
+
+void nl_strip_draw(const struct nl_strip *strip, struct nl_page *page, int panel, const struct nl_text *rows)
+{
+    struct nl_text *out = &page->script;
+    struct nl_box box = nl_page_box(page, panel);
+    if (strip->rows == 0)
+        return;
+    box.bottom = box.top + 0.3 * page->small;
+    box.top = box.bottom + strip_row * strip->rows * page->small;
+    if (rows->length > 0)
+        nl_text_add(out, "# x row runs colour: failed runs\n$failed%d << EOD\n%sEOD\n", panel + 1, rows->at);
+    nl_page_margins(page, &box);
+    nl_text_add(out, "set object rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#F0F0F0' fillstyle solid noborder\n");
+    if (nl_page_is_first(page, panel))
+        nl_page_label(page, "failed", box.left - 0.4 * page->small, (box.bottom + box.top) / 2, strip_text * page->small, "right");
+    nl_text_add(out, "unset border; unset xtics; unset ytics; unset logscale y; set yrange [0.5:%d.5]\nplot NaN notitle", strip->rows);
+    if (rows->length > 0) {
+        nl_text_add(out, ", \\\n     $failed%d using 1:2:3:4 with labels", panel + 1);
+        nl_page_font(out, strip_text * page->small);
+        nl_text_add(out, " textcolor rgb variable notitle");
+    }
+    nl_text_add(out, "\nset border 3 linewidth 0.7\n");
+    nl_page_end_panel(page);
+}

@@ -1,0 +1,72 @@
+/* An axis as it is drawn: its ends, and the ticks between them. All is decided here, nothing by gnuplot, so that room for labels is known. */
+#ifndef NL_PLOT_RULER_H
+#define NL_PLOT_RULER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "config/config.h"
+
+/* The values that are drawn. */
+struct nl_span {
+    bool any;
+    double low, high;
+    double least;            /* above 0; INFINITY: none */
+    double lowest, highest;  /* ends of intervals, too */
+};
+
+void nl_span_add(struct nl_span *span, double value);
+void nl_span_add_interval(struct nl_span *span, double lower, double upper);
+
+struct nl_tick {
+    double at;
+    char *label; /* NULL: a minor tick */
+};
+
+struct nl_ruler {
+    bool log;
+    bool words;       /* places 0, 1, 2, ... with a label each */
+    bool upright;     /* its labels are turned by 90 degrees */
+    double low, high; /* low > high: it falls from left to right */
+    int ticks;
+    struct nl_tick *tick;
+};
+
+void nl_ruler_release(struct nl_ruler *ruler);
+
+/* What the user says of an axis, and what is meant where that is auto. */
+struct nl_ruler_wish {
+    char axis;        /* 'x', 'y' */
+    bool may_be_log;  /* worse is larger: an error or a loss */
+    bool share;       /* from 0 to 100 */
+    bool from_zero;   /* bars */
+};
+
+/* An axis for these values. Intervals lengthen it by a part only. NL_FAIL: plot.xmin or another end is no number, or the ends are no range. */
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_ruler_wish *wish, const struct nl_config *config,
+                 struct nl_error *err);
+/* An x axis from 0, or from `least` if plot.xlog is on, to `most`. */
+int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, const struct nl_config *config, struct nl_error *err);
+/* Round numbers as ticks: at most as many as fit into `room`, each `each` wide. */
+void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each);
+
+/* An axis of points, with numbers or words as labels, which are taken over: words stand at 0, 1, 2, ... prefers_log: where plot.xlog is auto. */
+int nl_ruler_points(struct nl_ruler *ruler, const double *at, char **labels, int count, bool words, bool prefers_log, const struct nl_config *config,
+                    struct nl_error *err);
+/* Makes the labels fit into `room`: fewer of numbers, or round ones; words are turned. */
+void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size);
+
+double nl_ruler_place(const struct nl_ruler *ruler, double value); /* 0 at low, 1 at high */
+double nl_ruler_value(const struct nl_ruler *ruler, double place);
+
+/* The widest label, in sizes of the text; and the height of the labels of an x axis, in points. */
+double nl_ruler_label_width(const struct nl_ruler *ruler, double size);
+double nl_ruler_label_height(const struct nl_ruler *ruler, double size);
+
+/* "set logscale x", "set xrange", "set xtics (...)": labels says whether the labels are written. axis: "x", "y", "cb". */
+void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels);
+
+char *nl_number_label(double value); /* "0.05", "1e-5"; new string */
+
+#endif

@@ -1,0 +1,341 @@
+/* sweep.question: speed. How many weight updates does each cell need until plot.metric is at plot.target?
+ *
+ * Cells are compared as in question_compare.c: with their counterpart in sweep.baseline, or each with each. What is compared is a ratio of updates, seed by
+ * seed. It is known between two ends only (stats/steps.h), and of runs that never got there from one side. So it is judged by its median over the seeds: the sign
+ * test asks whether that is 1, and a seed speaks only if both ends of its ratio lie on one side. The interval of the median is that of order statistics, of the
+ * lower ends and of the upper ones (Conover, Practical Nonparametric Statistics, 1999, chapter 3).
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/answer.h"
+#include "stats/comparison.h"
+#include "stats/steps.h"
+
+enum { SHOWN = 12, MOST_OF_ALL_PAIRS = 12 };
+
+struct place {
+    const struct nl_cell *cell;
+    const char *label;
+    struct nl_steps *steps; /* [seeds] */
+    int runs, reached;      /* that are there; that got to the target */
+    double median, given;   /* of the steps by which they were there; INFINITY where half or more never were */
+    int order;
+};
+
+struct question {
+    struct nl_answer *answer;
+    const struct nl_results *results;
+    const struct nl_experiment *experiment;
+    struct nl_comparison view; /* every cell a method */
+    struct nl_measure measure;
+    struct nl_rule rule;
+    double target; /* in the units of trials.csv */
+    struct place *place;
+    int places;
+    int *told; /* [places]: the claim that its line tells of; -1: none */
+};
+
+static int by_number(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static int by_median(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    return a->median != b->median ? (a->median > b->median) - (a->median < b->median) : a->order - b->order;
+}
+
+static struct place place_of(const struct question *q, const struct nl_curves *curves, int method)
+{
+    const struct nl_cell *cell = q->view.method[method].cell[0];
+    int seeds = q->results->seeds;
+    struct place place = {.cell = cell, .label = q->view.method[method].label, .steps = nl_alloc((size_t)seeds, sizeof *place.steps), .median = NAN, .order = method};
+    double *high = nl_alloc((size_t)seeds, sizeof *high);
+    place.given = nl_steps_given(q->results, q->experiment, cell);
+    for (int seed = 0; seed < seeds; seed++) {
+        place.steps[seed] = nl_steps_to(curves, q->results, q->experiment, cell, seed, nl_metric_names[q->experiment->config.plot.metric], q->target);
+        if (!isnan(place.steps[seed].low))
+            high[place.runs++] = place.steps[seed].high;
+        place.reached += isfinite(place.steps[seed].high);
+    }
+    qsort(high, (size_t)place.runs, sizeof *high, by_number);
+    if (place.runs > 0)
+        place.median = 2 * place.reached > place.runs ? 0.5 * (high[(place.runs - 1) / 2] + high[place.runs / 2]) : INFINITY;
+    free(high);
+    return place;
+}
+
+/* P(X >= k) of n fair coins. */
+static double coins(int k, int n)
+{
+    double sum = 0.0;
+    for (int i = k; i <= n; i++)
+        sum += exp(lgamma(n + 1.0) - lgamma(i + 1.0) - lgamma(n - i + 1.0) - n * M_LN2);
+    return fmin(1.0, sum);
+}
+
+/* How the log ratios lie. */
+struct ratios {
+    int pairs;
+    double *low, *high; /* [pairs], sorted: least and most that each can be */
+};
+
+static struct ratios ratios_of(const struct place *place, const struct place *base, int seeds)
+{
+    struct ratios out = {.low = nl_alloc(2 * (size_t)seeds + 1, sizeof *out.low)};
+    out.high = out.low + seeds;
+    for (int seed = 0; seed < seeds; seed++) {
+        const struct nl_steps *mine = &place->steps[seed], *theirs = &base->steps[seed];
+        if (isnan(mine->low) || isnan(theirs->low))
+            continue;
+        bool neither = isinf(mine->high) && isinf(theirs->high);
+        out.low[out.pairs] = neither ? -INFINITY : log(theirs->low / mine->high); /* of nothing by the first evaluation: -INFINITY */
+        out.high[out.pairs++] = neither ? INFINITY : log(theirs->high / mine->low);
+    }
+    qsort(out.low, (size_t)out.pairs, sizeof *out.low, by_number);
+    qsort(out.high, (size_t)out.pairs, sizeof *out.high, by_number);
+    return out;
+}
+
+/* How many ratios lie above and below `value` for sure. */
+struct sides {
+    int above, below;
+};
+
+static struct sides sides_of(const struct ratios *r, double value)
+{
+    struct sides out = {0};
+    for (int i = 0; i < r->pairs; i++) {
+        out.above += r->low[i] >= value;
+        out.below += r->high[i] <= value;
+    }
+    return out;
+}
+
+/* That sooner and later are equally likely, two-sided: what is neither for sure is left out. */
+static double difference_p(const struct ratios *r)
+{
+    struct sides at = sides_of(r, 0.0);
+    return fmin(1.0, 2.0 * coins(at.above > at.below ? at.above : at.below, at.above + at.below));
+}
+
+/* That the median is not above, or not below, a value, one-sided: what is not for sure counts against it. */
+static double above_p(const struct ratios *r, double value)
+{
+    return coins(sides_of(r, value).above, r->pairs);
+}
+
+static double below_p(const struct ratios *r, double value)
+{
+    return coins(sides_of(r, value).below, r->pairs);
+}
+
+/* The interval of the median, and its estimate: the ends of the median's ends where they differ. */
+static void estimate(struct nl_claim *claim, const struct ratios *r, double level)
+{
+    int n = r->pairs, k = 0;
+    while (k < n / 2 && 2.0 * coins(n - k, n) <= 1.0 - level) /* k values may lie beyond each end */
+        k++;
+    double middle[2] = {n ? 0.5 * (r->low[(n - 1) / 2] + r->low[n / 2]) : NAN, n ? 0.5 * (r->high[(n - 1) / 2] + r->high[n / 2]) : NAN};
+    double median = isfinite(middle[0]) && isfinite(middle[1]) ? 0.5 * (middle[0] + middle[1]) : isfinite(middle[0]) ? middle[0] : middle[1];
+    claim->effect = (struct nl_estimate){.n = n, .mean = exp(median), .median = exp(median), .sd = NAN, .se = NAN,
+                                         .lower = k > 0 ? exp(r->low[k - 1]) : 0.0, .upper = k > 0 ? exp(r->high[n - k]) : INFINITY};
+}
+
+static void add_claim(struct question *q, int place, int against)
+{
+    const struct place *mine = &q->place[place], *theirs = &q->place[against];
+    struct nl_claim *claim = nl_answer_claim(q->answer, mine->label, theirs->label, "needs fewer updates to the target than", NL_FOUND_MORE);
+    struct ratios ratios = ratios_of(mine, theirs, q->results->seeds);
+    double margin = log(q->rule.margin);
+    if (q->told[place] < 0)
+        q->told[place] = q->answer->claims - 1;
+    claim->unit = "x";
+    estimate(claim, &ratios, q->rule.level);
+    nl_claim_sides(claim, mine->cell, theirs->cell);
+    double ratio = claim->effect.mean;
+    claim->candidate = ratio >= q->rule.smallest ? NL_FOUND_MORE : ratio <= 1.0 / q->rule.smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
+    claim->exact = true;
+    claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided sign" : "sign";
+    if (claim->candidate == NL_FOUND_SAME) {
+        claim->p = claim->clear_p = fmax(above_p(&ratios, -margin), below_p(&ratios, margin));
+    } else {
+        struct sides at = sides_of(&ratios, 0.0);
+        bool more = claim->candidate == NL_FOUND_MORE;
+        claim->p = more == (at.above > at.below) ? difference_p(&ratios) : 1.0;
+        claim->clear_p = more ? above_p(&ratios, margin) : below_p(&ratios, -margin);
+    }
+    nl_claim_need_cells(claim, (const struct nl_cell *const[]){mine->cell, theirs->cell}, 2);
+    if (!claim->obstacle && 2 * mine->reached <= mine->runs && 2 * theirs->reached <= theirs->runs) {
+        claim->misleads = true;
+        claim->obstacle = nl_strdup("with neither did more than half of the runs get there");
+    }
+    nl_claim_need_pairs(claim, &q->rule);
+    free(ratios.low);
+}
+
+static int place_with(const struct question *q, const struct nl_cell *cell)
+{
+    for (int i = 0; i < q->places; i++)
+        if (q->place[i].cell == cell)
+            return i;
+    return -1;
+}
+
+static void add_claims(struct question *q)
+{
+    bool all_pairs = !q->experiment->has_baseline && q->places <= MOST_OF_ALL_PAIRS;
+    for (int i = 0; i < q->places; i++) {
+        int base = q->experiment->has_baseline ? place_with(q, nl_cell_baseline(q->results, q->experiment, q->place[i].cell)) : -1;
+        if (base >= 0 && base != i)
+            add_claim(q, i, base);
+        for (int faster = 0; all_pairs && faster < i; faster++)
+            add_claim(q, faster, i);
+    }
+}
+
+/* "340", or "more than 880" where half of the runs or more never got there. */
+static void say_median(struct nl_text *out, const struct place *place)
+{
+    if (isnan(place->median))
+        nl_text_add(out, "not known");
+    else if (isinf(place->median))
+        nl_text_add(out, "more than %g", place->given);
+    else
+        nl_text_add(out, "%g", place->median);
+}
+
+static int place_named(const struct question *q, const char *label)
+{
+    int place = 0;
+    while (strcmp(q->place[place].label, label) != 0)
+        place++;
+    return place;
+}
+
+static void say_place(const struct question *q, int index)
+{
+    static const char *const names[] = {"here", "there"};
+    struct nl_text *out = &q->answer->evidence;
+    const struct place *place = &q->place[index];
+    nl_text_add(out, "  %s: ", place->label);
+    say_median(out, place);
+    nl_text_add(out, " updates (median; %d of %d runs got there)", place->reached, place->runs);
+    const struct nl_claim *claim = q->told[index] < 0 ? NULL : &q->answer->claim[q->told[index]];
+    if (claim && claim->misleads) {
+        nl_text_add(out, "; beside %s nothing can be said: %s", claim->against, claim->obstacle);
+    } else if (claim && claim->effect.n > 0) {
+        nl_text_add(out, "; %s needs ", claim->against);
+        const struct nl_estimate *ratio = &claim->effect;
+        const char *least = isinf(q->place[place_named(q, claim->against)].median) ? "at least " : ""; /* most of its runs are censored */
+        if (isinf(ratio->upper) && ratio->lower <= 0.0)
+            nl_text_add(out, "%s%.3gx as many (no interval)", least, ratio->mean);
+        else if (isinf(ratio->upper))
+            nl_text_add(out, "%s%.3gx as many (%g %% CI from %.3g on)", least, ratio->mean, 100.0 * q->rule.level, ratio->lower);
+        else {
+            nl_say_effect(out, claim, q->rule.level, false);
+            nl_text_add(out, " as many");
+        }
+        nl_say_proof(out, claim, names);
+        nl_text_add(out, ": %s", claim->finding == NL_FOUND_MORE ? "faster, supported"
+                                 : claim->finding == NL_FOUND_LESS ? "slower"
+                                 : claim->finding == NL_FOUND_SAME ? "as fast"
+                                                                   : "inconclusive");
+        if (claim->finding == NL_FOUND_SAME)
+            nl_text_add(out, " within %gx", q->rule.margin);
+        if (claim->obstacle)
+            nl_text_add(out, ", %s", claim->obstacle);
+    }
+    nl_text_add(out, ".\n");
+}
+
+static void say_all(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline, *notes = &q->answer->notes;
+    const struct place *first = &q->place[0];
+    int faster = 0, slower = 0, same = 0;
+    for (int i = 0; i < q->answer->claims; i++) {
+        faster += q->answer->claim[i].finding == NL_FOUND_MORE;
+        slower += q->answer->claim[i].finding == NL_FOUND_LESS;
+        same += q->answer->claim[i].finding == NL_FOUND_SAME;
+    }
+    if (isfinite(first->median))
+        nl_text_add(out, "%s is the first at a %s of ", first->label, q->measure.name);
+    else
+        nl_text_add(out, "No cell gets with more than half of its runs to a %s of ", q->measure.name);
+    nl_say_value(out, q->target, &q->measure);
+    if (isfinite(first->median))
+        nl_text_add(out, ", after %g updates (median of %d seed%s)", first->median, first->runs, first->runs == 1 ? "" : "s");
+    nl_text_add(out, ".\n");
+    if (q->answer->claims)
+        nl_text_add(out, "Of %d comparison%s %d show%s a faster one, %d a slower one, %d as fast a one within %gx; the others are inconclusive.\n", q->answer->claims,
+                    q->answer->claims == 1 ? "" : "s", faster, faster == 1 ? "s" : "", slower, same, q->rule.margin);
+    for (int i = 0; i < q->places && i < SHOWN; i++)
+        say_place(q, i);
+    if (q->places > SHOWN)
+        nl_text_add(&q->answer->evidence, "  %d more cells are in curves.csv.\n", q->places - SHOWN);
+    nl_text_add(notes, "A run that fails or ends before it is there counts as one that needs more than all updates it was given. Between two evaluations nothing is known "
+                       "(train.eval_every).\n");
+    double overlap = nl_metric_column(q->results, nl_metric_names[q->experiment->config.plot.metric]).sampling.overlap;
+    if (overlap > 0.0)
+        nl_text_add(notes, "Each seed splits the data anew, and %.0f %% of its %s part is in another's: the sign test takes the seeds as independent (data.test_seed sets one "
+                           "test part apart).\n",
+                    100.0 * overlap, q->measure.part);
+    if (q->answer->tests > 0)
+        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. p is of the sign test of their median, after Holm over %d test%s, and counts "
+                           "below %.3g.\n",
+                    q->rule.smallest, q->answer->tests, q->answer->tests == 1 ? "" : "s", 1.0 - q->rule.level);
+}
+
+/* Its keys have other units than a ratio of rates, and speeds vary less. */
+static struct nl_rule rule_of(const struct nl_experiment *experiment)
+{
+    enum { SMALLEST = 2 };
+    struct nl_rule rule = nl_rule_for(experiment, "x");
+    if (experiment->config.plot.min_effect == NL_AUTO)
+        rule.smallest = SMALLEST;
+    if (experiment->config.plot.margin == NL_AUTO)
+        rule.margin = rule.smallest;
+    rule.exact = true; /* the sign test needs as many pairs as other exact ones */
+    return rule;
+}
+
+void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+{
+    struct question q = {.answer = answer, .results = results, .experiment = experiment, .rule = rule_of(experiment)};
+    struct nl_curves curves;
+    struct nl_error err = {0};
+    nl_measure(nl_metric_names[experiment->config.plot.metric], &q.measure);
+    q.target = experiment->config.plot.target / q.measure.scale;
+    if (experiment->config.plot.target == NL_AUTO) {
+        nl_text_add(&answer->headline, "Speed cannot be judged: plot.target does not say where the runs are to get.\n");
+        return;
+    }
+    if (nl_curves_load(results, &curves, &err)) {
+        nl_text_add(&answer->headline, "Speed cannot be judged: %s.\n", err.text);
+        return;
+    }
+    nl_comparison_make(results, experiment, -1, -1, &q.view);
+    q.places = q.view.methods;
+    q.place = nl_alloc((size_t)q.places, sizeof *q.place);
+    q.told = nl_alloc((size_t)q.places, sizeof *q.told);
+    for (int i = 0; i < q.places; i++) {
+        q.place[i] = place_of(&q, &curves, i);
+        q.told[i] = -1;
+    }
+    qsort(q.place, (size_t)q.places, sizeof *q.place, by_median);
+    if (results->seeds > 1)
+        add_claims(&q);
+    answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    say_all(&q);
+    for (int i = 0; i < q.places; i++)
+        free(q.place[i].steps);
+    free(q.place);
+    free(q.told);
+    nl_comparison_release(&q.view);
+    nl_curves_release(&curves);
+}

@@ -1,0 +1,130 @@
+#include "stats/steps.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "train/train.h"
+
+/* The rows of a trial stand together. */
+static int find_trials(struct nl_curves *curves, struct nl_error *err)
+{
+    const struct nl_table *table = &curves->table;
+    int trial;
+    if (nl_table_need(table, "trial", &trial, err))
+        return NL_FAIL;
+    double most = 0.0, number;
+    for (int row = 0; row < table->rows; row++) {
+        if (nl_table_number(table, row, trial, &number, err))
+            return NL_FAIL;
+        if (!(number >= 1.0 && number <= 1e8 && number == floor(number)))
+            return nl_fail(err, "%s:%d: trials are numbered from 1 on", table->path, table->line[row]);
+        most = fmax(most, number);
+    }
+    curves->trials = (int)most;
+    curves->first = nl_alloc(2 * (size_t)(curves->trials + 1), sizeof *curves->first);
+    curves->rows = curves->first + curves->trials + 1;
+    for (int row = 0; row < table->rows; row++) {
+        nl_table_number(table, row, trial, &number, NULL);
+        int at = (int)number;
+        if (curves->rows[at] == 0)
+            curves->first[at] = row;
+        if (curves->first[at] + curves->rows[at]++ != row)
+            return nl_fail(err, "%s:%d: rows of trial %d stand in two places", table->path, table->line[row], at);
+    }
+    return NL_OK;
+}
+
+int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error *err)
+{
+    *out = (struct nl_curves){.table = *table};
+    *table = (struct nl_table){0};
+    int status = find_trials(out, err);
+    if (status != NL_OK)
+        nl_curves_release(out);
+    return status;
+}
+
+int nl_curves_load(const struct nl_results *results, struct nl_curves *out, struct nl_error *err)
+{
+    char *folder = nl_path_folder(results->path), *path = nl_path_join(folder, "curves.csv");
+    struct nl_table table;
+    *out = (struct nl_curves){0};
+    int status = nl_table_read(path, &table, err);
+    if (status == NL_OK)
+        status = nl_curves_of(&table, out, err);
+    free(folder);
+    free(path);
+    return status;
+}
+
+void nl_curves_release(struct nl_curves *curves)
+{
+    free(curves->first);
+    nl_table_release(&curves->table);
+    *curves = (struct nl_curves){0};
+}
+
+double nl_steps_given(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+{
+    struct nl_config config = experiment->config;
+    for (int i = 0; i < results->factors; i++)
+        if (cell->level[i] != NL_INAPPLICABLE)
+            nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
+    double train = 0.0;
+    int column = nl_table_column(&results->table, "train_samples");
+    for (int seed = 0; seed < results->seeds && column >= 0; seed++)
+        if (cell->row[seed] >= 0)
+            nl_table_number(&results->table, cell->row[seed], column, &train, NULL);
+    return train >= 1.0 ? (double)nl_trial_outline(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
+}
+
+/* "test_accuracy_precise" as the columns of curves.csv have it. Without a suffix the statistics that come first are meant, which are those of the curve. */
+struct reading {
+    char part[8];
+    const char *column, *eval;
+    bool error; /* 1 less an accuracy */
+};
+
+static struct reading reading_of(const char *metric)
+{
+    struct reading out = {.column = "accuracy", .eval = ""};
+    size_t length = strcspn(metric, "_");
+    snprintf(out.part, sizeof out.part, "%.*s", (int)length, metric);
+    const char *kind = metric + length + 1, *mark = strchr(kind, '_');
+    out.error = strncmp(kind, "error", 5) == 0;
+    if (strncmp(kind, "loss", 4) == 0)
+        out.column = "loss";
+    if (mark)
+        out.eval = mark + 1;
+    return out;
+}
+
+struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results, const struct nl_experiment *experiment,
+                            const struct nl_cell *cell, int seed, const char *metric, double target)
+{
+    const struct nl_table *table = &curves->table;
+    const struct reading reading = reading_of(metric);
+    const char *status = nl_cell_status(results, cell, seed);
+    struct nl_measure measure;
+    double number, before = 0.0, value, step;
+    if (!status || strcmp(status, "error") == 0 || !nl_measure(metric, &measure) ||
+        nl_table_number(&results->table, cell->row[seed], nl_table_column(&results->table, "trial"), &number, NULL))
+        return (struct nl_steps){NAN, NAN};
+    int split = nl_table_column(table, "split"), eval = nl_table_column(table, "eval"), steps = nl_table_column(table, "step"),
+        column = nl_table_column(table, reading.column), trial = number >= 0 && number <= curves->trials ? (int)number : 0;
+    for (int row = curves->first[trial]; row < curves->first[trial] + curves->rows[trial]; row++) {
+        const char *statistics = nl_table_field(table, row, eval);
+        bool evaluated = *statistics && (!*reading.eval || strcmp(statistics, reading.eval) == 0); /* else a mean over steps on the way */
+        if (!evaluated || strcmp(nl_table_field(table, row, split), reading.part) != 0 || nl_table_number(table, row, column, &value, NULL) ||
+            nl_table_number(table, row, steps, &step, NULL))
+            continue;
+        value = reading.error ? 1.0 - value : value;
+        if (measure.worse * (value - target) <= 0.0)
+            return (struct nl_steps){before, step};
+        before = step;
+    }
+    return (struct nl_steps){nl_steps_given(results, experiment, cell), INFINITY};
+}

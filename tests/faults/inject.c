@@ -1,0 +1,198 @@
+/* Put before the program by LD_PRELOAD, this counts its calls for memory, and those by which it reaches files, and has some of them fail. What the C
+ * library does inside of a call is not seen, but what other libraries call is. A call that fails does what it must for the caller to notice, and
+ * otherwise leaves things as they were: a file that cannot be closed is closed all the same, as on Linux. */
+#include "inject.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static struct injection *injection; /* NULL: not yet, or none is asked for */
+
+/* Programs that this one starts are not meant. */
+__attribute__((constructor)) static void begin(void)
+{
+    const char *path = getenv(INJECTION);
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    void *shared = file >= 0 ? mmap(NULL, sizeof *injection, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
+    if (file >= 0)
+        close(file);
+    unsetenv("LD_PRELOAD");
+    unsetenv(INJECTION);
+    injection = shared == MAP_FAILED ? NULL : shared;
+}
+
+/* Counts a call. Whether it fails; errno is set then. */
+static bool fails(enum kind kind, const char *name)
+{
+    if (!injection)
+        return false;
+    long number = atomic_fetch_add(&injection->calls[kind], 1) + 1;
+    if (kind != (enum kind)injection->kind || number < injection->first || number > injection->last || injection->first == 0)
+        return false;
+    if (atomic_fetch_add(&injection->failed, 1) == 0)
+        strncpy(injection->name, name, sizeof injection->name - 1);
+    errno = injection->error;
+    return true;
+}
+
+/* ---- memory: the C library has its own functions by these names, too, so that nothing need be looked up before there is any ---- */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size)
+{
+    return fails(ALLOCATION, "malloc") ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return fails(ALLOCATION, "calloc") ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return fails(ALLOCATION, "realloc") ? NULL : __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return fails(ALLOCATION, "aligned_alloc") ? NULL : __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    *out = fails(ALLOCATION, "posix_memalign") ? NULL : __libc_memalign(alignment, size);
+    return *out ? 0 : ENOMEM;
+}
+
+/* ---- files ---- */
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* A function that does nothing where it fails, and returns `bad`. */
+#define FAILS(type, name, bad, parameters, arguments)          \
+    type name parameters                                       \
+    {                                                          \
+        static __typeof__(&name) real;                         \
+        if (!real)                                             \
+            real = REAL(name);                                 \
+        return fails(IO, #name) ? (bad) : real arguments;      \
+    }
+
+FAILS(FILE *, fdopen, NULL, (int file, const char *mode), (file, mode))
+FAILS(DIR *, opendir, NULL, (const char *path), (path))
+FAILS(DIR *, fdopendir, NULL, (int file), (file))
+FAILS(struct dirent *, readdir, NULL, (DIR *folder), (folder))
+FAILS(int, scandir, -1, (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (path, out, wanted, order))
+FAILS(int, scandirat, -1, (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (at, path, out, wanted, order))
+FAILS(ssize_t, read, -1, (int file, void *bytes, size_t length), (file, bytes, length))
+FAILS(ssize_t, pread, -1, (int file, void *bytes, size_t length, off_t at), (file, bytes, length, at))
+FAILS(ssize_t, write, -1, (int file, const void *bytes, size_t length), (file, bytes, length))
+FAILS(off_t, lseek, -1, (int file, off_t by, int from), (file, by, from))
+FAILS(int, stat, -1, (const char *path, struct stat *info), (path, info))
+FAILS(int, lstat, -1, (const char *path, struct stat *info), (path, info))
+FAILS(int, fstat, -1, (int file, struct stat *info), (file, info))
+FAILS(int, statvfs, -1, (const char *path, struct statvfs *info), (path, info))
+FAILS(int, access, -1, (const char *path, int how), (path, how))
+FAILS(char *, realpath, NULL, (const char *path, char *out), (path, out))
+FAILS(int, rename, -1, (const char *from, const char *to), (from, to))
+FAILS(int, unlink, -1, (const char *path), (path))
+FAILS(int, rmdir, -1, (const char *path), (path))
+FAILS(int, mkdir, -1, (const char *path, mode_t mode), (path, mode))
+FAILS(char *, mkdtemp, NULL, (char *path), (path))
+FAILS(int, mkstemp, -1, (char *path), (path))
+FAILS(int, ftruncate, -1, (int file, off_t length), (file, length))
+FAILS(int, flock, -1, (int file, int how), (file, how))
+FAILS(int, chdir, -1, (const char *path), (path))
+FAILS(int, pipe2, -1, (int file[2], int flags), (file, flags))
+FAILS(pid_t, fork, -1, (void), ())
+
+/* What the kernel tells of the machine is on no disk. */
+FILE *fopen(const char *path, const char *mode)
+{
+    bool kernel = strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
+    return !kernel && fails(IO, "fopen") ? NULL : REAL(fopen)(path, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+    static int (*real)(const char *, int, ...);
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    if (!real)
+        real = REAL(open);
+    return fails(IO, "open") ? -1 : real(path, flags, mode);
+}
+
+/* The disk need not be waited for: what is lost without it is told by tests/test_disk.c. */
+int fsync(int file)
+{
+    (void)file;
+    return fails(IO, "fsync") ? -1 : 0;
+}
+
+int syncfs(int file)
+{
+    (void)file;
+    return fails(IO, "syncfs") ? -1 : 0;
+}
+
+/* These do their work, and the failure is told. */
+int close(int file)
+{
+    int status = REAL(close)(file);
+    return fails(IO, "close") ? -1 : status;
+}
+
+int fclose(FILE *file)
+{
+    int status = REAL(fclose)(file);
+    return fails(IO, "fclose") ? EOF : status;
+}
+
+int closedir(DIR *folder)
+{
+    int status = REAL(closedir)(folder);
+    return fails(IO, "closedir") ? -1 : status;
+}
+
+/* The C library's mark on a stream that failed, which ferror reads. */
+static bool stream_fails(FILE *file, const char *name)
+{
+    enum { ERROR_SEEN = 0x20 };
+    bool now = fails(IO, name);
+    if (now)
+        file->_flags |= ERROR_SEEN;
+    return now;
+}
+
+size_t fread(void *out, size_t size, size_t count, FILE *file)
+{
+    static __typeof__(&fread) real;
+    if (!real)
+        real = REAL(fread);
+    return stream_fails(file, "fread") ? 0 : real(out, size, count, file);
+}
+
+int fflush(FILE *file)
+{
+    int status = REAL(fflush)(file);
+    return file && stream_fails(file, "fflush") ? EOF : status;
+}
