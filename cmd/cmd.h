@@ -32,7 +32,7 @@ struct command {
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm,
     command_init, command_schema, command_info, command_table, command_diff, command_eval, command_claims,
-    command_ls, command_merge, command_verify, command_clean, command_power;
+    command_ls, command_merge, command_verify, command_clean, command_power, command_report;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };
@@ -232,8 +232,8 @@ struct results_folder {
 void release_results(struct results_folder *from);
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
 
-/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends; two at most
- * (passing.c). NULL: the message was printed. Kept. */
+/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends (passing.c).
+ * NULL: the message was printed. Kept. */
 const char *write_passing_tables(const struct nl_interim *interim);
 
 /* ---- progress (progress.c) ---- */

@@ -11,7 +11,7 @@
 #include "cmd.h"
 #include "config/keep.h"
 
-enum { MOST_FOLDERS = 2 /* diff has two sides */ };
+enum { MOST_FOLDERS = 64 /* a report has many results */ };
 
 /* The tables of a folder, then itself. A signal's handler reads them: a path is there before it is counted. */
 static const char *path[MOST_FOLDERS * (NL_TABLES + 1)];
@@ -50,6 +50,10 @@ static void hold_signals(sigset_t *before)
 static char *make_folder(void)
 {
     const char *given = getenv("TMPDIR"), *place = given && *given ? given : "/tmp";
+    if (paths == MOST_FOLDERS * (NL_TABLES + 1)) {
+        bad_input("name fewer of them", "more than %d results have not come to their end", MOST_FOLDERS);
+        return NULL;
+    }
     char *folder = nl_keep(nl_path_join(place, "normlab.XXXXXX"));
     if (!mkdtemp(folder)) {
         bad_input("set TMPDIR to a folder for files that are gone at the end", "cannot make a folder in '%s': %s", place, strerror(errno));

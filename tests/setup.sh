@@ -21,6 +21,7 @@ libyaml-dev          yaml.h
 libopenblas-dev      cblas.h
 zlib1g-dev           zlib.h
 nettle-dev           nettle/sha2.h
+libexpat1-dev        expat.h
 libcurl4-openssl-dev curl/curl.h
 libarchive-dev       archive.h
 ca-certificates      /etc/ssl/certs/*.*

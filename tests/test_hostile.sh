@@ -121,7 +121,7 @@ expect 2 '\\x1b\]0;owned' "$program" table "$escape"
 expect 2 'without control characters' "$program" check s.yaml plot.title=$'a\u202eb'
 cp s.yaml "$escape.yaml"
 expect 0 '\\x1b\]0;owned' "$program" sweep "$escape.yaml" --no-plot -q --out "$escape"
-expect 0 '\\x1b\]0;owned' "$program" ls .
+expect 1 '\\x1b\]0;owned' "$program" ls .
 expect 0 '\\x1b\]0;owned' "$program" verify "$escape"
 expect 0 '\\x1b\]0;owned' "$program" show "$escape.yaml"
 for format in text md csv latex json; do expect 0 . "$program" table "$escape" --format $format; done

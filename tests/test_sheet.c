@@ -155,7 +155,7 @@ START_TEST(texts_are_escaped)
     assert_holds(latex, "x$|$y*$<$\\_\\textbackslash{}\\textasciicircum{}\\textasciitilde{}\\#\\{\\$\\} \\\\");
     assert_holds(latex, "\n% 50 %\n% a note\n");
     char *markdown = nl_sheet_markdown(&sheet, NULL, NULL);
-    assert_holds(markdown, "± 5 %\n\n| a\\_b & 100 % |\n| --- |\n| x\\|y\\*\\<\\_\\\\^~#{$} |\n");
+    assert_holds(markdown, "± 5 %\n\n| a\\_b & 100 % |\n| --- |\n| x\\|y\\*\\<\\_\\\\^\\~#{\\$} |\n");
     char *csv = nl_sheet_csv(&sheet);
     ck_assert_str_eq(csv, "\"a,\"\"b\"\"\"\n\"x,\"\"y\"\"\n\"\n");
     char *json = nl_sheet_json(&sheet, NULL);

@@ -75,6 +75,9 @@ void nl_outcome_release(struct nl_outcome *outcome);
 
 /* ---- words (text.c) ---- */
 
+/* The numbers of a part or a control, and whether it holds: one line, ended by a newline. */
+void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level);
+
 enum nl_outcome_format { NL_OUTCOME_TEXT, NL_OUTCOME_MARKDOWN, NL_OUTCOME_JSON };
 
 /* All outcomes, in any of the formats; new string. */

@@ -47,8 +47,7 @@ static void say_threshold(struct nl_text *out, const struct nl_published_part *p
         nl_text_add(out, "at least %g%s%s", value, blank, unit);
 }
 
-/* The numbers of a part, and whether it holds. */
-static void say_judged(struct nl_text *out, const struct nl_judged *judged, double level)
+void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level)
 {
     const struct nl_claim *claim = &judged->claim;
     static const char *const sides[] = {"on the first side", "on the other"};
@@ -82,11 +81,11 @@ static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, con
     for (int i = 0; i < outcome->parts; i++) {
         const struct nl_judged *part = &outcome->part[i];
         nl_text_add(out, "%s%s (%s): ", item, part->part->says, nl_part_kind_names[part->part->kind]);
-        say_judged(out, part, outcome->level);
+        nl_say_judged(out, part, outcome->level);
         for (int c = 0; c < outcome->controls; c++)
             if (outcome->control[c].part == part->part) {
                 nl_text_add(out, "%scontrol, %s: ", indent, outcome->control[c].control);
-                say_judged(out, &outcome->control[c], outcome->level);
+                nl_say_judged(out, &outcome->control[c], outcome->level);
             }
     }
     for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) /* nothing was judged */

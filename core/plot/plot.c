@@ -4,10 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/escape.h"
 #include "base/files.h"
 #include "plot/pictures.h"
 #include "plot/render.h"
-#include "stats/sheet.h"
 
 /* By enum nl_plot_kind. */
 static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct nl_error *) = {

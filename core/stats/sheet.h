@@ -66,13 +66,13 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
 void nl_sheet_release(struct nl_sheet *sheet);
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column);
+char *nl_sheet_entry_text(const struct nl_sheet *sheet, int row, int column); /* as in tables to read: "12.34 [10.1, 14.5] (2)"; new string */
 
 /* Each new string, the caption included (CSV: the data alone). `answer` and `notes` are lines, or NULL: they
  * stand before and behind the table, in LaTeX both behind it as comments. */
 char *nl_sheet_text(const struct nl_sheet *sheet, int width); /* columns of the terminal; 0: as wide as it is */
 char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const char *notes); /* GitHub's */
 char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label); /* booktabs; \label{tab:LABEL} */
-void nl_latex_add(struct nl_text *out, const char *text); /* the text, with what LaTeX reads otherwise escaped */
 char *nl_sheet_csv(const struct nl_sheet *sheet);                                 /* RFC 4180, with line feeds */
 char *nl_sheet_json(const struct nl_sheet *sheet, const struct nl_answer *answer); /* NULL: without one */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/wrap.h"
 
 /* What tells the three apart. */
@@ -21,39 +22,20 @@ static void add_plain(struct nl_text *out, const char *text)
 
 static void add_markdown(struct nl_text *out, const char *text)
 {
-    for (; *text; text++) {
-        if (text[0] == '+' && text[1] == '-') {
-            nl_text_add(out, "±");
-            text++;
-        } else {
-            nl_text_add(out, strchr("\\|*_<`", *text) ? "\\%c" : "%c", *text);
-        }
-    }
+    char *signs = nl_typeset(text);
+    nl_markdown_add(out, signs);
+    free(signs);
 }
 
-void nl_latex_add(struct nl_text *out, const char *text)
+static void add_latex(struct nl_text *out, const char *text)
 {
-    static const char *const long_names[][2] = {
-        {"\\", "\\textbackslash{}"}, {"~", "\\textasciitilde{}"}, {"^", "\\textasciicircum{}"}, {"<", "$<$"}, {">", "$>$"}, {"|", "$|$"},
-        {"\"", "''"},
-    };
-    for (; *text; text++) {
-        size_t i = 0, count = sizeof long_names / sizeof *long_names;
-        while (i < count && *long_names[i][0] != *text)
-            i++;
-        if (text[0] == '+' && text[1] == '-') {
-            nl_text_add(out, "$\\pm$");
-            text++;
-        } else if (i < count) {
-            nl_text_add(out, "%s", long_names[i][1]);
-        } else {
-            nl_text_add(out, strchr("&%$#_{}", *text) ? "\\%c" : "%c", *text);
-        }
-    }
+    char *signs = nl_typeset(text);
+    nl_latex_add(out, signs);
+    free(signs);
 }
 
 static const struct style plain = {"-", "", " ", "", "", add_plain}, markdown = {"–", "", " ", "**", "**", add_markdown},
-                          latex = {"--", "$", "\\ ", "\\mathbf{", "}", nl_latex_add};
+                          latex = {"--", "$", "\\ ", "\\mathbf{", "}", add_latex};
 
 static void add_number(struct nl_text *out, const struct nl_column *column, double value)
 {
@@ -110,6 +92,11 @@ static char *entry_text(const struct style *style, const struct nl_sheet *sheet,
         break;
     }
     return out.at;
+}
+
+char *nl_sheet_entry_text(const struct nl_sheet *sheet, int row, int column)
+{
+    return entry_text(&plain, sheet, row, column);
 }
 
 /* ---- the terminal ---- */
@@ -243,7 +230,7 @@ char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const cha
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{"); /* four columns with intervals fit a page */
-    nl_latex_add(&out, sheet->caption);
+    add_latex(&out, sheet->caption);
     nl_text_add(&out, "}\n  \\label{tab:");
     for (; *label; label++)
         nl_text_add(&out, "%c", strchr("\\{}%#$&~^ ", *label) ? '-' : *label);
@@ -253,7 +240,7 @@ char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const cha
     nl_text_add(&out, "}\n    \\toprule\n    ");
     for (int c = 0; c < sheet->columns; c++) {
         nl_text_add(&out, c ? " & " : "");
-        nl_latex_add(&out, sheet->column[c].title);
+        add_latex(&out, sheet->column[c].title);
     }
     nl_text_add(&out, " \\\\\n    \\midrule\n");
     for (int row = 0; row < sheet->rows; row++) {

@@ -8,7 +8,7 @@ export NORMLAB_PROGRAM=${NORMLAB_PROGRAM:-$root/build/normlab}
 build=$(dirname "$NORMLAB_PROGRAM")/arm64
 sysroot=$build/root
 
-packages=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,nettle-dev,libcurl4-openssl-dev,libarchive-dev,check
+packages=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,nettle-dev,libexpat1-dev,libcurl4-openssl-dev,libarchive-dev,check
 if [ "$(cat "$sysroot/complete" 2>/dev/null)" != "$packages" ]; then # unpacked, not installed: nothing of it has to run
     rm -rf "$sysroot"
     mkdir -p "$build"

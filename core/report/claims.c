@@ -1,0 +1,95 @@
+/* What a report says of published claims. */
+#include <stdlib.h>
+
+#include "report/report.h"
+
+static const char *quick_of(const struct nl_outcome *outcome)
+{
+    return outcome->quick ? " (quick protocol)" : "";
+}
+
+void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcome *outcome, int count)
+{
+    struct nl_text names = {0};
+    int incomplete = 0;
+    for (int i = 0; i < count; i++)
+        if (outcome[i].verdict == NL_INCOMPLETE)
+            nl_text_add(&names, incomplete++ ? ", %s" : "%s", outcome[i].name);
+    if (incomplete)
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: trials are missing for %d of %d claims, which have no verdict: %s.", incomplete, count, names.at);
+    nl_text_release(&names);
+}
+
+static void add_summary(struct nl_document *document, const struct nl_outcome *outcome, int count)
+{
+    static const char *const head[] = {"claim", "outcome", "what the paper says", "source", NULL};
+    nl_document_table(document, "Published claims and what came out here.", 1, head);
+    for (int i = 0; i < count; i++) {
+        char *verdict = nl_format("%s%s", nl_outcome_verdict_names[outcome[i].verdict], quick_of(&outcome[i]));
+        nl_document_row(document, (const char *const[]){outcome[i].name, verdict, outcome[i].published->says, outcome[i].published->source});
+        free(verdict);
+    }
+}
+
+static void add_judged(struct nl_document *document, const struct nl_judged *judged, double level)
+{
+    struct nl_text text = {0};
+    nl_say_judged(&text, judged, level);
+    if (judged->control)
+        nl_document_add(document, NL_BLOCK_ITEM, 1, "Control, %s: %s", judged->control, text.at);
+    else
+        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", judged->part->says, nl_part_kind_names[judged->part->kind], text.at);
+    nl_text_release(&text);
+}
+
+static void add_parts(struct nl_document *document, const struct nl_outcome *outcome)
+{
+    const struct nl_published *published = outcome->published;
+    if (published->parts)
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, outcome->parts ? "Here, part by part:" : "Its parts, none of which was judged:");
+    for (int i = 0; i < outcome->parts; i++) {
+        add_judged(document, &outcome->part[i], outcome->level);
+        for (int c = 0; c < outcome->controls; c++)
+            if (outcome->control[c].part == outcome->part[i].part)
+                add_judged(document, &outcome->control[c], outcome->level);
+    }
+    for (int i = 0; i < published->parts && !outcome->parts; i++)
+        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says, nl_part_kind_names[published->part[i].kind]);
+    for (int i = 0; i < outcome->tries; i++)
+        nl_document_add(document, NL_BLOCK_ITEM, 0, "Under the objection (%s): %s.", outcome->tried[i].says, nl_outcome_verdict_names[outcome->tried[i].verdict]);
+}
+
+static void add_if(struct nl_document *document, const char *what, const char *text)
+{
+    if (text)
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s: %s", what, text);
+}
+
+static void add_claim(struct nl_document *document, const struct nl_outcome *outcome)
+{
+    const struct nl_published *published = outcome->published;
+    nl_document_add(document, NL_BLOCK_HEADING, 0, "%s: %s%s", outcome->name, nl_outcome_verdict_names[outcome->verdict], quick_of(outcome));
+    if (outcome->declared == NL_DECLARED_OTHERWISE)
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "The claim or its protocol was changed after its first trial was run.");
+    else if (outcome->declared == NL_NOT_DECLARED)
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "The claim was not declared before its trials were run.");
+    nl_document_lines(document, outcome->reason.at);
+    nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "The paper says: %s (%s)", published->says, published->source);
+    add_if(document, "Its figures", published->figures);
+    add_parts(document, outcome);
+    if (outcome->failed)
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "Failed runs: %d of %d.", outcome->failed, outcome->planned - outcome->missing);
+    if (outcome->one_part)
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "All seeds share one test part: what is said holds on it.");
+    add_if(document, "What differs from the paper's protocol", published->differs);
+    add_if(document, "Objection of the paper", published->objection);
+}
+
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command)
+{
+    add_summary(document, outcome, count);
+    nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "What is missing is run, and all is judged anew, by:");
+    nl_document_add(document, NL_BLOCK_CODE, 0, "%s", command);
+    for (int i = 0; i < count; i++)
+        add_claim(document, &outcome[i]);
+}

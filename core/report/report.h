@@ -1,0 +1,56 @@
+/* A report: what results folders say, as a page (index.html), report.md and report.tex, with their figures. */
+#ifndef NL_REPORT_REPORT_H
+#define NL_REPORT_REPORT_H
+
+#include <stdatomic.h>
+
+#include "claims/outcome.h"
+#include "report/document.h"
+#include "sweep/grid.h"
+#include "sweep/provenance.h"
+
+/* A results folder to report on. All is the caller's. */
+struct nl_report_source {
+    const char *folder; /* as the user called it */
+    const char *tables; /* the folder with its tables */
+    const struct nl_experiment *experiment;
+    const struct nl_grid *grid;       /* of the experiment */
+    const struct nl_planned *planned; /* of the grid */
+    const struct nl_provenance *made;
+    const char *again;                   /* a command that makes the results anew, in another folder */
+    const struct nl_report_source *same; /* the round with the same values for all, folder/same; NULL: there is none */
+};
+
+/* Where figures go. */
+struct nl_report_figures {
+    const char *folder; /* of the report: they lie in FOLDER/figures/NAME */
+    char *name;         /* of the section, as a file is named; nl_report_name */
+    atomic_int *stop;   /* as in nl_plot_options */
+    int failed;         /* counts the results whose figures could not be drawn */
+};
+
+/* What a report calls the results: plot.title, or else the folder's name. New string. */
+char *nl_report_title(const struct nl_report_source *source);
+/* The folder's name with a number before it, as a file or folder can be called anywhere: "1-small_batch"; new string. */
+char *nl_report_name(const char *folder, int number);
+
+/* Adds a warning that names those of several results that are incomplete, if there are any. NL_FAIL: they cannot be read. */
+int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count, struct nl_error *err);
+
+/* Adds the results. Figures that cannot be drawn are said in the document. NL_FAIL: the results cannot be read. */
+int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
+                          struct nl_error *err);
+
+/* Adds a warning that names those of the claims that have no verdict for want of trials, if there are any. */
+void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcome *outcome, int count);
+
+/* Adds the outcomes of published claims. command: that runs what is missing. */
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command);
+
+/* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing else. NL_FAIL says what is there. */
+int nl_report_check_folder(const char *folder, struct nl_error *err);
+/* Makes it a report's folder, before the first figure is drawn: where there is no page, one that says that it is not written yet. */
+int nl_report_begin(const char *folder, struct nl_error *err);
+int nl_report_write(const struct nl_document *document, const char *folder, struct nl_error *err);
+
+#endif

@@ -1,0 +1,541 @@
+/* What a report says of a results folder. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "config/diff.h"
+#include "norm/norm.h"
+#include "plot/plot.h"
+#include "report/report.h"
+#include "report/svg.h"
+#include "sweep/interim.h"
+#include "sweep/rounds.h"
+#include "sweep/store.h"
+
+/* What the parts of a section are written from. */
+struct section {
+    struct nl_document *document;
+    const struct nl_report_source *source;
+    const struct nl_experiment *experiment;
+    const struct nl_results *results;
+    const struct nl_answer *answer;
+};
+
+static void add_heading(const struct section *s, const char *text)
+{
+    nl_document_add(s->document, NL_BLOCK_HEADING, 0, "%s", text);
+}
+
+static char *last_of(const char *folder)
+{
+    char *path = realpath(folder, NULL), *name = nl_strdup(path && strrchr(path, '/')[1] ? strrchr(path, '/') + 1 : folder);
+    free(path);
+    return name;
+}
+
+char *nl_report_title(const struct nl_report_source *source)
+{
+    const char *title = source->experiment->config.plot.title;
+    return *title ? nl_strdup(title) : last_of(source->folder);
+}
+
+char *nl_report_name(const char *folder, int number)
+{
+    char *last = last_of(folder), *name = nl_format("%d-%s", number, last);
+    free(last);
+    for (char *at = name; *at; at++)
+        if (!isascii((unsigned char)*at) || (!isalnum((unsigned char)*at) && *at != '_'))
+            *at = '-';
+    return name;
+}
+
+/* ---- question and answer ---- */
+
+static void add_question(const struct section *s)
+{
+    const struct nl_experiment *experiment = s->experiment;
+    struct nl_measure measure;
+    nl_measure(nl_metric_names[experiment->config.plot.metric], &measure);
+    char *baseline = experiment->has_baseline ? nl_match_text(&experiment->baseline) : NULL;
+    add_heading(s, "Question");
+    switch (nl_question_of(experiment)) {
+    case NL_ASK_SMALL_BATCH:
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "With which methods does the %s get worse as the batch size falls, and by how much?", measure.name);
+        break;
+    case NL_ASK_LR_TOLERANCE:
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How large a learning rate does each method bear?");
+        break;
+    case NL_ASK_SPEED:
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How many updates does each method need until the %s reaches the target?", measure.name);
+        break;
+    case NL_ASK_COMPARE:
+    case NL_ASK_AUTO:
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Which of the compared settings differ in the %s, and by how much?", measure.name);
+    }
+    if (baseline)
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The others are compared with the baseline %s.", baseline);
+    if (*experiment->config.plot.protocol)
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Protocol, as the experiment has it: %s.", experiment->config.plot.protocol);
+    free(baseline);
+}
+
+static void add_answer(struct nl_document *document, const struct nl_answer *answer)
+{
+    nl_document_lines(document, answer->headline.at);
+    nl_document_lines(document, answer->evidence.at);
+}
+
+static void add_notes(const struct section *s)
+{
+    if (!s->answer->notes.length)
+        return;
+    nl_document_add(s->document, NL_BLOCK_HEADING, 1, "How it was judged");
+    struct nl_text items = {0};
+    nl_text_add(&items, "  ");
+    for (const char *at = s->answer->notes.at; *at; at++)
+        nl_text_add(&items, *at == '\n' && at[1] ? "\n  " : "%c", *at);
+    nl_document_lines(s->document, items.at);
+    nl_text_release(&items);
+}
+
+static void add_incomplete(struct nl_document *document, const struct nl_answer *answer)
+{
+    for (const char *line = answer->incomplete.at; line && *line; line += strspn(line, "\n")) {
+        int length = (int)strcspn(line, "\n");
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "%.*s", length, line);
+        line += length;
+    }
+}
+
+/* ---- figures ---- */
+
+/* What the picture of this name shows; how is told by the caption that lies beside it. */
+static char *caption_of(const struct section *s, const char *name)
+{
+    static const char *const shows[][2] = {
+        {"small_batch", "over the batch size, a line for each method"},
+        {"lr_tolerance", "over the learning rate, a line for each method, with the runs that failed"},
+        {"curves", "in the course of training, a line for each value that is compared"},
+        {"heatmap", "as colours over two keys, a panel for each method"},
+    };
+    struct nl_measure measure;
+    nl_measure(nl_metric_names[s->experiment->config.plot.metric], &measure);
+    const char *how = "as the experiment's plot section asks";
+    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
+        how = strcmp(name, shows[i][0]) == 0 ? shows[i][1] : how;
+    return nl_format("The %s %s.", measure.name, how);
+}
+
+static void add_figure(const struct section *s, struct nl_report_figures *figures, const char *name)
+{
+    char *file = nl_format("figures/%s/%s", figures->name, name), *path = nl_format("%s/%s.svg", figures->folder, file);
+    char *beside = nl_format("%s/%s.txt", figures->folder, file), *how = nl_file_read_plain(beside, NULL, NULL), *what = caption_of(s, name);
+    char *caption = nl_format("%s %s", what, how ? how : ""), *prefix = nl_format("%s-%s-", figures->name, name), *svg, *drawing = NULL;
+    char *seen = nl_format("%.*s", s->answer->headline.at ? (int)strcspn(s->answer->headline.at, "\n") : 0, s->answer->headline.at);
+    char *alt = nl_format("Chart. %s %s The numbers are in the tables.", what, seen);
+    size_t length;
+    struct nl_error err = {{0}};
+    svg = nl_file_read_plain(path, &length, &err);
+    if (svg)
+        drawing = nl_svg_element(svg, length, prefix, alt, &err);
+    if (drawing) {
+        nl_document_figure(s->document, caption, alt, file, drawing);
+    } else {
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "The figure %s.svg cannot be shown: %s", file, err.text);
+        figures->failed++;
+    }
+    free(svg);
+    free(beside);
+    free(how);
+    free(what);
+    free(seen);
+    free(alt);
+    free(prefix);
+    free(caption);
+    free(path);
+    free(file);
+}
+
+/* What nl_plot says it did: a figure for each script that it wrote, a sentence for what it left out. */
+static void add_drawn(const struct section *s, struct nl_report_figures *figures, const char *report)
+{
+    static const char mark[] = "plot: ";
+    for (const char *line = report; line && *line;) {
+        int length = (int)strcspn(line, "\n");
+        char *text = nl_format("%.*s", length, line), *slash = strrchr(text, '/'), *ending = strrchr(text, '.');
+        if (strncmp(text, mark, strlen(mark)) != 0) {
+            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "%s", text);
+        } else if (slash && ending > slash) {
+            *ending = '\0';
+            add_figure(s, figures, slash + 1);
+        }
+        free(text);
+        line += length + (line[length] == '\n');
+    }
+}
+
+static void add_figures(const struct section *s, struct nl_report_figures *figures)
+{
+    struct nl_text report = {0};
+    struct nl_error err = {{0}};
+    char *folder = nl_format("%s/figures/%s", figures->folder, figures->name);
+    const struct nl_plot_options how = {.out = folder, .svg = true, .pdf = true, .stop = figures->stop, .report = &report};
+    struct nl_experiment untitled = *s->experiment; /* the section has the title */
+    untitled.config.plot.title = "";
+    untitled.config.plot.caption = NL_CAPTION_FILE;
+    add_heading(s, "Figures");
+    if (nl_plot(s->source->tables, &untitled, s->source->planned, &how, &err) == NL_OK) {
+        add_drawn(s, figures, report.at);
+    } else {
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "The figures could not be drawn: %s", err.text);
+        figures->failed++;
+    }
+    nl_text_release(&report);
+    free(folder);
+}
+
+/* ---- tables ---- */
+
+static void add_sheet(struct nl_document *document, struct nl_sheet *sheet, int status, const struct nl_error *err)
+{
+    if (status == NL_OK)
+        nl_document_sheet(document, sheet);
+    else
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "There is no such table: %s.", err->text);
+    nl_sheet_release(sheet);
+}
+
+static void add_tables(const struct section *s)
+{
+    struct nl_sheet sheet = {0};
+    struct nl_error err = {{0}};
+    add_heading(s, "Tables");
+    nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Side by side");
+    add_sheet(s->document, &sheet, nl_sheet_grid(s->results, s->experiment, NULL, &sheet, &err), &err);
+    nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Every cell of the grid");
+    sheet = (struct nl_sheet){0};
+    add_sheet(s->document, &sheet, nl_sheet_summary(s->results, s->experiment, &sheet, &err), &err);
+}
+
+/* ---- protocol ---- */
+
+static bool is_tuned(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    for (int i = 0; i < experiment->rounds.tunes; i++)
+        if (experiment->rounds.tune[i].key[0] == key)
+            return true;
+    return false;
+}
+
+/* "train.lr 0.1", or all values that it takes; nothing of a key that matters to no trial. */
+static void say_key(struct nl_text *out, const struct section *s, const char *name)
+{
+    const struct nl_key *key = nl_key_find(name);
+    const struct nl_grid *grid = s->source->grid;
+    int factor = nl_results_factor(s->results, name);
+    bool applies = grid->trials == 0;
+    for (int i = 0; i < grid->trials && !applies; i++)
+        applies = nl_key_applies(key, &grid->trial[i].config);
+    if (!applies)
+        return;
+    nl_text_add(out, out->length ? "; %s " : "%s ", name);
+    if (is_tuned(s->experiment, key)) {
+        nl_text_add(out, "as chosen for each point");
+    } else if (factor >= 0) {
+        for (int i = 0; i < s->results->factor[factor].values; i++)
+            nl_text_add(out, i ? ", %s" : "%s", s->results->factor[factor].value[i]);
+    } else {
+        char *text = nl_key_text(key, &s->experiment->config);
+        nl_text_add(out, "%s", text);
+        free(text);
+    }
+}
+
+static void add_trained(const struct section *s)
+{
+    static const struct {
+        const char *what, *key[8];
+    } parts[] = {
+        {"Data", {"data.name", "data.train", "data.val", "data.test", "data.test_seed", "data.split_seed"}},
+        {"Network", {"model.arch", "model.depth", "model.width", "model.activation", "model.dropout"}},
+        {"Normalizers", {"norm.kind", "norm.placement", "norm.groups", "norm.stat_batch", "norm.eval"}},
+        {"Training", {"train.optimizer", "train.lr", "train.lr_scale", "train.momentum", "train.weight_decay", "train.batch", "train.epochs", "train.schedule"}},
+        {"Computed by", {"device.kind", "device.precision"}},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct nl_text text = {0};
+        for (int k = 0; k < 8 && parts[i].key[k]; k++)
+            say_key(&text, s, parts[i].key[k]);
+        if (text.length)
+            nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s: %s.", parts[i].what, text.at);
+        nl_text_release(&text);
+    }
+    int64_t first = s->experiment->config.train.seed;
+    if (s->experiment->seeds == 1)
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: one trial a cell, train.seed %lld.", (long long)first);
+    else
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: %d trials a cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
+                        s->experiment->seeds, (long long)first, (long long)(first + s->experiment->seeds - 1));
+}
+
+static void add_differences(const struct section *s)
+{
+    static const char *const head[] = {"key", "here", "default", "what it is", NULL};
+    struct nl_experiment defaults;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_differences differences = {0};
+    if (nl_experiment_load(NULL, NULL, 0, &defaults, &diagnostics) == NL_OK) /* the defaults are no problem */
+        nl_experiment_diff(&defaults, s->experiment, &differences);
+    nl_document_table(s->document, differences.count ? "What differs from the defaults. experiment.yaml in the results folder has every value."
+                                                     : "Nothing differs from the defaults.", 1, head);
+    for (int i = 0; i < differences.count; i++) {
+        const struct nl_difference *at = &differences.at[i];
+        const struct nl_key *key = nl_key_find(at->name);
+        const char *help = key ? key->help : NULL;
+        for (const struct nl_field *field = nl_sweep_fields; field->name && !help; field++)
+            if (strncmp(at->name, "sweep.", 6) == 0 && strcmp(at->name + 6, field->name) == 0)
+                help = field->help;
+        nl_document_row(s->document, (const char *const[]){at->name, at->value[1], at->value[0] ? at->value[0] : "–", help});
+    }
+    nl_differences_release(&differences);
+    nl_diagnostics_release(&diagnostics);
+}
+
+static void add_protocol(const struct section *s)
+{
+    add_heading(s, "Protocol");
+    add_trained(s);
+    add_differences(s);
+}
+
+/* ---- rounds ---- */
+
+/* What the tuning round chose, worked out from its results once more; they are there, for the grid could not have been run without. */
+static int add_tuning(const struct section *s, struct nl_error *err)
+{
+    struct nl_round done = {.kind = NL_ROUND_TUNING, .number = 1}, next;
+    struct nl_provenance made;
+    struct nl_interim interim;
+    char *folder = nl_path_join(s->source->folder, "tuning");
+    int status = nl_store_read(folder, &done.experiment, &made, err);
+    if (status == NL_OK)
+        status = nl_interim_load(folder, &done.experiment, &made, &interim, err);
+    free(folder);
+    if (status)
+        return status;
+    if (interim.present == interim.grid.trials) {
+        nl_round_next(s->experiment, s->source->folder, &done, &interim.grid, interim.record, &next, &status, err);
+        if (status == NL_OK)
+            nl_document_lines(s->document, next.decided.at);
+        nl_round_release(&next);
+    } else {
+        status = nl_fail(err, "of its trials %d of %d are there", interim.present, interim.grid.trials);
+    }
+    nl_interim_release(&interim);
+    return status;
+}
+
+/* What stands in experiment.yaml, where the results that decided on it are not there. */
+static void add_choices(const struct section *s)
+{
+    for (int i = 0; i < s->experiment->rounds.choices; i++) {
+        char *text = nl_match_text(&s->experiment->rounds.chosen[i]);
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s", text);
+        free(text);
+    }
+}
+
+static void add_points(const struct section *s)
+{
+    const struct nl_rounds *rounds = &s->experiment->rounds;
+    if (!rounds->points)
+        return;
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, rounds->refine > 0.0 ? "Added to the grid, to know the largest usable rates within a factor of %g:" : "Added to the grid:",
+                    rounds->refine);
+    for (int i = 0; i < rounds->points; i++) {
+        char *text = nl_match_text(&rounds->point[i]);
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s", text);
+        free(text);
+    }
+}
+
+static int add_same(const struct section *s, struct nl_error *err)
+{
+    const struct nl_report_source *same = s->source->same;
+    if (!s->experiment->rounds.has_same)
+        return NL_OK;
+    nl_document_add(s->document, NL_BLOCK_HEADING, 1, "With the same values for all");
+    char *values = nl_match_text(&s->experiment->rounds.same);
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The grid once more, every point with %s.", values);
+    free(values);
+    if (!same) {
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "Incomplete: this round was not run yet. The sweep's command, again, goes on with it.");
+        return NL_OK;
+    }
+    struct nl_results results;
+    struct nl_sheet sheet = {0};
+    struct nl_answer answer;
+    struct nl_error none = {{0}};
+    if (nl_results_load(same->tables, same->experiment, same->planned, &results, err))
+        return NL_FAIL;
+    nl_answer_make(&results, same->experiment, &answer);
+    add_incomplete(s->document, &answer);
+    add_answer(s->document, &answer);
+    add_sheet(s->document, &sheet, nl_sheet_summary(&results, same->experiment, &sheet, &none), &none);
+    nl_answer_release(&answer);
+    nl_results_release(&results);
+    return NL_OK;
+}
+
+static int add_rounds(const struct section *s, struct nl_error *err)
+{
+    const struct nl_rounds *rounds = &s->experiment->rounds;
+    if (!rounds->choices && !rounds->points && !rounds->first_seeds && !rounds->has_same)
+        return NL_OK;
+    add_heading(s, "What earlier rounds decided");
+    if (rounds->choices) {
+        struct nl_error why = {{0}};
+        if (!rounds->tunes || add_tuning(s, &why)) {
+            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Chosen, as experiment.yaml has it%s%s:", *why.text ? "; the tuning round cannot be looked at: " : "", why.text);
+            add_choices(s);
+        }
+    }
+    add_points(s);
+    if (rounds->first_seeds)
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %d seeds decided that there are %d, for intervals of at most %g to each side.", rounds->first_seeds,
+                        s->experiment->seeds, rounds->half_width);
+    return add_same(s, err);
+}
+
+/* ---- failures ---- */
+
+static char *cell_name(const struct nl_results *results, const struct nl_cell *cell)
+{
+    struct nl_text out = {0};
+    for (int f = 0; f < results->factors; f++)
+        if (cell->level[f] != NL_INAPPLICABLE)
+            nl_text_add(&out, "%s%s=%s", out.length ? " " : "", results->factor[f].key->name, results->factor[f].value[cell->level[f]]);
+    return out.at ? out.at : nl_strdup("all");
+}
+
+/* "diverged: seeds 1 (step 12), 4 (step 40); at chance: seeds 2" */
+static void say_outcome(struct nl_text *out, const struct nl_results *results, const struct nl_cell *cell, int outcome)
+{
+    int step = nl_table_column(&results->table, "failed_step");
+    bool any = false;
+    for (int seed = 0; seed < results->seeds; seed++) {
+        const char *status = nl_cell_status(results, cell, seed);
+        if (!status || strcmp(status, nl_outcome_names[outcome]) != 0)
+            continue;
+        nl_text_add(out, "%s%s%s%s", out->length && !any ? "; " : "", any ? ", " : nl_outcome_titles[outcome], any ? "" : ": seeds ", results->seed[seed]);
+        const char *at = step < 0 ? "" : nl_table_field(&results->table, cell->row[seed], step);
+        nl_text_add(out, *at ? " (step %s)" : "%s", at);
+        any = true;
+    }
+}
+
+static void add_failures(const struct section *s)
+{
+    static const char *const head[] = {"where", ">failed", "how, and which seeds", NULL};
+    add_heading(s, "Failures");
+    if (!s->answer->failed) {
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %d runs failed.", s->answer->planned - s->answer->missing);
+        return;
+    }
+    char *caption = nl_format("%d of %d runs failed: they diverged, ended at chance, or were stopped by an error.", s->answer->failed, s->answer->planned - s->answer->missing);
+    nl_document_table(s->document, caption, 1, head);
+    free(caption);
+    for (int i = 0; i < s->results->cells; i++) {
+        const struct nl_cell *cell = &s->results->cell[i];
+        struct nl_text how = {0};
+        for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
+            if (strcmp(nl_outcome_names[outcome], "done") != 0)
+                say_outcome(&how, s->results, cell, outcome);
+        char *name = cell_name(s->results, cell), *count = nl_format("%d/%d", cell->failed, cell->trials);
+        if (cell->failed)
+            nl_document_row(s->document, (const char *const[]){name, count, how.at});
+        free(name);
+        free(count);
+        nl_text_release(&how);
+    }
+}
+
+/* ---- where it comes from ---- */
+
+static void add_provenance(const struct section *s)
+{
+    static const char *const head[] = {"what", "value", NULL};
+    const struct nl_provenance *made = s->source->made;
+    add_heading(s, "Provenance");
+    if (!made->count) {
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "experiment.yaml does not say what the results were made with.");
+        return;
+    }
+    nl_document_table(s->document, "What the results were made with.", 1, head);
+    nl_document_row(s->document, (const char *const[]){"results folder", s->source->folder});
+    for (int i = 0; i < made->count; i++)
+        nl_document_row(s->document, (const char *const[]){made->name[i], made->value[i]});
+}
+
+static void add_again(const struct section *s)
+{
+    const char *command = nl_provenance_get(s->source->made, "command");
+    add_heading(s, "How to repeat it");
+    if (*command) {
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The command that made the results:");
+        nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", command);
+    }
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The same trials from what the folder records, into a folder of their own%s:",
+                    s->experiment->rounds.choices ? ", with the values that were chosen" : "");
+    nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", s->source->again);
+}
+
+int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
+                          struct nl_error *err)
+{
+    struct nl_results results;
+    struct nl_answer answer;
+    if (nl_results_load(source->tables, source->experiment, source->planned, &results, err))
+        return NL_FAIL;
+    nl_answer_make(&results, source->experiment, &answer);
+    const struct section s = {.document = document, .source = source, .experiment = source->experiment, .results = &results, .answer = &answer};
+    add_incomplete(document, &answer);
+    add_question(&s);
+    add_heading(&s, "Answer");
+    add_answer(document, &answer);
+    add_notes(&s);
+    add_figures(&s, figures);
+    add_tables(&s);
+    int status = add_rounds(&s, err);
+    add_protocol(&s);
+    add_failures(&s);
+    add_provenance(&s);
+    add_again(&s);
+    nl_answer_release(&answer);
+    nl_results_release(&results);
+    return status;
+}
+
+int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count, struct nl_error *err)
+{
+    struct nl_text names = {0};
+    int incomplete = 0;
+    for (int i = 0; i < count; i++) {
+        struct nl_results results;
+        if (nl_results_load(source[i]->tables, source[i]->experiment, source[i]->planned, &results, err)) {
+            nl_text_release(&names);
+            return NL_FAIL;
+        }
+        char *title = nl_report_title(source[i]);
+        if (results.missing)
+            nl_text_add(&names, "%s%s (%d of %d)", incomplete++ ? ", " : "", title, results.missing, results.planned);
+        free(title);
+        nl_results_release(&results);
+    }
+    if (incomplete)
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: %d of %d results, with trials missing: %s.", incomplete, count, names.at);
+    nl_text_release(&names);
+    return NL_OK;
+}
