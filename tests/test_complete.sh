@@ -54,7 +54,7 @@ sweep,--out,x,o|one.yaml
 sweep,one.yaml,--retry,failed;di|failed,diverged 
 check,one.yaml,--color,|auto always never 
 table,results/|results/done results/other/ 
-table,results/done,plot.metric=val_l|plot.metric=val_loss 
+table,results/done,plot.metric=val_a|plot.metric=val_accuracy 
 table,results/done,norm.k|
 table,-f,l|latex 
 table,-w,|summary grid trials 

@@ -120,7 +120,7 @@ expect 2 '\\x1b\]0;owned' "$program" check --"$escape"
 expect 2 '\\x1b\]0;owned' "$program" table "$escape"
 expect 2 'without control characters' "$program" check s.yaml plot.title=$'a\u202eb'
 cp s.yaml "$escape.yaml"
-expect 0 '\\x1b\]0;owned' "$program" sweep "$escape.yaml" --no-plot -q --out "$escape"
+expect 0 '\\x1b\]0;owned' "$program" sweep "$escape.yaml" --no-plot --out "$escape"
 expect 1 '\\x1b\]0;owned' "$program" ls .
 expect 0 '\\x1b\]0;owned' "$program" verify "$escape"
 expect 0 '\\x1b\]0;owned' "$program" show "$escape.yaml"
