@@ -145,6 +145,20 @@
 {"stages: batch, at the margin, 5 of at most 20 seeds", BATCH, .base = 0.2, .values = NORMAL, .common = 0.03, .own = 0.006, .kinds = 2, .widths = 1, .points = 2, .seeds = 20,
  .first_stage = 5, .half_width = 0.5, .change = {{1.5}, {1.5}}},
 
+/* Learning rates tuned, each method's by its own. */
+{"tuned: a flat curve, any change counts, n = 5", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.2, .seeds = 5, .plot = ", min_effect: 0"},
+{"tuned: a flat curve, 4 methods, all pairs, any change counts, n = 8", COMPARE, TUNED, .kinds = 4, .widths = 1, .effort = 0.2, .seeds = 8, .plot = ", min_effect: 0"},
+{"tuned: a valley, any change counts, n = 8", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.2, .seeds = 8, .valley = {0.5, 0.5}, .best = {3, 3}, .plot = ", min_effect: 0"},
+{"tuned: valleys apart, best between two rates, n = 8", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.2, .seeds = 8, .valley = {2, 2}, .best = {2.5, 4.5}, .plot = ", min_effect: 0"},
+{"tuned: 2 points apart, n = 8", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.2, .seeds = 8, .valley = {2, 2}, .best = {3, 5}, .change = {{0}, {2}}},
+{"tuned: 1.5 points apart, at the margin, n = 8", COMPARE, TUNED_CLOSELY, .kinds = 2, .widths = 1, .effort = 0.2, .seeds = 8, .change = {{0}, {1.5}}},
+{"tuned: batch, no effect, any change counts, n = 8", BATCH, TUNED, .kinds = 2, .widths = 1, .points = 2, .effort = 0.2, .seeds = 8, .plot = ", min_effect: 0"},
+{"tuned: batch, at the margin, n = 8", BATCH, TUNED_CLOSELY, .kinds = 2, .widths = 1, .points = 2, .effort = 0.2, .seeds = 8, .change = {{1.5}, {1.5}}},
+{"tuned: half of the runs fail, n = 8", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.2, .seeds = 8, .fails = {{0.5}, {0.5}}, .cover_bound = 0.93,
+ .why = "as where half of the runs fail at the smallest batch"},
+{"tuned by the test errors of the final seeds, n = 8", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.5, .seeds = 8, .wider = {{1}, {0.25}}, .peeks = true, .plot = ", min_effect: 0",
+ .why = "bn has the best of 8 rates by what it is then judged by; that this makes false findings shows that the simulation would notice"},
+
 /* Rates. */
 {"rates: half decades, the same, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 5, .limit = {-1.3, -1.3}, .late = 1.0},
 {"rates: half decades, the same, limits at a point, n = 8", RATES, HALF, .kinds = 4, .widths = 1, .seeds = 8, .limit = {-1.0, -1.0, -1.0, -1.0}, .late = 0.8},
@@ -167,3 +181,18 @@
 {"rates: half decades, the same, 90 %, n = 5", RATES, HALF, .kinds = 4, .widths = 1, .seeds = 5, .limit = {-1.3, -1.3, -1.3, -1.3}, .late = 0.9, .plot = ", level: 0.9"},
 {"rates: quarter decades, 8 methods, some at the margin, n = 8", RATES, QUARTER, .kinds = 4, .widths = 2, .seeds = 8, .late = 1.0, .by_loss = true,
  .limit = {-1.6, -1.6, -1.1228, -0.6, -1.6, -2.0772, -1.6, -1.1228}, .early = 0.02},
+
+/* Rates refined. */
+{"refined: the same, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.3, -1.3}, .late = 1.0, .refine = 1.2},
+{"refined: the same, narrow spread, n = 8", RATES_CLOSELY, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.3, -1.3}, .late = 1.0, .refine = 1.1},
+{"refined: 4 the same, wide spread, n = 8", RATES, HALF, .kinds = 4, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.3, -1.3, -1.3, -1.3}, .late = 0.8, .refine = 1.5,
+ .wider = {{3}, {3}, {3}, {3}}},
+{"refined: the same, by both criteria, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.3, -1.3}, .late = 1.0, .refine = 1.2, .by_loss = true},
+{"refined: a ratio of 3, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.5, -1.0229}, .late = 1.0, .refine = 1.2},
+{"refined: a ratio of 3, at the margin, narrow spread, n = 8", RATES_CLOSELY, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.5, -1.022878745}, .late = 1.0, .refine = 1.02},
+{"refined: a ratio of 1.5, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.4, -1.223908741}, .late = 1.0, .refine = 1.2},
+{"refined: a ratio of 1.5, any counts, narrow spread, n = 8", RATES_CLOSELY, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.4, -1.223908741}, .late = 1.0, .refine = 1.1,
+ .plot = ", min_effect: 1.01"},
+{"refined: some early failures, the same, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.3, -1.3}, .early = 0.1, .late = 0.8, .refine = 1.2},
+{"refined: some early failures, a ratio of 3, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.5, -1.0229}, .early = 0.1, .late = 0.8, .refine = 1.2},
+{"refined: beyond the top, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.3, 1.0}, .late = 1.0, .refine = 1.5},

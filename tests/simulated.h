@@ -19,6 +19,7 @@
 
 enum { FEATURES = 20 /* of LEARNED */ };
 enum { METHODS = 8, POINTS = 13, SEEDS = 20, ITEMS = 389, POOL = 1797, CLASSES = 10 };
+enum { TUNED_POINTS = 2, TUNED_RATES = 8 }; /* at most, where the rate is tuned */
 
 enum values {
     NORMAL,  /* mean + common(seed) + own(seed, cell) */
@@ -41,6 +42,11 @@ struct scenario {
     const char *plot; /* further keys of plot: ", level: 0.9" */
     int first_stage;   /* sweep.until: so many seeds first, and then as many as half_width asks for, `seeds` at most; 0: as many as `seeds` */
     double half_width; /* in points */
+    int tune_seeds;    /* sweep.tune: one of TUNED_RATES rates is chosen for each point by the validation loss of so many seeds; 0: there is no rate to choose */
+    double valley[METHODS]; /* of a method's error over the rates: points for the square of the steps from its best rate */
+    double best[METHODS];   /* which this is, counted from 0 */
+    bool peeks;        /* a control, which must make false findings: bn's rate is chosen by the test errors of the final seeds, the others have their best one */
+    double refine;     /* sweep.refine; 0: no more rates than the grid's */
 
     double base, common, own;      /* the mean where nothing changes it; standard deviations over seeds */
     double skew;                   /* of SKEWED: the normal's standard deviation */
@@ -85,6 +91,11 @@ static inline bool is_rates(const struct scenario *s)
 static inline double axis_of(const struct scenario *s, int point)
 {
     return is_rates(s) ? pow(10.0, s->first + point * s->step) : (double)(2 << 2 * point);
+}
+
+static inline double tuned_rate(int rate)
+{
+    return pow(10.0, -3.0 + 0.5 * rate);
 }
 
 /* "BN", "LN, width 32": as the answer calls it. */
@@ -269,6 +280,10 @@ struct sweep {
     double value[METHODS][POINTS][SEEDS]; /* the score; of rates the training accuracy */
     double loss[METHODS][POINTS][SEEDS];  /* of rates: the validation loss */
     char status[METHODS][POINTS][SEEDS];  /* 'd'one, 'f': diverged, 'c': at chance, 0: missing */
+    double limit[METHODS][SEEDS];         /* of rates: the largest usable one, as a logarithm to base 10 */
+    uint64_t further;                     /* of rates: from where the runs at rates that are not of the grid are drawn */
+    double tuning[METHODS][TUNED_POINTS][TUNED_RATES][SEEDS]; /* where the rate is tuned: the validation loss of the tuning seeds; */
+    double tuned[METHODS][TUNED_POINTS][TUNED_RATES][SEEDS];  /* the score of the final seeds, whichever rate is chosen */
 };
 
 /* The items' difficulty, [cell][item]: what all cells find difficult, and what one does; in a pool also what its training part does. */
@@ -373,18 +388,60 @@ static inline void draw_learned(const struct scenario *s, struct draw *draw, str
     }
 }
 
+/* The score of a run whose mean is so many points (or nats) from the base; common: what its seed does to all runs. */
+static inline double draw_value(const struct scenario *s, struct draw *draw, int method, int point, double change, double common)
+{
+    double z = s->own > 0.0 ? draw_normal(draw) : 0.0;
+    double value = s->base + change / (s->loss ? 1.0 : 100.0) + common + spread_at(s, method, point) * (s->values == SKEWED ? skewed(s, z) : z);
+    return s->loss ? value : fmin(1.0, fmax(0.0, value));
+}
+
 static inline void draw_values(const struct scenario *s, struct draw *draw, struct sweep *out)
 {
     for (int seed = 0; seed < s->seeds; seed++) {
         double common = s->common > 0.0 ? s->common * draw_normal(draw) : 0.0;
         for (int m = 0; m < methods_of(s); m++)
-            for (int p = 0; p < s->points; p++) {
-                double z = s->own > 0.0 ? draw_normal(draw) : 0.0;
-                double value = s->base + s->change[m][p] / (s->loss ? 1.0 : 100.0) + common +
-                               spread_at(s, m, p) * (s->values == SKEWED ? skewed(s, z) : z);
-                out->value[m][p][seed] = s->loss ? value : fmin(1.0, fmax(0.0, value));
-            }
+            for (int p = 0; p < s->points; p++)
+                out->value[m][p][seed] = draw_value(s, draw, m, p, s->change[m][p], common);
     }
+}
+
+/* How many points a method's error at a rate is from the base. */
+static inline double change_at(const struct scenario *s, int method, int point, int rate)
+{
+    double steps = rate - s->best[method];
+    return s->change[method][point] + s->valley[method] * steps * steps;
+}
+
+/* What the tuning seeds and the final seeds come to at every rate: the validation loss has the test error's curve, and noise of its own. */
+static inline void draw_tuned(const struct scenario *s, struct draw *draw, struct sweep *out)
+{
+    for (int seed = 0; seed < s->tune_seeds + s->seeds; seed++) {
+        double common = s->common * draw_normal(draw);
+        for (int m = 0; m < methods_of(s); m++)
+            for (int p = 0; p < s->points; p++)
+                for (int rate = 0; rate < TUNED_RATES; rate++) {
+                    double value = draw_value(s, draw, m, p, change_at(s, m, p, rate), common);
+                    *(seed < s->tune_seeds ? &out->tuning[m][p][rate][seed] : &out->tuned[m][p][rate][seed - s->tune_seeds]) = value;
+                }
+    }
+}
+
+struct run {
+    char status; /* as in struct sweep */
+    double value, loss;
+};
+
+/* A run at the rate of a seed whose largest usable one is `limit`, both as logarithms to base 10. late: how it ends above the limit where it is not usable. */
+static inline struct run draw_run(const struct scenario *s, struct draw *draw, double limit, double rate, char late)
+{
+    double noise = 0.01 * draw_uniform(draw);
+    bool fails_early = draw_uniform(draw) < s->early, fails_late = draw_uniform(draw) < s->late;
+    bool by_accuracy = rate <= limit, by_loss = rate <= limit - 0.1;
+    struct run run = {.status = by_accuracy && fails_early ? 'f' : by_accuracy || !fails_late ? 'd' : late};
+    run.value = run.status == 'c' ? 0.1 : by_accuracy ? 0.98 - noise : 0.5 + noise;
+    run.loss = by_loss ? 0.1 + noise : 2.0;
+    return run;
 }
 
 static inline void draw_rates(const struct scenario *s, struct draw *draw, struct sweep *out)
@@ -392,17 +449,29 @@ static inline void draw_rates(const struct scenario *s, struct draw *draw, struc
     for (int seed = 0; seed < s->seeds; seed++) {
         double common = s->common * draw_normal(draw);
         for (int m = 0; m < methods_of(s); m++) {
-            double limit = s->limit[m] + common + spread_at(s, m, 0) * draw_normal(draw);
+            out->limit[m][seed] = s->limit[m] + common + spread_at(s, m, 0) * draw_normal(draw);
             for (int p = 0; p < s->points; p++) {
-                double rate = s->first + p * s->step, noise = 0.01 * draw_uniform(draw);
-                bool early = draw_uniform(draw) < s->early, late = draw_uniform(draw) < s->late;
-                bool by_accuracy = rate <= limit, by_loss = rate <= limit - 0.1;
-                out->status[m][p][seed] = by_accuracy && early ? 'f' : by_accuracy ? 'd' : late ? (p % 2 ? 'f' : 'c') : 'd';
-                out->value[m][p][seed] = out->status[m][p][seed] == 'c' ? 0.1 : by_accuracy ? 0.98 - noise : 0.5 + noise;
-                out->loss[m][p][seed] = by_loss ? 0.1 + noise : 2.0;
+                struct run run = draw_run(s, draw, out->limit[m][seed], s->first + p * s->step, p % 2 ? 'f' : 'c');
+                out->status[m][p][seed] = run.status;
+                out->value[m][p][seed] = run.value;
+                out->loss[m][p][seed] = run.loss;
             }
         }
     }
+    out->further = draw_bits(draw);
+}
+
+/* The run at a rate that need not be of the grid: the same one in every round. */
+static inline struct run run_at(const struct scenario *s, const struct sweep *sweep, int method, int seed, double rate)
+{
+    uint64_t bits;
+    double logarithm = log10(rate);
+    for (int p = 0; p < s->points; p++)
+        if (fabs(logarithm - s->first - p * s->step) < 1e-4)
+            return (struct run){sweep->status[method][p][seed], sweep->value[method][p][seed], sweep->loss[method][p][seed]};
+    memcpy(&bits, &rate, sizeof bits);
+    struct draw draw = draw_of(s->name, sweep->further ^ bits ^ (uint64_t)(method * SEEDS + seed));
+    return draw_run(s, &draw, sweep->limit[method][seed], logarithm, 'f');
 }
 
 /* conditional: the truth that this sweep's answer is held to. */
@@ -415,6 +484,8 @@ static inline void draw_sweep(const struct scenario *s, const struct truth *trut
         draw_counts(s, truth, draw, out, conditional);
     else if (s->values == LEARNED)
         draw_learned(s, draw, out);
+    else if (s->tune_seeds)
+        draw_tuned(s, draw, out);
     else
         draw_values(s, draw, out);
     for (int m = 0; m < methods_of(s); m++)

@@ -16,6 +16,9 @@
 #define ITEMS_OF .item = 2.0, .other = 1.0, .common = 0.10, .own = 0.10
 #define COMPARE .question = "compare", .points = 1
 #define RATES .question = "lr_tolerance", .baseline = true, .common = 0.1, .own = 0.15
+#define RATES_CLOSELY .question = "lr_tolerance", .baseline = true, .common = 0.1, .own = 0.02
+#define TUNED .base = 0.2, PLAIN, .tune_seeds = 3
+#define TUNED_CLOSELY .base = 0.2, .values = NORMAL, .common = 0.03, .own = 0.006, .tune_seeds = 3
 #define HALF .first = -3.0, .step = 0.5, .points = 7
 #define QUARTER .first = -3.0, .step = 0.25, .points = 13
 
@@ -23,8 +26,8 @@
 static inline void load(const struct scenario *s, const char *claim, const char *folder, struct nl_experiment *out)
 {
     struct nl_text yaml = {0};
-    if (s->first_stage) /* without the overlap that made values do not have */
-        nl_text_add(&yaml, "data: {test_seed: 1}\n");
+    if (s->first_stage || s->tune_seeds || s->refine > 0.0) /* without the overlap that made values do not have */
+        nl_text_add(&yaml, "data: {test_seed: 1, val: 200}\n");
     nl_text_add(&yaml, "sweep:\n  question: %s\n  grid:\n    norm.kind: [", s->question);
     for (int k = 0; k < s->kinds; k++)
         nl_text_add(&yaml, "%s%s", k ? ", " : "", kind_names[k]);
@@ -36,6 +39,14 @@ static inline void load(const struct scenario *s, const char *claim, const char 
         nl_text_add(&yaml, "%s%.6g%s", p ? ", " : is_rates(s) ? "    train.lr: [" : "    train.batch: [", axis_of(s, p), p + 1 == s->points ? "]\n" : "");
     if (s->first_stage)
         nl_text_add(&yaml, "  until: {half_width: %g, max_seeds: %d}\n", s->half_width, s->seeds);
+    if (s->tune_seeds) {
+        nl_text_add(&yaml, "  tune: {seeds: %d, train.lr: [", s->tune_seeds);
+        for (int rate = 0; rate < TUNED_RATES; rate++)
+            nl_text_add(&yaml, "%s%.6g", rate ? ", " : "", tuned_rate(rate));
+        nl_text_add(&yaml, "]}\n");
+    }
+    if (s->refine > 0.0)
+        nl_text_add(&yaml, "  refine: %g\n", s->refine);
     nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
                 s->plot ? s->plot : "");
     nl_text_add(&yaml, "%s", claim);

@@ -4,12 +4,14 @@
  * NORMLAB_ALL set: 20,000 sweeps of each scenario instead of 800. The names of scenarios as arguments: only these. */
 #include <check.h>
 
+#include "config/keep.h"
 #include "scratch.h"
 #include "simulated_results.h"
 #include "stats/answer.h"
 #include "stats/sheet.h"
 #include "suite.h"
 #include "sweep/rounds.h"
+#include "sweep/store.h"
 
 /* ---- scenarios ---- */
 
@@ -261,31 +263,122 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
 
 /* ---- the way of a sweep ---- */
 
-/* The second stage that the product decides on: trials of the first have the sweep's values. */
-static struct nl_experiment second_stage(const struct scenario *s, const struct sweep *sweep, const struct nl_experiment *first)
+static bool has_rounds(const struct scenario *s)
+{
+    return s->first_stage || s->tune_seeds || s->refine > 0.0;
+}
+
+/* A sweep as the statistics see it; of one with rounds, its last round. */
+struct played {
+    struct nl_experiment experiment;
+    struct nl_grid grid; /* with rounds */
+    struct plan plan;    /* without */
+    struct nl_planned planned;
+    struct nl_results results;
+};
+
+static int method_of(const struct scenario *s, const struct nl_config *config)
+{
+    return index_of(nl_norms[config->norm.kind]->name, s, (int)config->model.width);
+}
+
+static int point_of(const struct scenario *s, const struct nl_config *config)
+{
+    int point = 0;
+    while (s->points > 1 && !is_rates(s) && axis_of(s, point) != (double)config->train.batch)
+        point++;
+    return point;
+}
+
+static int rate_of(const struct nl_config *config)
+{
+    return (int)lround((log10(config->train.lr) + 3.0) / 0.5);
+}
+
+/* The mean of what the final seeds come to: what no tuning may look at. */
+static double peeked(const struct scenario *s, const struct sweep *sweep, int method, int point, int rate)
+{
+    double sum = 0.0;
+    for (int seed = 0; seed < s->seeds; seed++)
+        sum += sweep->tuned[method][point][rate][seed];
+    return sum / s->seeds;
+}
+
+/* What the rate of a point is chosen by. */
+static double tuning_score(const struct scenario *s, const struct sweep *sweep, int method, int point, int rate, int seed)
+{
+    if (!s->peeks)
+        return sweep->tuning[method][point][rate][seed];
+    return method == 0 ? peeked(s, sweep, method, point, rate) : fabs(rate - s->best[method]);
+}
+
+static struct nl_record record_of(const struct scenario *s, const struct sweep *sweep, const struct nl_round *round, const struct nl_config *config)
+{
+    int m = method_of(s, config), p = point_of(s, config), seed = (int)(config->train.seed - round->experiment.config.train.seed);
+    struct run run = {.status = 'd', .loss = NAN};
+    if (is_rates(s))
+        run = run_at(s, sweep, m, seed, config->train.lr);
+    else if (round->kind == NL_ROUND_TUNING)
+        run.loss = tuning_score(s, sweep, m, p, rate_of(config), seed);
+    else
+        run = (struct run){sweep->status[m][p][seed], s->tune_seeds ? sweep->tuned[m][p][rate_of(config)][seed] : sweep->value[m][p][seed], NAN};
+    struct nl_record record = {.present = true, .status = run.status == 'd' ? NL_DONE : run.status == 'c' ? NL_DEAD : NL_DIVERGED,
+                               .failed_step = run.status == 'f' ? 12 : -1, .curve = nl_strdup("")};
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            record.score[part][eval] = (struct nl_score){NAN, NAN};
+    for (int eval = 0; eval < NL_EVALS && run.status != 'f'; eval++) {
+        record.score[NL_PART_VAL][eval].loss = is_rates(s) && !s->by_loss ? NAN : run.loss;
+        if (round->kind != NL_ROUND_TUNING)
+            record.score[is_rates(s) ? NL_PART_TRAIN : NL_PART_TEST][eval].accuracy = is_rates(s) ? run.value : 1.0 - run.value;
+    }
+    return record;
+}
+
+/* The truth of the rates that were chosen. */
+static void truth_of_grid(struct scenario *now, const struct nl_grid *grid, struct truth *truth)
+{
+    const struct scenario asked = *now;
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_config *config = &grid->trial[i].config;
+        int m = method_of(now, config), p = point_of(now, config);
+        now->change[m][p] = change_at(&asked, m, p, rate_of(config));
+    }
+    truth_of(now, truth);
+}
+
+/* The product decides from round to round; what a round's trials come to has been drawn. now: the scenario as the last round has it. */
+static void play_rounds(struct scenario *now, const struct sweep *sweep, const struct nl_experiment *asked, struct truth *truth, struct played *out)
 {
     struct nl_round round, next;
-    struct nl_grid grid;
     struct nl_diagnostics diagnostics = {0};
-    struct nl_error err;
-    int status;
-    nl_round_first(first, "out", &round);
-    ck_assert_int_eq(nl_grid_make(&round.experiment, &grid, &diagnostics), NL_OK);
-    struct nl_record *record = nl_alloc((size_t)grid.trials, sizeof *record);
-    for (int i = 0; i < grid.trials; i++) {
-        int seed = i % s->first_stage, cell = i / s->first_stage;
-        record[i] = (struct nl_record){.present = true, .failed_step = -1, .curve = nl_strdup("")};
-        for (int eval = 0; eval < NL_EVALS; eval++)
-            record[i].score[NL_PART_TEST][eval].accuracy = 1.0 - sweep->value[cell / s->points][cell % s->points][seed];
+    struct nl_error err = {{0}};
+    struct nl_table table;
+    nl_round_first(asked, "out", &round);
+    for (bool more = true; more;) {
+        int status;
+        ck_assert_int_eq(nl_grid_make(&round.experiment, &out->grid, &diagnostics), NL_OK);
+        int trials = out->grid.trials;
+        struct nl_record *record = nl_alloc((size_t)trials, sizeof *record);
+        for (int i = 0; i < trials; i++)
+            record[i] = record_of(now, sweep, &round, &out->grid.trial[i].config);
+        more = nl_round_next(asked, "out", &round, &out->grid, record, &next, &status, &err) && next.kind != NL_ROUND_SAME;
+        ck_assert_msg(status == NL_OK, "%s: %s", now->name, err.text);
+        out->experiment = round.experiment;
+        if (!more) {
+            out->planned = nl_grid_planned(&out->grid);
+            ck_assert_msg(nl_table_parse("trials.csv", nl_trials_csv(&out->grid, record), &table, &err) == NL_OK &&
+                              nl_results_of(&table, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s: %s", now->name, err.text);
+            now->seeds = out->experiment.seeds;
+            if (now->tune_seeds)
+                truth_of_grid(now, &out->grid, truth);
+        } else
+            nl_grid_release(&out->grid);
+        nl_records_release(record, trials);
+        nl_round_release(&round);
+        round = next;
     }
-    ck_assert_msg(nl_round_next(first, "out", &round, &grid, record, &next, &status, &err), "%s: no second stage", s->name);
-    struct nl_experiment out = next.experiment;
-    ck_assert_int_eq(out.rounds.first_seeds, s->first_stage);
-    nl_records_release(record, grid.trials);
-    nl_grid_release(&grid);
     nl_round_release(&round);
-    nl_round_release(&next);
-    return out;
 }
 
 static void simulate(const struct scenario *s, const struct nl_experiment *experiment, int sweeps, struct tally *tally)
@@ -297,24 +390,31 @@ static void simulate(const struct scenario *s, const struct nl_experiment *exper
     *tally = (struct tally){.sweeps = sweeps};
     for (int i = 0; i < sweeps; i++) {
         struct draw draw = draw_of(s->name, (uint64_t)i);
-        struct nl_results results;
+        struct nl_kept kept = nl_kept_now();
+        struct scenario now = *s;
+        struct played played = {.experiment = *experiment};
         struct nl_answer answer;
         draw_sweep(s, &truth, &draw, &sweep, &conditional);
-        struct nl_experiment last = s->first_stage ? second_stage(s, &sweep, experiment) : *experiment;
-        struct scenario now = *s;
-        struct plan plan;
-        now.seeds = last.seeds;
-        plan_of(&now, &plan);
-        results_of(&now, &sweep, &last, &plan, &results);
-        nl_answer_make(&results, &last, &answer);
-        judge_answer(&now, &sweep, &conditional, &last, &answer, tally);
+        if (has_rounds(s))
+            play_rounds(&now, &sweep, experiment, &conditional, &played);
+        else {
+            plan_of(s, &played.plan);
+            results_of(s, &sweep, experiment, &played.plan, &played.results);
+        }
+        nl_answer_make(&played.results, &played.experiment, &answer);
+        judge_answer(&now, &sweep, &conditional, &played.experiment, &answer, tally);
         if (!is_rates(s))
-            judge_intervals(&now, &conditional, &results, &last, tally);
+            judge_intervals(&now, &conditional, &played.results, &played.experiment, tally);
         if (s->sheets)
-            judge_sheets(&now, &conditional, &results, &last, tally);
+            judge_sheets(&now, &conditional, &played.results, &played.experiment, tally);
         nl_answer_release(&answer);
-        nl_results_release(&results);
-        plan_release(&plan);
+        nl_results_release(&played.results);
+        if (has_rounds(s)) {
+            nl_planned_release(&played.planned);
+            nl_grid_release(&played.grid);
+        } else
+            plan_release(&played.plan);
+        nl_keep_no_more(kept);
     }
 }
 
@@ -346,7 +446,7 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     struct nl_text line = {0};
     nl_text_add(&line, "| %-74s | %6d |", s->name, t->sweeps);
     add_share(&line, t->wrong, t->sweeps);
-    nl_text_add(&line, " %5.1f%s |", 100.0 * bound, s->wrong_bound > 0.0 ? "*" : " ");
+    nl_text_add(&line, " %5.1f%s |", 100.0 * bound, s->peeks ? "!" : s->wrong_bound > 0.0 ? "*" : " ");
     add_share(&line, t->unseen, fails ? t->sweeps : 0);
     add_share(&line, t->marked, s->sheets ? t->sweeps : 0);
     add_share(&line, t->means_covered, t->means);
@@ -358,6 +458,11 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     printf("%s\n", line.at);
     fflush(stdout);
     nl_text_release(&line);
+    if (s->peeks) {
+        if (t->wrong <= bound * t->sweeps)
+            nl_text_add(misses, "MISS  %s: a control, and only %d of %d answers are false\n", s->name, t->wrong, t->sweeps);
+        return;
+    }
 
     const struct {
         const char *what;
@@ -379,6 +484,7 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
 }
 
 static int sweeps_of_a_scenario;
+static double refining; /* the share of these where rates are refined, which takes ten times as long */
 static char **words; /* parts of names: only these scenarios; none: all */
 
 START_TEST(findings_are_true)
@@ -394,7 +500,8 @@ START_TEST(findings_are_true)
     struct tally tally;
     char *folder = scratch_make();
     load(s, "", folder, &experiment);
-    simulate(s, &experiment, (int)(sweeps_of_a_scenario * (s->effort > 0.0 ? s->effort : 1.0)), &tally);
+    double effort = (s->effort > 0.0 ? s->effort : 1.0) * (s->refine > 0.0 ? refining : 1.0);
+    simulate(s, &experiment, (int)(sweeps_of_a_scenario * effort), &tally);
     scratch_remove(folder);
     report(s, &experiment, &tally, &misses);
     ck_assert_msg(!misses.at, "%s", misses.at);
@@ -405,6 +512,7 @@ int main(int argc, char **argv)
 {
     const char *all = getenv("NORMLAB_ALL");
     sweeps_of_a_scenario = all && *all ? 20000 : 800;
+    refining = all && *all ? 1.0 : 1.0 / 3.0;
     words = argv + (argc > 0);
     printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
     printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
@@ -416,7 +524,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(tests, findings_are_true, 0, SCENARIOS);
     suite_add_tcase(suite, tests);
     int status = run_suite(suite);
-    printf("\nLimits, marked by a star:\n");
+    printf("\nLimits, marked by a star, and controls, marked by !:\n");
     for (int i = 0; i < SCENARIOS; i++)
         if (scenarios[i].why)
             printf("- %s: %s.\n", scenarios[i].name, scenarios[i].why);
