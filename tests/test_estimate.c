@@ -275,6 +275,28 @@ static void judge_seeds_for_width(const struct line *line)
     same(line, "seeds", nl_seeds_for_width(&first, in[3], in[4], (int)in[5]), line->out[0], 0.0);
 }
 
+static void judge_survival(const struct line *line)
+{
+    enum { MOST_RUNS = 32 };
+    struct nl_survival curve[MOST_RUNS];
+    bool happened[MOST_RUNS];
+    int count;
+    const double *time = counted(line, 1, 2, line->outputs, &count);
+    for (int i = 0; i < count; i++)
+        happened[i] = time[count + i] == 1.0;
+    int rows = nl_survival(time, happened, count, line->in[0], curve);
+    double median = nl_survival_median(curve, rows);
+    ck_assert_int_eq(rows, (int)line->out[1]);
+    ck_assert_msg(median == line->out[0], "stats.txt:%d: the median is %g, and must be %g", line->number, median, line->out[0]);
+    for (int i = 0; i < rows; i++) {
+        const double *wanted = line->out + 2 + 4 * i;
+        ck_assert(curve[i].at == wanted[0]);
+        same(line, "share", curve[i].share, wanted[1], close);
+        same(line, "lower", curve[i].lower, wanted[2], p_close);
+        same(line, "upper", curve[i].upper, wanted[3], p_close);
+    }
+}
+
 static const struct kind {
     const char *name;
     void (*judge)(const struct line *line);
@@ -298,6 +320,7 @@ static const struct kind {
     {"finding_chance", judge_finding_chance},
     {"seeds_for_chance", judge_seeds_for_chance},
     {"seeds_for_width", judge_seeds_for_width},
+    {"survival", judge_survival},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

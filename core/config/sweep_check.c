@@ -230,6 +230,16 @@ static void check_claim(struct nl_loader *loader)
             nl_keep_occurring(loader, &published->part[i].cell[side], "a claim");
 }
 
+/* Who asks for the updates to a target. */
+static void check_target(struct nl_loader *loader, const char *who, const struct nl_origin *at)
+{
+    if (loader->out->config.plot.target == NL_AUTO)
+        nl_diagnose(loader->diagnostics, at, "plot: {metric: test_accuracy, target: 90} asks for the updates to 90 %", "%s needs 'plot.target'", who);
+    if (loader->out->config.plot.metric >= NL_TEST_ERROR_AREA)
+        nl_diagnose(loader->diagnostics, at, "an error, an accuracy or a loss", "%s needs a 'plot.metric' that is evaluated on the way, not %s", who,
+                    nl_metric_names[loader->out->config.plot.metric]);
+}
+
 void nl_check_sweep(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
@@ -242,9 +252,12 @@ void nl_check_sweep(struct nl_loader *loader)
         out->has_baseline = nl_keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
     nl_check_rounds(loader);
-    if (nl_question_of(out) == NL_ASK_SPEED && out->config.plot.target == NL_AUTO)
-        nl_diagnose(loader->diagnostics, &out->question_origin, "plot: {metric: test_accuracy, target: 90} asks for the updates to 90 %",
-                    "'sweep.question' speed needs 'plot.target'");
+    if (nl_question_of(out) == NL_ASK_SPEED)
+        check_target(loader, "'sweep.question' speed", &out->question_origin);
+    struct nl_origin kind = nl_origin_of(out, "plot.kind");
+    for (int i = 0; i < out->config.plot.kind.count; i++)
+        if (out->config.plot.kind.at[i] == NL_PLOT_STEPS)
+            check_target(loader, "'plot.kind' steps", &kind);
     check_pictures(loader);
     check_claim(loader);
 

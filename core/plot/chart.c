@@ -360,20 +360,26 @@ void nl_caption_add(struct nl_page *page, const char *format, ...)
     va_end(args);
 }
 
-void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
+void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what)
 {
     const struct nl_results *results = picture->results;
-    const struct nl_config *config = &picture->experiment->config;
     struct nl_runs runs = nl_results_runs(results);
-    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
     if (results->missing > 0)
         nl_caption_add(page, "INCOMPLETE: trials missing: %d of %d.", results->missing, results->planned);
     if (results->seeds < 2)
         nl_caption_add(page, "One seed: no interval.");
     else if (runs.least < runs.most)
-        nl_caption_add(page, "Mean of %d to %d seeds", runs.least, runs.most);
+        nl_caption_add(page, "%s of %d to %d seeds", what, runs.least, runs.most);
     else
-        nl_caption_add(page, "Mean of %d seeds", runs.most);
+        nl_caption_add(page, "%s of %d seeds", what, runs.most);
+}
+
+void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
+{
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
+    nl_caption_seeds(page, picture, "Mean");
     if (results->seeds > 1 && drawn)
         nl_text_add(&page->caption, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
                     bootstrap ? (results->seeds < NL_BOOTSTRAP_SEEDS ? "percentile bootstrap, which covers less of so few seeds" : "percentile bootstrap")

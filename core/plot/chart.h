@@ -64,7 +64,9 @@ int nl_named_factor(const struct nl_results *results, const char *name);
 
 /* ---- the sentences of a caption ---- */
 
-/* What is missing, and what the means are of. drawn: how intervals are drawn; NULL: they are not. */
+/* What is missing, and "WHAT of 5 seeds", without an end; or that one seed has no interval. */
+void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what);
+/* That, and what the means are of. drawn: how intervals are drawn; NULL: they are not. */
 void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn);
 void nl_caption_add(struct nl_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void nl_caption_end(struct nl_page *page, const struct nl_picture *picture); /* plot.protocol */

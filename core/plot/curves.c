@@ -200,7 +200,7 @@ static int draw(struct drawing *d, struct nl_error *err)
     put_blocks(d);
     put_legend(d);
     const struct nl_ruler_wish wish = {.may_be_log = measure->worse > 0, .share = measure->scale == 100.0};
-    if (nl_ruler_fit(&d->y, &d->span, &wish, config, err) != NL_OK || nl_ruler_from_zero(&d->x, d->first, d->end, config, err) != NL_OK)
+    if (nl_ruler_fit(&d->y, &d->span, &wish, config, err) != NL_OK || nl_ruler_from_zero(&d->x, d->first, d->end, false, config, err) != NL_OK)
         return NL_FAIL;
     nl_ruler_ticks(&d->y, nl_page_panel_height(page), 1.7 * page->font);
     nl_ruler_ticks(&d->x, nl_page_panel_width(page), nl_text_width("10000", page->small));

@@ -18,6 +18,7 @@ int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *pag
 int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_figure(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* By enum nl_plot_kind. */
 static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct nl_error *) = {
-    nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap, nl_picture_figure};
+    nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap, nl_picture_figure, nl_picture_steps};
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
 enum { KINDS = sizeof draw / sizeof *draw };
 

@@ -113,9 +113,11 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
     return take_ends(ruler, 'y', config, err);
 }
 
-int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, const struct nl_config *config, struct nl_error *err)
+int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log, const struct nl_config *config, struct nl_error *err)
 {
-    ruler->log = config->plot.xlog == NL_SWITCH_ON && least > 0 && least < most;
+    enum nl_switch asked = (enum nl_switch)config->plot.xlog;
+    bool wanted = asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && may_be_log && most / least >= decade && !is_linear_by_end(config->plot.xmin));
+    ruler->log = wanted && least > 0 && least < most;
     ruler->low = ruler->log ? least : 0.0;
     ruler->high = most > 0 ? most : 1.0;
     return take_ends(ruler, 'x', config, err);

@@ -46,8 +46,8 @@ struct nl_ruler_wish {
 /* An axis for these values. Intervals lengthen it by a part only. NL_FAIL: plot.xmin or another end is no number, or the ends are no range. */
 int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_ruler_wish *wish, const struct nl_config *config,
                  struct nl_error *err);
-/* An x axis from 0, or from `least` if plot.xlog is on, to `most`. */
-int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, const struct nl_config *config, struct nl_error *err);
+/* An x axis from 0, or from `least` if it is logarithmic, to `most`. may_be_log: where plot.xlog is auto and these are far apart. */
+int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log, const struct nl_config *config, struct nl_error *err);
 /* Round numbers as ticks: at most as many as fit into `room`, each `each` wide. */
 void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each);
 

@@ -207,3 +207,47 @@ void nl_wilson(int k, int n, double level, double *lower, double *upper)
     *lower = k == 0 ? 0.0 : centre - half;
     *upper = k == n ? 1.0 : centre + half;
 }
+
+/* greenwood: the sum of happened / (at risk (at risk - happened)) up to the row. */
+static void estimate_survival(struct nl_survival *row, double before, double greenwood, double level)
+{
+    row->share = before * (row->at_risk - row->happened) / row->at_risk;
+    row->lower = row->upper = NAN;
+    if (!(row->share > 0.0 && row->share < 1.0))
+        return;
+    double half = nl_normal_quantile(0.5 * (1.0 + level)) * sqrt(greenwood) / -log(row->share);
+    row->lower = pow(row->share, exp(half));
+    row->upper = pow(row->share, exp(-half));
+}
+
+int nl_survival(const double *time, const bool *happened, int count, double level, struct nl_survival *out)
+{
+    double *sorted = nl_alloc((size_t)count, sizeof *sorted), share = 1.0, greenwood = 0.0;
+    int kept = nl_finite_values(time, count, sorted), rows = 0;
+    for (int i = 0; i < kept; i += out[rows - 1].happened + out[rows - 1].censored) {
+        struct nl_survival *row = &out[rows++];
+        *row = (struct nl_survival){.at = sorted[i], .at_risk = kept - i};
+        for (int k = 0; k < count; k++) {
+            row->happened += time[k] == row->at && happened[k];
+            row->censored += time[k] == row->at && !happened[k];
+        }
+        greenwood += (double)row->happened / row->at_risk / (row->at_risk - row->happened);
+        estimate_survival(row, share, greenwood, level);
+        share = row->share;
+    }
+    free(sorted);
+    return rows;
+}
+
+double nl_survival_median(const struct nl_survival *curve, int rows)
+{
+    const double rounding = 1e-12;
+    double half = NAN; /* since when the share is 1/2 */
+    for (int i = 0; i < rows; i++) {
+        if (curve[i].share < 0.5 - rounding)
+            return isnan(half) ? curve[i].at : 0.5 * (half + curve[i].at);
+        if (isnan(half) && curve[i].share <= 0.5 + rounding)
+            half = curve[i].at;
+    }
+    return rows > 0 ? INFINITY : NAN;
+}

@@ -74,6 +74,19 @@ double nl_sign_flip_p(const double *values, int count);
 /* Wilson's interval of a share k of n. */
 void nl_wilson(int k, int n, double level, double *lower, double *upper);
 
+/* The product-limit estimate (Kaplan and Meier 1958): the share for which a thing has not yet happened by `at`, a time at which it happened to some,
+ * or from which on nothing is known of some. */
+struct nl_survival {
+    double at;
+    int at_risk, happened, censored; /* just before; of these, at that time: who is censored there is at risk there */
+    double share, lower, upper; /* Greenwood's interval of log(-log(share)); NaN where the share is 0 or 1 */
+};
+
+/* time[count]: when it happened, or until when it had not; NaN: missing. out[count] is filled in order of time; how many there are. */
+int nl_survival(const double *time, const bool *happened, int count, double level, struct nl_survival *out);
+/* When the share falls below 1/2; where it is 1/2 for a while, the middle of that. INFINITY: it never does; NaN of nothing. */
+double nl_survival_median(const struct nl_survival *curve, int rows);
+
 int nl_finite_values(const double *values, int count, double *out); /* those that are finite, sorted; how many */
 double nl_median_sorted(const double *sorted, int count);           /* NaN for none */
 double nl_quantile_sorted(const double *sorted, int count, double probability); /* linear between neighbours */

@@ -53,19 +53,17 @@ static struct place place_of(const struct question *q, const struct nl_curves *c
 {
     const struct nl_cell *cell = q->view.method[method].cell[0];
     int seeds = q->results->seeds;
-    struct place place = {.cell = cell, .label = q->view.method[method].label, .steps = nl_alloc((size_t)seeds, sizeof *place.steps), .median = NAN, .order = method};
-    double *high = nl_alloc((size_t)seeds, sizeof *high);
+    struct place place = {.cell = cell, .label = q->view.method[method].label, .steps = nl_alloc((size_t)seeds, sizeof *place.steps), .order = method};
+    struct nl_survival *curve = nl_alloc((size_t)seeds, sizeof *curve);
     place.given = nl_steps_given(q->results, q->experiment, cell);
-    for (int seed = 0; seed < seeds; seed++) {
+    for (int seed = 0; seed < seeds; seed++)
         place.steps[seed] = nl_steps_to(curves, q->results, q->experiment, cell, seed, nl_metric_names[q->experiment->config.plot.metric], q->target);
-        if (!isnan(place.steps[seed].low))
-            high[place.runs++] = place.steps[seed].high;
-        place.reached += isfinite(place.steps[seed].high);
-    }
-    qsort(high, (size_t)place.runs, sizeof *high, by_number);
-    if (place.runs > 0)
-        place.median = 2 * place.reached > place.runs ? 0.5 * (high[(place.runs - 1) / 2] + high[place.runs / 2]) : INFINITY;
-    free(high);
+    int rows = nl_steps_survival(place.steps, seeds, q->rule.level, curve);
+    for (int i = 0; i < rows; i++)
+        place.reached += curve[i].happened;
+    place.runs = rows > 0 ? curve[0].at_risk : 0;
+    place.median = nl_survival_median(curve, rows);
+    free(curve);
     return place;
 }
 

@@ -193,8 +193,8 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
     if (compared && results->seeds > 1)
         nl_text_add(&caption, " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.", baseline);
     if (chosen)
-        nl_text_add(&caption, " %s was chosen for each row by %s of other seeds, without the test part; (edge): it is the least or the largest of the values that were tried, and a better one may lie beyond.",
-                    chosen == 1 ? nl_key_title(rounds->tune[0].key[0]) : "What stands before the metric", nl_metric_names[rounds->tune_on]);
+        nl_text_add(&caption, " %s was chosen for each row by %s of other seeds, without the test part; (edge): the least or the largest of the values that were tried, so that a better one may lie beyond.",
+                    chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
     if (any_failed(&m))
         nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
     add_best_caption(&caption, &m, "normalizer at this point");

@@ -128,3 +128,17 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
     }
     return (struct nl_steps){nl_steps_given(results, experiment, cell), INFINITY};
 }
+
+int nl_steps_survival(const struct nl_steps *steps, int seeds, double level, struct nl_survival *out)
+{
+    double *seen = nl_alloc((size_t)seeds, sizeof *seen);
+    bool *there = nl_alloc((size_t)seeds, sizeof *there);
+    for (int seed = 0; seed < seeds; seed++) {
+        there[seed] = isfinite(steps[seed].high);
+        seen[seed] = there[seed] ? steps[seed].high : steps[seed].low;
+    }
+    int rows = nl_survival(seen, there, seeds, level, out);
+    free(seen);
+    free(there);
+    return rows;
+}

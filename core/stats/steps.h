@@ -32,4 +32,8 @@ double nl_steps_given(const struct nl_results *results, const struct nl_experime
 struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results, const struct nl_experiment *experiment,
                             const struct nl_cell *cell, int seed, const char *metric, double target);
 
+/* The share of the cell's runs that are not yet at the target, by the updates after which they were seen to be: as nl_survival.
+ * out[seeds of the results]. */
+int nl_steps_survival(const struct nl_steps *steps, int seeds, double level, struct nl_survival *out);
+
 #endif

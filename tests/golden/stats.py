@@ -16,6 +16,7 @@ import numpy
 import scipy
 import statsmodels
 from scipy import integrate, special, stats
+from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -51,6 +52,7 @@ COLUMNS = {
     "finding_chance": "effect smallest se freedom alpha = chance",
     "seeds_for_chance": "sd n overlap effect smallest alpha chance most = seeds",
     "seeds_for_width": "sd n overlap half_width level most = seeds",
+    "survival": "level count times... happened... = median rows (at share lower upper)...",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -456,7 +458,29 @@ def seeds():
     add("seeds_for_width", [0.0, 5, 0.0, 0.1, 0.95, 64], [5])
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap, staged, chances, seeds):
+def survival():
+    """The product-limit estimate, Greenwood's interval on the log-log scale, and the median as the survival package of R has it."""
+    cases = [([10], [1]), ([10], [0]), ([10, 10, 20, 20], [1, 1, 1, 1]), ([10, 20, 30, 40], [1, 1, 0, 0]), ([40, 40, 40], [0, 0, 0]), ([10, 10, 20, 30], [1, 0, 1, 0])]
+    for n in (5, 8, 13, 27):
+        for times in (3, 9):
+            cases.append((rng.integers(1, times + 1, n) * 10, rng.integers(0, 4, n) > 0))
+    for time, happened in cases:
+        time, happened = numpy.array(time), numpy.array(happened, bool)
+        for level in LEVELS:
+            curve = stats.ecdf(stats.CensoredData.right_censored(time, ~happened)).sf
+            other = SurvfuncRight(time, happened)
+            agree(other.surv_prob, curve.evaluate(other.surv_times))
+            with numpy.errstate(all="ignore"):
+                ends = curve.confidence_interval(level, method="log-log")
+            low, high = (numpy.where((curve.probabilities > 0) & (curve.probabilities < 1), end.probabilities, NAN) for end in (ends.low, ends.high))  # RULE: none at 0 and 1
+            below = curve.quantiles[curve.probabilities < 0.5 - 1e-12]
+            half = curve.quantiles[abs(curve.probabilities - 0.5) < 1e-12]
+            median = INF if not len(below) else (half[0] + below[0]) / 2 if len(half) else below[0]
+            rows = numpy.stack([curve.quantiles, curve.probabilities, low, high], 1)
+            add("survival", [level, len(time), *time, *happened.astype(int)], [median, len(rows), *rows.ravel()])
+
+
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap, staged, chances, seeds, survival):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")
