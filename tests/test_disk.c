@@ -84,6 +84,15 @@ static void log_it(enum what what, const char *path, const char *to, const void 
     pthread_mutex_unlock(&lock);
 }
 
+static void forget_log(void)
+{
+    for (; logged > 0; logged--) {
+        free(log_of[logged - 1].path);
+        free(log_of[logged - 1].to);
+        free(log_of[logged - 1].bytes);
+    }
+}
+
 /* Before some trials are written the worker waits until those before are on the disk: so a sweep as short as this one has several syncs. */
 static bool in_groups;
 static atomic_int named, synced; /* trials; such that were named before the last sync */
@@ -556,6 +565,8 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
     struct setting s = set_up();
     char *expected[3], *out = s.out;
     const struct work *work = &works[_i];
+    forget_log();
+    named = synced = 0;
     watched = work->watched ? s.folder : NULL;
     if (work->before)
         work->before(&s);
