@@ -70,7 +70,7 @@ static int count_trials(struct line *line, const struct nl_experiment *experimen
 {
     char *path = nl_path_join(line->folder, "trials.csv");
     line->running = nl_store_in_use(line->folder);
-    bool ended = nl_file_exists(path) && !line->running;
+    bool ended = !nl_file_is_missing(path) && !line->running;
     int status = ended ? count_rows(line, experiment, path, err) : count_finished(line, experiment, made, err);
     free(path);
     return status;

@@ -84,10 +84,12 @@ static void add_quoted(struct nl_text *out, const char *word)
     nl_text_add(out, plain ? "'" : "$'");
     for (size_t bytes; *word; word += bytes) {
         bytes = nl_character_bytes(word);
-        if (*word == '\'' || (*word == '\\' && !plain))
+        if (*word == '\'' || (*word == '\\' && !plain)) {
             nl_text_add(out, plain ? "'\\''" : "\\%c", *word);
-        else
+            bytes = 1; /* what follows it may be no character's beginning */
+        } else {
             nl_text_add_character(out, word, bytes);
+        }
     }
     nl_text_add(out, "'");
 }

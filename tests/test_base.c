@@ -243,6 +243,15 @@ START_TEST(sha256)
 }
 END_TEST
 
+START_TEST(sizes_in_words)
+{
+    char out[32];
+    ck_assert_str_eq(nl_bytes_text(12, out), "12 bytes");
+    ck_assert_str_eq(nl_bytes_text(1536, out), "1.5 KiB");
+    ck_assert_str_eq(nl_bytes_text(INFINITY, out), "an unknown amount");
+}
+END_TEST
+
 /* ---- memory that is short fails what asked for it ---- */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which end the program at such a request */
@@ -280,6 +289,7 @@ int main(void)
     TCase *tests = tcase_create("base");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, shortest_numbers);
+    tcase_add_test(tests, sizes_in_words);
     tcase_add_test(tests, text_grows);
     tcase_add_test(tests, files_whole_or_not_at_all);
     tcase_add_test(tests, special_files_stay_what_they_are);

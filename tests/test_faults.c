@@ -2,8 +2,9 @@
  * the byte, or it ends with an error that says so: never less with exit code 0, never a crash, never a file that is lost or torn. The same
  * command, started again, ends as if nothing had happened.
  *
- *   test_faults            some of the N; all of them with NORMLAB_ALL set
- *   test_faults WORD...    only scenes whose name contains one of the words, and all N
+ *   test_faults            some of the N. With NORMLAB_ALL: all calls for files, each also as the first after which all fail, and all allocations of
+ *                          a command that makes no more than LONG_FORM; else every so many that it are about LONG_FORM
+ *   test_faults WORD...    only scenes whose name contains one of the words, in that form
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #include "base/npy.h"
 #include "faults/inject.h"
 
-enum { WATCHDOG = 300, MOST_WORDS = 16, SHORT_FORM = 24 /* faults of a kind in a scene, about */ };
+enum { WATCHDOG = 300, MOST_WORDS = 16, SHORT_FORM = 24 /* faults of a kind in a scene, about */, LONG_FORM = 400 /* allocations */ };
 
 static _Noreturn void die(const char *what)
 {
@@ -226,7 +227,7 @@ static const struct scene scenes[] = {
     {"show", "show a.yaml", false, false},
     {"keys", "keys train", false, false},
     {"schema", "schema", false, false},
-    {"info", "info", false, false},
+    {"info", "info", false, true},
     {"init", "init small-batch new.yaml --force", true, false},
     {"manual", "manual man", true, false},
     {"ls", "ls .", false, false},
@@ -244,7 +245,7 @@ static const struct scene scenes[] = {
     {"dry run", "sweep a.yaml --dry-run --out P", false, true},
     {"run", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-final new.safetensors --save-order new.npy", true, true},
     {"run on", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out one --load m.safetensors --replace", true, true},
-    {"sweep", "sweep a.yaml -q -j 1 --no-plot --out new", true, false},
+    {"sweep", "sweep a.yaml -q -j 1 --cohort 1 --no-plot --out new", true, false},
     {"sweep on", "sweep a.yaml -q -j 1 --no-plot --out P --checkpoint-every 1epochs", true, false},
     {"sweep again", "sweep a.yaml -q -j 1 --no-plot --out R --retry done", true, false},
     {"merge", "merge A B --out new", true, false},
@@ -349,6 +350,29 @@ static char *what_is_lost(const struct undisturbed *u, const struct tree *now, b
     return NULL;
 }
 
+/* Trials that ended so, "done" or "error". */
+static int trials_of(const struct tree *tree, const char *folder, const char *status)
+{
+    char *line = nl_format("\nstatus %s\n", status);
+    int count = 0;
+    for (int i = 0; i < tree->count; i++) {
+        const struct file *file = &tree->file[i];
+        count += strncmp(file->path, folder, strlen(folder)) == 0 && ends(file->path, ".trial") && memmem(file->bytes, file->length, line, strlen(line));
+    }
+    free(line);
+    return count;
+}
+
+static int lone_failures; /* trials for which there was no memory, while the others of their sweep were run */
+
+/* A trial that could not be run stops no other one. NULL, or a new string. */
+static char *what_was_not_run(const struct undisturbed *u, const struct tree *now)
+{
+    int failed = trials_of(now, "new/", "error"), done = trials_of(now, "new/", "done"), all = trials_of(&u->after, "new/", "done");
+    lone_failures += failed == 1 && done == all - 1;
+    return failed && failed + done < all ? nl_format("of %d trials, %d failed and only %d ended", all, failed, done) : NULL;
+}
+
 /* NULL: all is well; else a new string. */
 static char *judge_failure(const struct scene *scene, const struct undisturbed *u, const struct outcome *o, const struct tree *now, enum kind kind)
 {
@@ -364,6 +388,8 @@ static char *judge_failure(const struct scene *scene, const struct undisturbed *
     if (kind == ALLOCATION && !strstr(o->said[1], "memory") && !strstr(o->said[0], "memory"))
         return nl_strdup("it does not say that memory is short");
     char *lost = what_is_lost(u, now, strcmp(scene->name, "clean") == 0);
+    if (!lost && strcmp(scene->name, "sweep") == 0)
+        lost = what_was_not_run(u, now);
     if (lost || !scene->again)
         return lost ? lost : tree_difference(&u->before, now) ? nl_format("'%s' changed", tree_difference(&u->before, now)) : NULL;
     struct outcome again = run(scene->words, true);
@@ -428,7 +454,7 @@ static void play(const struct scene *scene, const struct tree *stage, bool all)
     printf("%s: exit %d, %ld allocations, %ld calls for files\n", scene->name, u.outcome.code, u.calls[ALLOCATION], u.calls[IO]);
     tree_restore(stage);
     for (enum kind kind = 0; kind < KINDS; kind++) {
-        long stride = all ? 1 : 1 + u.calls[kind] / SHORT_FORM;
+        long stride = !all ? 1 + u.calls[kind] / SHORT_FORM : kind == ALLOCATION ? 1 + u.calls[kind] / LONG_FORM : 1;
         for (long n = 1; n <= u.calls[kind]; n += stride)
             try_fault(scene, &u, kind, kind == ALLOCATION ? ENOMEM : errors[n / stride % 4], n, n);
         for (long n = 1; kind == IO && all && n <= u.calls[kind]; n++) /* a disk that is gone */
@@ -494,11 +520,15 @@ int main(int argc, char **argv)
         if (wanted(&scenes[i], argc - 1, argv + 1)) {
             play(&scenes[i], &stage, argc > 1 || (all && *all));
             played++;
+            if (strcmp(scenes[i].name, "sweep") == 0 && lone_failures == 0) {
+                complaints++;
+                printf("no sweep went on past a trial for which there was no memory\n");
+            }
         }
     tree_release(&stage);
     if (chdir("/") != 0 || nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         die(folder);
-    printf("%d commands, %ld failing allocations (%ld told of, %ld did no harm), %ld failing calls for files (%ld told of, %ld did no harm), %d wrong\n", played,
-           faults[ALLOCATION], told[ALLOCATION], unharmed[ALLOCATION], faults[IO], told[IO], unharmed[IO], complaints);
+    printf("%d commands, %ld failing allocations (%ld told of, %ld did no harm), %ld failing calls for files (%ld told of, %ld did no harm), %d sweeps went on past a trial without memory, %d wrong\n", played,
+           faults[ALLOCATION], told[ALLOCATION], unharmed[ALLOCATION], faults[IO], told[IO], unharmed[IO], lone_failures, complaints);
     return complaints || !played;
 }

@@ -294,6 +294,25 @@ fresh && mkdir out && cp site/cifar10/cifar-10-binary.tar.gz out && mkdir out/ci
 try 0 cifar10.txt whole # brought by hand, and an unpacking that was killed
 requests 0
 [ ! -e out/cifar-10-batches-bin/half ] && [ -e out/cifar-10-batches-bin/SHA256SUMS ] || fail "not unpacked anew"
+mkdir precious && echo mine >precious/data_batch_1.bin
+for part in cifar-10-batches-bin cifar-10-binary.tar.gz; do # the folder of somebody, or a file: they stay as they are
+    fresh && mkdir out && ln -s ../precious$([ $part = cifar-10-batches-bin ] || echo /data_batch_1.bin) out/$part.part
+    try 1 cifar10.txt whole
+    says "out/$part.part': it is"
+    says "a symbolic link"
+    [ "$(ls -A precious) $(cat precious/*)" = "data_batch_1.bin mine" ] || fail "written through a link: $(ls -A precious)"
+done
+fresh && mkdir out && ln -s ../precious/data_batch_1.bin out/$images.part
+try 1 images.txt whole
+says "out/$images.part': it is no plain file, but a symbolic link"
+[ "$(ls -A precious) $(cat precious/*)" = "data_batch_1.bin mine" ] || fail "written through a link: $(ls -A precious)"
+fresh && mkdir out && cp precious/data_batch_1.bin out/${images%.gz} && ln -s ../precious/data_batch_1.bin out/$images # files that are in use
+try 1 images.txt whole
+says "'out/$images' is there and is not the published file"
+requests 0
+rm out/$images
+try 0 images.txt whole
+cmp precious/data_batch_1.bin out/${images%.gz} || fail "a file in use is another one"
 for bad in bad/*; do
     fresh
     manifest "$bad"/cifar10/* >cifar10_bad.txt

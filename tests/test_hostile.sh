@@ -121,7 +121,8 @@ expect 2 '\\x1b\]0;owned' "$program" table "$escape"
 expect 2 'without control characters' "$program" check s.yaml plot.title=$'a\u202eb'
 cp s.yaml "$escape.yaml"
 expect 0 '\\x1b\]0;owned' "$program" sweep "$escape.yaml" --no-plot --out "$escape"
-expect 1 '\\x1b\]0;owned' "$program" ls .
+rm -r bad
+expect 0 '\\x1b\]0;owned' "$program" ls .
 expect 0 '\\x1b\]0;owned' "$program" verify "$escape"
 expect 0 '\\x1b\]0;owned' "$program" show "$escape.yaml"
 for format in text md csv latex json; do expect 0 . "$program" table "$escape" --format $format; done
@@ -139,7 +140,9 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
     for table in trials curves summary; do cmp r/$table.csv c/$table.csv; done
     cases=$((cases + 1))
 done
-for command in 'table r' 'table r --format csv' 'table r --format json' 'show s.yaml' keys schema info 'data list' 'data info digits' 'ls .' 'verify r' help version \
+"$program" run s.yaml norm.kind=bn sweep.seeds=1 -q --out one --save-final m.safetensors >/dev/null
+"$program" data export digits data.train=6 data.val=0 data.test=4 --out d >/dev/null
+for command in 'complete -- sw' 'eval m.safetensors' 'norm bn --input d/train_x.npy --out arrays' 'merge r --out merged' 'table r' 'table r --format csv' 'table r --format json' 'show s.yaml' keys schema info 'data list' 'data info digits' 'ls .' 'verify r' help version \
     'check s.yaml' 'table --help' 'plot r --text --out p' 'init single -' 'clean r --dry-run' 'sweep s.yaml --dry-run --out r'; do
     for stream in '>/dev/full' '>&-'; do
         code=0

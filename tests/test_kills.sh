@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A program that is killed (SIGKILL) at any call by which it changes files (tests/preload_kill.c) has lost nothing: what was finished stays as it
+# A program that is killed (SIGKILL) at any call by which it changes files (tests/faults/inject.c) has lost nothing: what was finished stays as it
 # is, and the same command once more ends with the bytes of one that nobody killed. Each command is killed at its first call, at its second, and so
 # on to its last; writes are killed half-way. Here at every so many calls; with NORMLAB_ALL at each, and the command that goes on is killed, too.
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/.." && pwd)}
 program=${NORMLAB_PROGRAM:-$root/build/normlab}
-killer=$(dirname "$program")/preload_kill.so
+killer=$(dirname "$program")/libinject.so
 ! grep -qE '__asan_init|__tsan_init' "$program" || { echo "skipped: a sanitizer wants to be loaded first"; exit 77; }
 
 folder=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # no power is cut here: a disk need not be waited for

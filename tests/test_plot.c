@@ -47,6 +47,23 @@ static int render(const char *folder, struct nl_error *err)
     return nl_render(folder, "x", "svg", 600, NULL, NULL, err);
 }
 
+/* Tests change them, and each shall find them as they were. */
+static char *path_before, *home_before;
+
+static void keep_environment(void)
+{
+    path_before = nl_strdup(getenv("PATH"));
+    home_before = nl_strdup(getenv("HOME") ? getenv("HOME") : "/");
+}
+
+static void restore_environment(void)
+{
+    setenv("PATH", path_before, 1);
+    setenv("HOME", home_before, 1);
+    free(path_before);
+    free(home_before);
+}
+
 /* A gnuplot of the test's own, the first of PATH. */
 static void put_gnuplot(const char *folder, const char *script)
 {
@@ -617,6 +634,7 @@ int main(void)
 {
     Suite *suite = suite_create("plot");
     TCase *tests = tcase_create("plot");
+    tcase_add_checked_fixture(tests, keep_environment, restore_environment);
     tcase_add_loop_test(tests, every_picture_is_drawn, 0, 25);
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);

@@ -54,6 +54,10 @@ data: {train: auto}
 data: {standardize: off}
 data: {name: synth, flip: true}
 plot: {title: 2024, xmin: 0, xmax: auto}
+plot: {font: Helvetica}
+plot: {font: "Source Sans_Pro-3.0"}
+plot: {font: "Kozuka \u660e\u671d"}
+plot: {font: ""}
 sweep: {grid: {train.lr: "1e-3:1:log:7"}}
 sweep: {grid: {train.lr: 0.1, norm.kind: "bn,gn"}}
 sweep: {grid: {train.batch: "8:32:8"}, seeds: 3}
@@ -113,6 +117,21 @@ device: {kind: tpu}
 plot: {kind: [pie]}
 plot: {level: 2}
 plot: {title: "a\\tb"}
+plot: {font: "a\\tb"}
+plot: {font: "a,b"}
+plot: {font: "a'b"}
+plot: {font: 'a"b'}
+plot: {font: "a\\\\b"}
+plot: {font: "a`b"}
+plot: {font: "a{b}"}
+plot: {font: "a/b"}
+plot: {font: "a:b"}
+plot: {font: "a[b]"}
+plot: {font: "a@b"}
+plot: {font: "a\\x7fb"}
+plot: {font: "a\\u202eb"}
+plot: {title: "a\\u202eb"}
+plot: {title: "a\\x85b"}
 base: [a.yaml]
 base: ""
 sweep: {grid: {norm.kindd: [bn, ln]}}

@@ -155,12 +155,16 @@ static int get(const struct remote_set *set, const struct remote_file *file, con
 
 /* ---- an archive and its folder ---- */
 
-/* Removes what an unpacking that did not end has left. */
+/* Removes what an unpacking that did not end has left: only a folder itself, since one that a link leads to is somebody's. */
 static void remove_folder(const char *folder)
 {
-    DIR *entries = opendir(folder);
-    if (!entries)
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = descriptor < 0 ? NULL : fdopendir(descriptor);
+    if (!entries) {
+        if (descriptor >= 0)
+            close(descriptor);
         return;
+    }
     for (struct dirent *entry; (entry = readdir(entries));)
         unlinkat(dirfd(entries), entry->d_name, 0);
     closedir(entries);

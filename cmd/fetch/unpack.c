@@ -109,7 +109,7 @@ static int take_all(struct target *to, struct archive *from, struct nl_error *er
 int unpack(const char *archive, const char *inner, const char *into, int64_t limit, struct nl_error *err)
 {
     struct target to = {.archive = archive, .inner = inner, .folder = into, .left = limit};
-    if (nl_make_folders(into, err))
+    if (nl_make_folder(into, err))
         return NL_FAIL;
     struct archive *from = lib.archive_read_new();
     NL_ASSERT(from);

@@ -208,6 +208,9 @@ char *nl_bytes_text(double bytes, char out[32])
     size_t unit = 0;
     for (; bytes >= 1000 && unit + 1 < sizeof units / sizeof *units; unit++)
         bytes /= 1024;
-    snprintf(out, 32, unit && bytes < 10 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    if (isinf(bytes))
+        snprintf(out, 32, "an unknown amount");
+    else
+        snprintf(out, 32, unit && bytes < 10 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
     return out;
 }

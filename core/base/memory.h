@@ -51,6 +51,6 @@ double nl_double_read(const char *text, char **end);
  * -inf in small letters. Writes at most 32 bytes to out and returns it. */
 char *nl_double_text(double value, char out[32]);
 
-char *nl_bytes_text(double bytes, char out[32]); /* "12 MiB", "3.4 GiB" */
+char *nl_bytes_text(double bytes, char out[32]); /* "12 MiB", "3.4 GiB"; of INFINITY, which stands for what the system does not tell: "an unknown amount" */
 
 #endif

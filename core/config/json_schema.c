@@ -74,9 +74,11 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
-    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it */
-        nl_text_add(out, "\"type\": [\"string\", \"number\"], \"pattern\": \"^[%s]*$\"",
-                    strcmp(key->name, "plot.font") == 0 ? "^\\\\u0000-\\\\u001f!-,/:-@\\\\u005b-\\\\u005e`{-\\\\u007f" : "^\\\\u0000-\\\\u001f\\\\u007f");
+    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it, and else as base/utf8.c */
+        nl_text_add(out,
+                    "\"type\": [\"string\", \"number\"], "
+                    "\"pattern\": \"^[^%s\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f\\\\u2028-\\\\u202e\\\\u2066-\\\\u2069\\\\ufeff\\\\ufffe\\\\uffff]*$\"",
+                    strcmp(key->name, "plot.font") == 0 ? "!-,/:-@\\\\u005b-\\\\u005e`{-~" : "");
         return;
     }
 }

@@ -150,7 +150,10 @@ static int put_means(struct drawing *d, int panel, int i)
     free(label);
     nl_text_add(out, "$mean%d_%d << EOD\n", panel + 1, i + 1);
     for (int point = 0; point < d->chart.view.points; point++) {
-        struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, nl_chart_cell(&d->chart, panel, line->arm, point), &line->metric);
+        const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, line->arm, point);
+        struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, cell, &line->metric);
+        if (!cell && d->picture->experiment->rounds.points)
+            continue; /* a point that sweep.points gives to other methods is no gap in this one's line */
         if (mean.n > 0) {
             /* Where there is no interval an end at the mean draws none. */
             double row[] = {mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale, (isnan(mean.upper) ? mean.mean : mean.upper) * scale,

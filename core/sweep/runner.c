@@ -1,5 +1,6 @@
 #include "sweep/runner.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static int start_workers(struct nl_runner *runner)
     if (code) {
         nl_runner_stop(runner, NL_STOP_FAILURE);
         runner->broken = true;
-        nl_fail(&runner->err, "cannot start worker %d of %d: %s; try a smaller -j", started + 1, workers, strerror(code));
+        nl_fail(&runner->err, "cannot start worker %d of %d: %s; try a smaller -j", started + 1, workers,
+                code == EAGAIN ? "there is no memory for its thread, or no thread more is allowed" : strerror(code));
     }
     pthread_mutex_unlock(&runner->lock);
     return started;

@@ -1,9 +1,11 @@
 #include "sweep/verify.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/files.h"
@@ -166,6 +168,21 @@ static void check_trials(const char *folder, struct nl_verified *out)
 
 /* ---- what is missing ---- */
 
+/* Whether there is no such trial; that it cannot be found out is a problem. */
+static bool is_absent(const char *path, struct nl_verified *out)
+{
+    struct nl_error err;
+    struct stat info;
+    if (lstat(path, &info) == 0)
+        return false;
+    bool absent = errno == ENOENT || errno == ENOTDIR;
+    if (!absent) {
+        nl_fail_errno(&err, "cannot look at '%s'", path);
+        add_problem(out, &err);
+    }
+    return absent;
+}
+
 /* Looks for the trials of the grid by their names. Another version of the program may have given others: then nobody can tell. */
 static void count_absent(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_verified *out)
 {
@@ -177,7 +194,7 @@ static void count_absent(const char *folder, const struct nl_experiment *experim
     int absent = 0;
     for (int i = 0; i < grid.trials && named; i++) {
         char *path = nl_store_trial_path(&store, &grid.trial[i]);
-        absent += nl_file_is_missing(path);
+        absent += is_absent(path, out);
         free(path);
     }
     if (named && (absent < grid.trials || out->trials == 0)) {

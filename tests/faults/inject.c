@@ -1,12 +1,16 @@
-/* Put before the program by LD_PRELOAD, this counts its calls for memory, and those by which it reaches files, and has some of them fail. What the C
- * library does inside of a call is not seen, but what other libraries call is. A call that fails does what it must for the caller to notice, and
- * otherwise leaves things as they were: a file that cannot be closed is closed all the same, as on Linux. */
+/* Put before the program by LD_PRELOAD, this counts its calls for memory, and those by which it reaches files, and has some of them fail, or kills
+ * it at one by which it changes files. What the C library does inside of a call is not seen, but what other libraries call is. A call that fails does
+ * what it must for the caller to notice, and otherwise leaves things as they were: a file that cannot be closed is closed all the same, as on Linux.
+ *
+ *     NORMLAB_INJECTION=FILE  a struct injection: what fails (tests/test_faults.c)
+ *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half (tests/test_kills.sh) */
 #include "inject.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,17 +23,22 @@
 #include <unistd.h>
 
 static struct injection *injection; /* NULL: not yet, or none is asked for */
+static long kill_at;                /* 0: at none */
+static atomic_long changes;
+static pid_t program;
 
 /* Programs that this one starts are not meant. */
 __attribute__((constructor)) static void begin(void)
 {
-    const char *path = getenv(INJECTION);
+    const char *path = getenv(INJECTION), *at = getenv("NORMLAB_KILL_AT");
     int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     void *shared = file >= 0 ? mmap(NULL, sizeof *injection, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
     if (file >= 0)
         close(file);
     unsetenv("LD_PRELOAD");
     unsetenv(INJECTION);
+    program = getpid();
+    kill_at = at ? atol(at) : 0;
     injection = shared == MAP_FAILED ? NULL : shared;
 }
 
@@ -45,6 +54,20 @@ static bool fails(enum kind kind, const char *name)
         strncpy(injection->name, name, sizeof injection->name - 1);
     errno = injection->error;
     return true;
+}
+
+/* Counts a call that changes files: whether the program does not outlive it. What it forks is not killed. */
+static bool is_killed(void)
+{
+    return kill_at && getpid() == program && atomic_fetch_add(&changes, 1) + 1 == kill_at;
+}
+
+/* As fails, of such a call. */
+static bool change_fails(enum kind kind, const char *name)
+{
+    if (is_killed())
+        raise(SIGKILL);
+    return fails(kind, name);
 }
 
 /* ---- memory: the C library has its own functions by these names, too, so that nothing need be looked up before there is any ---- */
@@ -85,42 +108,44 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 /* A function that does nothing where it fails, and returns `bad`. */
-#define FAILS(type, name, bad, parameters, arguments)          \
+#define CALL(judge, type, name, bad, parameters, arguments)    \
     type name parameters                                       \
     {                                                          \
         static __typeof__(&name) real;                         \
         if (!real)                                             \
             real = REAL(name);                                 \
-        return fails(IO, #name) ? (bad) : real arguments;      \
+        return judge(IO, #name) ? (bad) : real arguments;      \
     }
+#define READS(...) CALL(fails, __VA_ARGS__)
+#define CHANGES(...) CALL(change_fails, __VA_ARGS__)
 
-FAILS(FILE *, fdopen, NULL, (int file, const char *mode), (file, mode))
-FAILS(DIR *, opendir, NULL, (const char *path), (path))
-FAILS(DIR *, fdopendir, NULL, (int file), (file))
-FAILS(struct dirent *, readdir, NULL, (DIR *folder), (folder))
-FAILS(int, scandir, -1, (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (path, out, wanted, order))
-FAILS(int, scandirat, -1, (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (at, path, out, wanted, order))
-FAILS(ssize_t, read, -1, (int file, void *bytes, size_t length), (file, bytes, length))
-FAILS(ssize_t, pread, -1, (int file, void *bytes, size_t length, off_t at), (file, bytes, length, at))
-FAILS(ssize_t, write, -1, (int file, const void *bytes, size_t length), (file, bytes, length))
-FAILS(off_t, lseek, -1, (int file, off_t by, int from), (file, by, from))
-FAILS(int, stat, -1, (const char *path, struct stat *info), (path, info))
-FAILS(int, lstat, -1, (const char *path, struct stat *info), (path, info))
-FAILS(int, fstat, -1, (int file, struct stat *info), (file, info))
-FAILS(int, statvfs, -1, (const char *path, struct statvfs *info), (path, info))
-FAILS(int, access, -1, (const char *path, int how), (path, how))
-FAILS(char *, realpath, NULL, (const char *path, char *out), (path, out))
-FAILS(int, rename, -1, (const char *from, const char *to), (from, to))
-FAILS(int, unlink, -1, (const char *path), (path))
-FAILS(int, rmdir, -1, (const char *path), (path))
-FAILS(int, mkdir, -1, (const char *path, mode_t mode), (path, mode))
-FAILS(char *, mkdtemp, NULL, (char *path), (path))
-FAILS(int, mkstemp, -1, (char *path), (path))
-FAILS(int, ftruncate, -1, (int file, off_t length), (file, length))
-FAILS(int, flock, -1, (int file, int how), (file, how))
-FAILS(int, chdir, -1, (const char *path), (path))
-FAILS(int, pipe2, -1, (int file[2], int flags), (file, flags))
-FAILS(pid_t, fork, -1, (void), ())
+READS(FILE *, fdopen, NULL, (int file, const char *mode), (file, mode))
+READS(DIR *, opendir, NULL, (const char *path), (path))
+READS(DIR *, fdopendir, NULL, (int file), (file))
+READS(struct dirent *, readdir, NULL, (DIR *folder), (folder))
+READS(int, scandir, -1, (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (path, out, wanted, order))
+READS(int, scandirat, -1, (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (at, path, out, wanted, order))
+READS(ssize_t, read, -1, (int file, void *bytes, size_t length), (file, bytes, length))
+READS(ssize_t, pread, -1, (int file, void *bytes, size_t length, off_t at), (file, bytes, length, at))
+READS(off_t, lseek, -1, (int file, off_t by, int from), (file, by, from))
+READS(int, stat, -1, (const char *path, struct stat *info), (path, info))
+READS(int, lstat, -1, (const char *path, struct stat *info), (path, info))
+READS(int, fstat, -1, (int file, struct stat *info), (file, info))
+READS(int, statvfs, -1, (const char *path, struct statvfs *info), (path, info))
+READS(int, access, -1, (const char *path, int how), (path, how))
+READS(char *, realpath, NULL, (const char *path, char *out), (path, out))
+CHANGES(int, rename, -1, (const char *from, const char *to), (from, to))
+CHANGES(int, unlink, -1, (const char *path), (path))
+CHANGES(int, unlinkat, -1, (int folder, const char *path, int flags), (folder, path, flags))
+CHANGES(int, rmdir, -1, (const char *path), (path))
+CHANGES(int, mkdir, -1, (const char *path, mode_t mode), (path, mode))
+CHANGES(char *, mkdtemp, NULL, (char *path), (path))
+CHANGES(int, mkstemp, -1, (char *path), (path))
+CHANGES(int, ftruncate, -1, (int file, off_t length), (file, length))
+READS(int, flock, -1, (int file, int how), (file, how))
+READS(int, chdir, -1, (const char *path), (path))
+READS(int, pipe2, -1, (int file[2], int flags), (file, flags))
+READS(pid_t, fork, -1, (void), ())
 
 /* What the kernel tells of the machine is on no disk. */
 FILE *fopen(const char *path, const char *mode)
@@ -138,20 +163,33 @@ int open(const char *path, int flags, ...)
     va_end(args);
     if (!real)
         real = REAL(open);
-    return fails(IO, "open") ? -1 : real(path, flags, mode);
+    bool bad = flags & O_CREAT ? change_fails(IO, "open") : fails(IO, "open");
+    return bad ? -1 : real(path, flags, mode);
+}
+
+ssize_t write(int file, const void *bytes, size_t length)
+{
+    static __typeof__(&write) real;
+    if (!real)
+        real = REAL(write);
+    if (is_killed()) {
+        real(file, bytes, length / 2);
+        raise(SIGKILL);
+    }
+    return fails(IO, "write") ? -1 : real(file, bytes, length);
 }
 
 /* The disk need not be waited for: what is lost without it is told by tests/test_disk.c. */
 int fsync(int file)
 {
     (void)file;
-    return fails(IO, "fsync") ? -1 : 0;
+    return change_fails(IO, "fsync") ? -1 : 0;
 }
 
 int syncfs(int file)
 {
     (void)file;
-    return fails(IO, "syncfs") ? -1 : 0;
+    return change_fails(IO, "syncfs") ? -1 : 0;
 }
 
 /* These do their work, and the failure is told. */

@@ -90,6 +90,17 @@ static void load(struct arguments *arguments)
     nl_diagnostics_release(&diagnostics);
 }
 
+/* What a shell reads where *at is in $'...'; *at is behind it then. */
+static char unescaped(char **at)
+{
+    if (**at == '\\' && *++*at == 'x') {
+        char hex[3] = {(*at)[1], (*at)[2]};
+        *at += 3;
+        return (char)strtol(hex, NULL, 16);
+    }
+    return *(*at)++;
+}
+
 /* The words as a shell reads what was quoted for it: the same as were given. */
 static void check_quoted(int count, char *const *word)
 {
@@ -97,6 +108,11 @@ static void check_quoted(int count, char *const *word)
     for (int i = 0; i < count; i++) {
         const char *left = word[i];
         bool inside = false;
+        if (*at == '$') {
+            for (at += 2; *at && *at != '\'';)
+                NL_ASSERT(unescaped(&at) == *left++);
+            inside = true; /* up to the mark that ends it */
+        }
         for (; *at && (inside || *at != ' '); at++) {
             if (*at == '\'') {
                 inside = !inside;
