@@ -22,7 +22,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct injection *injection; /* NULL: not yet, or none is asked for */
+static struct injection *injection; /* NULL: none is asked for */
+static atomic_bool in_main;         /* what libraries do before and behind it, as CUDA's runtime does, is theirs */
 static long kill_at;                /* 0: at none */
 static atomic_long changes;
 static pid_t program;
@@ -42,10 +43,34 @@ __attribute__((constructor)) static void begin(void)
     injection = shared == MAP_FAILED ? NULL : shared;
 }
 
+static int (*program_main)(int, char **, char **);
+
+static void leave_main(void)
+{
+    in_main = false;
+}
+
+static int counted_main(int argc, char **argv, char **environment)
+{
+    atexit(leave_main);
+    in_main = true;
+    return program_main(argc, argv, environment);
+}
+
+/* The C library's, which calls main. */
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+    int (*start)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+    *(void **)&start = dlsym(RTLD_NEXT, "__libc_start_main");
+    program_main = main;
+    return start(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
 /* Counts a call. Whether it fails; errno is set then. */
 static bool fails(enum kind kind, const char *name)
 {
-    if (!injection)
+    if (!injection || !in_main)
         return false;
     long number = atomic_fetch_add(&injection->calls[kind], 1) + 1;
     if (kind != (enum kind)injection->kind || number < injection->first || number > injection->last || injection->first == 0)
