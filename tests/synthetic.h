@@ -81,7 +81,7 @@ static inline char *synthetic_make(const struct synthetic *made)
     struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
     nl_text_add(&yaml, "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
                        "    %s: %s\n    train.lr: %s\n  seeds: %d\n  baseline: {norm.kind: none}\n"
-                       "plot: {kind: [%s], protocol: made up}\n",
+                       "plot: {kind: [%s], target: 50, protocol: made up}\n",
                 batch_key, rates ? "[64]" : "[64, 2]", !rates && !both ? "[0.1]" : made->zero_rate ? "[0, 0.1, 1]" : "[0.01, 0.1, 1]", made->seeds,
                 made->kind);
     nl_text_add(&trials, "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
@@ -136,14 +136,14 @@ static inline void synthetic_load(const char *folder, const char *const *overrid
 static inline void synthetic_remove(char *folder)
 {
     static const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv"},
-                             *const plots[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure"},
+                             *const plots[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"},
                              *const endings[] = {"gp", "svg", "png", "pdf", "txt", "tex"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = nl_path_join(folder, names[i]);
         unlink(path);
         free(path);
     }
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 36; i++) {
         char *path = nl_format("%s/plots/%s.%s", folder, plots[i / 6], endings[i % 6]);
         unlink(path);
         free(path);

@@ -1,5 +1,6 @@
 /* Pictures of made results: scripts are written, stand alone, run without a word from gnuplot, and no text of a user is executed. */
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,9 +92,9 @@ START_TEST(every_picture_is_drawn)
     static const struct synthetic cases[] = {
         {.seeds = 3}, {.seeds = 1}, {.seeds = 4, .ln_diverged = 2}, {.seeds = 2, .gap = true}, {.seeds = 2, .all_diverged = true},
     };
-    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure"};
-    struct synthetic made = cases[_i / 5];
-    made.kind = kinds[_i % 5];
+    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"};
+    struct synthetic made = cases[_i / 6];
+    made.kind = kinds[_i % 6];
     char *folder = synthetic_make(&made);
     struct nl_text report = {0};
     draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
@@ -253,6 +254,43 @@ START_TEST(few_seeds_are_drawn_singly)
 }
 END_TEST
 
+/* All runs are at 50 % error by step 20 but for two of LN at batch 2, which diverged: they are censored at the 7040 updates that they were given. */
+START_TEST(runs_on_their_way_are_steps)
+{
+    static const char *const one[] = {"plot.facet=none", NULL};
+    char *folder = synthetic_make(&(struct synthetic){.kind = "steps", .seeds = 5, .ln_diverged = 2});
+    struct nl_text report = {0};
+    draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
+    char *script = read_plot(folder, "steps.gp"), *caption = read_plot(folder, "steps.txt");
+    const char *line = strstr(script, "$line2_2 << EOD\n");
+    double there[7], end[7];
+    ck_assert(line && strstr(script, "set logscale x") && strstr(script, "$median2_2 << EOD\n 20 50\n") && strstr(script, "$line2_2 using 1:2 with steps"));
+    ck_assert_int_eq(sscanf(line, "%*[^\n] %*[^\n] %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &there[0], &there[1], &there[2], &there[3], &there[4], &there[5],
+                            &there[6], &end[0], &end[1], &end[2], &end[3], &end[4], &end[5], &end[6]), 14);
+    ck_assert(there[0] == 20 && there[4] == 5 && there[5] == 3 && there[6] == 0 && end[0] == 7040 && end[4] == 2 && end[5] == 0 && end[6] == 2);
+    double z = 1.959963984540054, half = z * sqrt(3.0 / (5 * 2)) / -log(0.4); /* one term of Greenwood's sum */
+    ck_assert_double_eq_tol(there[1], 40.0, 1e-9);
+    ck_assert_double_eq_tol(there[2], 100.0 * pow(0.4, exp(half)), 1e-9);
+    ck_assert_double_eq_tol(there[3], 100.0 * pow(0.4, exp(-half)), 1e-9);
+    ck_assert_int_eq(count(script, "$band"), 2); /* a block, and where it is drawn: other curves are at 0 or 1 */
+    ck_assert_msg(strstr(caption, "not yet at a test error of 50 % (product-limit") && strstr(caption, "(2 of 30; 2 diverged)"), "%s", caption);
+    free(script);
+    free(caption);
+    draw(folder, one, &(struct nl_plot_options){.svg = true}, &report);
+    script = read_plot(folder, "steps.gp");
+    caption = read_plot(folder, "steps.txt");
+    ck_assert(count(script, " with steps ") == 6 && !strstr(script, "$band") && strstr(caption, "too many for bands"));
+    free(script);
+    free(caption);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+
+    script = script_of(&(struct synthetic){.kind = "steps", .seeds = 4}, NULL, "steps"); /* all at 20 */
+    ck_assert(!strstr(script, "set logscale x") && strstr(script, "set xrange [0:") && !strstr(script, "$band"));
+    free(script);
+}
+END_TEST
+
 /* The last window of a training curve, of 3 steps, goes into the one before, of 10: 1 - error of bn is near 0.95 there. */
 START_TEST(a_short_window_is_no_spike)
 {
@@ -316,8 +354,8 @@ END_TEST
 /* plot.width and plot.height are those of the file, for every kind of picture. */
 START_TEST(sizes_are_those_of_the_file)
 {
-    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure", "plot.width=12", "plot.height=9", "plot.dpi=100", NULL},
-                             *const names[] = {"small_batch.png", "lr_tolerance.png", "curves.png", "heatmap.png", "figure.png"};
+    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure,steps", "plot.width=12", "plot.height=9", "plot.dpi=100", NULL},
+                             *const names[] = {"small_batch.png", "lr_tolerance.png", "curves.png", "heatmap.png", "figure.png", "steps.png"};
     if (!have_gnuplot()) {
         puts("skipped: gnuplot is not installed");
         return;
@@ -325,7 +363,7 @@ START_TEST(sizes_are_those_of_the_file)
     char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2, .ln_diverged = 1});
     struct nl_text report = {0};
     draw(folder, overrides, &(struct nl_plot_options){.png = true}, &report);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         char *png = read_plot(folder, names[i]);
         const unsigned char *size = (const unsigned char *)png + 16;
         ck_assert_int_eq(size[2] * 256 + size[3], 472); /* 12 cm at 100 dots an inch */
@@ -635,13 +673,14 @@ int main(void)
     Suite *suite = suite_create("plot");
     TCase *tests = tcase_create("plot");
     tcase_add_checked_fixture(tests, keep_environment, restore_environment);
-    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 25);
+    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 30);
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, few_seeds_are_drawn_singly);
+    tcase_add_test(tests, runs_on_their_way_are_steps);
     tcase_add_test(tests, a_short_window_is_no_spike);
     tcase_add_test(tests, axes_are_as_they_must_be);
     tcase_add_test(tests, keys_are_dealt_out);

@@ -12,7 +12,7 @@
 static const char experiment_text[] = "train: {epochs: 1}\n"
                                       "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
                                       "        baseline: {norm.kind: none}}\n"
-                                      "plot: {kind: [small_batch, lr_tolerance, curves, heatmap]}\n";
+                                      "plot: {kind: [small_batch, lr_tolerance, curves, heatmap, steps], target: 50}\n";
 
 static struct nl_experiment *experiment_once(void)
 {

@@ -15,7 +15,7 @@ enum { OVERRIDES = 8 };
 static const char experiment_text[] = "train: {epochs: 1}\n"
                                       "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
                                       "        baseline: {norm.kind: none}}\n"
-                                      "plot: {kind: [small_batch, lr_tolerance, curves, heatmap]}\n";
+                                      "plot: {kind: [small_batch, lr_tolerance, curves, heatmap, steps], target: 50}\n";
 
 /* All words that stand in scripts outside strings and comments. */
 static const char *const words[] = {
@@ -25,7 +25,7 @@ static const char *const words[] = {
     "linestyle", "linewidth", "lmargin", "logscale", "maxcols", "mono", "multiplot", "ne", "noborder", "noenhanced", "nomirror", "notitle",
     "offset", "origin", "out", "output", "palette", "pattern", "pdfcairo", "picture", "plot", "pngcairo", "points", "pointscale",
     "pointsize", "pointtype", "pt", "reset", "reverse", "rgb", "rmargin", "samplen", "saturation", "scale", "screen", "set", "size",
-    "solid", "spacing", "sprintf", "start", "style", "svg", "terminal", "textcolor", "tics", "title", "tmargin", "top", "transparent",
+    "solid", "spacing", "sprintf", "start", "steps", "style", "svg", "terminal", "textcolor", "tics", "title", "tmargin", "top", "transparent",
     "unset", "up", "user", "using", "utf8", "width", "with", "x", "x1y2", "xlabel", "xrange", "xtics", "y", "y2range", "yerrorlines",
     "ylabel", "yrange", "ytics", NULL};
 
