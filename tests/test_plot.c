@@ -264,7 +264,7 @@ START_TEST(runs_on_their_way_are_steps)
     char *script = read_plot(folder, "steps.gp"), *caption = read_plot(folder, "steps.txt");
     const char *line = strstr(script, "$line2_2 << EOD\n");
     double there[7], end[7];
-    ck_assert(line && strstr(script, "set logscale x") && strstr(script, "$median2_2 << EOD\n 20 50\n") && strstr(script, "$line2_2 using 1:2 with steps"));
+    ck_assert(line && strstr(script, "\nset logscale x") && strstr(script, "$median2_2 << EOD\n 20 50\n") && strstr(script, "$line2_2 using 1:2 with steps"));
     ck_assert_int_eq(sscanf(line, "%*[^\n] %*[^\n] %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &there[0], &there[1], &there[2], &there[3], &there[4], &there[5],
                             &there[6], &end[0], &end[1], &end[2], &end[3], &end[4], &end[5], &end[6]), 14);
     ck_assert(there[0] == 20 && there[4] == 5 && there[5] == 3 && there[6] == 0 && end[0] == 7040 && end[4] == 2 && end[5] == 0 && end[6] == 2);
@@ -286,7 +286,7 @@ START_TEST(runs_on_their_way_are_steps)
     synthetic_remove(folder);
 
     script = script_of(&(struct synthetic){.kind = "steps", .seeds = 4}, NULL, "steps"); /* all at 20 */
-    ck_assert(!strstr(script, "set logscale x") && strstr(script, "set xrange [0:") && !strstr(script, "$band"));
+    ck_assert(strstr(script, "unset logscale x") && strstr(script, "set xrange [0:") && !strstr(script, "$band"));
     free(script);
 }
 END_TEST

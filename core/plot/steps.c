@@ -149,7 +149,7 @@ static void put_caption(struct drawing *d)
     if (several && !d->band)
         nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands." : "The curves are too many for bands.");
     nl_caption_add(page, "A run is there from the first evaluation on at which it was (train.eval_every).");
-    nl_caption_add(page, "Marks on the line at 50 %%: medians.");
+    nl_caption_add(page, "Marks on the line at 50 %%: medians, where more than half of the runs got there.");
     if (d->censored > 0)
         nl_caption_add(page, "+: runs that were never there are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs, d->diverged);
     if (d->errors > 0)
