@@ -112,7 +112,8 @@ static int end_shard(const struct nl_sweep_result *result, const struct course *
     const struct nl_choice *choice = &course->settings->choice;
     if (manner.quiet)
         return EXIT_DONE;
-    char *whole = course->whole ? whole_of(course) : nl_strdup("DIR");
+    bool goes_on = nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
+    char *whole = course->whole ? whole_of(course) : nl_strdup(goes_on ? folder : "DIR");
     tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
     for (int shard = 1; shard <= choice->shards; shard++) {
         const char *of_round = folder + strlen(course->folder);
@@ -126,7 +127,7 @@ static int end_shard(const struct nl_sweep_result *result, const struct course *
     print_word(whole);
     free(whole);
     printf("\n");
-    if (nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME)
+    if (goes_on)
         printf("and then the same command once more, for the next round\n");
     return EXIT_DONE;
 }

