@@ -83,18 +83,11 @@ static void print_json_row(struct nl_text *out, const struct nl_claim *claim, co
         {"seeds_for_width", need->for_width < 0 ? NAN : need->for_width}, {"seeds_for_effect", need->for_effect < 0 ? NAN : need->for_effect}};
     nl_text_add(out, "    {\"method\": ");
     nl_json_add(out, claim->method);
-    nl_text_add(out, ", \"against\": ");
-    if (claim->against)
-        nl_json_add(out, claim->against);
-    else
-        nl_text_add(out, "null");
-    nl_text_add(out, ", \"statement\": ");
-    nl_json_add(out, claim->statement);
+    nl_json_member(out, "against", claim->against);
+    nl_json_member(out, "statement", claim->statement);
     nl_text_add(out, ", \"unit\": \"%s\", \"seeds\": %d", claim->unit, claim->effect.n);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        nl_text_add(out, ", \"%s\": ", numbers[i].name);
-        nl_json_add_number(out, numbers[i].value);
-    }
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        nl_json_member_number(out, numbers[i].name, numbers[i].value);
     nl_text_add(out, "}");
 }
 

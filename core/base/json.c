@@ -21,3 +21,18 @@ void nl_json_add_number(struct nl_text *out, double value)
     char text[32];
     nl_text_add(out, "%s", isfinite(value) ? nl_double_text(value, text) : "null");
 }
+
+void nl_json_member(struct nl_text *out, const char *name, const char *text)
+{
+    nl_text_add(out, ", \"%s\": ", name);
+    if (text)
+        nl_json_add(out, text);
+    else
+        nl_text_add(out, "null");
+}
+
+void nl_json_member_number(struct nl_text *out, const char *name, double value)
+{
+    nl_text_add(out, ", \"%s\": ", name);
+    nl_json_add_number(out, value);
+}

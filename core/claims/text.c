@@ -183,42 +183,27 @@ static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
 
 /* ---- JSON ---- */
 
-static void add_string(struct nl_text *out, const char *name, const char *value)
-{
-    nl_text_add(out, ", \"%s\": ", name);
-    if (value)
-        nl_json_add(out, value);
-    else
-        nl_text_add(out, "null");
-}
-
-static void add_number(struct nl_text *out, const char *name, double value)
-{
-    nl_text_add(out, ", \"%s\": ", name);
-    nl_json_add_number(out, value);
-}
-
 static void add_judged(struct nl_text *out, const struct nl_judged *judged)
 {
     static const char *const verdicts[] = {"holds", "false", "open"};
     const struct nl_claim *claim = &judged->claim;
     nl_text_add(out, "{\"says\": ");
     nl_json_add(out, judged->part->says);
-    add_string(out, "kind", nl_part_kind_names[judged->part->kind]);
-    add_string(out, "control", judged->control);
-    add_string(out, "verdict", verdicts[claim->verdict]);
-    add_string(out, "obstacle", claim->obstacle);
-    add_string(out, "decides", judged->decides);
-    add_number(out, "threshold", judged->part->threshold);
+    nl_json_member(out, "kind", nl_part_kind_names[judged->part->kind]);
+    nl_json_member(out, "control", judged->control);
+    nl_json_member(out, "verdict", verdicts[claim->verdict]);
+    nl_json_member(out, "obstacle", claim->obstacle);
+    nl_json_member(out, "decides", judged->decides);
+    nl_json_member_number(out, "threshold", judged->part->threshold);
     if (judged->part->kind == NL_IDENTITY) {
-        add_number(out, "deviation", judged->deviation);
+        nl_json_member_number(out, "deviation", judged->deviation);
     } else {
-        add_string(out, "unit", claim->unit);
-        add_number(out, "effect", claim->effect.mean * claim->scale);
-        add_number(out, "lower", claim->effect.lower * claim->scale);
-        add_number(out, "upper", claim->effect.upper * claim->scale);
-        add_number(out, "p", claim->p);
-        add_number(out, "p_adjusted", claim->adjusted);
+        nl_json_member(out, "unit", claim->unit);
+        nl_json_member_number(out, "effect", claim->effect.mean * claim->scale);
+        nl_json_member_number(out, "lower", claim->effect.lower * claim->scale);
+        nl_json_member_number(out, "upper", claim->effect.upper * claim->scale);
+        nl_json_member_number(out, "p", claim->p);
+        nl_json_member_number(out, "p_adjusted", claim->adjusted);
     }
     nl_text_add(out, ", \"pairs\": %d, \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]}",
                 claim->effect.n, claim->failed[0], claim->runs[0], claim->failed[1], claim->runs[1]);
@@ -240,25 +225,25 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     const struct nl_published *published = outcome->published;
     nl_text_add(out, "  {\n    \"claim\": ");
     nl_json_add(out, outcome->name);
-    add_string(out, "verdict", nl_outcome_verdict_names[outcome->verdict]);
+    nl_json_member(out, "verdict", nl_outcome_verdict_names[outcome->verdict]);
     nl_text_add(out, ", \"quick\": %s", outcome->quick ? "true" : "false");
-    add_string(out, "declared", declared[outcome->declared]);
-    add_number(out, "level", outcome->level);
+    nl_json_member(out, "declared", declared[outcome->declared]);
+    nl_json_member_number(out, "level", outcome->level);
     nl_text_add(out, ", \"tests\": %d, \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
                 outcome->tests, outcome->planned, outcome->missing, outcome->failed);
     nl_json_add(out, outcome->reason.at);
-    add_string(out, "says", published->says);
-    add_string(out, "source", published->source);
-    add_string(out, "figures", published->figures);
-    add_string(out, "differs", published->differs);
-    add_string(out, "objection", published->objection);
+    nl_json_member(out, "says", published->says);
+    nl_json_member(out, "source", published->source);
+    nl_json_member(out, "figures", published->figures);
+    nl_json_member(out, "differs", published->differs);
+    nl_json_member(out, "objection", published->objection);
     add_list(out, "parts", outcome->part, outcome->parts);
     add_list(out, "controls", outcome->control, outcome->controls);
     nl_text_add(out, ",\n    \"objections\": [");
     for (int i = 0; i < outcome->tries; i++) {
         nl_text_add(out, i ? ", {\"says\": " : "{\"says\": ");
         nl_json_add(out, outcome->tried[i].says);
-        add_string(out, "verdict", nl_outcome_verdict_names[outcome->tried[i].verdict]);
+        nl_json_member(out, "verdict", nl_outcome_verdict_names[outcome->tried[i].verdict]);
         nl_text_add(out, "}");
     }
     nl_text_add(out, "]\n  }");

@@ -438,3 +438,11 @@ void nl_strip_draw(const struct nl_strip *strip, struct nl_page *page, int panel
     nl_text_add(out, "\nset border 3 linewidth 0.7\n");
     nl_page_end_panel(page);
 }
+
+void nl_chart_put_axes(struct nl_page *page, int panel, const struct nl_ruler *x, const struct nl_ruler *y)
+{
+    struct nl_box box = nl_page_box(page, panel);
+    nl_page_margins(page, &box);
+    nl_ruler_put(x, &page->script, "x", nl_page_is_lowest(page, panel));
+    nl_ruler_put(y, &page->script, "y", nl_page_is_first(page, panel));
+}

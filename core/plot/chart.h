@@ -62,6 +62,9 @@ const char *nl_drawn_metric(const struct nl_experiment *experiment);
 /* The factor that a key of the section plot names; -1: auto or none, a word of another picture's, or it does not vary in these results. */
 int nl_named_factor(const struct nl_results *results, const char *name);
 
+/* The margins of a panel and its axes, as they stand in the script before `plot`. Labels are those of the panels at the edge. */
+void nl_chart_put_axes(struct nl_page *page, int panel, const struct nl_ruler *x, const struct nl_ruler *y);
+
 /* ---- the sentences of a caption ---- */
 
 /* What is missing, and "WHAT of 5 seeds", without an end; or that one seed has no interval. */

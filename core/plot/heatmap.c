@@ -151,9 +151,7 @@ static void put_panel(struct drawing *d, int panel)
     bool cells = put_block(page, "column row mean n", "cell", panel, &rows.cells), hatched = put_block(page, "column row: all runs diverged", "hatched", panel, &rows.hatched);
     bool best = put_block(page, "column row: the best mean", "best", panel, &rows.best), texts = put_block(page, "column row text colour", "text", panel, &rows.texts);
     nl_page_title(page, panel, d->chart.panel[panel].title);
-    nl_page_margins(page, &box);
-    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
-    nl_ruler_put(&d->y, out, "y", nl_page_is_first(page, panel));
+    nl_chart_put_axes(page, panel, &d->x, &d->y);
     nl_text_add(out, "plot NaN notitle");
     if (cells)
         nl_text_add(out, ", \\\n     $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle", panel + 1);

@@ -311,15 +311,12 @@ static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
 {
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
-    struct nl_box box = nl_page_box(page, panel);
     nl_page_title(page, panel, d->chart.panel[panel].title);
     nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
     struct nl_text rows = failed_rows(d, panel);
     nl_strip_draw(&d->strip, page, panel, &rows);
     nl_text_release(&rows);
-    nl_page_margins(page, &box);
-    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
-    nl_ruler_put(&d->y, out, "y", nl_page_is_first(page, panel));
+    nl_chart_put_axes(page, panel, &d->x, &d->y);
     nl_text_add(out, "plot NaN notitle");
     const char *comma = ", \\\n     ";
     for (int pass = 0; pass < 6; pass++)

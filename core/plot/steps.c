@@ -167,7 +167,6 @@ static void put_panel(struct drawing *d, int panel)
 {
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script, signs[3] = {{0}};
-    struct nl_box box = nl_page_box(page, panel);
     nl_page_title(page, panel, d->chart.panel[panel].title);
     for (int arm = 0; arm < d->chart.arms; arm++) {
         const struct course *course = course_of(d, panel, arm);
@@ -188,9 +187,7 @@ static void put_panel(struct drawing *d, int panel)
             nl_text_add(&signs[2], "%s$median%d_%d using 1:2 with points linestyle %d notitle", comma, a, b, b);
         }
     }
-    nl_page_margins(page, &box);
-    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
-    nl_ruler_put(&d->y, out, "y", nl_page_is_first(page, panel));
+    nl_chart_put_axes(page, panel, &d->x, &d->y);
     nl_text_add(out, "plot 50 with lines linewidth 0.5 linecolor rgb '#B0B0B0' notitle");
     for (int i = 0; i < 3; i++) {
         nl_text_add_bytes(out, signs[i].at, signs[i].length);

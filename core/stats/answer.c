@@ -125,6 +125,27 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
                     rounds->first_seeds);
 }
 
+static int place_of(const struct nl_cell *const *cell, int count, const struct nl_cell *wanted)
+{
+    for (int i = 0; i < count; i++)
+        if (cell[i] == wanted)
+            return i;
+    return -1;
+}
+
+void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *const *cell, int count, int most,
+                     void (*pair)(void *context, int place, int against), void *context)
+{
+    bool all_pairs = !experiment->has_baseline && count <= most;
+    for (int i = 0; i < count; i++) {
+        int base = experiment->has_baseline ? place_of(cell, count, nl_cell_baseline(results, experiment, cell[i])) : -1;
+        if (base >= 0 && base != i)
+            pair(context, i, base);
+        for (int before = 0; all_pairs && before < i; before++)
+            pair(context, i, before);
+    }
+}
+
 void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out)
 {
     static void (*const ask[])(struct nl_answer *, const struct nl_results *, const struct nl_experiment *) = {
@@ -168,56 +189,41 @@ char *nl_answer_text(const struct nl_answer *answer, bool notes)
 
 /* ---- JSON ---- */
 
-static void add_number(struct nl_text *out, const char *name, double value)
-{
-    nl_text_add(out, ", \"%s\": ", name);
-    nl_json_add_number(out, value);
-}
-
-static void add_string(struct nl_text *out, const char *name, const char *value)
-{
-    nl_text_add(out, ", \"%s\": ", name);
-    if (value)
-        nl_json_add(out, value);
-    else
-        nl_text_add(out, "null");
-}
-
 static void add_claim(struct nl_text *out, const struct nl_claim *claim, double level)
 {
     static const char *const findings[] = {"nothing", "more", "less", "same"};
     nl_text_add(out, "{\"method\": ");
     nl_json_add(out, claim->method);
-    add_string(out, "against", claim->against);
-    add_string(out, "statement", claim->statement);
-    add_string(out, "verdict", nl_verdict_names[claim->verdict]);
-    add_string(out, "finding", findings[claim->finding]);
-    add_string(out, "obstacle", claim->obstacle);
+    nl_json_member(out, "against", claim->against);
+    nl_json_member(out, "statement", claim->statement);
+    nl_json_member(out, "verdict", nl_verdict_names[claim->verdict]);
+    nl_json_member(out, "finding", findings[claim->finding]);
+    nl_json_member(out, "obstacle", claim->obstacle);
     double shown = claim->misleads ? NAN : claim->scale;
-    add_number(out, "effect", claim->effect.mean * shown);
-    add_string(out, "unit", claim->unit);
-    add_number(out, "lower", claim->effect.lower * shown);
-    add_number(out, "upper", claim->effect.upper * shown);
-    add_number(out, "level", level);
-    add_string(out, "test", claim->test);
-    add_number(out, "p", claim->p);
-    add_number(out, "p_adjusted", claim->adjusted);
+    nl_json_member_number(out, "effect", claim->effect.mean * shown);
+    nl_json_member(out, "unit", claim->unit);
+    nl_json_member_number(out, "lower", claim->effect.lower * shown);
+    nl_json_member_number(out, "upper", claim->effect.upper * shown);
+    nl_json_member_number(out, "level", level);
+    nl_json_member(out, "test", claim->test);
+    nl_json_member_number(out, "p", claim->p);
+    nl_json_member_number(out, "p_adjusted", claim->adjusted);
     bool paired = !claim->test || strcmp(claim->test, "Fisher") != 0;
     nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n, claim->effect.n);
     nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0], claim->runs[0],
                 claim->failed[1], claim->runs[1]);
     if (claim->other_part > 0.0)
-        add_number(out, "other_part", claim->other_part * claim->scale);
+        nl_json_member_number(out, "other_part", claim->other_part * claim->scale);
     if (!isnan(claim->rate))
-        add_number(out, "rate", claim->rate);
+        nl_json_member_number(out, "rate", claim->rate);
     if (!isnan(claim->seen_from))
-        add_number(out, "seen_from", claim->seen_from);
+        nl_json_member_number(out, "seen_from", claim->seen_from);
     for (int i = 0; i < claim->doses; i++) {
         nl_text_add(out, i ? ", {\"x\": " : ", \"points\": [{\"x\": ");
         nl_json_add_number(out, claim->dose[i].x);
-        add_number(out, "effect", claim->dose[i].effect.mean * claim->scale);
-        add_number(out, "lower", claim->dose[i].effect.lower * claim->scale);
-        add_number(out, "upper", claim->dose[i].effect.upper * claim->scale);
+        nl_json_member_number(out, "effect", claim->dose[i].effect.mean * claim->scale);
+        nl_json_member_number(out, "lower", claim->dose[i].effect.lower * claim->scale);
+        nl_json_member_number(out, "upper", claim->dose[i].effect.upper * claim->scale);
         nl_text_add(out, ", \"pairs\": %d}%s", claim->dose[i].effect.n, i + 1 == claim->doses ? "]" : "");
     }
     nl_text_add(out, "}");

@@ -89,24 +89,18 @@ static void add_claim(struct question *q, int place, int against)
         claim->expected = claim->candidate; /* that they differ, either way, is the statement */
 }
 
-static int place_of(const struct question *q, const struct nl_cell *cell)
+static void add_pair(void *context, int place, int against)
 {
-    for (int i = 0; i < q->places; i++)
-        if (q->place[i].cell == cell)
-            return i;
-    return -1;
+    add_claim(context, place, against);
 }
 
 static void add_claims(struct question *q)
 {
-    bool all_pairs = !q->experiment->has_baseline && q->places <= MOST_OF_ALL_PAIRS;
-    for (int i = 0; i < q->places; i++) {
-        int base = q->experiment->has_baseline ? place_of(q, nl_cell_baseline(q->results, q->experiment, q->place[i].cell)) : -1;
-        if (base >= 0 && base != i)
-            add_claim(q, i, base);
-        for (int better = 0; all_pairs && better < i; better++)
-            add_claim(q, i, better);
-    }
+    const struct nl_cell **cell = nl_alloc((size_t)q->places, sizeof(const struct nl_cell *));
+    for (int i = 0; i < q->places; i++)
+        cell[i] = q->place[i].cell;
+    nl_answer_pairs(q->results, q->experiment, cell, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
+    free(cell);
 }
 
 static const struct nl_claim *told(const struct question *q, int place)

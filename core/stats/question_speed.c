@@ -176,24 +176,21 @@ static void add_claim(struct question *q, int place, int against)
     free(ratios.low);
 }
 
-static int place_with(const struct question *q, const struct nl_cell *cell)
+/* Of two that stand side by side the faster one comes first, and is what is spoken of. */
+static void add_pair(void *context, int place, int against)
 {
-    for (int i = 0; i < q->places; i++)
-        if (q->place[i].cell == cell)
-            return i;
-    return -1;
+    const struct question *q = context;
+    bool side_by_side = !q->experiment->has_baseline;
+    add_claim(context, side_by_side ? against : place, side_by_side ? place : against);
 }
 
 static void add_claims(struct question *q)
 {
-    bool all_pairs = !q->experiment->has_baseline && q->places <= MOST_OF_ALL_PAIRS;
-    for (int i = 0; i < q->places; i++) {
-        int base = q->experiment->has_baseline ? place_with(q, nl_cell_baseline(q->results, q->experiment, q->place[i].cell)) : -1;
-        if (base >= 0 && base != i)
-            add_claim(q, i, base);
-        for (int faster = 0; all_pairs && faster < i; faster++)
-            add_claim(q, faster, i);
-    }
+    const struct nl_cell **cell = nl_alloc((size_t)q->places, sizeof(const struct nl_cell *));
+    for (int i = 0; i < q->places; i++)
+        cell[i] = q->place[i].cell;
+    nl_answer_pairs(q->results, q->experiment, cell, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
+    free(cell);
 }
 
 /* "340", or "more than 880" where half of the runs or more never got there. */

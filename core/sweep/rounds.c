@@ -365,9 +365,10 @@ static bool add_rate(struct nl_rounds *rounds, const struct nl_match *method, do
     }
     free(where);
     if (!entry) {
-        rounds->point = nl_keep(nl_realloc(memcpy(nl_alloc((size_t)rounds->points + 1, sizeof *rounds->point), rounds->point,
-                                                  (size_t)rounds->points * sizeof *rounds->point),
-                                           (size_t)rounds->points + 1, sizeof *rounds->point));
+        struct nl_match *more = nl_keep(nl_alloc((size_t)rounds->points + 1, sizeof *more)); /* the earlier round keeps its own */
+        if (rounds->points)
+            memcpy(more, rounds->point, (size_t)rounds->points * sizeof *more);
+        rounds->point = more;
         entry = &rounds->point[rounds->points++];
         *entry = *method;
         add_condition(entry, key, number);

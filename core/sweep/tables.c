@@ -91,48 +91,55 @@ static void add_parts(struct nl_text *out, const struct nl_config *config)
     add_real(out, counts.test > 0 ? counts.test_overlap : NAN);
 }
 
-/* The mean of the evaluations of a part along the curve, by the trapezoidal rule over its steps, from the first evaluation on: of one alone itself. NaN where
- * there is none, or where it is no number. */
+/* The evaluations of a part along the curve, by the trapezoidal rule over its steps. */
 struct area {
-    double loss, error;
+    double loss, error;           /* from the first to the last, */
+    double first, last;           /* which lie at these steps; NaN: there is none */
+    double last_loss, last_error;
 };
 
-static struct area area_of(const struct nl_record *record, const char *part, const char *eval)
+static void add_evaluation(struct area *area, double step, double loss, double error)
 {
-    struct area sum = {0}, last = {NAN, NAN};
-    double first = NAN, before = NAN;
+    if (isnan(area->first)) {
+        area->first = step;
+    } else {
+        area->loss += 0.5 * (step - area->last) * (area->last_loss + loss);
+        area->error += 0.5 * (step - area->last) * (area->last_error + error);
+    }
+    area->last = step;
+    area->last_loss = loss;
+    area->last_error = error;
+}
+
+/* area[NL_PARTS], of the evaluations with these statistics. */
+static void find_areas(const struct nl_record *record, enum nl_eval eval, struct area *area)
+{
     char *copy = nl_strdup(record->curve), *rest = copy, *line;
     while ((line = strsep(&rest, "\n")) && *line) {
         enum { STEP, SPLIT = 3, EVAL, LOSS = 6, ACCURACY, FIELDS }; /* of curves.csv, from `step` on */
         const char *field[FIELDS] = {NULL};
         for (int i = 0; i < FIELDS; i++)
             field[i] = strsep(&line, ",");
-        if (!field[ACCURACY] || strcmp(field[SPLIT], part) != 0 || strcmp(field[EVAL], eval) != 0)
-            continue;
-        double step = nl_double_read(field[STEP], NULL);
-        struct area here = {nl_double_read(field[LOSS], NULL), 1.0 - nl_double_read(field[ACCURACY], NULL)};
-        if (isnan(first))
-            first = step;
-        else {
-            sum.loss += 0.5 * (step - before) * (last.loss + here.loss);
-            sum.error += 0.5 * (step - before) * (last.error + here.error);
-        }
-        last = here;
-        before = step;
+        for (int part = 0; part < NL_PARTS && field[ACCURACY]; part++)
+            if (strcmp(field[SPLIT], nl_part_names[part]) == 0 && strcmp(field[EVAL], nl_eval_names[eval]) == 0)
+                add_evaluation(&area[part], nl_double_read(field[STEP], NULL), nl_double_read(field[LOSS], NULL), 1.0 - nl_double_read(field[ACCURACY], NULL));
     }
     free(copy);
-    return before > first ? (struct area){sum.loss / (before - first), sum.error / (before - first)} : last;
 }
 
-/* Means along the curve, and the gap between parts at the end. */
+/* Means along the curve, from the first evaluation to the last, and the gap between parts at the end. */
 static void add_derived(struct nl_text *out, const struct nl_record *record, enum nl_eval eval)
 {
-    static const enum nl_part parts[] = {NL_PART_VAL, NL_PART_TEST};
+    struct area area[NL_PARTS];
     bool whole = !record->failed && record->status != NL_DIVERGED;
-    for (int i = 0; i < 2; i++) {
-        struct area area = whole ? area_of(record, nl_part_names[parts[i]], nl_eval_names[eval]) : (struct area){NAN, NAN};
-        add_real(out, area.error);
-        add_real(out, area.loss);
+    for (int part = 0; part < NL_PARTS; part++)
+        area[part] = (struct area){.first = NAN, .last = NAN, .last_loss = NAN, .last_error = NAN};
+    if (whole)
+        find_areas(record, eval, area);
+    for (int part = NL_PART_VAL; part <= NL_PART_TEST; part++) {
+        double steps = area[part].last - area[part].first;
+        add_real(out, steps > 0 ? area[part].error / steps : area[part].last_error); /* one evaluation is its own mean */
+        add_real(out, steps > 0 ? area[part].loss / steps : area[part].last_loss);
     }
     struct nl_score train = record->score[NL_PART_TRAIN][eval], test = record->score[NL_PART_TEST][eval];
     add_real(out, whole ? train.accuracy - test.accuracy : NAN);
