@@ -39,43 +39,33 @@ static struct elements elements_of(const struct nl_op *op)
         size_t count = (size_t)a->height * (size_t)a->width * (size_t)a->channels;
         return (struct elements){count, count};
     }
-    case NL_LINEAR_LAYER:
     case NL_DROPOUT_LAYER:
+        return (struct elements){op->dropout.count, op->dropout.count};
+    case NL_LINEAR_LAYER:
         break;
     }
     return (struct elements){0, 0};
 }
 
-/* Dropout draws for a sample by its number in the batch; linear layers are better off with all rows at once. */
-static struct nl_micro micro_of(const struct nl_backend *backend, const struct nl_op *op)
+static struct nl_micro micro_of(const struct nl_op *op)
 {
-    switch (op->kind) {
-    case NL_CONV_LAYER:
-        return backend->conv_micro(&op->conv);
-    case NL_NORM_LAYER:
-        return backend->normalize_micro(&op->normalize);
-    case NL_LINEAR_LAYER:
-    case NL_DROPOUT_LAYER:
-        return (struct nl_micro){0};
-    default:
-        return (struct nl_micro){.unit = 1};
-    }
+    return op->kernel->micro ? op->kernel->micro(nl_op_arguments(op)) : (struct nl_micro){.unit = 1};
 }
 
 void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, bool evaluates)
 {
     size_t largest = 1;
     int unit = 1, i = 0;
-    bool if_fixed = false, halves = false;
+    bool if_fixed = false, reduces = false;
     for (; backend->micro_bytes > 0 && i < pass->ops; i++) {
         const struct nl_op *op = &pass->op[i];
         bool may_be_fixed = evaluates && op->kind == NL_NORM_LAYER && op->normalize.norm->tracks;
-        struct nl_micro micro = may_be_fixed ? (struct nl_micro){.unit = 1} : micro_of(backend, op);
+        struct nl_micro micro = may_be_fixed ? (struct nl_micro){.unit = 1} : micro_of(op);
         int wanted = micro.unit;
         if (wanted == 0)
             break;
         if_fixed |= may_be_fixed;
-        halves |= micro.halves;
+        reduces |= micro.reduces;
         if (!evaluates) /* sums over samples are those of gradients */
             unit *= wanted / (int)nl_greatest_divisor((size_t)unit, (size_t)wanted);
         struct elements elements = elements_of(op);
@@ -90,12 +80,12 @@ void nl_find_microbatch(const struct nl_backend *backend, struct nl_pass *pass, 
     pass->local = i;
     pass->micro = (int)fit;
     pass->if_fixed = if_fixed;
-    pass->halves = halves;
+    pass->reduces = reduces;
 }
 
-size_t nl_microbatch_sums(const struct nl_backend *backend, const struct nl_op *op)
+size_t nl_microbatch_sums(const struct nl_op *op)
 {
-    return micro_of(backend, op).sums;
+    return micro_of(op).sums;
 }
 
 /* The place of a sample so many bytes further. Buffers that take turns have no more than one micro-batch in them. */
@@ -121,7 +111,7 @@ struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_
         break;
     case NL_NORM_LAYER: {
         struct nl_normalize *n = &op.normalize;
-        int sets = first == 0 || pass->halves || pass->if_fixed ? 0 : nl_normalize_sets(n, first);
+        int sets = first == 0 || pass->reduces || pass->if_fixed ? 0 : nl_normalize_sets(n, first);
         MOVE_ENDS(*n);
         MOVE(n->residual, in);
         MOVE(n->dresidual, in);
@@ -149,8 +139,10 @@ struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_
         MOVE(a->db, from);
         break;
     }
-    case NL_LINEAR_LAYER:
     case NL_DROPOUT_LAYER:
+        MOVE_ENDS(op.dropout);
+        break;
+    case NL_LINEAR_LAYER:
         break;
     }
     if (op.joins) {

@@ -68,13 +68,18 @@ static struct nl_add add_of(const struct nl_model *model, const struct nl_layer 
                            .db = at->dother};
 }
 
+static const char *const kernel_of[] = {
+    [NL_LINEAR_LAYER] = "linear", [NL_CONV_LAYER] = "conv", [NL_NORM_LAYER] = "normalize", [NL_ACTIVATION_LAYER] = "activate",
+    [NL_DROPOUT_LAYER] = "dropout", [NL_MAX_POOL_LAYER] = "max_pool", [NL_MEAN_POOL_LAYER] = "mean_pool", [NL_ADD_LAYER] = "add",
+};
+
 struct nl_op nl_operation(const struct nl_plan *plan, const struct nl_config *config, const struct nl_pass *pass, int i,
                           const struct nl_places *at)
 {
     const struct nl_layer *layer = &plan->model->layer[i];
     const struct nl_extent *in = &layer->in;
     size_t count = (size_t)in->height * in->width * in->channels;
-    struct nl_op op = {.kind = layer->kind};
+    struct nl_op op = {.kind = layer->kind, .kernel = nl_kernel_find(plan->backend, kernel_of[layer->kind])};
     switch (layer->kind) {
     case NL_LINEAR_LAYER: op.linear = linear_of(plan, config, i, at); break;
     case NL_CONV_LAYER: op.conv = conv_of(config, layer, at); break;

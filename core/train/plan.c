@@ -118,7 +118,7 @@ static void set_ends(const struct context *ctx, struct nl_pass *pass, const stru
 /* What backward keeps between micro-batches. */
 static void keep_sums(struct context *ctx, struct nl_op *op)
 {
-    void *sums = take(&ctx->layout, nl_microbatch_sums(ctx->plan->backend, op));
+    void *sums = take(&ctx->layout, nl_microbatch_sums(op));
     if (op->kind == NL_CONV_LAYER)
         op->conv.sums = sums;
     if (op->kind == NL_NORM_LAYER)
@@ -143,7 +143,7 @@ static struct buffers take_buffers(struct layout *l, const struct nl_model *mode
         at_a_time = count * samples > at_a_time ? count * samples : at_a_time;
         if (turn) {
             *(turn[i].waits ? &kept : &turns) |= nl_buffer(turn[i].output);
-            *(pass->halves ? &kept : &turns) |= nl_buffer(turn[i].shortcut);
+            *(pass->reduces ? &kept : &turns) |= nl_buffer(turn[i].shortcut);
             recomputed = turn[i].recomputed && count * samples > recomputed ? count * samples : recomputed;
         } else {
             turns |= nl_buffer(0) | nl_buffer(1) | (model->layer[i].kind == NL_ADD_LAYER ? nl_buffer(2) : 0);
@@ -185,7 +185,7 @@ static void lay_pass(struct context *ctx, struct nl_pass *pass, int capacity, bo
     pass->gather.labels = take(l, (size_t)capacity * sizeof(int32_t));
     struct nl_turn *turn = nl_take_turns(plan, ctx->config);
     struct buffers buffers = take_buffers(l, model, pass, train ? turn : NULL);
-    void **of_shortcut = pass->halves ? buffers.kept : buffers.turns;
+    void **of_shortcut = pass->reduces ? buffers.kept : buffers.turns;
     void **output = nl_alloc((size_t)model->layers, sizeof *output); /* of each layer, for shortcuts */
     int number = 0, at = NL_NOWHERE, kept = NL_NOWHERE;
     size_t channels_before = 0;
@@ -328,7 +328,12 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
 static void measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
                     const struct nl_split *view, int eval_capacity, int replicas)
 {
-    *plan = (struct nl_plan){.backend = backend, .model = model, .replicas = replicas};
+    *plan = (struct nl_plan){.backend = backend,
+                             .gather = nl_kernel_find(backend, "gather"),
+                             .add = nl_kernel_find(backend, "add"),
+                             .loss = nl_kernel_find(backend, "loss"),
+                             .model = model,
+                             .replicas = replicas};
     plan->train.op = nl_alloc((size_t)model->layers, sizeof *plan->train.op);
     plan->eval.op = nl_alloc((size_t)model->layers, sizeof *plan->eval.op);
     struct layout shapes = {.real = backend->real}, sizes = shapes;

@@ -15,7 +15,8 @@
 
 struct nl_op {
     enum nl_layer_kind kind;
-    union {
+    const struct nl_kernel *kernel;
+    union { /* the kernel's arguments */
         struct nl_linear linear;
         struct nl_conv conv;
         struct nl_normalize normalize;
@@ -30,6 +31,12 @@ struct nl_op {
     struct nl_add join; /* after its backward, adds the shortcut's gradient to that of the input */
 };
 
+/* All members of the union begin where it begins. */
+static inline const void *nl_op_arguments(const struct nl_op *op)
+{
+    return &op->linear;
+}
+
 /* One way through the network: the operations at a batch capacity. */
 struct nl_pass {
     int capacity;
@@ -40,7 +47,7 @@ struct nl_pass {
     /* The first `local` operations are called for `micro` samples, then for the next (microbatch.h). 0: for all at once. */
     int local, micro;
     bool if_fixed;             /* if statistics are not the batch's own, that is: some are tracked */
-    bool halves;               /* normalizers among them go by halves */
+    bool reduces;              /* normalizers among them reduce over the batch */
     const void *shared;        /* buffers that take turns (turns.h): gradients, or the activations of evaluation */
     size_t shared_bytes;
 };
@@ -49,6 +56,7 @@ enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until t
 
 struct nl_plan {
     const struct nl_backend *backend;
+    const struct nl_kernel *gather, *add, *loss;
     const struct nl_model *model;
     int replicas;
     void *arena;

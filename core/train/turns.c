@@ -36,10 +36,10 @@ bool nl_is_fused(const struct nl_plan *plan, const struct nl_config *config, int
            layer[1].kind == NL_LINEAR_LAYER;
 }
 
-/* The last of the local layers; normalizers that go by halves; and sums, since shortcuts reach over these. What a sum hands on stays where it is. */
+/* The last of the local layers; normalizers that reduce over the batch; and sums, since shortcuts reach over these. What a sum hands on stays where it is. */
 static bool waits(const struct nl_model *model, const struct nl_pass *pass, int local, int i)
 {
-    if (!pass->halves || i >= local - 1)
+    if (!pass->reduces || i >= local - 1)
         return i == local - 1;
     const struct nl_layer *layer = &model->layer[i];
     return layer->kind == NL_NORM_LAYER || layer->kind == NL_ADD_LAYER || layer[1].kind == NL_ADD_LAYER;
@@ -63,7 +63,7 @@ struct nl_turn *nl_take_turns(const struct nl_plan *plan, const struct nl_config
         const struct nl_layer *layer = &model->layer[i];
         turn[i] = (struct nl_turn){.output = at, .waits = waits(model, pass, local, i), .shortcut = NL_NOWHERE,
                                    .recomputed = is_recomputed(plan, turn, i), .joins = NL_NOWHERE};
-        if (pass->halves && (layer->kind == NL_NORM_LAYER || i == local - 1))
+        if (pass->reduces && (layer->kind == NL_NORM_LAYER || i == local - 1))
             read = nl_buffer(at);
         if (layer->kind == NL_ADD_LAYER) { /* the other term's gradient replaces that of the sum */
             NL_ASSERT(open == NL_NOWHERE);
@@ -76,7 +76,7 @@ struct nl_turn *nl_take_turns(const struct nl_plan *plan, const struct nl_config
             at = nl_unused_buffer(read | nl_buffer(at) | nl_buffer(open));
         if (open != NL_NOWHERE && source == i - 1) {
             turn[i].joins = open;
-            read |= pass->halves ? nl_buffer(open) : 0;
+            read |= pass->reduces ? nl_buffer(open) : 0;
             open = NL_NOWHERE;
         }
     }
