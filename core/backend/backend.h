@@ -219,6 +219,13 @@ struct nl_dropout {
     void *dx;
 };
 
+/* y += x, whatever the run's samples. */
+struct nl_accumulate {
+    size_t count;
+    const void *x;
+    void *y;
+};
+
 /* Softmax cross-entropy. sums[0] += sum of losses over the samples, sums[1] += number of correct ones (the first largest logit counts);
  * dlogits = (softmax - onehot) / N unless NULL. A NaN loss stays NaN. */
 struct nl_loss {
@@ -261,6 +268,7 @@ struct nl_backend {
     const char *name;         /* device.kind */
     const char *help;
     size_t real;              /* sizeof(double) or sizeof(float) */
+    size_t statistic;         /* bytes of a mean or variance: sizeof(double) */
     bool steps_weights;       /* the backward of "linear" heeds `update` */
     bool fuses_relu;          /* its forward heeds `relu`, and its backward `masks` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */

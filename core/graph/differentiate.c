@@ -120,7 +120,7 @@ enum { EVERYTHING = ~0u };
 /* Of a node: without operands but for what its calls leave one another. */
 static struct nl_instruction of_node(const struct emission *e, int number, nl_kernel_function *call)
 {
-    const struct nl_node *node = &e->list->graph.node[number];
+    const struct nl_graph_node *node = &e->list->graph.node[number];
     struct nl_instruction instruction = blank(node->operation, node->arguments, call);
     instruction.node = node;
     memcpy(instruction.saved, e->saved[number], sizeof instruction.saved);
@@ -148,7 +148,7 @@ static void append_first_part(struct emission *e, int number, const struct nl_in
 static void make_room(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
-    const struct nl_node *node = &list->graph.node[number];
+    const struct nl_graph_node *node = &list->graph.node[number];
     for (int i = 0; i < NL_MOST_SAVED; i++)
         e->saved[number][i] = NL_NONE;
     for (int i = 0; i < node->operation->saved; i++)
@@ -156,7 +156,7 @@ static void make_room(struct emission *e, int number)
     e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }
 
-static struct nl_sharing sharing_of(const struct nl_node *node)
+static struct nl_sharing sharing_of(const struct nl_graph_node *node)
 {
     return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node)) : (struct nl_sharing){0};
 }
@@ -164,7 +164,7 @@ static struct nl_sharing sharing_of(const struct nl_node *node)
 static void emit_forward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
-    const struct nl_node *node = &list->graph.node[number];
+    const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
     make_room(e, number);
     join_chain(e, number);
@@ -209,12 +209,12 @@ static void add_up(struct emission *e, int value, int a, int b)
 static void recompute(struct emission *e, int number, unsigned inputs)
 {
     struct nl_list *list = e->list;
-    const struct nl_node *node = &list->graph.node[number];
+    const struct nl_graph_node *node = &list->graph.node[number];
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         int producer = node->in[i] == NL_NONE || !(inputs & 1u << i) ? NL_NONE : list->graph.value[node->in[i]].producer;
         if (producer == NL_NONE || !e->calls[producer].recomputed)
             continue;
-        const struct nl_node *maker = &list->graph.node[producer];
+        const struct nl_graph_node *maker = &list->graph.node[producer];
         struct nl_instruction again = of_node(e, producer, nl_kernel_of(list->backend, maker->operation)->apply);
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             again.in[slot] = maker->in[slot] == NL_NONE ? NL_NONE : e->buffer[maker->in[slot]];
@@ -225,7 +225,7 @@ static void recompute(struct emission *e, int number, unsigned inputs)
 }
 
 /* Where backward writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
-static int gradient_of_slot(struct emission *e, const struct nl_node *node, int slot)
+static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
 {
     int value = node->in[slot];
     if (value == NL_NONE)
@@ -237,7 +237,7 @@ static int gradient_of_slot(struct emission *e, const struct nl_node *node, int 
     return buffer_for(e->list, value);
 }
 
-static void collect_gradients(struct emission *e, const struct nl_node *node, const struct nl_instruction *instruction)
+static void collect_gradients(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *instruction)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         int value = node->in[i];
@@ -251,7 +251,7 @@ static void collect_gradients(struct emission *e, const struct nl_node *node, co
     }
 }
 
-static void share_gradients(struct nl_list *list, const struct nl_node *node, const struct nl_instruction *instruction, int first)
+static void share_gradients(struct nl_list *list, const struct nl_graph_node *node, const struct nl_instruction *instruction, int first)
 {
     struct nl_sharing sharing = sharing_of(node);
     int until = list->instructions - 1;
@@ -266,7 +266,7 @@ static void share_gradients(struct nl_list *list, const struct nl_node *node, co
 static void emit_backward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
-    const struct nl_node *node = &list->graph.node[number];
+    const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
     if (!e->wanted[node->out[0]])
@@ -299,7 +299,7 @@ static void find_wanted(const struct nl_graph *graph, bool *wanted)
     for (int i = 0; i < graph->values; i++)
         wanted[i] = graph->value[i].kind == NL_PARAMETER;
     for (int i = 0; i < graph->nodes; i++) {
-        const struct nl_node *node = &graph->node[i];
+        const struct nl_graph_node *node = &graph->node[i];
         bool any = false;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             any |= node->in[slot] != NL_NONE && wanted[node->in[slot]];

@@ -42,7 +42,7 @@ void nl_graph_release(struct nl_graph *graph)
 
 static void add_parameters(struct nl_graph *graph, int number, const struct nl_declaration *declaration, unsigned without)
 {
-    struct nl_node *node = &graph->node[number];
+    struct nl_graph_node *node = &graph->node[number];
     for (int i = 0; i < declaration->parameters; i++) {
         const struct nl_tensor_spec *spec = &declaration->parameter[i];
         if (node->in[spec->slot] != NL_NONE || (without & 1u << spec->slot))
@@ -58,8 +58,8 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
     const struct nl_operation *operation = new->operation;
     NL_GROW(graph->node, graph->nodes, graph->room_nodes);
     int number = graph->nodes++;
-    struct nl_node *node = &graph->node[number];
-    *node = (struct nl_node){.operation = operation};
+    struct nl_graph_node *node = &graph->node[number];
+    *node = (struct nl_graph_node){.operation = operation};
     node->arguments = nl_alloc(1, operation->arguments);
     memcpy(node->arguments, new->arguments, operation->arguments);
     snprintf(node->name, sizeof node->name, "%s", new->name);
@@ -122,7 +122,7 @@ struct nl_graph nl_graph_copy(const struct nl_graph *graph)
     return copy;
 }
 
-unsigned nl_filled_slots(const struct nl_node *node)
+unsigned nl_filled_slots(const struct nl_graph_node *node)
 {
     unsigned filled = 0;
     for (int i = 0; i < NL_MOST_SLOTS; i++)
@@ -146,6 +146,16 @@ int nl_consumers(const struct nl_graph *graph, int value)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             count += graph->node[i].operation && graph->node[i].in[slot] == value;
     return count;
+}
+
+bool nl_graph_tracks(const struct nl_graph *graph)
+{
+    bool any = false;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        any |= node->operation->may_be_fixed && node->operation->may_be_fixed(node->arguments);
+    }
+    return any;
 }
 
 double nl_graph_work(const struct nl_graph *graph)

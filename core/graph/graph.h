@@ -25,7 +25,7 @@ struct nl_value {
     int tensor;              /* of a parameter */
 };
 
-struct nl_node {
+struct nl_graph_node {
     const struct nl_operation *operation;
     char name[48];
     void *arguments;              /* the operation's, without places; the graph's own */
@@ -47,7 +47,7 @@ struct nl_tensor {
 struct nl_graph {
     int values, nodes, tensors;
     struct nl_value *value;
-    struct nl_node *node;
+    struct nl_graph_node *node;
     struct nl_tensor *tensor;
     int room_values, room_nodes, room_tensors;
     int input, logits;        /* values: what the network takes, and what it makes of it */
@@ -84,13 +84,16 @@ static inline const struct nl_extent *nl_extent_of(const struct nl_graph *graph,
 }
 
 /* The slots of a node that are not empty, bit by bit. */
-unsigned nl_filled_slots(const struct nl_node *node);
+unsigned nl_filled_slots(const struct nl_graph_node *node);
 
 /* How many slots take that value. */
 int nl_consumers(const struct nl_graph *graph, int value);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);
+
+/* Whether a node tracks statistics, which evaluation may fix. */
+bool nl_graph_tracks(const struct nl_graph *graph);
 
 /* Multiply-adds of a forward pass of one sample: an estimate of cost. */
 double nl_graph_work(const struct nl_graph *graph);

@@ -29,6 +29,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
     nl_find_microbatches(list, setup->fixed, calls);
     nl_find_recomputed(list, calls);
     nl_differentiate(list, calls);
+    nl_share_places(list);
     free(calls);
     return NL_OK;
 }

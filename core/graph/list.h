@@ -38,7 +38,7 @@ struct nl_buffer {
 struct nl_instruction {
     nl_kernel_function *call;
     const struct nl_operation *operation;
-    const struct nl_node *node;        /* NULL: of none, it adds up gradients */
+    const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients */
     void *arguments;                   /* with places, for whole batches; the list's own */
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
     int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
@@ -122,5 +122,6 @@ struct nl_calls {
 void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls);
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
 void nl_differentiate(struct nl_list *list, const struct nl_calls *calls);
+void nl_share_places(struct nl_list *list);
 
 #endif

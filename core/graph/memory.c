@@ -108,7 +108,7 @@ static size_t place(const struct nl_list *list, struct nl_buffer *buffer, struct
     return buffer->offset + size;
 }
 
-static size_t place_all(struct nl_list *list, size_t at)
+size_t nl_list_lay_out(struct nl_list *list, size_t at)
 {
     int boundary = list->forward_chains < list->chains ? list->chain[list->forward_chains].first : list->instructions;
     struct nl_buffer **placed = nl_alloc((size_t)list->buffers, sizeof(struct nl_buffer *));
@@ -134,13 +134,10 @@ static size_t place_all(struct nl_list *list, size_t at)
     return round_up(kept, ALIGNMENT);
 }
 
-size_t nl_list_lay_out(struct nl_list *list, size_t at)
+void nl_share_places(struct nl_list *list)
 {
-    for (int i = 0; i < list->buffers; i++) {
-        list->buffer[i].leader = i;
+    for (int i = 0; i < list->buffers; i++)
         list->buffer[i].whole = is_whole(list, &list->buffer[i]);
-    }
     for (int i = 0; i < list->shares; i++)
         share(list, &list->share[i]);
-    return place_all(list, at);
 }

@@ -8,12 +8,12 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* Whether evaluation has fixed its statistics, so that every sample has its share at once. */
-static bool is_fixed(const struct nl_node *node, bool fixed)
+static bool is_fixed(const struct nl_graph_node *node, bool fixed)
 {
     return fixed && node->operation->may_be_fixed && node->operation->may_be_fixed(node->arguments);
 }
 
-static struct nl_micro micro_of(const struct nl_list *list, const struct nl_node *node, bool fixed)
+static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
     if (is_fixed(node, fixed))
@@ -24,7 +24,7 @@ static struct nl_micro micro_of(const struct nl_list *list, const struct nl_node
 }
 
 /* Bytes of the largest activations of a sample that the node takes or makes. */
-static size_t bytes_of(const struct nl_list *list, const struct nl_node *node)
+static size_t bytes_of(const struct nl_list *list, const struct nl_graph_node *node)
 {
     const struct nl_graph *graph = &list->graph;
     size_t largest = 0;
@@ -42,7 +42,7 @@ static bool make_group(const struct nl_list *list, bool fixed, int first, int en
     size_t largest = 1;
     int unit = 1;
     for (int i = first; i < end; i++) {
-        const struct nl_node *node = &list->graph.node[i];
+        const struct nl_graph_node *node = &list->graph.node[i];
         int wanted = micro_of(list, node, fixed).unit;
         if (list->trains) /* sums over samples are those of gradients */
             unit *= wanted / (int)nl_greatest_divisor((size_t)unit, (size_t)wanted);

@@ -21,6 +21,7 @@ const struct nl_backend nl_backend_cpu = {
     .name = "cpu",
     .help = "float32 on the processor",
     .real = sizeof(float),
+    .statistic = sizeof(double),
     .steps_weights = true,
     .fuses_relu = true,
     .standardized = 1 << 19, /* half of a second-level cache of today */

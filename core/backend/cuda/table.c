@@ -23,6 +23,7 @@ const struct nl_backend nl_backend_cuda = {
     .name = "cuda",
     .help = "float32 on a GPU (device.precision: tf32 and bf16), built for compute capabilities " NORMLAB_CUDA_BUILT,
     .real = sizeof(float),
+    .statistic = sizeof(double),
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,
     .memory = nl_cuda_memory,

@@ -54,6 +54,7 @@ const struct nl_backend nl_backend_ref = {
     .name = "ref",
     .help = "float64, plain and slow: the specification",
     .real = sizeof(double),
+    .statistic = sizeof(double),
     .alloc = alloc,
     .free = release,
     .upload = copy,
