@@ -2,6 +2,18 @@
 #include <stdlib.h>
 
 #include "cmd.h"
+#include "sweep/observed.h"
+
+/* ", 12 tensors observed", where there are any. */
+static void print_observed(const struct nl_grid *grid)
+{
+    int least, most;
+    nl_count_observed(grid, &least, &most);
+    if (least < most)
+        printf(", %d to %d tensors observed", least, most);
+    else if (most)
+        printf(", %d tensor%s observed", most, most == 1 ? "" : "s");
+}
 
 static int run(const struct command *self, int argc, char **argv)
 {
@@ -15,7 +27,9 @@ static int run(const struct command *self, int argc, char **argv)
     bool good = make_plan(self, &arguments, &plan);
     if (good) {
         print_notes(&plan);
-        printf("ok: %d trial%s\n", plan.grid.trials, plan.grid.trials == 1 ? "" : "s");
+        printf("ok: %d trial%s", plan.grid.trials, plan.grid.trials == 1 ? "" : "s");
+        print_observed(&plan.grid);
+        printf("\n");
     }
     release_plan(&plan);
     free(arguments.override);
@@ -28,7 +42,7 @@ const struct command command_check = {
     .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
              "\n"
              "Reads FILE as run and sweep do, unfolds its grid and checks every trial. If something is wrong it prints all of it, each with\n"
-             "its place, on stderr (exit code 2), or else the number of trials (exit code 0). It warns of known traps, with the remedy. It opens\n"
+             "its place, on stderr (exit code 2), or else the number of trials, and of tensors that log.tensors observes (exit code 0). It warns of known traps, with the remedy. It opens\n"
              "no data, and runs and writes nothing.\n"
              "\n"
              "examples:\n"

@@ -45,6 +45,7 @@ struct nl_run {
     int64_t epoch;                 /* of augmentation */
     enum nl_statistics statistics;
     bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
+    bool observes;                 /* a step of training whose tensors are observed */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
 };
@@ -226,6 +227,24 @@ struct nl_accumulate {
     void *y;
 };
 
+/* y = x, whatever the run's samples. */
+struct nl_copy {
+    size_t count;
+    const void *x;
+    void *y;
+};
+
+/* Sums over a tensor, for a log: elements, sum, sum of squares, zeros. A row's are added up first, then the rows' in their order, so that a call for
+ * a part of a batch goes on from the parts before it with the same bits. Where `before` is set, it is x - before that is observed. */
+enum { NL_OBSERVED = 4 };
+struct nl_observe {
+    size_t count;        /* elements of a row */
+    bool per_sample;     /* the rows are the run's samples; else there is one */
+    const void *x;       /* real (rows, count) */
+    const void *before;  /* as x, or NULL */
+    double *sums;        /* (NL_OBSERVED) in the image */
+};
+
 /* Softmax cross-entropy. sums[0] += sum of losses over the samples, sums[1] += number of correct ones (the first largest logit counts);
  * dlogits = (softmax - onehot) / N unless NULL. A NaN loss stays NaN. */
 struct nl_loss {
@@ -250,11 +269,11 @@ struct nl_update {
 /* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
 
-/* What a backend has for one operation: "gather", "linear", "conv", "normalize", "activate", "max_pool", "mean_pool", "add", "dropout" or
- * "loss". */
+/* What a backend has for one operation: "gather", "linear", "conv", "normalize", "activate", "max_pool", "mean_pool", "add", "dropout",
+ * "copy", "observe" or "loss". */
 struct nl_kernel {
     const char *operation;
-    nl_kernel_function *forward, *backward; /* backward NULL: of "gather" and "loss" */
+    nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "copy", "observe" and "loss" */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then

@@ -15,6 +15,8 @@ static const struct nl_kernel kernels[] = {
     {"mean_pool", .forward = nl_cuda_mean_pool_forward, .backward = nl_cuda_mean_pool_backward},
     {"add", .forward = nl_cuda_add_forward, .backward = nl_cuda_add_backward},
     {"dropout", .forward = nl_cuda_dropout_forward, .backward = nl_cuda_dropout_backward},
+    {"copy", .forward = nl_cuda_copy},
+    {"observe", .forward = nl_cuda_observe},
     {"loss", .forward = nl_cuda_loss},
     {0},
 };

@@ -20,6 +20,7 @@ nl_kernel_function nl_ref_max_pool_forward, nl_ref_max_pool_backward;
 nl_kernel_function nl_ref_mean_pool_forward, nl_ref_mean_pool_backward;
 nl_kernel_function nl_ref_add_forward, nl_ref_add_backward;
 nl_kernel_function nl_ref_dropout_forward, nl_ref_dropout_backward;
+nl_kernel_function nl_ref_copy, nl_ref_observe;
 void nl_ref_update(const struct nl_run *run, const struct nl_update *op);
 
 #endif

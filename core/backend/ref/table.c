@@ -46,6 +46,8 @@ static const struct nl_kernel kernels[] = {
     {"mean_pool", .forward = nl_ref_mean_pool_forward, .backward = nl_ref_mean_pool_backward},
     {"add", .forward = nl_ref_add_forward, .backward = nl_ref_add_backward},
     {"dropout", .forward = nl_ref_dropout_forward, .backward = nl_ref_dropout_backward},
+    {"copy", .forward = nl_ref_copy},
+    {"observe", .forward = nl_ref_observe},
     {"loss", .forward = nl_ref_loss},
     {0},
 };
