@@ -80,7 +80,7 @@ static size_t step_of(const struct nl_list *list, int buffer)
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)
 {
     i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update};
-    i->at.sums = i->observer == NL_NONE ? place_of(list, base, places, i->sums) : places->observed + NL_OBSERVED * i->observer;
+    i->at.sums = i->observer == NL_NONE ? place_of(list, base, places, i->sums) : (void *)(places->observed + i->observer);
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         i->at.in[slot] = place_of(list, base, places, i->in[slot]);
         i->at.d_in[slot] = place_of(list, base, places, i->d_in[slot]);

@@ -102,7 +102,7 @@ struct nl_places {
     char *parameters, *gradients;
     void *const *state;         /* by number */
     void *x, *logits, *d_logits;
-    double *observed;           /* (observers, NL_OBSERVED) */
+    struct nl_observed *observed; /* (observers) */
     const struct nl_hyper *hyper;
     const struct nl_update *update;
 };

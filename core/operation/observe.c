@@ -7,7 +7,7 @@ static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_observe *observe = arguments;
     observe->x = at->in[X], observe->before = at->in[BEFORE];
-    observe->sums = at->sums;
+    observe->seen = at->sums;
 }
 
 const struct nl_operation nl_observe_operation = {

@@ -14,11 +14,11 @@ static const char *const quantity_names[QUANTITIES] = {[NORM] = "norm", [MEAN] =
 
 /* ---- made of a result ---- */
 
-/* std is torch.std, over the elements less one: of one there is none. Rounding may leave the sum of squares below the square of the sum. */
+/* std is torch.std, over the elements less one: of one there is none. */
 static void add_row(struct nl_text *out, const struct nl_observation *o)
 {
-    double mean = o->sum / o->elements, spread = o->squares - o->sum * mean, variance = (spread < 0 ? 0 : spread) / (o->elements - 1);
-    const double quantity[QUANTITIES] = {[NORM] = sqrt(o->squares), [MEAN] = mean, [STD] = sqrt(variance), [ZEROS] = o->zeros / o->elements};
+    const double quantity[QUANTITIES] = {[NORM] = sqrt(o->squares), [MEAN] = o->sum / o->elements, [STD] = sqrt(o->deviations / (o->elements - 1)),
+                                         [ZEROS] = o->zeros / o->elements};
     char number[32];
     nl_text_add(out, "%" PRId64, o->step);
     for (int i = 0; i < QUANTITIES; i++)

@@ -11,7 +11,7 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, STEP = 0, SAMPLES = 2, PART = 3, EVAL = 4, METRIC_COLUMNS = 6, TENSOR = 1, MOST_EXTRA = 6, DIFFERENCES_SHOWN = 4 };
+enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, STEP = 0, SAMPLES = 2, PART = 3, EVAL = 4, METRIC_COLUMNS = 7, TENSOR = 1, MOST_EXTRA = 6, DIFFERENCES_SHOWN = 4 };
 
 /* ---- writing ---- */
 
@@ -38,7 +38,7 @@ static double *metric_numbers(const struct nl_trial_result *result)
 {
     double *numbers = nl_alloc((size_t)result->observations * METRIC_COLUMNS, sizeof *numbers), *at = numbers;
     for (const struct nl_observation *m = result->observation; m < result->observation + result->observations; m++, at += METRIC_COLUMNS) {
-        const double columns[METRIC_COLUMNS] = {(double)m->step, m->tensor, m->elements, m->sum, m->squares, m->zeros};
+        const double columns[METRIC_COLUMNS] = {(double)m->step, m->tensor, m->elements, m->sum, m->squares, m->deviations, m->zeros};
         memcpy(at, columns, sizeof columns);
     }
     return numbers;
@@ -216,7 +216,7 @@ static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_tr
         if (at[TENSOR] >= result->tensors)
             continue;
         NL_GROW(result->observation, result->observations, result->observations_capacity);
-        result->observation[result->observations++] = (struct nl_observation){(int64_t)at[STEP], (int)at[TENSOR], at[2], at[3], at[4], at[5]};
+        result->observation[result->observations++] = (struct nl_observation){(int64_t)at[STEP], (int)at[TENSOR], at[2], at[3], at[4], at[5], at[6]};
     }
 }
 

@@ -139,7 +139,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
     plan->sums = take(l, 2 * NL_SUMS_RING * sizeof(double));
     plan->eval_sums = take(l, 2 * sizeof(double));
-    plan->observed = places.observed = take(l, (size_t)plan->observers.count * NL_OBSERVED * sizeof(double));
+    plan->observed = places.observed = take(l, (size_t)plan->observers.count * sizeof *plan->observed);
     plan->state_bytes = l->at;
     places.update = plan->update.stepped > 0 ? &plan->update : NULL;
     lay_out_pass(plan, l, &plan->train, places, plan->sums);

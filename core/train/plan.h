@@ -47,7 +47,7 @@ struct nl_plan {
     double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
     double *eval_sums;         /* (2) */
     struct nl_observers observers; /* of log.tensors */
-    double *observed;          /* (observers, NL_OBSERVED) of the last step that was observed */
+    struct nl_observed *observed;  /* (observers) of the last step that was observed */
     struct nl_tape *tape[2];   /* the backend's recordings of the step; the second of one that is observed */
 };
 

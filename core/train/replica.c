@@ -85,13 +85,13 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
     }
 }
 
-void nl_replica_observe(struct nl_replica *replica, int64_t steps, const double (*sums)[NL_OBSERVED])
+void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen)
 {
     struct nl_trial_result *result = replica->result;
     for (int i = 0; i < result->tensors && result->steps == steps; i++) {
         NL_GROW(result->observation, result->observations, result->observations_capacity);
         result->observation[result->observations++] =
-            (struct nl_observation){.step = steps, .tensor = i, .elements = sums[i][0], .sum = sums[i][1], .squares = sums[i][2], .zeros = sums[i][3]};
+            (struct nl_observation){steps, i, seen[i].elements, seen[i].sum, seen[i].squares, seen[i].deviations, seen[i].zeros};
     }
 }
 

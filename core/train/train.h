@@ -36,7 +36,9 @@ struct nl_curve_row {
 struct nl_observation {
     int64_t step;
     int tensor;      /* of the result's */
-    double elements, sum, squares, zeros;
+    double elements, sum, squares;
+    double deviations; /* sum of squared deviations from the mean */
+    double zeros;
 };
 
 struct nl_score {

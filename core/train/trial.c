@@ -158,12 +158,11 @@ static int64_t smaller(int64_t a, int64_t b)
 
 static void read_observed(struct nl_training *c, int64_t steps)
 {
-    typedef double sums[NL_OBSERVED];
     size_t count = (size_t)c->plan.observers.count;
-    sums *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
+    struct nl_observed *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
     nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
     for (int i = 0; i < c->plan.replicas; i++)
-        nl_replica_observe(c->at[i], steps, (const sums *)rows + (size_t)i * count);
+        nl_replica_observe(c->at[i], steps, rows + (size_t)i * count);
     free(rows);
 }
 

@@ -14,30 +14,40 @@ void nl_cpu_copy_forward(const struct nl_run *run, const void *arguments)
 
 enum { LANES = 8 };
 
-/* The sums of a row go to sums[1 ... 3]: lane by lane, then over the lanes. before: zeros where nothing is subtracted. */
-NL_CLONES
-static void add_row(size_t count, const float *x, const float *before, double *sums)
+static double sum_of(const double lane[LANES])
 {
-    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0};
-    for (size_t first = 0; first < count; first += LANES) {
-        double value[LANES];
-        size_t lanes = count - first < LANES ? count - first : LANES;
-        for (size_t lane = 0; lane < lanes; lane++)
-            value[lane] = before ? (double)x[first + lane] - before[first + lane] : x[first + lane];
-        for (size_t lane = 0; lane < lanes; lane++) {
-            sum[lane] += value[lane];
-            squares[lane] += value[lane] * value[lane];
-            zeros[lane] += value[lane] == 0;
+    double sum = 0;
+    for (int i = 0; i < LANES; i++)
+        sum += lane[i];
+    return sum;
+}
+
+static inline double element(const float *x, const float *before, size_t i)
+{
+    return before ? (double)x[i] - before[i] : x[i];
+}
+
+/* Lane by lane, then over the lanes. before: NULL, or what is subtracted. */
+NL_CLONES
+static struct nl_observed look(size_t count, const float *x, const float *before)
+{
+    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, deviations[LANES] = {0};
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
+            double value = element(x, before, first + lane);
+            sum[lane] += value;
+            squares[lane] += value * value;
+            zeros[lane] += value == 0;
         }
-    }
-    for (size_t lane = 1; lane < LANES; lane++) {
-        sum[0] += sum[lane];
-        squares[0] += squares[lane];
-        zeros[0] += zeros[lane];
-    }
-    sums[1] += sum[0];
-    sums[2] += squares[0];
-    sums[3] += zeros[0];
+    struct nl_observed seen = {.elements = (double)count, .sum = sum_of(sum), .squares = sum_of(squares), .zeros = sum_of(zeros)};
+    double mean = seen.sum / seen.elements;
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
+            double deviation = element(x, before, first + lane) - mean;
+            deviations[lane] += deviation * deviation;
+        }
+    seen.deviations = sum_of(deviations);
+    return seen;
 }
 
 void nl_cpu_observe(const struct nl_run *run, const void *arguments)
@@ -47,11 +57,10 @@ void nl_cpu_observe(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(op->x, at), *before = NL_AT(op->before, at);
-        double *sums = NL_AT(op->sums, at);
+        struct nl_observed *seen = NL_AT(op->seen, at);
         if (run->first == 0)
-            memset(sums, 0, NL_OBSERVED * sizeof *sums);
-        sums[0] += (double)rows * (double)op->count;
+            *seen = (struct nl_observed){0};
         for (size_t n = 0; n < rows; n++)
-            add_row(op->count, x + n * op->count, before ? before + n * op->count : NULL, sums);
+            *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
     }
 }

@@ -16,34 +16,40 @@ void nl_cuda_copy(const struct nl_run *run, const void *arguments)
     NL_LAUNCH(copy, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
 }
 
-/* part[r][block]: a block's sums. All samples come at once; the last block adds up what all have found. */
-static __global__ void observe(struct nl_observe op, size_t stride, size_t count, double *part, unsigned *tickets)
+static __device__ double element(const float *x, const float *before, size_t at)
+{
+    return before ? (double)x[at] - before[at] : x[at];
+}
+
+/* part[r][block]: what a block sees, of all samples at once. The last block joins what all have seen. */
+static __global__ void observe(struct nl_observe op, size_t stride, size_t count, struct nl_observed *part, unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, stride), *before = (const float *)nl_at(op.before, stride);
-    double sum = 0.0, squares = 0.0, zeros = 0.0, nothing = 0.0;
-    for (size_t at = nl_element(); at < count; at += (size_t)gridDim.x * blockDim.x) {
-        double value = before ? (double)x[at] - before[at] : x[at];
+    size_t step = (size_t)gridDim.x * blockDim.x;
+    double elements = 0.0, sum = 0.0, squares = 0.0, zeros = 0.0, deviations = 0.0, nothing = 0.0;
+    for (size_t at = nl_element(); at < count; at += step) {
+        double value = element(x, before, at);
+        elements++;
         sum += value;
         squares += value * value;
         zeros += value == 0;
     }
-    nl_block_sum(&sum, &squares);
-    nl_block_sum(&zeros, &nothing);
-    double *own = part + ((size_t)blockIdx.z * gridDim.x + blockIdx.x) * NL_OBSERVED, *all = part + (size_t)blockIdx.z * gridDim.x * NL_OBSERVED;
-    if (threadIdx.x == 0) {
-        own[1] = sum;
-        own[2] = squares;
-        own[3] = zeros;
+    nl_block_sum(&elements, &sum);
+    nl_block_sum(&squares, &zeros);
+    for (size_t at = nl_element(); at < count; at += step) {
+        double deviation = element(x, before, at) - sum / elements;
+        deviations += deviation * deviation;
     }
+    nl_block_sum(&deviations, &nothing);
+    struct nl_observed own = {elements, sum, squares, deviations, zeros}, *parts = part + (size_t)blockIdx.z * gridDim.x;
+    if (threadIdx.x == 0)
+        parts[blockIdx.x] = own;
     if (!nl_last_block(&tickets[blockIdx.z], gridDim.x) || threadIdx.x > 0)
         return;
-    double *sums = nl_at(op.sums, stride);
-    sums[0] = (double)count;
-    for (int i = 1; i < NL_OBSERVED; i++) {
-        sums[i] = 0.0;
-        for (unsigned block = 0; block < gridDim.x; block++)
-            sums[i] += all[block * NL_OBSERVED + i];
-    }
+    struct nl_observed all = parts[0];
+    for (unsigned block = 1; block < gridDim.x; block++)
+        all = nl_seen_together(all, parts[block]);
+    *nl_at(op.seen, stride) = all;
 }
 
 void nl_cuda_observe(const struct nl_run *run, const void *arguments)
@@ -51,7 +57,7 @@ void nl_cuda_observe(const struct nl_run *run, const void *arguments)
     const struct nl_observe *op = (const struct nl_observe *)arguments;
     size_t count = op->count * (op->per_sample ? run->samples : 1);
     unsigned blocks = min(nl_blocks(count, NL_THREADS), (unsigned)MOST_BLOCKS);
-    double *part = (double *)nl_cuda_scratch((size_t)run->replicas * blocks * NL_OBSERVED * sizeof *part);
+    struct nl_observed *part = (struct nl_observed *)nl_cuda_scratch((size_t)run->replicas * blocks * sizeof *part);
     unsigned *tickets = nl_cuda_tickets((size_t)run->replicas);
     NL_LAUNCH(observe, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, count, part, tickets);
 }

@@ -10,25 +10,39 @@ void nl_ref_copy(const struct nl_run *run, const void *arguments)
         memcpy(nl_in_replica(run, op->y, r), nl_in_replica(run, op->x, r), op->count * sizeof(double));
 }
 
+static double element(const double *x, const double *before, size_t i)
+{
+    return before ? x[i] - before[i] : x[i];
+}
+
+/* before: NULL, or what is subtracted. */
+static struct nl_observed look(size_t count, const double *x, const double *before)
+{
+    struct nl_observed seen = {.elements = (double)count};
+    for (size_t i = 0; i < count; i++) {
+        double value = element(x, before, i);
+        seen.sum += value;
+        seen.squares += value * value;
+        seen.zeros += value == 0;
+    }
+    double mean = seen.sum / seen.elements;
+    for (size_t i = 0; i < count; i++) {
+        double deviation = element(x, before, i) - mean;
+        seen.deviations += deviation * deviation;
+    }
+    return seen;
+}
+
 void nl_ref_observe(const struct nl_run *run, const void *arguments)
 {
     const struct nl_observe *op = arguments;
-    int rows = op->per_sample ? run->samples : 1;
+    size_t rows = op->per_sample ? (size_t)run->samples : 1;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r), *before = nl_in_replica(run, op->before, r);
-        double *sums = nl_in_replica(run, op->sums, r);
+        struct nl_observed *seen = nl_in_replica(run, op->seen, r);
         if (run->first == 0)
-            memset(sums, 0, NL_OBSERVED * sizeof *sums);
-        for (size_t at = 0, n = 0; n < (size_t)rows; n++) {
-            double row[NL_OBSERVED] = {(double)op->count};
-            for (size_t i = 0; i < op->count; i++, at++) {
-                double value = before ? x[at] - before[at] : x[at];
-                row[1] += value;
-                row[2] += value * value;
-                row[3] += value == 0;
-            }
-            for (int i = 0; i < NL_OBSERVED; i++)
-                sums[i] += row[i];
-        }
+            *seen = (struct nl_observed){0};
+        for (size_t n = 0; n < rows; n++)
+            *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
     }
 }
