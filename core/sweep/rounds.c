@@ -16,6 +16,7 @@
 
 enum { MOST_ROUNDS = 40 };
 
+const char *const nl_round_names[NL_ROUND_KINDS] = {[NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
 static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
 
 static char *folder_in(const char *folder, const char *round)
@@ -454,6 +455,28 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
     out->experiment = tunes ? tuning_of(experiment) : *experiment;
     out->folder = folder_in(folder, folders[tunes ? 1 : 0]);
+}
+
+int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out, struct nl_diagnostics *diagnostics)
+{
+    const struct nl_rounds *rounds = &experiment->rounds;
+    int cells = grid->trials / experiment->seeds;
+    bool staged = rounds->half_width > 0.0 && !rounds->first_seeds, tunes = rounds->tunes && !rounds->choices;
+    *out = (struct nl_round_trials){.refines = rounds->refine > 0.0};
+    out->count[NL_ROUND_GRID] = cells * (staged ? rounds->max_seeds : experiment->seeds);
+    out->at_most[NL_ROUND_GRID] = staged && rounds->max_seeds > experiment->seeds;
+    if (rounds->has_same || (tunes && cells > 1)) { /* trials whose own best values these are need no second run */
+        out->count[NL_ROUND_SAME] = out->count[NL_ROUND_GRID];
+        out->at_most[NL_ROUND_SAME] = true;
+    }
+    if (!tunes)
+        return NL_OK;
+    struct nl_experiment tuning = tuning_of(experiment);
+    struct nl_grid of_tuning;
+    int status = nl_grid_make(&tuning, &of_tuning, diagnostics);
+    out->count[NL_ROUND_TUNING] = of_tuning.trials;
+    nl_grid_release(&of_tuning);
+    return status;
 }
 
 /* What the grid's own results decide. Returns whether there is more of it to run. */
