@@ -236,6 +236,65 @@ START_TEST(a_control_that_holds_forbids_a_verdict)
 }
 END_TEST
 
+/* Of eight seeds the best rate of bn by its validation loss is 0.01, that of ln 1; at 0.1 both are nearly as good, but bn is the better one by 4 points
+ * there, and `best` points where each is at its best. At 10 one run of ln diverges, and all others are best of all. */
+static void make_rates(double best, const struct nl_experiment *experiment, struct nl_results *out)
+{
+    static const double rate[] = {0.01, 0.1, 1, 10}, loss[2][4] = {{0.20, 0.22, 0.50, 0.1}, {0.60, 0.23, 0.20, 0.1}};
+    struct nl_text text = {0};
+    nl_text_add(&text, "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,val_loss,test_accuracy\n");
+    for (int kind = 0, trial = 1; kind < 2; kind++)
+        for (int r = 0; r < 4; r++)
+            for (int seed = 0; seed < 8; seed++, trial++) {
+                double value = 0.8 + 0.001 * ((seed * 5 + kind * 3) % 7) + (kind ? 0.0 : r == 1 ? 0.04 : best / 100.0);
+                nl_text_add(&text, "%d,%s,%g,%d,", trial, kind ? "ln" : "bn", rate[r], seed + 1);
+                if (kind == 1 && r == 3 && seed == 2)
+                    nl_text_add(&text, "diverged,7,10,1280,128,389,0,0,,\n");
+                else
+                    nl_text_add(&text, "done,,10,1280,128,389,0,0,%g,%.9g\n", loss[kind][r], value);
+            }
+    parse_results(text.at, experiment, out);
+    nl_text_release(&text);
+}
+
+/* What comes out with one rate for both is said beside it, whatever the verdict, which is that of the best rates. */
+START_TEST(one_rate_for_all_is_judged_beside_the_best_of_each)
+{
+    static const struct {
+        double best;
+        enum nl_outcome_verdict verdict;
+    } cases[] = {{10.0, NL_REPRODUCED}, {0.0, NL_CONTRADICTED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_experiment experiment;
+        struct nl_results results;
+        struct nl_outcome outcome = {.name = nl_strdup("claim")};
+        struct nl_error err;
+        char *claim = nl_format("data: {val: 128}\nsweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.lr: [0.01, 0.1, 1, 10]}}\n" HEAD
+                                "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2" TAIL);
+        load_text(claim, &experiment);
+        make_rates(cases[i].best, &experiment, &results);
+        const struct nl_evidence control = {0};
+        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}, .control = &control};
+        ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+        nl_results_release(&results);
+        ck_assert_int_eq(outcome.verdict, cases[i].verdict);
+        ck_assert_int_eq(outcome.sames, 1);
+        ck_assert_str_eq(outcome.same[0].same, "0.1");
+        ck_assert_double_eq_tol(outcome.same[0].claim.effect.mean, 0.04, 1e-3);
+        ck_assert_int_eq(outcome.same[0].claim.verdict, NL_SUPPORTED);
+        ck_assert_int_eq(outcome.same[0].claim.runs[0], 8);
+        char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT), *json = nl_outcomes_text(&outcome, 1, NL_OUTCOME_JSON);
+        ck_assert_msg(strstr(text, "c (difference, each at its best train.lr): "), "%s", text);
+        ck_assert_msg(strstr(text, "\n      with one train.lr for all, 0.1, chosen by val_loss: +3.96 points ("), "%s", text);
+        ck_assert_msg(strstr(json, "\"same\": \"0.1\""), "%s", json);
+        free(text);
+        free(json);
+        free(claim);
+        nl_outcome_release(&outcome);
+    }
+}
+END_TEST
+
 /* ---- from the file to the outcome ---- */
 
 /* Two small trainings for each of five seeds. */
@@ -317,6 +376,7 @@ int main(void)
     tcase_add_test(cases, a_verdict_needs_the_whole_interval);
     tcase_add_test(cases, the_exact_test_judges_too);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
+    tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
     tcase_add_test(cases, missing_trials_and_other_protocols_give_no_verdict);
     suite_add_tcase(suite, cases);

@@ -10,6 +10,7 @@
 #include "config/sweep.h"
 #include "config/value.h"
 #include "stats/answer.h"
+#include "stats/choice.h"
 #include "stats/power.h"
 #include "stats/rates.h"
 #include "sweep/store.h"
@@ -88,7 +89,6 @@ static struct nl_experiment tuning_of(const struct nl_experiment *asked)
 struct tuned_point {
     const struct nl_cell *of; /* one of them, for its levels */
     const struct nl_cell **cell; /* [values], in the order of the tuned keys' values; NULL: excluded */
-    double *score; /* [values]: mean of the metric over seeds, smaller is better; NaN: there is none */
 };
 
 struct tuned {
@@ -99,6 +99,7 @@ struct tuned {
     int values;   /* combinations of the tuned keys' values */
     int points;
     struct tuned_point *point;
+    struct nl_candidate *candidate; /* [points][values]: the mean of the metric over seeds is its score */
 };
 
 /* Of a combination of the tuned keys' values, the last key fastest. */
@@ -139,10 +140,7 @@ static struct tuned_point *point_of(struct tuned *t, const struct nl_cell *cell)
             return &t->point[p];
     }
     struct tuned_point *point = &t->point[t->points++];
-    *point = (struct tuned_point){.of = cell, .cell = nl_alloc((size_t)t->values, sizeof(const struct nl_cell *)),
-                                  .score = nl_alloc((size_t)t->values, sizeof *point->score)};
-    for (int v = 0; v < t->values; v++)
-        point->score[v] = NAN;
+    *point = (struct tuned_point){.of = cell, .cell = nl_alloc((size_t)t->values, sizeof(const struct nl_cell *))};
     return point;
 }
 
@@ -157,6 +155,11 @@ static double score_of(const struct tuned *t, const struct nl_cell *cell)
     return t->metric.measure.worse * sum / t->results->seeds;
 }
 
+static struct nl_candidate *candidates(const struct tuned *t, int point)
+{
+    return t->candidate + (size_t)point * (size_t)t->values;
+}
+
 static struct tuned tuned_of(const struct nl_results *results, const struct nl_rounds *rounds)
 {
     struct tuned t = {.results = results, .rounds = rounds, .values = 1};
@@ -169,63 +172,26 @@ static struct tuned tuned_of(const struct nl_results *results, const struct nl_r
     t.point = nl_alloc((size_t)results->cells, sizeof *t.point);
     for (int i = 0; i < results->cells; i++) {
         struct tuned_point *point = point_of(&t, &results->cell[i]);
-        double score = score_of(&t, &results->cell[i]);
         for (int v = 0; v < t.values; v++)
-            if (has_values(&t, &results->cell[i], v)) {
+            if (has_values(&t, &results->cell[i], v))
                 point->cell[v] = &results->cell[i];
-                point->score[v] = score;
-            }
     }
+    t.candidate = nl_alloc((size_t)t.points * (size_t)t.values, sizeof *t.candidate);
+    for (int p = 0; p < t.points; p++)
+        for (int v = 0; v < t.values; v++) {
+            const struct nl_cell *cell = t.point[p].cell[v];
+            candidates(&t, p)[v] = cell ? (struct nl_candidate){cell->failed, score_of(&t, cell)} : (struct nl_candidate){-1, NAN};
+        }
     return t;
 }
 
 static void tuned_release(struct tuned *t)
 {
-    for (int p = 0; p < t->points; p++) {
+    for (int p = 0; p < t->points; p++)
         free(t->point[p].cell);
-        free(t->point[p].score);
-    }
+    free(t->candidate);
     free(t->point);
     free(t->factor);
-}
-
-/* Whether a beats b: fewer runs failed, or as many and the mean score is better. A cell without a mean has failed runs. */
-static bool beats(int failed_a, double score_a, int failed_b, double score_b)
-{
-    return failed_a != failed_b ? failed_a < failed_b : score_a < score_b || (isnan(score_b) && !isnan(score_a));
-}
-
-static int best_value(const struct tuned *t, const struct tuned_point *point)
-{
-    int best = -1;
-    for (int v = 0; v < t->values; v++)
-        if (point->cell[v] && (best < 0 || beats(point->cell[v]->failed, point->score[v], point->cell[best]->failed, point->score[best])))
-            best = v;
-    return best;
-}
-
-/* The value that serves all points best: fewest runs fail, then the least mean distance from each point's best. -1: no value is there for all. */
-static int best_for_all(const struct tuned *t)
-{
-    int best = -1, fewest = 0;
-    double least = NAN;
-    for (int v = 0; v < t->values; v++) {
-        int failed = 0;
-        double regret = 0.0;
-        bool everywhere = true;
-        for (int p = 0; p < t->points && everywhere; p++) {
-            const struct tuned_point *point = &t->point[p];
-            everywhere = point->cell[v] != NULL;
-            failed += everywhere ? point->cell[v]->failed : 0;
-            regret += point->score[v] - point->score[best_value(t, point)];
-        }
-        if (everywhere && (best < 0 || beats(failed, regret, fewest, least))) {
-            best = v;
-            fewest = failed;
-            least = regret;
-        }
-    }
-    return best;
 }
 
 static void add_condition(struct nl_match *match, const struct nl_key *key, const char *text)
@@ -290,9 +256,9 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
     nl_text_add(decided, "chosen by %s over %d seed%s, without the test part:\n", nl_metric_names[asked->rounds.tune_on], asked->rounds.tune_seeds,
                 asked->rounds.tune_seeds == 1 ? "" : "s");
     bool differ = false;
-    int first = best_value(&t, &t.point[0]), same = best_for_all(&t);
+    int first = nl_choose(t.candidate, t.values), same = nl_choose_for_all(t.candidate, t.points, t.values);
     for (int p = 0; p < t.points; p++) {
-        int value = best_value(&t, &t.point[p]);
+        int value = nl_choose(candidates(&t, p), t.values);
         struct nl_match choice = match_of(results, t.point[p].of, is_tuned_factor, &t);
         add_values(&t, &choice, value);
         say_choice(decided, &t, &t.point[p], &choice, value);
