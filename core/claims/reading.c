@@ -346,7 +346,8 @@ bool nl_takes_best(const struct nl_reading *reading)
 }
 
 /* The cell as one to choose, by its mean over seeds. */
-static struct nl_candidate candidate_of(const struct nl_published_part *part, const struct nl_evidence *evidence, const struct nl_cell *cell)
+static struct nl_candidate candidate_of(const struct nl_published_part *part, const struct nl_evidence *evidence,
+                                        const struct nl_cell *cell)
 {
     const struct nl_reading *reading = &part->reading;
     struct nl_measure measure = {.worse = 1};

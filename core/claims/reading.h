@@ -46,8 +46,9 @@ void nl_side_spans(const struct nl_published_part *part, int side, const struct 
 /* Whether the reading takes, on each side for itself, the run that is best along a key. */
 bool nl_takes_best(const struct nl_reading *reading);
 
-/* Of a part that does: the level of that key which serves all its sides best, by what the best run is chosen by: with the fewest runs that failed, or never
- * reached the target, and then the least sum of distances from each side's best mean. -1: no value is there for all. */
+/* Of a part that does: the level of that key which serves all its sides best, by what the best run is chosen by: with the fewest
+ * runs that failed, or never reached the target, and then the least sum of distances from each side's best mean. -1: no value is
+ * there for all. */
 int nl_same_level(const struct nl_published_part *part, const struct nl_evidence *evidence);
 
 /* Whether every cell of the claim is there in the experiment's grid, once, and every metric is evaluated: complaints where its part was written. */

@@ -47,19 +47,13 @@ static void say_threshold(struct nl_text *out, const struct nl_published_part *p
         nl_text_add(out, "at least %g%s%s", value, blank, unit);
 }
 
-void nl_say_kind(struct nl_text *out, const struct nl_published_part *part)
-{
-    nl_text_add(out, "%s", nl_part_kind_names[part->kind]);
-    if (nl_takes_best(&part->reading))
-        nl_text_add(out, ", each at its best %s", part->reading.along->name);
-}
-
 void nl_say_beside(struct nl_text *out, const struct nl_judged *judged)
 {
     if (judged->control)
         nl_text_add(out, "control, %s", judged->control);
     else
-        nl_text_add(out, "with one %s for all, %s, chosen by %s", judged->part->reading.along->name, judged->same, judged->part->reading.by);
+        nl_text_add(out, "with one %s for all, %s, chosen by %s, in place of the best of each", judged->part->reading.along->name,
+                    judged->same, judged->part->reading.by);
 }
 
 void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level)
@@ -91,16 +85,9 @@ void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double l
     nl_text_add(out, ".\n");
 }
 
-/* "BN loses more (difference)" */
-static void say_part(struct nl_text *out, const struct nl_published_part *part, const char *item)
-{
-    nl_text_add(out, "%s%s (", item, part->says);
-    nl_say_kind(out, part);
-    nl_text_add(out, ")");
-}
-
 /* What of these is judged beside the part. */
-static void say_beside(struct nl_text *out, const struct nl_judged *judged, int count, const struct nl_judged *part, double level, const char *indent)
+static void say_beside(struct nl_text *out, const struct nl_judged *judged, int count, const struct nl_judged *part, double level,
+                       const char *indent)
 {
     for (int i = 0; i < count; i++)
         if (judged[i].part == part->part) {
@@ -115,16 +102,14 @@ static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, con
 {
     for (int i = 0; i < outcome->parts; i++) {
         const struct nl_judged *part = &outcome->part[i];
-        say_part(out, part->part, item);
-        nl_text_add(out, ": ");
+        nl_text_add(out, "%s%s (%s): ", item, part->part->says, nl_part_kind_names[part->part->kind]);
         nl_say_judged(out, part, outcome->level);
         say_beside(out, outcome->same, outcome->sames, part, outcome->level, indent);
         say_beside(out, outcome->control, outcome->controls, part, outcome->level, indent);
     }
-    for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) { /* nothing was judged */
-        say_part(out, &outcome->published->part[i], item);
-        nl_text_add(out, ".\n");
-    }
+    for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) /* nothing was judged */
+        nl_text_add(out, "%s%s (%s).\n", item, outcome->published->part[i].says,
+                    nl_part_kind_names[outcome->published->part[i].kind]);
     for (int i = 0; i < outcome->tries; i++)
         nl_text_add(out, "%sObjection (%s): %s.\n", item, outcome->tried[i].says,
                     nl_outcome_verdict_names[outcome->tried[i].verdict]);

@@ -32,22 +32,11 @@ static void add_summary(struct nl_document *document, const struct nl_outcome *o
     }
 }
 
-/* "BN loses more (difference)" */
-static struct nl_text part_text(const struct nl_published_part *part)
-{
-    struct nl_text out = {0};
-    nl_text_add(&out, "%s (", part->says);
-    nl_say_kind(&out, part);
-    nl_text_add(&out, ")");
-    return out;
-}
-
 static void add_part(struct nl_document *document, const struct nl_judged *part, double level)
 {
-    struct nl_text text = part_text(part->part);
-    nl_text_add(&text, ": ");
+    struct nl_text text = {0};
     nl_say_judged(&text, part, level);
-    nl_document_add(document, NL_BLOCK_ITEM, 0, "%s", text.at);
+    nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", part->part->says, nl_part_kind_names[part->part->kind], text.at);
     nl_text_release(&text);
 }
 
@@ -77,11 +66,8 @@ static void add_parts(struct nl_document *document, const struct nl_outcome *out
         add_beside(document, outcome->same, outcome->sames, &outcome->part[i], outcome->level);
         add_beside(document, outcome->control, outcome->controls, &outcome->part[i], outcome->level);
     }
-    for (int i = 0; i < published->parts && !outcome->parts; i++) {
-        struct nl_text text = part_text(&published->part[i]);
-        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s", text.at);
-        nl_text_release(&text);
-    }
+    for (int i = 0; i < published->parts && !outcome->parts; i++)
+        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says, nl_part_kind_names[published->part[i].kind]);
     for (int i = 0; i < outcome->tries; i++)
         nl_document_add(document, NL_BLOCK_ITEM, 0, "Under the objection (%s): %s.", outcome->tried[i].says, nl_outcome_verdict_names[outcome->tried[i].verdict]);
 }

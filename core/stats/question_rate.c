@@ -478,6 +478,8 @@ static void say_method_of_judging(const struct question *q)
     nl_text_add(out, "A rate is usable where the run ends, not at chance, with at least 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
     double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
+    if (q->experiment->rounds.refine > 0.0)
+        nl_text_add(out, "A seed is judged by the rates of the grid and those that its own results asked for. ");
     if (q->experiment->rounds.points)
         nl_text_add(out, "Between %g and %g each method has rates of its own; the intervals allow for the gaps between them.", first, last);
     else

@@ -295,25 +295,6 @@ static bool is_factor(const void *context, int factor)
     return *(const int *)context == factor;
 }
 
-/* A rate between two, or beyond the last one or the first, to three digits; NaN: nothing to add. */
-static double rate_to_add(const struct nl_rate_range *range, double factor, double step)
-{
-    char text[32];
-    double rate = NAN;
-    if (isfinite(range->low) && isfinite(range->high) && range->high - range->low > log(factor) * (1.0 + 1e-9))
-        rate = exp(0.5 * (range->low + range->high));
-    else if (isfinite(range->low) && isinf(range->high))
-        rate = exp(range->low + step);
-    else if (isinf(range->low) && isfinite(range->high))
-        rate = exp(range->high - step);
-    if (isnan(rate))
-        return NAN;
-    snprintf(text, sizeof text, "%.4g", rate);
-    rate = nl_double_read(text, NULL);
-    const struct nl_key *key = nl_key_find("train.lr");
-    return rate > 0.0 && rate <= key->high ? rate : NAN;
-}
-
 /* Adds the rate to those of the entry of sweep.points that is about the same method, or to a new one. false: the method has it. */
 static bool add_rate(struct nl_rounds *rounds, const struct nl_match *method, double rate)
 {
@@ -371,7 +352,7 @@ static bool refine(struct nl_experiment *experiment, const struct nl_results *re
         struct nl_match where = match_of(results, cell, is_factor, &factor);
         nl_usable_rates(&view, method, NL_RATE_BY_ACCURACY, range);
         for (int seed = 0; seed < results->seeds; seed++) {
-            double rate = rate_to_add(&range[seed], experiment->rounds.refine, nl_rate_step(&view));
+            double rate = nl_rate_to_add(&range[seed], experiment->rounds.refine, nl_rate_step(&view));
             added += !isnan(rate) && add_rate(&experiment->rounds, &where, rate);
         }
     }
