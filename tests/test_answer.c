@@ -3,7 +3,6 @@
 
 #include "norm/norm.h"
 #include "stats/answer.h"
-#include "stats/rates.h"
 #include "stats/sheet.h"
 #include "suite.h"
 #include "sweep/grid.h"
@@ -395,33 +394,6 @@ START_TEST(failures_are_compared_at_a_rate_that_all_have)
 }
 END_TEST
 
-static const char refined[] = "sweep: {grid: {norm.kind: [bn, none], train.lr: [0.1, 1, 10]}, points: [{norm.kind: bn, train.lr: [0.3162, 3.162]}], seeds: 2, refine: 3.5, "
-                              "question: lr_tolerance}\n";
-
-/* The first seed trains up to 0.1 and has asked for 0.3162, the second one up to 3.162 but for 0.3162, where it diverges. */
-static double early_failure(const char *kind, double x, int seed)
-{
-    (void)kind;
-    return x > (seed == 1 ? 0.2 : 5.0) ? 0.9 : seed == 2 && x == 0.3162 ? NAN : 0.01;
-}
-
-START_TEST(a_seed_is_judged_by_rates_of_its_own)
-{
-    struct made made;
-    struct nl_comparison view;
-    struct nl_rate_range range[2];
-    make(&made, &(struct design){refined, early_failure, 0, 389}, NULL);
-    nl_comparison_make(&made.results, &made.experiment, nl_results_factor(&made.results, "train.lr"), -1, &view);
-    nl_usable_rates(&view, 0, NL_RATE_BY_ACCURACY, range);
-    ck_assert_double_eq_tol(range[0].low, log(0.1), 1e-12);
-    ck_assert_double_eq_tol(range[0].high, log(0.3162), 1e-12);
-    ck_assert_double_eq_tol(range[1].low, log(3.162), 1e-12);
-    ck_assert_double_eq_tol(range[1].high, log(10.0), 1e-12);
-    nl_comparison_release(&view);
-    release(&made);
-}
-END_TEST
-
 static double ranked(const char *kind, double x, int seed)
 {
     return (strcmp(kind, "bn") == 0 ? 0.02 : strcmp(kind, "gn") == 0 ? 0.021 : 0.15) + 0.3 * noise(kind, x, seed);
@@ -603,7 +575,6 @@ int main(void)
     tcase_add_test(tests, rates_are_known_no_finer_than_the_grid);
     tcase_add_test(tests, the_end_of_the_grid_and_what_is_missing_are_no_limit);
     tcase_add_test(tests, failures_are_compared_at_a_rate_that_all_have);
-    tcase_add_test(tests, a_seed_is_judged_by_rates_of_its_own);
     tcase_add_test(tests, cells_are_compared_by_one_rule);
     tcase_add_test(tests, intervals_of_shares_stay_shares);
     tcase_add_test(tests, programs_read_every_number);

@@ -8,6 +8,7 @@
 #include "claims/identity.h"
 #include "claims/run.h"
 #include "scratch.h"
+#include "stats/rates.h"
 #include "suite.h"
 
 /* ---- helpers ---- */
@@ -112,6 +113,30 @@ START_TEST(rates_widths_and_failures_are_read_along_a_key)
         expect_span(span[0], cases[i].low, cases[i].high);
         free(claim);
     }
+}
+END_TEST
+
+/* The first seed trains up to 0.1 and has asked for 0.3162, the second one up to 3.162 but for 0.3162, where it diverges. */
+START_TEST(a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own)
+{
+    static const char grid[] = "norm: {kind: bn}\nsweep: {seeds: 2, refine: 3.5, grid: {train.lr: [0.1, 1, 10]}, points: [{train.lr: [0.3162, 3.162]}]}\n";
+    static const char trials[] = "trial,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_accuracy\n"
+                                 "1,0.1,1,done,,10,1280,0,389,0,0,0.99\n2,0.1,2,done,,10,1280,0,389,0,0,0.99\n3,1,1,done,,10,1280,0,389,0,0,0.2\n"
+                                 "4,1,2,done,,10,1280,0,389,0,0,0.99\n5,10,1,done,,10,1280,0,389,0,0,0.2\n6,10,2,done,,10,1280,0,389,0,0,0.2\n"
+                                 "7,0.3162,1,done,,10,1280,0,389,0,0,0.2\n8,0.3162,2,diverged,7,10,1280,0,389,0,0,\n9,3.162,1,done,,10,1280,0,389,0,0,0.2\n"
+                                 "10,3.162,2,done,,10,1280,0,389,0,0,0.99\n";
+    struct nl_experiment experiment;
+    struct nl_results results;
+    struct nl_comparison view;
+    struct nl_rate_range range[2];
+    load_text(grid, &experiment);
+    parse_results(trials, &experiment, &results);
+    nl_comparison_make(&results, &experiment, nl_results_factor(&results, "train.lr"), -1, &view);
+    nl_usable_rates(&view, 0, NL_RATE_BY_ACCURACY, range);
+    expect_span((struct nl_span){range[0].low, range[0].high}, log(0.1), log(0.3162));
+    expect_span((struct nl_span){range[1].low, range[1].high}, log(3.162), log(10.0));
+    nl_comparison_release(&view);
+    nl_results_release(&results);
 }
 END_TEST
 
@@ -369,6 +394,7 @@ int main(void)
     TCase *cases = tcase_create("claims");
     tcase_add_test(cases, the_best_run_is_chosen_by_the_validation_part);
     tcase_add_test(cases, rates_widths_and_failures_are_read_along_a_key);
+    tcase_add_test(cases, a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own);
     tcase_add_test(cases, steps_are_censored_at_the_cap);
     tcase_add_test(cases, a_slope_is_over_doublings);
     tcase_add_test(cases, identities_hold_and_disturbances_break_them);
