@@ -1,6 +1,7 @@
 #include "plot/page.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,35 @@ void nl_page_number(struct nl_text *script, double value)
     nl_text_add(script, " %s", isfinite(value) ? nl_double_text(value, text) : "NaN");
 }
 
+void nl_page_row(struct nl_text *rows, const double *value, int count)
+{
+    for (int i = 0; i < count; i++)
+        nl_page_number(rows, value[i]);
+    nl_text_add(rows, "\n");
+}
+
+bool nl_page_block(struct nl_page *page, const char *name, int panel, int index, const char *about, const char *label, struct nl_text *rows)
+{
+    bool any = rows->length > 0;
+    if (any) {
+        nl_page_comment(&page->script, label ? about : "", label ? label : about);
+        nl_text_add(&page->script, index ? "$%s%d_%d" : "$%s%d", name, panel, index);
+        nl_text_add(&page->script, " << EOD\n%sEOD\n", rows->at);
+    }
+    nl_text_release(rows);
+    return any;
+}
+
+void nl_page_plot(struct nl_text *script, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    nl_text_add(script, ", \\\n     ");
+    nl_text_vadd(script, format, args);
+    nl_text_add(script, " notitle");
+    va_end(args);
+}
+
 /* Widths as in DejaVu Sans, the widest of the fonts that stand in for others. */
 double nl_text_width(const char *text, double size)
 {
@@ -97,11 +127,13 @@ int nl_page_most_panels(const struct nl_config *config)
     return (int)fmin(16.0, columns * rows);
 }
 
-void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about, int panels, double aspect)
+void nl_page_open(struct nl_page *page, int panels, double aspect)
 {
-    const struct nl_config *config = &experiment->config;
-    *page = (struct nl_page){.name = name, .about = about, .experiment = experiment, .panels = panels, .aspect = aspect,
-                             .font = config->plot.font_size, .small = small * config->plot.font_size};
+    const struct nl_config *config = &page->experiment->config;
+    page->panels = panels;
+    page->aspect = aspect;
+    page->font = config->plot.font_size;
+    page->small = small * page->font;
     page->width = cm * (config->plot.width != NL_AUTO ? config->plot.width : panels > 1 ? 17.8 : 8.6);
     page->height = config->plot.height != NL_AUTO ? cm * config->plot.height : 0.0;
     page->columns = choose_columns(page);
@@ -152,45 +184,47 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
     free(font);
 }
 
-void nl_page_style(struct nl_page *page, int index, const struct nl_style *style)
+void nl_caption_add(struct nl_page *page, const char *format, ...)
 {
-    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55*dot\n", index, style->colour,
+    va_list args;
+    va_start(args, format);
+    nl_text_add(&page->caption, "%s", page->caption.length ? " " : "");
+    nl_text_vadd(&page->caption, format, args);
+    va_end(args);
+}
+
+void nl_page_legend(struct nl_page *page, const struct nl_style *style, const char *label, bool line, bool mark)
+{
+    page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
+    page->legend[page->entries] = (struct nl_page_entry){nl_strdup(label), page->entries + 1, style->dash, line, mark};
+    page->entries++;
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55*dot\n", page->entries, style->colour,
                 style->marker);
 }
 
-void nl_page_legend(struct nl_page *page, int index, const char *label, bool line, bool mark, int dash)
-{
-    page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
-    page->legend[page->entries++] = (struct nl_page_entry){.label = nl_strdup(label), .style = index, .dash = dash, .line = line, .mark = mark};
-}
-
-void nl_page_thin_legend(struct nl_page *page)
+void nl_page_end_legend(struct nl_page *page)
 {
     enum { MOST = 16 };
     int every = rows_of(page->entries, MOST), kept = 0;
-    if (every < 2)
-        return;
-    nl_text_add(&page->caption, "%sThe legend names one of %d of its %d entries.", page->caption.length ? " " : "", every, page->entries);
+    bool single = page->entries == 1;
+    if (single && *page->legend->label)
+        nl_caption_add(page, "%s.", page->legend->label);
+    else if (every > 1)
+        nl_caption_add(page, "The legend names one of %d of its %d entries.", every, page->entries);
     for (int i = 0; i < page->entries; i++)
-        if (i % every == 0)
+        if (i % every == 0 && !single)
             page->legend[kept++] = page->legend[i];
         else
             free(page->legend[i].label);
     page->entries = kept;
 }
 
-void nl_page_font(struct nl_text *script, double size)
-{
-    nl_text_add(script, " font sprintf(',%%.3g', %.3g * pt)", size);
-}
-
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how)
 {
     nl_text_add(&page->script, "set label ");
     nl_page_quote(&page->script, text);
-    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced", x / page->width, y / page->height, how);
-    nl_page_font(&page->script, size);
-    nl_text_add(&page->script, "\n");
+    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced font sprintf(',%%.3g', %.3g * pt)\n", x / page->width,
+                y / page->height, how, size);
 }
 
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)

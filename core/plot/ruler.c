@@ -37,13 +37,13 @@ void nl_ruler_release(struct nl_ruler *ruler)
     *ruler = (struct nl_ruler){0};
 }
 
-char *nl_number_label(double value)
+char *nl_number_label(double value, int digits)
 {
-    char *text = nl_format("%.4g", value), *power = strchr(text, 'e');
+    char *text = nl_format("%.*g", digits, value), *power = strchr(text, 'e');
     if (power) { /* 1e-05: 1e-5 */
-        char *digits = power + 1 + (power[1] == '+' || power[1] == '-');
-        digits += strspn(digits, "0");
-        memmove(power + 1 + (power[1] == '-'), digits, strlen(digits) + 1);
+        char *rest = power + 1 + (power[1] == '+' || power[1] == '-');
+        rest += strspn(rest, "0");
+        memmove(power + 1 + (power[1] == '-'), rest, strlen(rest) + 1);
     }
     return text;
 }
@@ -84,15 +84,16 @@ static void lengthen(double *low, double *high, double lowest, double highest)
     *high += margin * length;
 }
 
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_ruler_wish *wish, const struct nl_config *config,
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero, const struct nl_config *config,
                  struct nl_error *err)
 {
+    const bool share = measure->scale == 100.0;
     enum nl_switch asked = (enum nl_switch)config->plot.ylog;
-    const double whole = wish->share ? 100.0 : 1.0;
+    const double whole = share ? 100.0 : 1.0;
     const struct nl_span none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
-    bool positive = isfinite(span->least) && !wish->from_zero && !is_linear_by_end(config->plot.ymin);
-    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && wish->may_be_log && span->low > 0 && span->high / span->low >= decade));
+    bool positive = isfinite(span->least) && !from_zero && !is_linear_by_end(config->plot.ymin);
+    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 && span->low > 0 && span->high / span->low >= decade));
     if (ruler->log) {
         double low = log(span->least), high = log(span->high > span->least ? span->high : 2.0 * span->least);
         lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)));
@@ -100,15 +101,15 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
         ruler->high = exp(high);
     } else {
         bool one = span->high - span->low <= 1e-6 * fabs(span->high); /* value, but for rounding */
-        double flat = !one ? 0.0 : fmax(0.5 * (wish->share ? 4.0 : fabs(span->high)), 1e-3);
+        double flat = !one ? 0.0 : fmax(0.5 * (share ? 4.0 : fabs(span->high)), 1e-3);
         double low = span->low - flat, high = span->high + flat;
-        if (wish->from_zero || (span->low >= 0 && span->low < 0.25 * span->high)) /* what comes near 0 is shown from there */
+        if (from_zero || (span->low >= 0 && span->low < 0.25 * span->high)) /* what comes near 0 is shown from there */
             low = 0.0;
-        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), wish->share ? fmin(span->highest, 100.0) : span->highest);
-        ruler->low = wish->from_zero ? 0.0 : low;
+        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), share ? fmin(span->highest, 100.0) : span->highest);
+        ruler->low = from_zero ? 0.0 : low;
         ruler->high = high;
     }
-    double most = wish->share ? (ruler->log ? 115.0 : 104.0) : INFINITY;
+    double most = share ? (ruler->log ? 115.0 : 104.0) : INFINITY;
     ruler->high = fmin(ruler->high, most);
     return take_ends(ruler, 'y', config, err);
 }
@@ -131,7 +132,7 @@ static void put_log_ticks(struct nl_ruler *ruler, double low, double high, bool 
             double at = digit * pow(10, power);
             bool major = fine ? digit == 1 || digit == 2 || digit == 5 : digit == 1 && power % every == 0;
             if (at >= low * (1 - 1e-9) && at <= high * (1 + 1e-9) && (major || every == 1 || digit == 1))
-                add_tick(ruler, at, major ? nl_number_label(at) : NULL);
+                add_tick(ruler, at, major ? nl_number_label(at, 4) : NULL);
         }
 }
 
@@ -152,7 +153,7 @@ void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each)
     for (int i = 0; (high - low) / step > most; i++)
         step *= i % 3 == 1 ? 2.5 : 2.0;
     for (double k = ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++)
-        add_tick(ruler, k * step + 0.0, nl_number_label(k * step + 0.0)); /* no -0 */
+        add_tick(ruler, k * step + 0.0, nl_number_label(k * step + 0.0, 4)); /* no -0 */
 }
 
 static bool is_spaced_by_ratio(const double *at, int count)
