@@ -317,6 +317,7 @@ void nl_chart_release(struct nl_chart *chart)
     free(chart->method);
     free(chart->cell);
     free(chart->strip.row);
+    free(chart->strip.failure);
     nl_ruler_release(&chart->x);
     nl_ruler_release(&chart->y);
     nl_comparison_release(&chart->view);
@@ -458,17 +459,55 @@ void nl_chart_legend(struct nl_chart *chart, bool mark)
 static const double strip_row = 0.95, strip_text = 0.85; /* of the small size */
 enum { MOST_STRIP_ROWS = 6 };
 
-void nl_chart_make_strip(struct nl_chart *chart, const bool *failed)
+void nl_chart_fail(struct nl_chart *chart, int panel, int arm, double x, int failed, int trials)
+{
+    struct nl_strip *strip = &chart->strip;
+    NL_GROW(strip->failure, strip->failures, strip->capacity);
+    strip->failure[strip->failures++] = (struct nl_failure){panel, arm, failed, trials, x};
+}
+
+void nl_chart_make_strip(struct nl_chart *chart)
 {
     struct nl_strip *strip = &chart->strip;
     strip->row = nl_alloc((size_t)chart->arms, sizeof *strip->row);
+    for (int i = 0; i < strip->failures; i++)
+        strip->row[strip->failure[i].arm] += strip->failure[i].failed;
     for (int i = chart->arms - 1; i >= 0; i--)
-        strip->row[i] = failed[i] ? ++strip->rows : 0;
+        strip->row[i] = strip->row[i] > 0 ? ++strip->rows : 0;
     strip->summed = strip->rows > MOST_STRIP_ROWS;
     for (int i = 0; i < chart->arms && strip->summed; i++)
         strip->row[i] = strip->row[i] > 0;
     strip->rows = strip->summed ? 1 : strip->rows;
     chart->page->strip = strip->rows > 0 ? (strip_row * strip->rows + 0.5) * chart->page->small : 0.0;
+}
+
+/* Each "x row text colour". */
+static struct nl_text failed_rows(const struct nl_chart *chart, int panel)
+{
+    struct nl_text rows = {0};
+    const struct nl_strip *strip = &chart->strip;
+    const struct nl_failure *end = strip->failure + strip->failures;
+    for (const struct nl_failure *at = strip->failure; at < end; at++) {
+        int failed = at->failed, trials = at->trials;
+        if (at->panel != panel)
+            continue;
+        for (; strip->summed && trials > 0 && at + 1 < end && at[1].panel == panel && at[1].x == at->x; at++) {
+            failed += at[1].failed;
+            trials += at[1].trials;
+        }
+        if (failed == 0)
+            continue;
+        nl_page_number(&rows, at->x);
+        if (trials == 0)
+            nl_text_add(&rows, " %d × %u\n", strip->row[at->arm], chart->arm[at->arm].style.colour);
+        else if (strip->summed)
+            nl_text_add(&rows, " 1 %d/%d 0\n", failed, trials);
+        else if (trials == chart->picture->results->seeds)
+            nl_text_add(&rows, " %d %d %u\n", strip->row[at->arm], failed, chart->arm[at->arm].style.colour);
+        else
+            nl_text_add(&rows, " %d %d/%d %u\n", strip->row[at->arm], failed, trials, chart->arm[at->arm].style.colour);
+    }
+    return rows;
 }
 
 int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err)
@@ -477,17 +516,14 @@ int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_la
     return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), nl_ruler_label_width(&chart->y, small), err);
 }
 
-void nl_chart_put_strip(struct nl_chart *chart, int panel, struct nl_text *rows)
+static void put_strip(struct nl_chart *chart, int panel)
 {
     struct nl_page *page = chart->page;
-    struct nl_text *out = &page->script;
+    struct nl_text *out = &page->script, rows = failed_rows(chart, panel);
     struct nl_box box = nl_page_box(page, panel);
-    nl_ruler_put(&chart->x, out, "x", nl_page_is_lowest(page, panel));
-    if (chart->strip.rows == 0)
-        return;
     box.bottom = box.top + 0.3 * page->small;
     box.top = box.bottom + strip_row * chart->strip.rows * page->small;
-    bool any = nl_page_block(page, "failed", panel + 1, 0, "x row runs colour: failed runs", NULL, rows);
+    bool any = nl_page_block(page, "failed", panel + 1, 0, "x row runs colour: failed runs", NULL, &rows);
     nl_page_margins(page, &box);
     nl_text_add(out, "set object rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#F0F0F0' fillstyle solid noborder\n");
     if (nl_page_is_first(page, panel))
@@ -505,4 +541,13 @@ void nl_chart_put_axes(struct nl_chart *chart, int panel)
     nl_page_margins(chart->page, &box);
     nl_ruler_put(&chart->x, &chart->page->script, "x", nl_page_is_lowest(chart->page, panel));
     nl_ruler_put(&chart->y, &chart->page->script, "y", nl_page_is_first(chart->page, panel));
+}
+
+void nl_chart_begin_panel(struct nl_chart *chart, int panel)
+{
+    nl_page_title(chart->page, panel, chart->panel[panel].title);
+    nl_ruler_put(&chart->x, &chart->page->script, "x", nl_page_is_lowest(chart->page, panel));
+    if (chart->strip.rows > 0)
+        put_strip(chart, panel);
+    nl_chart_put_axes(chart, panel);
 }

@@ -31,6 +31,11 @@ struct nl_strip {
     int rows;
     int *row; /* [arms]: from 1; 0: none of its runs failed */
     bool summed; /* too many rows: one for all */
+    struct nl_failure {
+        int panel, arm, failed, trials;
+        double x;
+    } *failure;
+    int failures, capacity;
 };
 
 struct nl_chart {
@@ -86,12 +91,14 @@ int nl_chart_fit_training(struct nl_chart *chart, double least, double most, boo
 
 /* An entry for each arm, with a mark or a line alone. */
 void nl_chart_legend(struct nl_chart *chart, bool mark);
-/* Sets what the strip needs, from which arms had failures. */
-void nl_chart_make_strip(struct nl_chart *chart, const bool *failed);
+/* Of the runs of an arm that stand at x, panel by panel, so many failed, 0 or more; trials 0: it is one that failed there, on its way. */
+void nl_chart_fail(struct nl_chart *chart, int panel, int arm, double x, int failed, int trials);
+/* Sets what the strip needs: after all nl_chart_fail calls, before nl_chart_fit_y. */
+void nl_chart_make_strip(struct nl_chart *chart);
 /* As nl_page_frame. */
 int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err);
-/* The strip above a panel of its rows, each "x row text colour", which are released. */
-void nl_chart_put_strip(struct nl_chart *chart, int panel, struct nl_text *rows);
+/* Title and strip of a panel, then its margins and axes. */
+void nl_chart_begin_panel(struct nl_chart *chart, int panel);
 /* The margins of a panel and its axes. Labels are those of the panels at the edge. */
 void nl_chart_put_axes(struct nl_chart *chart, int panel);
 

@@ -78,21 +78,20 @@ static void put_seeds(struct drawing *d, int panel, int arm, const struct nl_ser
 
 static void put_blocks(struct drawing *d)
 {
-    bool *failed = nl_alloc((size_t)d->chart.arms, sizeof *failed);
     for (int panel = 0; panel < d->chart.panels; panel++)
         for (int arm = 0; arm < d->chart.arms; arm++) {
             const struct nl_series *series = series_of(d, panel, arm);
-            failed[arm] = failed[arm] || (series && series->failed > 0);
-            for (int i = 0; series && i < series->failed; i++)
+            for (int i = 0; series && i < series->failed; i++) {
+                nl_chart_fail(&d->chart, panel, arm, series->failed_x[i], 1, 0);
                 d->end = fmax(d->end, series->failed_x[i]);
+            }
             if (!series || series->count == 0)
                 continue;
             put_means(d, panel, arm, series);
             if (!d->band && d->picture->results->seeds > 1)
                 put_seeds(d, panel, arm, series);
         }
-    nl_chart_make_strip(&d->chart, failed);
-    free(failed);
+    nl_chart_make_strip(&d->chart);
 }
 
 static void put_caption(struct drawing *d)
@@ -109,27 +108,11 @@ static void put_caption(struct drawing *d)
     nl_caption_end(&d->chart);
 }
 
-static struct nl_text failed_rows(const struct drawing *d, int panel)
-{
-    struct nl_text rows = {0};
-    for (int arm = 0; arm < d->chart.arms; arm++) {
-        const struct nl_series *series = series_of(d, panel, arm);
-        for (int i = 0; series && i < series->failed; i++) {
-            nl_page_number(&rows, series->failed_x[i]);
-            nl_text_add(&rows, " %d × %u\n", d->chart.strip.row[arm], d->chart.arm[arm].style.colour);
-        }
-    }
-    return rows;
-}
-
 static void put_panel(struct drawing *d, int panel)
 {
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script;
-    nl_page_title(page, panel, d->chart.panel[panel].title);
-    struct nl_text rows = failed_rows(d, panel);
-    nl_chart_put_strip(&d->chart, panel, &rows);
-    nl_chart_put_axes(&d->chart, panel);
+    nl_chart_begin_panel(&d->chart, panel);
     nl_text_add(out, "plot NaN notitle");
     for (int pass = 0; pass < 2; pass++)
         for (int arm = 0; arm < d->chart.arms; arm++) {

@@ -166,22 +166,23 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
                      "ticks = sprintf(',%%.3g', %.3g * pt)\n"
                      "dot = format eq 'svg' ? %.4g : 1.0       # and its points do not grow with the font\n",
                 name, page->small, 0.75 * pixels * scale);
-    char *font = nl_format("%s,%.4g", config->plot.font, page->font * pixels);
-    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
-                page->width * pixels, page->height * pixels, 0.75 * pixels * scale);
-    nl_page_quote(out, font);
-    free(font);
-    font = nl_format("%s,%.4g", config->plot.font, page->font);
-    nl_text_add(out, " }\nif (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font ",
-                page->width * dots, page->height * dots, (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale);
-    nl_page_quote(out, font); /* cairo's fonts are points at 96 dots an inch */
-    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth %.4g pointscale %.4g font ",
-                page->width / cm, page->height / cm, 1.5 * scale, 0.68 * scale);
-    nl_page_quote(out, font);
-    nl_text_add(out, " }\nif (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
+    struct nl_text svg = {0}, font = {0}; /* cairo's fonts are points at 96 dots an inch */
+    char *family[] = {nl_format("%s,%.4g", config->plot.font, page->font * pixels), nl_format("%s,%.4g", config->plot.font, page->font)};
+    nl_page_quote(&svg, family[0]);
+    nl_page_quote(&font, family[1]);
+    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font %s }\n"
+                     "if (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font %s }\n"
+                     "if (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth %.4g pointscale %.4g font %s }\n"
+                     "if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
                      "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
-                     "if (picture ne '') { set output picture }\n\n", name);
-    free(font);
+                     "if (picture ne '') { set output picture }\n\n",
+                page->width * pixels, page->height * pixels, 0.75 * pixels * scale, svg.at, page->width * dots, page->height * dots,
+                (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale, font.at, page->width / cm, page->height / cm, 1.5 * scale,
+                0.68 * scale, font.at, name);
+    nl_text_release(&svg);
+    nl_text_release(&font);
+    free(family[0]);
+    free(family[1]);
 }
 
 void nl_caption_add(struct nl_page *page, const char *format, ...)

@@ -186,44 +186,16 @@ static bool put_largest(struct drawing *d, int panel, int i)
     return nl_page_block(d->page, "largest", panel + 1, i + 1, "the largest usable rate", NULL, &rows);
 }
 
-/* The rows of a panel's strip. */
-static struct nl_text failed_rows(const struct drawing *d, int panel)
-{
-    struct nl_text rows = {0};
-    for (int point = 0; point < d->chart.view.points; point++) {
-        int failed = 0, trials = 0;
-        for (int arm = 0; arm < d->chart.arms; arm++) {
-            const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
-            if (!cell || d->chart.arm[arm].reference)
-                continue;
-            failed += cell->failed;
-            trials += cell->trials;
-            if (cell->failed == 0 || d->chart.strip.summed)
-                continue;
-            nl_page_number(&rows, x_of(d, point));
-            nl_text_add(&rows, " %d %d", d->chart.strip.row[arm], cell->failed);
-            nl_text_add(&rows, cell->trials == d->picture->results->seeds ? "" : "/%d", cell->trials);
-            nl_text_add(&rows, " %u\n", d->chart.arm[arm].style.colour);
-        }
-        if (d->chart.strip.summed && failed > 0) {
-            nl_page_number(&rows, x_of(d, point));
-            nl_text_add(&rows, " 1 %d/%d 0\n", failed, trials);
-        }
-    }
-    return rows;
-}
-
 static void make_strip(struct drawing *d)
 {
-    bool *failed = nl_alloc((size_t)d->chart.arms, sizeof *failed);
     for (int panel = 0; panel < d->chart.panels; panel++)
-        for (int arm = 0; arm < d->chart.arms; arm++)
-            for (int point = 0; point < d->chart.view.points; point++) {
+        for (int point = 0; point < d->chart.view.points; point++)
+            for (int arm = 0; arm < d->chart.arms; arm++) {
                 const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
-                failed[arm] = failed[arm] || (cell && cell->failed > 0 && !d->chart.arm[arm].reference);
+                if (cell && !d->chart.arm[arm].reference)
+                    nl_chart_fail(&d->chart, panel, arm, x_of(d, point), cell->failed, cell->trials);
             }
-    nl_chart_make_strip(&d->chart, failed);
-    free(failed);
+    nl_chart_make_strip(&d->chart);
 }
 
 /* What failed of methods to which the x axis does not apply: they have no place in the strip. */
@@ -290,10 +262,7 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
 
 static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
 {
-    nl_page_title(d->page, panel, d->chart.panel[panel].title);
-    struct nl_text rows = failed_rows(d, panel);
-    nl_chart_put_strip(&d->chart, panel, &rows);
-    nl_chart_put_axes(&d->chart, panel);
+    nl_chart_begin_panel(&d->chart, panel);
     nl_text_add(&d->page->script, "plot NaN notitle");
     for (int pass = 0; pass < 6; pass++)
         for (int i = 0; i < d->lines; i++)
