@@ -384,12 +384,12 @@ void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture,
         nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
 }
 
-void nl_caption_unseen(struct nl_chart *chart, const char *intervals)
+void nl_caption_unseen(struct nl_chart *chart, const char *cut)
 {
     if (chart->y.log && chart->zeros > 0)
         nl_caption_add(chart->page, "Values of 0 are not shown on the logarithmic axis: %d.", chart->zeros);
-    if (intervals && (chart->span.lowest < chart->y.low || chart->span.highest > chart->y.high))
-        nl_caption_add(chart->page, "%s that reach beyond the y axis are cut.", intervals);
+    if (cut && (chart->span.lowest < chart->y.low || chart->span.highest > chart->y.high))
+        nl_caption_add(chart->page, "%s", cut);
     if (!chart->span.any)
         nl_caption_add(chart->page, "No run has a value.");
 }

@@ -109,8 +109,8 @@ void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, co
 /* That, and what the means are of. drawn: how intervals are drawn; NULL: they are not. */
 void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn);
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
-/* What of the values is not in sight. intervals: what they are called; NULL: there are none. */
-void nl_caption_unseen(struct nl_chart *chart, const char *intervals);
+/* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are none. */
+void nl_caption_unseen(struct nl_chart *chart, const char *cut);
 /* "12 of 54 panels are drawn; ...", which the note says, too, and plot.protocol. */
 void nl_caption_end(struct nl_chart *chart);
 /* "test error (%)"; new string. */

@@ -104,7 +104,7 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page, "Training batches as they were seen.");
     if (d->chart.strip.rows > 0)
         nl_caption_add(page, "Above, ×: where a run diverged or was ended by an error; it is in no mean.");
-    nl_caption_unseen(&d->chart, d->band ? "Bands" : NULL);
+    nl_caption_unseen(&d->chart, d->band ? "Bands that reach beyond the y axis are cut." : NULL);
     nl_caption_end(&d->chart);
 }
 

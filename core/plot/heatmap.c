@@ -209,6 +209,7 @@ static int draw(struct drawing *d, struct nl_error *err)
     const struct nl_results *results = d->picture->results;
     char *x_label = nl_factor_title(&results->factor[view->x_factor]), *y_label = nl_factor_title(&results->factor[view->y_factor]);
     char *label = nl_metric_label(&d->metric, d->column);
+    page->least_height = fmax(page->least_height, nl_text_width(label, page->font));
     int status = nl_chart_frame(&d->chart, x_label, y_label, err);
     if (status == NL_OK) {
         put_scale(d, label);

@@ -134,6 +134,7 @@ void nl_page_open(struct nl_page *page, int panels, double aspect)
     page->aspect = aspect;
     page->font = config->plot.font_size;
     page->small = small * page->font;
+    page->least_height = 3.5 * cm;
     page->width = cm * (config->plot.width != NL_AUTO ? config->plot.width : panels > 1 ? 17.8 : 8.6);
     page->height = config->plot.height != NL_AUTO ? cm * config->plot.height : 0.0;
     page->columns = choose_columns(page);
@@ -163,9 +164,8 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
                      "if (!exists('format')) format = 'svg'\n"
                      "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
                      "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
-                     "ticks = sprintf(',%%.3g', %.3g * pt)\n"
-                     "dot = format eq 'svg' ? %.4g : 1.0       # and its points do not grow with the font\n",
-                name, page->small, 0.75 * pixels * scale);
+                     "ticks = sprintf(',%%.3g', %.3g * pt)\n",
+                name, page->small);
     struct nl_text svg = {0}, font = {0}; /* cairo's fonts are points at 96 dots an inch */
     char *family[] = {nl_format("%s,%.4g", config->plot.font, page->font * pixels), nl_format("%s,%.4g", config->plot.font, page->font)};
     nl_page_quote(&svg, family[0]);
@@ -199,7 +199,7 @@ void nl_page_legend(struct nl_page *page, const struct nl_style *style, const ch
     page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
     page->legend[page->entries] = (struct nl_page_entry){nl_strdup(label), page->entries + 1, style->dash, line, mark};
     page->entries++;
-    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55*dot\n", page->entries, style->colour,
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55\n", page->entries, style->colour,
                 style->marker);
 }
 
@@ -231,10 +231,12 @@ void nl_page_label(struct nl_page *page, const char *text, double x, double y, d
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)
 {
     bool right = x > page->width / 2;
+    double length = nl_text_width(text, page->font), size = page->font * fmin(1.0, page->height / length);
+    length = fmin(length, page->height);
     nl_text_add(&page->script, "if (format eq 'txt') {\n    ");
     nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font, right ? "right" : "left");
     nl_text_add(&page->script, "} else {\n    ");
-    nl_page_label(page, text, x, y, page->font, "center rotate by 90");
+    nl_page_label(page, text, x, fmin(fmax(y, length / 2), page->height - length / 2), size, "center rotate by 90");
     nl_text_add(&page->script, "}\n");
 }
 
@@ -420,7 +422,7 @@ int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label
     width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
     double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);
     if (page->height == 0.0)
-        page->height = fmin(24 * cm, fmax(3.5 * cm, around + page->rows * width / page->aspect));
+        page->height = fmin(24 * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)), around + page->rows * width / page->aspect));
     double height = (page->height - around) / page->rows;
     page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom, page->height - frame.margin.top};
     int status = width < least_panel || height < least_panel

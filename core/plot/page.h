@@ -34,6 +34,7 @@ struct nl_page {
     int panels, columns, rows;
     double title, strip;   /* heights kept free above each panel: for its title, for its failed runs. Set before nl_page_frame */
     double bar;            /* width kept free at the right: for a scale of colours */
+    double least_height;   /* where plot.height is auto: what stands along it must fit */
     struct nl_box area;    /* of all panels; after nl_page_frame */
     struct nl_page_entry *legend;
     int entries;
@@ -65,7 +66,8 @@ double nl_page_panel_height(const struct nl_page *page);
 
 /* A line of text at a place of the page. how: "center", "left rotate by 90", ... */
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how);
-/* A line of text along the height of the page, its middle at x, y; on a terminal, which cannot turn it, across, above y. */
+/* A line of text along the height of the page, its middle at x and, where it fits, y; smaller where it is longer than the page. On a terminal, which
+ * cannot turn it, across, above y. */
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y);
 
 /* Another sentence of the caption. */

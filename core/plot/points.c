@@ -37,6 +37,7 @@ struct drawing {
 /* What a line has in a panel. */
 struct blocks {
     bool means, seeds, largest;
+    struct nl_span span; /* of the intervals */
 };
 
 static double x_of(const struct drawing *d, int point)
@@ -72,7 +73,7 @@ static char *label_of(const struct drawing *d, const struct line *line)
     const struct nl_arm *arm = &d->chart.arm[line->arm];
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     bool several = d->preset->evaluations && nl_norms[arm->norm]->tracks && evals->count > 1;
-    return nl_format("%s%s%s%s", arm->label, several ? ", " : "", several ? nl_eval_names[evals->at[line->eval]] : "",
+    return nl_format("%s%s%s%s", arm->label, several && *arm->label ? ", " : "", several ? nl_eval_names[evals->at[line->eval]] : "",
                      arm->reference ? " (reference)" : "");
 }
 
@@ -117,7 +118,7 @@ static void put_x(struct nl_text *out, double x)
     nl_text_add(out, " %.6g", x); /* a place on the page, without the digits of its rounding */
 }
 
-static bool put_means(struct drawing *d, int panel, int i)
+static bool put_means(struct drawing *d, int panel, int i, struct nl_span *span)
 {
     struct nl_text rows = {0};
     const struct line *line = &d->line[i];
@@ -139,6 +140,7 @@ static bool put_means(struct drawing *d, int panel, int i)
                 put_x(&rows, shifted(d, point, i, 0.46 * side));
             nl_chart_see(&d->chart, row[0]);
             nl_span_add_interval(&d->chart.span, row[1], row[2]);
+            nl_span_add_interval(span, row[1], row[2]);
             any = true;
         }
         nl_text_add(&rows, "\n"); /* a gap where there is no value, not a line across it */
@@ -235,8 +237,20 @@ static void put_caption(struct drawing *d, bool seeds)
     if (d->preset->largest)
         nl_caption_add(page, "Ring: the largest rate that is usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
     tell_references(d);
-    nl_caption_unseen(&d->chart, "Intervals");
+    nl_caption_unseen(&d->chart, "Arrows: intervals that reach beyond the y axis.");
     nl_caption_end(&d->chart);
+}
+
+/* Bars from end to end; one that leaves the panel ends in an arrow at its edge. */
+static void put_intervals(const struct drawing *d, int panel, int i, const struct nl_span *span)
+{
+    struct nl_text *out = &d->page->script;
+    double head = 0.4 * d->page->font / d->page->width;
+    nl_page_plot(out, "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle %d", panel, i, i);
+    if (span->lowest < d->chart.y.low)
+        nl_page_plot(out, "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
+    if (span->highest > d->chart.y.high)
+        nl_page_plot(out, "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
 }
 
 /* The signs over one another: bars, seeds, lines, intervals, marks, rings. */
@@ -249,15 +263,15 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
     if (pass == 0 && d->mark == NL_MARK_BARS && has->means)
         nl_page_plot(out, "$mean%d_%d using 1:2:6:7:(0):2 with boxxyerror fillstyle solid 0.45 noborder linecolor rgb '#%06x'", a, b, style->colour);
     else if (pass == 1 && has->seeds)
-        nl_page_plot(out, "$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0%06x'", a, b, style->colour);
+        nl_page_plot(out, "$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0%06x'", a, b, style->colour);
     else if (pass == 2 && has->means && (reference || d->mark == NL_MARK_LINES))
         nl_page_plot(out, "$mean%d_%d using 1:2 with lines linestyle %d dashtype %d", a, b, b, style->dash);
     else if (pass == 3 && has->means && !reference)
-        nl_page_plot(out, "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle %d", a, b, b);
+        put_intervals(d, a, b, &has->span);
     else if (pass == 4 && has->means && !reference && d->mark != NL_MARK_BARS)
         nl_page_plot(out, "$mean%d_%d using 1:2 with points linestyle %d", a, b, b);
     else if (pass == 5 && has->largest)
-        nl_page_plot(out, "$largest%d_%d using 1:2 with points pointtype 6 pointsize 1.3*dot linewidth 1 linecolor rgb '#%06x'", a, b, style->colour);
+        nl_page_plot(out, "$largest%d_%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x'", a, b, style->colour);
 }
 
 static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
@@ -283,8 +297,11 @@ static int draw(struct drawing *d, struct nl_error *err)
     bool seeds = false;
     for (int panel = 0; panel < d->chart.panels; panel++)
         for (int i = 0; i < d->lines; i++) {
-            blocks[panel * d->lines + i] = (struct blocks){put_means(d, panel, i), put_seeds(d, panel, i), put_largest(d, panel, i)};
-            seeds = seeds || blocks[panel * d->lines + i].seeds;
+            struct blocks *has = &blocks[panel * d->lines + i];
+            has->means = put_means(d, panel, i, &has->span);
+            has->seeds = put_seeds(d, panel, i);
+            has->largest = put_largest(d, panel, i);
+            seeds = seeds || has->seeds;
         }
     int status = nl_chart_fit_y(&d->chart, &d->line[0].metric.measure, d->mark == NL_MARK_BARS, err);
     if (status == NL_OK) {
@@ -297,7 +314,7 @@ static int draw(struct drawing *d, struct nl_error *err)
         free(x_label);
     }
     if (status == NL_OK)
-        nl_text_add(&page->script, "floor = %.6g # of the y axis: intervals that reach below it are cut there\n", d->chart.y.low);
+        nl_text_add(&page->script, "floor = %.6g; top = %.6g # of the y axis: intervals that reach beyond are cut there\n", d->chart.y.low, d->chart.y.high);
     for (int panel = 0; status == NL_OK && panel < d->chart.panels; panel++)
         put_panel(d, panel, blocks);
     free(blocks);

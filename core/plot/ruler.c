@@ -8,7 +8,8 @@
 #include "plot/page.h"
 
 static const double margin = 0.04;          /* of the axis, beyond the values */
-static const double most_of_intervals = 0.3; /* of the values' part of the axis, by which intervals may lengthen it at either end */
+static const double most_of_intervals = 0.3, most_on_log = 0.1; /* of the values' part of the axis, by which intervals may lengthen it at an end */
+enum { MOST_TICKS = 10 };                   /* with labels, on a large page, too */
 static const double decade = 12.0;          /* values over more than that ratio are far apart */
 
 void nl_span_add(struct nl_span *span, double value)
@@ -73,12 +74,13 @@ static bool is_linear_by_end(const char *end)
     return nl_number_read(end, &low) && !(low > 0);
 }
 
-/* Lengthens a range of values by what intervals need and a margin, on the scale of the axis. */
-static void lengthen(double *low, double *high, double lowest, double highest)
+/* Lengthens a range of values by a margin and by what intervals need, on the scale of the axis. An end that would need too much gets nothing: a t interval
+ * of three seeds can be as long as the axis, and would press the values together. */
+static void lengthen(double *low, double *high, double lowest, double highest, double part)
 {
-    double length = *high - *low, most = most_of_intervals * length;
-    *low = fmax(fmin(*low, lowest), *low - most);
-    *high = fmin(fmax(*high, highest), *high + most);
+    double length = *high - *low, most = part * length;
+    *low = lowest < *low - most ? *low : fmin(*low, lowest);
+    *high = highest > *high + most ? *high : fmax(*high, highest);
     length = *high - *low;
     *low -= margin * length;
     *high += margin * length;
@@ -96,7 +98,7 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
     ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 && span->low > 0 && span->high / span->low >= decade));
     if (ruler->log) {
         double low = log(span->least), high = log(span->high > span->least ? span->high : 2.0 * span->least);
-        lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)));
+        lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)), most_on_log);
         ruler->low = exp(low);
         ruler->high = exp(high);
     } else {
@@ -105,7 +107,7 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
         double low = span->low - flat, high = span->high + flat;
         if (from_zero || (span->low >= 0 && span->low < 0.25 * span->high)) /* what comes near 0 is shown from there */
             low = 0.0;
-        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), share ? fmin(span->highest, 100.0) : span->highest);
+        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), share ? fmin(span->highest, 100.0) : span->highest, most_of_intervals);
         ruler->low = from_zero ? 0.0 : low;
         ruler->high = high;
     }
@@ -139,7 +141,7 @@ static void put_log_ticks(struct nl_ruler *ruler, double low, double high, bool 
 void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each)
 {
     double low = fmin(ruler->low, ruler->high), high = fmax(ruler->low, ruler->high);
-    int most = (int)fmax(2.0, room / each);
+    int most = (int)fmin(fmax(2.0, room / each), MOST_TICKS);
     bool log = ruler->log;
     for (int i = 0; i < ruler->ticks; i++)
         free(ruler->tick[i].label);
@@ -201,7 +203,7 @@ void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size)
         for (int i = 1; i < ruler->ticks; i++) /* neighbours meet */
             ruler->upright = ruler->upright || (nl_text_width(ruler->tick[i - 1].label, size) + nl_text_width(ruler->tick[i].label, size)) / 2 + 0.5 * size >
                                                    room / ruler->ticks;
-        most = ruler->upright ? (int)fmax(1.0, room / (1.3 * size)) : most;
+        most = ruler->upright ? (int)fmax(1.0, room / (1.3 * size)) : ruler->ticks;
     } else if (ruler->log && ruler->ticks > 2 && (ruler->ticks > most || longest > 4)) {
         nl_ruler_ticks(ruler, room, nl_text_width("0.001", size) + gap);
         return;

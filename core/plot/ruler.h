@@ -36,7 +36,7 @@ struct nl_ruler {
 void nl_ruler_release(struct nl_ruler *ruler);
 
 /* An axis for these values of the measure, of which only errors and losses may be logarithmic where plot.ylog is auto. from_zero: for bars.
- * Intervals lengthen it by a part only. NL_FAIL: plot.ymin or plot.ymax is no number, or they are no range. */
+ * Intervals lengthen it only where they reach little beyond the values. NL_FAIL: plot.ymin or plot.ymax is no number, or they are no range. */
 int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero, const struct nl_config *config,
                  struct nl_error *err);
 /* An x axis from 0, or from `least` if it is logarithmic, to `most`. may_be_log: where plot.xlog is auto and these are far apart. */
