@@ -63,6 +63,8 @@ static void list_lines(struct drawing *d)
             }
             if (d->chart.arm[arm].reference)
                 line.style.dash = 4;
+            if (d->mark == NL_MARK_BARS)
+                line.style.marker = 5; /* a square, as the bars are: in the legend alone */
             d->line[d->lines++] = line;
         }
     }
