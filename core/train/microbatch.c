@@ -115,8 +115,8 @@ struct nl_op nl_microbatch_op(const struct nl_backend *backend, const struct nl_
         MOVE_ENDS(*n);
         MOVE(n->residual, in);
         MOVE(n->dresidual, in);
-        n->mean += sets;
-        n->var += sets;
+        n->mean = (char *)n->mean + (size_t)sets * backend->statistic;
+        n->var = (char *)n->var + (size_t)sets * backend->statistic;
         break;
     }
     case NL_ACTIVATION_LAYER:

@@ -88,8 +88,8 @@ static void lay_statistics(struct context *ctx, struct nl_normalize *n, int numb
 {
     struct layout *l = &ctx->layout;
     size_t sets = (size_t)nl_normalize_sets(n, capacity);
-    n->mean = take(l, sets * sizeof(double));
-    n->var = take(l, sets * sizeof(double));
+    n->mean = take(l, sets * ctx->plan->backend->statistic);
+    n->var = take(l, sets * ctx->plan->backend->statistic);
     if (n->norm->tracks && l->base) {
         n->running_mean = real_at(l, ctx->norms.running_mean, channels_before);
         n->running_var = real_at(l, ctx->norms.running_var, channels_before);
