@@ -36,7 +36,7 @@ static inline bool nl_is_parameter(enum nl_role role)
     return role <= NL_BETA;
 }
 
-enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_STATISTIC, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
+enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
 
 /* A tensor that an operation owns. */
 struct nl_tensor_spec {
