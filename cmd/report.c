@@ -302,19 +302,19 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_report = {
     .name = "report",
-    .summary = "a page for colleagues: question, answer, figures, tables, protocol, provenance",
+    .summary = "write a report: question, answer, figures, tables, protocol, provenance",
     .usage = "usage: normlab report RESULTS [RESULTS ...] --out DIR [--claims] [plot.KEY=VALUE ...]\n"
              "       normlab report --claims [--quick] --out DIR\n"
              "\n"
-             "Writes what results folders say as one page that needs nothing else (DIR/index.html), and the same as DIR/report.md and\n"
-             "DIR/report.tex: question and answer, figures drawn anew, tables, what was trained and what of it differs from the defaults,\n"
-             "failed runs, what earlier rounds decided, provenance, and how to repeat it. What is incomplete says so first. DIR is a new\n"
-             "folder, or that of an earlier report, which is replaced; anything else in it is an error.\n"
+             "Writes a report on results folders as one self-contained page (DIR/index.html), and the same as DIR/report.md and DIR/report.tex:\n"
+             "question and answer, figures, tables, what was trained and how it differs from the defaults, failed runs, what earlier rounds\n"
+             "decided, provenance, and how to repeat it. Missing trials are reported first. DIR is a new folder, or that of an earlier report,\n"
+             "which is replaced. It is an error if DIR holds anything else.\n"
              "\n"
              "  -o, --out DIR    the report's folder\n"
-             "      --claims     what came out of published claims, too, from results/claims, where normlab claims run leaves it;\n"
-             "                   --claims=DIR: from another folder\n"
-             "      --quick      of claims the quick protocol, from results/claims_quick\n"
+             "      --claims     add the outcomes of published claims, with figures, from results/claims, where normlab claims\n"
+             "                   run puts them; --claims=DIR: from another folder\n"
+             "      --quick      the outcomes of the quick protocols, from results/claims_quick\n"
              "\n"
              "examples:\n"
              "  normlab report results/small_batch --out report\n"
