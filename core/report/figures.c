@@ -10,12 +10,13 @@
 #include "stats/comparison.h"
 
 struct shown {
-    const char *name;  /* of the picture; "": any other */
-    const char *kind;  /* of chart */
-    const char *x;     /* its horizontal axis; NULL: a key of the sweep */
-    const char *y;     /* its vertical axis; NULL: the metric */
-    const char *each;  /* what stands for the methods; NULL: panels, and colours for the metric */
-    const char *tells; /* in a caption, behind "The test error against the batch size", or behind "The test error" where x is said here */
+    const char *name; /* of the picture; "": any other */
+    const char *kind; /* of chart */
+    const char *x;    /* its horizontal axis; NULL: a key of the sweep */
+    const char *y;    /* its vertical axis; NULL: the metric */
+    const char *each; /* what stands for the methods; NULL: panels, and colours for the metric */
+    const char *
+        tells; /* in a caption, behind "The test error against the batch size", or behind "The test error" where x is said here */
 };
 
 static const struct shown *shown_as(const char *name)
@@ -24,8 +25,10 @@ static const struct shown *shown_as(const char *name)
         {"small_batch", "Line chart", NULL, NULL, "Lines", ", a line for each method"},
         {"lr_tolerance", "Line chart", NULL, NULL, "Lines", ", a line for each method, with the runs that failed"},
         {"curves", "Line chart", "training time", NULL, "Lines", " during training, a line for each setting that is compared"},
-        {"steps", "Step chart", "weight updates", "runs not yet at the target (%)", "Lines", " against its target: the share of runs that are not yet there"},
-        {"heatmap", "Heat map", "a key of the sweep", "another key of the sweep", NULL, " as colours over two keys, a panel for each combination of the others"},
+        {"steps", "Step chart", "weight updates", "runs not yet at the target (%)", "Lines",
+         " against its target: the share of runs that are not yet there"},
+        {"heatmap", "Heat map", "a key of the sweep", "another key of the sweep", NULL,
+         " as colours over two keys, a panel for each combination of the others"},
         {"", "Chart", NULL, NULL, "Drawn for", ""},
     };
     const struct shown *at = all;
@@ -45,7 +48,8 @@ static int x_factor_of(const struct nl_results *results, const struct nl_experim
 }
 
 /* What the picture shows: kind of chart, axes, methods. Without its findings, which the answer says. */
-static char *alt_of(const struct nl_results *results, const struct nl_experiment *experiment, const struct shown *shown, const char *x, const char *y)
+static char *alt_of(const struct nl_results *results, const struct nl_experiment *experiment, const struct shown *shown,
+                    const char *x, const char *y)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%s. Horizontal axis: %s. Vertical axis: %s.", shown->kind, x, shown->y ? shown->y : y);
@@ -84,7 +88,8 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
     struct nl_measure measure;
     nl_measure(nl_metric_names[source->experiment->config.plot.metric], &measure);
     char *y = nl_format("%s%s%s%s", measure.name, *measure.unit ? " (" : "", measure.unit, *measure.unit ? ")" : "");
-    char *alt = alt_of(results, source->experiment, shown, x, y), *caption = caption_of(shown, measure.name, x, how ? how : ""), *drawing = NULL;
+    char *alt = alt_of(results, source->experiment, shown, x, y), *caption = caption_of(shown, measure.name, x, how ? how : ""),
+         *drawing = NULL;
     size_t length;
     struct nl_error err = {{0}};
     char *svg = nl_file_read_plain(path, &length, &err);
