@@ -308,34 +308,42 @@ static inline void probe_fill(struct probe *p, int replica, uint64_t seed)
         image_set_real(&p->image, replica, p->dy, i, drawn(seed, "dy", i));
 }
 
+/* The kernel of the probe's operation, and what it takes. */
+struct call {
+    const struct nl_kernel *kernel;
+    const void *arguments;
+};
+
+static inline struct call probe_call(const struct probe *p)
+{
+    const struct {
+        const char *operation;
+        const void *arguments;
+    } of[] = {
+        [LINEAR] = {"linear", &p->linear},
+        [CONV] = {"conv", &p->conv},
+        [NORMALIZE] = {"normalize", &p->normalize},
+        [ACTIVATE] = {"activate", &p->activate},
+        [MAX_POOL] = {"max_pool", &p->max_pool},
+        [MEAN_POOL] = {"mean_pool", &p->mean_pool},
+        [ADD] = {"add", &p->add},
+        [DROPOUT] = {"dropout", &p->dropout},
+    };
+    struct call call = {nl_kernel_find(p->image.backend, of[p->spec.kind].operation), of[p->spec.kind].arguments};
+    ck_assert_ptr_nonnull(call.kernel);
+    return call;
+}
+
 static inline void probe_forward(const struct probe *p)
 {
-    const struct nl_backend *backend = p->image.backend;
-    switch (p->spec.kind) {
-    case LINEAR: backend->linear_forward(&p->run, &p->linear); break;
-    case CONV: backend->conv_forward(&p->run, &p->conv); break;
-    case NORMALIZE: backend->normalize_forward(&p->run, &p->normalize); break;
-    case ACTIVATE: backend->activate_forward(&p->run, &p->activate); break;
-    case MAX_POOL: backend->max_pool_forward(&p->run, &p->max_pool); break;
-    case MEAN_POOL: backend->mean_pool_forward(&p->run, &p->mean_pool); break;
-    case ADD: backend->add_forward(&p->run, &p->add); break;
-    case DROPOUT: backend->dropout_forward(&p->run, &p->dropout); break;
-    }
+    struct call call = probe_call(p);
+    call.kernel->forward(&p->run, call.arguments);
 }
 
 static inline void probe_backward(const struct probe *p)
 {
-    const struct nl_backend *backend = p->image.backend;
-    switch (p->spec.kind) {
-    case LINEAR: backend->linear_backward(&p->run, &p->linear); break;
-    case CONV: backend->conv_backward(&p->run, &p->conv); break;
-    case NORMALIZE: backend->normalize_backward(&p->run, &p->normalize); break;
-    case ACTIVATE: backend->activate_backward(&p->run, &p->activate); break;
-    case MAX_POOL: backend->max_pool_backward(&p->run, &p->max_pool); break;
-    case MEAN_POOL: backend->mean_pool_backward(&p->run, &p->mean_pool); break;
-    case ADD: backend->add_backward(&p->run, &p->add); break;
-    case DROPOUT: backend->dropout_backward(&p->run, &p->dropout); break;
-    }
+    struct call call = probe_call(p);
+    call.kernel->backward(&p->run, call.arguments);
 }
 
 /* Largest difference over the largest magnitude of `right`, or over `floor` if that is larger; NaN where either has one. */

@@ -235,7 +235,7 @@ START_TEST(normalizer_backward_works_in_place)
             struct nl_normalize in_place = p.normalize;
             in_place.dx = p.dy;
             ck_assert(memcmp(p.normalize.dx, p.dy, bytes) != 0);
-            nl_backends[b]->normalize_backward(&p.run, &in_place);
+            nl_kernel_find(nl_backends[b], "normalize")->backward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.normalize.dx, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             probe_free(&p);
         }
@@ -257,10 +257,10 @@ START_TEST(a_sum_works_in_place)
             ck_assert(memcmp(p.add.da, p.add.db, bytes) == 0);
             struct nl_add in_place = p.add;
             in_place.da = in_place.db = p.dy;
-            nl_backends[b]->add_backward(&p.run, &in_place);
+            nl_kernel_find(nl_backends[b], "add")->backward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.add.da, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             in_place.y = p.input[1].value;
-            nl_backends[b]->add_forward(&p.run, &in_place);
+            nl_kernel_find(nl_backends[b], "add")->forward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             probe_free(&p);
         }
@@ -319,6 +319,40 @@ START_TEST(dropout_draws_the_named_stream)
 }
 END_TEST
 
+/* Forwards and backwards: the parts of a batch, one after the other, have the bits of the batch. */
+START_TEST(dropout_of_a_part_draws_what_the_batch_draws)
+{
+    enum { SAMPLES = 7, CHANNELS = 501, FIRST = 3 };
+    struct spec spec = {"dropout", DROPOUT, .samples = SAMPLES, .channels = CHANNELS};
+    for (int b = 0; nl_backends[b]; b++) {
+        struct probe whole = probe_make(nl_backends[b], 1, spec), parts = probe_make(nl_backends[b], 1, spec);
+        probe_fill(&whole, 0, 6);
+        probe_fill(&parts, 0, 6);
+        probe_forward(&whole);
+        probe_backward(&whole);
+        for (int first = 0; first < SAMPLES; first += FIRST) {
+            size_t at = (size_t)first * CHANNELS * nl_backends[b]->real;
+            struct nl_run run = parts.run;
+            struct nl_dropout part = parts.dropout;
+            run.first = first;
+            run.batch = SAMPLES;
+            run.samples = SAMPLES - first < FIRST ? SAMPLES - first : FIRST;
+            part.x = (const char *)part.x + at;
+            part.y = (char *)part.y + at;
+            part.dy = (const char *)part.dy + at;
+            part.dx = (char *)part.dx + at;
+            nl_kernel_find(nl_backends[b], "dropout")->forward(&run, &part);
+            nl_kernel_find(nl_backends[b], "dropout")->backward(&run, &part);
+        }
+        size_t bytes = whole.y_count * nl_backends[b]->real;
+        ck_assert_msg(memcmp(whole.y, parts.y, bytes) == 0, "y on %s", nl_backends[b]->name);
+        ck_assert_msg(memcmp(whole.dropout.dx, parts.dropout.dx, bytes) == 0, "dx on %s", nl_backends[b]->name);
+        probe_free(&whole);
+        probe_free(&parts);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("backend");
@@ -333,6 +367,7 @@ int main(void)
     tcase_add_test(operations, a_sum_works_in_place);
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);
+    tcase_add_test(operations, dropout_of_a_part_draws_what_the_batch_draws);
     suite_add_tcase(suite, operations);
     return run_suite(suite);
 }

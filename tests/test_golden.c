@@ -226,8 +226,9 @@ static void forward_backward(struct layer *layer, const struct golden *golden, e
                              enum quantity first)
 {
     layer->run.statistics = statistics;
-    layer->backend->normalize_forward(&layer->run, &layer->op);
-    layer->backend->normalize_backward(&layer->run, &layer->op);
+    const struct nl_kernel *kernel = nl_kernel_find(layer->backend, "normalize");
+    kernel->forward(&layer->run, &layer->op);
+    kernel->backward(&layer->run, &layer->op);
     size_t elements = (size_t)golden->samples * golden->positions * golden->channels, affine = (size_t)golden->affine;
     take_reals(out, first, layer, layer->op.y, elements);
     take_reals(out, first + 1, layer, layer->op.dx, elements);

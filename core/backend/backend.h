@@ -1,4 +1,4 @@
-/* The backends: one table of functions each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
+/* The backends: one table of kernels each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
  * specification; `cpu` is float32 and made to be fast; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan deals in
  * sizes and places, values go in and out through upload/download and put_reals/get_reals.
  *
@@ -54,8 +54,7 @@ struct nl_run {
 struct nl_micro {
     int unit;     /* samples come in multiples of it until the last part; 0: all of them at once */
     size_t sums;  /* bytes of memory for backward to keep between the parts */
-    bool halves;  /* a normalizer with statistics over all samples: forward normalize_moments for each part, and then normalize_apply for each
-                     part; backward normalize_sums and normalize_dx likewise */
+    bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
 };
 
 /* Numbers that may differ from replica to replica, in each image; all double. The trainer writes them before a step. */
@@ -130,13 +129,16 @@ struct nl_conv {
     void *y;                        /* real (capacity, out_height, out_width, O) */
     const void *dy;
     void *dx, *dw, *db;
-    void *sums;                     /* in the image, as conv_micro says; NULL: all samples come at once */
+    void *sums;                     /* in the image, as its kernel's micro says; NULL: all samples come at once */
 };
 
 /* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
  * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
  * from y. mean and var are those of the sets in the last forward call, in double on every backend, so that the
- * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers. */
+ * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers.
+ *
+ * Where it reduces over the batch, `reduce` makes mean and var of the samples up to its own, and tracks them with the last; `apply` makes y
+ * of any normalizer, once mean and var are there. backward_reduce makes the batch's sums and dresidual, backward_apply dx, dgamma and dbeta. */
 struct nl_normalize {
     struct nl_norm_setup setup;     /* samples: the capacity */
     const struct nl_norm *norm;     /* whose partition applies: call norm->partition with the samples of the run */
@@ -156,7 +158,7 @@ struct nl_normalize {
     const void *dy;
     void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
     void *dresidual;                /* where there is a residual; may be dy */
-    void *sums;                     /* in the image, as normalize_micro says; NULL: all samples come at once */
+    void *sums;                     /* in the image, as its kernel's micro says; NULL: all samples come at once */
 };
 
 struct nl_activate {
@@ -205,7 +207,7 @@ struct nl_add {
     void *da, *db;       /* as a, b */
 };
 
-/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, n * count + e) >= p of the stream, in training
+/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, (run->first + n) * count + e) >= p of the stream, in training
  * only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
 struct nl_dropout {
     size_t count;              /* elements a sample */
@@ -215,6 +217,13 @@ struct nl_dropout {
     void *y;
     const void *dy;
     void *dx;
+};
+
+/* y += x, whatever the run's samples. */
+struct nl_accumulate {
+    size_t count;
+    const void *x;
+    void *y;
 };
 
 /* Softmax cross-entropy. sums[0] += sum of losses over the samples, sums[1] += number of correct ones (the first largest logit counts);
@@ -238,14 +247,30 @@ struct nl_update {
     const struct nl_hyper *hyper;
 };
 
+/* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
+typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
+
+/* What a backend has for one operation: "gather", "linear", "conv", "normalize", "activate", "max_pool", "mean_pool", "add", "dropout" or
+ * "loss". */
+struct nl_kernel {
+    const char *operation;
+    nl_kernel_function *forward, *backward; /* backward NULL: of "gather" and "loss" */
+    /* Where there are micro_bytes: */
+    struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
+    nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then
+                                                             apply for each part */
+    nl_kernel_function *backward_reduce, *backward_apply; /* backward likewise */
+};
+
 struct nl_tape; /* the backend's own */
 
 struct nl_backend {
     const char *name;         /* device.kind */
     const char *help;
     size_t real;              /* sizeof(double) or sizeof(float) */
-    bool steps_weights;       /* linear_backward heeds `update` */
-    bool fuses_relu;          /* linear_forward heeds `relu`, and linear_backward `masks` */
+    size_t statistic;         /* bytes of a mean or variance: sizeof(double) */
+    bool steps_weights;       /* the backward of "linear" heeds `update` */
+    bool fuses_relu;          /* its forward heeds `relu`, and its backward `masks` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
     size_t micro_bytes;       /* of the largest activation, for as many samples as operations are best called for in turn; 0: always for all */
 
@@ -287,33 +312,8 @@ struct nl_backend {
     void (*forget)(struct nl_tape *tape); /* NULL is legal */
 
     void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
-    void (*gather)(const struct nl_run *run, const struct nl_gather *op);
-    void (*linear_forward)(const struct nl_run *run, const struct nl_linear *op);
-    void (*linear_backward)(const struct nl_run *run, const struct nl_linear *op);
-    void (*conv_forward)(const struct nl_run *run, const struct nl_conv *op);
-    void (*conv_backward)(const struct nl_run *run, const struct nl_conv *op);
-    void (*normalize_forward)(const struct nl_run *run, const struct nl_normalize *op);
-    void (*normalize_backward)(const struct nl_run *run, const struct nl_normalize *op);
-    void (*activate_forward)(const struct nl_run *run, const struct nl_activate *op);
-    void (*activate_backward)(const struct nl_run *run, const struct nl_activate *op);
-    void (*max_pool_forward)(const struct nl_run *run, const struct nl_max_pool *op);
-    void (*max_pool_backward)(const struct nl_run *run, const struct nl_max_pool *op);
-    void (*mean_pool_forward)(const struct nl_run *run, const struct nl_mean_pool *op);
-    void (*mean_pool_backward)(const struct nl_run *run, const struct nl_mean_pool *op);
-    void (*add_forward)(const struct nl_run *run, const struct nl_add *op);
-    void (*add_backward)(const struct nl_run *run, const struct nl_add *op);
-    void (*dropout_forward)(const struct nl_run *run, const struct nl_dropout *op);
-    void (*dropout_backward)(const struct nl_run *run, const struct nl_dropout *op);
-    void (*loss)(const struct nl_run *run, const struct nl_loss *op);
     void (*update)(const struct nl_run *run, const struct nl_update *op);
-
-    /* where there are micro_bytes */
-    struct nl_micro (*conv_micro)(const struct nl_conv *op);
-    struct nl_micro (*normalize_micro)(const struct nl_normalize *op);
-    void (*normalize_moments)(const struct nl_run *run, const struct nl_normalize *op); /* mean, var of the samples up to these; tracked with the last */
-    void (*normalize_apply)(const struct nl_run *run, const struct nl_normalize *op);   /* y; of any normalizer, once mean and var are there */
-    void (*normalize_sums)(const struct nl_run *run, const struct nl_normalize *op);    /* what dx takes of the batch; dresidual */
-    void (*normalize_dx)(const struct nl_run *run, const struct nl_normalize *op);      /* dx, dgamma, dbeta */
+    const struct nl_kernel *kernels; /* ends with one without a name */
 };
 
 extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;
@@ -327,6 +327,9 @@ int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
 /* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
+
+/* What the backend has for that operation; NULL: nothing. */
+const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation);
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
 int nl_normalize_sets(const struct nl_normalize *op, int samples);

@@ -161,15 +161,16 @@ static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl
 {
     size_t elements = elements_of(probe), channels = (size_t)probe->channels, affine = (size_t)op->affine_count;
     bool fixed = probe->eval && op->norm->tracks;
+    const struct nl_kernel *kernel = nl_kernel_find(desk->backend, "normalize");
     struct nl_run run = {
         .replicas = 1,
         .samples = probe->samples,
         .statistics = fixed ? NL_STATS_RUNNING : probe->eval ? NL_STATS_BATCH : NL_STATS_TRAIN,
     };
-    desk->backend->normalize_forward(&run, op);
+    kernel->forward(&run, op);
     probe->y = get(desk, op->y, elements);
     if (op->dy) {
-        desk->backend->normalize_backward(&run, op);
+        kernel->backward(&run, op);
         probe->dx = get(desk, op->dx, elements);
         probe->dgamma = get(desk, op->dgamma, affine);
         probe->dbeta = get(desk, op->dbeta, affine);
@@ -189,7 +190,7 @@ static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl
     op->gamma = op->beta = NULL;
     op->affine_count = 0;
     run.statistics = fixed ? NL_STATS_RUNNING : NL_STATS_BATCH;
-    desk->backend->normalize_forward(&run, op);
+    kernel->forward(&run, op);
     probe->xhat = get(desk, op->y, elements);
 }
 

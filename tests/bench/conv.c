@@ -135,15 +135,16 @@ enum product { FORWARD, WEIGHTS, BOTH, PRODUCTS };
 /* Seconds of one call, from as many as fill `seconds`: the clock costs too much to ask it after each. */
 static double measure(enum product product, const struct nl_run *run, struct nl_conv op, double seconds)
 {
+    const struct nl_kernel *conv = nl_kernel_find(&nl_backend_cpu, "conv");
     if (product == WEIGHTS)
         op.dx = NULL;
     for (long calls = 1;; calls *= 2) {
         double start = now();
         for (long k = 0; k < calls; k++)
             if (product == FORWARD)
-                nl_backend_cpu.conv_forward(run, &op);
+                conv->forward(run, &op);
             else
-                nl_backend_cpu.conv_backward(run, &op);
+                conv->backward(run, &op);
         double time = now() - start;
         if (time >= seconds)
             return time / (double)calls;

@@ -89,11 +89,13 @@ static double seconds_of(void (*call)(void *context), void *context, double seco
 }
 
 struct convolution {
+    const struct nl_kernel *kernel;
     const struct nl_run *run;
     struct nl_conv op;
 };
 
 struct normalization {
+    const struct nl_kernel *kernel;
     const struct nl_run *run;
     struct nl_normalize op;
 };
@@ -101,25 +103,25 @@ struct normalization {
 static void conv_forward(void *context)
 {
     struct convolution *c = context;
-    backend->conv_forward(c->run, &c->op);
+    c->kernel->forward(c->run, &c->op);
 }
 
 static void conv_backward(void *context)
 {
     struct convolution *c = context;
-    backend->conv_backward(c->run, &c->op);
+    c->kernel->backward(c->run, &c->op);
 }
 
 static void normalize_forward(void *context)
 {
     struct normalization *n = context;
-    backend->normalize_forward(n->run, &n->op);
+    n->kernel->forward(n->run, &n->op);
 }
 
 static void normalize_backward(void *context)
 {
     struct normalization *n = context;
-    backend->normalize_backward(n->run, &n->op);
+    n->kernel->backward(n->run, &n->op);
 }
 
 /* As integers: their sums have no order, so that the compiler vectorizes them. */
@@ -185,6 +187,7 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
     size_t count = (size_t)run->samples * (size_t)(size * size * channels),
            weights = (size_t)(KERNEL * KERNEL * channels * channels);
     struct convolution both = {
+        .kernel = nl_kernel_find(backend, "conv"),
         .run = run,
         .op = {.height = size,
                .width = size,
@@ -230,6 +233,7 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     struct nl_hyper *placed_hyper = need(sizeof hyper);
     backend->upload(placed_hyper, &hyper, sizeof hyper);
     struct normalization n = {
+        .kernel = nl_kernel_find(backend, "normalize"),
         .run = run,
         .op =
             {

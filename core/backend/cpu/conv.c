@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op)
+void nl_cpu_conv_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_conv *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *b = NL_AT(op->b, at);
@@ -24,8 +25,9 @@ static size_t bias_sums(const struct nl_conv *op)
     return ((size_t)op->out * sizeof(double) + 63) / 64 * 64;
 }
 
-struct nl_micro nl_cpu_conv_micro(const struct nl_conv *op)
+struct nl_micro nl_cpu_conv_micro(const void *arguments)
 {
+    const struct nl_conv *op = arguments;
     bool winograd = nl_cpu_conv_is_winograd(op);
     if (!winograd && !nl_cpu_conv_dw_is_direct(op))
         return (struct nl_micro){0};
@@ -36,8 +38,9 @@ struct nl_micro nl_cpu_conv_micro(const struct nl_conv *op)
     return micro;
 }
 
-void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op)
+void nl_cpu_conv_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_conv *op = arguments;
     size_t out = (size_t)op->out, rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;

@@ -109,30 +109,19 @@ void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t fro
  * sums over parts of rows, in multiples of NL_BLOCK_ROWS until the last, are those over all. */
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *total, float *out);
 
-void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op);
-void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op);
-void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op);
-void nl_cpu_conv_forward(const struct nl_run *run, const struct nl_conv *op);
-void nl_cpu_conv_backward(const struct nl_run *run, const struct nl_conv *op);
-void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cpu_activate_forward(const struct nl_run *run, const struct nl_activate *op);
-void nl_cpu_activate_backward(const struct nl_run *run, const struct nl_activate *op);
-void nl_cpu_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op);
-void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op);
-void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op);
-void nl_cpu_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op);
-void nl_cpu_add_forward(const struct nl_run *run, const struct nl_add *op);
-void nl_cpu_add_backward(const struct nl_run *run, const struct nl_add *op);
-void nl_cpu_dropout_forward(const struct nl_run *run, const struct nl_dropout *op);
-void nl_cpu_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
-void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op);
+nl_kernel_function nl_cpu_gather, nl_cpu_loss;
+nl_kernel_function nl_cpu_linear_forward, nl_cpu_linear_backward;
+nl_kernel_function nl_cpu_conv_forward, nl_cpu_conv_backward;
+nl_kernel_function nl_cpu_normalize_forward, nl_cpu_normalize_backward;
+nl_kernel_function nl_cpu_activate_forward, nl_cpu_activate_backward;
+nl_kernel_function nl_cpu_max_pool_forward, nl_cpu_max_pool_backward;
+nl_kernel_function nl_cpu_mean_pool_forward, nl_cpu_mean_pool_backward;
+nl_kernel_function nl_cpu_add_forward, nl_cpu_add_backward;
+nl_kernel_function nl_cpu_dropout_forward, nl_cpu_dropout_backward;
+nl_kernel_function nl_cpu_normalize_reduce, nl_cpu_normalize_apply, nl_cpu_normalize_backward_reduce, nl_cpu_normalize_backward_apply;
+struct nl_micro nl_cpu_linear_micro(const void *arguments);
+struct nl_micro nl_cpu_conv_micro(const void *arguments);
+struct nl_micro nl_cpu_normalize_micro(const void *arguments);
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op);
-struct nl_micro nl_cpu_conv_micro(const struct nl_conv *op);
-struct nl_micro nl_cpu_normalize_micro(const struct nl_normalize *op);
-void nl_cpu_normalize_moments(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cpu_normalize_apply(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cpu_normalize_sums(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cpu_normalize_dx(const struct nl_run *run, const struct nl_normalize *op);
 
 #endif

@@ -20,7 +20,7 @@ static uint64_t threshold_of(double p)
 
 static void dropout(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
 {
-    size_t count = (size_t)run->samples * op->count;
+    size_t count = (size_t)run->samples * op->count, before = (size_t)run->first * op->count;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(from, at);
@@ -37,7 +37,7 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
         for (size_t first = 0; first < count; first += DRAWN) {
             uint64_t bits[DRAWN];
             size_t left = count - first < DRAWN ? count - first : DRAWN;
-            nl_stream_bits_from(stream, (uint64_t)run->step, first, (int32_t)left, bits);
+            nl_stream_bits_from(stream, (uint64_t)run->step, before + first, (int32_t)left, bits);
             NL_PARALLEL
             for (size_t i = 0; i < left; i++)
                 y[first + i] = bits[i] >> 11 >= threshold ? x[first + i] * scale : 0.0f;
@@ -45,12 +45,14 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
     }
 }
 
-void nl_cpu_dropout_forward(const struct nl_run *run, const struct nl_dropout *op)
+void nl_cpu_dropout_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_dropout *op = arguments;
     dropout(run, op, op->x, op->y);
 }
 
-void nl_cpu_dropout_backward(const struct nl_run *run, const struct nl_dropout *op)
+void nl_cpu_dropout_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_dropout *op = arguments;
     dropout(run, op, op->dy, op->dx);
 }

@@ -63,8 +63,9 @@ static void fetch(const struct source *from, const int32_t *index, int samples, 
             __builtin_prefetch(data + (size_t)index[n] * bytes + at, 0, 2);
 }
 
-void nl_cpu_gather(const struct nl_run *run, const struct nl_gather *op)
+void nl_cpu_gather(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_gather *op = arguments;
     size_t positions = (size_t)op->height * (size_t)op->width, image = positions * (size_t)op->channels;
     bool augment = run->augment && (op->crop > 0 || op->flip);
     for (int r = 0; r < run->replicas; r++) {

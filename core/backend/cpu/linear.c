@@ -1,8 +1,9 @@
 /* Fully connected layer: y = x w + b. Backward: dx = dy w', dw = x' dy, db = column sums of dy. */
 #include "backend/cpu/cpu.h"
 
-void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op)
+void nl_cpu_linear_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_linear *op = arguments;
     size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
@@ -11,8 +12,16 @@ void nl_cpu_linear_forward(const struct nl_run *run, const struct nl_linear *op)
     }
 }
 
-void nl_cpu_linear_backward(const struct nl_run *run, const struct nl_linear *op)
+/* All rows at once: a matrix product of a few rows reads all of w for them. */
+struct nl_micro nl_cpu_linear_micro(const void *arguments)
 {
+    (void)arguments;
+    return (struct nl_micro){0};
+}
+
+void nl_cpu_linear_backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_linear *op = arguments;
     size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;

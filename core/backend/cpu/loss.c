@@ -81,8 +81,9 @@ static void sixteen(size_t classes, float *logits, const int32_t *labels, double
     cross_entropy(SIDE_BY_SIDE, classes, logits, labels, share, out);
 }
 
-void nl_cpu_loss(const struct nl_run *run, const struct nl_loss *op)
+void nl_cpu_loss(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_loss *op = arguments;
     size_t classes = (size_t)op->classes, samples = (size_t)run->samples;
     float *block = nl_cpu_scratch(classes * SIDE_BY_SIDE * sizeof *block); /* (K, lanes) */
     for (int r = 0; r < run->replicas; r++) {

@@ -99,18 +99,21 @@ static void forward(const struct nl_run *run, const struct nl_normalize *op, enu
     }
 }
 
-void nl_cpu_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cpu_normalize_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     forward(run, op, NL_WHOLE);
 }
 
-void nl_cpu_normalize_moments(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cpu_normalize_reduce(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     forward(run, op, NL_FIRST_HALF);
 }
 
-void nl_cpu_normalize_apply(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cpu_normalize_apply(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     forward(run, op, NL_SECOND_HALF);
 }
 
@@ -243,27 +246,31 @@ static void backward(const struct nl_run *run, const struct nl_normalize *op, en
     }
 }
 
-void nl_cpu_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cpu_normalize_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     backward(run, op, NL_WHOLE);
 }
 
-void nl_cpu_normalize_sums(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cpu_normalize_backward_reduce(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     backward(run, op, NL_FIRST_HALF);
 }
 
-void nl_cpu_normalize_dx(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cpu_normalize_backward_apply(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     backward(run, op, NL_SECOND_HALF);
 }
 
-struct nl_micro nl_cpu_normalize_micro(const struct nl_normalize *op)
+struct nl_micro nl_cpu_normalize_micro(const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     struct nl_partition partition = op->norm->partition(&op->setup);
     size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_room(op);
-    struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .halves = partition.samples == op->setup.samples && partition.samples > 1};
-    if (micro.halves)
+    struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
+    if (micro.reduces)
         micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
     else if (partition.samples > 1)
         micro.unit = partition.samples;

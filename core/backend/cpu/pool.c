@@ -80,18 +80,21 @@ static size_t bytes_of(const struct nl_max_pool *op)
     return (size_t)op->height * (size_t)op->width * (size_t)op->channels * sizeof(float);
 }
 
-void nl_cpu_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op)
+void nl_cpu_max_pool_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_max_pool *op = arguments;
     nl_cpu_share_samples(run, op, bytes_of(op), max_forward);
 }
 
-void nl_cpu_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op)
+void nl_cpu_max_pool_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_max_pool *op = arguments;
     nl_cpu_share_samples(run, op, bytes_of(op), max_backward);
 }
 
-void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op)
+void nl_cpu_mean_pool_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_mean_pool *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
     for (int r = 0; r < run->replicas; r++) {
         const float *x = NL_AT(op->x, (size_t)r * run->stride);
@@ -104,8 +107,9 @@ void nl_cpu_mean_pool_forward(const struct nl_run *run, const struct nl_mean_poo
     }
 }
 
-void nl_cpu_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op)
+void nl_cpu_mean_pool_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_mean_pool *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
     for (int r = 0; r < run->replicas; r++) {
         const float *restrict dy = NL_AT(op->dy, (size_t)r * run->stride);

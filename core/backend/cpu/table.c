@@ -1,10 +1,27 @@
 /* The cpu backend: float32, own kernels. A thread a trial, trials side by side; threads that are left over help (base/team.h). */
 #include "backend/cpu/cpu.h"
 
+static const struct nl_kernel kernels[] = {
+    {"gather", .forward = nl_cpu_gather},
+    {"linear", .forward = nl_cpu_linear_forward, .backward = nl_cpu_linear_backward, .micro = nl_cpu_linear_micro},
+    {"conv", .forward = nl_cpu_conv_forward, .backward = nl_cpu_conv_backward, .micro = nl_cpu_conv_micro},
+    {"normalize", .forward = nl_cpu_normalize_forward, .backward = nl_cpu_normalize_backward, .micro = nl_cpu_normalize_micro,
+     .reduce = nl_cpu_normalize_reduce, .apply = nl_cpu_normalize_apply,
+     .backward_reduce = nl_cpu_normalize_backward_reduce, .backward_apply = nl_cpu_normalize_backward_apply},
+    {"activate", .forward = nl_cpu_activate_forward, .backward = nl_cpu_activate_backward},
+    {"max_pool", .forward = nl_cpu_max_pool_forward, .backward = nl_cpu_max_pool_backward},
+    {"mean_pool", .forward = nl_cpu_mean_pool_forward, .backward = nl_cpu_mean_pool_backward},
+    {"add", .forward = nl_cpu_add_forward, .backward = nl_cpu_add_backward},
+    {"dropout", .forward = nl_cpu_dropout_forward, .backward = nl_cpu_dropout_backward},
+    {"loss", .forward = nl_cpu_loss},
+    {0},
+};
+
 const struct nl_backend nl_backend_cpu = {
     .name = "cpu",
     .help = "float32 on the processor",
     .real = sizeof(float),
+    .statistic = sizeof(double),
     .steps_weights = true,
     .fuses_relu = true,
     .standardized = 1 << 19, /* half of a second-level cache of today */
@@ -17,29 +34,6 @@ const struct nl_backend nl_backend_cpu = {
     .put_reals = nl_cpu_put_reals,
     .get_reals = nl_cpu_get_reals,
     .thread_begin = nl_cpu_thread_begin,
-    .gather = nl_cpu_gather,
-    .linear_forward = nl_cpu_linear_forward,
-    .linear_backward = nl_cpu_linear_backward,
-    .conv_forward = nl_cpu_conv_forward,
-    .conv_backward = nl_cpu_conv_backward,
-    .normalize_forward = nl_cpu_normalize_forward,
-    .normalize_backward = nl_cpu_normalize_backward,
-    .activate_forward = nl_cpu_activate_forward,
-    .activate_backward = nl_cpu_activate_backward,
-    .max_pool_forward = nl_cpu_max_pool_forward,
-    .max_pool_backward = nl_cpu_max_pool_backward,
-    .mean_pool_forward = nl_cpu_mean_pool_forward,
-    .mean_pool_backward = nl_cpu_mean_pool_backward,
-    .add_forward = nl_cpu_add_forward,
-    .add_backward = nl_cpu_add_backward,
-    .dropout_forward = nl_cpu_dropout_forward,
-    .dropout_backward = nl_cpu_dropout_backward,
-    .loss = nl_cpu_loss,
     .update = nl_cpu_update,
-    .conv_micro = nl_cpu_conv_micro,
-    .normalize_micro = nl_cpu_normalize_micro,
-    .normalize_moments = nl_cpu_normalize_moments,
-    .normalize_apply = nl_cpu_normalize_apply,
-    .normalize_sums = nl_cpu_normalize_sums,
-    .normalize_dx = nl_cpu_normalize_dx,
+    .kernels = kernels,
 };

@@ -151,15 +151,17 @@ struct turned_patches {
     }
 };
 
-void nl_cuda_conv_forward(const struct nl_run *run, const struct nl_conv *op)
+void nl_cuda_conv_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_conv *op = (const struct nl_conv *)arguments;
     int pixels = run->samples * op->out_height * op->out_width, k = op->kernel * op->kernel * op->in;
     struct patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)k, nl_fours(op->x, op->in)};
     nl_gemm_forward(run, op->precision, x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k);
 }
 
-void nl_cuda_conv_backward(const struct nl_run *run, const struct nl_conv *op)
+void nl_cuda_conv_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_conv *op = (const struct nl_conv *)arguments;
     int pixels = run->samples * op->out_height * op->out_width, weights = op->kernel * op->kernel * op->in;
     struct turned_patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)weights, nl_fours(op->x, op->in)};
     nl_gemm_weights(run, op->precision, x, nl_across(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);

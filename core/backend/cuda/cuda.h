@@ -45,24 +45,15 @@ void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32
 void nl_cuda_forget(struct nl_tape *tape);
 
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
-void nl_cuda_gather(const struct nl_run *run, const struct nl_gather *op);
-void nl_cuda_linear_forward(const struct nl_run *run, const struct nl_linear *op);
-void nl_cuda_linear_backward(const struct nl_run *run, const struct nl_linear *op);
-void nl_cuda_conv_forward(const struct nl_run *run, const struct nl_conv *op);
-void nl_cuda_conv_backward(const struct nl_run *run, const struct nl_conv *op);
-void nl_cuda_normalize_forward(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cuda_normalize_backward(const struct nl_run *run, const struct nl_normalize *op);
-void nl_cuda_activate_forward(const struct nl_run *run, const struct nl_activate *op);
-void nl_cuda_activate_backward(const struct nl_run *run, const struct nl_activate *op);
-void nl_cuda_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op);
-void nl_cuda_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op);
-void nl_cuda_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op);
-void nl_cuda_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op);
-void nl_cuda_add_forward(const struct nl_run *run, const struct nl_add *op);
-void nl_cuda_add_backward(const struct nl_run *run, const struct nl_add *op);
-void nl_cuda_dropout_forward(const struct nl_run *run, const struct nl_dropout *op);
-void nl_cuda_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
-void nl_cuda_loss(const struct nl_run *run, const struct nl_loss *op);
+nl_kernel_function nl_cuda_gather, nl_cuda_loss;
+nl_kernel_function nl_cuda_linear_forward, nl_cuda_linear_backward;
+nl_kernel_function nl_cuda_conv_forward, nl_cuda_conv_backward;
+nl_kernel_function nl_cuda_normalize_forward, nl_cuda_normalize_backward;
+nl_kernel_function nl_cuda_activate_forward, nl_cuda_activate_backward;
+nl_kernel_function nl_cuda_max_pool_forward, nl_cuda_max_pool_backward;
+nl_kernel_function nl_cuda_mean_pool_forward, nl_cuda_mean_pool_backward;
+nl_kernel_function nl_cuda_add_forward, nl_cuda_add_backward;
+nl_kernel_function nl_cuda_dropout_forward, nl_cuda_dropout_backward;
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #ifdef __cplusplus

@@ -22,8 +22,9 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     return l;
 }
 
-void nl_cuda_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
     if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
@@ -31,8 +32,9 @@ void nl_cuda_normalize_forward(const struct nl_run *run, const struct nl_normali
         nl_cuda_sets_forward(run, op, &layout);
 }
 
-void nl_cuda_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
+void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
     if (op->norm->tracks) {
         nl_cuda_columns_backward(run, op, &layout);

@@ -62,22 +62,24 @@ static __global__ void activate_backward(struct nl_activate op, size_t stride, s
     }
 }
 
-void nl_cuda_activate_forward(const struct nl_run *run, const struct nl_activate *op)
+void nl_cuda_activate_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_activate *op = (const struct nl_activate *)arguments;
     size_t count = (size_t)run->samples * op->count;
     NL_LAUNCH(activate_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-void nl_cuda_activate_backward(const struct nl_run *run, const struct nl_activate *op)
+void nl_cuda_activate_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_activate *op = (const struct nl_activate *)arguments;
     size_t count = (size_t)run->samples * op->count;
     NL_LAUNCH(activate_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
 /* ---- dropout ---- */
 
-static __global__ void dropout(struct nl_dropout op, const float *from, float *to, size_t stride, size_t count, bool training,
-                               const struct nl_cuda_moment *now)
+static __global__ void dropout(struct nl_dropout op, const float *from, float *to, size_t stride, size_t count, size_t before,
+                               bool training, const struct nl_cuda_moment *now)
 {
     size_t at = nl_element();
     if (at >= count)
@@ -87,7 +89,7 @@ static __global__ void dropout(struct nl_dropout op, const float *from, float *t
     float x = nl_at(from, stride)[at];
     if (training && p > 0) {
         struct nl_stream stream = {{key[0], key[1]}};
-        x = nl_stream_uniform(stream, (uint64_t)now->step, at) >= p ? x * (float)(1.0 / (1.0 - p)) : 0.0f;
+        x = nl_stream_uniform(stream, (uint64_t)now->step, before + at) >= p ? x * (float)(1.0 / (1.0 - p)) : 0.0f;
     }
     nl_at(to, stride)[at] = x;
 }
@@ -97,16 +99,18 @@ static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op
     size_t count = (size_t)run->samples * op->count;
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, NULL);
     NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, (const float *)from, (float *)to, run->stride, count,
-              run->statistics == NL_STATS_TRAIN, now);
+              (size_t)run->first * op->count, run->statistics == NL_STATS_TRAIN, now);
 }
 
-void nl_cuda_dropout_forward(const struct nl_run *run, const struct nl_dropout *op)
+void nl_cuda_dropout_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_dropout *op = (const struct nl_dropout *)arguments;
     launch_dropout(run, op, op->x, op->y);
 }
 
-void nl_cuda_dropout_backward(const struct nl_run *run, const struct nl_dropout *op)
+void nl_cuda_dropout_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_dropout *op = (const struct nl_dropout *)arguments;
     launch_dropout(run, op, op->dy, op->dx);
 }
 
@@ -156,14 +160,16 @@ static __global__ void add_backward(struct nl_add op, size_t stride, size_t coun
     ((float *)nl_at(op.db, stride))[to] = value;
 }
 
-void nl_cuda_add_forward(const struct nl_run *run, const struct nl_add *op)
+void nl_cuda_add_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_add *op = (const struct nl_add *)arguments;
     size_t count = (size_t)run->samples * op->height * op->width * op->channels;
     NL_LAUNCH(add_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-void nl_cuda_add_backward(const struct nl_run *run, const struct nl_add *op)
+void nl_cuda_add_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_add *op = (const struct nl_add *)arguments;
     size_t count = (size_t)run->samples * op->height * op->width * op->channels;
     size_t from_count = op->db == op->da ? 0 : (size_t)run->samples * op->from_height * op->from_width * op->from_channels;
     NL_LAUNCH(add_backward, nl_grid_over(run, count + from_count), NL_THREADS, *op, run->stride, count, from_count);

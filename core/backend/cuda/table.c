@@ -5,10 +5,25 @@
 #define NORMLAB_CUDA_BUILT "of the tests"
 #endif
 
+static const struct nl_kernel kernels[] = {
+    {"gather", .forward = nl_cuda_gather},
+    {"linear", .forward = nl_cuda_linear_forward, .backward = nl_cuda_linear_backward},
+    {"conv", .forward = nl_cuda_conv_forward, .backward = nl_cuda_conv_backward},
+    {"normalize", .forward = nl_cuda_normalize_forward, .backward = nl_cuda_normalize_backward},
+    {"activate", .forward = nl_cuda_activate_forward, .backward = nl_cuda_activate_backward},
+    {"max_pool", .forward = nl_cuda_max_pool_forward, .backward = nl_cuda_max_pool_backward},
+    {"mean_pool", .forward = nl_cuda_mean_pool_forward, .backward = nl_cuda_mean_pool_backward},
+    {"add", .forward = nl_cuda_add_forward, .backward = nl_cuda_add_backward},
+    {"dropout", .forward = nl_cuda_dropout_forward, .backward = nl_cuda_dropout_backward},
+    {"loss", .forward = nl_cuda_loss},
+    {0},
+};
+
 const struct nl_backend nl_backend_cuda = {
     .name = "cuda",
     .help = "float32 on a GPU (device.precision: tf32 and bf16), built for compute capabilities " NORMLAB_CUDA_BUILT,
     .real = sizeof(float),
+    .statistic = sizeof(double),
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,
     .memory = nl_cuda_memory,
@@ -28,23 +43,6 @@ const struct nl_backend nl_backend_cuda = {
     .replay = nl_cuda_replay,
     .forget = nl_cuda_forget,
     .order = nl_cuda_order,
-    .gather = nl_cuda_gather,
-    .linear_forward = nl_cuda_linear_forward,
-    .linear_backward = nl_cuda_linear_backward,
-    .conv_forward = nl_cuda_conv_forward,
-    .conv_backward = nl_cuda_conv_backward,
-    .normalize_forward = nl_cuda_normalize_forward,
-    .normalize_backward = nl_cuda_normalize_backward,
-    .activate_forward = nl_cuda_activate_forward,
-    .activate_backward = nl_cuda_activate_backward,
-    .max_pool_forward = nl_cuda_max_pool_forward,
-    .max_pool_backward = nl_cuda_max_pool_backward,
-    .mean_pool_forward = nl_cuda_mean_pool_forward,
-    .mean_pool_backward = nl_cuda_mean_pool_backward,
-    .add_forward = nl_cuda_add_forward,
-    .add_backward = nl_cuda_add_backward,
-    .dropout_forward = nl_cuda_dropout_forward,
-    .dropout_backward = nl_cuda_dropout_backward,
-    .loss = nl_cuda_loss,
     .update = nl_cuda_update,
+    .kernels = kernels,
 };

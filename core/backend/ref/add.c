@@ -15,8 +15,9 @@ static size_t source(const struct nl_add *op, int n, int i, int j, int c)
             for (int j = 0; j < (op)->width; j++)      \
                 for (int c = 0; c < (op)->channels; c++)
 
-void nl_ref_add_forward(const struct nl_run *run, const struct nl_add *op)
+void nl_ref_add_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_add *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
         double *y = nl_in_replica(run, op->y, r);
@@ -28,8 +29,9 @@ void nl_ref_add_forward(const struct nl_run *run, const struct nl_add *op)
     }
 }
 
-void nl_ref_add_backward(const struct nl_run *run, const struct nl_add *op)
+void nl_ref_add_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_add *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *y = nl_in_replica(run, op->y, r), *dy = nl_in_replica(run, op->dy, r);
         double *da = nl_in_replica(run, op->da, r), *db = nl_in_replica(run, op->db, r);

@@ -4,8 +4,9 @@
 #include "backend/ref/ref.h"
 #include "data/data.h"
 
-void nl_ref_gather(const struct nl_run *run, const struct nl_gather *op)
+void nl_ref_gather(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_gather *op = arguments;
     int height = op->height, width = op->width, channels = op->channels;
     for (int r = 0; r < run->replicas; r++) {
         const float *table = nl_in_replica(run, op->table, r);                                             /* (C, 256) */
@@ -36,8 +37,9 @@ void nl_ref_gather(const struct nl_run *run, const struct nl_gather *op)
     }
 }
 
-void nl_ref_loss(const struct nl_run *run, const struct nl_loss *op)
+void nl_ref_loss(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_loss *op = arguments;
     int classes = op->classes;
     for (int r = 0; r < run->replicas; r++) {
         const double *logits = nl_in_replica(run, op->logits, r); /* (N, K) */

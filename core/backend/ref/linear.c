@@ -3,8 +3,9 @@
 
 #include "backend/ref/ref.h"
 
-void nl_ref_linear_forward(const struct nl_run *run, const struct nl_linear *op)
+void nl_ref_linear_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_linear *op = arguments;
     int in = op->in, out = op->out;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r); /* (N, I) */
@@ -21,8 +22,9 @@ void nl_ref_linear_forward(const struct nl_run *run, const struct nl_linear *op)
     }
 }
 
-void nl_ref_linear_backward(const struct nl_run *run, const struct nl_linear *op)
+void nl_ref_linear_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_linear *op = arguments;
     int in = op->in, out = op->out;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r);
@@ -72,8 +74,9 @@ static size_t pixel_out(const struct nl_conv *op, int n, int i, int j)
     return ((size_t)n * op->out_height + i) * op->out_width + j;
 }
 
-void nl_ref_conv_forward(const struct nl_run *run, const struct nl_conv *op)
+void nl_ref_conv_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_conv *op = arguments;
     int in = op->in, out = op->out;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r); /* (N, H, W, I) */
@@ -96,8 +99,9 @@ void nl_ref_conv_forward(const struct nl_run *run, const struct nl_conv *op)
     }
 }
 
-void nl_ref_conv_backward(const struct nl_run *run, const struct nl_conv *op)
+void nl_ref_conv_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_conv *op = arguments;
     int in = op->in, out = op->out;
     size_t image = (size_t)op->height * op->width * in;
     for (int r = 0; r < run->replicas; r++) {

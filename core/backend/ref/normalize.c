@@ -111,8 +111,9 @@ static void moments(const struct nl_normalize *op, const double *x, const struct
     *var = squares / m;
 }
 
-void nl_ref_normalize_forward(const struct nl_run *run, const struct nl_normalize *op)
+void nl_ref_normalize_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
     for (int r = 0; r < run->replicas; r++) {
@@ -147,8 +148,9 @@ void nl_ref_normalize_forward(const struct nl_run *run, const struct nl_normaliz
     }
 }
 
-void nl_ref_normalize_backward(const struct nl_run *run, const struct nl_normalize *op)
+void nl_ref_normalize_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
     for (int r = 0; r < run->replicas; r++) {

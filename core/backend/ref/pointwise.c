@@ -45,8 +45,9 @@ static double derivative(const struct nl_activate *op, double x)
     NL_BUG("activation %d", op->kind);
 }
 
-void nl_ref_activate_forward(const struct nl_run *run, const struct nl_activate *op)
+void nl_ref_activate_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_activate *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r);
         double *y = nl_in_replica(run, op->y, r);
@@ -55,8 +56,9 @@ void nl_ref_activate_forward(const struct nl_run *run, const struct nl_activate 
     }
 }
 
-void nl_ref_activate_backward(const struct nl_run *run, const struct nl_activate *op)
+void nl_ref_activate_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_activate *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
         double *dx = nl_in_replica(run, op->dx, r);
@@ -74,19 +76,22 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
         struct nl_stream stream = {{key[0], key[1]}};
         double *y = nl_in_replica(run, to, r), p = hyper->dropout;
         bool drops = run->statistics == NL_STATS_TRAIN && p > 0;
+        size_t before = (size_t)run->first * op->count;
         for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
-            bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, i) >= p;
+            bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, before + i) >= p;
             y[i] = !drops ? x[i] : kept ? x[i] / (1.0 - p) : 0.0;
         }
     }
 }
 
-void nl_ref_dropout_forward(const struct nl_run *run, const struct nl_dropout *op)
+void nl_ref_dropout_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_dropout *op = arguments;
     dropout(run, op, op->x, op->y);
 }
 
-void nl_ref_dropout_backward(const struct nl_run *run, const struct nl_dropout *op)
+void nl_ref_dropout_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_dropout *op = arguments;
     dropout(run, op, op->dy, op->dx);
 }

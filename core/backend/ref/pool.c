@@ -22,8 +22,9 @@ static size_t largest(const struct nl_max_pool *op, const double *x, int n, int 
             for (int j = 0; j < (op)->width / 2; j++)             \
                 for (int c = 0; c < (op)->channels; c++)
 
-void nl_ref_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op)
+void nl_ref_max_pool_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_max_pool *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r);
         double *y = nl_in_replica(run, op->y, r);
@@ -31,8 +32,9 @@ void nl_ref_max_pool_forward(const struct nl_run *run, const struct nl_max_pool 
     }
 }
 
-void nl_ref_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op)
+void nl_ref_max_pool_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_max_pool *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
         double *dx = nl_in_replica(run, op->dx, r);
@@ -41,8 +43,9 @@ void nl_ref_max_pool_backward(const struct nl_run *run, const struct nl_max_pool
     }
 }
 
-void nl_ref_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op)
+void nl_ref_mean_pool_forward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_mean_pool *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
         double *y = nl_in_replica(run, op->y, r);       /* (N, C) */
@@ -56,8 +59,9 @@ void nl_ref_mean_pool_forward(const struct nl_run *run, const struct nl_mean_poo
     }
 }
 
-void nl_ref_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op)
+void nl_ref_mean_pool_backward(const struct nl_run *run, const void *arguments)
 {
+    const struct nl_mean_pool *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const double *dy = nl_in_replica(run, op->dy, r);
         double *dx = nl_in_replica(run, op->dx, r);

@@ -11,24 +11,15 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
     return place ? (char *)(uintptr_t)place + (size_t)r * run->stride : NULL;
 }
 
-void nl_ref_gather(const struct nl_run *run, const struct nl_gather *op);
-void nl_ref_linear_forward(const struct nl_run *run, const struct nl_linear *op);
-void nl_ref_linear_backward(const struct nl_run *run, const struct nl_linear *op);
-void nl_ref_conv_forward(const struct nl_run *run, const struct nl_conv *op);
-void nl_ref_conv_backward(const struct nl_run *run, const struct nl_conv *op);
-void nl_ref_normalize_forward(const struct nl_run *run, const struct nl_normalize *op);
-void nl_ref_normalize_backward(const struct nl_run *run, const struct nl_normalize *op);
-void nl_ref_activate_forward(const struct nl_run *run, const struct nl_activate *op);
-void nl_ref_activate_backward(const struct nl_run *run, const struct nl_activate *op);
-void nl_ref_max_pool_forward(const struct nl_run *run, const struct nl_max_pool *op);
-void nl_ref_max_pool_backward(const struct nl_run *run, const struct nl_max_pool *op);
-void nl_ref_mean_pool_forward(const struct nl_run *run, const struct nl_mean_pool *op);
-void nl_ref_mean_pool_backward(const struct nl_run *run, const struct nl_mean_pool *op);
-void nl_ref_add_forward(const struct nl_run *run, const struct nl_add *op);
-void nl_ref_add_backward(const struct nl_run *run, const struct nl_add *op);
-void nl_ref_dropout_forward(const struct nl_run *run, const struct nl_dropout *op);
-void nl_ref_dropout_backward(const struct nl_run *run, const struct nl_dropout *op);
-void nl_ref_loss(const struct nl_run *run, const struct nl_loss *op);
+nl_kernel_function nl_ref_gather, nl_ref_loss;
+nl_kernel_function nl_ref_linear_forward, nl_ref_linear_backward;
+nl_kernel_function nl_ref_conv_forward, nl_ref_conv_backward;
+nl_kernel_function nl_ref_normalize_forward, nl_ref_normalize_backward;
+nl_kernel_function nl_ref_activate_forward, nl_ref_activate_backward;
+nl_kernel_function nl_ref_max_pool_forward, nl_ref_max_pool_backward;
+nl_kernel_function nl_ref_mean_pool_forward, nl_ref_mean_pool_backward;
+nl_kernel_function nl_ref_add_forward, nl_ref_add_backward;
+nl_kernel_function nl_ref_dropout_forward, nl_ref_dropout_backward;
 void nl_ref_update(const struct nl_run *run, const struct nl_update *op);
 
 #endif

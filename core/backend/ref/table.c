@@ -36,10 +36,25 @@ static int thread_begin(int device, struct nl_error *err)
     return NL_OK;
 }
 
+static const struct nl_kernel kernels[] = {
+    {"gather", .forward = nl_ref_gather},
+    {"linear", .forward = nl_ref_linear_forward, .backward = nl_ref_linear_backward},
+    {"conv", .forward = nl_ref_conv_forward, .backward = nl_ref_conv_backward},
+    {"normalize", .forward = nl_ref_normalize_forward, .backward = nl_ref_normalize_backward},
+    {"activate", .forward = nl_ref_activate_forward, .backward = nl_ref_activate_backward},
+    {"max_pool", .forward = nl_ref_max_pool_forward, .backward = nl_ref_max_pool_backward},
+    {"mean_pool", .forward = nl_ref_mean_pool_forward, .backward = nl_ref_mean_pool_backward},
+    {"add", .forward = nl_ref_add_forward, .backward = nl_ref_add_backward},
+    {"dropout", .forward = nl_ref_dropout_forward, .backward = nl_ref_dropout_backward},
+    {"loss", .forward = nl_ref_loss},
+    {0},
+};
+
 const struct nl_backend nl_backend_ref = {
     .name = "ref",
     .help = "float64, plain and slow: the specification",
     .real = sizeof(double),
+    .statistic = sizeof(double),
     .alloc = alloc,
     .free = release,
     .upload = copy,
@@ -47,23 +62,6 @@ const struct nl_backend nl_backend_ref = {
     .put_reals = put_reals,
     .get_reals = get_reals,
     .thread_begin = thread_begin,
-    .gather = nl_ref_gather,
-    .linear_forward = nl_ref_linear_forward,
-    .linear_backward = nl_ref_linear_backward,
-    .conv_forward = nl_ref_conv_forward,
-    .conv_backward = nl_ref_conv_backward,
-    .normalize_forward = nl_ref_normalize_forward,
-    .normalize_backward = nl_ref_normalize_backward,
-    .activate_forward = nl_ref_activate_forward,
-    .activate_backward = nl_ref_activate_backward,
-    .max_pool_forward = nl_ref_max_pool_forward,
-    .max_pool_backward = nl_ref_max_pool_backward,
-    .mean_pool_forward = nl_ref_mean_pool_forward,
-    .mean_pool_backward = nl_ref_mean_pool_backward,
-    .add_forward = nl_ref_add_forward,
-    .add_backward = nl_ref_add_backward,
-    .dropout_forward = nl_ref_dropout_forward,
-    .dropout_backward = nl_ref_dropout_backward,
-    .loss = nl_ref_loss,
     .update = nl_ref_update,
+    .kernels = kernels,
 };
