@@ -45,17 +45,20 @@ KERNEL(slice_forward)
     for (int r = 0; r < run->replicas; r++)
         for (int n = 0; n < run->samples; n++)
             for (size_t i = 0; i < out; i++)
-                ((real *)AT(op->y))[(size_t)n * out + i] = ((const real *)AT(op->x))[(size_t)n * in + (size_t)(op->first * op->channels) + i];
+                ((real *)AT(op->y))[(size_t)n * out + i] =
+                    ((const real *)AT(op->x))[(size_t)n * in + (size_t)(op->first * op->channels) + i];
 }
 
 KERNEL(slice_backward)
 {
     const struct slice *op = arguments;
-    size_t in = (size_t)(op->positions * op->channels), out = (size_t)(op->count * op->channels), skipped = (size_t)(op->first * op->channels);
+    size_t in = (size_t)(op->positions * op->channels), out = (size_t)(op->count * op->channels),
+           skipped = (size_t)(op->first * op->channels);
     for (int r = 0; r < run->replicas; r++)
         for (int n = 0; n < run->samples; n++)
             for (size_t i = 0; i < in; i++)
-                ((real *)AT(op->dx))[(size_t)n * in + i] = i >= skipped && i < skipped + out ? ((const real *)AT(op->dy))[(size_t)n * out + i - skipped] : 0;
+                ((real *)AT(op->dx))[(size_t)n * in + i] =
+                    i >= skipped && i < skipped + out ? ((const real *)AT(op->dy))[(size_t)n * out + i - skipped] : 0;
 }
 
 /* ---- attention ---- */
@@ -86,7 +89,8 @@ KERNEL(attention_forward)
     int width = op->channels / op->heads;
     for (int r = 0; r < run->replicas; r++)
         for (size_t n = 0; n < (size_t)run->samples; n++) {
-            const real *q = (const real *)AT(op->q) + n * sample, *k = (const real *)AT(op->k) + n * sample, *v = (const real *)AT(op->v) + n * sample;
+            const real *q = (const real *)AT(op->q) + n * sample, *k = (const real *)AT(op->k) + n * sample,
+                       *v = (const real *)AT(op->v) + n * sample;
             real *y = (real *)AT(op->y) + n * sample;
             int length = (int)real_part(((const real *)AT(op->length))[n]);
             for (int t = 0; t < op->positions; t++)
@@ -130,8 +134,10 @@ KERNEL(attention_backward)
     size_t sample = (size_t)(op->positions * op->channels);
     for (int r = 0; r < run->replicas; r++)
         for (size_t n = 0; n < (size_t)run->samples; n++) {
-            const real *const x[3] = {(const real *)AT(op->q) + n * sample, (const real *)AT(op->k) + n * sample, (const real *)AT(op->v) + n * sample};
-            real *const dx[3] = {(real *)AT(op->dq) + n * sample, (real *)AT(op->dk) + n * sample, (real *)AT(op->dv) + n * sample};
+            const real *const x[3] = {(const real *)AT(op->q) + n * sample, (const real *)AT(op->k) + n * sample,
+                                      (const real *)AT(op->v) + n * sample};
+            real *const dx[3] = {(real *)AT(op->dq) + n * sample, (real *)AT(op->dk) + n * sample,
+                                 (real *)AT(op->dv) + n * sample};
             int length = (int)real_part(((const real *)AT(op->length))[n]);
             for (int i = 0; i < 3; i++)
                 for (size_t e = 0; e < sample; e++)
@@ -160,7 +166,8 @@ KERNEL(cell_forward)
     for (int r = 0; r < run->replicas; r++)
         for (int e = 0; e < run->samples * width; e++) {
             const real *gate = (const real *)AT(op->gates) + e / width * 4 * width + e % width;
-            accumulator c = sigmoid(gate[width]) * ((const real *)AT(op->c))[e] + sigmoid(gate[0]) * tanh((accumulator)gate[2 * width]);
+            accumulator c =
+                sigmoid(gate[width]) * ((const real *)AT(op->c))[e] + sigmoid(gate[0]) * tanh((accumulator)gate[2 * width]);
             ((real *)AT(op->next))[e] = (real)c;
             ((real *)AT(op->h))[e] = (real)(sigmoid(gate[3 * width]) * tanh(c));
         }
@@ -174,9 +181,11 @@ KERNEL(cell_backward)
         for (int e = 0; e < run->samples * width; e++) {
             const real *gate = (const real *)AT(op->gates) + e / width * 4 * width + e % width;
             real *dgate = (real *)AT(op->dgates) + e / width * 4 * width + e % width;
-            accumulator i = sigmoid(gate[0]), f = sigmoid(gate[width]), g = tanh((accumulator)gate[2 * width]), o = sigmoid(gate[3 * width]);
+            accumulator i = sigmoid(gate[0]), f = sigmoid(gate[width]), g = tanh((accumulator)gate[2 * width]),
+                        o = sigmoid(gate[3 * width]);
             accumulator before = ((const real *)AT(op->c))[e], c = f * before + i * g, t = tanh(c);
-            accumulator dh = op->dh ? ((const real *)AT(op->dh))[e] : 0, dc = (op->dnext ? ((const real *)AT(op->dnext))[e] : 0) + dh * o * (1 - t * t);
+            accumulator dh = op->dh ? ((const real *)AT(op->dh))[e] : 0,
+                        dc = (op->dnext ? ((const real *)AT(op->dnext))[e] : 0) + dh * o * (1 - t * t);
             dgate[0] = (real)(dc * g * i * (1 - i));
             dgate[width] = (real)(dc * before * f * (1 - f));
             dgate[2 * width] = (real)(dc * i * (1 - g * g));
@@ -223,7 +232,8 @@ KERNEL(weight_norm_backward)
                 dot += (accumulator)dw[i * op->out + o] * v[i * op->out + o] / norm;
             ((real *)AT(op->dg))[o] = (real)dot;
             for (int i = 0; i < op->in; i++)
-                ((real *)AT(op->dv))[i * op->out + o] = (real)(g / norm * (dw[i * op->out + o] - dot * v[i * op->out + o] / norm));
+                ((real *)AT(op->dv))[i * op->out + o] =
+                    (real)(g / norm * (dw[i * op->out + o] - dot * v[i * op->out + o] / norm));
         }
 }
 
@@ -318,7 +328,8 @@ static void find_statistics(struct whitening *w, const real *x, int rows)
 static void iterate(struct whitening *w)
 {
     int c = w->c;
-    accumulator square[MOST_WHITENED * MOST_WHITENED], cube[MOST_WHITENED * MOST_WHITENED], product[MOST_WHITENED * MOST_WHITENED];
+    accumulator square[MOST_WHITENED * MOST_WHITENED], cube[MOST_WHITENED * MOST_WHITENED],
+        product[MOST_WHITENED * MOST_WHITENED];
     accumulator trace = trace_of(w);
     for (int i = 0; i < c * c; i++)
         w->power[i] = i % (c + 1) == 0;

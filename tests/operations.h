@@ -1,5 +1,5 @@
-/* Operations that normlab has not, as somebody would add them: what a graph must be able to carry. Their kernels (operations.c) are compiled for
- * each element of the reference. */
+/* Operations that normlab has not, as somebody would add them: what a graph must be able to carry. Their kernels (operations.c)
+ * are compiled for each element of the reference. */
 #ifndef TESTS_OPERATIONS_H
 #define TESTS_OPERATIONS_H
 
@@ -60,7 +60,8 @@ struct tied {
     void *dx, *dw;
 };
 
-/* y = (x - mean) W with W from ITERATIONS steps of Newton's iteration (Huang et al. 2019); the covariance moves a running one along. */
+/* y = (x - mean) W with W from ITERATIONS steps of Newton's iteration (Huang et al. 2019); the covariance moves a running one
+ * along. */
 enum { ITERATIONS = 5, MOST_WHITENED = 4 };
 struct whiten {
     int positions, channels;
@@ -71,8 +72,5 @@ struct whiten {
     const void *dy;
     void *dx;
 };
-
-extern const struct nl_kernel concat_kernels[3], slice_kernels[3], attention_kernels[3], cell_kernels[3], weight_norm_kernels[3], tied_kernels[3],
-    whiten_kernels[3];
 
 #endif
