@@ -247,12 +247,11 @@ static int run_round(struct course *course, bool *complete)
 /* What the rounds before decided, and which round begins. */
 static void announce(const struct course *course)
 {
-    static const char *const names[] = {[NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
     if (manner.quiet || !nl_has_rounds(course->asked))
         return;
     if (course->round.decided.at)
         fputs(course->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, names[course->round.kind], course->plan.grid.trials, course->round.folder,
+    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, nl_round_names[course->round.kind], course->plan.grid.trials, course->round.folder,
             course->settings->dry_run && !course->more && course->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 

@@ -375,6 +375,25 @@ START_TEST(the_end_of_the_grid_and_what_is_missing_are_no_limit)
 }
 END_TEST
 
+#define REFINED(rates) "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [" rates "]}\n  points: [{norm.kind: bn, train.lr: 1}]\n  seeds: 8\n" \
+                       "  baseline: {norm.kind: none}\n  question: lr_tolerance\n"
+
+/* Ten times the baseline's rate is 1, which bn alone has. */
+START_TEST(failures_are_compared_at_a_rate_that_all_have)
+{
+    struct made made;
+    make(&made, &(struct design){REFINED("0.01, 0.1, 0.7, 9"), limits, 0, 389}, NULL);
+    holds(&made, "Failed runs at rate 0.7, about 10 times that of no norm: 8 of 8 with it (68 to 100 %); 0 of 8 with BN (0 to 32 %), p ");
+    holds(&made, "; 8 of 8 with GN (");
+    release(&made);
+
+    make(&made, &(struct design){REFINED("0.01, 0.1, 9"), limits, 0, 389}, NULL);
+    holds(&made, "Failed runs are not compared: no rate near 10 times that of no norm was run with all that is compared with it.\n");
+    lacks(&made, "Failed runs at rate");
+    release(&made);
+}
+END_TEST
+
 static double ranked(const char *kind, double x, int seed)
 {
     return (strcmp(kind, "bn") == 0 ? 0.02 : strcmp(kind, "gn") == 0 ? 0.021 : 0.15) + 0.3 * noise(kind, x, seed);
@@ -555,6 +574,7 @@ int main(void)
     tcase_add_test(tests, the_exact_test_asks_for_its_pairs);
     tcase_add_test(tests, rates_are_known_no_finer_than_the_grid);
     tcase_add_test(tests, the_end_of_the_grid_and_what_is_missing_are_no_limit);
+    tcase_add_test(tests, failures_are_compared_at_a_rate_that_all_have);
     tcase_add_test(tests, cells_are_compared_by_one_rule);
     tcase_add_test(tests, intervals_of_shares_stay_shares);
     tcase_add_test(tests, programs_read_every_number);

@@ -100,7 +100,7 @@ START_TEST(replicas_are_trials_of_their_own)
         nl_backend_cuda.download(&hyper, training_place(&together, together.plan.hyper, r), sizeof hyper);
         nl_backend_cuda.upload(alone.plan.hyper, &hyper, sizeof hyper);
         training_run(&alone, FEW, 0, losses);
-        size_t bytes = alone.model.count * sizeof(float);
+        size_t bytes = alone.graph.count * sizeof(float);
         char *one = nl_alloc(bytes, 1), *of_three = nl_alloc(bytes, 1);
         nl_backend_cuda.download(one, alone.plan.parameters, bytes);
         nl_backend_cuda.download(of_three, training_place(&together, together.plan.parameters, r), bytes);

@@ -24,7 +24,7 @@ static const struct net {
     {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "model.activation=tanh", "train.batch=17"}, 16, 16, 16},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=5"}, 16, BATCH, 16},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=4", "train.clip_norm=1"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.affine=element"}, 16, BATCH, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.affine=element"}, 16, 16, 16},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "train.batch=50"}, 32, 32, 32},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.activation=gelu", "norm.placement=after", "model.width=12"}, 32, 32, 42},
     {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32},
@@ -51,6 +51,14 @@ static struct training make(const struct nl_backend *backend, const struct net *
     return t;
 }
 
+static int samples_at_a_time(const struct nl_list *list)
+{
+    for (int i = 0; i < list->chains; i++)
+        if (list->chain[i].micro > 0)
+            return list->chain[i].micro;
+    return list->capacity;
+}
+
 static void evaluate(const struct training *t, double sums[2])
 {
     struct nl_run run = {.replicas = t->replicas, .stride = t->plan.stride, .samples = EVALUATED, .statistics = NL_STATS_RUNNING};
@@ -67,14 +75,14 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * 16 * sizeof(float);
     whole.micro_bytes = 0;
     struct training a = make(&parted, net), b = make(&whole, net);
-    ck_assert_int_eq(a.plan.train.micro, net->micro);
-    ck_assert_int_eq(a.plan.train.local > 0, net->micro < a.config.train.batch);
-    ck_assert_int_eq(a.plan.eval.micro, net->evaluated);
-    ck_assert_int_eq(b.plan.train.local + b.plan.eval.local, 0);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
+    ck_assert_int_eq(samples_at_a_time(&b.plan.train.list), b.config.train.batch);
+    ck_assert_int_eq(samples_at_a_time(&b.plan.eval.list), EVALUATED);
     for (int64_t step = 0; step < STEPS; step++) {
         training_step(&a, step, 0);
         training_step(&b, step, 0);
-        size_t bytes = a.model.count * sizeof(float);
+        size_t bytes = a.graph.count * sizeof(float);
         for (int r = 0; r < 2; r++)
             ck_assert_msg(memcmp(training_place(&a, a.plan.parameters, r), training_place(&b, b.plan.parameters, r), bytes) == 0,
                           "parameters of replica %d differ after step %d", r, (int)step);

@@ -453,7 +453,7 @@ START_TEST(rulers_have_few_ticks)
             nl_span_add(&span, ends[i][0]);
             nl_span_add(&span, ends[i][1]);
             experiment.config.plot.ylog = log ? NL_SWITCH_ON : NL_SWITCH_OFF;
-            ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_ruler_wish){0}, &experiment.config, NULL), NL_OK);
+            ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 1.0}, false, &experiment.config, NULL), NL_OK);
             nl_ruler_ticks(&ruler, 100, 20);
             int labels = 0;
             for (int k = 0; k < ruler.ticks; k++)

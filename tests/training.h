@@ -14,7 +14,7 @@ struct training {
     struct nl_config config;
     struct nl_dataset dataset;
     struct nl_split view;
-    struct nl_model model;
+    struct nl_graph graph;
     struct nl_plan plan;
     int32_t *order;
     int replicas;
@@ -43,8 +43,8 @@ static inline const char *training_make(struct training *t, const struct nl_back
     const char *key = NULL;
     t->replicas = replicas;
     training_data(t, shape, count);
-    if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK || nl_model_build(&t->config, shape, &t->model, &key, &err) != NL_OK ||
-        backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->model, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
+    if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK || nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK ||
+        backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->graph, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
         return err.text;
     for (int r = 0; r < replicas; r++)
         nl_plan_write(&t->plan, r, &t->config, &t->view);
@@ -55,7 +55,7 @@ static inline const char *training_make(struct training *t, const struct nl_back
 static inline void training_free(struct training *t)
 {
     nl_plan_release(&t->plan);
-    nl_model_release(&t->model);
+    nl_graph_release(&t->graph);
     nl_split_release(&t->view);
     free(t->dataset.pixels);
     free(t->dataset.labels);

@@ -1,27 +1,33 @@
-/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c) are built with. Each function appends a layer that takes
- * the output of the one before, named prefix, stem, number ("layer1.0.conv2"; number 0: none). */
+/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c) are built with. Each function adds a node that takes the output of
+ * the one before, named prefix, stem, number ("layer1.0.conv2"; number 0: none). */
 #ifndef NL_MODEL_BUILD_H
 #define NL_MODEL_BUILD_H
 
 #include "model/model.h"
 
-/* A network under construction: `at` is the extent that the last layer put out. */
+/* A network under construction: `at` is the value that the last layer put out. */
 struct nl_builder {
-    struct nl_model *model;
+    struct nl_graph *graph;
     const struct nl_config *config;
-    struct nl_extent at;
+    const struct nl_norm *norm;
+    int at;
     char prefix[24];
-    int layer_room, parameter_room;
+    struct nl_error *err;
+    bool failed; /* and err says why */
 };
 
-struct nl_layer *nl_add_layer(struct nl_builder *b, enum nl_layer_kind kind, struct nl_extent out, const char *stem, int number);
+struct nl_extent nl_extent_at(const struct nl_builder *b);
+void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number);
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number);
 void nl_add_conv(struct nl_builder *b, int out, int stride, int number); /* 3x3 */
-void nl_add_norm(struct nl_builder *b, bool relu, int number);           /* nothing with norm.kind = none */
+void nl_add_norm(struct nl_builder *b, int number);                      /* nothing with norm.kind = none */
 void nl_add_activation(struct nl_builder *b, int number);
 void nl_add_dropout(struct nl_builder *b, int number);                   /* nothing with model.dropout = 0 */
 
-/* Normalizer and activation in the configured order. A ReLU right behind a normalizer belongs to the normalizer's kernel. */
+/* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */
+void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride);
+
+/* Normalizer and activation in the configured order. */
 void nl_add_norm_and_activation(struct nl_builder *b, int number);
 
 /* Whether hidden layers have a bias. */

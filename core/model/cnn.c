@@ -17,11 +17,12 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
         nl_add_dropout(b, i);
         if (!pools_after(b->config, i))
             continue;
-        if (b->at.height < 2 || b->at.width < 2) {
+        struct nl_extent maps = nl_extent_at(b);
+        if (maps.height < 2 || maps.width < 2) {
             *key = "model.pool";
-            return nl_fail(err, "no pooling is possible after layer %d: its maps are %d x %d already", i, b->at.height, b->at.width);
+            return nl_fail(err, "no pooling is possible after layer %d: its maps are %d x %d already", i, maps.height, maps.width);
         }
-        nl_add_layer(b, NL_MAX_POOL_LAYER, (struct nl_extent){b->at.height / 2, b->at.width / 2, b->at.channels}, "pool", i);
+        nl_add(b, &nl_max_pool_operation, &(struct nl_max_pool){0}, "pool", i);
     }
     nl_add_pooled_head(b);
     return NL_OK;

@@ -7,20 +7,20 @@
 #include "base/random.h"
 #include "model/model.h"
 
-size_t nl_parameter_place(const struct nl_parameter *parameter, size_t e)
+size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e)
 {
-    if (parameter->role != NL_WEIGHT)
+    if (tensor->spec.role != NL_WEIGHT)
         return e;
-    size_t out = parameter->shape[0], in = parameter->shape[1];
-    size_t taps = parameter->dims == 4 ? parameter->shape[2] * parameter->shape[3] : 1;
+    size_t out = tensor->spec.shape[0], in = tensor->spec.shape[1];
+    size_t taps = tensor->spec.dims == 4 ? tensor->spec.shape[2] * tensor->spec.shape[3] : 1;
     size_t o = e / (in * taps), i = e / taps % in, tap = e % taps;
     return (tap * in + i) * out + o; /* (O, I, taps) -> (taps, I, O) */
 }
 
-static double deviation(const struct nl_parameter *parameter, const struct nl_config *config)
+static double deviation(const struct nl_tensor *tensor, const struct nl_config *config)
 {
-    double taps = parameter->dims == 4 ? (double)(parameter->shape[2] * parameter->shape[3]) : 1.0;
-    double fan_out = (double)parameter->shape[0] * taps, fan_in = (double)parameter->shape[1] * taps;
+    double taps = tensor->spec.dims == 4 ? (double)(tensor->spec.shape[2] * tensor->spec.shape[3]) : 1.0;
+    double fan_out = (double)tensor->spec.shape[0] * taps, fan_in = (double)tensor->spec.shape[1] * taps;
     switch ((enum nl_init)config->model.init) {
     case NL_HE:
         return sqrt(2.0 / fan_in);
@@ -33,30 +33,32 @@ static double deviation(const struct nl_parameter *parameter, const struct nl_co
 }
 
 /* weight[count], from the parameter's own stream. */
-static void draw(const struct nl_parameter *parameter, const struct nl_config *config, double *weight)
+static void draw(const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
 {
-    char name[64];
-    snprintf(name, sizeof name, "init.%s", parameter->name);
+    char name[80];
+    snprintf(name, sizeof name, "init.%s", tensor->name);
     struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
-    double scale = config->model.init_scale * deviation(parameter, config);
+    double scale = config->model.init_scale * deviation(tensor, config);
     bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
     if (!uniform)
-        nl_stream_normals(stream, 0, 0, parameter->count, weight);
-    for (size_t e = 0; e < parameter->count; e++)
+        nl_stream_normals(stream, 0, 0, tensor->count, weight);
+    for (size_t e = 0; e < tensor->count; e++)
         weight[e] = uniform ? scale * sqrt(3.0) * (2.0 * nl_stream_uniform(stream, 0, e) - 1.0) : scale * weight[e];
 }
 
-void nl_model_init(const struct nl_model *model, const struct nl_config *config, double *out)
+void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *out)
 {
-    double *weight = nl_alloc(model->count, sizeof *weight);
-    for (int i = 0; i < model->parameters; i++) {
-        const struct nl_parameter *parameter = &model->parameter[i];
-        if (parameter->role == NL_WEIGHT)
-            draw(parameter, config, weight);
-        for (size_t e = 0; e < parameter->count; e++) {
-            double value = parameter->role == NL_WEIGHT ? weight[e] : parameter->role == NL_GAMMA ? 1.0 : 0.0;
-            out[parameter->offset + nl_parameter_place(parameter, e)] = (double)(float)value;
-        }
+    double *value = nl_alloc(graph->count, sizeof *value);
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        if (!nl_is_parameter(tensor->spec.role))
+            continue;
+        for (size_t e = 0; e < tensor->count; e++)
+            value[e] = tensor->spec.initial;
+        if (tensor->spec.role == NL_WEIGHT)
+            draw(tensor, config, value);
+        for (size_t e = 0; e < tensor->count; e++)
+            out[tensor->offset + nl_tensor_place(tensor, e)] = (double)(float)value[e];
     }
-    free(weight);
+    free(value);
 }

@@ -15,8 +15,7 @@
 static void add_block(struct nl_builder *b, int channels, int stride)
 {
     bool preact = b->config->norm.placement == NL_PREACT;
-    bool fused = !preact && b->config->model.activation == NL_RELU;
-    int source = b->model->layers - 1;
+    int source = b->at;
     if (preact)
         nl_add_norm_and_activation(b, 1);
     nl_add_conv(b, channels, stride, 1);
@@ -24,12 +23,9 @@ static void add_block(struct nl_builder *b, int channels, int stride)
     nl_add_dropout(b, 0);
     nl_add_conv(b, channels, 1, 2);
     if (!preact)
-        nl_add_norm(b, false, 2);
-    struct nl_layer *sum = nl_add_layer(b, NL_ADD_LAYER, b->at, "add", 0);
-    sum->shortcut = source;
-    sum->stride = stride;
-    sum->relu = fused;
-    if (!preact && !fused)
+        nl_add_norm(b, 2);
+    nl_add_shortcut(b, source, stride);
+    if (!preact)
         nl_add_activation(b, 2);
 }
 

@@ -1,4 +1,5 @@
 /* What a report says of published claims. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "report/report.h"
@@ -31,15 +32,28 @@ static void add_summary(struct nl_document *document, const struct nl_outcome *o
     }
 }
 
-static void add_judged(struct nl_document *document, const struct nl_judged *judged, double level)
+static void add_part(struct nl_document *document, const struct nl_judged *part, double level)
 {
     struct nl_text text = {0};
-    nl_say_judged(&text, judged, level);
-    if (judged->control)
-        nl_document_add(document, NL_BLOCK_ITEM, 1, "Control, %s: %s", judged->control, text.at);
-    else
-        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", judged->part->says, nl_part_kind_names[judged->part->kind], text.at);
+    nl_say_judged(&text, part, level);
+    nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", part->part->says, nl_part_kind_names[part->part->kind], text.at);
     nl_text_release(&text);
+}
+
+/* What of these is judged beside the part. */
+static void add_beside(struct nl_document *document, const struct nl_judged *judged, int count, const struct nl_judged *part, double level)
+{
+    for (int i = 0; i < count; i++) {
+        struct nl_text text = {0};
+        if (judged[i].part != part->part)
+            continue;
+        nl_say_beside(&text, &judged[i]);
+        text.at[0] = (char)toupper((unsigned char)text.at[0]);
+        nl_text_add(&text, ": ");
+        nl_say_judged(&text, &judged[i], level);
+        nl_document_add(document, NL_BLOCK_ITEM, 1, "%s", text.at);
+        nl_text_release(&text);
+    }
 }
 
 static void add_parts(struct nl_document *document, const struct nl_outcome *outcome)
@@ -48,10 +62,9 @@ static void add_parts(struct nl_document *document, const struct nl_outcome *out
     if (published->parts)
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, outcome->parts ? "Here, part by part:" : "Its parts, none of which was judged:");
     for (int i = 0; i < outcome->parts; i++) {
-        add_judged(document, &outcome->part[i], outcome->level);
-        for (int c = 0; c < outcome->controls; c++)
-            if (outcome->control[c].part == outcome->part[i].part)
-                add_judged(document, &outcome->control[c], outcome->level);
+        add_part(document, &outcome->part[i], outcome->level);
+        add_beside(document, outcome->same, outcome->sames, &outcome->part[i], outcome->level);
+        add_beside(document, outcome->control, outcome->controls, &outcome->part[i], outcome->level);
     }
     for (int i = 0; i < published->parts && !outcome->parts; i++)
         nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says, nl_part_kind_names[published->part[i].kind]);

@@ -12,15 +12,15 @@
 /* The weights that the trial starts from, if they are given; they fit its network. */
 static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, struct nl_error *err)
 {
-    struct nl_model model;
+    struct nl_graph graph;
     const char *path = trial->config.model.load, *key = NULL;
     if (!*path)
         return NL_OK;
     trial->weights = nl_datasets_weights(datasets, path, err);
-    if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &model, &key, err))
+    if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &graph, &key, err))
         return NL_FAIL;
-    int status = nl_weights_check(&model, trial->weights, path, err);
-    nl_model_release(&model);
+    int status = nl_weights_check(&graph, trial->weights, path, err);
+    nl_graph_release(&graph);
     return status;
 }
 

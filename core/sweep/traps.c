@@ -21,7 +21,7 @@ struct scene {
     const struct nl_norm *norm;
     struct nl_counts counts;
     struct nl_outline outline;
-    struct nl_model model;
+    struct nl_graph graph;
 };
 
 static long long whole(int64_t value)
@@ -55,28 +55,29 @@ static bool varies(const struct scene *s, const char *name)
 /* ---- sets that are too small ---- */
 
 /* The first normalizer whose sets are single elements; NULL: none. */
-static const struct nl_layer *single_elements(const struct scene *s)
+static const struct nl_graph_node *single_elements(const struct scene *s)
 {
-    for (int i = 0; i < s->model.layers; i++) {
-        const struct nl_layer *layer = &s->model.layer[i];
-        if (layer->kind != NL_NORM_LAYER)
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_graph_node *node = &s->graph.node[i];
+        if (node->operation != &nl_normalize_operation)
             continue;
-        int batch = (int)s->config->train.batch, positions = layer->in.height * layer->in.width;
-        const struct nl_norm_setup setup = nl_norm_setup_of(s->config, batch, positions, layer->in.channels);
-        struct nl_partition set = s->norm->partition(&setup);
+        const struct nl_normalize *normalize = node->arguments;
+        struct nl_norm_setup setup = normalize->setup;
+        setup.samples = (int)s->config->train.batch;
+        struct nl_partition set = normalize->norm->partition(&setup);
         if (set.samples * set.positions * set.channels == 1)
-            return layer;
+            return node;
     }
     return NULL;
 }
 
 static bool say_single(const struct scene *s, struct nl_text *what, const char *where)
 {
-    const struct nl_layer *layer = single_elements(s);
-    if (layer)
-        nl_text_add(what, "%s has sets of one element in '%s'%s: %s", s->norm->name, layer->name, where,
+    const struct nl_graph_node *node = single_elements(s);
+    if (node)
+        nl_text_add(what, "%s has sets of one element in '%s'%s: %s", s->norm->name, node->name, where,
                     s->norm->centers ? "each element minus its own mean is 0, so the layers behind learn nothing of the input" : "only the sign of each element is left");
-    return layer != NULL;
+    return node != NULL;
 }
 
 static bool single_of_batch(const struct scene *s, struct nl_text *what)
@@ -151,12 +152,12 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 static bool dropout_before(const struct scene *s, struct nl_text *what)
 {
     bool dropped = false;
-    for (int i = 0; i < s->model.layers && evaluates_running(s); i++) {
-        dropped |= s->model.layer[i].kind == NL_DROPOUT_LAYER;
-        if (!dropped || s->model.layer[i].kind != NL_NORM_LAYER)
+    for (int i = 0; i < s->graph.nodes && evaluates_running(s); i++) {
+        const struct nl_graph_node *node = &s->graph.node[i];
+        dropped |= node->operation == &nl_dropout_operation;
+        if (!dropped || node->operation != &nl_normalize_operation)
             continue;
-        nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none",
-                    s->model.layer[i].name);
+        nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none", node->name);
         return true;
     }
     return false;
@@ -169,9 +170,9 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
     size_t biases = 0;
     if (s->config->model.bias != NL_BIAS_ON || !s->norm->partition || !s->norm->cancels_bias || s->config->norm.placement == NL_AFTER)
         return false;
-    for (int i = 0; i < s->model.parameters; i++)
-        if (s->model.parameter[i].role == NL_BIAS && s->model.parameter[i].layer != s->model.layers - 1) /* the last one is the head's */
-            biases += s->model.parameter[i].count;
+    for (int i = 0; i < s->graph.tensors; i++)
+        if (s->graph.tensor[i].spec.role == NL_BIAS && s->graph.tensor[i].node != s->graph.nodes - 1) /* the last one is the head's */
+            biases += s->graph.tensor[i].count;
     nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", s->norm->name, biases);
     return true;
 }
@@ -402,9 +403,9 @@ void nl_grid_traps(const struct nl_experiment *experiment, const struct nl_grid 
         const char *key;
         scene.counts = nl_data_counts(config);
         scene.outline = nl_trial_outline(config, scene.counts);
-        if (nl_model_build(config, nl_data_facts(config).shape, &scene.model, &key, &err) == NL_OK)
+        if (nl_model_build(config, nl_data_facts(config).shape, &scene.graph, &key, &err) == NL_OK)
             look(&scene, i, caught);
-        nl_model_release(&scene.model);
+        nl_graph_release(&scene.graph);
     }
     for (int t = 0; t < TRAPS; t++) {
         if (caught[t].trials)

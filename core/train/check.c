@@ -6,15 +6,15 @@
 
 void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
-    struct nl_model model;
+    struct nl_graph graph;
     struct nl_error err;
     const char *key = NULL;
     struct nl_data_facts facts = nl_data_facts(config);
     if (facts.train == 0)
         return; /* files that are not right: nl_data_check said so */
-    if (nl_model_build(config, facts.shape, &model, &key, &err) != NL_OK)
+    if (nl_model_build(config, facts.shape, &graph, &key, &err) != NL_OK)
         nl_complain(diagnostics, experiment, key, "%s", err.text);
-    nl_model_release(&model);
+    nl_graph_release(&graph);
     enum nl_device_kind kind = (enum nl_device_kind)config->device.kind;
     if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);

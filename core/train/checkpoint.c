@@ -37,24 +37,24 @@ static void add_optimizer(struct nl_tensor_file *file, const struct nl_plan *pla
 {
     if (!state)
         return;
-    size_t count = plan->model->count;
+    size_t count = plan->graph->count;
     void *data = nl_alloc(count, plan->backend->real);
     plan->backend->download(data, state, count * plan->backend->real);
     add(file, name, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, count, 0, data);
 }
 
-int nl_checkpoint_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const struct nl_midway *midway,
+int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const struct nl_midway *midway,
                        const struct nl_trial_result *result, const char *path, struct nl_error *err)
 {
-    struct nl_tensor_file file = nl_weights_file(plan, lineage, MOST_EXTRA);
+    struct nl_tensor_file file = nl_weights_file(plan, replica, lineage, MOST_EXTRA);
     const int64_t counts[COUNTS] = {result->steps, result->samples};
     const double sums[SUMS] = {midway->first_loss, midway->loss_sum, midway->correct,   midway->seen,
                                result->seconds,    result->training, result->evaluation};
     add(&file, "training.counts", NL_I64, COUNTS, 0, memcpy(nl_alloc(COUNTS, sizeof *counts), counts, sizeof counts));
     add(&file, "training.sums", NL_F64, SUMS, 0, memcpy(nl_alloc(SUMS, sizeof *sums), sums, sizeof sums));
     add(&file, "training.curve", NL_F64, (size_t)result->rows, COLUMNS, curve_numbers(result));
-    add_optimizer(&file, plan, "training.first", plan->update.first);
-    add_optimizer(&file, plan, "training.second", plan->update.second);
+    add_optimizer(&file, plan, "training.first", nl_place_in(plan, plan->update.first, replica));
+    add_optimizer(&file, plan, "training.second", nl_place_in(plan, plan->update.second, replica));
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
     nl_safetensors_release(&file);
     return status;
@@ -181,7 +181,7 @@ static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_
 static int get_optimizer(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state, const char *path,
                          struct nl_error *err)
 {
-    size_t count = plan->model->count, real = plan->backend->real;
+    size_t count = plan->graph->count, real = plan->backend->real;
     const struct nl_tensor_file_entry *entry = find(file, name, real == sizeof(double) ? NL_F64 : NL_F32, count, 0);
     if (!state)
         return NL_OK;
@@ -191,21 +191,21 @@ static int get_optimizer(const struct nl_plan *plan, const struct nl_tensor_file
     return NL_OK;
 }
 
-int nl_checkpoint_load(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
+int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
                        struct nl_trial_result *result, struct nl_error *err)
 {
     struct nl_tensor_file file;
     if (read_checkpoint(lineage, path, &file, err))
         return NL_FAIL;
-    int status = nl_weights_check(plan->model, &file, path, err);
+    int status = nl_weights_check(plan->graph, &file, path, err);
     if (status == NL_OK)
-        status = get_optimizer(plan, &file, "training.first", plan->update.first, path, err);
+        status = get_optimizer(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica), path, err);
     if (status == NL_OK)
-        status = get_optimizer(plan, &file, "training.second", plan->update.second, path, err);
+        status = get_optimizer(plan, &file, "training.second", nl_place_in(plan, plan->update.second, replica), path, err);
     if (status == NL_OK) {
         const int64_t *counts = nl_safetensors_find(&file, "training.counts")->data;
         const double *sums = nl_safetensors_find(&file, "training.sums")->data;
-        nl_weights_load(plan, &file);
+        nl_weights_load(plan, replica, &file);
         result->steps = counts[0];
         result->samples = counts[1];
         *midway = (struct nl_midway){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};

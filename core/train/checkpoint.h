@@ -21,11 +21,11 @@ struct nl_midway {
     double loss_sum, correct, seen; /* since the last training row */
 };
 
-int nl_checkpoint_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const struct nl_midway *midway,
+int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const struct nl_midway *midway,
                        const struct nl_trial_result *result, const char *path, struct nl_error *err);
 
 /* Puts the state back; plan is as nl_plan_make left it, result without rows. NL_FAIL: as nl_checkpoint_check. */
-int nl_checkpoint_load(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
+int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
                        struct nl_trial_result *result, struct nl_error *err);
 
 /* Whether this training can go on from the file; *steps: done in it. NL_FAIL: it cannot be read; NL_BAD: it is no checkpoint, is damaged, or

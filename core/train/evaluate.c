@@ -79,11 +79,18 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
     free(sums);
 }
 
+/* The batches merged so far, of every normalizer. */
+static void forget_precise(const struct nl_plan *plan)
+{
+    double *none = nl_alloc((size_t)plan->replicas, sizeof *none);
+    for (int i = 0; i < plan->graph->tensors; i++)
+        if (plan->graph->tensor[i].spec.role == NL_PRECISE_COUNT)
+            nl_plan_put(plan, nl_tensor_in(plan, 0, &plan->graph->tensor[i]), none, sizeof *none);
+    free(none);
+}
+
 void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)
 {
-    size_t bytes = (size_t)plan->normalizers * sizeof *plan->precise_counts;
-    double *none = nl_alloc((size_t)plan->replicas, bytes);
-    nl_plan_put(plan, plan->precise_counts, none, bytes);
-    free(none);
+    forget_precise(plan);
     feed(plan, config, NL_PART_TRAIN, train_count, NL_STATS_COLLECT);
 }

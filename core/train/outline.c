@@ -51,14 +51,14 @@ struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_cou
 struct nl_cost nl_trial_cost(const struct nl_config *config)
 {
     struct nl_outline outline = nl_trial_outline(config, nl_data_counts(config));
-    struct nl_model model;
+    struct nl_graph graph;
     struct nl_error err;
     const char *key = NULL;
-    double work = nl_model_build(config, nl_data_facts(config).shape, &model, &key, &err) == NL_OK ? nl_model_work(&model) : 0.0;
+    double work = nl_model_build(config, nl_data_facts(config).shape, &graph, &key, &err) == NL_OK ? nl_graph_work(&graph) : 0.0;
     /* A layer's visit costs some microseconds whatever the batch: what small batches are made of. A step is three passes: forward,
      * and two products a layer backward. */
-    double visits = 20e3 * model.layers, sample = 2.0 * work;
-    nl_model_release(&model);
+    double visits = 20e3 * graph.nodes, sample = 2.0 * work;
+    nl_graph_release(&graph);
     return (struct nl_cost){
         .training = 3.0 * (double)outline.steps * (sample * (double)config->train.batch + visits) +
                     sample * (double)outline.on_the_way.samples + visits * (double)outline.on_the_way.batches,
@@ -73,16 +73,16 @@ double nl_cost_total(struct nl_cost cost)
 
 int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes, struct nl_error *err)
 {
-    struct nl_model model;
+    struct nl_graph graph;
     const char *key = NULL;
-    int status = nl_model_build(config, dataset->shape, &model, &key, err);
+    int status = nl_model_build(config, dataset->shape, &graph, &key, err);
     if (status == NL_OK) {
         struct nl_counts counts = nl_data_counts(config);
         struct nl_split view = {.dataset = dataset, .train_count = counts.train, .val_count = counts.val, .test_count = counts.test};
         const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)config->device.kind);
-        *parameters = (int64_t)model.count;
-        *bytes = nl_plan_bytes(backend ? backend : &nl_backend_cpu, &model, config, &view, nl_evaluation_capacity(config, &view));
+        *parameters = (int64_t)graph.count;
+        status = nl_plan_bytes(backend ? backend : &nl_backend_cpu, &graph, config, &view, nl_evaluation_capacity(config, &view), bytes, err);
     }
-    nl_model_release(&model);
+    nl_graph_release(&graph);
     return status;
 }

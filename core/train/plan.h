@@ -1,8 +1,8 @@
-/* The plan: a network laid out over one arena, once. A step is a loop over a flat list of operations, forwards and then
- * backwards: no search, no allocation, no lock.
+/* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h): no search, no
+ * allocation, no lock.
  *
- *     image of a replica:  hyper | parameters | gradients | optimizer | normalizer state | indices, labels, table | activations of
- *                          the training pass | activations of the evaluation pass | loss sums
+ *     state of a replica:  hyper | parameters | gradients | optimizer | states | indices, labels, table | loss sums, | activations of
+ *                          the training pass | activations of the evaluation pass
  *
  * Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
  */
@@ -11,67 +11,35 @@
 
 #include "backend/backend.h"
 #include "data/data.h"
+#include "graph/list.h"
 #include "model/model.h"
 
-struct nl_op {
-    enum nl_layer_kind kind;
-    const struct nl_kernel *kernel;
-    union { /* the kernel's arguments */
-        struct nl_linear linear;
-        struct nl_conv conv;
-        struct nl_normalize normalize;
-        struct nl_activate activate;
-        struct nl_dropout dropout;
-        struct nl_max_pool max_pool;
-        struct nl_mean_pool mean_pool;
-        struct nl_add add;
-    };
-    bool recomputes;    /* its input was not kept: before its backward, the normalizer before it makes it again */
-    bool joins;         /* a shortcut leaves where this operation's input does: */
-    struct nl_add join; /* after its backward, adds the shortcut's gradient to that of the input */
-};
-
-/* All members of the union begin where it begins. */
-static inline const void *nl_op_arguments(const struct nl_op *op)
-{
-    return &op->linear;
-}
-
-/* One way through the network: the operations at a batch capacity. */
+/* One way through the network, for so many samples at most. */
 struct nl_pass {
     int capacity;
-    struct nl_gather gather;
-    int ops;
-    struct nl_op *op;
-    struct nl_loss loss;
-    /* The first `local` operations are called for `micro` samples, then for the next (microbatch.h). 0: for all at once. */
-    int local, micro;
-    bool if_fixed;             /* if statistics are not the batch's own, that is: some are tracked */
-    bool reduces;              /* normalizers among them reduce over the batch */
-    const void *shared;        /* buffers that take turns (turns.h): gradients, or the activations of evaluation */
-    size_t shared_bytes;
+    struct nl_gather gather;   /* batch in */
+    struct nl_loss loss;       /* loss out */
+    struct nl_list list;       /* of evaluation: where statistics are fixed, if any are tracked */
+    struct nl_list batch_list; /* of evaluation, if statistics are tracked: where they are the batch's own */
 };
 
 enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */
 
 struct nl_plan {
     const struct nl_backend *backend;
-    const struct nl_kernel *gather, *add, *loss;
-    const struct nl_model *model;
+    const struct nl_kernel *gather, *loss;
+    const struct nl_graph *graph;
     int replicas;
     void *arena;
     size_t arena_bytes;
-    size_t stride;             /* bytes of an image, */
+    size_t stride;             /* bytes of a replica's state, */
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
     const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
     struct nl_update update;
-    struct nl_hyper *hyper;    /* places in the image of replica 0, as all below */
-    void *parameters, *running_mean, *running_var; /* running: (channels of all normalizers, in order) */
-    int64_t *updates;          /* (normalizers) */
-    double *precise_counts;    /* (normalizers) */
-    int normalizers;
-    uint32_t *dropout_keys;    /* (layers, 2) */
+    struct nl_hyper *hyper;    /* places in the state of replica 0, as all below */
+    void *parameters;
+    void **state;              /* of the graph's tensors that are no parameters, by number */
     int32_t *order;            /* (view->train_count): indices of an epoch, */
     struct nl_order ordering;  /* and how a backend makes them */
     int32_t *part[3];          /* indices of each part, by enum nl_part */
@@ -81,23 +49,29 @@ struct nl_plan {
 };
 
 /* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes next. */
-int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
                  const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err);
 void nl_plan_release(struct nl_plan *plan);
 
-/* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. */
-size_t nl_plan_bytes(const struct nl_backend *backend, const struct nl_model *model, const struct nl_config *config,
-                     const struct nl_split *view, int eval_capacity);
+/* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. NL_FAIL: the backend lacks an operation. */
+int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config, const struct nl_split *view,
+                  int eval_capacity, size_t *bytes, struct nl_error *err);
 
-/* ---- images (images.c) ---- */
+/* ---- replicas' state (state.c) ---- */
 
 /* What a trial begins with: indices, labels, tables, seeds, initial parameters and statistics. */
 void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view);
 
-/* The plan with places in that replica's image instead of the first, and nothing else in it: to save it, or load it. It owns nothing. */
-struct nl_plan nl_plan_replica(const struct nl_plan *plan, int replica);
+/* Bytes of a tensor. */
+size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor);
 
-/* rows (plan->replicas, bytes): to or from a place in each image. */
+/* Where a tensor lies in that replica's state. */
+void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor);
+
+/* That place in the state of another replica; NULL stays NULL. */
+void *nl_place_in(const struct nl_plan *plan, const void *place, int replica);
+
+/* rows (plan->replicas, bytes): to or from a place in each state. */
 void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes);
 void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size_t bytes);
 
@@ -109,10 +83,10 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 /* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 
-/* Batch in, loss out: gather, every operation, loss (added to pass->loss.sums). */
+/* Batch in, loss out: gather, every instruction forward, loss (added to pass->loss.sums). */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
 
-/* Every operation of the training pass, last to first. */
+/* The training pass, last to first. */
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run);
 
 #endif

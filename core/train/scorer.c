@@ -12,7 +12,7 @@ const char *const nl_sample_order_names[] = {"shuffled", "sorted", "given", NULL
 struct nl_scorer {
     struct nl_config config; /* as the plan is laid out: train.batch is the group of batch statistics, and nothing is trained */
     struct nl_split view;
-    struct nl_model model;
+    struct nl_graph graph;
     struct nl_plan plan;
     bool precise; /* statistics have been taken */
 };
@@ -30,7 +30,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     s->config.train.batch = largest_batch;
     int capacity = nl_evaluation_capacity(&s->config, &s->view);
     s->config.train.batch = 1;
-    if (nl_plan_make(&s->plan, backend, &s->model, &s->config, &s->view, capacity, 1, err))
+    if (nl_plan_make(&s->plan, backend, &s->graph, &s->config, &s->view, capacity, 1, err))
         return NL_FAIL;
     nl_plan_write(&s->plan, 0, &s->config, &s->view);
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
@@ -44,12 +44,12 @@ struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl
     struct nl_scorer *s = nl_alloc(1, sizeof *s);
     const char *key = NULL;
     s->config = *config;
-    if (nl_split_make(dataset, config, &s->view, err) || nl_model_build(config, dataset->shape, &s->model, &key, err) ||
-        nl_weights_check(&s->model, weights, path, err) || lay_out(s, largest_batch, err)) {
+    if (nl_split_make(dataset, config, &s->view, err) || nl_model_build(config, dataset->shape, &s->graph, &key, err) ||
+        nl_weights_check(&s->graph, weights, path, err) || lay_out(s, largest_batch, err)) {
         nl_scorer_free(s);
         return NULL;
     }
-    nl_weights_load(&s->plan, weights);
+    nl_weights_load(&s->plan, 0, weights);
     return s;
 }
 
@@ -58,7 +58,7 @@ void nl_scorer_free(struct nl_scorer *scorer)
     if (!scorer)
         return;
     nl_plan_release(&scorer->plan);
-    nl_model_release(&scorer->model);
+    nl_graph_release(&scorer->graph);
     nl_split_release(&scorer->view);
     free(scorer);
 }

@@ -48,16 +48,14 @@ static int set_up_course(struct nl_training *c, struct nl_error *err)
 static void set_up_trial(struct nl_training *c, struct nl_replica *r)
 {
     nl_plan_write(&c->plan, r->number, r->config, &r->view);
-    if (r->options->load) {
-        struct nl_plan plan = nl_plan_replica(&c->plan, r->number);
-        nl_weights_load(&plan, r->options->load);
-    }
+    if (r->options->load)
+        nl_weights_load(&c->plan, r->number, r->options->load);
     r->course = c->course;
     r->schedule = (struct nl_schedule_of){r->config, c->course.steps, (double)c->course.steps_per_epoch};
     if (r->options->save_order)
         r->saved_order = nl_alloc((size_t)c->course.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
     r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->course.steps_per_epoch * r->config->train.batch : 0;
-    r->result->parameters = (int64_t)c->model.count;
+    r->result->parameters = (int64_t)c->graph.count;
     r->result->memory = c->plan.stride;
     c->at[r->number] = r;
 }
@@ -68,13 +66,13 @@ int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, 
     for (int i = 0; i < c->trials; i++)
         if (set_up_data(c, &c->replica[i], err))
             return NL_FAIL;
-    if (set_up_course(c, err) || nl_model_build(c->config, dataset->shape, &c->model, &key, err))
+    if (set_up_course(c, err) || nl_model_build(c->config, dataset->shape, &c->graph, &key, err))
         return NL_FAIL;
     const struct nl_config *config = c->config;
     const struct nl_backend *backend =
         nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     const struct nl_split *view = &c->replica[0].view;
-    if (!backend || nl_plan_make(&c->plan, backend, &c->model, c->config, view, nl_evaluation_capacity(c->config, view), c->trials, err))
+    if (!backend || nl_plan_make(&c->plan, backend, &c->graph, c->config, view, nl_evaluation_capacity(c->config, view), c->trials, err))
         return NL_FAIL;
     for (int i = 0; i < c->trials; i++)
         set_up_trial(c, &c->replica[i]);
@@ -84,7 +82,7 @@ int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, 
 void nl_training_release(struct nl_training *c)
 {
     nl_plan_release(&c->plan);
-    nl_model_release(&c->model);
+    nl_graph_release(&c->graph);
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
         if (!r->like)

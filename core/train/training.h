@@ -14,7 +14,7 @@ struct nl_training {
     struct nl_hyper *hyper;      /* [trials] what the images hold, in their order */
     struct nl_score *score;      /* [trials] */
     struct nl_course course;
-    struct nl_model model;
+    struct nl_graph graph;
     struct nl_plan plan;
     int counts[NL_PARTS];
     double clock;                /* seconds until which time is accounted for */

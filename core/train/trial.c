@@ -67,7 +67,7 @@ static void evaluate_on_the_way(struct nl_training *c, int64_t step)
 static void evaluate_at_the_end(struct nl_training *c)
 {
     double start = nl_seconds();
-    bool tracks = c->model.norm->tracks;
+    bool tracks = nl_graph_tracks(&c->graph);
     int evals = tracks ? c->config->norm.eval.count : 1;
     for (int i = 0; i < evals; i++) {
         enum nl_eval eval = tracks ? (enum nl_eval)c->config->norm.eval.at[i] : NL_EVAL_RUNNING;
@@ -79,7 +79,7 @@ static void evaluate_at_the_end(struct nl_training *c)
     for (int i = 0; i < c->plan.replicas; i++) {
         struct nl_trial_result *result = c->at[i]->result;
         double accuracy = result->score[NL_PART_TRAIN][nl_primary_eval(c->config)].accuracy;
-        if (!(accuracy > 1.0 / c->model.classes + 0.05))
+        if (!(accuracy > 1.0 / c->graph.classes + 0.05))
             result->status = NL_DEAD;
     }
     add_evaluation_time(c, start);
@@ -190,9 +190,8 @@ static int keep(struct nl_training *c, int64_t step, struct nl_error *err)
 {
     account(c);
     for (int i = 0; i < c->plan.replicas; i++) {
-        struct nl_plan plan = nl_plan_replica(&c->plan, i);
         const struct nl_replica *r = c->at[i];
-        if (nl_checkpoint_save(&plan, &r->lineage, &r->now, r->result, r->options->checkpoint, err))
+        if (nl_checkpoint_save(&c->plan, i, &r->lineage, &r->now, r->result, r->options->checkpoint, err))
             return NL_FAIL;
     }
     c->kept_at = nl_seconds();
@@ -206,9 +205,8 @@ static int resume(struct nl_training *c, struct nl_error *err)
     c->kept_at = nl_seconds();
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
-        struct nl_plan plan = nl_plan_replica(&c->plan, i);
         const char *path = r->options->checkpoint;
-        if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&plan, &r->lineage, path, &r->now, r->result, err))
+        if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&c->plan, i, &r->lineage, path, &r->now, r->result, err))
             return NL_FAIL;
         if (r->result->steps != c->replica[0].result->steps)
             return nl_fail(err, "cannot go on from '%s': it is not as far as others that train with it", path ? path : "");
@@ -229,8 +227,7 @@ static int save(const struct nl_training *c, int image, struct nl_error *err)
 {
     const struct nl_replica *r = c->at[image];
     const struct nl_trial_options *options = r->options;
-    struct nl_plan plan = nl_plan_replica(&c->plan, image);
-    if (options->save_final && nl_weights_save(&plan, &r->lineage, options->save_final, err) != NL_OK)
+    if (options->save_final && nl_weights_save(&c->plan, image, &r->lineage, options->save_final, err) != NL_OK)
         return NL_FAIL;
     if (!options->save_order)
         return NL_OK;
@@ -295,9 +292,8 @@ static int train(struct nl_training *c, struct nl_error *err)
 static int save_initial(const struct nl_training *c, struct nl_error *err)
 {
     for (int i = 0; i < c->trials; i++) {
-        struct nl_plan plan = nl_plan_replica(&c->plan, i);
         const char *path = c->replica[i].options->save_init;
-        if (path && nl_weights_save(&plan, &c->replica[i].lineage, path, err))
+        if (path && nl_weights_save(&c->plan, i, &c->replica[i].lineage, path, err))
             return NL_FAIL;
     }
     return NL_OK;

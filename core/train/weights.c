@@ -11,37 +11,31 @@
 
 /* ---- which tensors a network has ---- */
 
-static struct nl_tensor_file_entry described(const char *layer, const char *tensor, enum nl_dtype type, int dims, const size_t *shape)
+static bool is_saved(const struct nl_tensor *tensor)
 {
-    struct nl_tensor_file_entry entry = {.type = type, .dims = dims};
-    snprintf(entry.name, sizeof entry.name, "%s%s%s", layer, *layer ? "." : "", tensor);
-    for (int d = 0; d < dims; d++)
-        entry.shape[d] = shape[d];
+    return nl_is_parameter(tensor->spec.role) || tensor->spec.saved;
+}
+
+/* The saved tensors in the order of files: parameters first. NULL: there are no more. */
+static const struct nl_tensor *next_saved(const struct nl_graph *graph, const struct nl_tensor *before)
+{
+    bool learned = !before || nl_is_parameter(before->spec.role);
+    int next = before ? (int)(before - graph->tensor) + 1 : 0;
+    for (int others = !learned; others < 2; others++, next = 0)
+        for (; next < graph->tensors; next++)
+            if (is_saved(&graph->tensor[next]) && nl_is_parameter(graph->tensor[next].spec.role) != others)
+                return &graph->tensor[next];
+    return NULL;
+}
+
+/* Name, type (`real` for what a backend computes with) and shape, without data. */
+static struct nl_tensor_file_entry described(const struct nl_tensor *tensor, enum nl_dtype real)
+{
+    struct nl_tensor_file_entry entry = {.type = tensor->spec.type == NL_TENSOR_INT64 ? NL_I64 : real, .dims = tensor->spec.dims};
+    snprintf(entry.name, sizeof entry.name, "%s", tensor->name);
+    for (int d = 0; d < entry.dims; d++)
+        entry.shape[d] = tensor->spec.shape[d];
     return entry;
-}
-
-static int most_tensors(const struct nl_model *model)
-{
-    return model->parameters + 3 * model->layers;
-}
-
-/* Names, types (`real` for what a backend computes with) and shapes, without data: the parameters, then three tensors a normalizer
- * that tracks, in the order of the layers. Returns their number. */
-static int list_tensors(const struct nl_model *model, enum nl_dtype real, struct nl_tensor_file_entry *out)
-{
-    int count = 0;
-    for (int i = 0; i < model->parameters; i++)
-        out[count++] = described("", model->parameter[i].name, real, model->parameter[i].dims, model->parameter[i].shape);
-    for (int i = 0; i < model->layers && model->norm->tracks; i++) {
-        const struct nl_layer *layer = &model->layer[i];
-        if (layer->kind != NL_NORM_LAYER)
-            continue;
-        size_t channels = (size_t)layer->in.channels;
-        out[count++] = described(layer->name, "running_mean", real, 1, &channels);
-        out[count++] = described(layer->name, "running_var", real, 1, &channels);
-        out[count++] = described(layer->name, "num_batches_tracked", NL_I64, 0, NULL);
-    }
-    return count;
 }
 
 static size_t count_of(const struct nl_tensor_file_entry *entry)
@@ -78,95 +72,42 @@ static double *get_values(const struct nl_tensor_file_entry *entry)
     return values;
 }
 
-static void get_parameters(const struct nl_plan *plan, struct nl_tensor_file_entry *entry)
+static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, struct nl_tensor_file_entry *entry)
 {
-    const struct nl_model *model = plan->model;
-    double *stored = nl_alloc(model->count, sizeof *stored), *ordered = nl_alloc(model->count, sizeof *ordered);
-    plan->backend->get_reals(stored, plan->parameters, model->count);
-    for (int i = 0; i < model->parameters; i++) {
-        const struct nl_parameter *p = &model->parameter[i];
-        for (size_t e = 0; e < p->count; e++)
-            ordered[e] = stored[p->offset + nl_parameter_place(p, e)];
-        put_values(&entry[i], ordered);
+    const void *place = nl_tensor_in(plan, replica, tensor);
+    if (entry->type == NL_I64) {
+        entry->data = nl_alloc(tensor->count, sizeof(int64_t));
+        plan->backend->download(entry->data, place, nl_tensor_bytes(plan, tensor));
+        return;
     }
+    double *stored = nl_alloc(tensor->count, sizeof *stored), *ordered = nl_alloc(tensor->count, sizeof *ordered);
+    plan->backend->get_reals(stored, place, tensor->count);
+    for (size_t e = 0; e < tensor->count; e++)
+        ordered[e] = stored[nl_tensor_place(tensor, e)];
+    put_values(entry, ordered);
     free(stored);
     free(ordered);
 }
 
-/* What a normalizer that tracks keeps: places in the plan. {0}: before the first one. */
-struct statistics {
-    const char *layer;
-    size_t channels;
-    void *mean, *var;
-    int64_t *updates;
-    int next; /* layer */
-};
-
-/* From one to the next in the order of the layers; false: there is none. */
-static bool next_statistics(const struct nl_plan *plan, struct statistics *s)
+static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, const struct nl_tensor_file_entry *entry)
 {
-    const struct nl_model *model = plan->model;
-    while (model->norm->tracks && s->next < model->layers) {
-        const struct nl_layer *layer = &model->layer[s->next++];
-        if (layer->kind != NL_NORM_LAYER)
-            continue;
-        size_t before = s->channels * plan->backend->real;
-        s->mean = s->layer ? (char *)s->mean + before : plan->running_mean;
-        s->var = s->layer ? (char *)s->var + before : plan->running_var;
-        s->updates = s->layer ? s->updates + 1 : plan->updates;
-        s->channels = (size_t)layer->in.channels;
-        s->layer = layer->name;
-        return true;
+    void *place = nl_tensor_in(plan, replica, tensor);
+    if (entry->type == NL_I64) {
+        plan->backend->upload(place, entry->data, nl_tensor_bytes(plan, tensor));
+        return;
     }
-    return false;
-}
-
-static void get_statistics(const struct nl_plan *plan, struct nl_tensor_file_entry *entry)
-{
-    const struct nl_backend *backend = plan->backend;
-    for (struct statistics s = {0}; next_statistics(plan, &s);) {
-        double *values = nl_alloc(s.channels, sizeof *values);
-        backend->get_reals(values, s.mean, s.channels);
-        put_values(entry++, values);
-        backend->get_reals(values, s.var, s.channels);
-        put_values(entry++, values);
-        free(values);
-        entry->data = nl_alloc(1, sizeof(int64_t));
-        backend->download(entry++->data, s.updates, sizeof(int64_t));
-    }
-}
-
-static const struct nl_tensor_file_entry *find(const struct nl_tensor_file *file, const char *layer, const char *tensor)
-{
-    struct nl_tensor_file_entry wanted = described(layer, tensor, NL_F64, 0, NULL);
-    return nl_safetensors_find(file, wanted.name);
-}
-
-static void load_reals(const struct nl_plan *plan, const struct nl_tensor_file_entry *entry, void *place)
-{
-    double *values = get_values(entry);
-    plan->backend->put_reals(place, values, count_of(entry));
+    double *values = get_values(entry), *stored = nl_alloc(tensor->count, sizeof *stored);
+    for (size_t e = 0; e < tensor->count; e++)
+        stored[nl_tensor_place(tensor, e)] = values[e];
+    plan->backend->put_reals(place, stored, tensor->count);
     free(values);
+    free(stored);
 }
 
-void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *file)
+void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file)
 {
-    const struct nl_model *model = plan->model;
-    double *stored = nl_alloc(model->count, sizeof *stored);
-    for (int i = 0; i < model->parameters; i++) {
-        const struct nl_parameter *p = &model->parameter[i];
-        double *values = get_values(nl_safetensors_find(file, p->name));
-        for (size_t e = 0; e < p->count; e++)
-            stored[p->offset + nl_parameter_place(p, e)] = values[e];
-        free(values);
-    }
-    plan->backend->put_reals(plan->parameters, stored, model->count);
-    free(stored);
-    for (struct statistics s = {0}; next_statistics(plan, &s);) {
-        load_reals(plan, find(file, s.layer, "running_mean"), s.mean);
-        load_reals(plan, find(file, s.layer, "running_var"), s.var);
-        plan->backend->upload(s.updates, find(file, s.layer, "num_batches_tracked")->data, sizeof(int64_t));
-    }
+    for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor));)
+        put_tensor(plan, replica, tensor, nl_safetensors_find(file, tensor->name));
 }
 
 /* ---- whether a file fits ---- */
@@ -231,11 +172,12 @@ static bool is_training_state(const char *name)
     return strncmp(name, "training.", strlen("training.")) == 0;
 }
 
-int nl_weights_check(const struct nl_model *model, const struct nl_tensor_file *file, const char *path, struct nl_error *err)
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, struct nl_error *err)
 {
-    struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)most_tensors(model), sizeof *wanted.entry)};
+    struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)graph->tensors, sizeof *wanted.entry)};
     struct misfits misfits = {0};
-    wanted.count = list_tensors(model, NL_F64, wanted.entry);
+    for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(graph, tensor));)
+        wanted.entry[wanted.count++] = described(tensor, NL_F64);
     for (int i = 0; i < wanted.count; i++)
         compare(&misfits, &wanted.entry[i], nl_safetensors_find(file, wanted.entry[i].name));
     for (int i = 0; i < file->count; i++)
@@ -270,19 +212,21 @@ static char **metadata_of(const struct nl_lineage *lineage)
     return pairs;
 }
 
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_lineage *lineage, int extra)
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, int extra)
 {
+    enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
     struct nl_tensor_file file = {.metadata = metadata_of(lineage)};
-    file.entry = nl_alloc((size_t)(most_tensors(plan->model) + extra), sizeof *file.entry);
-    file.count = list_tensors(plan->model, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, file.entry);
-    get_parameters(plan, file.entry);
-    get_statistics(plan, file.entry + plan->model->parameters);
+    file.entry = nl_alloc((size_t)(plan->graph->tensors + extra), sizeof *file.entry);
+    for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor)); file.count++) {
+        file.entry[file.count] = described(tensor, real);
+        get_tensor(plan, replica, tensor, &file.entry[file.count]);
+    }
     return file;
 }
 
-int nl_weights_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
+int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
 {
-    struct nl_tensor_file file = nl_weights_file(plan, lineage, 0);
+    struct nl_tensor_file file = nl_weights_file(plan, replica, lineage, 0);
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
     nl_safetensors_release(&file);
     return status;

@@ -28,16 +28,16 @@ struct nl_lineage {
     const struct nl_tensor_file *load; /* weights it started from, or NULL */
 };
 
-int nl_weights_save(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path, struct nl_error *err);
+int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_error *err);
 
-/* Whether the file has every tensor of the model, each in its shape, and no other; what stands behind "training." (train/checkpoint.h)
+/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands behind "training." (train/checkpoint.h)
  * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape. path: for the message. */
-int nl_weights_check(const struct nl_model *model, const struct nl_tensor_file *file, const char *path, struct nl_error *err);
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, struct nl_error *err);
 
-/* Takes weights and statistics from a file that nl_weights_check found right for the model. */
-void nl_weights_load(const struct nl_plan *plan, const struct nl_tensor_file *file);
+/* Takes weights and statistics from a file that nl_weights_check found right for the graph. */
+void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
 
 /* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, const struct nl_lineage *lineage, int extra);
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, int extra);
 
 #endif

@@ -40,7 +40,7 @@ static void write_seed(const struct nl_plan *plan, const struct nl_lineage *line
     struct nl_midway midway = {.first_loss = 0.7};
     struct nl_error err;
     size_t length;
-    if (nl_checkpoint_save(plan, lineage, &midway, &result, FUZZ_FOLDER "/seed", &err))
+    if (nl_checkpoint_save(plan, 0, lineage, &midway, &result, FUZZ_FOLDER "/seed", &err))
         NL_BUG("%s", err.text);
     const char *bytes = fuzz_bytes(FUZZ_FOLDER "/seed", &length);
     FILE *file = fopen(path, "wb");
@@ -88,11 +88,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file("checkpoint", bytes + 1, size - 1);
     free(bytes);
     int status = nl_checkpoint_check(&lineage, path, &steps, &err);
-    if (nl_checkpoint_load(&t->plan, &lineage, path, &midway, &result, &err) == NL_OK) {
+    if (nl_checkpoint_load(&t->plan, 0, &lineage, path, &midway, &result, &err) == NL_OK) {
         NL_ASSERT(status == NL_OK && steps == result.steps);
         check(&t->config, &result);
         path = FUZZ_FOLDER "/again";
-        if (nl_checkpoint_save(&t->plan, &lineage, &midway, &result, path, &err) || nl_checkpoint_load(&t->plan, &lineage, path, &later, &again, &err))
+        if (nl_checkpoint_save(&t->plan, 0, &lineage, &midway, &result, path, &err) || nl_checkpoint_load(&t->plan, 0, &lineage, path, &later, &again, &err))
             NL_BUG("%s", err.text);
         NL_ASSERT(again.steps == result.steps && again.samples == result.samples && again.rows == result.rows);
     }

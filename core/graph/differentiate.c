@@ -1,0 +1,358 @@
+/* The graph becomes instructions: forward, and backward, where the gradients of a value that several nodes take are added up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/list.h"
+
+struct emission {
+    struct nl_list *list;
+    const struct nl_calls *calls; /* of each node */
+    int *buffer, *gradient;       /* of each value, or NL_NONE */
+    bool *wanted;                 /* whether a parameter lies behind the value */
+    int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
+    int group;                    /* of the open chain */
+};
+
+enum way { FORWARD, BACK };
+
+/* ---- buffers ---- */
+
+static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
+{
+    NL_GROW(list->buffer, list->buffers, list->room_buffers);
+    list->buffer[list->buffers] =
+        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .leader = list->buffers};
+    return list->buffers++;
+}
+
+static int buffer_for(struct nl_list *list, int value)
+{
+    const struct nl_value *v = &list->graph.value[value];
+    return add_buffer(list, v->count * list->backend->real, v->kind == NL_ACTIVATIONS);
+}
+
+/* One whose place the list does not choose. */
+static int known_buffer(struct nl_list *list, int value, bool gradient)
+{
+    int buffer = buffer_for(list, value);
+    list->buffer[buffer].value = value;
+    list->buffer[buffer].gradient = gradient;
+    return buffer;
+}
+
+static void touch(struct nl_list *list, int buffer)
+{
+    if (buffer == NL_NONE)
+        return;
+    struct nl_buffer *b = &list->buffer[buffer];
+    if (b->first == NL_NONE) {
+        b->first = list->instructions;
+        b->first_chain = list->chains - 1;
+    }
+    b->last = list->instructions;
+    b->last_chain = list->chains - 1;
+}
+
+static void add_share(struct nl_list *list, struct nl_share share)
+{
+    if (share.from == NL_NONE || share.to == NL_NONE)
+        return;
+    NL_GROW(list->share, list->shares, list->room_shares);
+    list->share[list->shares++] = share;
+}
+
+/* ---- chains and instructions ---- */
+
+static void open_chain(struct emission *e, int group, int micro)
+{
+    struct nl_list *list = e->list;
+    NL_GROW(list->chain, list->chains, list->room_chains);
+    list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro};
+    e->group = group;
+}
+
+/* The chain of the node's group, which may be open already. */
+static void join_chain(struct emission *e, int node)
+{
+    if (e->group != e->calls[node].group)
+        open_chain(e, e->calls[node].group, e->calls[node].micro);
+}
+
+static struct nl_instruction blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
+{
+    struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE};
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        instruction.in[i] = instruction.d_in[i] = NL_NONE;
+    for (int i = 0; i < NL_MOST_OUTPUTS; i++)
+        instruction.out[i] = instruction.d_out[i] = NL_NONE;
+    for (int i = 0; i < NL_MOST_SAVED; i++)
+        instruction.saved[i] = NL_NONE;
+    instruction.arguments = nl_alloc(1, operation->arguments);
+    memcpy(instruction.arguments, arguments, operation->arguments);
+    return instruction;
+}
+
+/* written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
+static void append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written)
+{
+    NL_GROW(list->instruction, list->instructions, list->room_instructions);
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        touch(list, instruction.in[i]);
+        if (written & 1u << i)
+            touch(list, instruction.d_in[i]);
+    }
+    for (int i = 0; i < NL_MOST_OUTPUTS; i++) {
+        touch(list, instruction.d_out[i]);
+        if (way == BACK || written & 1u << i)
+            touch(list, instruction.out[i]);
+    }
+    for (int i = 0; i < NL_MOST_SAVED; i++)
+        touch(list, instruction.saved[i]);
+    if (way == BACK)
+        touch(list, instruction.sums);
+    list->instruction[list->instructions++] = instruction;
+    list->chain[list->chains - 1].end = list->instructions;
+}
+
+enum { EVERYTHING = ~0u };
+
+/* Of a node: without operands but for what its calls leave one another. */
+static struct nl_instruction of_node(const struct emission *e, int number, nl_kernel_function *call)
+{
+    const struct nl_graph_node *node = &e->list->graph.node[number];
+    struct nl_instruction instruction = blank(node->operation, node->arguments, call);
+    instruction.node = node;
+    memcpy(instruction.saved, e->saved[number], sizeof instruction.saved);
+    instruction.sums = e->sums[number];
+    instruction.saved_by_sample = e->calls[number].micro > 0 && !e->calls[number].reduces;
+    return instruction;
+}
+
+/* The call of a barrier before the one that ends with it: its first part, after which a new chain begins. */
+static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole, nl_kernel_function *call, enum way way,
+                              unsigned written)
+{
+    const struct nl_calls *calls = &e->calls[number];
+    struct nl_instruction part = blank(whole->operation, whole->arguments, call);
+    void *arguments = part.arguments;
+    part = *whole;
+    part.call = call;
+    part.arguments = arguments;
+    append(e->list, part, way, written);
+    open_chain(e, calls->group, calls->micro);
+}
+
+/* ---- forward ---- */
+
+static void make_room(struct emission *e, int number)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph_node *node = &list->graph.node[number];
+    for (int i = 0; i < NL_MOST_SAVED; i++)
+        e->saved[number][i] = NL_NONE;
+    for (int i = 0; i < node->operation->saved; i++)
+        e->saved[number][i] = add_buffer(list, node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic), false);
+    e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
+}
+
+static struct nl_sharing sharing_of(const struct nl_graph_node *node)
+{
+    return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node)) : (struct nl_sharing){0};
+}
+
+static void emit_forward(struct emission *e, int number)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph_node *node = &list->graph.node[number];
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    make_room(e, number);
+    join_chain(e, number);
+    struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->apply : kernel->forward);
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        instruction.in[i] = node->in[i] == NL_NONE ? NL_NONE : e->buffer[node->in[i]];
+    for (int i = 0; i < node->outputs; i++) {
+        bool known = node->out[i] == list->graph.logits;
+        instruction.out[i] = e->buffer[node->out[i]] = known ? known_buffer(list, node->out[i], false) : buffer_for(list, node->out[i]);
+    }
+    int first = list->instructions;
+    if (e->calls[number].reduces)
+        append_first_part(e, number, &instruction, kernel->reduce, FORWARD, 0);
+    append(list, instruction, FORWARD, EVERYTHING);
+    unsigned shared = sharing_of(node).output;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        if (shared & 1u << i)
+            add_share(list, (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
+}
+
+/* ---- backward ---- */
+
+/* a += b, gradients of the value. */
+static void add_up(struct emission *e, int value, int a, int b)
+{
+    struct nl_list *list = e->list;
+    const struct nl_value *v = &list->graph.value[value];
+    const struct nl_extent *x = &v->extent;
+    struct nl_add sum = {.height = x->height, .width = x->width, .channels = x->channels,
+                         .from_height = x->height, .from_width = x->width, .from_channels = x->channels, .stride = 1};
+    struct nl_accumulate sum_of_weights = {.count = v->count};
+    bool activations = v->kind == NL_ACTIVATIONS;
+    const struct nl_operation *operation = activations ? &nl_add_operation : &nl_accumulate_operation;
+    const void *arguments = activations ? (const void *)&sum : &sum_of_weights;
+    struct nl_instruction instruction = blank(operation, arguments, nl_kernel_of(list->backend, operation)->forward);
+    instruction.in[0] = instruction.out[0] = a;
+    instruction.in[1] = b;
+    append(list, instruction, BACK, EVERYTHING);
+}
+
+/* Makes again what backward reads and was not kept. */
+static void recompute(struct emission *e, int number, unsigned inputs)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph_node *node = &list->graph.node[number];
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        int producer = node->in[i] == NL_NONE || !(inputs & 1u << i) ? NL_NONE : list->graph.value[node->in[i]].producer;
+        if (producer == NL_NONE || !e->calls[producer].recomputed)
+            continue;
+        const struct nl_graph_node *maker = &list->graph.node[producer];
+        struct nl_instruction again = of_node(e, producer, nl_kernel_of(list->backend, maker->operation)->apply);
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            again.in[slot] = maker->in[slot] == NL_NONE ? NL_NONE : e->buffer[maker->in[slot]];
+        again.out[0] = e->buffer[maker->out[0]] = buffer_for(list, maker->out[0]);
+        again.sums = NL_NONE;
+        append(list, again, BACK, EVERYTHING);
+    }
+}
+
+/* Where backward writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
+static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
+{
+    int value = node->in[slot];
+    if (value == NL_NONE)
+        return NL_NONE;
+    if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
+        return node->operation->skips & 1u << slot ? NL_NONE : buffer_for(e->list, value);
+    if (e->list->graph.value[value].kind == NL_PARAMETER && e->gradient[value] == NL_NONE)
+        return known_buffer(e->list, value, true);
+    return buffer_for(e->list, value);
+}
+
+static void collect_gradients(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *instruction)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        int value = node->in[i];
+        if (value == NL_NONE || !e->wanted[value])
+            continue;
+        int before = e->gradient[value], now = instruction->d_in[i];
+        bool stays = before != NL_NONE && e->list->graph.value[value].kind != NL_ACTIVATIONS;
+        e->gradient[value] = stays ? before : now;
+        if (before != NL_NONE)
+            add_up(e, value, e->gradient[value], stays ? now : before);
+    }
+}
+
+static void share_gradients(struct nl_list *list, const struct nl_graph_node *node, const struct nl_instruction *instruction, int first)
+{
+    struct nl_sharing sharing = sharing_of(node);
+    int until = list->instructions - 1;
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        if (sharing.gradient & 1u << i)
+            add_share(list, (struct nl_share){instruction->d_out[0], instruction->d_in[i], first, until, false});
+        if (sharing.same & 1u << i)
+            add_share(list, (struct nl_share){instruction->d_in[0], instruction->d_in[i], first, until, true});
+    }
+}
+
+static void emit_backward(struct emission *e, int number)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph_node *node = &list->graph.node[number];
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
+    if (!e->wanted[node->out[0]])
+        return;
+    join_chain(e, number);
+    recompute(e, number, reads.inputs);
+    struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        bool read = node->in[i] != NL_NONE && (reads.inputs & 1u << i);
+        instruction.in[i] = read ? e->buffer[node->in[i]] : NL_NONE;
+        instruction.d_in[i] = gradient_of_slot(e, node, i);
+    }
+    for (int i = 0; i < node->outputs; i++) {
+        NL_ASSERT(e->gradient[node->out[i]] != NL_NONE);
+        instruction.out[i] = reads.outputs & 1u << i ? e->buffer[node->out[i]] : NL_NONE;
+        instruction.d_out[i] = e->gradient[node->out[i]];
+    }
+    int first = list->instructions;
+    if (e->calls[number].reduces)
+        append_first_part(e, number, &instruction, kernel->backward_reduce, BACK, node->operation->reduced);
+    append(list, instruction, BACK, EVERYTHING);
+    share_gradients(list, node, &instruction, first);
+    collect_gradients(e, node, &instruction);
+}
+
+/* ---- all of it ---- */
+
+static void find_wanted(const struct nl_graph *graph, bool *wanted)
+{
+    for (int i = 0; i < graph->values; i++)
+        wanted[i] = graph->value[i].kind == NL_PARAMETER;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        bool any = false;
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            any |= node->in[slot] != NL_NONE && wanted[node->in[slot]];
+        for (int out = 0; out < node->outputs; out++)
+            wanted[node->out[out]] = any;
+    }
+}
+
+static bool computes_weights(const struct nl_graph *graph, int node)
+{
+    return graph->node[node].operation->span == NL_SPAN_PARAMETERS;
+}
+
+/* Weights that are computed come first, once a step; their gradients are there last. */
+static void emit_all(struct emission *e)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph *graph = &list->graph;
+    for (int samples = 0; samples < 2; samples++)
+        for (int i = 0; i < graph->nodes; i++)
+            if (computes_weights(graph, i) != samples)
+                emit_forward(e, i);
+    list->forward_chains = list->chains;
+    if (!list->trains)
+        return;
+    e->group = NL_NONE;
+    e->gradient[graph->logits] = known_buffer(list, graph->logits, true);
+    for (int samples = 1; samples >= 0; samples--)
+        for (int i = graph->nodes - 1; i >= 0; i--)
+            if (computes_weights(graph, i) != samples)
+                emit_backward(e, i);
+}
+
+void nl_differentiate(struct nl_list *list, const struct nl_calls *calls)
+{
+    const struct nl_graph *graph = &list->graph;
+    size_t values = (size_t)graph->values, nodes = (size_t)graph->nodes;
+    struct emission e = {.list = list, .calls = calls, .group = NL_NONE};
+    e.buffer = nl_alloc(values, sizeof *e.buffer);
+    e.gradient = nl_alloc(values, sizeof *e.gradient);
+    e.wanted = nl_alloc(values, sizeof *e.wanted);
+    e.saved = nl_alloc(nodes, sizeof *e.saved);
+    e.sums = nl_alloc(nodes, sizeof *e.sums);
+    find_wanted(graph, e.wanted);
+    for (int i = 0; i < graph->values; i++) {
+        bool known = graph->value[i].kind == NL_PARAMETER || i == graph->input;
+        e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
+        e.gradient[i] = NL_NONE;
+    }
+    emit_all(&e);
+    free(e.buffer);
+    free(e.gradient);
+    free(e.wanted);
+    free(e.saved);
+    free(e.sums);
+}

@@ -1,0 +1,126 @@
+/* Fusion: a table of patterns. Each is a node and the only node that takes its output; one that does both takes the place of the second, where
+ * all that either needs is there. */
+#include <stdlib.h>
+
+#include "graph/list.h"
+
+static bool is(const struct nl_graph_node *node, const struct nl_operation *operation)
+{
+    return node->operation == operation;
+}
+
+static bool is_relu(const struct nl_graph_node *node)
+{
+    return is(node, &nl_activate_operation) && ((const struct nl_activate *)node->arguments)->kind == NL_RELU;
+}
+
+/* A node and the only one that takes its output. */
+struct pair {
+    const struct nl_graph *graph;
+    const struct nl_backend *backend;
+    struct nl_graph_node *first, *second;
+};
+
+/* The first, with the output of the second, in its place. */
+static void take_place(struct nl_graph_node *first, struct nl_graph_node *second)
+{
+    struct nl_graph_node both = *first;
+    both.out[0] = second->out[0];
+    *first = *second;
+    *second = both;
+    first->operation = NULL;
+}
+
+/* y = relu(normalize(x)), and y = relu(normalize(x) + residual) */
+static bool normalize_relu(const struct pair *p)
+{
+    struct nl_normalize *normalize = p->first->arguments;
+    if (!is(p->first, &nl_normalize_operation) || normalize->relu || !is_relu(p->second))
+        return false;
+    normalize->relu = true;
+    take_place(p->first, p->second);
+    return true;
+}
+
+/* y = relu(a + b) */
+static bool add_relu(const struct pair *p)
+{
+    struct nl_add *add = p->first->arguments;
+    if (!is(p->first, &nl_add_operation) || add->relu || !is_relu(p->second))
+        return false;
+    add->relu = true;
+    take_place(p->first, p->second);
+    return true;
+}
+
+/* y = normalize(x) + residual: one pass over the activations instead of two. */
+static bool normalize_add(const struct pair *p)
+{
+    enum { A, B, RESIDUAL = 3 };
+    struct nl_normalize *normalize = p->first->arguments;
+    const struct nl_add *add = p->second->arguments;
+    if (!is(p->first, &nl_normalize_operation) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE || !is(p->second, &nl_add_operation) ||
+        p->second->in[A] != p->first->out[0] || !nl_add_is_identity(add))
+        return false;
+    normalize->relu = add->relu;
+    p->first->in[RESIDUAL] = p->second->in[B];
+    take_place(p->first, p->second);
+    return true;
+}
+
+/* y = relu(x w + b), whose mask the linear layer that takes y puts on its gradient. */
+static bool linear_relu(const struct pair *p)
+{
+    if (!p->backend->fuses_relu || !is(p->first, &nl_linear_operation) || !is_relu(p->second) || nl_consumers(p->graph, p->second->out[0]) != 1)
+        return false;
+    int third = nl_first_consumer(p->graph, p->second->out[0]);
+    if (third == NL_NONE || !is(&p->graph->node[third], &nl_linear_operation) || p->graph->node[third].in[0] != p->second->out[0])
+        return false;
+    ((struct nl_linear *)p->first->arguments)->relu = true;
+    ((struct nl_linear *)p->graph->node[third].arguments)->masks = true;
+    take_place(p->first, p->second);
+    return true;
+}
+
+typedef bool pattern(const struct pair *p);
+static pattern *const patterns[] = {add_relu, normalize_add, normalize_relu, linear_relu};
+
+/* Applies one pattern that the node begins. Returns where both stand then, or NL_NONE: it begins none. */
+static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, int number)
+{
+    struct nl_graph_node *node = &graph->node[number];
+    int next = node->operation && nl_consumers(graph, node->out[0]) == 1 ? nl_first_consumer(graph, node->out[0]) : NL_NONE;
+    if (next == NL_NONE)
+        return NL_NONE;
+    struct pair pair = {graph, backend, node, &graph->node[next]};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (patterns[i](&pair))
+            return next;
+    return NL_NONE;
+}
+
+/* Nodes that have become part of another go. */
+static void close_up(struct nl_graph *graph)
+{
+    int kept = 0;
+    for (int i = 0; i < graph->nodes; i++) {
+        if (!graph->node[i].operation) {
+            free(graph->node[i].arguments);
+            continue;
+        }
+        graph->node[kept] = graph->node[i];
+        for (int out = 0; out < graph->node[kept].outputs; out++)
+            graph->value[graph->node[kept].out[out]].producer = kept;
+        kept++;
+    }
+    graph->nodes = kept;
+}
+
+/* Last to first, so that a sum has its ReLU before a normalizer takes the sum. */
+void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend)
+{
+    for (int i = graph->nodes - 1; i >= 0; i--)
+        for (int at = i; at != NL_NONE;)
+            at = fuse_once(graph, backend, at);
+    close_up(graph);
+}

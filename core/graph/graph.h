@@ -1,0 +1,101 @@
+/* A network as a graph: values, the nodes that compute them, and the tensors that the nodes own. Shapes and names; no numbers yet.
+ *
+ * Nodes stand in an order in which each comes after those whose values it takes. Names are PyTorch-like and do not depend on the
+ * normalizer: fc1, norm1, act1, drop1, ..., head; layer1.0.conv1, layer1.0.norm1, ..., layer1.0.add. Random streams are named after
+ * them, so that putting a normalizer in moves no other node's numbers.
+ */
+#ifndef NL_GRAPH_GRAPH_H
+#define NL_GRAPH_GRAPH_H
+
+#include "operation/operation.h"
+
+enum { NL_NONE = -1 }; /* no value, no node, no tensor */
+
+enum nl_value_kind {
+    NL_ACTIVATIONS,  /* of each sample */
+    NL_PARAMETER,    /* a tensor that is learned */
+    NL_COMPUTED,     /* a weight that a node computes from parameters, once a step */
+};
+
+struct nl_value {
+    enum nl_value_kind kind;
+    struct nl_extent extent; /* of a sample's activations */
+    size_t count;            /* elements: a sample's, or all of a weight's */
+    int producer;            /* node, or NL_NONE: the network's input, a parameter */
+    int tensor;              /* of a parameter */
+};
+
+struct nl_graph_node {
+    const struct nl_operation *operation;
+    char name[48];
+    void *arguments;              /* the operation's, without places; the graph's own */
+    int in[NL_MOST_SLOTS];        /* values, or NL_NONE */
+    int outputs, out[NL_MOST_OUTPUTS];
+    int states, state[NL_MOST_STATES]; /* tensors */
+};
+
+/* What every replica has of its own and keeps from step to step. `shape` is PyTorch's: (O, I) or (O, I, 3, 3), (C) or (H, W, C) with
+ * norm.affine = element; how the backends store a weight is in backend.h. */
+struct nl_tensor {
+    struct nl_tensor_spec spec;  /* shape, role, first value */
+    char name[64];               /* "fc1.weight" */
+    int node;                    /* that owns it */
+    size_t count;
+    size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
+};
+
+struct nl_graph {
+    int values, nodes, tensors;
+    struct nl_value *value;
+    struct nl_graph_node *node;
+    struct nl_tensor *tensor;
+    int room_values, room_nodes, room_tensors;
+    int input, logits;        /* values: what the network takes, and what it makes of it */
+    int classes;
+    size_t weights, count;    /* reals in weights, [0, weights), and in all parameters */
+};
+
+/* An empty graph whose input has that extent. */
+void nl_graph_begin(struct nl_graph *graph, struct nl_extent input);
+void nl_graph_release(struct nl_graph *graph);
+
+/* A node to be added. */
+struct nl_new_node {
+    const struct nl_operation *operation;
+    const void *arguments;    /* copied; settings, and the sizes that the inputs do not say */
+    const char *name;
+    int in[NL_MOST_SLOTS];    /* values; slots after `inputs` are empty */
+    int inputs;
+    unsigned without;         /* bit i: slot i stays empty although a parameter could be made for it */
+};
+
+/* Adds it with the parameters that its empty slots need. Returns its first output, or NL_NONE: it cannot be, and err says why. */
+int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct nl_error *err);
+
+/* Gives every tensor its place; no node comes after. */
+void nl_graph_end(struct nl_graph *graph, int logits);
+
+/* A copy of its own, to be changed and released. */
+struct nl_graph nl_graph_copy(const struct nl_graph *graph);
+
+static inline const struct nl_extent *nl_extent_of(const struct nl_graph *graph, int value)
+{
+    return &graph->value[value].extent;
+}
+
+/* The slots of a node that are not empty, bit by bit. */
+unsigned nl_filled_slots(const struct nl_graph_node *node);
+
+/* How many slots take that value. */
+int nl_consumers(const struct nl_graph *graph, int value);
+
+/* The first node that takes it, or NL_NONE. */
+int nl_first_consumer(const struct nl_graph *graph, int value);
+
+/* Whether a node tracks statistics, which evaluation may fix. */
+bool nl_graph_tracks(const struct nl_graph *graph);
+
+/* Multiply-adds of a forward pass of one sample: an estimate of cost. */
+double nl_graph_work(const struct nl_graph *graph);
+
+#endif

@@ -1,0 +1,127 @@
+/* The flat list that a step runs, and the passes that make it of a graph, one after the other:
+ *
+ *     fuse.c            nodes that a kernel does in one go become one
+ *     recompute.c       which activations are not kept for the way back but made again there
+ *     microbatch.c      which nodes are called for a few samples at a time
+ *     differentiate.c   the graph becomes instructions, forward and backward, in chains
+ *     memory.c          every buffer gets its place, by the time in which it is needed
+ *
+ * An instruction is a kernel with its arguments. A chain is a row of instructions that is called for all samples at once, or, micro-batch by
+ * micro-batch, for a few samples at a time: what one instruction leaves in a core's cache the next finds there.
+ *
+ * An operation that reduces over the batch (batch normalization) is a barrier: it needs its whole input before it has an output. There a chain
+ * ends with its first part, `reduce`, and the next one begins with its second, `apply`:
+ *
+ *     forward     apply of a normalizer; convolution; reduce of the next one
+ *     backward    apply of a normalizer's backward; convolution; reduce of the next one's
+ *
+ * What is computed is the same to the last bit.
+ */
+#ifndef NL_GRAPH_LIST_H
+#define NL_GRAPH_LIST_H
+
+#include "graph/graph.h"
+
+/* Memory of each replica for one value, its gradient, or what a kernel keeps. */
+struct nl_buffer {
+    size_t bytes;
+    bool per_sample;     /* bytes are one sample's */
+    int value;           /* a parameter, or its gradient, whose place is known; or the input or the logits; else NL_NONE */
+    bool gradient;       /* the value's gradient, not the value */
+    int first, last;     /* instructions that touch it */
+    int first_chain, last_chain;
+    bool whole;          /* all samples at once; else one micro-batch after another */
+    int leader;          /* the buffer in whose place it lies: itself, or one before it */
+    size_t offset;       /* bytes from the beginning of a replica's state */
+};
+
+struct nl_instruction {
+    nl_kernel_function *call;
+    const struct nl_operation *operation;
+    const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients */
+    void *arguments;                   /* with places, for whole batches; the list's own */
+    int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
+    int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
+    int saved[NL_MOST_SAVED], sums;
+    struct nl_operands at;             /* places in the first replica's state, for whole batches */
+    struct nl_operand_steps {          /* bytes from one sample to the next; 0: the place is the same for all */
+        size_t in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS], out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
+    } step;
+    bool saved_by_sample;              /* what it saves of a sample lies behind that of the samples before */
+};
+
+/* `to` may lie where `from` does. */
+struct nl_share {
+    int from, to;      /* buffers */
+    int first, until;  /* instructions of the node that turns the one into the other: nothing after may touch the first */
+    bool same;         /* both hold the same numbers */
+};
+
+struct nl_chain {
+    int first, end; /* instructions [first, end) */
+    int micro;      /* samples at a time; 0: all */
+};
+
+struct nl_list {
+    const struct nl_backend *backend;
+    struct nl_graph graph;      /* what the passes made of it */
+    int capacity;               /* samples at most */
+    bool trains;                /* there is a way back */
+    int instructions, chains, buffers, shares;
+    struct nl_instruction *instruction;
+    struct nl_share *share;
+    struct nl_chain *chain;
+    struct nl_buffer *buffer;
+    int forward_chains;         /* the first so many chains; the others are the way back */
+    int room_instructions, room_chains, room_buffers, room_shares;
+};
+
+/* What a list is made for. */
+struct nl_list_setup {
+    const struct nl_backend *backend;
+    const struct nl_graph *graph;
+    int capacity;
+    bool trains;
+    bool fixed;    /* evaluation with statistics that are fixed: no operation needs more than a sample */
+};
+
+/* NL_FAIL: the backend lacks an operation, and err names it. */
+int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct nl_error *err);
+void nl_list_release(struct nl_list *list);
+
+/* Places that the list does not choose, in the state of the first replica. */
+struct nl_places {
+    char *parameters, *gradients;
+    void *const *state;         /* by number */
+    void *x, *logits, *d_logits;
+    const struct nl_hyper *hyper;
+    const struct nl_update *update;
+};
+
+/* Gives each buffer its offset, from `at` bytes on. Returns where they end. */
+size_t nl_list_lay_out(struct nl_list *list, size_t at);
+
+/* Binds every instruction to its places; base: the first replica's state. */
+void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places);
+
+void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
+void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
+
+/* ---- the passes ---- */
+
+void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend);
+
+/* Of each node: how it is called. */
+struct nl_calls {
+    int group;        /* nodes of one group are called for the same micro-batches; 0: for all samples */
+    int micro;        /* samples at a time */
+    bool reduces;     /* it is a barrier */
+    bool recomputed;  /* its output is not kept */
+    size_t sums;      /* bytes that backward keeps from micro-batch to micro-batch */
+};
+void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls);
+void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
+void nl_differentiate(struct nl_list *list, const struct nl_calls *calls);
+void nl_share_places(struct nl_list *list);
+
+#endif

@@ -1,0 +1,143 @@
+/* Memory: which buffers lie in one place, and where, by the time in which each is needed. */
+#include "base/memory.h"
+#include "graph/list.h"
+
+#include <stdlib.h>
+
+enum { ALIGNMENT = 64, PAGE = 4096 }; /* ALIGNMENT: a cache line, and a vector of 512 bits */
+
+static size_t round_up(size_t at, size_t to)
+{
+    return (at + to - 1) / to * to;
+}
+
+static bool is_known(const struct nl_buffer *buffer)
+{
+    return buffer->value != NL_NONE;
+}
+
+/* Whether all samples are in it at once: it goes from chain to chain, or its chain is called for all. */
+static bool is_whole(const struct nl_list *list, const struct nl_buffer *buffer)
+{
+    return is_known(buffer) || !buffer->per_sample || buffer->first_chain != buffer->last_chain || list->chain[buffer->first_chain].micro == 0;
+}
+
+static size_t size_of(const struct nl_list *list, const struct nl_buffer *buffer)
+{
+    if (!buffer->per_sample)
+        return buffer->bytes;
+    return buffer->bytes * (size_t)(buffer->whole ? list->capacity : list->chain[buffer->first_chain].micro);
+}
+
+/* Other samples are still to come to the first instructions of a chain when its last ones are called. */
+static struct nl_chain time_of(const struct nl_list *list, const struct nl_buffer *buffer)
+{
+    struct nl_chain time = {.first = buffer->first, .end = buffer->last + 1};
+    if (buffer->whole && list->chain[buffer->first_chain].micro > 0)
+        time.first = list->chain[buffer->first_chain].first;
+    if (buffer->whole && list->chain[buffer->last_chain].micro > 0)
+        time.end = list->chain[buffer->last_chain].end;
+    return time;
+}
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static struct nl_buffer *leader_of(const struct nl_list *list, int buffer)
+{
+    while (list->buffer[buffer].leader != buffer)
+        buffer = list->buffer[buffer].leader;
+    return &list->buffer[buffer];
+}
+
+/* A leader's time is that of all that lie where it does. */
+static void share(const struct nl_list *list, const struct nl_share *share)
+{
+    struct nl_buffer *from = leader_of(list, share->from), *to = leader_of(list, share->to);
+    bool fits = !is_known(from) && !is_known(to) && from != to && from->whole == to->whole && size_of(list, from) == size_of(list, to);
+    bool dead = from->last <= share->until && to->first >= share->first;
+    if (!fits || !(dead || share->same))
+        return;
+    to->leader = (int)(from - list->buffer);
+    from->first = smaller(from->first, to->first);
+    from->last = larger(from->last, to->last);
+    from->first_chain = smaller(from->first_chain, to->first_chain);
+    from->last_chain = larger(from->last_chain, to->last_chain);
+}
+
+/* ---- places ---- */
+
+static size_t aligned(const struct nl_buffer *buffer, size_t at)
+{
+    /* Convolutions are some percent slower where the lines of an image straddle pages. */
+    return round_up(at, buffer->per_sample && buffer->bytes >= PAGE ? PAGE : ALIGNMENT);
+}
+
+static bool meets(struct nl_chain a, struct nl_chain b)
+{
+    return a.first < b.end && b.first < a.end;
+}
+
+static int by_offset(const void *left, const void *right)
+{
+    const struct nl_buffer *const *a = left, *const *b = right;
+    return ((*a)->offset > (*b)->offset) - ((*a)->offset < (*b)->offset);
+}
+
+/* The first gap, from `at` on, among the placed buffers that are needed at the same time. Returns its end. */
+static size_t place(const struct nl_list *list, struct nl_buffer *buffer, struct nl_buffer **placed, int count, size_t at)
+{
+    struct nl_chain time = time_of(list, buffer);
+    size_t size = size_of(list, buffer);
+    qsort(placed, (size_t)count, sizeof(struct nl_buffer *), by_offset);
+    buffer->offset = aligned(buffer, at);
+    for (int i = 0; i < count; i++) {
+        if (!meets(time, time_of(list, placed[i])) || placed[i]->offset + size_of(list, placed[i]) <= buffer->offset)
+            continue;
+        if (buffer->offset + size <= placed[i]->offset)
+            break;
+        buffer->offset = aligned(buffer, placed[i]->offset + size_of(list, placed[i]));
+    }
+    return buffer->offset + size;
+}
+
+size_t nl_list_lay_out(struct nl_list *list, size_t at)
+{
+    int boundary = list->forward_chains < list->chains ? list->chain[list->forward_chains].first : list->instructions;
+    struct nl_buffer **placed = nl_alloc((size_t)list->buffers, sizeof(struct nl_buffer *));
+    int count = 0;
+    /* What waits for the way back, in one row; then what comes and goes. */
+    size_t kept = at;
+    for (int pass = 0; pass < 2; pass++) {
+        size_t begin = kept;
+        for (int i = 0; i < list->buffers; i++) {
+            struct nl_buffer *buffer = &list->buffer[i];
+            if (is_known(buffer) || buffer->leader != i || buffer->first == NL_NONE)
+                continue;
+            struct nl_chain time = time_of(list, buffer);
+            bool waits = time.first < boundary && time.end > boundary;
+            if (waits != (pass == 0))
+                continue;
+            size_t end = place(list, buffer, placed, count, begin);
+            placed[count++] = buffer;
+            kept = end > kept ? end : kept;
+        }
+    }
+    free(placed);
+    return round_up(kept, ALIGNMENT);
+}
+
+void nl_share_places(struct nl_list *list)
+{
+    for (int i = 0; i < list->buffers; i++)
+        list->buffer[i].whole = is_whole(list, &list->buffer[i]);
+    for (int i = 0; i < list->shares; i++)
+        share(list, &list->share[i]);
+}

@@ -1,0 +1,72 @@
+/* Micro-batches: rows of nodes that are called for a few samples at a time, as many as the backend says its caches hold. */
+#include "base/divisor.h"
+#include "graph/list.h"
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Whether evaluation has fixed its statistics, so that every sample has its share at once. */
+static bool is_fixed(const struct nl_graph_node *node, bool fixed)
+{
+    return fixed && node->operation->may_be_fixed && node->operation->may_be_fixed(node->arguments);
+}
+
+static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
+{
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    if (is_fixed(node, fixed))
+        return (struct nl_micro){.unit = 1};
+    if (kernel->micro)
+        return kernel->micro(node->arguments);
+    return (struct nl_micro){.unit = node->operation->span == NL_SPAN_SAMPLE};
+}
+
+/* Bytes of the largest activations of a sample that the node takes or makes. */
+static size_t bytes_of(const struct nl_list *list, const struct nl_graph_node *node)
+{
+    const struct nl_graph *graph = &list->graph;
+    size_t largest = 0;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        if (node->in[i] != NL_NONE && graph->value[node->in[i]].kind == NL_ACTIVATIONS)
+            largest = larger(largest, graph->value[node->in[i]].count);
+    for (int i = 0; i < node->outputs; i++)
+        largest = larger(largest, graph->value[node->out[i]].count);
+    return largest * list->backend->real;
+}
+
+/* Nodes [first, end) become a group, if that pays. */
+static bool make_group(const struct nl_list *list, bool fixed, int first, int end, int group, struct nl_calls *calls)
+{
+    size_t largest = 1;
+    int unit = 1;
+    for (int i = first; i < end; i++) {
+        const struct nl_graph_node *node = &list->graph.node[i];
+        int wanted = micro_of(list, node, fixed).unit;
+        if (list->trains) /* sums over samples are those of gradients */
+            unit *= wanted / (int)nl_greatest_divisor((size_t)unit, (size_t)wanted);
+        largest = larger(largest, bytes_of(list, node));
+    }
+    size_t fit = list->backend->micro_bytes / largest / (size_t)unit * (size_t)unit;
+    if (end - first < 2 || fit == 0 || fit >= (size_t)list->capacity)
+        return false;
+    for (int i = first; i < end; i++) {
+        struct nl_micro micro = micro_of(list, &list->graph.node[i], fixed);
+        calls[i] = (struct nl_calls){.group = group, .micro = (int)fit, .reduces = micro.reduces, .sums = list->trains ? micro.sums : 0};
+    }
+    return true;
+}
+
+void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls)
+{
+    const struct nl_graph *graph = &list->graph;
+    int group = 1;
+    bool all_at_once = list->backend->micro_bytes == 0 || (!list->trains && !fixed);
+    for (int first = 0, end; !all_at_once && first < graph->nodes; first = end + 1) {
+        end = first;
+        while (end < graph->nodes && micro_of(list, &graph->node[end], fixed).unit > 0)
+            end++;
+        group += make_group(list, fixed, first, end, group, calls);
+    }
+}

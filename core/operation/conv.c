@@ -1,0 +1,55 @@
+/* Convolution. Its padding keeps the size where the stride is 1 and the kernel odd. */
+#include "operation/operation.h"
+
+enum { X, WEIGHT, BIAS, SLOTS };
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_conv *conv = arguments;
+    (void)err;
+    conv->height = in[X].height;
+    conv->width = in[X].width;
+    conv->in = in[X].channels;
+    conv->pad = conv->kernel / 2;
+    conv->out_height = (conv->height - 1) / conv->stride + 1;
+    conv->out_width = (conv->width - 1) / conv->stride + 1;
+    size_t outs = (size_t)conv->out, taps = (size_t)conv->kernel;
+    d->output[d->outputs++] = (struct nl_extent){conv->out_height, conv->out_width, conv->out};
+    d->parameter[d->parameters++] =
+        (struct nl_tensor_spec){.name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 4, .shape = {outs, (size_t)conv->in, taps, taps}};
+    d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "bias", .role = NL_BIAS, .slot = BIAS, .dims = 1, .shape = {outs}};
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_conv *conv = arguments;
+    conv->x = at->in[X], conv->w = at->in[WEIGHT], conv->b = at->in[BIAS];
+    conv->y = at->out[0], conv->dy = at->d_out[0];
+    conv->dx = at->d_in[X], conv->dw = at->d_in[WEIGHT], conv->db = at->d_in[BIAS];
+    conv->sums = at->sums;
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_reads){.inputs = 1u << X | 1u << WEIGHT};
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_conv *conv = arguments;
+    return (double)(conv->kernel * conv->kernel) * (conv->out_height * conv->out_width) * conv->in * conv->out;
+}
+
+const struct nl_operation nl_conv_operation = {
+    .name = "conv",
+    .arguments = sizeof(struct nl_conv),
+    .span = NL_SPAN_SAMPLE,
+    .slots = SLOTS,
+    .skips = 1u << X,
+    .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .work = work,
+};

@@ -1,0 +1,116 @@
+/* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
+#include "operation/operation.h"
+
+enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
+enum { MEAN, VAR, SAVED };
+
+static void add_parameter(const struct nl_normalize *n, const struct nl_extent *x, struct nl_declaration *d, struct nl_tensor_spec spec)
+{
+    bool elements = n->affine_count > x->channels;
+    spec.dims = elements ? 3 : 1;
+    size_t shape[] = {(size_t)x->height, (size_t)x->width, (size_t)x->channels};
+    for (int i = 0; i < spec.dims; i++)
+        spec.shape[i] = elements ? shape[i] : shape[2];
+    d->parameter[d->parameters++] = spec;
+}
+
+static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
+{
+    spec.dims = count > 0;
+    spec.shape[0] = count;
+    d->state[d->states++] = spec;
+}
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_normalize *n = arguments;
+    (void)err;
+    size_t channels = (size_t)in[X].channels;
+    n->setup.positions = nl_positions(in[X]);
+    n->setup.channels = in[X].channels;
+    d->output[d->outputs++] = in[X];
+    if (n->affine_count > 0)
+        add_parameter(n, &in[X], d, (struct nl_tensor_spec){.name = "weight", .role = NL_GAMMA, .slot = GAMMA, .initial = 1});
+    if (n->affine_count > 0 && n->norm->shifts)
+        add_parameter(n, &in[X], d, (struct nl_tensor_spec){.name = "bias", .role = NL_BETA, .slot = BETA});
+    if (!n->norm->tracks)
+        return NL_OK;
+    add_state(d, (struct nl_tensor_spec){.name = "running_mean", .role = NL_RUNNING, .saved = true}, channels);
+    add_state(d, (struct nl_tensor_spec){.name = "running_var", .role = NL_RUNNING, .initial = 1, .saved = true}, channels);
+    add_state(d, (struct nl_tensor_spec){.name = "num_batches_tracked", .role = NL_UPDATES, .type = NL_TENSOR_INT64, .saved = true}, 0);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE}, 0);
+    return NL_OK;
+}
+
+static void prepare(void *arguments, int capacity, bool evaluates)
+{
+    struct nl_normalize *n = arguments;
+    n->setup.samples = capacity;
+    if (evaluates)
+        n->setup.stat_batch = 0; /* evaluation groups samples by itself */
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_normalize *n = arguments;
+    n->x = at->in[X], n->gamma = at->in[GAMMA], n->beta = at->in[BETA];
+    n->residual = at->in[RESIDUAL] ? at->in[RESIDUAL] : at->d_in[RESIDUAL]; /* backward asks only whether there is one */
+    n->y = at->out[0], n->dy = at->d_out[0];
+    n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
+    n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
+    n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
+    n->mean = at->saved[MEAN], n->var = at->saved[VAR];
+    n->sums = at->sums;
+    n->hyper = at->hyper;
+}
+
+/* The mask of a ReLU behind a sum is that of the output: the sum is not made again. */
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_reads){.inputs = 1u << X | 1u << GAMMA | 1u << BETA, .outputs = (filled & 1u << RESIDUAL) != 0};
+}
+
+static struct nl_sharing sharing(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_sharing){.gradient = filled & 1u << RESIDUAL ? 1u << RESIDUAL : 1u << X};
+}
+
+static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
+{
+    (void)number;
+    return (size_t)nl_normalize_sets(arguments, samples) * statistic;
+}
+
+static bool may_be_fixed(const void *arguments)
+{
+    const struct nl_normalize *n = arguments;
+    return n->norm->tracks;
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_normalize *n = arguments;
+    return 4.0 * n->setup.positions * n->setup.channels;
+}
+
+const struct nl_operation nl_normalize_operation = {
+    .name = "normalize",
+    .arguments = sizeof(struct nl_normalize),
+    .span = NL_SPAN_BATCH,
+    .slots = SLOTS,
+    .reduced = 1u << RESIDUAL,
+    .skips = 1u << X,
+    .saved = SAVED,
+    .declare = declare,
+    .prepare = prepare,
+    .bind = bind,
+    .reads = reads,
+    .sharing = sharing,
+    .saved_bytes = saved_bytes,
+    .may_be_fixed = may_be_fixed,
+    .work = work,
+};

@@ -1,0 +1,127 @@
+/* Operations: what a network is made of. One descriptor each, in a file of its own (conv.c, normalize.c, ...), says what it makes of
+ * its inputs, what it learns and keeps, and what its backward pass reads. What computes it, a kernel, is a backend's.
+ *
+ * Inputs stand in numbered slots, activations and parameters alike: a convolution has x, its weight and its bias. A parameter that
+ * nobody puts into its slot is made with the node.
+ *
+ * A new operation is its descriptor, its arguments and its kernel on the reference backend; where it pays, faster kernels on others.
+ */
+#ifndef NL_OPERATION_OPERATION_H
+#define NL_OPERATION_OPERATION_H
+
+#include "backend/backend.h"
+
+enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4 };
+
+/* A sample's activations: S = height x width positions of so many channels. */
+struct nl_extent {
+    int height, width, channels;
+};
+
+static inline int nl_positions(struct nl_extent extent)
+{
+    return extent.height * extent.width;
+}
+
+static inline size_t nl_elements(struct nl_extent extent)
+{
+    return (size_t)extent.height * (size_t)extent.width * (size_t)extent.channels;
+}
+
+/* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
+enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+
+static inline bool nl_is_parameter(enum nl_role role)
+{
+    return role <= NL_BETA;
+}
+
+enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
+
+/* A tensor that an operation owns. */
+struct nl_tensor_spec {
+    const char *name;          /* within its node: "weight"; as PyTorch has it */
+    enum nl_role role;
+    enum nl_tensor_type type;
+    int slot;                  /* of a parameter: the input it is */
+    int dims;
+    size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
+    double initial;            /* value of every element; of a weight: drawn (model.init) */
+    bool saved;                /* with the weights, in files */
+};
+
+/* What a node is, once its arguments and its inputs are known. */
+struct nl_declaration {
+    int outputs;
+    struct nl_extent output[NL_MOST_OUTPUTS];
+    int parameters;
+    struct nl_tensor_spec parameter[NL_MOST_SLOTS];
+    int states;
+    struct nl_tensor_spec state[NL_MOST_STATES];
+};
+
+/* What backward reads beside the gradients of the outputs. Bit i: input i, output i. */
+struct nl_reads {
+    unsigned inputs, outputs;
+};
+
+/* What may be in one place. */
+struct nl_sharing {
+    unsigned output;    /* bit i: the first output may take the place of input i */
+    unsigned gradient;  /* bit i: the gradient of input i may take the place of the first output's */
+    unsigned same;      /* bit i: the gradient of input i is that of input 0, number for number */
+};
+
+/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted. */
+struct nl_operands {
+    void *in[NL_MOST_SLOTS], *d_in[NL_MOST_SLOTS];
+    void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];
+    void *state[NL_MOST_STATES], *saved[NL_MOST_SAVED];
+    void *sums;                        /* struct nl_micro */
+    const struct nl_hyper *hyper;
+    const struct nl_update *update;    /* the optimizer's step that backward makes by itself, or NULL */
+};
+
+/* Where an operation stands in time, and what of a batch it must see at once. */
+enum nl_span {
+    NL_SPAN_SAMPLE,     /* a sample knows nothing of another */
+    NL_SPAN_BATCH,      /* it needs all samples of a batch */
+    NL_SPAN_PARAMETERS, /* it computes weights from parameters, once a step: no samples */
+};
+
+/* `arguments` is the operation's own struct (backend.h, or its own header): sizes and settings, which a builder and `declare` fill in,
+ * and places, which `bind` fills in. */
+struct nl_operation {
+    const char *name;
+    size_t arguments;   /* bytes */
+    enum nl_span span;
+    int slots;
+    int saved;          /* buffers that forward leaves to backward */
+    unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
+    unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one */
+
+    /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says why. */
+    int (*declare)(void *arguments, const struct nl_extent *in, struct nl_declaration *declaration, struct nl_error *err);
+    /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained with. */
+    void (*prepare)(void *arguments, int capacity, bool evaluates);
+    void (*bind)(void *arguments, const struct nl_operands *at);
+    /* filled: the slots that are not absent, bit by bit. */
+    struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
+    struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */
+    size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic);
+    bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
+    double (*work)(const void *arguments);               /* multiply-adds of a sample, forward */
+    /* Its kernels in the reference source, where it is none of normlab's own; NULL: by its name. */
+    const struct nl_kernel *reference;                   /* [3], by enum nl_element */
+};
+
+extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_normalize_operation, nl_activate_operation, nl_dropout_operation,
+    nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation;
+
+/* Whether b is of the size of a, so that both have the same gradient. */
+bool nl_add_is_identity(const struct nl_add *add);
+
+/* What computes it there: the backend's own kernel, or, where the backend computes on the host, the reference source's. NULL: nothing does. */
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation);
+
+#endif

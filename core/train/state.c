@@ -1,0 +1,141 @@
+/* What lies in the replicas' state: written at the start, put and read in all at once, moved. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "train/plan.h"
+
+void *nl_place_in(const struct nl_plan *plan, const void *place, int replica)
+{
+    return place ? (char *)(uintptr_t)place + (size_t)replica * plan->stride : NULL;
+}
+
+size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor)
+{
+    switch (tensor->spec.type) {
+    case NL_TENSOR_REAL:
+        return tensor->count * plan->backend->real;
+    case NL_TENSOR_DOUBLE:
+        return tensor->count * sizeof(double);
+    case NL_TENSOR_INT64:
+        return tensor->count * sizeof(int64_t);
+    case NL_TENSOR_UINT32:
+        return tensor->count * sizeof(uint32_t);
+    }
+    NL_BUG("tensor type %d", tensor->spec.type);
+}
+
+void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
+{
+    bool learned = nl_is_parameter(tensor->spec.role);
+    void *first = learned ? (char *)plan->parameters + tensor->offset * plan->backend->real : plan->state[tensor->offset];
+    return nl_place_in(plan, first, replica);
+}
+
+/* How samples are seen: as a table of their bytes, or by mean and scale; and, where the backend is better off so, all of them. */
+static void write_samples(const struct nl_plan *plan, int replica, const struct nl_split *view)
+{
+    const struct nl_backend *backend = plan->backend;
+    const struct nl_gather *gather = &plan->train.gather;
+    size_t channels = (size_t)gather->channels, sample = (size_t)gather->height * (size_t)gather->width * channels;
+    if (gather->table)
+        backend->upload(nl_place_in(plan, gather->table, replica), view->table, channels * 256 * sizeof *view->table);
+    else
+        backend->upload(nl_place_in(plan, gather->mean, replica), view->mean, channels * sizeof *view->mean);
+    double *scale = nl_place_in(plan, gather->scale, replica);
+    for (size_t c = 0; scale && c < channels; c++)
+        backend->upload(scale + c, &(double){1 / view->deviation[c]}, sizeof *scale);
+    if (!gather->standardized)
+        return;
+    float *x = nl_alloc(sample, sizeof *x);
+    for (int i = 0; i < view->dataset->count; i++) {
+        nl_split_sample(view, i, x);
+        backend->upload(nl_place_in(plan, gather->standardized + (size_t)i * sample, replica), x, sample * sizeof *x);
+    }
+    free(x);
+}
+
+static void write_key(const struct nl_plan *plan, const struct nl_tensor *tensor, uint64_t seed, void *place)
+{
+    char name[72];
+    const struct nl_graph_node *node = &plan->graph->node[tensor->node];
+    snprintf(name, sizeof name, "%s.%s", node->operation->name, node->name); /* "dropout.drop1" */
+    struct nl_stream stream = nl_stream(seed, name);
+    plan->backend->upload(place, stream.key, sizeof stream.key);
+}
+
+static void write_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, uint64_t seed)
+{
+    void *place = nl_tensor_in(plan, replica, tensor);
+    if (tensor->spec.role == NL_STREAM_KEY)
+        write_key(plan, tensor, seed, place);
+    if (tensor->spec.type != NL_TENSOR_REAL || tensor->spec.initial == 0)
+        return; /* memory begins as zeros */
+    double *values = nl_alloc(tensor->count, sizeof *values);
+    for (size_t i = 0; i < tensor->count; i++)
+        values[i] = tensor->spec.initial;
+    plan->backend->put_reals(place, values, tensor->count);
+    free(values);
+}
+
+static void write_network(const struct nl_plan *plan, int replica, const struct nl_config *config)
+{
+    const struct nl_graph *graph = plan->graph;
+    double *values = nl_alloc(graph->count, sizeof *values);
+    nl_model_init(graph, config, values);
+    plan->backend->put_reals(nl_place_in(plan, plan->parameters, replica), values, graph->count);
+    free(values);
+    for (int i = 0; i < graph->tensors; i++)
+        if (!nl_is_parameter(graph->tensor[i].spec.role))
+            write_state(plan, replica, &graph->tensor[i], (uint64_t)config->train.seed);
+}
+
+void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view)
+{
+    const struct nl_backend *backend = plan->backend;
+    const struct nl_gather *gather = &plan->train.gather;
+    uint64_t seed = (uint64_t)config->train.seed;
+    backend->upload(nl_place_in(plan, gather->seed, replica), &seed, sizeof seed);
+    write_samples(plan, replica, view);
+    backend->upload(nl_place_in(plan, gather->label_of, replica), view->labels, (size_t)view->dataset->count * sizeof *view->labels);
+    const int32_t *const parts[3] = {view->train, view->val, view->test};
+    const int counts[3] = {view->train_count, view->val_count, view->test_count};
+    for (int i = 0; i < 3; i++)
+        backend->upload(nl_place_in(plan, plan->part[i], replica), parts[i], (size_t)counts[i] * sizeof *parts[i]);
+    write_network(plan, replica, config);
+}
+
+void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes)
+{
+    if (plan->backend->upload_rows && plan->replicas > 1) {
+        plan->backend->upload_rows(place, plan->stride, rows, bytes, plan->replicas);
+        return;
+    }
+    for (int r = 0; r < plan->replicas; r++)
+        plan->backend->upload(nl_place_in(plan, place, r), (const char *)rows + (size_t)r * bytes, bytes);
+}
+
+void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size_t bytes)
+{
+    if (plan->backend->download_rows && plan->replicas > 1) {
+        plan->backend->download_rows(rows, place, plan->stride, bytes, plan->replicas);
+        return;
+    }
+    for (int r = 0; r < plan->replicas; r++)
+        plan->backend->download((char *)rows + (size_t)r * bytes, nl_place_in(plan, place, r), bytes);
+}
+
+void nl_plan_drop(struct nl_plan *plan, int replica)
+{
+    int last = --plan->replicas;
+    if (replica < last) {
+        char *state = nl_alloc(plan->state_bytes, 1);
+        plan->backend->download(state, nl_place_in(plan, plan->arena, last), plan->state_bytes);
+        plan->backend->upload(nl_place_in(plan, plan->arena, replica), state, plan->state_bytes);
+        free(state);
+    }
+    if (plan->tape) /* recorded for one replica more */
+        plan->backend->forget(plan->tape);
+    plan->tape = NULL;
+}
