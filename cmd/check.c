@@ -47,12 +47,13 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_check = {
     .name = "check",
-    .summary = "validate a file and every trial of its grid, and run nothing",
+    .summary = "validate a file and every trial of its grid, without training",
     .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
              "\n"
-             "Reads FILE as run and sweep do, unfolds its grid and checks every trial. If something is wrong it prints all of it, each with\n"
-             "its place, on stderr (exit code 2), or else the number of trials (exit code 0): of all rounds of a sweep, at most so many where\n"
-             "results decide. It warns of known traps, with the remedy. It opens no data, and runs and writes nothing.\n"
+             "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
+             "its place on stderr (exit code 2). Otherwise it prints the number of trials (exit code 0), and warns of known traps. The number\n"
+             "is that of all rounds of a sweep; it is an upper bound (\"at most\") where results decide on later rounds. check trains and writes\n"
+             "nothing. Of the data it looks only at .npy arrays of your own.\n"
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"

@@ -268,7 +268,8 @@ START_TEST(saturation_is_said)
 {
     struct made made;
     make(&made, &(struct design){batches, saturated, 0.2165, 389}, NULL);
-    holds(&made, "GN: inconclusive: saturated, 32 of 32 runs are at 0 %");
+    holds(&made, "GN: inconclusive: saturated (32 of 32 runs at 0 %)");
+    holds(&made, "shows no conclusive change with GN");
     lacks(&made, "flat with GN");
     release(&made);
 }
@@ -295,7 +296,7 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
     struct nl_error err;
     ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, NULL, &sheet, &err), NL_OK);
     ck_assert_ptr_nonnull(strstr(sheet.caption, "INCOMPLETE: trials missing: 10 of 96."));
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "mean over 0 to 8 seeds"));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "mean of 0 to 8 seeds"));
     nl_sheet_release(&sheet);
     release(&made);
 }
@@ -443,13 +444,13 @@ START_TEST(intervals_of_shares_stay_shares)
         estimates++;
     }
     ck_assert_int_eq(estimates, 3);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "averaged as logits, t, corrected for splits that overlap"));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "CI (t on the logit scale, corrected for overlapping splits)."));
     nl_sheet_release(&sheet);
     release(&made);
 
     make(&made, &(struct design){compared, extreme, 0.2165, 389}, (const char *[]){"plot.interval=bootstrap", NULL});
     ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "percentile bootstrap (of so few seeds it covers less than it says)"));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "CI (percentile bootstrap, which covers less than it says with so few seeds)"));
     nl_sheet_release(&sheet);
     release(&made);
 }

@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(no_text_is_executed)
 {
-    static const char *const overrides[] = {"plot.title='a `touch pwned` 'b' \"c\" @d _e^{f} $g <i> \\n \\",
+    static const char *const overrides[] = {"plot.title='a `touch pwned` 'b' \"c\" @d _e^{f} $g <i> ]]> \\n \\",
                                             "plot.protocol='x'`touch pwned`; !touch pwned\"; system('touch pwned')", NULL};
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
     struct nl_text report = {0};
@@ -158,8 +158,8 @@ START_TEST(no_text_is_executed)
     free(path);
     if (have_gnuplot()) {
         char *svg = read_plot(folder, "small_batch.svg");
-        ck_assert(strstr(svg, ">'a `touch pwned` 'b' &quot;c&quot; @d _e^{f} $g &lt;i&gt; \\n \\<") ||
-                  strstr(svg, ">'a `touch pwned` 'b' \"c\" @d _e^{f} $g &lt;i> \\n \\<"));
+        ck_assert(strstr(svg, ">'a `touch pwned` 'b' &quot;c&quot; @d _e^{f} $g &lt;i&gt; ]]&gt; \\n \\<") ||
+                  strstr(svg, ">'a `touch pwned` 'b' \"c\" @d _e^{f} $g &lt;i> ]]&gt; \\n \\<"));
         free(svg);
     }
     nl_text_release(&report);

@@ -6,7 +6,7 @@
 
 #include "config/value.h"
 #include "norm/norm.h"
-#include "stats/estimate.h"
+#include "stats/answer.h"
 
 /* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers
  * differ too, for print without colour. */
@@ -367,13 +367,12 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
-    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
     nl_caption_seeds(page, picture, "Mean");
-    if (results->seeds > 1 && drawn)
-        nl_text_add(&page->caption, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
-                    bootstrap ? (results->seeds < NL_BOOTSTRAP_SEEDS ? "percentile bootstrap, which covers less of so few seeds" : "percentile bootstrap")
-                    : metric->measure.share ? "t of logits" : "t",
-                    !bootstrap && metric->sampling.overlap > 0.0 ? ", corrected for splits that overlap" : "");
+    if (results->seeds > 1 && drawn) {
+        nl_text_add(&page->caption, " with its %g %% CI (%s; ", 100.0 * config->plot.level, drawn);
+        nl_say_interval(&page->caption, config, metric, results->seeds);
+        nl_text_add(&page->caption, ")");
+    }
     if (results->seeds > 1)
         nl_text_add(&page->caption, ".");
 }

@@ -78,6 +78,15 @@ static void add_if(struct nl_document *document, const char *what, const char *t
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s: %s", what, text);
 }
 
+static void add_figures(struct nl_document *document, const struct nl_report_source *source, int number, struct nl_report_figures *figures)
+{
+    char *name = nl_report_name(source->folder, number);
+    figures->name = nl_format("claim-%s", name);
+    nl_report_add_figures(document, source, figures);
+    free(figures->name);
+    free(name);
+}
+
 static void add_claim(struct nl_document *document, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
@@ -98,11 +107,15 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
     add_if(document, "Objection of the paper", published->objection);
 }
 
-void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command)
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const struct nl_report_source *const *source,
+                          struct nl_report_figures *figures, const char *command)
 {
     add_summary(document, outcome, count);
     nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "What is missing is run, and all is judged anew, by:");
     nl_document_add(document, NL_BLOCK_CODE, 0, "%s", command);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && !(figures->stop && *figures->stop); i++) {
         add_claim(document, &outcome[i]);
+        if (source[i])
+            add_figures(document, source[i], i + 1, figures);
+    }
 }
