@@ -38,7 +38,7 @@ static void print_scores(const struct nl_record *record)
         }
 }
 
-static void print_result(const struct nl_record *record, const char *folder)
+static void print_result(const struct nl_record *record, const char *folder, bool observed)
 {
     print_scores(record);
     printf("%s", nl_record_status(record));
@@ -50,7 +50,7 @@ static void print_result(const struct nl_record *record, const char *folder)
     if (record->left_out && !manner.quiet)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
     if (!manner.quiet)
-        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
+        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv%s\n", folder, folder, observed ? "; tensors: metrics.csv" : "");
 }
 
 static bool keeps_state(const struct nl_runner_options *how)
@@ -135,7 +135,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
         code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
                                                                    : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
-        print_result(&result.record[0], how->folder);
+        print_result(&result.record[0], how->folder, plan->experiment.config.log.tensors.count > 0);
     nl_sweep_result_release(&result);
     return code;
 }
@@ -217,23 +217,23 @@ const struct command command_run = {
     .usage = "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
              "       normlab run RESULTS:N [--out DIR] [options]\n"
              "\n"
-             "Trains the network that FILE and the arguments describe, prints its final scores, and writes experiment.yaml, trials.csv,\n"
-             "curves.csv, summary.csv and timing.csv to DIR. What DIR holds already is not trained again. A different run needs another\n"
-             "DIR, or --replace. RESULTS:N is trial N of a results folder, as trials.csv numbers them. It is trained again, into a\n"
-             "folder of its own.\n"
+             "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets experiment.yaml, trials.csv,\n"
+             "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors asks for it. A run that DIR already holds is not\n"
+             "trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results folder, as numbered in\n"
+             "trials.csv; it is trained again, into a folder of its own.\n"
              "\n"
-             "  -o, --out DIR          results folder (default: results/ and FILE's name; of RESULTS:N, results/RESULTS-N)\n"
-             "  -j, --jobs N           cores to train on (default: all); results do not depend on it, small networks use one\n"
+             "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for RESULTS:N)\n"
+             "  -j, --jobs N           cores to train on (default: all; small networks use one); results do not depend on it\n"
              "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
-             "      --replace          let DIR show this run. What was trained there leaves its tables, but stays in DIR/trials; its own command,\n"
-             "                         with --replace, shows it again\n"
-             "      --load FILE        start from the weights and running statistics in it (.safetensors), as model.load=FILE\n"
+             "      --replace          let the tables of DIR show this run. Earlier trials stay in DIR/trials; their own command with --replace\n"
+             "                         shows them again\n"
+             "      --load FILE        start from the weights and running statistics in FILE (.safetensors); same as model.load=FILE\n"
              "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
              "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"
              "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
              "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
-             "      --save-final FILE  write the trained ones\n"
-             "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 where a batch is short)\n"
+             "      --save-final FILE  write the trained weights and statistics\n"
+             "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
              "\n"
              "examples:\n"
              "  normlab run configs/mlp_digits.yaml\n"

@@ -134,7 +134,8 @@ static double relative(double got, double want, double scale)
 START_TEST(observers_see_what_ref_sees)
 {
     enum { FEW = 3 };
-    const struct net *net = &nets[_i];
+    static const int few[] = {0, 4, 6}; /* one of each architecture */
+    const struct net *net = &nets[few[_i]];
     struct training t = make_observed(&nl_backend_cuda, net, 2), r = make_observed(&nl_backend_ref, net, 1), plain = make(&nl_backend_cuda, net, 2);
     int count = t.plan.observers.count;
     struct nl_observed *seen = nl_alloc((size_t)count, sizeof *seen);
@@ -203,7 +204,7 @@ int main(void)
     TCase *tests = tcase_create("training");
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
-    tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, NETS);
+    tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);
 #ifndef ON_A_GPU
     tcase_add_test(tests, memory_that_runs_out_ends_one_training);
 #endif

@@ -218,6 +218,26 @@ START_TEST(patterns)
 }
 END_TEST
 
+/* What the loss does not depend on has no gradient, nor has what no parameter lies behind. */
+START_TEST(only_gradients_that_there_are)
+{
+    struct nl_graph graph;
+    struct nl_error err;
+    nl_graph_begin(&graph, (struct nl_extent){2, 2, 1});
+    struct nl_activate relu = {.kind = NL_RELU};
+    struct nl_linear linear = {.out = 3};
+    int first = nl_graph_add(&graph, &(struct nl_new_node){&nl_activate_operation, &relu, "before", {graph.input}, 1, 0}, &err);
+    int logits = nl_graph_add(&graph, &(struct nl_new_node){&nl_linear_operation, &linear, "head", {first}, 1, 0}, &err);
+    nl_graph_add(&graph, &(struct nl_new_node){&nl_linear_operation, &linear, "aside", {first}, 1, 0}, &err);
+    nl_graph_end(&graph, logits);
+    ck_assert_int_eq(matches(&graph, "before,head,aside"), 3);
+    ck_assert_int_eq(matches(&graph, "grad:before"), 0);
+    ck_assert_int_eq(matches(&graph, "grad:aside*"), 0);
+    ck_assert_int_eq(matches(&graph, "grad:head*"), 3);
+    nl_graph_release(&graph);
+}
+END_TEST
+
 /* ---- sums ---- */
 
 /* Far from zero a sum of squares has no digits left for the deviation. */
@@ -259,6 +279,7 @@ int main(void)
     tcase_add_loop_test(tc, gradients_of_weights_that_backward_steps, 0, 4);
     tcase_add_loop_test(tc, steps_that_are_not_logged_cost_nothing, 0, NETS);
     tcase_add_test(tc, patterns);
+    tcase_add_test(tc, only_gradients_that_there_are);
     tcase_add_test(tc, deviations_keep_their_digits);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

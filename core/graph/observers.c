@@ -26,21 +26,39 @@ static void add(struct nl_observers *out, int value, enum nl_aspect aspect, cons
     out->at[out->count++] = observer;
 }
 
-/* All that there is to see. A gradient is there where a parameter lies behind the value. */
+/* Whether the loss depends on the value. used: [graph->values] */
+static void find_used(const struct nl_graph *graph, bool *used)
+{
+    used[graph->logits] = true;
+    for (int i = graph->nodes - 1; i >= 0; i--) {
+        const struct nl_graph_node *node = &graph->node[i];
+        bool any = false;
+        for (int out = 0; out < node->outputs; out++)
+            any |= used[node->out[out]];
+        for (int slot = 0; slot < NL_MOST_SLOTS && any; slot++)
+            if (node->in[slot] != NL_NONE)
+                used[node->in[slot]] = true;
+    }
+}
+
+/* All that there is to see. A gradient is there where a parameter lies behind the value, and the loss before it. */
 static struct nl_observers everything(const struct nl_graph *graph)
 {
     struct nl_observers out = {0};
     bool *learned = nl_alloc((size_t)graph->values, sizeof *learned);
+    bool *used = nl_alloc((size_t)graph->values, sizeof *used);
     nl_graph_find_learned(graph, learned);
+    find_used(graph, used);
     for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++)
         for (int i = 0; i < graph->values; i++) {
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER, first = value->producer != NL_NONE && graph->node[value->producer].out[0] == i;
-            if ((!parameter && !first) || (aspect == NL_GRADIENT && !learned[i]) || (aspect == NL_UPDATE && !parameter))
+            if ((!parameter && !first) || (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter))
                 continue;
             add(&out, i, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
         }
     free(learned);
+    free(used);
     return out;
 }
 

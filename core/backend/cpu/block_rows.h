@@ -1,9 +1,9 @@
 /* Kernels of block.h whose sums run along the rows, a few rows at a time: each pass runs down them in tiles of up to four vectors of channels,
  * what belongs to these in registers.
  *
- * Sums come in two halves. A pass leaves partial sums, sixteen lanes of each unit of a row: a unit is a set's channels or, where sets are smaller,
- * sixteen channels with several sets of `span` channels beside each other. Then the lanes of many units are folded at once, which leaves sums side
- * by side as the sets are: for one alone it would take as many steps. */
+ * Sums are made in two steps. A pass leaves partial sums: sixteen lanes for each unit of a row. A unit is a set's channels or, where sets are smaller
+ * than a vector, sixteen channels that hold several sets of `span` channels. Then the lanes of many units are folded at once, and the sums come to lie
+ * side by side as the sets do. To fold one unit alone would take as many steps. */
 #include <string.h>
 
 enum { TILE = 4 };
@@ -81,10 +81,10 @@ INLINE void fold_units(const float *from, size_t count, size_t span, wide factor
 
 /* ---- tiles ---- */
 
-/* A tile of the rows [first, end): `vectors` vectors from channel c on, of which the last, where it is a `part`, has `left` channels; they belong
- * to unit u, or to the units from u on where these are small; `more` says that others of the same unit came before. */
+/* A tile is the rows [first, end) of `vectors` vectors from channel c on. Where it is a `part`, its last vector has `left` channels. Its channels belong
+ * to unit u, or to the units from u on where these are small. `more`: tiles before it had channels of the same unit. */
 
-/* What vector v of a tile takes of the numbers of a row's sets. */
+/* The numbers of a row's sets, spread over the channels of vector v of a tile. */
 INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v)
 {
     return small ? wide_spread(row + (u + (size_t)v) * (NL_LANES / cut.span), cut.span) : wide_set(row[u]);
@@ -94,10 +94,10 @@ INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v
 INLINE wide xhat_at(const struct nl_cpu_block *b, struct cut cut, size_t at, size_t set, size_t u, int v, bool part, size_t left, bool small)
 {
     wide t = wide_sub(take(b->x + at, part, left), of_set(b->shift + set, cut, small, u, v));
-    return wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+    return wide_mul(wide_sub(t, of_set(b->mean_low + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
 }
 
-/* In a part of a vector: 0 behind the last channel, whose lanes come from what nobody wrote. */
+/* Zeros behind the last channel of a part: those lanes were read from memory that nobody wrote. */
 INLINE wide keep(wide v, bool part, size_t left)
 {
     return part ? wide_keep(v, left) : v;
@@ -207,8 +207,8 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
             }
             if (element) {
                 wide share = wide_mul(g, xhat);
-                wide_join(b->dgamma + c + affine, keep(share, part, left));
-                wide_join(b->dbeta + c + affine, g);
+                wide_accumulate(b->dgamma + c + affine, keep(share, part, left));
+                wide_accumulate(b->dbeta + c + affine, g);
             } else {
                 dgamma[v] = wide_fused(g, xhat, dgamma[v]);
                 dbeta[v] = wide_add(dbeta[v], g);
@@ -233,7 +233,7 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
     }
 }
 
-/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)); of the means those with their sign turned are at hand. */
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)). The means are stored with their sign turned. */
 INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, size_t c, size_t u, bool more, int vectors,
                         bool part, size_t left, bool small, bool centers)
 {
@@ -282,7 +282,7 @@ INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t fir
         }                                                                                                                          \
     } while (0)
 
-/* ---- passes, each a function of its own: together they would have no registers left for what they need all the way ---- */
+/* ---- passes: each is a function of its own, since together they would need too many registers ---- */
 
 #define PASS TARGET static __attribute__((noinline)) void
 
@@ -331,7 +331,7 @@ PASS dx_of_rows(const struct nl_cpu_block *original, size_t first, size_t end)
 PASS fold_rows(const struct nl_cpu_block *b, size_t rows, const float *from, float factor, float *to)
 {
     struct cut cut = cut_of(b);
-    bool full = !cut.small || cut.units * (NL_LANES / cut.span) == b->sets; /* else a row's last unit has room for more sets than there are */
+    bool full = !cut.small || cut.units * (NL_LANES / cut.span) == b->sets; /* else a row's last unit could hold more sets than there are */
     size_t count = full ? rows * cut.units : cut.units;
     for (size_t row = 0; row < rows; row += full ? rows : 1, from += count * NL_LANES, to += b->sets)
         fold_units(from, count, cut.span, wide_set(factor), to);
@@ -357,7 +357,7 @@ TARGET static void row_forward(const struct nl_cpu_block *b)
         fold_rows(b, rows, b->partial_sum, 1.0f, b->set_sum);
         fold_rows(b, rows, b->partial_product, 1.0f, b->set_product);
         nl_cpu_row_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, b->mean + set, b->var + set);
-        nl_cpu_prepare_sets(sets, b->mean + set, b->var + set, b->eps, b->shift, b->rest, b->rstd);
+        nl_cpu_prepare_sets(sets, b->mean + set, b->var + set, b->eps, b->shift, b->mean_low, b->rstd);
         apply_to_rows(b, first, end);
     }
 }
@@ -367,7 +367,7 @@ TARGET static void row_backward(const struct nl_cpu_block *b)
     for (size_t first = 0, end; first < b->rows; first = end) {
         size_t rows = rows_from(b, first), set = first * b->sets;
         end = first + rows;
-        nl_cpu_prepare_sets(rows * b->sets, b->mean + set, b->var + set, b->eps, b->shift, b->rest, b->rstd);
+        nl_cpu_prepare_sets(rows * b->sets, b->mean + set, b->var + set, b->eps, b->shift, b->mean_low, b->rstd);
         gradients_of_rows(b, first, end);
         if (!b->dx)
             continue;

@@ -1,16 +1,5 @@
-/* What is read of tensors for a log. */
-#include <string.h>
-
+/* What is seen of a tensor, for a log. */
 #include "backend/cpu/cpu.h"
-
-void nl_cpu_copy_forward(const struct nl_run *run, const void *arguments)
-{
-    const struct nl_copy *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        nl_cpu_copy(NL_AT(op->y, at), NL_AT(op->x, at), op->count * sizeof(float));
-    }
-}
 
 enum { LANES = 8 };
 

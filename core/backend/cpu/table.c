@@ -13,7 +13,6 @@ static const struct nl_kernel kernels[] = {
     {"mean_pool", .forward = nl_cpu_mean_pool_forward, .backward = nl_cpu_mean_pool_backward},
     {"add", .forward = nl_cpu_add_forward, .backward = nl_cpu_add_backward},
     {"dropout", .forward = nl_cpu_dropout_forward, .backward = nl_cpu_dropout_backward},
-    {"copy", .forward = nl_cpu_copy_forward},
     {"observe", .forward = nl_cpu_observe},
     {"loss", .forward = nl_cpu_loss},
     {0},
@@ -22,6 +21,7 @@ static const struct nl_kernel kernels[] = {
 const struct nl_backend nl_backend_cpu = {
     .name = "cpu",
     .help = "float32 on the processor",
+    .element = NL_ELEMENT_FLOAT,
     .real = sizeof(float),
     .statistic = sizeof(double),
     .steps_weights = true,

@@ -3,20 +3,20 @@
 
 #include "backend/ref/ref.h"
 
-void nl_ref_copy(const struct nl_run *run, const void *arguments)
+void NL_REFERENCE(copy)(const struct nl_run *run, const void *arguments)
 {
     const struct nl_copy *op = arguments;
     for (int r = 0; r < run->replicas; r++)
-        memcpy(nl_in_replica(run, op->y, r), nl_in_replica(run, op->x, r), op->count * sizeof(double));
+        memcpy(nl_in_replica(run, op->y, r), nl_in_replica(run, op->x, r), op->count * sizeof(real));
 }
 
-static double element(const double *x, const double *before, size_t i)
+static double element(const real *x, const real *before, size_t i)
 {
-    return before ? x[i] - before[i] : x[i];
+    return before ? (double)real_part(x[i]) - real_part(before[i]) : real_part(x[i]);
 }
 
 /* before: NULL, or what is subtracted. */
-static struct nl_observed look(size_t count, const double *x, const double *before)
+static struct nl_observed look(size_t count, const real *x, const real *before)
 {
     struct nl_observed seen = {.elements = (double)count};
     for (size_t i = 0; i < count; i++) {
@@ -33,12 +33,12 @@ static struct nl_observed look(size_t count, const double *x, const double *befo
     return seen;
 }
 
-void nl_ref_observe(const struct nl_run *run, const void *arguments)
+void NL_REFERENCE(observe)(const struct nl_run *run, const void *arguments)
 {
     const struct nl_observe *op = arguments;
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
     for (int r = 0; r < run->replicas; r++) {
-        const double *x = nl_in_replica(run, op->x, r), *before = nl_in_replica(run, op->before, r);
+        const real *x = nl_in_replica(run, op->x, r), *before = nl_in_replica(run, op->before, r);
         struct nl_observed *seen = nl_in_replica(run, op->seen, r);
         if (run->first == 0)
             *seen = (struct nl_observed){0};
