@@ -1,5 +1,6 @@
-/* What observers see of a training, against hooks of PyTorch: the first steps of each line of tests/golden/observe.cases on `ref`, to 1e-10 of the
- * norm, or of the root mean square; on `cpu` the first step alone, to what float32 leaves. tests/golden/observe.py made the numbers. */
+/* What observers see of a training, against hooks of PyTorch: the first steps of each line of tests/golden/observe.cases on
+ * `ref`, to 1e-10 of the norm, or of the root mean square; on `cpu` the first step alone, to what float32 leaves.
+ * tests/golden/observe.py made the numbers. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,16 +65,19 @@ static void check_row(const char *name, const struct nl_observation *o, const do
 {
     double scale = want[NORM] / sqrt(o->elements), mean = o->sum / o->elements, std = sqrt(o->deviations / (o->elements - 1));
     ck_assert_int_eq(o->step, (int64_t)want[STEP]);
-    ck_assert_msg(fabs(sqrt(o->squares) - want[NORM]) <= bound * want[NORM], "%s, step %d: a norm of %.17g, not %.17g", name, (int)o->step, sqrt(o->squares),
-                  want[NORM]);
-    ck_assert_msg(fabs(mean - want[MEAN]) <= bound * scale, "%s, step %d: a mean of %.17g, not %.17g", name, (int)o->step, mean, want[MEAN]);
-    ck_assert_msg(fabs(std - want[STD]) <= bound * scale, "%s, step %d: a deviation of %.17g, not %.17g", name, (int)o->step, std, want[STD]);
-    ck_assert_msg(bound > REF_BOUND || o->zeros / o->elements == want[ZEROS], "%s, step %d: %g zeros, not %g", name, (int)o->step, o->zeros / o->elements,
-                  want[ZEROS]);
+    ck_assert_msg(fabs(sqrt(o->squares) - want[NORM]) <= bound * want[NORM], "%s, step %d: a norm of %.17g, not %.17g", name,
+                  (int)o->step, sqrt(o->squares), want[NORM]);
+    ck_assert_msg(fabs(mean - want[MEAN]) <= bound * scale, "%s, step %d: a mean of %.17g, not %.17g", name, (int)o->step, mean,
+                  want[MEAN]);
+    ck_assert_msg(fabs(std - want[STD]) <= bound * scale, "%s, step %d: a deviation of %.17g, not %.17g", name, (int)o->step, std,
+                  want[STD]);
+    ck_assert_msg(bound > REF_BOUND || o->zeros / o->elements == want[ZEROS], "%s, step %d: %g zeros, not %g", name, (int)o->step,
+                  o->zeros / o->elements, want[ZEROS]);
 }
 
 /* Returns how many numbers were compared. */
-static int check_tensor(const struct nl_trial_result *result, const char *tensor, const struct nl_tensor_file_entry *stored, size_t steps, double bound)
+static int check_tensor(const struct nl_trial_result *result, const char *tensor, const struct nl_tensor_file_entry *stored,
+                        size_t steps, double bound)
 {
     size_t row = 0;
     for (int i = 0; i < result->observations && row < steps; i++)

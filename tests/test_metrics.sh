@@ -101,6 +101,9 @@ says "ok: 4 trials, 1 tensor observed"
 "$NORMLAB_PROGRAM" check e.yaml norm.kind=none log.tensors=norm1 >log 2>&1 && fail "no normalizer has an output"
 "$NORMLAB_PROGRAM" check e.yaml 'log.tensors=fc1,fc1' >log 2>&1 && fail "twice"
 says "'log.tensors' has 'fc1' twice"
+sed -i 's/^log.*/log: {tensors: [*.weight]}/' e.yaml
+"$NORMLAB_PROGRAM" check e.yaml >log 2>&1 && fail "a star without quotes"
+says "a text that begins with * needs quotes"
 sed -i '/^log/d' e.yaml
 sed -i 's/norm.kind: \[bn, none\]/log.tensors: [[fc1], [fc2]]/' e.yaml
 "$NORMLAB_PROGRAM" check e.yaml >log 2>&1 && fail "no axis"

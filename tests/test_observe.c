@@ -1,5 +1,5 @@
-/* Observers change nothing: a training that is observed has the bits of one that is not, and what they see does not depend on micro-batches or on
- * replicas. A step that is not observed has no instruction of theirs. */
+/* Observers change nothing: a training that is observed has the bits of one that is not, and what they see does not depend on
+ * micro-batches or on replicas. A step that is not observed has no instruction of theirs. */
 #include <math.h>
 
 #include "config/diagnostics.h"
@@ -30,7 +30,8 @@ static const char *const nets[][WORDS] = {
 enum { NETS = sizeof nets / sizeof *nets };
 
 /* tensors: "log.tensors=...". t stays where it is: its plan knows places in itself. */
-static void make(struct training *t, const struct nl_backend *backend, const char *const *net, const char *tensors, int replicas, int size)
+static void make(struct training *t, const struct nl_backend *backend, const char *const *net, const char *tensors, int replicas,
+                 int size)
 {
     const char *words[WORDS + 5] = {"train.batch=32", "model.width=16", "model.depth=8", "norm.groups=4", tensors};
     int count = 5;
@@ -38,7 +39,8 @@ static void make(struct training *t, const struct nl_backend *backend, const cha
         words[count++] = net[i];
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config};
     t->config.model.depth = t->config.model.arch == NL_RESNET ? 8 : 2;
     const char *trouble = training_make(t, backend, replicas, (struct nl_shape){size, size, 3, 10}, 128);
@@ -82,8 +84,9 @@ static void check_same_bits(const struct nl_backend *backend, const char *const 
 /* All at once forbids every fusion; one at a time leaves the others their own. */
 START_TEST(observed_trainings_have_the_same_bits)
 {
-    static const char *const tensors[] = {"log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*", "log.tensors=grad:act*,grad:*.act*",
-                                          "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight", "log.tensors=update:*.weight,head"};
+    static const char *const tensors[] = {
+        "log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*", "log.tensors=grad:act*,grad:*.act*",
+        "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight", "log.tensors=update:*.weight,head"};
     struct nl_backend parted = parted_backend();
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         check_same_bits(&parted, nets[_i], tensors[i], SIZE);
@@ -102,7 +105,8 @@ static void check_same_sight(const struct training *a, int of, const struct trai
     for (int i = 0; i < a->plan.observers.count; i++) {
         const char *name = a->plan.observers.at[i].name;
         ck_assert_str_eq(name, b->plan.observers.at[i].name);
-        ck_assert_msg(x[i].elements > 0 && memcmp(&x[i], &y[i], sizeof x[i]) == 0, "%s: a sum of %.17g, not %.17g", name, x[i].sum, y[i].sum);
+        ck_assert_msg(x[i].elements > 0 && memcmp(&x[i], &y[i], sizeof x[i]) == 0, "%s: a sum of %.17g, not %.17g", name,
+                      x[i].sum, y[i].sum);
     }
 }
 
@@ -127,8 +131,10 @@ END_TEST
 /* Linear layers that step their weights on the way back leave no gradient of them: it is made for the observer. */
 START_TEST(gradients_of_weights_that_backward_steps)
 {
-    static const char *const net[][WORDS] = {{"model.arch=mlp", "norm.kind=none", "train.batch=1"}, {"model.arch=mlp", "norm.kind=none", "train.batch=2"},
-                                             {"model.arch=mlp", "norm.kind=ln", "train.batch=8"}, {"model.arch=mlp", "norm.kind=bn", "train.batch=64"}};
+    static const char *const net[][WORDS] = {{"model.arch=mlp", "norm.kind=none", "train.batch=1"},
+                                             {"model.arch=mlp", "norm.kind=none", "train.batch=2"},
+                                             {"model.arch=mlp", "norm.kind=ln", "train.batch=8"},
+                                             {"model.arch=mlp", "norm.kind=bn", "train.batch=64"}};
     struct nl_backend apart = nl_backend_cpu;
     apart.steps_weights = false;
     struct training a, b;
@@ -139,7 +145,8 @@ START_TEST(gradients_of_weights_that_backward_steps)
     training_observe(&b, 0, 0);
     for (int i = 0; i < a.plan.observers.count; i++) {
         double got = sqrt(a.plan.observed[i].squares), want = sqrt(b.plan.observed[i].squares);
-        ck_assert_msg(want > 0 && fabs(got - want) <= 1e-5 * want, "%s: a norm of %.9g, not %.9g", a.plan.observers.at[i].name, got, want);
+        ck_assert_msg(want > 0 && fabs(got - want) <= 1e-5 * want, "%s: a norm of %.9g, not %.9g", a.plan.observers.at[i].name,
+                      got, want);
     }
     training_free(&a);
     training_free(&b);

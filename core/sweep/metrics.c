@@ -17,7 +17,9 @@ static const char *const quantity_names[QUANTITIES] = {[NORM] = "norm", [MEAN] =
 /* std is torch.std, over the elements less one: of one there is none. */
 static void add_row(struct nl_text *out, const struct nl_observation *o)
 {
-    const double quantity[QUANTITIES] = {[NORM] = sqrt(o->squares), [MEAN] = o->sum / o->elements, [STD] = sqrt(o->deviations / (o->elements - 1)),
+    const double quantity[QUANTITIES] = {[NORM] = sqrt(o->squares),
+                                         [MEAN] = o->sum / o->elements,
+                                         [STD] = sqrt(o->deviations / (o->elements - 1)),
                                          [ZEROS] = o->zeros / o->elements};
     char number[32];
     nl_text_add(out, "%" PRId64, o->step);
@@ -114,7 +116,8 @@ static void add_quantities(const struct nl_measured *measured, const struct nl_t
     free(copy);
 }
 
-void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start, struct nl_text *out)
+void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start,
+                         struct nl_text *out)
 {
     for (int i = 0; i < metrics->count; i++)
         if (nl_is_observed(patterns, metrics->at[i].tensor))

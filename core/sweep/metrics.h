@@ -10,7 +10,7 @@
 struct nl_measured {
     char *tensor; /* its name: "grad:fc1.weight" */
     int64_t rows;
-    char *text;   /* the rows, each ended by a newline */
+    char *text; /* the rows, each ended by a newline */
 };
 
 /* Sorted by name, so that it does not matter when each was measured. */
@@ -31,7 +31,8 @@ bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b);
 void nl_metrics_join(struct nl_metrics *metrics, const struct nl_metrics *from);
 
 /* Adds rows of metrics.csv, each with `start` before it: step, tensor, quantity, value; of the tensors that the patterns name. */
-void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start, struct nl_text *out);
+void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start,
+                         struct nl_text *out);
 
 /* As a record's file has them: "tensor NAME ROWS" lines, and rows, one tensor's after the other's. */
 void nl_metrics_add_heads(const struct nl_metrics *metrics, struct nl_text *out);

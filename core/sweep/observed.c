@@ -45,7 +45,8 @@ void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *e
         return;
     build(&grid->trial[0].config, &graph);
     for (int i = 0; i < left.count; i++) {
-        char *near = nl_observers_near(&graph, left.at[i]), *hint = nl_format("did you mean %s? grad:NAME is a gradient, update:NAME what a step adds", near);
+        char *near = nl_observers_near(&graph, left.at[i]),
+             *hint = nl_format("did you mean %s? grad:NAME is a gradient, update:NAME what a step adds", near);
         nl_diagnose(diagnostics, &at, hint, "'log.tensors' has '%s', and no tensor has such a name", left.at[i]);
         free(hint);
         free(near);
@@ -56,10 +57,13 @@ void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *e
 void nl_count_observed(const struct nl_grid *grid, int *least, int *most)
 {
     *least = *most = 0;
+    if (grid->trials == 0 || grid->trial[0].config.log.tensors.count == 0)
+        return;
     for (int i = 0; i < grid->trials; i++) {
         struct nl_graph graph;
         bool built = build(&grid->trial[i].config, &graph);
-        struct nl_observers found = built ? nl_observers_find(&graph, &grid->trial[i].config.log.tensors) : (struct nl_observers){0};
+        struct nl_observers found =
+            built ? nl_observers_find(&graph, &grid->trial[i].config.log.tensors) : (struct nl_observers){0};
         *least = i == 0 || found.count < *least ? found.count : *least;
         *most = found.count > *most ? found.count : *most;
         nl_observers_release(&found);
