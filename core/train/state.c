@@ -86,9 +86,16 @@ static void write_network(const struct nl_plan *plan, int replica, const struct 
     nl_model_init(graph, config, values);
     plan->backend->put_reals(nl_place_in(plan, plan->parameters, replica), values, graph->count);
     free(values);
-    for (int i = 0; i < graph->tensors; i++)
-        if (!nl_is_parameter(graph->tensor[i].spec.role))
-            write_state(plan, replica, &graph->tensor[i], (uint64_t)config->train.seed);
+    struct nl_update_tensor *listed = nl_place_in(plan, plan->update.tensor, replica);
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        if (!nl_is_parameter(tensor->spec.role)) {
+            write_state(plan, replica, tensor, (uint64_t)config->train.seed);
+            continue;
+        }
+        const struct nl_update_tensor entry = {tensor->offset, tensor->count, tensor->spec.role};
+        plan->backend->upload(listed++, &entry, sizeof entry);
+    }
 }
 
 void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view)

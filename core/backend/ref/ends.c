@@ -115,16 +115,67 @@ static void adam(const struct nl_update *op, const struct nl_hyper *hyper, int64
     }
 }
 
+/* NaN stays NaN: a training that fails is seen to. */
+static double sign(double x)
+{
+    return x > 0 ? 1.0 : x < 0 ? -1.0 : x;
+}
+
+static void lion(const struct nl_update *op, const struct nl_hyper *hyper, double *w, const double *grad, double *mean)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        double decay = i < op->decayed ? hyper->weight_decay : 0.0, g = grad[i];
+        w[i] *= 1.0 - hyper->lr * decay;
+        w[i] -= hyper->lr * sign(hyper->beta1 * mean[i] + (1.0 - hyper->beta1) * g);
+        mean[i] = hyper->beta2 * mean[i] + (1.0 - hyper->beta2) * g;
+    }
+}
+
+static double norm(const double *x, size_t count)
+{
+    double squares = 0.0;
+    for (size_t i = 0; i < count; i++)
+        squares += x[i] * x[i];
+    return sqrt(squares);
+}
+
+static void lars(const struct nl_update *op, const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, double *w, const double *grad,
+                 double *buffer)
+{
+    size_t end = tensor->offset + tensor->count;
+    double decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0, rate = 1.0;
+    double of_w = norm(w + tensor->offset, tensor->count), of_grad = norm(grad + tensor->offset, tensor->count);
+    if (tensor->role == NL_WEIGHT && of_w != 0 && of_grad != 0)
+        rate = hyper->trust * of_w / (of_grad + decay * of_w);
+    for (size_t i = tensor->offset; i < end; i++) {
+        buffer[i] = hyper->momentum * buffer[i] + hyper->lr * rate * decayed(grad[i], decay, w[i]);
+        w[i] -= buffer[i];
+    }
+}
+
 void nl_ref_update(const struct nl_run *run, const struct nl_update *op)
 {
     for (int r = 0; r < run->replicas; r++) {
         const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+        const struct nl_update_tensor *tensor = nl_in_replica(run, op->tensor, r);
         double *w = nl_in_replica(run, op->w, r), *grad = nl_in_replica(run, op->grad, r);
         double *first = nl_in_replica(run, op->first, r), *second = nl_in_replica(run, op->second, r);
         clip(grad, op->count, hyper);
-        if (op->optimizer == NL_SGD)
+        switch (op->optimizer) {
+        case NL_SGD:
             sgd(op, hyper, w, grad, first);
-        else
+            break;
+        case NL_ADAM:
+        case NL_ADAMW:
             adam(op, hyper, run->step, w, grad, first, second);
+            break;
+        case NL_LION:
+            lion(op, hyper, w, grad, first);
+            break;
+        case NL_LARS:
+            for (int i = 0; i < op->tensors; i++)
+                lars(op, &tensor[i], hyper, w, grad, first);
+            break;
+        }
     }
 }
