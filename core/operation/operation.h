@@ -28,7 +28,7 @@ static inline size_t nl_elements(struct nl_extent extent)
     return (size_t)extent.height * (size_t)extent.width * (size_t)extent.channels;
 }
 
-enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_STATISTIC, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
+enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
 
 /* A tensor that an operation owns. */
 struct nl_tensor_spec {
