@@ -317,6 +317,11 @@ START_TEST(identity_is_what_is_computed)
     ck_assert_ptr_nonnull(strstr(text, "\ntrain.lr: 0.05\n"));
     ck_assert_ptr_null(strstr(text, "plot."));
     free(text);
+    config = config_of("train.optimizer=adamw");
+    text = nl_config_identity_text(&config);
+    ck_assert_ptr_nonnull(strstr(text, "\ntrain.beta2: 0.999\n")); /* as before there was an auto */
+    ck_assert_ptr_null(strstr(text, "trust"));
+    free(text);
 }
 END_TEST
 
