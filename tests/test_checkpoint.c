@@ -174,6 +174,24 @@ static void refused(const struct nl_lineage *lineage, const char *path, const ch
     ck_assert_msg(strstr(err.text, expected) != NULL, "'%s' is not in: %s", expected, err.text);
 }
 
+/* An auto stands for a number, as in checkpoints from before there was one. */
+START_TEST(an_auto_is_its_number)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[1], NULL), other = configured(cases[1], "train.beta2=0.999");
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_result result = trained(&config, dataset, &how);
+    struct nl_lineage lineage = {.config = &other, .dataset = dataset};
+    int64_t steps;
+    nl_trial_result_release(&result);
+    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    other.train.beta2 = 0.9;
+    refused(&lineage, checkpoint, "train.beta2 is '0.999' there and '0.9' here");
+    nl_dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(another_training_is_refused)
 {
     struct nl_error err;
@@ -280,6 +298,7 @@ int main(void)
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_loop_test(tests, a_stopped_training_ends_with_the_same_bits, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tests, checkpoints_on_the_way);
+    tcase_add_test(tests, an_auto_is_its_number);
     tcase_add_test(tests, another_training_is_refused);
     tcase_add_test(tests, a_damaged_one_is_refused);
     tcase_add_test(tests, a_flipped_bit_is_found);

@@ -269,7 +269,7 @@ struct nl_update {
     bool nesterov;
     size_t count, decayed, stepped;
     int tensors;
-    const struct nl_update_tensor *tensor; /* (tensors) in the image, the same in each: all parameters, in their order. LARS alone needs it */
+    const struct nl_update_tensor *tensor; /* (tensors) in the image, the same in each: all parameters. LARS alone needs it */
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;
