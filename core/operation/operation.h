@@ -64,7 +64,8 @@ struct nl_sharing {
     unsigned same;      /* bit i: the gradient of input i is that of input 0, number for number */
 };
 
-/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted. */
+/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the gradient of one on which the
+ * loss does not depend. */
 struct nl_operands {
     void *in[NL_MOST_SLOTS], *d_in[NL_MOST_SLOTS];
     void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];
