@@ -145,7 +145,8 @@ static void lion(size_t count, struct scalars a, float *restrict w, const float 
 }
 
 NL_CLONES
-static void lars(size_t count, float rate, float decay, float momentum, float *restrict w, const float *restrict grad, float *restrict buffer)
+static void lars(size_t count, float rate, float decay, float momentum, float *restrict w, const float *restrict grad,
+                 float *restrict buffer)
 {
     for (size_t i = 0; i < count; i++) {
         buffer[i] = momentum * buffer[i] + rate * decayed(grad[i], decay, w[i]);
@@ -157,8 +158,8 @@ static void lars(size_t count, float rate, float decay, float momentum, float *r
 struct range {
     const struct nl_update *op;
     size_t at, from;
-    double t;      /* steps with this one */
-    double rate;   /* LARS: of this tensor, times lr */
+    double t;    /* steps with this one */
+    double rate; /* LARS: of this tensor, times lr */
     double decay;
 };
 

@@ -137,7 +137,8 @@ static __global__ void squares_of_tensors(struct nl_update op, size_t stride, co
 }
 
 /* The rate of a tensor, from the sums of its blocks. */
-static __device__ double rate_of(const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, double decay, const struct squares *found, int blocks)
+static __device__ double rate_of(const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, double decay, const struct squares *found,
+                                 int blocks)
 {
     struct squares sum = {0.0, 0.0};
     for (int i = 0; i < blocks; i++) {
