@@ -165,12 +165,63 @@ static const struct recipe recipes[] = {
     {"clip by a norm that is not reached", NL_SGD, .hyper = {.lr = 0.1, .clip_norm = 1e6}},
     {"clip by value", NL_SGD, .hyper = {.lr = 0.1, .clip_value = 0.25}},
     {"both clips", NL_ADAM, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .clip_norm = 2, .clip_value = 0.2}},
+    {"lion", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.99}},
+    {"lion with decay and clips", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
+    {"lars", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05}},
+    {"lars with decay and clips", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.5, .trust = 0.05, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
-/* PyTorch's documented algorithms, a weight at a time. `first` and `second` are the state, t counts from 1. */
-static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double w, double g, double decay, double *first, double *second)
+static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT}, {11, 9, NL_WEIGHT}, {20, 9, NL_BIAS}, {29, 3, NL_GAMMA}, {32, 5, NL_BETA}};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+static struct nl_update update_of(const struct recipe *recipe, struct image *image, size_t decayed)
 {
+    bool adam = recipe->optimizer == NL_ADAM || recipe->optimizer == NL_ADAMW, mean = recipe->optimizer != NL_SGD || recipe->momentum_buffer;
+    struct nl_update_tensor *tensor = image_field(image, sizeof parts);
+    for (int r = 0; r < image->replicas; r++)
+        memcpy(image_place(image, r, tensor), parts, sizeof parts);
+    return (struct nl_update){.optimizer = recipe->optimizer,
+                              .nesterov = recipe->nesterov,
+                              .count = WEIGHTS,
+                              .decayed = decayed,
+                              .tensors = PARTS,
+                              .tensor = tensor,
+                              .hyper = image_field(image, sizeof(struct nl_hyper)),
+                              .w = image_reals(image, WEIGHTS),
+                              .grad = image_reals(image, WEIGHTS),
+                              .first = mean ? image_reals(image, WEIGHTS) : NULL,
+                              .second = adam ? image_reals(image, WEIGHTS) : NULL};
+}
+
+/* LARS: of the tensor that has weight i. */
+static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, const double *w, const double *g, size_t i)
+{
+    const struct nl_update_tensor *part = parts;
+    while (i >= part->offset + part->count)
+        part++;
+    if (recipe->optimizer != NL_LARS || part->role != NL_WEIGHT)
+        return 1;
+    double of_w = 0, of_g = 0;
+    for (size_t k = part->offset; k < part->offset + part->count; k++) {
+        of_w += w[k] * w[k];
+        of_g += g[k] * g[k];
+    }
+    return h->trust * sqrt(of_w) / (sqrt(of_g) + h->weight_decay * sqrt(of_w));
+}
+
+/* PyTorch's documented algorithms, and those of the papers, a weight at a time. `first` and `second` are the state, t counts from 1. */
+static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double rate, double w, double g, double decay, double *first, double *second)
+{
+    if (recipe->optimizer == NL_LION) {
+        double u = h->beta1 * *first + (1 - h->beta1) * g;
+        *first = h->beta2 * *first + (1 - h->beta2) * g;
+        return w - h->lr * (copysign(1, u) + decay * w);
+    }
+    if (recipe->optimizer == NL_LARS) {
+        *first = h->momentum * *first + h->lr * rate * (g + decay * w);
+        return w - *first;
+    }
     if (recipe->optimizer == NL_ADAMW)
         w -= h->lr * decay * w;
     else
@@ -187,23 +238,17 @@ static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int
     return w - h->lr * mean / (sqrt(square) + h->adam_eps);
 }
 
-START_TEST(optimizers_follow_pytorch)
+START_TEST(optimizers_follow_their_formulas)
 {
     const struct recipe *recipe = &recipes[_i];
     for (int b = 0; nl_backends[b]; b++) {
         enum { REPLICAS = 2 };
         struct image image = image_make(nl_backends[b], REPLICAS, 1 << 14);
         struct nl_run run = run_of(&image, 1);
-        struct nl_update op = {.optimizer = recipe->optimizer, .nesterov = recipe->nesterov, .count = WEIGHTS, .decayed = DECAYED};
-        struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
+        struct nl_update op = update_of(recipe, &image, DECAYED);
         double w[REPLICAS][WEIGHTS], first[REPLICAS][WEIGHTS] = {{0}}, second[REPLICAS][WEIGHTS] = {{0}};
-        op.hyper = hyper;
-        op.w = image_reals(&image, WEIGHTS);
-        op.grad = image_reals(&image, WEIGHTS);
-        op.first = recipe->optimizer != NL_SGD || recipe->momentum_buffer ? image_reals(&image, WEIGHTS) : NULL;
-        op.second = recipe->optimizer != NL_SGD ? image_reals(&image, WEIGHTS) : NULL;
         for (int r = 0; r < REPLICAS; r++) {
-            struct nl_hyper *own = image_place(&image, r, hyper);
+            struct nl_hyper *own = image_place(&image, r, op.hyper);
             *own = recipe->hyper;
             own->lr *= 1 + r; /* a replica has numbers of its own */
             for (size_t i = 0; i < WEIGHTS; i++)
@@ -212,8 +257,8 @@ START_TEST(optimizers_follow_pytorch)
         }
         for (int t = 1; t <= STEPS; t++) {
             for (int r = 0; r < REPLICAS; r++) {
-                const struct nl_hyper *h = image_place(&image, r, hyper);
-                double grad[WEIGHTS], squares = 0.0;
+                const struct nl_hyper *h = image_place(&image, r, op.hyper);
+                double grad[WEIGHTS], rate[WEIGHTS], squares = 0.0;
                 for (size_t i = 0; i < WEIGHTS; i++) {
                     grad[i] = drawn((uint64_t)(100 * t + r), "grad", i);
                     squares += grad[i] * grad[i];
@@ -221,11 +266,14 @@ START_TEST(optimizers_follow_pytorch)
                 image_put(&image, r, op.grad, grad, WEIGHTS);
                 double factor = h->clip_norm > 0 ? fmin(1, h->clip_norm / (sqrt(squares) + 1e-6)) : 1;
                 for (size_t i = 0; i < WEIGHTS; i++) {
-                    double g = grad[i] * factor;
+                    grad[i] *= factor;
                     if (h->clip_value > 0)
-                        g = fmax(-h->clip_value, fmin(h->clip_value, g));
-                    w[r][i] = stepped(recipe, h, t, w[r][i], g, i < DECAYED ? h->weight_decay : 0, &first[r][i], &second[r][i]);
+                        grad[i] = fmax(-h->clip_value, fmin(h->clip_value, grad[i]));
                 }
+                for (size_t i = 0; i < WEIGHTS; i++)
+                    rate[i] = local_rate(recipe, h, w[r], grad, i);
+                for (size_t i = 0; i < WEIGHTS; i++)
+                    w[r][i] = stepped(recipe, h, t, rate[i], w[r][i], grad[i], i < DECAYED ? h->weight_decay : 0, &first[r][i], &second[r][i]);
             }
             run.step = t - 1;
             nl_backends[b]->update(&run, &op);
@@ -249,16 +297,14 @@ START_TEST(no_decay_leaves_an_infinite_weight_alone)
     for (int b = 0; nl_backends[b]; b++) {
         struct image image = image_make(nl_backends[b], 1, 1 << 14);
         struct nl_run run = run_of(&image, 1);
-        struct nl_update op = {.optimizer = recipe->optimizer, .nesterov = recipe->nesterov, .count = WEIGHTS, .decayed = WEIGHTS};
-        struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
+        struct nl_update op = update_of(recipe, &image, WEIGHTS);
+        struct nl_hyper *hyper = image_place(&image, 0, op.hyper);
+        struct nl_update_tensor *whole = image_place(&image, 0, op.tensor);
         double w[WEIGHTS], grad[WEIGHTS];
         *hyper = recipe->hyper;
         hyper->weight_decay = 0;
-        op.hyper = hyper;
-        op.w = image_reals(&image, WEIGHTS);
-        op.grad = image_reals(&image, WEIGHTS);
-        op.first = recipe->optimizer != NL_SGD || recipe->momentum_buffer ? image_reals(&image, WEIGHTS) : NULL;
-        op.second = recipe->optimizer != NL_SGD ? image_reals(&image, WEIGHTS) : NULL;
+        *whole = (struct nl_update_tensor){0, WEIGHTS, NL_GAMMA}; /* the rate of a weight follows from its norm */
+        op.tensors = 1;
         for (int i = 0; i < WEIGHTS; i++) {
             w[i] = i % 2 ? INFINITY : -INFINITY;
             grad[i] = drawn(1, "grad", (size_t)i);
@@ -274,6 +320,57 @@ START_TEST(no_decay_leaves_an_infinite_weight_alone)
             ck_assert_msg(!op.first || isfinite(image_real(&image, 0, op.first, i)), "%s on %s: the mean of gradients is %g", recipe->name,
                           nl_backends[b]->name, image_real(&image, 0, op.first, i));
         }
+        image_free(&image);
+    }
+}
+END_TEST
+
+/* Norms that LARS cannot divide by leave the rate as it is. Those that a float cannot square are norms like others, and NaN stays NaN. */
+START_TEST(lars_takes_any_norm)
+{
+    static const struct {
+        double w[2], grad[2], stepped[2]; /* by lr 1, trust 0.5 */
+    } cases[] = {
+        {{0, 0}, {3, -4}, {-3, 4}},
+        {{3, 4}, {0, 0}, {3, 4}},
+        {{3, 4}, {6, -8}, {1.5, 6}},
+        {{3e25, 4e25}, {6e25, -8e25}, {1.5e25, 6e25}},
+        {{3e-25, 4e-25}, {6e-25, -8e-25}, {1.5e-25, 6e-25}},
+        {{3, 4}, {NAN, 0}, {NAN, NAN}},
+    };
+    for (int b = 0; nl_backends[b]; b++)
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            struct image image = image_make(nl_backends[b], 1, 1 << 14);
+            struct nl_run run = run_of(&image, 1);
+            struct nl_update op = update_of(&(struct recipe){.optimizer = NL_LARS}, &image, 0);
+            *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .trust = 0.5};
+            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, 2, NL_WEIGHT};
+            op.tensors = 1;
+            image_put(&image, 0, op.w, cases[i].w, 2);
+            image_put(&image, 0, op.grad, cases[i].grad, 2);
+            nl_backends[b]->update(&run, &op);
+            for (size_t k = 0; k < 2; k++) {
+                double found = image_real(&image, 0, op.w, k), expected = cases[i].stepped[k];
+                ck_assert_msg(isnan(expected) ? isnan(found) : fabs(found - expected) <= 1e-6 * fabs(expected), "%s, case %zu: w[%zu] is %g, not %g",
+                              nl_backends[b]->name, i, k, found, expected);
+            }
+            image_free(&image);
+        }
+}
+END_TEST
+
+/* Where nothing pulls, Lion does not move; where a gradient is NaN, the weight is. */
+START_TEST(the_sign_of_nothing_is_nothing)
+{
+    for (int b = 0; nl_backends[b]; b++) {
+        struct image image = image_make(nl_backends[b], 1, 1 << 14);
+        struct nl_run run = run_of(&image, 1);
+        struct nl_update op = update_of(&(struct recipe){.optimizer = NL_LION}, &image, 0);
+        *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .beta1 = 0.9, .beta2 = 0.99};
+        image_put(&image, 0, op.grad, (double[]){0, -0.0, NAN, 1e-30, -1e-30}, 5);
+        nl_backends[b]->update(&run, &op);
+        ck_assert(image_real(&image, 0, op.w, 0) == 0 && image_real(&image, 0, op.w, 1) == 0 && isnan(image_real(&image, 0, op.w, 2)));
+        ck_assert(image_real(&image, 0, op.w, 3) == -1 && image_real(&image, 0, op.w, 4) == 1);
         image_free(&image);
     }
 }
@@ -397,8 +494,10 @@ int main(void)
     tcase_add_test(ends, loss_is_cross_entropy);
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);
-    tcase_add_loop_test(ends, optimizers_follow_pytorch, 0, RECIPES);
+    tcase_add_loop_test(ends, optimizers_follow_their_formulas, 0, RECIPES);
     tcase_add_loop_test(ends, no_decay_leaves_an_infinite_weight_alone, 0, RECIPES);
+    tcase_add_test(ends, lars_takes_any_norm);
+    tcase_add_test(ends, the_sign_of_nothing_is_nothing);
     tcase_add_test(ends, clipping_holds_for_huge_gradients);
     tcase_add_loop_test(ends, gather_takes_moves_and_standardizes, 0, 2);
     suite_add_tcase(suite, ends);

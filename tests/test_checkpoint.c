@@ -42,6 +42,8 @@ static const char *const cases[][20] = {
     {SMALL, "train.momentum=0.9", "norm.eval=running,precise,batch", "train.schedule=cosine", NULL},
     {SMALL, "train.optimizer=adam", "train.lr=0.01", "model.dropout=0.3", "norm.kind=ln", NULL},
     {SMALL, "train.optimizer=adamw", "train.weight_decay=0.1", "norm.running=cumulative", "train.drop_last=false", "device.kind=ref", NULL},
+    {SMALL, "train.optimizer=lion", "train.lr=0.001", "train.weight_decay=0.1", NULL},
+    {SMALL, "train.optimizer=lars", "train.lr=5", "train.momentum=0.9", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4", "norm.eval=precise", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1",
      "train.eval_every=7", "train.epochs=2", NULL},
@@ -172,6 +174,24 @@ static void refused(const struct nl_lineage *lineage, const char *path, const ch
     ck_assert_msg(strstr(err.text, expected) != NULL, "'%s' is not in: %s", expected, err.text);
 }
 
+/* An auto stands for a number, as in checkpoints from before there was one. */
+START_TEST(an_auto_is_its_number)
+{
+    struct nl_error err;
+    struct nl_config config = configured(cases[1], NULL), other = configured(cases[1], "train.beta2=0.999");
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+    struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_result result = trained(&config, dataset, &how);
+    struct nl_lineage lineage = {.config = &other, .dataset = dataset};
+    int64_t steps;
+    nl_trial_result_release(&result);
+    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    other.train.beta2 = 0.9;
+    refused(&lineage, checkpoint, "train.beta2 is '0.999' there and '0.9' here");
+    nl_dataset_free(dataset);
+}
+END_TEST
+
 START_TEST(another_training_is_refused)
 {
     struct nl_error err;
@@ -278,6 +298,7 @@ int main(void)
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_loop_test(tests, a_stopped_training_ends_with_the_same_bits, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_test(tests, checkpoints_on_the_way);
+    tcase_add_test(tests, an_auto_is_its_number);
     tcase_add_test(tests, another_training_is_refused);
     tcase_add_test(tests, a_damaged_one_is_refused);
     tcase_add_test(tests, a_flipped_bit_is_found);

@@ -22,6 +22,8 @@ static const char *const nets[][16] = {
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
+    {SMALL, "train.optimizer=lion", "train.weight_decay=0.1", NULL},
+    {SMALL, "train.optimizer=lars", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -43,6 +45,9 @@ START_TEST(what_may_differ)
         {"train.schedule=cosine", "train.schedule=constant", true},
         {"train.momentum=0.9", "train.momentum=0.5", true},
         {"train.momentum=0.9", "train.momentum=0", false},
+        {"train.trust=0.01", "train.trust=0.001", true},
+        {"train.beta2=auto", "train.beta2=0.9", true},
+        {"train.optimizer=lars", "train.optimizer=lion", false},
         {"model.dropout=0.1", "model.dropout=0", false},
         {"train.clip_norm=1", "train.clip_norm=0", false},
         {"train.batch=8", "train.batch=16", false},

@@ -168,7 +168,7 @@ static const struct optimizer {
     enum nl_optimizer kind;
     bool nesterov;
     double clip_norm;
-} optimizers[] = {{NL_SGD, false, 0}, {NL_SGD, true, 0.5}, {NL_ADAM, false, 0}, {NL_ADAMW, false, 0.5}};
+} optimizers[] = {{NL_SGD, false, 0}, {NL_SGD, true, 0.5}, {NL_ADAM, false, 0}, {NL_ADAMW, false, 0.5}, {NL_LION, false, 0.5}, {NL_LARS, false, 0.5}};
 
 enum { WEIGHTS = 40, UPDATES = 3 };
 
@@ -177,9 +177,13 @@ static void weights_after(const struct nl_backend *backend, const struct optimiz
 {
     struct image image = image_make(backend, 1, 1 << 14);
     struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
-    *hyper = (struct nl_hyper){.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.99, .adam_eps = 1e-3,
+    *hyper = (struct nl_hyper){.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.99, .adam_eps = 1e-3, .trust = 0.5,
                                .clip_norm = optimizer->clip_norm};
-    struct nl_update op = {.optimizer = optimizer->kind, .nesterov = optimizer->nesterov, .count = WEIGHTS, .decayed = WEIGHTS / 2, .hyper = hyper};
+    struct nl_update_tensor *tensor = image_field(&image, 2 * sizeof *tensor);
+    tensor[0] = (struct nl_update_tensor){0, WEIGHTS / 2, NL_WEIGHT};
+    tensor[1] = (struct nl_update_tensor){WEIGHTS / 2, WEIGHTS / 2, NL_BIAS};
+    struct nl_update op = {.optimizer = optimizer->kind, .nesterov = optimizer->nesterov, .count = WEIGHTS, .decayed = WEIGHTS / 2,
+                           .tensors = 2, .tensor = tensor, .hyper = hyper};
     op.w = image_reals(&image, WEIGHTS);
     op.grad = image_reals(&image, WEIGHTS);
     op.first = image_reals(&image, WEIGHTS);

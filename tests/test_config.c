@@ -262,12 +262,13 @@ START_TEST(keys_apply_where_they_matter)
         {"norm.precise_batch", "norm.eval=running,precise", "|norm.kind=ln norm.eval=precise"},
         {"train.epochs", "", "train.steps=10"},
         {"train.lr_base_batch", "train.lr_scale=linear|train.lr_scale=sqrt", ""},
-        {"train.momentum", "", "train.optimizer=adam|train.optimizer=adamw"},
-        {"train.nesterov", "train.momentum=0.9", "|train.momentum=0.9 train.optimizer=adam"},
-        {"train.beta1", "train.optimizer=adam|train.optimizer=adamw", ""},
-        {"train.beta2", "train.optimizer=adam", ""},
-        {"train.adam_eps", "train.optimizer=adamw", ""},
-        {"train.weight_decay_on", "train.weight_decay=1e-4", ""},
+        {"train.momentum", "|train.optimizer=lars", "train.optimizer=adam|train.optimizer=adamw|train.optimizer=lion"},
+        {"train.nesterov", "train.momentum=0.9", "|train.momentum=0.9 train.optimizer=adam|train.momentum=0.9 train.optimizer=lars"},
+        {"train.beta1", "train.optimizer=adam|train.optimizer=adamw|train.optimizer=lion", "|train.optimizer=lars"},
+        {"train.beta2", "train.optimizer=adam|train.optimizer=lion", "|train.optimizer=lars"},
+        {"train.adam_eps", "train.optimizer=adamw", "|train.optimizer=lion|train.optimizer=lars"},
+        {"train.trust", "train.optimizer=lars", "|train.optimizer=adam|train.optimizer=lion"},
+        {"train.weight_decay_on", "train.weight_decay=1e-4|train.weight_decay=1e-4 train.optimizer=lion", "|train.weight_decay=1e-4 train.optimizer=lars"},
         {"train.step_epochs", "train.schedule=step", "|train.schedule=cosine"},
         {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
         {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step"},
@@ -308,10 +309,18 @@ START_TEST(identity_is_what_is_computed)
     ck_assert(!same_identity("norm.groups=2 norm.kind=gn", "norm.kind=gn"));
     ck_assert(!same_identity("train.lr=0.1", "train.lr=0.1000000000000001"));
     ck_assert(!same_identity("device.kind=ref", ""));
+    ck_assert(same_identity("train.optimizer=adam", "train.optimizer=adam train.beta2=0.999")); /* an auto that follows from another key */
+    ck_assert(same_identity("train.optimizer=lion", "train.optimizer=lion train.beta2=0.99"));
+    ck_assert(!same_identity("train.optimizer=lion", "train.optimizer=lion train.beta2=0.999"));
     struct nl_config config = config_of("");
     char *text = nl_config_identity_text(&config);
     ck_assert_ptr_nonnull(strstr(text, "\ntrain.lr: 0.05\n"));
     ck_assert_ptr_null(strstr(text, "plot."));
+    free(text);
+    config = config_of("train.optimizer=adamw");
+    text = nl_config_identity_text(&config);
+    ck_assert_ptr_nonnull(strstr(text, "\ntrain.beta2: 0.999\n")); /* as before there was an auto */
+    ck_assert_ptr_null(strstr(text, "trust"));
     free(text);
 }
 END_TEST

@@ -8,7 +8,8 @@
 
 START_TEST(together_as_alone)
 {
-    static const char *const base[] = {"device.kind=cuda", "data.train=48", "data.test=20", "train.batch=12", "train.epochs=3", "train.log_every=2", "model.depth=1",
+    static const char *const optimizers[] = {"train.optimizer=sgd", "train.optimizer=lion", "train.optimizer=lars"};
+    const char *const base[] = {optimizers[_i], "device.kind=cuda", "data.train=48", "data.test=20", "train.batch=12", "train.epochs=3", "train.log_every=2", "model.depth=1",
                                        "model.width=8", "model.dropout=0.1", "train.momentum=0.9", "norm.eval=running,precise", NULL};
     ck_assert_ptr_eq(nl_backend_of(NL_CUDA), &nl_backend_cuda);
     check_cohort(base);
@@ -63,7 +64,7 @@ int main(void)
 {
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
-    tcase_add_test(tests, together_as_alone);
+    tcase_add_loop_test(tests, together_as_alone, 0, 3);
     tcase_add_test(tests, cohorts_fit_the_device);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -33,6 +33,8 @@ static const struct net nets[] = {
     {"cnn, rms", NL_CNN, .depth = 2, .width = 8, .norm = RMS, .batch = 3, .optimizer = NL_SGD, .lr = 0.05},
     {"resnet, bn", NL_RESNET, .depth = 8, .width = 4, .norm = BN, .batch = 8, .optimizer = NL_SGD, .lr = 0.05},
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = LN, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
+    {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = LN, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
+    {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = BN, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

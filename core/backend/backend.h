@@ -37,6 +37,14 @@ enum nl_statistics {
     NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
 };
 
+/* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
+enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+
+static inline bool nl_is_parameter(enum nl_role role)
+{
+    return role <= NL_BETA;
+}
+
 /* The type of a backend's reals. */
 enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX };
 
@@ -65,6 +73,7 @@ struct nl_micro {
 /* Numbers that may differ from replica to replica, in each image; all double. The trainer writes them before a step. */
 struct nl_hyper {
     double lr, momentum, weight_decay, beta1, beta2, adam_eps;
+    double trust;                   /* LARS: eta */
     double clip_norm, clip_value;   /* 0: off */
     double dropout;                 /* probability p */
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
@@ -279,12 +288,28 @@ struct nl_loss {
     void *dlogits;
 };
 
-/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without; [0, stepped) are left to the
- * backward passes of their layers. Clipping comes first (torch.nn.utils: norm over all gradients with 1e-6 added to it, then value). */
+/* One of the tensors that the parameters are made of: [offset, offset + count). */
+struct nl_update_tensor {
+    size_t offset, count;
+    enum nl_role role;
+};
+
+/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without, no tensor across; [0, stepped) are left
+ * to the backward passes of their layers. Clipping comes first (torch.nn.utils: norm over all gradients with 1e-6 added to it, then value).
+ *
+ * SGD, Adam and AdamW are those of torch.optim. With g a gradient, wd the weight decay (0 outside of [0, decayed)) and m = first:
+ *
+ *     Lion (Chen et al. 2023)                  u = sign(beta1 m + (1 - beta1) g);  w = w - lr (u + wd w);  m = beta2 m + (1 - beta2) g
+ *     LARS (You, Gitman and Ginsburg 2017)     m = momentum m + lr rate (g + wd w);  w = w - m
+ *
+ * where sign(0) is 0, and rate is trust ||w|| / (||g|| + wd ||w||) of each weight, by the norms of its whole tensor; it is 1 where one of the two
+ * norms is 0, and of biases, gammas and betas. The squares are summed in double, in an order that hangs on the tensor's size alone. */
 struct nl_update {
     enum nl_optimizer optimizer;
     bool nesterov;
     size_t count, decayed, stepped;
+    int tensors;
+    const struct nl_update_tensor *tensor; /* (tensors) in the image, the same in each: all parameters. LARS alone needs it */
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;

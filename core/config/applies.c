@@ -64,6 +64,8 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
 
 static bool train_key_applies(const char *field, const struct nl_config *config)
 {
+    enum nl_optimizer optimizer = (enum nl_optimizer)config->train.optimizer;
+    bool adam = optimizer == NL_ADAM || optimizer == NL_ADAMW;
     if (!strcmp(field, "epochs"))
         return config->train.steps == NL_AUTO && config->train.samples == NL_AUTO;
     if (!strcmp(field, "samples"))
@@ -71,13 +73,17 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))
-        return config->train.optimizer == NL_SGD;
+        return optimizer == NL_SGD || optimizer == NL_LARS;
     if (!strcmp(field, "nesterov"))
-        return config->train.optimizer == NL_SGD && config->train.momentum > 0;
-    if (!strcmp(field, "beta1") || !strcmp(field, "beta2") || !strcmp(field, "adam_eps"))
-        return config->train.optimizer != NL_SGD;
+        return optimizer == NL_SGD && config->train.momentum > 0;
+    if (!strcmp(field, "beta1") || !strcmp(field, "beta2"))
+        return adam || optimizer == NL_LION;
+    if (!strcmp(field, "adam_eps"))
+        return adam;
+    if (!strcmp(field, "trust"))
+        return optimizer == NL_LARS;
     if (!strcmp(field, "weight_decay_on"))
-        return config->train.weight_decay > 0;
+        return config->train.weight_decay > 0 && optimizer != NL_LARS;
     if (!strcmp(field, "step_epochs") || !strcmp(field, "gamma"))
         return config->train.schedule == NL_STEP;
     if (!strcmp(field, "lr_min"))
@@ -110,13 +116,27 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 
+double nl_beta2(const struct nl_config *config)
+{
+    double usual = config->train.optimizer == NL_LION ? 0.99 : 0.999;
+    return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
+}
+
+struct nl_config nl_config_settled(const struct nl_config *config)
+{
+    struct nl_config settled = *config;
+    settled.train.beta2 = nl_beta2(config);
+    return settled;
+}
+
 char *nl_config_identity_text(const struct nl_config *config)
 {
+    const struct nl_config settled = nl_config_settled(config);
     struct nl_text out = {0};
     for (int i = 0; i < nl_key_count; i++) {
-        if (!nl_key_applies(&nl_keys[i], config))
+        if (!nl_key_applies(&nl_keys[i], &settled))
             continue;
-        char *text = nl_key_text(&nl_keys[i], config);
+        char *text = nl_key_text(&nl_keys[i], &settled);
         nl_text_add(&out, "%s: %s\n", nl_keys[i].name, text);
         free(text);
     }

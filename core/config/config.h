@@ -38,7 +38,7 @@ enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_running { NL_EMA, NL_CUMULATIVE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
 enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVALS };
-enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW };
+enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS };
 enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR };
@@ -142,7 +142,13 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
  * can be an axis. */
 bool nl_section_is_aside(const char *section);
 
-/* "key: value" lines of all keys that apply, in the order of keys.def: the text whose hash is the trial's identity. */
+/* train.beta2, or what the optimizer's authors use where it is auto. */
+double nl_beta2(const struct nl_config *config);
+
+/* The same configuration with a number where 'auto' stands for one that follows from another key: train.beta2. */
+struct nl_config nl_config_settled(const struct nl_config *config);
+
+/* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */
 char *nl_config_identity_text(const struct nl_config *config);
 
 /* The same without what may differ in a cohort: configurations of equal texts, with the same data and weights to start from, can advance

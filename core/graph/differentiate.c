@@ -117,7 +117,7 @@ static void append(struct nl_list *list, struct nl_instruction instruction, enum
     list->chain[list->chains - 1].end = list->instructions;
 }
 
-enum { EVERYTHING = ~0u };
+static const unsigned EVERYTHING = ~0u;
 
 /* Of a node: without operands but for what its calls leave one another. */
 static struct nl_instruction of_node(const struct emission *e, int number, nl_kernel_function *call)

@@ -28,14 +28,6 @@ static inline size_t nl_elements(struct nl_extent extent)
     return (size_t)extent.height * (size_t)extent.width * (size_t)extent.channels;
 }
 
-/* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
-enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
-
-static inline bool nl_is_parameter(enum nl_role role)
-{
-    return role <= NL_BETA;
-}
-
 enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
 
 /* A tensor that an operation owns. */

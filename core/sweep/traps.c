@@ -179,8 +179,8 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
 
 static bool decays_gamma(const struct scene *s, struct nl_text *what)
 {
-    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || !s->norm->partition ||
-        s->config->norm.affine == NL_AFFINE_NONE || !varies(s, "norm.kind")) /* one normalizer alone may follow a published recipe */
+    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
+        !s->norm->partition || s->config->norm.affine == NL_AFFINE_NONE || !varies(s, "norm.kind")) /* one normalizer alone may follow a published recipe */
         return false;
     nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", s->norm->name);
     return true;

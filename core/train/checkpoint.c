@@ -110,6 +110,7 @@ static void compare_observed(struct differences *differences, const struct nl_te
 /* Only keys that matter here are compared: what makes another one matter there is a difference itself. */
 static int compare_lineage(const struct nl_tensor_file *file, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
 {
+    const struct nl_config settled = nl_config_settled(lineage->config);
     struct differences differences = {0};
     char numerics[16];
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
@@ -118,9 +119,9 @@ static int compare_lineage(const struct nl_tensor_file *file, const struct nl_li
                                    {"numerics", "the version of normlab's numerics", numerics}};
     for (int i = 0; i < nl_key_count; i++) {
         const char *there = nl_safetensors_metadata(file, nl_keys[i].name);
-        if (!nl_key_applies(&nl_keys[i], lineage->config))
+        if (!nl_key_applies(&nl_keys[i], &settled))
             continue;
-        char *here = nl_value_text(&nl_keys[i], lineage->config);
+        char *here = nl_value_text(&nl_keys[i], &settled);
         compare(&differences, nl_keys[i].name, there ? there : "unknown", here);
         free(here);
     }

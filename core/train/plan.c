@@ -54,21 +54,22 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
 static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
-    bool sgd = config->train.optimizer == NL_SGD;
+    enum nl_optimizer optimizer = (enum nl_optimizer)config->train.optimizer;
+    bool spares = config->train.weight_decay_on == NL_DECAY_WEIGHTS || optimizer == NL_LARS;
     size_t first = l->at;
     plan->parameters = take_reals(l, graph->count);
     void *gradients = take_beside(l, first, 1, graph->count);
-    plan->update = (struct nl_update){.optimizer = config->train.optimizer,
+    plan->update = (struct nl_update){.optimizer = optimizer,
                                       .nesterov = config->train.nesterov,
                                       .count = graph->count,
-                                      .decayed = config->train.weight_decay_on == NL_DECAY_WEIGHTS ? graph->weights : graph->count,
+                                      .decayed = spares ? graph->weights : graph->count,
                                       .stepped = steps_in_backward(plan, config) ? graph->weights : 0,
                                       .w = plan->parameters,
                                       .grad = gradients,
                                       .hyper = plan->hyper};
-    if (!sgd || config->train.momentum > 0)
+    if (optimizer != NL_SGD || config->train.momentum > 0)
         plan->update.first = take_beside(l, first, 2, graph->count);
-    if (!sgd)
+    if (optimizer == NL_ADAM || optimizer == NL_ADAMW)
         plan->update.second = take_beside(l, first, 3, graph->count);
     return gradients;
 }
@@ -79,6 +80,9 @@ static void lay_out_states(struct nl_plan *plan, struct layout *l)
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             plan->state[graph->tensor[i].offset] = take(l, nl_tensor_bytes(plan, &graph->tensor[i]));
+        else
+            plan->update.tensors++;
+    plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
 }
 
 /* Which samples there are and how they are seen: the same in both passes. */

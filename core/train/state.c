@@ -91,6 +91,17 @@ static void write_network(const struct nl_plan *plan, int replica, const struct 
             write_state(plan, replica, &graph->tensor[i], (uint64_t)config->train.seed);
 }
 
+static void write_parameter_list(const struct nl_plan *plan, int replica)
+{
+    const struct nl_graph *graph = plan->graph;
+    struct nl_update_tensor *list = nl_alloc((size_t)plan->update.tensors, sizeof *list), *end = list;
+    for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
+        if (nl_is_parameter(tensor->spec.role))
+            *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role};
+    plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
+    free(list);
+}
+
 void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view)
 {
     const struct nl_backend *backend = plan->backend;
@@ -104,6 +115,7 @@ void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_conf
     for (int i = 0; i < 3; i++)
         backend->upload(nl_place_in(plan, plan->part[i], replica), parts[i], (size_t)counts[i] * sizeof *parts[i]);
     write_network(plan, replica, config);
+    write_parameter_list(plan, replica);
 }
 
 void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes)

@@ -195,6 +195,7 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
 
 static char **metadata_of(const struct nl_lineage *lineage)
 {
+    const struct nl_config settled = nl_config_settled(lineage->config);
     int count = 0;
     char numerics[16];
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
@@ -208,7 +209,7 @@ static char **metadata_of(const struct nl_lineage *lineage)
         if (nl_section_is_aside(nl_keys[i].section) && !observes)
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
-        pairs[count++] = nl_value_text(&nl_keys[i], lineage->config);
+        pairs[count++] = nl_value_text(&nl_keys[i], &settled);
     }
     return pairs;
 }

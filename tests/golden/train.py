@@ -36,7 +36,7 @@ DEFAULTS = {
     "norm.momentum": "0.1", "norm.stat_batch": "auto", "norm.running": "ema", "norm.running_var": "unbiased",
     "norm.eval": "[running]", "norm.precise_batch": "256",
     "train.drop_last": "true", "train.optimizer": "sgd", "train.lr_scale": "fixed", "train.lr_base_batch": "32",
-    "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "0.999", "train.adam_eps": "1e-8", "train.weight_decay": "0",
+    "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "auto", "train.trust": "0.001", "train.adam_eps": "1e-8", "train.weight_decay": "0",
     "train.weight_decay_on": "all", "train.schedule": "constant", "train.step_epochs": "10", "train.gamma": "0.1",
     "train.lr_min": "0", "train.warmup_epochs": "0", "train.clip_norm": "0", "train.clip_value": "0",
 }
@@ -262,14 +262,47 @@ def learning_rate(case, step, steps_per_epoch):
             "linear": lr + (low - lr) * u / total}[case["train.schedule"]]
 
 
+class Lion(torch.optim.Optimizer):
+    """Chen et al. 2023, Symbolic Discovery of Optimization Algorithms, algorithm 2."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                c = beta1 * m + (1 - beta1) * p.grad
+                p -= group["lr"] * (c.sign() + group["weight_decay"] * p)
+                m.copy_(beta2 * m + (1 - beta2) * p.grad)
+
+
+class Lars(torch.optim.Optimizer):
+    """You, Gitman and Ginsburg 2017, Large Batch Training of Convolutional Networks, algorithm 1; weights alone adapt."""
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            decay = group["weight_decay"]
+            for p in group["params"]:
+                v = self.state[p].setdefault("v", torch.zeros_like(p))
+                rate = group["trust"] * p.norm() / (p.grad.norm() + decay * p.norm()) if group["adapts"] else 1.0
+                v.copy_(group["momentum"] * v + group["lr"] * rate * (p.grad + decay * p))
+                p -= v
+
+
 def make_optimizer(case, network):
     decay = float(case["train.weight_decay"])
-    spared = [p for name, p in network.named_parameters()
-              if case["train.weight_decay_on"] == "weights" and ("norm" in name or name.endswith("bias"))]
-    decayed = [p for p in network.parameters() if not any(p is other for other in spared)]
-    groups = [{"params": decayed, "weight_decay": decay}, {"params": spared, "weight_decay": 0.0}]
-    betas = float(case["train.beta1"]), float(case["train.beta2"])
     kind = case["train.optimizer"]
+    spared = [p for name, p in network.named_parameters()
+              if (kind == "lars" or case["train.weight_decay_on"] == "weights") and ("norm" in name or name.endswith("bias"))]
+    decayed = [p for p in network.parameters() if not any(p is other for other in spared)]
+    groups = [{"params": decayed, "weight_decay": decay, "adapts": True}, {"params": spared, "weight_decay": 0.0, "adapts": False}]
+    beta2 = {"lion": 0.99}.get(kind, 0.999) if case["train.beta2"] == "auto" else float(case["train.beta2"])
+    betas = float(case["train.beta1"]), beta2
+    if kind == "lion":
+        return Lion(groups, {"lr": 1.0, "betas": betas})
+    if kind == "lars":
+        return Lars(groups, {"lr": 1.0, "momentum": float(case["train.momentum"]), "trust": float(case["train.trust"])})
     if kind == "sgd":
         return torch.optim.SGD(groups, lr=1.0, momentum=float(case["train.momentum"]), nesterov=case["train.nesterov"] == "true")
     return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](groups, lr=1.0, betas=betas, eps=float(case["train.adam_eps"]))

@@ -1,4 +1,4 @@
-/* Optimizers: torch.optim.SGD, Adam and AdamW, after gradient clipping. */
+/* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. */
 #include <math.h>
 
 #include "backend/cpu/cpu.h"
@@ -92,9 +92,10 @@ struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t at, const flo
     return sgd_from(op, at, (size_t)(w - (const float *)NL_AT(op->w, at)), hyper->weight_decay);
 }
 
-/* The scalars of one Adam step, worked out in double. */
-struct adam {
-    float keep;     /* w *= keep: 1 - lr decay (AdamW) */
+/* The scalars of one step of Adam, AdamW or Lion, worked out in double. */
+struct scalars {
+    float lr;
+    float keep;     /* w *= keep: 1 - lr decay (AdamW, Lion) */
     float decay;    /* grad += decay w (Adam) */
     float beta1, rest1, beta2, rest2;
     float rate;     /* lr / (1 - beta1^t) */
@@ -103,7 +104,7 @@ struct adam {
 };
 
 NL_CLONES
-static void adam(size_t count, struct adam a, float *restrict w, const float *restrict grad, float *restrict first,
+static void adam(size_t count, struct scalars a, float *restrict w, const float *restrict grad, float *restrict first,
                  float *restrict second)
 {
     for (size_t i = 0; i < count; i++) {
@@ -114,18 +115,11 @@ static void adam(size_t count, struct adam a, float *restrict w, const float *re
     }
 }
 
-/* [from, to) with one weight decay. */
-static void step_range(const struct nl_update *op, size_t at, double t, size_t from, size_t to, double decay)
+static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay)
 {
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    float *w = NL_AT(op->w, at), *grad = NL_AT(op->grad, at), *first = NL_AT(op->first, at), *second = NL_AT(op->second, at);
-    if (op->optimizer == NL_SGD) {
-        struct nl_cpu_sgd sgd = sgd_from(op, at, from, decay);
-        nl_cpu_sgd_step(&sgd, to - from, grad + from);
-        return;
-    }
-    bool decoupled = op->optimizer == NL_ADAMW;
-    struct adam a = {
+    bool decoupled = op->optimizer != NL_ADAM;
+    return (struct scalars){
+        .lr = (float)hyper->lr,
         .keep = decoupled ? (float)(1.0 - hyper->lr * decay) : 1.0f,
         .decay = decoupled ? 0.0f : (float)decay,
         .beta1 = (float)hyper->beta1,
@@ -136,25 +130,84 @@ static void step_range(const struct nl_update *op, size_t at, double t, size_t f
         .root = (float)(1.0 / sqrt(1.0 - pow(hyper->beta2, t))),
         .eps = (float)hyper->adam_eps,
     };
-    adam(to - from, a, w + from, grad + from, first + from, second + from);
 }
 
+/* NaN stays NaN. */
+NL_CLONES
+static void lion(size_t count, struct scalars a, float *restrict w, const float *restrict grad, float *restrict mean)
+{
+    for (size_t i = 0; i < count; i++) {
+        float u = a.beta1 * mean[i] + a.rest1 * grad[i];
+        float sign = u > 0 ? 1.0f : u < 0 ? -1.0f : u;
+        mean[i] = a.beta2 * mean[i] + a.rest2 * grad[i];
+        w[i] = w[i] * a.keep - a.lr * sign;
+    }
+}
+
+NL_CLONES
+static void lars(size_t count, float rate, float decay, float momentum, float *restrict w, const float *restrict grad,
+                 float *restrict buffer)
+{
+    for (size_t i = 0; i < count; i++) {
+        buffer[i] = momentum * buffer[i] + rate * decayed(grad[i], decay, w[i]);
+        w[i] -= buffer[i];
+    }
+}
+
+/* Parameters from number `from` on, with one weight decay. */
 struct range {
     const struct nl_update *op;
     size_t at, from;
-    double t, decay;
+    double t;    /* steps with this one */
+    double rate; /* LARS: of this tensor, times lr */
+    double decay;
 };
 
-static void on_range(void *context, size_t first, size_t end, int thread)
+static void on_range(void *context, size_t begin, size_t end, int thread)
 {
     const struct range *range = context;
+    const struct nl_update *op = range->op;
+    const struct nl_hyper *hyper = NL_AT(op->hyper, range->at);
+    size_t from = range->from + begin, count = end - begin;
+    float *w = (float *)NL_AT(op->w, range->at) + from, *grad = (float *)NL_AT(op->grad, range->at) + from;
+    float *first = op->first ? (float *)NL_AT(op->first, range->at) + from : NULL;
     (void)thread;
-    step_range(range->op, range->at, range->t, range->from + first, range->from + end, range->decay);
+    switch (op->optimizer) {
+    case NL_SGD: {
+        struct nl_cpu_sgd sgd = sgd_from(op, range->at, from, range->decay);
+        nl_cpu_sgd_step(&sgd, count, grad);
+        break;
+    }
+    case NL_ADAM:
+    case NL_ADAMW:
+        adam(count, scalars_of(op, hyper, range->t, range->decay), w, grad, first, (float *)NL_AT(op->second, range->at) + from);
+        break;
+    case NL_LION:
+        lion(count, scalars_of(op, hyper, range->t, range->decay), w, grad, first);
+        break;
+    case NL_LARS:
+        lars(count, (float)range->rate, (float)range->decay, (float)hyper->momentum, w, grad, first);
+        break;
+    }
 }
 
-static void step(const struct nl_update *op, size_t at, double t, size_t from, size_t to, double decay)
+static void step(struct range range, size_t to)
 {
-    nl_parallel_for(from < to ? to - from : 0, nl_cpu_grain_of_bytes(3 * sizeof(float)), on_range, &(struct range){op, at, from, t, decay});
+    nl_parallel_for(range.from < to ? to - range.from : 0, nl_cpu_grain_of_bytes(3 * sizeof(float)), on_range, &range);
+}
+
+/* A tensor whose rate follows from its own norms. */
+static void step_tensor(const struct nl_update *op, size_t at, const struct nl_update_tensor *tensor)
+{
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    struct range range = {.op = op, .at = at, .from = tensor->offset, .rate = hyper->lr};
+    range.decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0;
+    if (tensor->role == NL_WEIGHT) {
+        double w = sqrt(sum_of_squares(tensor->count, (float *)NL_AT(op->w, at) + tensor->offset));
+        double grad = sqrt(sum_of_squares(tensor->count, (float *)NL_AT(op->grad, at) + tensor->offset));
+        range.rate *= w != 0 && grad != 0 ? hyper->trust * w / (grad + range.decay * w) : 1.0;
+    }
+    step(range, tensor->offset + tensor->count);
 }
 
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
@@ -170,9 +223,15 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
         }
         if (hyper->clip_value > 0)
             clamp(op->count, (float)hyper->clip_value, grad);
-        double t = (double)run->step + 1;
+        if (op->optimizer == NL_LARS) {
+            const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
+            for (int i = 0; i < op->tensors; i++)
+                step_tensor(op, at, &tensor[i]);
+            continue;
+        }
         size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
-        step(op, at, t, op->stepped, op->decayed, hyper->weight_decay);
-        step(op, at, t, rest, op->count, 0.0);
+        double t = (double)run->step + 1;
+        step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay}, op->decayed);
+        step((struct range){.op = op, .at = at, .from = rest, .t = t}, op->count);
     }
 }

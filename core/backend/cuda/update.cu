@@ -1,11 +1,11 @@
-/* Optimizers: torch.optim.SGD, Adam and AdamW, after gradient clipping. Each replica has its own rates. */
+/* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. Each replica has its own rates. */
 #include "backend/cuda/cuda.h"
 
 enum { NORM_BLOCKS = 64 }; /* at most, that share the sum of a replica's squares */
 
 /* part[r][block]: of the squares of a block's share of the gradient, in double: those of a diverging gradient overflow a float, and it
  * is then that clipping matters. */
-static __global__ void squares(const float *grad, const struct nl_hyper *hyper, size_t stride, size_t count, double *part)
+static __global__ void squares_of_all(const float *grad, const struct nl_hyper *hyper, size_t stride, size_t count, double *part)
 {
     if (!(nl_at(hyper, stride)->clip_norm > 0))
         return;
@@ -23,7 +23,7 @@ static __global__ void squares(const float *grad, const struct nl_hyper *hyper, 
 struct scalars {
     float scale, limit;                  /* of the gradient; limit 0: none */
     float lr, momentum;
-    float keep, decay;                   /* AdamW: w *= keep. The others: grad += decay w, where it is not 0 */
+    float keep, decay;                   /* AdamW, Lion: w *= keep. The others: grad += decay w, where it is not 0 */
     float beta1, rest1, beta2, rest2;
     float rate;                          /* lr / (1 - beta1^t) */
     float root;                          /* 1 / sqrt(1 - beta2^t) */
@@ -46,9 +46,9 @@ static __device__ struct scalars scalars_of(enum nl_optimizer optimizer, const s
     s.momentum = (float)hyper->momentum;
     s.decay = (float)hyper->weight_decay;
     s.keep = 1.0f;
-    if (optimizer == NL_SGD)
+    if (optimizer == NL_SGD || optimizer == NL_LARS)
         return s;
-    if (optimizer == NL_ADAMW) {
+    if (optimizer != NL_ADAM) {
         s.keep = (float)(1.0 - hyper->lr * hyper->weight_decay);
         s.decay = 0.0f;
     }
@@ -60,6 +60,18 @@ static __device__ struct scalars scalars_of(enum nl_optimizer optimizer, const s
     s.root = (float)(1.0 / sqrt(1.0 - pow(hyper->beta2, t)));
     s.eps = (float)hyper->adam_eps;
     return s;
+}
+
+/* The gradient as the optimizer sees it. NaN stays NaN. */
+static __device__ float clipped(float g, const struct scalars *s)
+{
+    if (s->scale < 1)
+        g *= s->scale;
+    if (s->limit > 0) {
+        g = g > s->limit ? s->limit : g;
+        g = g < -s->limit ? -s->limit : g;
+    }
+    return g;
 }
 
 static __global__ void update(struct nl_update op, size_t stride, const double *part, int parts, const struct nl_cuda_moment *now)
@@ -75,18 +87,18 @@ static __global__ void update(struct nl_update op, size_t stride, const double *
     float *w = (float *)nl_at(op.w, stride) + at;
     float *first = op.first ? (float *)nl_at(op.first, stride) + at : NULL;
     float *second = op.second ? (float *)nl_at(op.second, stride) + at : NULL;
-    float g = ((const float *)nl_at(op.grad, stride))[at];
-    if (s.scale < 1)
-        g *= s.scale;
-    if (s.limit > 0) { /* NaN stays NaN */
-        g = g > s.limit ? s.limit : g;
-        g = g < -s.limit ? -s.limit : g;
-    }
+    float g = clipped(((const float *)nl_at(op.grad, stride))[at], &s);
     bool decays = at < op.decayed;
     if (decays && s.decay != 0) /* not even 0 times a weight that has become infinite */
         g += s.decay * *w;
+    float kept = decays ? *w * s.keep : *w;
+    if (op.optimizer == NL_LION) { /* NaN stays NaN */
+        float u = s.beta1 * *first + s.rest1 * g;
+        *first = s.beta2 * *first + s.rest2 * g;
+        *w = kept - s.lr * (u > 0 ? 1.0f : u < 0 ? -1.0f : u);
+        return;
+    }
     if (op.optimizer != NL_SGD) {
-        float kept = decays ? *w * s.keep : *w;
         *first = s.beta1 * *first + s.rest1 * g;
         *second = s.beta2 * *second + s.rest2 * (g * g);
         *w = kept - s.rate * (*first / (sqrtf(*second) * s.root + s.eps));
@@ -99,14 +111,85 @@ static __global__ void update(struct nl_update op, size_t stride, const double *
     *w -= s.lr * g;
 }
 
+/* Sums of squares of (a part of) a tensor and of its clipped gradient. */
+struct squares {
+    double w, grad;
+};
+
+/* found[r][tensor][block]: of a block's share. */
+static __global__ void squares_of_tensors(struct nl_update op, size_t stride, const double *part, int parts, struct squares *found)
+{
+    __shared__ struct scalars s;
+    const struct nl_update_tensor tensor = nl_at(op.tensor, stride)[blockIdx.y];
+    if (threadIdx.x == 0)
+        s = scalars_of(op.optimizer, nl_at(op.hyper, stride), 0.0, part + blockIdx.z * parts, parts);
+    __syncthreads();
+    const float *w = (const float *)nl_at(op.w, stride) + tensor.offset, *grad = (const float *)nl_at(op.grad, stride) + tensor.offset;
+    struct squares sum = {0.0, 0.0};
+    for (size_t at = nl_element(); at < tensor.count; at += (size_t)gridDim.x * blockDim.x) {
+        double g = clipped(grad[at], &s);
+        sum.w += (double)w[at] * w[at];
+        sum.grad += g * g;
+    }
+    nl_block_sum(&sum.w, &sum.grad);
+    if (threadIdx.x == 0)
+        found[((size_t)blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x] = sum;
+}
+
+/* The rate of a tensor, from the sums of its blocks. */
+static __device__ double rate_of(const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, double decay, const struct squares *found,
+                                 int blocks)
+{
+    struct squares sum = {0.0, 0.0};
+    for (int i = 0; i < blocks; i++) {
+        sum.w += found[i].w;
+        sum.grad += found[i].grad;
+    }
+    double w = sqrt(sum.w), grad = sqrt(sum.grad);
+    bool adapts = tensor->role == NL_WEIGHT && w != 0 && grad != 0;
+    return hyper->lr * (adapts ? hyper->trust * w / (grad + decay * w) : 1.0);
+}
+
+/* With the grid of squares_of_tensors. */
+static __global__ void update_tensors(struct nl_update op, size_t stride, const double *part, int parts, const struct squares *found)
+{
+    __shared__ struct scalars s;
+    __shared__ float rate;
+    const struct nl_update_tensor tensor = nl_at(op.tensor, stride)[blockIdx.y];
+    const struct nl_hyper *hyper = nl_at(op.hyper, stride);
+    double decay = tensor.offset < op.decayed ? hyper->weight_decay : 0.0;
+    if (threadIdx.x == 0) {
+        s = scalars_of(op.optimizer, hyper, 0.0, part + blockIdx.z * parts, parts);
+        rate = (float)rate_of(&tensor, hyper, decay, found + ((size_t)blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x, (int)gridDim.x);
+    }
+    __syncthreads();
+    float *w = (float *)nl_at(op.w, stride) + tensor.offset, *buffer = (float *)nl_at(op.first, stride) + tensor.offset;
+    const float *grad = (const float *)nl_at(op.grad, stride) + tensor.offset;
+    for (size_t at = nl_element(); at < tensor.count; at += (size_t)gridDim.x * blockDim.x) {
+        float g = clipped(grad[at], &s);
+        if (decay != 0)
+            g += (float)decay * w[at];
+        buffer[at] = s.momentum * buffer[at] + rate * g;
+        w[at] -= buffer[at];
+    }
+}
+
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
 {
     unsigned blocks = nl_blocks(op->count, NL_THREADS);
     int parts = blocks < NORM_BLOCKS ? (int)blocks : (int)NORM_BLOCKS;
-    double *part = (double *)nl_cuda_scratch((size_t)run->replicas * parts * sizeof *part);
+    size_t shares_of_tensors = op->optimizer == NL_LARS ? (size_t)op->tensors * parts : 0;
+    double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
     /* Whether a replica clips stands in its image: a block that need not leaves at once. */
-    NL_LAUNCH(squares, shares, NL_THREADS, (const float *)op->grad, op->hyper, run->stride, op->count, part);
+    NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, op->hyper, run->stride, op->count, part);
+    if (op->optimizer == NL_LARS) {
+        struct squares *found = (struct squares *)(part + (size_t)run->replicas * parts);
+        dim3 grid((unsigned)parts, (unsigned)op->tensors, (unsigned)run->replicas);
+        NL_LAUNCH(squares_of_tensors, grid, NL_THREADS, *op, run->stride, part, parts, found);
+        NL_LAUNCH(update_tensors, grid, NL_THREADS, *op, run->stride, part, parts, found);
+        return;
+    }
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, NULL);
     NL_LAUNCH(update, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, part, parts, now);
 }

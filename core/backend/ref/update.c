@@ -56,16 +56,65 @@ static void adam(const struct nl_update *op, const struct nl_hyper *hyper, int64
     }
 }
 
+/* NaN stays NaN. */
+static double sign(accumulator x)
+{
+    return real_part(x) > 0 ? 1.0 : real_part(x) < 0 ? -1.0 : real_part(x);
+}
+
+static void lion(const struct nl_update *op, const struct nl_hyper *hyper, real *w, const real *grad, real *mean)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        double decay = i < op->decayed ? hyper->weight_decay : 0.0;
+        accumulator u = hyper->beta1 * mean[i] + (1.0 - hyper->beta1) * grad[i];
+        w[i] = w[i] * (1.0 - hyper->lr * decay) - hyper->lr * sign(u);
+        mean[i] = hyper->beta2 * mean[i] + (1.0 - hyper->beta2) * grad[i];
+    }
+}
+
+static accumulator norm(const real *x, size_t count)
+{
+    accumulator squares = 0;
+    for (size_t i = 0; i < count; i++)
+        squares += (accumulator)x[i] * x[i];
+    return sqrt(squares);
+}
+
+static void lars(const struct nl_update *op, const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, real *w, const real *grad, real *buffer)
+{
+    double decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0;
+    accumulator of_w = norm(w + tensor->offset, tensor->count), of_grad = norm(grad + tensor->offset, tensor->count), rate = 1;
+    if (tensor->role == NL_WEIGHT && real_part(of_w) != 0 && real_part(of_grad) != 0)
+        rate = hyper->trust * of_w / (of_grad + decay * of_w);
+    for (size_t i = tensor->offset; i < tensor->offset + tensor->count; i++) {
+        buffer[i] = hyper->momentum * buffer[i] + hyper->lr * rate * decayed(grad[i], decay, w[i]);
+        w[i] -= buffer[i];
+    }
+}
+
 void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
 {
     for (int r = 0; r < run->replicas; r++) {
         const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+        const struct nl_update_tensor *tensor = nl_in_replica(run, op->tensor, r);
         real *w = nl_in_replica(run, op->w, r), *grad = nl_in_replica(run, op->grad, r);
         real *first = nl_in_replica(run, op->first, r), *second = nl_in_replica(run, op->second, r);
         clip(grad, op->count, hyper);
-        if (op->optimizer == NL_SGD)
+        switch (op->optimizer) {
+        case NL_SGD:
             sgd(op, hyper, w, grad, first);
-        else
+            break;
+        case NL_ADAM:
+        case NL_ADAMW:
             adam(op, hyper, run->step, w, grad, first, second);
+            break;
+        case NL_LION:
+            lion(op, hyper, w, grad, first);
+            break;
+        case NL_LARS:
+            for (int i = 0; i < op->tensors; i++)
+                lars(op, &tensor[i], hyper, w, grad, first);
+            break;
+        }
     }
 }
