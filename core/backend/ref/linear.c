@@ -74,6 +74,63 @@ static size_t pixel_out(const struct nl_conv *op, int n, int i, int j)
     return ((size_t)n * op->out_height + i) * op->out_width + j;
 }
 
+/* A depthwise convolution: each channel a convolution of one channel, its weights the others' neighbours. */
+void nl_ref_depthwise_conv_forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_conv *op = arguments;
+    int channels = op->out;
+    for (int r = 0; r < run->replicas; r++) {
+        const double *x = nl_in_replica(run, op->x, r); /* (N, H, W, C) */
+        const double *w = nl_in_replica(run, op->w, r); /* (kernel, kernel, 1, C) */
+        const double *b = nl_in_replica(run, op->b, r);
+        double *y = nl_in_replica(run, op->y, r);       /* (N, out_height, out_width, C) */
+        for (int n = 0; n < run->samples; n++) {
+            for (int s = 0; s < op->out_height * op->out_width; s++)
+                for (int c = 0; c < channels; c++)
+                    y[pixel_out(op, n, 0, s) * channels + c] = b ? b[c] : 0.0;
+            FOR_TAPS(op)
+            {
+                const double *from = x + pixel_in(op, n, i_, j_, p_, q_) * channels, *tap = w + (size_t)(p_ * op->kernel + q_) * channels;
+                double *to = y + pixel_out(op, n, i_, j_) * channels;
+                for (int c = 0; c < channels; c++)
+                    to[c] += from[c] * tap[c];
+            }
+        }
+    }
+}
+
+void nl_ref_depthwise_conv_backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_conv *op = arguments;
+    int channels = op->out;
+    for (int r = 0; r < run->replicas; r++) {
+        const double *x = nl_in_replica(run, op->x, r);
+        const double *w = nl_in_replica(run, op->w, r);
+        const double *dy = nl_in_replica(run, op->dy, r);
+        double *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
+        memset(dw, 0, (size_t)op->kernel * op->kernel * channels * sizeof *dw);
+        if (db)
+            memset(db, 0, (size_t)channels * sizeof *db);
+        if (dx)
+            memset(dx, 0, (size_t)run->samples * op->height * op->width * channels * sizeof *dx);
+        for (int n = 0; n < run->samples; n++) {
+            for (int s = 0; db && s < op->out_height * op->out_width; s++)
+                for (int c = 0; c < channels; c++)
+                    db[c] += dy[pixel_out(op, n, 0, s) * channels + c];
+            FOR_TAPS(op)
+            {
+                size_t at = pixel_in(op, n, i_, j_, p_, q_) * channels, tap = (size_t)(p_ * op->kernel + q_) * channels;
+                const double *from = dy + pixel_out(op, n, i_, j_) * channels;
+                for (int c = 0; c < channels; c++) {
+                    dw[tap + c] += x[at + c] * from[c];
+                    if (dx)
+                        dx[at + c] += from[c] * w[tap + c];
+                }
+            }
+        }
+    }
+}
+
 void nl_ref_conv_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;

@@ -14,6 +14,7 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
 nl_kernel_function nl_ref_gather, nl_ref_loss;
 nl_kernel_function nl_ref_linear_forward, nl_ref_linear_backward;
 nl_kernel_function nl_ref_conv_forward, nl_ref_conv_backward;
+nl_kernel_function nl_ref_depthwise_conv_forward, nl_ref_depthwise_conv_backward;
 nl_kernel_function nl_ref_normalize_forward, nl_ref_normalize_backward;
 nl_kernel_function nl_ref_activate_forward, nl_ref_activate_backward;
 nl_kernel_function nl_ref_max_pool_forward, nl_ref_max_pool_backward;

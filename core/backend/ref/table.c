@@ -40,6 +40,7 @@ static const struct nl_kernel kernels[] = {
     {"gather", .forward = nl_ref_gather},
     {"linear", .forward = nl_ref_linear_forward, .backward = nl_ref_linear_backward},
     {"conv", .forward = nl_ref_conv_forward, .backward = nl_ref_conv_backward},
+    {"depthwise_conv", .forward = nl_ref_depthwise_conv_forward, .backward = nl_ref_depthwise_conv_backward},
     {"normalize", .forward = nl_ref_normalize_forward, .backward = nl_ref_normalize_backward},
     {"activate", .forward = nl_ref_activate_forward, .backward = nl_ref_activate_backward},
     {"max_pool", .forward = nl_ref_max_pool_forward, .backward = nl_ref_max_pool_backward},
