@@ -124,7 +124,10 @@ void nl_build_layers(struct nl_builder *b, const char **key)
     for (int i = 0; i < layers->count && !b->failed; i++) {
         int place = place_of(b->config, layers, i);
         add_with_settings(b, layers, place, &residual);
-        if (b->failed)
-            *key = layers->layer[place].key;
+        if (!b->failed)
+            continue;
+        struct nl_error why = *b->err; /* an item of a repeated list stands for several layers */
+        nl_fail(b->err, "layer '%s': %s", nl_layer_name(&layers->layer[place]), why.text);
+        *key = layers->layer[place].key;
     }
 }
