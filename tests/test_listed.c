@@ -29,13 +29,13 @@ static struct nl_config configured(const char *layers, const char *const *more)
     return experiment.config;
 }
 
-static struct training made(const struct nl_backend *backend, const struct nl_config *config)
+/* It must stay where it is: its plan points into itself. */
+static void make(struct training *t, const struct nl_backend *backend, const struct nl_config *config)
 {
-    struct training t = {.config = *config};
-    const char *trouble = training_make(&t, backend, 1, image, SAMPLES);
+    *t = (struct training){.config = *config};
+    const char *trouble = training_make(t, backend, 1, image, SAMPLES);
     ck_assert_msg(!trouble, "%s", trouble);
-    training_rates(&t);
-    return t;
+    training_rates(t);
 }
 
 /* What passes of the graph could get wrong: values that several nodes take, sums of all kinds, and what is fused. */
@@ -63,7 +63,8 @@ START_TEST(gradients_are_finite_differences)
     static const char *const smooth[] = {"model.activation=gelu", NULL}, *const kinked[] = {"model.activation=relu", NULL};
     for (int relu = 0; relu < 2; relu++) {
         struct nl_config config = configured(nets[_i], relu ? kinked : smooth);
-        struct training t = made(&nl_backend_ref, &config);
+        struct training t;
+        make(&t, &nl_backend_ref, &config);
         struct nl_run run = {.replicas = 1, .stride = t.plan.stride, .samples = BATCH, .statistics = NL_STATS_TRAIN};
         t.plan.train.gather.index = t.plan.part[0];
         t.plan.train.loss.sums = t.plan.sums;
@@ -96,7 +97,8 @@ START_TEST(cpu_follows_ref)
     struct nl_config config = configured(nets[_i], NULL);
     config.train.lr = 0.01;
     for (int cpu = 0; cpu < 2; cpu++) {
-        struct training t = made(cpu ? &nl_backend_cpu : &nl_backend_ref, &config);
+        struct training t;
+        make(&t, cpu ? &nl_backend_cpu : &nl_backend_ref, &config);
         training_run(&t, STEPS, 0, of[cpu]);
         training_free(&t);
     }
@@ -122,7 +124,9 @@ START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
             other.model.arch = NL_RESNET;
             other.model.depth = 14;
             other.model.width = 4;
-            struct training listed = made(backends[b], &config), built = made(backends[b], &other);
+            struct training listed, built;
+            make(&listed, backends[b], &config);
+            make(&built, backends[b], &other);
             ck_assert_uint_eq(listed.graph.count, built.graph.count);
             for (int64_t step = 0; step < STEPS; step++) {
                 training_step(&listed, step, 0);
