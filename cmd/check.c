@@ -2,6 +2,24 @@
 #include <stdlib.h>
 
 #include "cmd.h"
+#include "sweep/rounds.h"
+
+/* "108 trials"; of several rounds "at most 108 trials: tuning 72, the grid 18, the same values for all at most 18". */
+static void print_count(const struct nl_round_trials *trials)
+{
+    int sum = 0, rounds = 0;
+    bool at_most = false;
+    for (int kind = 0; kind < NL_ROUND_KINDS; kind++) {
+        sum += trials->count[kind];
+        rounds += trials->count[kind] > 0;
+        at_most |= trials->at_most[kind];
+    }
+    printf("ok: %s%d trial%s", at_most ? "at most " : "", sum, sum == 1 ? "" : "s");
+    for (int kind = 0, listed = 0; rounds > 1 && kind < NL_ROUND_KINDS; kind++)
+        if (trials->count[kind])
+            printf("%s%s %s%d", listed++ ? ", " : ": ", nl_round_names[kind], trials->at_most[kind] ? "at most " : "", trials->count[kind]);
+    printf("%s\n", trials->refines ? "; more at the rates that sweep.refine adds" : "");
+}
 
 static int run(const struct command *self, int argc, char **argv)
 {
@@ -13,9 +31,14 @@ static int run(const struct command *self, int argc, char **argv)
     if (!sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     bool good = make_plan(self, &arguments, &plan);
+    struct nl_round_trials trials;
+    struct nl_diagnostics diagnostics = {0};
+    if (good)
+        nl_round_count(&plan.experiment, &plan.grid, &trials, &diagnostics);
+    good &= !print_diagnostics(&diagnostics);
     if (good) {
         print_notes(&plan);
-        printf("ok: %d trial%s\n", plan.grid.trials, plan.grid.trials == 1 ? "" : "s");
+        print_count(&trials);
     }
     release_plan(&plan);
     free(arguments.override);
@@ -24,12 +47,13 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_check = {
     .name = "check",
-    .summary = "validate a file and every trial of its grid, and run nothing",
+    .summary = "validate a file and every trial of its grid, without training",
     .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
              "\n"
-             "Reads FILE as run and sweep do, unfolds its grid and checks every trial. If something is wrong it prints all of it, each with\n"
-             "its place, on stderr (exit code 2), or else the number of trials (exit code 0). It warns of known traps, with the remedy. It opens\n"
-             "no data, and runs and writes nothing.\n"
+             "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
+             "its place on stderr (exit code 2). Otherwise it prints the number of trials (exit code 0), and warns of known traps. The number\n"
+             "is that of all rounds of a sweep; it is an upper bound (\"at most\") where results decide on later rounds. check trains and writes\n"
+             "nothing. Of the data it looks only at .npy arrays of your own.\n"
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"

@@ -258,24 +258,20 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_claims = {
     .name = "claims",
-    .summary = "run what papers say of normalization, and say what came out",
+    .summary = "test what papers claim about normalization",
     .usage = "usage: normlab claims [list] [--quick]\n"
              "       normlab claims show CLAIM ...\n"
              "       normlab claims run [CLAIM ...] [--quick] [--out DIR] [-j N] [options]\n"
              "\n"
-             "A claim file says what a paper claims, how it is measured here, and what would count as finding it, before "
-             "anything is run. list\n"
-             "prints all of them with their state; show says what a claim is judged by, and what is known of it; run trains what "
-             "is missing,\n"
-             "judges, and says of each claim: reproduced, contradicted, inconclusive, waiting (for what it needs), or not "
-             "testable here; with\n"
-             "why, beside the paper's own figures, and what would decide it. CLAIM is a name that list prints, or a file. What "
-             "is finished is\n"
-             "kept: the same command again goes on.\n"
+             "A claim file says what a paper claims, how it is measured here, and what result would count as finding it. It is written before\n"
+             "anything is run. list prints all claims with their state. show says how a claim is judged, and what is known about it. run trains\n"
+             "what is missing and judges each claim: reproduced, contradicted, inconclusive, waiting (for something the program lacks), or not\n"
+             "testable here. It gives the reason, the paper's own figures, and what would decide an open claim. CLAIM is a name that list\n"
+             "prints, or a file. Finished trials are kept: the same command again goes on.\n"
              "\n"
-             "      --quick          the shorter protocols of the files: all claims in a quarter of an hour\n"
+             "      --quick          the shorter protocols: all claims in a quarter of an hour\n"
              "  -o, --out DIR        results go to DIR/CLAIM (default: results/claims, or results/claims_quick with --quick)\n"
-             "  -j, --jobs N         trials side by side (default: as many as there are cores)\n"
+             "  -j, --jobs N         trials at a time (default: the number of cores)\n"
              "  -f, --format F       text (default), md (GitHub), json\n"
              "      --fail-if LIST   of run, exit with 1 where a claim is so (several with commas): incomplete (trials are "
              "missing; always),\n"

@@ -60,7 +60,7 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     else if (dry_run)
         tell(stdout, "%s could be removed from '%s'\n", what, store->folder);
     else if (!force && !isatty(STDIN_FILENO))
-        code = bad_input("--force removes without asking, --dry-run only shows", "%s would be removed from '%s', and there is no terminal to ask on",
+        code = bad_input("--force removes without asking, --dry-run only lists them", "%s would be removed from '%s', and there is no terminal to ask on",
                          what, store->folder);
     else if (force || yes("remove them?"))
         code = remove_all(&leftovers);
@@ -117,15 +117,15 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_clean = {
     .name = "clean",
-    .summary = "remove what a results folder has no use for any more",
+    .summary = "remove leftover files from a results folder",
     .usage = "usage: normlab clean RESULTS [--dry-run | --force]\n"
              "\n"
-             "Removes from RESULTS what the tables do not show: half-written files of a killed program, damaged trials, and trials that are no\n"
-             "longer in the grid. (A sweep that asks for these again would find them.) It lists them and asks first. It touches nothing else,\n"
-             "and nothing at all while another normlab works there. RESULTS/tuning and RESULTS/same, rounds of a sweep, are\n"
-             "cleaned after it.\n"
+             "Removes from RESULTS what its tables do not show: half-written files of a killed program, damaged trials, and trials that are no\n"
+             "longer in the grid. (A sweep that asks for such trials again would reuse them.) It lists the files and asks before it removes them.\n"
+             "It changes nothing while another normlab works in the folder. The other rounds of a sweep, RESULTS/tuning and RESULTS/same, are\n"
+             "cleaned, too.\n"
              "\n"
-             "  -n, --dry-run    only show\n"
+             "  -n, --dry-run    only list the files\n"
              "  -f, --force      do not ask\n"
              "\n"
              "examples:\n"

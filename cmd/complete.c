@@ -432,10 +432,10 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_complete = {
     .name = "complete",
-    .summary = "what may stand at the end of a command line",
+    .summary = "print completions of a command line",
     .usage = "usage: normlab complete -- [WORD ...]\n"
              "\n"
-             "Prints what the last WORD may become when the words stand behind normlab: a candidate a line, behind a tab what it is.\n"
+             "Prints how the last WORD of a normlab command line may be completed: one candidate a line, with a tab and its meaning behind it.\n"
              "The completions of bash, zsh and fish call it.\n"
              "\n"
              "examples:\n"

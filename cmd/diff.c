@@ -126,13 +126,13 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_diff = {
     .name = "diff",
-    .summary = "what two configurations, results or trials have different",
+    .summary = "print how two configurations, results or trials differ",
     .usage = "usage: normlab diff A B\n"
              "\n"
-             "Prints every key whose value differs, and where each was set. Of two results folders it also prints what made them (version,\n"
-             "commit, machine, data), and the cells that came out differently: plot.metric over the seeds they share, and the difference\n"
-             "paired by seed. Of two trials it prints the scores. A and B are each a configuration, a results folder, or FOLDER:N for\n"
-             "trial N of one. Of a sweep that still runs it takes the trials so far.\n"
+             "Prints every key whose value differs, and where each value was set. For two results folders it also prints what made them\n"
+             "(version, commit, machine, data), and the cells whose plot.metric differs: over the seeds that both have, paired by seed. For two\n"
+             "trials it prints the scores. A and B are each a configuration, a results folder, or FOLDER:N for trial N of a folder. Of a sweep\n"
+             "that is still running it uses the trials so far.\n"
              "\n"
              "exit codes as those of diff: 0 nothing differs, 1 something does, 2 wrong input\n"
              "\n"

@@ -278,20 +278,21 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_eval = {
     .name = "eval",
-    .summary = "score a saved network: running, batch and precise statistics, any batch, shuffled or sorted",
+    .summary = "score a saved network with running, batch and precise statistics",
     .usage = "usage: normlab eval MODEL.safetensors [KEY=VALUE ...] [options]\n"
              "\n"
-             "Scores a network that run --save-final wrote (or PyTorch, under the same names: core/train/weights.h). Configuration and split\n"
-             "are those in the file. A normalizer with running statistics is scored three times: with them, with precise ones (taken anew\n"
-             "over the training part), and with each batch's own, for which batch size and order matter.\n"
+             "Scores a network that `normlab run --save-final` wrote, or that PyTorch wrote under the same names (core/train/weights.h). The\n"
+             "configuration and the split come from the file. A normalizer with running statistics is scored three times: with the running\n"
+             "statistics, with precise ones (recomputed over the training part), and with those of each batch. The batch size and the order of\n"
+             "samples matter only for the last.\n"
              "\n"
              "      --part P         test, val, train, or several with commas (default: test)\n"
              "      --stats S        running, batch, precise, or several (default: all)\n"
-             "      --batch N        samples that share statistics with 'batch', or several (default: as trained)\n"
-             "      --order O        shuffled, sorted (by class), given, or several: the samples (default: shuffled)\n"
+             "      --batch N        batch size for --stats batch, or several (default: as trained)\n"
+             "      --order O        shuffled, sorted (by class), given, or several: order of the samples (default: shuffled)\n"
              "      --format F       text, csv, json (default: text)\n"
-             "  -c, --config FILE    the configuration, for a model file that has none\n"
-             "      --other-data     score on other data than the network was trained on\n"
+             "  -c, --config FILE    the configuration, where the model file has none\n"
+             "      --other-data     allow data that the network was not trained on\n"
              "\n"
              "examples:\n"
              "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"

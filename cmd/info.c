@@ -27,13 +27,12 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_info = {
     .name = "info",
-    .summary = "version, compiler, processor, limits, and the devices that can train (device.kind)",
+    .summary = "print version, compiler, processor, limits and devices",
     .usage = "usage: normlab info\n"
              "\n"
-             "Prints as YAML what this program is and what it can run on. First come version, commit, compiler and BLAS. Then come the processors\n"
-             "and the memory that it may use here, with the file of the control group if one limits them. For each kind of device (device.kind)\n"
-             "it says what computes there, and lists the devices of this machine, numbered as device.index counts them. The last line is the\n"
-             "folder of the experiments and configurations that came with the program.\n"
+             "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; the processors and the memory\n"
+             "that it may use, and the control group that limits them, if any; and the devices of each kind (device.kind), numbered as\n"
+             "device.index counts them. The last line is the folder of the installed experiments and configurations.\n"
              "\n"
              "examples:\n"
              "  normlab info\n"

@@ -175,8 +175,8 @@ const struct command command_init = {
     .summary = "write a commented configuration to start from",
     .usage = "usage: normlab init [single | small-batch | rate-tolerance] [FILE] [--force]\n"
              "\n"
-             "Writes a short, commented file that runs in seconds on the digits in the program: one training (single, the default), or a\n"
-             "sweep with its question. FILE is KIND.yaml unless it is given; - writes to stdout.\n"
+             "Writes a short, commented configuration that runs in seconds on the built-in digits: one training (single, the default), or a\n"
+             "sweep that answers a question (small-batch, rate-tolerance). FILE is KIND.yaml by default; - writes to stdout.\n"
              "\n"
              "  -f, --force      write over a file that is there\n"
              "\n"

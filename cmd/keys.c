@@ -100,11 +100,12 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_keys = {
     .name = "keys",
-    .summary = "what every key of a configuration means, may be, and is by default",
+    .summary = "explain the keys of a configuration: meaning, range, default",
     .usage = "usage: normlab keys [SECTION | KEY | WORD ...]\n"
              "\n"
-             "Documents the keys of a configuration: meaning, legal values, default. SECTION is the part of their names before the dot;\n"
-             "sweep is what an experiment varies, claim what a paper says of it. WORD is what PyTorch, TensorFlow or a paper calls the key.\n"
+             "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. Section sweep says what\n"
+             "an experiment varies, and section claim what a paper says about it. WORD is what PyTorch, TensorFlow or a paper calls the\n"
+             "key, or a value that the key can have (npy).\n"
              "\n"
              "examples:\n"
              "  normlab keys norm\n"

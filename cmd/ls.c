@@ -211,13 +211,13 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_ls = {
     .name = "ls",
-    .summary = "the results that are there, a line each",
+    .summary = "list results folders",
     .usage = "usage: normlab ls [DIR]\n"
              "\n"
              "Lists the results folders in DIR (default: results), newest first. A line says when the folder was made (UTC), how many trials of\n"
-             "the grid are there, whether a program is running more of them, how they ended, and what varies, with the number of values. DIR may\n"
-             "be a results folder itself. Behind a sweep stand its other rounds, DIR/tuning and DIR/same. On a terminal, lines are cut to its\n"
-             "width. Where a folder cannot be read its line says why, and the exit code is 1.\n"
+             "the grid are done, whether a program is running more of them, how they ended, and which keys vary, with their number of values.\n"
+             "DIR may also be a results folder itself. The other rounds of a sweep, DIR/tuning and DIR/same, follow it. On a terminal, lines are\n"
+             "cut to its width. For a folder that cannot be read, the line says why, and the exit code is 1.\n"
              "\n"
              "examples:\n"
              "  normlab ls\n"

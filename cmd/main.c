@@ -17,7 +17,7 @@
 #include "sweep/provenance.h"
 
 const struct command_group command_groups[] = {
-    {"look before you run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
+    {"before a run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
     {"train", {&command_run, &command_sweep}},
     {"answers", {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_claims, &command_report}},
     {"results folders", {&command_ls, &command_merge, &command_verify, &command_clean}},
@@ -28,12 +28,12 @@ const struct command_group command_groups[] = {
 enum { PAGE_WIDTH = 120 }; /* of help that goes to no terminal */
 
 const char override_help[] =
-    "A key of the configuration is set behind the file: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
-    "A file that came with the program may go by its name: normlab sweep small_batch (normlab info says where they are)\n";
+    "Arguments of the form KEY=VALUE change the configuration: normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn\n"
+    "Shipped experiments are found by name: normlab sweep small_batch (normlab info says where they are)\n";
 const char exit_codes[] =
-    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input, or a place that cannot be "
-    "written: nothing was started; 3 the time of --max-time is up; 130 interrupted (Ctrl-C, SIGTERM, or the terminal closed without nohup), and what had finished is kept "
-    "(diff: 0 nothing differs, 1 something does; verify: 0 all is good, 1 something is damaged)\n";
+    "exit codes: 0 done; 1 the machine or a run failed; 2 wrong input or an unwritable folder: nothing was started; "
+    "3 --max-time is over; 130 interrupted (Ctrl-C, SIGTERM, or a closed terminal without nohup): finished trials are kept "
+    "(diff: 0 nothing differs, 1 something differs; verify: 0 all is good, 1 something is damaged)\n";
 
 const char *command_line;
 
@@ -49,8 +49,8 @@ static void print_help(FILE *out)
             fprintf(out, "  %-8s %s\n", (*command)->name, (*command)->summary);
     }
     fputs("\n"
-          "  help     this text, or a command's: normlab help COMMAND\n"
-          "  version  the program's version and commit\n"
+          "  help     print this text, or that of a command: normlab help COMMAND\n"
+          "  version  print version and commit\n"
           "\n",
           out);
     int width = terminal_width(out);

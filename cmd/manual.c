@@ -161,11 +161,11 @@ static char *program_page(const char *date)
     add_heading(&out, "EXIT STATUS");
     add_parts(&out, exit_codes, DESCRIPTION);
     add_heading(&out, "ENVIRONMENT");
-    add_item(&out, "NORMLAB_DATA", "the folder of the data sets: their files are in $NORMLAB_DATA/<name> unless data.dir says otherwise");
-    add_item(&out, "XDG_DATA_HOME", "where NORMLAB_DATA is not set, they are in $XDG_DATA_HOME/normlab/<name> (default: ~/.local/share)");
-    add_item(&out, "NORMLAB_MIRROR", "where normlab data fetch downloads from, as with its --mirror");
-    add_item(&out, "NORMLAB_ISA", "avx512, avx2 or plain: at most these instructions; what comes out is the same");
-    add_item(&out, "NORMLAB_NO_WARNINGS", "if it is set and not empty, nothing is said about known traps, as with --no-warnings");
+    add_item(&out, "NORMLAB_DATA", "folder of the data sets: the files of a set are in $NORMLAB_DATA/<name>, unless data.dir is set");
+    add_item(&out, "XDG_DATA_HOME", "if NORMLAB_DATA is not set, data sets are in $XDG_DATA_HOME/normlab/<name> (default: ~/.local/share)");
+    add_item(&out, "NORMLAB_MIRROR", "servers of normlab data fetch, as its option --mirror");
+    add_item(&out, "NORMLAB_ISA", "avx512, avx2 or plain: the largest instruction set to use; results are the same bits");
+    add_item(&out, "NORMLAB_NO_WARNINGS", "if not empty, no warnings of known traps are printed, as with --no-warnings");
     add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
     add_heading(&out, "SEE ALSO");
     nl_text_add(&out, ".BR normlab\\-config (5),\n.BR normlab\\-results (5),\n.BR normlab\\-experiments (7),\n.BR normlab\\-plots (7),\n.BR normlab\\-code (7),\n.BR gnuplot (1)\n");
@@ -378,8 +378,8 @@ const struct command command_manual = {
     .summary = "write the manual pages",
     .usage = "usage: normlab manual DIR [PAGE.SECTION=FILE.md ...] [--date DATE]\n"
              "\n"
-             "Writes the manual pages to DIR, from the texts of help and keys: normlab(1), one of section 1 for every command, and\n"
-             "normlab-config(5). Further pages are made of Markdown. The installation calls it.\n"
+             "Writes the manual pages to DIR: normlab(1), a page of section 1 for every command, and normlab-config(5). They are made from the\n"
+             "texts of help and keys, further pages from Markdown files. The installation calls it.\n"
              "\n"
              "  -d, --date DATE    at the foot of the pages (default: none)\n"
              "\n"

@@ -56,15 +56,15 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_merge = {
     .name = "merge",
-    .summary = "put results folders of one experiment together: shards, more seeds",
+    .summary = "merge results folders of one experiment: shards, more seeds",
     .usage = "usage: normlab merge RESULTS RESULTS ... --out DIR\n"
              "\n"
-             "Writes to DIR the trials of all folders, and the tables a single sweep would have written, byte for byte. The folders must be\n"
-             "comparable: the same axes and values, the same value of every key that matters, the same data and numerics; the seeds\n"
-             "may be others. What differs is said, and nothing is written (exit code 2). Trials that are there twice must agree. If DIR\n"
-             "holds results already, they are part of the whole.\n"
+             "Writes the trials of all folders to DIR, with the same tables, byte for byte, that one sweep would have written. The folders must be\n"
+             "comparable: the same axes and values, the same value of every other key that matters, the same first stage of sweep.until, the\n"
+             "same data and numerics. Their seeds may differ. If they are not comparable, it says what differs and writes nothing (exit code 2).\n"
+             "Trials that are in several folders must agree. If DIR holds results already, they are merged, too.\n"
              "\n"
-             "  -o, --out DIR    folder for the whole\n"
+             "  -o, --out DIR    folder of the merged results\n"
              "\n"
              "examples:\n"
              "  normlab merge results/small_batch-?of3 --out results/small_batch\n"

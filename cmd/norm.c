@@ -393,18 +393,18 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_norm = {
     .name = "norm",
-    .summary = "one normalizer on given numbers: statistics, output, gradients",
+    .summary = "apply one normalizer to given numbers: statistics, output, gradients",
     .usage = "usage: normlab norm KIND --values A,B,... [options] [norm.KEY=VALUE ...]\n"
              "       normlab norm KIND --input x.npy --out DIR [options] [norm.KEY=VALUE ...]\n"
              "       normlab norm KIND --shape N,H,W,C [norm.KEY=VALUE ...]\n"
              "\n"
              "Runs the normalizer KIND (bn ln gn in rms none) with the kernels that training uses, in training mode.\n"
              "\n"
-             "--values are N samples of one channel for bn, S positions of one channel for in, one sample of C channels for the\n"
-             "others; statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64); y dx dgamma\n"
-             "dbeta mean var running_mean running_var are written to DIR as .npy, float64 from ref, float32 from cpu. mean and\n"
-             "var (biased; without centering the mean of squares) have an entry for each set, in order of samples, positions,\n"
-             "channels; with running statistics they are these. --shape says how a tensor is split into sets, without numbers.\n"
+             "--values are N samples of one channel for bn, S positions of one channel for in, and one sample of C channels for the others. The\n"
+             "statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64). DIR gets y dx dgamma dbeta mean var\n"
+             "running_mean running_var as .npy, float64 from ref and float32 from cpu. mean and var have an entry for each set, in order of\n"
+             "samples, positions, channels. var is biased (for rms it is the mean of squares). With --eval, a normalizer with running statistics\n"
+             "uses them as mean and var. --shape says how a tensor is split into sets, without any numbers.\n"
              "\n"
              "      --values A      x: numbers separated by commas\n"
              "      --input FILE    x: an .npy file\n"

@@ -14,11 +14,11 @@ enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, NO_WARNINGS, MOST_
 
 const char common_options[] =
     "common options:\n"
-    "  -q, --quiet          nothing but errors and the data that were asked for\n"
-    "  -v, --verbose        say more\n"
-    "      --color WHEN     auto, always, never (default: auto, which heeds NO_COLOR)\n"
-    "      --no-warnings    do not warn of known traps; NORMLAB_NO_WARNINGS=1 in the environment does the same\n"
-    "  -h, --help           this text\n";
+    "  -q, --quiet          print only errors and the requested output\n"
+    "  -v, --verbose        print more\n"
+    "      --color WHEN     auto, always, never (default: auto, which respects NO_COLOR)\n"
+    "      --no-warnings    do not warn of known traps (or set NORMLAB_NO_WARNINGS=1)\n"
+    "  -h, --help           print this text\n";
 
 void print_usage(const struct command *command)
 {

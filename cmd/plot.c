@@ -64,11 +64,11 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_plot = {
     .name = "plot",
-    .summary = "draw the plots of a results folder (again)",
+    .summary = "draw the plots of a results folder",
     .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
              "\n"
-             "Writes gnuplot scripts that stand alone to RESULTS/plots, captions beside them, and renders them. `normlab keys plot` says\n"
-             "what can be set. Of a sweep that still runs it draws the trials so far.\n"
+             "Writes a self-contained gnuplot script and a caption for each picture to RESULTS/plots, and renders the pictures. `normlab keys\n"
+             "plot` lists what can be set. Of a sweep that is still running it draws the trials so far.\n"
              "\n"
              "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
              "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"

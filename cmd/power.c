@@ -177,16 +177,17 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_power = {
     .name = "power",
-    .summary = "how many seeds a comparison needs",
+    .summary = "say how many seeds a comparison needs",
     .usage = "usage: normlab power RESULTS [--effect E] [--half-width W] [--chance C] [plot.KEY=VALUE ...]\n"
              "\n"
-             "From the spread over the seeds that are there: how many of them each comparison of the answer needs, for an interval that reaches\n"
-             "W to each side, and to find a true effect of E. Where seeds share data, it also says which width no number of seeds reaches.\n"
+             "Says how many seeds each comparison of the answer needs, from the spread of those that have run: for an interval that reaches W\n"
+             "to each side, and for finding a true effect of E. Where seeds share data, it also says below which width no number of seeds\n"
+             "leads.\n"
              "\n"
-             "      --effect E      a true effect, in points, nats, or a ratio (default: twice plot.min_effect; of ratios its square). An effect\n"
-             "                      of just plot.min_effect is measured as less in every second experiment, however many seeds there are\n"
-             "      --half-width W  of the interval, in the same unit (default: plot.min_effect)\n"
-             "      --chance C      of finding the effect, between 0 and 1 (default: 0.8)\n"
+             "      --effect E      the true effect, in points, nats, or as a ratio (default: twice plot.min_effect; for ratios its square). An effect\n"
+             "                      of exactly plot.min_effect is underestimated in every second experiment, whatever the number of seeds\n"
+             "      --half-width W  half the width of the interval, in the same unit (default: plot.min_effect)\n"
+             "      --chance C      power: the probability of finding the effect (default: 0.8)\n"
              "  -f, --format F      text (default), json\n"
              "\n"
              "examples:\n"

@@ -18,7 +18,7 @@ static const struct option options[] = {
 struct reported {
     struct results_folder from, same;
     struct nl_provenance made;
-    char *again, *same_folder;
+    char *again, *same_folder, *folder; /* folder: of a claim, NULL: the caller's */
     struct nl_report_source source, source_same;
 };
 
@@ -29,6 +29,7 @@ struct request {
     int outcomes, capacity;
     char **path;                /* [outcomes] of the claims' files */
     struct nl_outcome *outcome; /* [outcomes] */
+    struct reported *claim;     /* [outcomes] their results; without a source.folder where there are none */
     int folders;
     const char **folder;   /* [folders] */
     struct arguments with; /* overrides, for each folder */
@@ -144,11 +145,32 @@ static bool find_outcomes(struct request *request)
     return true;
 }
 
-static void add_claims(struct nl_document *document, const struct request *request)
+/* The results of the claims that were judged by runs of their own, for their figures. */
+static bool open_claims(const struct command *self, struct request *request)
 {
+    bool good = true;
+    request->claim = nl_alloc((size_t)request->outcomes + 1, sizeof *request->claim);
+    for (int i = 0; i < request->outcomes && good; i++) {
+        const struct nl_outcome *outcome = &request->outcome[i];
+        struct reported *claim = &request->claim[i];
+        claim->folder = nl_path_join(request->claims, outcome->name);
+        if (outcome->planned && outcome->verdict != NL_INCOMPLETE && nl_store_exists(claim->folder))
+            good = open_folder(self, request, claim->folder, claim);
+    }
+    return good;
+}
+
+static void add_claims(struct nl_document *document, const struct request *request, int *undrawn)
+{
+    struct nl_report_figures figures = {.folder = request->out, .stop = &interrupted};
+    const struct nl_report_source **source = nl_alloc((size_t)request->outcomes + 1, sizeof *source);
+    for (int i = 0; i < request->outcomes; i++)
+        source[i] = request->claim[i].source.folder ? &request->claim[i].source : NULL;
     const char *const words[] = {"normlab", "claims", "run", "--out", request->claims, "--quick"};
     char *command = quote_words(request->quick ? 6 : 5, words);
-    nl_report_add_claims(document, request->outcome, request->outcomes, command);
+    nl_report_add_claims(document, request->outcome, request->outcomes, source, &figures, command);
+    *undrawn += figures.failed;
+    free(source);
     free(command);
 }
 
@@ -161,7 +183,7 @@ static bool open_folders(const struct command *self, struct request *request)
     for (int i = 0; i < request->folders; i++)
         if (!open_folder(self, request, request->folder[i], &request->reported[i]))
             return false;
-    if ((request->claims && !find_outcomes(request)) || !can_be_made(request->out))
+    if ((request->claims && !(find_outcomes(request) && open_claims(self, request))) || !can_be_made(request->out))
         return false;
     if (nl_report_check_folder(request->out, &err) || nl_report_begin(request->out, &err)) {
         bad_input("--out takes a new folder, or that of an earlier report", "%s", err.text);
@@ -218,7 +240,7 @@ static int fill(struct nl_document *document, const struct request *request, int
         status = add_folder(document, request, i, undrawn, err);
     if (request->claims) {
         begin_section(document, claims);
-        add_claims(document, request);
+        add_claims(document, request, undrawn);
     }
     return status;
 }
@@ -235,26 +257,33 @@ static int write_report(const struct request *request)
     else
         printf("report: %s/index.html, report.md, report.tex\n", request->out);
     if (code == EXIT_DONE && undrawn)
-        code = fail("figures are missing in the report, which says why: of %d of %d results", undrawn, request->folders);
+        code = fail("figures are missing; the report says which, and why");
     nl_document_release(&document);
     return code;
 }
 
+static void release_reported(struct reported *reported, int count)
+{
+    for (int i = 0; i < count && reported; i++) {
+        release_results(&reported[i].from);
+        release_results(&reported[i].same);
+        free(reported[i].again);
+        free(reported[i].same_folder);
+        free(reported[i].folder);
+    }
+    free(reported);
+}
+
 static void release_request(struct request *request)
 {
-    for (int i = 0; i < request->folders && request->reported; i++) {
-        release_results(&request->reported[i].from);
-        release_results(&request->reported[i].same);
-        free(request->reported[i].again);
-        free(request->reported[i].same_folder);
-    }
+    release_reported(request->reported, request->folders);
+    release_reported(request->claim, request->outcomes);
     for (int i = 0; i < request->outcomes; i++) {
         free(request->path[i]);
         nl_outcome_release(&request->outcome[i]);
     }
     free(request->path);
     free(request->outcome);
-    free(request->reported);
     free(request->folder);
     free(request->with.override);
 }
@@ -273,19 +302,19 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_report = {
     .name = "report",
-    .summary = "a page for colleagues: question, answer, figures, tables, protocol, provenance",
+    .summary = "write a report: question, answer, figures, tables, protocol, provenance",
     .usage = "usage: normlab report RESULTS [RESULTS ...] --out DIR [--claims] [plot.KEY=VALUE ...]\n"
              "       normlab report --claims [--quick] --out DIR\n"
              "\n"
-             "Writes what results folders say as one page that needs nothing else (DIR/index.html), and the same as DIR/report.md and\n"
-             "DIR/report.tex: question and answer, figures drawn anew, tables, what was trained and what of it differs from the defaults,\n"
-             "failed runs, what earlier rounds decided, provenance, and how to repeat it. What is incomplete says so first. DIR is a new\n"
-             "folder, or that of an earlier report, which is replaced; anything else in it is an error.\n"
+             "Writes a report on results folders as one self-contained page (DIR/index.html), and the same as DIR/report.md and DIR/report.tex:\n"
+             "question and answer, figures, tables, what was trained and how it differs from the defaults, failed runs, what earlier rounds\n"
+             "decided, provenance, and how to repeat it. Missing trials are reported first. DIR is a new folder, or that of an earlier report,\n"
+             "which is replaced. It is an error if DIR holds anything else.\n"
              "\n"
              "  -o, --out DIR    the report's folder\n"
-             "      --claims     what came out of published claims, too, from results/claims, where normlab claims run leaves it;\n"
-             "                   --claims=DIR: from another folder\n"
-             "      --quick      of claims the quick protocol, from results/claims_quick\n"
+             "      --claims     add the outcomes of published claims, with figures, from results/claims, where normlab claims\n"
+             "                   run puts them; --claims=DIR: from another folder\n"
+             "      --quick      the outcomes of the quick protocols, from results/claims_quick\n"
              "\n"
              "examples:\n"
              "  normlab report results/small_batch --out report\n"

@@ -18,15 +18,16 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_schema = {
     .name = "schema",
-    .summary = "print the JSON Schema with which an editor completes and checks configurations",
+    .summary = "print a JSON Schema, for editors that complete and check configurations",
     .usage = "usage: normlab schema\n"
              "\n"
-             "Prints the JSON Schema (2020-12) of configurations and experiments: every key with its meaning, type, bounds, legal words\n"
-             "and default. An editor that speaks to yaml-language-server (VS Code, Neovim, Emacs, ...) uses it in files that start with\n"
+             "Prints the JSON Schema (2020-12) of configurations and experiments: the meaning, type, range and default of every key. Editors\n"
+             "with yaml-language-server (VS Code, Neovim, Emacs, ...) use it in files whose first line is\n"
              "\n"
              "  # yaml-language-server: $schema=normlab.schema.json\n"
              "\n"
-             "as those of `normlab init` do; the path is relative to the file. Only `normlab check` sees mistakes that take several keys.\n"
+             "`normlab init` writes that line; its path is relative to the file. A mistake that involves several keys is found only by\n"
+             "`normlab check`.\n"
              "\n"
              "examples:\n"
              "  normlab schema > normlab.schema.json\n"

@@ -24,13 +24,13 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_show = {
     .name = "show",
-    .summary = "print the resolved configuration, each value with its origin",
+    .summary = "print the complete configuration, with the origin of each value",
     .usage = "usage: normlab show [FILE] [KEY=VALUE ...]\n"
              "       normlab show RESULTS:N\n"
              "\n"
-             "Prints the configuration that FILE and the arguments give, complete, with where each value comes from: a default, a\n"
-             "file and its line, or the command line. What it prints is a file that can be run. Without FILE: the defaults.\n"
-             "RESULTS:N is trial N of a results folder, as trials.csv numbers them; `normlab run RESULTS:N` runs it again.\n"
+             "Prints the complete configuration that FILE and the arguments give. A comment behind each value says where it comes from: a\n"
+             "default, a line of a file, or the command line. The output is itself a configuration that can be run. Without FILE it shows the\n"
+             "defaults. RESULTS:N is trial N of a results folder, as numbered in trials.csv; `normlab run RESULTS:N` trains it again.\n"
              "\n"
              "examples:\n"
              "  normlab show configs/mlp_digits.yaml\n"

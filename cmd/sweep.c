@@ -247,12 +247,11 @@ static int run_round(struct course *course, bool *complete)
 /* What the rounds before decided, and which round begins. */
 static void announce(const struct course *course)
 {
-    static const char *const names[] = {[NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
     if (manner.quiet || !nl_has_rounds(course->asked))
         return;
     if (course->round.decided.at)
         fputs(course->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, names[course->round.kind], course->plan.grid.trials, course->round.folder,
+    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, nl_round_names[course->round.kind], course->plan.grid.trials, course->round.folder,
             course->settings->dry_run && !course->more && course->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 
@@ -421,33 +420,33 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_sweep = {
     .name = "sweep",
-    .summary = "train every trial of a grid, draw the plots, say what came out",
+    .summary = "train every trial of a grid, draw the plots, answer the question",
     .usage = "usage: normlab sweep FILE [KEY=VALUE[,VALUE...] ...] [--out DIR] [-j N] [options]\n"
              "\n"
-             "Trains every trial of FILE's grid, one a core, the longest first; writes tables and plots to DIR; and says what came out\n"
-             "in words, with intervals. A key may be given several values, or a range, and becomes an axis. What is finished is kept:\n"
-             "the same command again runs only what is missing, after Ctrl-C, a crash, or with more seeds. A sweep is\n"
-             "refused where the tables of DIR would lose trained trials (see --replace). A training that diverges is a result.\n"
+             "Trains every trial of FILE's grid, one on each core, the longest first. Writes tables and plots to DIR, and answers the question\n"
+             "of the sweep in words, with confidence intervals. A key with several values, or with a range, becomes an axis of the grid.\n"
+             "Finished trials are kept: after Ctrl-C, a crash, or with more seeds, the same command trains only what is missing. A training\n"
+             "that diverges is a result. A sweep is refused where the tables of DIR would lose trained trials (see --replace).\n"
              "\n"
-             "  -o, --out DIR        results folder (default: results/NAME, where FILE is NAME.yaml; of shard 2/3, results/NAME-2of3)\n"
-             "  -j, --jobs N         trials side by side (default: as many as there are cores); the last ones share the cores\n"
+             "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml, results/NAME-2of3 for its shard 2/3)\n"
+             "  -j, --jobs N         trials at a time (default: the number of cores); the last ones share the cores\n"
              "      --device KIND    cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
              "      --cohort N       trials of equal shapes that advance together, step by step (default: 1; on a GPU as many as it holds);\n"
              "                       results do not depend on it\n"
-             "  -n, --dry-run        run nothing, but say what would be run, with parameters, memory, time (from a few steps of each\n"
-             "                       shape) and disk, and what is there; a long table is cut short (--verbose: all of it, with ids)\n"
-             "      --retry WHAT     failed, diverged, dead, done, all (or several with commas): train those again that ended so. dead is at\n"
-             "                       chance, failed is diverged or dead. What could not be run (status error) is always tried again\n"
-             "      --fail-fast      stop at the first trial that is not done: diverged, at chance, error (exit code 1)\n"
-             "      --max-time TIME  start no trial after that time (90s, 30m, 1h30m), finish those that run (exit code 3 if any\n"
-             "                       are left; the same command goes on)\n"
-             "      --shard I/N      only the I-th of N parts of about the same cost; normlab merge puts them together\n"
-             "      --checkpoint-every T   keep the state of unfinished trials, after so much time (30m) or epochs (5epochs) and at Ctrl-C: they\n"
-             "                       go on from there, to the same bits\n"
-             "      --replace        let DIR show this experiment. Trials that leave its tables stay in DIR/trials; their own command,\n"
-             "                       with --replace, shows them again\n"
-             "      --no-plot        no pictures\n"
-             "  -f, --format F       of answer and table: text (default), md, latex, csv (the table alone), json, as normlab table prints them\n"
+             "  -n, --dry-run        train nothing; list the trials with parameters, memory, time (from a few steps of each\n"
+             "                       shape) and disk, and what is done already; long tables are cut (--verbose: all of it, with ids)\n"
+             "      --retry WHAT     failed, diverged, dead, done, all (or several with commas): train again the trials that ended so. dead: at\n"
+             "                       chance; failed: diverged or dead. What could not be run (status error) is always tried again\n"
+             "      --fail-fast      stop at the first trial that diverges, ends at chance or cannot be run (exit code 1)\n"
+             "      --max-time TIME  start no trial after this time (90s, 30m, 1h30m); those that run are finished (exit code 3 if\n"
+             "                       trials are left; the same command goes on)\n"
+             "      --shard I/N      run only part I of N parts of about equal cost; normlab merge puts the parts together\n"
+             "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs) and at Ctrl-C: they\n"
+             "                       resume from it, bit for bit\n"
+             "      --replace        let the tables of DIR show this experiment. Earlier trials stay in DIR/trials; their own command\n"
+             "                       with --replace shows them again\n"
+             "      --no-plot        draw no pictures\n"
+             "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
              "      --fail-if LIST   exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
              "                       failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"

@@ -178,17 +178,18 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_table = {
     .name = "table",
-    .summary = "print the numbers behind the plots: to read, for a paper, for a program",
+    .summary = "print the answer and its table: as text, LaTeX, Markdown, CSV or JSON",
     .usage = "usage: normlab table RESULTS [--format F] [--what T] [--columns KEY] [--fail-if LIST] [plot.KEY=VALUE ...]\n"
              "\n"
-             "Prints the answer to sweep.question in words, and the numbers that the plots draw: plot.metric with its interval over seeds, the\n"
-             "difference to sweep.baseline paired by seed, and failed runs. A value is marked as best only where it is better than every\n"
-             "other by the paired test, adjusted for all of them. Of a sweep that still runs it takes the trials so far.\n"
+             "Prints the answer to sweep.question in words, and the numbers that the plots draw: the mean of plot.metric with its interval\n"
+             "over seeds, the difference to sweep.baseline (paired by seed), and the failed runs. A value is marked as best only where it is\n"
+             "better than every other by the paired test, adjusted for all comparisons. Of a sweep that is still running it uses the trials\n"
+             "so far.\n"
              "\n"
-             "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv (the table alone), json; in csv and json shares are\n"
+             "  -f, --format F     text (default), md (GitHub), latex (booktabs), csv (the table alone), json. In csv and json, shares are\n"
              "                     from 0 to 1, and claims in points\n"
-             "  -w, --what T       summary (a row a cell of the grid; default), grid (side by side), trials (every run)\n"
-             "  -c, --columns KEY  of a grid: the key whose values are the columns (default: norm.kind)\n"
+             "  -w, --what T       summary (a row for each cell of the grid; default), grid (methods side by side), trials (every run)\n"
+             "  -c, --columns KEY  with grid: the key whose values are the columns (default: norm.kind)\n"
              "      --fail-if LIST exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
              "                     failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"

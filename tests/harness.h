@@ -185,8 +185,8 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
         op->beta = probe_input(p, "beta", affine, affine, true, &op->dbeta);
     if (s->residual)
         op->residual = probe_input(p, "residual", x_count, x_capacity, true, &op->dresidual);
-    op->mean = image_field(&p->image, sets * sizeof(double));
-    op->var = image_field(&p->image, sets * sizeof(double));
+    op->mean = image_field(&p->image, sets * p->image.backend->statistic);
+    op->var = image_field(&p->image, sets * p->image.backend->statistic);
     if (s->norm->tracks) {
         op->running_mean = image_reals(&p->image, channels);
         op->running_var = image_reals(&p->image, channels);

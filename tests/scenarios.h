@@ -159,6 +159,27 @@
 {"tuned by the test errors of the final seeds, n = 8", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.5, .seeds = 8, .wider = {{1}, {0.25}}, .peeks = true, .plot = ", min_effect: 0",
  .why = "bn has the best of 8 rates by what it is then judged by; that this makes false findings shows that the simulation would notice"},
 
+/* The same learning rate for all, after tuning. */
+{"one rate for all: a flat curve, any change counts, n = 5", COMPARE, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 5, .plot = ", min_effect: 0"},
+{"one rate for all: a flat curve, 4 methods, any change counts, n = 8", COMPARE, TUNED, .one_for_all = true, .kinds = 4, .widths = 1, .effort = 0.1, .seeds = 8, .plot = ", min_effect: 0"},
+{"one rate for all: valleys apart, best between two rates, n = 8", COMPARE, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 8, .valley = {2, 2}, .best = {2.5, 4.5}, .plot = ", min_effect: 0"},
+{"one rate for all: valleys apart, 2 points apart, n = 8", COMPARE, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 8, .valley = {1, 1}, .best = {3, 5}, .change = {{0}, {2}}},
+{"one rate for all: 1.5 points apart, at the margin, n = 8", COMPARE, TUNED_CLOSELY, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 8, .change = {{0}, {1.5}}},
+{"one rate for all: batch, no effect, any change counts, n = 8", BATCH, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .points = 2, .effort = 0.1, .seeds = 8, .plot = ", min_effect: 0"},
+{"one rate for all: batch, at the margin, n = 8", BATCH, TUNED_CLOSELY, .one_for_all = true, .kinds = 2, .widths = 1, .points = 2, .effort = 0.1, .seeds = 8, .change = {{1.5}, {1.5}}},
+{"one rate for all: half of the runs fail, n = 8", COMPARE, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 8, .fails = {{0.5}, {0.5}}, .cover_bound = 0.93,
+ .why = "as where half of the runs fail at the smallest batch"},
+
+/* Learning rates tuned, and seeds decided by a first stage at the rates that were chosen. */
+{"tuned, then stages: a flat curve, any change counts, 5 of at most 20", COMPARE, TUNED, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 20, .first_stage = 5, .half_width = 1.0, .plot = ", min_effect: 0"},
+{"tuned, then stages: 4 the same, any change counts, 8 of at most 20", COMPARE, TUNED, .kinds = 4, .widths = 1, .effort = 0.1, .seeds = 20, .first_stage = 8, .half_width = 0.8, .plot = ", min_effect: 0"},
+{"tuned, then stages: at the margin, 5 of at most 20", COMPARE, TUNED_CLOSELY, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 20, .first_stage = 5, .half_width = 0.5, .change = {{0}, {1.5}}},
+{"tuned, then stages: batch, at the margin, 5 of at most 20", BATCH, TUNED_CLOSELY, .kinds = 2, .widths = 1, .points = 2, .effort = 0.1, .seeds = 20, .first_stage = 5, .half_width = 0.5, .change = {{1.5}, {1.5}}},
+{"tuned, then stages, one rate for all: a flat curve, 5 of at most 20", COMPARE, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 20, .first_stage = 5, .half_width = 1.0,
+ .plot = ", min_effect: 0"},
+{"tuned, then stages, one rate for all: valleys apart, 5 of at most 20", COMPARE, TUNED, .one_for_all = true, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 20, .first_stage = 5, .half_width = 1.0,
+ .valley = {2, 2}, .best = {2.5, 4.5}, .plot = ", min_effect: 0"},
+
 /* Rates. */
 {"rates: half decades, the same, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 5, .limit = {-1.3, -1.3}, .late = 1.0},
 {"rates: half decades, the same, limits at a point, n = 8", RATES, HALF, .kinds = 4, .widths = 1, .seeds = 8, .limit = {-1.0, -1.0, -1.0, -1.0}, .late = 0.8},
@@ -193,6 +214,7 @@
 {"refined: a ratio of 1.5, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.4, -1.223908741}, .late = 1.0, .refine = 1.2},
 {"refined: a ratio of 1.5, any counts, narrow spread, n = 8", RATES_CLOSELY, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.4, -1.223908741}, .late = 1.0, .refine = 1.1,
  .plot = ", min_effect: 1.01"},
-{"refined: some early failures, the same, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.3, -1.3}, .early = 0.1, .late = 0.8, .refine = 1.2},
-{"refined: some early failures, a ratio of 3, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.03, .seeds = 8, .limit = {-1.5, -1.0229}, .early = 0.1, .late = 0.8, .refine = 1.2},
+{"refined: some early failures, the same, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.25, .seeds = 8, .limit = {-1.3, -1.3}, .early = 0.1, .late = 0.8, .refine = 1.2},
+{"refined: some early failures, a ratio of 3, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.25, .seeds = 8, .limit = {-1.5, -1.0229}, .early = 0.1, .late = 0.8, .refine = 1.2},
+{"refined: many early failures, the same, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.1, .seeds = 5, .limit = {-1.3, -1.3}, .early = 0.3, .late = 0.8, .refine = 1.2},
 {"refined: beyond the top, n = 5", RATES, HALF, .kinds = 2, .widths = 1, .effort = 0.06, .seeds = 5, .limit = {-1.3, 1.0}, .late = 1.0, .refine = 1.5},

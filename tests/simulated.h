@@ -46,6 +46,7 @@ struct scenario {
     double valley[METHODS]; /* of a method's error over the rates: points for the square of the steps from its best rate */
     double best[METHODS];   /* which this is, counted from 0 */
     bool peeks;        /* a control, which must make false findings: bn's rate is chosen by the test errors of the final seeds, the others have their best one */
+    bool one_for_all;  /* what is judged is the round with the rate that serves all best, where there is one */
     double refine;     /* sweep.refine; 0: no more rates than the grid's */
 
     double base, common, own;      /* the mean where nothing changes it; standard deviations over seeds */

@@ -268,7 +268,8 @@ START_TEST(saturation_is_said)
 {
     struct made made;
     make(&made, &(struct design){batches, saturated, 0.2165, 389}, NULL);
-    holds(&made, "GN: inconclusive: saturated, 32 of 32 runs are at 0 %");
+    holds(&made, "GN: inconclusive: saturated (32 of 32 runs at 0 %)");
+    holds(&made, "shows no conclusive change with GN");
     lacks(&made, "flat with GN");
     release(&made);
 }
@@ -295,7 +296,7 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
     struct nl_error err;
     ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, NULL, &sheet, &err), NL_OK);
     ck_assert_ptr_nonnull(strstr(sheet.caption, "INCOMPLETE: trials missing: 10 of 96."));
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "mean over 0 to 8 seeds"));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "mean of 0 to 8 seeds"));
     nl_sheet_release(&sheet);
     release(&made);
 }
@@ -375,6 +376,25 @@ START_TEST(the_end_of_the_grid_and_what_is_missing_are_no_limit)
 }
 END_TEST
 
+#define REFINED(rates) "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [" rates "]}\n  points: [{norm.kind: bn, train.lr: 1}]\n  seeds: 8\n" \
+                       "  baseline: {norm.kind: none}\n  question: lr_tolerance\n"
+
+/* Ten times the baseline's rate is 1, which bn alone has. */
+START_TEST(failures_are_compared_at_a_rate_that_all_have)
+{
+    struct made made;
+    make(&made, &(struct design){REFINED("0.01, 0.1, 0.7, 9"), limits, 0, 389}, NULL);
+    holds(&made, "Failed runs at rate 0.7, about 10 times that of no norm: 8 of 8 with it (68 to 100 %); 0 of 8 with BN (0 to 32 %), p ");
+    holds(&made, "; 8 of 8 with GN (");
+    release(&made);
+
+    make(&made, &(struct design){REFINED("0.01, 0.1, 9"), limits, 0, 389}, NULL);
+    holds(&made, "Failed runs are not compared: no rate near 10 times that of no norm was run with all that is compared with it.\n");
+    lacks(&made, "Failed runs at rate");
+    release(&made);
+}
+END_TEST
+
 static double ranked(const char *kind, double x, int seed)
 {
     return (strcmp(kind, "bn") == 0 ? 0.02 : strcmp(kind, "gn") == 0 ? 0.021 : 0.15) + 0.3 * noise(kind, x, seed);
@@ -424,13 +444,13 @@ START_TEST(intervals_of_shares_stay_shares)
         estimates++;
     }
     ck_assert_int_eq(estimates, 3);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "averaged as logits, t, corrected for splits that overlap"));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "CI (t on the logit scale, corrected for overlapping splits)."));
     nl_sheet_release(&sheet);
     release(&made);
 
     make(&made, &(struct design){compared, extreme, 0.2165, 389}, (const char *[]){"plot.interval=bootstrap", NULL});
     ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "percentile bootstrap (of so few seeds it covers less than it says)"));
+    ck_assert_ptr_nonnull(strstr(sheet.caption, "CI (percentile bootstrap, which covers less than it says with so few seeds)"));
     nl_sheet_release(&sheet);
     release(&made);
 }
@@ -555,6 +575,7 @@ int main(void)
     tcase_add_test(tests, the_exact_test_asks_for_its_pairs);
     tcase_add_test(tests, rates_are_known_no_finer_than_the_grid);
     tcase_add_test(tests, the_end_of_the_grid_and_what_is_missing_are_no_limit);
+    tcase_add_test(tests, failures_are_compared_at_a_rate_that_all_have);
     tcase_add_test(tests, cells_are_compared_by_one_rule);
     tcase_add_test(tests, intervals_of_shares_stay_shares);
     tcase_add_test(tests, programs_read_every_number);

@@ -131,8 +131,38 @@ static void check_against_ref(const struct nl_backend *backend, struct spec spec
     probe_free(&r);
 }
 
+static void put_floats(void *to, const double *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ((float *)to)[i] = (float)from[i];
+}
+
+static void get_floats(double *to, const void *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = ((const float *)from)[i];
+}
+
+/* The reference's kernels for float32, on `ref`'s memory. */
+static struct nl_backend float_reference(struct nl_kernel kernels[16])
+{
+    struct nl_backend backend = *ref;
+    backend.name = "the float reference";
+    backend.element = NL_ELEMENT_FLOAT;
+    backend.real = sizeof(float);
+    backend.put_reals = put_floats;
+    backend.get_reals = get_floats;
+    backend.kernels = kernels;
+    for (int k = 0; ref->kernels[k].operation; k++)
+        kernels[k] = *nl_reference_kernel(NL_ELEMENT_FLOAT, ref->kernels[k].operation);
+    return backend;
+}
+
 START_TEST(backends_agree)
 {
+    struct nl_kernel kernels[16] = {0};
+    struct nl_backend reference = float_reference(kernels);
+    check_against_ref(&reference, specs[_i]);
     for (int b = 0; nl_backends[b]; b++)
         if (nl_backends[b] != ref)
             check_against_ref(nl_backends[b], specs[_i]);
@@ -355,6 +385,35 @@ START_TEST(dropout_of_a_part_draws_what_the_batch_draws)
 }
 END_TEST
 
+/* Of every backend, or of the reference for its element where it has no kernel of its own: all numbers, whatever the run's samples. */
+START_TEST(accumulate_adds_all_numbers_of_each_replica)
+{
+    enum { COUNT = 301, REPLICAS = 3 };
+    for (int b = 0; nl_backends[b]; b++) {
+        const struct nl_backend *backend = nl_backends[b];
+        const struct nl_kernel *own = nl_kernel_find(backend, "accumulate");
+        const struct nl_kernel *kernel = own ? own : nl_reference_kernel(backend->element, "accumulate");
+        struct image image = image_make(backend, REPLICAS, PROBE_BYTES);
+        struct nl_accumulate op = {.count = COUNT, .x = image_reals(&image, COUNT), .y = image_reals(&image, COUNT)};
+        struct nl_run run = {.replicas = REPLICAS, .stride = image.stride, .samples = 1};
+        for (int r = 0; r < REPLICAS; r++)
+            for (size_t i = 0; i < COUNT; i++) {
+                image_set_real(&image, r, (void *)(uintptr_t)op.x, i, drawn((uint64_t)r, "x", i));
+                image_set_real(&image, r, op.y, i, drawn((uint64_t)r, "y", i));
+            }
+        kernel->forward(&run, &op);
+        for (int r = 0; r < REPLICAS; r++)
+            for (size_t i = 0; i < COUNT; i++) {
+                double expected = drawn((uint64_t)r, "x", i) + drawn((uint64_t)r, "y", i), found = image_real(&image, r, op.y, i);
+                ck_assert_msg(fabs(found - expected) <= FLT_EPSILON * fabs(expected), "%s: y[%zu] of replica %d is %.9g, not %.9g", backend->name,
+                              i, r, found, expected);
+            }
+        image_check_gaps(&image, "accumulate");
+        image_free(&image);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("backend");
@@ -370,6 +429,7 @@ int main(void)
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);
     tcase_add_test(operations, dropout_of_a_part_draws_what_the_batch_draws);
+    tcase_add_test(operations, accumulate_adds_all_numbers_of_each_replica);
     suite_add_tcase(suite, operations);
     return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "claims/identity.h"
 #include "claims/run.h"
 #include "scratch.h"
+#include "stats/rates.h"
 #include "suite.h"
 
 /* ---- helpers ---- */
@@ -112,6 +113,30 @@ START_TEST(rates_widths_and_failures_are_read_along_a_key)
         expect_span(span[0], cases[i].low, cases[i].high);
         free(claim);
     }
+}
+END_TEST
+
+/* The first seed trains up to 0.1 and has asked for 0.3162, the second one up to 3.162 but for 0.3162, where it diverges. */
+START_TEST(a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own)
+{
+    static const char grid[] = "norm: {kind: bn}\nsweep: {seeds: 2, refine: 3.5, grid: {train.lr: [0.1, 1, 10]}, points: [{train.lr: [0.3162, 3.162]}]}\n";
+    static const char trials[] = "trial,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_accuracy\n"
+                                 "1,0.1,1,done,,10,1280,0,389,0,0,0.99\n2,0.1,2,done,,10,1280,0,389,0,0,0.99\n3,1,1,done,,10,1280,0,389,0,0,0.2\n"
+                                 "4,1,2,done,,10,1280,0,389,0,0,0.99\n5,10,1,done,,10,1280,0,389,0,0,0.2\n6,10,2,done,,10,1280,0,389,0,0,0.2\n"
+                                 "7,0.3162,1,done,,10,1280,0,389,0,0,0.2\n8,0.3162,2,diverged,7,10,1280,0,389,0,0,\n9,3.162,1,done,,10,1280,0,389,0,0,0.2\n"
+                                 "10,3.162,2,done,,10,1280,0,389,0,0,0.99\n";
+    struct nl_experiment experiment;
+    struct nl_results results;
+    struct nl_comparison view;
+    struct nl_rate_range range[2];
+    load_text(grid, &experiment);
+    parse_results(trials, &experiment, &results);
+    nl_comparison_make(&results, &experiment, nl_results_factor(&results, "train.lr"), -1, &view);
+    nl_usable_rates(&view, 0, NL_RATE_BY_ACCURACY, range);
+    expect_span((struct nl_span){range[0].low, range[0].high}, log(0.1), log(0.3162));
+    expect_span((struct nl_span){range[1].low, range[1].high}, log(3.162), log(10.0));
+    nl_comparison_release(&view);
+    nl_results_release(&results);
 }
 END_TEST
 
@@ -236,6 +261,64 @@ START_TEST(a_control_that_holds_forbids_a_verdict)
 }
 END_TEST
 
+/* Of eight seeds the best rate of bn by its validation loss is 0.01, that of ln 1; at 0.1 both are nearly as good, but bn is the better one by 4 points
+ * there, and `best` points where each is at its best. At 10 one run of ln diverges, and all others are best of all. */
+static void make_rates(double best, const struct nl_experiment *experiment, struct nl_results *out)
+{
+    static const double rate[] = {0.01, 0.1, 1, 10}, loss[2][4] = {{0.20, 0.22, 0.50, 0.1}, {0.60, 0.23, 0.20, 0.1}};
+    struct nl_text text = {0};
+    nl_text_add(&text, "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,val_loss,test_accuracy\n");
+    for (int kind = 0, trial = 1; kind < 2; kind++)
+        for (int r = 0; r < 4; r++)
+            for (int seed = 0; seed < 8; seed++, trial++) {
+                double value = 0.8 + 0.001 * ((seed * 5 + kind * 3) % 7) + (kind ? 0.0 : r == 1 ? 0.04 : best / 100.0);
+                nl_text_add(&text, "%d,%s,%g,%d,", trial, kind ? "ln" : "bn", rate[r], seed + 1);
+                if (kind == 1 && r == 3 && seed == 2)
+                    nl_text_add(&text, "diverged,7,10,1280,128,389,0,0,,\n");
+                else
+                    nl_text_add(&text, "done,,10,1280,128,389,0,0,%g,%.9g\n", loss[kind][r], value);
+            }
+    parse_results(text.at, experiment, out);
+    nl_text_release(&text);
+}
+
+/* What comes out with one rate for both is said beside it, whatever the verdict, which is that of the best rates. */
+START_TEST(one_rate_for_all_is_judged_beside_the_best_of_each)
+{
+    static const struct {
+        double best;
+        enum nl_outcome_verdict verdict;
+    } cases[] = {{10.0, NL_REPRODUCED}, {0.0, NL_CONTRADICTED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_experiment experiment;
+        struct nl_results results;
+        struct nl_outcome outcome = {.name = nl_strdup("claim")};
+        struct nl_error err;
+        char *claim = nl_format("data: {val: 128}\nsweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.lr: [0.01, 0.1, 1, 10]}}\n" HEAD
+                                "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2" TAIL);
+        load_text(claim, &experiment);
+        make_rates(cases[i].best, &experiment, &results);
+        const struct nl_evidence control = {0};
+        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}, .control = &control};
+        ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+        nl_results_release(&results);
+        ck_assert_int_eq(outcome.verdict, cases[i].verdict);
+        ck_assert_int_eq(outcome.sames, 1);
+        ck_assert_str_eq(outcome.same[0].same, "0.1");
+        ck_assert_double_eq_tol(outcome.same[0].claim.effect.mean, 0.04, 1e-3);
+        ck_assert_int_eq(outcome.same[0].claim.verdict, NL_SUPPORTED);
+        ck_assert_int_eq(outcome.same[0].claim.runs[0], 8);
+        char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT), *json = nl_outcomes_text(&outcome, 1, NL_OUTCOME_JSON);
+        ck_assert_msg(strstr(text, "\n      with one train.lr for all, 0.1, chosen by val_loss, in place of the best of each: +3.96 points ("), "%s", text);
+        ck_assert_msg(strstr(json, "\"same\": \"0.1\""), "%s", json);
+        free(text);
+        free(json);
+        free(claim);
+        nl_outcome_release(&outcome);
+    }
+}
+END_TEST
+
 /* ---- from the file to the outcome ---- */
 
 /* Two small trainings for each of five seeds. */
@@ -311,12 +394,14 @@ int main(void)
     TCase *cases = tcase_create("claims");
     tcase_add_test(cases, the_best_run_is_chosen_by_the_validation_part);
     tcase_add_test(cases, rates_widths_and_failures_are_read_along_a_key);
+    tcase_add_test(cases, a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own);
     tcase_add_test(cases, steps_are_censored_at_the_cap);
     tcase_add_test(cases, a_slope_is_over_doublings);
     tcase_add_test(cases, identities_hold_and_disturbances_break_them);
     tcase_add_test(cases, a_verdict_needs_the_whole_interval);
     tcase_add_test(cases, the_exact_test_judges_too);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
+    tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
     tcase_add_test(cases, missing_trials_and_other_protocols_give_no_verdict);
     suite_add_tcase(suite, cases);

@@ -88,7 +88,7 @@ START_TEST(a_picture_is_shapes_alone)
                         "<title>t</title><script>evil()</script><style>@import url(http://evil)</style><a xlink:href='http://evil'><rect/></a>"
                         "<foreignObject><p>evil</p></foreignObject><image xlink:href='http://evil/x.png'/><image xlink:href='data:image/png;base64,AA=='/>"
                         "<defs><path id='m' ONCLICK='a()'/></defs><use xlink:href='#m'/><use xlink:href='other.svg#m'/>"
-                        "<g clip-path='url(#c)' style='fill:\\75 rl(http://evil)' fill='URL(http://evil)' class='wide'>x<text>a &lt; b ]]></text></g></svg>");
+                        "<g clip-path='url(#c)' style='fill:\\75 rl(http://evil)' fill='URL(http://evil)' class='wide'>x<text>a &lt; b ]]&gt;</text></g></svg>");
     ck_assert_str_eq(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"a &quot;label&quot;\" viewBox=\"0 0 1 1\"><image></image>\n"
                           "<image href=\"data:image/png;base64,AA==\"></image>\n<defs><path id=\"p-m\"></path>\n</defs>\n<use href=\"#p-m\"></use>\n<use></use>\n"
                           "<g clip-path=\"url(#p-c)\"><text>a &lt; b ]]&gt;</text>\n</g>\n</svg>\n");

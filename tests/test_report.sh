@@ -97,6 +97,14 @@ assert len(of_page) > 400 and of_page == of_markdown, [(a, b) for a, b in zip(of
 from collections import Counter
 assert not Counter(of_page) - Counter(of_latex), Counter(of_page) - Counter(of_latex)
 
+# a picture is described by its kind, axes and methods, not by the answer, which stands there already
+alts = [e.get("aria-label") for e in elements if name(e) == "svg"]
+assert len(alts) == 7 and all(f"![{alt}]" in markdown for alt in alts), alts
+assert "Line chart. Horizontal axis: batch size. Vertical axis: test error (%). Lines: BN and no norm." in alts
+assert "Line chart. Horizontal axis: learning rate. Vertical axis: test error (%). Lines: BN, LN and no norm." in alts
+assert "Line chart. Horizontal axis: training time. Vertical axis: test error (%). Lines: BN and no norm." in alts
+assert not [alt for alt in alts if "falls" in alt or "tolerates" in alt]
+
 # said first, and what earlier rounds decided
 for form in (page, markdown, latex):
     assert form.index("INCOMPLETE: 1 of 4 results") < form.index("Question")
@@ -120,7 +128,13 @@ claim:
 sweep: {grid: {norm.kind: [bn, none]}}
 YAML
 (cd "$folder" && "$program" report rates --claims=claims --out both -q >/dev/null)
+[ ! -e "$folder/both/figures/claim-1-open" ] || fail "a figure of a claim that did not run"
 awk '/INCOMPLETE: trials are missing for 1 of 1 claims/ { said = NR } /^## / && !first { first = NR } END { exit !(said && said < first) }' "$folder/both/report.md"
+
+# a claim that ran has its figure
+(cd "$folder" && "$program" claims run open --out claims -q >/dev/null && "$program" report --claims=claims --out judged -q >/dev/null)
+grep -q '^!\[Line chart\. .*Lines: BN and no norm\.\](figures/claim-1-open/curves.svg)$' "$folder/judged/report.md"
+[ -s "$folder/judged/figures/claim-1-open/curves.pdf" ]
 
 # what cannot be drawn is said, and no success
 mkdir "$folder/bin"
@@ -137,4 +151,4 @@ cp "$folder/report/index.html" "$folder/before.html"
 code=0
 "$program" report "$folder/rates" --out "$folder/report" >/dev/null 2>"$folder/err" || code=$?
 [ "$code" = 2 ] && grep -q "notes.txt" "$folder/err" && cmp "$folder/before.html" "$folder/report/index.html"
-echo "100%: Checks: 13"
+echo "100%: Checks: 16"

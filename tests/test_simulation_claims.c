@@ -34,6 +34,9 @@ struct made_claim {
 #define FOUR "[" PART("bn") ", " PART("ln") ", " PART("gn") ", " PART("rms") "]"
 #define USABLE "{along: train.lr, take: usable}"
 #define RATIO "[{says: it, of: {norm.kind: ln}, minus: {norm.kind: bn}, smallest: 3}]"
+#define BEST "{metric: train_accuracy, along: train.lr, take: best, by: val_loss}"
+#define ABOVE_NOTHING "[{says: it, of: {norm.kind: ln}, minus: {norm.kind: bn}, smallest: 0}]"
+#define NEARLY_SAME "[{says: it, of: {norm.kind: ln}, minus: {norm.kind: bn}, margin: 1}]"
 #define TWO .kinds = 2, .widths = 1, .points = 3
 #define SMALL .question = "small_batch", .base = 0.2
 
@@ -61,11 +64,14 @@ static const struct made_claim claims[] = {
     {{"claims: a ratio of rates, just below, half a decade, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.5, -1.5 + 0.4771 - 0.001}}, USABLE, RATIO, IS_FALSE, 0, NULL},
     {{"claims: a ratio of rates, just above, a quarter, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.5, -1.5 + 0.4771 + 0.001}}, USABLE, RATIO, IS_TRUE, 0, NULL},
     {{"claims: a ratio of rates of 30, a quarter, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-2.0, -0.52}}, USABLE, RATIO, IS_TRUE, 0, NULL},
+    {{"claims: the best of each rate, no effect, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.3, -1.3}, .late = 0.5, .by_loss = true, .effort = 0.5}, BEST, ABOVE_NOTHING, IS_FALSE, 0, NULL},
+    {{"claims: the best of each rate, the same, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.3, -1.3}, .late = 0.5, .by_loss = true, .effort = 0.2}, BEST, NEARLY_SAME, IS_TRUE, 0, NULL},
 };
 enum { CLAIMS = sizeof claims / sizeof *claims };
 
 struct tally {
     int sweeps, verdicts[NL_INCOMPLETE + 1], false_verdicts, controls, held;
+    int sames, false_sames; /* of a part at one rate for all, which is as true as the part */
 };
 
 static int sweeps_of_a_scenario;
@@ -99,6 +105,10 @@ static void judge_one(const struct made_claim *made, const struct nl_experiment 
     int held = 0;
     for (int i = 0; i < outcome.controls; i++)
         held += outcome.control[i].claim.verdict == NL_SUPPORTED;
+    for (int i = 0; i < outcome.sames; i++) {
+        tally->sames++;
+        tally->false_sames += outcome.same[i].claim.verdict == (made->fact == IS_TRUE ? NL_NOT_SUPPORTED : NL_SUPPORTED);
+    }
     tally->controls += outcome.controls > 0;
     tally->held += held > 0;
     tally->verdicts[outcome.verdict]++;
@@ -146,10 +156,13 @@ START_TEST(verdicts_are_true)
     scratch_remove(folder);
     free(claim);
     double nominal = made->bound > 0.0 ? made->bound : 0.05, bound = nominal + 3.0 * sqrt(nominal * (1.0 - nominal) / tally.sweeps), share = 100.0 / tally.sweeps;
-    printf("| %-62s | %6d | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f%s | %5.1f |\n", made->sweep.name, tally.sweeps, share * tally.verdicts[NL_REPRODUCED],
+    printf("| %-62s | %6d | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f%s | %5.1f |", made->sweep.name, tally.sweeps, share * tally.verdicts[NL_REPRODUCED],
            share * tally.verdicts[NL_CONTRADICTED], share * tally.verdicts[NL_UNDECIDED], share * tally.false_verdicts, 100.0 * bound, made->bound > 0.0 ? "*" : " ",
            share * tally.held);
+    printf(tally.sames ? " %5.1f |\n" : "     - |\n", 100.0 * tally.false_sames / tally.sames);
     fflush(stdout);
+    ck_assert_int_eq(tally.sames, strstr(made->measure, "take: best") ? tally.sweeps : 0);
+    ck_assert_msg(tally.false_sames <= bound * tally.sweeps, "false at one rate for all: %d of %d", tally.false_sames, tally.sames);
     ck_assert_msg(tally.false_verdicts <= bound * tally.sweeps, "false verdicts: %d of %d", tally.false_verdicts, tally.sweeps);
     ck_assert_msg(tally.held <= bound * tally.sweeps, "controls that held: %d of %d", tally.held, tally.sweeps);
     ck_assert_int_eq(tally.controls, tally.sweeps);
@@ -161,8 +174,8 @@ int main(int argc, char **argv)
     const char *all = getenv("NORMLAB_ALL");
     sweeps_of_a_scenario = all && *all ? 5000 : 200;
     words = argv + (argc > 0);
-    printf("| %-62s | sweeps | repr. | contr.| open  | false | bound  | ctrl. |\n", "scenario");
-    printf("|%.64s|-------:|------:|------:|------:|------:|-------:|------:|\n", "----------------------------------------------------------------");
+    printf("| %-62s | sweeps | repr. | contr.| open  | false | bound  | ctrl. | same  |\n", "scenario");
+    printf("|%.64s|-------:|------:|------:|------:|------:|-------:|------:|------:|\n", "----------------------------------------------------------------");
     fflush(stdout);
     Suite *suite = suite_create("simulation of claims");
     TCase *tests = tcase_create("simulation of claims");

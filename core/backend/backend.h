@@ -36,6 +36,9 @@ enum nl_statistics {
     NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
 };
 
+/* The type of a backend's reals. */
+enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX };
+
 /* What all operations of one call share. */
 struct nl_run {
     int replicas;                  /* R */
@@ -136,7 +139,7 @@ struct nl_conv {
 
 /* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
  * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
- * from y. mean and var are those of the sets in the last forward call, in double on every backend, so that the
+ * from y. mean and var are those of the sets in the last forward call, statistics of the backend: doubles, so that the
  * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers.
  *
  * Where it reduces over the batch, `reduce` makes mean and var of the samples up to its own, and tracks them with the last; `apply` makes y
@@ -151,7 +154,7 @@ struct nl_normalize {
     const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
     const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
     void *y;
-    double *mean, *var;             /* (sets at capacity) */
+    void *mean, *var;               /* statistic (sets at capacity) */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
@@ -221,7 +224,7 @@ struct nl_dropout {
     void *dx;
 };
 
-/* y += x, whatever the run's samples. */
+/* y += x, over `count` reals of each replica, whatever the run's samples. */
 struct nl_accumulate {
     size_t count;
     const void *x;
@@ -252,11 +255,11 @@ struct nl_update {
 /* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
 
-/* What a backend has for one operation: "gather", "linear", "conv", "depthwise_conv", "normalize", "activate", "max_pool", "mean_pool", "add", "dropout" or
- * "loss". */
+/* What a backend has for one operation: "gather", "linear", "conv", "depthwise_conv", "normalize", "activate", "max_pool", "mean_pool", "add",
+ * "accumulate", "dropout" or "loss". */
 struct nl_kernel {
     const char *operation;
-    nl_kernel_function *forward, *backward; /* backward NULL: of "gather" and "loss" */
+    nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate" and "loss" */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then
@@ -269,8 +272,9 @@ struct nl_tape; /* the backend's own */
 struct nl_backend {
     const char *name;         /* device.kind */
     const char *help;
-    size_t real;              /* sizeof(double) or sizeof(float) */
-    size_t statistic;         /* bytes of a mean or variance: sizeof(double) */
+    enum nl_element element;
+    size_t real;              /* bytes of an element, */
+    size_t statistic;         /* and of a normalizer's mean or var: a double, where elements are real */
     bool steps_weights;       /* the backward of "linear" heeds `update` */
     bool fuses_relu;          /* its forward heeds `relu`, and its backward `masks` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
@@ -332,6 +336,10 @@ int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
 
 /* What the backend has for that operation; NULL: nothing. */
 const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation);
+
+/* The reference's kernel for that element, which computes in the host's memory: for what a backend has no kernel of its own. NULL: there is
+ * no such operation. */
+const struct nl_kernel *nl_reference_kernel(enum nl_element element, const char *operation);
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
 int nl_normalize_sets(const struct nl_normalize *op, int samples);

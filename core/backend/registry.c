@@ -1,8 +1,6 @@
 /* The table of backends. */
 #include "backend/backend.h"
 
-#include <string.h>
-
 #include "base/machine.h"
 
 const struct nl_backend *const nl_backends[] = {&nl_backend_cpu, &nl_backend_ref, NULL};
@@ -64,12 +62,4 @@ const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, e
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err)
 {
     return backend->status ? backend->status(err) : NL_OK;
-}
-
-const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation)
-{
-    for (const struct nl_kernel *kernel = backend->kernels; kernel->operation; kernel++)
-        if (strcmp(kernel->operation, operation) == 0)
-            return kernel;
-    return NULL;
 }

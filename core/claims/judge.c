@@ -426,6 +426,34 @@ static int judge_control(struct nl_judged *out, int index, const struct nl_claim
     return NL_OK;
 }
 
+/* The part with one value for all sides of the key along which it takes the best; false: there is none. */
+static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence, const struct manner *manner)
+{
+    const struct nl_published_part *part = out->part;
+    bool room = true; /* for one more key in each cell */
+    for (int side = 0; side < part->sides; side++)
+        room &= part->cell[side].keys < NL_LIST_MAX;
+    int level = room && nl_takes_best(&part->reading) ? nl_same_level(part, evidence) : -1;
+    if (level < 0)
+        return false;
+    const struct nl_factor *factor = &evidence->results->factor[nl_results_factor(evidence->results, part->reading.along->name)];
+    struct nl_published_part at = *part;
+    at.reading.along = NULL;
+    for (int side = 0; side < at.sides; side++) {
+        struct nl_match *cell = &at.cell[side];
+        cell->key[cell->keys] = factor->key;
+        cell->values[cell->keys++] = (struct nl_word_list){.count = 1, .at = &factor->value[level]};
+    }
+    struct contrast contrast = contrast_make(evidence, NULL);
+    out->part = &at;
+    read_part(&contrast, &at, evidence);
+    weigh(out, &contrast, evidence, manner, 0.0);
+    contrast_release(&contrast);
+    out->part = part;
+    out->same = nl_strdup(factor->value[level]);
+    return true;
+}
+
 /* ---- the verdict ---- */
 
 static void conclude(struct nl_outcome *out)
@@ -458,6 +486,7 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
     out->level = level;
     out->part = nl_alloc((size_t)published->parts, sizeof *out->part);
     out->control = nl_alloc((size_t)published->parts, sizeof *out->control);
+    out->same = nl_alloc((size_t)published->parts, sizeof *out->same);
     for (int i = 0; i < published->parts && status == NL_OK; i++) {
         struct nl_judged *part = &out->part[out->parts++], *control = &out->control[out->controls];
         bool there = false;
@@ -465,30 +494,36 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
         status = judge_part(part, evidence, &manner, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL
                                                                                                                       : NL_OK;
         out->controls += there;
+        out->same[out->sames] = judged_of(&published->part[i]);
+        out->sames += status == NL_OK && judge_same(&out->same[out->sames], &evidence->main, &manner);
         if (status == NL_OK && !is_formula(part->part))
             out->one_part |= nl_part_scale(part->part, &evidence->main).fixed;
     }
     if (status)
         return NL_FAIL;
     out->tests = judge_family(out->part, out->parts, level);
+    judge_family(out->same, out->sames, level);
     for (int i = 0; i < out->controls; i++)
         judge_family(&out->control[i], 1, level);
     conclude(out);
     return NL_OK;
 }
 
+static void release_judged(struct nl_judged *judged, int count)
+{
+    for (int i = 0; i < count; i++) {
+        nl_claim_release(&judged[i].claim);
+        free(judged[i].decides);
+        free(judged[i].same);
+    }
+    free(judged);
+}
+
 void nl_outcome_release(struct nl_outcome *outcome)
 {
-    for (int i = 0; i < outcome->parts; i++) {
-        nl_claim_release(&outcome->part[i].claim);
-        free(outcome->part[i].decides);
-    }
-    for (int i = 0; i < outcome->controls; i++) {
-        nl_claim_release(&outcome->control[i].claim);
-        free(outcome->control[i].decides);
-    }
-    free(outcome->part);
-    free(outcome->control);
+    release_judged(outcome->part, outcome->parts);
+    release_judged(outcome->control, outcome->controls);
+    release_judged(outcome->same, outcome->sames);
     free(outcome->tried);
     free(outcome->name);
     nl_text_release(&outcome->reason);

@@ -7,13 +7,17 @@
  *     not testable here  something is missing on this machine: a data set
  *     incomplete         trials are missing: no verdict
  *
- * A part is a claim of the statistics (stats/claim.h), judged there, all parts as one family. What is tested is the side of the threshold that
- * the effect lies on. A difference holds where the whole interval lies beyond the smallest effect, and is false where the whole interval stays
- * below it; sameness holds by two one-sided tests, and is false where the whole interval lies beyond the margin. So of a true effect just below
- * the threshold at most one claim in twenty (at 95 %) is called reproduced, of one just above it at most one contradicted.
+ * A part is a claim of the statistics (stats/claim.h), judged there, all parts as one family. What is tested is the side of the
+ * threshold that the effect lies on. A difference holds where the whole interval lies beyond the smallest effect, and is false
+ * where the whole interval stays below it; sameness holds by two one-sided tests, and is false where the whole interval lies
+ * beyond the margin. So of a true effect just below the threshold at most one claim in twenty (at 95 %) is called reproduced, of
+ * one just above it at most one contradicted.
  *
- * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it is compared with; of a
- * sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
+ * Where a part compares the best runs along a key, each side has a value of its own. What comes out with one value for all sides
+ * is judged too, in a family of its own, and said beside the part. The verdict does not depend on it.
+ *
+ * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it is
+ * compared with; of a sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
  */
 #ifndef NL_CLAIMS_OUTCOME_H
 #define NL_CLAIMS_OUTCOME_H
@@ -24,13 +28,14 @@
 enum nl_outcome_verdict { NL_REPRODUCED, NL_CONTRADICTED, NL_UNDECIDED, NL_WAITING, NL_NOT_TESTABLE, NL_INCOMPLETE };
 extern const char *const nl_outcome_verdict_names[]; /* "reproduced", ..., in this order; ends with NULL */
 
-/* A part, or a control of it, as it came out. */
+/* A part, or a control of it, or the part at one value of the key along which it takes the best, as it came out. */
 struct nl_judged {
     const struct nl_published_part *part;
     struct nl_claim claim;  /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED: it is false.
                                Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */
     double deviation;       /* of an identity: the largest; else NaN */
     const char *control;    /* what makes it one that must not hold; NULL: it is a part */
+    char *same;             /* "0.1": the value that serves all sides best, which all have here; NULL: not so */
     char *decides;          /* where it is open: what would decide it; else NULL */
 };
 
@@ -52,8 +57,8 @@ struct nl_outcome {
     double level;
     int tests;                    /* of the family of parts */
     int planned, missing, failed; /* trials of the claim's own sweep */
-    int parts, controls, tries;
-    struct nl_judged *part, *control;
+    int parts, controls, sames, tries;
+    struct nl_judged *part, *control, *same;
     struct nl_tried *tried;
     enum nl_declared declared;
     bool one_part; /* the seeds share the part that is evaluated: what is said holds on it */
@@ -68,14 +73,19 @@ struct nl_claim_evidence {
 /* Whether that part's control needs runs: of the first part with a smallest effect, and of identities of two runs. */
 bool nl_part_needs_control(const struct nl_published *published, int part);
 
-/* Fills in parts, controls, tests and verdict with its reason, as if nothing was missing and nobody objected. NL_FAIL: a device cannot be used. */
+/* Fills in parts, controls, sames, tests and verdict with its reason, as if nothing was missing and nobody objected. NL_FAIL: a
+ * device cannot be used. */
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact, struct nl_outcome *out,
                      struct nl_error *err);
 void nl_outcome_release(struct nl_outcome *outcome);
 
 /* ---- words (text.c) ---- */
 
-/* The numbers of a part or a control, and whether it holds: one line, ended by a newline. */
+/* What makes of a part what is judged beside it: "control, against itself with other seeds", "with one train.lr for all, 0.1,
+ * chosen by val_loss, in place of the best of each". */
+void nl_say_beside(struct nl_text *out, const struct nl_judged *judged);
+
+/* The numbers of a part or of what is judged beside it, and whether it holds: one line, ended by a newline. */
 void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level);
 
 enum nl_outcome_format { NL_OUTCOME_TEXT, NL_OUTCOME_MARKDOWN, NL_OUTCOME_JSON };

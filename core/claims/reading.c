@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats/choice.h"
 #include "stats/rates.h"
 #include "train/train.h"
 
@@ -335,6 +336,59 @@ void nl_side_spans(const struct nl_published_part *part, int side, const struct 
         out[seed] = exactly(NAN);
     free(at);
     free(point);
+}
+
+/* ---- one value along the key for all sides ---- */
+
+bool nl_takes_best(const struct nl_reading *reading)
+{
+    return reading->along && reading->take == NL_TAKE_BEST;
+}
+
+/* The cell as one to choose, by its mean over seeds. */
+static struct nl_candidate candidate_of(const struct nl_published_part *part, const struct nl_evidence *evidence,
+                                        const struct nl_cell *cell)
+{
+    const struct nl_reading *reading = &part->reading;
+    struct nl_measure measure = {.worse = 1};
+    nl_measure(reading->by, &measure);
+    bool steps = !isnan(reading->target);
+    struct nl_candidate out = {.failed = steps ? 0 : cell->failed};
+    int seeds = evidence->results->seeds;
+    for (int seed = 0; seed < seeds; seed++) {
+        struct nl_span score = read_run(evidence, cell, seed, reading->by, reading->target);
+        out.score += (steps ? 1 : measure.worse) * score.low / seeds;
+        out.failed += steps && isinf(score.high);
+    }
+    return out;
+}
+
+int nl_same_level(const struct nl_published_part *part, const struct nl_evidence *evidence)
+{
+    const struct nl_results *results = evidence->results;
+    int factor = nl_results_factor(results, part->reading.along->name), places = 0;
+    if (factor < 0)
+        return -1;
+    int values = results->factor[factor].values;
+    struct nl_candidate *candidate = nl_alloc((size_t)part->sides * (size_t)results->cells * (size_t)values, sizeof *candidate);
+    for (int side = 0; side < part->sides; side++) {
+        int points;
+        struct point *point = points_of(part, side, evidence, &points);
+        for (int i = 0; i < points; i++) {
+            if (i == 0 || point[i].slope != point[i - 1].slope) {
+                for (int v = 0; v < values; v++)
+                    candidate[places * values + v].failed = -1;
+                places++;
+            }
+            int level = point[i].cell->level[factor];
+            if (level != NL_INAPPLICABLE)
+                candidate[(places - 1) * values + level] = candidate_of(part, evidence, point[i].cell);
+        }
+        free(point);
+    }
+    int level = nl_choose_for_all(candidate, places, values);
+    free(candidate);
+    return level;
 }
 
 /* ---- before anything is run ---- */

@@ -43,6 +43,14 @@ double nl_part_threshold(const struct nl_published_part *part, const struct nl_p
 void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, struct nl_span *out,
                    const struct nl_cell **used, int *count);
 
+/* Whether the reading takes, on each side for itself, the run that is best along a key. */
+bool nl_takes_best(const struct nl_reading *reading);
+
+/* Of a part that does: the level of that key which serves all its sides best, by what the best run is chosen by: with the fewest
+ * runs that failed, or never reached the target, and then the least sum of distances from each side's best mean. -1: no value is
+ * there for all. */
+int nl_same_level(const struct nl_published_part *part, const struct nl_evidence *evidence);
+
 /* Whether every cell of the claim is there in the experiment's grid, once, and every metric is evaluated: complaints where its part was written. */
 int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics);
 

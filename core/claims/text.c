@@ -47,6 +47,15 @@ static void say_threshold(struct nl_text *out, const struct nl_published_part *p
         nl_text_add(out, "at least %g%s%s", value, blank, unit);
 }
 
+void nl_say_beside(struct nl_text *out, const struct nl_judged *judged)
+{
+    if (judged->control)
+        nl_text_add(out, "control, %s", judged->control);
+    else
+        nl_text_add(out, "with one %s for all, %s, chosen by %s, in place of the best of each", judged->part->reading.along->name,
+                    judged->same, judged->part->reading.by);
+}
+
 void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level)
 {
     const struct nl_claim *claim = &judged->claim;
@@ -76,17 +85,27 @@ void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double l
     nl_text_add(out, ".\n");
 }
 
+/* What of these is judged beside the part. */
+static void say_beside(struct nl_text *out, const struct nl_judged *judged, int count, const struct nl_judged *part, double level,
+                       const char *indent)
+{
+    for (int i = 0; i < count; i++)
+        if (judged[i].part == part->part) {
+            nl_text_add(out, "%s", indent);
+            nl_say_beside(out, &judged[i]);
+            nl_text_add(out, ": ");
+            nl_say_judged(out, &judged[i], level);
+        }
+}
+
 static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, const char *item, const char *indent)
 {
     for (int i = 0; i < outcome->parts; i++) {
         const struct nl_judged *part = &outcome->part[i];
         nl_text_add(out, "%s%s (%s): ", item, part->part->says, nl_part_kind_names[part->part->kind]);
         nl_say_judged(out, part, outcome->level);
-        for (int c = 0; c < outcome->controls; c++)
-            if (outcome->control[c].part == part->part) {
-                nl_text_add(out, "%scontrol, %s: ", indent, outcome->control[c].control);
-                nl_say_judged(out, &outcome->control[c], outcome->level);
-            }
+        say_beside(out, outcome->same, outcome->sames, part, outcome->level, indent);
+        say_beside(out, outcome->control, outcome->controls, part, outcome->level, indent);
     }
     for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) /* nothing was judged */
         nl_text_add(out, "%s%s (%s).\n", item, outcome->published->part[i].says,
@@ -191,6 +210,7 @@ static void add_judged(struct nl_text *out, const struct nl_judged *judged)
     nl_json_add(out, judged->part->says);
     nl_json_member(out, "kind", nl_part_kind_names[judged->part->kind]);
     nl_json_member(out, "control", judged->control);
+    nl_json_member(out, "same", judged->same);
     nl_json_member(out, "verdict", verdicts[claim->verdict]);
     nl_json_member(out, "obstacle", claim->obstacle);
     nl_json_member(out, "decides", judged->decides);
@@ -238,6 +258,7 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     nl_json_member(out, "differs", published->differs);
     nl_json_member(out, "objection", published->objection);
     add_list(out, "parts", outcome->part, outcome->parts);
+    add_list(out, "same", outcome->same, outcome->sames);
     add_list(out, "controls", outcome->control, outcome->controls);
     nl_text_add(out, ",\n    \"objections\": [");
     for (int i = 0; i < outcome->tries; i++) {

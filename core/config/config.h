@@ -117,8 +117,8 @@ const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
 const char *nl_key_nearest(const char *name);                /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
 int nl_key_index(const struct nl_key *key);
 
-/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part behind the dot, or by a synonym. Case, blanks, '_' and '-' do
- * not matter. beginning: it suffices that such a name begins with word. */
+/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part behind the dot, by a synonym, or by a word that it may be set
+ * to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it suffices that such a name begins with word. */
 bool nl_key_is_called(const char *name, const char *word, bool beginning);
 
 /* What word stands for in other programs, where normlab has no such key ("label smoothing"); NULL: nothing known. */

@@ -219,7 +219,10 @@ void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment 
     struct nl_error hint = {{0}};
     if (at.kind == NL_FROM_DEFAULT) {
         char *text = nl_key_text(nl_key_find(name), &experiment->config);
-        nl_fail(&hint, "'%s' is %s by default", name, text);
+        if (*nl_key_find(name)->default_text)
+            nl_fail(&hint, "'%s' is %s by default", name, text);
+        else
+            nl_fail(&hint, "'%s' is not set", name);
         free(text);
     }
     nl_diagnose(diagnostics, &at, hint.text, "%s", message.at);

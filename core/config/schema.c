@@ -129,6 +129,9 @@ bool nl_key_is_called(const char *name, const char *word, bool beginning)
     bool called = alike(word, field_of(name), beginning);
     for (int i = 0; i < SYNONYMS && !called; i++)
         called = synonyms[i].key && strcmp(synonyms[i].key, name) == 0 && alike(word, synonyms[i].word, beginning);
+    const struct nl_key *key = nl_key_find(name);
+    for (int i = 0; key && key->choices && key->choices[i] && !called; i++)
+        called = alike(word, key->choices[i], false);
     return called;
 }
 

@@ -201,6 +201,7 @@ static void add_up(struct emission *e, int value, int a, int b)
     const void *arguments = activations ? (const void *)&sum : &sum_of_weights;
     struct nl_instruction instruction = blank(operation, arguments, nl_kernel_of(list->backend, operation)->forward);
     instruction.in[0] = instruction.out[0] = a;
+    list->buffer[a].summed = true;
     instruction.in[1] = b;
     append(list, instruction, BACK, EVERYTHING);
 }
@@ -263,13 +264,22 @@ static void share_gradients(struct nl_list *list, const struct nl_graph_node *no
     }
 }
 
+/* Whether the loss depends on an output. */
+static bool has_gradient(const struct emission *e, const struct nl_graph_node *node)
+{
+    bool any = false;
+    for (int i = 0; i < node->outputs; i++)
+        any |= e->gradient[node->out[i]] != NL_NONE;
+    return any;
+}
+
 static void emit_backward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
-    if (!e->wanted[node->out[0]])
+    if (!e->wanted[node->out[0]] || !has_gradient(e, node))
         return;
     join_chain(e, number);
     recompute(e, number, reads.inputs);
@@ -280,7 +290,6 @@ static void emit_backward(struct emission *e, int number)
         instruction.d_in[i] = gradient_of_slot(e, node, i);
     }
     for (int i = 0; i < node->outputs; i++) {
-        NL_ASSERT(e->gradient[node->out[i]] != NL_NONE);
         instruction.out[i] = reads.outputs & 1u << i ? e->buffer[node->out[i]] : NL_NONE;
         instruction.d_out[i] = e->gradient[node->out[i]];
     }

@@ -30,6 +30,7 @@ struct nl_buffer {
     bool gradient;       /* the value's gradient, not the value */
     int first, last;     /* instructions that touch it */
     int first_chain, last_chain;
+    bool summed;         /* a gradient to which others are added */
     bool whole;          /* all samples at once; else one micro-batch after another */
     int leader;          /* the buffer in whose place it lies: itself, or one before it */
     size_t offset;       /* bytes from the beginning of a replica's state */

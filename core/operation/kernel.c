@@ -1,8 +1,10 @@
 #include "operation/operation.h"
 
-#include <stddef.h>
-
 const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation)
 {
-    return nl_kernel_find(backend, operation->name);
+    const struct nl_kernel *own = nl_kernel_find(backend, operation->name);
+    bool on_host = !backend->devices;
+    if (own || !on_host)
+        return own;
+    return operation->reference ? &operation->reference[backend->element] : nl_reference_kernel(backend->element, operation->name);
 }

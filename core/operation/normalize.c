@@ -38,9 +38,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     add_state(d, (struct nl_tensor_spec){.name = "running_mean", .role = NL_RUNNING, .saved = true}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "running_var", .role = NL_RUNNING, .initial = 1, .saved = true}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "num_batches_tracked", .role = NL_UPDATES, .type = NL_TENSOR_INT64, .saved = true}, 0);
-    add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_STATISTIC}, channels);
-    add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_STATISTIC}, channels);
-    add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_STATISTIC}, 0);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE}, 0);
     return NL_OK;
 }
 

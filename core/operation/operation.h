@@ -36,7 +36,7 @@ static inline bool nl_is_parameter(enum nl_role role)
     return role <= NL_BETA;
 }
 
-enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_STATISTIC, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
+enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
 
 /* A tensor that an operation owns. */
 struct nl_tensor_spec {
@@ -72,7 +72,8 @@ struct nl_sharing {
     unsigned same;      /* bit i: the gradient of input i is that of input 0, number for number */
 };
 
-/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted. */
+/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the gradient of one on which the
+ * loss does not depend. */
 struct nl_operands {
     void *in[NL_MOST_SLOTS], *d_in[NL_MOST_SLOTS];
     void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];

@@ -1,13 +1,12 @@
 #include "plot/chart.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/value.h"
 #include "norm/norm.h"
-#include "stats/estimate.h"
+#include "stats/answer.h"
 
 /* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers
  * differ too, for print without colour. */
@@ -65,7 +64,7 @@ char *nl_level_label(const struct nl_experiment *experiment, const struct nl_fac
     if (is_kind(factor))
         return nl_strdup(nl_norm_find(factor->value[level])->label);
     double number = nl_factor_has_words(factor) ? NAN : nl_factor_number(factor, level);
-    return isfinite(number) ? nl_number_label(number) : nl_strdup(factor->value[level]);
+    return isfinite(number) ? nl_number_label(number, 4) : nl_strdup(factor->value[level]);
 }
 
 char *nl_factor_title(const struct nl_factor *factor)
@@ -291,9 +290,9 @@ static void place_methods(struct nl_chart *chart, const struct deal *deal)
     }
 }
 
-void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_chart *out)
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out)
 {
-    *out = (struct nl_chart){.picture = picture};
+    *out = (struct nl_chart){.picture = picture, .page = page};
     nl_comparison_make(picture->results, picture->experiment, x, y, &out->view);
     struct deal deal = deal_out(picture, &out->view, dealing);
     make_arms(out, &deal);
@@ -301,6 +300,10 @@ void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_deali
     place_methods(out, &deal);
     free(deal.colour);
     free(deal.panel);
+    double aspect = out->panels > 1 ? 1.25 : 1.6;
+    nl_page_open(page, out->panels, y < 0 ? aspect : fmin(fmax(1.2 * out->view.points / out->view.rows, 0.8), 2.5));
+    for (int panel = 0; panel < out->panels; panel++)
+        nl_page_reserve_title(page, out->panel[panel].title);
 }
 
 void nl_chart_release(struct nl_chart *chart)
@@ -313,21 +316,16 @@ void nl_chart_release(struct nl_chart *chart)
     free(chart->panel);
     free(chart->method);
     free(chart->cell);
+    free(chart->strip.row);
+    free(chart->strip.failure);
+    nl_ruler_release(&chart->x);
+    nl_ruler_release(&chart->y);
     nl_comparison_release(&chart->view);
 }
 
 const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point)
 {
     return chart->cell[(panel * chart->arms + arm) * chart->view.points * chart->view.rows + point];
-}
-
-void nl_chart_tell_panels(const struct nl_chart *chart, struct nl_page *page)
-{
-    if (chart->panels == chart->all_panels)
-        return;
-    nl_caption_add(page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
-    nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
-                page->name, chart->panels, chart->all_panels);
 }
 
 const char *nl_drawn_metric(const struct nl_experiment *experiment)
@@ -351,15 +349,6 @@ char *nl_metric_label(const struct nl_metric_column *metric, const char *column)
                      *metric->measure.unit ? " (" : "", metric->measure.unit, *metric->measure.unit ? ")" : "");
 }
 
-void nl_caption_add(struct nl_page *page, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    nl_text_add(&page->caption, "%s", page->caption.length ? " " : "");
-    nl_text_vadd(&page->caption, format, args);
-    va_end(args);
-}
-
 void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what)
 {
     const struct nl_results *results = picture->results;
@@ -378,71 +367,186 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
-    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
     nl_caption_seeds(page, picture, "Mean");
-    if (results->seeds > 1 && drawn)
-        nl_text_add(&page->caption, " with its %g %% CI (%s; %s%s)", 100.0 * config->plot.level, drawn,
-                    bootstrap ? (results->seeds < NL_BOOTSTRAP_SEEDS ? "percentile bootstrap, which covers less of so few seeds" : "percentile bootstrap")
-                    : metric->measure.share ? "t of logits" : "t",
-                    !bootstrap && metric->sampling.overlap > 0.0 ? ", corrected for splits that overlap" : "");
+    if (results->seeds > 1 && drawn) {
+        nl_text_add(&page->caption, " with its %g %% CI (%s; ", 100.0 * config->plot.level, drawn);
+        nl_say_interval(&page->caption, config, metric, results->seeds);
+        nl_text_add(&page->caption, ")");
+    }
     if (results->seeds > 1)
         nl_text_add(&page->caption, ".");
 }
 
-void nl_caption_end(struct nl_page *page, const struct nl_picture *picture)
+void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric)
 {
-    if (*picture->experiment->config.plot.protocol)
-        nl_caption_add(page, "Protocol: %s.", picture->experiment->config.plot.protocol);
+    if (nl_results_runs(picture->results).diverged > 0)
+        nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
+}
+
+void nl_caption_unseen(struct nl_chart *chart, const char *cut)
+{
+    if (chart->y.log && chart->zeros > 0)
+        nl_caption_add(chart->page, "Values of 0 are not shown on the logarithmic axis: %d.", chart->zeros);
+    if (cut && (chart->span.lowest < chart->y.low || chart->span.highest > chart->y.high))
+        nl_caption_add(chart->page, "%s", cut);
+    if (!chart->span.any)
+        nl_caption_add(chart->page, "No run has a value.");
+}
+
+void nl_caption_end(struct nl_chart *chart)
+{
+    const char *protocol = chart->picture->experiment->config.plot.protocol;
+    if (chart->panels < chart->all_panels) {
+        nl_caption_add(chart->page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
+        nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
+                    chart->page->name, chart->panels, chart->all_panels);
+    }
+    if (*protocol)
+        nl_caption_add(chart->page, "Protocol: %s.", protocol);
+}
+
+int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err)
+{
+    const struct nl_comparison *view = &chart->view;
+    const struct nl_experiment *experiment = chart->picture->experiment;
+    const struct nl_factor *factor = &view->results->factor[y ? view->y_factor : view->x_factor];
+    int count = y ? view->rows : view->points;
+    bool words = nl_factor_has_words(factor);
+    double *at = nl_alloc((size_t)count, sizeof *at);
+    char **label = nl_alloc((size_t)count, sizeof *label);
+    for (int i = 0; i < count; i++) {
+        at[i] = words ? i : y ? nl_comparison_y(view, i) : nl_comparison_x(view, i);
+        label[i] = words ? nl_level_label(experiment, factor, y ? view->y[i] : view->x[i]) : nl_number_label(at[i], lattice ? 3 : 4);
+    }
+    int status = nl_ruler_points(y ? &chart->y : &chart->x, at, label, count, words || lattice, prefers_log, &experiment->config, err);
+    if (!y)
+        nl_ruler_fit_labels(&chart->x, nl_page_panel_width(chart->page), chart->page->small);
+    free(at);
+    free(label);
+    return status;
+}
+
+void nl_chart_see(struct nl_chart *chart, double value)
+{
+    nl_span_add(&chart->span, value);
+    chart->zeros += value <= 0.0;
+}
+
+int nl_chart_fit_y(struct nl_chart *chart, const struct nl_measure *measure, bool from_zero, struct nl_error *err)
+{
+    int status = nl_ruler_fit(&chart->y, &chart->span, measure, from_zero, &chart->picture->experiment->config, err);
+    if (status == NL_OK)
+        nl_ruler_ticks(&chart->y, nl_page_panel_height(chart->page), 1.7 * chart->page->font);
+    return status;
+}
+
+int nl_chart_fit_training(struct nl_chart *chart, double least, double most, bool may_be_log, struct nl_error *err)
+{
+    int status = nl_ruler_from_zero(&chart->x, least, most, may_be_log, &chart->picture->experiment->config, err);
+    if (status == NL_OK)
+        nl_ruler_ticks(&chart->x, nl_page_panel_width(chart->page), nl_text_width("10000", chart->page->small));
+    return status;
+}
+
+void nl_chart_legend(struct nl_chart *chart, bool mark)
+{
+    for (int arm = 0; arm < chart->arms; arm++)
+        nl_page_legend(chart->page, &chart->arm[arm].style, chart->arm[arm].label, true, mark);
+    nl_page_end_legend(chart->page);
 }
 
 static const double strip_row = 0.95, strip_text = 0.85; /* of the small size */
 enum { MOST_STRIP_ROWS = 6 };
 
-void nl_strip_make(struct nl_strip *strip, struct nl_page *page, int arms, const bool *failed)
+void nl_chart_fail(struct nl_chart *chart, int panel, int arm, double x, int failed, int trials)
 {
-    *strip = (struct nl_strip){.row = nl_alloc((size_t)arms, sizeof *strip->row)};
-    for (int i = arms - 1; i >= 0; i--)
-        strip->row[i] = failed[i] ? ++strip->rows : 0;
+    struct nl_strip *strip = &chart->strip;
+    NL_GROW(strip->failure, strip->failures, strip->capacity);
+    strip->failure[strip->failures++] = (struct nl_failure){panel, arm, failed, trials, x};
+}
+
+void nl_chart_make_strip(struct nl_chart *chart)
+{
+    struct nl_strip *strip = &chart->strip;
+    strip->row = nl_alloc((size_t)chart->arms, sizeof *strip->row);
+    for (int i = 0; i < strip->failures; i++)
+        strip->row[strip->failure[i].arm] += strip->failure[i].failed;
+    for (int i = chart->arms - 1; i >= 0; i--)
+        strip->row[i] = strip->row[i] > 0 ? ++strip->rows : 0;
     strip->summed = strip->rows > MOST_STRIP_ROWS;
-    for (int i = 0; i < arms && strip->summed; i++)
+    for (int i = 0; i < chart->arms && strip->summed; i++)
         strip->row[i] = strip->row[i] > 0;
     strip->rows = strip->summed ? 1 : strip->rows;
-    page->strip = strip->rows > 0 ? (strip_row * strip->rows + 0.5) * page->small : 0.0;
+    chart->page->strip = strip->rows > 0 ? (strip_row * strip->rows + 0.5) * chart->page->small : 0.0;
 }
 
-void nl_strip_release(struct nl_strip *strip)
+/* Each "x row text colour". */
+static struct nl_text failed_rows(const struct nl_chart *chart, int panel)
 {
-    free(strip->row);
+    struct nl_text rows = {0};
+    const struct nl_strip *strip = &chart->strip;
+    const struct nl_failure *end = strip->failure + strip->failures;
+    for (const struct nl_failure *at = strip->failure; at < end; at++) {
+        int failed = at->failed, trials = at->trials;
+        if (at->panel != panel)
+            continue;
+        for (; strip->summed && trials > 0 && at + 1 < end && at[1].panel == panel && at[1].x == at->x; at++) {
+            failed += at[1].failed;
+            trials += at[1].trials;
+        }
+        if (failed == 0)
+            continue;
+        nl_page_number(&rows, at->x);
+        if (trials == 0)
+            nl_text_add(&rows, " %d × %u\n", strip->row[at->arm], chart->arm[at->arm].style.colour);
+        else if (strip->summed)
+            nl_text_add(&rows, " 1 %d/%d 0\n", failed, trials);
+        else if (trials == chart->picture->results->seeds)
+            nl_text_add(&rows, " %d %d %u\n", strip->row[at->arm], failed, chart->arm[at->arm].style.colour);
+        else
+            nl_text_add(&rows, " %d %d/%d %u\n", strip->row[at->arm], failed, trials, chart->arm[at->arm].style.colour);
+    }
+    return rows;
 }
 
-void nl_strip_draw(const struct nl_strip *strip, struct nl_page *page, int panel, const struct nl_text *rows)
+int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err)
 {
-    struct nl_text *out = &page->script;
+    double small = chart->page->small;
+    return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), nl_ruler_label_width(&chart->y, small), err);
+}
+
+static void put_strip(struct nl_chart *chart, int panel)
+{
+    struct nl_page *page = chart->page;
+    struct nl_text *out = &page->script, rows = failed_rows(chart, panel);
     struct nl_box box = nl_page_box(page, panel);
-    if (strip->rows == 0)
-        return;
     box.bottom = box.top + 0.3 * page->small;
-    box.top = box.bottom + strip_row * strip->rows * page->small;
-    if (rows->length > 0)
-        nl_text_add(out, "# x row runs colour: failed runs\n$failed%d << EOD\n%sEOD\n", panel + 1, rows->at);
+    box.top = box.bottom + strip_row * chart->strip.rows * page->small;
+    bool any = nl_page_block(page, "failed", panel + 1, 0, "x row runs colour: failed runs", NULL, &rows);
     nl_page_margins(page, &box);
     nl_text_add(out, "set object rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#F0F0F0' fillstyle solid noborder\n");
     if (nl_page_is_first(page, panel))
         nl_page_label(page, "failed", box.left - 0.4 * page->small, (box.bottom + box.top) / 2, strip_text * page->small, "right");
-    nl_text_add(out, "unset border; unset xtics; unset ytics; unset logscale y; set yrange [0.5:%d.5]\nplot NaN notitle", strip->rows);
-    if (rows->length > 0) {
-        nl_text_add(out, ", \\\n     $failed%d using 1:2:3:4 with labels", panel + 1);
-        nl_page_font(out, strip_text * page->small);
-        nl_text_add(out, " textcolor rgb variable notitle");
-    }
+    nl_text_add(out, "unset border; unset xtics; unset ytics; unset logscale y; set yrange [0.5:%d.5]\nplot NaN notitle", chart->strip.rows);
+    if (any)
+        nl_page_plot(out, "$failed%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable", panel + 1, strip_text * page->small);
     nl_text_add(out, "\nset border 3 linewidth 0.7\n");
     nl_page_end_panel(page);
 }
 
-void nl_chart_put_axes(struct nl_page *page, int panel, const struct nl_ruler *x, const struct nl_ruler *y)
+void nl_chart_put_axes(struct nl_chart *chart, int panel)
 {
-    struct nl_box box = nl_page_box(page, panel);
-    nl_page_margins(page, &box);
-    nl_ruler_put(x, &page->script, "x", nl_page_is_lowest(page, panel));
-    nl_ruler_put(y, &page->script, "y", nl_page_is_first(page, panel));
+    struct nl_box box = nl_page_box(chart->page, panel);
+    nl_page_margins(chart->page, &box);
+    nl_ruler_put(&chart->x, &chart->page->script, "x", nl_page_is_lowest(chart->page, panel));
+    nl_ruler_put(&chart->y, &chart->page->script, "y", nl_page_is_first(chart->page, panel));
+}
+
+void nl_chart_begin_panel(struct nl_chart *chart, int panel)
+{
+    nl_page_title(chart->page, panel, chart->panel[panel].title);
+    nl_ruler_put(&chart->x, &chart->page->script, "x", nl_page_is_lowest(chart->page, panel));
+    if (chart->strip.rows > 0)
+        put_strip(chart, panel);
+    nl_chart_put_axes(chart, panel);
 }

@@ -26,8 +26,21 @@ struct nl_arm {
     bool reference;   /* the x axis does not apply to it */
 };
 
+/* Above the panels, a table of failed runs with a row for each colour that has some. */
+struct nl_strip {
+    int rows;
+    int *row; /* [arms]: from 1; 0: none of its runs failed */
+    bool summed; /* too many rows: one for all */
+    struct nl_failure {
+        int panel, arm, failed, trials;
+        double x;
+    } *failure;
+    int failures, capacity;
+};
+
 struct nl_chart {
     const struct nl_picture *picture;
+    struct nl_page *page;
     struct nl_comparison view;
     int arms;
     struct nl_arm *arm;
@@ -38,16 +51,17 @@ struct nl_chart {
     } *panel;
     const struct nl_cell **cell; /* [panels][arms][y][x]; NULL: not in the grid */
     int *method;            /* [panels][arms]: index into the view's of the one that has most in common with the panel, -1: there is none */
+    struct nl_strip strip;
+    struct nl_ruler x, y;
+    struct nl_span span; /* of the values along y */
+    int zeros;           /* those of them that a logarithmic axis cannot show */
 };
 
-/* x, y: factors of the results, or -1. */
-void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_chart *out);
+/* Opens the page, too. x, y: factors of the results, or -1. */
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
 /* point: y * points + x of the view. NULL: there is none. */
 const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point);
-
-/* "12 of 54 panels are drawn; ..." into the note, and the like into the caption. */
-void nl_chart_tell_panels(const struct nl_chart *chart, struct nl_page *page);
 
 /* Whether the factor's values are words, and what stands for one on an axis, as plot.labels has it. New string. */
 bool nl_factor_has_words(const struct nl_factor *factor);
@@ -62,8 +76,31 @@ const char *nl_drawn_metric(const struct nl_experiment *experiment);
 /* The factor that a key of the section plot names; -1: auto or none, a word of another picture's, or it does not vary in these results. */
 int nl_named_factor(const struct nl_results *results, const char *name);
 
-/* The margins of a panel and its axes, as they stand in the script before `plot`. Labels are those of the panels at the edge. */
-void nl_chart_put_axes(struct nl_page *page, int panel, const struct nl_ruler *x, const struct nl_ruler *y);
+/* ---- the axes ---- */
+
+/* The x axis, or the y axis, of the view's points: numbers where they belong, or words. lattice: side by side, numbers or not. */
+int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err);
+/* Takes a value along y into the axis. */
+void nl_chart_see(struct nl_chart *chart, double value);
+/* The y axis of what was seen. */
+int nl_chart_fit_y(struct nl_chart *chart, const struct nl_measure *measure, bool from_zero, struct nl_error *err);
+/* An x axis of training: from 0, or from `least` if it is logarithmic, to `most`. */
+int nl_chart_fit_training(struct nl_chart *chart, double least, double most, bool may_be_log, struct nl_error *err);
+
+/* ---- the parts of the script, in this order ---- */
+
+/* An entry for each arm, with a mark or a line alone. */
+void nl_chart_legend(struct nl_chart *chart, bool mark);
+/* Of the runs of an arm that stand at x, panel by panel, so many failed, 0 or more; trials 0: it is one that failed there, on its way. */
+void nl_chart_fail(struct nl_chart *chart, int panel, int arm, double x, int failed, int trials);
+/* Sets what the strip needs: after all nl_chart_fail calls, before nl_chart_fit_y. */
+void nl_chart_make_strip(struct nl_chart *chart);
+/* As nl_page_frame. */
+int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err);
+/* Title and strip of a panel, then its margins and axes. */
+void nl_chart_begin_panel(struct nl_chart *chart, int panel);
+/* The margins of a panel and its axes. Labels are those of the panels at the edge. */
+void nl_chart_put_axes(struct nl_chart *chart, int panel);
 
 /* ---- the sentences of a caption ---- */
 
@@ -71,23 +108,12 @@ void nl_chart_put_axes(struct nl_page *page, int panel, const struct nl_ruler *x
 void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what);
 /* That, and what the means are of. drawn: how intervals are drawn; NULL: they are not. */
 void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn);
-void nl_caption_add(struct nl_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void nl_caption_end(struct nl_page *page, const struct nl_picture *picture); /* plot.protocol */
+void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
+/* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are none. */
+void nl_caption_unseen(struct nl_chart *chart, const char *cut);
+/* "12 of 54 panels are drawn; ...", which the note says, too, and plot.protocol. */
+void nl_caption_end(struct nl_chart *chart);
 /* "test error (%)"; new string. */
 char *nl_metric_label(const struct nl_metric_column *metric, const char *column);
-
-/* ---- the strip above a panel, a table of failed runs with a row for each colour that has some ---- */
-
-struct nl_strip {
-    int rows;
-    int *row; /* [arms]: from 1; 0: none of its runs failed */
-    bool summed; /* too many rows: one for all */
-};
-
-/* Sets what the strip of a page's panels needs, from which arms had failures. */
-void nl_strip_make(struct nl_strip *strip, struct nl_page *page, int arms, const bool *failed);
-void nl_strip_release(struct nl_strip *strip);
-/* Emits $failed<panel> from its rows, each "x row text colour", and draws it above the panel's box, along the x range that is set. */
-void nl_strip_draw(const struct nl_strip *strip, struct nl_page *page, int panel, const struct nl_text *rows);
 
 #endif

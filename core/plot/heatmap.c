@@ -12,8 +12,7 @@ struct drawing {
     struct nl_chart chart;
     struct nl_metric_column metric;
     const char *column;
-    struct nl_ruler x, y, colours;
-    struct nl_span span;
+    struct nl_ruler colours;
 };
 
 static struct nl_estimate mean_of(const struct drawing *d, const struct nl_cell *cell)
@@ -35,19 +34,6 @@ static bool has_value(const struct drawing *d, const struct nl_cell *cell)
 static double value_of(const struct drawing *d, const struct nl_cell *cell)
 {
     return mean_of(d, cell).mean * d->metric.measure.scale;
-}
-
-/* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
-static int make_lattice(const struct drawing *d, struct nl_ruler *ruler, int factor_index, const int *levels, int count, bool x, struct nl_error *err)
-{
-    const struct nl_factor *factor = &d->picture->results->factor[factor_index];
-    char **label = nl_alloc((size_t)count, sizeof *label);
-    for (int i = 0; i < count; i++)
-        label[i] = nl_factor_has_words(factor) ? nl_level_label(d->picture->experiment, factor, levels[i])
-                                               : nl_format("%.3g", x ? nl_comparison_x(&d->chart.view, i) : nl_comparison_y(&d->chart.view, i));
-    int status = nl_ruler_points(ruler, NULL, label, count, true, false, &d->picture->experiment->config, err);
-    free(label);
-    return status;
 }
 
 /* From dark, which is bad, to light. */
@@ -127,15 +113,6 @@ static void add_best(const struct drawing *d, struct rows *rows, int panel)
         nl_text_add(&rows->best, "%d %d\n", at_x, at_y);
 }
 
-static bool put_block(struct nl_page *page, const char *about, const char *name, int panel, struct nl_text *rows)
-{
-    bool any = rows->length > 0;
-    if (any)
-        nl_text_add(&page->script, "# %s\n$%s%d << EOD\n%sEOD\n", about, name, panel + 1, rows->at);
-    nl_text_release(rows);
-    return any;
-}
-
 static void put_panel(struct drawing *d, int panel)
 {
     struct nl_page *page = d->page;
@@ -148,22 +125,21 @@ static void put_panel(struct drawing *d, int panel)
         for (int x = 0; x < d->chart.view.points; x++)
             add_cell(d, &rows, panel, x, y, size > 0.5 * page->small, height > 2.2 * size);
     add_best(d, &rows, panel);
-    bool cells = put_block(page, "column row mean n", "cell", panel, &rows.cells), hatched = put_block(page, "column row: all runs diverged", "hatched", panel, &rows.hatched);
-    bool best = put_block(page, "column row: the best mean", "best", panel, &rows.best), texts = put_block(page, "column row text colour", "text", panel, &rows.texts);
+    bool cells = nl_page_block(page, "cell", panel + 1, 0, "column row mean n", NULL, &rows.cells);
+    bool hatched = nl_page_block(page, "hatched", panel + 1, 0, "column row: all runs diverged", NULL, &rows.hatched);
+    bool best = nl_page_block(page, "best", panel + 1, 0, "column row: the best mean", NULL, &rows.best);
+    bool texts = nl_page_block(page, "text", panel + 1, 0, "column row text colour", NULL, &rows.texts);
     nl_page_title(page, panel, d->chart.panel[panel].title);
-    nl_chart_put_axes(page, panel, &d->x, &d->y);
+    nl_chart_put_axes(&d->chart, panel);
     nl_text_add(out, "plot NaN notitle");
     if (cells)
-        nl_text_add(out, ", \\\n     $cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette notitle", panel + 1);
+        nl_page_plot(out, "$cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette", panel + 1);
     if (hatched)
-        nl_text_add(out, ", \\\n     $hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080' notitle", panel + 1);
+        nl_page_plot(out, "$hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080'", panel + 1);
     if (best)
-        nl_text_add(out, ", \\\n     $best%d using 1:2:(0.46):(0.46) with boxxyerror fillstyle empty linecolor rgb '#000000' linewidth 1.6 notitle", panel + 1);
-    if (texts) {
-        nl_text_add(out, ", \\\n     $text%d using 1:2:3:4 with labels", panel + 1);
-        nl_page_font(out, fmax(size, 0.5 * page->small));
-        nl_text_add(out, " textcolor rgb variable notitle");
-    }
+        nl_page_plot(out, "$best%d using 1:2:(0.46):(0.46) with boxxyerror fillstyle empty linecolor rgb '#000000' linewidth 1.6", panel + 1);
+    if (texts)
+        nl_page_plot(out, "$text%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable", panel + 1, fmax(size, 0.5 * page->small));
     nl_text_add(out, "\nunset colorbox\n"); /* one scale for all panels */
     nl_page_end_panel(page);
 }
@@ -198,10 +174,9 @@ static void put_caption(struct drawing *d)
             hatched = hatched || (cell && cell->trials > 0 && !has_value(d, cell));
         }
     nl_caption_means(page, d->picture, &d->metric, NULL);
-    if (d->span.any)
+    if (d->chart.span.any)
         nl_caption_add(page, "Frame: the best mean of a panel, which need not differ from the others.");
-    if (nl_results_runs(d->picture->results).diverged > 0)
-        nl_caption_add(page, d->metric.measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
+    nl_caption_diverged(page, d->picture, &d->metric);
     if (failed)
         nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended by an error).");
     if (hatched)
@@ -210,43 +185,37 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page, "–: not in the grid.");
     if (missing)
         nl_caption_add(page, "?: not run.");
-    nl_chart_tell_panels(&d->chart, page);
-    nl_caption_end(page, d->picture);
+    nl_caption_end(&d->chart);
 }
 
 static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
     const struct nl_comparison *view = &d->chart.view;
-    const struct nl_config *config = &d->picture->experiment->config;
-    const struct nl_measure *measure = &d->metric.measure;
-    for (int panel = 0; panel < d->chart.panels; panel++) {
-        nl_page_reserve_title(page, d->chart.panel[panel].title);
+    for (int panel = 0; panel < d->chart.panels; panel++)
         for (int i = 0; i < view->points * view->rows; i++) {
             const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
             if (has_value(d, cell))
-                nl_span_add(&d->span, value_of(d, cell));
+                nl_chart_see(&d->chart, value_of(d, cell));
         }
-    }
-    const struct nl_ruler_wish wish = {.may_be_log = measure->worse > 0, .share = measure->scale == 100.0};
-    if (nl_ruler_fit(&d->colours, &d->span, &wish, config, err) != NL_OK ||
-        make_lattice(d, &d->x, view->x_factor, view->x, view->points, true, err) != NL_OK ||
-        make_lattice(d, &d->y, view->y_factor, view->y, view->rows, false, err) != NL_OK)
+    if (nl_ruler_fit(&d->colours, &d->chart.span, &d->metric.measure, false, &d->picture->experiment->config, err) != NL_OK)
         return NL_FAIL;
     nl_ruler_ticks(&d->colours, page->rows * nl_page_panel_height(page), 1.7 * page->font);
     page->bar = 3.4 * page->font + nl_ruler_label_width(&d->colours, page->small);
-    nl_ruler_fit_labels(&d->x, nl_page_panel_width(page), page->small);
+    /* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
+    if (nl_chart_fit_points(&d->chart, false, true, false, err) != NL_OK || nl_chart_fit_points(&d->chart, true, true, false, err) != NL_OK)
+        return NL_FAIL;
     put_caption(d);
     const struct nl_results *results = d->picture->results;
     char *x_label = nl_factor_title(&results->factor[view->x_factor]), *y_label = nl_factor_title(&results->factor[view->y_factor]);
     char *label = nl_metric_label(&d->metric, d->column);
-    int status = nl_page_frame(page, x_label, y_label, nl_ruler_label_height(&d->x, page->small), nl_ruler_label_width(&d->y, page->small), err);
+    page->least_height = fmax(page->least_height, nl_text_width(label, page->font));
+    int status = nl_chart_frame(&d->chart, x_label, y_label, err);
     if (status == NL_OK) {
         put_scale(d, label);
         nl_text_add(&page->script, "unset border; set tics scale 0\n");
         for (int panel = 0; panel < d->chart.panels; panel++)
             put_panel(d, panel);
-        nl_text_add(&page->script, "unset multiplot\n");
     }
     free(x_label);
     free(y_label);
@@ -285,13 +254,8 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
         nl_text_add(picture->note, "heatmap is not drawn: %s\n", d.metric.column < 0 ? "plot.metric was not evaluated" : "it needs two keys that vary");
         return NL_OK;
     }
-    nl_chart_make(picture, x, y, NL_DEAL_PANELS, &d.chart);
-    double aspect = (double)d.chart.view.points / d.chart.view.rows;
-    nl_page_open(page, picture->experiment, "heatmap", "Metric over two keys of the sweep, a panel for each combination of the others.", d.chart.panels,
-                 fmin(fmax(1.2 * aspect, 0.8), 2.5));
+    nl_chart_make(picture, x, y, NL_DEAL_PANELS, page, &d.chart);
     int status = draw(&d, err);
-    nl_ruler_release(&d.x);
-    nl_ruler_release(&d.y);
     nl_ruler_release(&d.colours);
     nl_chart_release(&d.chart);
     return status;

@@ -1,6 +1,7 @@
 #include "plot/page.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,35 @@ void nl_page_number(struct nl_text *script, double value)
     nl_text_add(script, " %s", isfinite(value) ? nl_double_text(value, text) : "NaN");
 }
 
+void nl_page_row(struct nl_text *rows, const double *value, int count)
+{
+    for (int i = 0; i < count; i++)
+        nl_page_number(rows, value[i]);
+    nl_text_add(rows, "\n");
+}
+
+bool nl_page_block(struct nl_page *page, const char *name, int panel, int index, const char *about, const char *label, struct nl_text *rows)
+{
+    bool any = rows->length > 0;
+    if (any) {
+        nl_page_comment(&page->script, label ? about : "", label ? label : about);
+        nl_text_add(&page->script, index ? "$%s%d_%d" : "$%s%d", name, panel, index);
+        nl_text_add(&page->script, " << EOD\n%sEOD\n", rows->at);
+    }
+    nl_text_release(rows);
+    return any;
+}
+
+void nl_page_plot(struct nl_text *script, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    nl_text_add(script, ", \\\n     ");
+    nl_text_vadd(script, format, args);
+    nl_text_add(script, " notitle");
+    va_end(args);
+}
+
 /* Widths as in DejaVu Sans, the widest of the fonts that stand in for others. */
 double nl_text_width(const char *text, double size)
 {
@@ -97,11 +127,14 @@ int nl_page_most_panels(const struct nl_config *config)
     return (int)fmin(16.0, columns * rows);
 }
 
-void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about, int panels, double aspect)
+void nl_page_open(struct nl_page *page, int panels, double aspect)
 {
-    const struct nl_config *config = &experiment->config;
-    *page = (struct nl_page){.name = name, .about = about, .experiment = experiment, .panels = panels, .aspect = aspect,
-                             .font = config->plot.font_size, .small = small * config->plot.font_size};
+    const struct nl_config *config = &page->experiment->config;
+    page->panels = panels;
+    page->aspect = aspect;
+    page->font = config->plot.font_size;
+    page->small = small * page->font;
+    page->least_height = 3.5 * cm;
     page->width = cm * (config->plot.width != NL_AUTO ? config->plot.width : panels > 1 ? 17.8 : 8.6);
     page->height = config->plot.height != NL_AUTO ? cm * config->plot.height : 0.0;
     page->columns = choose_columns(page);
@@ -131,75 +164,79 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
                      "if (!exists('format')) format = 'svg'\n"
                      "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
                      "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
-                     "ticks = sprintf(',%%.3g', %.3g * pt)\n"
-                     "dot = format eq 'svg' ? %.4g : 1.0       # and its points do not grow with the font\n",
-                name, page->small, 0.75 * pixels * scale);
-    char *font = nl_format("%s,%.4g", config->plot.font, page->font * pixels);
-    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font ",
-                page->width * pixels, page->height * pixels, 0.75 * pixels * scale);
-    nl_page_quote(out, font);
-    free(font);
-    font = nl_format("%s,%.4g", config->plot.font, page->font);
-    nl_text_add(out, " }\nif (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font ",
-                page->width * dots, page->height * dots, (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale);
-    nl_page_quote(out, font); /* cairo's fonts are points at 96 dots an inch */
-    nl_text_add(out, " }\nif (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth %.4g pointscale %.4g font ",
-                page->width / cm, page->height / cm, 1.5 * scale, 0.68 * scale);
-    nl_page_quote(out, font);
-    nl_text_add(out, " }\nif (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
+                     "ticks = sprintf(',%%.3g', %.3g * pt)\n",
+                name, page->small);
+    struct nl_text svg = {0}, font = {0}; /* cairo's fonts are points at 96 dots an inch */
+    char *family[] = {nl_format("%s,%.4g", config->plot.font, page->font * pixels), nl_format("%s,%.4g", config->plot.font, page->font)};
+    nl_page_quote(&svg, family[0]);
+    nl_page_quote(&font, family[1]);
+    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font %s }\n"
+                     "if (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font %s }\n"
+                     "if (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth %.4g pointscale %.4g font %s }\n"
+                     "if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
                      "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
-                     "if (picture ne '') { set output picture }\n\n", name);
-    free(font);
+                     "if (picture ne '') { set output picture }\n\n",
+                page->width * pixels, page->height * pixels, 0.75 * pixels * scale, svg.at, page->width * dots, page->height * dots,
+                (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale, font.at, page->width / cm, page->height / cm, 1.5 * scale,
+                0.68 * scale, font.at, name);
+    nl_text_release(&svg);
+    nl_text_release(&font);
+    free(family[0]);
+    free(family[1]);
 }
 
-void nl_page_style(struct nl_page *page, int index, const struct nl_style *style)
+void nl_caption_add(struct nl_page *page, const char *format, ...)
 {
-    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55*dot\n", index, style->colour,
+    va_list args;
+    va_start(args, format);
+    nl_text_add(&page->caption, "%s", page->caption.length ? " " : "");
+    nl_text_vadd(&page->caption, format, args);
+    va_end(args);
+}
+
+void nl_page_legend(struct nl_page *page, const struct nl_style *style, const char *label, bool line, bool mark)
+{
+    page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
+    page->legend[page->entries] = (struct nl_page_entry){nl_strdup(label), page->entries + 1, style->dash, line, mark};
+    page->entries++;
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55\n", page->entries, style->colour,
                 style->marker);
 }
 
-void nl_page_legend(struct nl_page *page, int index, const char *label, bool line, bool mark, int dash)
-{
-    page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
-    page->legend[page->entries++] = (struct nl_page_entry){.label = nl_strdup(label), .style = index, .dash = dash, .line = line, .mark = mark};
-}
-
-void nl_page_thin_legend(struct nl_page *page)
+void nl_page_end_legend(struct nl_page *page)
 {
     enum { MOST = 16 };
     int every = rows_of(page->entries, MOST), kept = 0;
-    if (every < 2)
-        return;
-    nl_text_add(&page->caption, "%sThe legend names one of %d of its %d entries.", page->caption.length ? " " : "", every, page->entries);
+    bool single = page->entries == 1;
+    if (single && *page->legend->label)
+        nl_caption_add(page, "%s.", page->legend->label);
+    else if (every > 1)
+        nl_caption_add(page, "The legend names one of %d of its %d entries.", every, page->entries);
     for (int i = 0; i < page->entries; i++)
-        if (i % every == 0)
+        if (i % every == 0 && !single)
             page->legend[kept++] = page->legend[i];
         else
             free(page->legend[i].label);
     page->entries = kept;
 }
 
-void nl_page_font(struct nl_text *script, double size)
-{
-    nl_text_add(script, " font sprintf(',%%.3g', %.3g * pt)", size);
-}
-
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how)
 {
     nl_text_add(&page->script, "set label ");
     nl_page_quote(&page->script, text);
-    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced", x / page->width, y / page->height, how);
-    nl_page_font(&page->script, size);
-    nl_text_add(&page->script, "\n");
+    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced font sprintf(',%%.3g', %.3g * pt)\n", x / page->width,
+                y / page->height, how, size);
 }
 
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)
 {
     bool right = x > page->width / 2;
+    double length = nl_text_width(text, page->font), size = page->font * fmin(1.0, page->height / length);
+    length = fmin(length, page->height);
     nl_text_add(&page->script, "if (format eq 'txt') {\n    ");
     nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font, right ? "right" : "left");
     nl_text_add(&page->script, "} else {\n    ");
-    nl_page_label(page, text, x, y, page->font, "center rotate by 90");
+    nl_page_label(page, text, x, fmin(fmax(y, length / 2), page->height - length / 2), size, "center rotate by 90");
     nl_text_add(&page->script, "}\n");
 }
 
@@ -385,7 +422,7 @@ int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label
     width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
     double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);
     if (page->height == 0.0)
-        page->height = fmin(24 * cm, fmax(3.5 * cm, around + page->rows * width / page->aspect));
+        page->height = fmin(24 * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)), around + page->rows * width / page->aspect));
     double height = (page->height - around) / page->rows;
     page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom, page->height - frame.margin.top};
     int status = width < least_panel || height < least_panel

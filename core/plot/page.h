@@ -34,6 +34,7 @@ struct nl_page {
     int panels, columns, rows;
     double title, strip;   /* heights kept free above each panel: for its title, for its failed runs. Set before nl_page_frame */
     double bar;            /* width kept free at the right: for a scale of colours */
+    double least_height;   /* where plot.height is auto: what stands along it must fit */
     struct nl_box area;    /* of all panels; after nl_page_frame */
     struct nl_page_entry *legend;
     int entries;
@@ -41,8 +42,8 @@ struct nl_page {
 
 /* The most panels that a page of the user's size has room for. */
 int nl_page_most_panels(const struct nl_config *config);
-/* A page for `panels` panels. */
-void nl_page_open(struct nl_page *page, const struct nl_experiment *experiment, const char *name, const char *about, int panels, double aspect);
+/* Of a page whose name, about and experiment are set: a page for `panels` panels. */
+void nl_page_open(struct nl_page *page, int panels, double aspect);
 void nl_page_release(struct nl_page *page);
 
 /* "text", as gnuplot reads it back; a backquote, a backslash and a double quote by their numbers. (A single-quoted string cannot begin with a
@@ -50,6 +51,12 @@ void nl_page_release(struct nl_page *page);
 void nl_page_quote(struct nl_text *script, const char *text);
 void nl_page_comment(struct nl_text *script, const char *about, const char *text); /* "# about: text\n"; about "": "# text\n" */
 void nl_page_number(struct nl_text *script, double value); /* " 1.25", or " NaN" */
+void nl_page_row(struct nl_text *rows, const double *value, int count); /* so many numbers, a line */
+/* The block of data $<name><panel>_<index>, from 1 on, with a comment that says what stands in it, and of what (label NULL: is not said);
+ * index 0: $<name><panel>. The rows are released. false: there are none, and no block, since gnuplot warns of empty ones. */
+bool nl_page_block(struct nl_page *page, const char *name, int panel, int index, const char *about, const char *label, struct nl_text *rows);
+/* Another part of the `plot` command that the script ends with. */
+void nl_page_plot(struct nl_text *script, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The width of a text, at least that of most fonts. */
 double nl_text_width(const char *text, double size);
@@ -57,18 +64,19 @@ double nl_text_width(const char *text, double size);
 double nl_page_panel_width(const struct nl_page *page);
 double nl_page_panel_height(const struct nl_page *page);
 
-/* " font ',7'": of this size in every format. */
-void nl_page_font(struct nl_text *script, double size);
 /* A line of text at a place of the page. how: "center", "left rotate by 90", ... */
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how);
-/* A line of text along the height of the page, its middle at x, y; on a terminal, which cannot turn it, across, above y. */
+/* A line of text along the height of the page, its middle at x and, where it fits, y; smaller where it is longer than the page. On a terminal, which
+ * cannot turn it, across, above y. */
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y);
 
-/* Style `index` (from 1) of the page, and its entry in the legend; line, mark: what is drawn there. */
-void nl_page_style(struct nl_page *page, int index, const struct nl_style *style);
-void nl_page_legend(struct nl_page *page, int index, const char *label, bool line, bool mark, int dash);
-/* Of a legend of too many entries every second, third, ... is kept, which the caption says. */
-void nl_page_thin_legend(struct nl_page *page);
+/* Another sentence of the caption. */
+void nl_caption_add(struct nl_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The page's next line style, from 1 on, and its entry in the legend; line, mark: what is drawn there. */
+void nl_page_legend(struct nl_page *page, const struct nl_style *style, const char *label, bool line, bool mark);
+/* After the last entry. One alone goes to the caption; of too many every second, third, ... is kept, which the caption says. */
+void nl_page_end_legend(struct nl_page *page);
 
 /* Lays the page out, puts terminals, title, legend, axis labels and caption, and begins the multiplot. After all nl_page_legend calls; the
  * caption is complete. x_ticks: height of the labels of the x axis; y_ticks: width of those of the y axis. NL_FAIL: the page has no room. */

@@ -10,10 +10,19 @@
 #include "plot/render.h"
 
 /* By enum nl_plot_kind. */
-static int (*const draw[])(const struct nl_picture *, struct nl_page *, struct nl_error *) = {
-    nl_picture_small_batch, nl_picture_lr_tolerance, nl_picture_curves, nl_picture_heatmap, nl_picture_figure, nl_picture_steps};
+static const struct {
+    const char *about;
+    int (*draw)(const struct nl_picture *, struct nl_page *, struct nl_error *);
+} kinds[] = {
+    {"Small-batch degradation: final error against the batch size.", nl_picture_small_batch},
+    {"Learning-rate tolerance: final metric and failed runs against the rate.", nl_picture_lr_tolerance},
+    {"The metric over training.", nl_picture_curves},
+    {"Metric over two keys of the sweep, a panel for each combination of the others.", nl_picture_heatmap},
+    {"Final metric against an axis of the sweep.", nl_picture_figure},
+    {"Runs that are not yet at the target, against weight updates.", nl_picture_steps},
+};
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
-enum { KINDS = sizeof draw / sizeof *draw };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static int write_beside(const char *plots, const struct nl_page *page, const char *ending, const struct nl_text *text, struct nl_text *report,
                         struct nl_error *err)
@@ -80,10 +89,13 @@ static int draw_all(const struct nl_picture *picture, const char *plots, const b
     struct nl_page page[KINDS] = {0};
     int status = NL_OK;
     for (int kind = 0; status == NL_OK && kind < KINDS; kind++) {
+        page[kind] = (struct nl_page){.name = nl_plot_names[kind], .about = kinds[kind].about, .experiment = picture->experiment};
         if (wanted[kind])
-            status = draw[kind](picture, &page[kind], err);
-        if (status == NL_OK && page[kind].script.length > 0)
-            status = write_script(plots, options->out != NULL, &page[kind], picture->note, err);
+            status = kinds[kind].draw(picture, &page[kind], err);
+        if (status != NL_OK || page[kind].script.length == 0)
+            continue;
+        nl_text_add(&page[kind].script, "unset multiplot\n");
+        status = write_script(plots, options->out != NULL, &page[kind], picture->note, err);
     }
     if (options->svg || options->png || options->pdf)
         check_font(&picture->experiment->config, picture->note);

@@ -10,7 +10,6 @@
 
 /* What a kind of picture fixes; the rest is the user's. */
 struct preset {
-    const char *name, *about;
     bool falls;       /* the x axis, from left to right */
     bool evaluations; /* a line for each way in which running statistics were replaced */
     bool largest;     /* the largest usable rates are marked */
@@ -28,26 +27,22 @@ struct drawing {
     const struct preset *preset;
     struct nl_page *page;
     struct nl_chart chart;
-    struct nl_ruler x, y;
-    struct nl_strip strip;
-    struct nl_span span;
     const char *column; /* of the metric */
     enum nl_mark mark;
     struct line *line;
     int lines;
     double shift, start; /* of a line from the one before, and of the first: in places of the x axis */
-    int zeros;           /* values that a logarithmic axis cannot show */
 };
 
-/* Points of the blocks of a panel: gnuplot warns of empty ones. */
+/* What a line has in a panel. */
 struct blocks {
-    int means, seeds;
-    bool largest;
+    bool means, seeds, largest;
+    struct nl_span span; /* of the intervals */
 };
 
 static double x_of(const struct drawing *d, int point)
 {
-    return d->x.words ? point : nl_comparison_x(&d->chart.view, point);
+    return d->chart.x.words ? point : nl_comparison_x(&d->chart.view, point);
 }
 
 static void list_lines(struct drawing *d)
@@ -68,6 +63,8 @@ static void list_lines(struct drawing *d)
             }
             if (d->chart.arm[arm].reference)
                 line.style.dash = 4;
+            if (d->mark == NL_MARK_BARS)
+                line.style.marker = 5; /* a square, as the bars are: in the legend alone */
             d->line[d->lines++] = line;
         }
     }
@@ -78,52 +75,36 @@ static char *label_of(const struct drawing *d, const struct line *line)
     const struct nl_arm *arm = &d->chart.arm[line->arm];
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     bool several = d->preset->evaluations && nl_norms[arm->norm]->tracks && evals->count > 1;
-    return nl_format("%s%s%s%s", arm->label, several ? ", " : "", several ? nl_eval_names[evals->at[line->eval]] : "",
+    return nl_format("%s%s%s%s", arm->label, several && *arm->label ? ", " : "", several ? nl_eval_names[evals->at[line->eval]] : "",
                      arm->reference ? " (reference)" : "");
 }
 
 static void put_legend(struct drawing *d)
 {
     for (int i = 0; i < d->lines; i++) {
-        const struct line *line = &d->line[i];
-        bool reference = d->chart.arm[line->arm].reference;
-        char *label = label_of(d, line);
-        nl_page_style(d->page, i + 1, &line->style);
-        if (d->lines > 1)
-            nl_page_legend(d->page, i + 1, label, reference || d->mark == NL_MARK_LINES, !reference, line->style.dash);
-        else if (*label)
-            nl_caption_add(d->page, "%s.", label);
+        bool reference = d->chart.arm[d->line[i].arm].reference;
+        char *label = label_of(d, &d->line[i]);
+        nl_page_legend(d->page, &d->line[i].style, label, reference || d->mark == NL_MARK_LINES, !reference);
         free(label);
     }
-    nl_page_thin_legend(d->page);
+    nl_page_end_legend(d->page);
 }
 
 static int make_x(struct drawing *d, struct nl_error *err)
 {
-    const struct nl_comparison *view = &d->chart.view;
-    const struct nl_factor *factor = &view->results->factor[view->x_factor];
-    bool words = nl_factor_has_words(factor);
-    double *at = nl_alloc((size_t)view->points, sizeof *at);
-    char **label = nl_alloc((size_t)view->points, sizeof *label);
-    for (int point = 0; point < view->points; point++) {
-        at[point] = words ? point : nl_comparison_x(view, point);
-        label[point] = words ? nl_level_label(d->picture->experiment, factor, view->x[point]) : nl_number_label(at[point]);
-    }
-    int status = nl_ruler_points(&d->x, at, label, view->points, words, d->preset->falls || d->preset->largest, &d->picture->experiment->config, err);
-    nl_ruler_fit_labels(&d->x, nl_page_panel_width(d->page), d->page->small);
+    struct nl_ruler *x = &d->chart.x;
+    int status = nl_chart_fit_points(&d->chart, false, false, d->preset->falls || d->preset->largest, err);
     double apart = 1.0;
-    for (int point = 1; point < view->points; point++)
-        apart = fmin(apart, fabs(nl_ruler_place(&d->x, at[point]) - nl_ruler_place(&d->x, at[point - 1])));
+    for (int point = 1; point < d->chart.view.points; point++)
+        apart = fmin(apart, fabs(nl_ruler_place(x, x_of(d, point)) - nl_ruler_place(x, x_of(d, point - 1))));
     if (d->preset->falls) {
-        double low = d->x.low;
-        d->x.low = d->x.high;
-        d->x.high = low;
+        double low = x->low;
+        x->low = x->high;
+        x->high = low;
     }
     /* Lines stand side by side, near one another; bars touch. */
     d->shift = d->mark == NL_MARK_BARS ? 0.8 * apart / d->lines : fmin(0.55 * apart / d->lines, 0.55 * d->page->font / nl_page_panel_width(d->page));
     d->start = -0.5 * d->shift * (d->lines - 1);
-    free(at);
-    free(label);
     return status;
 }
 
@@ -131,7 +112,7 @@ static int make_x(struct drawing *d, struct nl_error *err)
 static double shifted(const struct drawing *d, int point, int i, double part)
 {
     bool reference = d->chart.arm[d->line[i].arm].reference;
-    return nl_ruler_value(&d->x, nl_ruler_place(&d->x, x_of(d, point)) + (reference ? 0.0 : d->start + d->shift * (i + part)));
+    return nl_ruler_value(&d->chart.x, nl_ruler_place(&d->chart.x, x_of(d, point)) + (reference ? 0.0 : d->start + d->shift * (i + part)));
 }
 
 static void put_x(struct nl_text *out, double x)
@@ -139,16 +120,12 @@ static void put_x(struct nl_text *out, double x)
     nl_text_add(out, " %.6g", x); /* a place on the page, without the digits of its rounding */
 }
 
-static int put_means(struct drawing *d, int panel, int i)
+static bool put_means(struct drawing *d, int panel, int i, struct nl_span *span)
 {
-    struct nl_text *out = &d->page->script;
+    struct nl_text rows = {0};
     const struct line *line = &d->line[i];
     double scale = line->metric.measure.scale;
-    int put = 0;
-    char *label = label_of(d, line);
-    nl_page_comment(out, d->mark == NL_MARK_BARS ? "x mean lower upper n left right" : "x mean lower upper n", label);
-    free(label);
-    nl_text_add(out, "$mean%d_%d << EOD\n", panel + 1, i + 1);
+    bool any = false;
     for (int point = 0; point < d->chart.view.points; point++) {
         const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, line->arm, point);
         struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, cell, &line->metric);
@@ -158,29 +135,30 @@ static int put_means(struct drawing *d, int panel, int i)
             /* Where there is no interval an end at the mean draws none. */
             double row[] = {mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale, (isnan(mean.upper) ? mean.mean : mean.upper) * scale,
                             mean.n};
-            put_x(out, shifted(d, point, i, 0.0));
+            put_x(&rows, shifted(d, point, i, 0.0));
             for (int k = 0; k < 4; k++)
-                nl_page_number(out, row[k]);
+                nl_page_number(&rows, row[k]);
             for (int side = -1; side <= 1 && d->mark == NL_MARK_BARS; side += 2)
-                put_x(out, shifted(d, point, i, 0.46 * side));
-            nl_span_add(&d->span, row[0]);
-            nl_span_add_interval(&d->span, row[1], row[2]);
-            d->zeros += !(row[0] > 0);
-            put++;
+                put_x(&rows, shifted(d, point, i, 0.46 * side));
+            nl_chart_see(&d->chart, row[0]);
+            nl_span_add_interval(&d->chart.span, row[1], row[2]);
+            nl_span_add_interval(span, row[1], row[2]);
+            any = true;
         }
-        nl_text_add(out, "\n"); /* a gap where there is no value, not a line across it */
+        nl_text_add(&rows, "\n"); /* a gap where there is no value, not a line across it */
     }
-    nl_text_add(out, "EOD\n");
-    return put;
+    char *label = label_of(d, line);
+    nl_page_block(d->page, "mean", panel + 1, i + 1, d->mark == NL_MARK_BARS ? "x mean lower upper n left right" : "x mean lower upper n", label, &rows);
+    free(label);
+    return any;
 }
 
-static int put_seeds(struct drawing *d, int panel, int i)
+static bool put_seeds(struct drawing *d, int panel, int i)
 {
-    struct nl_text *out = &d->page->script;
     const struct line *line = &d->line[i];
-    int seeds = d->picture->results->seeds, put = 0;
+    int seeds = d->picture->results->seeds;
     if (line->eval > 0 || seeds < 2 || d->chart.arm[line->arm].reference)
-        return 0;
+        return false;
     double *values = nl_alloc((size_t)seeds, sizeof *values);
     struct nl_text rows = {0};
     for (int point = 0; point < d->chart.view.points; point++) {
@@ -189,74 +167,39 @@ static int put_seeds(struct drawing *d, int panel, int i)
             if (!isfinite(values[seed]))
                 continue;
             put_x(&rows, shifted(d, point, i, 0.0));
-            nl_page_number(&rows, values[seed] * line->metric.measure.scale);
-            nl_text_add(&rows, "\n");
-            nl_span_add(&d->span, values[seed] * line->metric.measure.scale);
-            d->zeros += !(values[seed] > 0);
-            put++;
+            nl_page_row(&rows, (const double[]){values[seed] * line->metric.measure.scale}, 1);
+            nl_chart_see(&d->chart, values[seed] * line->metric.measure.scale);
         }
     }
-    if (put > 0)
-        nl_text_add(out, "# x value: each seed\n$seeds%d_%d << EOD\n%sEOD\n", panel + 1, i + 1, rows.at);
-    nl_text_release(&rows);
     free(values);
-    return put;
+    return nl_page_block(d->page, "seeds", panel + 1, i + 1, "x value: each seed", NULL, &rows);
 }
 
 /* Where the method stops training: its largest usable rate, at its mean there. */
 static bool put_largest(struct drawing *d, int panel, int i)
 {
+    struct nl_text rows = {0};
     int method = d->chart.method[panel * d->chart.arms + d->line[i].arm];
     int point = d->preset->largest && method >= 0 ? nl_median_rate(&d->chart.view, method) : -1;
     const struct nl_metric_column *metric = &d->line[i].metric;
     struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, point < 0 ? NULL : nl_comparison_cell(&d->chart.view, method, point), metric);
-    if (mean.n == 0)
-        return false;
-    nl_text_add(&d->page->script, "# the largest usable rate\n$largest%d_%d << EOD\n", panel + 1, i + 1);
-    put_x(&d->page->script, shifted(d, point, i, 0.0));
-    nl_page_number(&d->page->script, mean.mean * metric->measure.scale);
-    nl_text_add(&d->page->script, "\nEOD\n");
-    return true;
-}
-
-/* The rows of a panel's strip. */
-static struct nl_text failed_rows(const struct drawing *d, int panel)
-{
-    struct nl_text rows = {0};
-    for (int point = 0; point < d->chart.view.points; point++) {
-        int failed = 0, trials = 0;
-        for (int arm = 0; arm < d->chart.arms; arm++) {
-            const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
-            if (!cell || d->chart.arm[arm].reference)
-                continue;
-            failed += cell->failed;
-            trials += cell->trials;
-            if (cell->failed == 0 || d->strip.summed)
-                continue;
-            nl_page_number(&rows, x_of(d, point));
-            nl_text_add(&rows, " %d %d", d->strip.row[arm], cell->failed);
-            nl_text_add(&rows, cell->trials == d->picture->results->seeds ? "" : "/%d", cell->trials);
-            nl_text_add(&rows, " %u\n", d->chart.arm[arm].style.colour);
-        }
-        if (d->strip.summed && failed > 0) {
-            nl_page_number(&rows, x_of(d, point));
-            nl_text_add(&rows, " 1 %d/%d 0\n", failed, trials);
-        }
+    if (mean.n > 0) {
+        put_x(&rows, shifted(d, point, i, 0.0));
+        nl_page_row(&rows, (const double[]){mean.mean * metric->measure.scale}, 1);
     }
-    return rows;
+    return nl_page_block(d->page, "largest", panel + 1, i + 1, "the largest usable rate", NULL, &rows);
 }
 
 static void make_strip(struct drawing *d)
 {
-    bool *failed = nl_alloc((size_t)d->chart.arms, sizeof *failed);
     for (int panel = 0; panel < d->chart.panels; panel++)
-        for (int arm = 0; arm < d->chart.arms; arm++)
-            for (int point = 0; point < d->chart.view.points; point++) {
+        for (int point = 0; point < d->chart.view.points; point++)
+            for (int arm = 0; arm < d->chart.arms; arm++) {
                 const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
-                failed[arm] = failed[arm] || (cell && cell->failed > 0 && !d->chart.arm[arm].reference);
+                if (cell && !d->chart.arm[arm].reference)
+                    nl_chart_fail(&d->chart, panel, arm, x_of(d, point), cell->failed, cell->trials);
             }
-    nl_strip_make(&d->strip, d->page, d->chart.arms, failed);
-    free(failed);
+    nl_chart_make_strip(&d->chart);
 }
 
 /* What failed of methods to which the x axis does not apply: they have no place in the strip. */
@@ -287,102 +230,95 @@ static void put_caption(struct drawing *d, bool seeds)
     nl_caption_means(page, d->picture, &metric, "bars");
     if (seeds)
         nl_caption_add(page, "Points: single seeds.");
-    if (nl_results_runs(d->picture->results).diverged > 0)
-        nl_caption_add(page, metric.measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
-    if (d->strip.rows == 0 && d->preset->largest)
+    nl_caption_diverged(page, d->picture, &metric);
+    if (d->chart.strip.rows == 0 && d->preset->largest)
         nl_caption_add(page, "No run failed.");
-    if (d->strip.rows > 0)
+    if (d->chart.strip.rows > 0)
         nl_caption_add(page, "Above: how many runs failed (diverged, at chance, or ended by an error)%s.",
-                       d->strip.summed ? ", of all methods together" : d->strip.rows > 1 ? ", a row a method as in the legend" : "");
+                       d->chart.strip.summed ? ", of all methods together" : d->chart.strip.rows > 1 ? ", a row a method as in the legend" : "");
     if (d->preset->largest)
         nl_caption_add(page, "Ring: the largest rate that is usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
     tell_references(d);
-    if (d->y.log && d->zeros > 0)
-        nl_caption_add(page, "Values of 0 are not shown on the logarithmic axis: %d.", d->zeros);
-    if (d->span.lowest < d->y.low || d->span.highest > d->y.high)
-        nl_caption_add(page, "Intervals that reach beyond the y axis are cut.");
-    if (!d->span.any)
-        nl_caption_add(page, "No run has a value.");
-    nl_chart_tell_panels(&d->chart, page);
-    nl_caption_end(page, d->picture);
+    nl_caption_unseen(&d->chart, "Arrows: intervals that reach beyond the y axis.");
+    nl_caption_end(&d->chart);
+}
+
+/* Bars from end to end; one that leaves the panel ends in an arrow at its edge. */
+static void put_intervals(const struct drawing *d, int panel, int i, const struct nl_span *span)
+{
+    struct nl_text *out = &d->page->script;
+    double head = 0.4 * d->page->font / d->page->width;
+    nl_page_plot(out, "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle %d", panel, i, i);
+    if (span->lowest < d->chart.y.low)
+        nl_page_plot(out, "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
+    if (span->highest > d->chart.y.high)
+        nl_page_plot(out, "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
+}
+
+/* The signs over one another: bars, seeds, lines, intervals, marks, rings. */
+static void put_line(const struct drawing *d, int pass, int panel, int i, const struct blocks *has)
+{
+    struct nl_text *out = &d->page->script;
+    const struct nl_style *style = &d->line[i].style;
+    bool reference = d->chart.arm[d->line[i].arm].reference;
+    int a = panel + 1, b = i + 1;
+    if (pass == 0 && d->mark == NL_MARK_BARS && has->means)
+        nl_page_plot(out, "$mean%d_%d using 1:2:6:7:(0):2 with boxxyerror fillstyle solid 0.45 noborder linecolor rgb '#%06x'", a, b, style->colour);
+    else if (pass == 1 && has->seeds)
+        nl_page_plot(out, "$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0%06x'", a, b, style->colour);
+    else if (pass == 2 && has->means && (reference || d->mark == NL_MARK_LINES))
+        nl_page_plot(out, "$mean%d_%d using 1:2 with lines linestyle %d dashtype %d", a, b, b, style->dash);
+    else if (pass == 3 && has->means && !reference)
+        put_intervals(d, a, b, &has->span);
+    else if (pass == 4 && has->means && !reference && d->mark != NL_MARK_BARS)
+        nl_page_plot(out, "$mean%d_%d using 1:2 with points linestyle %d", a, b, b);
+    else if (pass == 5 && has->largest)
+        nl_page_plot(out, "$largest%d_%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x'", a, b, style->colour);
 }
 
 static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
 {
-    struct nl_page *page = d->page;
-    struct nl_text *out = &page->script;
-    nl_page_title(page, panel, d->chart.panel[panel].title);
-    nl_ruler_put(&d->x, out, "x", nl_page_is_lowest(page, panel));
-    struct nl_text rows = failed_rows(d, panel);
-    nl_strip_draw(&d->strip, page, panel, &rows);
-    nl_text_release(&rows);
-    nl_chart_put_axes(page, panel, &d->x, &d->y);
-    nl_text_add(out, "plot NaN notitle");
-    const char *comma = ", \\\n     ";
+    nl_chart_begin_panel(&d->chart, panel);
+    nl_text_add(&d->page->script, "plot NaN notitle");
     for (int pass = 0; pass < 6; pass++)
-        for (int i = 0; i < d->lines; i++) {
-            const struct blocks *block = &blocks[panel * d->lines + i];
-            const struct nl_style *style = &d->line[i].style;
-            bool reference = d->chart.arm[d->line[i].arm].reference;
-            int a = panel + 1, b = i + 1;
-            if (pass == 0 && d->mark == NL_MARK_BARS && block->means > 0)
-                nl_text_add(out, "%s$mean%d_%d using 1:2:6:7:(0):2 with boxxyerror fillstyle solid 0.45 noborder linecolor rgb '#%06x' notitle", comma, a,
-                            b, style->colour);
-            else if (pass == 1 && block->seeds > 0)
-                nl_text_add(out, "%s$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0%06x' notitle", comma, a, b,
-                            style->colour);
-            else if (pass == 2 && block->means > 0 && (reference || d->mark == NL_MARK_LINES))
-                nl_text_add(out, "%s$mean%d_%d using 1:2 with lines linestyle %d dashtype %d notitle", comma, a, b, b, style->dash);
-            else if (pass == 3 && block->means > 0 && !reference)
-                nl_text_add(out, "%s$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle %d notitle",
-                            comma, a, b, b);
-            else if (pass == 4 && block->means > 0 && !reference && d->mark != NL_MARK_BARS)
-                nl_text_add(out, "%s$mean%d_%d using 1:2 with points linestyle %d notitle", comma, a, b, b);
-            else if (pass == 5 && block->largest)
-                nl_text_add(out, "%s$largest%d_%d using 1:2 with points pointtype 6 pointsize 1.3*dot linewidth 1 linecolor rgb '#%06x' notitle", comma, a,
-                            b, style->colour);
-        }
-    nl_text_add(out, "\n");
-    nl_page_end_panel(page);
+        for (int i = 0; i < d->lines; i++)
+            put_line(d, pass, panel, i, &blocks[panel * d->lines + i]);
+    nl_text_add(&d->page->script, "\n");
+    nl_page_end_panel(d->page);
 }
 
 static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
-    const struct nl_config *config = &d->picture->experiment->config;
     list_lines(d);
     if (make_x(d, err) != NL_OK)
         return NL_FAIL;
-    for (int panel = 0; panel < d->chart.panels; panel++)
-        nl_page_reserve_title(page, d->chart.panel[panel].title);
     make_strip(d);
     put_legend(d);
     struct blocks *blocks = nl_alloc((size_t)(d->chart.panels * d->lines), sizeof *blocks);
     bool seeds = false;
     for (int panel = 0; panel < d->chart.panels; panel++)
         for (int i = 0; i < d->lines; i++) {
-            blocks[panel * d->lines + i] = (struct blocks){put_means(d, panel, i), put_seeds(d, panel, i), put_largest(d, panel, i)};
-            seeds = seeds || blocks[panel * d->lines + i].seeds > 0;
+            struct blocks *has = &blocks[panel * d->lines + i];
+            has->means = put_means(d, panel, i, &has->span);
+            has->seeds = put_seeds(d, panel, i);
+            has->largest = put_largest(d, panel, i);
+            seeds = seeds || has->seeds;
         }
-    const struct nl_measure *measure = &d->line[0].metric.measure;
-    const struct nl_ruler_wish wish = {.may_be_log = measure->worse > 0, .share = measure->scale == 100.0, .from_zero = d->mark == NL_MARK_BARS};
-    int status = nl_ruler_fit(&d->y, &d->span, &wish, config, err);
+    int status = nl_chart_fit_y(&d->chart, &d->line[0].metric.measure, d->mark == NL_MARK_BARS, err);
     if (status == NL_OK) {
-        nl_ruler_ticks(&d->y, nl_page_panel_height(page), 1.7 * page->font);
         put_caption(d, seeds);
-        char *x_title = nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]), *y_title = nl_metric_label(&d->line[0].metric, d->column);
+        char *x_title = nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]), *y_label = nl_metric_label(&d->line[0].metric, d->column);
         char *x_label = nl_format("%s%s", x_title, d->preset->falls ? ", from large to small" : "");
-        status = nl_page_frame(page, x_label, y_title, nl_ruler_label_height(&d->x, page->small), nl_ruler_label_width(&d->y, page->small), err);
+        status = nl_chart_frame(&d->chart, x_label, y_label, err);
         free(x_title);
-        free(y_title);
+        free(y_label);
         free(x_label);
     }
-    if (status == NL_OK) {
-        nl_text_add(&page->script, "floor = %.6g # of the y axis: intervals that reach below it are cut there\n", d->y.low);
-        for (int panel = 0; panel < d->chart.panels; panel++)
-            put_panel(d, panel, blocks);
-        nl_text_add(&page->script, "unset multiplot\n");
-    }
+    if (status == NL_OK)
+        nl_text_add(&page->script, "floor = %.6g; top = %.6g # of the y axis: intervals that reach beyond are cut there\n", d->chart.y.low, d->chart.y.high);
+    for (int panel = 0; status == NL_OK && panel < d->chart.panels; panel++)
+        put_panel(d, panel, blocks);
     free(blocks);
     return status;
 }
@@ -391,18 +327,14 @@ static int draw_points(const struct nl_picture *picture, const struct preset *pr
 {
     struct drawing d = {.picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
     if (x < 0 || nl_table_column(&picture->results->table, d.column) < 0) {
-        nl_text_add(picture->note, "%s is not drawn: %s\n", preset->name, x < 0 ? why_not : "plot.metric was not evaluated");
+        nl_text_add(picture->note, "%s is not drawn: %s\n", page->name, x < 0 ? why_not : "plot.metric was not evaluated");
         return NL_OK;
     }
     d.mark = (enum nl_mark)picture->experiment->config.plot.mark;
     if (d.mark == NL_MARK_AUTO)
         d.mark = nl_factor_has_words(&picture->results->factor[x]) ? NL_MARK_DOTS : NL_MARK_LINES;
-    nl_chart_make(picture, x, -1, NL_DEAL_COLOURS, &d.chart);
-    nl_page_open(page, picture->experiment, preset->name, preset->about, d.chart.panels, d.chart.panels > 1 ? 1.25 : 1.6);
+    nl_chart_make(picture, x, -1, NL_DEAL_COLOURS, page, &d.chart);
     int status = draw(&d, err);
-    nl_ruler_release(&d.x);
-    nl_ruler_release(&d.y);
-    nl_strip_release(&d.strip);
     nl_chart_release(&d.chart);
     free(d.line);
     return status;
@@ -410,15 +342,13 @@ static int draw_points(const struct nl_picture *picture, const struct preset *pr
 
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    static const struct preset preset = {.name = "small_batch", .about = "Small-batch degradation: final error against the batch size.",
-                                         .falls = true, .evaluations = true};
+    static const struct preset preset = {.falls = true, .evaluations = true};
     return draw_points(picture, &preset, nl_batch_factor(picture->results), "neither train.batch nor norm.stat_batch has several values", page, err);
 }
 
 int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    static const struct preset preset = {.name = "lr_tolerance", .about = "Learning-rate tolerance: final metric and failed runs against the rate.",
-                                         .largest = true};
+    static const struct preset preset = {.largest = true};
     const char *why_not = NULL;
     int factor = nl_rate_factor(picture->results, &why_not);
     return draw_points(picture, &preset, factor, why_not, page, err);
@@ -426,7 +356,7 @@ int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *pa
 
 int nl_picture_figure(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    static const struct preset preset = {.name = "figure", .about = "Final metric against an axis of the sweep."};
+    static const struct preset preset = {0};
     const struct nl_results *results = picture->results;
     int factor = nl_named_factor(results, picture->experiment->config.plot.x);
     for (int pass = 0; pass < 2 && factor < 0; pass++) /* the first key with numbers, or else with words */

@@ -175,6 +175,19 @@ static bool is_whole(const char *format, const struct nl_text *picture)
     return false;
 }
 
+/* gnuplot leaves "]]>" in texts as it is, which XML forbids: no browser would show the picture. */
+static void mend_svg(struct nl_text *svg)
+{
+    struct nl_text mended = {0};
+    for (const char *rest = svg->at, *at; rest; rest = at ? at + 3 : NULL) {
+        at = strstr(rest, "]]>");
+        nl_text_add_bytes(&mended, rest, at ? (size_t)(at - rest) : strlen(rest));
+        nl_text_add(&mended, at ? "]]&gt;" : "");
+    }
+    nl_text_release(svg);
+    *svg = mended;
+}
+
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
@@ -200,7 +213,9 @@ int nl_render(const char *folder, const char *name, const char *format, double s
                          complaint->length > 0 ? complaint->at : "it gave no reason");
     else if (status == NL_OK && strcmp(format, "txt") == 0 && drawn)
         nl_text_add_bytes(drawn, printed->at, printed->length);
-    else if (status == NL_OK && strcmp(format, "txt") != 0)
+    else if (status == NL_OK && strcmp(format, "svg") == 0)
+        mend_svg(printed);
+    if (status == NL_OK && strcmp(format, "txt") != 0)
         status = !printed->length            ? nl_fail(err, "gnuplot wrote no picture '%s' and gave no reason", file)
                  : is_whole(format, printed) ? nl_file_write(file, printed->at, printed->length, err)
                                              : nl_fail(err, "gnuplot wrote only a part of the picture '%s' and gave no reason", file);

@@ -8,7 +8,8 @@
 #include "plot/page.h"
 
 static const double margin = 0.04;          /* of the axis, beyond the values */
-static const double most_of_intervals = 0.3; /* of the values' part of the axis, by which intervals may lengthen it at either end */
+static const double most_of_intervals = 0.3, most_on_log = 0.1; /* of the values' part of the axis, by which intervals may lengthen it at an end */
+enum { MOST_TICKS = 10 };                   /* with labels, on a large page, too */
 static const double decade = 12.0;          /* values over more than that ratio are far apart */
 
 void nl_span_add(struct nl_span *span, double value)
@@ -37,13 +38,13 @@ void nl_ruler_release(struct nl_ruler *ruler)
     *ruler = (struct nl_ruler){0};
 }
 
-char *nl_number_label(double value)
+char *nl_number_label(double value, int digits)
 {
-    char *text = nl_format("%.4g", value), *power = strchr(text, 'e');
+    char *text = nl_format("%.*g", digits, value), *power = strchr(text, 'e');
     if (power) { /* 1e-05: 1e-5 */
-        char *digits = power + 1 + (power[1] == '+' || power[1] == '-');
-        digits += strspn(digits, "0");
-        memmove(power + 1 + (power[1] == '-'), digits, strlen(digits) + 1);
+        char *rest = power + 1 + (power[1] == '+' || power[1] == '-');
+        rest += strspn(rest, "0");
+        memmove(power + 1 + (power[1] == '-'), rest, strlen(rest) + 1);
     }
     return text;
 }
@@ -73,42 +74,44 @@ static bool is_linear_by_end(const char *end)
     return nl_number_read(end, &low) && !(low > 0);
 }
 
-/* Lengthens a range of values by what intervals need and a margin, on the scale of the axis. */
-static void lengthen(double *low, double *high, double lowest, double highest)
+/* Lengthens a range of values by a margin and by what intervals need, on the scale of the axis. An end that would need too much gets nothing: a t interval
+ * of three seeds can be as long as the axis, and would press the values together. */
+static void lengthen(double *low, double *high, double lowest, double highest, double part)
 {
-    double length = *high - *low, most = most_of_intervals * length;
-    *low = fmax(fmin(*low, lowest), *low - most);
-    *high = fmin(fmax(*high, highest), *high + most);
+    double length = *high - *low, most = part * length;
+    *low = lowest < *low - most ? *low : fmin(*low, lowest);
+    *high = highest > *high + most ? *high : fmax(*high, highest);
     length = *high - *low;
     *low -= margin * length;
     *high += margin * length;
 }
 
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_ruler_wish *wish, const struct nl_config *config,
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero, const struct nl_config *config,
                  struct nl_error *err)
 {
+    const bool share = measure->scale == 100.0;
     enum nl_switch asked = (enum nl_switch)config->plot.ylog;
-    const double whole = wish->share ? 100.0 : 1.0;
+    const double whole = share ? 100.0 : 1.0;
     const struct nl_span none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
-    bool positive = isfinite(span->least) && !wish->from_zero && !is_linear_by_end(config->plot.ymin);
-    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && wish->may_be_log && span->low > 0 && span->high / span->low >= decade));
+    bool positive = isfinite(span->least) && !from_zero && !is_linear_by_end(config->plot.ymin);
+    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 && span->low > 0 && span->high / span->low >= decade));
     if (ruler->log) {
         double low = log(span->least), high = log(span->high > span->least ? span->high : 2.0 * span->least);
-        lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)));
+        lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)), most_on_log);
         ruler->low = exp(low);
         ruler->high = exp(high);
     } else {
         bool one = span->high - span->low <= 1e-6 * fabs(span->high); /* value, but for rounding */
-        double flat = !one ? 0.0 : fmax(0.5 * (wish->share ? 4.0 : fabs(span->high)), 1e-3);
+        double flat = !one ? 0.0 : fmax(0.5 * (share ? 4.0 : fabs(span->high)), 1e-3);
         double low = span->low - flat, high = span->high + flat;
-        if (wish->from_zero || (span->low >= 0 && span->low < 0.25 * span->high)) /* what comes near 0 is shown from there */
+        if (from_zero || (span->low >= 0 && span->low < 0.25 * span->high)) /* what comes near 0 is shown from there */
             low = 0.0;
-        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), wish->share ? fmin(span->highest, 100.0) : span->highest);
-        ruler->low = wish->from_zero ? 0.0 : low;
+        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), share ? fmin(span->highest, 100.0) : span->highest, most_of_intervals);
+        ruler->low = from_zero ? 0.0 : low;
         ruler->high = high;
     }
-    double most = wish->share ? (ruler->log ? 115.0 : 104.0) : INFINITY;
+    double most = share ? (ruler->log ? 115.0 : 104.0) : INFINITY;
     ruler->high = fmin(ruler->high, most);
     return take_ends(ruler, 'y', config, err);
 }
@@ -131,14 +134,14 @@ static void put_log_ticks(struct nl_ruler *ruler, double low, double high, bool 
             double at = digit * pow(10, power);
             bool major = fine ? digit == 1 || digit == 2 || digit == 5 : digit == 1 && power % every == 0;
             if (at >= low * (1 - 1e-9) && at <= high * (1 + 1e-9) && (major || every == 1 || digit == 1))
-                add_tick(ruler, at, major ? nl_number_label(at) : NULL);
+                add_tick(ruler, at, major ? nl_number_label(at, 4) : NULL);
         }
 }
 
 void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each)
 {
     double low = fmin(ruler->low, ruler->high), high = fmax(ruler->low, ruler->high);
-    int most = (int)fmax(2.0, room / each);
+    int most = (int)fmin(fmax(2.0, room / each), MOST_TICKS);
     bool log = ruler->log;
     for (int i = 0; i < ruler->ticks; i++)
         free(ruler->tick[i].label);
@@ -152,7 +155,7 @@ void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each)
     for (int i = 0; (high - low) / step > most; i++)
         step *= i % 3 == 1 ? 2.5 : 2.0;
     for (double k = ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++)
-        add_tick(ruler, k * step + 0.0, nl_number_label(k * step + 0.0)); /* no -0 */
+        add_tick(ruler, k * step + 0.0, nl_number_label(k * step + 0.0, 4)); /* no -0 */
 }
 
 static bool is_spaced_by_ratio(const double *at, int count)
@@ -200,7 +203,7 @@ void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size)
         for (int i = 1; i < ruler->ticks; i++) /* neighbours meet */
             ruler->upright = ruler->upright || (nl_text_width(ruler->tick[i - 1].label, size) + nl_text_width(ruler->tick[i].label, size)) / 2 + 0.5 * size >
                                                    room / ruler->ticks;
-        most = ruler->upright ? (int)fmax(1.0, room / (1.3 * size)) : most;
+        most = ruler->upright ? (int)fmax(1.0, room / (1.3 * size)) : ruler->ticks;
     } else if (ruler->log && ruler->ticks > 2 && (ruler->ticks > most || longest > 4)) {
         nl_ruler_ticks(ruler, room, nl_text_width("0.001", size) + gap);
         return;

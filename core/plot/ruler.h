@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "config/config.h"
+#include "stats/results.h"
 
 /* The values that are drawn. */
 struct nl_span {
@@ -35,16 +35,9 @@ struct nl_ruler {
 
 void nl_ruler_release(struct nl_ruler *ruler);
 
-/* What the user says of an axis, and what is meant where that is auto. */
-struct nl_ruler_wish {
-    char axis;        /* 'x', 'y' */
-    bool may_be_log;  /* worse is larger: an error or a loss */
-    bool share;       /* from 0 to 100 */
-    bool from_zero;   /* bars */
-};
-
-/* An axis for these values. Intervals lengthen it by a part only. NL_FAIL: plot.xmin or another end is no number, or the ends are no range. */
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_ruler_wish *wish, const struct nl_config *config,
+/* An axis for these values of the measure, of which only errors and losses may be logarithmic where plot.ylog is auto. from_zero: for bars.
+ * Intervals lengthen it only where they reach little beyond the values. NL_FAIL: plot.ymin or plot.ymax is no number, or they are no range. */
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero, const struct nl_config *config,
                  struct nl_error *err);
 /* An x axis from 0, or from `least` if it is logarithmic, to `most`. may_be_log: where plot.xlog is auto and these are far apart. */
 int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log, const struct nl_config *config, struct nl_error *err);
@@ -67,6 +60,6 @@ double nl_ruler_label_height(const struct nl_ruler *ruler, double size);
 /* "set logscale x", "set xrange", "set xtics (...)": labels says whether the labels are written. axis: "x", "y", "cb". */
 void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels);
 
-char *nl_number_label(double value); /* "0.05", "1e-5"; new string */
+char *nl_number_label(double value, int digits); /* "0.05", "1e-5", with so many digits at most; new string */
 
 #endif

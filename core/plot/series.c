@@ -6,30 +6,25 @@
 
 #include "base/files.h"
 #include "norm/norm.h"
-
-/* A trial's place, found by its number. */
-struct place {
-    int cell, seed;
-    bool failed; /* diverged or stopped by an error */
-    const char *eval; /* the statistics that are reported first */
-    double last_x, seconds_a_step;
-    int last, last_step, window; /* the sighting before in its series (-1: none), and the steps that it is a mean of */
-};
-
-struct columns {
-    int trial, step, x, split, eval, loss, accuracy;
-};
+#include "stats/steps.h"
 
 struct loader {
     const struct nl_picture *picture;
-    struct nl_table curves;
-    struct columns column;
-    struct place *place; /* [places], by the number of the trial */
-    int places;
-    struct nl_series *series;
-    char split[8];
-    bool loss, error;
+    struct nl_curves curves;
+    bool *known; /* [trials + 1]: the trial stands in trials.csv */
+    double *pace; /* [trials + 1]: what a step is on the x axis; NULL: the column says it */
+    int step, x, split, eval, value; /* columns */
+    char part[8];
+    bool error;
     double scale;
+};
+
+/* A run on its way into its cell's series. */
+struct run {
+    int trial, seed;
+    bool failed; /* diverged or ended by an error */
+    const char *eval; /* the statistics that are reported first */
+    int last, last_step, window; /* the sighting before (-1: none), and the steps that it is a mean of */
 };
 
 enum nl_x nl_series_x(const struct nl_experiment *experiment)
@@ -48,18 +43,6 @@ const char *nl_series_metric(const struct nl_experiment *experiment)
     return nl_metric_names[experiment->config.plot.metric];
 }
 
-static int whole(const struct nl_table *table, int row, int column, int *out, struct nl_error *err)
-{
-    double value;
-    if (nl_table_number(table, row, column, &value, err) != NL_OK)
-        return NL_BAD;
-    if (!(value >= 0 && value < 1e9 && value == floor(value)))
-        return nl_bad(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column),
-                       table->name[column]);
-    *out = (int)value;
-    return NL_OK;
-}
-
 static const char *first_eval(const struct nl_picture *picture, const struct nl_cell *cell)
 {
     const struct nl_results *results = picture->results;
@@ -68,33 +51,6 @@ static const char *first_eval(const struct nl_picture *picture, const struct nl_
         if (cell->level[i] != NL_INAPPLICABLE)
             nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
     return nl_eval_names[nl_config_tracks(&config) ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
-}
-
-static int index_trials(struct loader *loader, struct nl_error *err)
-{
-    const struct nl_results *results = loader->picture->results;
-    int column = nl_table_column(&results->table, "trial"), most = 0, number;
-    for (int row = 0; row < results->table.rows; row++) {
-        if (whole(&results->table, row, column, &number, err) != NL_OK)
-            return NL_BAD;
-        most = number > most ? number : most;
-    }
-    if (most > 1000000)
-        return nl_bad(err, "'%s' numbers a trial %d: the file is damaged", results->path, most);
-    loader->places = most + 1;
-    loader->place = nl_alloc((size_t)loader->places, sizeof *loader->place);
-    for (int i = 0; i < loader->places; i++)
-        loader->place[i].cell = -1;
-    for (int cell = 0; cell < results->cells; cell++)
-        for (int seed = 0; seed < results->seeds; seed++) {
-            int row = results->cell[cell].row[seed];
-            if (row < 0 || whole(&results->table, row, column, &number, err) != NL_OK)
-                continue;
-            const char *status = nl_table_field(&results->table, row, results->status);
-            loader->place[number] = (struct place){.cell = cell, .seed = seed, .last_x = NAN, .last = -1, .eval = first_eval(loader->picture, &results->cell[cell]),
-                                                   .failed = strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0};
-        }
-    return NL_OK;
 }
 
 /* Seconds are no part of curves.csv, which is the same on every machine: steps are scaled by each trial's own pace. */
@@ -110,84 +66,82 @@ static int read_pace(struct loader *loader, struct nl_error *err)
     }
     int trial, pace;
     status = nl_table_need(&timing, "trial", &trial, err) ? NL_BAD : nl_table_need(&timing, "steps_per_second", &pace, err);
+    loader->pace = nl_alloc((size_t)loader->curves.trials + 1, sizeof *loader->pace);
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
         double steps_per_second;
-        status = whole(&timing, row, trial, &number, err);
+        status = nl_table_whole(&timing, row, trial, 1, &number, err);
         if (status == NL_OK)
             status = nl_table_number(&timing, row, pace, &steps_per_second, err);
-        if (status == NL_OK && number < loader->places)
-            loader->place[number].seconds_a_step = 1.0 / steps_per_second;
+        if (status == NL_OK && number <= loader->curves.trials)
+            loader->pace[number] = 1.0 / steps_per_second;
     }
     nl_table_release(&timing);
     return status;
 }
 
-static int find_columns(struct loader *loader, struct nl_error *err)
+static int find_columns(struct loader *loader, const char *metric, struct nl_error *err)
 {
     static const char *const x_columns[] = {"step", "epoch", "samples", "step"};
-    struct columns *at = &loader->column;
+    struct nl_measure measure;
+    nl_measure(metric, &measure);
+    size_t part = strcspn(metric, "_");
+    memcpy(loader->part, metric, part);
+    loader->error = measure.error;
+    loader->scale = measure.scale;
     const struct {
         const char *name;
         int *column;
-    } needed[] = {{"trial", &at->trial}, {"step", &at->step}, {x_columns[nl_series_x(loader->picture->experiment)], &at->x},
-                  {"split", &at->split}, {"eval", &at->eval}, {"loss", &at->loss}, {"accuracy", &at->accuracy}};
+    } needed[] = {{"step", &loader->step}, {x_columns[nl_series_x(loader->picture->experiment)], &loader->x}, {"split", &loader->split},
+                  {"eval", &loader->eval}, {strcmp(metric + part, "_loss") == 0 ? "loss" : "accuracy", &loader->value}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (nl_table_need(&loader->curves, needed[i].name, needed[i].column, err) != NL_OK)
+        if (nl_table_need(&loader->curves.table, needed[i].name, needed[i].column, err) != NL_OK)
             return NL_BAD;
     return NL_OK;
 }
 
-/* Whether the row is of the metric's part, evaluated with the statistics that are reported first. */
-static bool is_wanted(const struct loader *loader, int row, const struct place *place)
-{
-    const char *eval = nl_table_field(&loader->curves, row, loader->column.eval);
-    if (strcmp(nl_table_field(&loader->curves, row, loader->column.split), loader->split) != 0)
-        return false;
-    return strcmp(eval, strcmp(loader->split, "train") == 0 ? "" : place->eval) == 0;
-}
-
 /* The last window of training batches may be shorter than the others, and so noisier: a spike that is none. It is joined with the one before. */
-static void add_sighting(struct loader *loader, struct place *place, const struct nl_sighting *sighting)
+static void add_sighting(struct loader *loader, struct run *run, struct nl_series *series, const struct nl_sighting *sighting)
 {
-    struct nl_series *series = &loader->series[place->cell];
-    int window = (int)sighting->step - place->last_step;
-    struct nl_sighting *before = place->last < 0 ? NULL : &series->at[place->last];
-    bool joins = before && window > 0 && window < place->window && strcmp(loader->split, "train") == 0;
-    place->last_step = (int)sighting->step;
+    int window = sighting->step - run->last_step;
+    struct nl_sighting *before = run->last < 0 ? NULL : &series->at[run->last];
+    bool joins = before && window > 0 && window < run->window && strcmp(loader->part, "train") == 0;
+    run->last_step = sighting->step;
     if (joins) {
-        double value = (before->value * place->window + sighting->value * window) / (place->window + window);
+        double value = (before->value * run->window + sighting->value * window) / (run->window + window);
         *before = *sighting;
         before->value = value;
-        place->window += window;
+        run->window += window;
         return;
     }
     NL_GROW(series->at, series->count, series->capacity);
-    place->last = series->count;
-    place->window = window;
+    run->last = series->count;
+    run->window = window;
     series->at[series->count++] = *sighting;
 }
 
-static int take_row(struct loader *loader, int row, struct nl_error *err)
+/* The rows of the metric's part, evaluated with the statistics that are reported first. */
+static int take_run(struct loader *loader, struct run *run, struct nl_series *series, struct nl_error *err)
 {
-    int number, step;
-    double x, value;
-    const struct nl_table *curves = &loader->curves;
-    if (whole(curves, row, loader->column.trial, &number, err) != NL_OK || whole(curves, row, loader->column.step, &step, err) != NL_OK ||
-        nl_table_number(curves, row, loader->column.x, &x, err) != NL_OK)
-        return NL_BAD;
-    if (number >= loader->places || loader->place[number].cell < 0)
-        return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->path, curves->line[row], number);
-    struct place *place = &loader->place[number];
-    if (nl_series_x(loader->picture->experiment) == NL_X_SECONDS)
-        x *= place->seconds_a_step;
-    place->last_x = x;
-    if (place->failed || !is_wanted(loader, row, place))
-        return NL_OK;
-    if (nl_table_number(curves, row, loader->loss ? loader->column.loss : loader->column.accuracy, &value, err) != NL_OK)
-        return NL_BAD;
-    add_sighting(loader, place,
-                 &(struct nl_sighting){.step = step, .x = x, .value = loader->scale * (loader->error ? 1.0 - value : value), .seed = place->seed});
+    const struct nl_table *table = &loader->curves.table;
+    const char *eval = strcmp(loader->part, "train") == 0 ? "" : run->eval;
+    double x = NAN, value;
+    int step, first = loader->curves.first[run->trial];
+    for (int row = first; row < first + loader->curves.rows[run->trial]; row++) {
+        if (nl_table_whole(table, row, loader->step, 0, &step, err) != NL_OK || nl_table_number(table, row, loader->x, &x, err) != NL_OK)
+            return NL_BAD;
+        x *= loader->pace ? loader->pace[run->trial] : 1.0;
+        if (run->failed || strcmp(nl_table_field(table, row, loader->split), loader->part) != 0 || strcmp(nl_table_field(table, row, loader->eval), eval) != 0)
+            continue;
+        if (nl_table_number(table, row, loader->value, &value, err) != NL_OK)
+            return NL_BAD;
+        add_sighting(loader, run, series,
+                     &(struct nl_sighting){.step = step, .x = x, .value = loader->scale * (loader->error ? 1.0 - value : value), .seed = run->seed});
+    }
+    if (run->failed && isfinite(x)) {
+        series->failed_x = nl_realloc(series->failed_x, (size_t)series->failed + 1, sizeof(double));
+        series->failed_x[series->failed++] = x;
+    }
     return NL_OK;
 }
 
@@ -212,51 +166,59 @@ static void order(struct nl_series *series)
     series->count = kept;
 }
 
-static void add_failed(struct loader *loader)
+static int take_cell(struct loader *loader, int index, struct nl_series *series, struct nl_error *err)
 {
-    for (int i = 0; i < loader->places; i++) {
-        const struct place *place = &loader->place[i];
-        if (place->cell < 0 || !place->failed || !isfinite(place->last_x))
+    const struct nl_results *results = loader->picture->results;
+    const struct nl_cell *cell = &results->cell[index];
+    const char *eval = first_eval(loader->picture, cell);
+    int column = nl_table_column(&results->table, "trial");
+    for (int seed = 0; seed < results->seeds; seed++) {
+        const char *status = nl_cell_status(results, cell, seed);
+        struct run run = {.seed = seed, .eval = eval, .last = -1};
+        if (!status)
             continue;
-        struct nl_series *series = &loader->series[place->cell];
-        series->failed_x = nl_realloc(series->failed_x, (size_t)series->failed + 1, sizeof(double));
-        series->failed_x[series->failed++] = place->last_x;
+        if (nl_table_whole(&results->table, cell->row[seed], column, 1, &run.trial, err) != NL_OK)
+            return NL_BAD;
+        run.failed = strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0;
+        if (run.trial > loader->curves.trials)
+            continue; /* it has no curve */
+        loader->known[run.trial] = true;
+        if (take_run(loader, &run, series, err) != NL_OK)
+            return NL_BAD;
     }
+    order(series);
+    return NL_OK;
+}
+
+static int check_known(const struct loader *loader, struct nl_error *err)
+{
+    const struct nl_curves *curves = &loader->curves;
+    for (int trial = 0; trial <= curves->trials; trial++)
+        if (curves->rows[trial] > 0 && !loader->known[trial])
+            return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->table.path, curves->table.line[curves->first[trial]], trial);
+    return NL_OK;
 }
 
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err)
 {
-    const char *metric = nl_series_metric(picture->experiment);
     struct loader loader = {.picture = picture};
-    struct nl_measure measure;
-    nl_measure(metric, &measure);
-    size_t part = strcspn(metric, "_");
-    memcpy(loader.split, metric, part);
-    loader.loss = strcmp(metric + part, "_loss") == 0;
-    loader.error = measure.error;
-    loader.scale = measure.scale;
-    char *path = nl_path_join(picture->folder, "curves.csv");
-    loader.series = nl_alloc((size_t)picture->results->cells, sizeof *loader.series);
-    int status = nl_table_read(path, &loader.curves, err);
-    free(path);
-    if (status == NL_OK)
-        status = find_columns(&loader, err);
-    if (status == NL_OK)
-        status = index_trials(&loader, err);
+    int cells = picture->results->cells, status = nl_curves_load(picture->results, &loader.curves, err);
+    if (status != NL_OK)
+        return status;
+    loader.known = nl_alloc((size_t)loader.curves.trials + 1, sizeof *loader.known);
+    *out = nl_alloc((size_t)cells, sizeof **out);
+    status = find_columns(&loader, nl_series_metric(picture->experiment), err);
     if (status == NL_OK && nl_series_x(picture->experiment) == NL_X_SECONDS)
         status = read_pace(&loader, err);
-    for (int row = 0; status == NL_OK && row < loader.curves.rows; row++)
-        status = take_row(&loader, row, err);
-    if (status == NL_OK) {
-        add_failed(&loader);
-        for (int i = 0; i < picture->results->cells; i++)
-            order(&loader.series[i]);
-        *out = loader.series;
-    } else {
-        nl_series_release(loader.series, picture->results->cells);
-    }
-    free(loader.place);
-    nl_table_release(&loader.curves);
+    for (int i = 0; status == NL_OK && i < cells; i++)
+        status = take_cell(&loader, i, &(*out)[i], err);
+    if (status == NL_OK)
+        status = check_known(&loader, err);
+    if (status != NL_OK)
+        nl_series_release(*out, cells);
+    free(loader.known);
+    free(loader.pace);
+    nl_curves_release(&loader.curves);
     return status;
 }
 

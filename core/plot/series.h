@@ -2,12 +2,10 @@
 #ifndef NL_PLOT_SERIES_H
 #define NL_PLOT_SERIES_H
 
-#include <stdint.h>
-
 #include "plot/pictures.h"
 
 struct nl_sighting {
-    int64_t step;
+    int step;
     double x, value; /* x in the unit of plot.x; value scaled for the picture */
     int seed;
 };

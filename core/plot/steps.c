@@ -24,7 +24,6 @@ struct drawing {
     struct course *course; /* [cells] */
     struct nl_chart chart;
     struct nl_measure measure;
-    struct nl_ruler x, y;
     bool band;
     int runs, censored, diverged, errors; /* of the cells that are drawn */
 };
@@ -57,11 +56,9 @@ static void make_course(const struct drawing *d, const struct nl_curves *curves,
 /* The axes, and what the caption counts. */
 static int measure(struct drawing *d, struct nl_error *err)
 {
-    const struct nl_config *config = &d->picture->experiment->config;
-    struct nl_span shares = {0};
     double first = INFINITY, end = 0.0;
-    nl_span_add(&shares, 0.0);
-    nl_span_add(&shares, 100.0);
+    nl_span_add(&d->chart.span, 0.0);
+    nl_span_add(&d->chart.span, 100.0);
     for (int place = 0; place < d->chart.panels * d->chart.arms; place++) {
         struct course *course = course_of(d, place / d->chart.arms, place % d->chart.arms);
         if (!course || course->drawn)
@@ -74,37 +71,25 @@ static int measure(struct drawing *d, struct nl_error *err)
             d->censored += course->row[i].censored;
             first = fmin(first, course->row[i].at);
             end = fmax(end, course->row[i].at);
-            nl_span_add(&shares, 100.0 * course->row[i].share);
+            nl_span_add(&d->chart.span, 100.0 * course->row[i].share);
         }
     }
     /* The first fall and the last sign are not on the edge. */
-    if (nl_ruler_fit(&d->y, &shares, &(struct nl_ruler_wish){.axis = 'y', .share = true}, config, err) != NL_OK ||
-        nl_ruler_from_zero(&d->x, first / 1.2, 1.03 * end, true, config, err) != NL_OK)
-        return NL_FAIL;
-    nl_ruler_ticks(&d->y, nl_page_panel_height(d->page), 1.7 * d->page->font);
-    nl_ruler_ticks(&d->x, nl_page_panel_width(d->page), nl_text_width("10000", d->page->small));
-    return NL_OK;
-}
-
-static void put_row(struct nl_text *out, const double *row, int count)
-{
-    for (int k = 0; k < count; k++)
-        nl_page_number(out, row[k]);
-    nl_text_add(out, "\n");
+    return nl_chart_fit_y(&d->chart, &(const struct nl_measure){.scale = 100.0}, false, err) != NL_OK
+               ? NL_FAIL
+               : nl_chart_fit_training(&d->chart, first / 1.2, 1.03 * end, true, err);
 }
 
 /* $line: from the left end of the axis on. */
 static void put_line(struct drawing *d, int panel, int arm, const struct course *course)
 {
-    struct nl_text *out = &d->page->script;
-    nl_page_comment(out, "updates share lower upper at_risk happened censored", d->chart.arm[arm].label);
-    nl_text_add(out, "$line%d_%d << EOD\n", panel + 1, arm + 1);
-    put_row(out, (const double[]){d->x.low, 100.0, NAN, NAN, course->row[0].at_risk, 0, 0}, 7);
+    struct nl_text rows = {0};
+    nl_page_row(&rows, (const double[]){d->chart.x.low, 100.0, NAN, NAN, course->row[0].at_risk, 0, 0}, 7);
     for (int i = 0; i < course->rows; i++) {
         const struct nl_survival *at = &course->row[i];
-        put_row(out, (const double[]){at->at, 100.0 * at->share, 100.0 * at->lower, 100.0 * at->upper, at->at_risk, at->happened, at->censored}, 7);
+        nl_page_row(&rows, (const double[]){at->at, 100.0 * at->share, 100.0 * at->lower, 100.0 * at->upper, at->at_risk, at->happened, at->censored}, 7);
     }
-    nl_text_add(out, "EOD\n");
+    nl_page_block(d->page, "line", panel + 1, arm + 1, "updates share lower upper at_risk happened censored", d->chart.arm[arm].label, &rows);
 }
 
 /* $band: its corners. */
@@ -113,25 +98,8 @@ static bool put_band(struct drawing *d, int panel, int arm, const struct course 
     struct nl_text rows = {0};
     for (int i = 0; d->band && i + 1 < course->rows; i++)
         for (int side = 0; side < 2 && isfinite(course->row[i].lower); side++)
-            put_row(&rows, (const double[]){course->row[i + side].at, 100.0 * course->row[i].lower, 100.0 * course->row[i].upper}, 3);
-    bool any = rows.length > 0;
-    if (any)
-        nl_text_add(&d->page->script, "# updates lower upper\n$band%d_%d << EOD\n%sEOD\n", panel + 1, arm + 1, rows.at);
-    nl_text_release(&rows);
-    return any;
-}
-
-static void put_legend(struct drawing *d)
-{
-    for (int arm = 0; arm < d->chart.arms; arm++) {
-        const struct nl_arm *at = &d->chart.arm[arm];
-        nl_page_style(d->page, arm + 1, &at->style);
-        if (d->chart.arms > 1)
-            nl_page_legend(d->page, arm + 1, at->label, true, true, at->style.dash);
-        else if (*at->label)
-            nl_caption_add(d->page, "%s.", at->label);
-    }
-    nl_page_thin_legend(d->page);
+            nl_page_row(&rows, (const double[]){course->row[i + side].at, 100.0 * course->row[i].lower, 100.0 * course->row[i].upper}, 3);
+    return nl_page_block(d->page, "band", panel + 1, arm + 1, "updates lower upper", NULL, &rows);
 }
 
 static void put_caption(struct drawing *d)
@@ -154,12 +122,11 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page, "+: runs that were never there are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs, d->diverged);
     if (d->errors > 0)
         nl_caption_add(page, "Runs that an error ended are left out: %d.", d->errors);
-    if (d->y.log)
+    if (d->chart.y.log)
         nl_caption_add(page, "A share of 0 is not shown on the logarithmic axis.");
     if (d->runs == 0)
         nl_caption_add(page, "No run has a value.");
-    nl_chart_tell_panels(&d->chart, page);
-    nl_caption_end(page, d->picture);
+    nl_caption_end(&d->chart);
 }
 
 /* The signs over one another: bands, curves, then what stands on them. */
@@ -171,23 +138,21 @@ static void put_panel(struct drawing *d, int panel)
     for (int arm = 0; arm < d->chart.arms; arm++) {
         const struct course *course = course_of(d, panel, arm);
         const struct nl_style *style = &d->chart.arm[arm].style;
-        const char *comma = ", \\\n     ";
         int a = panel + 1, b = arm + 1;
         if (!course)
             continue;
         put_line(d, panel, arm, course);
         if (put_band(d, panel, arm, course))
-            nl_text_add(&signs[0], "%s$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x' notitle", comma, a, b,
-                        style->colour);
-        nl_text_add(&signs[1], "%s$line%d_%d using 1:2 with steps linestyle %d dashtype %d notitle", comma, a, b, b, style->dash);
-        nl_text_add(&signs[2], "%s$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9*dot linewidth 1 linecolor rgb '#%06x' notitle", comma, a, b,
-                    style->colour);
+            nl_page_plot(&signs[0], "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x'", a, b, style->colour);
+        nl_page_plot(&signs[1], "$line%d_%d using 1:2 with steps linestyle %d dashtype %d", a, b, b, style->dash);
+        nl_page_plot(&signs[2], "$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9 linewidth 1 linecolor rgb '#%06x'", a, b,
+                     style->colour);
         if (isfinite(course->median)) {
             nl_text_add(out, "# the median\n$median%d_%d << EOD\n %.9g 50\nEOD\n", a, b, course->median);
-            nl_text_add(&signs[2], "%s$median%d_%d using 1:2 with points linestyle %d notitle", comma, a, b, b);
+            nl_page_plot(&signs[2], "$median%d_%d using 1:2 with points linestyle %d", a, b, b);
         }
     }
-    nl_chart_put_axes(page, panel, &d->x, &d->y);
+    nl_chart_put_axes(&d->chart, panel);
     nl_text_add(out, "plot 50 with lines linewidth 0.5 linecolor rgb '#B0B0B0' notitle");
     for (int i = 0; i < 3; i++) {
         nl_text_add_bytes(out, signs[i].at, signs[i].length);
@@ -199,18 +164,13 @@ static void put_panel(struct drawing *d, int panel)
 
 static int draw(struct drawing *d, struct nl_error *err)
 {
-    struct nl_page *page = d->page;
-    for (int panel = 0; panel < d->chart.panels; panel++)
-        nl_page_reserve_title(page, d->chart.panel[panel].title);
     if (measure(d, err) != NL_OK)
         return NL_FAIL;
-    put_legend(d);
+    nl_chart_legend(&d->chart, true);
     put_caption(d);
-    int status = nl_page_frame(page, "weight updates", "runs not yet at the target (%)", nl_ruler_label_height(&d->x, page->small),
-                               nl_ruler_label_width(&d->y, page->small), err);
+    int status = nl_chart_frame(&d->chart, "weight updates", "runs not yet at the target (%)", err);
     for (int panel = 0; status == NL_OK && panel < d->chart.panels; panel++)
         put_panel(d, panel);
-    nl_text_add(&page->script, "unset multiplot\n");
     return status;
 }
 
@@ -226,12 +186,9 @@ int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, str
     d.course = nl_alloc((size_t)results->cells, sizeof *d.course);
     for (int i = 0; i < results->cells; i++)
         make_course(&d, &curves, &results->cell[i], &d.course[i]);
-    nl_chart_make(picture, -1, -1, NL_DEAL_KIND, &d.chart);
+    nl_chart_make(picture, -1, -1, NL_DEAL_KIND, page, &d.chart);
     d.band = results->seeds >= NL_LEAST_PAIRS && d.chart.arms <= MOST_BANDS;
-    nl_page_open(page, picture->experiment, "steps", "Runs that are not yet at the target, against weight updates.", d.chart.panels, d.chart.panels > 1 ? 1.25 : 1.6);
     status = draw(&d, err);
-    nl_ruler_release(&d.x);
-    nl_ruler_release(&d.y);
     nl_chart_release(&d.chart);
     for (int i = 0; i < results->cells; i++)
         free(d.course[i].row);

@@ -1,4 +1,5 @@
 /* What a report says of published claims. */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "report/report.h"
@@ -31,15 +32,28 @@ static void add_summary(struct nl_document *document, const struct nl_outcome *o
     }
 }
 
-static void add_judged(struct nl_document *document, const struct nl_judged *judged, double level)
+static void add_part(struct nl_document *document, const struct nl_judged *part, double level)
 {
     struct nl_text text = {0};
-    nl_say_judged(&text, judged, level);
-    if (judged->control)
-        nl_document_add(document, NL_BLOCK_ITEM, 1, "Control, %s: %s", judged->control, text.at);
-    else
-        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", judged->part->says, nl_part_kind_names[judged->part->kind], text.at);
+    nl_say_judged(&text, part, level);
+    nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", part->part->says, nl_part_kind_names[part->part->kind], text.at);
     nl_text_release(&text);
+}
+
+/* What of these is judged beside the part. */
+static void add_beside(struct nl_document *document, const struct nl_judged *judged, int count, const struct nl_judged *part, double level)
+{
+    for (int i = 0; i < count; i++) {
+        struct nl_text text = {0};
+        if (judged[i].part != part->part)
+            continue;
+        nl_say_beside(&text, &judged[i]);
+        text.at[0] = (char)toupper((unsigned char)text.at[0]);
+        nl_text_add(&text, ": ");
+        nl_say_judged(&text, &judged[i], level);
+        nl_document_add(document, NL_BLOCK_ITEM, 1, "%s", text.at);
+        nl_text_release(&text);
+    }
 }
 
 static void add_parts(struct nl_document *document, const struct nl_outcome *outcome)
@@ -48,10 +62,9 @@ static void add_parts(struct nl_document *document, const struct nl_outcome *out
     if (published->parts)
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, outcome->parts ? "Here, part by part:" : "Its parts, none of which was judged:");
     for (int i = 0; i < outcome->parts; i++) {
-        add_judged(document, &outcome->part[i], outcome->level);
-        for (int c = 0; c < outcome->controls; c++)
-            if (outcome->control[c].part == outcome->part[i].part)
-                add_judged(document, &outcome->control[c], outcome->level);
+        add_part(document, &outcome->part[i], outcome->level);
+        add_beside(document, outcome->same, outcome->sames, &outcome->part[i], outcome->level);
+        add_beside(document, outcome->control, outcome->controls, &outcome->part[i], outcome->level);
     }
     for (int i = 0; i < published->parts && !outcome->parts; i++)
         nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says, nl_part_kind_names[published->part[i].kind]);
@@ -63,6 +76,15 @@ static void add_if(struct nl_document *document, const char *what, const char *t
 {
     if (text)
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s: %s", what, text);
+}
+
+static void add_figures(struct nl_document *document, const struct nl_report_source *source, int number, struct nl_report_figures *figures)
+{
+    char *name = nl_report_name(source->folder, number);
+    figures->name = nl_format("claim-%s", name);
+    nl_report_add_figures(document, source, figures);
+    free(figures->name);
+    free(name);
 }
 
 static void add_claim(struct nl_document *document, const struct nl_outcome *outcome)
@@ -85,11 +107,15 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
     add_if(document, "Objection of the paper", published->objection);
 }
 
-void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command)
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const struct nl_report_source *const *source,
+                          struct nl_report_figures *figures, const char *command)
 {
     add_summary(document, outcome, count);
     nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "What is missing is run, and all is judged anew, by:");
     nl_document_add(document, NL_BLOCK_CODE, 0, "%s", command);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && !(figures->stop && *figures->stop); i++) {
         add_claim(document, &outcome[i]);
+        if (source[i])
+            add_figures(document, source[i], i + 1, figures);
+    }
 }

@@ -24,7 +24,7 @@ struct nl_report_source {
 /* Where figures go. */
 struct nl_report_figures {
     const char *folder; /* of the report: they lie in FOLDER/figures/NAME */
-    char *name;         /* of the section, as a file is named; nl_report_name */
+    char *name;         /* of the section, as a file is named; nl_report_name. Of claims each sets its own */
     atomic_int *stop;   /* as in nl_plot_options */
     int failed;         /* counts the results whose figures could not be drawn */
 };
@@ -41,11 +41,15 @@ int nl_report_add_missing(struct nl_document *document, const struct nl_report_s
 int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
                           struct nl_error *err);
 
+/* Draws the figures of the results and adds them. Those that cannot be drawn are said in the document. */
+void nl_report_add_figures(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures);
+
 /* Adds a warning that names those of the claims that have no verdict for want of trials, if there are any. */
 void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcome *outcome, int count);
 
-/* Adds the outcomes of published claims. command: that runs what is missing. */
-void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const char *command);
+/* Adds the outcomes of published claims. source: [count] their results, for the figures; NULL: it did not run. command: that runs what is missing. */
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const struct nl_report_source *const *source,
+                          struct nl_report_figures *figures, const char *command);
 
 /* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing else. NL_FAIL says what is there. */
 int nl_report_check_folder(const char *folder, struct nl_error *err);

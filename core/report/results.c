@@ -7,9 +7,7 @@
 #include "base/files.h"
 #include "config/diff.h"
 #include "norm/norm.h"
-#include "plot/plot.h"
 #include "report/report.h"
-#include "report/svg.h"
 #include "sweep/interim.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
@@ -107,93 +105,6 @@ static void add_incomplete(struct nl_document *document, const struct nl_answer 
         nl_document_add(document, NL_BLOCK_WARNING, 0, "%.*s", length, line);
         line += length;
     }
-}
-
-/* ---- figures ---- */
-
-/* What the picture of this name shows; how is told by the caption that lies beside it. */
-static char *caption_of(const struct section *s, const char *name)
-{
-    static const char *const shows[][2] = {
-        {"small_batch", "over the batch size, a line for each method"},
-        {"lr_tolerance", "over the learning rate, a line for each method, with the runs that failed"},
-        {"curves", "in the course of training, a line for each value that is compared"},
-        {"heatmap", "as colours over two keys, a panel for each method"},
-    };
-    struct nl_measure measure;
-    nl_measure(nl_metric_names[s->experiment->config.plot.metric], &measure);
-    const char *how = "as the experiment's plot section asks";
-    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
-        how = strcmp(name, shows[i][0]) == 0 ? shows[i][1] : how;
-    return nl_format("The %s %s.", measure.name, how);
-}
-
-static void add_figure(const struct section *s, struct nl_report_figures *figures, const char *name)
-{
-    char *file = nl_format("figures/%s/%s", figures->name, name), *path = nl_format("%s/%s.svg", figures->folder, file);
-    char *beside = nl_format("%s/%s.txt", figures->folder, file), *how = nl_file_read_plain(beside, NULL, NULL), *what = caption_of(s, name);
-    char *caption = nl_format("%s %s", what, how ? how : ""), *prefix = nl_format("%s-%s-", figures->name, name), *svg, *drawing = NULL;
-    char *seen = nl_format("%.*s", s->answer->headline.at ? (int)strcspn(s->answer->headline.at, "\n") : 0, s->answer->headline.at);
-    char *alt = nl_format("Chart. %s %s The numbers are in the tables.", what, seen);
-    size_t length;
-    struct nl_error err = {{0}};
-    svg = nl_file_read_plain(path, &length, &err);
-    if (svg)
-        drawing = nl_svg_element(svg, length, prefix, alt, &err);
-    if (drawing) {
-        nl_document_figure(s->document, caption, alt, file, drawing);
-    } else {
-        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "The figure %s.svg cannot be shown: %s", file, err.text);
-        figures->failed++;
-    }
-    free(svg);
-    free(beside);
-    free(how);
-    free(what);
-    free(seen);
-    free(alt);
-    free(prefix);
-    free(caption);
-    free(path);
-    free(file);
-}
-
-/* What nl_plot says it did: a figure for each script that it wrote, a sentence for what it left out. */
-static void add_drawn(const struct section *s, struct nl_report_figures *figures, const char *report)
-{
-    static const char mark[] = "plot: ";
-    for (const char *line = report; line && *line;) {
-        int length = (int)strcspn(line, "\n");
-        char *text = nl_format("%.*s", length, line), *slash = strrchr(text, '/'), *ending = strrchr(text, '.');
-        if (strncmp(text, mark, strlen(mark)) != 0) {
-            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "%s", text);
-        } else if (slash && ending > slash) {
-            *ending = '\0';
-            add_figure(s, figures, slash + 1);
-        }
-        free(text);
-        line += length + (line[length] == '\n');
-    }
-}
-
-static void add_figures(const struct section *s, struct nl_report_figures *figures)
-{
-    struct nl_text report = {0};
-    struct nl_error err = {{0}};
-    char *folder = nl_format("%s/figures/%s", figures->folder, figures->name);
-    const struct nl_plot_options how = {.out = folder, .svg = true, .pdf = true, .stop = figures->stop, .report = &report};
-    struct nl_experiment untitled = *s->experiment; /* the section has the title */
-    untitled.config.plot.title = "";
-    untitled.config.plot.caption = NL_CAPTION_FILE;
-    add_heading(s, "Figures");
-    if (nl_plot(s->source->tables, &untitled, s->source->planned, &how, &err) == NL_OK) {
-        add_drawn(s, figures, report.at);
-    } else {
-        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "The figures could not be drawn: %s", err.text);
-        figures->failed++;
-    }
-    nl_text_release(&report);
-    free(folder);
 }
 
 /* ---- tables ---- */
@@ -506,7 +417,8 @@ int nl_report_add_results(struct nl_document *document, const struct nl_report_s
     add_heading(&s, "Answer");
     add_answer(document, &answer);
     add_notes(&s);
-    add_figures(&s, figures);
+    add_heading(&s, "Figures");
+    nl_report_add_figures(document, source, figures);
     add_tables(&s);
     int status = add_rounds(&s, err);
     add_protocol(&s);

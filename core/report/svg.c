@@ -144,36 +144,20 @@ static void XMLCALL refuse_document_type(void *data, const XML_Char *name, const
     XML_StopParser(filter->parser, XML_FALSE);
 }
 
-/* gnuplot leaves "]]>" in texts as it is, which XML forbids. */
-static void repair(struct nl_text *out, const char *svg, size_t length)
-{
-    nl_text_add(out, "%s", "");
-    for (size_t i = 0; i < length; i++)
-        if (length - i >= 3 && memcmp(svg + i, "]]>", 3) == 0) {
-            nl_text_add(out, "]]&gt;");
-            i += 2;
-        } else {
-            nl_text_add_bytes(out, svg + i, 1);
-        }
-}
-
 char *nl_svg_element(const char *svg, size_t length, const char *prefix, const char *label, struct nl_error *err)
 {
     struct filter filter = {.parser = XML_ParserCreate("UTF-8"), .prefix = prefix, .label = label};
     NL_ASSERT(filter.parser);
-    struct nl_text repaired = {0};
-    repair(&repaired, svg, length);
     XML_SetUserData(filter.parser, &filter);
     XML_SetElementHandler(filter.parser, begin_element, end_element);
     XML_SetCharacterDataHandler(filter.parser, characters);
     XML_SetStartDoctypeDeclHandler(filter.parser, refuse_document_type);
-    if (repaired.length > 1u << 30 || XML_Parse(filter.parser, repaired.at, (int)repaired.length, XML_TRUE) != XML_STATUS_OK) {
+    if (length > 1u << 30 || XML_Parse(filter.parser, svg, (int)length, XML_TRUE) != XML_STATUS_OK) {
         nl_fail(err, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(filter.parser), XML_ErrorString(XML_GetErrorCode(filter.parser)));
         nl_text_release(&filter.out);
     } else if (!filter.out.length) {
         nl_fail(err, "it is no SVG");
     }
-    nl_text_release(&repaired);
     XML_ParserFree(filter.parser);
     return filter.out.at;
 }

@@ -76,7 +76,7 @@ void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs)
 {
     int end = at_end[1] > at_end[0];
     if (!claim->obstacle && pairs > 0 && at_end[end] >= NL_SATURATED * pairs)
-        claim->obstacle = nl_format("saturated, %d of %d pairs are at %d %%", at_end[end], pairs, 100 * end);
+        claim->obstacle = nl_format("saturated (%d of %d pairs at %d %%)", at_end[end], pairs, 100 * end);
 }
 
 void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule)

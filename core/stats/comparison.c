@@ -149,7 +149,7 @@ static void sort_methods(struct nl_comparison *view, const char *order)
 void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
                   struct nl_comparison *out)
 {
-    *out = (struct nl_comparison){.results = results, .x_factor = x_factor, .y_factor = y_factor,
+    *out = (struct nl_comparison){.results = results, .experiment = experiment, .x_factor = x_factor, .y_factor = y_factor,
                             .whole_batch = (int)experiment->config.train.batch};
     out->x = sorted_levels(results, x_factor, out->whole_batch, &out->points);
     out->y = sorted_levels(results, y_factor, out->whole_batch, &out->rows);

@@ -14,6 +14,7 @@ struct nl_method {
 
 struct nl_comparison {
     const struct nl_results *results;
+    const struct nl_experiment *experiment;
     int x_factor, y_factor; /* -1: none, and one point */
     int points, rows;       /* along x, along y */
     int *x, *y;             /* levels: numbers sorted ascending, words as in the grid */

@@ -72,6 +72,14 @@ void nl_say_p(struct nl_text *out, double p)
         nl_text_add(out, p >= 0.1 ? "p = %.2f" : close ? "p = %.3g" : "p = %.2g", p);
 }
 
+void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds)
+{
+    if (config->plot.interval == NL_INTERVAL_BOOTSTRAP)
+        nl_text_add(out, "percentile bootstrap%s", seeds < NL_BOOTSTRAP_SEEDS ? ", which covers less than it says with so few seeds" : "");
+    else
+        nl_text_add(out, "t%s%s", metric->measure.share ? " on the logit scale" : "", metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
+}
+
 void nl_say_comma(struct nl_text *out, int index, int count)
 {
     if (index > 0)

@@ -95,7 +95,7 @@ static char *saturation(const struct question *q, int method)
     free(value);
     for (int end = 0; end < 2; end++)
         if (q->metric.measure.share && values > 0 && at_end[end] >= NL_SATURATED * values)
-            return nl_format("saturated, %d of %d runs are at %d %%", at_end[end], values, 100 * end);
+            return nl_format("saturated (%d of %d runs at %d %%)", at_end[end], values, 100 * end);
     return NULL;
 }
 
@@ -196,7 +196,7 @@ static void add_interaction_claim(struct question *q, int method, int other)
         claim->failed[i] = of[i]->failed[0] + of[i]->failed[1];
         claim->runs[i] = of[i]->runs[0] + of[i]->runs[1];
         if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !of[i]->of_failures))
-            claim->obstacle = nl_format("of %s: %s", of[i]->method, of[i]->obstacle);
+            claim->obstacle = nl_format("with %s, %s", of[i]->method, of[i]->obstacle);
     }
     /* Failures at the largest batch hide a loss: of the other what is claimed, of the method the contrary. */
     int hidden = claim->candidate == NL_FOUND_MORE ? 1 : 0;
@@ -251,7 +251,7 @@ static void say_group(const struct question *q, enum group group)
 
 static void say_headline(const struct question *q)
 {
-    static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "is inconclusive with"};
+    static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "shows no conclusive change with"};
     const struct nl_comparison *view = &q->view;
     struct nl_text *out = &q->answer->headline;
     char *along = nl_comparison_along(view);

@@ -205,27 +205,47 @@ static void add_ratio_claim(struct question *q, int criterion, int method)
     free(least);
 }
 
-/* The rate of the grid nearest to ten times the mean of the baseline; -1: the grid ends below. */
-static int tenfold(const struct question *q, int base)
+/* Whether the method is compared with this baseline. */
+static bool is_compared(const struct question *q, int method, int base)
+{
+    return base >= 0 && q->base[method] == base && method != base && !q->view.method[method].reference && !q->view.method[base].reference;
+}
+
+static bool have_rate(const struct question *q, int base, int point)
+{
+    bool all = nl_comparison_cell(&q->view, base, point);
+    for (int method = 0; method < q->view.methods; method++)
+        all &= !is_compared(q, method, base) || nl_comparison_cell(&q->view, method, point);
+    return all;
+}
+
+/* Ten times the mean of the baseline, as a logarithm; NaN: the mean is not known. */
+static double tenfold(const struct question *q, int base)
 {
     struct known known = known_rate(q, NL_RATE_BY_ACCURACY, base);
-    double target = log(10.0) + known.mean, nearest = INFINITY;
+    return known.below > 0 || known.above > 0 ? NAN : log(10.0) + known.mean;
+}
+
+/* The nearest rate to that which the baseline and all that is compared with it have: refining gives methods rates of their own. -1: none lies within half a
+ * decade. */
+static int point_of_tenfold(const struct question *q, int base)
+{
+    double target = tenfold(q, base), nearest = 0.5 * log(10.0);
     int found = -1;
-    bool open = isnan(known.mean) || known.below > 0 || known.above > 0;
-    for (int point = 0; point < q->view.points && !open; point++) {
+    for (int point = 0; point < q->view.points; point++) {
         double distance = fabs(log(nl_comparison_x(&q->view, point)) - target);
-        if (distance < nearest) {
+        if (distance < nearest && have_rate(q, base, point)) {
             nearest = distance;
             found = point;
         }
     }
-    return nearest < 0.5 * log(10.0) ? found : -1;
+    return found;
 }
 
 /* Failed runs of method and baseline at that rate, by Fisher's exact test. */
 static void add_failure_claim(struct question *q, int method)
 {
-    int point = tenfold(q, q->base[method]);
+    int point = point_of_tenfold(q, q->base[method]);
     const struct nl_cell *cell = point < 0 ? NULL : nl_comparison_cell(&q->view, method, point);
     const struct nl_cell *base = point < 0 ? NULL : nl_comparison_cell(&q->view, q->base[method], point);
     if (!cell || !base || cell->trials == 0 || base->trials == 0)
@@ -422,9 +442,10 @@ static void say_failures(const struct question *q, int base)
 {
     struct nl_text *out = &q->answer->evidence;
     char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
-    bool begun = false;
+    bool begun = false, compared = false;
     for (int method = 0; method < q->view.methods; method++) {
         const struct nl_claim *claim = failure_claim(q, method, base);
+        compared |= is_compared(q, method, base);
         if (!claim || first_like(q, method, base) != method)
             continue;
         if (!begun) {
@@ -447,6 +468,8 @@ static void say_failures(const struct question *q, int base)
     }
     free(name);
     nl_text_add(out, begun ? ".\n" : "");
+    if (compared && !begun && !isnan(tenfold(q, base)))
+        nl_text_add(out, "  Failed runs are not compared: no rate near 10 times that of %s was run with all that is compared with it.\n", q->view.method[base].label);
 }
 
 static void say_method_of_judging(const struct question *q)
@@ -455,6 +478,8 @@ static void say_method_of_judging(const struct question *q)
     nl_text_add(out, "A rate is usable where the run ends, not at chance, with at least 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
     double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
+    if (q->experiment->rounds.refine > 0.0)
+        nl_text_add(out, "A seed is judged by the rates of the grid and those that its own results asked for. ");
     if (q->experiment->rounds.points)
         nl_text_add(out, "Between %g and %g each method has rates of its own; the intervals allow for the gaps between them.", first, last);
     else
@@ -485,7 +510,7 @@ static void ask(struct question *q)
     }
     for (int method = 0; method < methods; method++) {
         int base = q->base[method];
-        if (base < 0 || base == method || q->view.method[method].reference || q->view.method[base].reference)
+        if (!is_compared(q, method, base))
             continue;
         for (int criterion = 0; criterion < NL_RATE_CRITERIA; criterion++)
             if (q->there[criterion])

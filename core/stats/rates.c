@@ -1,6 +1,7 @@
 #include "stats/rates.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,32 +70,111 @@ static struct nl_rate_range usable_rate(const double *rate, const double *good, 
     return (struct nl_rate_range){log(rate[largest]), largest == rates - 1 ? INFINITY : log(rate[largest + 1])};
 }
 
+double nl_rate_to_add(const struct nl_rate_range *range, double factor, double step)
+{
+    char text[32];
+    double rate = NAN;
+    if (isfinite(range->low) && isfinite(range->high) && range->high - range->low > log(factor) * (1.0 + 1e-9))
+        rate = exp(0.5 * (range->low + range->high));
+    else if (isfinite(range->low) && isinf(range->high))
+        rate = exp(range->low + step);
+    else if (isinf(range->low) && isfinite(range->high))
+        rate = exp(range->high - step);
+    if (isnan(rate))
+        return NAN;
+    snprintf(text, sizeof text, "%.4g", rate);
+    rate = nl_double_read(text, NULL);
+    return rate > 0.0 && rate <= nl_key_find("train.lr")->high ? rate : NAN;
+}
+
+/* A method's rates, and how good the runs of one seed at them are. */
+struct ladder {
+    int rates;
+    double *rate, *good;         /* [rates] */
+    const struct nl_cell **cell; /* [rates] */
+    bool *counts;                /* [rates]: for this seed */
+};
+
+static struct nl_rate_range range_of(const struct ladder *ladder, const struct nl_results *results, int seed)
+{
+    double *rate = nl_alloc(2 * (size_t)ladder->rates + 1, sizeof *rate), *good = rate + ladder->rates;
+    const char *first = NULL;
+    int rates = 0;
+    for (int i = 0; i < ladder->rates; i++)
+        if (ladder->counts[i]) {
+            first = rates == 0 ? nl_cell_status(results, ladder->cell[i], seed) : first;
+            rate[rates] = ladder->rate[i];
+            good[rates++] = ladder->good[i];
+        }
+    struct nl_rate_range range = usable_rate(rate, good, rates, first && strcmp(first, "diverged") == 0);
+    free(rate);
+    return range;
+}
+
+/* Whether the view's axis has the point without sweep.points. */
+static bool is_of_grid(const struct nl_comparison *view, double x)
+{
+    const struct nl_experiment *experiment = view->experiment;
+    for (int a = 0; a < experiment->axes; a++)
+        for (int k = 0; k < experiment->axis[a].keys; k++)
+            for (int i = 0;
+                 experiment->axis[a].key[k] == view->results->factor[view->x_factor].key && i < experiment->axis[a].points; i++)
+                if (nl_double_read(experiment->axis[a].text[i][k], NULL) == x)
+                    return true;
+    return false;
+}
+
+/* The rates that the seed's own results ask for count one after the other, as the rounds have added them. */
+static struct nl_rate_range refined_range(struct ladder *ladder, const struct nl_comparison *view, int seed)
+{
+    double step = nl_rate_step(view);
+    for (;;) {
+        struct nl_rate_range range = range_of(ladder, view->results, seed);
+        double rate = nl_rate_to_add(&range, view->experiment->rounds.refine, step);
+        int next = 0;
+        while (next < ladder->rates && (ladder->counts[next] || ladder->rate[next] != rate))
+            next++;
+        if (next == ladder->rates)
+            return range;
+        ladder->counts[next] = true;
+    }
+}
+
 void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out)
 {
     const struct nl_results *results = view->results;
-    double *good = nl_alloc(2 * (size_t)view->points, sizeof *good), *rate = good + view->points;
+    bool refined = view->experiment->rounds.refine > 0.0;
     double at_chance = -log(nl_metric_column(results, "train_accuracy").chance);
-    const struct nl_cell **cell = nl_alloc((size_t)view->points, sizeof(const struct nl_cell *));
-    int rates = 0;
+    struct ladder ladder = {.rate = nl_alloc(2 * (size_t)view->points, sizeof *ladder.rate),
+                            .cell = nl_alloc((size_t)view->points, sizeof(const struct nl_cell *)),
+                            .counts = nl_alloc((size_t)view->points, sizeof *ladder.counts)};
+    ladder.good = ladder.rate + view->points;
     for (int point = 0; point < view->points; point++) {
-        cell[rates] = nl_comparison_cell(view, method, point);
-        rate[rates] = nl_comparison_x(view, point);
-        rates += cell[rates] != NULL;
+        ladder.cell[ladder.rates] = nl_comparison_cell(view, method, point);
+        ladder.rate[ladder.rates] = nl_comparison_x(view, point);
+        ladder.rates += ladder.cell[ladder.rates] != NULL;
     }
     for (int seed = 0; seed < results->seeds; seed++) {
-        const char *first = rates > 0 ? nl_cell_status(results, cell[0], seed) : NULL;
-        goodness(results, cell, rates, seed, criterion, at_chance, good);
-        out[seed] = usable_rate(rate, good, rates, first && strcmp(first, "diverged") == 0);
+        goodness(results, ladder.cell, ladder.rates, seed, criterion, at_chance, ladder.good);
+        for (int i = 0; i < ladder.rates; i++)
+            ladder.counts[i] = !refined || is_of_grid(view, ladder.rate[i]);
+        out[seed] = refined ? refined_range(&ladder, view, seed) : range_of(&ladder, results, seed);
     }
-    free(cell);
-    free(good);
+    free(ladder.rate);
+    free(ladder.cell);
+    free(ladder.counts);
 }
 
 double nl_rate_step(const struct nl_comparison *view)
 {
-    double step = 0.0;
-    for (int point = 1; point < view->points; point++)
-        step = fmax(step, log(nl_comparison_x(view, point) / nl_comparison_x(view, point - 1)));
+    double step = 0.0, last = NAN;
+    for (int point = 0; point < view->points; point++) {
+        double rate = nl_comparison_x(view, point);
+        if (!is_of_grid(view, rate))
+            continue;
+        step = isnan(last) ? step : fmax(step, log(rate / last));
+        last = rate;
+    }
     return step;
 }
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "config/value.h"
 #include "norm/norm.h"
+#include "stats/answer.h"
 
 int nl_maker_begin(struct nl_maker *m, struct nl_error *err)
 {
@@ -99,17 +100,15 @@ void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
 void nl_maker_caption_over(const struct nl_maker *m, struct nl_text *out, int least, int most)
 {
     const struct nl_config *config = &m->experiment->config;
-    bool bootstrap = config->plot.interval == NL_INTERVAL_BOOTSTRAP;
     nl_text_add(out, "%c%s%s%s", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
     if (most < 2) {
         nl_text_add(out, ": one seed, so no interval.");
         return;
     }
-    nl_text_add(out, " with its %g %% CI: mean over ", 100 * config->plot.level);
-    nl_text_add(out, least < most ? "%d to %d seeds" : "%d seeds", least, most);
-    nl_text_add(out, bootstrap ? ", percentile bootstrap%s" : m->measure.share ? ", averaged as logits, t%s" : ", t%s",
-                bootstrap && most < NL_BOOTSTRAP_SEEDS ? " (of so few seeds it covers less than it says)" : "");
-    nl_text_add(out, !bootstrap && m->metric.sampling.overlap > 0.0 ? ", corrected for splits that overlap." : ".");
+    nl_text_add(out, least < most ? ": mean of %d to %d seeds" : ": mean of %d seeds", least, most);
+    nl_text_add(out, " with its %g %% CI (", 100 * config->plot.level);
+    nl_say_interval(out, config, &m->metric, most);
+    nl_text_add(out, ").");
 }
 
 const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column)

@@ -7,11 +7,15 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/utf8.h"
 #include "base/wrap.h"
+#include "stats/answer.h"
 
 /* What tells the three apart. */
 struct style {
-    const char *empty, *number, *gap, *best, *best_end; /* number: on both sides of one; best: around its mean */
+    const char *empty, *number;                /* number: on both sides of one */
+    const char *best, *best_end;               /* around its mean */
+    const char *begin, *between, *end;         /* of its interval */
     void (*add_escaped)(struct nl_text *out, const char *text);
 };
 
@@ -34,8 +38,9 @@ static void add_latex(struct nl_text *out, const char *text)
     free(signs);
 }
 
-static const struct style plain = {"-", "", " ", "", "", add_plain}, markdown = {"–", "", " ", "**", "**", add_markdown},
-                          latex = {"--", "$", "\\ ", "\\mathbf{", "}", add_latex};
+/* In a paper the intervals are smaller than the means: four columns of them fit on a page. */
+static const struct style plain = {"-", "", "", "", " [", ", ", "]", add_plain}, markdown = {"–", "", "**", "**", " [", ", ", "]", add_markdown},
+                          latex = {"--", "$", "\\mathbf{", "}", "\\,{\\scriptstyle[", ",\\,", "]}", add_latex};
 
 static void add_number(struct nl_text *out, const struct nl_column *column, double value)
 {
@@ -45,7 +50,7 @@ static void add_number(struct nl_text *out, const struct nl_column *column, doub
     else if (column->scale == 1)
         nl_text_add(out, column->sign ? "%+.4f" : "%.4f", scaled);
     else
-        nl_text_add(out, column->sign ? "%+.2f" : "%.2f", scaled);
+        nl_say_number(out, scaled, true, column->sign); /* percent, as an answer says it */
 }
 
 static void add_estimate(struct nl_text *out, const struct style *style, const struct nl_column *column,
@@ -58,11 +63,11 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
     add_number(out, column, of->mean);
     nl_text_add(out, "%s", entry->marked ? style->best_end : "");
     if (!isnan(of->lower)) {
-        nl_text_add(out, "%s[", style->gap);
+        nl_text_add(out, "%s", style->begin);
         add_number(out, &unsigned_column, of->lower);
-        nl_text_add(out, ",%s", style->gap);
+        nl_text_add(out, "%s", style->between);
         add_number(out, &unsigned_column, of->upper);
-        nl_text_add(out, "]");
+        nl_text_add(out, "%s", style->end);
     }
     nl_text_add(out, "%s%s%s", style->number, entry->text ? " " : "", entry->text ? entry->text : "");
 }
@@ -226,10 +231,47 @@ static void add_comment_lines(struct nl_text *out, const char *lines)
     }
 }
 
+static int widest_entry(const struct nl_sheet *sheet, int column)
+{
+    int widest = 0;
+    for (int row = 0; row < sheet->rows; row++) {
+        char *entry = entry_text(&plain, sheet, row, column);
+        int characters = nl_characters(entry, strlen(entry));
+        widest = characters > widest ? characters : widest;
+        free(entry);
+    }
+    return widest;
+}
+
+/* A title that is wider than all below it is broken between words, so that it does not widen the table. */
+static void add_latex_title(struct nl_text *out, const struct nl_sheet *sheet, int column)
+{
+    struct nl_text lines = {0};
+    int widest = widest_entry(sheet, column), used = 0;
+    bool broken = false;
+    for (const char *word = sheet->column[column].title; *word;) {
+        size_t length = strcspn(word, " ");
+        int characters = nl_characters(word, length);
+        bool breaks = used > 0 && used + 1 + characters > widest;
+        char *text = nl_format("%.*s", (int)length, word);
+        nl_text_add(&lines, breaks ? "\\\\" : used > 0 ? " " : "");
+        add_latex(&lines, text);
+        free(text);
+        used = breaks || used == 0 ? characters : used + 1 + characters;
+        broken |= breaks;
+        word += length + (word[length] == ' ');
+    }
+    if (broken)
+        nl_text_add(out, "\\begin{tabular}[b]{@{}%c@{}}%s\\end{tabular}", sheet->column[column].right ? 'r' : 'l', lines.at);
+    else
+        nl_text_add(out, "%s", lines.at ? lines.at : "");
+    nl_text_release(&lines);
+}
+
 char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label)
 {
     struct nl_text out = {0};
-    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{"); /* four columns with intervals fit a page */
+    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{");
     add_latex(&out, sheet->caption);
     nl_text_add(&out, "}\n  \\label{tab:");
     for (; *label; label++)
@@ -240,7 +282,7 @@ char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const cha
     nl_text_add(&out, "}\n    \\toprule\n    ");
     for (int c = 0; c < sheet->columns; c++) {
         nl_text_add(&out, c ? " & " : "");
-        add_latex(&out, sheet->column[c].title);
+        add_latex_title(&out, sheet, c);
     }
     nl_text_add(&out, " \\\\\n    \\midrule\n");
     for (int row = 0; row < sheet->rows; row++) {

@@ -12,27 +12,24 @@
 static int find_trials(struct nl_curves *curves, struct nl_error *err)
 {
     const struct nl_table *table = &curves->table;
-    int trial;
-    if (nl_table_need(table, "trial", &trial, err))
-        return NL_FAIL;
-    double most = 0.0, number;
+    int column, trial;
+    if (nl_table_need(table, "trial", &column, err))
+        return NL_BAD;
     for (int row = 0; row < table->rows; row++) {
-        if (nl_table_number(table, row, trial, &number, err))
-            return NL_FAIL;
-        if (!(number >= 1.0 && number <= 1e8 && number == floor(number)))
-            return nl_fail(err, "%s:%d: trials are numbered from 1 on", table->path, table->line[row]);
-        most = fmax(most, number);
+        if (nl_table_whole(table, row, column, 1, &trial, err))
+            return NL_BAD;
+        if (trial > 1000000)
+            return nl_bad(err, "'%s' numbers a trial %d: the file is damaged", table->path, trial);
+        curves->trials = trial > curves->trials ? trial : curves->trials;
     }
-    curves->trials = (int)most;
     curves->first = nl_alloc(2 * (size_t)(curves->trials + 1), sizeof *curves->first);
     curves->rows = curves->first + curves->trials + 1;
     for (int row = 0; row < table->rows; row++) {
-        nl_table_number(table, row, trial, &number, NULL);
-        int at = (int)number;
-        if (curves->rows[at] == 0)
-            curves->first[at] = row;
-        if (curves->first[at] + curves->rows[at]++ != row)
-            return nl_fail(err, "%s:%d: rows of trial %d stand in two places", table->path, table->line[row], at);
+        nl_table_whole(table, row, column, 1, &trial, NULL);
+        if (curves->rows[trial] == 0)
+            curves->first[trial] = row;
+        if (curves->first[trial] + curves->rows[trial]++ != row)
+            return nl_bad(err, "%s:%d: rows of trial %d stand in two places", table->path, table->line[row], trial);
     }
     return NL_OK;
 }

@@ -20,7 +20,7 @@ struct nl_curves {
     int trials;
 };
 
-/* Of a table, which is taken over, on NL_FAIL too; or of curves.csv beside the results' trials.csv. */
+/* Of a table, which is taken over, on failure too; or of curves.csv beside the results' trials.csv. NL_BAD: it is damaged. */
 int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error *err);
 int nl_curves_load(const struct nl_results *results, struct nl_curves *out, struct nl_error *err);
 void nl_curves_release(struct nl_curves *curves);

@@ -163,6 +163,17 @@ int nl_table_number(const struct nl_table *table, int row, int column, double *o
     return NL_OK;
 }
 
+int nl_table_whole(const struct nl_table *table, int row, int column, int least, int *out, struct nl_error *err)
+{
+    double number;
+    if (nl_table_number(table, row, column, &number, err) != NL_OK)
+        return NL_BAD;
+    if (!(number >= least && number <= 1e9 && number == floor(number)))
+        return nl_bad(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column), table->name[column]);
+    *out = (int)number;
+    return NL_OK;
+}
+
 void nl_csv_add(struct nl_text *text, const char *field)
 {
     bool quoted = strpbrk(field, ",\"\n");

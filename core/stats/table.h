@@ -30,6 +30,9 @@ int nl_table_need(const struct nl_table *table, const char *name, int *column, s
 /* The field as a number; NaN where it is empty. NL_BAD: it is none. */
 int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err);
 
+/* The field as a whole number from `least` to 1e9, such as that of a trial or a step. NL_BAD: it is none. */
+int nl_table_whole(const struct nl_table *table, int row, int column, int least, int *out, struct nl_error *err);
+
 /* Adds one field, quoted where it needs to be, or a number, NaN as an empty one; the caller puts the commas and line ends. */
 void nl_csv_add(struct nl_text *text, const char *field);
 void nl_csv_add_number(struct nl_text *text, double value);

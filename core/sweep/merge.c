@@ -1,6 +1,7 @@
 #include "sweep/merge.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,19 @@ static void compare_made(const struct source *a, const struct source *b, struct 
     }
 }
 
+/* What was declared for a part of the trials alone was not declared before the whole was run. */
+static void compare_claims(const struct source *source, int sources, struct nl_merge *merge)
+{
+    const char *claim = nl_provenance_get(&source[0].made, "claim_sha256");
+    snprintf(merge->claim, sizeof merge->claim, "%s", claim);
+    for (int i = 1; i < sources; i++)
+        if (strcmp(claim, nl_provenance_get(&source[i].made, "claim_sha256")) != 0) {
+            nl_text_add(&merge->warnings, "not the same claim was declared before '%s' and '%s' were run: the whole has none\n", source[0].folder,
+                        source[i].folder);
+            merge->claim[0] = '\0';
+        }
+}
+
 /* The seeds of all folders, from the first to the last. A number of seeds that one of them had decided by a first stage is no fixed number in the whole. */
 static int join_seeds(struct nl_experiment *whole, const struct source *source, struct nl_error *err)
 {
@@ -50,6 +64,20 @@ static int join_seeds(struct nl_experiment *whole, const struct source *source, 
     if (!whole->rounds.first_seeds)
         whole->rounds.first_seeds = other->rounds.first_seeds;
     return NL_OK;
+}
+
+/* The spread is estimated from the first stage alone: the seeds that decided how many follow. In the whole they must be the first ones, and the same for all
+ * folders; another folder's stage has decided on that folder's seeds by a spread that the whole would not be judged by. */
+static void compare_stages(const struct source *source, int sources, struct nl_merge *merge)
+{
+    const struct nl_experiment *whole = &merge->experiment;
+    for (int i = 0; i < sources; i++) {
+        const struct nl_experiment *of = &source[i].experiment;
+        int first = of->rounds.first_seeds;
+        if (first && (first != whole->rounds.first_seeds || of->config.train.seed != whole->config.train.seed))
+            nl_text_add(&merge->differences, "sweep.until: the first stage of '%s' is %d seeds from %" PRId64 " on, that of the whole would be %d from %" PRId64 " on\n",
+                        source[i].folder, first, of->config.train.seed, whole->rounds.first_seeds, whole->config.train.seed);
+    }
 }
 
 /* Takes what source has into record, or finds that it disagrees with what `from` says another folder had. */
@@ -88,7 +116,7 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
 static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets, const char *command,
                      const struct nl_record *record, struct nl_merge *merge, struct nl_error *err)
 {
-    if (nl_store_freeze(store, &merge->experiment, datasets, command, err))
+    if (nl_store_freeze(store, &merge->experiment, datasets, command, merge->claim, err))
         return NL_FAIL;
     for (int i = 0; i < grid->trials; i++) {
         merge->absent += !record[i].present;
@@ -154,6 +182,8 @@ static int read_and_compare(struct source *source, int sources, struct nl_merge 
         if (join_seeds(&merge->experiment, &source[i], err))
             return NL_FAIL;
     }
+    compare_claims(source, sources, merge);
+    compare_stages(source, sources, merge);
     return merge->differences.length ? nl_fail(err, "the results cannot be pooled: they are not of the same experiment") : NL_OK;
 }
 

@@ -10,12 +10,14 @@
 #include "config/sweep.h"
 #include "config/value.h"
 #include "stats/answer.h"
+#include "stats/choice.h"
 #include "stats/power.h"
 #include "stats/rates.h"
 #include "sweep/store.h"
 
 enum { MOST_ROUNDS = 40 };
 
+const char *const nl_round_names[NL_ROUND_KINDS] = {[NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
 static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
 
 static char *folder_in(const char *folder, const char *round)
@@ -87,7 +89,6 @@ static struct nl_experiment tuning_of(const struct nl_experiment *asked)
 struct tuned_point {
     const struct nl_cell *of; /* one of them, for its levels */
     const struct nl_cell **cell; /* [values], in the order of the tuned keys' values; NULL: excluded */
-    double *score; /* [values]: mean of the metric over seeds, smaller is better; NaN: there is none */
 };
 
 struct tuned {
@@ -98,6 +99,7 @@ struct tuned {
     int values;   /* combinations of the tuned keys' values */
     int points;
     struct tuned_point *point;
+    struct nl_candidate *candidate; /* [points][values]: the mean of the metric over seeds is its score */
 };
 
 /* Of a combination of the tuned keys' values, the last key fastest. */
@@ -138,10 +140,7 @@ static struct tuned_point *point_of(struct tuned *t, const struct nl_cell *cell)
             return &t->point[p];
     }
     struct tuned_point *point = &t->point[t->points++];
-    *point = (struct tuned_point){.of = cell, .cell = nl_alloc((size_t)t->values, sizeof(const struct nl_cell *)),
-                                  .score = nl_alloc((size_t)t->values, sizeof *point->score)};
-    for (int v = 0; v < t->values; v++)
-        point->score[v] = NAN;
+    *point = (struct tuned_point){.of = cell, .cell = nl_alloc((size_t)t->values, sizeof(const struct nl_cell *))};
     return point;
 }
 
@@ -156,6 +155,11 @@ static double score_of(const struct tuned *t, const struct nl_cell *cell)
     return t->metric.measure.worse * sum / t->results->seeds;
 }
 
+static struct nl_candidate *candidates(const struct tuned *t, int point)
+{
+    return t->candidate + (size_t)point * (size_t)t->values;
+}
+
 static struct tuned tuned_of(const struct nl_results *results, const struct nl_rounds *rounds)
 {
     struct tuned t = {.results = results, .rounds = rounds, .values = 1};
@@ -168,63 +172,26 @@ static struct tuned tuned_of(const struct nl_results *results, const struct nl_r
     t.point = nl_alloc((size_t)results->cells, sizeof *t.point);
     for (int i = 0; i < results->cells; i++) {
         struct tuned_point *point = point_of(&t, &results->cell[i]);
-        double score = score_of(&t, &results->cell[i]);
         for (int v = 0; v < t.values; v++)
-            if (has_values(&t, &results->cell[i], v)) {
+            if (has_values(&t, &results->cell[i], v))
                 point->cell[v] = &results->cell[i];
-                point->score[v] = score;
-            }
     }
+    t.candidate = nl_alloc((size_t)t.points * (size_t)t.values, sizeof *t.candidate);
+    for (int p = 0; p < t.points; p++)
+        for (int v = 0; v < t.values; v++) {
+            const struct nl_cell *cell = t.point[p].cell[v];
+            candidates(&t, p)[v] = cell ? (struct nl_candidate){cell->failed, score_of(&t, cell)} : (struct nl_candidate){-1, NAN};
+        }
     return t;
 }
 
 static void tuned_release(struct tuned *t)
 {
-    for (int p = 0; p < t->points; p++) {
+    for (int p = 0; p < t->points; p++)
         free(t->point[p].cell);
-        free(t->point[p].score);
-    }
+    free(t->candidate);
     free(t->point);
     free(t->factor);
-}
-
-/* Whether a beats b: fewer runs failed, or as many and the mean score is better. A cell without a mean has failed runs. */
-static bool beats(int failed_a, double score_a, int failed_b, double score_b)
-{
-    return failed_a != failed_b ? failed_a < failed_b : score_a < score_b || (isnan(score_b) && !isnan(score_a));
-}
-
-static int best_value(const struct tuned *t, const struct tuned_point *point)
-{
-    int best = -1;
-    for (int v = 0; v < t->values; v++)
-        if (point->cell[v] && (best < 0 || beats(point->cell[v]->failed, point->score[v], point->cell[best]->failed, point->score[best])))
-            best = v;
-    return best;
-}
-
-/* The value that serves all points best: fewest runs fail, then the least mean distance from each point's best. -1: no value is there for all. */
-static int best_for_all(const struct tuned *t)
-{
-    int best = -1, fewest = 0;
-    double least = NAN;
-    for (int v = 0; v < t->values; v++) {
-        int failed = 0;
-        double regret = 0.0;
-        bool everywhere = true;
-        for (int p = 0; p < t->points && everywhere; p++) {
-            const struct tuned_point *point = &t->point[p];
-            everywhere = point->cell[v] != NULL;
-            failed += everywhere ? point->cell[v]->failed : 0;
-            regret += point->score[v] - point->score[best_value(t, point)];
-        }
-        if (everywhere && (best < 0 || beats(failed, regret, fewest, least))) {
-            best = v;
-            fewest = failed;
-            least = regret;
-        }
-    }
-    return best;
 }
 
 static void add_condition(struct nl_match *match, const struct nl_key *key, const char *text)
@@ -289,9 +256,9 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
     nl_text_add(decided, "chosen by %s over %d seed%s, without the test part:\n", nl_metric_names[asked->rounds.tune_on], asked->rounds.tune_seeds,
                 asked->rounds.tune_seeds == 1 ? "" : "s");
     bool differ = false;
-    int first = best_value(&t, &t.point[0]), same = best_for_all(&t);
+    int first = nl_choose(t.candidate, t.values), same = nl_choose_for_all(t.candidate, t.points, t.values);
     for (int p = 0; p < t.points; p++) {
-        int value = best_value(&t, &t.point[p]);
+        int value = nl_choose(candidates(&t, p), t.values);
         struct nl_match choice = match_of(results, t.point[p].of, is_tuned_factor, &t);
         add_values(&t, &choice, value);
         say_choice(decided, &t, &t.point[p], &choice, value);
@@ -326,25 +293,6 @@ static struct nl_experiment grid_with_same(const struct nl_experiment *chosen)
 static bool is_factor(const void *context, int factor)
 {
     return *(const int *)context == factor;
-}
-
-/* A rate between two, or beyond the last one or the first, to three digits; NaN: nothing to add. */
-static double rate_to_add(const struct nl_rate_range *range, double factor, double step)
-{
-    char text[32];
-    double rate = NAN;
-    if (isfinite(range->low) && isfinite(range->high) && range->high - range->low > log(factor) * (1.0 + 1e-9))
-        rate = exp(0.5 * (range->low + range->high));
-    else if (isfinite(range->low) && isinf(range->high))
-        rate = exp(range->low + step);
-    else if (isinf(range->low) && isfinite(range->high))
-        rate = exp(range->high - step);
-    if (isnan(rate))
-        return NAN;
-    snprintf(text, sizeof text, "%.4g", rate);
-    rate = nl_double_read(text, NULL);
-    const struct nl_key *key = nl_key_find("train.lr");
-    return rate > 0.0 && rate <= key->high ? rate : NAN;
 }
 
 /* Adds the rate to those of the entry of sweep.points that is about the same method, or to a new one. false: the method has it. */
@@ -404,7 +352,7 @@ static bool refine(struct nl_experiment *experiment, const struct nl_results *re
         struct nl_match where = match_of(results, cell, is_factor, &factor);
         nl_usable_rates(&view, method, NL_RATE_BY_ACCURACY, range);
         for (int seed = 0; seed < results->seeds; seed++) {
-            double rate = rate_to_add(&range[seed], experiment->rounds.refine, nl_rate_step(&view));
+            double rate = nl_rate_to_add(&range[seed], experiment->rounds.refine, nl_rate_step(&view));
             added += !isnan(rate) && add_rate(&experiment->rounds, &where, rate);
         }
     }
@@ -454,6 +402,28 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
     out->experiment = tunes ? tuning_of(experiment) : *experiment;
     out->folder = folder_in(folder, folders[tunes ? 1 : 0]);
+}
+
+int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out, struct nl_diagnostics *diagnostics)
+{
+    const struct nl_rounds *rounds = &experiment->rounds;
+    int cells = grid->trials / experiment->seeds;
+    bool staged = rounds->half_width > 0.0 && !rounds->first_seeds, tunes = rounds->tunes && !rounds->choices;
+    *out = (struct nl_round_trials){.refines = rounds->refine > 0.0};
+    out->count[NL_ROUND_GRID] = cells * (staged ? rounds->max_seeds : experiment->seeds);
+    out->at_most[NL_ROUND_GRID] = staged && rounds->max_seeds > experiment->seeds;
+    if (rounds->has_same || (tunes && cells > 1)) { /* trials whose own best values these are need no second run */
+        out->count[NL_ROUND_SAME] = out->count[NL_ROUND_GRID];
+        out->at_most[NL_ROUND_SAME] = true;
+    }
+    if (!tunes)
+        return NL_OK;
+    struct nl_experiment tuning = tuning_of(experiment);
+    struct nl_grid of_tuning;
+    int status = nl_grid_make(&tuning, &of_tuning, diagnostics);
+    out->count[NL_ROUND_TUNING] = of_tuning.trials;
+    nl_grid_release(&of_tuning);
+    return status;
 }
 
 /* What the grid's own results decide. Returns whether there is more of it to run. */

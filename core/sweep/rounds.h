@@ -17,6 +17,8 @@
 #include "sweep/record.h"
 
 enum nl_round_kind { NL_ROUND_TUNING, NL_ROUND_GRID, NL_ROUND_SAME };
+enum { NL_ROUND_KINDS = 3 };
+extern const char *const nl_round_names[NL_ROUND_KINDS]; /* "tuning", "the grid", "the same values for all" */
 
 struct nl_round {
     enum nl_round_kind kind;
@@ -28,6 +30,16 @@ struct nl_round {
 
 /* Whether the experiment has more than one round. */
 bool nl_has_rounds(const struct nl_experiment *experiment);
+
+/* How many trials the rounds of each kind train, as far as that is known before the first. */
+struct nl_round_trials {
+    int count[NL_ROUND_KINDS];
+    bool at_most[NL_ROUND_KINDS]; /* so many at most: earlier results decide */
+    bool refines;                 /* and those at rates that sweep.refine adds */
+};
+
+/* grid: of the experiment. NL_FAIL: what is wrong with a trial of the tuning goes to diagnostics. */
+int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out, struct nl_diagnostics *diagnostics);
 
 /* The first round of an experiment whose results go to `folder`. An experiment that says what was chosen is not tuned again. */
 void nl_round_first(const struct nl_experiment *experiment, const char *folder, struct nl_round *out);

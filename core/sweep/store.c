@@ -247,15 +247,15 @@ static void drop_tables(const struct nl_store *store)
     }
 }
 
-/* The claim as it was declared when the folder was begun: who changes it afterwards has seen results. */
-static void declared_claim(const struct nl_store *store, const struct nl_experiment *experiment, char hex[NL_HASH_HEX])
+/* Who changes a claim after its folder was begun has seen results: the checksum of then stays. */
+void nl_store_declared(const char *folder, const struct nl_experiment *experiment, char hex[NL_HASH_HEX])
 {
     struct nl_experiment before;
     struct nl_provenance made;
     struct nl_error ignored;
     *hex = '\0';
-    if (nl_store_exists(store->folder)) {
-        if (nl_store_read(store->folder, &before, &made, &ignored) == NL_OK)
+    if (nl_store_exists(folder)) {
+        if (nl_store_read(folder, &before, &made, &ignored) == NL_OK)
             snprintf(hex, NL_HASH_HEX, "%s", nl_provenance_get(&made, "claim_sha256"));
     } else if (experiment->published) {
         nl_published_hash(experiment, hex);
@@ -263,10 +263,9 @@ static void declared_claim(const struct nl_store *store, const struct nl_experim
 }
 
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
-                    const char *command, struct nl_error *err)
+                    const char *command, const char *claim, struct nl_error *err)
 {
-    char *resolved = nl_experiment_text(experiment, true), claim[NL_HASH_HEX];
-    declared_claim(store, experiment, claim);
+    char *resolved = nl_experiment_text(experiment, true);
     char *made = nl_provenance_text(datasets, command, claim);
     struct nl_text whole = {0};
     nl_seal_promise(&whole, "# ");

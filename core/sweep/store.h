@@ -85,10 +85,13 @@ bool nl_store_in_use(const char *folder);
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 
 /* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows, so that a killed program leaves
- * nothing that could be taken for its results. command: the words of the command line, for the record. A claim (config/published.h) is
- * declared by the first call, and its checksum stays. */
+ * nothing that could be taken for its results. command: the words of the command line, for the record. claim: what nl_store_declared says. */
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
-                    const char *command, struct nl_error *err);
+                    const char *command, const char *claim, struct nl_error *err);
+
+/* The checksum of the claim (config/published.h) that was declared when the folder was begun, or "": none was. A folder that does not exist yet is begun
+ * with the experiment's. */
+void nl_store_declared(const char *folder, const struct nl_experiment *experiment, char hex[NL_HASH_HEX]);
 
 /* record->present says whether the trial is there. NL_FAIL: its file cannot be read; NL_BAD: it is damaged. */
 int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err);

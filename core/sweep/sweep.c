@@ -77,7 +77,9 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                          struct nl_error *err)
 {
     int count, present;
+    char claim[NL_HASH_HEX];
     const struct nl_runner_options *runner = &options->runner;
+    nl_store_declared(store->folder, experiment, claim);
     if (store->swept)
         nl_runner_note(runner, false, nl_format("removed %d half-written file%s of a program that was killed", store->swept,
                                                 store->swept == 1 ? "" : "s"));
@@ -104,7 +106,7 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                                                 hidden == 1 ? " disappears" : "s disappear", store->folder, hidden == 1 ? "it stays" : "they stay",
                                                 store->folder));
     if (status == NL_OK)
-        status = nl_store_freeze(store, experiment, datasets, options->command, err);
+        status = nl_store_freeze(store, experiment, datasets, options->command, claim, err);
     if (status == NL_OK)
         status = nl_run_trials(grid, store, result->record, todo, count, runner, &result->stop, &result->left, err);
     free(todo);

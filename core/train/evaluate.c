@@ -83,10 +83,10 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
 /* The batches merged so far, of every normalizer. */
 static void forget_precise(const struct nl_plan *plan)
 {
-    double *none = nl_alloc((size_t)plan->replicas, plan->backend->statistic);
+    double *none = nl_alloc((size_t)plan->replicas, sizeof *none);
     for (int i = 0; i < plan->graph->tensors; i++)
         if (plan->graph->tensor[i].spec.role == NL_PRECISE_COUNT)
-            nl_plan_put(plan, nl_tensor_in(plan, 0, &plan->graph->tensor[i]), none, plan->backend->statistic);
+            nl_plan_put(plan, nl_tensor_in(plan, 0, &plan->graph->tensor[i]), none, sizeof *none);
     free(none);
 }
 

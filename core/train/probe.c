@@ -153,8 +153,8 @@ static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_n
         op->dx = put(desk, NULL, elements, 0);
     }
     size_t sets = (size_t)nl_normalize_sets(op, probe->samples);
-    op->mean = take(desk, sets * sizeof *op->mean);
-    op->var = take(desk, sets * sizeof *op->var);
+    op->mean = take(desk, sets * desk->backend->statistic);
+    op->var = take(desk, sets * desk->backend->statistic);
 }
 
 static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl_normalize *op)

@@ -16,8 +16,8 @@ size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tenso
     switch (tensor->spec.type) {
     case NL_TENSOR_REAL:
         return tensor->count * plan->backend->real;
-    case NL_TENSOR_STATISTIC:
-        return tensor->count * plan->backend->statistic;
+    case NL_TENSOR_DOUBLE:
+        return tensor->count * sizeof(double);
     case NL_TENSOR_INT64:
         return tensor->count * sizeof(int64_t);
     case NL_TENSOR_UINT32:

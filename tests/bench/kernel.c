@@ -259,8 +259,8 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     };
     n.op.dy = n.op.dx = numbers(count, FACTOR_DY); /* as a training lays them out; what they grow to with every call takes no longer */
     size_t sets = (size_t)nl_normalize_sets(&n.op, samples);
-    n.op.mean = need(sets * sizeof *n.op.mean);
-    n.op.var = need(sets * sizeof *n.op.var);
+    n.op.mean = need(sets * backend->statistic);
+    n.op.var = need(sets * backend->statistic);
     bool forward = !strcmp(way, "forward");
     normalize_forward(&n);
     normalize_backward(&n);

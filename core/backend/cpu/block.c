@@ -57,7 +57,7 @@ NL_INLINE double total(size_t count, const double *x)
 }
 
 /* Turns sum and product of channels into those of their sets. */
-NL_INLINE void join_sets_of(size_t width, const struct nl_cpu_block *b)
+NL_INLINE void accumulate_sets_of(size_t width, const struct nl_cpu_block *b)
 {
     for (size_t set = 0; set < b->sets; set++) {
         b->sum[set] = total(width, b->sum + set * width);
@@ -66,9 +66,9 @@ NL_INLINE void join_sets_of(size_t width, const struct nl_cpu_block *b)
 }
 
 NL_CLONES
-static void join_columns(const struct nl_cpu_block *b)
+static void accumulate_columns(const struct nl_cpu_block *b)
 {
-    NL_OF_WIDTH(b->width, join_sets_of, b);
+    NL_OF_WIDTH(b->width, accumulate_sets_of, b);
 }
 
 /* Squares around a shift that is two deviations off say a fifth of what those around the mean do: two bits are lost. */
@@ -123,7 +123,7 @@ void nl_cpu_block_rows(const struct nl_cpu_block *b, nl_column_kernel *kernel)
     nl_parallel_for(b->rows, nl_cpu_grain_of_bytes((double)row_bytes(b)), on_rows, &(struct shared_rows){b, kernel});
 }
 
-/* Groups of rows, whose shares are joined in turn, whoever of a team has worked them out. */
+/* Groups of rows, whose shares are accumulated in their order, whichever thread has worked them out. */
 struct shared_groups {
     const struct nl_cpu_block *block;
     size_t rows; /* of a group */
@@ -148,7 +148,7 @@ static size_t rows_of(const struct shared_groups *groups, size_t group)
 
 static double *share_of(const struct nl_cpu_block *b, size_t group)
 {
-    return b->shares + group * NL_SHARE * (b->channels + NL_ROOM);
+    return b->shares + group * NL_SHARE * (b->channels + NL_PADDING);
 }
 
 static void share_groups(struct shared_groups *groups, nl_parallel_body *body)
@@ -164,7 +164,7 @@ static void sum_groups(void *context, size_t first, size_t end, int thread)
     (void)thread;
     for (; first < end; first++) {
         double *sum = share_of(b, first);
-        groups->kernel(b, first * groups->rows, first * groups->rows + rows_of(groups, first), sum, sum + b->channels + NL_ROOM);
+        groups->kernel(b, first * groups->rows, first * groups->rows + rows_of(groups, first), sum, sum + b->channels + NL_PADDING);
     }
 }
 
@@ -183,7 +183,7 @@ void nl_cpu_block_sums(const struct nl_cpu_block *b, bool adds)
         memset(b->product, 0, channels * sizeof *b->product);
     }
     for (size_t g = 0; g < count; g++) {
-        const double *restrict sum = share_of(b, g), *restrict product = sum + channels + NL_ROOM;
+        const double *restrict sum = share_of(b, g), *restrict product = sum + channels + NL_PADDING;
         for (size_t c = 0; c < channels; c++) {
             b->sum[c] += sum[c];
             b->product[c] += product[c];
@@ -209,7 +209,7 @@ static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var
 {
     nl_block_kernels()->column_sums(b, 0, b->rows, b->sum, b->product);
     if (b->width > 1)
-        join_columns(b);
+        accumulate_columns(b);
     return moments_of_sums(b, mean, var);
 }
 
@@ -236,7 +236,7 @@ static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *
 static void moments_of_groups(void *context, size_t first, size_t end, int thread)
 {
     const struct shared_groups *groups = context;
-    size_t wide = groups->block->channels + NL_ROOM;
+    size_t wide = groups->block->channels + NL_PADDING;
     (void)thread;
     for (; first < end; first++) {
         struct nl_cpu_block b = *groups->block;
@@ -261,7 +261,7 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, size_t before, double *m
     share_groups(&groups, moments_of_groups);
     for (size_t g = 0; g < count; before += rows_of(&groups, g), g++) {
         const double *share = share_of(b, g);
-        nl_cpu_merge_moments(b->sets, (double)before, mean, var, (double)rows_of(&groups, g), share, share + b->channels + NL_ROOM);
+        nl_cpu_merge_moments(b->sets, (double)before, mean, var, (double)rows_of(&groups, g), share, share + b->channels + NL_PADDING);
     }
 }
 
@@ -273,7 +273,7 @@ void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *re
 }
 
 NL_CLONES
-void nl_cpu_block_join(const struct nl_cpu_block *b)
+void nl_cpu_block_accumulate(const struct nl_cpu_block *b)
 {
     double *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
     const float *restrict gamma = b->part_gamma, *restrict beta = b->part_beta;
@@ -285,32 +285,32 @@ void nl_cpu_block_join(const struct nl_cpu_block *b)
 
 NL_CLONES
 void nl_cpu_prepare_sets(size_t sets, const double *restrict mean, const double *restrict var, double eps, float *restrict shift,
-                         float *restrict rest, float *restrict rstd)
+                         float *restrict mean_low, float *restrict rstd)
 {
-    nl_sets_prepare(sets, mean, var, eps, shift, rest, rstd);
+    nl_sets_prepare(sets, mean, var, eps, shift, mean_low, rstd);
 }
 
 void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
 {
-    nl_cpu_prepare_sets(b->sets, mean, var, eps, b->shift, b->rest, b->rstd);
+    nl_cpu_prepare_sets(b->sets, mean, var, eps, b->shift, b->mean_low, b->rstd);
     nl_block_kernels()->column_factors(b);
 }
 
-/* Sums of g and g t to those of g and g (t - rest), times gamma rstd; and the shares of dgamma and dbeta, unless gamma is in the sums
+/* Sums of g and g t to those of g and g (t - mean_low), times gamma rstd; and the shares of dgamma and dbeta, unless gamma is in the sums
  * already. scale is what the kernel multiplies g with, so that the terms of dx cancel to the last bit in a set of one. */
 NL_CLONES
 static void finish_sums(const struct nl_cpu_block *b)
 {
     double *restrict sum = b->sum, *restrict product = b->product, *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
-    const float *restrict rest = b->rest, *restrict rstd = b->rstd, *restrict scale = b->scale;
+    const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd, *restrict scale = b->scale;
     if (b->affine_step) {
         for (size_t c = 0; c < b->channels; c++) {
-            product[c] = (product[c] - rest[c] * sum[c]) * rstd[c];
+            product[c] = (product[c] - mean_low[c] * sum[c]) * rstd[c];
             sum[c] *= rstd[c];
         }
     } else {
         for (size_t c = 0; c < b->channels; c++) {
-            double left = product[c] - rest[c] * sum[c];
+            double left = product[c] - mean_low[c] * sum[c];
             dgamma[c] += left * rstd[c];
             dbeta[c] += sum[c];
             product[c] = left * scale[c];
@@ -324,17 +324,17 @@ NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows
     double inverse = 1.0 / ((double)rows * (double)b->width);
     double of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
     const double *restrict sum = b->sum, *restrict product = b->product;
-    const float *restrict rest = b->rest, *restrict rstd = b->rstd;
-    float *restrict slope = b->slope, *restrict level = b->level;
+    const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd;
+    float *restrict dx_slope = b->dx_slope, *restrict dx_bias = b->dx_bias;
     for (size_t set = 0; set < b->sets; set++) {
-        double deviation = rstd[set * width], minus = deviation * deviation * (of_product * product[set]);
-        slope[set] = (float)-minus;
-        level[set] = (float)(rest[set * width] * minus - of_sum * sum[set]);
+        double factor = rstd[set * width], minus = factor * factor * (of_product * product[set]);
+        dx_slope[set] = (float)-minus;
+        dx_bias[set] = (float)(mean_low[set * width] * minus - of_sum * sum[set]);
     }
 }
 
-/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t slope + level), where xhat = (t - rest) rstd. sum and product hold
- * the sums of rstd dxhat and of rstd dxhat (t - rest); fixed statistics do not depend on x. */
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t dx_slope + dx_bias), where xhat = (t - mean_low) rstd. sum and product hold
+ * the sums of rstd dxhat and of rstd dxhat (t - mean_low); fixed statistics do not depend on x. */
 NL_CLONES
 static void set_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
@@ -345,10 +345,10 @@ void nl_cpu_block_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
     finish_sums(b);
     if (b->width > 1)
-        join_columns(b);
+        accumulate_columns(b);
     set_slopes(b, rows, fixed);
     if (b->width > 1) {
-        nl_block_kernels()->column_spread(b, b->slope);
-        nl_block_kernels()->column_spread(b, b->level);
+        nl_block_kernels()->column_spread(b, b->dx_slope);
+        nl_block_kernels()->column_spread(b, b->dx_bias);
     }
 }

@@ -4,14 +4,14 @@
  *     columns    a set takes `width` channels of all rows: sums run down the columns first
  *     rows       a set takes `width` channels of one row: sums run along it
  *
- * and both again for a few rows, which stay in registers from their sums to what these are for (block_few.h).
+ * and both again for a few rows, which stay in registers from their sums to what these are for (block_small.h).
  *
  * They are written once, over sixteen lanes (wide_plain.h says what these can do), and compiled for each instruction set
  * (block_avx512.c, block_avx2.c, block_plain.c). What is done once a set or a channel, in double, is in block.c.
  *
  * Digits. x is only used as t = x - shift, where shift is the mean rounded to float, or a guess of it while it is not known;
- * `rest` is what the rounding left. So numbers far from zero lose no digits, and nothing is ever E[x^2] - E[x]^2.
- * Sums run in float over short stretches and join in double.
+ * mean_low is the mean's low part, which the rounding left. So numbers far from zero lose no digits, and nothing is ever E[x^2] - E[x]^2.
+ * Sums run in float over short stretches, and are accumulated in double.
  *
  * Bits. The order of every sum depends on the shape only, and where a product and a sum are fused is written down: results
  * are equal over instruction sets.
@@ -24,9 +24,9 @@
 
 enum {
     NL_COLUMN_STRETCH = 64, /* rows of a column that are summed in float, in two chains; */
-    NL_COLUMN_GROUP = 64 << 10, /* bytes of rows whose sums are joined in double before they join the others: what a team shares */
+    NL_COLUMN_GROUP = 64 << 10, /* bytes of rows whose sums are accumulated in double by themselves: what a thread of a team takes */
     NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
-    NL_ROOM = 16,           /* numbers that a kernel may read and write behind the end of a working array */
+    NL_PADDING = 16,        /* numbers that a kernel may read and write behind the end of a working array */
     NL_SHARE = 5,           /* arrays of doubles that a group of rows has for itself */
 };
 
@@ -54,12 +54,12 @@ struct nl_cpu_block {
     double *dgamma, *dbeta;    /* as gamma: the block's share is added; rows: NULL where part_gamma and part_beta are what is wanted */
 
     /* columns: (C); rows: (sets of row_step rows). rstd = 1 / sqrt(var + eps) */
-    float *shift, *rest, *rstd;
+    float *shift, *mean_low, *rstd;
 
-    /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t slope + level), where g is the gradient that came */
-    float *scale, *offset, *slope, *level;
-    double *sum, *product; /* working room */
-    double *shares;               /* (groups of rows, NL_SHARE, C + NL_ROOM) */
+    /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t dx_slope + dx_bias), where g is the gradient that came */
+    float *scale, *offset, *dx_slope, *dx_bias;
+    double *sum, *product;        /* scratch */
+    double *shares;               /* (groups of rows, NL_SHARE, C + NL_PADDING) */
 
     /* rows */
     size_t row_step;              /* that many at a time */
@@ -69,9 +69,9 @@ struct nl_cpu_block {
     float *partial_sum, *partial_product; /* (row_step, units, 16) likewise */
 };
 
-/* A few rows of whole vectors, without a residual, a gamma a channel. */
-enum { NL_FEW_OF_COLUMNS = 16, NL_FEW_OF_ROWS = NL_ROW_STRETCH };
-struct nl_cpu_few {
+/* A small batch: a few rows of whole vectors, without a residual, a gamma a channel. */
+enum { NL_SMALL_BATCH_OF_COLUMNS = 16, NL_SMALL_BATCH_OF_ROWS = NL_ROW_STRETCH };
+struct nl_cpu_small_batch {
     size_t rows, channels, width;
     bool centers, relu;
     const float *x, *dy;       /* (rows, C) */
@@ -80,7 +80,7 @@ struct nl_cpu_few {
     float *dgamma, *dbeta;     /* (C); dbeta NULL where beta is */
     double *mean, *var, eps;   /* (sets) */
 };
-typedef void nl_few_kernel(const struct nl_cpu_few *few);
+typedef void nl_small_batch_kernel(const struct nl_cpu_small_batch *small);
 
 /* What is compiled for each instruction set. Of columns: the rows [first, end). */
 typedef void nl_column_kernel(const struct nl_cpu_block *block, size_t first, size_t end);
@@ -90,7 +90,7 @@ typedef void nl_row_kernel(const struct nl_cpu_block *block);
 struct nl_block_kernels {
     nl_column_kernel *column_guess;   /* a guess of each channel's mean: in shift or, where sets have several channels, in sum */
     nl_column_spread *column_spread;  /* x (C/width) becomes (C): what its set has, in each channel */
-    nl_row_kernel *column_factors;    /* the same for shift, rest and rstd; scale and offset, unless gamma has one for each element */
+    nl_row_kernel *column_factors;    /* the same for shift, mean_low and rstd; scale and offset, unless gamma has one for each element */
     nl_column_sums *column_sums;      /* sum (C): of t; product (C): of t^2 */
     nl_column_kernel *column_apply;   /* y */
     nl_column_sums *column_gradients; /* sum: of g; product: of g t. With a gamma for each element of g gamma instead, and the
@@ -99,16 +99,16 @@ struct nl_block_kernels {
     nl_row_kernel *row_forward;       /* mean, var, y */
     nl_row_kernel *row_backward;      /* dx, unless it is NULL; part_gamma and part_beta. With a gamma for each element it adds to dgamma and
                                          dbeta instead */
-    nl_few_kernel *few_columns_forward, *few_columns_backward, *few_rows_forward, *few_rows_backward;
+    nl_small_batch_kernel *small_columns_forward, *small_columns_backward, *small_rows_forward, *small_rows_backward;
 };
-/* The table, in the files that hold the kernels (block_columns.h, block_rows.h, block_few.h). */
+/* The table, in the files that hold the kernels (block_columns.h, block_rows.h, block_small.h). */
 #define NL_BLOCK_KERNELS                                                                                                        \
     {                                                                                                                           \
         .column_guess = column_guess, .column_spread = column_spread, .column_factors = column_factors, .column_sums = column_sums,       \
         .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx,                             \
         .row_forward = row_forward, .row_backward = row_backward,                                                               \
-        .few_columns_forward = few_columns_forward, .few_columns_backward = few_columns_backward,                               \
-        .few_rows_forward = few_rows_forward, .few_rows_backward = few_rows_backward,                                           \
+        .small_columns_forward = small_columns_forward, .small_columns_backward = small_columns_backward,                               \
+        .small_rows_forward = small_rows_forward, .small_rows_backward = small_rows_backward,                                           \
     }
 extern const struct nl_block_kernels nl_block_plain;
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -159,16 +159,16 @@ void nl_cpu_block_moments(const struct nl_cpu_block *block, size_t before, doubl
 void nl_cpu_block_prepare(const struct nl_cpu_block *block, const double *mean, const double *var, double eps);
 /* Columns: sum and product of the block's rows, with what they hold if `adds`, of whole groups. */
 void nl_cpu_block_sums(const struct nl_cpu_block *block, bool adds);
-/* Columns: from sum and product, over `rows` in all, dgamma, dbeta, slope and level. Overwrites sum and product. `fixed`: the statistics do not
+/* Columns: from sum and product, over `rows` in all, dgamma, dbeta, dx_slope and dx_bias. Overwrites sum and product. `fixed`: the statistics do not
  * depend on x. */
 void nl_cpu_block_slopes(const struct nl_cpu_block *block, size_t rows, bool fixed);
 
 /* Rows: mean and var of `sets` sets of `width` elements, from sums of t and t^2. */
 void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *shift, const float *sum, const float *squares, double *mean,
                         double *var);
-/* Rows: part_gamma and part_beta join dgamma and dbeta. */
-void nl_cpu_block_join(const struct nl_cpu_block *block);
-/* shift, rest and rstd of `sets` sets. */
-void nl_cpu_prepare_sets(size_t sets, const double *mean, const double *var, double eps, float *shift, float *rest, float *rstd);
+/* Rows: part_gamma and part_beta are accumulated into dgamma and dbeta. */
+void nl_cpu_block_accumulate(const struct nl_cpu_block *block);
+/* shift, mean_low and rstd of `sets` sets. */
+void nl_cpu_prepare_sets(size_t sets, const double *mean, const double *var, double eps, float *shift, float *mean_low, float *rstd);
 
 #endif

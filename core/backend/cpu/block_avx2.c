@@ -7,7 +7,7 @@
 
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"
-#include "backend/cpu/block_few.h"
+#include "backend/cpu/block_small.h"
 
 const struct nl_block_kernels nl_block_avx2 = NL_BLOCK_KERNELS;
 #endif

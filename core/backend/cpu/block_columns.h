@@ -13,7 +13,7 @@ INLINE void put(float *to, wide v, bool part, size_t left)
         wide_store(to, v);
 }
 
-/* The rows of a stretch are dealt out to two chains of sums, so that one need not wait for the other. */
+/* The rows of a stretch go to two chains of sums in turn, so that one need not wait for the other. */
 enum { CHAINS = 2 };
 
 /* The sums of a stretch: the first of those that are added. */
@@ -22,7 +22,7 @@ INLINE void take_sums(double *to, wide v, bool begins)
     if (begins)
         wide_put_doubles(to, v);
     else
-        wide_join(to, v);
+        wide_accumulate(to, v);
 }
 
 INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left,
@@ -58,15 +58,15 @@ INLINE void sums_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, s
     }
 }
 
-/* gamma xhat + beta = t scale + offset. With a gamma for each element the channel's numbers are rstd and rest instead. */
+/* gamma xhat + beta = t scale + offset. With a gamma for each element the channel's numbers are rstd and mean_low instead. */
 INLINE wide scale_of(wide rstd, const float *gamma, bool part, size_t left)
 {
     return wide_mul(rstd, take(gamma, part, left));
 }
 
-INLINE wide offset_of(wide rest, wide scale, const float *beta, bool part, size_t left)
+INLINE wide offset_of(wide mean_low, wide scale, const float *beta, bool part, size_t left)
 {
-    return wide_sub(take(beta, part, left), wide_mul(rest, scale));
+    return wide_sub(take(beta, part, left), wide_mul(mean_low, scale));
 }
 
 INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, int vectors, bool part, size_t left, bool relu,
@@ -83,7 +83,7 @@ INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
     for (int v = 0; v < vectors; v++) {
         shift[v] = take(b->shift + c + v * NL_LANES, part, left);
         scales[v] = take((element ? b->rstd : b->scale) + c + v * NL_LANES, part, left);
-        offsets[v] = take((element ? b->rest : b->offset) + c + v * NL_LANES, part, left);
+        offsets[v] = take((element ? b->mean_low : b->offset) + c + v * NL_LANES, part, left);
     }
     for (size_t rows = end - first; rows > 0; rows--) {
         UNROLL
@@ -119,7 +119,7 @@ INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t fir
     for (int v = 0; v < vectors; v++) {
         shift[v] = take(b->shift + c + v * NL_LANES, part, left);
         scales[v] = take((element ? b->rstd : b->scale) + c + v * NL_LANES, part, left);
-        offsets[v] = take((element ? b->rest : b->offset) + c + v * NL_LANES, part, left);
+        offsets[v] = take((element ? b->mean_low : b->offset) + c + v * NL_LANES, part, left);
         sum[0][v] = sum[1][v] = product[0][v] = product[1][v] = wide_set(0.0f);
     }
     for (size_t rows = end - first; rows > 0;) {
@@ -144,8 +144,8 @@ INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t fir
                 }
                 if (element) {
                     wide share = wide_mul(g, wide_mul(wide_sub(t, offsets[v]), scales[v]));
-                    wide_join(b->dgamma + c + position * step + v * NL_LANES, part ? wide_keep(share, left) : share);
-                    wide_join(b->dbeta + c + position * step + v * NL_LANES, g);
+                    wide_accumulate(b->dgamma + c + position * step + v * NL_LANES, part ? wide_keep(share, left) : share);
+                    wide_accumulate(b->dbeta + c + position * step + v * NL_LANES, g);
                     g = wide_mul(g, gamma);
                 }
                 sum[chain][v] = wide_add(sum[chain][v], g);
@@ -175,14 +175,14 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
     size_t positions = b->positions, position = element ? (b->position + first) % positions : 0, step = b->affine_step;
     const float *x = b->x + at, *dy = (b->mask == NL_MASK_Y ? b->dresidual : b->dy) + at, *gammas = b->gamma + c, *betas = b->beta + c;
     float *dx = b->dx + at;
-    wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS], slope[MOST_VECTORS], level[MOST_VECTORS];
+    wide shift[MOST_VECTORS], scales[MOST_VECTORS], offsets[MOST_VECTORS], dx_slope[MOST_VECTORS], dx_bias[MOST_VECTORS];
     UNROLL
     for (int v = 0; v < vectors; v++) {
         shift[v] = take(b->shift + c + v * NL_LANES, part, left);
         scales[v] = take((element ? b->rstd : b->scale) + c + v * NL_LANES, part, left);
-        offsets[v] = take((element ? b->rest : b->offset) + c + v * NL_LANES, part, left);
-        slope[v] = take(b->slope + c + v * NL_LANES, part, left);
-        level[v] = take(b->level + c + v * NL_LANES, part, left);
+        offsets[v] = take((element ? b->mean_low : b->offset) + c + v * NL_LANES, part, left);
+        dx_slope[v] = take(b->dx_slope + c + v * NL_LANES, part, left);
+        dx_bias[v] = take(b->dx_bias + c + v * NL_LANES, part, left);
     }
     for (size_t rows = end - first; rows > 0; rows--) {
         UNROLL
@@ -195,7 +195,7 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
             }
             if (relu)
                 g = wide_where_positive(wide_fused(t, scale, offset), g);
-            put(dx + v * NL_LANES, wide_add(wide_mul(g, scale), wide_fused(t, slope[v], level[v])), part, left);
+            put(dx + v * NL_LANES, wide_add(wide_mul(g, scale), wide_fused(t, dx_slope[v], dx_bias[v])), part, left);
         }
         x += pitch;
         dy += pitch;
@@ -276,17 +276,17 @@ INLINE void factors_of(size_t width, const struct nl_cpu_block *b)
     for (size_t vectors = (b->channels + NL_LANES - 1) / NL_LANES; vectors-- > 0;) {
         size_t c = vectors * NL_LANES, left = b->channels - c;
         bool part = left < NL_LANES;
-        wide rest = in_channels(b->rest, c, width), rstd = in_channels(b->rstd, c, width);
+        wide mean_low = in_channels(b->mean_low, c, width), rstd = in_channels(b->rstd, c, width);
         if (width > 1) {
             wide_store(b->shift + c, in_channels(b->shift, c, width));
-            wide_store(b->rest + c, rest);
+            wide_store(b->mean_low + c, mean_low);
             wide_store(b->rstd + c, rstd);
         }
         if (b->affine_step)
             continue;
         wide scale = scale_of(rstd, b->gamma + c, part, left);
         wide_store(b->scale + c, scale);
-        wide_store(b->offset + c, offset_of(rest, scale, b->beta + c, part, left));
+        wide_store(b->offset + c, offset_of(mean_low, scale, b->beta + c, part, left));
     }
 }
 

@@ -6,6 +6,6 @@
 
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"
-#include "backend/cpu/block_few.h"
+#include "backend/cpu/block_small.h"
 
 const struct nl_block_kernels nl_block_plain = NL_BLOCK_KERNELS;

@@ -94,7 +94,7 @@ INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v
 INLINE wide xhat_at(const struct nl_cpu_block *b, struct cut cut, size_t at, size_t set, size_t u, int v, bool part, size_t left, bool small)
 {
     wide t = wide_sub(take(b->x + at, part, left), of_set(b->shift + set, cut, small, u, v));
-    return wide_mul(wide_sub(t, of_set(b->rest + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
+    return wide_mul(wide_sub(t, of_set(b->mean_low + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
 }
 
 /* In a part of a vector: 0 behind the last channel, whose lanes come from what nobody wrote. */
@@ -207,8 +207,8 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
             }
             if (element) {
                 wide share = wide_mul(g, xhat);
-                wide_join(b->dgamma + c + affine, keep(share, part, left));
-                wide_join(b->dbeta + c + affine, g);
+                wide_accumulate(b->dgamma + c + affine, keep(share, part, left));
+                wide_accumulate(b->dbeta + c + affine, g);
             } else {
                 dgamma[v] = wide_fused(g, xhat, dgamma[v]);
                 dbeta[v] = wide_add(dbeta[v], g);
@@ -331,7 +331,7 @@ PASS dx_of_rows(const struct nl_cpu_block *original, size_t first, size_t end)
 PASS fold_rows(const struct nl_cpu_block *b, size_t rows, const float *from, float factor, float *to)
 {
     struct cut cut = cut_of(b);
-    bool full = !cut.small || cut.units * (NL_LANES / cut.span) == b->sets; /* else a row's last unit has room for more sets than there are */
+    bool full = !cut.small || cut.units * (NL_LANES / cut.span) == b->sets; /* else a row's last unit could hold more sets than there are */
     size_t count = full ? rows * cut.units : cut.units;
     for (size_t row = 0; row < rows; row += full ? rows : 1, from += count * NL_LANES, to += b->sets)
         fold_units(from, count, cut.span, wide_set(factor), to);
@@ -357,7 +357,7 @@ TARGET static void row_forward(const struct nl_cpu_block *b)
         fold_rows(b, rows, b->partial_sum, 1.0f, b->set_sum);
         fold_rows(b, rows, b->partial_product, 1.0f, b->set_product);
         nl_cpu_row_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, b->mean + set, b->var + set);
-        nl_cpu_prepare_sets(sets, b->mean + set, b->var + set, b->eps, b->shift, b->rest, b->rstd);
+        nl_cpu_prepare_sets(sets, b->mean + set, b->var + set, b->eps, b->shift, b->mean_low, b->rstd);
         apply_to_rows(b, first, end);
     }
 }
@@ -367,7 +367,7 @@ TARGET static void row_backward(const struct nl_cpu_block *b)
     for (size_t first = 0, end; first < b->rows; first = end) {
         size_t rows = rows_from(b, first), set = first * b->sets;
         end = first + rows;
-        nl_cpu_prepare_sets(rows * b->sets, b->mean + set, b->var + set, b->eps, b->shift, b->rest, b->rstd);
+        nl_cpu_prepare_sets(rows * b->sets, b->mean + set, b->var + set, b->eps, b->shift, b->mean_low, b->rstd);
         gradients_of_rows(b, first, end);
         if (!b->dx)
             continue;

@@ -1,4 +1,4 @@
-/* What a set's sums become, in double: shared by the kernels that keep a few rows in registers (block_few.h) and those that walk over many
+/* What a set's sums become, in double: shared by the kernels that keep a few rows in registers (block_small.h) and those that walk over many
  * (block.c). */
 #ifndef NL_BACKEND_CPU_BLOCK_SETS_H
 #define NL_BACKEND_CPU_BLOCK_SETS_H
@@ -24,7 +24,7 @@ NL_INLINE void nl_sets_moments(size_t sets, size_t width, bool centers, const fl
 
 /* The mean rounded to float, what that left, and rstd. */
 NL_INLINE void nl_sets_prepare(size_t sets, const double *restrict mean, const double *restrict var, double eps, float *restrict shift,
-                               float *restrict rest, float *restrict rstd)
+                               float *restrict mean_low, float *restrict rstd)
 {
     NL_ROLLED
     for (size_t set = 0; set < sets; set++) {
@@ -32,7 +32,7 @@ NL_INLINE void nl_sets_prepare(size_t sets, const double *restrict mean, const d
         float some = (float)(sum != 0);
         float near = (float)mean[set];
         shift[set] = near;
-        rest[set] = (float)(mean[set] - near);
+        mean_low[set] = (float)(mean[set] - near);
         rstd[set] = some / sqrtf(sum + (1.0f - some));
     }
 }

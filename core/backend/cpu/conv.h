@@ -85,26 +85,26 @@ extern const struct nl_conv_isa nl_conv_plain;
 extern const struct nl_conv_isa nl_conv_avx2, nl_conv_avx512;
 #endif
 
-/* conv_room.c */
+/* conv_scratch.c */
 const struct nl_conv_isa *nl_conv_tiles(void); /* of this processor */
 size_t nl_conv_output_channels(int channels);  /* rounded up to what tiles fill */
-/* x(rows, from) with zeros up to `to` channels, in room; x itself where that is all. */
-const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *room);
+/* x(rows, from) with zeros up to `to` channels, in scratch; x itself where that is all. */
+const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *scratch);
 void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *y);
-/* Scratch is dealt out in two turns over the same lines, first without memory, to learn the size:
+/* Scratch is allocated by two turns over the same lines. The first has no memory and learns the size:
  *
- *     struct nl_conv_room room = {0};
+ *     struct nl_conv_scratch scratch = {0};
  *     do {
- *         u = nl_conv_take(&room, bytes);
- *     } while (nl_conv_deal(&room));
+ *         u = nl_conv_take(&scratch, bytes);
+ *     } while (nl_conv_allocate(&scratch));
  */
-struct nl_conv_room {
+struct nl_conv_scratch {
     char *memory;
     size_t used;
 };
-bool nl_conv_deal(struct nl_conv_room *room); /* after the first turn: true, and there is memory */
-void *nl_conv_take(struct nl_conv_room *room, size_t bytes);
-float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to);
+bool nl_conv_allocate(struct nl_conv_scratch *scratch); /* after the first turn: true, and there is memory */
+void *nl_conv_take(struct nl_conv_scratch *scratch, size_t bytes);
+float *nl_conv_take_widened(struct nl_conv_scratch *scratch, size_t rows, size_t from, size_t to);
 
 /* dw of a batch that comes in parts. The function with `micro` in its name says for each algorithm how long sums are and where a batch may
  * be parted. */

@@ -123,10 +123,10 @@ static void plan_columns(const struct stencil *s, struct plan *plan)
     }
 }
 
-static void take_plan(struct nl_conv_room *room, int columns, struct plan *plan)
+static void take_plan(struct nl_conv_scratch *scratch, int columns, struct plan *plan)
 {
     for (int v = 0; v < MOST_WIDTHS; v++)
-        plan->column[v] = nl_conv_take(room, ((size_t)columns + 1) * sizeof *plan->column[v]);
+        plan->column[v] = nl_conv_take(scratch, ((size_t)columns + 1) * sizeof *plan->column[v]);
 }
 
 static void apply_row(const struct stencil *s, const struct column *column, int row, const float *x, const float *w, const float *b,
@@ -184,21 +184,21 @@ static size_t pixels_of(const struct image *image)
     return (size_t)image->rows * (size_t)image->columns;
 }
 
-static float *take_images(struct nl_conv_room *room, const struct image *image)
+static float *take_images(struct nl_conv_scratch *scratch, const struct image *image)
 {
-    return nl_conv_take_widened(room, (size_t)nl_team_threads() * pixels_of(image), image->channels, image->wide);
+    return nl_conv_take_widened(scratch, (size_t)nl_team_threads() * pixels_of(image), image->channels, image->wide);
 }
 
-static void take_batch(struct nl_conv_room *room, struct batch *batch)
+static void take_batch(struct nl_conv_scratch *scratch, struct batch *batch)
 {
     for (int g = 0; g < batch->grids; g++)
-        take_plan(room, batch->stencil[g].columns, &batch->plan[g]);
-    batch->wide_x = take_images(room, &batch->x);
-    batch->wide_y = take_images(room, &batch->y);
+        take_plan(scratch, batch->stencil[g].columns, &batch->plan[g]);
+    batch->wide_x = take_images(scratch, &batch->x);
+    batch->wide_y = take_images(scratch, &batch->y);
 }
 
 /* The image that tiles read; of one that must be widened, only the rows that rows [first, end) of the grids read. */
-static const float *input(const struct batch *batch, int first, int end, const float *x, float *room)
+static const float *input(const struct batch *batch, int first, int end, const float *x, float *scratch)
 {
     const struct image *image = &batch->x;
     int begin = image->rows, stop = 0;
@@ -217,8 +217,8 @@ static const float *input(const struct batch *batch, int first, int end, const f
     size_t pixel = (size_t)begin * (size_t)image->columns;
     if (begin < stop)
         nl_conv_widen((size_t)(stop - begin) * (size_t)image->columns, image->channels, image->wide, x + pixel * image->channels,
-              room + pixel * image->wide);
-    return room;
+              scratch + pixel * image->wide);
+    return scratch;
 }
 
 static void rows_of_image(const struct batch *batch, size_t n, int first, int end, int thread)
@@ -304,12 +304,12 @@ void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const flo
     struct batch batch = {.x = x_of(op, input_channels(op->in)), .y = y_of(op, wide), .y_rows = 1, .grids = 1,
                           .stencil = {stencil_of_y(op)}, .from = x, .to = y};
     float *wide_w, *wide_b;
-    struct nl_conv_room room = {0};
+    struct nl_conv_scratch scratch = {0};
     do {
-        take_batch(&room, &batch);
-        wide_w = nl_conv_take_widened(&room, w_rows, out, wide);
-        wide_b = nl_conv_take_widened(&room, 1, out, wide);
-    } while (nl_conv_deal(&room));
+        take_batch(&scratch, &batch);
+        wide_w = nl_conv_take_widened(&scratch, w_rows, out, wide);
+        wide_b = nl_conv_take_widened(&scratch, 1, out, wide);
+    } while (nl_conv_allocate(&scratch));
     batch.w = nl_conv_widen(w_rows, out, wide, w, wide_w);
     batch.b = b ? nl_conv_widen(1, out, wide, b, wide_b) : NULL;
     run_batch(&batch, samples);
@@ -357,11 +357,11 @@ void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *d
             batch.stencil[batch.grids++] = stencil_of_dx(op, row, column);
         }
     float *transposed;
-    struct nl_conv_room room = {0};
+    struct nl_conv_scratch scratch = {0};
     do {
-        take_batch(&room, &batch);
-        transposed = nl_conv_take(&room, taps * out * wide * sizeof *transposed);
-    } while (nl_conv_deal(&room));
+        take_batch(&scratch, &batch);
+        transposed = nl_conv_take(&scratch, taps * out * wide * sizeof *transposed);
+    } while (nl_conv_allocate(&scratch));
     if (wide != in)
         memset(transposed, 0, taps * out * wide * sizeof *transposed);
     for (size_t t = 0; t < taps; t++) /* at batch 1 a tenth of the work */

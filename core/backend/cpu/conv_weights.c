@@ -98,7 +98,7 @@ static void sum_tiles(void *context, size_t first, size_t end, int thread)
     }
 }
 
-/* An image's sums join those of the images before it in dw, or in rows as wide as tiles. */
+/* An image's sums are accumulated onto those of the images before it, in dw or in rows as wide as tiles. */
 struct nl_micro nl_cpu_conv_direct_micro(const struct nl_conv *op)
 {
     size_t wide = nl_conv_output_channels(op->out), weights = (size_t)(op->kernel * op->kernel * op->in);
@@ -115,12 +115,12 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
                               .x_image = x_pixels * in, .dy_image = y_pixels * wide};
     size_t taps = (size_t)weights.taps;
     float *wide_dy, *wide_dw;
-    struct nl_conv_room room = {0};
+    struct nl_conv_scratch scratch = {0};
     do {
-        weights.tile = nl_conv_take(&room, weights.tiles * sizeof *weights.tile);
-        wide_dy = nl_conv_take_widened(&room, (size_t)most * y_pixels, out, wide);
-        wide_dw = part->sums ? part->sums : nl_conv_take_widened(&room, taps * in, out, wide);
-    } while (nl_conv_deal(&room));
+        weights.tile = nl_conv_take(&scratch, weights.tiles * sizeof *weights.tile);
+        wide_dy = nl_conv_take_widened(&scratch, (size_t)most * y_pixels, out, wide);
+        wide_dw = part->sums ? part->sums : nl_conv_take_widened(&scratch, taps * in, out, wide);
+    } while (nl_conv_allocate(&scratch));
     plan_tiles(in, wide, weights.tile);
     weights.dw = out == wide ? dw : wide_dw;
     double work = 2.0 * (double)(y_pixels * in * wide) / (double)weights.tiles; /* of a tile on an image */

@@ -109,7 +109,7 @@ struct batch {
     struct shape shape;
     const float *x, *v, *b;
     float *y;
-    float *room; /* of u and m, for each thread */
+    float *scratch; /* of u and m, for each thread */
 };
 
 static void transform_sums(const struct batch *batch, size_t first, size_t end, const float *m)
@@ -144,7 +144,7 @@ static void run_tiles(void *context, size_t first, size_t end, int thread)
 {
     const struct batch *batch = context;
     const struct shape *s = &batch->shape;
-    float *u = batch->room + (size_t)thread * PRODUCTS * 2 * STEP, *m = u + PRODUCTS * STEP;
+    float *u = batch->scratch + (size_t)thread * PRODUCTS * 2 * STEP, *m = u + PRODUCTS * STEP;
     for (size_t tiles; first < end; first += tiles) {
         tiles = end - first < s->tiles ? end - first : s->tiles;
         transform_patches(s, first, first + tiles, batch->x, u);
@@ -154,12 +154,12 @@ static void run_tiles(void *context, size_t first, size_t end, int thread)
     }
 }
 
-/* Returns the room of v. */
-static float *take_batch(struct nl_conv_room *room, struct batch *batch)
+/* Returns the memory of v. */
+static float *take_batch(struct nl_conv_scratch *scratch, struct batch *batch)
 {
     const struct shape *s = &batch->shape;
-    batch->room = nl_conv_take(room, (size_t)nl_team_threads() * PRODUCTS * 2 * STEP * sizeof *batch->room);
-    return nl_conv_take(room, PRODUCTS * s->v_step * sizeof(float));
+    batch->scratch = nl_conv_take(scratch, (size_t)nl_team_threads() * PRODUCTS * 2 * STEP * sizeof *batch->scratch);
+    return nl_conv_take(scratch, PRODUCTS * s->v_step * sizeof(float));
 }
 
 /* w: (3, 3, in, out) of the shape. */
@@ -175,10 +175,10 @@ void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const f
 {
     struct batch batch = {.shape = shape_of(op, op->in, op->out), .x = x, .b = b, .y = y};
     float *v;
-    struct nl_conv_room room = {0};
+    struct nl_conv_scratch scratch = {0};
     do {
-        v = take_batch(&room, &batch);
-    } while (nl_conv_deal(&room));
+        v = take_batch(&scratch, &batch);
+    } while (nl_conv_allocate(&scratch));
     run_batch(&batch, samples, w, v);
 }
 
@@ -187,11 +187,11 @@ void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float 
     struct batch batch = {.shape = shape_of(op, op->out, op->in), .x = dy, .y = dx};
     size_t in = (size_t)op->in, out = (size_t)op->out;
     float *v, *turned;
-    struct nl_conv_room room = {0};
+    struct nl_conv_scratch scratch = {0};
     do {
-        v = take_batch(&room, &batch);
-        turned = nl_conv_take(&room, TAPS * in * out * sizeof *turned);
-    } while (nl_conv_deal(&room));
+        v = take_batch(&scratch, &batch);
+        turned = nl_conv_take(&scratch, TAPS * in * out * sizeof *turned);
+    } while (nl_conv_allocate(&scratch));
     for (size_t t = 0; t < TAPS; t++)
         nl_cpu_transpose(in, out, w + (TAPS - 1 - t) * in * out, out, turned + t * in * out, in);
     run_batch(&batch, samples, turned, v);
@@ -247,14 +247,14 @@ void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float 
     struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy, .dw = dw, .accumulates = part->accumulates};
     const struct shape *s = &weights.shape;
     size_t all = tiles_of(s, samples), blocks = s->in / NL_WINOGRAD_IN * (s->out / NL_WINOGRAD_OUT);
-    struct nl_conv_room room = {0};
+    struct nl_conv_scratch scratch = {0};
     do {
-        weights.u = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.u);
-        weights.d = nl_conv_take(&room, PRODUCTS * STEP * sizeof *weights.d);
+        weights.u = nl_conv_take(&scratch, PRODUCTS * STEP * sizeof *weights.u);
+        weights.d = nl_conv_take(&scratch, PRODUCTS * STEP * sizeof *weights.d);
         weights.p = part->sums;
         if (!part->sums && all > s->tiles)
-            weights.p = nl_conv_take(&room, blocks * NL_WINOGRAD_BLOCK * sizeof *weights.p);
-    } while (nl_conv_deal(&room));
+            weights.p = nl_conv_take(&scratch, blocks * NL_WINOGRAD_BLOCK * sizeof *weights.p);
+    } while (nl_conv_allocate(&scratch));
     for (; weights.first < all; weights.first += weights.tiles) {
         weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
         weights.ends = part->ends && weights.first + weights.tiles == all;

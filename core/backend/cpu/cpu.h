@@ -22,7 +22,7 @@
 /* The same place `bytes` further, in another replica's image; NULL stays NULL. */
 #define NL_AT(pointer, bytes) ((pointer) ? (__typeof__(pointer))((uintptr_t)(pointer) + (bytes)) : NULL)
 
-/* Rows that are summed in float before their sum joins a double: short enough that a float keeps its digits. */
+/* Rows that are summed in float before their sum is accumulated in a double: few enough that a float keeps its digits. */
 enum { NL_BLOCK_ROWS = 32 };
 
 /* So many floating-point operations are not worth a thread's while, some 4 us. */
@@ -63,7 +63,7 @@ void nl_cpu_put_reals(void *to, const double *from, size_t count);
 void nl_cpu_get_reals(double *to, const void *from, size_t count);
 void nl_cpu_describe(int device, char *text, size_t size);
 int nl_cpu_thread_begin(int device, struct nl_error *err);
-/* Room for one operation, this thread's own, valid until the next call. It grows to the largest operation and stays. */
+/* Scratch memory for one operation, this thread's own, valid until the next call. It grows to the largest operation and stays. */
 void *nl_cpu_scratch(size_t bytes);
 /* The same for a matrix product inside an operation. */
 void *nl_cpu_product_scratch(size_t bytes);

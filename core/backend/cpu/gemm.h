@@ -24,7 +24,7 @@
  * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
  * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
  * instruction sets, and a row of the result does not depend on how many rows are asked for. The exception is what goes back beside a step of a few
- * samples (nl_cpu_gemm_goes_back): its terms are dealt out to NL_GEMM_VECTOR lanes, a chain each.
+ * samples (nl_cpu_gemm_goes_back): its terms go to NL_GEMM_VECTOR lanes in turn, a chain each.
  */
 #ifndef NL_BACKEND_CPU_GEMM_H
 #define NL_BACKEND_CPU_GEMM_H
@@ -32,7 +32,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_FEW = 2 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_SMALL = 2 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *product);
@@ -62,7 +62,7 @@ struct nl_gemm_width {
 
 struct nl_gemm_isa {
     struct nl_gemm_width width[NL_GEMM_WIDTHS]; /* descending, the last from 1 */
-    /* The next two do all the rows and columns of a block, these a multiple of NL_GEMM_VECTOR; a step of at most NL_GEMM_FEW terms also fewer columns
+    /* The next two do all the rows and columns of a block, these a multiple of NL_GEMM_VECTOR; a step of at most NL_GEMM_SMALL terms also fewer columns
      * than one, if rows are such a multiple. */
     /* Across; steps the weights from number `place` on instead of storing their gradients. In tiles so small that the stores of one are hidden
      * behind the sums of the next. */

@@ -40,15 +40,15 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-static const float *turn(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *room)
+static const float *turn(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *scratch)
 {
-    nl_cpu_transpose(columns, terms, g->b + column * g->k + k, g->k, room, columns);
-    return room;
+    nl_cpu_transpose(columns, terms, g->b + column * g->k + k, g->k, scratch, columns);
+    return scratch;
 }
 
-/* Strips, widest first, with the tiles of each. Of a transposed b they are turned in `room`. */
+/* Strips, widest first, with the tiles of each. Of a transposed b they are turned in `scratch`. */
 static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, size_t rows, size_t k, const float *a, const float *start, float *c,
-                   float *room)
+                   float *scratch)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
     for (size_t column = 0; column < g->n; column += block->columns) {
@@ -56,8 +56,8 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
         while (left < width->fewest)
             width++;
         block->columns = smaller(left, width->columns);
-        block->b_step = room ? block->columns : g->n;
-        const float *b = room ? turn(g, k, block->terms, column, block->columns, room) : g->b + k * g->n + column;
+        block->b_step = scratch ? block->columns : g->n;
+        const float *b = scratch ? turn(g, k, block->terms, column, block->columns, scratch) : g->b + k * g->n + column;
         strip(width, block, rows, a, b, start ? start + column : NULL, c + column);
     }
 }
@@ -81,7 +81,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
     bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
-    float *room = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *room) : NULL;
+    float *scratch = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *scratch) : NULL;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
@@ -103,7 +103,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             else if (turned)
                 isa->turned(&block, rows, a, g->b + k, start, c);
             else
-                strips(g, &block, rows, k, a, start, c, room);
+                strips(g, &block, rows, k, a, start, c, scratch);
         }
     }
 }
@@ -122,7 +122,7 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
 /* Products of a few samples with weights that are soon passed: to set out for stripes and blocks takes as long as a tenth of such a product. */
 static bool is_quick(const struct nl_cpu_gemm *g, size_t samples)
 {
-    return samples <= NL_GEMM_FEW && nl_cpu_is_short(2.0 * (double)g->m * (double)g->n * (double)g->k);
+    return samples <= NL_GEMM_SMALL && nl_cpu_is_short(2.0 * (double)g->m * (double)g->n * (double)g->k);
 }
 
 static void quick_step(const struct nl_cpu_gemm *g)
@@ -153,7 +153,7 @@ static bool is_narrow(const struct nl_cpu_gemm *g)
 /* Of few terms it is not worth that: its weights step as they are. */
 static bool steps_narrow(const struct nl_cpu_gemm *g)
 {
-    return g->sgd && g->n < NL_GEMM_VECTOR && g->m % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_FEW;
+    return g->sgd && g->n < NL_GEMM_VECTOR && g->m % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_SMALL;
 }
 
 /* The same of a plain product: c' = b' a', and the rows that are left over. */
@@ -177,7 +177,7 @@ static void slim(const struct nl_cpu_gemm *g)
 
 bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_TRANSPOSED_A && g->sgd && g->k <= NL_GEMM_FEW && g->n % NL_GEMM_VECTOR == 0;
+    return g->transposed == NL_TRANSPOSED_A && g->sgd && g->k <= NL_GEMM_SMALL && g->n % NL_GEMM_VECTOR == 0;
 }
 
 void nl_gemm_own(const struct nl_cpu_gemm *g)

@@ -44,23 +44,23 @@ INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[
     }
 }
 
-enum way { ALONG, ACROSS, ALONG_TURNED };
+enum layout { ALONG, ACROSS, ALONG_TURNED };
 
-INLINE void add_terms(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
+INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
                       vec sum[MOST_ROWS][MOST_VECTORS])
 {
     size_t terms = block->terms, last = block->columns - (size_t)(vectors - 1) * LANES, b_step = block->b_step, done = 0;
-    bool along = way != ACROSS;
+    bool along = layout != ACROSS;
     size_t a_row = along ? block->a_row : 1, a_step = along ? 1 : block->a_step;
     const float *row[MOST_ROWS];
     UNROLL
     for (int t = 0; t < rows; t++)
         row[t] = a + (size_t)t * a_row;
-    for (; way == ALONG_TURNED && done + NL_GEMM_TURNED <= terms; done += NL_GEMM_TURNED)
+    for (; layout == ALONG_TURNED && done + NL_GEMM_TURNED <= terms; done += NL_GEMM_TURNED)
         add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
-    if (way == ALONG_TURNED && done < terms) /* the last ones reach back */
+    if (layout == ALONG_TURNED && done < terms) /* the last ones reach back */
         add_four(rows, vectors, NL_GEMM_TURNED - (terms - done), row, terms - NL_GEMM_TURNED, b + terms - NL_GEMM_TURNED, b_step, sum);
-    for (size_t k = 0; way != ALONG_TURNED && k < terms; k++, a += a_step, b += b_step) {
+    for (size_t k = 0; layout != ALONG_TURNED && k < terms; k++, a += a_step, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++)
@@ -75,12 +75,12 @@ INLINE void add_terms(int rows, int vectors, bool part, enum way way, const stru
     }
 }
 
-INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl_gemm_block *block, const float *a, const float *b,
+INLINE void tile(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
                  const float *start, float *c)
 {
     size_t last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step;
-    bool add = block->add, relu = way == ALONG && block->relu;
-    const float *mask = way == ACROSS || !block->mask ? NULL : block->mask + (c - block->origin);
+    bool add = block->add, relu = layout == ALONG && block->relu;
+    const float *mask = layout == ACROSS || !block->mask ? NULL : block->mask + (c - block->origin);
     vec sum[MOST_ROWS][MOST_VECTORS];
     UNROLL
     for (int t = 0; t < rows; t++) {
@@ -88,12 +88,12 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
         for (int v = 0; v < vectors; v++)
             if (!start)
                 sum[t][v] = broadcast(0.0f);
-            else if (way == ALONG_TURNED && block->down)
+            else if (layout == ALONG_TURNED && block->down)
                 sum[t][v] = broadcast(start[t]);
             else
                 sum[t][v] = load_columns(start, v, vectors, part, last);
     }
-    add_terms(rows, vectors, part, way, block, a, b, sum);
+    add_terms(rows, vectors, part, layout, block, a, b, sum);
     UNROLL
     for (int t = 0; t < rows; t++) {
         UNROLL
@@ -110,19 +110,19 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
     }
 }
 
-#define TILE_NAME(way, rows, vectors, part) tile_##way##_##rows##x##vectors##_##part
-#define TILE_OF(way, rows, vectors, part)                                                                                      \
-    TARGET static void TILE_NAME(way, rows, vectors, part)(const struct nl_gemm_block *block, const float *a, const float *b,  \
+#define TILE_NAME(layout, rows, vectors, part) tile_##layout##_##rows##x##vectors##_##part
+#define TILE_OF(layout, rows, vectors, part)                                                                                      \
+    TARGET static void TILE_NAME(layout, rows, vectors, part)(const struct nl_gemm_block *block, const float *a, const float *b,  \
                                                            const float *start, float *c)                                       \
     {                                                                                                                          \
-        tile(rows, vectors, part, way, block, a, b, start, c);                                                                 \
+        tile(rows, vectors, part, layout, block, a, b, start, c);                                                                 \
     }
 #define TILE(rows, vectors, part) TILE_OF(ALONG, rows, vectors, part) TILE_OF(ACROSS, rows, vectors, part)
 
 /* Rows of the table: tiles of r0 > r1 > r2 > r3 rows. */
-#define TILES_OF(way, vectors, part, r0, r1, r2, r3)                                                                           \
-    {TILE_NAME(way, r0, vectors, part), TILE_NAME(way, r1, vectors, part), TILE_NAME(way, r2, vectors, part),                  \
-     TILE_NAME(way, r3, vectors, part)}
+#define TILES_OF(layout, vectors, part, r0, r1, r2, r3)                                                                           \
+    {TILE_NAME(layout, r0, vectors, part), TILE_NAME(layout, r1, vectors, part), TILE_NAME(layout, r2, vectors, part),                  \
+     TILE_NAME(layout, r3, vectors, part)}
 #define WIDTH(vectors, least, part, r0, r1, r2, r3)                                                                            \
     {                                                                                                                          \
         .columns = (vectors) * LANES, .fewest = least, .rows = {r0, r1, r2, r3},                                               \
@@ -136,20 +136,20 @@ INLINE void tile(int rows, int vectors, bool part, enum way way, const struct nl
         __asm__("" : "+r"(pointer));      \
     } while (0)
 
-/* How the optimizer steps; constants, wherever they come to be used. */
-struct manner {
+/* Which kind of SGD it is: constants wherever they are used. */
+struct sgd_kind {
     bool decays, moves, nesterov;
 };
 
 /* The step of a vector of w and of its momentum, by their gradient: the arithmetic of nl_cpu_sgd_step. */
-INLINE void descend(struct manner manner, vec lr, vec decay, vec momentum, vec weight, float *w, float *buffer, vec down)
+INLINE void descend(struct sgd_kind kind, vec lr, vec decay, vec momentum, vec weight, float *w, float *buffer, vec down)
 {
-    if (manner.decays)
+    if (kind.decays)
         down += decay * weight;
-    if (manner.moves) {
+    if (kind.moves) {
         vec moving = momentum * load(buffer) + down;
         store(buffer, moving);
-        if (manner.nesterov)
+        if (kind.nesterov)
             down += momentum * moving;
         else
             down = moving;
@@ -158,7 +158,7 @@ INLINE void descend(struct manner manner, vec lr, vec decay, vec momentum, vec w
 }
 
 /* Tiles of rows: gradients of many terms wait for their sums. */
-INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, const float *a,
+INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, const float *a,
                       const float *b)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
@@ -172,14 +172,14 @@ INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block
                 gradient[t][v] = broadcast(0.0f);
         }
         add_terms(rows, VECTORS, false, ACROSS, block, a, b + column, gradient);
-        float *w = sgd->w + place + column, *buffer = manner.moves ? sgd->buffer + place + column : NULL;
+        float *w = sgd->w + place + column, *buffer = kind.moves ? sgd->buffer + place + column : NULL;
         UNROLL
         for (int t = 0; t < rows; t++) {
             UNROLL
             for (int v = 0; v < VECTORS; v++)
-                descend(manner, lr, decay, momentum, load(w + v * LANES), w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient[t][v]);
+                descend(kind, lr, decay, momentum, load(w + v * LANES), w + v * LANES, kind.moves ? buffer + v * LANES : NULL, gradient[t][v]);
             ADVANCE(w, block->c_step);
-            if (manner.moves)
+            if (kind.moves)
                 ADVANCE(buffer, block->c_step);
         }
     }
@@ -187,19 +187,19 @@ INLINE void step_rows(int rows, struct manner manner, const struct nl_gemm_block
 
 /* Of a few rows of w, b w' as sums in NL_GEMM_VECTOR lanes; and, from the last columns on, in a quarter as many. */
 struct lane_sums {
-    float lane[NL_GEMM_FEW][NL_GEMM_VECTOR][NL_GEMM_VECTOR]; /* (terms, rows, lanes) */
-    float quarter[NL_GEMM_FEW][NL_GEMM_VECTOR][NL_GEMM_TURNED]; /* (terms, rows, lanes / 4) */
+    float lane[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_VECTOR]; /* (terms, rows, lanes) */
+    float quarter[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_TURNED]; /* (terms, rows, lanes / 4) */
 };
 
 /* Of few terms the gradients are at hand sooner than their weights and momenta are stored: along the rows, which is the order of memory, with b in
- * registers. Where there are `sums`, the rows are at most NL_GEMM_VECTOR, and their products with b join them: the weights pass anyway. */
-INLINE void step_along(int terms, int vectors, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
+ * registers. Where there are `sums`, the rows are at most NL_GEMM_VECTOR, and their products with b are accumulated there: the weights pass anyway. */
+INLINE void step_along(int terms, int vectors, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
                        size_t rows, const float *a, const float *b, struct lane_sums *sums, bool begins, bool ends)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
-    float *w = sgd->w + place, *buffer = manner.moves ? sgd->buffer + place : NULL;
-    vec factor[NL_GEMM_FEW][MOST_VECTORS];
+    float *w = sgd->w + place, *buffer = kind.moves ? sgd->buffer + place : NULL;
+    vec factor[NL_GEMM_SMALL][MOST_VECTORS];
     UNROLL
     for (int k = 0; k < terms; k++) {
         UNROLL
@@ -207,7 +207,7 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
             factor[k][v] = load(b + (size_t)k * block->b_step + v * LANES);
     }
     for (size_t row = 0; row < rows; row++) {
-        vec value[NL_GEMM_FEW], sum[NL_GEMM_FEW][VECTORS];
+        vec value[NL_GEMM_SMALL], sum[NL_GEMM_SMALL][VECTORS];
         UNROLL
         for (int k = 0; k < terms; k++) {
             value[k] = broadcast(a[(size_t)k * block->a_step + row]);
@@ -224,7 +224,7 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
                 if (sums)
                     sum[k][v % VECTORS] = fused(weight, factor[k][v], sum[k][v % VECTORS]);
             }
-            descend(manner, lr, decay, momentum, weight, w + v * LANES, manner.moves ? buffer + v * LANES : NULL, gradient);
+            descend(kind, lr, decay, momentum, weight, w + v * LANES, kind.moves ? buffer + v * LANES : NULL, gradient);
         }
         UNROLL
         for (int k = 0; sums && k < terms; k++) {
@@ -235,7 +235,7 @@ INLINE void step_along(int terms, int vectors, struct manner manner, const struc
                 store(sums->lane[k][row] + v * LANES, sum[k][v]);
         }
         w += block->c_step;
-        buffer = manner.moves ? buffer + block->c_step : NULL;
+        buffer = kind.moves ? buffer + block->c_step : NULL;
     }
 }
 
@@ -255,14 +255,14 @@ INLINE void add_lanes(const float (*quarter)[NL_GEMM_TURNED], size_t rows, const
 
 /* Rows of fewer columns than NL_GEMM_VECTOR, of few terms: along them again, though a vector holds parts of several. LANES rows fill as many
  * vectors as there are columns, and the next ones are cut alike. */
-INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
+INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                         const float *a, const float *b)
 {
     enum { SHIFT = 16 }; /* of a quotient that is exact below 2^8 */
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
     size_t columns = block->columns;
     int inverse = (1 << SHIFT) / (int)columns + 1;
-    float over_and_over[NL_GEMM_FEW][2 * NL_GEMM_VECTOR + LANES]; /* b's rows */
+    float over_and_over[NL_GEMM_SMALL][2 * NL_GEMM_VECTOR + LANES]; /* b's rows */
     for (int k = 0; k < terms; k++)
         for (size_t i = 0; i < columns + LANES; i += columns)
             memcpy(over_and_over[k] + i, b + (size_t)k * block->b_step, columns * sizeof *b);
@@ -272,9 +272,9 @@ INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_bl
         number[i] = i * inverse;
     for (size_t v = 0; v < columns; v++, number += LANES * inverse)
         row_of[v] = number >> SHIFT;
-    float *w = sgd->w + place, *buffer = manner.moves ? sgd->buffer + place : NULL;
+    float *w = sgd->w + place, *buffer = kind.moves ? sgd->buffer + place : NULL;
     for (size_t row = 0; row < rows; row += LANES) {
-        vec value[NL_GEMM_FEW];
+        vec value[NL_GEMM_SMALL];
         UNROLL
         for (int k = 0; k < terms; k++)
             value[k] = load(a + (size_t)k * block->a_step + row);
@@ -283,9 +283,9 @@ INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_bl
             UNROLL
             for (int k = 0; k < terms; k++)
                 gradient = fused(pick(value[k], row_of[v]), load(over_and_over[k] + column), gradient);
-            descend(manner, lr, decay, momentum, load(w), w, buffer, gradient);
+            descend(kind, lr, decay, momentum, load(w), w, buffer, gradient);
             w += LANES;
-            buffer = manner.moves ? buffer + LANES : NULL;
+            buffer = kind.moves ? buffer + LANES : NULL;
             column += LANES % columns;
             column -= column < columns ? 0 : columns;
         }
@@ -293,7 +293,7 @@ INLINE void step_narrow(int terms, struct manner manner, const struct nl_gemm_bl
 }
 
 /* Rows of whole vectors. */
-INLINE void step_wide(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
+INLINE void step_wide(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                       const float *a, const float *b, struct lane_sums *sums)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
@@ -301,28 +301,28 @@ INLINE void step_wide(int terms, struct manner manner, const struct nl_gemm_bloc
         end = column + WIDE * LANES;
         if (end > block->columns) {
             end = column + NL_GEMM_VECTOR;
-            step_along(terms, VECTORS, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
+            step_along(terms, VECTORS, kind, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
         } else {
-            step_along(terms, WIDE, manner, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
+            step_along(terms, WIDE, kind, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
         }
     }
 }
 
-INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
+INLINE void step_small(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                      const float *a, const float *b)
 {
     if (block->columns < NL_GEMM_VECTOR) {
-        step_narrow(terms, manner, block, sgd, place, rows, a, b);
+        step_narrow(terms, kind, block, sgd, place, rows, a, b);
         return;
     }
     if (!block->back) {
-        step_wide(terms, manner, block, sgd, place, rows, a, b, NULL);
+        step_wide(terms, kind, block, sgd, place, rows, a, b, NULL);
         return;
     }
     struct lane_sums sums;
     for (size_t row = 0; row < rows; row += NL_GEMM_VECTOR) {
         size_t some = rows - row < NL_GEMM_VECTOR ? rows - row : NL_GEMM_VECTOR;
-        step_wide(terms, manner, block, sgd, place + row * block->c_step, some, a + row, b, &sums);
+        step_wide(terms, kind, block, sgd, place + row * block->c_step, some, a + row, b, &sums);
         for (int k = 0; k < terms; k++) {
             size_t at = (size_t)k * block->a_step;
             add_lanes(sums.quarter[k], some, block->masks ? a + at + row : NULL, block->back + at + row);
@@ -330,24 +330,24 @@ INLINE void step_few(int terms, struct manner manner, const struct nl_gemm_block
     }
 }
 
-INLINE void step_all(struct manner manner, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
+INLINE void step_all(struct sgd_kind kind, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
 {
     /* Copies: for all that the compiler knows, what is pointed to changes with every store. */
     const struct nl_gemm_block block = *original;
     const struct nl_cpu_sgd sgd = *block.sgd;
     if (block.terms == 1) {
-        step_few(1, manner, &block, &sgd, place, rows, a, b);
+        step_small(1, kind, &block, &sgd, place, rows, a, b);
         return;
     }
     if (block.terms == 2) {
-        step_few(2, manner, &block, &sgd, place, rows, a, b);
+        step_small(2, kind, &block, &sgd, place, rows, a, b);
         return;
     }
     size_t row = 0;
     for (; row + STEP_ROWS <= rows; row += STEP_ROWS)
-        step_rows(STEP_ROWS, manner, &block, &sgd, place + row * block.c_step, a + row, b);
+        step_rows(STEP_ROWS, kind, &block, &sgd, place + row * block.c_step, a + row, b);
     for (; row < rows; row++)
-        step_rows(1, manner, &block, &sgd, place + row * block.c_step, a + row, b);
+        step_rows(1, kind, &block, &sgd, place + row * block.c_step, a + row, b);
 }
 
 TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b)
@@ -355,18 +355,18 @@ TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t 
     bool moves = block->sgd->buffer != NULL, nesterov = block->sgd->nesterov;
     if (block->sgd->decay != 0) {
         if (!moves)
-            step_all((struct manner){true, false, false}, block, place, rows, a, b);
+            step_all((struct sgd_kind){true, false, false}, block, place, rows, a, b);
         else if (nesterov)
-            step_all((struct manner){true, true, true}, block, place, rows, a, b);
+            step_all((struct sgd_kind){true, true, true}, block, place, rows, a, b);
         else
-            step_all((struct manner){true, true, false}, block, place, rows, a, b);
+            step_all((struct sgd_kind){true, true, false}, block, place, rows, a, b);
     } else {
         if (!moves)
-            step_all((struct manner){false, false, false}, block, place, rows, a, b);
+            step_all((struct sgd_kind){false, false, false}, block, place, rows, a, b);
         else if (nesterov)
-            step_all((struct manner){false, true, true}, block, place, rows, a, b);
+            step_all((struct sgd_kind){false, true, true}, block, place, rows, a, b);
         else
-            step_all((struct manner){false, true, false}, block, place, rows, a, b);
+            step_all((struct sgd_kind){false, true, false}, block, place, rows, a, b);
     }
 }
 
@@ -378,7 +378,7 @@ INLINE void turned_rows(int rows, int vectors, const struct nl_gemm_block *block
 }
 
 /* One row or two: many columns side by side, or each term would wait for the one before. Returns how many are done. */
-TARGET static size_t turned_few(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
+TARGET static size_t turned_small(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
     size_t column = 0;
@@ -393,7 +393,7 @@ TARGET static size_t turned_few(const struct nl_gemm_block *original, size_t row
 TARGET static void turned(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
-    size_t column = rows == 1 || rows == 2 ? turned_few(original, rows, a, b, start, c) : 0;
+    size_t column = rows == 1 || rows == 2 ? turned_small(original, rows, a, b, start, c) : 0;
     for (; column < block.columns; column += LANES) {
         size_t row = 0;
         for (; row + 8 <= rows; row += 8)

@@ -5,21 +5,21 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
 
-enum { SIDE_BY_SIDE = 16, HALF = 8, FEW = 4 }; /* of a few samples fewer go side by side, and one alone */
+enum { FOUR = 4, EIGHT = 8, SIXTEEN = 16 }; /* samples side by side; a single one is alone */
 
 /* Of each sample. */
 struct outcome {
-    double loss[SIDE_BY_SIDE];
-    int32_t right[SIDE_BY_SIDE];
+    double loss[SIXTEEN];
+    int32_t right[SIXTEEN];
 };
 
 /* logits(classes, lanes) become their gradient, times `share`. */
 NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share,
                              struct outcome *restrict out)
 {
-    float largest[SIDE_BY_SIDE], labelled[SIDE_BY_SIDE];
-    int32_t best[SIDE_BY_SIDE];
-    double sum[SIDE_BY_SIDE];
+    float largest[SIXTEEN], labelled[SIXTEEN];
+    int32_t best[SIXTEEN];
+    double sum[SIXTEEN];
     NL_ROLLED
     for (size_t i = 0; i < lanes; i++) {
         largest[i] = labelled[i] = logits[i];
@@ -64,28 +64,28 @@ static void one(size_t classes, float *logits, const int32_t *labels, double sha
 }
 
 NL_CLONES
-static void few(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+static void four(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(FEW, classes, logits, labels, share, out);
+    cross_entropy(FOUR, classes, logits, labels, share, out);
 }
 
 NL_CLONES
-static void half(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+static void eight(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(HALF, classes, logits, labels, share, out);
+    cross_entropy(EIGHT, classes, logits, labels, share, out);
 }
 
 NL_CLONES
 static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(SIDE_BY_SIDE, classes, logits, labels, share, out);
+    cross_entropy(SIXTEEN, classes, logits, labels, share, out);
 }
 
 void nl_cpu_loss(const struct nl_run *run, const void *arguments)
 {
     const struct nl_loss *op = arguments;
     size_t classes = (size_t)op->classes, samples = (size_t)run->samples;
-    float *block = nl_cpu_scratch(classes * SIDE_BY_SIDE * sizeof *block); /* (K, lanes) */
+    float *block = nl_cpu_scratch(classes * SIXTEEN * sizeof *block); /* (K, lanes) */
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *logits = NL_AT(op->logits, at); /* (N, K) */
@@ -93,15 +93,15 @@ void nl_cpu_loss(const struct nl_run *run, const void *arguments)
         double *sums = NL_AT(op->sums, at);
         float *dlogits = NL_AT(op->dlogits, at);
         for (size_t n = 0, count; n < samples; n += count) {
-            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FEW ? FEW : left <= HALF ? HALF : SIDE_BY_SIDE;
+            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FOUR ? FOUR : left <= EIGHT ? EIGHT : SIXTEEN;
             count = left < lanes ? left : lanes;
-            int32_t label[SIDE_BY_SIDE] = {0};
+            int32_t label[SIXTEEN] = {0};
             struct outcome outcome;
             memcpy(label, labels + n, count * sizeof *label);
             if (count < lanes)
                 memset(block, 0, classes * lanes * sizeof *block);
             nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-            (lanes == 1 ? one : lanes == FEW ? few : lanes == HALF ? half : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
+            (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
             for (size_t i = 0; i < count; i++) {
                 sums[0] += outcome.loss[i];
                 sums[1] += outcome.right[i];

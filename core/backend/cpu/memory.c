@@ -90,7 +90,7 @@ static void make_keys(void)
         NL_ASSERT(pthread_key_create(&scratch_key[i], free) == 0);
 }
 
-static void *room(int number, size_t bytes)
+static void *scratch_of(int number, size_t bytes)
 {
     struct scratch *s = &scratch[number];
     if (bytes > s->bytes) {
@@ -106,10 +106,10 @@ static void *room(int number, size_t bytes)
 
 void *nl_cpu_scratch(size_t bytes)
 {
-    return room(OPERATION, bytes);
+    return scratch_of(OPERATION, bytes);
 }
 
 void *nl_cpu_product_scratch(size_t bytes)
 {
-    return room(PRODUCT, bytes);
+    return scratch_of(PRODUCT, bytes);
 }

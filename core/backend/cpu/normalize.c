@@ -1,12 +1,12 @@
 /* Normalizers, block by block (normalize_walk.h). The arithmetic of a block is in block.c and the kernels of block.h, running and precise statistics
- * are in statistics.c, a few rows in normalize_few.c. A team shares the blocks; where they are few or follow one another (running statistics), the rows
+ * are in statistics.c, a few rows in normalize_small.c. A team shares the blocks; where they are few or follow one another (running statistics), the rows
  * of each (block.c). */
 #include <string.h>
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/lanes.h"
-#include "backend/cpu/normalize_few.h"
+#include "backend/cpu/normalize_small.h"
 #include "backend/cpu/normalize_walk.h"
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
@@ -17,7 +17,7 @@ static bool goes_back(const struct nl_norm_call *call, size_t tensors)
 {
     enum { L1 = 32 << 10 };
     size_t rows = call->set_samples * call->set_positions;
-    return tensors * rows * call->channels * sizeof(float) > L1 && call->affine <= call->channels + NL_ROOM;
+    return tensors * rows * call->channels * sizeof(float) > L1 && call->affine <= call->channels + NL_PADDING;
 }
 
 /* Calls body for all blocks. */
@@ -33,12 +33,12 @@ static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu
     nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var, b->eps);
 }
 
-/* Of the block's rows and those before; complete, they join what is tracked. */
+/* Of the block's rows and those before; complete, they are tracked. */
 static void take_moments(const struct nl_norm_walk *walk)
 {
     const struct nl_norm_call *call = walk->call;
     const struct nl_cpu_block *b = &walk->block;
-    bool parted = call->half == NL_FIRST_HALF, complete = !parted || call->before + call->samples == call->all;
+    bool parted = call->phase == NL_NORM_REDUCE, complete = !parted || call->before + call->samples == call->all;
     size_t before = parted ? call->before * call->positions : 0;
     const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)(before + b->rows), .mean = b->mean, .var = b->var};
     nl_cpu_block_moments(b, before, b->mean, b->var);
@@ -52,9 +52,9 @@ static void take_moments(const struct nl_norm_walk *walk)
 static void forward_columns(const struct nl_norm_walk *walk)
 {
     const struct nl_norm_call *call = walk->call;
-    if (call->half != NL_SECOND_HALF && !call->fixed)
+    if (call->phase != NL_NORM_APPLY && !call->fixed)
         take_moments(walk);
-    if (call->half == NL_FIRST_HALF)
+    if (call->phase == NL_NORM_REDUCE)
         return;
     prepare_columns(call, &walk->block);
     nl_cpu_block_rows(&walk->block, nl_block_kernels()->column_apply);
@@ -63,9 +63,9 @@ static void forward_columns(const struct nl_norm_walk *walk)
 /* A block whose sets are rows. */
 static void forward_rows(const struct nl_cpu_block *b)
 {
-    struct nl_cpu_few few;
-    if (nl_cpu_few_of_block(b, &few))
-        nl_block_kernels()->few_rows_forward(&few);
+    struct nl_cpu_small_batch small;
+    if (nl_cpu_small_batch_of_block(b, &small))
+        nl_block_kernels()->small_rows_forward(&small);
     else
         nl_block_kernels()->row_forward(b);
 }
@@ -88,13 +88,13 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
     }
 }
 
-static void forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_half half)
+static void forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     for (int r = 0; r < run->replicas; r++) {
         struct nl_norm_call call;
-        if (half == NL_WHOLE && nl_cpu_few_forward(run, op, (size_t)r * run->stride))
+        if (phase == NL_NORM_WHOLE && nl_cpu_small_batch_forward(run, op, (size_t)r * run->stride))
             continue;
-        nl_norm_begin(&call, run, op, r, half);
+        nl_norm_begin(&call, run, op, r, phase);
         share_blocks(&call, forward_blocks);
     }
 }
@@ -102,27 +102,27 @@ static void forward(const struct nl_run *run, const struct nl_normalize *op, enu
 void nl_cpu_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    forward(run, op, NL_WHOLE);
+    forward(run, op, NL_NORM_WHOLE);
 }
 
 void nl_cpu_normalize_reduce(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    forward(run, op, NL_FIRST_HALF);
+    forward(run, op, NL_NORM_REDUCE);
 }
 
 void nl_cpu_normalize_apply(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    forward(run, op, NL_SECOND_HALF);
+    forward(run, op, NL_NORM_APPLY);
 }
 
-/* The batch's sums between the halves: where they stay from call to call, and a copy to work on. */
+/* The batch's sums between the two phases: where they stay from call to call, and a copy to work on. */
 static void keep_sums(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
     double *kept = NL_AT(call->op->sums, call->at);
-    size_t wide = call->room.wide;
-    if (call->half == NL_SECOND_HALF) {
+    size_t wide = call->scratch.wide;
+    if (call->phase == NL_NORM_APPLY) {
         memcpy(b->sum, kept, call->channels * sizeof *b->sum);
         memcpy(b->product, kept + wide, call->channels * sizeof *b->product);
     } else {
@@ -136,26 +136,26 @@ static void backward_columns(struct nl_norm_walk *walk)
     const struct nl_norm_call *call = walk->call;
     struct nl_cpu_block *b = &walk->block;
     prepare_columns(call, b);
-    if (call->half != NL_WHOLE)
+    if (call->phase != NL_NORM_WHOLE)
         keep_sums(b, call);
-    if (call->half != NL_SECOND_HALF)
-        nl_cpu_block_sums(b, call->half == NL_FIRST_HALF && call->before > 0);
-    if (call->half == NL_FIRST_HALF)
+    if (call->phase != NL_NORM_APPLY)
+        nl_cpu_block_sums(b, call->phase == NL_NORM_REDUCE && call->before > 0);
+    if (call->phase == NL_NORM_REDUCE)
         return;
-    nl_cpu_block_slopes(b, call->half == NL_SECOND_HALF ? call->all * call->positions : b->rows, call->fixed);
+    nl_cpu_block_slopes(b, call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows, call->fixed);
     if (b->dx)
         nl_cpu_block_rows(b, nl_block_kernels()->column_dx);
 }
 
 static void backward_rows(const struct nl_cpu_block *b)
 {
-    struct nl_cpu_few few;
-    if (nl_cpu_few_of_block(b, &few))
-        nl_block_kernels()->few_rows_backward(&few);
+    struct nl_cpu_small_batch small;
+    if (nl_cpu_small_batch_of_block(b, &small))
+        nl_block_kernels()->small_rows_backward(&small);
     else
         nl_block_kernels()->row_backward(b);
     if (b->dgamma && !b->affine_step)
-        nl_cpu_block_join(b);
+        nl_cpu_block_accumulate(b);
 }
 
 /* A single block of rows leaves dgamma and dbeta themselves instead of a share of them. */
@@ -218,7 +218,7 @@ static void leave_sums(const struct nl_run *run, struct nl_norm_call *call)
 {
     size_t affine = (size_t)call->op->affine_count;
     bool alone = is_alone(call);
-    if (!alone && (call->half != NL_WHOLE || run->first == 0))
+    if (!alone && (call->phase != NL_NORM_WHOLE || run->first == 0))
         memset(call->dgamma, 0, 2 * call->affine * sizeof *call->dgamma);
     share_blocks(call, backward_blocks);
     if (call->threads > 1)
@@ -230,17 +230,17 @@ static void leave_sums(const struct nl_run *run, struct nl_norm_call *call)
         round_all(affine, call->dbeta, dbeta);
 }
 
-static void backward(const struct nl_run *run, const struct nl_normalize *op, enum nl_half half)
+static void backward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     size_t count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
     for (int r = 0; r < run->replicas; r++) {
         struct nl_norm_call call;
-        if (nl_cpu_few_backward(run, op, (size_t)r * run->stride))
+        if (nl_cpu_small_batch_backward(run, op, (size_t)r * run->stride))
             continue;
-        nl_norm_begin(&call, run, op, r, half);
+        nl_norm_begin(&call, run, op, r, phase);
         float *dresidual = NL_AT(op->dresidual, call.at);
         const float *dy = NL_AT(op->dy, call.at);
-        if (half != NL_SECOND_HALF && op->residual && !op->relu && dresidual != dy)
+        if (phase != NL_NORM_APPLY && op->residual && !op->relu && dresidual != dy)
             memcpy(dresidual, dy, count * sizeof *dy);
         leave_sums(run, &call);
     }
@@ -249,26 +249,26 @@ static void backward(const struct nl_run *run, const struct nl_normalize *op, en
 void nl_cpu_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    backward(run, op, NL_WHOLE);
+    backward(run, op, NL_NORM_WHOLE);
 }
 
 void nl_cpu_normalize_backward_reduce(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    backward(run, op, NL_FIRST_HALF);
+    backward(run, op, NL_NORM_REDUCE);
 }
 
 void nl_cpu_normalize_backward_apply(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    backward(run, op, NL_SECOND_HALF);
+    backward(run, op, NL_NORM_APPLY);
 }
 
 struct nl_micro nl_cpu_normalize_micro(const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition partition = op->norm->partition(&op->setup);
-    size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_room(op);
+    size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_padded(op);
     struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
     if (micro.reduces)
         micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));

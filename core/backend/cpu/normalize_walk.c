@@ -28,20 +28,20 @@ static size_t row_step(size_t channels)
     return rows;
 }
 
-static struct nl_norm_room room_of(const struct nl_norm_call *call)
+static struct nl_norm_scratch scratch_of(const struct nl_norm_call *call)
 {
-    struct nl_norm_room room = {.wide = call->channels + NL_ROOM};
+    struct nl_norm_scratch scratch = {.wide = call->channels + NL_PADDING};
     if (call->by_rows) {
-        room.sets = call->row_step * call->sets + NL_ROOM;
-        room.partial = (call->row_step * nl_row_units(call->channels, call->sets, call->width) + NL_LANES) * NL_LANES;
-        room.bytes = (ROW_FLOATS * room.wide + ROW_SETS * room.sets + ROW_PARTIALS * room.partial) * sizeof(float);
+        scratch.sets = call->row_step * call->sets + NL_PADDING;
+        scratch.partial = (call->row_step * nl_row_units(call->channels, call->sets, call->width) + NL_LANES) * NL_LANES;
+        scratch.bytes = (ROW_FLOATS * scratch.wide + ROW_SETS * scratch.sets + ROW_PARTIALS * scratch.partial) * sizeof(float);
     } else {
         size_t group = nl_column_group(call->channels);
-        room.groups = (call->set_samples * call->set_positions + group - 1) / group;
-        room.bytes = (COLUMN_DOUBLES + NL_SHARE * room.groups) * room.wide * sizeof(double) + COLUMN_FLOATS * room.wide * sizeof(float);
+        scratch.groups = (call->set_samples * call->set_positions + group - 1) / group;
+        scratch.bytes = (COLUMN_DOUBLES + NL_SHARE * scratch.groups) * scratch.wide * sizeof(double) + COLUMN_FLOATS * scratch.wide * sizeof(float);
     }
-    room.bytes = (room.bytes + 63) / 64 * 64;
-    return room;
+    scratch.bytes = (scratch.bytes + 63) / 64 * 64;
+    return scratch;
 }
 
 static float *take(float **from, size_t count)
@@ -53,54 +53,54 @@ static float *take(float **from, size_t count)
 
 static void take_room(struct nl_cpu_block *b, const struct nl_norm_call *call, int thread)
 {
-    const struct nl_norm_room *room = &call->room;
-    char *bytes = call->rooms + (size_t)thread * room->bytes;
+    const struct nl_norm_scratch *scratch = &call->scratch;
+    char *bytes = call->thread_scratch + (size_t)thread * scratch->bytes;
     if (call->by_rows) {
         float *floats = (float *)bytes;
-        b->part_gamma = take(&floats, room->wide);
-        b->part_beta = take(&floats, room->wide);
-        b->shift = take(&floats, room->sets);
-        b->rest = take(&floats, room->sets);
-        b->rstd = take(&floats, room->sets);
-        b->set_sum = take(&floats, room->sets);
-        b->set_product = take(&floats, room->sets);
-        b->partial_sum = take(&floats, room->partial);
-        b->partial_product = take(&floats, room->partial);
+        b->part_gamma = take(&floats, scratch->wide);
+        b->part_beta = take(&floats, scratch->wide);
+        b->shift = take(&floats, scratch->sets);
+        b->mean_low = take(&floats, scratch->sets);
+        b->rstd = take(&floats, scratch->sets);
+        b->set_sum = take(&floats, scratch->sets);
+        b->set_product = take(&floats, scratch->sets);
+        b->partial_sum = take(&floats, scratch->partial);
+        b->partial_product = take(&floats, scratch->partial);
     } else {
         b->sum = (double *)bytes;
-        b->product = b->sum + room->wide;
-        b->shares = b->product + room->wide;
-        float *floats = (float *)(b->shares + NL_SHARE * room->groups * room->wide);
-        b->shift = take(&floats, room->wide);
-        b->rest = take(&floats, room->wide);
-        b->rstd = take(&floats, room->wide);
-        b->level = take(&floats, room->wide);
-        b->scale = take(&floats, room->wide);
-        b->offset = take(&floats, room->wide);
-        b->slope = take(&floats, room->wide);
+        b->product = b->sum + scratch->wide;
+        b->shares = b->product + scratch->wide;
+        float *floats = (float *)(b->shares + NL_SHARE * scratch->groups * scratch->wide);
+        b->shift = take(&floats, scratch->wide);
+        b->mean_low = take(&floats, scratch->wide);
+        b->rstd = take(&floats, scratch->wide);
+        b->dx_bias = take(&floats, scratch->wide);
+        b->scale = take(&floats, scratch->wide);
+        b->offset = take(&floats, scratch->wide);
+        b->dx_slope = take(&floats, scratch->wide);
     }
 }
 
-size_t nl_norm_affine_room(const struct nl_normalize *op)
+size_t nl_norm_affine_padded(const struct nl_normalize *op)
 {
-    return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_ROOM;
+    return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_PADDING;
 }
 
-void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_half half)
+void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
     struct nl_partition partition = op->norm->partition(&setup);
     bool tracks = op->norm->tracks;
     size_t channels = (size_t)setup.channels, samples = (size_t)run->samples, positions = (size_t)setup.positions;
-    call->half = half;
+    call->phase = phase;
     call->op = op;
     call->at = (size_t)r * run->stride;
     call->statistics = run->statistics;
     call->hyper = NL_AT(op->hyper, call->at);
     call->samples = samples;
     call->before = (size_t)run->first;
-    call->all = half == NL_WHOLE ? samples : (size_t)run->batch;
+    call->all = phase == NL_NORM_WHOLE ? samples : (size_t)run->batch;
     call->positions = positions;
     call->channels = channels;
     call->set_samples = (size_t)partition.samples;
@@ -114,15 +114,15 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
                                    (samples + call->set_samples - 1) / call->set_samples * (positions / call->set_positions);
     /* Running statistics are updated block by block; a gamma for each element has shares as large as x. */
     call->threads = call->blocks == 1 || tracks || (size_t)op->affine_count > channels ? 1 : nl_team_threads();
-    call->affine = nl_norm_affine_room(op);
-    call->room = room_of(call);
-    size_t affine = call->affine, wide = call->room.wide, rooms = (size_t)call->threads * call->room.bytes;
+    call->affine = nl_norm_affine_padded(op);
+    call->scratch = scratch_of(call);
+    size_t affine = call->affine, wide = call->scratch.wide, scratches = (size_t)call->threads * call->scratch.bytes;
     size_t shares = call->threads > 1 ? 2 * call->blocks * affine : 0;
-    call->rooms = nl_cpu_scratch(rooms + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
-    call->fixed_mean = (double *)(call->rooms + rooms);
+    call->thread_scratch = nl_cpu_scratch(scratches + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
+    call->fixed_mean = (double *)(call->thread_scratch + scratches);
     call->fixed_var = call->fixed_mean + wide;
     double *sums = call->fixed_var + wide;
-    call->dgamma = op->sums && half == NL_WHOLE ? NL_AT(op->sums, call->at) : sums;
+    call->dgamma = op->sums && phase == NL_NORM_WHOLE ? NL_AT(op->sums, call->at) : sums;
     call->dbeta = call->dgamma + affine;
     call->shares = sums + 2 * affine;
     float *ones = (float *)(call->shares + shares), *zeros = ones + wide;

@@ -7,17 +7,17 @@
 #include "backend/cpu/cpu.h"
 
 /* Numbers of a block's working arrays: of C; of sets; of partial sums; and shares of groups of its rows. */
-struct nl_norm_room {
+struct nl_norm_scratch {
     size_t wide, sets, partial, groups;
     size_t bytes; /* of all */
 };
 
-/* What a call does: all, or, where sets span more samples than those of the call, a half (backend.h). */
-enum nl_half { NL_WHOLE, NL_FIRST_HALF, NL_SECOND_HALF };
+/* What a call does: all of it, or one of the two phases of a reduction over a batch that comes in parts (struct nl_kernel). */
+enum nl_norm_phase { NL_NORM_WHOLE, NL_NORM_REDUCE, NL_NORM_APPLY };
 
 /* One normalizer of one replica, in one call. */
 struct nl_norm_call {
-    enum nl_half half;
+    enum nl_norm_phase phase;
     const struct nl_normalize *op; /* its sizes; its pointers are replica 0's, */
     size_t at;                     /* bytes before this one's */
     enum nl_statistics statistics;
@@ -32,11 +32,11 @@ struct nl_norm_call {
     const float *gamma, *beta;
     double *dgamma, *dbeta; /* (affine) in scratch: sums until they are complete */
     double *shares;         /* (blocks, 2, affine) in scratch: of each block, where several threads walk */
-    size_t affine;          /* numbers of gamma, at least C, and room */
+    size_t affine;          /* numbers of gamma, at least C, with padding */
     size_t blocks, row_step;
     int threads;            /* that may walk */
-    struct nl_norm_room room;
-    char *rooms;            /* of each thread */
+    struct nl_norm_scratch scratch;
+    char *thread_scratch;   /* scratch.bytes for each thread */
 };
 
 /* A thread on its way over the blocks. */
@@ -46,11 +46,11 @@ struct nl_norm_walk {
     size_t set;                /* the block's first */
 };
 
-/* Numbers of gamma, at least C, with room behind them. */
-size_t nl_norm_affine_room(const struct nl_normalize *op);
+/* Numbers of gamma, at least C, with padding behind them. */
+size_t nl_norm_affine_padded(const struct nl_normalize *op);
 
-/* Replica r's part of a call, with scratch dealt out: the rooms, then what all blocks share. */
-void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_half half);
+/* Replica r's part of a call, with its scratch: that of each thread, then what all blocks share. */
+void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase);
 
 /* What a thread takes along from block to block; then to block i, whose order is that of x. */
 void nl_norm_set_out(struct nl_norm_walk *walk, const struct nl_norm_call *call, int thread);

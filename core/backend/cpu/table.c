@@ -21,6 +21,7 @@ static const struct nl_kernel kernels[] = {
 const struct nl_backend nl_backend_cpu = {
     .name = "cpu",
     .help = "float32 on the processor",
+    .element = NL_ELEMENT_FLOAT,
     .real = sizeof(float),
     .statistic = sizeof(double),
     .steps_weights = true,

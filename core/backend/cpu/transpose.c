@@ -12,7 +12,7 @@ static void plain(size_t rows, size_t columns, const float *restrict from, size_
 #ifdef NL_X86
 #include "backend/cpu/turn_avx2.h"
 
-enum { SIDE = 8 };
+enum { SQUARE = 8 };
 #define TARGET __attribute__((target("avx2")))
 
 /* Four columns of eight rows. */
@@ -24,13 +24,13 @@ TARGET static inline void half_square(const float *restrict from, size_t from_li
         _mm256_storeu_ps(to + i * to_line, column[i]);
 }
 
-/* At least SIDE rows and columns: the last squares reach back over what is done already. */
+/* At least SQUARE rows and columns: the last squares reach back over what is done already. */
 TARGET static void squares(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
 {
-    for (size_t row = 0; row < rows; row += SIDE) {
-        size_t r = row + SIDE <= rows ? row : rows - SIDE;
-        for (size_t column = 0; column < columns; column += SIDE) {
-            size_t c = column + SIDE <= columns ? column : columns - SIDE;
+    for (size_t row = 0; row < rows; row += SQUARE) {
+        size_t r = row + SQUARE <= rows ? row : rows - SQUARE;
+        for (size_t column = 0; column < columns; column += SQUARE) {
+            size_t c = column + SQUARE <= columns ? column : columns - SQUARE;
             half_square(from + r * from_line + c, from_line, to + c * to_line + r, to_line);
             half_square(from + r * from_line + c + 4, from_line, to + (c + 4) * to_line + r, to_line);
         }
@@ -41,7 +41,7 @@ TARGET static void squares(size_t rows, size_t columns, const float *restrict fr
 void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line)
 {
 #ifdef NL_X86
-    if (nl_cpu_isa() >= NL_ISA_AVX2 && rows >= SIDE && columns >= SIDE) {
+    if (nl_cpu_isa() >= NL_ISA_AVX2 && rows >= SQUARE && columns >= SQUARE) {
         squares(rows, columns, from, from_line, to, to_line);
         return;
     }

@@ -135,7 +135,7 @@ INLINE void wide_put_doubles(double *to, wide v)
         _mm256_storeu_pd(to + 4 * i, wide_doubles(v, i));
 }
 
-INLINE void wide_join(double *to, wide v)
+INLINE void wide_accumulate(double *to, wide v)
 {
     for (int i = 0; i < 4; i++)
         _mm256_storeu_pd(to + 4 * i, _mm256_loadu_pd(to + 4 * i) + wide_doubles(v, i));

@@ -110,7 +110,7 @@ INLINE void wide_put_doubles(double *to, wide v)
     _mm512_storeu_pd(to + 8, _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1))));
 }
 
-INLINE void wide_join(double *to, wide v)
+INLINE void wide_accumulate(double *to, wide v)
 {
     __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
     _mm512_storeu_pd(to, _mm512_loadu_pd(to) + _mm512_cvtps_pd(_mm512_castps512_ps256(v)));

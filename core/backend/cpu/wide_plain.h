@@ -127,7 +127,7 @@ INLINE void wide_put_doubles(double *to, wide v)
 }
 
 /* to[i] += lane i. */
-INLINE void wide_join(double *to, wide v)
+INLINE void wide_accumulate(double *to, wide v)
 {
     FOR_LANES to[i] += (double)v.lane[i];
 }

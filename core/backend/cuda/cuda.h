@@ -45,7 +45,7 @@ void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32
 void nl_cuda_forget(struct nl_tape *tape);
 
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
-nl_kernel_function nl_cuda_gather, nl_cuda_loss;
+nl_kernel_function nl_cuda_gather, nl_cuda_loss, nl_cuda_accumulate;
 nl_kernel_function nl_cuda_linear_forward, nl_cuda_linear_backward;
 nl_kernel_function nl_cuda_conv_forward, nl_cuda_conv_backward;
 nl_kernel_function nl_cuda_normalize_forward, nl_cuda_normalize_backward;

@@ -128,8 +128,8 @@ static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op
         mean = nl_at(op.precise_mean, l.stride)[c];
         var = nl_at(op.precise_var, l.stride)[c];
     } else {
-        mean = nl_at(op.mean, l.stride)[slice * l.channels + c];
-        var = nl_at(op.var, l.stride)[slice * l.channels + c];
+        mean = nl_at((double *)op.mean, l.stride)[slice * l.channels + c];
+        var = nl_at((double *)op.var, l.stride)[slice * l.channels + c];
     }
     return nl_statistic_of(mean, var, nl_at(op.hyper, l.stride)->norm_eps);
 }
@@ -215,8 +215,8 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_n
         read(l, t, s, x, value);
         moments(l, t, s, x, value, &mean, &var);
         if (s.ty == 0 && s.real) {
-            nl_at(op.mean, l.stride)[slice * l.channels + s.c] = mean;
-            nl_at(op.var, l.stride)[slice * l.channels + s.c] = var;
+            nl_at((double *)op.mean, l.stride)[slice * l.channels + s.c] = mean;
+            nl_at((double *)op.var, l.stride)[slice * l.channels + s.c] = var;
             follow(op, l, statistics, s.c, slice, s.end - s.first, mean, var);
         }
         apply(op, l, t, s, nl_statistic_of(mean, var, eps), value);
@@ -244,8 +244,8 @@ static __device__ void join_moments(const struct nl_normalize &op, const struct 
         }
         column_sum(t, s, &squares, &nothing);
         if (s.ty == 0 && s.real) {
-            nl_at(op.mean, l.stride)[slice * l.channels + s.c] = mean;
-            nl_at(op.var, l.stride)[slice * l.channels + s.c] = squares / rows;
+            nl_at((double *)op.mean, l.stride)[slice * l.channels + s.c] = mean;
+            nl_at((double *)op.var, l.stride)[slice * l.channels + s.c] = squares / rows;
             follow(op, l, statistics, s.c, slice, rows, mean, squares / rows);
         }
     }

@@ -160,6 +160,19 @@ static __global__ void add_backward(struct nl_add op, size_t stride, size_t coun
     ((float *)nl_at(op.db, stride))[to] = value;
 }
 
+static __global__ void accumulate(struct nl_accumulate op, size_t stride)
+{
+    size_t at = nl_element();
+    if (at < op.count)
+        ((float *)nl_at(op.y, stride))[at] += ((const float *)nl_at(op.x, stride))[at];
+}
+
+void nl_cuda_accumulate(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_accumulate *op = (const struct nl_accumulate *)arguments;
+    NL_LAUNCH(accumulate, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
+}
+
 void nl_cuda_add_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = (const struct nl_add *)arguments;

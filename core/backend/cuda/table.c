@@ -14,6 +14,7 @@ static const struct nl_kernel kernels[] = {
     {"max_pool", .forward = nl_cuda_max_pool_forward, .backward = nl_cuda_max_pool_backward},
     {"mean_pool", .forward = nl_cuda_mean_pool_forward, .backward = nl_cuda_mean_pool_backward},
     {"add", .forward = nl_cuda_add_forward, .backward = nl_cuda_add_backward},
+    {"accumulate", .forward = nl_cuda_accumulate},
     {"dropout", .forward = nl_cuda_dropout_forward, .backward = nl_cuda_dropout_backward},
     {"loss", .forward = nl_cuda_loss},
     {0},
@@ -22,6 +23,7 @@ static const struct nl_kernel kernels[] = {
 const struct nl_backend nl_backend_cuda = {
     .name = "cuda",
     .help = "float32 on a GPU (device.precision: tf32 and bf16), built for compute capabilities " NORMLAB_CUDA_BUILT,
+    .element = NL_ELEMENT_FLOAT,
     .real = sizeof(float),
     .statistic = sizeof(double),
     .devices = nl_cuda_devices,

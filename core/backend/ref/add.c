@@ -1,4 +1,4 @@
-/* The sum at the end of a residual block. */
+/* The sum at the end of a residual block, and sums of activations or gradients. */
 #include <string.h>
 
 #include "backend/ref/ref.h"
@@ -15,34 +15,45 @@ static size_t source(const struct nl_add *op, int n, int i, int j, int c)
             for (int j = 0; j < (op)->width; j++)      \
                 for (int c = 0; c < (op)->channels; c++)
 
-void nl_ref_add_forward(const struct nl_run *run, const void *arguments)
+void NL_REFERENCE(add_forward)(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
-        const double *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
-        double *y = nl_in_replica(run, op->y, r);
+        const real *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
+        real *y = nl_in_replica(run, op->y, r);
         size_t at = 0;
         FOR_OUTPUTS(op, run) {
-            double sum = c < op->from_channels ? a[at] + b[source(op, n, i, j, c)] : a[at];
-            y[at++] = op->relu && sum < 0 ? 0.0 : sum; /* NaN stays NaN */
+            real sum = c < op->from_channels ? a[at] + b[source(op, n, i, j, c)] : a[at];
+            y[at++] = op->relu && real_part(sum) < 0 ? 0 : sum; /* NaN stays NaN */
         }
     }
 }
 
-void nl_ref_add_backward(const struct nl_run *run, const void *arguments)
+void NL_REFERENCE(add_backward)(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
-        const double *y = nl_in_replica(run, op->y, r), *dy = nl_in_replica(run, op->dy, r);
-        double *da = nl_in_replica(run, op->da, r), *db = nl_in_replica(run, op->db, r);
+        const real *y = nl_in_replica(run, op->y, r), *dy = nl_in_replica(run, op->dy, r);
+        real *da = nl_in_replica(run, op->da, r), *db = nl_in_replica(run, op->db, r);
         size_t at = 0;
         if (db != da) /* the pixels between */
             memset(db, 0, (size_t)run->samples * op->from_height * op->from_width * op->from_channels * sizeof *db);
         FOR_OUTPUTS(op, run) {
-            da[at] = op->relu && !(y[at] > 0) ? 0.0 : dy[at];
+            da[at] = op->relu && !(real_part(y[at]) > 0) ? 0 : dy[at];
             if (c < op->from_channels)
                 db[source(op, n, i, j, c)] = da[at];
             at++;
         }
+    }
+}
+
+void NL_REFERENCE(accumulate)(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_accumulate *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r);
+        real *y = nl_in_replica(run, op->y, r);
+        for (size_t i = 0; i < op->count; i++)
+            y[i] += x[i];
     }
 }

@@ -1,5 +1,8 @@
 /* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/norm.h. */
+#include <stdlib.h>
+
 #include "backend/ref/ref.h"
+#include "base/memory.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
 struct set {
@@ -44,8 +47,8 @@ static bool uses_fixed(const struct nl_run *run, const struct nl_normalize *op)
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, double *running_mean, double *running_var,
-                  int64_t *updates, const double *mean, const double *var, int sets, int samples)
+static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, real *running_mean, real *running_var,
+                  int64_t *updates, const accumulator *mean, const accumulator *var, int sets, int samples)
 {
     struct nl_partition p = partition_of(op, samples);
     int slices = sets / op->setup.channels;
@@ -56,7 +59,7 @@ static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, d
             int index = slice * op->setup.channels + c;
             struct set set = set_at(&p, &op->setup, samples, index);
             double m = set_size(&set);
-            double batch_var = op->unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
+            accumulator batch_var = op->unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
             running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[index];
             running_var[c] = (1 - momentum) * running_var[c] + momentum * batch_var;
         }
@@ -64,20 +67,21 @@ static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, d
 }
 
 /* Merges the sets' moments into the precise ones: Chan, Golub and LeVeque 1979. One count serves all channels. */
-static void collect(const struct nl_normalize *op, double *precise_mean, double *precise_var, double *count, const double *mean,
-                    const double *var, const struct nl_partition *p, int sets, int samples)
+static void collect(const struct nl_normalize *op, double *precise_mean, double *precise_var, double *count, const accumulator *mean,
+                    const accumulator *var, const struct nl_partition *p, int sets, int samples)
 {
     int channels = op->setup.channels;
     for (int slice = 0; slice < sets / channels; slice++) {
         struct set set = set_at(p, &op->setup, samples, slice * channels);
         double m = set_size(&set), total = *count + m;
         for (int c = 0; c < channels; c++) {
-            double delta = mean[slice * channels + c] - precise_mean[c];
+            double batch_mean = real_part(mean[slice * channels + c]), batch_var = real_part(var[slice * channels + c]);
+            double delta = batch_mean - precise_mean[c];
             if (*count == 0) {
-                precise_mean[c] = mean[slice * channels + c];
-                precise_var[c] = var[slice * channels + c];
+                precise_mean[c] = batch_mean;
+                precise_var[c] = batch_var;
             } else {
-                precise_var[c] = (*count * precise_var[c] + m * var[slice * channels + c]) / total + delta * delta * *count * m / (total * total);
+                precise_var[c] = (*count * precise_var[c] + m * batch_var) / total + delta * delta * *count * m / (total * total);
                 precise_mean[c] += delta * m / total;
             }
         }
@@ -85,25 +89,35 @@ static void collect(const struct nl_normalize *op, double *precise_mean, double 
     }
 }
 
-/* Mean and 1 / sqrt(var + eps) that set `index` was normalized with. */
-static void statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel, double *mean, double *rstd)
+/* As nl_inverse_deviation, of an accumulator. */
+static accumulator inverse_deviation(accumulator var, double eps)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    double var;
-    if (uses_fixed(run, op)) {
-        bool precise = run->statistics == NL_STATS_PRECISE;
-        *mean = ((const double *)nl_in_replica(run, precise ? op->precise_mean : op->running_mean, r))[channel];
-        var = ((const double *)nl_in_replica(run, precise ? op->precise_var : op->running_var, r))[channel];
-    } else {
-        *mean = ((const double *)nl_in_replica(run, op->mean, r))[index];
-        var = ((const double *)nl_in_replica(run, op->var, r))[index];
-    }
-    *rstd = nl_inverse_deviation(var, hyper->norm_eps);
+    return real_part(var) + eps == 0 ? 0 : 1.0 / sqrt(var + eps);
 }
 
-static void moments(const struct nl_normalize *op, const double *x, const struct set *set, double *mean, double *var)
+/* Mean and 1 / sqrt(var + eps) that set `index` was normalized with. */
+static void statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel, accumulator *mean,
+                          accumulator *rstd)
 {
-    double m = set_size(set), sum = 0.0, squares = 0.0;
+    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+    accumulator var;
+    if (op->norm->tracks && run->statistics == NL_STATS_PRECISE) {
+        *mean = ((const double *)nl_in_replica(run, op->precise_mean, r))[channel];
+        var = ((const double *)nl_in_replica(run, op->precise_var, r))[channel];
+    } else if (op->norm->tracks && run->statistics == NL_STATS_RUNNING) {
+        *mean = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
+        var = ((const real *)nl_in_replica(run, op->running_var, r))[channel];
+    } else {
+        *mean = ((const accumulator *)nl_in_replica(run, op->mean, r))[index];
+        var = ((const accumulator *)nl_in_replica(run, op->var, r))[index];
+    }
+    *rstd = inverse_deviation(var, hyper->norm_eps);
+}
+
+static void moments(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *mean, accumulator *var)
+{
+    double m = set_size(set);
+    accumulator sum = 0, squares = 0;
     if (op->norm->centers)
         FOR_SET(*set, op->setup) sum += x[at];
     *mean = sum / m;
@@ -111,32 +125,33 @@ static void moments(const struct nl_normalize *op, const double *x, const struct
     *var = squares / m;
 }
 
-void nl_ref_normalize_forward(const struct nl_run *run, const void *arguments)
+void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
     for (int r = 0; r < run->replicas; r++) {
-        const double *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
-        const double *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r);
-        const double *residual = nl_in_replica(run, op->residual, r);
-        double *y = nl_in_replica(run, op->y, r), *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
+        const real *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
+        const real *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r);
+        const real *residual = nl_in_replica(run, op->residual, r);
+        real *y = nl_in_replica(run, op->y, r);
+        accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
-            double mu, rstd;
+            accumulator mu, rstd;
             if (!uses_fixed(run, op))
                 moments(op, x, &set, &mean[index], &var[index]);
             statistics_of(run, op, r, index, set.c0, &mu, &rstd);
             FOR_SET(set, op->setup)
             {
-                double value = (x[at] - mu) * rstd;
+                accumulator value = (x[at] - mu) * rstd;
                 if (gamma)
                     value *= gamma[affine_at(op, s, c)];
                 if (beta)
                     value += beta[affine_at(op, s, c)];
                 if (residual)
                     value += residual[at];
-                y[at] = op->relu && value < 0 ? 0.0 : value;
+                y[at] = op->relu && real_part(value) < 0 ? 0 : value;
             }
         }
         if (op->norm->tracks && run->statistics == NL_STATS_TRAIN)
@@ -148,54 +163,82 @@ void nl_ref_normalize_forward(const struct nl_run *run, const void *arguments)
     }
 }
 
-void nl_ref_normalize_backward(const struct nl_run *run, const void *arguments)
+/* What backward reads of one set. */
+struct backward {
+    const struct nl_normalize *op;
+    const real *x, *dy, *gamma, *beta;
+    const real *y; /* NULL: the mask of the ReLU follows from x */
+    accumulator mu, rstd;
+};
+
+static accumulator xhat_at(const struct backward *b, size_t at)
+{
+    return (b->x[at] - b->mu) * b->rstd;
+}
+
+/* The gradient in front of the ReLU, of an element whose gamma and beta are number a. */
+static accumulator gradient_at(const struct backward *b, size_t at, size_t a)
+{
+    accumulator xhat = xhat_at(b, at);
+    accumulator value = b->y ? b->y[at] : (b->gamma ? b->gamma[a] * xhat : xhat) + (b->beta ? b->beta[a] : 0);
+    return b->op->relu && !(real_part(value) > 0) ? 0 : b->dy[at];
+}
+
+static accumulator dxhat_at(const struct backward *b, size_t at, size_t a)
+{
+    accumulator gradient = gradient_at(b, at, a);
+    return b->gamma ? gradient * b->gamma[a] : gradient;
+}
+
+/* dx of a set, from its means of dxhat and dxhat xhat. */
+static void write_dx(const struct backward *b, const struct set *set, accumulator mean, accumulator mean_xhat, real *dx)
+{
+    FOR_SET(*set, b->op->setup)
+    dx[at] = b->rstd * (dxhat_at(b, at, affine_at(b->op, s, c)) - mean - xhat_at(b, at) * mean_xhat);
+}
+
+void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
+    bool fixed = uses_fixed(run, op);
     for (int r = 0; r < run->replicas; r++) {
-        const double *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        const double *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r);
-        const double *y = nl_in_replica(run, op->y, r);
-        double *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
-        double *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
-        for (int a = 0; a < op->affine_count; a++) {
-            dgamma[a] = 0.0;
-            if (dbeta)
-                dbeta[a] = 0.0;
-        }
+        real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
+        real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
+        struct backward b = {.op = op,
+                             .x = nl_in_replica(run, op->x, r),
+                             .dy = nl_in_replica(run, op->dy, r),
+                             .gamma = nl_in_replica(run, op->gamma, r),
+                             .beta = nl_in_replica(run, op->beta, r),
+                             .y = dresidual ? nl_in_replica(run, op->y, r) : NULL};
+        accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma), *sum_beta = sum_gamma + op->affine_count;
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
-            double mu, rstd, sum = 0.0, sum_xhat = 0.0;
-            statistics_of(run, op, r, index, set.c0, &mu, &rstd);
-            /* First walk: the gradient past the ReLU, the parameters' gradients, the two means. dx keeps dxhat. */
+            accumulator sum = 0, sum_xhat = 0;
+            statistics_of(run, op, r, index, set.c0, &b.mu, &b.rstd);
             FOR_SET(set, op->setup)
             {
                 size_t a = affine_at(op, s, c);
-                double xhat = (x[at] - mu) * rstd, grad = dy[at];
-                double value = dresidual ? y[at] : (gamma ? gamma[a] * xhat : xhat) + (beta ? beta[a] : 0.0);
-                if (op->relu && !(value > 0))
-                    grad = 0.0;
+                accumulator xhat = xhat_at(&b, at), gradient = gradient_at(&b, at, a), dxhat = dxhat_at(&b, at, a);
                 if (dresidual)
-                    dresidual[at] = grad;
+                    dresidual[at] = gradient;
                 if (dgamma)
-                    dgamma[a] += grad * xhat;
+                    sum_gamma[a] += gradient * xhat;
                 if (dbeta)
-                    dbeta[a] += grad;
-                double dxhat = gamma ? grad * gamma[a] : grad;
+                    sum_beta[a] += gradient;
                 sum += dxhat;
                 sum_xhat += dxhat * xhat;
-                if (dx)
-                    dx[at] = dxhat;
             }
-            if (!dx)
-                continue;
-            bool fixed = uses_fixed(run, op);
             double m = set_size(&set);
-            double mean_dxhat = fixed || !op->norm->centers ? 0.0 : sum / m;
-            double mean_dxhat_xhat = fixed ? 0.0 : sum_xhat / m;
-            FOR_SET(set, op->setup)
-            dx[at] = rstd * (dx[at] - mean_dxhat - (x[at] - mu) * rstd * mean_dxhat_xhat);
+            if (dx)
+                write_dx(&b, &set, fixed || !op->norm->centers ? 0 : sum / m, fixed ? 0 : sum_xhat / m, dx);
         }
+        for (int a = 0; a < op->affine_count; a++) {
+            dgamma[a] = sum_gamma[a];
+            if (dbeta)
+                dbeta[a] = sum_beta[a];
+        }
+        free(sum_gamma);
     }
 }

@@ -1,9 +1,51 @@
-/* The reference backend: the mathematics in float64, one plain loop nest each. It is the specification: what it computes
- * is what the others must compute, to the rounding of their type. Speed is not its business; reading it is. */
+/* The reference: the mathematics, one plain loop nest each. It is the specification: what it computes is what the others must compute, to the
+ * rounding of their type. Speed is not its business; reading it is.
+ *
+ * Its sources name their numbers by two types alone, and are compiled for three elements:
+ *
+ *     NL_REFERENCE_     real (what lies in memory)   accumulator (sums and statistics)
+ *     DOUBLE            double                       double            the backend `ref`
+ *     FLOAT             float                        double            for an operation of which `cpu` has no kernel
+ *     COMPLEX           double _Complex              double _Complex   derivatives (complex.h)
+ *
+ * A number is compared by its real part, since complex numbers have no order. exp, log, tanh and sqrt are those of the argument's type
+ * (tgmath.h).
+ */
 #ifndef NL_BACKEND_REF_REF_H
 #define NL_BACKEND_REF_REF_H
 
-#include "backend/backend.h"
+#include <tgmath.h>
+
+#include "backend/ref/reference.h"
+
+#if defined(NL_REFERENCE_DOUBLE)
+typedef double real;
+typedef double accumulator;
+#define NL_REFERENCE(name) nl_ref_double_##name
+#elif defined(NL_REFERENCE_FLOAT)
+typedef float real;
+typedef double accumulator;
+#define NL_REFERENCE(name) nl_ref_float_##name
+#elif defined(NL_REFERENCE_COMPLEX)
+typedef double _Complex real;
+typedef double _Complex accumulator;
+#define NL_REFERENCE(name) nl_ref_complex_##name
+#else
+#error "which element? core/backend/ref/ref.cmake says"
+#endif
+
+#ifdef NL_REFERENCE_COMPLEX
+#define real_part(x) creal(x)
+/* libm has no error function of a complex number. To first order it is erf(a) + i b erf'(a), which is exact at b = 1e-100: the next term is b^2. */
+static inline accumulator error_function(accumulator x)
+{
+    double a = creal(x), b = cimag(x);
+    return CMPLX(erf(a), b * M_2_SQRTPI * exp(-a * a));
+}
+#else
+#define real_part(x) (x)
+#define error_function(x) erf(x)
+#endif
 
 /* The place in replica r's image that corresponds to `place` in replica 0's; NULL stays NULL. */
 static inline void *nl_in_replica(const struct nl_run *run, const void *place, int r)
@@ -11,16 +53,15 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
     return place ? (char *)(uintptr_t)place + (size_t)r * run->stride : NULL;
 }
 
-nl_kernel_function nl_ref_gather, nl_ref_loss;
-nl_kernel_function nl_ref_linear_forward, nl_ref_linear_backward;
-nl_kernel_function nl_ref_conv_forward, nl_ref_conv_backward;
-nl_kernel_function nl_ref_depthwise_conv_forward, nl_ref_depthwise_conv_backward;
-nl_kernel_function nl_ref_normalize_forward, nl_ref_normalize_backward;
-nl_kernel_function nl_ref_activate_forward, nl_ref_activate_backward;
-nl_kernel_function nl_ref_max_pool_forward, nl_ref_max_pool_backward;
-nl_kernel_function nl_ref_mean_pool_forward, nl_ref_mean_pool_backward;
-nl_kernel_function nl_ref_add_forward, nl_ref_add_backward;
-nl_kernel_function nl_ref_dropout_forward, nl_ref_dropout_backward;
-void nl_ref_update(const struct nl_run *run, const struct nl_update *op);
+nl_kernel_function NL_REFERENCE(gather), NL_REFERENCE(loss), NL_REFERENCE(accumulate);
+nl_kernel_function NL_REFERENCE(linear_forward), NL_REFERENCE(linear_backward);
+nl_kernel_function NL_REFERENCE(conv_forward), NL_REFERENCE(conv_backward);
+nl_kernel_function NL_REFERENCE(depthwise_conv_forward), NL_REFERENCE(depthwise_conv_backward);
+nl_kernel_function NL_REFERENCE(normalize_forward), NL_REFERENCE(normalize_backward);
+nl_kernel_function NL_REFERENCE(activate_forward), NL_REFERENCE(activate_backward);
+nl_kernel_function NL_REFERENCE(max_pool_forward), NL_REFERENCE(max_pool_backward);
+nl_kernel_function NL_REFERENCE(mean_pool_forward), NL_REFERENCE(mean_pool_backward);
+nl_kernel_function NL_REFERENCE(add_forward), NL_REFERENCE(add_backward);
+nl_kernel_function NL_REFERENCE(dropout_forward), NL_REFERENCE(dropout_backward);
 
 #endif

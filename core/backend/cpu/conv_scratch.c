@@ -18,15 +18,15 @@ size_t nl_conv_output_channels(int channels)
     return ((size_t)channels + NL_CONV_LANES - 1) / NL_CONV_LANES * NL_CONV_LANES;
 }
 
-const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *room)
+const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *scratch)
 {
     if (from == to)
         return x;
     for (size_t row = 0; row < rows; row++) {
-        memcpy(room + row * to, x + row * from, from * sizeof *x);
-        memset(room + row * to + from, 0, (to - from) * sizeof *x);
+        memcpy(scratch + row * to, x + row * from, from * sizeof *x);
+        memset(scratch + row * to + from, 0, (to - from) * sizeof *x);
     }
-    return room;
+    return scratch;
 }
 
 void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *y)
@@ -35,23 +35,23 @@ void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *
         memcpy(y + row * to, x + row * from, to * sizeof *y);
 }
 
-bool nl_conv_deal(struct nl_conv_room *room)
+bool nl_conv_allocate(struct nl_conv_scratch *scratch)
 {
-    if (room->memory)
+    if (scratch->memory)
         return false;
-    room->memory = nl_cpu_scratch(room->used);
-    room->used = 0;
+    scratch->memory = nl_cpu_scratch(scratch->used);
+    scratch->used = 0;
     return true;
 }
 
-void *nl_conv_take(struct nl_conv_room *room, size_t bytes)
+void *nl_conv_take(struct nl_conv_scratch *scratch, size_t bytes)
 {
-    void *taken = room->memory ? room->memory + room->used : NULL;
-    room->used += (bytes + 63) / 64 * 64;
+    void *taken = scratch->memory ? scratch->memory + scratch->used : NULL;
+    scratch->used += (bytes + 63) / 64 * 64;
     return taken;
 }
 
-float *nl_conv_take_widened(struct nl_conv_room *room, size_t rows, size_t from, size_t to)
+float *nl_conv_take_widened(struct nl_conv_scratch *scratch, size_t rows, size_t from, size_t to)
 {
-    return nl_conv_take(room, from == to ? 0 : rows * to * sizeof(float));
+    return nl_conv_take(scratch, from == to ? 0 : rows * to * sizeof(float));
 }

@@ -1,4 +1,6 @@
 /* What is the same on all backends. */
+#include <string.h>
+
 #include "backend/backend.h"
 
 int nl_normalize_sets(const struct nl_normalize *op, int samples)
@@ -7,4 +9,12 @@ int nl_normalize_sets(const struct nl_normalize *op, int samples)
     setup.samples = samples;
     struct nl_partition partition = op->norm->partition(&setup);
     return nl_partition_sets(&partition, &setup);
+}
+
+const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation)
+{
+    for (const struct nl_kernel *kernel = backend->kernels; kernel->operation; kernel++)
+        if (strcmp(kernel->operation, operation) == 0)
+            return kernel;
+    return NULL;
 }

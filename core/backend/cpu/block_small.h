@@ -1,16 +1,16 @@
 /* Kernels of block.h for a few rows of whole vectors: what the others leave in working arrays between their passes, these keep in registers or, where
  * rows are sets, fold before they leave it. The arithmetic of rows is that of block_rows.h, to the bit: a row does not depend on how many there are.
- * Sums down columns are no longer than those that block_columns.h has in float before it joins them in double. */
+ * Sums down columns are no longer than those that block_columns.h has in float before it accumulates them in double. */
 #include "backend/cpu/block_sets.h"
 
 /* The channels [c, c + 16) of a row, whose sets are columns. */
-INLINE wide column_of(const float *x, const struct nl_cpu_few *f, size_t row, size_t c)
+INLINE wide column_of(const float *x, const struct nl_cpu_small_batch *f, size_t row, size_t c)
 {
     return wide_load(x + row * f->channels + c);
 }
 
 /* In two chains, as block_columns.h has it: the sums of t and t^2 or, where there is a gradient, of g and g t. */
-INLINE void sum_columns(const struct nl_cpu_few *f, size_t c, wide shift, wide scale, wide offset, bool gradients, wide *sum_of, wide *product_of)
+INLINE void sum_columns(const struct nl_cpu_small_batch *f, size_t c, wide shift, wide scale, wide offset, bool gradients, wide *sum_of, wide *product_of)
 {
     wide sum[CHAINS], product[CHAINS];
     UNROLL
@@ -34,7 +34,7 @@ INLINE void sum_columns(const struct nl_cpu_few *f, size_t c, wide shift, wide s
 }
 
 /* x around a first guess says where the mean is to its last digit, and x around that how far off it is: of so few rows float has sums to spare. */
-INLINE void column_moments(const struct nl_cpu_few *f, size_t c, double *mean, double *var)
+INLINE void column_moments(const struct nl_cpu_small_batch *f, size_t c, double *mean, double *var)
 {
     wide inverse = wide_set(1.0f / (float)f->rows), shift = column_of(f->x, f, 0, c), off = wide_set(0.0f), sum, squares;
     for (size_t row = 1; row < f->rows; row++)
@@ -43,28 +43,28 @@ INLINE void column_moments(const struct nl_cpu_few *f, size_t c, double *mean, d
     sum_columns(f, c, shift, shift, shift, false, &sum, &squares);
     wide left = wide_mul(sum, inverse);
     wide_put_doubles(mean, shift);
-    wide_join(mean, left);
+    wide_accumulate(mean, left);
     wide_put_doubles(var, wide_relu(wide_mul(wide_sub(squares, wide_mul(left, sum)), inverse)));
 }
 
 /* What columns are normalized with. */
 struct column {
-    wide shift, rest, rstd, scale, offset;
+    wide shift, mean_low, rstd, scale, offset;
 };
 
-INLINE struct column column_from(const struct nl_cpu_few *f, size_t c, const double *mean, const double *var)
+INLINE struct column column_from(const struct nl_cpu_small_batch *f, size_t c, const double *mean, const double *var)
 {
-    float shift[NL_LANES], rest[NL_LANES], rstd[NL_LANES];
-    nl_sets_prepare(NL_LANES, mean, var, f->eps, shift, rest, rstd);
-    struct column column = {.shift = wide_load(shift), .rest = wide_load(rest), .rstd = wide_load(rstd)};
+    float shift[NL_LANES], mean_low[NL_LANES], rstd[NL_LANES];
+    nl_sets_prepare(NL_LANES, mean, var, f->eps, shift, mean_low, rstd);
+    struct column column = {.shift = wide_load(shift), .mean_low = wide_load(mean_low), .rstd = wide_load(rstd)};
     column.scale = scale_of(column.rstd, f->gamma + c, false, NL_LANES);
-    column.offset = offset_of(column.rest, column.scale, f->beta + c, false, NL_LANES);
+    column.offset = offset_of(column.mean_low, column.scale, f->beta + c, false, NL_LANES);
     return column;
 }
 
-TARGET static void few_columns_forward(const struct nl_cpu_few *original)
+TARGET static void small_columns_forward(const struct nl_cpu_small_batch *original)
 {
-    const struct nl_cpu_few few = *original, *f = &few; /* a copy: for all that the compiler knows, a store changes what is pointed to */
+    const struct nl_cpu_small_batch small = *original, *f = &small; /* a copy: for all that the compiler knows, a store changes what is pointed to */
     for (size_t c = 0; c < f->channels; c += NL_LANES) {
         double mean[NL_LANES], var[NL_LANES];
         column_moments(f, c, mean, var);
@@ -78,25 +78,25 @@ TARGET static void few_columns_forward(const struct nl_cpu_few *original)
     }
 }
 
-/* dx = g scale + (t slope + level), as block.c has it. */
-TARGET static void few_columns_backward(const struct nl_cpu_few *original)
+/* dx = g scale + (t dx_slope + dx_bias), as block.c has it. */
+TARGET static void small_columns_backward(const struct nl_cpu_small_batch *original)
 {
-    const struct nl_cpu_few few = *original, *f = &few;
+    const struct nl_cpu_small_batch small = *original, *f = &small;
     wide inverse = wide_set(1.0f / (float)f->rows), zero = wide_set(0.0f);
     for (size_t c = 0; c < f->channels; c += NL_LANES) {
         struct column column = column_from(f, c, f->mean + c, f->var + c);
         wide sum, product;
         sum_columns(f, c, column.shift, column.scale, column.offset, true, &sum, &product);
-        wide left = wide_sub(product, wide_mul(column.rest, sum));
+        wide left = wide_sub(product, wide_mul(column.mean_low, sum));
         wide_store(f->dgamma + c, wide_mul(left, column.rstd));
         wide_store(f->dbeta + c, sum);
         wide minus = wide_mul(wide_mul(column.rstd, column.rstd), wide_mul(inverse, wide_mul(left, column.scale)));
-        wide slope = wide_sub(zero, minus), level = wide_sub(wide_mul(column.rest, minus), wide_mul(inverse, wide_mul(sum, column.scale)));
+        wide dx_slope = wide_sub(zero, minus), dx_bias = wide_sub(wide_mul(column.mean_low, minus), wide_mul(inverse, wide_mul(sum, column.scale)));
         for (size_t row = 0; f->dx && row < f->rows; row++) {
             wide t = wide_sub(column_of(f->x, f, row, c), column.shift), g = column_of(f->dy, f, row, c);
             if (f->relu)
                 g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
-            wide_store(f->dx + row * f->channels + c, wide_add(wide_mul(g, column.scale), wide_fused(t, slope, level)));
+            wide_store(f->dx + row * f->channels + c, wide_add(wide_mul(g, column.scale), wide_fused(t, dx_slope, dx_bias)));
         }
     }
 }
@@ -178,10 +178,10 @@ INLINE wide of_sets(const float *sets, struct row_shape shape, size_t row, int v
     return shape.small ? wide_spread(sets + (size_t)v * (NL_LANES / shape.span), shape.span) : wide_set(sets[0]);
 }
 
-/* Of all rows, with the room that wide_spread asks for. */
-enum { SETS = NL_FEW_OF_ROWS * NL_LANES + NL_ROOM };
+/* Of all rows, with the padding that wide_spread asks for. */
+enum { SETS = NL_SMALL_BATCH_OF_ROWS * NL_LANES + NL_PADDING };
 struct row_sets {
-    float shift[SETS], rest[SETS], rstd[SETS];
+    float shift[SETS], mean_low[SETS], rstd[SETS];
     float sum[SETS], product[SETS];
 };
 
@@ -191,7 +191,7 @@ INLINE size_t place(struct row_shape shape, size_t row, int v)
     return (row * (size_t)shape.vectors + (size_t)v) * NL_LANES;
 }
 
-INLINE void guess_rows(const struct nl_cpu_few *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets)
+INLINE void guess_rows(const struct nl_cpu_small_batch *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets)
 {
     struct folding sum = {.count = 0};
     UNROLL
@@ -206,7 +206,7 @@ INLINE void guess_rows(const struct nl_cpu_few *f, struct row_shape shape, size_
 }
 
 /* The sums of t and t^2. */
-INLINE void sum_rows(const struct nl_cpu_few *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets)
+INLINE void sum_rows(const struct nl_cpu_small_batch *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets)
 {
     struct folding sum = {.count = 0}, squares = {.count = 0};
     UNROLL
@@ -225,10 +225,10 @@ INLINE void sum_rows(const struct nl_cpu_few *f, struct row_shape shape, size_t 
     wide_store(sets->product + first * shape.sets, folded(&squares, shape));
 }
 
-INLINE wide normalized(const struct nl_cpu_few *f, struct row_shape shape, size_t row, int v, const struct row_sets *sets)
+INLINE wide normalized(const struct nl_cpu_small_batch *f, struct row_shape shape, size_t row, int v, const struct row_sets *sets)
 {
     wide t = wide_sub(wide_load(f->x + place(shape, row, v)), of_sets(sets->shift, shape, row, v));
-    return wide_mul(wide_sub(t, of_sets(sets->rest, shape, row, v)), of_sets(sets->rstd, shape, row, v));
+    return wide_mul(wide_sub(t, of_sets(sets->mean_low, shape, row, v)), of_sets(sets->rstd, shape, row, v));
 }
 
 /* gamma and beta of a row, in registers. */
@@ -236,7 +236,7 @@ struct affine {
     wide gamma[TILE], beta[TILE];
 };
 
-INLINE struct affine affine_of(const struct nl_cpu_few *f, struct row_shape shape)
+INLINE struct affine affine_of(const struct nl_cpu_small_batch *f, struct row_shape shape)
 {
     struct affine affine;
     UNROLL
@@ -247,7 +247,7 @@ INLINE struct affine affine_of(const struct nl_cpu_few *f, struct row_shape shap
     return affine;
 }
 
-INLINE void apply_rows(const struct nl_cpu_few *f, struct row_shape shape, const struct row_sets *sets, bool relu)
+INLINE void apply_rows(const struct nl_cpu_small_batch *f, struct row_shape shape, const struct row_sets *sets, bool relu)
 {
     struct affine affine = affine_of(f, shape);
     for (size_t row = 0; row < f->rows; row++)
@@ -258,17 +258,17 @@ INLINE void apply_rows(const struct nl_cpu_few *f, struct row_shape shape, const
         }
 }
 
-INLINE void rows_forward(const struct nl_cpu_few *f, struct row_shape shape)
+INLINE void rows_forward(const struct nl_cpu_small_batch *f, struct row_shape shape)
 {
     struct row_sets sets;
     size_t count = f->rows * shape.sets;
     if (f->centers)
         OVER_ROWS(f, shape, guess_rows, &sets);
     else
-        memset(sets.shift, 0, (count + NL_ROOM) * sizeof *sets.shift);
+        memset(sets.shift, 0, (count + NL_PADDING) * sizeof *sets.shift);
     OVER_ROWS(f, shape, sum_rows, &sets);
     nl_sets_moments(count, shape.width, f->centers, sets.shift, sets.sum, sets.product, f->mean, f->var);
-    nl_sets_prepare(count, f->mean, f->var, f->eps, sets.shift, sets.rest, sets.rstd);
+    nl_sets_prepare(count, f->mean, f->var, f->eps, sets.shift, sets.mean_low, sets.rstd);
     if (f->relu)
         apply_rows(f, shape, &sets, true);
     else
@@ -277,7 +277,7 @@ INLINE void rows_forward(const struct nl_cpu_few *f, struct row_shape shape)
 
 /* The means of dxhat and dxhat xhat, with their sign turned. dxhat waits in the place of dx, and xhat of small sets, whose numbers take a while to
  * spread, in `xhats`. */
-INLINE void gradients_of_some(const struct nl_cpu_few *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets, float *xhats, bool relu,
+INLINE void gradients_of_some(const struct nl_cpu_small_batch *f, struct row_shape shape, size_t first, int rows, struct row_sets *sets, float *xhats, bool relu,
                               const struct affine *affine, wide dgamma[TILE], wide dbeta[TILE])
 {
     struct folding sum = {.count = 0}, products = {.count = 0};
@@ -308,7 +308,7 @@ INLINE void gradients_of_some(const struct nl_cpu_few *f, struct row_shape shape
     wide_store(sets->product + first * shape.sets, wide_mul(folded(&products, shape), minus));
 }
 
-INLINE void gradients_of_all(const struct nl_cpu_few *f, struct row_shape shape, struct row_sets *sets, float *xhats, bool relu)
+INLINE void gradients_of_all(const struct nl_cpu_small_batch *f, struct row_shape shape, struct row_sets *sets, float *xhats, bool relu)
 {
     struct affine affine = affine_of(f, shape);
     wide dgamma[TILE], dbeta[TILE];
@@ -324,7 +324,7 @@ INLINE void gradients_of_all(const struct nl_cpu_few *f, struct row_shape shape,
     }
 }
 
-INLINE void dx_of_all(const struct nl_cpu_few *f, struct row_shape shape, const struct row_sets *sets, const float *xhats, bool centers)
+INLINE void dx_of_all(const struct nl_cpu_small_batch *f, struct row_shape shape, const struct row_sets *sets, const float *xhats, bool centers)
 {
     for (size_t row = 0; row < f->rows; row++)
         UNROLL
@@ -338,11 +338,11 @@ INLINE void dx_of_all(const struct nl_cpu_few *f, struct row_shape shape, const 
         }
 }
 
-INLINE void rows_backward(const struct nl_cpu_few *f, struct row_shape shape)
+INLINE void rows_backward(const struct nl_cpu_small_batch *f, struct row_shape shape)
 {
     struct row_sets sets;
-    float xhats[NL_FEW_OF_ROWS * TILE * NL_LANES];
-    nl_sets_prepare(f->rows * shape.sets, f->mean, f->var, f->eps, sets.shift, sets.rest, sets.rstd);
+    float xhats[NL_SMALL_BATCH_OF_ROWS * TILE * NL_LANES];
+    nl_sets_prepare(f->rows * shape.sets, f->mean, f->var, f->eps, sets.shift, sets.mean_low, sets.rstd);
     if (f->relu)
         gradients_of_all(f, shape, &sets, xhats, true);
     else
@@ -369,23 +369,23 @@ INLINE void rows_backward(const struct nl_cpu_few *f, struct row_shape shape)
 /* The same, with one row as a constant as well: it has no other to wait beside. */
 #define OF_ROWS(function, original)                                          \
     do {                                                                     \
-        struct nl_cpu_few few = *(original);                                 \
-        if (few.channels == 2 * NL_LANES) {                                  \
-            OF_ROW(function, &few, 2);                                       \
-        } else if (few.rows > 1) {                                           \
-            OF_ROW(function, &few, 4);                                       \
+        struct nl_cpu_small_batch small = *(original);                                 \
+        if (small.channels == 2 * NL_LANES) {                                  \
+            OF_ROW(function, &small, 2);                                       \
+        } else if (small.rows > 1) {                                           \
+            OF_ROW(function, &small, 4);                                       \
         } else {                                                             \
-            few.rows = 1;                                                    \
-            OF_ROW(function, &few, 4);                                       \
+            small.rows = 1;                                                    \
+            OF_ROW(function, &small, 4);                                       \
         }                                                                    \
     } while (0)
 
-TARGET static void few_rows_forward(const struct nl_cpu_few *original)
+TARGET static void small_rows_forward(const struct nl_cpu_small_batch *original)
 {
     OF_ROWS(rows_forward, original);
 }
 
-TARGET static void few_rows_backward(const struct nl_cpu_few *original)
+TARGET static void small_rows_backward(const struct nl_cpu_small_batch *original)
 {
     OF_ROWS(rows_backward, original);
 }

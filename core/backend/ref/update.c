@@ -1,0 +1,71 @@
+/* The optimizers. */
+#include "backend/ref/ref.h"
+
+/* torch.nn.utils.clip_grad_norm_, then clip_grad_value_. */
+static void clip(real *grad, size_t count, const struct nl_hyper *hyper)
+{
+    if (hyper->clip_norm > 0) {
+        accumulator squares = 0;
+        for (size_t i = 0; i < count; i++)
+            squares += (accumulator)grad[i] * grad[i];
+        accumulator factor = hyper->clip_norm / (sqrt(squares) + 1e-6);
+        for (size_t i = 0; real_part(factor) < 1 && i < count; i++)
+            grad[i] *= factor;
+    }
+    for (size_t i = 0; hyper->clip_value > 0 && i < count; i++) {
+        if (real_part(grad[i]) > hyper->clip_value)
+            grad[i] = hyper->clip_value;
+        if (real_part(grad[i]) < -hyper->clip_value)
+            grad[i] = -hyper->clip_value;
+    }
+}
+
+/* The gradient with what weight decay adds. Without decay there is no term of it, as in PyTorch: not even 0 times a weight that has become infinite. */
+static accumulator decayed(accumulator grad, double decay, accumulator w)
+{
+    return decay != 0 ? grad + decay * w : grad;
+}
+
+/* torch.optim.SGD with dampening 0: a buffer that starts at zero gives the same as one that starts as the first gradient. */
+static void sgd(const struct nl_update *op, const struct nl_hyper *hyper, real *w, const real *grad, real *buffer)
+{
+    for (size_t i = 0; i < op->count; i++) {
+        accumulator g = decayed(grad[i], i < op->decayed ? hyper->weight_decay : 0.0, w[i]);
+        if (buffer) {
+            buffer[i] = hyper->momentum * buffer[i] + g;
+            g = op->nesterov ? g + hyper->momentum * buffer[i] : buffer[i];
+        }
+        w[i] -= hyper->lr * g;
+    }
+}
+
+/* torch.optim.Adam (coupled decay) and AdamW (decoupled). */
+static void adam(const struct nl_update *op, const struct nl_hyper *hyper, int64_t step, real *w, const real *grad, real *first, real *second)
+{
+    double correction1 = 1.0 - pow(hyper->beta1, (double)(step + 1)), correction2 = 1.0 - pow(hyper->beta2, (double)(step + 1));
+    for (size_t i = 0; i < op->count; i++) {
+        double decay = i < op->decayed ? hyper->weight_decay : 0.0;
+        accumulator g = grad[i];
+        if (op->optimizer == NL_ADAMW)
+            w[i] *= 1.0 - hyper->lr * decay;
+        else
+            g = decayed(g, decay, w[i]);
+        first[i] = hyper->beta1 * first[i] + (1.0 - hyper->beta1) * g;
+        second[i] = hyper->beta2 * second[i] + (1.0 - hyper->beta2) * g * g;
+        w[i] -= hyper->lr / correction1 * first[i] / (sqrt(second[i]) / sqrt(correction2) + hyper->adam_eps);
+    }
+}
+
+void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+        real *w = nl_in_replica(run, op->w, r), *grad = nl_in_replica(run, op->grad, r);
+        real *first = nl_in_replica(run, op->first, r), *second = nl_in_replica(run, op->second, r);
+        clip(grad, op->count, hyper);
+        if (op->optimizer == NL_SGD)
+            sgd(op, hyper, w, grad, first);
+        else
+            adam(op, hyper, run->step, w, grad, first, second);
+    }
+}

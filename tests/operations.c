@@ -1,0 +1,433 @@
+#include "operations.h"
+
+#include "backend/ref/ref.h"
+
+#define KERNEL(name) void NL_REFERENCE(name)(const struct nl_run *run, const void *arguments)
+#define AT(place) nl_in_replica(run, place, r)
+
+/* ---- concat, slice ---- */
+
+KERNEL(concat_forward);
+KERNEL(concat_backward);
+KERNEL(slice_forward);
+KERNEL(slice_backward);
+
+KERNEL(concat_forward)
+{
+    const struct concat *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x[3] = {AT(op->x[0]), AT(op->x[1]), AT(op->x[2])};
+        real *y = AT(op->y);
+        for (int row = 0; row < run->samples * op->positions; row++)
+            for (int i = 0; i < 3; i++)
+                for (int c = 0; c < op->channels[i]; c++)
+                    *y++ = x[i][row * op->channels[i] + c];
+    }
+}
+
+KERNEL(concat_backward)
+{
+    const struct concat *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        real *dx[3] = {AT(op->dx[0]), AT(op->dx[1]), AT(op->dx[2])};
+        const real *dy = AT(op->dy);
+        for (int row = 0; row < run->samples * op->positions; row++)
+            for (int i = 0; i < 3; i++)
+                for (int c = 0; c < op->channels[i]; c++)
+                    dx[i][row * op->channels[i] + c] = *dy++;
+    }
+}
+
+KERNEL(slice_forward)
+{
+    const struct slice *op = arguments;
+    size_t in = (size_t)(op->positions * op->channels), out = (size_t)(op->count * op->channels);
+    for (int r = 0; r < run->replicas; r++)
+        for (int n = 0; n < run->samples; n++)
+            for (size_t i = 0; i < out; i++)
+                ((real *)AT(op->y))[(size_t)n * out + i] =
+                    ((const real *)AT(op->x))[(size_t)n * in + (size_t)(op->first * op->channels) + i];
+}
+
+KERNEL(slice_backward)
+{
+    const struct slice *op = arguments;
+    size_t in = (size_t)(op->positions * op->channels), out = (size_t)(op->count * op->channels),
+           skipped = (size_t)(op->first * op->channels);
+    for (int r = 0; r < run->replicas; r++)
+        for (int n = 0; n < run->samples; n++)
+            for (size_t i = 0; i < in; i++)
+                ((real *)AT(op->dx))[(size_t)n * in + i] =
+                    i >= skipped && i < skipped + out ? ((const real *)AT(op->dy))[(size_t)n * out + i - skipped] : 0;
+}
+
+/* ---- attention ---- */
+
+KERNEL(attention_forward);
+KERNEL(attention_backward);
+
+/* Of one query: weights over positions [0, t], into p. */
+static void attend(const struct attention *op, const real *q, const real *k, int t, int head, accumulator *p)
+{
+    int width = op->channels / op->heads;
+    accumulator sum = 0;
+    for (int s = 0; s <= t; s++) {
+        accumulator dot = 0;
+        for (int c = head * width; c < (head + 1) * width; c++)
+            dot += (accumulator)q[t * op->channels + c] * k[s * op->channels + c];
+        p[s] = exp(dot / sqrt((double)width));
+        sum += p[s];
+    }
+    for (int s = 0; s <= t; s++)
+        p[s] /= sum;
+}
+
+KERNEL(attention_forward)
+{
+    const struct attention *op = arguments;
+    size_t sample = (size_t)(op->positions * op->channels);
+    int width = op->channels / op->heads;
+    for (int r = 0; r < run->replicas; r++)
+        for (size_t n = 0; n < (size_t)run->samples; n++) {
+            const real *q = (const real *)AT(op->q) + n * sample, *k = (const real *)AT(op->k) + n * sample,
+                       *v = (const real *)AT(op->v) + n * sample;
+            real *y = (real *)AT(op->y) + n * sample;
+            int length = (int)real_part(((const real *)AT(op->length))[n]);
+            for (int t = 0; t < op->positions; t++)
+                for (int c = 0; c < op->channels; c++) {
+                    accumulator p[16], sum = 0;
+                    if (t < length)
+                        attend(op, q, k, t, c / width, p);
+                    for (int s = 0; s <= t && t < length; s++)
+                        sum += p[s] * v[s * op->channels + c];
+                    y[t * op->channels + c] = (real)sum;
+                }
+        }
+}
+
+static void attend_back(const struct attention *op, const real *const x[3], const real *dy, real *const dx[3], int t, int head)
+{
+    int width = op->channels / op->heads, first = head * width;
+    const real *q = x[0] + t * op->channels + first;
+    accumulator p[16], dp[16], mean = 0;
+    attend(op, x[0], x[1], t, head, p);
+    for (int s = 0; s <= t; s++) {
+        dp[s] = 0;
+        for (int c = 0; c < width; c++) {
+            dp[s] += (accumulator)dy[t * op->channels + first + c] * x[2][s * op->channels + first + c];
+            dx[2][s * op->channels + first + c] += (real)(p[s] * dy[t * op->channels + first + c]);
+        }
+        mean += p[s] * dp[s];
+    }
+    for (int s = 0; s <= t; s++) {
+        accumulator score = p[s] * (dp[s] - mean) / sqrt((double)width);
+        for (int c = 0; c < width; c++) {
+            dx[0][t * op->channels + first + c] += (real)(score * x[1][s * op->channels + first + c]);
+            dx[1][s * op->channels + first + c] += (real)(score * q[c]);
+        }
+    }
+}
+
+KERNEL(attention_backward)
+{
+    const struct attention *op = arguments;
+    size_t sample = (size_t)(op->positions * op->channels);
+    for (int r = 0; r < run->replicas; r++)
+        for (size_t n = 0; n < (size_t)run->samples; n++) {
+            const real *const x[3] = {(const real *)AT(op->q) + n * sample, (const real *)AT(op->k) + n * sample,
+                                      (const real *)AT(op->v) + n * sample};
+            real *const dx[3] = {(real *)AT(op->dq) + n * sample, (real *)AT(op->dk) + n * sample,
+                                 (real *)AT(op->dv) + n * sample};
+            int length = (int)real_part(((const real *)AT(op->length))[n]);
+            for (int i = 0; i < 3; i++)
+                for (size_t e = 0; e < sample; e++)
+                    dx[i][e] = 0;
+            ((real *)AT(op->dlength))[n] = 0;
+            for (int t = 0; t < length; t++)
+                for (int head = 0; head < op->heads; head++)
+                    attend_back(op, x, (const real *)AT(op->dy) + n * sample, dx, t, head);
+        }
+}
+
+/* ---- the cell of an LSTM ---- */
+
+KERNEL(cell_forward);
+KERNEL(cell_backward);
+
+static accumulator sigmoid(accumulator x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+KERNEL(cell_forward)
+{
+    const struct cell *op = arguments;
+    int width = op->width;
+    for (int r = 0; r < run->replicas; r++)
+        for (int e = 0; e < run->samples * width; e++) {
+            const real *gate = (const real *)AT(op->gates) + e / width * 4 * width + e % width;
+            accumulator c =
+                sigmoid(gate[width]) * ((const real *)AT(op->c))[e] + sigmoid(gate[0]) * tanh((accumulator)gate[2 * width]);
+            ((real *)AT(op->next))[e] = (real)c;
+            ((real *)AT(op->h))[e] = (real)(sigmoid(gate[3 * width]) * tanh(c));
+        }
+}
+
+KERNEL(cell_backward)
+{
+    const struct cell *op = arguments;
+    int width = op->width;
+    for (int r = 0; r < run->replicas; r++)
+        for (int e = 0; e < run->samples * width; e++) {
+            const real *gate = (const real *)AT(op->gates) + e / width * 4 * width + e % width;
+            real *dgate = (real *)AT(op->dgates) + e / width * 4 * width + e % width;
+            accumulator i = sigmoid(gate[0]), f = sigmoid(gate[width]), g = tanh((accumulator)gate[2 * width]),
+                        o = sigmoid(gate[3 * width]);
+            accumulator before = ((const real *)AT(op->c))[e], c = f * before + i * g, t = tanh(c);
+            accumulator dh = op->dh ? ((const real *)AT(op->dh))[e] : 0,
+                        dc = (op->dnext ? ((const real *)AT(op->dnext))[e] : 0) + dh * o * (1 - t * t);
+            dgate[0] = (real)(dc * g * i * (1 - i));
+            dgate[width] = (real)(dc * before * f * (1 - f));
+            dgate[2 * width] = (real)(dc * i * (1 - g * g));
+            dgate[3 * width] = (real)(dh * t * o * (1 - o));
+            ((real *)AT(op->dc))[e] = (real)(dc * f);
+        }
+}
+
+/* ---- weights ---- */
+
+KERNEL(weight_norm_forward);
+KERNEL(weight_norm_backward);
+KERNEL(tied_forward);
+KERNEL(tied_backward);
+
+static accumulator norm_of(const struct weight_norm *op, const real *v, int o)
+{
+    accumulator sum = 0;
+    for (int i = 0; i < op->in; i++)
+        sum += (accumulator)v[i * op->out + o] * v[i * op->out + o];
+    return sqrt(sum);
+}
+
+KERNEL(weight_norm_forward)
+{
+    const struct weight_norm *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        for (int o = 0; o < op->out; o++) {
+            const real *v = AT(op->v);
+            accumulator factor = ((const real *)AT(op->g))[o] / norm_of(op, v, o);
+            for (int i = 0; i < op->in; i++)
+                ((real *)AT(op->w))[i * op->out + o] = (real)(factor * v[i * op->out + o]);
+        }
+}
+
+KERNEL(weight_norm_backward)
+{
+    const struct weight_norm *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        for (int o = 0; o < op->out; o++) {
+            const real *v = AT(op->v), *dw = AT(op->dw);
+            accumulator norm = norm_of(op, v, o), dot = 0, g = ((const real *)AT(op->g))[o];
+            for (int i = 0; i < op->in; i++)
+                dot += (accumulator)dw[i * op->out + o] * v[i * op->out + o] / norm;
+            ((real *)AT(op->dg))[o] = (real)dot;
+            for (int i = 0; i < op->in; i++)
+                ((real *)AT(op->dv))[i * op->out + o] =
+                    (real)(g / norm * (dw[i * op->out + o] - dot * v[i * op->out + o] / norm));
+        }
+}
+
+KERNEL(tied_forward)
+{
+    const struct tied *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        for (int n = 0; n < run->samples; n++)
+            for (int o = 0; o < op->out; o++) {
+                accumulator sum = 0;
+                for (int i = 0; i < op->in; i++)
+                    sum += (accumulator)((const real *)AT(op->x))[n * op->in + i] * ((const real *)AT(op->w))[o * op->in + i];
+                ((real *)AT(op->y))[n * op->out + o] = (real)sum;
+            }
+}
+
+KERNEL(tied_backward)
+{
+    const struct tied *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = AT(op->x), *w = AT(op->w), *dy = AT(op->dy);
+        real *dx = AT(op->dx), *dw = AT(op->dw);
+        for (int n = 0; n < run->samples; n++)
+            for (int i = 0; i < op->in; i++) {
+                accumulator sum = 0;
+                for (int o = 0; o < op->out; o++)
+                    sum += (accumulator)dy[n * op->out + o] * w[o * op->in + i];
+                dx[n * op->in + i] = (real)sum;
+            }
+        for (int o = 0; o < op->out; o++)
+            for (int i = 0; i < op->in; i++) {
+                accumulator sum = 0;
+                for (int n = 0; n < run->samples; n++)
+                    sum += (accumulator)dy[n * op->out + o] * x[n * op->in + i];
+                dw[o * op->in + i] = (real)sum;
+            }
+    }
+}
+
+/* ---- whitening ---- */
+
+KERNEL(whiten_forward);
+KERNEL(whiten_backward);
+
+struct whitening {
+    int c;
+    accumulator *mean, *cov, *power; /* (C), (C, C), (ITERATIONS + 1, C, C) */
+};
+
+static struct whitening whitening_of(const struct whiten *op, accumulator *kept)
+{
+    int c = op->channels;
+    return (struct whitening){c, kept, kept + c, kept + c + c * c};
+}
+
+/* out = a b, or a' b, or a b' */
+static void multiply(int c, const accumulator *a, bool a_turned, const accumulator *b, bool b_turned, accumulator *out)
+{
+    for (int i = 0; i < c; i++)
+        for (int j = 0; j < c; j++) {
+            out[i * c + j] = 0;
+            for (int k = 0; k < c; k++)
+                out[i * c + j] += (a_turned ? a[k * c + i] : a[i * c + k]) * (b_turned ? b[j * c + k] : b[k * c + j]);
+        }
+}
+
+static accumulator trace_of(const struct whitening *w)
+{
+    accumulator trace = 0;
+    for (int i = 0; i < w->c; i++)
+        trace += w->cov[i * w->c + i];
+    return trace;
+}
+
+static void find_statistics(struct whitening *w, const real *x, int rows)
+{
+    int c = w->c;
+    for (int i = 0; i < c; i++) {
+        w->mean[i] = 0;
+        for (int row = 0; row < rows; row++)
+            w->mean[i] += x[row * c + i] / (double)rows;
+    }
+    for (int i = 0; i < c; i++)
+        for (int j = 0; j < c; j++) {
+            w->cov[i * c + j] = i == j ? 1e-3 : 0;
+            for (int row = 0; row < rows; row++)
+                w->cov[i * c + j] += (x[row * c + i] - w->mean[i]) * (x[row * c + j] - w->mean[j]) / (double)rows;
+        }
+}
+
+/* P = (3 P - P^3 S) / 2, from the identity; S = cov / trace. */
+static void iterate(struct whitening *w)
+{
+    int c = w->c;
+    accumulator square[MOST_WHITENED * MOST_WHITENED], cube[MOST_WHITENED * MOST_WHITENED],
+        product[MOST_WHITENED * MOST_WHITENED];
+    accumulator trace = trace_of(w);
+    for (int i = 0; i < c * c; i++)
+        w->power[i] = i % (c + 1) == 0;
+    for (int k = 0; k < ITERATIONS; k++) {
+        const accumulator *p = w->power + k * c * c;
+        multiply(c, p, false, p, false, square);
+        multiply(c, square, false, p, false, cube);
+        multiply(c, cube, false, w->cov, false, product);
+        for (int i = 0; i < c * c; i++)
+            w->power[(k + 1) * c * c + i] = 1.5 * p[i] - 0.5 * product[i] / trace;
+    }
+}
+
+KERNEL(whiten_forward)
+{
+    const struct whiten *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        struct whitening w = whitening_of(op, AT(op->kept));
+        const real *x = AT(op->x);
+        real *y = AT(op->y), *running = AT(op->running);
+        int c = w.c, rows = run->samples * op->positions;
+        find_statistics(&w, x, rows);
+        iterate(&w);
+        const accumulator *last = w.power + ITERATIONS * c * c;
+        accumulator root = sqrt(trace_of(&w));
+        for (int row = 0; row < rows; row++)
+            for (int j = 0; j < c; j++) {
+                accumulator sum = 0;
+                for (int i = 0; i < c; i++)
+                    sum += (x[row * c + i] - w.mean[i]) * last[i * c + j] / root;
+                y[row * c + j] = (real)sum;
+            }
+        for (int i = 0; i < c * c && run->statistics == NL_STATS_TRAIN; i++)
+            running[i] = (real)(0.9 * running[i] + 0.1 * w.cov[i]);
+    }
+}
+
+/* The gradient of the covariance, from that of W = P / sqrt(trace). */
+static void covariance_back(const struct whitening *w, const accumulator *dw, accumulator *dcov)
+{
+    int c = w->c;
+    enum { M = MOST_WHITENED * MOST_WHITENED };
+    accumulator trace = trace_of(w), dtrace = 0, dp[M], ds[M] = {0}, square[M], cube[M], scaled[M], a[M], b[M], t[M];
+    const accumulator *last = w->power + ITERATIONS * c * c;
+    for (int i = 0; i < c * c; i++) {
+        dp[i] = dw[i] / sqrt(trace);
+        dtrace -= 0.5 * dw[i] * last[i] / (trace * sqrt(trace));
+    }
+    for (int k = ITERATIONS - 1; k >= 0; k--) {
+        const accumulator *p = w->power + k * c * c;
+        multiply(c, p, false, p, false, square);
+        multiply(c, square, false, p, false, cube);
+        multiply(c, cube, true, dp, false, t);
+        for (int i = 0; i < c * c; i++)
+            ds[i] -= 0.5 * t[i];
+        multiply(c, dp, false, w->cov, true, scaled);
+        for (int i = 0; i < c * c; i++)
+            scaled[i] /= trace;
+        multiply(c, scaled, false, square, true, a);
+        multiply(c, p, true, scaled, false, t);
+        multiply(c, t, false, p, true, b);
+        multiply(c, square, true, scaled, false, t);
+        for (int i = 0; i < c * c; i++)
+            dp[i] = 1.5 * dp[i] - 0.5 * (a[i] + b[i] + t[i]);
+    }
+    for (int i = 0; i < c * c; i++)
+        dtrace -= ds[i] * w->cov[i] / (trace * trace);
+    for (int i = 0; i < c * c; i++)
+        dcov[i] = ds[i] / trace + (i % (c + 1) == 0 ? dtrace : 0);
+}
+
+KERNEL(whiten_backward)
+{
+    const struct whiten *op = arguments;
+    enum { M = MOST_WHITENED * MOST_WHITENED };
+    for (int r = 0; r < run->replicas; r++) {
+        struct whitening w = whitening_of(op, AT(op->kept));
+        const real *x = AT(op->x), *dy = AT(op->dy);
+        real *dx = AT(op->dx);
+        int c = w.c, rows = run->samples * op->positions;
+        const accumulator *last = w.power + ITERATIONS * c * c;
+        accumulator root = sqrt(trace_of(&w)), dw[M] = {0}, dcov[M], mean[MOST_WHITENED] = {0};
+        for (int row = 0; row < rows; row++)
+            for (int i = 0; i < c; i++)
+                for (int j = 0; j < c; j++)
+                    dw[i * c + j] += (x[row * c + i] - w.mean[i]) * dy[row * c + j];
+        covariance_back(&w, dw, dcov);
+        for (int second = 0; second < 2; second++)
+            for (int row = 0; row < rows; row++)
+                for (int i = 0; i < c; i++) {
+                    accumulator sum = 0;
+                    for (int j = 0; j < c; j++)
+                        sum += dy[row * c + j] * last[i * c + j] / root +
+                               (dcov[i * c + j] + dcov[j * c + i]) * (x[row * c + j] - w.mean[j]) / (double)rows;
+                    if (second)
+                        dx[row * c + i] = (real)(sum - mean[i]);
+                    else
+                        mean[i] += sum / (double)rows;
+                }
+    }
+}

@@ -1,0 +1,76 @@
+/* Operations that normlab has not, as somebody would add them: what a graph must be able to carry. Their kernels (operations.c)
+ * are compiled for each element of the reference. */
+#ifndef TESTS_OPERATIONS_H
+#define TESTS_OPERATIONS_H
+
+#include "operation/operation.h"
+
+/* y = [x0, x1, x2], channel by channel. */
+struct concat {
+    int positions, channels[3];
+    const void *x[3];
+    void *y;
+    const void *dy;
+    void *dx[3];
+};
+
+/* y = positions [first, first + count) of x. */
+struct slice {
+    int first, count, positions, channels;
+    const void *x;
+    void *y;
+    const void *dy;
+    void *dx;
+};
+
+/* Causal attention of `heads` heads over the first `length` positions of a sample; the others put out 0. */
+struct attention {
+    int positions, channels, heads;
+    const void *q, *k, *v; /* (N, S, C) */
+    const void *length;    /* (N) */
+    void *y;
+    const void *dy;
+    void *dq, *dk, *dv, *dlength;
+};
+
+/* The cell of an LSTM: gates (N, 4 H) in the order i, f, g, o, state c (N, H) -> h, c. Nobody may want the gradient of either. */
+struct cell {
+    int width;
+    const void *gates, *c;
+    void *h, *next;
+    const void *dh, *dnext;
+    void *dgates, *dc;
+};
+
+/* w = g v / ||v||, a norm an output (Salimans and Kingma 2016); v and w stored (I, O). */
+struct weight_norm {
+    int in, out;
+    const void *v, *g;
+    void *w;
+    const void *dw;
+    void *dv, *dg;
+};
+
+/* y = x w' with the weight w (O, I) of a linear layer from O to I. */
+struct tied {
+    int in, out;
+    const void *x, *w;
+    void *y;
+    const void *dy;
+    void *dx, *dw;
+};
+
+/* y = (x - mean) W with W from ITERATIONS steps of Newton's iteration (Huang et al. 2019); the covariance moves a running one
+ * along. */
+enum { ITERATIONS = 5, MOST_WHITENED = 4 };
+struct whiten {
+    int positions, channels;
+    const void *x;
+    void *y;
+    void *running; /* (C, C) */
+    void *kept;    /* (C + C C + (ITERATIONS + 1) C C) accumulators */
+    const void *dy;
+    void *dx;
+};
+
+#endif
