@@ -22,6 +22,8 @@ static const char *const nets[][16] = {
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
+    {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "norm.eval=running,batch", "model.arch=layers",
+     "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, norm: {kind: gn, groups: 2}]}, mean-pool, linear: classes]", NULL},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

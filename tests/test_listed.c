@@ -213,19 +213,19 @@ END_TEST
 START_TEST(what_is_wrong_is_said)
 {
     static const char *const wrong[][2] = {
-        {"norm", "'model.layers': 'model.layers' must be a list of layers"},
-        {"[norm", "'model.layers': not valid YAML: did not find expected ',' or ']' while parsing a flow sequence"},
-        {"[norm]", "'model.layers': the last layer must be 'linear: classes'"},
-        {"[{conv: 0}, linear: classes]", "'model.layers': 'conv' must be a number from 1 to 8192, or depthwise, not '0'"},
-        {"[linear, linear: classes]", "'model.layers': 'linear' has no width"},
-        {"[{layers: [norm], stride: 2}, linear: classes]", "'model.layers': no convolution is in it that could have the 'stride'"},
-        {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "'model.layers': two layers are called 'a'"},
-        {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "'model.layers': more than 1000 layers"},
-        {"[{norm-activation: null, placement: preact}, linear: classes]", "'model.layers': 'placement' is before or after: what comes first in a residual the list says"},
-        {"[{layers: [norm], name: null}, linear: classes]", "'model.layers': 'name' needs one value"},
-        {"[{residual: [norm], shortcut: norm}, linear: classes]", "'model.layers': 'shortcut' must be a list of layers"},
-        {"[{width: 3}, linear: classes]", "'model.layers': this is no layer"},
-        {"[[norm], linear: classes]", "'model.layers': this is no layer"},
+        {"norm", "'model.layers' must be a list of layers"},
+        {"[norm", "not valid YAML: did not find expected ',' or ']' while parsing a flow sequence"},
+        {"[norm]", "the last layer must be 'linear: classes'"},
+        {"[{conv: 0}, linear: classes]", "'conv' must be a number from 1 to 8192, or depthwise, not '0'"},
+        {"[linear, linear: classes]", "'linear' has no width"},
+        {"[{layers: [norm], stride: 2}, linear: classes]", "no convolution is in it that could have the 'stride'"},
+        {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "two layers are called 'a'"},
+        {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 1000 layers"},
+        {"[{norm-activation: null, placement: preact}, linear: classes]", "'placement' is before or after: what comes first in a residual the list says"},
+        {"[{layers: [norm], name: null}, linear: classes]", "'name' needs one value"},
+        {"[{residual: [norm], shortcut: norm}, linear: classes]", "'shortcut' must be a list of layers"},
+        {"[{width: 3}, linear: classes]", "this is no layer"},
+        {"[[norm], linear: classes]", "this is no layer"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct nl_error err = {""}, hint = {""};

@@ -469,7 +469,7 @@ const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, 
     const struct nl_layers *out = root ? nl_layers_read(root, &diagnostics) : NULL;
     if (!out) {
         const struct nl_diagnostic *first = diagnostics.count ? diagnostics.at : NULL;
-        nl_fail(err, "'model.layers': %s", first ? first->message : "the list is empty");
+        nl_fail(err, "%s", first ? first->message : "'model.layers' is empty");
         if (hint && first && first->hint)
             nl_fail(hint, "%s", first->hint);
     }
