@@ -7,7 +7,6 @@ if (!exists('format')) format = 'svg'
 pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels
 up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis
 ticks = sprintf(',%.3g', 7.04 * pt)
-dot = format eq 'svg' ? 1 : 1.0       # and its points do not grow with the font
 if (format eq 'svg') { set terminal svg noenhanced size 325,260 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 1016,811 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.87cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
@@ -15,10 +14,10 @@ if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
 if (!exists('picture')) picture = format eq 'txt' ? '' : 'lr_tolerance.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
-set style line 1 linecolor rgb '#000000' linewidth 1.3 pointtype 13 pointsize 0.55*dot
-set style line 2 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55*dot
-set style line 3 linecolor rgb '#0072b2' linewidth 1.3 pointtype 5 pointsize 0.55*dot
-set style line 4 linecolor rgb '#009e73' linewidth 1.3 pointtype 9 pointsize 0.55*dot
+set style line 1 linecolor rgb '#000000' linewidth 1.3 pointtype 13 pointsize 0.55
+set style line 2 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
+set style line 3 linecolor rgb '#0072b2' linewidth 1.3 pointtype 5 pointsize 0.55
+set style line 4 linecolor rgb '#009e73' linewidth 1.3 pointtype 9 pointsize 0.55
 # x mean lower upper n: no norm
 $mean1_1 << EOD
  0.0088805 2.220982019636083 1.8823996000173864 2.6176115385041276 8
@@ -545,10 +544,14 @@ set label '' at screen 0.8080, screen 0.9729 point linestyle 4
 set label "GN" at screen 0.8571, screen 0.9729 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "learning rate" at screen 0.5411, screen 0.0308 center noenhanced font sprintf(',%.3g', 8 * pt)
-set label "training error (%)" at screen 0.0213, screen 0.4526 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
+if (format eq 'txt') {
+    set label "training error (%)" at screen 0.0000, screen 0.9642 left noenhanced font sprintf(',%.3g', 8 * pt)
+} else {
+    set label "training error (%)" at screen 0.0213, screen 0.4526 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
+}
 
 set multiplot
-floor = -3.65068 # of the y axis: intervals that reach below it are cut there
+floor = -3.65068; top = 94.9177 # of the y axis: intervals that reach beyond are cut there
 # panel 1: 
 set logscale x
 set xrange [0.00771791516:12.956867]
@@ -590,10 +593,10 @@ unset logscale y
 set yrange [-3.65068042:94.9176908]
 set ytics nomirror out offset 0.9,0 norotate ("0" 0, "20" 20, "40" 40, "60" 60, "80" 80) font ticks
 plot NaN notitle, \
-     $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0000000' notitle, \
-     $seeds1_2 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0d55e00' notitle, \
-     $seeds1_3 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A00072b2' notitle, \
-     $seeds1_4 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0009e73' notitle, \
+     $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0000000' notitle, \
+     $seeds1_2 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0d55e00' notitle, \
+     $seeds1_3 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A00072b2' notitle, \
+     $seeds1_4 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0009e73' notitle, \
      $mean1_1 using 1:2 with lines linestyle 1 dashtype 1 notitle, \
      $mean1_2 using 1:2 with lines linestyle 2 dashtype 1 notitle, \
      $mean1_3 using 1:2 with lines linestyle 3 dashtype 1 notitle, \
@@ -606,10 +609,10 @@ plot NaN notitle, \
      $mean1_2 using 1:2 with points linestyle 2 notitle, \
      $mean1_3 using 1:2 with points linestyle 3 notitle, \
      $mean1_4 using 1:2 with points linestyle 4 notitle, \
-     $largest1_1 using 1:2 with points pointtype 6 pointsize 1.3*dot linewidth 1 linecolor rgb '#000000' notitle, \
-     $largest1_2 using 1:2 with points pointtype 6 pointsize 1.3*dot linewidth 1 linecolor rgb '#d55e00' notitle, \
-     $largest1_3 using 1:2 with points pointtype 6 pointsize 1.3*dot linewidth 1 linecolor rgb '#0072b2' notitle, \
-     $largest1_4 using 1:2 with points pointtype 6 pointsize 1.3*dot linewidth 1 linecolor rgb '#009e73' notitle
+     $largest1_1 using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#000000' notitle, \
+     $largest1_2 using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#d55e00' notitle, \
+     $largest1_3 using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#0072b2' notitle, \
+     $largest1_4 using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#009e73' notitle
 unset label; unset arrow; unset object
 
 unset multiplot

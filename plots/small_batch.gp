@@ -7,7 +7,6 @@ if (!exists('format')) format = 'svg'
 pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels
 up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis
 ticks = sprintf(',%.3g', 7.04 * pt)
-dot = format eq 'svg' ? 1 : 1.0       # and its points do not grow with the font
 if (format eq 'svg') { set terminal svg noenhanced size 325,232 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 1016,724 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.127cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
@@ -15,12 +14,12 @@ if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
 if (!exists('picture')) picture = format eq 'txt' ? '' : 'small_batch.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
-set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55*dot
-set style line 2 linecolor rgb '#d55e00' linewidth 1.3 pointtype 6 pointsize 0.55*dot
-set style line 3 linecolor rgb '#d55e00' linewidth 1.3 pointtype 6 pointsize 0.55*dot
-set style line 4 linecolor rgb '#009e73' linewidth 1.3 pointtype 9 pointsize 0.55*dot
-set style line 5 linecolor rgb '#0072b2' linewidth 1.3 pointtype 5 pointsize 0.55*dot
-set style line 6 linecolor rgb '#000000' linewidth 1.3 pointtype 13 pointsize 0.55*dot
+set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
+set style line 2 linecolor rgb '#d55e00' linewidth 1.3 pointtype 6 pointsize 0.55
+set style line 3 linecolor rgb '#d55e00' linewidth 1.3 pointtype 6 pointsize 0.55
+set style line 4 linecolor rgb '#009e73' linewidth 1.3 pointtype 9 pointsize 0.55
+set style line 5 linecolor rgb '#0072b2' linewidth 1.3 pointtype 5 pointsize 0.55
+set style line 6 linecolor rgb '#000000' linewidth 1.3 pointtype 13 pointsize 0.55
 # x mean lower upper n: BN, running
 $mean1_1 << EOD
  2.34432 69.44189847630916 63.04649771189589 75.17006534625685 8
@@ -303,10 +302,14 @@ set label '' at screen 0.7620, screen 0.9226 point linestyle 6
 set label "no norm" at screen 0.8111, screen 0.9226 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "batch size, from large to small" at screen 0.5411, screen 0.0345 center noenhanced font sprintf(',%.3g', 8 * pt)
-set label "test error (%)" at screen 0.0213, screen 0.5074 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
+if (format eq 'txt') {
+    set label "test error (%)" at screen 0.0000, screen 0.9068 left noenhanced font sprintf(',%.3g', 8 * pt)
+} else {
+    set label "test error (%)" at screen 0.0213, screen 0.5074 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
+}
 
 set multiplot
-floor = 0.419888 # of the y axis: intervals that reach below it are cut there
+floor = 0.419888; top = 99.4742 # of the y axis: intervals that reach beyond are cut there
 # panel 1: 
 set logscale x
 set xrange [87.4265764:1.4640857]
@@ -319,10 +322,10 @@ set logscale y
 set yrange [0.419887629:99.4742296]
 set ytics nomirror out offset 0.9,0 norotate ("" 0.5 1, "" 0.6 1, "" 0.7 1, "" 0.8 1, "" 0.9 1, "1" 1, "" 2 1, "" 3 1, "" 4 1, "" 5 1, "" 6 1, "" 7 1, "" 8 1, "" 9 1, "10" 10, "" 20 1, "" 30 1, "" 40 1, "" 50 1, "" 60 1, "" 70 1, "" 80 1, "" 90 1) font ticks
 plot NaN notitle, \
-     $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0d55e00' notitle, \
-     $seeds1_4 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0009e73' notitle, \
-     $seeds1_5 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A00072b2' notitle, \
-     $seeds1_6 using 1:2 with points pointtype 7 pointsize 0.25*dot linecolor rgb '#A0000000' notitle, \
+     $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0d55e00' notitle, \
+     $seeds1_4 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0009e73' notitle, \
+     $seeds1_5 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A00072b2' notitle, \
+     $seeds1_6 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0000000' notitle, \
      $mean1_1 using 1:2 with lines linestyle 1 dashtype 1 notitle, \
      $mean1_2 using 1:2 with lines linestyle 2 dashtype 2 notitle, \
      $mean1_3 using 1:2 with lines linestyle 3 dashtype 3 notitle, \
@@ -330,11 +333,17 @@ plot NaN notitle, \
      $mean1_5 using 1:2 with lines linestyle 5 dashtype 1 notitle, \
      $mean1_6 using 1:2 with lines linestyle 6 dashtype 1 notitle, \
      $mean1_1 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 1 notitle, \
+     $mean1_1 using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen 0.0131,25 linestyle 1 notitle, \
      $mean1_2 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 2 notitle, \
+     $mean1_2 using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen 0.0131,25 linestyle 2 notitle, \
      $mean1_3 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 3 notitle, \
+     $mean1_3 using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen 0.0131,25 linestyle 3 notitle, \
      $mean1_4 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 4 notitle, \
+     $mean1_4 using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen 0.0131,25 linestyle 4 notitle, \
      $mean1_5 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 5 notitle, \
+     $mean1_5 using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen 0.0131,25 linestyle 5 notitle, \
      $mean1_6 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 6 notitle, \
+     $mean1_6 using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen 0.0131,25 linestyle 6 notitle, \
      $mean1_1 using 1:2 with points linestyle 1 notitle, \
      $mean1_2 using 1:2 with points linestyle 2 notitle, \
      $mean1_3 using 1:2 with points linestyle 3 notitle, \

@@ -66,6 +66,11 @@ KERNEL(slice_backward)
 KERNEL(attention_forward);
 KERNEL(attention_backward);
 
+static int length_of(const struct attention *op, real length)
+{
+    return real_part(length) < op->positions ? (int)real_part(length) : op->positions;
+}
+
 /* Of one query: weights over positions [0, t], into p. */
 static void attend(const struct attention *op, const real *q, const real *k, int t, int head, accumulator *p)
 {
@@ -92,7 +97,7 @@ KERNEL(attention_forward)
             const real *q = (const real *)AT(op->q) + n * sample, *k = (const real *)AT(op->k) + n * sample,
                        *v = (const real *)AT(op->v) + n * sample;
             real *y = (real *)AT(op->y) + n * sample;
-            int length = (int)real_part(((const real *)AT(op->length))[n]);
+            int length = length_of(op, ((const real *)AT(op->length))[n]);
             for (int t = 0; t < op->positions; t++)
                 for (int c = 0; c < op->channels; c++) {
                     accumulator p[16], sum = 0;
@@ -138,7 +143,7 @@ KERNEL(attention_backward)
                                       (const real *)AT(op->v) + n * sample};
             real *const dx[3] = {(real *)AT(op->dq) + n * sample, (real *)AT(op->dk) + n * sample,
                                  (real *)AT(op->dv) + n * sample};
-            int length = (int)real_part(((const real *)AT(op->length))[n]);
+            int length = length_of(op, ((const real *)AT(op->length))[n]);
             for (int i = 0; i < 3; i++)
                 for (size_t e = 0; e < sample; e++)
                     dx[i][e] = 0;

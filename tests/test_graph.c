@@ -6,14 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/ref/complex.h"
 #include "backend/ref/reference.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/diagnostics.h"
 #include "graph/list.h"
 #include "operations.h"
 #include "suite.h"
+#include "train/checkpoint.h"
+#include "training.h"
 
 /* ---- the operations' descriptors ---- */
 
@@ -656,6 +660,92 @@ START_TEST(what_a_device_lacks_is_refused_by_name)
 }
 END_TEST
 
+/* ---- trainings ---- */
+
+static void train_network(struct training *t, const struct network *network, const struct nl_backend *backend)
+{
+    const char *const words[] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",
+                                 "train.momentum=0.9", "model.dropout=0.3", "train.steps=100"};
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_msg(nl_experiment_load(NULL, words, 6, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
+    *t = (struct training){.config = experiment.config};
+    network->build(&t->graph);
+    const struct nl_extent *input = nl_extent_of(&t->graph, t->graph.input);
+    t->graph.classes = CLASSES;
+    const char *trouble =
+        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, CLASSES}, 96);
+    ck_assert_msg(!trouble, "%s", trouble);
+    training_rates(t);
+}
+
+static void take_steps(struct training *t, int first, int end)
+{
+    for (int step = first; step < end; step++)
+        training_step(t, step, 0);
+}
+
+static bool is_finite(const struct training *t)
+{
+    double *values = nl_alloc(t->graph.count, sizeof *values);
+    t->plan.backend->get_reals(values, t->plan.parameters, t->graph.count);
+    bool finite = true;
+    for (size_t i = 0; i < t->graph.count; i++)
+        finite &= isfinite(values[i]) != 0;
+    free(values);
+    return finite;
+}
+
+/* Parameters and states. */
+static void expect_same_state(const struct training *a, const struct training *b, const char *name)
+{
+    ck_assert_msg(is_finite(a), "%s", name);
+    for (int i = 0; i < a->graph.tensors; i++)
+        for (int r = 0; r < 2; r++) {
+            const struct nl_tensor *tensor = &a->graph.tensor[i];
+            ck_assert_msg(memcmp(nl_tensor_in(&a->plan, r, tensor), nl_tensor_in(&b->plan, r, tensor),
+                                 nl_tensor_bytes(&a->plan, tensor)) == 0,
+                          "%s: %s of replica %d", name, tensor->name, r);
+        }
+}
+
+/* Both replicas are kept in the middle, and go on in another plan to the bits of a training that was not stopped. */
+START_TEST(a_training_goes_on_from_its_middle)
+{
+    const struct network *network = &networks[_i / 2];
+    const struct nl_backend *backend = _i % 2 ? &nl_backend_cpu : &nl_backend_ref;
+    enum { MIDDLE = 3, END = 6 };
+    struct training whole, first, second;
+    train_network(&whole, network, backend);
+    train_network(&first, network, backend);
+    train_network(&second, network, backend);
+    take_steps(&whole, 0, END);
+    take_steps(&first, 0, MIDDLE);
+    char path[] = "/tmp/normlab_graph_XXXXXX";
+    int file = mkstemp(path);
+    ck_assert(file >= 0 && close(file) == 0);
+    for (int r = 0; r < 2; r++) {
+        struct nl_lineage lineage = {.config = &first.config, .dataset = &first.dataset};
+        struct nl_trial_result result = {.steps = MIDDLE, .samples = MIDDLE * 6}, again = {0};
+        struct nl_midway midway = {.first_loss = 1};
+        ck_assert_msg(nl_checkpoint_save(&first.plan, r, &lineage, &midway, &result, path, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_checkpoint_load(&second.plan, r, &lineage, path, &midway, &again, &err) == NL_OK, "%s", err.text);
+        nl_trial_result_release(&again);
+    }
+    unlink(path);
+    memcpy(second.order, first.order, (size_t)first.view.train_count * sizeof *first.order); /* of the epoch they are in */
+    for (int r = 0; r < 2; r++)
+        backend->upload(training_place(&second, second.plan.order, r), second.order,
+                        (size_t)second.view.train_count * sizeof *second.order);
+    take_steps(&second, MIDDLE, END);
+    expect_same_state(&whole, &second, network->name);
+    training_free(&whole);
+    training_free(&first);
+    training_free(&second);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 /* To the bytes of a state, each with the buffer that wrote it last; SUMMED: and something was added to it. */
@@ -734,6 +824,7 @@ int main(void)
     tcase_add_loop_test(cases, micro_batches_have_the_bits_of_whole_ones, 0, NETWORKS);
     tcase_add_loop_test(cases, complex_steps_give_hessian_vector_products, 0, SMALL);
     tcase_add_loop_test(cases, what_a_device_lacks_is_refused_by_name, 0, NETWORKS);
+    tcase_add_loop_test(cases, a_training_goes_on_from_its_middle, 0, 2 * NETWORKS);
     tcase_add_loop_test(cases, what_is_read_is_what_was_written, 0, NETWORKS);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -36,14 +36,15 @@ static inline void training_data(struct training *t, struct nl_shape shape, int 
     }
 }
 
-/* t->config is set; everything else is made. NULL, or what went wrong. */
+/* t->config is set, and t->graph, if it is not to be what t->config says; everything else is made. NULL, or what went wrong. */
 static inline const char *training_make(struct training *t, const struct nl_backend *backend, int replicas, struct nl_shape shape, int count)
 {
     static struct nl_error err;
     const char *key = NULL;
     t->replicas = replicas;
     training_data(t, shape, count);
-    if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK || nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK ||
+    if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK ||
+        (t->graph.nodes == 0 && nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK) ||
         backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->graph, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
         return err.text;
     for (int r = 0; r < replicas; r++)

@@ -21,7 +21,7 @@ static const char experiment_text[] = "train: {epochs: 1}\n"
 static const char *const words[] = {
     "arrow", "at", "autofreq", "axes", "background", "behind", "bmargin", "border", "boxxyerror", "by", "cb", "cblabel", "cbrange", "cbtics",
     "center", "colorbox", "cubehelix", "cycles", "dashtype", "defined", "dot", "dumb", "else", "encoding", "EOD", "eq", "exists", "fillcolor",
-    "filledcurves", "fillstyle", "floor", "font", "fontscale", "format", "from", "graph", "horizontal", "if", "key", "keyentry", "label", "labels",
+    "filled", "filledcurves", "fillstyle", "floor", "font", "fontscale", "format", "from", "graph", "horizontal", "if", "key", "keyentry", "label", "labels",
     "Left", "left", "line", "linecolor", "lines", "linespoints", "linestyle", "linewidth", "lmargin", "logscale", "maxcols", "mono", "multiplot",
     "NaN", "ne", "noborder", "noenhanced", "nohead", "nomirror", "norotate", "notitle", "object", "offset", "origin", "out", "output", "palette",
     "pattern", "pdfcairo", "picture", "plot", "pngcairo", "point", "points", "pointscale", "pointsize", "pointtype", "pt", "rectangle", "reset",

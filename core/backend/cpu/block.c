@@ -20,13 +20,13 @@ const struct nl_block_kernels *nl_block_kernels(void)
 #endif
 }
 
-/* Eight doubles that the compiler keeps in registers; and halves of them. */
+/* Eight doubles, and vectors of half as many, which the compiler keeps in registers. */
 enum { EIGHT = 8 };
 typedef double eight __attribute__((vector_size(EIGHT * sizeof(double)), aligned(8), may_alias));
 typedef double four __attribute__((vector_size(EIGHT / 2 * sizeof(double))));
 typedef double two __attribute__((vector_size(EIGHT / 4 * sizeof(double))));
 
-/* By its address: passed as it is, its way would depend on the instruction set. */
+/* Takes a pointer: how such a vector is passed by value depends on the instruction set. */
 NL_INLINE double fold(const eight *v)
 {
     four fours[2];
@@ -38,7 +38,7 @@ NL_INLINE double fold(const eight *v)
     return twos[0][0] + twos[0][1];
 }
 
-/* The sum of count numbers: over eight lanes, or as they stand where there are fewer. */
+/* The sum of `count` numbers: in eight lanes, or one after the other where there are fewer than eight. */
 NL_INLINE double total(size_t count, const double *x)
 {
     if (count < EIGHT) {
@@ -56,7 +56,7 @@ NL_INLINE double total(size_t count, const double *x)
     return fold(&sum);
 }
 
-/* Turns sum and product of channels into those of their sets. */
+/* Makes the sums and products of channels those of their sets. */
 NL_INLINE void accumulate_sets_of(size_t width, const struct nl_cpu_block *b)
 {
     for (size_t set = 0; set < b->sets; set++) {
@@ -71,7 +71,7 @@ static void accumulate_columns(const struct nl_cpu_block *b)
     NL_OF_WIDTH(b->width, accumulate_sets_of, b);
 }
 
-/* Squares around a shift that is two deviations off say a fifth of what those around the mean do: two bits are lost. */
+/* A shift two standard deviations from the mean makes the squares five times those around the mean: two bits are lost. */
 enum { FAR = 4 };
 
 NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
@@ -91,8 +91,7 @@ NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *re
     return far > 0;
 }
 
-/* Moments from the sets' sums of t = x - shift and t^2. True if a shift was so far off that squares around it say little of those around
- * the mean. */
+/* Moments from the sets' sums of t = x - shift and t^2. True: some shift was so far from its mean that the variance lost digits. */
 NL_CLONES
 static bool moments_of_sums(const struct nl_cpu_block *b, double *mean, double *var)
 {
@@ -198,7 +197,7 @@ NL_INLINE void guess_of(size_t width, const struct nl_cpu_block *b)
         b->shift[set] = (float)(total(width, b->sum + set * width) * inverse);
 }
 
-/* A guess of each set's mean, from those of its channels in sum. */
+/* A guess of each set's mean: the mean of its channels' guesses, which are in sum. */
 NL_CLONES
 static void guess_of_sets(const struct nl_cpu_block *b)
 {
@@ -213,7 +212,7 @@ static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var
     return moments_of_sums(b, mean, var);
 }
 
-/* Of all rows around one guess of their mean. */
+/* The moments of all rows, around one guess of their mean. */
 static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *var)
 {
     if (b->centers) {
@@ -232,7 +231,7 @@ static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *
     take_moments(b, mean, var);
 }
 
-/* Each group around a guess of its own, which suits it, and is at hand before the other groups are. */
+/* The moments of each group of rows, around a guess of its own. That guess is close, and it does not wait for the other groups. */
 static void moments_of_groups(void *context, size_t first, size_t end, int thread)
 {
     const struct shared_groups *groups = context;
@@ -296,10 +295,10 @@ void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, cons
     nl_block_kernels()->column_factors(b);
 }
 
-/* Sums of g and g t to those of g and g (t - mean_low), times gamma rstd; and the shares of dgamma and dbeta, unless gamma is in the sums
- * already. scale is what the kernel multiplies g with, so that the terms of dx cancel to the last bit in a set of one. */
+/* Makes the sums of g and g t those of g and g (t - mean_low), times gamma rstd. Accumulates dgamma and dbeta as well, unless the kernel did.
+ * `scale` is the number that the kernel multiplies g with: so the terms of dx cancel to the last bit in a set of one. */
 NL_CLONES
-static void finish_sums(const struct nl_cpu_block *b)
+static void finalize_sums(const struct nl_cpu_block *b)
 {
     double *restrict sum = b->sum, *restrict product = b->product, *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
     const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd, *restrict scale = b->scale;
@@ -343,7 +342,7 @@ static void set_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 
 void nl_cpu_block_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
-    finish_sums(b);
+    finalize_sums(b);
     if (b->width > 1)
         accumulate_columns(b);
     set_slopes(b, rows, fixed);

@@ -6,7 +6,7 @@
  *
  * and both again for a few rows, which stay in registers from their sums to what these are for (block_small.h).
  *
- * They are written once, over sixteen lanes (wide_plain.h says what these can do), and compiled for each instruction set
+ * They are written once, over sixteen lanes (wide.h says what these can do), and compiled for each instruction set
  * (block_avx512.c, block_avx2.c, block_plain.c). What is done once a set or a channel, in double, is in block.c.
  *
  * Digits. x is only used as t = x - shift, where shift is the mean rounded to float, or a guess of it while it is not known;

@@ -3,7 +3,10 @@
 #include "backend/cpu/isa.h"
 
 #ifdef NL_X86
-#include "backend/cpu/wide_avx512.h"
+#include "backend/cpu/vector_avx512.h"
+#include "backend/cpu/wide.h"
+
+enum { MOST_VECTORS = 4 }; /* that the registers hold beside each other in a tile of columns */
 
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"

@@ -1,5 +1,5 @@
-/* Kernels of block.h whose sums run down the columns. A tile is up to MOST_VECTORS times sixteen channels from `c` on, or one time fewer:
- * `left`, where it is a part; and the rows [first, end). What belongs to its channels stays in registers. */
+/* Kernels of block.h whose sums run down the columns. A tile is the rows [first, end) of some channels from c on: of up to MOST_VECTORS vectors of
+ * sixteen or, where it is a `part`, of one vector of `left` channels. The numbers that belong to its channels stay in registers. */
 INLINE wide take(const float *from, bool part, size_t left)
 {
     return part ? wide_load_part(from, left) : wide_load(from);
@@ -16,7 +16,7 @@ INLINE void put(float *to, wide v, bool part, size_t left)
 /* The rows of a stretch go to two chains of sums in turn, so that one need not wait for the other. */
 enum { CHAINS = 2 };
 
-/* The sums of a stretch: the first of those that are added. */
+/* Stores the sums of the first stretch, and accumulates those of later ones. */
 INLINE void take_sums(double *to, wide v, bool begins)
 {
     if (begins)
@@ -204,8 +204,8 @@ INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, siz
     }
 }
 
-/* Calls tile(block, ..., what belongs to the kind of tile) for all channels of a stretch of the rows [first, end), stretch after stretch;
- * if `back`, the last one first. */
+/* Cuts the rows [first, end) into stretches, and each stretch into tiles; calls tile(block, ...) for each, with the given arguments at the end.
+ * `back`: the last stretch comes first. */
 #define OVER_TILES(b, back, tile, ...)                                                                                         \
     for (size_t done = 0, rows = end - first, some; done < rows; done += some) {                                               \
         some = rows - done < NL_COLUMN_STRETCH ? rows - done : NL_COLUMN_STRETCH;                                              \
@@ -246,7 +246,7 @@ TARGET static void column_guess(const struct nl_cpu_block *b, size_t first, size
     }
 }
 
-/* What the sets have, in sixteen of their channels from c on. */
+/* A number of each set, spread over the set's channels: those of the sixteen channels from c on. */
 INLINE wide in_channels(const float *sets, size_t c, size_t width)
 {
     if (width < NL_LANES && nl_row_is_small(width))

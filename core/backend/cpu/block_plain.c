@@ -1,8 +1,9 @@
 /* The kernels of normalizers in plain C. */
 #include "backend/cpu/block.h"
-#include "backend/cpu/isa.h"
+#include "backend/cpu/vector_plain.h"
+#include "backend/cpu/wide.h"
 
-#include "backend/cpu/wide_plain.h"
+enum { MOST_VECTORS = 1 }; /* that the registers hold beside each other in a tile of columns */
 
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"

@@ -1,9 +1,9 @@
 /* Kernels of block.h whose sums run along the rows, a few rows at a time: each pass runs down them in tiles of up to four vectors of channels,
  * what belongs to these in registers.
  *
- * Sums come in two halves. A pass leaves partial sums, sixteen lanes of each unit of a row: a unit is a set's channels or, where sets are smaller,
- * sixteen channels with several sets of `span` channels beside each other. Then the lanes of many units are folded at once, which leaves sums side
- * by side as the sets are: for one alone it would take as many steps. */
+ * Sums are made in two steps. A pass leaves partial sums: sixteen lanes for each unit of a row. A unit is a set's channels or, where sets are smaller
+ * than a vector, sixteen channels that hold several sets of `span` channels. Then the lanes of many units are folded at once, and the sums come to lie
+ * side by side as the sets do. To fold one unit alone would take as many steps. */
 #include <string.h>
 
 enum { TILE = 4 };
@@ -81,10 +81,10 @@ INLINE void fold_units(const float *from, size_t count, size_t span, wide factor
 
 /* ---- tiles ---- */
 
-/* A tile of the rows [first, end): `vectors` vectors from channel c on, of which the last, where it is a `part`, has `left` channels; they belong
- * to unit u, or to the units from u on where these are small; `more` says that others of the same unit came before. */
+/* A tile is the rows [first, end) of `vectors` vectors from channel c on. Where it is a `part`, its last vector has `left` channels. Its channels belong
+ * to unit u, or to the units from u on where these are small. `more`: tiles before it had channels of the same unit. */
 
-/* What vector v of a tile takes of the numbers of a row's sets. */
+/* The numbers of a row's sets, spread over the channels of vector v of a tile. */
 INLINE wide of_set(const float *row, struct cut cut, bool small, size_t u, int v)
 {
     return small ? wide_spread(row + (u + (size_t)v) * (NL_LANES / cut.span), cut.span) : wide_set(row[u]);
@@ -97,7 +97,7 @@ INLINE wide xhat_at(const struct nl_cpu_block *b, struct cut cut, size_t at, siz
     return wide_mul(wide_sub(t, of_set(b->mean_low + set, cut, small, u, v)), of_set(b->rstd + set, cut, small, u, v));
 }
 
-/* In a part of a vector: 0 behind the last channel, whose lanes come from what nobody wrote. */
+/* Zeros behind the last channel of a part: those lanes were read from memory that nobody wrote. */
 INLINE wide keep(wide v, bool part, size_t left)
 {
     return part ? wide_keep(v, left) : v;
@@ -233,7 +233,7 @@ INLINE void row_gradients_tile(const struct nl_cpu_block *b, struct cut cut, siz
     }
 }
 
-/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)); of the means those with their sign turned are at hand. */
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)). The means are stored with their sign turned. */
 INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, size_t c, size_t u, bool more, int vectors,
                         bool part, size_t left, bool small, bool centers)
 {
@@ -282,7 +282,7 @@ INLINE void row_dx_tile(const struct nl_cpu_block *b, struct cut cut, size_t fir
         }                                                                                                                          \
     } while (0)
 
-/* ---- passes, each a function of its own: together they would have no registers left for what they need all the way ---- */
+/* ---- passes: each is a function of its own, since together they would need too many registers ---- */
 
 #define PASS TARGET static __attribute__((noinline)) void
 

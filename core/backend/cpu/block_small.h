@@ -33,7 +33,8 @@ INLINE void sum_columns(const struct nl_cpu_small_batch *f, size_t c, wide shift
     *product_of = wide_add(product[0], product[1]);
 }
 
-/* x around a first guess says where the mean is to its last digit, and x around that how far off it is: of so few rows float has sums to spare. */
+/* x around the first row gives the mean to the last digit of a float. x around that gives its low part, and the variance. Float sums of so few rows
+ * lose nothing that matters. */
 INLINE void column_moments(const struct nl_cpu_small_batch *f, size_t c, double *mean, double *var)
 {
     wide inverse = wide_set(1.0f / (float)f->rows), shift = column_of(f->x, f, 0, c), off = wide_set(0.0f), sum, squares;
@@ -110,7 +111,7 @@ struct row_shape {
     bool small;
 };
 
-/* Of several rows the lanes are folded at once: of as many as have their sets in a vector. */
+/* The lanes of several rows are folded at once: of as many rows as one vector can hold the sums of. */
 INLINE struct row_shape row_shape(int vectors, bool small, size_t span)
 {
     size_t channels = (size_t)vectors * NL_LANES, sets = small ? channels / span : 1;
@@ -127,8 +128,8 @@ INLINE struct row_shape row_shape(int vectors, bool small, size_t span)
             some((f), (shape), row, 1, __VA_ARGS__);                             \
     } while (0)
 
-/* The sums of the sets of some rows, side by side as these are: lanes are folded as soon as there are two vectors of as many sums, or registers would
- * not do for all that waits. */
+/* Folds the lanes of some rows to the sums of their sets, side by side as the sets are. Two vectors are folded as soon as both hold equally many sums:
+ * registers could not hold them all until the end. */
 enum { LEVELS = 4 }; /* at which sixteen lanes become one */
 struct folding {
     wide waiting[LEVELS + 1];
@@ -185,7 +186,7 @@ struct row_sets {
     float sum[SETS], product[SETS];
 };
 
-/* Where vector v of a row is. */
+/* The place of vector v of a row. */
 INLINE size_t place(struct row_shape shape, size_t row, int v)
 {
     return (row * (size_t)shape.vectors + (size_t)v) * NL_LANES;
@@ -366,7 +367,7 @@ INLINE void rows_backward(const struct nl_cpu_small_batch *f, struct row_shape s
             function(f, row_shape(vectors, true, 4));                        \
     } while (0)
 
-/* The same, with one row as a constant as well: it has no other to wait beside. */
+/* The same, with the number of rows as a constant too where it is one. */
 #define OF_ROWS(function, original)                                          \
     do {                                                                     \
         struct nl_cpu_small_batch small = *(original);                                 \

@@ -49,8 +49,8 @@ static void copy_moved(const struct nl_gather *op, const struct source *from, si
         }
 }
 
-/* Samples of the next batch, from memory to the second-level cache while this one is worked on. Of a few alone: many are fetched side by side, and
- * the hints cost as much as they spare. */
+/* Fetches samples of the next batch into the second-level cache while this one is worked on. Only of small batches: the loads of many samples overlap
+ * by themselves, and the hints cost as much as they save. */
 enum { FEW = 4 };
 
 static void fetch(const struct source *from, const int32_t *index, int samples, size_t image)

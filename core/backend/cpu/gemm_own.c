@@ -62,8 +62,8 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
     }
 }
 
-/* Sums over few terms are no cover for turning: many rows had better find it done. Rows of b that are longer than a block drive each other from the
- * first-level cache, where sixteen of them come to lie in one set. */
+/* Whether tiles transpose b in registers. That is hidden behind sums of many terms; with few terms, many rows are better off with a b that was
+ * transposed once. Longer rows than a block do not go either: sixteen of them would share one set of the first-level cache. */
 static bool turns_in_registers(const struct nl_cpu_gemm *g)
 {
     bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || (g->k >= FEW_TERMS && !nl_gemm_tiles()->loads));
@@ -119,7 +119,7 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
         nl_parallel_for(stripes, nl_cpu_grain(2.0 * STRIPE * (double)g->n * (double)g->k), on_stripes, &all);
 }
 
-/* Products of a few samples with weights that are soon passed: to set out for stripes and blocks takes as long as a tenth of such a product. */
+/* Small products of one or two samples: setting up stripes and blocks would take a tenth of their time. */
 static bool is_quick(const struct nl_cpu_gemm *g, size_t samples)
 {
     return samples <= NL_GEMM_SMALL && nl_cpu_is_short(2.0 * (double)g->m * (double)g->n * (double)g->k);
@@ -143,20 +143,20 @@ static size_t padded(size_t count)
     return (count + NL_GEMM_VECTOR - 1) / NL_GEMM_VECTOR * NL_GEMM_VECTOR;
 }
 
-/* Whether a gradient has so few columns (those of a head's 10 classes) that vectors along its rows do less in vain. Factors may be exchanged:
- * the bits are the same. */
+/* Whether a gradient has so few columns (a head's 10 classes, say) that vectors down its columns waste fewer lanes. Then the factors are exchanged:
+ * the bits stay. */
 static bool is_narrow(const struct nl_cpu_gemm *g)
 {
     return g->transposed == NL_TRANSPOSED_A && !g->start && !g->add && g->k >= NL_GEMM_VECTOR && 4 * padded(g->m) * g->n <= 3 * padded(g->n) * g->m;
 }
 
-/* Of few terms it is not worth that: its weights step as they are. */
+/* With few terms an exchange does not pay: the weights step as they are. */
 static bool steps_narrow(const struct nl_cpu_gemm *g)
 {
     return g->sgd && g->n < NL_GEMM_VECTOR && g->m % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_SMALL;
 }
 
-/* The same of a plain product: c' = b' a', and the rows that are left over. */
+/* The same for a plain product: c' = b' a', and the rows that are left over. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
     return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu &&

@@ -11,8 +11,8 @@
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
-/* What the first walk over a block's rows read last is still near the core: the second begins there, unless all of it is near, which so many
- * tensors are. */
+/* Whether the second walk over a block's rows goes backwards. It then begins with what the first walk read last, which is still in the first-level
+ * cache. It need not where the block of so many tensors fits there as a whole. */
 static bool goes_back(const struct nl_norm_call *call, size_t tensors)
 {
     enum { L1 = 32 << 10 };
@@ -33,7 +33,7 @@ static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu
     nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var, b->eps);
 }
 
-/* Of the block's rows and those before; complete, they are tracked. */
+/* The moments of the block's rows and those before it. Once they are complete, they are tracked. */
 static void take_moments(const struct nl_norm_walk *walk)
 {
     const struct nl_norm_call *call = walk->call;

@@ -18,7 +18,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Rows of sets that are done at a time: what the first-level cache holds beside all that is made of them. */
+/* Rows whose sets are done at a time: as many as the first-level cache holds, together with what is worked out of them. */
 static size_t row_step(size_t channels)
 {
     enum { MOST = 2048 };
@@ -155,8 +155,8 @@ void nl_norm_set_out(struct nl_norm_walk *walk, const struct nl_norm_call *call,
     take_room(b, call, thread);
 }
 
-/* Puts the block's rows: `rows` of them, `pitch` apart, from element `at` of the tensors on, whose position is that. Where all rows have one
- * position, gamma stays. */
+/* Sets the block's rows: `rows` rows, `pitch` elements apart, from element `at` of the tensors on, which lies at that position. Where all rows have one
+ * position, all have the same gamma. */
 static void place_block(struct nl_norm_walk *walk, size_t at, size_t position, size_t rows, size_t pitch)
 {
     const struct nl_norm_call *call = walk->call;

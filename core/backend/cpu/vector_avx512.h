@@ -19,6 +19,7 @@ enum { LANES = 16 };
 #define positive(a) _mm512_max_ps(_mm512_setzero_ps(), a) /* NaN stays NaN */
 #define where_positive(a, b) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), b) /* else 0 */
 #define pick(a, at) _mm512_permutexvar_ps((__m512i)(at), a) /* lane i: lane at[i] of a */
+#define first_lanes(a, count) _mm512_maskz_mov_ps((__mmask16)((1u << (count)) - 1), a) /* the first lanes, then zeros */
 
 /* Of sixteen lanes the sums of those a quarter apart, halves first: (0 + 8) + (4 + 12) and so on. */
 TARGET static inline void store_quarter(float *to, const vec *sixteen)
@@ -49,6 +50,45 @@ TARGET static inline void turn(const float *from, size_t line, vec column[4])
     column[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair[0], pair[2]));
     column[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pair[1], pair[3]));
     column[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair[1], pair[3]));
+}
+
+/* Of each 2 half lanes of a, and then of b, the sums of one half and the other. half: less than LANES. */
+TARGET static inline vec add_halves(vec a, vec b, size_t half)
+{
+    typedef unsigned lanes __attribute__((vector_size(sizeof(vec))));
+    const lanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const lanes within = lane & (unsigned)(half - 1), first = 2 * (lane - within) + within; /* 16 and up: of b */
+    return _mm512_permutex2var_ps(a, (__m512i)first, b) + _mm512_permutex2var_ps(a, (__m512i)(first + (unsigned)half), b);
+}
+
+/* Lane i gets from[(part LANES + i) / span]. span: less than LANES, a power of two. No more is read than needed: it should be found in one
+ * store. */
+TARGET static inline vec spread(const float *from, size_t span, int part)
+{
+    vec values = span == 8   ? _mm512_castps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)from)))
+                 : span == 4 ? _mm512_castps128_ps512(_mm_loadu_ps(from))
+                             : _mm512_castps256_ps512(_mm256_loadu_ps(from));
+    __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    (void)part; /* there is one */
+    return _mm512_permutexvar_ps(_mm512_srl_epi32(lane, _mm_cvtsi32_si128(__builtin_ctz((unsigned)span))), values);
+}
+
+/* Half of the lanes in double. */
+TARGET static inline __m512d doubles(vec v, int half)
+{
+    return _mm512_cvtps_pd(half == 0 ? _mm512_castps512_ps256(v) : _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)));
+}
+
+TARGET static inline void put_doubles(double *to, vec v)
+{
+    _mm512_storeu_pd(to, doubles(v, 0));
+    _mm512_storeu_pd(to + 8, doubles(v, 1));
+}
+
+TARGET static inline void accumulate_doubles(double *to, vec v)
+{
+    _mm512_storeu_pd(to, _mm512_loadu_pd(to) + doubles(v, 0));
+    _mm512_storeu_pd(to + 8, _mm512_loadu_pd(to + 8) + doubles(v, 1));
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define TARGET
+#define NL_PLAIN_VECTORS
 typedef float vec __attribute__((vector_size(16)));
 typedef int places __attribute__((vector_size(16)));
 enum { LANES = 4 };
@@ -26,14 +27,14 @@ static inline void store(float *to, vec value)
 static inline vec load_part(const float *from, size_t count)
 {
     vec value = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && i < LANES; i++)
         value[i] = from[i];
     return value;
 }
 
 static inline void store_part(float *to, vec value, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && i < LANES; i++)
         to[i] = value[i];
 }
 
@@ -75,6 +76,39 @@ static inline void turn(const float *from, size_t line, vec column[4])
 {
     for (size_t i = 0; i < 4; i++)
         column[i] = (vec){from[i], from[line + i], from[2 * line + i], from[3 * line + i]};
+}
+
+static inline vec first_lanes(vec a, size_t count)
+{
+    for (size_t i = count; i < LANES; i++)
+        a[i] = 0.0f;
+    return a;
+}
+
+static inline vec add_halves(vec a, vec b, size_t half)
+{
+    vec even = half == 1 ? (vec){a[0], a[2], b[0], b[2]} : (vec){a[0], a[1], b[0], b[1]};
+    return even + (half == 1 ? (vec){a[1], a[3], b[1], b[3]} : (vec){a[2], a[3], b[2], b[3]});
+}
+
+static inline vec spread(const float *from, size_t span, int part)
+{
+    vec value;
+    for (size_t i = 0; i < LANES; i++)
+        value[i] = from[((size_t)part * LANES + i) / span];
+    return value;
+}
+
+static inline void put_doubles(double *to, vec value)
+{
+    for (size_t i = 0; i < LANES; i++)
+        to[i] = (double)value[i];
+}
+
+static inline void accumulate_doubles(double *to, vec value)
+{
+    for (size_t i = 0; i < LANES; i++)
+        to[i] += (double)value[i];
 }
 
 #endif

@@ -42,7 +42,7 @@ static __device__ inline float nl_xhat(const struct nl_statistic &s, float x)
 }
 
 /* Mean and variance from a shift and the sums of the deviations from it and of their squares (m elements). */
-static __device__ inline void nl_mend(double m, double sum, double squares, bool centers, double shift, double *mean, double *var)
+static __device__ inline void nl_finalize_moments(double m, double sum, double squares, bool centers, double shift, double *mean, double *var)
 {
     *mean = centers ? shift + sum / m : 0.0;
     *var = centers ? (squares - sum * sum / m) / m : squares / m;

@@ -36,16 +36,16 @@ static struct tile tile_of(const struct nl_layout *l)
     return t;
 }
 
-struct spot {
+struct coordinates {
     unsigned tx, ty, c, slice, chunk;
     unsigned first, end; /* rows */
     bool real;           /* there is such a column */
 };
 
 /* part: which chunk of which slice, slices first. */
-static __device__ struct spot spot_of(const struct nl_layout &l, const struct tile &t, unsigned part)
+static __device__ struct coordinates coordinates_of(const struct nl_layout &l, const struct tile &t, unsigned part)
 {
-    struct spot s;
+    struct coordinates s;
     s.tx = threadIdx.x % t.columns;
     s.ty = threadIdx.x / t.columns;
     s.c = blockIdx.x % t.tiles * t.columns + s.tx;
@@ -62,7 +62,7 @@ static __device__ struct spot spot_of(const struct nl_layout &l, const struct ti
     _Pragma("unroll") for (unsigned i = 0; i < EACH; i++) if (unsigned row = (s).first + i * (t).deep + (s).ty; (s).real && row < (s).end)
 
 /* Sums of a and b over the threads of a column, in a fixed order; each of them has them. */
-static __device__ void column_sum(const struct tile &t, const struct spot &s, double *a, double *b)
+static __device__ void column_sum(const struct tile &t, const struct coordinates &s, double *a, double *b)
 {
     __shared__ double sums[2][MOST_THREADS];
     __syncthreads(); /* the room may still be read from the last time */
@@ -139,7 +139,7 @@ struct affine {
     float gamma, beta;
 };
 
-static __device__ struct affine affine_of(const struct nl_normalize &op, const struct nl_layout &l, const struct spot &s)
+static __device__ struct affine affine_of(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s)
 {
     struct affine a = {1.0f, 0.0f};
     if (s.real && op.gamma)
@@ -149,21 +149,21 @@ static __device__ struct affine affine_of(const struct nl_normalize &op, const s
     return a;
 }
 
-static __device__ inline size_t place(const struct nl_layout &l, const struct spot &s, unsigned row)
+static __device__ inline size_t place(const struct nl_layout &l, const struct coordinates &s, unsigned row)
 {
     return (size_t)row * l.channels + s.c;
 }
 
 /* ---- forward ---- */
 
-static __device__ void read(const struct nl_layout &l, const struct tile &t, const struct spot &s, const float *x, float value[EACH])
+static __device__ void read(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, const float *x, float value[EACH])
 {
     FOR_ROWS(s, t)
     value[i] = x[place(l, s, row)];
 }
 
 /* Mean and variance of the column's rows in registers. */
-static __device__ void moments(const struct nl_layout &l, const struct tile &t, const struct spot &s, const float *x, const float value[EACH],
+static __device__ void moments(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, const float *x, const float value[EACH],
                                double *mean, double *var)
 {
     double m = s.end - s.first, sum = 0.0, squares = 0.0;
@@ -184,10 +184,10 @@ static __device__ void moments(const struct nl_layout &l, const struct tile &t, 
     sum = part;
     squares = part_squares;
     column_sum(t, s, &sum, &squares);
-    nl_mend(m, sum, squares, true, *mean, mean, var);
+    nl_finalize_moments(m, sum, squares, true, *mean, mean, var);
 }
 
-static __device__ void apply(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+static __device__ void apply(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
                              const struct nl_statistic &statistic, const float value[EACH])
 {
     struct affine a = affine_of(op, l, s);
@@ -209,7 +209,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_n
     const float *x = (const float *)nl_at(op.x, l.stride);
     double eps = nl_at(op.hyper, l.stride)->norm_eps;
     for (unsigned slice = 0; slice < t.slices; slice++) {
-        struct spot s = spot_of(l, t, slice);
+        struct coordinates s = coordinates_of(l, t, slice);
         float value[EACH];
         double mean, var;
         read(l, t, s, x, value);
@@ -226,7 +226,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_n
 }
 
 /* The block's columns, whose chunks are all done: their moments make those of the slices. */
-static __device__ void join_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+static __device__ void join_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
                                     enum nl_statistics statistics, const double *part)
 {
     unsigned chunk_rows = t.deep * EACH;
@@ -255,7 +255,7 @@ static __device__ void join_moments(const struct nl_normalize &op, const struct 
 static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
                                                                 double *part, unsigned *tickets)
 {
-    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles);
     const float *x = (const float *)nl_at(op.x, l.stride);
     float value[EACH];
     double mean, var;
@@ -271,7 +271,7 @@ static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normal
 }
 
 /* The statistic of the block's columns, worked out once each. */
-static __device__ struct nl_statistic shared_statistic(const struct nl_normalize &op, const struct nl_layout &l, const struct spot &s,
+static __device__ struct nl_statistic shared_statistic(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s,
                                                        enum nl_statistics statistics)
 {
     __shared__ struct nl_statistic shared[COLUMNS];
@@ -283,7 +283,7 @@ static __device__ struct nl_statistic shared_statistic(const struct nl_normalize
 
 static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
 {
-    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles);
     float value[EACH];
     read(l, t, s, (const float *)nl_at(op.x, l.stride), value);
     apply(op, l, t, s, shared_statistic(op, l, s, statistics), value);
@@ -311,7 +311,7 @@ void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize
 /* ---- backward ---- */
 
 /* Reads x and dy as xhat and the gradient past the ReLU; sums of their products and of the gradients. */
-static __device__ void read_back(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+static __device__ void read_back(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
                                  const struct nl_statistic &statistic, float xhat[EACH], float grad[EACH], double *product, double *sum)
 {
     const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride);
@@ -343,7 +343,7 @@ static __device__ struct means means_of(const struct nl_layout &l, double m, dou
 }
 
 /* Of the residual too: it takes the gradient as it is. */
-static __device__ void write_dx(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+static __device__ void write_dx(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
                                 const struct nl_statistic &statistic, const struct means &mean, const float xhat[EACH], const float grad[EACH])
 {
     float *dx = (float *)nl_at(op.dx, l.stride), scale = affine_of(op, l, s).gamma * statistic.rstd;
@@ -369,7 +369,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) backward_whole(struct nl_
 {
     double products = 0.0, sums = 0.0;
     for (unsigned slice = 0; slice < t.slices; slice++) {
-        struct spot s = spot_of(l, t, slice);
+        struct coordinates s = coordinates_of(l, t, slice);
         float xhat[EACH], grad[EACH];
         double product, sum;
         struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
@@ -386,7 +386,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) backward_whole(struct nl_
 }
 
 /* The block's columns, whose chunks are all done: the gradients of gamma and beta; mean[r][slice][C] for dx. */
-static __device__ void join_gradients(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct spot &s,
+static __device__ void join_gradients(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
                                       const double *part, struct means *mean)
 {
     double products = 0.0, sums = 0.0;
@@ -412,7 +412,7 @@ static __device__ void join_gradients(const struct nl_normalize &op, const struc
 static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
                                                                  double *part, struct means *mean, unsigned *tickets)
 {
-    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles);
     float xhat[EACH], grad[EACH];
     double product, sum;
     read_back(op, l, t, s, shared_statistic(op, l, s, statistics), xhat, grad, &product, &sum);
@@ -429,7 +429,7 @@ static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_norma
 static __global__ void __launch_bounds__(THREADS) backward_dx(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
                                                               const struct means *mean)
 {
-    struct spot s = spot_of(l, t, blockIdx.x / t.tiles);
+    struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles);
     float xhat[EACH], grad[EACH];
     double product, sum;
     struct nl_statistic statistic = shared_statistic(op, l, s, statistics);

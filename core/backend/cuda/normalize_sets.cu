@@ -65,7 +65,7 @@ template <int VECTOR> static __device__ inline void write(const float *from, flo
 }
 
 /* The thread's fetches from element `e` on. WHOLE: one turn of a walk covers the set, and what was fetched is kept. */
-template <int VECTOR> struct handful {
+template <int VECTOR> struct fragment {
     float value[ITEMS][VECTOR];
 
     __device__ void fetch(const struct nl_layout &l, const struct set &s, const float *x, unsigned e)
@@ -88,7 +88,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     const float *x = (const float *)nl_at(op.x, l.stride), *gamma = (const float *)nl_at(op.gamma, l.stride),
                 *beta = (const float *)nl_at(op.beta, l.stride), *residual = (const float *)nl_at(op.residual, l.stride);
     float *y = (float *)nl_at(op.y, l.stride);
-    struct handful<VECTOR> h;
+    struct fragment<VECTOR> h;
     double m = s.count, sum = 0.0, squares = 0.0, mean = 0.0, var;
     struct nl_statistic t = {0.0f, 0.0f, 1.0f};
     if (l.centers) { /* first the mean: from the set's first element, so that the second shift is close */
@@ -120,7 +120,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     sum = part;
     squares = part_squares;
     nl_block_sum(&sum, &squares);
-    nl_mend(m, sum, squares, l.centers, mean, &mean, &var);
+    nl_finalize_moments(m, sum, squares, l.centers, mean, &mean, &var);
     if (threadIdx.x == 0) {
         nl_at((double *)op.mean, l.stride)[blockIdx.x] = mean;
         nl_at((double *)op.var, l.stride)[blockIdx.x] = var;
@@ -217,12 +217,12 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_d
 }
 
 /* How a set of m elements is taken: four at a time where it lies so, by as many threads as keep it in registers. */
-struct way {
+struct launch_kind {
     bool vector, whole;
     unsigned threads;
 };
 
-static struct way way_of(const struct nl_layout *l, const struct nl_normalize *op)
+static struct launch_kind launch_kind_of(const struct nl_layout *l, const struct nl_normalize *op)
 {
     const void *places[] = {op->x, op->residual, op->y, op->dy, op->dx, op->dresidual};
     unsigned m = l->rows * l->width;
@@ -233,29 +233,29 @@ static struct way way_of(const struct nl_layout *l, const struct nl_normalize *o
     return {vector, threads <= 1024, threads <= 1024 ? threads : 1024};
 }
 
-#define LAUNCH_WAY(kernel, run, layout, way, op)                                                  \
-    do {                                                                                          \
-        dim3 grid(nl_layout_sets(layout), 1, (unsigned)(run)->replicas);                          \
-        if ((way).vector && (way).whole)                                                          \
-            NL_LAUNCH((kernel<4, true>), grid, (way).threads, op, *(layout));                     \
-        else if ((way).vector)                                                                    \
-            NL_LAUNCH((kernel<4, false>), grid, (way).threads, op, *(layout));                    \
-        else if ((way).whole)                                                                     \
-            NL_LAUNCH((kernel<1, true>), grid, (way).threads, op, *(layout));                     \
-        else                                                                                      \
-            NL_LAUNCH((kernel<1, false>), grid, (way).threads, op, *(layout));                    \
+#define LAUNCH_KIND(kernel, run, layout, kind, op)                                        \
+    do {                                                                                  \
+        dim3 grid(nl_layout_sets(layout), 1, (unsigned)(run)->replicas);                  \
+        if ((kind).vector && (kind).whole)                                                \
+            NL_LAUNCH((kernel<4, true>), grid, (kind).threads, op, *(layout));            \
+        else if ((kind).vector)                                                           \
+            NL_LAUNCH((kernel<4, false>), grid, (kind).threads, op, *(layout));           \
+        else if ((kind).whole)                                                            \
+            NL_LAUNCH((kernel<1, true>), grid, (kind).threads, op, *(layout));            \
+        else                                                                              \
+            NL_LAUNCH((kernel<1, false>), grid, (kind).threads, op, *(layout));           \
     } while (0)
 
 void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
-    struct way way = way_of(layout, op);
-    LAUNCH_WAY(sets_forward, run, layout, way, *op);
+    struct launch_kind kind = launch_kind_of(layout, op);
+    LAUNCH_KIND(sets_forward, run, layout, kind, *op);
 }
 
 void nl_cuda_sets_dx(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
-    struct way way = way_of(layout, op);
-    LAUNCH_WAY(sets_dx, run, layout, way, *op);
+    struct launch_kind kind = launch_kind_of(layout, op);
+    LAUNCH_KIND(sets_dx, run, layout, kind, *op);
 }
 
 /* ---- gradients of gamma and beta ---- */

@@ -1,0 +1,186 @@
+/* Products of the Hessian with a vector: a complex step through forward and backward of whole networks against PyTorch's
+ * autograd, to 1e-8. tests/golden/hessian.py made the numbers, for the networks of hessian.cases, from the same weights and the
+ * same batch. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ref/complex.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "base/safetensors.h"
+#include "config/diagnostics.h"
+#include "suite.h"
+#include "train/plan.h"
+
+enum { MOST_CASES = 32, MOST_WORDS = 32 };
+
+static const double BOUND = 1e-8;
+static const double STEP = 1e-100;
+
+static struct nl_tensor_file stored;
+static char *words[MOST_CASES][MOST_WORDS]; /* name, then overrides; [0]: those that all have */
+static int counts[MOST_CASES], cases;
+
+static void read_cases(char *text)
+{
+    char *lines, *rest;
+    for (char *line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
+        if (*line == '#')
+            continue;
+        for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+            words[cases][counts[cases]++] = word;
+        cases++;
+    }
+}
+
+struct network {
+    struct nl_config config;
+    struct nl_dataset *dataset;
+    struct nl_split view;
+    struct nl_graph graph;
+    struct nl_plan plan;
+};
+
+static void load(struct network *n, int number)
+{
+    const char *all[2 * MOST_WORDS] = {"device.kind=ref"};
+    int count = 1;
+    for (int from = 0; from < 2; from++)
+        for (int i = 1; i < counts[from ? number : 0]; i++)
+            all[count++] = words[from ? number : 0][i];
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err;
+    const char *key;
+    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
+    n->config = experiment.config;
+    n->dataset = nl_dataset_open(&n->config, &err);
+    ck_assert_msg(n->dataset && nl_split_make(n->dataset, &n->config, &n->view, &err) == NL_OK, "%s", err.text);
+    ck_assert(nl_model_build(&n->config, n->dataset->shape, &n->graph, &key, &err) == NL_OK);
+    ck_assert(nl_backend_complex.thread_begin(0, &err) == NL_OK);
+    ck_assert_msg(nl_plan_make(&n->plan, &nl_backend_complex, &n->graph, &n->config, &n->view, 1, 1, &err) == NL_OK, "%s",
+                  err.text);
+    nl_plan_write(&n->plan, 0, &n->config, &n->view);
+}
+
+static void release(struct network *n)
+{
+    nl_plan_release(&n->plan);
+    nl_graph_release(&n->graph);
+    nl_split_release(&n->view);
+    nl_dataset_free(n->dataset);
+}
+
+/* The parameters' imaginary parts: the step along the vector. */
+static void move_parameters(struct network *n)
+{
+    double *imaginary = nl_alloc(n->graph.count, sizeof *imaginary);
+    for (int i = 0; i < n->graph.tensors; i++) {
+        const struct nl_tensor *tensor = &n->graph.tensor[i];
+        for (size_t e = 0; nl_is_parameter(tensor->spec.role) && e < tensor->count; e++)
+            imaginary[tensor->offset + nl_tensor_place(tensor, e)] = STEP * sin((double)e + 1);
+    }
+    nl_complex_put_imaginary(n->plan.parameters, imaginary, n->graph.count);
+    free(imaginary);
+}
+
+/* Forward and backward of the first batch. */
+static void differentiate(struct network *n)
+{
+    struct nl_plan *plan = &n->plan;
+    struct nl_hyper hyper = {.norm_eps = n->config.norm.eps, .norm_momentum = n->config.norm.momentum};
+    int32_t *order = nl_alloc((size_t)n->view.train_count, sizeof *order);
+    nl_epoch_order(&n->view, (uint64_t)n->config.train.seed, 0, order);
+    plan->backend->upload(plan->order, order, (size_t)n->view.train_count * sizeof *order);
+    plan->backend->upload(plan->hyper, &hyper, sizeof hyper);
+    struct nl_run run = {.replicas = 1,
+                         .stride = plan->stride,
+                         .samples = (int)n->config.train.batch,
+                         .statistics = NL_STATS_TRAIN,
+                         .augment = true};
+    plan->train.gather.index = plan->order;
+    plan->train.loss.sums = plan->sums;
+    nl_plan_forward(plan, &plan->train, &run);
+    nl_plan_backward(plan, &run);
+    free(order);
+}
+
+/* Norm, and sum with cos(e), of a parameter's part of H v. */
+static void summarize(const struct nl_tensor *tensor, const double *product, double found[2])
+{
+    double squares = 0;
+    found[1] = 0;
+    for (size_t e = 0; e < tensor->count; e++) {
+        double value = product[tensor->offset + nl_tensor_place(tensor, e)] / STEP;
+        squares += value * value;
+        found[1] += value * cos((double)e);
+    }
+    found[0] = sqrt(squares);
+}
+
+static double largest_norm(int number)
+{
+    double largest = 0;
+    size_t length = strlen(words[number][0]);
+    for (int i = 0; i < stored.count; i++)
+        if (strncmp(stored.entry[i].name, words[number][0], length) == 0 && stored.entry[i].name[length] == '/')
+            largest = fmax(largest, ((const double *)stored.entry[i].data)[0]);
+    return largest;
+}
+
+START_TEST(products_are_those_of_autograd)
+{
+    int number = _i + 1;
+    struct network n;
+    load(&n, number);
+    move_parameters(&n);
+    differentiate(&n);
+    double *product = nl_alloc(n.graph.count, sizeof *product), scale = largest_norm(number);
+    nl_complex_get_imaginary(product, n.plan.update.grad, n.graph.count);
+    ck_assert_double_gt(scale, 0);
+    for (int i = 0; i < n.graph.tensors; i++) {
+        const struct nl_tensor *tensor = &n.graph.tensor[i];
+        if (!nl_is_parameter(tensor->spec.role))
+            continue;
+        char name[128];
+        double found[2];
+        snprintf(name, sizeof name, "%s/%s", words[number][0], tensor->name);
+        const struct nl_tensor_file_entry *entry = nl_safetensors_find(&stored, name);
+        ck_assert_msg(entry != NULL, "%s is not stored: run tests/golden/hessian.py", name);
+        summarize(tensor, product, found);
+        for (int k = 0; k < 2; k++) {
+            double wanted = ((const double *)entry->data)[k];
+            ck_assert_msg(fabs(found[k] - wanted) <= BOUND * scale, "%s: %.15g, not %.15g", name, found[k], wanted);
+        }
+    }
+    free(product);
+    release(&n);
+}
+END_TEST
+
+int main(void)
+{
+    struct nl_error err;
+    size_t length;
+    char *text = nl_file_read(NORMLAB_TESTS_DIR "/golden/hessian.cases", &length, &err);
+    char *bytes = nl_file_read(NORMLAB_TESTS_DIR "/golden/hessian.safetensors", &length, &err);
+    if (!text || !bytes || nl_safetensors_parse("hessian.safetensors", bytes, length, &stored, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    free(bytes);
+    read_cases(text);
+    Suite *suite = suite_create("hessian");
+    TCase *tests = tcase_create("networks");
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, products_are_those_of_autograd, 0, cases - 1);
+    suite_add_tcase(suite, tests);
+    int status = run_suite(suite);
+    nl_safetensors_release(&stored);
+    free(text);
+    return status;
+}
