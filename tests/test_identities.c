@@ -1,5 +1,5 @@
-/* What results are found by must stay: the text of every trial of every shipped file, hashed, is what tests/identities.txt has. Where a change of what
- * is trained is meant, NORMLAB_IDENTITIES_UPDATE=1 writes the file anew. */
+/* What results are found by must stay: the text of every trial of every shipped file, hashed, is what tests/identities.txt has.
+ * Where a change of what is trained is meant, NORMLAB_IDENTITIES_UPDATE=1 writes the file anew. */
 #include <check.h>
 #include <dirent.h>
 #include <stdio.h>

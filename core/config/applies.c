@@ -49,17 +49,25 @@ bool nl_config_tracks(const struct nl_config *config)
     return traits_of(config).tracks;
 }
 
-/* Whether a layer of the network is of that kind, and has that activation function if it is an activation. */
-static bool has_layer(const struct nl_config *config, enum nl_layer_kind kind, bool pair, enum nl_activation activation)
+/* Whether the network has that activation function. */
+static bool activates(const struct nl_config *config, enum nl_activation wanted)
 {
     const struct nl_layers *layers = config->model.layers;
-    for (int i = 0; i < layers->count; i++) {
-        const struct nl_layer *layer = &layers->layer[i];
-        int own = layer->set.activation == NL_UNSAID ? config->model.activation : layer->set.activation;
-        if (layer->kind == kind && (!pair || layer->pair) && (kind != NL_LAYER_ACTIVATION || own == (int)activation))
-            return true;
+    bool found = config->model.arch != NL_LAYERS && config->model.activation == (int)wanted;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++) {
+        int own = layers->layer[i].set.activation;
+        found |= layers->layer[i].kind == NL_LAYER_ACTIVATION && (own == NL_UNSAID ? config->model.activation : own) == (int)wanted;
     }
-    return false;
+    return found;
+}
+
+/* Whether a pair of a normalizer and an activation in the list leaves their order to norm.placement. */
+static bool leaves_order(const struct nl_layers *layers)
+{
+    bool found = false;
+    for (int i = 0; i < layers->count; i++)
+        found |= layers->layer[i].pair && layers->layer[i].set.placement == NL_UNSAID;
+    return found;
 }
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
@@ -85,7 +93,7 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "depth") || !strcmp(field, "width"))
         return !listed;
     if (!strcmp(field, "gelu_approximate"))
-        return listed ? has_layer(config, NL_LAYER_ACTIVATION, false, NL_GELU) : config->model.activation == NL_GELU;
+        return activates(config, NL_GELU);
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
     if (!strcmp(field, "init_std"))
@@ -111,7 +119,7 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "precise_batch"))
         return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
-        return config->model.arch == NL_LAYERS ? has_layer(config, NL_LAYER_NORM, true, NL_RELU) : norm.any || config->model.arch == NL_RESNET;
+        return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
     return norm.any; /* eps, affine */
 }
 

@@ -16,7 +16,8 @@ enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
-static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
+static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
 
 const char *nl_layer_name(const struct nl_layer *layer)
 {
@@ -27,8 +28,8 @@ const char *nl_layer_name(const struct nl_layer *layer)
 
 struct item {
     enum nl_item kind;
-    const char *name;          /* NULL: none */
-    int repeat, stride;        /* NL_UNSAID: none given */
+    const char *name;   /* NULL: none */
+    int repeat, stride; /* NL_UNSAID: none given */
     struct nl_layer_settings set;
     const struct nl_node *list, *shortcut;
     const struct nl_node *node;
@@ -79,8 +80,9 @@ static void read_number(struct nl_loader *loader, const struct nl_layer_word *wo
     else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high && (!odd || number % 2))
         *out = (int)number;
     else
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name, odd ? "an odd number from" : "a number from",
-                    word->low, word->high, word->special ? ", or " : "", word->special ? word->special : "", value->text);
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
+                    odd ? "an odd number from" : "a number from", word->low, word->high, word->special ? ", or " : "",
+                    word->special ? word->special : "", value->text);
 }
 
 /* As the key of that name reads it. */
@@ -96,13 +98,15 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
     }
     *out = key->type == NL_TYPE_CHOICE ? *(const int *)field : (int)*(const int64_t *)field;
     if (!strcmp(word->name, "placement") && *out == NL_PREACT)
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'placement' is before or after: what comes first in a residual the list says");
+        nl_diagnose(loader->diagnostics, &value->at, NULL,
+                    "'placement' is before or after: what comes first in a residual the list says");
 }
 
 static void read_name(struct nl_loader *loader, const struct nl_node *value, struct item *item)
 {
     if (!is_name(value->text) || !strcmp(value->text, "null") || nl_layer_word_find(nl_layer_words, value->text))
-        nl_diagnose(loader->diagnostics, &value->at, "a letter, then letters, digits, '_' and '-', 40 in all; not a word of the list itself",
+        nl_diagnose(loader->diagnostics, &value->at,
+                    "a letter, then letters, digits, '_' and '-', 40 in all; not a word of the list itself",
                     "'%.80s' cannot be the name of a layer", value->text);
     item->name = value->text;
 }
@@ -129,7 +133,8 @@ static void read_form(struct nl_loader *loader, const struct nl_layer_word *word
     } else if (word->form == NL_WORD_LIST && value->kind == NL_SEQUENCE) {
         *(strcmp(word->name, "shortcut") ? &item->list : &item->shortcut) = value;
     } else if (word->form == NL_WORD_LIST) {
-        nl_diagnose(loader->diagnostics, &value->at, "write [conv, norm, activation], or an indented list", "'%s' must be a list of layers", word->name);
+        nl_diagnose(loader->diagnostics, &value->at, "write [conv, norm, activation], or an indented list",
+                    "'%s' must be a list of layers", word->name);
     } else if (word->form == NL_WORD_NOTHING) {
         nl_diagnose(loader->diagnostics, &value->at, word->help, "'%s' takes no value", word->name);
     } else if (value->kind != NL_SCALAR || blank) {
@@ -159,31 +164,43 @@ static void read_word(struct nl_loader *loader, const struct nl_node *name, cons
     free(hint);
 }
 
+static void refuse_item(struct nl_loader *loader, const struct nl_node *node)
+{
+    const char *names[NL_ITEMS + 1] = {NULL}, *near = NULL;
+    struct nl_text hint = {0};
+    for (int i = 0; i < NL_ITEMS; i++) {
+        names[i] = nl_layer_words[i].name;
+        nl_text_add(&hint, "%s%s", i ? ", " : "an item is one of ", names[i]);
+    }
+    if (node->kind == NL_SCALAR && (near = nl_nearest(node->text, names))) {
+        nl_text_release(&hint);
+        nl_text_add(&hint, "did you mean '%s'?", near);
+    }
+    if (node->kind == NL_SCALAR)
+        nl_diagnose(loader->diagnostics, &node->at, hint.at, "'%.80s' is no layer", node->text);
+    else
+        nl_diagnose(loader->diagnostics, &node->at, hint.at, "this is no layer");
+    nl_text_release(&hint);
+}
+
 /* What kind of item it is; false: none, as diagnostics say. */
 static bool find_kind(struct nl_loader *loader, const struct nl_node *node, enum nl_item *kind)
 {
     int found = 0;
     for (int i = 0; i < NL_ITEMS; i++) {
-        bool here = node->kind == NL_SCALAR ? !strcmp(node->text, nl_layer_words[i].name) : nl_yaml_entry(node, nl_layer_words[i].name) != NULL;
+        bool here = node->kind == NL_SCALAR ? !strcmp(node->text, nl_layer_words[i].name)
+                                            : nl_yaml_entry(node, nl_layer_words[i].name) != NULL;
         if (!here || (found && i >= NL_ITEM_NORM && !(i == NL_ITEM_ACTIVATION && *kind == NL_ITEM_NORM)))
             continue; /* beside another word, norm and activation are what that one is told */
         if (found++)
-            nl_diagnose(loader->diagnostics, &node->at, "each is an item of its own", "'%s' and '%s' cannot be in one item", nl_layer_words[*kind].name,
-                        nl_layer_words[i].name);
+            nl_diagnose(loader->diagnostics, &node->at, "each is an item of its own", "'%s' and '%s' cannot be in one item",
+                        nl_layer_words[*kind].name, nl_layer_words[i].name);
         else
             *kind = (enum nl_item)i;
     }
-    if (found)
-        return found == 1;
-    const char *names[NL_ITEMS + 1] = {NULL};
-    for (int i = 0; i < NL_ITEMS; i++)
-        names[i] = nl_layer_words[i].name;
-    const char *near = node->kind == NL_SCALAR ? nl_nearest(node->text, names) : NULL;
-    char *hint = near ? nl_format("did you mean '%s'?", near) : nl_strdup("an item is conv, linear, norm, activation, norm-activation, max-pool, mean-pool, dropout, residual or layers");
-    nl_diagnose(loader->diagnostics, &node->at, hint, "%s%.80s%s is no layer", node->kind == NL_SCALAR ? "'" : "this", node->kind == NL_SCALAR ? node->text : "",
-                node->kind == NL_SCALAR ? "'" : "");
-    free(hint);
-    return false;
+    if (!found)
+        refuse_item(loader, node);
+    return found == 1;
 }
 
 static bool read_item(struct nl_loader *loader, const struct nl_node *node, struct item *item)
@@ -203,15 +220,16 @@ static bool read_item(struct nl_loader *loader, const struct nl_node *node, stru
 /* Where layers stand: the names and the settings they have in common. */
 struct scope {
     char prefix[LONGEST_NAME + 16];
-    int *numbers;                 /* [STEMS]: layers of each stem with this prefix */
+    int *numbers; /* [STEMS]: layers of each stem with this prefix */
     struct nl_layer_settings set;
-    int *stride;                  /* for the first convolution that has none; 1: it was taken, or there is none */
+    int *stride; /* for the first convolution that has none; 1: it was taken, or there is none */
 };
 
 struct expansion {
     struct nl_loader *loader;
     struct nl_layer *layer;
     int count, capacity;
+    bool full; /* there were more than there may be, as diagnostics say: no more are read */
 };
 
 static struct nl_layer_settings inherit(const struct nl_layer_settings *own, const struct nl_layer_settings *around)
@@ -233,9 +251,11 @@ static bool is_taken(const struct expansion *e, const char *key)
 }
 
 /* suffix: ".norm" of a pair with a name. NULL: it cannot be added, as diagnostics say. */
-static struct nl_layer *add(struct expansion *e, const struct scope *scope, const struct item *item, enum nl_layer_kind kind, const char *suffix)
+static struct nl_layer *add(struct expansion *e, const struct scope *scope, const struct item *item, enum nl_layer_kind kind,
+                            const char *suffix)
 {
-    static const char *const stems[STEMS] = {"conv", "fc", "norm", "act", "pool", "avgpool", "drop", "residual", "shortcut", "add"};
+    static const char *const stems[STEMS] = {"conv",    "fc",   "norm",     "act",      "pool",
+                                             "avgpool", "drop", "residual", "shortcut", "add"};
     struct nl_layer layer = {.kind = kind, .set = inherit(&item->set, &scope->set), .stride = 1, .at = item->node->at};
     bool head = kind == NL_LAYER_LINEAR && item->set.width == NL_CLASSES;
     char name[2 * LONGEST_NAME + 16];
@@ -247,11 +267,13 @@ static struct nl_layer *add(struct expansion *e, const struct scope *scope, cons
         snprintf(name, sizeof name, "%s%s%d", scope->prefix, stems[kind], ++scope->numbers[kind]);
     snprintf(layer.key, sizeof layer.key, "model.layers.%.*s", LONGEST_NAME, name);
     if (strlen(name) > LONGEST_NAME)
-        nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "'%s' is longer than the %d characters that a layer's name can have", name, LONGEST_NAME);
-    else if (e->count == MOST_LAYERS)
+        nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "'%s' is longer than the %d characters that a layer's name can have",
+                    name, LONGEST_NAME);
+    else if ((e->full = e->count == MOST_LAYERS))
         nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "more than %d layers", MOST_LAYERS);
     else if (is_taken(e, layer.key))
-        nl_diagnose(e->loader->diagnostics, &layer.at, "names must differ; a list that is repeated tells its layers apart once it has a 'name'",
+        nl_diagnose(e->loader->diagnostics, &layer.at,
+                    "names must differ; a list that is repeated tells its layers apart once it has a 'name'",
                     "two layers are called '%s'", name);
     else {
         NL_GROW(e->layer, e->count, e->capacity);
@@ -268,8 +290,8 @@ static int add_product(struct expansion *e, const struct scope *scope, const str
     if (!layer)
         return 1;
     if (layer->set.width == NL_UNSAID)
-        nl_diagnose(e->loader->diagnostics, &layer->at, "write a number behind it, or 'width' into a list around it", "'%s' has no width",
-                    nl_layer_words[item->kind].name);
+        nl_diagnose(e->loader->diagnostics, &layer->at, "write a number behind it, or 'width' into a list around it",
+                    "'%s' has no width", nl_layer_words[item->kind].name);
     if (!conv)
         return 1;
     layer->stride = item->stride != NL_UNSAID ? item->stride : *scope->stride;
@@ -290,7 +312,8 @@ static void add_pair(struct expansion *e, const struct scope *scope, const struc
 static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope);
 
 /* `layers`, once; turn: NL_UNSAID where it is not repeated. */
-static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around, const struct item *item, int turn, int stride)
+static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around, const struct item *item,
+                       int turn, int stride)
 {
     int numbers[STEMS] = {0}, own = stride != NL_UNSAID ? stride : 1;
     struct scope scope = *around;
@@ -299,7 +322,8 @@ static int expand_turn(struct expansion *e, const struct nl_node *list, const st
         char prefix[2 * sizeof scope.prefix];
         scope.numbers = numbers;
         snprintf(prefix, sizeof prefix, turn == NL_UNSAID ? "%s%s." : "%s%s.%d.", around->prefix, item->name, turn);
-        snprintf(scope.prefix, sizeof scope.prefix, "%.*s", (int)sizeof scope.prefix - 1, prefix); /* too long a prefix is too long a name */
+        snprintf(scope.prefix, sizeof scope.prefix, "%.*s", (int)sizeof scope.prefix - 1,
+                 prefix); /* too long a prefix is too long a name */
     }
     if (stride != NL_UNSAID)
         scope.stride = &own;
@@ -313,7 +337,8 @@ static int expand_layers(struct expansion *e, const struct scope *around, const 
 {
     int before = e->loader->diagnostics->count, reduced = 1;
     for (int turn = 0; turn < (item->repeat == NL_UNSAID ? 1 : item->repeat) && e->loader->diagnostics->count == before; turn++)
-        reduced *= expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn, turn == 0 ? item->stride : NL_UNSAID);
+        reduced *= expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
+                               turn == 0 ? item->stride : NL_UNSAID);
     return reduced;
 }
 
@@ -325,7 +350,8 @@ static int expand_residual(struct expansion *e, const struct scope *around, stru
     int numbers[STEMS] = {0};
     struct scope scope = *around;
     if (item->name)
-        snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2, around->prefix, LONGEST_NAME, item->name);
+        snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2, around->prefix,
+                 LONGEST_NAME, item->name);
     if (item->name)
         scope.numbers = numbers;
     struct item inner = *item;
@@ -349,8 +375,10 @@ static int expand_residual(struct expansion *e, const struct scope *around, stru
 /* By how much the layers it adds divide height and width. */
 static int expand_item(struct expansion *e, const struct scope *scope, struct item *item)
 {
-    static const enum nl_layer_kind kinds[NL_ITEMS] = {[NL_ITEM_NORM] = NL_LAYER_NORM, [NL_ITEM_ACTIVATION] = NL_LAYER_ACTIVATION,
-                                                       [NL_ITEM_MAX_POOL] = NL_LAYER_MAX_POOL, [NL_ITEM_MEAN_POOL] = NL_LAYER_MEAN_POOL,
+    static const enum nl_layer_kind kinds[NL_ITEMS] = {[NL_ITEM_NORM] = NL_LAYER_NORM,
+                                                       [NL_ITEM_ACTIVATION] = NL_LAYER_ACTIVATION,
+                                                       [NL_ITEM_MAX_POOL] = NL_LAYER_MAX_POOL,
+                                                       [NL_ITEM_MEAN_POOL] = NL_LAYER_MEAN_POOL,
                                                        [NL_ITEM_DROPOUT] = NL_LAYER_DROPOUT};
     switch (item->kind) {
     case NL_ITEM_CONV:
@@ -374,7 +402,7 @@ static int expand_list(struct expansion *e, const struct nl_node *list, const st
     int reduced = 1;
     if (list->count == 0)
         nl_diagnose(e->loader->diagnostics, &list->at, NULL, "a list of layers needs at least one");
-    for (int i = 0; i < list->count; i++) {
+    for (int i = 0; i < list->count && !e->full; i++) {
         struct item item;
         if (read_item(e->loader, list->item[i], &item))
             reduced *= expand_item(e, scope, &item);
@@ -441,7 +469,8 @@ const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_dia
     if (root->kind == NL_SEQUENCE && root->count == 0)
         return &nl_no_layers;
     if (root->kind != NL_SEQUENCE) {
-        nl_diagnose(diagnostics, &root->at, "write a list: [{conv: 16}, norm, activation, mean-pool, {linear: classes}]", "'model.layers' must be a list of layers");
+        nl_diagnose(diagnostics, &root->at, "write a list: [{conv: 16}, norm, activation, mean-pool, {linear: classes}]",
+                    "'model.layers' must be a list of layers");
         return NULL;
     }
     int before = diagnostics->count, numbers[STEMS] = {0}, stride = 1;

@@ -1,4 +1,5 @@
-/* A part of the list that the command line changes. The tree as it was written is never touched: what leads to the change is copied. */
+/* A part of the list that the command line changes. The tree as it was written is never touched: what leads to the change is
+ * copied. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +70,8 @@ static const struct nl_node *change_norm(const struct nl_node *norm, const char 
 static const struct nl_node *change_inside(const struct nl_node *item, const char *path, const struct nl_node *value)
 {
     for (int i = 0; item->kind == NL_MAPPING && i < item->count; i++) {
-        const struct nl_node *list = item->item[2 * i + 1], *new = list->kind == NL_SEQUENCE ? change_list(list, path, value) : NULL;
+        const struct nl_node *list = item->item[2 * i + 1],
+                             *new = list->kind == NL_SEQUENCE ? change_list(list, path, value) : NULL;
         if (new)
             return with_entry(item, item->item[2 * i]->text, new);
     }
@@ -110,7 +112,7 @@ static const struct nl_node *change_list(const struct nl_node *list, const char 
         if (!new)
             continue;
         struct nl_node *out = copy_of(list, list->count);
-        out->item[i] = (struct nl_node *)(uintptr_t)new;
+        out->item[i] = (struct nl_node *)(uintptr_t) new;
         new = out;
         break;
     }
@@ -118,8 +120,8 @@ static const struct nl_node *change_list(const struct nl_node *list, const char 
     return new;
 }
 
-const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at, const char *value,
-                                         const struct nl_origin *at, struct nl_diagnostics *diagnostics)
+const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at,
+                                         const char *value, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
 {
     const struct nl_node *node = nl_yaml_parse(value, at, diagnostics);
     if (!node) {
@@ -129,7 +131,9 @@ const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const c
     const struct nl_node *root = layers->root ? change_list(layers->root, path, node) : NULL;
     if (root)
         return nl_layers_read(root, diagnostics);
-    nl_diagnose(diagnostics, path_at, "items are named by their 'name' or by their number, from 1: model.layers.stage2.norm.kind=gn, model.layers.3.kernel=5",
-                "'model.layers' has no '%.80s'", path);
+    nl_diagnose(
+        diagnostics, path_at,
+        "items are named by their 'name' or by their number, from 1: model.layers.stage2.norm.kind=gn, model.layers.3.kernel=5",
+        "'model.layers' has no '%.80s'", path);
     return NULL;
 }

@@ -12,7 +12,7 @@ struct residual {
 /* A layer, and the builder with its settings. */
 struct listed {
     struct nl_builder *b;
-    struct nl_config config;      /* the trial's with the layer's settings */
+    struct nl_config config; /* the trial's with the layer's settings */
     const struct nl_layer *layer, *next;
 };
 
@@ -49,7 +49,8 @@ static void add_norm(const struct listed *l)
     if ((b->norm->uses & NL_USES_GROUPS) && nl_check_groups(l->config.norm.groups, nl_extent_at(b).channels, "", b->err))
         b->failed = true;
     else if (l->config.norm.affine == NL_AFFINE_ELEMENT && b->norm->cancels_bias)
-        b->failed = nl_fail(b->err, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
+        b->failed =
+            nl_fail(b->err, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
     else
         nl_add_norm(b, nl_layer_name(l->layer), 0);
 }
@@ -98,7 +99,8 @@ static void add_layer(const struct listed *l, struct residual **residual)
 static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residual **residual)
 {
     const struct nl_config *config = b->config;
-    struct listed l = {.b = b, .config = *config, .layer = &layers->layer[i], .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
+    struct listed l = {
+        .b = b, .config = *config, .layer = &layers->layer[i], .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
     nl_layer_configure(l.layer, &l.config);
     b->config = &l.config;
     b->norm = nl_norms[l.config.norm.kind];

@@ -1,5 +1,5 @@
-/* Depthwise convolution: rows of channels, multiplied element by element. A sum of floats runs over the taps of a pixel, or over the
- * pixels of one image; over images it is one of doubles. */
+/* Depthwise convolution: rows of channels, multiplied element by element. A sum of floats runs over the taps of a pixel, or over
+ * the pixels of one image; over images it is one of doubles. */
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -21,7 +21,8 @@ static struct span inside(const struct nl_conv *op, int tap, int size, int outpu
 }
 
 NL_CLONES
-static void multiply_add(size_t pixels, size_t channels, const float *a, size_t a_step, const float *b, size_t b_step, float *out, size_t out_step)
+static void multiply_add(size_t pixels, size_t channels, const float *a, size_t a_step, const float *b, size_t b_step, float *out,
+                         size_t out_step)
 {
     for (size_t i = 0; i < pixels; i++, a += a_step, b += b_step, out += out_step)
         for (size_t c = 0; c < channels; c++)
@@ -38,8 +39,8 @@ static struct row row_of(const struct nl_conv *op, int i, int p, int q)
     struct span columns = inside(op, q, op->width, op->out_width);
     size_t channels = (size_t)op->out, pixels = (size_t)(columns.end - columns.first);
     ptrdiff_t x = (ptrdiff_t)(i * op->stride + p - op->pad) * op->width + columns.first * op->stride + q - op->pad;
-    return (struct row){pixels, pixels ? (size_t)x * channels : 0, ((size_t)i * (size_t)op->out_width + (size_t)columns.first) * channels,
-                        (size_t)op->stride * channels};
+    return (struct row){pixels, pixels ? (size_t)x * channels : 0,
+                        ((size_t)i * (size_t)op->out_width + (size_t)columns.first) * channels, (size_t)op->stride * channels};
 }
 
 static size_t image_of(const struct nl_conv *op)
@@ -90,7 +91,8 @@ static void backward_x(const struct nl_run *run, const void *operation, size_t f
                 struct span rows = inside(op, tap / op->kernel, op->height, op->out_height);
                 for (int i = rows.first; i < rows.end; i++) {
                     struct row row = row_of(op, i, tap / op->kernel, tap % op->kernel);
-                    multiply_add(row.pixels, channels, dy + row.y, channels, w + (size_t)tap * channels, 0, dx + row.x, row.x_step);
+                    multiply_add(row.pixels, channels, dy + row.y, channels, w + (size_t)tap * channels, 0, dx + row.x,
+                                 row.x_step);
                 }
             }
     }
@@ -120,7 +122,8 @@ static void sum_taps(void *context, size_t first, size_t end, int thread)
             memset(image, 0, channels * sizeof *image);
             for (int i = rows.first; i < rows.end; i++) {
                 struct row row = row_of(op, i, p, q);
-                multiply_add(row.pixels, channels, g->x + n * image_of(op) + row.x, row.x_step, g->dy + n * out_image_of(op) + row.y, channels, image, 0);
+                multiply_add(row.pixels, channels, g->x + n * image_of(op) + row.x, row.x_step,
+                             g->dy + n * out_image_of(op) + row.y, channels, image, 0);
             }
             for (size_t c = 0; c < channels; c++)
                 total[c] += (double)image[c];
