@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/layers.h"
 #include "config/value.h"
 #include "train/train.h"
 
@@ -205,7 +206,7 @@ static char **metadata_of(const struct nl_lineage *lineage)
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
-        if (strcmp(nl_keys[i].section, "plot") == 0)
+        if (strcmp(nl_keys[i].section, "plot") == 0 || (nl_keys[i].type == NL_TYPE_LAYERS && !lineage->config->model.layers->count))
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
         pairs[count++] = nl_value_text(&nl_keys[i], &settled);
