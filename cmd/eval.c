@@ -199,16 +199,18 @@ static int score_part(struct nl_scorer *scorer, const struct request *request, b
     return EXIT_DONE;
 }
 
-static int print_scores(struct nl_scorer *scorer, const struct request *request, const struct nl_norm *norm)
+static int print_scores(struct nl_scorer *scorer, const struct request *request, const struct nl_config *config)
 {
     bool first = true;
     int code = EXIT_DONE;
-    if (!norm->tracks && !manner.quiet)
-        fprintf(stderr, "%s keeps no statistics: it evaluates as it trains, whatever the batch\n", norm->name);
+    bool tracks = nl_config_tracks(config);
+    const char *what = config->model.arch == NL_LAYERS ? "the network" : nl_norms[config->norm.kind]->name;
+    if (!tracks && !manner.quiet)
+        fprintf(stderr, "%s keeps no statistics: it evaluates as it trains, whatever the batch\n", what);
     print_head(request->format);
     for (enum nl_part part = 0; part < NL_PARTS && code == EXIT_DONE; part++)
         if (request->parts >> part & 1)
-            code = score_part(scorer, request, norm->tracks, part, &first);
+            code = score_part(scorer, request, tracks, part, &first);
     if (request->format == JSON)
         printf("\n]\n");
     return code;
@@ -234,7 +236,7 @@ static int score(const char *path, struct request *request, const struct nl_conf
         if (request->parts >> part & 1 && nl_scorer_samples(scorer, part) == 0)
             code = bad_input(NULL, "there is no %s part (data.%s is 0)", nl_part_names[part], nl_part_names[part]);
     if (code == EXIT_DONE)
-        code = print_scores(scorer, request, nl_norms[config->norm.kind]);
+        code = print_scores(scorer, request, config);
     nl_scorer_free(scorer);
     return code;
 }

@@ -97,7 +97,7 @@ static inline void image_check_gaps(const struct image *image, const char *what)
 
 /* ---- operations ---- */
 
-enum kind { LINEAR, CONV, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, DROPOUT };
+enum kind { LINEAR, CONV, DEPTHWISE, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, DROPOUT };
 enum fill { NORMAL, FAR, CONSTANT, SORTED }; /* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last */
 
 struct spec {
@@ -227,11 +227,12 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
             p.linear.b = probe_input(&p, "b", out, out, true, &p.linear.db);
         y = out;
         break;
-    case CONV: {
+    case CONV:
+    case DEPTHWISE: {
         int out_height = (height + 2 * spec.pad - spec.kernel) / stride + 1, out_width = (width + 2 * spec.pad - spec.kernel) / stride + 1;
-        size_t weights = (size_t)spec.kernel * (size_t)spec.kernel * channels * out;
+        size_t groups = spec.kind == DEPTHWISE ? channels : 1, weights = (size_t)spec.kernel * (size_t)spec.kernel * channels / groups * out;
         p.conv = (struct nl_conv){.height = height, .width = width, .in = spec.channels, .out_height = out_height, .out_width = out_width,
-                                  .out = spec.out, .kernel = spec.kernel, .stride = stride, .pad = spec.pad, .algorithm = spec.algorithm};
+                                  .out = spec.out, .kernel = spec.kernel, .stride = stride, .pad = spec.pad, .groups = (int)groups, .algorithm = spec.algorithm};
         p.conv.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.conv.dx);
         p.conv.w = probe_input(&p, "w", weights, weights, true, &p.conv.dw);
         if (spec.bias)
@@ -322,6 +323,7 @@ static inline struct call probe_call(const struct probe *p)
     } of[] = {
         [LINEAR] = {"linear", &p->linear},
         [CONV] = {"conv", &p->conv},
+        [DEPTHWISE] = {"depthwise_conv", &p->conv},
         [NORMALIZE] = {"normalize", &p->normalize},
         [ACTIVATE] = {"activate", &p->activate},
         [MAX_POOL] = {"max_pool", &p->max_pool},

@@ -19,6 +19,12 @@ static const struct spec specs[] = {
     {"conv 3x3 without pad or dx", CONV, .samples = 2, .height = 5, .width = 5, .channels = 2, .out = 3, .kernel = 3, .no_dx = true},
     {"conv 1x1 stride 2", CONV, .samples = 2, .height = 4, .width = 5, .channels = 3, .out = 4, .kernel = 1, .stride = 2, .bias = true},
     {"conv 5x5", CONV, .samples = 1, .height = 6, .width = 4, .channels = 2, .out = 3, .kernel = 5, .pad = 2, .bias = true},
+#ifndef TESTS_ON_CUDA_H /* which has no such kernel */
+    {"depthwise 3x3", DEPTHWISE, .samples = 3, .capacity = 4, .height = 5, .width = 6, .channels = 10, .out = 10, .kernel = 3, .pad = 1, .bias = true},
+    {"depthwise 3x3 stride 2", DEPTHWISE, .samples = 2, .height = 7, .width = 4, .channels = 17, .out = 17, .kernel = 3, .pad = 1, .stride = 2},
+    {"depthwise 5x5 on one pixel", DEPTHWISE, .samples = 2, .height = 1, .width = 1, .channels = 3, .out = 3, .kernel = 5, .pad = 2},
+    {"depthwise 7x7 without dx", DEPTHWISE, .samples = 1, .height = 6, .width = 5, .channels = 1, .out = 1, .kernel = 7, .pad = 3, .stride = 3, .bias = true, .no_dx = true},
+#endif
 
     {"bn", NORMALIZE, .norm = &nl_norm_bn, .samples = 33, .channels = 17},
     {"bn of two", NORMALIZE, .norm = &nl_norm_bn, .samples = 2, .channels = 64, .relu = true, .fill = NORMAL, .eps = 1e-2},

@@ -67,6 +67,8 @@ static struct bound bound_of(const struct spec *s)
         return (struct bound){4 * sqrt(s->channels), 4 * sqrt(s->out), 4 * sqrt(s->samples)};
     case CONV: /* the same; a weight sums over all positions of all samples */
         return (struct bound){4 * sqrt(taps * s->channels), 4 * sqrt(taps * s->out), 4 * sqrt(s->samples * positions)};
+    case DEPTHWISE: /* the same of one channel */
+        return (struct bound){4 * sqrt(taps), 4 * sqrt(taps), 4 * sqrt(s->samples * positions)};
     case NORMALIZE: /* y: six roundings of numbers up to |xhat gamma| + |beta|; dx: as many, of terms that cancel; sums of m terms */
         return (struct bound){6, 16, 4 * sqrt(s->samples * positions)};
     case ACTIVATE: /* exp to 2 ulp, its argument rounded, a quotient, a product or two */

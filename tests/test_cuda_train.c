@@ -38,6 +38,22 @@ static const struct net nets[] = {
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
+/* It is refused before it is begun, by its name. */
+START_TEST(what_has_no_kernel_is_named)
+{
+    struct nl_graph graph;
+    struct nl_error err;
+    struct nl_conv conv = {.kernel = 3, .stride = 1};
+    nl_graph_begin(&graph, (struct nl_extent){8, 8, 3});
+    int out = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_depthwise_conv_operation, .arguments = &conv, .name = "conv1", .in = {graph.input}, .inputs = 1}, &err);
+    nl_graph_end(&graph, out);
+    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cpu, &err), NL_OK);
+    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
+    ck_assert_str_eq(err.text, "cuda cannot compute 'depthwise_conv' (conv1)");
+    nl_graph_release(&graph);
+}
+END_TEST
+
 static struct training make_with(const struct nl_backend *backend, const struct net *net, int replicas, const char *tensors)
 {
     struct training t = {0};
@@ -204,6 +220,7 @@ int main(void)
 {
     Suite *suite = suite_create("training on cuda");
     TCase *tests = tcase_create("training");
+    tcase_add_test(tests, what_has_no_kernel_is_named);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
     tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);

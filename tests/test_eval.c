@@ -90,6 +90,8 @@ static const char *const cases[][16] = {
     {SMALL, "norm.kind=gn", "norm.groups=4", "norm.eps=0.1", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.eval=running,precise", "train.epochs=1", NULL},
+    {"data.train=300", "data.test=100", "data.val=40", "train.epochs=1", "norm.kind=gn", "norm.groups=2", "norm.eval=running,precise", "model.arch=layers",
+     "model.layers=[{conv: 6}, norm: bn, activation, {conv: depthwise, stride: 2}, norm, mean-pool, linear: classes]", NULL},
 };
 
 START_TEST(a_saved_network_has_the_scores_of_its_trial)
@@ -109,7 +111,7 @@ START_TEST(a_saved_network_has_the_scores_of_its_trial)
                               nl_part_names[part], nl_eval_names[eval], found.loss, expected.loss);
                 compared++;
             }
-    ck_assert_int_eq(compared, 2 * NL_PARTS * (nl_norms[t.config.norm.kind]->tracks ? t.config.norm.eval.count : 1));
+    ck_assert_int_eq(compared, 2 * NL_PARTS * (nl_config_tracks(&t.config) ? t.config.norm.eval.count : 1));
     nl_scorer_free(scorer);
     release(&t);
 }

@@ -67,6 +67,9 @@ sweep: {grid: {norm.stat_batch: [auto, 2]}}
 sweep: {zip: {train.batch: [8, 16], train.lr: [0.1, 0.2]}}
 sweep: {zip: [{train.batch: [8, 16], train.lr: [0.1, 0.2]}, {norm.kind: [bn, ln]}]}
 sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm.kind: ln}}
+{model: {arch: layers, layers: [{conv: 4, kernel: 5, stride: 2, bias: off, name: a}, norm, {norm: gn}, {norm: {kind: gn, groups: 2}}, norm-activation, max-pool, {linear: classes}]}, norm.groups: 2}
+{model: {arch: layers, layers: [{layers: [{conv: depthwise}, {conv: , kernel: 1}, activation, {activation: gelu}], width: 3, repeat: 2}, {residual: [{conv: 5}], shortcut: [{conv: 5}]}, mean-pool, dropout, {linear: classes}]}}
+{model: {arch: layers}, sweep: {grid: {model.layers: [[{linear: classes}], [norm, {linear: classes}]]}}}
 sweep.seeds: 4
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: "1e-2:1:log:3"}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], train.momentum: [0, 0.9], on: val_accuracy, seeds: 2}}}
@@ -109,6 +112,15 @@ train.lrr: 0.1
 model: {pool: [0]}
 model: {pool: [1, 1]}
 model: {depth: {a: 1}}
+model: {arch: layers, layers: conv}
+model: {arch: layers, layers: [nrom, {linear: classes}]}
+model: {arch: layers, layers: [{conv: 3, kernel: 2}, {linear: classes}]}
+model: {arch: layers, layers: [{conv: 3, repeat: 2}, {linear: classes}]}
+model: {arch: layers, layers: [{norm: {kind: gn, eps: 1}}, {linear: classes}]}
+model: {arch: layers, layers: [{layers: []}, {linear: classes}]}
+model: {arch: layers, layers: [{max-pool: 2}, {linear: classes}]}
+model: {arch: layers, layers: [{name: b}, {linear: classes}]}
+model: {arch: layers, layers: [{name: 1b, norm: }, {linear: classes}]}
 model: {arch: vgg}
 data: {name: imagenet}
 data: {difficulty: 2}

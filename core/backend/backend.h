@@ -130,11 +130,13 @@ struct nl_linear {
 };
 
 /* y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i stride + p - pad, j stride + q - pad, c] w[p, q, c, o]; zeros outside.
- * w is stored (kernel, kernel, I, O): PyTorch's (O, I, kernel, kernel) permuted by (2, 3, 1, 0). */
+ * w is stored (kernel, kernel, I, O): PyTorch's (O, I, kernel, kernel) permuted by (2, 3, 1, 0).
+ *
+ * "conv" has one group. "depthwise_conv" has as many groups as channels: output o sees input o alone, and w is (kernel, kernel, 1, O). */
 struct nl_conv {
     int height, width, in;          /* of x */
     int out_height, out_width, out; /* of y */
-    int kernel, stride, pad;
+    int kernel, stride, pad, groups;
     enum nl_precision precision;    /* as nl_linear's */
     enum nl_gemm gemm;              /* for shapes without a kernel of their own */
     enum nl_conv_algorithm algorithm; /* winograd: where a backend has it for the shape, else direct */
@@ -318,8 +320,8 @@ struct nl_update {
 /* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
 
-/* What a backend has for one operation: "gather", "linear", "conv", "normalize", "activate", "max_pool", "mean_pool", "add", "accumulate",
- * "dropout", "copy", "observe" or "loss". */
+/* What a backend has for one operation: "gather", "linear", "conv", "depthwise_conv", "normalize", "activate", "max_pool", "mean_pool", "add",
+ * "accumulate", "dropout", "copy", "observe" or "loss". */
 struct nl_kernel {
     const char *operation;
     nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate", "copy", "observe" and "loss" */

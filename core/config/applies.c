@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/layers.h"
 #include "norm/norm.h"
 
 static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
@@ -12,6 +13,61 @@ static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
         if (config->norm.eval.at[i] == wanted)
             return true;
     return false;
+}
+
+unsigned nl_config_norms(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.kind;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        if (layers->layer[i].kind == NL_LAYER_NORM)
+            used |= 1u << (layers->layer[i].set.norm == NL_UNSAID ? config->norm.kind : layers->layer[i].set.norm);
+    return used;
+}
+
+/* Of the normalizers of the network: what one of them uses, and does. */
+struct traits {
+    unsigned uses;
+    bool tracks, any;
+};
+
+static struct traits traits_of(const struct nl_config *config)
+{
+    struct traits out = {0};
+    unsigned used = nl_config_norms(config);
+    for (int i = 0; nl_norms[i]; i++)
+        if (used & 1u << i) {
+            out.uses |= nl_norms[i]->uses;
+            out.tracks |= nl_norms[i]->tracks;
+            out.any |= nl_norms[i]->partition != NULL;
+        }
+    return out;
+}
+
+bool nl_config_tracks(const struct nl_config *config)
+{
+    return traits_of(config).tracks;
+}
+
+/* Whether the network has that activation function. */
+static bool activates(const struct nl_config *config, enum nl_activation wanted)
+{
+    const struct nl_layers *layers = config->model.layers;
+    bool found = config->model.arch != NL_LAYERS && config->model.activation == (int)wanted;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++) {
+        int own = layers->layer[i].set.activation;
+        found |= layers->layer[i].kind == NL_LAYER_ACTIVATION && (own == NL_UNSAID ? config->model.activation : own) == (int)wanted;
+    }
+    return found;
+}
+
+/* Whether a pair of a normalizer and an activation in the list leaves their order to norm.placement. */
+static bool leaves_order(const struct nl_layers *layers)
+{
+    bool found = false;
+    for (int i = 0; i < layers->count; i++)
+        found |= layers->layer[i].pair && layers->layer[i].set.placement == NL_UNSAID;
+    return found;
 }
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
@@ -29,10 +85,15 @@ static bool data_key_applies(const char *field, const struct nl_config *config)
 
 static bool model_key_applies(const char *field, const struct nl_config *config)
 {
+    bool listed = config->model.arch == NL_LAYERS;
     if (!strcmp(field, "load"))
         return false; /* as data.dir */
+    if (!strcmp(field, "layers"))
+        return listed;
+    if (!strcmp(field, "depth") || !strcmp(field, "width"))
+        return !listed;
     if (!strcmp(field, "gelu_approximate"))
-        return config->model.activation == NL_GELU;
+        return activates(config, NL_GELU);
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
     if (!strcmp(field, "init_std"))
@@ -42,24 +103,24 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
 
 static bool norm_key_applies(const char *field, const struct nl_config *config)
 {
-    const struct nl_norm *norm = nl_norms[config->norm.kind];
+    struct traits norm = traits_of(config);
     if (!strcmp(field, "kind"))
         return true;
     if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
-        return (norm->uses & NL_USES_OVER) && config->model.arch != NL_MLP;
+        return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP;
     if (!strcmp(field, "groups"))
-        return norm->uses & NL_USES_GROUPS;
+        return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
-        return norm->uses & NL_USES_STAT_BATCH;
+        return norm.uses & NL_USES_STAT_BATCH;
     if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
-        return norm->tracks;
+        return norm.tracks;
     if (!strcmp(field, "momentum"))
-        return norm->tracks && config->norm.running == NL_EMA;
+        return norm.tracks && config->norm.running == NL_EMA;
     if (!strcmp(field, "precise_batch"))
-        return norm->tracks && evaluates(config, NL_EVAL_PRECISE);
+        return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
-        return norm->partition || config->model.arch == NL_RESNET;
-    return norm->partition != NULL; /* eps, affine */
+        return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
+    return norm.any; /* eps, affine */
 }
 
 static bool train_key_applies(const char *field, const struct nl_config *config)

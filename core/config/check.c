@@ -1,5 +1,7 @@
 /* What single keys cannot say: values that are legal alone and not together. Needs neither data nor model. */
 #include "config/config.h"
+#include "config/layers.h"
+#include "config/sweep.h"
 #include "config/value.h"
 #include "norm/norm.h"
 
@@ -52,6 +54,23 @@ static void check_font(const char *font, const struct nl_experiment *experiment,
         }
 }
 
+/* What says the shape of the other networks, and the list that says this one's. A value whose line is not known came with all others, from weights. */
+static void check_layers(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    static const char *const shape[] = {"model.depth", "model.width", "model.pool"};
+    bool listed = config->model.arch == NL_LAYERS;
+    for (size_t i = 0; listed && i < sizeof shape / sizeof *shape; i++) {
+        struct nl_origin at = nl_origin_of(experiment, shape[i]);
+        if (at.kind == NL_FROM_COMMAND_LINE || (at.kind == NL_FROM_FILE && at.line > 0))
+            nl_complain(diagnostics, experiment, shape[i], "'%s' is not read with 'model.arch' layers: 'model.layers' says all of it", shape[i]);
+    }
+    if (listed && !config->model.layers->count)
+        nl_complain(diagnostics, experiment, "model.arch", "'model.arch' layers needs 'model.layers', the list of them");
+    bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_find("model.arch"), NULL);
+    if (!listed && config->model.layers->count && !varies)
+        nl_complain(diagnostics, experiment, "model.layers", "'model.layers' is not read with 'model.arch' %s: write layers", nl_arch_names[config->model.arch]);
+}
+
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     const struct nl_norm *norm = nl_norms[config->norm.kind];
@@ -72,6 +91,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
 
+    check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
     check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);
     check_log(experiment, config, diagnostics);

@@ -26,7 +26,7 @@ struct nl_name_list {
 
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
-enum nl_arch { NL_MLP, NL_CNN, NL_RESNET };
+enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
@@ -79,8 +79,11 @@ extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_acti
 #define NL_FIELD_INTS struct nl_int_list
 #define NL_FIELD_NAMES struct nl_name_list
 #define NL_FIELD_TEXT char *
+#define NL_FIELD_LAYERS const struct nl_layers *
 
-/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT fields are never NULL; their strings, and those of NAMES, live
+struct nl_layers; /* config/layers.h */
+
+/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT and LAYERS fields are never NULL; what they, and NAMES, point to lives
  * as long as the process (configurations are few and small). A plain struct copy is a copy. */
 struct nl_config {
 #define SECTION(name, help) struct {
@@ -92,7 +95,7 @@ struct nl_config {
 #undef END
 };
 
-enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_NAMES, NL_TYPE_TEXT };
+enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_NAMES, NL_TYPE_TEXT, NL_TYPE_LAYERS };
 
 struct nl_key {
     const char *name;    /* "train.lr" */
@@ -141,6 +144,11 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 /* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them changes a trial, names one, or
  * can be an axis. */
 bool nl_section_is_aside(const char *section);
+
+/* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). And whether one keeps statistics to
+ * evaluate with. */
+unsigned nl_config_norms(const struct nl_config *config);
+bool nl_config_tracks(const struct nl_config *config);
 
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
@@ -254,7 +262,8 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
 /* Where key's value, or axis, was written; a default's place is the file alone. */
 struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char *key);
 
-/* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was set. */
+/* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was set. The key of a layer
+ * (config/layers.h) stands for where it was written. */
 void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

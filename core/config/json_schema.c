@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "config/config.h"
+#include "config/layers.h"
 #include "config/published.h"
 #include "config/value.h"
 
@@ -85,6 +86,9 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
                     "\"pattern\": \"^[^%s\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f\\\\u2028-\\\\u202e\\\\u2066-\\\\u2069\\\\ufeff\\\\ufffe\\\\uffff]*$\"",
                     strcmp(key->name, "plot.font") == 0 ? "!-,/:-@\\\\u005b-\\\\u005e`{-~" : "");
         return;
+    case NL_TYPE_LAYERS:
+        nl_text_add(out, "\"$ref\": \"#/$defs/layers\"");
+        return;
     }
 }
 
@@ -92,7 +96,8 @@ static void add_default(struct nl_text *out, const struct nl_key *key)
 {
     const char *text = key->default_text;
     bool list = nl_key_is_list(key);
-    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS || key->type == NL_TYPE_NAMES;
+    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS ||
+                key->type == NL_TYPE_NAMES || key->type == NL_TYPE_LAYERS;
     nl_text_add(out, "\"default\": ");
     if (list && !bare) { /* "[running]": words in brackets, none of the shipped ones has more than one */
         char *word = nl_format("%.*s", (int)strlen(text) - 2, text + 1);
@@ -132,10 +137,77 @@ static void add_word_pattern(struct nl_text *out, const struct nl_key *key)
     nl_text_add(out, "\"}");
 }
 
+static bool is_alone(const struct nl_layer_word *word)
+{
+    return word->blank || word->form == NL_WORD_NOTHING || word->form == NL_WORD_SECTION;
+}
+
+static void add_layer_word(struct nl_text *out, const struct nl_layer_word *word)
+{
+    nl_text_add(out, "\"%s\": {\"description\": ", word->name);
+    nl_json_add(out, word->help);
+    nl_text_add(out, ", \"anyOf\": [");
+    if (is_alone(word))
+        nl_text_add(out, "{\"type\": \"null\"}%s", word->form == NL_WORD_NOTHING ? "" : ", ");
+    if (word->form == NL_WORD_LIST)
+        nl_text_add(out, "{\"$ref\": \"#/$defs/layers\", \"minItems\": 1}");
+    else if (word->form == NL_WORD_NAME)
+        nl_text_add(out, "{\"type\": \"string\", \"pattern\": \"^[a-zA-Z][a-zA-Z0-9_-]*$\"}");
+    else if (word->form == NL_WORD_SECTION)
+        nl_text_add(out, "{\"$ref\": \"#/$defs/norm.kind\"}, {\"$ref\": \"#/$defs/layers.norm\"}");
+    else if (word->form == NL_WORD_VALUE)
+        nl_text_add(out, "{\"$ref\": \"#/$defs/%s\"}", word->key);
+    else if (word->form == NL_WORD_NUMBER && strcmp(word->name, "kernel") == 0)
+        nl_text_add(out, "{\"enum\": [1, 3, 5, 7]}");
+    else if (word->form == NL_WORD_NUMBER)
+        nl_text_add(out, "{\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d}", word->low, word->high);
+    if (word->special)
+        nl_text_add(out, ", {\"const\": \"%s\"}", word->special);
+    nl_text_add(out, "]}");
+}
+
+/* A mapping of the words that an item of that kind may have; first: one that it must have, or NULL. */
+static void add_layer_map(struct nl_text *out, const struct nl_layer_word *words, unsigned item, const char *first)
+{
+    nl_text_add(out, "{\"type\": \"object\", \"additionalProperties\": false, ");
+    if (first)
+        nl_text_add(out, "\"required\": [\"%s\"], ", first);
+    nl_text_add(out, "\"properties\": {");
+    const char *between = "";
+    for (const struct nl_layer_word *word = words; word->name; word++)
+        if (word->items & item) {
+            nl_text_add(out, "%s\n      ", between);
+            add_layer_word(out, word);
+            between = ",";
+        }
+    nl_text_add(out, "}}");
+}
+
+/* The items of model.layers (config/layers.h). */
+static void add_layer_definitions(struct nl_text *out)
+{
+    nl_text_add(out, "    \"layers.norm\": ");
+    add_layer_map(out, nl_layer_norm_words, 1u << NL_ITEM_NORM, NULL);
+    nl_text_add(out, ",\n    \"layers\": {\"type\": \"array\", \"items\": {\"anyOf\": [\n      {\"enum\": [");
+    const char *between = "";
+    for (int i = 0; i < NL_ITEMS; i++)
+        if (is_alone(&nl_layer_words[i])) {
+            nl_text_add(out, "%s\"%s\"", between, nl_layer_words[i].name);
+            between = ", ";
+        }
+    nl_text_add(out, "]}");
+    for (int i = 0; i < NL_ITEMS; i++) {
+        nl_text_add(out, ",\n      ");
+        add_layer_map(out, nl_layer_words, 1u << i, nl_layer_words[i].name);
+    }
+    nl_text_add(out, "]}},\n");
+}
+
 /* $defs: train.lr is one value of the key, axis.train.lr the values of an axis. */
 static void add_definitions(struct nl_text *out)
 {
     nl_text_add(out, "  \"$defs\": {\n");
+    add_layer_definitions(out);
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
         nl_text_add(out, "    \"%s\": {\"description\": ", key->name);

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "config/keep.h"
+#include "config/layers.h"
 #include "config/nearest.h"
 #include "config/override.h"
 #include "config/sweep.h"
@@ -193,7 +194,10 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
 
 struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char *name)
 {
-    const struct nl_key *key = nl_key_find(name);
+    const struct nl_layer *layer = nl_layers_find(experiment->config.model.layers, name);
+    if (layer)
+        return layer->at;
+    const struct nl_key *key = nl_key_find(strncmp(name, "model.layers.", 13) ? name : "model.layers"); /* a layer of an axis */
     if (!key)
         NL_BUG("no key '%s' to speak of", name);
     const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);

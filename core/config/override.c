@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/keep.h"
+#include "config/layers.h"
 #include "config/override.h"
 #include "config/sweep.h"
 #include "config/value.h"
@@ -133,6 +134,23 @@ static void override_sweep(struct nl_loader *loader, const char *argument, const
                     "'%s' cannot be set on the command line", name);
 }
 
+/* model.layers.stage2.norm.kind=gn */
+static void override_layer(struct nl_loader *loader, const char *argument, const char *path, const char *text)
+{
+    struct nl_experiment *out = loader->out;
+    const struct nl_key *key = nl_key_find("model.layers");
+    struct nl_origin at = place(argument, text, strlen(text)), path_at = place(argument, argument, (size_t)(text - argument) - 1);
+    if (nl_axis_with(out->axis, out->axes, key, NULL)) {
+        nl_diagnose(loader->diagnostics, &path_at, "change the lists in the file", "'model.layers' varies: it is not one list that could be changed");
+        return;
+    }
+    char *name = nl_format("%.*s", (int)(text - 1 - path), path);
+    const struct nl_layers *changed = nl_layers_change(out->config.model.layers, name, &path_at, text, &at, loader->diagnostics);
+    free(name);
+    if (changed)
+        out->config.model.layers = changed;
+}
+
 void nl_apply_override(struct nl_loader *loader, const char *given)
 {
     const char *argument = nl_keep_text(given), *equals = strchr(argument, '=');
@@ -148,6 +166,8 @@ void nl_apply_override(struct nl_loader *loader, const char *given)
     struct nl_origin at = place(argument, text, strlen(text));
     if (key)
         override_key(loader, key, text, &at, &name_at);
+    else if (!strncmp(name, "model.layers.", strlen("model.layers.")))
+        override_layer(loader, argument, argument + strlen("model.layers."), text);
     else if (!strncmp(name, "sweep.", 6))
         override_sweep(loader, argument, name, text);
     else

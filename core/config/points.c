@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/layers.h"
 #include "config/value.h"
 
 enum { MOST_POINTS = 10000 };
@@ -239,6 +240,12 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
 int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct nl_config *config, struct nl_diagnostics *diagnostics)
 {
     struct nl_error err, hint;
+    if (key->type == NL_TYPE_LAYERS && node->kind == NL_SEQUENCE) {
+        const struct nl_layers *layers = nl_layers_read(node, diagnostics);
+        if (layers)
+            *(const struct nl_layers **)(void *)((char *)config + key->offset) = layers;
+        return layers ? NL_OK : NL_FAIL;
+    }
     char *text = node_text(key, node, diagnostics);
     if (!text)
         return NL_FAIL;

@@ -36,6 +36,14 @@ static char *origin_text(const struct nl_origin *origin)
     return nl_strdup(origin->kind == NL_FROM_COMMAND_LINE ? "command line" : "default");
 }
 
+/* Whether the key must not stand in a file beside what the experiment has: it says the shape of another network. */
+static bool beside_layers(const struct nl_experiment *experiment, const struct nl_key *key)
+{
+    bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_find("model.arch"), NULL);
+    bool is_shape = !strcmp(key->name, "model.depth") || !strcmp(key->name, "model.width") || !strcmp(key->name, "model.pool");
+    return strcmp(key->name, "model.layers") ? is_shape && (varies || experiment->config.model.arch == NL_LAYERS) : true;
+}
+
 static void add_sections(struct page *page, const struct nl_experiment *experiment)
 {
     const char *section = "";
@@ -43,6 +51,8 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
         const struct nl_key *key = &nl_keys[i];
         if (strcmp(section, key->section) != 0)
             add_line(page, nl_format("%s:", section = key->section), NULL);
+        if (experiment->origin[i].kind == NL_FROM_DEFAULT && beside_layers(experiment, key))
+            continue;
         char *value = nl_key_text(key, &experiment->config), *origin = origin_text(&experiment->origin[i]);
         char *text = nl_format("  %s: %s", strchr(key->name, '.') + 1, value);
         bool varies = nl_axis_with(experiment->axis, experiment->axes, key, NULL);

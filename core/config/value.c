@@ -12,13 +12,14 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "config/keep.h"
+#include "config/layers.h"
 #include "config/nearest.h"
 
 enum { QUOTED = 80 }; /* of what the user wrote, at most so much is repeated in a message */
 
 bool nl_key_is_list(const struct nl_key *key)
 {
-    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES || key->type == NL_TYPE_NAMES;
+    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES || key->type == NL_TYPE_NAMES || key->type == NL_TYPE_LAYERS;
 }
 
 bool nl_key_is_number(const struct nl_key *key)
@@ -299,6 +300,11 @@ int nl_value_read(const struct nl_key *key, struct nl_config *config, const char
         return read_names(key, text, field, err, hint);
     case NL_TYPE_TEXT:
         return read_text(key, text, field, err);
+    case NL_TYPE_LAYERS: {
+        const struct nl_layers *layers = nl_layers_parse(text, err, hint);
+        *(const struct nl_layers **)field = layers ? layers : &nl_no_layers;
+        return layers ? NL_OK : NL_FAIL;
+    }
     }
     NL_BUG("key '%s' has no type", key->name);
 }
@@ -361,6 +367,8 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
         return names_text(field);
     case NL_TYPE_TEXT:
         return nl_strdup(*(char *const *)field);
+    case NL_TYPE_LAYERS:
+        return nl_strdup((*(const struct nl_layers *const *)field)->text);
     }
     NL_BUG("key '%s' has no type", key->name);
 }

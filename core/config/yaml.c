@@ -16,6 +16,7 @@ enum { LARGEST = 256 * 1024, DEEPEST = 32, MOST_NODES = 200000, MOST_ANCHORS = 2
 
 struct source {
     const char *path, *text;
+    const struct nl_origin *at; /* where all of it stands; NULL: in the file, each thing where it is */
     char **lines;
     int count;
 };
@@ -42,6 +43,8 @@ static struct source split(const char *path, const char *text)
 /* end may be NULL: one character. What goes on over several lines is underlined to the end of the first. */
 static struct nl_origin place(const struct source *source, const yaml_mark_t *start, const yaml_mark_t *end)
 {
+    if (source->at)
+        return *source->at;
     int line = start->line < (size_t)source->count ? (int)start->line : source->count - 1;
     int width = 1;
     if (end && end->line == start->line)
@@ -350,6 +353,17 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     free(source.lines);
     free(text);
     return diagnostics->count > before ? NL_FAIL : NL_OK;
+}
+
+const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
+{
+    struct source source = split("", text);
+    struct nl_node *root = NULL;
+    int before = diagnostics->count;
+    source.at = at;
+    parse(&source, strlen(text), &root, diagnostics);
+    free(source.lines);
+    return diagnostics->count > before ? NULL : root;
 }
 
 const struct nl_node *nl_yaml_entry(const struct nl_node *map, const char *name)

@@ -21,6 +21,9 @@ struct nl_node {
  * `base` value), NULL for the first one. The tree lives as long as the process. */
 int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root, struct nl_diagnostics *diagnostics);
 
+/* The tree of a text, all of which stands at that place; NULL: it is empty, or not YAML. */
+const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at, struct nl_diagnostics *diagnostics);
+
 /* What the mapping has under a key; NULL: nothing, or map is no mapping, or NULL. */
 const struct nl_node *nl_yaml_entry(const struct nl_node *map, const char *name);
 

@@ -96,6 +96,9 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);
 
+/* Whether the backend can compute every node; NL_FAIL: err names an operation that it lacks. */
+int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err);
+
 /* Whether a node tracks statistics, which evaluation may fix. */
 bool nl_graph_tracks(const struct nl_graph *graph);
 

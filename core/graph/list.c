@@ -7,19 +7,11 @@
 
 /* ---- made ---- */
 
-static int check_operations(const struct nl_list *list, struct nl_error *err)
-{
-    for (int i = 0; i < list->graph.nodes; i++)
-        if (!nl_kernel_of(list->backend, list->graph.node[i].operation))
-            return nl_fail(err, "%s cannot compute '%s' (%s)", list->backend->name, list->graph.node[i].operation->name, list->graph.node[i].name);
-    return NL_OK;
-}
-
 int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct nl_error *err)
 {
     *list = (struct nl_list){.backend = setup->backend, .capacity = setup->capacity, .trains = setup->trains};
     list->graph = nl_graph_copy(setup->graph);
-    if (check_operations(list, err))
+    if (nl_graph_check(&list->graph, list->backend, err))
         return NL_FAIL;
     for (int i = 0; setup->observers && i < setup->observers->count; i++)
         list->graph.value[setup->observers->at[i].value].observed = true;

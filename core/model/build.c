@@ -43,15 +43,22 @@ void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, i
     add_product(b, &nl_linear_operation, &linear, bias, stem, number);
 }
 
-void nl_add_conv(struct nl_builder *b, int out, int stride, int number)
+static void add_conv(struct nl_builder *b, const struct nl_operation *operation, struct nl_conv shape, bool bias, const char *stem, int number)
 {
-    struct nl_conv conv = {.kernel = 3,
-                           .stride = stride,
-                           .out = out,
-                           .gemm = b->config->device.gemm,
-                           .algorithm = b->config->device.conv,
-                           .precision = b->config->device.precision};
-    add_product(b, &nl_conv_operation, &conv, nl_hidden_bias(b), "conv", number);
+    shape.gemm = b->config->device.gemm;
+    shape.algorithm = b->config->device.conv;
+    shape.precision = b->config->device.precision;
+    add_product(b, operation, &shape, bias, stem, number);
+}
+
+void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number)
+{
+    add_conv(b, &nl_conv_operation, shape, bias, stem, number);
+}
+
+void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number)
+{
+    add_conv(b, &nl_depthwise_conv_operation, shape, bias, stem, number);
 }
 
 static int affine_count(const struct nl_config *config, struct nl_extent x)
@@ -67,7 +74,7 @@ static int affine_count(const struct nl_config *config, struct nl_extent x)
     NL_BUG("affine %d", config->norm.affine);
 }
 
-void nl_add_norm(struct nl_builder *b, int number)
+void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
     if (!b->norm->partition)
@@ -76,35 +83,35 @@ void nl_add_norm(struct nl_builder *b, int number)
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
                                      .affine_count = affine_count(b->config, x)};
-    nl_add(b, &nl_normalize_operation, &normalize, "norm", number);
+    nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }
 
-void nl_add_activation(struct nl_builder *b, int number)
+void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_activate activate = {.kind = b->config->model.activation, .gelu = b->config->model.gelu_approximate};
-    nl_add(b, &nl_activate_operation, &activate, "act", number);
+    nl_add(b, &nl_activate_operation, &activate, stem, number);
 }
 
-void nl_add_dropout(struct nl_builder *b, int number)
+void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
 {
     if (b->config->model.dropout > 0)
-        nl_add(b, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", number);
+        nl_add(b, &nl_dropout_operation, &(struct nl_dropout){0}, stem, number);
 }
 
-void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride)
+void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)
 {
     struct nl_add add = {.stride = stride};
-    add_node(b, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &add, .in = {b->at, shortcut}, .inputs = 2}, "add", 0);
+    add_node(b, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &add, .in = {b->at, shortcut}, .inputs = 2}, stem, 0);
 }
 
 void nl_add_norm_and_activation(struct nl_builder *b, int number)
 {
     bool after = b->config->norm.placement == NL_AFTER;
     if (!after)
-        nl_add_norm(b, number);
-    nl_add_activation(b, number);
+        nl_add_norm(b, "norm", number);
+    nl_add_activation(b, "act", number);
     if (after)
-        nl_add_norm(b, number);
+        nl_add_norm(b, "norm", number);
 }
 
 bool nl_hidden_bias(const struct nl_builder *b)

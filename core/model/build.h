@@ -1,4 +1,4 @@
-/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c) are built with. Each function adds a node that takes the output of
+/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c, layers.c) are built with. Each function adds a node that takes the output of
  * the one before, named prefix, stem, number ("layer1.0.conv2"; number 0: none). */
 #ifndef NL_MODEL_BUILD_H
 #define NL_MODEL_BUILD_H
@@ -19,15 +19,16 @@ struct nl_builder {
 struct nl_extent nl_extent_at(const struct nl_builder *b);
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number);
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number);
-void nl_add_conv(struct nl_builder *b, int out, int stride, int number); /* 3x3 */
-void nl_add_norm(struct nl_builder *b, int number);                      /* nothing with norm.kind = none */
-void nl_add_activation(struct nl_builder *b, int number);
-void nl_add_dropout(struct nl_builder *b, int number);                   /* nothing with model.dropout = 0 */
+void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number); /* of out, kernel and stride */
+void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
+void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */
+void nl_add_activation(struct nl_builder *b, const char *stem, int number);
+void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* nothing with model.dropout = 0 */
 
 /* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */
-void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride);
+void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem);
 
-/* Normalizer and activation in the configured order. */
+/* "norm" and "act" in the configured order. */
 void nl_add_norm_and_activation(struct nl_builder *b, int number);
 
 /* Whether hidden layers have a bias. */
@@ -39,5 +40,9 @@ void nl_add_pooled_head(struct nl_builder *b);
 void nl_build_mlp(struct nl_builder *b);
 int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);
 void nl_build_resnet(struct nl_builder *b);
+void nl_build_layers(struct nl_builder *b, const char **key);
+
+/* NL_FAIL: so many channels cannot be split into so many groups, and err says what could be. */
+int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err);
 
 #endif

@@ -2,16 +2,18 @@
 
 #include "model/build.h"
 
-static int refuse_groups(int64_t groups, int64_t channels, struct nl_error *err)
+int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err)
 {
+    if (channels % groups == 0)
+        return NL_OK;
     int64_t below = groups < channels ? groups : channels, above = groups;
     while (channels % below)
         below--;
     while (above < channels && channels % above)
         above++;
-    const char *fits = above < channels ? "%lld groups do not divide the %lld channels of model.width; %lld or %lld do"
-                                        : "%lld groups do not divide the %lld channels of model.width; %lld does";
-    return nl_fail(err, fits, (long long)groups, (long long)channels, (long long)below, (long long)above);
+    const char *fits = above < channels ? "%lld groups do not divide the %lld channels%s; %lld or %lld do"
+                                        : "%lld groups do not divide the %lld channels%s; %lld does";
+    return nl_fail(err, fits, (long long)groups, (long long)channels, whose, (long long)below, (long long)above);
 }
 
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
@@ -19,9 +21,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     nl_graph_begin(graph, (struct nl_extent){shape.height, shape.width, shape.channels});
     graph->classes = shape.classes;
     struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = graph->input, .err = err};
-    if ((b.norm->uses & NL_USES_GROUPS) && config->model.width % config->norm.groups != 0) {
+    if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
+        nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
         *key = "norm.groups";
-        return refuse_groups(config->norm.groups, config->model.width, err);
+        return NL_FAIL;
     }
     int status = NL_OK;
     switch ((enum nl_arch)config->model.arch) {
@@ -33,6 +36,9 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         break;
     case NL_RESNET:
         nl_build_resnet(&b);
+        break;
+    case NL_LAYERS:
+        nl_build_layers(&b, key);
         break;
     }
     nl_graph_end(graph, b.at);

@@ -12,28 +12,33 @@
 
 #include "model/build.h"
 
+static void add_conv(struct nl_builder *b, int out, int stride, int number)
+{
+    nl_add_conv(b, (struct nl_conv){.out = out, .kernel = 3, .stride = stride}, nl_hidden_bias(b), "conv", number);
+}
+
 static void add_block(struct nl_builder *b, int channels, int stride)
 {
     bool preact = b->config->norm.placement == NL_PREACT;
     int source = b->at;
     if (preact)
         nl_add_norm_and_activation(b, 1);
-    nl_add_conv(b, channels, stride, 1);
+    add_conv(b, channels, stride, 1);
     nl_add_norm_and_activation(b, preact ? 2 : 1);
-    nl_add_dropout(b, 0);
-    nl_add_conv(b, channels, 1, 2);
+    nl_add_dropout(b, "drop", 0);
+    add_conv(b, channels, 1, 2);
     if (!preact)
-        nl_add_norm(b, 2);
-    nl_add_shortcut(b, source, stride);
+        nl_add_norm(b, "norm", 2);
+    nl_add_shortcut(b, source, stride, "add");
     if (!preact)
-        nl_add_activation(b, 2);
+        nl_add_activation(b, "act", 2);
 }
 
 void nl_build_resnet(struct nl_builder *b)
 {
     bool preact = b->config->norm.placement == NL_PREACT;
     int blocks = (int)(b->config->model.depth - 2) / 6, width = (int)b->config->model.width;
-    nl_add_conv(b, width, 1, 1);
+    add_conv(b, width, 1, 1);
     if (!preact)
         nl_add_norm_and_activation(b, 1);
     for (int stage = 1; stage <= 3; stage++)

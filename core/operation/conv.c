@@ -1,12 +1,11 @@
-/* Convolution. Its padding keeps the size where the stride is 1 and the kernel odd. */
+/* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1 and the kernel odd. */
 #include "operation/operation.h"
 
 enum { X, WEIGHT, BIAS, SLOTS };
 
-static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+static int declare_grouped(struct nl_conv *conv, int groups, const struct nl_extent *in, struct nl_declaration *d)
 {
-    struct nl_conv *conv = arguments;
-    (void)err;
+    conv->groups = groups;
     conv->height = in[X].height;
     conv->width = in[X].width;
     conv->in = in[X].channels;
@@ -16,9 +15,23 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     size_t outs = (size_t)conv->out, taps = (size_t)conv->kernel;
     d->output[d->outputs++] = (struct nl_extent){conv->out_height, conv->out_width, conv->out};
     d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 4, .shape = {outs, (size_t)conv->in, taps, taps}};
+        (struct nl_tensor_spec){.name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 4, .shape = {outs, (size_t)(conv->in / groups), taps, taps}};
     d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "bias", .role = NL_BIAS, .slot = BIAS, .dims = 1, .shape = {outs}};
     return NL_OK;
+}
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    (void)err;
+    return declare_grouped(arguments, 1, in, d);
+}
+
+static int declare_depthwise(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_conv *conv = arguments;
+    (void)err;
+    conv->out = in[X].channels;
+    return declare_grouped(conv, conv->out, in, d);
 }
 
 static void bind(void *arguments, const struct nl_operands *at)
@@ -39,7 +52,7 @@ static struct nl_reads reads(const void *arguments, unsigned filled)
 static double work(const void *arguments)
 {
     const struct nl_conv *conv = arguments;
-    return (double)(conv->kernel * conv->kernel) * (conv->out_height * conv->out_width) * conv->in * conv->out;
+    return (double)(conv->kernel * conv->kernel) * (conv->out_height * conv->out_width) * (conv->in / conv->groups) * conv->out;
 }
 
 const struct nl_operation nl_conv_operation = {
@@ -49,6 +62,18 @@ const struct nl_operation nl_conv_operation = {
     .slots = SLOTS,
     .skips = 1u << X,
     .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .work = work,
+};
+
+const struct nl_operation nl_depthwise_conv_operation = {
+    .name = "depthwise_conv",
+    .arguments = sizeof(struct nl_conv),
+    .span = NL_SPAN_SAMPLE,
+    .slots = SLOTS,
+    .skips = 1u << X,
+    .declare = declare_depthwise,
     .bind = bind,
     .reads = reads,
     .work = work,

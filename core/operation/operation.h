@@ -108,8 +108,8 @@ struct nl_operation {
     const struct nl_kernel *reference;                   /* [3], by enum nl_element */
 };
 
-extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_normalize_operation, nl_activate_operation, nl_dropout_operation,
-    nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation, nl_copy_operation,
+extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_depthwise_conv_operation, nl_normalize_operation, nl_activate_operation,
+    nl_dropout_operation, nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation, nl_copy_operation,
     nl_observe_operation;
 
 /* Whether b is of the size of a, so that both have the same gradient. */

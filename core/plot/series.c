@@ -47,10 +47,10 @@ static const char *first_eval(const struct nl_picture *picture, const struct nl_
 {
     const struct nl_results *results = picture->results;
     struct nl_config config = picture->experiment->config;
-    int varied = nl_results_factor(results, "norm.eval");
-    if (varied >= 0 && cell->level[varied] != NL_INAPPLICABLE)
-        nl_key_set(results->factor[varied].key, &config, results->factor[varied].value[cell->level[varied]], NULL);
-    return nl_eval_names[nl_norms[nl_cell_norm(results, cell)]->tracks ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
+    for (int i = 0; i < results->factors; i++)
+        if (cell->level[i] != NL_INAPPLICABLE)
+            nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
+    return nl_eval_names[nl_config_tracks(&config) ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
 }
 
 /* Seconds are no part of curves.csv, which is the same on every machine: steps are scaled by each trial's own pace. */

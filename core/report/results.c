@@ -170,7 +170,7 @@ static void add_trained(const struct section *s)
         const char *what, *key[8];
     } parts[] = {
         {"Data", {"data.name", "data.train", "data.val", "data.test", "data.test_seed", "data.split_seed"}},
-        {"Network", {"model.arch", "model.depth", "model.width", "model.activation", "model.dropout"}},
+        {"Network", {"model.arch", "model.layers", "model.depth", "model.width", "model.activation", "model.dropout"}},
         {"Normalizers", {"norm.kind", "norm.placement", "norm.groups", "norm.stat_batch", "norm.eval"}},
         {"Training", {"train.optimizer", "train.lr", "train.lr_scale", "train.momentum", "train.weight_decay", "train.batch", "train.epochs", "train.schedule"}},
         {"Computed by", {"device.kind", "device.precision"}},

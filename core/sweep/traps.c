@@ -43,6 +43,17 @@ static bool averages(const struct scene *s)
     return s->norm->tracks && s->config->norm.running == NL_EMA;
 }
 
+/* The normalizer of the network; of several one that keeps statistics, if there is one. */
+static const struct nl_norm *norm_of(const struct nl_config *config)
+{
+    const struct nl_norm *found = NULL;
+    unsigned used = nl_config_norms(config);
+    for (int i = 0; nl_norms[i]; i++)
+        if ((used & 1u << i) && (!found || nl_norms[i]->tracks))
+            found = nl_norms[i];
+    return found ? found : &nl_norm_none;
+}
+
 /* Along an axis, or chosen for each point. */
 static bool varies(const struct scene *s, const char *name)
 {
@@ -54,14 +65,16 @@ static bool varies(const struct scene *s, const char *name)
 
 /* ---- sets that are too small ---- */
 
-/* The first normalizer whose sets are single elements; NULL: none. */
-static const struct nl_graph_node *single_elements(const struct scene *s)
+/* The first normalizer of those meant whose sets are single elements; NULL: none. */
+static const struct nl_graph_node *single_elements(const struct scene *s, bool (*meant)(const struct nl_norm *norm))
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
         if (node->operation != &nl_normalize_operation)
             continue;
         const struct nl_normalize *normalize = node->arguments;
+        if (!meant(normalize->norm))
+            continue;
         struct nl_norm_setup setup = normalize->setup;
         setup.samples = (int)s->config->train.batch;
         struct nl_partition set = normalize->norm->partition(&setup);
@@ -71,34 +84,49 @@ static const struct nl_graph_node *single_elements(const struct scene *s)
     return NULL;
 }
 
-static bool say_single(const struct scene *s, struct nl_text *what, const char *where)
+static bool of_batch(const struct nl_norm *norm)
 {
-    const struct nl_graph_node *node = single_elements(s);
+    return norm->tracks;
+}
+
+static bool of_groups(const struct nl_norm *norm)
+{
+    return norm->uses & NL_USES_GROUPS;
+}
+
+static bool of_samples(const struct nl_norm *norm)
+{
+    return !of_batch(norm) && !of_groups(norm);
+}
+
+static bool say_single(const struct scene *s, struct nl_text *what, bool (*meant)(const struct nl_norm *norm), const char *where)
+{
+    const struct nl_graph_node *node = single_elements(s, meant);
+    const struct nl_norm *norm = node ? ((const struct nl_normalize *)node->arguments)->norm : NULL;
     if (node)
-        nl_text_add(what, "%s has sets of one element in '%s'%s: %s", s->norm->name, node->name, where,
-                    s->norm->centers ? "each element minus its own mean is 0, so the layers behind learn nothing of the input" : "only the sign of each element is left");
+        nl_text_add(what, "%s has sets of one element in '%s'%s: %s", norm->name, node->name, where,
+                    norm->centers ? "each element minus its own mean is 0, so the layers behind learn nothing of the input" : "only the sign of each element is left");
     return node != NULL;
 }
 
 static bool single_of_batch(const struct scene *s, struct nl_text *what)
 {
-    return s->norm->tracks && s->config->train.batch == 1 && say_single(s, what, " (train.batch is 1)");
+    return s->config->train.batch == 1 && say_single(s, what, of_batch, " (train.batch is 1)");
 }
 
 static bool single_of_ghost(const struct scene *s, struct nl_text *what)
 {
-    return s->norm->tracks && s->config->train.batch > 1 && say_single(s, what, " (norm.stat_batch is 1)");
+    return s->config->train.batch > 1 && say_single(s, what, of_batch, " (norm.stat_batch is 1)");
 }
 
 static bool single_of_group(const struct scene *s, struct nl_text *what)
 {
-    return (s->norm->uses & NL_USES_GROUPS) && say_single(s, what, " (a channel is a group)");
+    return say_single(s, what, of_groups, " (a channel is a group)");
 }
 
 static bool single_of_channel(const struct scene *s, struct nl_text *what)
 {
-    return !s->norm->tracks && !(s->norm->uses & NL_USES_GROUPS) &&
-           say_single(s, what, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
+    return say_single(s, what, of_samples, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
 }
 
 static bool last_batch(const struct scene *s, struct nl_text *what)
@@ -168,7 +196,7 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
 static bool redundant_bias(const struct scene *s, struct nl_text *what)
 {
     size_t biases = 0;
-    if (s->config->model.bias != NL_BIAS_ON || !s->norm->partition || !s->norm->cancels_bias || s->config->norm.placement == NL_AFTER)
+    if (s->config->model.bias != NL_BIAS_ON || s->config->model.arch == NL_LAYERS || !s->norm->partition || !s->norm->cancels_bias || s->config->norm.placement == NL_AFTER)
         return false;
     for (int i = 0; i < s->graph.tensors; i++)
         if (s->graph.tensor[i].spec.role == NL_BIAS && s->graph.tensor[i].node != s->graph.nodes - 1) /* the last one is the head's */
@@ -398,7 +426,7 @@ void nl_grid_traps(const struct nl_experiment *experiment, const struct nl_grid 
     struct caught caught[TRAPS] = {0};
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
-        struct scene scene = {.experiment = experiment, .grid = grid, .config = config, .norm = nl_norms[config->norm.kind]};
+        struct scene scene = {.experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
         struct nl_error err;
         const char *key;
         scene.counts = nl_data_counts(config);

@@ -8,7 +8,7 @@ enum { EVALUATION_BATCH = 256 };
 
 enum nl_eval nl_primary_eval(const struct nl_config *config)
 {
-    return nl_norms[config->norm.kind]->tracks ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
+    return nl_config_tracks(config) ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
 }
 
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
@@ -38,7 +38,8 @@ static int smaller(int a, int b)
 int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view)
 {
     int capacity = EVALUATION_BATCH;
-    for (int i = 0; nl_norms[config->norm.kind]->tracks && i < config->norm.eval.count; i++) {
+    bool tracks = nl_config_tracks(config);
+    for (int i = 0; tracks && i < config->norm.eval.count; i++) {
         int64_t eval = config->norm.eval.at[i];
         if (eval == NL_EVAL_RUNNING)
             continue;

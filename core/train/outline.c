@@ -36,7 +36,7 @@ struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_cou
     out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(out.steps, LOG_ROWS);
     out.eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every : out.steps_per_epoch * divide_up(epochs, EVALUATIONS);
 
-    bool tracks = nl_norms[config->norm.kind]->tracks;
+    bool tracks = nl_config_tracks(config);
     int64_t evaluations = (out.steps - 1) / out.eval_every, held_out = counts.val + counts.test;
     add_evaluation(&out.on_the_way, config, counts, nl_primary_eval(config), held_out, evaluations);
     int evals = tracks ? config->norm.eval.count : 1;

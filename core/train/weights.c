@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/layers.h"
 #include "config/value.h"
 #include "train/train.h"
 
@@ -206,7 +207,8 @@ static char **metadata_of(const struct nl_lineage *lineage)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
         bool observes = &nl_keys[i] == nl_key_find("log.tensors") && lineage->config->log.tensors.count > 0; /* a checkpoint goes on with them */
-        if (nl_section_is_aside(nl_keys[i].section) && !observes)
+        bool unlisted = nl_keys[i].type == NL_TYPE_LAYERS && !lineage->config->model.layers->count;
+        if ((nl_section_is_aside(nl_keys[i].section) && !observes) || unlisted)
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
         pairs[count++] = nl_value_text(&nl_keys[i], &settled);

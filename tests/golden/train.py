@@ -245,6 +245,91 @@ class Residual(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+# ---- what model.layers lists, written down again ----
+
+class StagedResidual(Residual):
+    """layers.resnet: BN in the first stage, GN in the others, of 2 and 4 groups."""
+
+    def __init__(self, case, image_shape, classes):
+        nn.Module.__init__(self)
+        height, width, channels = image_shape
+        self.preact, self.act = False, make_activation(case)
+        self.conv1, self.norm1 = nn.Conv2d(channels, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.layer1 = Block(case, 4, 4, (height, width), 1, False)
+        self.layer2 = Block(case | {"norm.kind": "gn", "norm.groups": "2"}, 4, 8, (height, width), 2, True)
+        self.layer3 = Block(case | {"norm.kind": "gn", "norm.groups": "4"}, 8, 16, (-(-height // 2), -(-width // 2)), 2, True)
+        for stage in (1, 2, 3):  # named as a stage of one block
+            setattr(self, f"layer{stage}", nn.Sequential(getattr(self, f"layer{stage}")))
+        self.head = nn.Linear(16, classes)
+
+
+class Vgg11(nn.Module):
+    """layers.vgg11: VGG-11 for images of 8 x 8, a sixteenth as wide."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        inputs, self.order = image_shape[2], []
+        for layer, units in enumerate((4, 8, 16, 16, 32, 32, 32, 32), 1):
+            self.add(f"conv{layer}", nn.Conv2d(inputs, units, 3, padding=1, bias=False))
+            self.add(f"norm{layer}", nn.BatchNorm2d(units))
+            self.order.append(F.relu)
+            self.order += [nn.MaxPool2d(2)] if layer in (1, 2, 4) else []
+            inputs = units
+        self.order.append(lambda x: x.flatten(1))
+        for layer in (1, 2):
+            self.add(f"fc{layer}", nn.Linear(32, 32))
+            self.order.append(F.relu)
+        self.add("head", nn.Linear(32, classes))
+
+    def add(self, name, module):
+        self.add_module(name, module)
+        self.order.append(module)
+
+    def forward(self, x):
+        x = x.permute(0, 3, 1, 2)
+        for module in self.order:
+            x = module(x)
+        return x
+
+
+class ResidualMlp(nn.Module):
+    """layers.residual_mlp: a block behind a ReLU whose output goes around it, and one that begins with LN."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        self.fc1, self.fc2, self.fc3 = nn.Linear(math.prod(image_shape), 24), nn.Linear(24, 24), nn.Linear(24, 24)
+        self.block = nn.ModuleDict({"norm1": nn.LayerNorm(24), "fc1": nn.Linear(24, 24), "fc2": nn.Linear(24, 24)})
+        self.head = nn.Linear(24, classes)
+
+    def forward(self, x):
+        x = F.relu(self.fc1(x.flatten(1)))
+        x = F.relu(x + self.fc3(F.relu(self.fc2(x))))
+        return self.head(x + self.block["fc2"](F.gelu(self.block["fc1"](self.block["norm1"](x)))))
+
+
+class MobileNet(nn.Module):
+    """layers.mobilenet: two depthwise separable convolutions, the second of 5 x 5 with stride 2."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(image_shape[2], 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
+        for number, (inputs, kernel, stride) in enumerate(((8, 3, 1), (16, 5, 2)), 1):
+            depthwise = nn.Conv2d(inputs, inputs, kernel, stride=stride, padding=kernel // 2, groups=inputs, bias=False)
+            self.add_module(f"block{number}", nn.ModuleDict({"conv1": depthwise, "norm1": nn.BatchNorm2d(inputs),
+                                                             "conv2": nn.Conv2d(inputs, 16, 1, bias=False), "norm2": nn.BatchNorm2d(16)}))
+        self.head = nn.Linear(16, classes)
+
+    def forward(self, x):
+        x = F.relu(self.norm1(self.conv1(x.permute(0, 3, 1, 2))))
+        for block in (self.block1, self.block2):
+            x = F.relu(block["norm1"](block["conv1"](x)))
+            x = F.relu(block["norm2"](block["conv2"](x)))
+        return self.head(x.mean((2, 3)))
+
+
+LISTED = {"layers.resnet": StagedResidual, "layers.vgg11": Vgg11, "layers.residual_mlp": ResidualMlp, "layers.mobilenet": MobileNet}
+
+
 # ---- the training ----
 
 def learning_rate(case, step, steps_per_epoch):
@@ -349,10 +434,10 @@ def take_precise_statistics(case, network, x):
         norm.running_var.copy_(inputs.var(over, correction=0))
 
 
-def train(case, start, order, parts):
+def train(name, case, start, order, parts):
     """PyTorch's losses and final evaluations, and the trained network's state."""
     x, y = parts["train"]["x"], parts["train"]["y"]
-    network = (Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
+    network = (LISTED[name] if case["model.arch"] == "layers" else Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
     network.load_state_dict(start)
     optimizer = make_optimizer(case, network)
     batch = int(case["train.batch"])
@@ -423,7 +508,7 @@ def main():
             parts, rows = run(program, folder, overrides)
             start, final = load_file(folder / "init.safetensors"), load_file(folder / "final.safetensors")
             order = numpy.load(folder / "order.npy")
-        torchs, state = train(case, start, order, parts)
+        torchs, state = train(name, case, start, order, parts)
         losses = torch.tensor([float(row["loss"]) for row in rows if row["split"] == "train" and not row["eval"]])
         d = {"losses": ((losses - torchs["losses"]).abs() / torchs["losses"].abs()).max().item()}
         for what in torchs.keys() - {"losses"}:

@@ -159,17 +159,25 @@ static void conv_dw(const struct nl_conv *op, int samples, const real *x, const 
         dw[((size_t)(p * op->kernel + q) * op->in + c) * op->out + o] = sum[o - first];
 }
 
+/* The output pixel that takes input pixel (row, column) at kernel position (p, q); false: none does. */
+static bool output_of(const struct nl_conv *op, int row, int column, int p, int q, int *i, int *j)
+{
+    *i = row + op->pad - p;
+    *j = column + op->pad - q;
+    bool between = *i % op->stride != 0 || *j % op->stride != 0;
+    *i /= op->stride;
+    *j /= op->stride;
+    return !between && *i >= 0 && *i < op->out_height && *j >= 0 && *j < op->out_width;
+}
+
 /* dx of input pixel (row, column) of sample n, channel c: from all output pixels that take it, the last kernel position's first. */
 static accumulator conv_dx(const struct nl_conv *op, const real *dy, const real *w, int n, int row, int column, int c)
 {
     accumulator sum = 0;
     for (int p = op->kernel - 1; p >= 0; p--)
         for (int q = op->kernel - 1; q >= 0; q--) {
-            int i = row + op->pad - p, j = column + op->pad - q;
-            bool between = i % op->stride != 0 || j % op->stride != 0;
-            i /= op->stride;
-            j /= op->stride;
-            if (between || i < 0 || i >= op->out_height || j < 0 || j >= op->out_width)
+            int i, j;
+            if (!output_of(op, row, column, p, q, &i, &j))
                 continue;
             sum += gradient_of_input(op->out, dy + pixel_out(op, n, i, j) * op->out, w + ((size_t)(p * op->kernel + q) * op->in + c) * op->out);
         }
@@ -196,5 +204,73 @@ void NL_REFERENCE(conv_backward)(const struct nl_run *run, const void *arguments
                 for (int column = 0; column < op->width; column++)
                     for (int c = 0; c < op->in; c++)
                         dx[pixel_in(op, n, row, column) * op->in + c] = conv_dx(op, dy, w, n, row, column, c);
+    }
+}
+
+void NL_REFERENCE(depthwise_conv_forward)(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_conv *op = arguments;
+    int channels = op->out, row, column;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r); /* (N, H, W, C) */
+        const real *w = nl_in_replica(run, op->w, r); /* (kernel, kernel, 1, C) */
+        const real *b = nl_in_replica(run, op->b, r);
+        real *y = nl_in_replica(run, op->y, r);       /* (N, out_height, out_width, C) */
+        for (int n = 0; n < run->samples; n++)
+            for (int i = 0; i < op->out_height; i++)
+                for (int j = 0; j < op->out_width; j++)
+                    for (int c = 0; c < channels; c++) {
+                        accumulator sum = b ? b[c] : 0;
+                        for (int tap = 0; tap < op->kernel * op->kernel; tap++)
+                            if (tap_of(op, i, j, tap / op->kernel, tap % op->kernel, &row, &column))
+                                sum += (accumulator)x[pixel_in(op, n, row, column) * channels + c] * w[(size_t)tap * channels + c];
+                        y[pixel_out(op, n, i, j) * channels + c] = sum;
+                    }
+    }
+}
+
+/* dw of tap (p, q), channel c. */
+static accumulator depthwise_dw(const struct nl_conv *op, int samples, const real *x, const real *dy, int p, int q, int c)
+{
+    accumulator sum = 0;
+    int row, column;
+    for (int n = 0; n < samples; n++)
+        for (int i = 0; i < op->out_height; i++)
+            for (int j = 0; j < op->out_width; j++)
+                if (tap_of(op, i, j, p, q, &row, &column))
+                    sum += (accumulator)x[pixel_in(op, n, row, column) * op->in + c] * dy[pixel_out(op, n, i, j) * op->out + c];
+    return sum;
+}
+
+/* dx of input pixel (row, column) of sample n, channel c. */
+static accumulator depthwise_dx(const struct nl_conv *op, const real *dy, const real *w, int n, int row, int column, int c)
+{
+    accumulator sum = 0;
+    int i, j;
+    for (int tap = op->kernel * op->kernel - 1; tap >= 0; tap--)
+        if (output_of(op, row, column, tap / op->kernel, tap % op->kernel, &i, &j))
+            sum += (accumulator)dy[pixel_out(op, n, i, j) * op->out + c] * w[(size_t)tap * op->out + c];
+    return sum;
+}
+
+void NL_REFERENCE(depthwise_conv_backward)(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_conv *op = arguments;
+    int channels = op->out;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r);
+        const real *w = nl_in_replica(run, op->w, r);
+        const real *dy = nl_in_replica(run, op->dy, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
+        for (int tap = 0; tap < op->kernel * op->kernel; tap++)
+            for (int c = 0; c < channels; c++)
+                dw[(size_t)tap * channels + c] = depthwise_dw(op, run->samples, x, dy, tap / op->kernel, tap % op->kernel, c);
+        if (db)
+            sum_rows((size_t)run->samples * op->out_height * op->out_width, channels, dy, db);
+        for (int n = 0; dx && n < run->samples; n++)
+            for (int row = 0; row < op->height; row++)
+                for (int column = 0; column < op->width; column++)
+                    for (int c = 0; c < channels; c++)
+                        dx[pixel_in(op, n, row, column) * channels + c] = depthwise_dx(op, dy, w, n, row, column, c);
     }
 }

@@ -56,6 +56,7 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
 nl_kernel_function NL_REFERENCE(gather), NL_REFERENCE(loss), NL_REFERENCE(accumulate);
 nl_kernel_function NL_REFERENCE(linear_forward), NL_REFERENCE(linear_backward);
 nl_kernel_function NL_REFERENCE(conv_forward), NL_REFERENCE(conv_backward);
+nl_kernel_function NL_REFERENCE(depthwise_conv_forward), NL_REFERENCE(depthwise_conv_backward);
 nl_kernel_function NL_REFERENCE(normalize_forward), NL_REFERENCE(normalize_backward);
 nl_kernel_function NL_REFERENCE(activate_forward), NL_REFERENCE(activate_backward);
 nl_kernel_function NL_REFERENCE(max_pool_forward), NL_REFERENCE(max_pool_backward);

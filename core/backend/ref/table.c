@@ -8,6 +8,7 @@ const struct nl_kernel NL_REFERENCE(kernels)[] = {
     FORWARD(gather),
     BOTH(linear),
     BOTH(conv),
+    BOTH(depthwise_conv),
     BOTH(normalize),
     BOTH(activate),
     BOTH(max_pool),

@@ -1,0 +1,527 @@
+/* From the list as it is written to the layers it stands for. */
+#include "config/layers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/entries.h"
+#include "config/keep.h"
+#include "config/nearest.h"
+#include "config/value.h"
+
+enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 1, STEMS = NL_LAYER_ADD + 1 };
+
+const struct nl_layers nl_no_layers = {.text = "[]"};
+
+static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
+
+const char *nl_layer_name(const struct nl_layer *layer)
+{
+    return layer->key + PREFIX;
+}
+
+/* ---- an item, as it is written ---- */
+
+struct item {
+    enum nl_item kind;
+    const char *name;   /* NULL: none */
+    int repeat, stride; /* NL_UNSAID: none given */
+    struct nl_layer_settings set;
+    const struct nl_node *list, *shortcut;
+    const struct nl_node *node;
+};
+
+struct reading {
+    struct item *item;
+    const struct nl_layer_word *words;
+};
+
+static char *words_of(const struct nl_layer_word *words, unsigned items)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "it can have ");
+    const char *between = "";
+    for (; words->name; words++)
+        if (words->items & items) {
+            nl_text_add(&out, "%s%s", between, words->name);
+            between = ", ";
+        }
+    return out.at;
+}
+
+static bool is_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", others[] = "0123456789_-";
+    if (!*text || !strchr(letters, *text) || strlen(text) > LONGEST_NAME)
+        return false;
+    for (; *text; text++)
+        if (!strchr(letters, *text) && !strchr(others, *text))
+            return false;
+    return true;
+}
+
+static int *setting_of(struct item *item, const struct nl_layer_word *word)
+{
+    if (word->offset != NL_NO_SETTING)
+        return (int *)(void *)((char *)&item->set + word->offset);
+    return strcmp(word->name, "repeat") == 0 ? &item->repeat : &item->stride;
+}
+
+static void read_number(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, int *out)
+{
+    int64_t number;
+    bool odd = strcmp(word->name, "kernel") == 0;
+    if (word->special && !strcmp(value->text, word->special))
+        *out = 0;
+    else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high && (!odd || number % 2))
+        *out = (int)number;
+    else
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
+                    odd ? "an odd number from" : "a number from", word->low, word->high, word->special ? ", or " : "",
+                    word->special ? word->special : "", value->text);
+}
+
+/* As the key of that name reads it. */
+static void read_value(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, int *out)
+{
+    struct nl_config scratch;
+    struct nl_error err, hint;
+    const struct nl_key *key = nl_key_find(word->key);
+    const void *field = (const char *)&scratch + key->offset;
+    if (nl_value_read(key, &scratch, value->text, &err, &hint)) {
+        nl_diagnose(loader->diagnostics, &value->at, hint.text, "%s", err.text);
+        return;
+    }
+    *out = key->type == NL_TYPE_CHOICE ? *(const int *)field : (int)*(const int64_t *)field;
+    if (!strcmp(word->name, "placement") && *out == NL_PREACT)
+        nl_diagnose(loader->diagnostics, &value->at, NULL,
+                    "'placement' is before or after: what comes first in a residual the list says");
+}
+
+static void read_name(struct nl_loader *loader, const struct nl_node *value, struct item *item)
+{
+    if (!is_name(value->text) || !strcmp(value->text, "null") || nl_layer_word_find(nl_layer_words, value->text))
+        nl_diagnose(loader->diagnostics, &value->at,
+                    "a letter, then letters, digits, '_' and '-', 40 in all; not a word of the list itself",
+                    "'%.80s' cannot be the name of a layer", value->text);
+    item->name = value->text;
+}
+
+static void read_word(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context);
+
+/* `norm: gn`, or `norm: {kind: gn, groups: 4}` */
+static void read_norm(struct nl_loader *loader, const struct nl_node *value, struct item *item)
+{
+    struct reading reading = {item, nl_layer_norm_words};
+    if (value->kind == NL_SCALAR)
+        read_value(loader, nl_layer_norm_words, value, &item->set.norm);
+    else
+        nl_each_entry(loader, value, "'norm' of a layer", read_word, &reading);
+}
+
+static void read_form(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, struct item *item)
+{
+    bool blank = value->kind == NL_SCALAR && value->blank;
+    if (blank && (word->blank || word->form == NL_WORD_NOTHING || (word->form == NL_WORD_SECTION && item->kind == NL_ITEM_NORM)))
+        return;
+    if (word->form == NL_WORD_SECTION && !blank) {
+        read_norm(loader, value, item);
+    } else if (word->form == NL_WORD_LIST && value->kind == NL_SEQUENCE) {
+        *(strcmp(word->name, "shortcut") ? &item->list : &item->shortcut) = value;
+    } else if (word->form == NL_WORD_LIST) {
+        nl_diagnose(loader->diagnostics, &value->at, "write [conv, norm, activation], or an indented list",
+                    "'%s' must be a list of layers", word->name);
+    } else if (word->form == NL_WORD_NOTHING) {
+        nl_diagnose(loader->diagnostics, &value->at, word->help, "'%s' takes no value", word->name);
+    } else if (value->kind != NL_SCALAR || blank) {
+        nl_diagnose(loader->diagnostics, &value->at, word->help, "'%s' needs one value", word->name);
+    } else if (word->form == NL_WORD_NAME) {
+        read_name(loader, value, item);
+    } else if (word->form == NL_WORD_NUMBER) {
+        read_number(loader, word, value, setting_of(item, word));
+    } else {
+        read_value(loader, word, value, setting_of(item, word));
+    }
+}
+
+static void read_word(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct reading *reading = context;
+    bool of_norm = reading->words == nl_layer_norm_words;
+    const struct nl_layer_word *word = nl_layer_word_find(reading->words, name->text);
+    unsigned items = of_norm ? 1u << NL_ITEM_NORM : 1u << reading->item->kind;
+    const char *whose = of_norm ? "norm" : nl_layer_words[reading->item->kind].name;
+    if (word && word->items & items) {
+        read_form(loader, word, value, reading->item);
+        return;
+    }
+    char *hint = words_of(reading->words, items);
+    nl_diagnose(loader->diagnostics, &name->at, hint, "'%s' has no '%.80s'", whose, name->text);
+    free(hint);
+}
+
+static void refuse_item(struct nl_loader *loader, const struct nl_node *node)
+{
+    const char *names[NL_ITEMS + 1] = {NULL}, *near = NULL;
+    struct nl_text hint = {0};
+    for (int i = 0; i < NL_ITEMS; i++) {
+        names[i] = nl_layer_words[i].name;
+        nl_text_add(&hint, "%s%s", i ? ", " : "an item is one of ", names[i]);
+    }
+    if (node->kind == NL_SCALAR && (near = nl_nearest(node->text, names))) {
+        nl_text_release(&hint);
+        nl_text_add(&hint, "did you mean '%s'?", near);
+    }
+    if (node->kind == NL_SCALAR)
+        nl_diagnose(loader->diagnostics, &node->at, hint.at, "'%.80s' is no layer", node->text);
+    else
+        nl_diagnose(loader->diagnostics, &node->at, hint.at, "this is no layer");
+    nl_text_release(&hint);
+}
+
+/* What kind of item it is; false: none, as diagnostics say. */
+static bool find_kind(struct nl_loader *loader, const struct nl_node *node, enum nl_item *kind)
+{
+    int found = 0;
+    for (int i = 0; i < NL_ITEMS; i++) {
+        bool here = node->kind == NL_SCALAR ? !strcmp(node->text, nl_layer_words[i].name)
+                                            : nl_yaml_entry(node, nl_layer_words[i].name) != NULL;
+        if (!here || (found && i >= NL_ITEM_NORM && !(i == NL_ITEM_ACTIVATION && *kind == NL_ITEM_NORM)))
+            continue; /* beside another word, norm and activation are what that one is told */
+        if (found++)
+            nl_diagnose(loader->diagnostics, &node->at, "each is an item of its own", "'%s' and '%s' cannot be in one item",
+                        nl_layer_words[*kind].name, nl_layer_words[i].name);
+        else
+            *kind = (enum nl_item)i;
+    }
+    if (!found)
+        refuse_item(loader, node);
+    return found == 1;
+}
+
+static bool read_item(struct nl_loader *loader, const struct nl_node *node, struct item *item)
+{
+    int before = loader->diagnostics->count;
+    *item = (struct item){.node = node, .repeat = NL_UNSAID, .stride = NL_UNSAID, .set = unsaid};
+    if (!find_kind(loader, node, &item->kind))
+        return false;
+    struct reading reading = {item, nl_layer_words};
+    if (node->kind == NL_MAPPING)
+        nl_each_entry(loader, node, "a layer", read_word, &reading);
+    return loader->diagnostics->count == before;
+}
+
+/* ---- written out ---- */
+
+/* Where layers stand: the names and the settings they have in common. */
+struct scope {
+    char prefix[LONGEST_NAME + 16];
+    int *numbers; /* [STEMS]: layers of each stem with this prefix */
+    struct nl_layer_settings set;
+    int *stride; /* for the first convolution that has none; 1: it was taken, or there is none */
+};
+
+struct expansion {
+    struct nl_loader *loader;
+    struct nl_layer *layer;
+    int count, capacity;
+    bool full; /* there were more than there may be, as diagnostics say: no more are read */
+};
+
+static struct nl_layer_settings inherit(const struct nl_layer_settings *own, const struct nl_layer_settings *around)
+{
+    struct nl_layer_settings out = *own;
+    const int *from = (const int *)around;
+    for (size_t i = 0; i < sizeof out / sizeof(int); i++)
+        if (((const int *)own)[i] == NL_UNSAID)
+            ((int *)&out)[i] = from[i];
+    return out;
+}
+
+static bool is_taken(const struct expansion *e, const char *key)
+{
+    for (int i = 0; i < e->count; i++)
+        if (strcmp(e->layer[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* suffix: ".norm" of a pair with a name. NULL: it cannot be added, as diagnostics say. */
+static struct nl_layer *add(struct expansion *e, const struct scope *scope, const struct item *item, enum nl_layer_kind kind,
+                            const char *suffix)
+{
+    static const char *const stems[STEMS] = {"conv",    "fc",   "norm",     "act",      "pool",
+                                             "avgpool", "drop", "residual", "shortcut", "add"};
+    struct nl_layer layer = {.kind = kind, .set = inherit(&item->set, &scope->set), .stride = 1, .at = item->node->at};
+    bool head = kind == NL_LAYER_LINEAR && item->set.width == NL_CLASSES;
+    char name[2 * LONGEST_NAME + 16];
+    if (item->name && kind < NL_LAYER_RESIDUAL)
+        snprintf(name, sizeof name, "%s%s%s", scope->prefix, item->name, suffix);
+    else if (head)
+        snprintf(name, sizeof name, "%shead", scope->prefix);
+    else
+        snprintf(name, sizeof name, "%s%s%d", scope->prefix, stems[kind], ++scope->numbers[kind]);
+    snprintf(layer.key, sizeof layer.key, "model.layers.%.*s", LONGEST_NAME, name);
+    if (strlen(name) > LONGEST_NAME)
+        nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "'%s' is longer than the %d characters that a layer's name can have",
+                    name, LONGEST_NAME);
+    else if ((e->full = e->count == MOST_LAYERS))
+        nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "more than %d layers", MOST_LAYERS);
+    else if (is_taken(e, layer.key))
+        nl_diagnose(e->loader->diagnostics, &layer.at,
+                    "names must differ; a list that is repeated tells its layers apart once it has a 'name'",
+                    "two layers are called '%s'", name);
+    else {
+        NL_GROW(e->layer, e->count, e->capacity);
+        e->layer[e->count] = layer;
+        return &e->layer[e->count++];
+    }
+    return NULL;
+}
+
+static int add_product(struct expansion *e, const struct scope *scope, const struct item *item)
+{
+    bool conv = item->kind == NL_ITEM_CONV;
+    struct nl_layer *layer = add(e, scope, item, conv ? NL_LAYER_CONV : NL_LAYER_LINEAR, "");
+    if (!layer)
+        return 1;
+    if (layer->set.width == NL_UNSAID)
+        nl_diagnose(e->loader->diagnostics, &layer->at, "write a number behind it, or 'width' into a list around it",
+                    "'%s' has no width", nl_layer_words[item->kind].name);
+    if (!conv)
+        return 1;
+    layer->stride = item->stride != NL_UNSAID ? item->stride : *scope->stride;
+    if (item->stride == NL_UNSAID)
+        *scope->stride = 1;
+    return layer->stride;
+}
+
+static void add_pair(struct expansion *e, const struct scope *scope, const struct item *item)
+{
+    struct nl_layer *norm = add(e, scope, item, NL_LAYER_NORM, ".norm");
+    if (norm)
+        norm->pair = true;
+    if (norm)
+        add(e, scope, item, NL_LAYER_ACTIVATION, ".act");
+}
+
+static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope);
+
+/* `layers`, once; turn: NL_UNSAID where it is not repeated. */
+static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around, const struct item *item,
+                       int turn, int stride)
+{
+    int numbers[STEMS] = {0}, own = stride != NL_UNSAID ? stride : 1;
+    struct scope scope = *around;
+    scope.set = inherit(&item->set, &around->set);
+    if (item->name) {
+        char prefix[2 * sizeof scope.prefix];
+        scope.numbers = numbers;
+        snprintf(prefix, sizeof prefix, turn == NL_UNSAID ? "%s%s." : "%s%s.%d.", around->prefix, item->name, turn);
+        snprintf(scope.prefix, sizeof scope.prefix, "%.*s", (int)sizeof scope.prefix - 1,
+                 prefix); /* too long a prefix is too long a name */
+    }
+    if (stride != NL_UNSAID)
+        scope.stride = &own;
+    int before = e->loader->diagnostics->count, reduced = expand_list(e, list, &scope);
+    if (own != 1 && e->loader->diagnostics->count == before)
+        nl_diagnose(e->loader->diagnostics, &item->node->at, NULL, "no convolution is in it that could have the 'stride'");
+    return reduced;
+}
+
+static int expand_layers(struct expansion *e, const struct scope *around, const struct item *item)
+{
+    int before = e->loader->diagnostics->count, reduced = 1;
+    for (int turn = 0; turn < (item->repeat == NL_UNSAID ? 1 : item->repeat) && e->loader->diagnostics->count == before; turn++)
+        reduced *= expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
+                               turn == 0 ? item->stride : NL_UNSAID);
+    return reduced;
+}
+
+static int expand_residual(struct expansion *e, const struct scope *around, struct item *item)
+{
+    int stride = item->stride != NL_UNSAID ? item->stride : *around->stride;
+    if (item->stride == NL_UNSAID)
+        *around->stride = 1;
+    int numbers[STEMS] = {0};
+    struct scope scope = *around;
+    if (item->name)
+        snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2, around->prefix,
+                 LONGEST_NAME, item->name);
+    if (item->name)
+        scope.numbers = numbers;
+    struct item inner = *item;
+    inner.name = NULL;
+    if (!add(e, &scope, &inner, NL_LAYER_RESIDUAL, ""))
+        return 1;
+    int reduced = expand_turn(e, item->list, &scope, &inner, NL_UNSAID, stride);
+    if (item->shortcut) {
+        char name[24];
+        add(e, &scope, item, NL_LAYER_SHORTCUT, "");
+        snprintf(name, sizeof name, "shortcut%d", scope.numbers[NL_LAYER_SHORTCUT]);
+        inner.name = name;
+        expand_turn(e, item->shortcut, &scope, &inner, NL_UNSAID, stride);
+    }
+    struct nl_layer *sum = add(e, &scope, item, NL_LAYER_ADD, "");
+    if (sum)
+        sum->stride = item->shortcut ? 1 : reduced;
+    return reduced;
+}
+
+/* By how much the layers it adds divide height and width. */
+static int expand_item(struct expansion *e, const struct scope *scope, struct item *item)
+{
+    static const enum nl_layer_kind kinds[NL_ITEMS] = {[NL_ITEM_NORM] = NL_LAYER_NORM,
+                                                       [NL_ITEM_ACTIVATION] = NL_LAYER_ACTIVATION,
+                                                       [NL_ITEM_MAX_POOL] = NL_LAYER_MAX_POOL,
+                                                       [NL_ITEM_MEAN_POOL] = NL_LAYER_MEAN_POOL,
+                                                       [NL_ITEM_DROPOUT] = NL_LAYER_DROPOUT};
+    switch (item->kind) {
+    case NL_ITEM_CONV:
+    case NL_ITEM_LINEAR:
+        return add_product(e, scope, item);
+    case NL_ITEM_RESIDUAL:
+        return expand_residual(e, scope, item);
+    case NL_ITEM_LAYERS:
+        return expand_layers(e, scope, item);
+    case NL_ITEM_NORM_ACTIVATION:
+        add_pair(e, scope, item);
+        return 1;
+    default:
+        add(e, scope, item, kinds[item->kind], "");
+        return item->kind == NL_ITEM_MAX_POOL ? 2 : 1;
+    }
+}
+
+static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope)
+{
+    int reduced = 1;
+    if (list->count == 0)
+        nl_diagnose(e->loader->diagnostics, &list->at, NULL, "a list of layers needs at least one");
+    for (int i = 0; i < list->count && !e->full; i++) {
+        struct item item;
+        if (read_item(e->loader, list->item[i], &item))
+            reduced *= expand_item(e, scope, &item);
+    }
+    return reduced;
+}
+
+/* ---- canonical text ---- */
+
+static void write_list(struct nl_text *out, const struct nl_node *list);
+
+static void write_value(struct nl_text *out, const struct nl_layer_word *word, const struct nl_node *value);
+
+static void write_map(struct nl_text *out, const struct nl_layer_word *words, const struct nl_node *map)
+{
+    const char *between = "{";
+    for (const struct nl_layer_word *word = words; word->name; word++) {
+        const struct nl_node *value = nl_yaml_entry(map, word->name);
+        if (!value)
+            continue;
+        nl_text_add(out, "%s%s: ", between, word->name);
+        write_value(out, word, value);
+        between = ", ";
+    }
+    nl_text_add(out, "%s}", *between == '{' ? "{" : "");
+}
+
+static void write_value(struct nl_text *out, const struct nl_layer_word *word, const struct nl_node *value)
+{
+    int64_t number;
+    if (value->kind == NL_SEQUENCE)
+        write_list(out, value);
+    else if (value->kind == NL_MAPPING)
+        write_map(out, nl_layer_norm_words, value);
+    else if (value->blank)
+        nl_text_add(out, "null");
+    else if (word->form == NL_WORD_SECTION)
+        nl_text_add(out, "{kind: %s}", value->text);
+    else if (nl_integer_read(value->text, &number))
+        nl_text_add(out, "%" PRId64, number);
+    else
+        nl_text_add(out, "%s", value->text);
+}
+
+static void write_list(struct nl_text *out, const struct nl_node *list)
+{
+    nl_text_add(out, "[");
+    for (int i = 0; i < list->count; i++) {
+        const struct nl_node *item = list->item[i];
+        bool bare = item->kind == NL_MAPPING && item->count == 1 && item->item[1]->kind == NL_SCALAR && item->item[1]->blank;
+        nl_text_add(out, "%s", i ? ", " : "");
+        if (item->kind == NL_MAPPING && !bare)
+            write_map(out, nl_layer_words, item);
+        else
+            nl_text_add(out, "%s", bare ? item->item[0]->text : item->text);
+    }
+    nl_text_add(out, "]");
+}
+
+/* ---- the list ---- */
+
+const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_diagnostics *diagnostics)
+{
+    if (root->kind == NL_SEQUENCE && root->count == 0)
+        return &nl_no_layers;
+    if (root->kind != NL_SEQUENCE) {
+        nl_diagnose(diagnostics, &root->at, "write a list: [{conv: 16}, norm, activation, mean-pool, {linear: classes}]",
+                    "'model.layers' must be a list of layers");
+        return NULL;
+    }
+    int before = diagnostics->count, numbers[STEMS] = {0}, stride = 1;
+    struct nl_loader loader = {.diagnostics = diagnostics};
+    struct expansion e = {.loader = &loader};
+    expand_list(&e, root, &(struct scope){.numbers = numbers, .set = unsaid, .stride = &stride});
+    const struct nl_layer *last = e.count ? &e.layer[e.count - 1] : NULL;
+    if (diagnostics->count == before && !(last->kind == NL_LAYER_LINEAR && last->set.width == NL_CLASSES))
+        nl_diagnose(diagnostics, &last->at, NULL, "the last layer must be 'linear: classes'");
+    nl_keep(e.layer);
+    if (diagnostics->count > before)
+        return NULL;
+    struct nl_text text = {0};
+    write_list(&text, root);
+    struct nl_layers *out = nl_keep(nl_alloc(1, sizeof *out));
+    *out = (struct nl_layers){.text = nl_keep(text.at), .count = e.count, .layer = e.layer, .root = root};
+    return out;
+}
+
+const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, struct nl_error *hint)
+{
+    struct nl_diagnostics diagnostics = {0};
+    const struct nl_origin nowhere = {.line_text = ""};
+    const struct nl_node *root = nl_yaml_parse(text, &nowhere, &diagnostics);
+    const struct nl_layers *out = root ? nl_layers_read(root, &diagnostics) : NULL;
+    if (!out) {
+        const struct nl_diagnostic *first = diagnostics.count ? diagnostics.at : NULL;
+        nl_fail(err, "%s", first ? first->message : "'model.layers' is empty");
+        if (hint && first && first->hint)
+            nl_fail(hint, "%s", first->hint);
+    }
+    nl_diagnostics_release(&diagnostics);
+    return out;
+}
+
+const struct nl_layer *nl_layers_find(const struct nl_layers *layers, const char *key)
+{
+    for (int i = 0; i < layers->count; i++)
+        if (strcmp(layers->layer[i].key, key) == 0)
+            return &layers->layer[i];
+    return NULL;
+}
+
+void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config)
+{
+    const struct nl_layer_settings *set = &layer->set;
+    config->norm.kind = set->norm != NL_UNSAID ? set->norm : config->norm.kind;
+    config->norm.groups = set->groups != NL_UNSAID ? set->groups : config->norm.groups;
+    config->norm.over = set->over != NL_UNSAID ? set->over : config->norm.over;
+    config->norm.affine = set->affine != NL_UNSAID ? set->affine : config->norm.affine;
+    config->norm.placement = set->placement != NL_UNSAID ? set->placement : config->norm.placement;
+    config->model.activation = set->activation != NL_UNSAID ? set->activation : config->model.activation;
+    config->model.bias = set->bias != NL_UNSAID ? set->bias : config->model.bias;
+}

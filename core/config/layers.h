@@ -1,0 +1,104 @@
+/* model.layers: a network as a readable list, for model.arch = layers.
+ *
+ *     - {conv: 16, kernel: 5, name: stem}       - conv: depthwise, as wide as its input
+ *     - norm                                    - norm: {kind: gn, groups: 4}
+ *     - activation                              - norm-activation: both, in the order of norm.placement
+ *     - max-pool, mean-pool, dropout            - linear: 64, and linear: classes at the end
+ *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
+ *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
+ *
+ * What `layers` and `residual` say of width, kernel, bias, norm, activation and placement holds for all that is in them and does not say
+ * it itself; what nobody says is the configuration's (norm.kind, model.activation, ...), the kernel 3. Their stride is that of
+ * the first convolution in them that has none, of a residual's shortcut too, and the first time of a repeated list alone. A
+ * residual without a shortcut adds its input, subsampled and with zeros for new channels. A bias is left out, unless said, where the
+ * next layer is a normalizer that cancels it.
+ *
+ * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, pool1, avgpool1, add1 and head, or by their name. A `layers` or
+ * `residual` with a name puts it before the names in it ("stem.conv1"), with the turn if it is repeated ("stage2.0.conv1").
+ *
+ * Eps, momentum and what else is not listed here are the trial's: one for all normalizers. The list is one value: a file's replaces its base's,
+ * its canonical text is in the identity of the trial, and an axis has whole lists. A command line may change a part of it:
+ * model.layers.stage2.norm.kind=gn.
+ */
+#ifndef NL_CONFIG_LAYERS_H
+#define NL_CONFIG_LAYERS_H
+
+#include "config/config.h"
+#include "config/yaml.h"
+
+enum nl_layer_kind { NL_LAYER_CONV, NL_LAYER_LINEAR, NL_LAYER_NORM, NL_LAYER_ACTIVATION, NL_LAYER_MAX_POOL, NL_LAYER_MEAN_POOL, NL_LAYER_DROPOUT,
+                     NL_LAYER_RESIDUAL, /* what comes is a branch ... */
+                     NL_LAYER_SHORTCUT, /* ... it has ended, and what comes takes the residual's input as well ... */
+                     NL_LAYER_ADD };    /* ... and the sum of both; without SHORTCUT, with the input itself */
+
+enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
+
+/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or NL_UNSAID. */
+struct nl_layer_settings {
+    int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
+    int kernel, bias, norm, groups, over, affine, activation, placement;
+};
+
+/* One layer, all repetitions written out. */
+struct nl_layer {
+    enum nl_layer_kind kind;
+    char key[64];         /* "model.layers." and its name: for nl_complain */
+    struct nl_layer_settings set;
+    int stride;           /* of a convolution; of a sum: that of the input it adds */
+    bool pair;            /* a normalizer, with the activation behind it: placement says which comes first */
+    struct nl_origin at;
+};
+
+struct nl_layers {
+    const char *text;     /* canonical, YAML on one line */
+    int count;
+    const struct nl_layer *layer;
+    const struct nl_node *root; /* as it was written */
+};
+
+extern const struct nl_layers nl_no_layers; /* "[]", the default */
+
+/* "layer1.0.conv1" */
+const char *nl_layer_name(const struct nl_layer *layer);
+
+/* The list that a YAML node is; it lives as long as the process. NULL: it is none, and diagnostics say why and where. */
+const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_diagnostics *diagnostics);
+
+/* The same of a text; NULL: err and hint (or NULL) say why. */
+const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, struct nl_error *hint);
+
+/* The list with another value at a path ("stage2.norm.kind", "3.kernel": items by name or by number from 1, then a word of the item). */
+const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at, const char *value,
+                                         const struct nl_origin *at, struct nl_diagnostics *diagnostics);
+
+/* The layer with that key; NULL: none. */
+const struct nl_layer *nl_layers_find(const struct nl_layers *layers, const char *key);
+
+/* What the configuration is for this layer: the layer's own settings put in. */
+void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config);
+
+/* ---- what may be written (layers_words.c) ---- */
+
+/* What an item is: bits, for the words that may stand in it. The word of the same place in nl_layer_words names it. */
+enum nl_item { NL_ITEM_CONV, NL_ITEM_LINEAR, NL_ITEM_NORM_ACTIVATION, NL_ITEM_MAX_POOL, NL_ITEM_MEAN_POOL, NL_ITEM_DROPOUT, NL_ITEM_RESIDUAL,
+               NL_ITEM_LAYERS, NL_ITEM_NORM, NL_ITEM_ACTIVATION, NL_ITEMS };
+
+enum nl_word_form { NL_WORD_NOTHING, NL_WORD_LIST, NL_WORD_NAME, NL_WORD_SECTION, NL_WORD_NUMBER, NL_WORD_VALUE };
+
+struct nl_layer_word {
+    const char *name;
+    unsigned items;          /* that may have it, bit by bit */
+    enum nl_word_form form;
+    const char *key;         /* NL_WORD_VALUE: reads as this key does */
+    const char *special;     /* a word that may stand for the number; NULL: none */
+    bool blank;              /* the value may be missing */
+    int low, high;           /* NL_WORD_NUMBER */
+    size_t offset;           /* in struct nl_layer_settings, of NL_WORD_NUMBER and NL_WORD_VALUE; or NL_NO_SETTING */
+    const char *help;
+};
+enum { NL_NO_SETTING = 1000 };
+extern const struct nl_layer_word nl_layer_words[], nl_layer_norm_words[]; /* of an item; of `norm` in it. End with a NULL name */
+
+const struct nl_layer_word *nl_layer_word_find(const struct nl_layer_word *words, const char *name); /* NULL: no such word */
+
+#endif

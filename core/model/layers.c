@@ -1,0 +1,135 @@
+/* The network that model.layers lists. */
+#include "config/layers.h"
+
+#include "model/build.h"
+
+/* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
+enum { DEEPEST = 32 };
+struct residual {
+    int input, branch;
+};
+
+/* A layer, and the builder with its settings. */
+struct listed {
+    struct nl_builder *b;
+    struct nl_config config; /* the trial's with the layer's settings */
+    const struct nl_layer *layer, *next;
+};
+
+static bool cancels_bias(const struct listed *l)
+{
+    struct nl_config config = l->config;
+    const struct nl_layer *next = l->next;
+    if (!next || next->kind != NL_LAYER_NORM)
+        return false;
+    nl_layer_configure(next, &config);
+    const struct nl_norm *norm = nl_norms[config.norm.kind];
+    return norm->partition && norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
+}
+
+static void add_product(const struct listed *l)
+{
+    const struct nl_layer_settings *set = &l->layer->set;
+    const char *name = nl_layer_name(l->layer);
+    bool bias = l->config.model.bias == NL_BIAS_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_BIAS_ON;
+    struct nl_conv conv = {.out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
+    if (l->layer->kind == NL_LAYER_LINEAR && set->width == NL_CLASSES)
+        nl_add_linear(l->b, l->b->graph->classes, true, name, 0);
+    else if (l->layer->kind == NL_LAYER_LINEAR)
+        nl_add_linear(l->b, set->width, bias, name, 0);
+    else if (set->width == NL_DEPTHWISE)
+        nl_add_depthwise_conv(l->b, conv, bias, name, 0);
+    else
+        nl_add_conv(l->b, conv, bias, name, 0);
+}
+
+static void add_norm(const struct listed *l)
+{
+    struct nl_builder *b = l->b;
+    if ((b->norm->uses & NL_USES_GROUPS) && nl_check_groups(l->config.norm.groups, nl_extent_at(b).channels, "", b->err))
+        b->failed = true;
+    else if (l->config.norm.affine == NL_AFFINE_ELEMENT && b->norm->cancels_bias)
+        b->failed =
+            nl_fail(b->err, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
+    else
+        nl_add_norm(b, nl_layer_name(l->layer), 0);
+}
+
+static void add_layer(const struct listed *l, struct residual **residual)
+{
+    struct nl_builder *b = l->b;
+    const char *name = nl_layer_name(l->layer);
+    switch (l->layer->kind) {
+    case NL_LAYER_CONV:
+    case NL_LAYER_LINEAR:
+        add_product(l);
+        return;
+    case NL_LAYER_NORM:
+        add_norm(l);
+        return;
+    case NL_LAYER_ACTIVATION:
+        nl_add_activation(b, name, 0);
+        return;
+    case NL_LAYER_MAX_POOL:
+        nl_add(b, &nl_max_pool_operation, &(struct nl_max_pool){0}, name, 0);
+        return;
+    case NL_LAYER_MEAN_POOL:
+        nl_add(b, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, name, 0);
+        return;
+    case NL_LAYER_DROPOUT:
+        nl_add_dropout(b, name, 0);
+        return;
+    case NL_LAYER_RESIDUAL:
+        *++*residual = (struct residual){b->at, NL_NONE};
+        return;
+    case NL_LAYER_SHORTCUT:
+        (*residual)->branch = b->at;
+        b->at = (*residual)->input;
+        return;
+    case NL_LAYER_ADD: {
+        struct residual ended = *(*residual)--;
+        int shortcut = ended.branch == NL_NONE ? ended.input : b->at;
+        b->at = ended.branch == NL_NONE ? b->at : ended.branch;
+        nl_add_shortcut(b, shortcut, l->layer->stride, name);
+        return;
+    }
+    }
+}
+
+static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residual **residual)
+{
+    const struct nl_config *config = b->config;
+    struct listed l = {
+        .b = b, .config = *config, .layer = &layers->layer[i], .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
+    nl_layer_configure(l.layer, &l.config);
+    b->config = &l.config;
+    b->norm = nl_norms[l.config.norm.kind];
+    add_layer(&l, residual);
+    b->config = config;
+}
+
+/* Of a pair placed after its activation, the second comes first. */
+static int place_of(const struct nl_config *config, const struct nl_layers *layers, int i)
+{
+    struct nl_config own = *config;
+    int norm = i > 0 && layers->layer[i - 1].pair ? i - 1 : i;
+    if (!layers->layer[norm].pair)
+        return i;
+    nl_layer_configure(&layers->layer[norm], &own);
+    return own.norm.placement != NL_AFTER ? i : i == norm ? i + 1 : i - 1;
+}
+
+void nl_build_layers(struct nl_builder *b, const char **key)
+{
+    const struct nl_layers *layers = b->config->model.layers;
+    struct residual room[DEEPEST], *residual = room - 1;
+    for (int i = 0; i < layers->count && !b->failed; i++) {
+        int place = place_of(b->config, layers, i);
+        add_with_settings(b, layers, place, &residual);
+        if (!b->failed)
+            continue;
+        struct nl_error why = *b->err; /* an item of a repeated list stands for several layers */
+        nl_fail(b->err, "layer '%s': %s", nl_layer_name(&layers->layer[place]), why.text);
+        *key = layers->layer[place].key;
+    }
+}

@@ -1,0 +1,250 @@
+/* Networks that model.layers lists: gradients against finite differences, cpu against ref, the resnet against model.arch: resnet, names, and what
+ * the command line changes. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "config/layers.h"
+#include "norm/norm.h"
+#include "suite.h"
+#include "training.h"
+
+enum { BATCH = 8, SAMPLES = 40, STEPS = 6, SAMPLED = 40 };
+
+static const struct nl_shape image = {6, 6, 2, 5};
+
+static struct nl_config configured(const char *layers, const char *const *more)
+{
+    const char *override[16] = {"model.arch=layers", "train.batch=8", "norm.groups=2"};
+    int count = 3;
+    char *list = nl_format("model.layers=%s", layers);
+    override[count++] = list;
+    for (; more && *more; more++)
+        override[count++] = *more;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    if (nl_experiment_load(NULL, override, count, &experiment, &diagnostics) != NL_OK)
+        ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+    free(list);
+    return experiment.config;
+}
+
+/* It must stay where it is: its plan points into itself. */
+static void make(struct training *t, const struct nl_backend *backend, const struct nl_config *config)
+{
+    *t = (struct training){.config = *config};
+    const char *trouble = training_make(t, backend, 1, image, SAMPLES);
+    ck_assert_msg(!trouble, "%s", trouble);
+    training_rates(t);
+}
+
+/* What passes of the graph could get wrong: values that several nodes take, sums of all kinds, and what is fused. */
+static const char *const nets[] = {
+    "[{linear: 12}, activation, {residual: [{linear: 12}, activation, {linear: 12}]}, activation, {linear: classes}]",
+    "[{linear: 12}, activation, {residual: [{linear: 12}]}, {residual: [norm, {linear: 12}, activation]}, {linear: classes}]",
+    "[{linear: 9}, activation, {linear: 9}, activation, {residual: [activation]}, {residual: [norm]}, {linear: classes}]",
+    "[{conv: 4}, {residual: [norm, activation, conv: 4], shortcut: [{conv: 4, kernel: 1}, norm]}, activation, mean-pool, {linear: classes}]",
+    "[{conv: 4, kernel: 5}, norm-activation, {residual: [{residual: [{conv: 4}, norm]}, activation, {conv: depthwise}, norm], stride: 2}, mean-pool, {linear: classes}]",
+    "[{conv: depthwise, kernel: 7}, {conv: 6, kernel: 1}, norm: {kind: bn}, activation, {residual: [{conv: 8, stride: 2}, norm: ln]}, {norm: gn}, activation: tanh, max-pool, {linear: classes}]",
+    "[{layers: [{conv: 4}, norm-activation], repeat: 2, placement: after, norm: {kind: gn, affine: element}}, {residual: [dropout]}, mean-pool, {linear: classes}]",
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+static double loss_of(struct training *t, const struct nl_run *run)
+{
+    double *sums = t->plan.train.loss.sums;
+    sums[0] = sums[1] = 0;
+    nl_plan_forward(&t->plan, &t->plan.train, run);
+    return sums[0] / BATCH;
+}
+
+START_TEST(gradients_are_finite_differences)
+{
+    static const char *const smooth[] = {"model.activation=gelu", NULL}, *const kinked[] = {"model.activation=relu", NULL};
+    for (int relu = 0; relu < 2; relu++) {
+        struct nl_config config = configured(nets[_i], relu ? kinked : smooth);
+        struct training t;
+        make(&t, &nl_backend_ref, &config);
+        struct nl_run run = {.replicas = 1, .stride = t.plan.stride, .samples = BATCH, .statistics = NL_STATS_TRAIN};
+        t.plan.train.gather.index = t.plan.part[0];
+        t.plan.train.loss.sums = t.plan.sums;
+        loss_of(&t, &run);
+        nl_plan_backward(&t.plan, &run);
+        double *parameter = t.plan.parameters, *gradient = nl_alloc(t.graph.count, sizeof *gradient), largest = 0;
+        memcpy(gradient, t.plan.update.grad, t.graph.count * sizeof *gradient);
+        for (size_t i = 0; i < t.graph.count; i++)
+            largest = fmax(largest, fabs(gradient[i]));
+        for (size_t i = 0; i < t.graph.count; i += t.graph.count / SAMPLED + 1) {
+            const double h = 1e-6, value = parameter[i];
+            parameter[i] = value + h;
+            double above = loss_of(&t, &run);
+            parameter[i] = value - h;
+            double difference = (above - loss_of(&t, &run)) / (2 * h);
+            parameter[i] = value;
+            ck_assert_msg(fabs(difference - gradient[i]) <= 1e-7 * fmax(largest, 1), "%s: parameter %zu: %.12g, by differences %.12g", nets[_i], i, gradient[i],
+                          difference);
+        }
+        ck_assert_double_gt(largest, 0);
+        free(gradient);
+        training_free(&t);
+    }
+}
+END_TEST
+
+START_TEST(cpu_follows_ref)
+{
+    double of[2][STEPS];
+    struct nl_config config = configured(nets[_i], NULL);
+    config.train.lr = 0.01;
+    for (int cpu = 0; cpu < 2; cpu++) {
+        struct training t;
+        make(&t, cpu ? &nl_backend_cpu : &nl_backend_ref, &config);
+        training_run(&t, STEPS, 0, of[cpu]);
+        training_free(&t);
+    }
+    for (int step = 0; step < STEPS; step++) /* float32 rounds by 6e-8 */
+        ck_assert_msg(fabs(of[1][step] - of[0][step]) <= 2e-5 * of[0][step], "%s, step %d: %.9g, on ref %.9g", nets[_i], step, of[1][step], of[0][step]);
+}
+END_TEST
+
+#define BLOCK(name, width, stride) \
+    "{layers: [{residual: [conv, norm, activation, {dropout: null, name: drop}, conv, norm]}, activation], name: " name ", repeat: 2, width: " width ", stride: " stride "}"
+static const char resnet[] = "[{conv: 4}, norm, activation, " BLOCK("layer1", "4", "1") ", " BLOCK("layer2", "8", "2") ", " BLOCK("layer3", "16", "2")
+    ", mean-pool, {linear: classes}]";
+
+START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
+{
+    static const char *const kinds[] = {"norm.kind=bn", "norm.kind=gn", "norm.kind=none"};
+    static const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int b = 0; b < 2; b++) {
+            const char *const more[] = {kinds[k], "model.dropout=0.2", NULL};
+            struct nl_config config = configured(resnet, more), other;
+            other = config;
+            other.model.arch = NL_RESNET;
+            other.model.depth = 14;
+            other.model.width = 4;
+            struct training listed, built;
+            make(&listed, backends[b], &config);
+            make(&built, backends[b], &other);
+            ck_assert_uint_eq(listed.graph.count, built.graph.count);
+            for (int64_t step = 0; step < STEPS; step++) {
+                training_step(&listed, step, 0);
+                training_step(&built, step, 0);
+                ck_assert_msg(memcmp(listed.plan.parameters, built.plan.parameters, built.graph.count * backends[b]->real) == 0, "%s on %s, step %d",
+                              kinds[k], backends[b]->name, (int)step);
+            }
+            for (int i = 0; i < built.graph.tensors; i++)
+                ck_assert_str_eq(listed.graph.tensor[i].name, built.graph.tensor[i].name);
+            training_free(&listed);
+            training_free(&built);
+        }
+}
+END_TEST
+
+/* The normalizer of each layer that is one, as "name=kind/groups ". */
+static char *norms_of(const struct nl_config *config)
+{
+    struct nl_graph graph;
+    struct nl_error err;
+    const char *key = NULL;
+    ck_assert_msg(nl_model_build(config, image, &graph, &key, &err) == NL_OK, "%s: %s", key, err.text);
+    struct nl_text out = {0};
+    for (int i = 0; i < graph.nodes; i++)
+        if (graph.node[i].operation == &nl_normalize_operation) {
+            const struct nl_normalize *normalize = graph.node[i].arguments;
+            nl_text_add(&out, "%s=%s/%d ", graph.node[i].name, normalize->norm->name, normalize->setup.groups);
+        }
+    nl_graph_release(&graph);
+    return out.at;
+}
+
+START_TEST(each_layer_has_what_is_said_nearest_to_it)
+{
+    static const char net[] = "[{conv: 4}, norm, {layers: [norm, {norm: {groups: 4}, name: own}, {layers: [{conv: 8}, norm: ln], name: inner}], "
+                              "name: stage, norm: gn}, mean-pool, linear: classes]";
+    struct {
+        const char *more[3], *norms;
+    } cases[] = {
+        {{NULL}, "norm1=bn/2 stage.norm1=gn/2 stage.own=gn/4 stage.inner.norm1=ln/2 "},
+        {{"norm.kind=rms", "norm.groups=1"}, "norm1=rms/1 stage.norm1=gn/1 stage.own=gn/4 stage.inner.norm1=ln/1 "},
+        {{"model.layers.stage.norm.kind=in"}, "norm1=bn/2 stage.norm1=in/2 stage.own=in/4 stage.inner.norm1=ln/2 "},
+        {{"model.layers.stage.own.norm.groups=1", "model.layers.2.norm=none"}, "stage.norm1=gn/2 stage.own=gn/1 stage.inner.norm1=ln/2 "},
+        {{"model.layers.inner.2.norm.kind=gn", NULL}, ""}, /* inner is in stage */
+        {{"model.layers.stage.inner.2.norm=gn"}, "norm1=bn/2 stage.norm1=gn/2 stage.own=gn/4 stage.inner.norm1=gn/2 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!*cases[i].norms) {
+            const char *override[] = {"model.arch=layers", "model.layers=[{layers: [norm], name: a}, linear: classes]", "model.layers.b.norm=gn"};
+            struct nl_experiment experiment;
+            struct nl_diagnostics diagnostics = {0};
+            ck_assert_int_eq(nl_experiment_load(NULL, override, 3, &experiment, &diagnostics), NL_FAIL);
+            ck_assert_str_eq(diagnostics.at[0].message, "'model.layers' has no 'b.norm'");
+            nl_diagnostics_release(&diagnostics);
+            continue;
+        }
+        struct nl_config config = configured(net, cases[i].more);
+        char *norms = norms_of(&config);
+        ck_assert_str_eq(norms, cases[i].norms);
+        free(norms);
+    }
+}
+END_TEST
+
+START_TEST(texts_are_canonical_and_read_back)
+{
+    static const char *const pairs[][2] = {
+        {"[{kernel: 03, conv: 16}, {norm: }, {linear: classes}]", "[{conv: 16, kernel: 3}, norm, {linear: classes}]"},
+        {"[norm: gn, {name: x, norm: {groups: 2, kind: gn}}, linear: classes]", "[{norm: {kind: gn}}, {norm: {kind: gn, groups: 2}, name: x}, {linear: classes}]"},
+        {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]", "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},
+        {"[]", "[]"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct nl_error err = {""};
+        const struct nl_layers *layers = nl_layers_parse(pairs[i][0], &err, NULL), *again = layers ? nl_layers_parse(layers->text, &err, NULL) : NULL;
+        ck_assert_msg(layers && again, "%s: %s", pairs[i][0], err.text);
+        ck_assert_str_eq(layers->text, pairs[i][1]);
+        ck_assert_str_eq(again->text, pairs[i][1]);
+        ck_assert_int_eq(again->count, layers->count);
+    }
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_said)
+{
+    static const char *const wrong[][2] = {
+        {"norm", "'model.layers' must be a list of layers"},
+        {"[norm", "not valid YAML: did not find expected ',' or ']' while parsing a flow sequence"},
+        {"[norm]", "the last layer must be 'linear: classes'"},
+        {"[{conv: 0}, linear: classes]", "'conv' must be a number from 1 to 8192, or depthwise, not '0'"},
+        {"[linear, linear: classes]", "'linear' has no width"},
+        {"[{layers: [norm], stride: 2}, linear: classes]", "no convolution is in it that could have the 'stride'"},
+        {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "two layers are called 'a'"},
+        {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 1000 layers"},
+        {"[{norm-activation: null, placement: preact}, linear: classes]", "'placement' is before or after: what comes first in a residual the list says"},
+        {"[{layers: [norm], name: null}, linear: classes]", "'name' needs one value"},
+        {"[{residual: [norm], shortcut: norm}, linear: classes]", "'shortcut' must be a list of layers"},
+        {"[{width: 3}, linear: classes]", "this is no layer"},
+        {"[[norm], linear: classes]", "this is no layer"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct nl_error err = {""}, hint = {""};
+        ck_assert_msg(!nl_layers_parse(wrong[i][0], &err, &hint), "%s", wrong[i][0]);
+        ck_assert_str_eq(err.text, wrong[i][1]);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("listed");
+    TCase *tc = tcase_create("networks");
+    tcase_add_loop_test(tc, gradients_are_finite_differences, 0, NETS);
+    tcase_add_loop_test(tc, cpu_follows_ref, 0, NETS);
+    tcase_add_test(tc, a_listed_resnet_has_the_bits_of_the_built_one);
+    tcase_add_test(tc, each_layer_has_what_is_said_nearest_to_it);
+    tcase_add_test(tc, texts_are_canonical_and_read_back);
+    tcase_add_test(tc, what_is_wrong_is_said);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
