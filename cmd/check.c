@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cmd.h"
+#include "sweep/observed.h"
 #include "sweep/rounds.h"
 
 /* "108 trials"; of several rounds "at most 108 trials: tuning 72, the grid 18, the same values for all at most 18". */
@@ -18,7 +19,18 @@ static void print_count(const struct nl_round_trials *trials)
     for (int kind = 0, listed = 0; rounds > 1 && kind < NL_ROUND_KINDS; kind++)
         if (trials->count[kind])
             printf("%s%s %s%d", listed++ ? ", " : ": ", nl_round_names[kind], trials->at_most[kind] ? "at most " : "", trials->count[kind]);
-    printf("%s\n", trials->refines ? "; more at the rates that sweep.refine adds" : "");
+    printf("%s", trials->refines ? "; more at the rates that sweep.refine adds" : "");
+}
+
+/* ", 12 tensors observed", where there are any. */
+static void print_observed(const struct nl_grid *grid)
+{
+    int least, most;
+    nl_count_observed(grid, &least, &most);
+    if (least < most)
+        printf(", %d to %d tensors observed", least, most);
+    else if (most)
+        printf(", %d tensor%s observed", most, most == 1 ? "" : "s");
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -39,6 +51,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (good) {
         print_notes(&plan);
         print_count(&trials);
+        print_observed(&plan.grid);
+        printf("\n");
     }
     release_plan(&plan);
     free(arguments.override);
@@ -51,9 +65,9 @@ const struct command command_check = {
     .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
              "\n"
              "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
-             "its place on stderr (exit code 2). Otherwise it prints the number of trials (exit code 0), and warns of known traps. The number\n"
-             "is that of all rounds of a sweep; it is an upper bound (\"at most\") where results decide on later rounds. check trains and writes\n"
-             "nothing. Of the data it looks only at .npy arrays of your own.\n"
+             "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that log.tensors observes in each (exit\n"
+             "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper bound (\"at most\") where\n"
+             "results decide on later rounds. check trains and writes nothing. Of the data it looks only at .npy arrays of your own.\n"
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"

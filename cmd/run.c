@@ -38,7 +38,7 @@ static void print_scores(const struct nl_record *record)
         }
 }
 
-static void print_result(const struct nl_record *record, const char *folder)
+static void print_result(const struct nl_record *record, const char *folder, bool observed)
 {
     print_scores(record);
     printf("%s", nl_record_status(record));
@@ -50,7 +50,7 @@ static void print_result(const struct nl_record *record, const char *folder)
     if (record->left_out && !manner.quiet)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
     if (!manner.quiet)
-        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv\n", folder, folder);
+        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv%s\n", folder, folder, observed ? "; tensors: metrics.csv" : "");
 }
 
 static bool keeps_state(const struct nl_runner_options *how)
@@ -135,7 +135,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
         code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
                                                                    : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
-        print_result(&result.record[0], how->folder);
+        print_result(&result.record[0], how->folder, plan->experiment.config.log.tensors.count > 0);
     nl_sweep_result_release(&result);
     return code;
 }
@@ -218,8 +218,9 @@ const struct command command_run = {
              "       normlab run RESULTS:N [--out DIR] [options]\n"
              "\n"
              "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets experiment.yaml, trials.csv,\n"
-             "curves.csv, summary.csv and timing.csv. A run that DIR already holds is not trained again. A different run needs another DIR, or\n"
-             "--replace. RESULTS:N is trial N of a results folder, as numbered in trials.csv; it is trained again, into a folder of its own.\n"
+             "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors asks for it. A run that DIR already holds is not\n"
+             "trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results folder, as numbered in\n"
+             "trials.csv; it is trained again, into a folder of its own.\n"
              "\n"
              "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for RESULTS:N)\n"
              "  -j, --jobs N           cores to train on (default: all; small networks use one); results do not depend on it\n"

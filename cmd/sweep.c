@@ -62,7 +62,8 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
     if (out)
-        tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv\n", folder);
+        tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv%s\n", folder,
+             plan->experiment.config.log.tensors.count ? ", metrics.csv" : "");
     if (!settings->no_plot)
         drawn = draw(folder, &plan->experiment, &planned, out);
     nl_planned_release(&planned);

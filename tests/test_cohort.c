@@ -93,9 +93,9 @@ static struct nl_sweep_result swept(const char *folder, const struct nl_experime
 
 static void check_same_tables(const char *one, const char *other)
 {
-    static const char *const tables[] = {"trials.csv", "curves.csv"};
+    static const char *const tables[] = {"trials.csv", "curves.csv", "metrics.csv"};
     struct nl_error err;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         size_t length, other_length;
         char *a_path = nl_path_join(one, tables[i]), *b_path = nl_path_join(other, tables[i]);
         char *a = nl_file_read(a_path, &length, &err), *b = nl_file_read(b_path, &other_length, &err);
@@ -119,7 +119,8 @@ static int checkpoints(const char *folder)
 
 START_TEST(a_sweep_is_the_same_in_cohorts_of_any_size)
 {
-    static const char *const words[] = {SMALL, "norm.kind=bn,none", "train.lr=0.02,0.2,100000", "sweep.seeds=3"};
+    static const char *const words[] = {SMALL, "norm.kind=bn,none", "train.lr=0.02,0.2,100000", "sweep.seeds=3",
+                                        "log.tensors=fc1,grad:*.weight,update:*"};
     char *scratch = scratch_make(), *whole = nl_path_join(scratch, "whole");
     struct nl_error err;
     struct nl_experiment experiment;

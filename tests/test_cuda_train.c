@@ -54,10 +54,11 @@ START_TEST(what_has_no_kernel_is_named)
 }
 END_TEST
 
-static struct training make(const struct nl_backend *backend, const struct net *net, int replicas)
+static struct training make_with(const struct nl_backend *backend, const struct net *net, int replicas, const char *tensors)
 {
     struct training t = {0};
     nl_config_defaults(&t.config);
+    ck_assert(nl_key_set(nl_key_find("log.tensors"), &t.config, tensors, NULL) == NL_OK);
     t.config.model.arch = net->arch;
     t.config.model.depth = net->depth;
     t.config.model.width = net->width;
@@ -77,6 +78,16 @@ static struct training make(const struct nl_backend *backend, const struct net *
     ck_assert_msg(!trouble, "%s: %s", net->name, trouble);
     training_rates(&t);
     return t;
+}
+
+static struct training make(const struct nl_backend *backend, const struct net *net, int replicas)
+{
+    return make_with(backend, net, replicas, "[]");
+}
+
+static struct training make_observed(const struct nl_backend *backend, const struct net *net, int replicas)
+{
+    return make_with(backend, net, replicas, "*, grad:*, update:*");
 }
 
 /* A float32 training drifts from a float64 one: by rounding in each step, that the steps after it magnify, in the end as chaos does. The
@@ -131,6 +142,50 @@ START_TEST(replicas_are_trials_of_their_own)
 }
 END_TEST
 
+/* What a normalizer takes to zero is rounding in both. */
+static double relative(double got, double want, double scale)
+{
+    return fabs(got - want) / fmax(scale, 0.01);
+}
+
+/* What is seen of a step is what ref sees, and seeing it changes nothing. A recorded step is seen, too: the third. */
+START_TEST(observers_see_what_ref_sees)
+{
+    enum { FEW = 3 };
+    static const int few[] = {0, 4, 6}; /* one of each architecture */
+    const struct net *net = &nets[few[_i]];
+    struct training t = make_observed(&nl_backend_cuda, net, 2), r = make_observed(&nl_backend_ref, net, 1), plain = make(&nl_backend_cuda, net, 2);
+    int count = t.plan.observers.count;
+    struct nl_observed *seen = nl_alloc((size_t)count, sizeof *seen);
+    for (int64_t step = 0; step < FEW; step++) {
+        training_observe(&t, step, 0);
+        training_observe(&r, step, 0);
+        training_step(&plain, step, 0);
+        nl_backend_cuda.download(seen, t.plan.observed, (size_t)count * sizeof *seen);
+        for (int i = 0; i < count && step == 0; i++) {
+            const struct nl_observed *want = &r.plan.observed[i];
+            double norm = sqrt(want->squares);
+            ck_assert_msg(seen[i].elements == want->elements && relative(sqrt(seen[i].squares), norm, norm) <= 1e-4 &&
+                              relative(sqrt(seen[i].deviations), sqrt(want->deviations), norm) <= 1e-4 &&
+                              relative(seen[i].sum, want->sum, norm * sqrt(want->elements)) <= 1e-4,
+                          "%s: %s has a norm of %.9g, not %.9g", net->name, t.plan.observers.at[i].name, sqrt(seen[i].squares), norm);
+        }
+    }
+    ck_assert(seen[0].squares > 0);
+    size_t bytes = t.graph.count * sizeof(float);
+    char *one = nl_alloc(bytes, 1), *other = nl_alloc(bytes, 1);
+    nl_backend_cuda.download(one, training_place(&t, t.plan.parameters, 1), bytes);
+    nl_backend_cuda.download(other, training_place(&plain, plain.plan.parameters, 1), bytes);
+    ck_assert_msg(memcmp(one, other, bytes) == 0, "%s: what is observed is another training", net->name);
+    free(one);
+    free(other);
+    free(seen);
+    training_free(&t);
+    training_free(&r);
+    training_free(&plain);
+}
+END_TEST
+
 #ifndef ON_A_GPU
 extern _Thread_local int host_cuda_left;
 
@@ -168,6 +223,7 @@ int main(void)
     tcase_add_test(tests, what_has_no_kernel_is_named);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
+    tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);
 #ifndef ON_A_GPU
     tcase_add_test(tests, memory_that_runs_out_ends_one_training);
 #endif

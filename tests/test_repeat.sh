@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# trials.csv and curves.csv are the same bytes: with one worker and with two, twice, after SIGKILL in the middle and a restart, after
+# trials.csv, curves.csv and metrics.csv are the same bytes: with one worker and with two, twice, after SIGKILL in the middle and a restart, after
 # Ctrl-C and a restart. NORMLAB_PROGRAM names the program.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -11,6 +11,7 @@ data: {train: 512, test: 128}
 model: {depth: 3, width: 32}
 train: {lr: 0.1, momentum: 0.9}
 norm: {eval: [running, precise, batch]}
+log: {tensors: [norm1, "grad:fc2*", "update:*.weight"]}
 sweep:
   grid: {norm.kind: [bn, ln, none], train.batch: [16, 4, 1]}
   seeds: 4
@@ -32,7 +33,7 @@ whole() {
 }
 
 same() { # OUT WHAT
-    for table in trials.csv curves.csv; do
+    for table in trials.csv curves.csv metrics.csv; do
         cmp "whole/$table" "$1/$table" || { echo "$table differs: $2" >&2; exit 1; }
     done
     echo "same bytes: $2"

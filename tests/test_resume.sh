@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A run with --checkpoint that is killed again and again (SIGKILL, SIGHUP, SIGTERM) ends with the bytes of one that is not: trials.csv, curves.csv,
+# A run with --checkpoint that is killed again and again (SIGKILL, SIGHUP, SIGTERM) ends with the bytes of one that is not: trials.csv, curves.csv, metrics.csv,
 # weights, order. A sweep with --checkpoint-every likewise. NORMLAB_PROGRAM names the program.
 #
 # A signal is sent when a checkpoint is there that was not before, so that each call gets further, however slow it is. One that ends before the signal
@@ -14,6 +14,7 @@ data: {name: synth, size: 8, train: 1024, test: 128, crop: 1, flip: true}
 model: {arch: cnn, depth: 3, width: 16}
 norm: {eval: [running, precise, batch]}
 train: {batch: 32, lr: 0.1, momentum: 0.9, schedule: cosine, log_every: 1}
+log: {tensors: [norm1, "grad:conv?.weight", "update:head.*"]}
 YAML
 cat >adam.yaml <<'YAML'
 data: {train: 1024, test: 128}
@@ -63,6 +64,7 @@ killed() { # argument...
 
 same_tables() { # OUT OUT
     for table in trials.csv curves.csv; do cmp "$1/$table" "$2/$table"; done
+    [ ! -e "$1/metrics.csv" ] || cmp "$1/metrics.csv" "$2/metrics.csv"
 }
 
 declare -A epochs_of=([images]=80 [adam]=80)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# trials.csv, curves.csv and summary.csv are the same bytes: when a sweep is run whole; in three shards, merged in any order; after
+# trials.csv, curves.csv, metrics.csv and summary.csv are the same bytes: when a sweep is run whole; in three shards, merged in any order; after
 # --retry; after --max-time and the same command again. What is not comparable is not merged. NORMLAB_PROGRAM names the program.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -11,6 +11,7 @@ data: {train: 512, test: 128}
 model: {depth: 3, width: 32}
 train: {momentum: 0.9}
 norm: {eval: [running, precise]}
+log: {tensors: [act2, "grad:*"]}
 sweep:
   grid: {norm.kind: [bn, ln, none], train.batch: [32, 4], train.lr: [0.05, 1e4]}
   seeds: 3
@@ -30,7 +31,7 @@ sweep() { # OUT, then options
 }
 
 same() { # OUT WHAT
-    for table in trials.csv curves.csv summary.csv; do
+    for table in trials.csv curves.csv metrics.csv summary.csv; do
         cmp "whole/$table" "$1/$table" || fail "$table differs: $2"
     done
     echo "same bytes: $2"

@@ -89,8 +89,7 @@ static inline void training_rates(const struct training *t)
     }
 }
 
-/* One step of all replicas; the losses go to `slot` of the ring. */
-static inline void training_step(struct training *t, int64_t step, int slot)
+static inline void training_any_step(struct training *t, int64_t step, int slot, bool observes)
 {
     struct nl_plan *plan = &t->plan;
     const struct nl_backend *backend = plan->backend;
@@ -101,10 +100,22 @@ static inline void training_step(struct training *t, int64_t step, int slot)
             backend->upload(training_place(t, plan->order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);
     }
     struct nl_run run = {.replicas = t->replicas, .stride = plan->stride, .samples = (int)batch, .step = step, .epoch = epoch,
-                         .statistics = NL_STATS_TRAIN, .augment = true};
+                         .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes};
     plan->train.gather.index = plan->order + in_epoch * batch;
     plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_step(plan, &run);
+}
+
+/* One step of all replicas; the losses go to `slot` of the ring. */
+static inline void training_step(struct training *t, int64_t step, int slot)
+{
+    training_any_step(t, step, slot, false);
+}
+
+/* The same, observed. */
+static inline void training_observe(struct training *t, int64_t step, int slot)
+{
+    training_any_step(t, step, slot, true);
 }
 
 /* Mean losses of `steps` steps of one replica, at most a ring of them read at a time. */

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/everywhere.h"
 #include "config/config.h"
 #include "norm/norm.h"
 
@@ -56,6 +57,7 @@ struct nl_run {
     int64_t epoch;                 /* of augmentation */
     enum nl_statistics statistics;
     bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
+    bool observes;                 /* a step of training whose tensors are observed */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
 };
@@ -240,6 +242,44 @@ struct nl_accumulate {
     void *y;
 };
 
+/* y = x, whatever the run's samples. */
+struct nl_copy {
+    size_t count;
+    const void *x;
+    void *y;
+};
+
+/* What is seen of a tensor, for a log. */
+struct nl_observed {
+    double elements, sum, squares;
+    double deviations; /* sum of the squared deviations from the mean: of numbers far from zero, `squares` would have lost them */
+    double zeros;
+};
+
+/* What is seen of two tensors together (Chan, Golub and LeVeque 1979). */
+static inline NL_EVERYWHERE struct nl_observed nl_seen_together(struct nl_observed a, struct nl_observed b)
+{
+    if (!(a.elements > 0))
+        return b;
+    double elements = a.elements + b.elements, apart = b.sum / b.elements - a.sum / a.elements;
+    a.deviations += b.deviations + apart * apart * (a.elements * b.elements / elements);
+    a.elements = elements;
+    a.sum += b.sum;
+    a.squares += b.squares;
+    a.zeros += b.zeros;
+    return a;
+}
+
+/* Each row is looked at by itself, and joins those before it: a call for a part of a batch goes on from the parts before it with the same bits.
+ * Where `before` is set, it is x - before that is observed. */
+struct nl_observe {
+    size_t count;        /* elements of a row */
+    bool per_sample;     /* the rows are the run's samples; else there is one */
+    const void *x;       /* real (rows, count) */
+    const void *before;  /* as x, or NULL */
+    struct nl_observed *seen; /* in the image */
+};
+
 /* Softmax cross-entropy. sums[0] += sum of losses over the samples, sums[1] += number of correct ones (the first largest logit counts);
  * dlogits = (softmax - onehot) / N unless NULL. A NaN loss stays NaN. */
 struct nl_loss {
@@ -281,10 +321,10 @@ struct nl_update {
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
 
 /* What a backend has for one operation: "gather", "linear", "conv", "depthwise_conv", "normalize", "activate", "max_pool", "mean_pool", "add",
- * "accumulate", "dropout" or "loss". */
+ * "accumulate", "dropout", "copy", "observe" or "loss". */
 struct nl_kernel {
     const char *operation;
-    nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate" and "loss" */
+    nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate", "copy", "observe" and "loss" */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then

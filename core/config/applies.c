@@ -152,6 +152,11 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
     return true;
 }
 
+bool nl_section_is_aside(const char *section)
+{
+    return !strcmp(section, "log") || !strcmp(section, "plot");
+}
+
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
 {
     const char *field = strchr(key->name, '.') + 1;
@@ -169,7 +174,7 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
         return config->device.kind == NL_CPU;
     if (!strcmp(key->name, "device.conv"))
         return config->device.kind == NL_CPU && config->model.arch != NL_MLP;
-    return strcmp(key->section, "plot") != 0 && strcmp(key->name, "device.index") != 0;
+    return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 
 double nl_beta2(const struct nl_config *config)

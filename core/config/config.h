@@ -19,6 +19,11 @@ struct nl_int_list {
     int64_t at[NL_LIST_MAX];
 };
 
+struct nl_name_list {
+    int count;
+    char *at[NL_LIST_MAX];
+};
+
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
@@ -72,12 +77,13 @@ extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_acti
 #define NL_FIELD_CHOICE int
 #define NL_FIELD_CHOICES struct nl_int_list
 #define NL_FIELD_INTS struct nl_int_list
+#define NL_FIELD_NAMES struct nl_name_list
 #define NL_FIELD_TEXT char *
 #define NL_FIELD_LAYERS const struct nl_layers *
 
 struct nl_layers; /* config/layers.h */
 
-/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT and LAYERS fields are never NULL; what they point to lives
+/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT and LAYERS fields are never NULL; what they, and NAMES, point to lives
  * as long as the process (configurations are few and small). A plain struct copy is a copy. */
 struct nl_config {
 #define SECTION(name, help) struct {
@@ -89,7 +95,7 @@ struct nl_config {
 #undef END
 };
 
-enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_TEXT, NL_TYPE_LAYERS };
+enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_NAMES, NL_TYPE_TEXT, NL_TYPE_LAYERS };
 
 struct nl_key {
     const char *name;    /* "train.lr" */
@@ -131,9 +137,13 @@ int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *t
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
- * does not with none, train.nesterov not with adam, ... Keys of `plot` never do, nor do device.index, data.dir and other names of files: what
+ * does not with none, train.nesterov not with adam, ... Keys of `log` and `plot` never do, nor do device.index, data.dir and other names of files: what
  * was read from there is in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
+
+/* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them changes a trial, names one, or
+ * can be an axis. */
+bool nl_section_is_aside(const char *section);
 
 /* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). And whether one keeps statistics to
  * evaluate with. */
@@ -228,7 +238,7 @@ enum nl_question nl_question_of(const struct nl_experiment *experiment);
 /* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
  * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole, and so is the claim. Where an
  * override changes the values of a key, entries of exclude, a baseline and cells of a claim that name other values of it are void. train.seed and the keys of
- * plot are never axes.
+ * log and plot are never axes.
  *
  * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
  * "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or "1:9:2" (step), make or

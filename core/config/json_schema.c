@@ -75,6 +75,11 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
+    case NL_TYPE_NAMES:
+        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"maxItems\": %d, \"uniqueItems\": true, \"items\": {", NL_LIST_MAX);
+        nl_text_add(out, "\"type\": \"string\", \"pattern\": \"^[%s]+$\"}}, {\"type\": \"string\", \"pattern\": \"^[%s]+$\"}]", nl_name_characters,
+                    nl_name_characters);
+        return;
     case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it, and else as base/utf8.c */
         nl_text_add(out,
                     "\"type\": [\"string\", \"number\"], "
@@ -91,7 +96,8 @@ static void add_default(struct nl_text *out, const struct nl_key *key)
 {
     const char *text = key->default_text;
     bool list = nl_key_is_list(key);
-    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS || key->type == NL_TYPE_LAYERS;
+    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS ||
+                key->type == NL_TYPE_NAMES || key->type == NL_TYPE_LAYERS;
     nl_text_add(out, "\"default\": ");
     if (list && !bare) { /* "[running]": words in brackets, none of the shipped ones has more than one */
         char *word = nl_format("%.*s", (int)strlen(text) - 2, text + 1);
@@ -108,7 +114,7 @@ static void add_default(struct nl_text *out, const struct nl_key *key)
 
 static bool may_vary(const struct nl_key *key)
 {
-    return strcmp(key->section, "plot") != 0 && strcmp(key->name, "train.seed") != 0;
+    return !nl_section_is_aside(key->section) && strcmp(key->name, "train.seed") != 0;
 }
 
 #define NUMBER "[-+]?[0-9.]+([eE][-+]?[0-9]+)?"

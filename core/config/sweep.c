@@ -31,8 +31,8 @@ const struct nl_field nl_sweep_fields[] = {
 
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
 {
-    if (!strcmp(key->section, "plot"))
-        nl_diagnose(loader->diagnostics, at, NULL, "'%s' cannot vary in a sweep: keys of 'plot' change no trial", key->name);
+    if (nl_section_is_aside(key->section))
+        nl_diagnose(loader->diagnostics, at, NULL, "'%s' cannot vary in a sweep: keys of '%s' change no trial", key->name, key->section);
     else if (!strcmp(key->name, "train.seed"))
         nl_diagnose(loader->diagnostics, at, "'sweep.seeds' of 5 takes train.seed and the four after it",
                     "'train.seed' cannot vary like other keys");

@@ -134,7 +134,7 @@ static bool names_a_value(const struct nl_experiment *experiment, const char *na
 static bool anything_overridden(const struct nl_experiment *experiment)
 {
     for (int i = 0; i < nl_key_count; i++)
-        if (strcmp(nl_keys[i].section, "plot") != 0 && overridden(experiment, &nl_keys[i]))
+        if (!nl_section_is_aside(nl_keys[i].section) && overridden(experiment, &nl_keys[i]))
             return true;
     return false;
 }

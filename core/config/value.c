@@ -19,7 +19,7 @@ enum { QUOTED = 80 }; /* of what the user wrote, at most so much is repeated in 
 
 bool nl_key_is_list(const struct nl_key *key)
 {
-    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES || key->type == NL_TYPE_LAYERS;
+    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES || key->type == NL_TYPE_NAMES || key->type == NL_TYPE_LAYERS;
 }
 
 bool nl_key_is_number(const struct nl_key *key)
@@ -185,37 +185,83 @@ char *nl_trimmed(char *text)
     return text;
 }
 
-/* "[1, 3]", as YAML writes it, or "1,3", which a shell leaves alone. */
+/* Takes the next item off a list, which is cut in place; NULL: there is none. */
+static char *next_item(char **rest)
+{
+    return *rest ? nl_trimmed(strsep(rest, ",")) : NULL;
+}
+
+/* Where the items of a list begin; NULL: it has none. */
+static char *first_item(char *list)
+{
+    return list[strspn(list, " ")] ? list : NULL;
+}
+
+/* What stands between the brackets of "[1, 3]", as YAML writes it; or "1,3", which a shell leaves alone. New string. */
+static char *items_of(const char *text)
+{
+    size_t length = strlen(text);
+    bool brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    return brackets ? nl_format("%.*s", (int)length - 2, text + 1) : nl_strdup(text);
+}
+
+static int refuse_item(const struct nl_key *key, const char *item, bool twice, int count, struct nl_error *err)
+{
+    if (twice)
+        return nl_fail(err, "'%s' has '%s' twice", key->name, item);
+    return count == NL_LIST_MAX ? nl_fail(err, "'%s' has more than %d values", key->name, NL_LIST_MAX) : NL_OK;
+}
+
 static int read_list(const struct nl_key *key, const char *text, struct nl_int_list *out, struct nl_error *err, struct nl_error *hint)
 {
     struct nl_int_list list = {0};
-    size_t length = strlen(text);
-    bool brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    char *copy = nl_strdup(brackets ? text + 1 : text), *rest = copy;
-    if (brackets)
-        copy[length - 2] = '\0';
+    char *copy = items_of(text), *rest = first_item(copy), *item;
     int result = NL_OK;
-    while (rest && copy[strspn(copy, " ")] && !result) {
-        char *item = nl_trimmed(strsep(&rest, ","));
+    while (!result && (item = next_item(&rest))) {
         int64_t value = 0;
         int choice = 0;
+        bool twice = false;
         if (key->type == NL_TYPE_INTS) {
             result = read_integer(key, item, &value, err, hint);
         } else {
             result = read_choice(key, item, &choice, err, hint);
             value = choice;
         }
-        for (int i = 0; i < list.count && !result; i++)
-            if (list.at[i] == value)
-                result = nl_fail(err, "'%s' has '%s' twice", key->name, item);
-        if (!result && list.count == NL_LIST_MAX)
-            result = nl_fail(err, "'%s' has more than %d values", key->name, NL_LIST_MAX);
+        for (int i = 0; i < list.count; i++)
+            twice |= list.at[i] == value;
+        result = result ? result : refuse_item(key, item, twice, list.count, err);
         if (!result)
             list.at[list.count++] = value;
     }
     free(copy);
     if (!result && key->type == NL_TYPE_CHOICES && !list.count)
         result = nl_fail(err, "'%s' must have at least one value", key->name);
+    if (!result)
+        *out = list;
+    return result;
+}
+
+const char nl_name_characters[] = "a-zA-Z0-9_.:*?-";
+
+static int read_names(const struct nl_key *key, const char *text, struct nl_name_list *out, struct nl_error *err, struct nl_error *hint)
+{
+    struct nl_name_list list = {0};
+    char *copy = items_of(text), *rest = first_item(copy), *item;
+    int result = NL_OK;
+    while (!result && (item = next_item(&rest))) {
+        bool twice = false, good = *item;
+        for (const char *at = item; *at; at++)
+            good &= isalnum((unsigned char)*at) || strchr("_.:*?-", *at);
+        for (int i = 0; i < list.count; i++)
+            twice |= strcmp(list.at[i], item) == 0;
+        if (!good) {
+            nl_fail(hint, "letters, digits, '_', '-', '.' and ':' stand for themselves, '*' for any characters and '?' for one");
+            result = nl_fail(err, "'%s' cannot have the name '%.*s'", key->name, QUOTED, item);
+        } else if (!(result = refuse_item(key, item, twice, list.count, err))) {
+            list.at[list.count++] = nl_keep_text(item);
+        }
+    }
+    free(copy);
     if (!result)
         *out = list;
     return result;
@@ -250,6 +296,8 @@ int nl_value_read(const struct nl_key *key, struct nl_config *config, const char
     case NL_TYPE_CHOICES:
     case NL_TYPE_INTS:
         return read_list(key, text, field, err, hint);
+    case NL_TYPE_NAMES:
+        return read_names(key, text, field, err, hint);
     case NL_TYPE_TEXT:
         return read_text(key, text, field, err);
     case NL_TYPE_LAYERS: {
@@ -267,6 +315,16 @@ int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *t
     if (!nl_value_read(key, config, text, &what, &hint))
         return NL_OK;
     return nl_fail(err, "%s%s%s", what.text, hint.text[0] ? "; " : "", hint.text);
+}
+
+static char *names_text(const struct nl_name_list *list)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "[");
+    for (int i = 0; i < list->count; i++)
+        nl_text_add(&out, "%s%s", i ? ", " : "", list->at[i]);
+    nl_text_add(&out, "]");
+    return out.at;
 }
 
 char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
@@ -305,6 +363,8 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
         nl_text_add(&out, "]");
         return out.at;
     }
+    case NL_TYPE_NAMES:
+        return names_text(field);
     case NL_TYPE_TEXT:
         return nl_strdup(*(char *const *)field);
     case NL_TYPE_LAYERS:
@@ -320,8 +380,23 @@ static bool is_plain(const char *text)
     return isalnum((unsigned char)text[0]) && !text[strspn(text, plain)] && strcasecmp(text, "null") != 0 && truth_of(text) < 0;
 }
 
+/* "[\"*.weight\", fc1]": a star, or a colon, means something else to YAML. */
+static char *names_yaml(const char *text)
+{
+    struct nl_text out = {0};
+    char *copy = items_of(text), *rest = first_item(copy), *item;
+    nl_text_add(&out, "[");
+    while ((item = next_item(&rest)))
+        nl_text_add(&out, is_plain(item) ? "%s%s" : "%s\"%s\"", out.length > 1 ? ", " : "", item);
+    nl_text_add(&out, "]");
+    free(copy);
+    return out.at;
+}
+
 char *nl_value_yaml(const struct nl_key *key, const char *text)
 {
+    if (key->type == NL_TYPE_NAMES)
+        return names_yaml(text);
     if (key->type != NL_TYPE_TEXT || is_plain(text))
         return nl_strdup(text);
     struct nl_text out = {0};

@@ -27,6 +27,8 @@ bool nl_colour_read(const char *text, unsigned *out); /* "#D55E00": 0xRRGGBB */
 /* text without blanks at its ends; cut in place. */
 char *nl_trimmed(char *text);
 
+extern const char nl_name_characters[]; /* of names and patterns; as a set of a regular expression, too */
+
 bool nl_key_is_list(const struct nl_key *key);   /* a list is one value */
 bool nl_key_is_number(const struct nl_key *key); /* may be given as a range */
 

@@ -85,6 +85,7 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
         {"could not find expected ':'", "write 'key: value', with a blank behind the colon"},
         {"cannot start any token", "a text that begins with @, ` or % needs quotes"},
         {"while scanning a directive", "a text that begins with % needs quotes"},
+        {"while scanning an alias", "a text that begins with * needs quotes"},
         {"did not find expected node content", "a value is missing here"},
         {"UTF-8", "save the file as UTF-8"},
         {"control characters", "expected a text file"},

@@ -1,4 +1,5 @@
-/* The graph becomes instructions: forward, and backward, where the gradients of a value that several nodes take are added up. */
+/* The graph becomes instructions: forward, and backward, where the gradients of a value that several nodes take are added up. What observers ask for is
+ * read as soon as it is there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 struct emission {
     struct nl_list *list;
     const struct nl_calls *calls; /* of each node */
+    const struct nl_list_setup *setup;
     int *buffer, *gradient;       /* of each value, or NL_NONE */
     bool *wanted;                 /* whether a parameter lies behind the value */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
@@ -81,7 +83,7 @@ static void join_chain(struct emission *e, int node)
 
 static struct nl_instruction blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
 {
-    struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE};
+    struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE, .observer = NL_NONE};
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         instruction.in[i] = instruction.d_in[i] = NL_NONE;
     for (int i = 0; i < NL_MOST_OUTPUTS; i++)
@@ -129,18 +131,126 @@ static struct nl_instruction of_node(const struct emission *e, int number, nl_ke
     return instruction;
 }
 
+/* With arguments of its own. */
+static struct nl_instruction twin(const struct nl_instruction *of, nl_kernel_function *call)
+{
+    struct nl_instruction twin = *of;
+    twin.call = call;
+    twin.arguments = blank(of->operation, of->arguments, call).arguments;
+    return twin;
+}
+
 /* The call of a barrier before the one that ends with it: its first part, after which a new chain begins. */
 static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole, nl_kernel_function *call, enum way way,
                               unsigned written)
 {
     const struct nl_calls *calls = &e->calls[number];
-    struct nl_instruction part = blank(whole->operation, whole->arguments, call);
-    void *arguments = part.arguments;
-    part = *whole;
-    part.call = call;
-    part.arguments = arguments;
-    append(e->list, part, way, written);
+    append(e->list, twin(whole, call), way, written);
     open_chain(e, calls->group, calls->micro);
+}
+
+/* ---- observers ---- */
+
+static const struct nl_observer *observer_at(const struct emission *e, int number)
+{
+    const struct nl_observers *observers = e->setup->observers;
+    return observers && number < observers->count ? &observers->at[number] : NULL;
+}
+
+/* Whether somebody wants to see that of the value; *number: who. */
+static bool is_observed(const struct emission *e, int value, enum nl_aspect aspect, int *number)
+{
+    const struct nl_observer *o;
+    for (*number = 0; (o = observer_at(e, *number)); ++*number)
+        if (o->value == value && o->aspect == aspect)
+            return true;
+    return false;
+}
+
+/* before: NL_NONE, or what is subtracted. */
+static void append_observe(struct emission *e, int number, int buffer, int before)
+{
+    const struct nl_value *v = &e->list->graph.value[observer_at(e, number)->value];
+    struct nl_observe observe = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
+    struct nl_instruction instruction = blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation)->forward);
+    instruction.in[0] = buffer;
+    instruction.in[1] = before;
+    instruction.observer = number;
+    append(e->list, instruction, FORWARD, EVERYTHING);
+}
+
+static void observe_outputs(struct emission *e, const struct nl_graph_node *node, enum nl_aspect aspect)
+{
+    int number;
+    for (int i = 0; i < node->outputs; i++)
+        if (is_observed(e, node->out[i], aspect, &number))
+            append_observe(e, number, (aspect == NL_GRADIENT ? e->gradient : e->buffer)[node->out[i]], NL_NONE);
+}
+
+/* Whether the gradient of this parameter need not be there when the way back is done. */
+static bool is_stepped(const struct emission *e, int value)
+{
+    const struct nl_value *v = &e->list->graph.value[value];
+    return e->setup->steps && v->kind == NL_PARAMETER && e->list->graph.tensor[v->tensor].spec.role == NL_WEIGHT;
+}
+
+/* Of such a parameter the gradient is made once more, before the instruction that steps it. */
+static void observe_before_step(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *whole)
+{
+    int number;
+    for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
+        int value = node->in[slot];
+        if (value == NL_NONE || !is_stepped(e, value) || !is_observed(e, value, NL_GRADIENT, &number))
+            continue;
+        struct nl_instruction gradient = twin(whole, whole->call);
+        gradient.only_gradient = true;
+        for (int i = 0; i < NL_MOST_SLOTS; i++)
+            gradient.d_in[i] = i == slot ? whole->d_in[i] : NL_NONE;
+        append(e->list, gradient, BACK, EVERYTHING);
+        append_observe(e, number, whole->d_in[slot], NL_NONE);
+    }
+}
+
+static bool is_parameter(const struct emission *e, const struct nl_observer *o)
+{
+    return e->list->graph.value[o->value].kind == NL_PARAMETER;
+}
+
+/* What the step is about to change. before: of each observer, where its copy goes. */
+static void observe_parameters(struct emission *e, int *before)
+{
+    struct nl_list *list = e->list;
+    const struct nl_observer *o;
+    open_chain(e, 0, 0);
+    for (int i = 0; (o = observer_at(e, i)); i++) {
+        if (o->aspect == NL_VALUE && is_parameter(e, o))
+            append_observe(e, i, e->buffer[o->value], NL_NONE);
+        if (o->aspect != NL_UPDATE)
+            continue;
+        size_t count = list->graph.value[o->value].count;
+        struct nl_instruction copy = blank(&nl_copy_operation, &(struct nl_copy){.count = count}, nl_kernel_of(list->backend, &nl_copy_operation)->forward);
+        copy.in[0] = e->buffer[o->value];
+        copy.out[0] = before[i] = add_buffer(list, count * list->backend->real, false);
+        append(list, copy, FORWARD, EVERYTHING);
+    }
+}
+
+static void observe_gradients_of_parameters(struct emission *e)
+{
+    const struct nl_observer *o;
+    open_chain(e, 0, 0);
+    for (int i = 0; (o = observer_at(e, i)); i++)
+        if (o->aspect == NL_GRADIENT && is_parameter(e, o) && !is_stepped(e, o->value))
+            append_observe(e, i, e->gradient[o->value], NL_NONE);
+}
+
+static void observe_updates(struct emission *e, const int *before)
+{
+    const struct nl_observer *o;
+    open_chain(e, 0, 0);
+    for (int i = 0; (o = observer_at(e, i)); i++)
+        if (o->aspect == NL_UPDATE)
+            append_observe(e, i, e->buffer[o->value], before[i]);
 }
 
 /* ---- forward ---- */
@@ -183,6 +293,7 @@ static void emit_forward(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (shared & 1u << i)
             add_share(list, (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
+    observe_outputs(e, node, NL_VALUE);
 }
 
 /* ---- backward ---- */
@@ -282,6 +393,7 @@ static void emit_backward(struct emission *e, int number)
     if (!e->wanted[node->out[0]] || !has_gradient(e, node))
         return;
     join_chain(e, number);
+    observe_outputs(e, node, NL_GRADIENT);
     recompute(e, number, reads.inputs);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -293,6 +405,7 @@ static void emit_backward(struct emission *e, int number)
         instruction.out[i] = reads.outputs & 1u << i ? e->buffer[node->out[i]] : NL_NONE;
         instruction.d_out[i] = e->gradient[node->out[i]];
     }
+    observe_before_step(e, node, &instruction);
     int first = list->instructions;
     if (e->calls[number].reduces)
         append_first_part(e, number, &instruction, kernel->backward_reduce, BACK, node->operation->reduced);
@@ -303,56 +416,61 @@ static void emit_backward(struct emission *e, int number)
 
 /* ---- all of it ---- */
 
-static void find_wanted(const struct nl_graph *graph, bool *wanted)
-{
-    for (int i = 0; i < graph->values; i++)
-        wanted[i] = graph->value[i].kind == NL_PARAMETER;
-    for (int i = 0; i < graph->nodes; i++) {
-        const struct nl_graph_node *node = &graph->node[i];
-        bool any = false;
-        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
-            any |= node->in[slot] != NL_NONE && wanted[node->in[slot]];
-        for (int out = 0; out < node->outputs; out++)
-            wanted[node->out[out]] = any;
-    }
-}
-
 static bool computes_weights(const struct nl_graph *graph, int node)
 {
     return graph->node[node].operation->span == NL_SPAN_PARAMETERS;
 }
 
 /* Weights that are computed come first, once a step; their gradients are there last. */
-static void emit_all(struct emission *e)
+static void emit_nodes_forward(struct emission *e)
+{
+    for (int samples = 0; samples < 2; samples++)
+        for (int i = 0; i < e->list->graph.nodes; i++)
+            if (computes_weights(&e->list->graph, i) != samples)
+                emit_forward(e, i);
+}
+
+static void emit_nodes_backward(struct emission *e)
 {
     struct nl_list *list = e->list;
-    const struct nl_graph *graph = &list->graph;
-    for (int samples = 0; samples < 2; samples++)
-        for (int i = 0; i < graph->nodes; i++)
-            if (computes_weights(graph, i) != samples)
-                emit_forward(e, i);
-    list->forward_chains = list->chains;
-    if (!list->trains)
-        return;
     e->group = NL_NONE;
-    e->gradient[graph->logits] = known_buffer(list, graph->logits, true);
+    e->gradient[list->graph.logits] = known_buffer(list, list->graph.logits, true);
     for (int samples = 1; samples >= 0; samples--)
-        for (int i = graph->nodes - 1; i >= 0; i--)
-            if (computes_weights(graph, i) != samples)
+        for (int i = list->graph.nodes - 1; i >= 0; i--)
+            if (computes_weights(&list->graph, i) != samples)
                 emit_backward(e, i);
 }
 
-void nl_differentiate(struct nl_list *list, const struct nl_calls *calls)
+static void emit_all(struct emission *e)
+{
+    struct nl_list *list = e->list;
+    const struct nl_observers *observers = e->setup->observers;
+    int *before = observers ? nl_alloc((size_t)observers->count, sizeof *before) : NULL;
+    if (observers)
+        observe_parameters(e, before);
+    emit_nodes_forward(e);
+    list->forward_chains = list->chains;
+    if (list->trains)
+        emit_nodes_backward(e);
+    if (observers)
+        observe_gradients_of_parameters(e);
+    list->step_chains = list->chains;
+    if (observers)
+        observe_updates(e, before);
+    free(before);
+}
+
+void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const struct nl_list_setup *setup)
 {
     const struct nl_graph *graph = &list->graph;
     size_t values = (size_t)graph->values, nodes = (size_t)graph->nodes;
-    struct emission e = {.list = list, .calls = calls, .group = NL_NONE};
+    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE};
     e.buffer = nl_alloc(values, sizeof *e.buffer);
     e.gradient = nl_alloc(values, sizeof *e.gradient);
     e.wanted = nl_alloc(values, sizeof *e.wanted);
     e.saved = nl_alloc(nodes, sizeof *e.saved);
     e.sums = nl_alloc(nodes, sizeof *e.sums);
-    find_wanted(graph, e.wanted);
+    nl_graph_find_learned(graph, e.wanted);
     for (int i = 0; i < graph->values; i++) {
         bool known = graph->value[i].kind == NL_PARAMETER || i == graph->input;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;

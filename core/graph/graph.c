@@ -141,11 +141,25 @@ int nl_first_consumer(const struct nl_graph *graph, int value)
 
 int nl_consumers(const struct nl_graph *graph, int value)
 {
-    int count = value == graph->logits;
+    int count = (value == graph->logits) + graph->value[value].observed;
     for (int i = 0; i < graph->nodes; i++)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             count += graph->node[i].operation && graph->node[i].in[slot] == value;
     return count;
+}
+
+void nl_graph_find_learned(const struct nl_graph *graph, bool *learned)
+{
+    for (int i = 0; i < graph->values; i++)
+        learned[i] = graph->value[i].kind == NL_PARAMETER;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        bool any = false;
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            any |= node->in[slot] != NL_NONE && learned[node->in[slot]];
+        for (int out = 0; out < node->outputs; out++)
+            learned[node->out[out]] = any;
+    }
 }
 
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)

@@ -23,6 +23,7 @@ struct nl_value {
     size_t count;            /* elements: a sample's, or all of a weight's */
     int producer;            /* node, or NL_NONE: the network's input, a parameter */
     int tensor;              /* of a parameter */
+    bool observed;           /* it, or its gradient, is read for a log: it must be there, whatever fusion would save */
 };
 
 struct nl_graph_node {
@@ -86,8 +87,11 @@ static inline const struct nl_extent *nl_extent_of(const struct nl_graph *graph,
 /* The slots of a node that are not empty, bit by bit. */
 unsigned nl_filled_slots(const struct nl_graph_node *node);
 
-/* How many slots take that value. */
+/* How many slots take that value; the loss and observers are consumers, too. */
 int nl_consumers(const struct nl_graph *graph, int value);
+
+/* Whether a parameter lies behind the value, so that training makes its gradient. learned: [graph->values] */
+void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);

@@ -13,6 +13,8 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
     list->graph = nl_graph_copy(setup->graph);
     if (nl_graph_check(&list->graph, list->backend, err))
         return NL_FAIL;
+    for (int i = 0; setup->observers && i < setup->observers->count; i++)
+        list->graph.value[setup->observers->at[i].value].observed = true;
     nl_fuse(&list->graph, list->backend);
     for (int i = 0; i < list->graph.nodes; i++)
         if (list->graph.node[i].operation->prepare)
@@ -20,7 +22,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
     struct nl_calls *calls = nl_alloc((size_t)list->graph.nodes, sizeof *calls);
     nl_find_microbatches(list, setup->fixed, calls);
     nl_find_recomputed(list, calls);
-    nl_differentiate(list, calls);
+    nl_differentiate(list, calls, setup);
     nl_share_places(list);
     free(calls);
     return NL_OK;
@@ -69,7 +71,8 @@ static size_t step_of(const struct nl_list *list, int buffer)
 
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)
 {
-    i->at = (struct nl_operands){.hyper = places->hyper, .update = places->update, .sums = place_of(list, base, places, i->sums)};
+    i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update};
+    i->at.sums = i->observer == NL_NONE ? place_of(list, base, places, i->sums) : (void *)(places->observed + i->observer);
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         i->at.in[slot] = place_of(list, base, places, i->in[slot]);
         i->at.d_in[slot] = place_of(list, base, places, i->d_in[slot]);
@@ -143,14 +146,23 @@ static void run_chain(const struct nl_list *list, const struct nl_chain *chain, 
     }
 }
 
+static void run_chains(const struct nl_list *list, int first, int end, const struct nl_run *run)
+{
+    for (int i = first; i < end; i++)
+        run_chain(list, &list->chain[i], run);
+}
+
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run)
 {
-    for (int i = 0; i < list->forward_chains; i++)
-        run_chain(list, &list->chain[i], run);
+    run_chains(list, 0, list->forward_chains, run);
 }
 
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run)
 {
-    for (int i = list->forward_chains; i < list->chains; i++)
-        run_chain(list, &list->chain[i], run);
+    run_chains(list, list->forward_chains, list->step_chains, run);
+}
+
+void nl_list_after_step(const struct nl_list *list, const struct nl_run *run)
+{
+    run_chains(list, list->step_chains, list->chains, run);
 }

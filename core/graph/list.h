@@ -16,11 +16,14 @@
  *     backward    apply of a normalizer's backward; convolution; reduce of the next one's
  *
  * What is computed is the same to the last bit.
+ *
+ * A list may have observers: instructions that read tensors for a log, and change none. They keep what they read from being fused away, or made
+ * again; so a step that is not logged has a list without them.
  */
 #ifndef NL_GRAPH_LIST_H
 #define NL_GRAPH_LIST_H
 
-#include "graph/graph.h"
+#include "graph/observers.h"
 
 /* Memory of each replica for one value, its gradient, or what a kernel keeps. */
 struct nl_buffer {
@@ -44,6 +47,8 @@ struct nl_instruction {
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
     int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
     int saved[NL_MOST_SAVED], sums;
+    int observer;                      /* of "observe": whose; else NL_NONE */
+    bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches */
     struct nl_operand_steps {          /* bytes from one sample to the next; 0: the place is the same for all */
         size_t in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS], out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
@@ -73,7 +78,8 @@ struct nl_list {
     struct nl_share *share;
     struct nl_chain *chain;
     struct nl_buffer *buffer;
-    int forward_chains;         /* the first so many chains; the others are the way back */
+    int forward_chains;         /* the first so many chains; */
+    int step_chains;            /* with the way back so many; the others follow the optimizer's step */
     int room_instructions, room_chains, room_buffers, room_shares;
 };
 
@@ -84,6 +90,8 @@ struct nl_list_setup {
     int capacity;
     bool trains;
     bool fixed;    /* evaluation with statistics that are fixed: no operation needs more than a sample */
+    bool steps;    /* linear layers step their weights on the way back: gradients of these need not be there afterwards */
+    const struct nl_observers *observers; /* of a list that trains; NULL: none */
 };
 
 /* NL_FAIL: the backend lacks an operation, and err names it. */
@@ -95,6 +103,7 @@ struct nl_places {
     char *parameters, *gradients;
     void *const *state;         /* by number */
     void *x, *logits, *d_logits;
+    struct nl_observed *observed; /* (observers) */
     const struct nl_hyper *hyper;
     const struct nl_update *update;
 };
@@ -107,6 +116,7 @@ void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *plac
 
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
+void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /* what observes the optimizer's step */
 
 /* ---- the passes ---- */
 
@@ -122,7 +132,7 @@ struct nl_calls {
 };
 void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls);
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
-void nl_differentiate(struct nl_list *list, const struct nl_calls *calls);
+void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const struct nl_list_setup *setup);
 void nl_share_places(struct nl_list *list);
 
 #endif

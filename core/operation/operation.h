@@ -70,7 +70,7 @@ struct nl_operands {
     void *in[NL_MOST_SLOTS], *d_in[NL_MOST_SLOTS];
     void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];
     void *state[NL_MOST_STATES], *saved[NL_MOST_SAVED];
-    void *sums;                        /* struct nl_micro */
+    void *sums;                        /* struct nl_micro; of "observe": its result */
     const struct nl_hyper *hyper;
     const struct nl_update *update;    /* the optimizer's step that backward makes by itself, or NULL */
 };
@@ -108,8 +108,9 @@ struct nl_operation {
     const struct nl_kernel *reference;                   /* [3], by enum nl_element */
 };
 
-extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_depthwise_conv_operation, nl_normalize_operation, nl_activate_operation, nl_dropout_operation,
-    nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation;
+extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_depthwise_conv_operation, nl_normalize_operation, nl_activate_operation,
+    nl_dropout_operation, nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation, nl_copy_operation,
+    nl_observe_operation;
 
 /* Whether b is of the size of a, so that both have the same gradient. */
 bool nl_add_is_identity(const struct nl_add *add);

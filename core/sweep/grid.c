@@ -9,6 +9,7 @@
 #include "config/sweep.h"
 #include "config/value.h"
 #include "norm/norm.h"
+#include "sweep/observed.h"
 #include "train/train.h"
 
 /* The varied keys, and train.seed, which is no axis of its own (the loader refuses it): sweep.seeds varies it everywhere. */
@@ -332,7 +333,10 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     free(u.text);
     free(u.seen.slot);
     if (experiment->rounds.points)
-        sort_trials(out, experiment);
+        nl_check_observed(out, experiment, diagnostics);
+    sort_trials(out, experiment);
+    if (diagnostics->count == before)
+        nl_check_observed(out, experiment, diagnostics);
     if (out->trials == 0)
         nl_diagnose(diagnostics, &experiment->exclude[0].origin, "together its entries match every point of the grid",
                     "'sweep.exclude' leaves no trial");

@@ -42,7 +42,7 @@ struct nl_grid {
 
 enum { NL_GRID_LIMIT = 100000 }; /* points: beyond it is a slip, not a sweep */
 
-/* Unfolds and checks every trial (nl_config_check, nl_data_check, nl_trial_check); problems go to diagnostics, and NL_FAIL
+/* Unfolds and checks every trial (nl_config_check, nl_data_check, nl_trial_check), and that each of log.tensors is there in some trial; problems go to diagnostics, and NL_FAIL
  * is returned. On NL_FAIL, too, the grid must be released. */
 int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics);
 

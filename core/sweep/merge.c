@@ -101,6 +101,8 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
             continue;
         }
         bool agree = found.failed || nl_records_agree(&record[i], &found);
+        if (agree && !found.failed)
+            nl_record_join(&record[i], &found);
         nl_record_release(&found);
         if (!agree) {
             char *label = nl_grid_label(grid, &grid->trial[i]);

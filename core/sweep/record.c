@@ -54,6 +54,7 @@ void nl_record_from_result(struct nl_record *record, const struct nl_trial_resul
         .epochs = result->epochs,
         .rows = result->rows,
         .curve = curve_text(result),
+        .metrics = nl_metrics_of(result),
         .seconds = result->seconds,
         .memory = (int64_t)result->memory,
     };
@@ -84,7 +85,9 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
     nl_text_add(&out, "seconds %s\n", nl_double_text(record->seconds, real));
     nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started, record->worker);
     nl_text_add(&out, "message %s\n", record->message ? record->message : "");
+    nl_metrics_add_heads(&record->metrics, &out);
     nl_text_add(&out, "rows %d\n%s", record->rows, record->curve);
+    nl_metrics_add_texts(&record->metrics, &out);
     nl_seal_add(&out, "");
     return out.at;
 }
@@ -95,16 +98,23 @@ static char *result_text(const struct nl_record *record)
     result.seconds = 0;
     result.memory = result.started = 0;
     result.worker = 0;
+    result.metrics = (struct nl_metrics){0};
     return nl_record_text(&result, "", "");
 }
 
 bool nl_records_agree(const struct nl_record *a, const struct nl_record *b)
 {
     char *left = result_text(a), *right = result_text(b);
-    bool same = strcmp(left, right) == 0;
+    bool same = strcmp(left, right) == 0 && nl_metrics_agree(&a->metrics, &b->metrics);
     free(left);
     free(right);
     return same;
+}
+
+void nl_record_join(struct nl_record *record, const struct nl_record *other)
+{
+    if (nl_records_agree(record, other))
+        nl_metrics_join(&record->metrics, &other->metrics);
 }
 
 /* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands there. */
@@ -193,17 +203,21 @@ static bool take_all(char *at, const char *id, struct nl_record *record)
         !take_integer(&at, "worker", &worker))
         return false;
     const char *message = take(&at, "message");
+    char *tensor;
+    while (message && (tensor = take(&at, "tensor")))
+        if (!nl_metrics_take_head(&record->metrics, tensor))
+            return false;
     if (!message || !take_integer(&at, "rows", &rows))
         return false;
-    int64_t lines = 0;
-    for (const char *line = at; *line; line++)
-        lines += *line == '\n';
-    if (lines != rows)
+    const char *rest = at;
+    for (int64_t row = 0; row < rows && rest; row++)
+        rest = strchr(rest, '\n') ? strchr(rest, '\n') + 1 : NULL;
+    if (rows < 0 || !rest || !nl_metrics_take_texts(&record->metrics, rest))
         return false;
     record->worker = (int)worker;
     record->rows = (int)rows;
     record->message = *message ? nl_strdup(message) : NULL;
-    record->curve = nl_strdup(at);
+    record->curve = nl_format("%.*s", (int)(rest - at), at);
     record->present = true;
     return true;
 }
@@ -220,6 +234,8 @@ int nl_record_parse(struct nl_record *record, const char *text, size_t length, c
     nl_text_add_bytes(&copy, text + strlen(head), sealed - strlen(head));
     bool good = take_all(copy.at, id, record);
     nl_text_release(&copy);
+    if (!good)
+        nl_record_release(record);
     return good ? NL_OK : nl_fail(err, "it is not a record of trial '%s'", id);
 }
 
@@ -227,6 +243,7 @@ void nl_record_release(struct nl_record *record)
 {
     free(record->message);
     free(record->curve);
+    nl_metrics_release(&record->metrics);
     *record = (struct nl_record){0};
 }
 

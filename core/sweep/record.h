@@ -1,7 +1,7 @@
 /* What is kept of a finished trial, in memory and as a file.
  *
  * The file is text:  a head line with the format's version, the identity in comment lines, "key value" lines, the rows of
- * the curve, and in the last line the SHA-256 of all before it (base/seal.h). Numbers are written so that they read back to the same bits.
+ * the curve, those of tensors that were observed, and in the last line the SHA-256 of all before it (base/seal.h). Numbers are written so that they read back to the same bits.
  */
 #ifndef NL_SWEEP_RECORD_H
 #define NL_SWEEP_RECORD_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sweep/metrics.h"
 #include "train/train.h"
 
 struct nl_record {
@@ -21,6 +22,7 @@ struct nl_record {
     struct nl_score score[NL_PARTS][NL_EVALS];
     int rows;
     char *curve;            /* rows of curves.csv from the column `step` on, each ended by a newline; never NULL if present */
+    struct nl_metrics metrics; /* what log.tensors asked for when it was run, and what was measured before */
     double seconds;
     int64_t memory, started; /* bytes of the arena; Unix time */
     int worker;
@@ -42,6 +44,9 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
 
 /* Whether two records say the same of a trial. Time, worker and memory are the machine's, not the trial's. */
 bool nl_records_agree(const struct nl_record *a, const struct nl_record *b);
+
+/* Takes over what only `other` has measured, where both are of the same training. */
+void nl_record_join(struct nl_record *record, const struct nl_record *other);
 
 /* NL_FAIL: the text is not a whole, undamaged record of trial id. */
 int nl_record_parse(struct nl_record *record, const char *text, size_t length, const char *id, struct nl_error *err);

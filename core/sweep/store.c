@@ -18,8 +18,8 @@
 #include "config/published.h"
 #include "stats/summary.h"
 
-const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv", "summary.csv"};
-const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", nl_sums_file, ".lock", NULL};
+const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv", "summary.csv", "metrics.csv"};
+const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", "metrics.csv", nl_sums_file, ".lock", NULL};
 
 struct nl_store nl_store_at(const char *folder)
 {
@@ -350,10 +350,13 @@ int nl_store_sync(const struct nl_store *store, struct nl_error *err)
 
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)
 {
-    static char *(*const make[])(const struct nl_grid *, const struct nl_record *) = {nl_trials_csv, nl_curves_csv, nl_timing_csv};
-    for (size_t i = 0; i < sizeof make / sizeof *make; i++)
-        if (write_text(store, nl_table_files[i], make[i](grid, record), err))
+    static char *(*const make[NL_TABLES])(const struct nl_grid *, const struct nl_record *) = {nl_trials_csv, nl_curves_csv, nl_timing_csv, NULL,
+                                                                                              nl_metrics_csv};
+    for (int i = 0; i < NL_TABLES; i++) {
+        char *text = make[i] ? make[i](grid, record) : NULL;
+        if (text && write_text(store, nl_table_files[i], text, err))
             return NL_FAIL;
+    }
     return NL_OK;
 }
 

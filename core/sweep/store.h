@@ -6,7 +6,8 @@
  *     OUT/trials/ID.*.damaged    one of these that was read and was bad
  *     OUT/trials.csv         )
  *     OUT/curves.csv         ) assembled from the finished trials in grid order: they are the same bytes whatever the number of
- *     OUT/timing.csv         ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not)
+ *     OUT/metrics.csv        ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is not); metrics.csv where
+ *     OUT/timing.csv         ) log.tensors asks for it
  *     OUT/summary.csv        made from trials.csv (stats/summary.h)
  *     OUT/SHA256SUMS         checksums of the tables (base/sums.h): written when all of them are, and gone before one of them changes
  *     OUT/.lock              held while a program works in the folder
@@ -25,8 +26,8 @@
 #include "sweep/provenance.h"
 #include "sweep/record.h"
 
-enum { NL_TABLES = 4 };
-extern const char *const nl_table_files[NL_TABLES]; /* trials.csv, curves.csv, timing.csv, summary.csv */
+enum { NL_TABLES = 5 };
+extern const char *const nl_table_files[NL_TABLES]; /* trials.csv, curves.csv, timing.csv, summary.csv, metrics.csv */
 extern const char *const nl_store_files[]; /* all that a folder holds beside trials/ and plots/; NULL at the end */
 
 struct nl_store {
@@ -127,16 +128,17 @@ struct nl_leftovers {
 int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err);
 void nl_leftovers_release(struct nl_leftovers *leftovers);
 
-/* Writes trials.csv, curves.csv and timing.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */
+/* Writes trials.csv, curves.csv, timing.csv and, where tensors are observed, metrics.csv; record[i] belongs to grid->trial[i]. Absent trials have no row. */
 int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err);
 
 /* The same, then summary.csv if any trial is there, and last their checksums. */
 int nl_store_write_tables(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
                           const struct nl_record *record, struct nl_error *err);
 
-/* Texts of the three tables; new strings (sweep/tables.c). */
+/* Texts of these tables; new strings (sweep/tables.c). NULL: there is nothing to observe. */
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record);
 char *nl_curves_csv(const struct nl_grid *grid, const struct nl_record *record);
 char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record);
+char *nl_metrics_csv(const struct nl_grid *grid, const struct nl_record *record);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "sweep/forecast.h"
+#include "sweep/observed.h"
 
 static void warn(const void *runner, const char *text)
 {
@@ -14,19 +15,24 @@ static void warn(const void *runner, const char *text)
 static void tell_what_is_there(const struct nl_runner_options *runner, const struct nl_grid *grid, const struct nl_record *record,
                                const int *todo, int count, int present)
 {
-    int errors = 0, again = 0;
+    int errors = 0, again = 0, lacking = 0;
     for (int i = 0; i < count; i++) {
         const struct nl_record *old = &record[todo[i]];
         errors += old->present && old->failed;
-        again += old->present && !old->failed;
+        bool lacks = nl_lacks_observed(&grid->trial[todo[i]], old);
+        lacking += lacks;
+        again += old->present && !old->failed && !lacks;
     }
-    present -= errors + again;
+    present -= errors + lacking + again;
     if (present && grid->trials == 1)
         nl_runner_note(runner, false, nl_strdup("the trial is there already"));
     else if (present)
         nl_runner_note(runner, false, nl_format("%d of %d trials are there already", present, grid->trials));
     if (errors)
         nl_runner_note(runner, false, nl_format("%d trial%s could not be run last time: tried again", errors, errors == 1 ? "" : "s"));
+    if (lacking)
+        nl_runner_note(runner, false, nl_format("%d finished trial%s not measured what log.tensors asks for: run again", lacking,
+                                                lacking == 1 ? " has" : "s have"));
     if (again && grid->trials > 1)
         nl_runner_note(runner, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
 }

@@ -1,4 +1,4 @@
-/* trials.csv, curves.csv and timing.csv: finished trials as rows, in grid order. */
+/* trials.csv, curves.csv, timing.csv and metrics.csv: finished trials as rows, in grid order. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -225,6 +225,23 @@ char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
         nl_text_add(&out, "%d,%.6f,%.6g,%.6g,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,
                     timed ? (double)row->samples / row->seconds : 0, timed ? (double)row->steps / row->seconds : 0, row->memory,
                     row->worker, row->started);
+    }
+    return out.at;
+}
+
+char *nl_metrics_csv(const struct nl_grid *grid, const struct nl_record *record)
+{
+    struct nl_text out = {0};
+    if (grid->trials == 0 || grid->trial[0].config.log.tensors.count == 0)
+        return NULL;
+    add_key_names(&out, grid);
+    nl_text_add(&out, ",step,tensor,quantity,value\n");
+    for (int i = 0; i < grid->trials; i++) {
+        struct nl_text start = {0};
+        add_key_values(&start, grid, i);
+        nl_text_add(&start, ",");
+        nl_metrics_add_rows(&record[i].metrics, &grid->trial[i].config.log.tensors, &start, &out);
+        nl_text_release(&start);
     }
     return out.at;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "sweep/observed.h"
 
 struct card {
     int trial;
@@ -44,7 +45,7 @@ int *nl_todo(const struct nl_grid *grid, const struct nl_record *record, const s
     unsigned again = choice->retry | 1u << NL_ERROR;
     *count = 0;
     for (int i = 0; i < grid->trials; i++) {
-        bool wanted = !record[i].present || (again >> nl_record_outcome(&record[i]) & 1);
+        bool wanted = !record[i].present || (again >> nl_record_outcome(&record[i]) & 1) || nl_lacks_observed(&grid->trial[i], &record[i]);
         if (wanted && (!shard || shard[i] == choice->shard))
             out[(*count)++] = i;
     }

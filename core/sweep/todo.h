@@ -1,4 +1,4 @@
-/* Which trials of a grid a call is to run: what is missing, what is wanted again, one shard of it all. */
+/* Which trials of a grid a call is to run: what is missing, what lacks a measurement, what is wanted again, one shard of it all. */
 #ifndef NL_SWEEP_TODO_H
 #define NL_SWEEP_TODO_H
 

@@ -115,6 +115,14 @@ static void count_in(struct nl_runner *runner, const struct nl_worker *worker, i
         nl_runner_stop(runner, NL_STOP_FAILURE);
 }
 
+/* The sweep ends with this error. The lock is held. */
+static void break_off(struct nl_runner *runner, const struct nl_error *err)
+{
+    nl_runner_stop(runner, NL_STOP_FAILURE);
+    runner->broken = true;
+    runner->err = *err;
+}
+
 /* The trial's record is made: to the disk with it. */
 static void finish(struct nl_worker *worker, int index)
 {
@@ -137,9 +145,7 @@ static void finish(struct nl_worker *worker, int index)
     if (saved) {
         count_in(runner, worker, index);
     } else {
-        nl_runner_stop(runner, NL_STOP_FAILURE);
-        runner->broken = true;
-        runner->err = err;
+        break_off(runner, &err);
     }
     pthread_mutex_unlock(&runner->lock);
 }
@@ -150,8 +156,11 @@ static void on_ended(void *context, int number)
     struct nl_worker *worker = context;
     struct nl_record *record = &worker->runner->record[worker->member[number]];
     if (worker->result[number].status != NL_STOPPED) {
-        nl_record_release(record);
+        struct nl_record before = *record;
         nl_record_from_result(record, &worker->result[number]);
+        if (before.present && !before.failed)
+            nl_record_join(record, &before);
+        nl_record_release(&before);
         finish(worker, worker->member[number]);
     }
     worker->ended[number] = true; /* not before: of a record for which there was no memory the trial is to fail */
@@ -160,6 +169,14 @@ static void on_ended(void *context, int number)
 static void fail_trial(struct nl_worker *worker, int index, const char *message)
 {
     struct nl_record *record = &worker->runner->record[index];
+    if (record->present && !record->failed) { /* a result that is there is no less true */
+        struct nl_error err;
+        nl_fail(&err, "cannot run trial %d again: %s; the result that it had stays", index + 1, message);
+        pthread_mutex_lock(&worker->runner->lock);
+        break_off(worker->runner, &err);
+        pthread_mutex_unlock(&worker->runner->lock);
+        return;
+    }
     nl_record_release(record);
     *record = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup(message), .curve = nl_strdup("")};
     for (char *at = record->message; *at; at++)

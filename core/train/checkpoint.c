@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, STEP = 0, SAMPLES = 2, PART = 3, EVAL = 4, MOST_EXTRA = 5, DIFFERENCES_SHOWN = 4 };
+enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, STEP = 0, SAMPLES = 2, PART = 3, EVAL = 4, METRIC_COLUMNS = 7, TENSOR = 1, MOST_EXTRA = 6, DIFFERENCES_SHOWN = 4 };
 
 /* ---- writing ---- */
 
@@ -28,6 +29,16 @@ static double *curve_numbers(const struct nl_trial_result *result)
     for (const struct nl_curve_row *row = result->row; row < result->row + result->rows; row++, at += COLUMNS) {
         const double columns[COLUMNS] = {(double)row->step, row->epoch, (double)row->samples, row->part, row->eval, row->lr,
                                          row->loss, row->accuracy};
+        memcpy(at, columns, sizeof columns);
+    }
+    return numbers;
+}
+
+static double *metric_numbers(const struct nl_trial_result *result)
+{
+    double *numbers = nl_alloc((size_t)result->observations * METRIC_COLUMNS, sizeof *numbers), *at = numbers;
+    for (const struct nl_observation *m = result->observation; m < result->observation + result->observations; m++, at += METRIC_COLUMNS) {
+        const double columns[METRIC_COLUMNS] = {(double)m->step, m->tensor, m->elements, m->sum, m->squares, m->deviations, m->zeros};
         memcpy(at, columns, sizeof columns);
     }
     return numbers;
@@ -53,6 +64,8 @@ int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_
     add(&file, "training.counts", NL_I64, COUNTS, 0, memcpy(nl_alloc(COUNTS, sizeof *counts), counts, sizeof counts));
     add(&file, "training.sums", NL_F64, SUMS, 0, memcpy(nl_alloc(SUMS, sizeof *sums), sums, sizeof sums));
     add(&file, "training.curve", NL_F64, (size_t)result->rows, COLUMNS, curve_numbers(result));
+    if (result->tensors > 0)
+        add(&file, "training.metrics", NL_F64, (size_t)result->observations, METRIC_COLUMNS, metric_numbers(result));
     add_optimizer(&file, plan, "training.first", nl_place_in(plan, plan->update.first, replica));
     add_optimizer(&file, plan, "training.second", nl_place_in(plan, plan->update.second, replica));
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
@@ -83,6 +96,17 @@ static void compare(struct differences *differences, const char *what, const cha
         nl_text_add(&differences->text, "%s%s is '%s' there and '%s' here", differences->count > 1 ? "; " : "", what, there, here);
 }
 
+/* What was not observed so far cannot be made up for; what was, and is not asked for any more, does no harm. */
+static void compare_observed(struct differences *differences, const struct nl_tensor_file *file, const struct nl_config *config)
+{
+    const struct nl_key *key = nl_key_find("log.tensors");
+    const char *there = nl_safetensors_metadata(file, key->name);
+    char *here = nl_value_text(key, config);
+    if (config->log.tensors.count > 0)
+        compare(differences, key->name, there ? there : key->default_text, here);
+    free(here);
+}
+
 /* Only keys that matter here are compared: what makes another one matter there is a difference itself. */
 static int compare_lineage(const struct nl_tensor_file *file, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
 {
@@ -101,6 +125,7 @@ static int compare_lineage(const struct nl_tensor_file *file, const struct nl_li
         compare(&differences, nl_keys[i].name, there ? there : "unknown", here);
         free(here);
     }
+    compare_observed(&differences, file, lineage->config);
     for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
         const char *there = nl_safetensors_metadata(file, read[i][0]);
         compare(&differences, read[i][1], there ? there : "unknown", read[i][2]);
@@ -119,7 +144,8 @@ static bool is_whole(double value, double low, double high)
 
 /* Counts that this training comes to, parts and statistics that there are: what is read as numbers is used to count and to index. Whoever made
  * the file may have given it a checksum that fits. */
-static bool is_sound(const struct nl_config *config, const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve)
+static bool is_sound(const struct nl_config *config, const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve,
+                     const struct nl_tensor_file_entry *metrics)
 {
     const int64_t *count = counts->data;
     const double *row = curve->data;
@@ -127,6 +153,9 @@ static bool is_sound(const struct nl_config *config, const struct nl_tensor_file
     for (size_t i = 0; i < curve->shape[0]; i++, row += COLUMNS)
         sound &= is_whole(row[STEP], 0, (double)count[0]) && is_whole(row[SAMPLES], 0, (double)count[1]) &&
                  is_whole(row[PART], 0, NL_PARTS - 1) && is_whole(row[EVAL], -1, NL_EVALS - 1);
+    row = metrics ? metrics->data : NULL;
+    for (size_t i = 0; metrics && i < metrics->shape[0]; i++, row += METRIC_COLUMNS)
+        sound &= is_whole(row[STEP], 0, (double)count[0]) && is_whole(row[TENSOR], 0, INT_MAX);
     return sound;
 }
 
@@ -139,13 +168,14 @@ static int read_checkpoint(const struct nl_lineage *lineage, const char *path, s
     if (status)
         return status;
     const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
+    const struct nl_tensor_file_entry *metrics = find(file, "training.metrics", NL_F64, 0, METRIC_COLUMNS);
     if (!file->sealed)
         status = nl_fail(err, "cannot go on from '%s': it has no checksum (another program or an earlier version of normlab wrote it)", path);
-    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0))
+    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) || (lineage->config->log.tensors.count > 0 && !metrics))
         status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
     else if (compare_lineage(file, lineage, path, err))
         status = NL_FAIL;
-    else if (!is_sound(lineage->config, counts, curve))
+    else if (!is_sound(lineage->config, counts, curve, metrics))
         status = nl_fail(err, "cannot go on from '%s': it is damaged", path);
     if (status)
         nl_safetensors_release(file);
@@ -176,6 +206,18 @@ static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_
                                                             .lr = at[5],
                                                             .loss = at[6],
                                                             .accuracy = at[7]};
+    }
+}
+
+/* Of tensors that are still observed: all, or none is. */
+static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_trial_result *result)
+{
+    const double *at = metrics ? metrics->data : NULL;
+    for (size_t i = 0; metrics && i < metrics->shape[0]; i++, at += METRIC_COLUMNS) {
+        if (at[TENSOR] >= result->tensors)
+            continue;
+        NL_GROW(result->observation, result->observations, result->observations_capacity);
+        result->observation[result->observations++] = (struct nl_observation){(int64_t)at[STEP], (int)at[TENSOR], at[2], at[3], at[4], at[5], at[6]};
     }
 }
 
@@ -214,6 +256,7 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
         result->training = sums[5];
         result->evaluation = sums[6];
         get_curve(nl_safetensors_find(&file, "training.curve"), result);
+        get_metrics(find(&file, "training.metrics", NL_F64, 0, METRIC_COLUMNS), result);
     }
     nl_safetensors_release(&file);
     return status;

@@ -5,6 +5,8 @@
  *     training.sums    F64 (7)        loss of the first batch; sums since the last row of the curve: loss, correct, samples; seconds:
  *                                     all, training, evaluation
  *     training.curve   F64 (rows, 8)  step, epoch, samples, part, eval, lr, loss, accuracy
+ *     training.metrics F64 (rows, 7)  where tensors are observed: step, number of the tensor, elements, sum, sum of squares, of squared
+ *                                     deviations from the mean, zeros
  *     training.first, training.second (parameters)  what the optimizer keeps, as the backend lays it out
  *
  * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no checkpoint.

@@ -123,12 +123,14 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     places.d_logits = trains ? take_reals(l, capacity * (size_t)graph->classes) : NULL;
     pass->loss = (struct nl_loss){.classes = graph->classes, .logits = places.logits, .labels = pass->gather.labels,
                                   .dlogits = places.d_logits, .sums = sums};
-    size_t end = nl_list_lay_out(&pass->list, l->at), other = nl_list_lay_out(&pass->batch_list, l->at);
-    if (l->base) {
-        nl_list_bind(&pass->list, l->base, &places);
-        nl_list_bind(&pass->batch_list, l->base, &places);
+    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list}; /* one at a time: they lie in the same place */
+    size_t begin = l->at;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        size_t end = nl_list_lay_out(lists[i], begin);
+        if (l->base)
+            nl_list_bind(lists[i], l->base, &places);
+        l->at = end > l->at ? end : l->at;
     }
-    l->at = end > other ? end : other;
 }
 
 static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
@@ -141,6 +143,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
     plan->sums = take(l, 2 * NL_SUMS_RING * sizeof(double));
     plan->eval_sums = take(l, 2 * sizeof(double));
+    plan->observed = places.observed = take(l, (size_t)plan->observers.count * sizeof *plan->observed);
     plan->state_bytes = l->at;
     places.update = plan->update.stepped > 0 ? &plan->update : NULL;
     lay_out_pass(plan, l, &plan->train, places, plan->sums);
@@ -148,15 +151,19 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     lay_out_pass(plan, l, &plan->eval, places, plan->eval_sums);
 }
 
-static int make_lists(struct nl_plan *plan, int batch, int eval_capacity, struct nl_error *err)
+static int make_lists(struct nl_plan *plan, const struct nl_config *config, int eval_capacity, struct nl_error *err)
 {
-    struct nl_list_setup setup = {.backend = plan->backend, .graph = plan->graph, .capacity = batch, .trains = true};
+    int batch = (int)config->train.batch;
+    struct nl_list_setup setup = {.backend = plan->backend, .graph = plan->graph, .capacity = batch, .trains = true,
+                                  .steps = steps_in_backward(plan, config)};
     plan->train.capacity = batch;
     plan->eval.capacity = eval_capacity;
     if (nl_list_make(&plan->train.list, &setup, err))
         return NL_FAIL;
-    setup.capacity = eval_capacity;
-    setup.trains = false;
+    setup.observers = &plan->observers;
+    if (plan->observers.count > 0 && nl_list_make(&plan->train.observed_list, &setup, err))
+        return NL_FAIL;
+    setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = eval_capacity};
     setup.fixed = true;
     if (nl_list_make(&plan->eval.list, &setup, err))
         return NL_FAIL;
@@ -171,7 +178,8 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
                              .gather = nl_kernel_find(backend, "gather"), .loss = nl_kernel_find(backend, "loss")};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
-    if (make_lists(plan, (int)config->train.batch, eval_capacity, err))
+    plan->observers = nl_observers_find(graph, &config->log.tensors);
+    if (make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;
     struct layout sizes = {.real = backend->real};
     lay_out(plan, &sizes, config, view);
@@ -236,11 +244,12 @@ void nl_plan_release(struct nl_plan *plan)
         plan->backend->free(plan->arena, plan->arena_bytes);
     if (plan->samples)
         plan->backend->unshare(plan->samples);
-    if (plan->tape)
-        plan->backend->forget(plan->tape);
+    nl_plan_forget(plan);
     nl_list_release(&plan->train.list);
+    nl_list_release(&plan->train.observed_list);
     nl_list_release(&plan->eval.list);
     nl_list_release(&plan->eval.batch_list);
+    nl_observers_release(&plan->observers);
     free(plan->state);
     *plan = (struct nl_plan){0};
 }

@@ -21,6 +21,7 @@ struct nl_pass {
     struct nl_loss loss;       /* loss out */
     struct nl_list list;       /* of evaluation: where statistics are fixed, if any are tracked */
     struct nl_list batch_list; /* of evaluation, if statistics are tracked: where they are the batch's own */
+    struct nl_list observed_list; /* of training, if tensors are observed: at the steps that are logged */
 };
 
 enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */
@@ -45,7 +46,9 @@ struct nl_plan {
     int32_t *part[3];          /* indices of each part, by enum nl_part */
     double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
     double *eval_sums;         /* (2) */
-    struct nl_tape *tape;      /* the backend's recordings of the step */
+    struct nl_observers observers; /* of log.tensors */
+    struct nl_observed *observed;  /* (observers) of the last step that was observed */
+    struct nl_tape *tape[2];   /* the backend's recordings of the step; the second of one that is observed */
 };
 
 /* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes next. */
@@ -75,12 +78,16 @@ void *nl_place_in(const struct nl_plan *plan, const void *place, int replica);
 void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes);
 void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size_t bytes);
 
+/* Recordings of the step are void. */
+void nl_plan_forget(struct nl_plan *plan);
+
 /* Goes on without that replica: the last one moves to its place. */
 void nl_plan_drop(struct nl_plan *plan, int replica);
 
 /* ---- passes (step.c) ---- */
 
-/* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. */
+/* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. Where
+ * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 
 /* Batch in, loss out: gather, every instruction forward, loss (added to pass->loss.sums). */

@@ -86,6 +86,16 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
     }
 }
 
+void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen)
+{
+    struct nl_trial_result *result = replica->result;
+    for (int i = 0; i < result->tensors && result->steps == steps; i++) {
+        NL_GROW(result->observation, result->observations, result->observations_capacity);
+        result->observation[result->observations++] =
+            (struct nl_observation){steps, i, seen[i].elements, seen[i].sum, seen[i].squares, seen[i].deviations, seen[i].zeros};
+    }
+}
+
 void nl_replica_remember(struct nl_replica *replica, int64_t epoch)
 {
     if (!replica->saved_order)

@@ -44,6 +44,9 @@ void nl_replica_log(struct nl_replica *replica, int64_t step);
  * batch as the last row. */
 void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2]);
 
+/* Keeps what observers saw in the last of so many steps, as the plan has it. A trial that ended before it has not seen it. */
+void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen);
+
 /* The batches of that epoch, whose order is there, go to saved_order, if they are to be saved. */
 void nl_replica_remember(struct nl_replica *replica, int64_t epoch);
 

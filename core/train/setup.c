@@ -57,6 +57,10 @@ static void set_up_trial(struct nl_training *c, struct nl_replica *r)
     r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->course.steps_per_epoch * r->config->train.batch : 0;
     r->result->parameters = (int64_t)c->graph.count;
     r->result->memory = c->plan.stride;
+    r->result->tensors = c->plan.observers.count;
+    r->result->tensor = nl_alloc((size_t)c->plan.observers.count, sizeof(char *));
+    for (int i = 0; i < c->plan.observers.count; i++)
+        r->result->tensor[i] = nl_strdup(c->plan.observers.at[i].name);
     c->at[r->number] = r;
 }
 

@@ -138,6 +138,15 @@ void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size
         plan->backend->download((char *)rows + (size_t)r * bytes, nl_place_in(plan, place, r), bytes);
 }
 
+void nl_plan_forget(struct nl_plan *plan)
+{
+    for (int i = 0; i < 2; i++) {
+        if (plan->tape[i])
+            plan->backend->forget(plan->tape[i]);
+        plan->tape[i] = NULL;
+    }
+}
+
 void nl_plan_drop(struct nl_plan *plan, int replica)
 {
     int last = --plan->replicas;
@@ -147,7 +156,5 @@ void nl_plan_drop(struct nl_plan *plan, int replica)
         plan->backend->upload(nl_place_in(plan, plan->arena, replica), state, plan->state_bytes);
         free(state);
     }
-    if (plan->tape) /* recorded for one replica more */
-        plan->backend->forget(plan->tape);
-    plan->tape = NULL;
+    nl_plan_forget(plan); /* it was recorded for one replica more */
 }

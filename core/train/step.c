@@ -4,6 +4,8 @@
 /* Evaluation has two lists where statistics are tracked: fixed ones let every sample go by itself. */
 static const struct nl_list *list_of(const struct nl_pass *pass, const struct nl_run *run)
 {
+    if (run->observes)
+        return &pass->observed_list;
     bool fixed = run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE;
     return fixed || pass->batch_list.instructions == 0 ? &pass->list : &pass->batch_list;
 }
@@ -17,7 +19,7 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
 
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
 {
-    nl_list_backward(&plan->train.list, run);
+    nl_list_backward(list_of(&plan->train, run), run);
 }
 
 struct step {
@@ -31,13 +33,14 @@ static void make_step(const void *context)
     nl_plan_forward(step->plan, &step->plan->train, step->run);
     nl_plan_backward(step->plan, step->run);
     step->plan->backend->update(step->run, &step->plan->update);
+    nl_list_after_step(list_of(&step->plan->train, step->run), step->run);
 }
 
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
 {
     const struct step step = {plan, run};
     if (plan->backend->replay)
-        plan->backend->replay(&plan->tape, run, plan->train.gather.index, plan->train.loss.sums, make_step, &step);
+        plan->backend->replay(&plan->tape[run->observes], run, plan->train.gather.index, plan->train.loss.sums, make_step, &step);
     else
         make_step(&step);
 }

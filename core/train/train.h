@@ -32,6 +32,15 @@ struct nl_curve_row {
     double loss, accuracy; /* accuracy in 0 .. 1 */
 };
 
+/* What was seen of a tensor (log.tensors) in a step that is logged: of the batch, and of the parameters as they were before the update. */
+struct nl_observation {
+    int64_t step;
+    int tensor;      /* of the result's */
+    double elements, sum, squares;
+    double deviations; /* sum of squared deviations from the mean */
+    double zeros;
+};
+
 struct nl_score {
     double loss, accuracy; /* NaN: not evaluated */
 };
@@ -47,6 +56,10 @@ struct nl_trial_result {
     struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has NL_EVAL_RUNNING only */
     int rows, capacity;
     struct nl_curve_row *row; /* owned */
+    int tensors;           /* that were observed, */
+    char **tensor;         /* by name; owned */
+    int observations, observations_capacity;
+    struct nl_observation *observation; /* owned; step after step */
     double seconds;        /* wall clock (in a cohort, its share), of which: */
     double training, evaluation;
     size_t memory;         /* bytes of its image */

@@ -123,6 +123,12 @@ static void put_rates(struct nl_training *c, int64_t step)
         nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
 }
 
+/* Whether the step that makes so many is logged, and there is something to see in it. */
+static bool observes(const struct nl_training *c, int64_t steps)
+{
+    return c->plan.observers.count > 0 && (steps % c->course.log_every == 0 || steps == c->course.steps);
+}
+
 static void train_step(struct nl_training *c, int64_t step, int slot)
 {
     struct nl_plan *plan = &c->plan;
@@ -130,7 +136,7 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     if (in_epoch == 0)
         begin_epoch(c, epoch);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->at[0], step), .step = step,
-                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true};
+                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1)};
     put_rates(c, step);
     int64_t batch = c->config->train.batch;
     plan->train.gather.index = plan->order + in_epoch * batch;
@@ -150,7 +156,17 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Runs steps [step, end), at most a ring of them, then reads their losses. */
+static void read_observed(struct nl_training *c, int64_t steps)
+{
+    size_t count = (size_t)c->plan.observers.count;
+    struct nl_observed *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
+    nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
+    for (int i = 0; i < c->plan.replicas; i++)
+        nl_replica_observe(c->at[i], steps, rows + (size_t)i * count);
+    free(rows);
+}
+
+/* Runs steps [step, end), at most a ring of them, then reads their losses, and what was observed in the last. */
 static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
 {
     typedef double ring[NL_SUMS_RING][2];
@@ -166,6 +182,8 @@ static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
         nl_replica_take(c->at[i], step, end, (const double(*)[2])sums[i]);
     }
     free(sums);
+    if (observes(c, end))
+        read_observed(c, end);
 }
 
 /* ---- checkpoints ---- */
@@ -341,7 +359,13 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
 
 void nl_trial_result_release(struct nl_trial_result *result)
 {
+    for (int i = 0; i < result->tensors; i++)
+        free(result->tensor[i]);
+    free(result->tensor);
+    free(result->observation);
     free(result->row);
     result->row = NULL;
-    result->rows = result->capacity = 0;
+    result->tensor = NULL;
+    result->observation = NULL;
+    result->rows = result->capacity = result->tensors = result->observations = result->observations_capacity = 0;
 }

@@ -206,7 +206,9 @@ static char **metadata_of(const struct nl_lineage *lineage)
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
-        if (strcmp(nl_keys[i].section, "plot") == 0 || (nl_keys[i].type == NL_TYPE_LAYERS && !lineage->config->model.layers->count))
+        bool observes = &nl_keys[i] == nl_key_find("log.tensors") && lineage->config->log.tensors.count > 0; /* a checkpoint goes on with them */
+        bool unlisted = nl_keys[i].type == NL_TYPE_LAYERS && !lineage->config->model.layers->count;
+        if ((nl_section_is_aside(nl_keys[i].section) && !observes) || unlisted)
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
         pairs[count++] = nl_value_text(&nl_keys[i], &settled);

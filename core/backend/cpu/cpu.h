@@ -119,6 +119,7 @@ nl_kernel_function nl_cpu_max_pool_forward, nl_cpu_max_pool_backward;
 nl_kernel_function nl_cpu_mean_pool_forward, nl_cpu_mean_pool_backward;
 nl_kernel_function nl_cpu_add_forward, nl_cpu_add_backward;
 nl_kernel_function nl_cpu_dropout_forward, nl_cpu_dropout_backward;
+nl_kernel_function nl_cpu_observe;
 nl_kernel_function nl_cpu_normalize_reduce, nl_cpu_normalize_apply, nl_cpu_normalize_backward_reduce, nl_cpu_normalize_backward_apply;
 struct nl_micro nl_cpu_linear_micro(const void *arguments);
 struct nl_micro nl_cpu_conv_micro(const void *arguments);

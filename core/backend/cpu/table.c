@@ -14,6 +14,7 @@ static const struct nl_kernel kernels[] = {
     {"mean_pool", .forward = nl_cpu_mean_pool_forward, .backward = nl_cpu_mean_pool_backward},
     {"add", .forward = nl_cpu_add_forward, .backward = nl_cpu_add_backward},
     {"dropout", .forward = nl_cpu_dropout_forward, .backward = nl_cpu_dropout_backward},
+    {"observe", .forward = nl_cpu_observe},
     {"loss", .forward = nl_cpu_loss},
     {0},
 };

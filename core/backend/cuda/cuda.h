@@ -54,6 +54,7 @@ nl_kernel_function nl_cuda_max_pool_forward, nl_cuda_max_pool_backward;
 nl_kernel_function nl_cuda_mean_pool_forward, nl_cuda_mean_pool_backward;
 nl_kernel_function nl_cuda_add_forward, nl_cuda_add_backward;
 nl_kernel_function nl_cuda_dropout_forward, nl_cuda_dropout_backward;
+nl_kernel_function nl_cuda_copy, nl_cuda_observe;
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #ifdef __cplusplus

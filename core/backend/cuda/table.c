@@ -16,6 +16,8 @@ static const struct nl_kernel kernels[] = {
     {"add", .forward = nl_cuda_add_forward, .backward = nl_cuda_add_backward},
     {"accumulate", .forward = nl_cuda_accumulate},
     {"dropout", .forward = nl_cuda_dropout_forward, .backward = nl_cuda_dropout_backward},
+    {"copy", .forward = nl_cuda_copy},
+    {"observe", .forward = nl_cuda_observe},
     {"loss", .forward = nl_cuda_loss},
     {0},
 };

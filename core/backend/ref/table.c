@@ -16,6 +16,8 @@ const struct nl_kernel NL_REFERENCE(kernels)[] = {
     BOTH(add),
     FORWARD(accumulate),
     BOTH(dropout),
+    FORWARD(copy),
+    FORWARD(observe),
     FORWARD(loss),
     {0},
 };

@@ -1,0 +1,63 @@
+/* What is read of tensors for a log. */
+#include "backend/cuda/cuda.h"
+
+enum { MOST_BLOCKS = 64 }; /* that share the sums of a replica */
+
+static __global__ void copy(struct nl_copy op, size_t stride)
+{
+    size_t at = nl_element();
+    if (at < op.count)
+        ((float *)nl_at(op.y, stride))[at] = ((const float *)nl_at(op.x, stride))[at];
+}
+
+void nl_cuda_copy(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_copy *op = (const struct nl_copy *)arguments;
+    NL_LAUNCH(copy, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
+}
+
+static __device__ double element(const float *x, const float *before, size_t at)
+{
+    return before ? (double)x[at] - before[at] : x[at];
+}
+
+/* part[r][block]: what a block sees, of all samples at once. The last block joins what all have seen. */
+static __global__ void observe(struct nl_observe op, size_t stride, size_t count, struct nl_observed *part, unsigned *tickets)
+{
+    const float *x = (const float *)nl_at(op.x, stride), *before = (const float *)nl_at(op.before, stride);
+    size_t step = (size_t)gridDim.x * blockDim.x;
+    double elements = 0.0, sum = 0.0, squares = 0.0, zeros = 0.0, deviations = 0.0, nothing = 0.0;
+    for (size_t at = nl_element(); at < count; at += step) {
+        double value = element(x, before, at);
+        elements++;
+        sum += value;
+        squares += value * value;
+        zeros += value == 0;
+    }
+    nl_block_sum(&elements, &sum);
+    nl_block_sum(&squares, &zeros);
+    for (size_t at = nl_element(); at < count; at += step) {
+        double deviation = element(x, before, at) - sum / elements;
+        deviations += deviation * deviation;
+    }
+    nl_block_sum(&deviations, &nothing);
+    struct nl_observed own = {elements, sum, squares, deviations, zeros}, *parts = part + (size_t)blockIdx.z * gridDim.x;
+    if (threadIdx.x == 0)
+        parts[blockIdx.x] = own;
+    if (!nl_last_block(&tickets[blockIdx.z], gridDim.x) || threadIdx.x > 0)
+        return;
+    struct nl_observed all = parts[0];
+    for (unsigned block = 1; block < gridDim.x; block++)
+        all = nl_seen_together(all, parts[block]);
+    *nl_at(op.seen, stride) = all;
+}
+
+void nl_cuda_observe(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_observe *op = (const struct nl_observe *)arguments;
+    size_t count = op->count * (op->per_sample ? run->samples : 1);
+    unsigned blocks = min(nl_blocks(count, NL_THREADS), (unsigned)MOST_BLOCKS);
+    struct nl_observed *part = (struct nl_observed *)nl_cuda_scratch((size_t)run->replicas * blocks * sizeof *part);
+    unsigned *tickets = nl_cuda_tickets((size_t)run->replicas);
+    NL_LAUNCH(observe, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, count, part, tickets);
+}

@@ -1,0 +1,117 @@
+#include "graph/observers.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/nearest.h"
+
+static const char *const prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
+
+bool nl_is_observed(const struct nl_name_list *patterns, const char *name)
+{
+    for (int i = 0; i < patterns->count; i++)
+        if (!strchr(patterns->at[i], ':') == !strchr(name, ':') && fnmatch(patterns->at[i], name, 0) == 0) /* '*' is no prefix */
+            return true;
+    return false;
+}
+
+static void add(struct nl_observers *out, int value, enum nl_aspect aspect, const char *name)
+{
+    struct nl_observer observer = {.value = value, .aspect = aspect};
+    snprintf(observer.name, sizeof observer.name, "%s%s", prefixes[aspect], name);
+    NL_GROW(out->at, out->count, out->room);
+    out->at[out->count++] = observer;
+}
+
+/* Whether the loss depends on the value. used: [graph->values] */
+static void find_used(const struct nl_graph *graph, bool *used)
+{
+    used[graph->logits] = true;
+    for (int i = graph->nodes - 1; i >= 0; i--) {
+        const struct nl_graph_node *node = &graph->node[i];
+        bool any = false;
+        for (int out = 0; out < node->outputs; out++)
+            any |= used[node->out[out]];
+        for (int slot = 0; slot < NL_MOST_SLOTS && any; slot++)
+            if (node->in[slot] != NL_NONE)
+                used[node->in[slot]] = true;
+    }
+}
+
+/* All that there is to see. A gradient is there where a parameter lies behind the value, and the loss before it. */
+static struct nl_observers everything(const struct nl_graph *graph)
+{
+    struct nl_observers out = {0};
+    bool *learned = nl_alloc((size_t)graph->values, sizeof *learned);
+    bool *used = nl_alloc((size_t)graph->values, sizeof *used);
+    nl_graph_find_learned(graph, learned);
+    find_used(graph, used);
+    for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++)
+        for (int i = 0; i < graph->values; i++) {
+            const struct nl_value *value = &graph->value[i];
+            bool parameter = value->kind == NL_PARAMETER,
+                 first = value->producer != NL_NONE && graph->node[value->producer].out[0] == i;
+            if ((!parameter && !first) || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
+                (aspect == NL_UPDATE && !parameter))
+                continue;
+            add(&out, i, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
+        }
+    free(learned);
+    free(used);
+    return out;
+}
+
+struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns)
+{
+    struct nl_observers all = {0};
+    if (patterns->count == 0)
+        return all;
+    all = everything(graph);
+    int kept = 0;
+    for (int i = 0; i < all.count; i++)
+        if (nl_is_observed(patterns, all.at[i].name))
+            all.at[kept++] = all.at[i];
+    all.count = kept;
+    return all;
+}
+
+void nl_observers_release(struct nl_observers *observers)
+{
+    free(observers->at);
+    *observers = (struct nl_observers){0};
+}
+
+/* "norm1" of "*norm1*": what it says without its ends. */
+static void core_of(const char *pattern, char core[NL_OBSERVER_NAME])
+{
+    const char *colon = strchr(pattern, ':');
+    pattern = colon ? colon + 1 : pattern;
+    pattern += strspn(pattern, "*?.");
+    snprintf(core, NL_OBSERVER_NAME, "%s", pattern);
+    core[strcspn(core, "*?")] = '\0';
+}
+
+char *nl_observers_near(const struct nl_graph *graph, const char *pattern)
+{
+    enum { SHOWN = 3 };
+    struct nl_observers all = everything(graph);
+    struct nl_text out = {0};
+    char core[NL_OBSERVER_NAME];
+    core_of(pattern, core);
+    int slips = 1 + (int)strlen(pattern) / 4, shown = 0;
+    nl_text_add(&out, "%s", "");
+    for (int most = 1; most <= slips + 1 && !shown; most++) /* the nearest; last, those that have it somewhere */
+        for (int i = 0; i < all.count && shown < SHOWN; i++) {
+            const char *name = all.at[i].name;
+            bool near = most <= slips ? nl_edit_distance(pattern, name, most) <= most : *core && strstr(name, core);
+            if (near)
+                nl_text_add(&out, "%s'%s'", shown++ ? ", " : "", name);
+        }
+    for (int i = 0; i < all.count && !shown && i < SHOWN; i++)
+        nl_text_add(&out, "%s'%s'", i ? ", " : "", all.at[i].name);
+    nl_observers_release(&all);
+    return out.at;
+}

@@ -1,0 +1,39 @@
+/* Observers: which tensors of a training are looked at, and what of them. Patterns name them:
+ *
+ *     NAME          a node's output (layer1.0.norm1) or a parameter (layer1.0.conv1.weight), named as in PyTorch
+ *     grad:NAME     its gradient, before any clipping
+ *     update:NAME   of a parameter: what the optimizer's step adds to it
+ *
+ * In NAME, * stands for any characters, dots too, and ? for one.
+ */
+#ifndef NL_GRAPH_OBSERVERS_H
+#define NL_GRAPH_OBSERVERS_H
+
+#include "graph/graph.h"
+
+enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_ASPECTS };
+
+enum { NL_OBSERVER_NAME = 80 };
+
+struct nl_observer {
+    int value;
+    enum nl_aspect aspect;
+    char name[NL_OBSERVER_NAME]; /* "grad:fc1.weight": a pattern of its own */
+};
+
+struct nl_observers {
+    int count, room;
+    struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, then updates */
+};
+
+/* What the patterns match; zeros for none. To be released. */
+struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns);
+void nl_observers_release(struct nl_observers *observers);
+
+/* Whether an observer's name is what one of the patterns names. */
+bool nl_is_observed(const struct nl_name_list *patterns, const char *name);
+
+/* Names that whoever wrote this pattern, which matches nothing, may have meant: "'fc1', 'fc2'". New string. */
+char *nl_observers_near(const struct nl_graph *graph, const char *pattern);
+
+#endif

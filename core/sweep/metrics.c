@@ -1,0 +1,173 @@
+#include "sweep/metrics.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/value.h"
+#include "graph/observers.h"
+#include "stats/table.h"
+
+enum { NORM, MEAN, STD, ZEROS, QUANTITIES };
+static const char *const quantity_names[QUANTITIES] = {[NORM] = "norm", [MEAN] = "mean", [STD] = "std", [ZEROS] = "zeros"};
+
+/* ---- made of a result ---- */
+
+/* std is torch.std, over the elements less one: of one there is none. */
+static void add_row(struct nl_text *out, const struct nl_observation *o)
+{
+    const double quantity[QUANTITIES] = {[NORM] = sqrt(o->squares),
+                                         [MEAN] = o->sum / o->elements,
+                                         [STD] = sqrt(o->deviations / (o->elements - 1)),
+                                         [ZEROS] = o->zeros / o->elements};
+    char number[32];
+    nl_text_add(out, "%" PRId64, o->step);
+    for (int i = 0; i < QUANTITIES; i++)
+        nl_text_add(out, ",%s", i == STD && o->elements < 2 ? "" : nl_double_text(quantity[i], number));
+    nl_text_add(out, "\n");
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct nl_measured *)a)->tensor, ((const struct nl_measured *)b)->tensor);
+}
+
+/* Takes name and text over. */
+static void add(struct nl_metrics *metrics, char *tensor, int64_t rows, char *text)
+{
+    NL_GROW(metrics->at, metrics->count, metrics->room);
+    metrics->at[metrics->count++] = (struct nl_measured){tensor, rows, text};
+}
+
+struct nl_metrics nl_metrics_of(const struct nl_trial_result *result)
+{
+    struct nl_metrics out = {0};
+    for (int tensor = 0; tensor < result->tensors; tensor++) {
+        struct nl_text text = {0};
+        int64_t rows = 0;
+        nl_text_add(&text, "%s", "");
+        for (int i = 0; i < result->observations; i++)
+            if (result->observation[i].tensor == tensor) {
+                add_row(&text, &result->observation[i]);
+                rows++;
+            }
+        add(&out, nl_strdup(result->tensor[tensor]), rows, text.at);
+    }
+    if (out.count)
+        qsort(out.at, (size_t)out.count, sizeof *out.at, by_name);
+    return out;
+}
+
+void nl_metrics_release(struct nl_metrics *metrics)
+{
+    for (int i = 0; i < metrics->count; i++) {
+        free(metrics->at[i].tensor);
+        free(metrics->at[i].text);
+    }
+    free(metrics->at);
+    *metrics = (struct nl_metrics){0};
+}
+
+/* ---- of two records of a trial ---- */
+
+const struct nl_measured *nl_metrics_get(const struct nl_metrics *metrics, const char *tensor)
+{
+    const struct nl_measured wanted = {.tensor = (char *)(uintptr_t)tensor};
+    return metrics->count ? bsearch(&wanted, metrics->at, (size_t)metrics->count, sizeof wanted, by_name) : NULL;
+}
+
+bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b)
+{
+    for (int i = 0; i < a->count; i++) {
+        const struct nl_measured *other = nl_metrics_get(b, a->at[i].tensor);
+        if (other && strcmp(other->text, a->at[i].text) != 0)
+            return false;
+    }
+    return true;
+}
+
+void nl_metrics_join(struct nl_metrics *metrics, const struct nl_metrics *from)
+{
+    int count = metrics->count;
+    for (int i = 0; i < from->count; i++) {
+        struct nl_metrics before = {.count = count, .at = metrics->at}; /* those that are sorted */
+        if (!nl_metrics_get(&before, from->at[i].tensor))
+            add(metrics, nl_strdup(from->at[i].tensor), from->at[i].rows, nl_strdup(from->at[i].text));
+    }
+    if (metrics->count > count)
+        qsort(metrics->at, (size_t)metrics->count, sizeof *metrics->at, by_name);
+}
+
+/* ---- metrics.csv ---- */
+
+static void add_quantities(const struct nl_measured *measured, const struct nl_text *start, struct nl_text *out)
+{
+    char *copy = nl_strdup(measured->text), *rest = copy, *line;
+    while ((line = strsep(&rest, "\n")) && *line) {
+        const char *step = strsep(&line, ","), *value;
+        for (int i = 0; i < QUANTITIES && (value = strsep(&line, ",")); i++) {
+            nl_text_add_bytes(out, start->at, start->length);
+            nl_text_add(out, "%s,", step);
+            nl_csv_add(out, measured->tensor);
+            nl_text_add(out, ",%s,%s\n", quantity_names[i], value);
+        }
+    }
+    free(copy);
+}
+
+void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start,
+                         struct nl_text *out)
+{
+    for (int i = 0; i < metrics->count; i++)
+        if (nl_is_observed(patterns, metrics->at[i].tensor))
+            add_quantities(&metrics->at[i], start, out);
+}
+
+/* ---- in a record's file ---- */
+
+void nl_metrics_add_heads(const struct nl_metrics *metrics, struct nl_text *out)
+{
+    for (int i = 0; i < metrics->count; i++)
+        nl_text_add(out, "tensor %s %" PRId64 "\n", metrics->at[i].tensor, metrics->at[i].rows);
+}
+
+void nl_metrics_add_texts(const struct nl_metrics *metrics, struct nl_text *out)
+{
+    for (int i = 0; i < metrics->count; i++)
+        nl_text_add(out, "%s", metrics->at[i].text);
+}
+
+bool nl_metrics_take_head(struct nl_metrics *metrics, char *line)
+{
+    char *rows = strchr(line, ' ');
+    int64_t count;
+    if (!rows || rows == line || !nl_integer_read(rows + 1, &count) || count < 0)
+        return false;
+    *rows = '\0';
+    if (metrics->count && strcmp(metrics->at[metrics->count - 1].tensor, line) >= 0)
+        return false;
+    add(metrics, nl_strdup(line), count, NULL);
+    return true;
+}
+
+/* Behind so many lines, or NULL: there are fewer. */
+static const char *behind(const char *text, int64_t lines)
+{
+    for (; lines > 0 && text; lines--) {
+        const char *end = strchr(text, '\n');
+        text = end ? end + 1 : NULL;
+    }
+    return text;
+}
+
+bool nl_metrics_take_texts(struct nl_metrics *metrics, const char *text)
+{
+    for (int i = 0; i < metrics->count && text; i++) {
+        const char *end = behind(text, metrics->at[i].rows);
+        if (end)
+            metrics->at[i].text = nl_format("%.*s", (int)(end - text), text);
+        text = end;
+    }
+    return text && !*text;
+}

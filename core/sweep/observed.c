@@ -1,0 +1,86 @@
+#include "sweep/observed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/observers.h"
+#include "model/model.h"
+
+/* False: there is no such network, as others say. To be released either way. */
+static bool build(const struct nl_config *config, struct nl_graph *graph)
+{
+    struct nl_data_facts facts = nl_data_facts(config);
+    struct nl_error err;
+    const char *key = NULL;
+    *graph = (struct nl_graph){0};
+    return facts.train > 0 && nl_model_build(config, facts.shape, graph, &key, &err) == NL_OK;
+}
+
+/* Leaves the patterns that name nothing in the network. */
+static void leave_unmatched(const struct nl_graph *graph, struct nl_name_list *patterns)
+{
+    int left = 0;
+    for (int i = 0; i < patterns->count; i++) {
+        struct nl_observers found = nl_observers_find(graph, &(struct nl_name_list){1, {patterns->at[i]}});
+        if (found.count == 0)
+            patterns->at[left++] = patterns->at[i];
+        nl_observers_release(&found);
+    }
+    patterns->count = left;
+}
+
+void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    struct nl_name_list left = experiment->config.log.tensors;
+    struct nl_graph graph;
+    struct nl_origin at = nl_origin_of(experiment, "log.tensors");
+    for (int i = 0; i < grid->trials && left.count; i++) {
+        if (!build(&grid->trial[i].config, &graph))
+            left.count = 0;
+        leave_unmatched(&graph, &left);
+        nl_graph_release(&graph);
+    }
+    if (!left.count)
+        return;
+    build(&grid->trial[0].config, &graph);
+    for (int i = 0; i < left.count; i++) {
+        char *near = nl_observers_near(&graph, left.at[i]),
+             *hint = nl_format("did you mean %s? grad:NAME is a gradient, update:NAME what a step adds", near);
+        nl_diagnose(diagnostics, &at, hint, "'log.tensors' has '%s', and no tensor has such a name", left.at[i]);
+        free(hint);
+        free(near);
+    }
+    nl_graph_release(&graph);
+}
+
+void nl_count_observed(const struct nl_grid *grid, int *least, int *most)
+{
+    *least = *most = 0;
+    if (grid->trials == 0 || grid->trial[0].config.log.tensors.count == 0)
+        return;
+    for (int i = 0; i < grid->trials; i++) {
+        struct nl_graph graph;
+        bool built = build(&grid->trial[i].config, &graph);
+        struct nl_observers found =
+            built ? nl_observers_find(&graph, &grid->trial[i].config.log.tensors) : (struct nl_observers){0};
+        *least = i == 0 || found.count < *least ? found.count : *least;
+        *most = found.count > *most ? found.count : *most;
+        nl_observers_release(&found);
+        nl_graph_release(&graph);
+    }
+}
+
+bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *record)
+{
+    struct nl_graph graph;
+    bool lacks = false;
+    if (!record->present || record->failed || trial->config.log.tensors.count == 0 || !build(&trial->config, &graph))
+        return false;
+    struct nl_observers wanted = nl_observers_find(&graph, &trial->config.log.tensors);
+    for (int i = 0; i < wanted.count; i++)
+        lacks |= !nl_metrics_get(&record->metrics, wanted.at[i].name);
+    nl_observers_release(&wanted);
+    nl_graph_release(&graph);
+    return lacks;
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# metrics.csv: what log.tensors asks for, and that a finished trial which lacks it runs again, says so, and loses nothing. NORMLAB_PROGRAM names the
+# program.
+set -euo pipefail
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+cat >e.yaml <<'YAML'
+data: {train: 128, test: 60}
+model: {depth: 2, width: 8}
+train: {batch: 16, epochs: 2, lr: 0.1, log_every: 5}
+sweep: {grid: {norm.kind: [bn, none]}, seeds: 2}
+YAML
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+sweep() { "$NORMLAB_PROGRAM" sweep e.yaml --no-plot -j 2 "$@" 2>log >/dev/null; }
+says() { grep -qF -- "$1" log || { cat log >&2; fail "not said: $1"; }; }
+
+# Without it there is no such table; and its trials are the same ones.
+sweep --out plain
+[ ! -e plain/metrics.csv ] || fail "a table that nobody asked for"
+sweep --out one 'log.tensors=[norm1, "grad:fc?.weight"]' 2>/dev/null && fail "quotes are no part of a name"
+sweep --out one 'log.tensors=norm1,grad:fc?.weight'
+cmp plain/trials.csv one/trials.csv
+cmp plain/curves.csv one/curves.csv
+[ "$(cd plain/trials && ls)" = "$(cd one/trials && ls)" ]
+head -n 1 one/metrics.csv | grep -qx 'trial,norm.kind,train.seed,step,tensor,quantity,value'
+# 16 steps, logged at 5, 10, 15 and the last; two gradients, and with bn a normalizer; four quantities
+[ "$(wc -l <one/metrics.csv)" -eq $((1 + 4 * 4 * (2 * 3 + 2 * 2))) ] || fail "$(wc -l <one/metrics.csv) lines"
+[ "$(cut -d , -f 4 one/metrics.csv | sort -nu | tr '\n' ' ')" = "step 5 10 15 16 " ]
+"$NORMLAB_PROGRAM" verify one | grep -q '5 tables.*good'
+(cd one && sha256sum --quiet -c SHA256SUMS)
+printf x >>one/metrics.csv
+"$NORMLAB_PROGRAM" verify one >log 2>&1 && fail "a damaged table is good"
+says "metrics.csv' does not fit its checksum"
+
+# A measurement that a finished trial lacks; those that are there already are not made again.
+sweep --out one log.tensors=norm1,grad:fc?.weight
+says "4 of 4 trials are there already"
+sweep --out one 'log.tensors=grad:fc1.weight,update:*'
+says "4 finished trials have not measured what log.tensors asks for: run again"
+cmp plain/trials.csv one/trials.csv
+sweep --out both log.tensors=norm1,grad:fc?.weight,update:*
+sweep --out one log.tensors=norm1,grad:fc?.weight,update:*
+says "4 of 4 trials are there already"
+cmp one/metrics.csv both/metrics.csv
+sweep --out plain log.tensors=norm1
+says "2 finished trials have not measured what log.tensors asks for: run again"
+
+# Nothing is asked for: the table goes, what was measured stays.
+sweep --out one
+[ ! -e one/metrics.csv ]
+sweep --out one log.tensors=norm1,grad:fc?.weight,update:*
+says "4 of 4 trials are there already"
+cmp one/metrics.csv both/metrics.csv
+
+# Folders that have measured different things are pooled.
+sweep --out left log.tensors=norm1,update:*
+sweep --out right log.tensors=grad:fc?.weight
+"$NORMLAB_PROGRAM" merge left right --out pooled >/dev/null 2>&1
+cp e.yaml pooled.yaml
+"$NORMLAB_PROGRAM" sweep pooled.yaml --no-plot --out pooled log.tensors=norm1,grad:fc?.weight,update:* 2>log >/dev/null
+says "4 of 4 trials are there already"
+cmp pooled/metrics.csv both/metrics.csv
+
+# A trial that cannot be run again keeps its result.
+sweep --out single norm.kind=bn sweep.seeds=1
+cp single/trials/*.trial kept
+mkdir "$(echo single/trials/*.trial | sed 's/trial$/checkpoint/')"
+code=0
+sweep --out single norm.kind=bn sweep.seeds=1 log.tensors=fc1 --checkpoint-every 1epoch || code=$?
+[ $code -eq 1 ] || fail "exit code $code"
+says "cannot run trial 1 again: cannot open"
+says "the result that it had stays"
+cmp kept single/trials/*.trial
+
+# A checkpoint in which a tensor was not observed is no beginning for one in which it is.
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.steps=10000000000 train.log_every=50 log.tensors=fc1 --out long --checkpoint a.checkpoint \
+    --checkpoint-every 1epoch >log 2>&1 &
+program=$!
+until [ -e a.checkpoint ] || ! kill -0 $program 2>/dev/null; do sleep 0.01; done
+kill -TERM $program
+wait $program || true
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.steps=10000000000 train.log_every=50 log.tensors=fc2 --out other --checkpoint a.checkpoint \
+    >log 2>&1 && fail "it goes on"
+says "log.tensors is '[fc1]' there and '[fc2]' here"
+
+# What is wrong is said where it stands.
+printf 'log: {tensors: [norm1, "grad:fc1.wieght"]}\n' >>e.yaml
+"$NORMLAB_PROGRAM" check e.yaml >log 2>&1 && fail "a tensor that is not there"
+says "e.yaml:5:16: 'log.tensors' has 'grad:fc1.wieght', and no tensor has such a name"
+says "did you mean 'grad:fc1.weight'?"
+"$NORMLAB_PROGRAM" check e.yaml 'log.tensors=*norm1,fc*' >log 2>&1
+says "ok: 4 trials, 5 to 6 tensors observed"
+"$NORMLAB_PROGRAM" check e.yaml log.tensors=fc1 >log 2>&1
+says "ok: 4 trials, 1 tensor observed"
+"$NORMLAB_PROGRAM" check e.yaml norm.kind=none log.tensors=norm1 >log 2>&1 && fail "no normalizer has an output"
+"$NORMLAB_PROGRAM" check e.yaml 'log.tensors=fc1,fc1' >log 2>&1 && fail "twice"
+says "'log.tensors' has 'fc1' twice"
+sed -i 's/^log.*/log: {tensors: [*.weight]}/' e.yaml
+"$NORMLAB_PROGRAM" check e.yaml >log 2>&1 && fail "a star without quotes"
+says "a text that begins with * needs quotes"
+sed -i '/^log/d' e.yaml
+sed -i 's/norm.kind: \[bn, none\]/log.tensors: [[fc1], [fc2]]/' e.yaml
+"$NORMLAB_PROGRAM" check e.yaml >log 2>&1 && fail "no axis"
+says "'log.tensors' cannot vary in a sweep: keys of 'log' change no trial"
+echo "metrics.csv has what is asked for, and nothing is lost"

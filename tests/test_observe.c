@@ -1,0 +1,293 @@
+/* Observers change nothing: a training that is observed has the bits of one that is not, and what they see does not depend on
+ * micro-batches or on replicas. A step that is not observed has no instruction of theirs. */
+#include <math.h>
+
+#include "config/diagnostics.h"
+#include "suite.h"
+#include "training.h"
+
+enum { STEPS = 3, WORDS = 8, REPLICAS = 2, SIZE = 8 };
+
+static const char *const nets[][WORDS] = {
+    {"model.arch=mlp", "norm.kind=none"},
+    {"model.arch=mlp", "norm.kind=none", "train.batch=1"},
+    {"model.arch=mlp", "norm.kind=none", "train.batch=2", "train.momentum=0.9", "train.nesterov=true"},
+    {"model.arch=mlp", "norm.kind=bn", "model.dropout=0.3", "train.batch=7", "train.weight_decay=0.01"},
+    {"model.arch=mlp", "norm.kind=ln", "train.optimizer=adam"},
+    {"model.arch=mlp", "norm.kind=gn", "norm.placement=after", "train.clip_norm=0.1"},
+    {"model.arch=mlp", "norm.kind=rms", "model.activation=gelu"},
+    {"model.arch=cnn", "norm.kind=none", "model.pool=[1, 2]"},
+    {"model.arch=cnn", "norm.kind=bn", "train.batch=50"},
+    {"model.arch=cnn", "norm.kind=ln", "model.dropout=0.2", "norm.affine=element"},
+    {"model.arch=cnn", "norm.kind=in", "model.activation=tanh", "norm.placement=after"},
+    {"model.arch=resnet", "norm.kind=none"},
+    {"model.arch=resnet", "norm.kind=bn", "norm.stat_batch=4"},
+    {"model.arch=resnet", "norm.kind=bn", "train.batch=67"},
+    {"model.arch=resnet", "norm.kind=bn", "norm.placement=preact"},
+    {"model.arch=resnet", "norm.kind=gn", "norm.placement=preact", "model.activation=sigmoid"},
+    {"model.arch=resnet", "norm.kind=ln", "norm.over=position", "model.dropout=0.2"},
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+/* tensors: "log.tensors=...". t stays where it is: its plan knows places in itself. */
+static void make(struct training *t, const struct nl_backend *backend, const char *const *net, const char *tensors, int replicas,
+                 int size)
+{
+    const char *words[WORDS + 5] = {"train.batch=32", "model.width=16", "model.depth=8", "norm.groups=4", tensors};
+    int count = 5;
+    for (int i = 0; i < WORDS && net[i]; i++)
+        words[count++] = net[i];
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
+    *t = (struct training){.config = experiment.config};
+    t->config.model.depth = t->config.model.arch == NL_RESNET ? 8 : 2;
+    const char *trouble = training_make(t, backend, replicas, (struct nl_shape){size, size, 3, 10}, 128);
+    ck_assert_msg(!trouble, "%s", trouble);
+    training_rates(t);
+}
+
+/* Operations are called for 16 samples of 8 x 8 x 16 numbers at a time. */
+static struct nl_backend parted_backend(void)
+{
+    struct nl_backend parted = nl_backend_cpu;
+    parted.micro_bytes = 16 * SIZE * SIZE * 16 * sizeof(float);
+    return parted;
+}
+
+static void check_same_parameters(const struct training *a, const struct training *b, int64_t step)
+{
+    size_t bytes = a->graph.count * a->plan.backend->real;
+    for (int r = 0; r < a->replicas; r++)
+        ck_assert_msg(memcmp(training_place(a, a->plan.parameters, r), training_place(b, b->plan.parameters, r), bytes) == 0,
+                      "parameters of replica %d differ after step %d", r, (int)step);
+}
+
+static void check_same_bits(const struct nl_backend *backend, const char *const *net, const char *tensors, int size)
+{
+    struct training plain, observed;
+    make(&plain, backend, net, "log.tensors=[]", REPLICAS, size);
+    make(&observed, backend, net, tensors, REPLICAS, size);
+    ck_assert_int_gt(observed.plan.observers.count, 0);
+    for (int64_t step = 0; step < STEPS; step++) {
+        training_step(&plain, step, 0);
+        training_observe(&observed, step, 0);
+        check_same_parameters(&plain, &observed, step);
+    }
+    const double *loss = plain.plan.sums, *other = observed.plan.sums;
+    ck_assert(loss[0] > 0 && memcmp(loss, other, 2 * sizeof *loss) == 0);
+    training_free(&plain);
+    training_free(&observed);
+}
+
+/* All at once forbids every fusion; one at a time leaves the others their own. */
+START_TEST(observed_trainings_have_the_same_bits)
+{
+    static const char *const tensors[] = {
+        "log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*", "log.tensors=grad:act*,grad:*.act*",
+        "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight", "log.tensors=update:*.weight,head"};
+    struct nl_backend parted = parted_backend();
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        check_same_bits(&parted, nets[_i], tensors[i], SIZE);
+}
+END_TEST
+
+START_TEST(on_the_reference_too)
+{
+    check_same_bits(&nl_backend_ref, nets[_i], "log.tensors=*,grad:*,update:*", 6);
+}
+END_TEST
+
+static void check_same_sight(const struct training *a, int of, const struct training *b, int with)
+{
+    const struct nl_observed *x = training_place(a, a->plan.observed, of), *y = training_place(b, b->plan.observed, with);
+    for (int i = 0; i < a->plan.observers.count; i++) {
+        const char *name = a->plan.observers.at[i].name;
+        ck_assert_str_eq(name, b->plan.observers.at[i].name);
+        ck_assert_msg(x[i].elements > 0 && memcmp(&x[i], &y[i], sizeof x[i]) == 0, "%s: a sum of %.17g, not %.17g", name,
+                      x[i].sum, y[i].sum);
+    }
+}
+
+START_TEST(micro_batches_and_replicas_do_not_show)
+{
+    struct nl_backend parted = parted_backend(), whole = nl_backend_cpu;
+    whole.micro_bytes = 0;
+    const char *const tensors = "log.tensors=*,grad:*,update:*";
+    struct training a, b;
+    make(&a, &parted, nets[_i], tensors, REPLICAS, SIZE);
+    make(&b, &whole, nets[_i], tensors, 1, SIZE);
+    for (int64_t step = 0; step < STEPS; step++) {
+        training_observe(&a, step, 0);
+        training_observe(&b, step, 0);
+        check_same_sight(&a, 0, &b, 0);
+    }
+    training_free(&a);
+    training_free(&b);
+}
+END_TEST
+
+/* Linear layers that step their weights on the way back leave no gradient of them: it is made for the observer. */
+START_TEST(gradients_of_weights_that_backward_steps)
+{
+    static const char *const net[][WORDS] = {{"model.arch=mlp", "norm.kind=none", "train.batch=1"},
+                                             {"model.arch=mlp", "norm.kind=none", "train.batch=2"},
+                                             {"model.arch=mlp", "norm.kind=ln", "train.batch=8"},
+                                             {"model.arch=mlp", "norm.kind=bn", "train.batch=64"}};
+    struct nl_backend apart = nl_backend_cpu;
+    apart.steps_weights = false;
+    struct training a, b;
+    make(&a, &nl_backend_cpu, net[_i], "log.tensors=grad:*.weight", 1, SIZE);
+    make(&b, &apart, net[_i], "log.tensors=grad:*.weight", 1, SIZE);
+    ck_assert(a.plan.update.stepped > 0 && b.plan.update.stepped == 0);
+    training_observe(&a, 0, 0);
+    training_observe(&b, 0, 0);
+    for (int i = 0; i < a.plan.observers.count; i++) {
+        double got = sqrt(a.plan.observed[i].squares), want = sqrt(b.plan.observed[i].squares);
+        ck_assert_msg(want > 0 && fabs(got - want) <= 1e-5 * want, "%s: a norm of %.9g, not %.9g", a.plan.observers.at[i].name,
+                      got, want);
+    }
+    training_free(&a);
+    training_free(&b);
+}
+END_TEST
+
+/* ---- lists ---- */
+
+static int instructions_of(const struct nl_list *list, const struct nl_operation *operation)
+{
+    int count = 0;
+    for (int i = 0; i < list->instructions; i++)
+        count += list->instruction[i].operation == operation;
+    return count;
+}
+
+START_TEST(steps_that_are_not_logged_cost_nothing)
+{
+    struct training plain, observed;
+    make(&plain, &nl_backend_cpu, nets[_i], "log.tensors=[]", 1, SIZE);
+    make(&observed, &nl_backend_cpu, nets[_i], "log.tensors=*", 1, SIZE);
+    const struct nl_list *list = &observed.plan.train.list;
+    ck_assert_int_eq(plain.plan.train.observed_list.instructions, 0);
+    ck_assert_int_eq(list->instructions, plain.plan.train.list.instructions);
+    ck_assert_int_eq(list->chains, plain.plan.train.list.chains);
+    for (int i = 0; i < list->instructions; i++)
+        ck_assert_ptr_eq(list->instruction[i].call, plain.plan.train.list.instruction[i].call);
+    ck_assert_int_eq(instructions_of(list, &nl_observe_operation), 0);
+    ck_assert_int_eq(instructions_of(&observed.plan.train.observed_list, &nl_observe_operation), observed.plan.observers.count);
+    training_free(&plain);
+    training_free(&observed);
+}
+END_TEST
+
+/* ---- names ---- */
+
+static int matches(const struct nl_graph *graph, const char *patterns)
+{
+    struct nl_config config;
+    struct nl_error err;
+    ck_assert_msg(nl_key_set(nl_key_find("log.tensors"), &config, patterns, &err) == NL_OK, "%s", err.text);
+    struct nl_observers found = nl_observers_find(graph, &config.log.tensors);
+    int count = found.count;
+    nl_observers_release(&found);
+    return count;
+}
+
+START_TEST(patterns)
+{
+    static const char *const net[WORDS] = {"model.arch=resnet", "norm.kind=bn"};
+    struct training t;
+    make(&t, &nl_backend_cpu, net, "log.tensors=[]", 1, SIZE);
+    ck_assert_int_eq(matches(&t.graph, "[]"), 0);
+    ck_assert_int_eq(matches(&t.graph, "norm1"), 1);
+    ck_assert_int_eq(matches(&t.graph, "layer?.0.norm1"), 3);
+    ck_assert_int_eq(matches(&t.graph, "*norm1"), 4);
+    ck_assert_int_eq(matches(&t.graph, "grad:*.norm1"), 3);
+    ck_assert_int_eq(matches(&t.graph, "conv1,conv1*"), 2); /* and its weight */
+    ck_assert_int_eq(matches(&t.graph, "update:*.conv1.weight, update:*.conv1.weight*"), 3);
+    ck_assert_int_eq(matches(&t.graph, "update:norm1"), 0);
+    ck_assert_int_eq(matches(&t.graph, "grad:norm"), 0);
+    int all = t.graph.nodes;
+    for (int i = 0; i < t.graph.tensors; i++)
+        all += nl_is_parameter(t.graph.tensor[i].spec.role);
+    ck_assert_int_eq(matches(&t.graph, "*"), all);
+    ck_assert_int_eq(matches(&t.graph, "grad:*"), all);
+    char *near = nl_observers_near(&t.graph, "update:layer1.0.conv1.wieght"), *inside = nl_observers_near(&t.graph, "*.norm7"),
+         *within = nl_observers_near(&t.graph, "grad:pool");
+    ck_assert_str_eq(near, "'update:layer1.0.conv1.weight'");
+    ck_assert_ptr_nonnull(strstr(inside, "norm"));
+    ck_assert_ptr_nonnull(strstr(within, "avgpool"));
+    free(near);
+    free(inside);
+    free(within);
+    training_free(&t);
+}
+END_TEST
+
+/* What the loss does not depend on has no gradient, nor has what no parameter lies behind. */
+START_TEST(only_gradients_that_there_are)
+{
+    struct nl_graph graph;
+    struct nl_error err;
+    nl_graph_begin(&graph, (struct nl_extent){2, 2, 1});
+    struct nl_activate relu = {.kind = NL_RELU};
+    struct nl_linear linear = {.out = 3};
+    int first = nl_graph_add(&graph, &(struct nl_new_node){&nl_activate_operation, &relu, "before", {graph.input}, 1, 0}, &err);
+    int logits = nl_graph_add(&graph, &(struct nl_new_node){&nl_linear_operation, &linear, "head", {first}, 1, 0}, &err);
+    nl_graph_add(&graph, &(struct nl_new_node){&nl_linear_operation, &linear, "aside", {first}, 1, 0}, &err);
+    nl_graph_end(&graph, logits);
+    ck_assert_int_eq(matches(&graph, "before,head,aside"), 3);
+    ck_assert_int_eq(matches(&graph, "grad:before"), 0);
+    ck_assert_int_eq(matches(&graph, "grad:aside*"), 0);
+    ck_assert_int_eq(matches(&graph, "grad:head*"), 3);
+    nl_graph_release(&graph);
+}
+END_TEST
+
+/* ---- sums ---- */
+
+/* Far from zero a sum of squares has no digits left for the deviation. */
+START_TEST(deviations_keep_their_digits)
+{
+    enum { ROWS = 3, COUNT = 100 };
+    float x[ROWS * COUNT], *third = x + 2 * COUNT;
+    for (int i = 0; i < ROWS * COUNT; i++)
+        x[i] = 1e6f + (float)(i % 2);
+    third[7] = 0;
+    struct nl_observed seen;
+    struct nl_observe observe = {.count = COUNT, .per_sample = true, .x = x, .seen = &seen};
+    struct nl_run run = {.replicas = 1, .samples = 2};
+    nl_kernel_find(&nl_backend_cpu, "observe")->forward(&run, &observe);
+    ck_assert_double_eq(seen.elements, 200);
+    ck_assert_double_eq(seen.deviations, 200 * 0.25);
+    ck_assert_double_eq(seen.zeros, 0);
+    run = (struct nl_run){.replicas = 1, .samples = 1, .first = 2, .batch = 3};
+    observe.x = third;
+    nl_kernel_find(&nl_backend_cpu, "observe")->forward(&run, &observe);
+    ck_assert_double_eq(seen.elements, 300);
+    ck_assert_double_eq(seen.zeros, 1);
+    observe.x = observe.before = third;
+    observe.per_sample = false;
+    run.first = 0;
+    nl_kernel_find(&nl_backend_cpu, "observe")->forward(&run, &observe);
+    ck_assert_double_eq(seen.elements, 100);
+    ck_assert_double_eq(seen.zeros, 100);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("observe");
+    TCase *tc = tcase_create("observers");
+    tcase_add_loop_test(tc, observed_trainings_have_the_same_bits, 0, NETS);
+    tcase_add_loop_test(tc, on_the_reference_too, 0, NETS);
+    tcase_add_loop_test(tc, micro_batches_and_replicas_do_not_show, 0, NETS);
+    tcase_add_loop_test(tc, gradients_of_weights_that_backward_steps, 0, 4);
+    tcase_add_loop_test(tc, steps_that_are_not_logged_cost_nothing, 0, NETS);
+    tcase_add_test(tc, patterns);
+    tcase_add_test(tc, only_gradients_that_there_are);
+    tcase_add_test(tc, deviations_keep_their_digits);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
