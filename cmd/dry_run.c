@@ -48,7 +48,7 @@ static void add_trial(struct page *page, const struct look *look, int i)
         field[c++] = nl_strdup(trial->id);
     for (int k = 0; k < look->grid->keys; k++)
         field[c++] = nl_strdup(*trial->text[k] ? trial->text[k] : "-");
-    field[c++] = nl_format("%lld", (long long)expected->outline.steps);
+    field[c++] = nl_format("%lld", (long long)expected->step_counts.steps);
     field[c++] = nl_format("%lld", (long long)expected->parameters);
     field[c++] = nl_strdup(nl_bytes_text((double)expected->memory, size));
     field[c++] = look->runs[i] ? seconds_text(expected->seconds) : nl_strdup("-");

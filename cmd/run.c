@@ -61,14 +61,14 @@ static bool keeps_state(const struct nl_runner_options *how)
 /* Says that the run goes on from its checkpoint, if it is there; false: it cannot, or could not be kept (the message was printed). */
 static bool check_checkpoint(const struct nl_trial *trial, const char *path)
 {
-    const struct nl_lineage lineage = {&trial->config, trial->dataset, trial->weights};
+    const struct nl_source source = {&trial->config, trial->dataset, trial->weights};
     struct nl_error err = {0};
     int64_t steps;
     if (!path)
         return true;
     if (nl_file_is_missing(path))
         return can_be_written(path);
-    int status = nl_checkpoint_check(&lineage, path, &steps, &err);
+    int status = nl_checkpoint_check(&source, path, &steps, &err);
     if (status) {
         bad_input(status == NL_BAD ? "name another file, or remove this one to start anew" : NULL, "%s", err.text);
         return false;

@@ -154,9 +154,9 @@ START_TEST(checkpoints_on_the_way)
     struct nl_trial_result whole = trained(&config, dataset, &plain), kept = trained(&config, dataset, &how);
     check_same_result(&whole, &kept);
     check_same_file(whole_path, final_path);
-    struct nl_lineage lineage = {.config = &config, .dataset = dataset};
+    struct nl_source source = {.config = &config, .dataset = dataset};
     int64_t steps;
-    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_checkpoint_check(&source, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(steps, 36); /* 12 steps an epoch, 4 epochs */
     nl_trial_result_release(&kept);
     kept = trained(&config, dataset, &how); /* as after a kill */
@@ -168,11 +168,11 @@ START_TEST(checkpoints_on_the_way)
 }
 END_TEST
 
-static void refused(const struct nl_lineage *lineage, const char *path, const char *expected)
+static void refused(const struct nl_source *source, const char *path, const char *expected)
 {
     struct nl_error err;
     int64_t steps;
-    ck_assert_int_eq(nl_checkpoint_check(lineage, path, &steps, &err), NL_BAD);
+    ck_assert_int_eq(nl_checkpoint_check(source, path, &steps, &err), NL_BAD);
     ck_assert_msg(strstr(err.text, expected) != NULL, "'%s' is not in: %s", expected, err.text);
 }
 
@@ -184,12 +184,12 @@ START_TEST(an_auto_is_its_number)
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
     struct nl_trial_result result = trained(&config, dataset, &how);
-    struct nl_lineage lineage = {.config = &other, .dataset = dataset};
+    struct nl_source source = {.config = &other, .dataset = dataset};
     int64_t steps;
     nl_trial_result_release(&result);
-    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_checkpoint_check(&source, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
     other.train.beta2 = 0.9;
-    refused(&lineage, checkpoint, "train.beta2 is '0.999' there and '0.9' here");
+    refused(&source, checkpoint, "train.beta2 is '0.999' there and '0.9' here");
     nl_dataset_free(dataset);
 }
 END_TEST
@@ -201,22 +201,22 @@ START_TEST(another_training_is_refused)
     struct nl_dataset *dataset = nl_dataset_open(&config, &err), elsewhere = *dataset;
     struct nl_trial_options how = {.save_final = final_path, .checkpoint = checkpoint, .checkpoint_epochs = 1};
     struct nl_trial_result result = trained(&config, dataset, &how);
-    struct nl_lineage lineage = {.config = &other, .dataset = dataset};
+    struct nl_source source = {.config = &other, .dataset = dataset};
     int64_t steps;
     nl_trial_result_release(&result);
     other = configured(cases[0], "norm.groups=2"); /* does not apply to bn */
-    ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_checkpoint_check(&source, checkpoint, &steps, &err) == NL_OK, "%s", err.text);
     other = configured(cases[0], "train.lr=0.07");
-    refused(&lineage, checkpoint, "it is of another training: train.lr is '0.05' there and '0.07' here");
+    refused(&source, checkpoint, "it is of another training: train.lr is '0.05' there and '0.07' here");
     ck_assert_int_eq(nl_trial_run(&other, dataset, &how, &result, &err), NL_FAIL);
     nl_trial_result_release(&result);
     other = configured(cases[0], "train.epochs=5");
-    refused(&lineage, checkpoint, "train.epochs is '4' there and '5' here");
+    refused(&source, checkpoint, "train.epochs is '4' there and '5' here");
     other = config;
-    refused(&lineage, final_path, "it is no checkpoint");
+    refused(&source, final_path, "it is no checkpoint");
     memset(elsewhere.checksum, 'f', 64);
-    lineage.dataset = &elsewhere;
-    refused(&lineage, checkpoint, "the data's sha256 is ");
+    source.dataset = &elsewhere;
+    refused(&source, checkpoint, "the data's sha256 is ");
     nl_dataset_free(dataset);
 }
 END_TEST
@@ -229,7 +229,7 @@ START_TEST(a_damaged_one_is_refused)
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
     struct nl_trial_result result = trained(&config, dataset, &how);
-    struct nl_lineage lineage = {.config = &config, .dataset = dataset};
+    struct nl_source source = {.config = &config, .dataset = dataset};
     struct nl_tensor_file file;
     nl_trial_result_release(&result);
     ck_assert_int_eq(nl_safetensors_read(checkpoint, &file, &err), NL_OK);
@@ -244,12 +244,12 @@ START_TEST(a_damaged_one_is_refused)
         double before = row[damage[i].column];
         row[damage[i].column] = damage[i].value;
         ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
-        refused(&lineage, checkpoint, "it is damaged");
+        refused(&source, checkpoint, "it is damaged");
         row[damage[i].column] = before;
     }
     counts[0] = -1;
     ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
-    refused(&lineage, checkpoint, "it is damaged");
+    refused(&source, checkpoint, "it is damaged");
     counts[0] = counts[1] = INT64_MAX; /* more than the training has */
     part[0] = 0;
     ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
@@ -269,7 +269,7 @@ START_TEST(a_flipped_bit_is_found)
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     struct nl_trial_options how = {.checkpoint = checkpoint, .checkpoint_epochs = 1};
     struct nl_trial_result result = trained(&config, dataset, &how);
-    struct nl_lineage lineage = {.config = &config, .dataset = dataset};
+    struct nl_source source = {.config = &config, .dataset = dataset};
     size_t length;
     int64_t steps;
     char *bytes = nl_file_read(checkpoint, &length, &err), *sum = strstr(bytes + 8, "\"normlab_sha256\"");
@@ -280,14 +280,14 @@ START_TEST(a_flipped_bit_is_found)
     for (size_t at = 0; at < length; at++) {
         const char changed = (char)(bytes[at] ^ 1 << at % 8);
         ck_assert(pwrite(file, &changed, 1, (off_t)at) == 1);
-        ck_assert_msg(nl_checkpoint_check(&lineage, checkpoint, &steps, &err) == NL_BAD, "byte %zu", at);
+        ck_assert_msg(nl_checkpoint_check(&source, checkpoint, &steps, &err) == NL_BAD, "byte %zu", at);
         ck_assert(pwrite(file, &bytes[at], 1, (off_t)at) == 1);
     }
     close(file);
     printf("%zu bytes changed, one by one\n", length);
     sum[1] = 'S';
     ck_assert_int_eq(nl_file_write(checkpoint, bytes, length, &err), NL_OK);
-    refused(&lineage, checkpoint, "it has no checksum");
+    refused(&source, checkpoint, "it has no checksum");
     free(bytes);
     nl_dataset_free(dataset);
 }

@@ -61,8 +61,8 @@ START_TEST(test_outline)
     ck_assert_msg(nl_trial_run(&trial->config, trial->dataset, NULL, &result, &err) == NL_OK, "%s", err.text);
     ck_assert_int_ne(result.status, NL_DIVERGED);
     const struct nl_expected *expected = &forecast.trial[0];
-    ck_assert_int_eq(expected->outline.steps, result.steps);
-    ck_assert_int_eq(expected->outline.rows, result.rows);
+    ck_assert_int_eq(expected->step_counts.steps, result.steps);
+    ck_assert_int_eq(expected->step_counts.rows, result.rows);
     ck_assert_int_eq(expected->parameters, result.parameters);
     ck_assert_uint_eq(expected->memory, result.memory);
     ck_assert(result.training > 0 && result.evaluation > 0 && result.training + result.evaluation <= result.seconds);
@@ -80,9 +80,9 @@ START_TEST(test_cost)
     for (int i = 0; i < 2; i++) {
         const char *override[] = {"data.train=512", "data.test=128", evals[i]};
         struct setting s = set_up(override, 3);
-        struct nl_outline outline = nl_trial_outline(&s.grid.trial[0].config, nl_data_counts(&s.grid.trial[0].config));
-        ck_assert_int_eq(outline.at_the_end.samples, i ? 2 * 640 + 512 : 640);
-        ck_assert_int_eq(outline.at_the_end.batches, i ? 3 + 3 + 2 : 3);
+        struct nl_step_counts step_counts = nl_trial_step_counts(&s.grid.trial[0].config, nl_data_counts(&s.grid.trial[0].config));
+        ck_assert_int_eq(step_counts.at_the_end.samples, i ? 2 * 640 + 512 : 640);
+        ck_assert_int_eq(step_counts.at_the_end.batches, i ? 3 + 3 + 2 : 3);
         ending[i] = nl_trial_cost(&s.grid.trial[0].config).ending;
         tear_down(&s);
     }

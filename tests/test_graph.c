@@ -726,11 +726,11 @@ START_TEST(a_training_goes_on_from_its_middle)
     int file = mkstemp(path);
     ck_assert(file >= 0 && close(file) == 0);
     for (int r = 0; r < 2; r++) {
-        struct nl_lineage lineage = {.config = &first.config, .dataset = &first.dataset};
+        struct nl_source source = {.config = &first.config, .dataset = &first.dataset};
         struct nl_trial_result result = {.steps = MIDDLE, .samples = MIDDLE * 6}, again = {0};
-        struct nl_midway midway = {.first_loss = 1};
-        ck_assert_msg(nl_checkpoint_save(&first.plan, r, &lineage, &midway, &result, path, &err) == NL_OK, "%s", err.text);
-        ck_assert_msg(nl_checkpoint_load(&second.plan, r, &lineage, path, &midway, &again, &err) == NL_OK, "%s", err.text);
+        struct nl_trial_progress progress = {.first_loss = 1};
+        ck_assert_msg(nl_checkpoint_save(&first.plan, r, &source, &progress, &result, path, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_checkpoint_load(&second.plan, r, &source, path, &progress, &again, &err) == NL_OK, "%s", err.text);
         nl_trial_result_release(&again);
     }
     unlink(path);

@@ -75,7 +75,7 @@ double nl_steps_given(const struct nl_results *results, const struct nl_experime
     for (int seed = 0; seed < results->seeds && column >= 0; seed++)
         if (cell->row[seed] >= 0)
             nl_table_number(&results->table, cell->row[seed], column, &train, NULL);
-    return train >= 1.0 ? (double)nl_trial_outline(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
+    return train >= 1.0 ? (double)nl_trial_step_counts(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
 }
 
 /* "test_accuracy_precise" as the columns of curves.csv have it. Without a suffix the statistics that come first are meant, which are those of the curve. */

@@ -19,7 +19,7 @@ int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struc
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_trial *trial = &grid->trial[i];
         struct nl_expected *expected = &out->trial[i];
-        expected->outline = nl_trial_outline(&trial->config, nl_data_counts(&trial->config));
+        expected->step_counts = nl_trial_step_counts(&trial->config, nl_data_counts(&trial->config));
         if (nl_trial_size(&trial->config, trial->dataset, &expected->parameters, &expected->memory, err)) {
             nl_forecast_release(out);
             return NL_FAIL;
@@ -27,7 +27,7 @@ int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struc
         expected->device = (enum nl_device_kind)trial->config.device.kind;
         expected->device_index = (int)trial->config.device.index;
         /* a curve is written twice: in the trial's file and in the table */
-        expected->disk = TRIAL + (double)expected->outline.rows * (2 * CURVE_ROW + KEY * (grid->keys + 1));
+        expected->disk = TRIAL + (double)expected->step_counts.rows * (2 * CURVE_ROW + KEY * (grid->keys + 1));
     }
     return NL_OK;
 }
@@ -76,9 +76,9 @@ static int measure(const struct nl_trial *trial, int together, int64_t steps, st
         config[i] = &probe;
     int status = nl_cohort_run(config, trial->dataset, options, together, result, err);
     if (status == NL_OK) {
-        struct nl_outline outline = nl_trial_outline(&probe, nl_data_counts(&probe));
+        struct nl_step_counts step_counts = nl_trial_step_counts(&probe, nl_data_counts(&probe));
         shape->step = result->training / (double)result->steps;
-        shape->sample = result->evaluation / (double)outline.at_the_end.samples;
+        shape->sample = result->evaluation / (double)step_counts.at_the_end.samples;
         shape->set_up = result->seconds - result->training - result->evaluation;
     }
     for (int i = 0; i < together; i++)
@@ -115,9 +115,9 @@ static void apply(const struct nl_cohorts *cohorts, const struct shape *const *s
         const struct shape *shape = shape_of[i];
         for (int k = 0; shape && k < cohort->count; k++) {
             struct nl_expected *expected = &forecast->trial[cohort->trial[k]];
-            const struct nl_outline *outline = &expected->outline;
-            expected->seconds = shape->set_up + shape->step * (double)outline->steps +
-                                shape->sample * (double)(outline->on_the_way.samples + outline->at_the_end.samples);
+            const struct nl_step_counts *step_counts = &expected->step_counts;
+            expected->seconds = shape->set_up + shape->step * (double)step_counts->steps +
+                                shape->sample * (double)(step_counts->on_the_way.samples + step_counts->at_the_end.samples);
             seconds += expected->seconds;
             cost += nl_cost_total(cohort->cost);
         }

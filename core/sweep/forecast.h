@@ -7,7 +7,7 @@
 
 struct nl_forecast {
     struct nl_expected {
-        struct nl_outline outline;
+        struct nl_step_counts step_counts;
         int64_t parameters;
         size_t memory;  /* bytes, beside the data set */
         enum nl_device_kind device; /* whose memory that is, */

@@ -113,11 +113,11 @@ void nl_runner_note(const struct nl_runner_options *options, bool warning, char 
  * the user's own; of that, and of one that cannot be read, running the trial says what is wrong. */
 static int64_t steps_done(const struct nl_runner *runner, const struct nl_trial *trial)
 {
-    const struct nl_lineage lineage = {&trial->config, trial->dataset, trial->weights};
+    const struct nl_source source = {&trial->config, trial->dataset, trial->weights};
     struct nl_error err;
     int64_t steps = 0;
     char *path = nl_runner_checkpoint(runner, trial);
-    int status = path && !nl_file_is_missing(path) ? nl_checkpoint_check(&lineage, path, &steps, &err) : NL_OK;
+    int status = path && !nl_file_is_missing(path) ? nl_checkpoint_check(&source, path, &steps, &err) : NL_OK;
     char *aside = status == NL_BAD && !runner->options->checkpoint ? nl_file_set_aside(path, NULL) : NULL;
     if (aside)
         nl_runner_note(runner->options, true, nl_format("%s; it is set aside as '%s', and the trial begins anew", err.text, aside));

@@ -20,7 +20,7 @@ struct scene {
     const struct nl_config *config;
     const struct nl_norm *norm;
     struct nl_counts counts;
-    struct nl_outline outline;
+    struct nl_step_counts step_counts;
     struct nl_graph graph;
 };
 
@@ -153,11 +153,11 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
 
 static bool lag(const struct scene *s, struct nl_text *what)
 {
-    double left = pow(1.0 - s->config->norm.momentum, (double)s->outline.steps);
+    double left = pow(1.0 - s->config->norm.momentum, (double)s->step_counts.steps);
     if (!averages(s) || !evaluates_running(s) || *s->config->model.load || !(left > 0.01))
         return false;
     nl_text_add(what, "after %lld step%s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
-                whole(s->outline.steps), s->outline.steps == 1 ? "" : "s", 100 * left, s->config->norm.momentum, whole(s->outline.steps));
+                whole(s->step_counts.steps), s->step_counts.steps == 1 ? "" : "s", 100 * left, s->config->norm.momentum, whole(s->step_counts.steps));
     return true;
 }
 
@@ -232,7 +232,7 @@ static bool adamw_is_adam(const struct scene *s, struct nl_text *what)
 
 static double epochs_of(const struct scene *s)
 {
-    return (double)s->outline.steps / (double)s->outline.steps_per_epoch;
+    return (double)s->step_counts.steps / (double)s->step_counts.steps_per_epoch;
 }
 
 static bool only_warmup(const struct scene *s, struct nl_text *what)
@@ -319,7 +319,7 @@ static bool mixed_budgets(const struct scene *s, struct nl_text *what)
         return false;
     for (int i = 0; i < s->grid->trials; i++) {
         const struct nl_config *config = &s->grid->trial[i].config;
-        int64_t trained = nl_trial_outline(config, nl_data_counts(config)).steps, seen = trained * config->train.batch;
+        int64_t trained = nl_trial_step_counts(config, nl_data_counts(config)).steps, seen = trained * config->train.batch;
         steps[0] = trained < steps[0] ? trained : steps[0];
         steps[1] = trained > steps[1] ? trained : steps[1];
         samples[0] = seen < samples[0] ? seen : samples[0];
@@ -430,7 +430,7 @@ void nl_grid_traps(const struct nl_experiment *experiment, const struct nl_grid 
         struct nl_error err;
         const char *key;
         scene.counts = nl_data_counts(config);
-        scene.outline = nl_trial_outline(config, scene.counts);
+        scene.step_counts = nl_trial_step_counts(config, scene.counts);
         if (nl_model_build(config, nl_data_facts(config).shape, &scene.graph, &key, &err) == NL_OK)
             look(&scene, i, caught);
         nl_graph_release(&scene.graph);

@@ -54,12 +54,12 @@ static void add_optimizer(struct nl_tensor_file *file, const struct nl_plan *pla
     add(file, name, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, count, 0, data);
 }
 
-int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const struct nl_midway *midway,
+int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const struct nl_trial_progress *progress,
                        const struct nl_trial_result *result, const char *path, struct nl_error *err)
 {
-    struct nl_tensor_file file = nl_weights_file(plan, replica, lineage, MOST_EXTRA);
+    struct nl_tensor_file file = nl_weights_file(plan, replica, source, MOST_EXTRA);
     const int64_t counts[COUNTS] = {result->steps, result->samples};
-    const double sums[SUMS] = {midway->first_loss, midway->loss_sum, midway->correct,   midway->seen,
+    const double sums[SUMS] = {progress->first_loss, progress->loss_sum, progress->correct,   progress->seen,
                                result->seconds,    result->training, result->evaluation};
     add(&file, "training.counts", NL_I64, COUNTS, 0, memcpy(nl_alloc(COUNTS, sizeof *counts), counts, sizeof counts));
     add(&file, "training.sums", NL_F64, SUMS, 0, memcpy(nl_alloc(SUMS, sizeof *sums), sums, sizeof sums));
@@ -108,14 +108,14 @@ static void compare_observed(struct differences *differences, const struct nl_te
 }
 
 /* Only keys that matter here are compared: what makes another one matter there is a difference itself. */
-static int compare_lineage(const struct nl_tensor_file *file, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
+static int compare_source(const struct nl_tensor_file *file, const struct nl_source *source, const char *path, struct nl_error *err)
 {
-    const struct nl_config settled = nl_config_settled(lineage->config);
+    const struct nl_config settled = nl_config_settled(source->config);
     struct differences differences = {0};
     char numerics[16];
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
-    const char *const read[][3] = {{"data_sha256", "the data's sha256", lineage->dataset->checksum},
-                                   {"load_sha256", "the sha256 of model.load", lineage->load ? lineage->load->checksum : ""},
+    const char *const read[][3] = {{"data_sha256", "the data's sha256", source->dataset->checksum},
+                                   {"load_sha256", "the sha256 of model.load", source->load ? source->load->checksum : ""},
                                    {"numerics", "the version of normlab's numerics", numerics}};
     for (int i = 0; i < nl_key_count; i++) {
         const char *there = nl_safetensors_metadata(file, nl_keys[i].name);
@@ -125,7 +125,7 @@ static int compare_lineage(const struct nl_tensor_file *file, const struct nl_li
         compare(&differences, nl_keys[i].name, there ? there : "unknown", here);
         free(here);
     }
-    compare_observed(&differences, file, lineage->config);
+    compare_observed(&differences, file, source->config);
     for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
         const char *there = nl_safetensors_metadata(file, read[i][0]);
         compare(&differences, read[i][1], there ? there : "unknown", read[i][2]);
@@ -149,7 +149,7 @@ static bool is_sound(const struct nl_config *config, const struct nl_tensor_file
 {
     const int64_t *count = counts->data;
     const double *row = curve->data;
-    bool sound = count[0] >= 0 && count[0] <= nl_trial_outline(config, nl_data_counts(config)).steps && count[1] >= count[0];
+    bool sound = count[0] >= 0 && count[0] <= nl_trial_step_counts(config, nl_data_counts(config)).steps && count[1] >= count[0];
     for (size_t i = 0; i < curve->shape[0]; i++, row += COLUMNS)
         sound &= is_whole(row[STEP], 0, (double)count[0]) && is_whole(row[SAMPLES], 0, (double)count[1]) &&
                  is_whole(row[PART], 0, NL_PARTS - 1) && is_whole(row[EVAL], -1, NL_EVALS - 1);
@@ -159,7 +159,7 @@ static bool is_sound(const struct nl_config *config, const struct nl_tensor_file
     return sound;
 }
 
-static int read_checkpoint(const struct nl_lineage *lineage, const char *path, struct nl_tensor_file *file, struct nl_error *err)
+static int read_checkpoint(const struct nl_source *source, const char *path, struct nl_tensor_file *file, struct nl_error *err)
 {
     size_t length;
     char *bytes = nl_file_read_plain(path, &length, err);
@@ -171,21 +171,21 @@ static int read_checkpoint(const struct nl_lineage *lineage, const char *path, s
     const struct nl_tensor_file_entry *metrics = find(file, "training.metrics", NL_F64, 0, METRIC_COLUMNS);
     if (!file->sealed)
         status = nl_fail(err, "cannot go on from '%s': it has no checksum (another program or an earlier version of normlab wrote it)", path);
-    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) || (lineage->config->log.tensors.count > 0 && !metrics))
+    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) || (source->config->log.tensors.count > 0 && !metrics))
         status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
-    else if (compare_lineage(file, lineage, path, err))
+    else if (compare_source(file, source, path, err))
         status = NL_FAIL;
-    else if (!is_sound(lineage->config, counts, curve, metrics))
+    else if (!is_sound(source->config, counts, curve, metrics))
         status = nl_fail(err, "cannot go on from '%s': it is damaged", path);
     if (status)
         nl_safetensors_release(file);
     return status ? NL_BAD : NL_OK;
 }
 
-int nl_checkpoint_check(const struct nl_lineage *lineage, const char *path, int64_t *steps, struct nl_error *err)
+int nl_checkpoint_check(const struct nl_source *source, const char *path, int64_t *steps, struct nl_error *err)
 {
     struct nl_tensor_file file;
-    int status = read_checkpoint(lineage, path, &file, err);
+    int status = read_checkpoint(source, path, &file, err);
     if (status)
         return status;
     *steps = *(const int64_t *)nl_safetensors_find(&file, "training.counts")->data;
@@ -234,11 +234,11 @@ static int get_optimizer(const struct nl_plan *plan, const struct nl_tensor_file
     return NL_OK;
 }
 
-int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
+int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_trial_progress *progress,
                        struct nl_trial_result *result, struct nl_error *err)
 {
     struct nl_tensor_file file;
-    if (read_checkpoint(lineage, path, &file, err))
+    if (read_checkpoint(source, path, &file, err))
         return NL_FAIL;
     int status = nl_weights_check(plan->graph, &file, path, err);
     if (status == NL_OK)
@@ -251,7 +251,7 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
         nl_weights_load(plan, replica, &file);
         result->steps = counts[0];
         result->samples = counts[1];
-        *midway = (struct nl_midway){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};
+        *progress = (struct nl_trial_progress){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};
         result->seconds = sums[4];
         result->training = sums[5];
         result->evaluation = sums[6];

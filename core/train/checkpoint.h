@@ -18,20 +18,20 @@
 #include "train/weights.h"
 
 /* What the trainer keeps beside the result so far (steps, samples, rows, seconds). */
-struct nl_midway {
+struct nl_trial_progress {
     double first_loss;
     double loss_sum, correct, seen; /* since the last training row */
 };
 
-int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const struct nl_midway *midway,
+int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const struct nl_trial_progress *progress,
                        const struct nl_trial_result *result, const char *path, struct nl_error *err);
 
 /* Puts the state back; plan is as nl_plan_make left it, result without rows. NL_FAIL: as nl_checkpoint_check. */
-int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_midway *midway,
+int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_trial_progress *progress,
                        struct nl_trial_result *result, struct nl_error *err);
 
 /* Whether this training can go on from the file; *steps: done in it. NL_FAIL: it cannot be read; NL_BAD: it is no checkpoint, is damaged, or
  * is of another training: err names the keys that differ. */
-int nl_checkpoint_check(const struct nl_lineage *lineage, const char *path, int64_t *steps, struct nl_error *err);
+int nl_checkpoint_check(const struct nl_source *source, const char *path, int64_t *steps, struct nl_error *err);
 
 #endif

@@ -25,7 +25,7 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
 
 int nl_replica_batch(const struct nl_replica *replica, int64_t step)
 {
-    int64_t batch = replica->config->train.batch, steps = replica->course.steps_per_epoch, samples = replica->view.train_count;
+    int64_t batch = replica->config->train.batch, steps = replica->step_counts.steps_per_epoch, samples = replica->view.train_count;
     if (steps * batch <= samples || step % steps < steps - 1)
         return (int)batch;
     return (int)(samples - (steps - 1) * batch);
@@ -37,7 +37,7 @@ void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part p
     NL_GROW(result->row, result->rows, result->capacity);
     result->row[result->rows++] = (struct nl_curve_row){
         .step = step,
-        .epoch = (double)step / (double)replica->course.steps_per_epoch,
+        .epoch = (double)step / (double)replica->step_counts.steps_per_epoch,
         .samples = result->samples,
         .part = part,
         .eval = eval,
@@ -49,20 +49,20 @@ void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part p
 
 void nl_replica_log(struct nl_replica *replica, int64_t step)
 {
-    struct nl_midway *now = &replica->now;
+    struct nl_trial_progress *now = &replica->now;
     struct nl_score score = {now->loss_sum / now->seen, now->correct / now->seen};
     nl_replica_add_row(replica, step, NL_PART_TRAIN, -1, score);
     now->loss_sum = now->correct = now->seen = 0;
     const struct nl_trial_options *options = replica->options;
     if (options->progress)
-        options->progress(options->context, step, replica->course.steps, score.loss);
+        options->progress(options->context, step, replica->step_counts.steps, score.loss);
 }
 
 void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2])
 {
-    struct nl_midway *now = &replica->now;
+    struct nl_trial_progress *now = &replica->now;
     struct nl_trial_result *result = replica->result;
-    double guessing = log((double)replica->lineage.dataset->shape.classes);
+    double guessing = log((double)replica->source.dataset->shape.classes);
     for (int64_t s = step; s < end; s++) {
         const double *sum = sums[s - step];
         int samples = nl_replica_batch(replica, s);
@@ -100,9 +100,9 @@ void nl_replica_remember(struct nl_replica *replica, int64_t epoch)
 {
     if (!replica->saved_order)
         return;
-    int64_t batch = replica->config->train.batch, steps = replica->course.steps_per_epoch;
-    const int32_t *index = replica->like ? replica->like->order : replica->order;
-    for (int64_t step = epoch * steps; step < (epoch + 1) * steps && step < replica->course.steps; step++, index += batch) {
+    int64_t batch = replica->config->train.batch, steps = replica->step_counts.steps_per_epoch;
+    const int32_t *index = replica->shares_data_with ? replica->shares_data_with->order : replica->order;
+    for (int64_t step = epoch * steps; step < (epoch + 1) * steps && step < replica->step_counts.steps; step++, index += batch) {
         int samples = nl_replica_batch(replica, step);
         for (int64_t n = 0; n < batch; n++)
             replica->saved_order[step * batch + n] = n < samples ? index[n] : -1;

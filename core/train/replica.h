@@ -1,4 +1,4 @@
-/* What the host knows of one trial while it trains: its data, its rates, its curve. Its numbers lie in an image of the plan. */
+/* What the host knows of one trial while it trains: its data, its rates, its curve. Its numbers lie in a replica's state (train/plan.h). */
 #ifndef NL_TRAIN_REPLICA_H
 #define NL_TRAIN_REPLICA_H
 
@@ -7,22 +7,17 @@
 #include "train/schedule.h"
 #include "train/train.h"
 
-/* Numbers of the training that all trials of a cohort share. */
-struct nl_course {
-    int64_t steps, steps_per_epoch, log_every, eval_every;
-};
-
 struct nl_replica {
     int number;                         /* of the trial, in the caller's order */
     const struct nl_config *config;
     const struct nl_trial_options *options;
-    struct nl_lineage lineage;
-    struct nl_course course;
+    struct nl_source source;
+    struct nl_step_counts step_counts;
     struct nl_schedule_of schedule;
     struct nl_trial_result *result;
-    struct nl_midway now;
+    struct nl_trial_progress now;
 
-    const struct nl_replica *like;      /* NULL, or one with the same seed and data: view and order are that one's */
+    const struct nl_replica *shares_data_with; /* NULL, or one with the same seed and data: view and order are that one's */
     struct nl_split view;
     int32_t *order;                     /* of the epoch */
     int32_t *saved_order;               /* (steps, batch), or NULL */

@@ -18,29 +18,28 @@ static bool same_data(const struct nl_config *a, const struct nl_config *b)
 /* The trial's data: its own, or those of one before it. */
 static int set_up_data(struct nl_training *c, struct nl_replica *r, struct nl_error *err)
 {
-    for (int i = 0; i < r->number && !r->like; i++)
-        if (!c->replica[i].like && same_data(r->config, c->replica[i].config))
-            r->like = &c->replica[i];
-    if (r->like) {
-        r->view = r->like->view;
+    for (int i = 0; i < r->number && !r->shares_data_with; i++)
+        if (!c->replica[i].shares_data_with && same_data(r->config, c->replica[i].config))
+            r->shares_data_with = &c->replica[i];
+    if (r->shares_data_with) {
+        r->view = r->shares_data_with->view;
         return NL_OK;
     }
-    if (nl_split_make(r->lineage.dataset, r->config, &r->view, err))
+    if (nl_split_make(r->source.dataset, r->config, &r->view, err))
         return NL_FAIL;
     r->order = nl_alloc((size_t)r->view.train_count, sizeof *r->order);
     return NL_OK;
 }
 
-static int set_up_course(struct nl_training *c, struct nl_error *err)
+static int set_up_steps(struct nl_training *c, struct nl_error *err)
 {
     const struct nl_split *view = &c->replica[0].view;
     struct nl_counts counts = {.train = view->train_count, .val = view->val_count, .test = view->test_count};
     c->counts[NL_PART_TRAIN] = counts.train;
     c->counts[NL_PART_VAL] = counts.val;
     c->counts[NL_PART_TEST] = counts.test;
-    struct nl_outline outline = nl_trial_outline(c->config, counts);
-    c->course = (struct nl_course){outline.steps, outline.steps_per_epoch, outline.log_every, outline.eval_every};
-    if (outline.steps_per_epoch < 1)
+    c->step_counts = nl_trial_step_counts(c->config, counts);
+    if (c->step_counts.steps_per_epoch < 1)
         return nl_fail(err, "a batch of %lld does not fit the %d training samples", (long long)c->config->train.batch, counts.train);
     return NL_OK;
 }
@@ -50,18 +49,18 @@ static void set_up_trial(struct nl_training *c, struct nl_replica *r)
     nl_plan_write(&c->plan, r->number, r->config, &r->view);
     if (r->options->load)
         nl_weights_load(&c->plan, r->number, r->options->load);
-    r->course = c->course;
-    r->schedule = (struct nl_schedule_of){r->config, c->course.steps, (double)c->course.steps_per_epoch};
+    r->step_counts = c->step_counts;
+    r->schedule = (struct nl_schedule_of){r->config, c->step_counts.steps, (double)c->step_counts.steps_per_epoch};
     if (r->options->save_order)
-        r->saved_order = nl_alloc((size_t)c->course.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
-    r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->course.steps_per_epoch * r->config->train.batch : 0;
+        r->saved_order = nl_alloc((size_t)c->step_counts.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
+    r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->step_counts.steps_per_epoch * r->config->train.batch : 0;
     r->result->parameters = (int64_t)c->graph.count;
     r->result->memory = c->plan.stride;
     r->result->tensors = c->plan.observers.count;
     r->result->tensor = nl_alloc((size_t)c->plan.observers.count, sizeof(char *));
     for (int i = 0; i < c->plan.observers.count; i++)
         r->result->tensor[i] = nl_strdup(c->plan.observers.at[i].name);
-    c->at[r->number] = r;
+    c->active[r->number] = r;
 }
 
 int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, struct nl_error *err)
@@ -70,7 +69,7 @@ int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, 
     for (int i = 0; i < c->trials; i++)
         if (set_up_data(c, &c->replica[i], err))
             return NL_FAIL;
-    if (set_up_course(c, err) || nl_model_build(c->config, dataset->shape, &c->graph, &key, err))
+    if (set_up_steps(c, err) || nl_model_build(c->config, dataset->shape, &c->graph, &key, err))
         return NL_FAIL;
     const struct nl_config *config = c->config;
     const struct nl_backend *backend =
@@ -89,13 +88,13 @@ void nl_training_release(struct nl_training *c)
     nl_graph_release(&c->graph);
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
-        if (!r->like)
+        if (!r->shares_data_with)
             nl_split_release(&r->view);
         free(r->order);
         free(r->saved_order);
     }
     free(c->replica);
-    free(c->at);
+    free(c->active);
     free(c->hyper);
     free(c->score);
 }

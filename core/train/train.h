@@ -93,8 +93,8 @@ void nl_trial_result_release(struct nl_trial_result *result);
 /* The statistics that a trial is judged with first: the first of norm.eval, or NL_EVAL_RUNNING where nothing is tracked. */
 enum nl_eval nl_primary_eval(const struct nl_config *config);
 
-/* A trial before it is run (outline.c). Evaluation counts the collection of precise statistics, too. */
-struct nl_outline {
+/* A trial before it is run (step_counts.c). Evaluation counts the collection of precise statistics, too. */
+struct nl_step_counts {
     int64_t steps_per_epoch, steps; /* weight updates */
     int64_t log_every, eval_every;  /* steps */
     int64_t rows;                   /* of the curve, if it does not diverge */
@@ -102,7 +102,7 @@ struct nl_outline {
         int64_t samples, batches;   /* forward */
     } on_the_way, at_the_end;       /* of evaluation */
 };
-struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_counts counts);
+struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struct nl_counts counts);
 
 /* A rough number of floating-point operations: to start the longest first, to balance shards, to tell what is left. */
 struct nl_cost {

@@ -10,10 +10,10 @@ struct nl_training {
     const struct nl_config *config;         /* of the first: what is the same in all */
     int trials;
     struct nl_replica *replica;  /* [trials] */
-    struct nl_replica **at;      /* [plan.replicas] those that still train, in the order of the plan's images */
+    struct nl_replica **active;  /* [plan.replicas] those that still train, in the order of the plan's replicas */
     struct nl_hyper *hyper;      /* [trials] what the images hold, in their order */
     struct nl_score *score;      /* [trials] */
-    struct nl_course course;
+    struct nl_step_counts step_counts; /* all trials of a cohort share them */
     struct nl_graph graph;
     struct nl_plan plan;
     int counts[NL_PARTS];
@@ -22,7 +22,7 @@ struct nl_training {
     int64_t kept_step;
 };
 
-/* Data, course, network and plan of the trials: training->replica says what each is. NL_FAIL: there is no room for them, or the data do not
+/* Data, step counts, network and plan of the trials: training->replica says what each is. NL_FAIL: there is no room for them, or the data do not
  * fit the network. To be released either way. */
 int nl_training_set_up(struct nl_training *training, const struct nl_dataset *dataset, struct nl_error *err);
 void nl_training_release(struct nl_training *training);

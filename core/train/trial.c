@@ -26,7 +26,7 @@ static void account(struct nl_training *c)
 {
     double share = share_since(c, c->clock);
     for (int i = 0; i < c->plan.replicas; i++)
-        c->at[i]->result->seconds += share;
+        c->active[i]->result->seconds += share;
     c->clock = nl_seconds();
 }
 
@@ -38,9 +38,9 @@ static void evaluate(struct nl_training *c, int64_t step, enum nl_part part, enu
         return;
     nl_evaluate(&c->plan, c->config, part, c->counts[part], eval, c->score);
     for (int i = 0; i < c->plan.replicas; i++) {
-        nl_replica_add_row(c->at[i], step, part, eval, c->score[i]);
-        if (step == c->course.steps)
-            c->at[i]->result->score[part][eval] = c->score[i];
+        nl_replica_add_row(c->active[i], step, part, eval, c->score[i]);
+        if (step == c->step_counts.steps)
+            c->active[i]->result->score[part][eval] = c->score[i];
     }
 }
 
@@ -48,7 +48,7 @@ static void add_evaluation_time(struct nl_training *c, double start)
 {
     double share = share_since(c, start);
     for (int i = 0; i < c->plan.replicas; i++)
-        c->at[i]->result->evaluation += share;
+        c->active[i]->result->evaluation += share;
 }
 
 /* Held-out parts, with the statistics that count first. */
@@ -74,10 +74,10 @@ static void evaluate_at_the_end(struct nl_training *c)
         if (eval == NL_EVAL_PRECISE)
             nl_collect_precise(&c->plan, c->config, c->counts[NL_PART_TRAIN]);
         for (enum nl_part part = 0; part < NL_PARTS; part++)
-            evaluate(c, c->course.steps, part, eval);
+            evaluate(c, c->step_counts.steps, part, eval);
     }
     for (int i = 0; i < c->plan.replicas; i++) {
-        struct nl_trial_result *result = c->at[i]->result;
+        struct nl_trial_result *result = c->active[i]->result;
         double accuracy = result->score[NL_PART_TRAIN][nl_primary_eval(c->config)].accuracy;
         if (!(accuracy > 1.0 / c->graph.classes + 0.05))
             result->status = NL_DEAD;
@@ -93,7 +93,7 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     const struct nl_backend *backend = c->plan.backend;
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
-        if (!r->like && (!backend->order || c->replica[0].saved_order))
+        if (!r->shares_data_with && (!backend->order || c->replica[0].saved_order))
             nl_epoch_order(&r->view, (uint64_t)r->config->train.seed, epoch, r->order);
         nl_replica_remember(r, epoch);
     }
@@ -105,7 +105,7 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     size_t bytes = (size_t)c->counts[NL_PART_TRAIN] * sizeof(int32_t);
     char *rows = nl_alloc((size_t)c->plan.replicas, bytes);
     for (int i = 0; i < c->plan.replicas; i++)
-        memcpy(rows + (size_t)i * bytes, c->at[i]->like ? c->at[i]->like->order : c->at[i]->order, bytes);
+        memcpy(rows + (size_t)i * bytes, c->active[i]->shares_data_with ? c->active[i]->shares_data_with->order : c->active[i]->order, bytes);
     nl_plan_put(&c->plan, c->plan.order, rows, bytes);
     free(rows);
 }
@@ -115,7 +115,7 @@ static void put_rates(struct nl_training *c, int64_t step)
 {
     bool changed = false;
     for (int i = 0; i < c->plan.replicas; i++) {
-        double lr = nl_lr_at(&c->at[i]->schedule, step);
+        double lr = nl_lr_at(&c->active[i]->schedule, step);
         changed |= lr != c->hyper[i].lr;
         c->hyper[i].lr = lr;
     }
@@ -126,16 +126,16 @@ static void put_rates(struct nl_training *c, int64_t step)
 /* Whether the step that makes so many is logged, and there is something to see in it. */
 static bool observes(const struct nl_training *c, int64_t steps)
 {
-    return c->plan.observers.count > 0 && (steps % c->course.log_every == 0 || steps == c->course.steps);
+    return c->plan.observers.count > 0 && (steps % c->step_counts.log_every == 0 || steps == c->step_counts.steps);
 }
 
 static void train_step(struct nl_training *c, int64_t step, int slot)
 {
     struct nl_plan *plan = &c->plan;
-    int64_t in_epoch = step % c->course.steps_per_epoch, epoch = step / c->course.steps_per_epoch;
+    int64_t in_epoch = step % c->step_counts.steps_per_epoch, epoch = step / c->step_counts.steps_per_epoch;
     if (in_epoch == 0)
         begin_epoch(c, epoch);
-    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->at[0], step), .step = step,
+    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], step), .step = step,
                          .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1)};
     put_rates(c, step);
     int64_t batch = c->config->train.batch;
@@ -162,7 +162,7 @@ static void read_observed(struct nl_training *c, int64_t steps)
     struct nl_observed *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
     nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
     for (int i = 0; i < c->plan.replicas; i++)
-        nl_replica_observe(c->at[i], steps, rows + (size_t)i * count);
+        nl_replica_observe(c->active[i], steps, rows + (size_t)i * count);
     free(rows);
 }
 
@@ -178,8 +178,8 @@ static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
     nl_plan_get(&c->plan, sums, c->plan.sums, sizeof *sums);
     double share = share_since(c, start);
     for (int i = 0; i < c->plan.replicas; i++) {
-        c->at[i]->result->training += share;
-        nl_replica_take(c->at[i], step, end, (const double(*)[2])sums[i]);
+        c->active[i]->result->training += share;
+        nl_replica_take(c->active[i], step, end, (const double(*)[2])sums[i]);
     }
     free(sums);
     if (observes(c, end))
@@ -200,16 +200,16 @@ static bool must_keep(const struct nl_training *c, int64_t step)
     if (!options->checkpoint)
         return false;
     bool late = options->checkpoint_seconds > 0 && nl_seconds() - c->kept_at >= options->checkpoint_seconds;
-    bool far = options->checkpoint_epochs > 0 && (step - c->kept_step) / c->course.steps_per_epoch >= options->checkpoint_epochs;
-    return stop_asked(c) || ((late || far) && step < c->course.steps);
+    bool far = options->checkpoint_epochs > 0 && (step - c->kept_step) / c->step_counts.steps_per_epoch >= options->checkpoint_epochs;
+    return stop_asked(c) || ((late || far) && step < c->step_counts.steps);
 }
 
 static int keep(struct nl_training *c, int64_t step, struct nl_error *err)
 {
     account(c);
     for (int i = 0; i < c->plan.replicas; i++) {
-        const struct nl_replica *r = c->at[i];
-        if (nl_checkpoint_save(&c->plan, i, &r->lineage, &r->now, r->result, r->options->checkpoint, err))
+        const struct nl_replica *r = c->active[i];
+        if (nl_checkpoint_save(&c->plan, i, &r->source, &r->now, r->result, r->options->checkpoint, err))
             return NL_FAIL;
     }
     c->kept_at = nl_seconds();
@@ -224,13 +224,13 @@ static int resume(struct nl_training *c, struct nl_error *err)
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
         const char *path = r->options->checkpoint;
-        if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&c->plan, i, &r->lineage, path, &r->now, r->result, err))
+        if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&c->plan, i, &r->source, path, &r->now, r->result, err))
             return NL_FAIL;
         if (r->result->steps != c->replica[0].result->steps)
             return nl_fail(err, "cannot go on from '%s': it is not as far as others that train with it", path ? path : "");
     }
     int64_t steps = c->kept_step = c->replica[0].result->steps;
-    int64_t per_epoch = c->course.steps_per_epoch;
+    int64_t per_epoch = c->step_counts.steps_per_epoch;
     for (int64_t epoch = c->replica[0].saved_order ? 0 : steps / per_epoch; epoch * per_epoch < steps; epoch++)
         begin_epoch(c, epoch);
     for (int i = 0; i < c->trials; i++)
@@ -243,9 +243,9 @@ static int resume(struct nl_training *c, struct nl_error *err)
 
 static int save(const struct nl_training *c, int image, struct nl_error *err)
 {
-    const struct nl_replica *r = c->at[image];
+    const struct nl_replica *r = c->active[image];
     const struct nl_trial_options *options = r->options;
-    if (options->save_final && nl_weights_save(&c->plan, image, &r->lineage, options->save_final, err) != NL_OK)
+    if (options->save_final && nl_weights_save(&c->plan, image, &r->source, options->save_final, err) != NL_OK)
         return NL_FAIL;
     if (!options->save_order)
         return NL_OK;
@@ -256,8 +256,8 @@ static int save(const struct nl_training *c, int image, struct nl_error *err)
 /* The trial's result is whole. */
 static int end_trial(struct nl_training *c, int image, struct nl_error *err)
 {
-    struct nl_replica *r = c->at[image];
-    r->result->epochs = (double)r->result->steps / (double)c->course.steps_per_epoch;
+    struct nl_replica *r = c->active[image];
+    r->result->epochs = (double)r->result->steps / (double)c->step_counts.steps_per_epoch;
     if (save(c, image, err))
         return NL_FAIL;
     account(c);
@@ -265,7 +265,7 @@ static int end_trial(struct nl_training *c, int image, struct nl_error *err)
         r->options->ended(r->options->context, r->number);
     int last = c->plan.replicas - 1;
     c->hyper[image] = c->hyper[last];
-    c->at[image] = c->at[last];
+    c->active[image] = c->active[last];
     nl_plan_drop(&c->plan, image);
     return NL_OK;
 }
@@ -274,16 +274,16 @@ static int end_trial(struct nl_training *c, int image, struct nl_error *err)
 static int end_trials(struct nl_training *c, bool all, struct nl_error *err)
 {
     for (int i = c->plan.replicas - 1; i >= 0; i--)
-        if ((all || c->at[i]->result->status != NL_DONE) && end_trial(c, i, err))
+        if ((all || c->active[i]->result->status != NL_DONE) && end_trial(c, i, err))
             return NL_FAIL;
     return NL_OK;
 }
 
 static int train(struct nl_training *c, struct nl_error *err)
 {
-    int64_t steps = c->course.steps;
+    int64_t steps = c->step_counts.steps;
     for (int64_t step = c->replica[0].result->steps; step < steps;) {
-        int64_t log_at = next_multiple(step, c->course.log_every), eval_at = next_multiple(step, c->course.eval_every);
+        int64_t log_at = next_multiple(step, c->step_counts.log_every), eval_at = next_multiple(step, c->step_counts.eval_every);
         int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
         train_chunk(c, step, end);
         step = end;
@@ -292,15 +292,15 @@ static int train(struct nl_training *c, struct nl_error *err)
         if (c->plan.replicas == 0)
             return NL_OK;
         for (int i = 0; i < c->plan.replicas && (step == log_at || step == steps); i++)
-            if (c->at[i]->now.seen > 0)
-                nl_replica_log(c->at[i], step);
+            if (c->active[i]->now.seen > 0)
+                nl_replica_log(c->active[i], step);
         if (step == eval_at && step < steps)
             evaluate_on_the_way(c, step);
         if (must_keep(c, step) && keep(c, step, err))
             return NL_FAIL;
         if (stop_asked(c)) {
             for (int i = 0; i < c->plan.replicas; i++)
-                c->at[i]->result->status = NL_STOPPED;
+                c->active[i]->result->status = NL_STOPPED;
             return NL_OK;
         }
     }
@@ -311,7 +311,7 @@ static int save_initial(const struct nl_training *c, struct nl_error *err)
 {
     for (int i = 0; i < c->trials; i++) {
         const char *path = c->replica[i].options->save_init;
-        if (path && nl_weights_save(&c->plan, i, &c->replica[i].lineage, path, err))
+        if (path && nl_weights_save(&c->plan, i, &c->replica[i].source, path, err))
             return NL_FAIL;
     }
     return NL_OK;
@@ -321,9 +321,9 @@ static int save_initial(const struct nl_training *c, struct nl_error *err)
 static int run_cohort(void *context, struct nl_error *err)
 {
     struct nl_training *c = context;
-    if (nl_training_set_up(c, c->replica[0].lineage.dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
+    if (nl_training_set_up(c, c->replica[0].source.dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
         return NL_FAIL;
-    if (c->plan.replicas > 0 && c->at[0]->result->status == NL_DONE)
+    if (c->plan.replicas > 0 && c->active[0]->result->status == NL_DONE)
         evaluate_at_the_end(c);
     return nl_backend_status(c->plan.backend, err) || end_trials(c, true, err) ? NL_FAIL : NL_OK;
 }
@@ -334,7 +334,7 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
     size_t count = (size_t)trials;
     struct nl_training c = {.options = options, .config = config[0], .trials = trials, .clock = nl_seconds()};
     c.replica = nl_alloc(count, sizeof *c.replica);
-    c.at = nl_alloc(count, sizeof(struct nl_replica *));
+    c.active = nl_alloc(count, sizeof(struct nl_replica *));
     c.hyper = nl_alloc(count, sizeof *c.hyper);
     c.score = nl_alloc(count, sizeof *c.score);
     for (int i = 0; i < trials; i++) {
@@ -343,7 +343,7 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
             for (int eval = 0; eval < NL_EVALS; eval++)
                 result[i].score[part][eval] = (struct nl_score){NAN, NAN};
         c.replica[i] = (struct nl_replica){.number = i, .config = config[i], .options = &options[i], .result = &result[i],
-                                           .lineage = {config[i], dataset, options[i].load}};
+                                           .source = {config[i], dataset, options[i].load}};
     }
     int status = nl_memory_rescue(run_cohort, &c, err);
     nl_training_release(&c);

@@ -194,20 +194,20 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
 
 /* ---- metadata ---- */
 
-static char **metadata_of(const struct nl_lineage *lineage)
+static char **metadata_of(const struct nl_source *source)
 {
-    const struct nl_config settled = nl_config_settled(lineage->config);
+    const struct nl_config settled = nl_config_settled(source->config);
     int count = 0;
     char numerics[16];
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
-    const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", lineage->dataset->checksum,
-                                 "load_sha256", lineage->load ? lineage->load->checksum : "", "numerics", numerics};
+    const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", source->dataset->checksum,
+                                 "load_sha256", source->load ? source->load->checksum : "", "numerics", numerics};
     char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 1, sizeof *pairs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
-        bool observes = &nl_keys[i] == nl_key_find("log.tensors") && lineage->config->log.tensors.count > 0; /* a checkpoint goes on with them */
-        bool unlisted = nl_keys[i].type == NL_TYPE_LAYERS && !lineage->config->model.layers->count;
+        bool observes = &nl_keys[i] == nl_key_find("log.tensors") && source->config->log.tensors.count > 0; /* a checkpoint goes on with them */
+        bool unlisted = nl_keys[i].type == NL_TYPE_LAYERS && !source->config->model.layers->count;
         if ((nl_section_is_aside(nl_keys[i].section) && !observes) || unlisted)
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
@@ -216,10 +216,10 @@ static char **metadata_of(const struct nl_lineage *lineage)
     return pairs;
 }
 
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, int extra)
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source, int extra)
 {
     enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
-    struct nl_tensor_file file = {.metadata = metadata_of(lineage)};
+    struct nl_tensor_file file = {.metadata = metadata_of(source)};
     file.entry = nl_alloc((size_t)(plan->graph->tensors + extra), sizeof *file.entry);
     for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor)); file.count++) {
         file.entry[file.count] = described(tensor, real);
@@ -228,9 +228,9 @@ struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, c
     return file;
 }
 
-int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_error *err)
+int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_error *err)
 {
-    struct nl_tensor_file file = nl_weights_file(plan, replica, lineage, 0);
+    struct nl_tensor_file file = nl_weights_file(plan, replica, source, 0);
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
     nl_safetensors_release(&file);
     return status;

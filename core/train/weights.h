@@ -22,13 +22,13 @@
 #include "train/plan.h"
 
 /* What a network comes from. */
-struct nl_lineage {
+struct nl_source {
     const struct nl_config *config;
     const struct nl_dataset *dataset;
     const struct nl_tensor_file *load; /* weights it started from, or NULL */
 };
 
-int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, const char *path, struct nl_error *err);
+int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_error *err);
 
 /* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands behind "training." (train/checkpoint.h)
  * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape. path: for the message. */
@@ -38,6 +38,6 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
 void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
 
 /* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_lineage *lineage, int extra);
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source, int extra);
 
 #endif

@@ -13,7 +13,7 @@
 #include "fuzz.h"
 #include "train/checkpoint.h"
 
-static struct training *training_once(struct nl_lineage *lineage)
+static struct training *training_once(struct nl_source *source)
 {
     static struct training t;
     if (!t.replicas) {
@@ -27,20 +27,20 @@ static struct training *training_once(struct nl_lineage *lineage)
         if (trouble)
             NL_BUG("%s", trouble);
     }
-    *lineage = (struct nl_lineage){.config = &t.config, .dataset = &t.dataset};
+    *source = (struct nl_source){.config = &t.config, .dataset = &t.dataset};
     return &t;
 }
 
 /* The file as the training itself would write it in the middle. */
-static void write_seed(const struct nl_plan *plan, const struct nl_lineage *lineage, const char *path)
+static void write_seed(const struct nl_plan *plan, const struct nl_source *source, const char *path)
 {
     struct nl_curve_row rows[] = {{.step = 2, .epoch = 0.5, .samples = 8, .eval = -1, .lr = 0.1, .loss = 0.7, .accuracy = 0.5},
                                   {.step = 4, .epoch = 1, .samples = 16, .part = NL_PART_VAL, .lr = 0.1, .loss = 0.6, .accuracy = 0.75}};
     struct nl_trial_result result = {.steps = 4, .samples = 16, .rows = 2, .row = rows};
-    struct nl_midway midway = {.first_loss = 0.7};
+    struct nl_trial_progress progress = {.first_loss = 0.7};
     struct nl_error err;
     size_t length;
-    if (nl_checkpoint_save(plan, 0, lineage, &midway, &result, FUZZ_FOLDER "/seed", &err))
+    if (nl_checkpoint_save(plan, 0, source, &progress, &result, FUZZ_FOLDER "/seed", &err))
         NL_BUG("%s", err.text);
     const char *bytes = fuzz_bytes(FUZZ_FOLDER "/seed", &length);
     FILE *file = fopen(path, "wb");
@@ -62,7 +62,7 @@ static void seal_again(uint8_t *bytes, size_t size)
 
 static void check(const struct nl_config *config, const struct nl_trial_result *result)
 {
-    NL_ASSERT(result->steps >= 0 && result->steps <= nl_trial_outline(config, nl_data_counts(config)).steps);
+    NL_ASSERT(result->steps >= 0 && result->steps <= nl_trial_step_counts(config, nl_data_counts(config)).steps);
     for (const struct nl_curve_row *row = result->row; row < result->row + result->rows; row++) {
         NL_ASSERT(row->step >= 0 && row->step <= result->steps && row->samples >= 0 && row->samples <= result->samples);
         NL_ASSERT((int)row->part >= 0 && row->part < NL_PARTS && row->eval >= -1 && row->eval < NL_EVALS);
@@ -71,14 +71,14 @@ static void check(const struct nl_config *config, const struct nl_trial_result *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct nl_lineage lineage;
-    struct training *t = training_once(&lineage);
+    struct nl_source source;
+    struct training *t = training_once(&source);
     struct nl_trial_result result = {0}, again = {0};
-    struct nl_midway midway, later;
+    struct nl_trial_progress progress, later;
     struct nl_error err;
     int64_t steps;
     if (getenv("NORMLAB_SEED"))
-        write_seed(&t->plan, &lineage, getenv("NORMLAB_SEED"));
+        write_seed(&t->plan, &source, getenv("NORMLAB_SEED"));
     if (size == 0)
         return 0;
     uint8_t *bytes = nl_alloc(size, 1);
@@ -87,12 +87,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         seal_again(bytes + 1, size - 1);
     const char *path = fuzz_file("checkpoint", bytes + 1, size - 1);
     free(bytes);
-    int status = nl_checkpoint_check(&lineage, path, &steps, &err);
-    if (nl_checkpoint_load(&t->plan, 0, &lineage, path, &midway, &result, &err) == NL_OK) {
+    int status = nl_checkpoint_check(&source, path, &steps, &err);
+    if (nl_checkpoint_load(&t->plan, 0, &source, path, &progress, &result, &err) == NL_OK) {
         NL_ASSERT(status == NL_OK && steps == result.steps);
         check(&t->config, &result);
         path = FUZZ_FOLDER "/again";
-        if (nl_checkpoint_save(&t->plan, 0, &lineage, &midway, &result, path, &err) || nl_checkpoint_load(&t->plan, 0, &lineage, path, &later, &again, &err))
+        if (nl_checkpoint_save(&t->plan, 0, &source, &progress, &result, path, &err) || nl_checkpoint_load(&t->plan, 0, &source, path, &later, &again, &err))
             NL_BUG("%s", err.text);
         NL_ASSERT(again.steps == result.steps && again.samples == result.samples && again.rows == result.rows);
     }

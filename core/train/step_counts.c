@@ -23,10 +23,10 @@ static void add_evaluation(struct nl_passes *passes, const struct nl_config *con
     add_passes(passes, samples, nl_evaluation_group(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_RUNNING), times);
 }
 
-struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_counts counts)
+struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struct nl_counts counts)
 {
     int64_t batch = config->train.batch;
-    struct nl_outline out = {.steps_per_epoch = config->train.drop_last ? counts.train / batch : divide_up(counts.train, batch)};
+    struct nl_step_counts out = {.steps_per_epoch = config->train.drop_last ? counts.train / batch : divide_up(counts.train, batch)};
     if (out.steps_per_epoch < 1)
         return out;
     out.steps = config->train.steps != NL_AUTO     ? config->train.steps
@@ -50,7 +50,7 @@ struct nl_outline nl_trial_outline(const struct nl_config *config, struct nl_cou
 
 struct nl_cost nl_trial_cost(const struct nl_config *config)
 {
-    struct nl_outline outline = nl_trial_outline(config, nl_data_counts(config));
+    struct nl_step_counts step_counts = nl_trial_step_counts(config, nl_data_counts(config));
     struct nl_graph graph;
     struct nl_error err;
     const char *key = NULL;
@@ -60,9 +60,9 @@ struct nl_cost nl_trial_cost(const struct nl_config *config)
     double visits = 20e3 * graph.nodes, sample = 2.0 * work;
     nl_graph_release(&graph);
     return (struct nl_cost){
-        .training = 3.0 * (double)outline.steps * (sample * (double)config->train.batch + visits) +
-                    sample * (double)outline.on_the_way.samples + visits * (double)outline.on_the_way.batches,
-        .ending = sample * (double)outline.at_the_end.samples + visits * (double)outline.at_the_end.batches,
+        .training = 3.0 * (double)step_counts.steps * (sample * (double)config->train.batch + visits) +
+                    sample * (double)step_counts.on_the_way.samples + visits * (double)step_counts.on_the_way.batches,
+        .ending = sample * (double)step_counts.at_the_end.samples + visits * (double)step_counts.at_the_end.batches,
     };
 }
 
