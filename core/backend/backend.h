@@ -5,9 +5,9 @@
  * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in and
  * out, K classes. Activations are [N][S][C], channels last. `real` is the backend's element: double or float.
  *
- * Replicas. A cohort of R trials with equal shapes advances together. Each has the same memory image (parameters,
- * gradients, optimizer state, statistics, activations, indices); image r starts r * run->stride bytes after the first. Every pointer in an operation
- * points into the image of replica 0. Only a data set's pixels or values stand outside.
+ * Replicas. A cohort of R trials with equal shapes advances together. Each has its state in memory (parameters, gradients, the optimizer's,
+ * statistics, activations, indices), all laid out alike: that of replica r begins r * run->stride bytes after the first. Every pointer in
+ * an operation's arguments points into the state of replica 0. Only a data set's pixels or values stand outside.
  *
  * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
  * batch needs no second plan.
@@ -51,7 +51,7 @@ enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX };
 /* What all operations of one call share. */
 struct nl_run {
     int replicas;                  /* R */
-    size_t stride;                 /* bytes from one replica's image to the next */
+    size_t stride;                 /* bytes from one replica's state to the next */
     int samples;                   /* N of this call, at most each operation's capacity */
     int64_t step;                  /* weight updates done so far */
     int64_t epoch;                 /* of augmentation */
@@ -70,7 +70,7 @@ struct nl_micro {
     bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
 };
 
-/* Numbers that may differ from replica to replica, in each image; all double. The trainer writes them before a step. */
+/* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a step. */
 struct nl_hyper {
     double lr, momentum, weight_decay, beta1, beta2, adam_eps;
     double trust;                   /* LARS: eta */
@@ -82,7 +82,7 @@ struct nl_hyper {
 /* The order of epoch run->epoch in each replica: what nl_epoch_order (data/data.h) says of its seed and training part. */
 struct nl_order {
     int count;
-    const uint64_t *seed;   /* (1) in the image: the trial's */
+    const uint64_t *seed;   /* (1) in the state: the trial's */
     const int32_t *samples; /* (count) the training part */
     int32_t *order;         /* (count) */
 };
@@ -96,11 +96,11 @@ struct nl_gather {
     int height, width, channels;
     const uint8_t *pixels; /* (count, H, W, C) shared by all replicas (share), or NULL */
     const float *values;   /* (count, H, W, C) likewise */
-    const float *standardized; /* (count, H, W, C) in the image, or NULL */
-    const int32_t *label_of; /* (count) in the image: label noise is a replica's own */
-    const float *table;    /* (C, 256) in the image; with pixels */
-    const double *mean, *scale; /* (C) in the image; with values */
-    const int32_t *index;  /* (capacity) in the image */
+    const float *standardized; /* (count, H, W, C) in the state, or NULL */
+    const int32_t *label_of; /* (count) in the state: label noise is a replica's own */
+    const float *table;    /* (C, 256) in the state; with pixels */
+    const double *mean, *scale; /* (C) in the state; with values */
+    const int32_t *index;  /* (capacity) in the state */
     const int32_t *next;   /* (run->samples) likewise: of the batch after this one, or NULL. A hint: what it needs may be fetched early */
     int crop;              /* offsets are -crop..crop */
     bool flip;
@@ -145,7 +145,7 @@ struct nl_conv {
     void *y;                        /* real (capacity, out_height, out_width, O) */
     const void *dy;
     void *dx, *dw, *db;
-    void *sums;                     /* in the image, as its kernel's micro says; NULL: all samples come at once */
+    void *sums;                     /* in the state, as its kernel's micro says; NULL: all samples come at once */
 };
 
 /* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
@@ -174,7 +174,7 @@ struct nl_normalize {
     const void *dy;
     void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
     void *dresidual;                /* where there is a residual; may be dy */
-    void *sums;                     /* in the image, as its kernel's micro says; NULL: all samples come at once */
+    void *sums;                     /* in the state, as its kernel's micro says; NULL: all samples come at once */
 };
 
 struct nl_activate {
@@ -227,7 +227,7 @@ struct nl_add {
  * only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
 struct nl_dropout {
     size_t count;              /* elements a sample */
-    const uint32_t *key;       /* (2) struct nl_stream of the layer, in the image */
+    const uint32_t *key;       /* (2) struct nl_stream of the layer, in the state */
     const struct nl_hyper *hyper;
     const void *x;
     void *y;
@@ -277,7 +277,7 @@ struct nl_observe {
     bool per_sample;     /* the rows are the run's samples; else there is one */
     const void *x;       /* real (rows, count) */
     const void *before;  /* as x, or NULL */
-    struct nl_observed *seen; /* in the image */
+    struct nl_observed *seen; /* in the state */
 };
 
 /* Softmax cross-entropy. sums[0] += sum of losses over the samples, sums[1] += number of correct ones (the first largest logit counts);
@@ -311,7 +311,7 @@ struct nl_update {
     bool nesterov;
     size_t count, decayed, stepped;
     int tensors;
-    const struct nl_update_tensor *tensor; /* (tensors) in the image, the same in each: all parameters. LARS alone needs it */
+    const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS alone needs it */
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;

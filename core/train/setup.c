@@ -1,4 +1,4 @@
-/* Training set up: which trials share their data, how many steps there are, the network, and the plan with an image for each. */
+/* Training set up: which trials share their data, how many steps there are, the network, and the plan with a state for each. */
 #include "train/training.h"
 
 #include <stdlib.h>

@@ -62,7 +62,7 @@ struct nl_trial_result {
     struct nl_observation *observation; /* owned; step after step */
     double seconds;        /* wall clock (in a cohort, its share), of which: */
     double training, evaluation;
-    size_t memory;         /* bytes of its image */
+    size_t memory;         /* bytes of its state */
 };
 
 struct nl_trial_options {

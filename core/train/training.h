@@ -11,7 +11,7 @@ struct nl_training {
     int trials;
     struct nl_replica *replica;  /* [trials] */
     struct nl_replica **active;  /* [plan.replicas] those that still train, in the order of the plan's replicas */
-    struct nl_hyper *hyper;      /* [trials] what the images hold, in their order */
+    struct nl_hyper *hyper;      /* [trials] what the states hold, in their order */
     struct nl_score *score;      /* [trials] */
     struct nl_step_counts step_counts; /* all trials of a cohort share them */
     struct nl_graph graph;

@@ -241,11 +241,11 @@ static int resume(struct nl_training *c, struct nl_error *err)
 
 /* ---- from start to end ---- */
 
-static int save(const struct nl_training *c, int image, struct nl_error *err)
+static int save(const struct nl_training *c, int replica, struct nl_error *err)
 {
-    const struct nl_replica *r = c->active[image];
+    const struct nl_replica *r = c->active[replica];
     const struct nl_trial_options *options = r->options;
-    if (options->save_final && nl_weights_save(&c->plan, image, &r->source, options->save_final, err) != NL_OK)
+    if (options->save_final && nl_weights_save(&c->plan, replica, &r->source, options->save_final, err) != NL_OK)
         return NL_FAIL;
     if (!options->save_order)
         return NL_OK;
@@ -254,19 +254,19 @@ static int save(const struct nl_training *c, int image, struct nl_error *err)
 }
 
 /* The trial's result is whole. */
-static int end_trial(struct nl_training *c, int image, struct nl_error *err)
+static int end_trial(struct nl_training *c, int replica, struct nl_error *err)
 {
-    struct nl_replica *r = c->active[image];
+    struct nl_replica *r = c->active[replica];
     r->result->epochs = (double)r->result->steps / (double)c->step_counts.steps_per_epoch;
-    if (save(c, image, err))
+    if (save(c, replica, err))
         return NL_FAIL;
     account(c);
     if (r->options->ended)
         r->options->ended(r->options->context, r->number);
     int last = c->plan.replicas - 1;
-    c->hyper[image] = c->hyper[last];
-    c->active[image] = c->active[last];
-    nl_plan_drop(&c->plan, image);
+    c->hyper[replica] = c->hyper[last];
+    c->active[replica] = c->active[last];
+    nl_plan_drop(&c->plan, replica);
     return NL_OK;
 }
 

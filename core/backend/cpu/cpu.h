@@ -19,7 +19,7 @@
 #define NL_PARALLEL _Pragma("GCC ivdep")
 #endif
 
-/* The same place `bytes` further, in another replica's image; NULL stays NULL. */
+/* The same place `bytes` further, in another replica's state; NULL stays NULL. */
 #define NL_AT(pointer, bytes) ((pointer) ? (__typeof__(pointer))((uintptr_t)(pointer) + (bytes)) : NULL)
 
 /* Rows that are summed in float before their sum is accumulated in a double: few enough that a float keeps its digits. */

@@ -77,7 +77,7 @@ unsigned *nl_cuda_tickets(size_t count);
 /* What changes from step to step, in device memory, so that a recorded step can be replayed. */
 struct nl_cuda_moment {
     int64_t step, epoch;
-    const int32_t *index; /* of the batch, in replica 0's image */
+    const int32_t *index; /* of the batch, in replica 0's state */
     double *sums;         /* the loss's, likewise */
 };
 
@@ -118,7 +118,7 @@ static __device__ inline size_t nl_element()
     return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-/* The same place in the image of this block's replica; NULL stays NULL. */
+/* The same place in the state of this block's replica; NULL stays NULL. */
 template <typename T> static __device__ inline T *nl_at(T *place, size_t stride)
 {
     return place ? (T *)((uintptr_t)place + blockIdx.z * stride) : (T *)nullptr;

@@ -181,7 +181,7 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
     size_t shares_of_tensors = op->optimizer == NL_LARS ? (size_t)op->tensors * parts : 0;
     double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
-    /* Whether a replica clips stands in its image: a block that need not leaves at once. */
+    /* Whether a replica clips stands in its state: a block that need not leaves at once. */
     NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, op->hyper, run->stride, op->count, part);
     if (op->optimizer == NL_LARS) {
         struct squares *found = (struct squares *)(part + (size_t)run->replicas * parts);
