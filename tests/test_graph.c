@@ -474,7 +474,7 @@ static void start(struct running *run, const struct nl_backend *backend, const s
     memset(run->memory, 0x5a, run->stride * (size_t)replicas); /* nobody reads what nobody wrote */
     char *base = run->memory;
     for (int i = 0; i < 16; i++)
-        run->state[i] = base + states[i % 16];
+        run->state[i] = base + states[i];
     for (int i = 0; i < run->graph.tensors; i++)
         if (!nl_is_parameter(run->graph.tensor[i].spec.role))
             for (int r = 0; r < replicas; r++)
