@@ -460,7 +460,7 @@ static void start(struct running *run, const struct nl_backend *backend, const s
     struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = network->samples, .trains = true};
     ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
     size_t at = 0, real = backend->real, samples = (size_t)network->samples, input = run->graph.value[run->graph.input].count,
-           states[16];
+           states[16] = {0};
     size_t hyper = take(&at, sizeof(struct nl_hyper)), parameters = take(&at, run->graph.count * real),
            gradients = take(&at, run->graph.count * real);
     size_t x = take(&at, samples * input * real), logits = take(&at, samples * CLASSES * real),
