@@ -12,9 +12,8 @@
  * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
  * batch needs no second plan.
  *
- * Gradients are assigned, not added: each parameter is used once in a step, and the gradients of an activation that two
- * operations take are added by the plan. A NULL dx says that nobody asks for it (the first layer), a NULL bias that there is
- * none.
+ * Gradients are assigned, not added: those of a value that several operations take are added up by the graph
+ * (graph/differentiate.c). A NULL dx says that nobody asks for it (the first layer), a NULL bias that there is none.
  */
 #ifndef NL_BACKEND_BACKEND_H
 #define NL_BACKEND_BACKEND_H
