@@ -22,7 +22,7 @@ enum way { FORWARD, BACK };
 
 static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 {
-    NL_GROW(list->buffer, list->buffers, list->room_buffers);
+    NL_GROW(list->buffer, list->buffers, list->buffers_capacity);
     list->buffer[list->buffers] =
         (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .leader = list->buffers};
     return list->buffers++;
@@ -60,7 +60,7 @@ static void add_share(struct nl_list *list, struct nl_share share)
 {
     if (share.from == NL_NONE || share.to == NL_NONE)
         return;
-    NL_GROW(list->share, list->shares, list->room_shares);
+    NL_GROW(list->share, list->shares, list->shares_capacity);
     list->share[list->shares++] = share;
 }
 
@@ -69,7 +69,7 @@ static void add_share(struct nl_list *list, struct nl_share share)
 static void open_chain(struct emission *e, int group, int micro)
 {
     struct nl_list *list = e->list;
-    NL_GROW(list->chain, list->chains, list->room_chains);
+    NL_GROW(list->chain, list->chains, list->chains_capacity);
     list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro};
     e->group = group;
 }
@@ -98,7 +98,7 @@ static struct nl_instruction blank(const struct nl_operation *operation, const v
 /* written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
 static void append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written)
 {
-    NL_GROW(list->instruction, list->instructions, list->room_instructions);
+    NL_GROW(list->instruction, list->instructions, list->instructions_capacity);
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         touch(list, instruction.in[i]);
         if (written & 1u << i)
@@ -255,7 +255,7 @@ static void observe_updates(struct emission *e, const int *before)
 
 /* ---- forward ---- */
 
-static void make_room(struct emission *e, int number)
+static void add_workspace(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
@@ -276,7 +276,7 @@ static void emit_forward(struct emission *e, int number)
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
-    make_room(e, number);
+    add_workspace(e, number);
     join_chain(e, number);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->apply : kernel->forward);
     for (int i = 0; i < NL_MOST_SLOTS; i++)

@@ -8,14 +8,14 @@
 
 static int add_value(struct nl_graph *graph, struct nl_value value)
 {
-    NL_GROW(graph->value, graph->values, graph->room_values);
+    NL_GROW(graph->value, graph->values, graph->values_capacity);
     graph->value[graph->values] = value;
     return graph->values++;
 }
 
 static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_spec *spec)
 {
-    NL_GROW(graph->tensor, graph->tensors, graph->room_tensors);
+    NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
     *tensor = (struct nl_tensor){.spec = *spec, .node = node, .count = 1};
     snprintf(tensor->name, sizeof tensor->name, "%s.%s", graph->node[node].name, spec->name);
@@ -56,7 +56,7 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_d
 int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
 {
     const struct nl_operation *operation = new->operation;
-    NL_GROW(graph->node, graph->nodes, graph->room_nodes);
+    NL_GROW(graph->node, graph->nodes, graph->nodes_capacity);
     int number = graph->nodes++;
     struct nl_graph_node *node = &graph->node[number];
     *node = (struct nl_graph_node){.operation = operation};

@@ -50,7 +50,7 @@ struct nl_graph {
     struct nl_value *value;
     struct nl_graph_node *node;
     struct nl_tensor *tensor;
-    int room_values, room_nodes, room_tensors;
+    int values_capacity, nodes_capacity, tensors_capacity;
     int input, logits;        /* values: what the network takes, and what it makes of it */
     int classes;
     size_t weights, count;    /* reals in weights, [0, weights), and in all parameters */

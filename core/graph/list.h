@@ -80,7 +80,7 @@ struct nl_list {
     struct nl_buffer *buffer;
     int forward_chains;         /* the first so many chains; */
     int step_chains;            /* with the way back so many; the others follow the optimizer's step */
-    int room_instructions, room_chains, room_buffers, room_shares;
+    int instructions_capacity, chains_capacity, buffers_capacity, shares_capacity;
 };
 
 /* What a list is made for. */
