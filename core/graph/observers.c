@@ -22,7 +22,7 @@ static void add(struct nl_observers *out, int value, enum nl_aspect aspect, cons
 {
     struct nl_observer observer = {.value = value, .aspect = aspect};
     snprintf(observer.name, sizeof observer.name, "%s%s", prefixes[aspect], name);
-    NL_GROW(out->at, out->count, out->room);
+    NL_GROW(out->at, out->count, out->capacity);
     out->at[out->count++] = observer;
 }
 

@@ -22,7 +22,7 @@ struct nl_observer {
 };
 
 struct nl_observers {
-    int count, room;
+    int count, capacity;
     struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, then updates */
 };
 

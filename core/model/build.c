@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "operation/product.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -29,11 +30,9 @@ void nl_add(struct nl_builder *b, const struct nl_operation *operation, const vo
     add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1}, stem, number);
 }
 
-/* Linear layers and convolutions have their bias in slot 2. */
 static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, bool bias, const char *stem, int number)
 {
-    enum { BIAS = 2 };
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = bias ? 0 : 1u << BIAS},
+    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = bias ? 0 : 1u << NL_PRODUCT_BIAS},
              stem, number);
 }
 

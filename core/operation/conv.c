@@ -1,7 +1,7 @@
 /* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1 and the kernel odd. */
-#include "operation/operation.h"
+#include "operation/product.h"
 
-enum { X, WEIGHT, BIAS, SLOTS };
+enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };
 
 static int declare_grouped(struct nl_conv *conv, int groups, const struct nl_extent *in, struct nl_declaration *d)
 {
@@ -12,11 +12,9 @@ static int declare_grouped(struct nl_conv *conv, int groups, const struct nl_ext
     conv->pad = conv->kernel / 2;
     conv->out_height = (conv->height - 1) / conv->stride + 1;
     conv->out_width = (conv->width - 1) / conv->stride + 1;
-    size_t outs = (size_t)conv->out, taps = (size_t)conv->kernel;
+    size_t taps = (size_t)conv->kernel;
     d->output[d->outputs++] = (struct nl_extent){conv->out_height, conv->out_width, conv->out};
-    d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 4, .shape = {outs, (size_t)(conv->in / groups), taps, taps}};
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "bias", .role = NL_BIAS, .slot = BIAS, .dims = 1, .shape = {outs}};
+    nl_declare_product(d, 4, (size_t[]){(size_t)conv->out, (size_t)(conv->in / groups), taps, taps});
     return NL_OK;
 }
 
@@ -43,12 +41,6 @@ static void bind(void *arguments, const struct nl_operands *at)
     conv->sums = at->sums;
 }
 
-static struct nl_reads reads(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_reads){.inputs = 1u << X | 1u << WEIGHT};
-}
-
 static double work(const void *arguments)
 {
     const struct nl_conv *conv = arguments;
@@ -59,11 +51,11 @@ const struct nl_operation nl_conv_operation = {
     .name = "conv",
     .arguments = sizeof(struct nl_conv),
     .span = NL_SPAN_SAMPLE,
-    .slots = SLOTS,
+    .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
     .declare = declare,
     .bind = bind,
-    .reads = reads,
+    .reads = nl_product_reads,
     .work = work,
 };
 
@@ -71,10 +63,10 @@ const struct nl_operation nl_depthwise_conv_operation = {
     .name = "depthwise_conv",
     .arguments = sizeof(struct nl_conv),
     .span = NL_SPAN_SAMPLE,
-    .slots = SLOTS,
+    .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
     .declare = declare_depthwise,
     .bind = bind,
-    .reads = reads,
+    .reads = nl_product_reads,
     .work = work,
 };

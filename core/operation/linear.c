@@ -1,18 +1,15 @@
 /* Linear: y = x w + b. An image is flattened in height, width, channel order. */
-#include "operation/operation.h"
+#include "operation/product.h"
 
-enum { X, WEIGHT, BIAS, SLOTS };
+enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_linear *linear = arguments;
     (void)err;
     linear->in = (int)nl_elements(in[X]);
-    size_t outs = (size_t)linear->out;
     d->output[d->outputs++] = (struct nl_extent){1, 1, linear->out};
-    d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 2, .shape = {outs, (size_t)linear->in}};
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "bias", .role = NL_BIAS, .slot = BIAS, .dims = 1, .shape = {outs}};
+    nl_declare_product(d, 2, (size_t[]){(size_t)linear->out, (size_t)linear->in});
     return NL_OK;
 }
 
@@ -25,12 +22,6 @@ static void bind(void *arguments, const struct nl_operands *at)
     linear->update = at->update;
 }
 
-static struct nl_reads reads(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_reads){.inputs = 1u << X | 1u << WEIGHT};
-}
-
 static double work(const void *arguments)
 {
     const struct nl_linear *linear = arguments;
@@ -41,10 +32,10 @@ const struct nl_operation nl_linear_operation = {
     .name = "linear",
     .arguments = sizeof(struct nl_linear),
     .span = NL_SPAN_SAMPLE,
-    .slots = SLOTS,
+    .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
     .declare = declare,
     .bind = bind,
-    .reads = reads,
+    .reads = nl_product_reads,
     .work = work,
 };

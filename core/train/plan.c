@@ -63,7 +63,7 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
                                       .nesterov = config->train.nesterov,
                                       .count = graph->count,
                                       .decayed = spares ? graph->weights : graph->count,
-                                      .stepped = steps_in_backward(plan, config) ? graph->weights : 0,
+                                      .stepped = plan->update.stepped,
                                       .w = plan->parameters,
                                       .grad = gradients,
                                       .hyper = plan->hyper};
@@ -155,7 +155,7 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
 {
     int batch = (int)config->train.batch;
     struct nl_list_setup setup = {.backend = plan->backend, .graph = plan->graph, .capacity = batch, .trains = true,
-                                  .steps = steps_in_backward(plan, config)};
+                                  .steps = plan->update.stepped > 0};
     plan->train.capacity = batch;
     plan->eval.capacity = eval_capacity;
     if (nl_list_make(&plan->train.list, &setup, err))
@@ -178,6 +178,7 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
                              .gather = nl_kernel_find(backend, "gather"), .loss = nl_kernel_find(backend, "loss")};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
+    plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     plan->observers = nl_observers_find(graph, &config->log.tensors);
     if (make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;
