@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Whether all channels of a tile are of use, for all that the compiler knows. */
-#define is_whole(count) (__builtin_constant_p(count) && (count) == NL_LANES)
+#define is_whole(count) (__builtin_constant_p(count) && (count) >= NL_LANES)
 
 INLINE wide take(const float *from, size_t count)
 {

@@ -189,78 +189,79 @@ INLINE void over_rows(const struct nl_cpu_block *b, struct cut cut, size_t first
     }
 }
 
-INLINE size_t end_of_step(const struct nl_cpu_block *b, size_t first)
+/* ---- steps: the rows [first, end) ---- */
+
+INLINE void forward_step(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end)
 {
-    return b->rows - first < b->row_step ? b->rows : first + b->row_step;
+    size_t sets = (end - first) * b->sets;
+    double *mean = b->mean + first * b->sets, *var = b->var + first * b->sets;
+    if (b->centers)
+        over_rows(b, cut, first, end, mean_tile, 1.0f / (float)b->width, b->shift, NULL);
+    else
+        memset(b->shift, 0, (sets + NL_LANES) * sizeof *b->shift);
+    over_rows(b, cut, first, end, moments_tile, 1.0f, b->set_sum, b->set_product);
+    nl_sets_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, mean, var);
+    nl_sets_prepare(sets, mean, var, b->eps, b->shift, b->mean_low, b->rstd);
+    over_rows(b, cut, first, end, y_tile, 1.0f, NULL, NULL);
 }
 
-INLINE void rows_forward(const struct nl_cpu_block *b, bool small, int vectors)
+INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end)
 {
-    const struct cut cut = cut_of(b, small, vectors);
-    for (size_t first = 0, end; first < b->rows; first = end) {
-        end = end_of_step(b, first);
-        size_t sets = (end - first) * b->sets;
-        double *mean = b->mean + first * b->sets, *var = b->var + first * b->sets;
-        if (b->centers)
-            over_rows(b, cut, first, end, mean_tile, 1.0f / (float)b->width, b->shift, NULL);
-        else
-            memset(b->shift, 0, (sets + NL_LANES) * sizeof *b->shift);
-        over_rows(b, cut, first, end, moments_tile, 1.0f, b->set_sum, b->set_product);
-        nl_sets_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, mean, var);
-        nl_sets_prepare(sets, mean, var, b->eps, b->shift, b->mean_low, b->rstd);
-        over_rows(b, cut, first, end, y_tile, 1.0f, NULL, NULL);
+    for (size_t c = 0; first == 0 && c < b->channels; c += NL_LANES) {
+        put(b->part_gamma + c, wide_set(0.0f), b->channels - c);
+        put(b->part_beta + c, wide_set(0.0f), b->channels - c);
+    }
+    nl_sets_prepare((end - first) * b->sets, b->mean + first * b->sets, b->var + first * b->sets, b->eps, b->shift, b->mean_low, b->rstd);
+    over_rows(b, cut, first, end, gradients_tile, -1.0f / (float)b->width, b->set_sum, b->set_product);
+    if (b->dx)
+        over_rows(b, cut, first, end, dx_tile, 1.0f, NULL, NULL);
+}
+
+/* ---- shapes ---- */
+
+typedef void step_function(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end);
+
+INLINE void on_any(step_function *step, const struct nl_cpu_block *original, bool small, int vectors)
+{
+    const struct nl_cpu_block block = *original; /* a copy: for all that the compiler knows, a store changes what is pointed to */
+    for (size_t first = 0, end; first < block.rows; first = end) {
+        end = block.rows - first < block.row_step ? block.rows : first + block.row_step;
+        step(&block, cut_of(&block, small, vectors), first, end);
     }
 }
-
-INLINE void rows_backward(const struct nl_cpu_block *b, bool small, int vectors)
-{
-    const struct cut cut = cut_of(b, small, vectors);
-    memset(b->part_gamma, 0, b->channels * sizeof *b->part_gamma);
-    memset(b->part_beta, 0, b->channels * sizeof *b->part_beta);
-    for (size_t first = 0, end; first < b->rows; first = end) {
-        end = end_of_step(b, first);
-        nl_sets_prepare((end - first) * b->sets, b->mean + first * b->sets, b->var + first * b->sets, b->eps, b->shift, b->mean_low, b->rstd);
-        over_rows(b, cut, first, end, gradients_tile, -1.0f / (float)b->width, b->set_sum, b->set_product);
-        if (b->dx)
-            over_rows(b, cut, first, end, dx_tile, 1.0f, NULL, NULL);
-    }
-}
-
-typedef void rows_function(const struct nl_cpu_block *b, bool small, int vectors);
 
 /* The shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of `width` channels, as constants; and arrays that the
  * compiler knows to be apart. At a few samples that is a tenth of a step. */
-INLINE void on_constants(rows_function *function, const struct nl_cpu_block *original, bool small, size_t width)
+INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
     enum { CHANNELS = TILE * NL_LANES, SETS = NL_ROW_STRETCH * NL_LANES + NL_PADDING };
     float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS];
     struct nl_cpu_block block = *original;
-    block.channels = CHANNELS, block.width = width, block.sets = CHANNELS / width, block.row_step = NL_ROW_STRETCH;
+    block.channels = CHANNELS, block.width = width, block.sets = CHANNELS / width;
     block.relu = true, block.mask = NL_MASK_X, block.residual = NULL;
     block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum, block.set_product = set_product;
-    function(&block, small, TILE);
+    step(&block, cut_of(&block, small, TILE), 0, block.rows);
 }
 
-INLINE void on_shape(rows_function *function, const struct nl_cpu_block *original)
+INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
 {
-    const struct nl_cpu_block block = *original; /* a copy: for all that the compiler knows, a store changes what is pointed to */
-    bool common = block.channels == TILE * NL_LANES && block.relu && !block.residual;
-    if (common && block.width == TILE * NL_LANES)
-        on_constants(function, original, false, TILE * NL_LANES);
-    else if (common && block.width == 8)
-        on_constants(function, original, true, 8);
-    else if (nl_row_is_small(block.width))
-        function(&block, true, 1);
+    bool common = b->channels == TILE * NL_LANES && b->relu && !b->residual;
+    if (common && b->width == TILE * NL_LANES)
+        on_constants(step, b, false, TILE * NL_LANES);
+    else if (common && b->width == 8)
+        on_constants(step, b, true, 8);
+    else if (nl_row_is_small(b->width))
+        on_any(step, b, true, 1);
     else
-        function(&block, false, TILE);
+        on_any(step, b, false, TILE);
 }
 
 TARGET static void row_forward(const struct nl_cpu_block *b)
 {
-    on_shape(rows_forward, b);
+    on_shape(forward_step, b);
 }
 
 TARGET static void row_backward(const struct nl_cpu_block *b)
 {
-    on_shape(rows_backward, b);
+    on_shape(backward_step, b);
 }
