@@ -76,6 +76,7 @@ struct nl_hyper {
     double clip_norm, clip_value;   /* 0: off */
     double dropout;                 /* probability p */
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
+    double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };
 
 /* The order of epoch run->epoch in each replica: what nl_epoch_order (data/data.h) says of its seed and training part. */
@@ -149,7 +150,7 @@ struct nl_conv {
 
 /* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
  * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
- * from y. mean and var are those of the sets in the last forward call, statistics of the backend: doubles, so that the
+ * from y. mean and var are center and spread of the sets in the last forward call, statistics of the backend: doubles, so that the
  * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers.
  *
  * Where it reduces over the batch, `reduce` makes mean and var of the samples up to its own, and tracks them with the last; `apply` makes y
@@ -164,7 +165,8 @@ struct nl_normalize {
     const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
     const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
     void *y;
-    void *mean, *var;               /* statistic (sets at capacity) */
+    void *mean, *var;               /* statistic (sets at capacity): center and spread */
+    void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, where norm->coefficients are not NULL */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
@@ -323,6 +325,7 @@ typedef void nl_kernel_function(const struct nl_run *run, const void *arguments)
  * "accumulate", "dropout", "copy", "observe" or "loss". */
 struct nl_kernel {
     const char *operation;
+    bool (*suits)(const void *arguments);        /* whether it computes an operation of that kind; NULL: all of them */
     nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate", "copy", "observe" and "loss" */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */

@@ -115,7 +115,8 @@ extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_dept
 /* Whether b is of the size of a, so that both have the same gradient. */
 bool nl_add_is_identity(const struct nl_add *add);
 
-/* What computes it there: the backend's own kernel, or, where the backend computes on the host, the reference source's. NULL: nothing does. */
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation);
+/* What computes an operation with these arguments there: the backend's own kernel, or, where the backend computes on the host, the reference source's.
+ * NULL: nothing does. */
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
 
 #endif
