@@ -61,7 +61,8 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
     n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
     n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
-    n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
+    n->mean = at->saved[MEAN], n->var = at->saved[VAR];
+    n->coefficients = n->norm->coefficients ? at->saved[COEFFICIENTS] : NULL;
     n->sums = at->sums;
     n->hyper = at->hyper;
 }
