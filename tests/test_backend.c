@@ -2,6 +2,7 @@
  * have test_backend_ends.c. */
 #include <float.h>
 
+#include "operation/accumulate.h"
 #include "specs.h"
 #include "suite.h"
 #include "backend_checks.h"

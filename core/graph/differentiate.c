@@ -5,6 +5,9 @@
 
 #include "base/memory.h"
 #include "graph/list.h"
+#include "operation/accumulate.h"
+#include "operation/add.h"
+#include "operation/copy.h"
 
 struct emission {
     struct nl_list *list;
@@ -263,8 +266,10 @@ static void add_workspace(struct emission *e, int number)
     const struct nl_graph_node *node = &list->graph.node[number];
     for (int i = 0; i < NL_MOST_SAVED; i++)
         e->saved[number][i] = NL_NONE;
-    for (int i = 0; i < node->operation->saved; i++)
-        e->saved[number][i] = add_buffer(list, node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic), false);
+    for (int i = 0; i < node->operation->saved; i++) {
+        size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic);
+        e->saved[number][i] = bytes > 0 ? add_buffer(list, bytes, false) : NL_NONE;
+    }
     e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }
 

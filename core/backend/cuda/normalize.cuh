@@ -12,6 +12,7 @@
 
 #include "backend/cuda/cuda.h"
 #include "norm/coefficients.h"
+#include "operation/normalize.h"
 
 struct nl_layout {
     unsigned all_rows, rows, channels, width;
