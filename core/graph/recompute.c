@@ -1,12 +1,13 @@
 /* What is not kept for the way back. A normalizer's output that only a convolution takes is made again there, from the input, which the normalizer's
  * own backward reads next: writing it to memory and reading it there would take longer. */
 #include "graph/list.h"
+#include "operation/conv.h"
 
 static bool is_recomputed(const struct nl_list *list, int number)
 {
     const struct nl_graph *graph = &list->graph;
     const struct nl_graph_node *node = &graph->node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     if (list->backend->micro_bytes == 0 || !kernel->apply || nl_consumers(graph, node->out[0]) != 1)
         return false;
     /* What apply takes is there on the way back if backward takes it, too. */

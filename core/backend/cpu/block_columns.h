@@ -6,8 +6,6 @@
  * The sum of a channel: the rows of a stretch go to two chains in turn, so that one need not wait for the other; the sums of stretches are accumulated in
  * double. */
 
-#include <string.h>
-
 /* Whether all channels of a tile are of use, for all that the compiler knows. */
 #define is_whole(count) (__builtin_constant_p(count) && (count) >= NL_LANES)
 

@@ -54,10 +54,14 @@ INLINE void add_tile(struct lanes *lanes, struct cut cut, struct tile tile, cons
     lanes->of[0] = tile.begins ? all : wide_add(lanes->of[0], all);
 }
 
-/* The sums of a unit's sets times `factor`, side by side. Sixteen numbers are written: sums of later sets come after those of earlier ones. */
+/* The sums of a unit's sets times `factor`, side by side. Of small sets sixteen numbers are written: sums of later sets come after those of earlier ones. */
 INLINE void put_sums(float *to, struct cut cut, struct lanes lanes, float factor)
 {
-    int count = cut.small ? cut.vectors : 1;
+    if (!cut.small) {
+        *to = wide_total(lanes.of[0]) * factor;
+        return;
+    }
+    int count = cut.vectors;
     UNROLL
     for (size_t half = NL_LANES / 2; half > 0; half /= 2) {
         if (half >= cut.span)

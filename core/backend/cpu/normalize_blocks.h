@@ -4,6 +4,7 @@
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
+#include "operation/normalize.h"
 
 /* What a call does: all of it, or one of the two phases of a reduction over a batch that comes in parts (struct nl_kernel). */
 enum nl_norm_phase { NL_NORM_WHOLE, NL_NORM_REDUCE, NL_NORM_APPLY };

@@ -5,7 +5,7 @@
  *
  * Bits. On one device a result depends on the shape and the numbers only, never on R: how a sum is split and in which order its
  * parts are joined follows from the operation's own sizes, and nothing is added atomically. float32 throughout, but for what
- * device.precision rounds for matrix products (gemm_mma.cuh); what backend.h wants in double is double.
+ * device.precision rounds for matrix products (gemm_mma.cuh); what operations and optimizers want in double is double.
  *
  * Threads. Each thread of the host works in its own stream (cudaStreamPerThread) and has its own scratch. A call that fails is
  * remembered, the first one of a thread (nl_cuda_status); all after it do nothing.
@@ -50,6 +50,7 @@ nl_kernel_function nl_cuda_linear_forward, nl_cuda_linear_backward;
 nl_kernel_function nl_cuda_conv_forward, nl_cuda_conv_backward;
 nl_kernel_function nl_cuda_normalize_forward, nl_cuda_normalize_backward;
 nl_kernel_function nl_cuda_activate_forward, nl_cuda_activate_backward;
+bool nl_cuda_normalize_suits(const void *arguments);
 nl_kernel_function nl_cuda_max_pool_forward, nl_cuda_max_pool_backward;
 nl_kernel_function nl_cuda_mean_pool_forward, nl_cuda_mean_pool_backward;
 nl_kernel_function nl_cuda_add_forward, nl_cuda_add_backward;
