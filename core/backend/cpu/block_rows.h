@@ -209,11 +209,21 @@ INLINE void forward_step(const struct nl_cpu_block *b, struct cut cut, size_t fi
     over_rows(b, cut, first, end, y_tile, 1.0f, NULL, NULL);
 }
 
+/* Not memset: of a constant number it becomes an instruction that takes long to begin. */
+INLINE void set_zero(size_t count, float *to)
+{
+    size_t i = 0;
+    for (; i + NL_LANES <= count; i += NL_LANES)
+        wide_store(to + i, wide_set(0.0f));
+    if (i < count)
+        wide_store_part(to + i, wide_set(0.0f), count - i);
+}
+
 INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end)
 {
-    for (size_t c = 0; first == 0 && c < b->channels; c += NL_LANES) {
-        put(b->part_gamma + c, wide_set(0.0f), b->channels - c);
-        put(b->part_beta + c, wide_set(0.0f), b->channels - c);
+    if (first == 0) {
+        set_zero(b->channels, b->part_gamma);
+        set_zero(b->channels, b->part_beta);
     }
     nl_sets_prepare((end - first) * b->sets, b->mean + first * b->sets, b->var + first * b->sets, b->eps, b->shift, b->mean_low, b->rstd);
     over_rows(b, cut, first, end, gradients_tile, -1.0f / (float)b->width, b->set_sum, b->set_product);
