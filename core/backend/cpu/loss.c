@@ -94,8 +94,8 @@ void nl_cpu_loss(const struct nl_run *run, const void *arguments)
         double *sums = NL_AT(op->sums, at);
         float *dlogits = NL_AT(op->dlogits, at);
         for (size_t n = 0, count; n < samples; n += count) {
-            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FOUR ? FOUR : left <= EIGHT ? EIGHT : SIXTEEN;
-            count = left < lanes ? left : lanes;
+            size_t rest = samples - n, lanes = rest == 1 ? 1 : rest <= FOUR ? FOUR : rest <= EIGHT ? EIGHT : SIXTEEN;
+            count = rest < lanes ? rest : lanes;
             int32_t label[SIXTEEN] = {0};
             struct outcome outcome;
             memcpy(label, labels + n, count * sizeof *label);

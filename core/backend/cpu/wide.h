@@ -11,7 +11,6 @@
 #define INLINE static inline __attribute__((unused))
 #define UNROLL
 #else
-#define INLINE TARGET static inline __attribute__((always_inline))
 #define UNROLL NL_UNROLLED
 #endif
 
