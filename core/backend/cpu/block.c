@@ -73,7 +73,8 @@ static void spread(const struct nl_cpu_block *b, float *x)
 
 /* ---- moments ---- */
 
-/* mean(sets): a guess, of a few rows, spread evenly, and over the columns of an image as well; where there are fewer, some count twice. */
+/* mean(sets) becomes a guess: the mean of eight rows, spread evenly over the block, and over the columns of an image as well. Of
+ * fewer rows, some count several times. */
 NL_CLONES
 static void guess_means(const struct nl_cpu_block *b, double *restrict mean)
 {
@@ -92,23 +93,23 @@ static void guess_means(const struct nl_cpu_block *b, double *restrict mean)
 }
 
 /* A shift two standard deviations from the mean makes the squares five times those around the mean: two bits are lost. */
-enum { FAR = 4 };
+enum { MOST_BIAS = 4 };
 
-/* Moments from the sets' sums of t = x - mean and t^2. True: some mean was so far from the true one that the variance lost digits. */
+/* Moments from the sets' sums of t = x - mean and t^2. `mean` becomes the mean. True: it differed so much that a variance lost digits. */
 NL_CLONES
 static bool moments_of_sums(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
 {
     double inverse = 1.0 / ((double)b->rows * (double)b->width);
     bool centers = b->centers;
     const double *restrict sum = b->sum, *restrict squares = b->product;
-    size_t far = 0; /* as wide as a double, so that the loop vectorizes */
+    size_t bad = 0; /* as wide as a double, so that the loop vectorizes */
     for (size_t set = 0; set < b->sets; set++) {
         double offset = centers ? sum[set] * inverse : 0.0, bias = offset * sum[set], around = squares[set] - bias, spread = around * inverse;
         mean[set] += offset;
         var[set] = spread < 0 ? 0.0 : spread; /* NaN stays NaN */
-        far += bias > FAR * around;
+        bad += bias > MOST_BIAS * around;
     }
-    return far > 0;
+    return bad > 0;
 }
 
 NL_CLONES
@@ -184,8 +185,8 @@ static size_t group_count(const struct shared_groups *groups)
 
 static size_t rows_of(const struct shared_groups *groups, size_t group)
 {
-    size_t left = groups->block->rows - group * groups->rows;
-    return left < groups->rows ? left : groups->rows;
+    size_t rest = groups->block->rows - group * groups->rows;
+    return rest < groups->rows ? rest : groups->rows;
 }
 
 static double *share_of(const struct nl_cpu_block *b, size_t group)

@@ -38,17 +38,7 @@ INLINE struct column column_at(const struct nl_cpu_block *b, size_t c)
     return (struct column){wide_load(b->shift + c), wide_load(b->scale + c), wide_load(b->offset + c)};
 }
 
-INLINE wide scale_of(wide rstd, const float *gamma, size_t count)
-{
-    return wide_mul(rstd, take(gamma, count));
-}
-
-INLINE wide offset_of(wide mean_low, wide scale, const float *beta, size_t count)
-{
-    return wide_sub(take(beta, count), wide_mul(mean_low, scale));
-}
-
-/* The gradient that comes to gamma xhat + beta, of the element `at`. */
+/* The gradient of gamma xhat + beta at element `at`. */
 INLINE wide gradient_at(const struct nl_cpu_block *b, struct column column, wide t, size_t at, size_t count)
 {
     wide g = take(b->dy + at, count);
@@ -61,122 +51,125 @@ INLINE wide gradient_at(const struct nl_cpu_block *b, struct column column, wide
     return g;
 }
 
-/* The sums of t and t^2 in the rows [first, end) of a tile; or of g and g t, where g is the gradient. */
-INLINE void sum_rows(const struct nl_cpu_block *b, struct column column, size_t c, size_t first, size_t end, size_t count, bool gradients, wide *sum_of,
-                     wide *product_of)
+/* A tile: the rows [first, end) of the channels [c, c + count). */
+struct strip {
+    size_t c, count, first, end;
+};
+
+struct sums {
+    wide sum, product;
+};
+
+/* The sums of t and t^2; or of g and g t, where g is the gradient. */
+INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct column column, struct strip s, bool gradients)
 {
     enum { CHAINS = 2 };
     wide sum[CHAINS], product[CHAINS];
     sum[0] = sum[1] = product[0] = product[1] = wide_set(0.0f);
-    for (size_t row = first; row < end; row += CHAINS)
+    for (size_t row = s.first; row < s.end; row += CHAINS)
         UNROLL
         for (size_t chain = 0; chain < CHAINS; chain++) {
-            if (chain > 0 && row + chain == end)
+            if (chain > 0 && row + chain == s.end)
                 break;
-            size_t at = (row + chain) * b->pitch + c;
-            wide t = wide_sub(take(b->x + at, count), column.shift), g = gradients ? gradient_at(b, column, t, at, count) : t;
+            size_t at = (row + chain) * b->pitch + s.c;
+            wide t = wide_sub(take(b->x + at, s.count), column.shift), g = gradients ? gradient_at(b, column, t, at, s.count) : t;
             sum[chain] = wide_add(sum[chain], g);
             product[chain] = wide_fused(g, t, product[chain]);
         }
-    *sum_of = wide_add(sum[0], sum[1]);
-    *product_of = wide_add(product[0], product[1]);
+    return (struct sums){wide_add(sum[0], sum[1]), wide_add(product[0], product[1])};
 }
 
-INLINE void y_rows(const struct nl_cpu_block *b, struct column column, size_t c, size_t first, size_t end, size_t count)
+INLINE void y_rows(const struct nl_cpu_block *b, struct column column, struct strip s)
 {
-    for (size_t at = first * b->pitch + c, stop = end * b->pitch + c; at < stop; at += b->pitch) {
-        wide value = wide_fused(wide_sub(take(b->x + at, count), column.shift), column.scale, column.offset);
+    for (size_t at = s.first * b->pitch + s.c, stop = s.end * b->pitch + s.c; at < stop; at += b->pitch) {
+        wide value = wide_fused(wide_sub(take(b->x + at, s.count), column.shift), column.scale, column.offset);
         if (b->residual)
-            value = wide_add(value, take(b->residual + at, count));
-        put(b->y + at, b->relu ? wide_relu(value) : value, count);
+            value = wide_add(value, take(b->residual + at, s.count));
+        put(b->y + at, b->relu ? wide_relu(value) : value, s.count);
     }
 }
 
-/* dx = g scale + (t slope + bias). A gradient masked by y is in dresidual by now. */
-INLINE void dx_rows(const struct nl_cpu_block *b, struct column column, wide slope, wide bias, size_t c, size_t first, size_t end, size_t count)
+/* dx = g scale + (t slope + bias). A gradient that y masks lies in dresidual, masked. */
+INLINE void dx_rows(const struct nl_cpu_block *b, struct column column, wide slope, wide bias, struct strip s)
 {
     const float *dy = b->mask == NL_MASK_Y ? b->dresidual : b->dy;
-    for (size_t at = first * b->pitch + c, stop = end * b->pitch + c; at < stop; at += b->pitch) {
-        wide t = wide_sub(take(b->x + at, count), column.shift), g = take(dy + at, count);
+    for (size_t at = s.first * b->pitch + s.c, stop = s.end * b->pitch + s.c; at < stop; at += b->pitch) {
+        wide t = wide_sub(take(b->x + at, s.count), column.shift), g = take(dy + at, s.count);
         if (b->mask == NL_MASK_X)
             g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
-        put(b->dx + at, wide_add(wide_mul(g, column.scale), wide_fused(t, slope, bias)), count);
+        put(b->dx + at, wide_add(wide_mul(g, column.scale), wide_fused(t, slope, bias)), s.count);
     }
 }
 
 /* ---- many rows: stretches and tiles ---- */
 
-typedef void tile_of_columns(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, size_t count, double *sum, double *product, bool begins);
+/* `begins`: this is the first stretch. Its sums are stored, those of later ones are accumulated. */
+typedef void strip_function(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins);
 
-/* Stores the sums of the first stretch, and accumulates those of later ones. */
-INLINE void put_doubles_of(double *to, wide v, bool begins)
+INLINE void put_sums_of(struct sums sums, size_t c, double *to_sum, double *to_product, bool begins)
 {
-    if (begins)
-        wide_put_doubles(to, v);
-    else
-        wide_accumulate(to, v);
+    if (begins) {
+        wide_put_doubles(to_sum + c, sums.sum);
+        wide_put_doubles(to_product + c, sums.product);
+    } else {
+        wide_accumulate(to_sum + c, sums.sum);
+        wide_accumulate(to_product + c, sums.product);
+    }
 }
 
-INLINE void sums_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, size_t count, double *to_sum, double *to_product, bool begins)
+INLINE void sums_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
 {
-    wide sum, product;
-    sum_rows(b, (struct column){.shift = wide_load(b->shift + c)}, c, first, end, count, false, &sum, &product);
-    put_doubles_of(to_sum + c, sum, begins);
-    put_doubles_of(to_product + c, product, begins);
+    put_sums_of(sum_rows(b, (struct column){.shift = wide_load(b->shift + s.c)}, s, false), s.c, sum, product, begins);
 }
 
-INLINE void gradients_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, size_t count, double *to_sum, double *to_product,
-                              bool begins)
+INLINE void gradients_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
 {
-    wide sum, product;
-    sum_rows(b, column_at(b, c), c, first, end, count, true, &sum, &product);
-    put_doubles_of(to_sum + c, sum, begins);
-    put_doubles_of(to_product + c, product, begins);
+    put_sums_of(sum_rows(b, column_at(b, s.c), s, true), s.c, sum, product, begins);
 }
 
-INLINE void apply_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, size_t count, double *unused, double *neither, bool begins)
+INLINE void y_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
 {
     (void)unused, (void)neither, (void)begins;
-    y_rows(b, column_at(b, c), c, first, end, count);
+    y_rows(b, column_at(b, s.c), s);
 }
 
-INLINE void dx_of_tile(const struct nl_cpu_block *b, size_t c, size_t first, size_t end, size_t count, double *unused, double *neither, bool begins)
+INLINE void dx_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
 {
     (void)unused, (void)neither, (void)begins;
-    dx_rows(b, column_at(b, c), wide_load(b->dx_slope + c), wide_load(b->dx_bias + c), c, first, end, count);
+    dx_rows(b, column_at(b, s.c), wide_load(b->dx_slope + s.c), wide_load(b->dx_bias + s.c), s);
 }
 
-INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, tile_of_columns *tile, double *sum, double *product)
+INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, strip_function *function, double *sum, double *product)
 {
-    const struct nl_cpu_block block = *original, *b = &block; /* a copy: for all that the compiler knows, a store changes what is pointed to */
+    const struct nl_cpu_block block = *original, *b = &block; /* a copy: the compiler must assume that a store changes what a pointer points to */
     for (size_t row = first, stop; row < end; row = stop) {
         size_t c = 0;
         stop = end - row < NL_COLUMN_STRETCH ? end : row + NL_COLUMN_STRETCH;
         for (; c + NL_LANES <= b->channels; c += NL_LANES)
-            tile(b, c, row, stop, NL_LANES, sum, product, row == first);
+            function(b, (struct strip){c, NL_LANES, row, stop}, sum, product, row == first);
         if (c < b->channels)
-            tile(b, c, row, stop, b->channels - c, sum, product, row == first);
+            function(b, (struct strip){c, b->channels - c, row, stop}, sum, product, row == first);
     }
 }
 
 TARGET static void column_sums(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
 {
-    over_columns(b, first, end, sums_tile, sum, product);
+    over_columns(b, first, end, sums_strip, sum, product);
 }
 
 TARGET static void column_apply(const struct nl_cpu_block *b, size_t first, size_t end)
 {
-    over_columns(b, first, end, apply_tile, NULL, NULL);
+    over_columns(b, first, end, y_strip, NULL, NULL);
 }
 
 TARGET static void column_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
 {
-    over_columns(b, first, end, gradients_of_tile, sum, product);
+    over_columns(b, first, end, gradients_strip, sum, product);
 }
 
 TARGET static void column_dx(const struct nl_cpu_block *b, size_t first, size_t end)
 {
-    over_columns(b, first, end, dx_of_tile, NULL, NULL);
+    over_columns(b, first, end, dx_strip, NULL, NULL);
 }
 
 /* ---- once a channel ---- */
@@ -205,17 +198,17 @@ TARGET static void column_spread(const struct nl_cpu_block *b, float *x)
 
 /* x around the first row gives the mean to the last digit of a float. x around that gives its low part, and the variance. Float sums of so few rows
  * lose nothing that matters. */
-INLINE void few_moments(const struct nl_cpu_block *b, size_t c, double *mean, double *var)
+INLINE void few_moments(const struct nl_cpu_block *b, struct strip s, double *mean, double *var)
 {
-    wide inverse = wide_set(1.0f / (float)b->rows), shift = wide_load(b->x + c), off = wide_set(0.0f), sum, squares;
+    wide inverse = wide_set(1.0f / (float)b->rows), shift = wide_load(b->x + s.c), difference = wide_set(0.0f);
     for (size_t row = 1; row < b->rows; row++)
-        off = wide_add(off, wide_sub(wide_load(b->x + row * b->pitch + c), shift));
-    shift = wide_add(shift, wide_mul(off, inverse));
-    sum_rows(b, (struct column){.shift = shift}, c, 0, b->rows, NL_LANES, false, &sum, &squares);
-    wide left = wide_mul(sum, inverse);
+        difference = wide_add(difference, wide_sub(wide_load(b->x + row * b->pitch + s.c), shift));
+    shift = wide_add(shift, wide_mul(difference, inverse));
+    struct sums sums = sum_rows(b, (struct column){.shift = shift}, s, false);
+    wide offset = wide_mul(sums.sum, inverse);
     wide_put_doubles(mean, shift);
-    wide_accumulate(mean, left);
-    wide_put_doubles(var, wide_relu(wide_mul(wide_sub(squares, wide_mul(left, sum)), inverse)));
+    wide_accumulate(mean, offset);
+    wide_put_doubles(var, wide_relu(wide_mul(wide_sub(sums.product, wide_mul(offset, sums.sum)), inverse)));
 }
 
 INLINE struct column few_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var, wide *mean_low, wide *rstd)
@@ -224,8 +217,8 @@ INLINE struct column few_prepare(const struct nl_cpu_block *b, size_t c, const d
     nl_sets_prepare(NL_LANES, mean, var, b->eps, shift, low, inverse);
     *mean_low = wide_load(low);
     *rstd = wide_load(inverse);
-    struct column column = {.shift = wide_load(shift), .scale = scale_of(*rstd, b->gamma + c, NL_LANES)};
-    column.offset = offset_of(*mean_low, column.scale, b->beta + c, NL_LANES);
+    struct column column = {.shift = wide_load(shift), .scale = wide_mul(*rstd, wide_load(b->gamma + c))};
+    column.offset = wide_sub(wide_load(b->beta + c), wide_mul(*mean_low, column.scale));
     return column;
 }
 
@@ -233,29 +226,32 @@ TARGET static void few_columns_forward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
+        const struct strip s = {c, NL_LANES, 0, b->rows};
         double mean[NL_LANES], var[NL_LANES];
         wide mean_low, rstd;
-        few_moments(b, c, mean, var);
+        few_moments(b, s, mean, var);
         memcpy(b->mean + c, mean, sizeof mean);
         memcpy(b->var + c, var, sizeof var);
-        y_rows(b, few_prepare(b, c, mean, var, &mean_low, &rstd), c, 0, b->rows, NL_LANES);
+        y_rows(b, few_prepare(b, c, mean, var, &mean_low, &rstd), s);
     }
 }
 
+/* The sums become dgamma, dbeta and the factors of dx as in block.c. */
 TARGET static void few_columns_backward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
     wide inverse = wide_set(1.0f / (float)b->rows), zero = wide_set(0.0f);
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
-        wide mean_low, rstd, sum, product;
+        const struct strip s = {c, NL_LANES, 0, b->rows};
+        wide mean_low, rstd;
         struct column column = few_prepare(b, c, b->mean + c, b->var + c, &mean_low, &rstd);
-        sum_rows(b, column, c, 0, b->rows, NL_LANES, true, &sum, &product);
-        wide left = wide_sub(product, wide_mul(mean_low, sum));
-        wide_store(b->part_gamma + c, wide_mul(left, rstd));
-        wide_store(b->part_beta + c, sum);
-        wide minus = wide_mul(wide_mul(rstd, rstd), wide_mul(inverse, wide_mul(left, column.scale)));
-        wide bias = wide_sub(wide_mul(mean_low, minus), wide_mul(inverse, wide_mul(sum, column.scale)));
+        struct sums sums = sum_rows(b, column, s, true);
+        wide centered = wide_sub(sums.product, wide_mul(mean_low, sums.sum)); /* the sum of g (x - mean) */
+        wide_store(b->part_gamma + c, wide_mul(centered, rstd));
+        wide_store(b->part_beta + c, sums.sum);
+        wide minus = wide_mul(wide_mul(rstd, rstd), wide_mul(inverse, wide_mul(centered, column.scale)));
+        wide bias = wide_sub(wide_mul(mean_low, minus), wide_mul(inverse, wide_mul(sums.sum, column.scale)));
         if (b->dx)
-            dx_rows(b, column, wide_sub(zero, minus), bias, c, 0, b->rows, NL_LANES);
+            dx_rows(b, column, wide_sub(zero, minus), bias, s);
     }
 }

@@ -12,11 +12,11 @@
  * one in halves. */
 enum { TILE = 4 };
 
-/* How a row is cut into units, and these into tiles. `span`: lanes of a vector that belong to one set. `sets`: of a unit. */
+/* How a row is divided into units, and these into tiles. `span`: lanes of a vector that belong to one set. `sets`: of a unit. */
 struct cut {
     size_t unit, span, sets;
     bool small;
-    int vectors; /* of a tile; what is left of a unit goes one by one */
+    int vectors; /* of a tile; the rest of a unit has tiles of one vector */
 };
 
 /* `small` and `vectors` are constants wherever they are used. */
@@ -237,7 +237,7 @@ typedef void step_function(const struct nl_cpu_block *b, struct cut cut, size_t 
 
 INLINE void on_any(step_function *step, const struct nl_cpu_block *original, bool small, int vectors)
 {
-    const struct nl_cpu_block block = *original; /* a copy: for all that the compiler knows, a store changes what is pointed to */
+    const struct nl_cpu_block block = *original; /* a copy, as in block_columns.h */
     for (size_t first = 0, end; first < block.rows; first = end) {
         end = block.rows - first < block.row_step ? block.rows : first + block.row_step;
         step(&block, cut_of(&block, small, vectors), first, end);

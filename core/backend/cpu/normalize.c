@@ -66,9 +66,9 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_norm_call *call = context;
     struct nl_cpu_block b;
-    nl_norm_work(call, &b, thread);
+    nl_norm_block_of_thread(call, &b, thread);
     for (; first < end; first++) {
-        nl_norm_to_block(call, &b, first);
+        nl_norm_move_block(call, &b, first);
         if (call->by_rows)
             forward_rows(call, &b);
         else
@@ -118,7 +118,7 @@ void nl_cpu_normalize_apply(const struct nl_run *run, const void *arguments)
 
 /* ---- backward ---- */
 
-/* The batch's sums between the two phases: where they stay from call to call, and a copy to work on. */
+/* The batch's sums stay in the state between the two phases. The second one works on a copy. */
 static void keep_sums(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
     double *sum = NL_AT(call->op->sums, call->at), *product = sum + b->channels + NL_PADDING;
@@ -155,13 +155,13 @@ static void backward_rows(const struct nl_norm_call *call, const struct nl_cpu_b
         nl_cpu_block_accumulate(b);
 }
 
-/* A single block of rows leaves dgamma and dbeta themselves instead of a share of them. */
+/* A single block of rows has no need of sums in double: its part_gamma and part_beta are dgamma and dbeta. */
 static bool is_alone(const struct nl_norm_call *call)
 {
     return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->block.channels && !call->op->sums;
 }
 
-static void leave_gradients(struct nl_cpu_block *b, const struct nl_norm_call *call)
+static void take_gradients_as_parts(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
     float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
     b->part_gamma = dgamma ? dgamma : b->part_gamma;
@@ -173,16 +173,16 @@ static void backward_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_norm_call *call = context;
     struct nl_cpu_block b;
-    nl_norm_work(call, &b, thread);
+    nl_norm_block_of_thread(call, &b, thread);
     for (; first < end; first++) {
-        nl_norm_to_block(call, &b, first);
+        nl_norm_move_block(call, &b, first);
         if (call->threads > 1) {
             b.dgamma = call->shares + 2 * first * call->affine;
             b.dbeta = b.dgamma + call->affine;
             memset(b.dgamma, 0, 2 * call->affine * sizeof *b.dgamma);
         }
         if (is_alone(call))
-            leave_gradients(&b, call);
+            take_gradients_as_parts(&b, call);
         if (call->by_rows)
             backward_rows(call, &b);
         else
@@ -210,8 +210,8 @@ static void round_all(size_t count, const double *restrict from, float *restrict
         to[i] = (float)from[i];
 }
 
-/* Adds to what the call before has left, if that is a part of the batch as well. */
-static void leave_sums(const struct nl_run *run, struct nl_norm_call *call)
+/* dgamma and dbeta. Those of a later part of a batch are added to those of the parts before. */
+static void sum_gradients(const struct nl_run *run, struct nl_norm_call *call)
 {
     size_t affine = (size_t)call->op->affine_count;
     bool alone = is_alone(call);
@@ -249,7 +249,7 @@ static void backward(const struct nl_run *run, const struct nl_normalize *op, en
         const float *dy = NL_AT(op->dy, call.at);
         if (phase != NL_NORM_APPLY && op->residual && !op->relu && dresidual != dy)
             memcpy(dresidual, dy, count * sizeof *dy);
-        leave_sums(run, &call);
+        sum_gradients(run, &call);
     }
 }
 

@@ -196,13 +196,13 @@ static void move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, 
     b->var = first->var + set;
 }
 
-void nl_norm_work(const struct nl_norm_call *call, struct nl_cpu_block *b, int thread)
+void nl_norm_block_of_thread(const struct nl_norm_call *call, struct nl_cpu_block *b, int thread)
 {
     *b = call->block;
     take_arrays(b, call->groups, call->working + (size_t)thread * call->working_bytes);
 }
 
-void nl_norm_to_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t i)
+void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t i)
 {
     if (call->by_rows) {
         size_t first = i * NL_ROW_STRETCH;

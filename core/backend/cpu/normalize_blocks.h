@@ -38,9 +38,9 @@ size_t nl_norm_affine_padded(const struct nl_normalize *op);
 /* Replica r's part of a call, with its scratch. */
 void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase);
 
-/* What a thread takes from block to block, with its working arrays; then block i, in the order of x. */
-void nl_norm_work(const struct nl_norm_call *call, struct nl_cpu_block *b, int thread);
-void nl_norm_to_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t i);
+/* The block of a thread, with its working arrays; then it becomes block i, in the order of x. */
+void nl_norm_block_of_thread(const struct nl_norm_call *call, struct nl_cpu_block *b, int thread);
+void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t i);
 
 /* A normalizer of a fully connected layer on a few samples: one block, the batch's own statistics, gamma and beta a channel, no residual. What nl_norm_begin
  * prepares takes as long as its arithmetic. False: it is none. Its part_gamma and part_beta are dgamma and dbeta. */
