@@ -3,13 +3,13 @@
 
 #include "norm/coefficients.h"
 
-static NL_EVERYWHERE double clipped(double x, double least, double most)
+static inline NL_EVERYWHERE double clipped(double x, double least, double most)
 {
     return x < least ? least : x > most ? most : x;
 }
 
 /* r = sigma / sigma_running and d = (mu - mu_running) / sigma_running, clipped, which the gradient takes for constants. */
-static NL_EVERYWHERE struct nl_set_coefficients brn_coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
+static inline NL_EVERYWHERE struct nl_set_coefficients brn_coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
     double r_max = set->numbers[0], d_max = set->numbers[1], running = nl_real_part(nl_standard_scale(norm, set->running_spread, set->eps));
