@@ -39,7 +39,7 @@ static struct traits traits_of(const struct nl_config *config)
         if (used & 1u << i) {
             out.uses |= nl_norms[i]->uses;
             out.tracks |= nl_norms[i]->tracks;
-            out.any |= nl_norms[i]->partition != NULL;
+            out.any |= !nl_norm_is_none(nl_norms[i]);
         }
     return out;
 }

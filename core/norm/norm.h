@@ -62,7 +62,7 @@ struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
-    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: no normalizer ("none") */
+    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: it normalizes nothing (nl_norm_is_none) */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
@@ -81,6 +81,15 @@ extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is a
 extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
 
 const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalizer */
+
+/* "none", the absence of a normalizer. */
+static inline bool nl_norm_is_none(const struct nl_norm *norm)
+{
+    return !norm->partition;
+}
+
+/* Whether a set may span several samples, so that what becomes of a sample depends on the others of its batch. */
+bool nl_norm_spans_batch(const struct nl_norm *norm);
 
 /* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */
 static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)

@@ -17,6 +17,12 @@ const struct nl_norm *nl_norm_find(const char *name)
     return NULL;
 }
 
+bool nl_norm_spans_batch(const struct nl_norm *norm)
+{
+    const struct nl_norm_setup two = {.samples = 2, .positions = 1, .channels = 1, .groups = 1};
+    return !nl_norm_is_none(norm) && norm->partition(&two).samples > 1;
+}
+
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup)
 {
     int sample_blocks = (setup->samples + partition->samples - 1) / partition->samples;

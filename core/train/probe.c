@@ -25,7 +25,7 @@ static size_t elements_of(const struct nl_probe *probe)
 
 int nl_probe_affine_count(const struct nl_probe *probe)
 {
-    if (!norm_of(probe)->partition || probe->config->norm.affine == NL_AFFINE_NONE)
+    if (nl_norm_is_none(norm_of(probe)) || probe->config->norm.affine == NL_AFFINE_NONE)
         return 0;
     return probe->config->norm.affine == NL_AFFINE_ELEMENT ? probe->positions * probe->channels : probe->channels;
 }
@@ -35,7 +35,7 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
     const struct nl_norm *norm = norm_of(probe);
     struct nl_norm_setup setup = setup_of(probe);
     *sets = *elements = 0;
-    if (!norm->partition)
+    if (nl_norm_is_none(norm))
         return NL_OK;
     if ((norm->uses & NL_USES_GROUPS) && setup.channels % setup.groups != 0)
         return nl_fail(err, "cannot split %d channels into %d groups; choose another norm.groups", setup.channels, setup.groups);
@@ -216,7 +216,7 @@ int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
     desk.backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     if (!desk.backend)
         return NL_FAIL;
-    if (norm_of(probe)->partition) {
+    if (!nl_norm_is_none(norm_of(probe))) {
         lay_out(probe, &desk, &op);
         if (!desk.failed)
             normalize(probe, &desk, &op);
