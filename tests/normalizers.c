@@ -45,7 +45,4 @@ const struct nl_norm maxnorm = {.name = "largest", .spread = NL_SPREAD_LARGEST, 
 const struct nl_norm maxnorm_of_batch = {.name = "largest of the batch", .spread = NL_SPREAD_LARGEST, OF_BATCH};
 const struct nl_norm cubes = {.name = "cubes", .power = 3, OF_SAMPLE}, magnitudes = {.name = "magnitudes", .power = 1, OF_SAMPLE};
 const struct nl_norm centered = {.name = "centered", .spread = NL_SPREAD_NONE, OF_BATCH};
-const struct nl_norm detached = {.name = "detached", .detached = NL_DETACH_CENTER | NL_DETACH_SPREAD, OF_BATCH};
-const struct nl_norm detached_mean = {.name = "detached mean", .detached = NL_DETACH_CENTER, OF_BATCH};
-const struct nl_norm detached_var = {.name = "detached var", .detached = NL_DETACH_SPREAD, OF_BATCH};
 #endif

@@ -15,9 +15,6 @@ extern const struct nl_norm brn;
  * 1 around 0; none. */
 extern const struct nl_norm mad, mad_of_batch, maxnorm, maxnorm_of_batch, cubes, magnitudes, centered;
 
-/* Batch normalization whose gradient goes through neither statistic, or not through one of them. */
-extern const struct nl_norm detached, detached_mean, detached_var;
-
 struct nl_cuda_coefficients;
 extern struct nl_cuda_coefficients brn_on_cuda; /* normalizers.cu */
 void nl_cuda_add_coefficients(struct nl_cuda_coefficients *own);

@@ -55,9 +55,6 @@ enum nl_spread {
 /* Numbers that a normalizer may go by beside eps and momentum, of each replica and step. */
 enum { NL_NORM_NUMBERS = 4 };
 
-/* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
-enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
-
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
@@ -66,7 +63,6 @@ struct nl_norm {
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
-    unsigned detached;   /* enum nl_detached */
     const struct nl_real_coefficients *coefficients;          /* its own (norm/coefficients.h); NULL: the standard ones */
     const struct nl_complex_coefficients *complex_coefficients; /* the same, in complex numbers */
     bool shifts;         /* has beta beside gamma */
@@ -97,11 +93,8 @@ static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)
     return var + eps == 0 ? 0.0 : 1.0 / sqrt(var + eps);
 }
 
-/* Whether it is the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients, nothing detached. */
-static inline bool nl_norm_is_standard(const struct nl_norm *norm)
-{
-    return norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2) && !norm->detached && !norm->coefficients;
-}
+/* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
+enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
 
 /* Whether its spread is a variance, which m / (m - 1) makes unbiased. */
 static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm *norm)

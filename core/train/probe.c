@@ -156,7 +156,7 @@ static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_n
     size_t sets = (size_t)nl_normalize_sets(op, probe->samples);
     op->mean = take(desk, sets * desk->backend->statistic);
     op->var = take(desk, sets * desk->backend->statistic);
-    op->coefficients = norm->coefficients ? take(desk, 4 * sets * desk->backend->statistic) : NULL;
+    op->coefficients = nl_normalize_keeps_coefficients(op) ? take(desk, 4 * sets * desk->backend->statistic) : NULL;
 }
 
 static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl_normalize *op)

@@ -44,6 +44,7 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
     g.op = *op;
     g.layout = *layout;
     g.statistics = run->statistics;
+    g.constant = layout->fixed || (op->trains_running && run->statistics == NL_STATS_TRAIN);
     g.sets = nl_layout_sets(layout);
     g.replicas = (unsigned)run->replicas;
     size_t all = (size_t)g.sets * g.replicas, each = sizeof *g.coefficients.at + sizeof *g.sums.at + sizeof *g.terms.at;
@@ -159,7 +160,7 @@ static __device__ struct element element_of(const struct nl_general &g, const st
     element.u = u_of(c, x);
     element.gradient = gradient_of(g, c, at, element.u, a);
     element.du = element.gradient * affine_of(g, g.op.gamma, a, 1.0) * c.factor;
-    element.h = nl_spread_slope(&l.norm, element.u, x - statistics.center, statistics.spread);
+    element.h = nl_spread_slope(&l.norm, x - statistics.center, c.scale, statistics.spread);
     return element;
 }
 
