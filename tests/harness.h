@@ -234,7 +234,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     for (int r = 0; r < replicas; r++)
         *(struct nl_hyper *)image_place(&p.image, r, p.hyper) = (struct nl_hyper){
             .dropout = 0.3, .norm_eps = spec.eps > 0 ? spec.eps : 1e-5, .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1,
-            .norm_numbers = {spec.numbers[0], spec.numbers[1], spec.numbers[2], spec.numbers[3]}};
+            .norm_numbers = {spec.numbers[0], spec.numbers[1]}};
     switch (spec.kind) {
     case LINEAR:
         p.linear = (struct nl_linear){.in = spec.channels, .out = spec.out};

@@ -10,27 +10,27 @@
 #ifdef TESTS_ON_CUDA_H
 __attribute__((constructor)) static void compute_on_cuda(void)
 {
-    nl_cuda_add_coefficients(&brn_on_cuda);
+    nl_cuda_add_coefficients(&corrected_on_cuda);
 }
 #endif
 
 /* Batch Renorm far from its running statistics: both corrections are at their bounds, where the gradient that takes them for constants is that of
  * differences. */
-#define BRN NORMALIZE, .norm = &brn, .statistics = NL_STATS_BATCH, .running_mean = -10, .running_var = 0.1
+#define BRN NORMALIZE, .norm = &corrected, .statistics = NL_STATS_BATCH, .running_mean = -10, .running_var = 0.1
 static const struct spec specs[] = {
     {"brn", BRN, .numbers = {2, 5}, .samples = 9, .height = 2, .width = 2, .channels = 5},
     {"brn, slices", BRN, .numbers = {1, 5}, .samples = 9, .capacity = 10, .channels = 17, .stat_batch = 4, .relu = true},
     {"brn with residual", BRN, .numbers = {2, 5}, .samples = 5, .height = 2, .width = 3, .channels = 4, .relu = true, .residual = true},
-    {"brn far from zero", NORMALIZE, .norm = &brn, .samples = 9, .channels = 4, .fill = FAR, .numbers = {1.5, 0.5}},
-    {"brn, running statistics", NORMALIZE, .norm = &brn, .samples = 9, .channels = 5, .statistics = NL_STATS_RUNNING, .numbers = {3, 5}},
-    {"mad", NORMALIZE, .norm = &mad, .samples = 7, .channels = 24, .groups = 3, .relu = true},
-    {"mad on images", NORMALIZE, .norm = &mad, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 6, .groups = 2, .residual = true},
+    {"brn far from zero", NORMALIZE, .norm = &corrected, .samples = 9, .channels = 4, .fill = FAR, .numbers = {1.5, 0.5}},
+    {"brn, running statistics", NORMALIZE, .norm = &corrected, .samples = 9, .channels = 5, .statistics = NL_STATS_RUNNING, .numbers = {3, 5}},
+    {"mad", NORMALIZE, .norm = &mad, .samples = 7, .channels = 24, .relu = true},
+    {"mad on images", NORMALIZE, .norm = &mad, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 6, .residual = true},
     {"mad on images, each element", NORMALIZE, .norm = &mad, .samples = 3, .height = 3, .width = 2, .channels = 6, .relu = true, .affine = NL_AFFINE_ELEMENT},
     {"mad without affine", NORMALIZE, .norm = &mad, .samples = 3, .channels = 300, .affine = NL_AFFINE_NONE},
     {"mad of the batch", NORMALIZE, .norm = &mad_of_batch, .samples = 9, .height = 3, .width = 2, .channels = 5},
     {"mad of the batch, slices", NORMALIZE, .norm = &mad_of_batch, .samples = 9, .channels = 5, .stat_batch = 4, .relu = true},
     {"mad of the batch, precise statistics", NORMALIZE, .norm = &mad_of_batch, .samples = 9, .channels = 5, .statistics = NL_STATS_PRECISE},
-    {"largest", NORMALIZE, .norm = &maxnorm, .samples = 5, .height = 3, .width = 2, .channels = 6, .groups = 2},
+    {"largest", NORMALIZE, .norm = &maxnorm, .samples = 5, .height = 3, .width = 2, .channels = 6},
     {"largest of the batch", NORMALIZE, .norm = &maxnorm_of_batch, .samples = 9, .channels = 5},
     {"cubes", NORMALIZE, .norm = &cubes, .samples = 5, .channels = 12},
     {"magnitudes", NORMALIZE, .norm = &magnitudes, .samples = 5, .channels = 12, .relu = true},
@@ -82,7 +82,7 @@ START_TEST(batch_renorm_without_corrections_is_batch_normalization)
 {
     for (int b = 0; nl_backends[b]; b++) {
         struct spec spec = of_batch;
-        spec.norm = &brn, spec.numbers[0] = 1;
+        spec.norm = &corrected, spec.numbers[0] = 1;
         struct pair pair = pair_of(nl_backends[b], of_batch, spec);
         double allowed = tolerance_of(nl_backends[b]);
         check_equal(&pair, "y", pair.bn.y, pair.other.y, pair.bn.y_count, allowed);
@@ -101,7 +101,7 @@ START_TEST(batch_renorm_is_as_evaluation)
     for (int b = 0; nl_backends[b]; b++) {
         struct spec bn = of_batch, spec;
         bn.relu = false, spec = bn;
-        spec.norm = &brn, spec.numbers[0] = spec.numbers[1] = 1e9;
+        spec.norm = &corrected, spec.numbers[0] = spec.numbers[1] = 1e9;
         struct pair pair = pair_of(nl_backends[b], bn, spec);
         double allowed = tolerance_of(nl_backends[b]);
         for (size_t i = 0; i < pair.bn.y_count; i++) {
@@ -175,16 +175,16 @@ END_TEST
 START_TEST(the_largest_share_their_gradient)
 {
     for (int b = 0; nl_backends[b]; b++) {
-        struct spec spec = {"ties", NORMALIZE, .norm = &maxnorm, .samples = 1, .channels = 4, .affine = NL_AFFINE_NONE};
+        struct spec spec = {"ties", NORMALIZE, .norm = &maxnorm, .samples = 1, .channels = 5, .affine = NL_AFFINE_NONE};
         struct probe p = probe_make(nl_backends[b], 1, spec);
-        image_put(&p.image, 0, p.input[0].value, (double[]){-1, 1, 0.5, -0.5}, 4);
-        image_put(&p.image, 0, p.dy, (double[]){1, 2, 0, 0}, 4);
+        image_put(&p.image, 0, p.input[0].value, (double[]){-1, 1, 0.5, -0.5, 0}, 5);
+        image_put(&p.image, 0, p.dy, (double[]){1, 2, 0, 0, 0}, 5);
         p.hyper->norm_eps = 0;
         probe_forward(&p);
         probe_backward(&p);
         /* center 0, M = 1, so y = x. dL/dM = -sum dy x = -1; the slopes sign / 2 of the two largest are -1/2 and 1/2, whose mean is 0. */
-        const double dx[] = {1 - 0.75 + 0.5, 2 - 0.75 - 0.5, -0.75, -0.75};
-        for (size_t i = 0; i < 4; i++)
+        const double dx[] = {1 - 0.6 + 0.5, 2 - 0.6 - 0.5, -0.6, -0.6, -0.6};
+        for (size_t i = 0; i < 5; i++)
             ck_assert_double_eq_tol(image_real(&p.image, 0, p.input[0].gradient, i), dx[i], 1e-6);
         probe_free(&p);
     }

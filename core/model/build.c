@@ -87,6 +87,8 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
+                                     .detached = (unsigned)b->config->norm.detach,
+                                     .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
                                      .affine_count = affine_count(b->config, x)};
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }

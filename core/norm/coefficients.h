@@ -22,8 +22,8 @@
  * and mean(h) are absent, and mean(h) is 0 at p = 2. A factor and an offset are constants to the gradient. Statistics that are detached, or fixed by
  * evaluation, have no part in it: the first or the second mean is 0. A normalizer may replace the two means by its own.
  *
- * A file with coefficients of its own is compiled for real and for complex numbers, and for a GPU. Its functions bear NL_EVERYWHERE, and name
- * their numbers nl_number.
+ * A file with coefficients of its own is compiled for real numbers, for complex ones and for a GPU (norm/own.h). Its functions bear NL_EVERYWHERE and
+ * name their numbers nl_number; NL_OWN_COEFFICIENTS makes them known; its descriptor stands in #ifdef NL_REAL_ON_HOST.
  */
 #ifndef NL_NORM_COEFFICIENTS_H
 #define NL_NORM_COEFFICIENTS_H
@@ -35,12 +35,27 @@
 typedef double _Complex nl_number;
 #define nl_real_part(x) creal(x)
 #define NL_COEFFICIENTS nl_complex_coefficients
-#define NL_OWN_COEFFICIENTS complex_coefficients
+#define NL_COEFFICIENTS_OF(norm) (norm)->complex_coefficients
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                  \
+    extern const struct nl_complex_coefficients nl_##name##_complex; \
+    const struct nl_complex_coefficients nl_##name##_complex = {forward, backward}
 #else
 typedef double nl_number;
 #define nl_real_part(x) (x)
 #define NL_COEFFICIENTS nl_real_coefficients
-#define NL_OWN_COEFFICIENTS coefficients
+#define NL_COEFFICIENTS_OF(norm) (norm)->coefficients
+#ifdef __cplusplus /* for a GPU: backend/cuda/normalize_coefficients.cuh */
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                                                                                               \
+    struct nl_##name##_device {                                                                                                                    \
+        static NL_EVERYWHERE nl_set_coefficients coefficients(const nl_norm *norm, const nl_set_statistics *set) { return forward(norm, set); }    \
+        static NL_EVERYWHERE nl_set_means means(const nl_set_statistics *set, nl_set_means means) { return backward(set, means); }                 \
+    }
+#else
+#define NL_REAL_ON_HOST
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                  \
+    extern const struct nl_complex_coefficients nl_##name##_complex; \
+    static const struct nl_real_coefficients nl_##name##_real = {forward, backward}
+#endif
 #endif
 
 /* What is known of a set. */
@@ -64,7 +79,7 @@ struct nl_set_means {
 /* The functions of a normalizer that has its own. */
 struct NL_COEFFICIENTS {
     struct nl_set_coefficients (*forward)(const struct nl_norm *norm, const struct nl_set_statistics *set);
-    struct nl_set_means (*backward)(const struct nl_set_statistics *set, struct nl_set_means means); /* NULL: as they are */
+    struct nl_set_means (*backward)(const struct nl_set_statistics *set, struct nl_set_means means);
 };
 
 static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
@@ -115,6 +130,12 @@ static inline NL_EVERYWHERE struct nl_set_coefficients nl_standard_coefficients(
 {
     struct nl_set_coefficients standard = {set->center, nl_standard_scale(norm, set->spread, set->eps), 1, 0};
     return standard;
+}
+
+static inline NL_EVERYWHERE struct nl_set_means nl_standard_means(const struct nl_set_statistics *set, struct nl_set_means means)
+{
+    (void)set;
+    return means;
 }
 
 /* h of an element; of NL_SPREAD_LARGEST before it is multiplied with m / k. */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "operation/normalize.h"
+#include "train/schedule.h"
 
 static const struct nl_norm *norm_of(const struct nl_probe *probe)
 {
@@ -114,6 +115,7 @@ static void *put_hyper(struct desk *desk, const struct nl_config *config)
         .norm_eps = config->norm.eps,
         .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1 : config->norm.momentum,
     };
+    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
     void *memory = take(desk, sizeof hyper);
     if (memory)
         desk->backend->upload(memory, &hyper, sizeof hyper);
@@ -128,6 +130,8 @@ static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_n
         .setup = setup_of(probe),
         .norm = norm,
         .unbiased = probe->config->norm.running_var == NL_UNBIASED,
+        .detached = (unsigned)probe->config->norm.detach,
+        .trains_running = norm->tracks && probe->config->norm.statistics == NL_OF_RUNNING,
         .affine_count = (int)affine,
         .x = put(desk, probe->x, elements, 0),
         .y = put(desk, NULL, elements, 0),

@@ -1,11 +1,7 @@
 /* What is worked out once a set, in the general form: its coefficients from its statistics, and what backward makes of its sums. One thread a set, in double.
- * A normalizer that has coefficients of its own gives them to a GPU by one struct and one line:
+ * A normalizer that has coefficients of its own gives them to a GPU by one line, in a file that includes its own:
  *
- *     struct brn {
- *         static __device__ struct nl_set_coefficients coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set);
- *         static __device__ struct nl_set_means means(const struct nl_set_statistics *set, struct nl_set_means means);
- *     };
- *     struct nl_cuda_coefficients nl_cuda_brn = NL_CUDA_COEFFICIENTS(&nl_norm_brn, brn);
+ *     struct nl_cuda_coefficients brn_on_cuda = NL_CUDA_COEFFICIENTS(&nl_norm_brn, nl_brn_device);
  */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_COEFFICIENTS_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_COEFFICIENTS_CUH

@@ -2,34 +2,36 @@
  * Statistics, coefficients and apply are a launch each; a block of threads takes a set. */
 #include "backend/cuda/normalize_coefficients.cuh"
 #include "backend/cuda/normalize_set.cuh"
+#include "norm/own.h"
 
-struct standard {
-    static __device__ struct nl_set_coefficients coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
-    {
-        return nl_standard_coefficients(norm, set);
-    }
-    static __device__ struct nl_set_means means(const struct nl_set_statistics *set, struct nl_set_means means)
-    {
-        (void)set;
-        return means;
-    }
+NL_OWN_COEFFICIENTS(standard, nl_standard_coefficients, nl_standard_means);
+static const struct nl_cuda_coefficients of_standard = NL_CUDA_COEFFICIENTS(NULL, nl_standard_device);
+
+static struct nl_cuda_coefficients of_norms[] = {
+    NL_CUDA_COEFFICIENTS(&nl_norm_brn, nl_brn_device),
+    NL_CUDA_COEFFICIENTS(&nl_norm_varbn, nl_varbn_device),
+    NL_CUDA_COEFFICIENTS(&nl_norm_l1bn, nl_l1bn_device),
 };
-
-static struct nl_cuda_coefficients of_standard = NL_CUDA_COEFFICIENTS(NULL, standard), *own_coefficients;
+static struct nl_cuda_coefficients *added;
 
 extern "C" void nl_cuda_add_coefficients(struct nl_cuda_coefficients *own)
 {
-    own->next = own_coefficients;
-    own_coefficients = own;
+    own->next = added;
+    added = own;
 }
 
 /* NULL: its coefficients were never compiled for a GPU. */
 static const struct nl_cuda_coefficients *coefficients_of(const struct nl_norm *norm)
 {
-    const struct nl_cuda_coefficients *found = norm->coefficients ? own_coefficients : &of_standard;
-    while (norm->coefficients && found && found->norm != norm)
-        found = found->next;
-    return found;
+    if (!norm->coefficients)
+        return &of_standard;
+    for (const struct nl_cuda_coefficients &own : of_norms)
+        if (own.norm == norm)
+            return &own;
+    const struct nl_cuda_coefficients *own = added;
+    while (own && own->norm != norm)
+        own = own->next;
+    return own;
 }
 
 bool nl_cuda_normalize_suits(const void *arguments)

@@ -3,6 +3,9 @@
 
 #include "backend/ref/ref.h"
 #include "base/memory.h"
+#ifdef NL_REFERENCE_COMPLEX
+#include "norm/own.h"
+#endif
 #include "operation/normalize.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
@@ -129,7 +132,7 @@ static struct nl_set_statistics statistics_of(const struct nl_run *run, const st
 
 static struct nl_set_coefficients coefficients_of(const struct nl_normalize *op, const struct nl_set_statistics *set)
 {
-    const struct NL_COEFFICIENTS *own = op->norm->NL_OWN_COEFFICIENTS;
+    const struct NL_COEFFICIENTS *own = NL_COEFFICIENTS_OF(op->norm);
     return own ? own->forward(op->norm, set) : nl_standard_coefficients(op->norm, set);
 }
 
@@ -245,11 +248,11 @@ static struct sums sums_of(const struct normalized *b, const struct set *set)
 static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed, real *dx)
 {
     const struct nl_norm *norm = b->op->norm;
-    const struct NL_COEFFICIENTS *own = norm->NL_OWN_COEFFICIENTS;
+    const struct NL_COEFFICIENTS *own = NL_COEFFICIENTS_OF(norm);
     double m = set_size(set), share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
     struct nl_set_means means = {fixed ? 0 : sums->gradient / m, fixed ? 0 : sums->product / m};
     accumulator mean_h = nl_centers_slope(norm, b->op->detached) ? share * sums->h / m : 0;
-    if (!fixed && own && own->backward)
+    if (!fixed && own)
         means = own->backward(&b->statistics, means);
     means = nl_attached(norm, b->op->detached, means);
     FOR_SET(*set, b->op->setup)
