@@ -82,11 +82,13 @@ static int affine_count(const struct nl_config *config, struct nl_extent x)
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    if (!b->norm->partition)
+    if (nl_norm_is_none(b->norm))
         return;
     struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
+                                     .detached = (unsigned)b->config->norm.detach,
+                                     .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
                                      .affine_count = affine_count(b->config, x)};
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }
@@ -124,7 +126,7 @@ bool nl_hidden_bias(const struct nl_builder *b)
     if (b->config->model.bias != NL_BIAS_AUTO)
         return b->config->model.bias == NL_BIAS_ON;
     /* With pre-activation too: what reads the sum of a block normalizes it, one block later or many blocks later. */
-    return !(b->norm->partition && b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
+    return !(b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
 }
 
 void nl_add_pooled_head(struct nl_builder *b)

@@ -26,7 +26,7 @@ static bool cancels_bias(const struct listed *l)
         return false;
     nl_layer_configure(next, &config);
     const struct nl_norm *norm = nl_norms[config.norm.kind];
-    return norm->partition && norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
+    return norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
 }
 
 static void add_product(const struct listed *l)

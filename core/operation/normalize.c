@@ -90,7 +90,7 @@ int nl_normalize_sets(const struct nl_normalize *op, int samples)
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     const struct nl_normalize *n = arguments;
-    size_t numbers = number < COEFFICIENTS ? 1 : n->norm->coefficients ? 4 : 0;
+    size_t numbers = number < COEFFICIENTS ? 1 : nl_normalize_keeps_coefficients(n) ? 4 : 0;
     return numbers * (size_t)nl_normalize_sets(n, samples) * statistic;
 }
 

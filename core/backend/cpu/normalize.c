@@ -266,7 +266,7 @@ void nl_cpu_normalize_backward_apply(const struct nl_run *run, const void *argum
 
 bool nl_cpu_normalize_suits(const void *arguments)
 {
-    return nl_norm_is_standard(((const struct nl_normalize *)arguments)->norm);
+    return nl_normalize_is_standard(arguments);
 }
 
 struct nl_micro nl_cpu_normalize_micro(const void *arguments)

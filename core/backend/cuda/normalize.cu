@@ -26,7 +26,7 @@ void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!nl_norm_is_standard(op->norm))
+    if (!nl_normalize_is_standard(op))
         nl_cuda_general_forward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
@@ -38,7 +38,7 @@ void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!nl_norm_is_standard(op->norm)) {
+    if (!nl_normalize_is_standard(op)) {
         nl_cuda_general_backward(run, op, &layout);
         return;
     }
