@@ -326,20 +326,20 @@ struct call {
 static inline struct call probe_call(const struct probe *p)
 {
     const struct {
-        const char *operation;
+        const struct nl_operation *operation;
         const void *arguments;
     } of[] = {
-        [LINEAR] = {"linear", &p->linear},
-        [CONV] = {"conv", &p->conv},
-        [DEPTHWISE] = {"depthwise_conv", &p->conv},
-        [NORMALIZE] = {"normalize", &p->normalize},
-        [ACTIVATE] = {"activate", &p->activate},
-        [MAX_POOL] = {"max_pool", &p->max_pool},
-        [MEAN_POOL] = {"mean_pool", &p->mean_pool},
-        [ADD] = {"add", &p->add},
-        [DROPOUT] = {"dropout", &p->dropout},
+        [LINEAR] = {&nl_linear_operation, &p->linear},
+        [CONV] = {&nl_conv_operation, &p->conv},
+        [DEPTHWISE] = {&nl_depthwise_conv_operation, &p->conv},
+        [NORMALIZE] = {&nl_normalize_operation, &p->normalize},
+        [ACTIVATE] = {&nl_activate_operation, &p->activate},
+        [MAX_POOL] = {&nl_max_pool_operation, &p->max_pool},
+        [MEAN_POOL] = {&nl_mean_pool_operation, &p->mean_pool},
+        [ADD] = {&nl_add_operation, &p->add},
+        [DROPOUT] = {&nl_dropout_operation, &p->dropout},
     };
-    struct call call = {nl_kernel_find(p->image.backend, of[p->spec.kind].operation), of[p->spec.kind].arguments};
+    struct call call = {nl_kernel_of(p->image.backend, of[p->spec.kind].operation), of[p->spec.kind].arguments};
     ck_assert_ptr_nonnull(call.kernel);
     return call;
 }

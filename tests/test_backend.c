@@ -145,7 +145,7 @@ static void get_floats(double *to, const void *from, size_t count)
 }
 
 /* The reference's kernels for float32, on `ref`'s memory. */
-static struct nl_backend float_reference(struct nl_kernel kernels[16])
+static struct nl_backend float_reference(void)
 {
     struct nl_backend backend = *ref;
     backend.name = "the float reference";
@@ -153,16 +153,12 @@ static struct nl_backend float_reference(struct nl_kernel kernels[16])
     backend.real = sizeof(float);
     backend.put_reals = put_floats;
     backend.get_reals = get_floats;
-    backend.kernels = kernels;
-    for (int k = 0; ref->kernels[k].operation; k++)
-        kernels[k] = *nl_reference_kernel(NL_ELEMENT_FLOAT, ref->kernels[k].operation);
     return backend;
 }
 
 START_TEST(backends_agree)
 {
-    struct nl_kernel kernels[16] = {0};
-    struct nl_backend reference = float_reference(kernels);
+    struct nl_backend reference = float_reference();
     check_against_ref(&reference, specs[_i]);
     for (int b = 0; nl_backends[b]; b++)
         if (nl_backends[b] != ref)
@@ -268,7 +264,7 @@ START_TEST(normalizer_backward_works_in_place)
             struct nl_normalize in_place = p.normalize;
             in_place.dx = p.dy;
             ck_assert(memcmp(p.normalize.dx, p.dy, bytes) != 0);
-            nl_kernel_find(nl_backends[b], "normalize")->backward(&p.run, &in_place);
+            nl_kernel_of(nl_backends[b], &nl_normalize_operation)->backward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.normalize.dx, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             probe_free(&p);
         }
@@ -290,10 +286,10 @@ START_TEST(a_sum_works_in_place)
             ck_assert(memcmp(p.add.da, p.add.db, bytes) == 0);
             struct nl_add in_place = p.add;
             in_place.da = in_place.db = p.dy;
-            nl_kernel_find(nl_backends[b], "add")->backward(&p.run, &in_place);
+            nl_kernel_of(nl_backends[b], &nl_add_operation)->backward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.add.da, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             in_place.y = p.input[1].value;
-            nl_kernel_find(nl_backends[b], "add")->forward(&p.run, &in_place);
+            nl_kernel_of(nl_backends[b], &nl_add_operation)->forward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             probe_free(&p);
         }
@@ -374,8 +370,8 @@ START_TEST(dropout_of_a_part_draws_what_the_batch_draws)
             part.y = (char *)part.y + at;
             part.dy = (const char *)part.dy + at;
             part.dx = (char *)part.dx + at;
-            nl_kernel_find(nl_backends[b], "dropout")->forward(&run, &part);
-            nl_kernel_find(nl_backends[b], "dropout")->backward(&run, &part);
+            nl_kernel_of(nl_backends[b], &nl_dropout_operation)->forward(&run, &part);
+            nl_kernel_of(nl_backends[b], &nl_dropout_operation)->backward(&run, &part);
         }
         size_t bytes = whole.y_count * nl_backends[b]->real;
         ck_assert_msg(memcmp(whole.y, parts.y, bytes) == 0, "y on %s", nl_backends[b]->name);
@@ -392,8 +388,7 @@ START_TEST(accumulate_adds_all_numbers_of_each_replica)
     enum { COUNT = 301, REPLICAS = 3 };
     for (int b = 0; nl_backends[b]; b++) {
         const struct nl_backend *backend = nl_backends[b];
-        const struct nl_kernel *own = nl_kernel_find(backend, "accumulate");
-        const struct nl_kernel *kernel = own ? own : nl_reference_kernel(backend->element, "accumulate");
+        const struct nl_kernel *kernel = nl_kernel_of(backend, &nl_accumulate_operation);
         struct image image = image_make(backend, REPLICAS, PROBE_BYTES);
         struct nl_accumulate op = {.count = COUNT, .x = image_reals(&image, COUNT), .y = image_reals(&image, COUNT)};
         struct nl_run run = {.replicas = REPLICAS, .stride = image.stride, .samples = 1};

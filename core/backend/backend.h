@@ -44,6 +44,12 @@ struct nl_update {
     const struct nl_hyper *hyper;
 };
 
+/* A kernel of the backend's own, for one operation. */
+struct nl_own_kernel {
+    const struct nl_operation *operation;
+    const struct nl_kernel *kernel;
+};
+
 struct nl_tape; /* the backend's own */
 
 struct nl_backend {
@@ -96,7 +102,7 @@ struct nl_backend {
 
     void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
     void (*update)(const struct nl_run *run, const struct nl_update *op);
-    const struct nl_kernel *kernels; /* ends with one without a name */
+    const struct nl_own_kernel *kernels;                                /* ends with one of no operation; NULL: it has none of its own */
 };
 
 extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;
@@ -110,13 +116,6 @@ int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
 /* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
-
-/* What the backend has for that operation; NULL: nothing. */
-const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation);
-
-/* The reference's kernel for that element, which computes in the host's memory: for what a backend has no kernel of its own. NULL: there is
- * no such operation. */
-const struct nl_kernel *nl_reference_kernel(enum nl_element element, const char *operation);
 
 /* What computes it there: the backend's own kernel, or, where the backend computes on the host, the reference's. NULL: nothing does. */
 const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation);

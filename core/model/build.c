@@ -9,7 +9,6 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
-#include "operation/product.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {

@@ -38,7 +38,7 @@ static inline bool nl_is_parameter(enum nl_role role)
 }
 
 /* The type of a backend's reals. */
-enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX };
+enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX, NL_ELEMENTS };
 
 /* What all operations of one call share. */
 struct nl_run {
@@ -76,7 +76,6 @@ typedef void nl_kernel_function(const struct nl_run *run, const void *arguments)
 
 /* What a backend has for one operation. */
 struct nl_kernel {
-    const char *operation;
     nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */

@@ -34,7 +34,13 @@ struct nl_normalize {
 };
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
-int nl_normalize_sets(const struct nl_normalize *op, int samples);
+static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = samples;
+    struct nl_partition partition = op->norm->partition(&setup);
+    return nl_partition_sets(&partition, &setup);
+}
 
 extern const struct nl_operation nl_normalize_operation;
 

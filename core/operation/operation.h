@@ -105,8 +105,16 @@ struct nl_operation {
     size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic);
     bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
     double (*work)(const void *arguments);               /* multiply-adds of a sample, forward */
-    /* Its kernels in the reference source, where it is none of normlab's own; NULL: by its name. */
-    const struct nl_kernel *reference;                   /* [3], by enum nl_element */
+    const struct nl_kernel *reference[NL_ELEMENTS];      /* what it is: its kernels in the reference, by enum nl_element */
 };
+
+/* Those kernels (reference.h has them defined), and what `reference` is then. */
+#define NL_DECLARE_REFERENCES(name) extern const struct nl_kernel nl_ref_double_##name, nl_ref_float_##name, nl_ref_complex_##name
+#define NL_REFERENCES(name)                            \
+    {                                                  \
+        [NL_ELEMENT_DOUBLE] = &nl_ref_double_##name,   \
+        [NL_ELEMENT_FLOAT] = &nl_ref_float_##name,     \
+        [NL_ELEMENT_COMPLEX] = &nl_ref_complex_##name, \
+    }
 
 #endif

@@ -162,7 +162,7 @@ static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl
 {
     size_t elements = elements_of(probe), channels = (size_t)probe->channels, affine = (size_t)op->affine_count;
     bool fixed = probe->eval && op->norm->tracks;
-    const struct nl_kernel *kernel = nl_kernel_find(desk->backend, "normalize");
+    const struct nl_kernel *kernel = nl_kernel_of(desk->backend, &nl_normalize_operation);
     struct nl_run run = {
         .replicas = 1,
         .samples = probe->samples,

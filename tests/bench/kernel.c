@@ -189,7 +189,7 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
     size_t count = (size_t)run->samples * (size_t)(size * size * channels),
            weights = (size_t)(KERNEL * KERNEL * channels * channels);
     struct convolution both = {
-        .kernel = nl_kernel_find(backend, "conv"),
+        .kernel = nl_kernel_of(backend, &nl_conv_operation),
         .run = run,
         .op = {.height = size,
                .width = size,
@@ -235,7 +235,7 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     struct nl_hyper *placed_hyper = need(sizeof hyper);
     backend->upload(placed_hyper, &hyper, sizeof hyper);
     struct normalization n = {
-        .kernel = nl_kernel_find(backend, "normalize"),
+        .kernel = nl_kernel_of(backend, &nl_normalize_operation),
         .run = run,
         .op =
             {

@@ -1,9 +1,9 @@
 /* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/norm.h. */
 #include <stdlib.h>
 
-#include "backend/ref/ref.h"
 #include "base/memory.h"
 #include "operation/normalize.h"
+#include "operation/reference.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
 struct set {
@@ -126,7 +126,7 @@ static void moments(const struct nl_normalize *op, const real *x, const struct s
     *var = squares / m;
 }
 
-void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *arguments)
+static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
@@ -198,7 +198,7 @@ static void write_dx(const struct backward *b, const struct set *set, accumulato
     dx[at] = b->rstd * (dxhat_at(b, at, affine_at(b->op, s, c)) - mean - xhat_at(b, at) * mean_xhat);
 }
 
-void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *arguments)
+static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
@@ -243,3 +243,5 @@ void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *argu
         free(sum_gamma);
     }
 }
+
+NL_KERNEL(normalize) = {.forward = forward, .backward = backward};
