@@ -142,7 +142,7 @@ START_TEST(the_loss_has_its_hessian)
     for (size_t i = 0; i < COUNT; i++)
         image_set_real(&image, 0, logits, i, drawn(1, "logits", i));
     move_imaginary(logits, COUNT, "logits");
-    nl_kernel_of(with_steps, &nl_loss_operation)->forward(&run, &op);
+    nl_kernel_of(with_steps, &nl_loss_operation, &op)->forward(&run, &op);
     nl_complex_get_imaginary(found, op.dlogits, COUNT);
     double loss = 0;
     for (size_t n = 0; n < SAMPLES; n++) {

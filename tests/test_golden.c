@@ -227,7 +227,7 @@ static void forward_backward(struct layer *layer, const struct golden *golden, e
                              enum quantity first)
 {
     layer->run.statistics = statistics;
-    const struct nl_kernel *kernel = nl_kernel_of(layer->backend, &nl_normalize_operation);
+    const struct nl_kernel *kernel = nl_kernel_of(layer->backend, &nl_normalize_operation, &layer->op);
     kernel->forward(&layer->run, &layer->op);
     kernel->backward(&layer->run, &layer->op);
     size_t elements = (size_t)golden->samples * golden->positions * golden->channels, affine = (size_t)golden->affine;

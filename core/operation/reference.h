@@ -14,8 +14,12 @@
 #ifndef NL_OPERATION_REFERENCE_H
 #define NL_OPERATION_REFERENCE_H
 
+#ifdef NL_REFERENCE_COMPLEX
+#define NL_COMPLEX_NUMBERS
+#endif
 #include <tgmath.h>
 
+#include "norm/coefficients.h"
 #include "operation/operation.h"
 
 #if defined(NL_REFERENCE_DOUBLE)

@@ -264,6 +264,11 @@ static void normalize_backward_apply(const struct nl_run *run, const void *argum
     backward(run, op, NL_NORM_APPLY);
 }
 
+static bool normalize_suits(const void *arguments)
+{
+    return nl_norm_is_standard(((const struct nl_normalize *)arguments)->norm);
+}
+
 static struct nl_micro normalize_micro(const void *arguments)
 {
     const struct nl_normalize *op = arguments;
@@ -280,6 +285,7 @@ static struct nl_micro normalize_micro(const void *arguments)
 }
 
 const struct nl_kernel nl_cpu_normalize = {
+    .suits = normalize_suits,
     .forward = normalize_forward,
     .backward = normalize_backward,
     .micro = normalize_micro,

@@ -174,4 +174,4 @@ static void launch_conv_backward(const struct nl_run *run, const void *arguments
     nl_gemm_forward(run, op->precision, dy, w, op->dx, NULL, from, op->in, k);
 }
 
-NL_CUDA_KERNEL(conv, launch_conv_forward, launch_conv_backward);
+NL_CUDA_KERNEL(conv, NULL, launch_conv_forward, launch_conv_backward);

@@ -83,5 +83,5 @@ static void launch_loss(const struct nl_run *run, const void *arguments)
     NL_LAUNCH(loss, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
 }
 
-NL_CUDA_KERNEL(gather, launch_gather, NULL);
-NL_CUDA_KERNEL(loss, launch_loss, NULL);
+NL_CUDA_KERNEL(gather, NULL, launch_gather, NULL);
+NL_CUDA_KERNEL(loss, NULL, launch_loss, NULL);

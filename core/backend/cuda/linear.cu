@@ -18,4 +18,4 @@ static void launch_linear_backward(const struct nl_run *run, const void *argumen
         nl_gemm_forward(run, op->precision, nl_along(op->dy, n, out), nl_along(op->w, in, out), op->dx, NULL, n, in, out);
 }
 
-NL_CUDA_KERNEL(linear, launch_linear_forward, launch_linear_backward);
+NL_CUDA_KERNEL(linear, NULL, launch_linear_forward, launch_linear_backward);

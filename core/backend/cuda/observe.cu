@@ -64,5 +64,5 @@ static void launch_observe(const struct nl_run *run, const void *arguments)
     NL_LAUNCH(observe, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, count, part, tickets);
 }
 
-NL_CUDA_KERNEL(copy, launch_copy, NULL);
-NL_CUDA_KERNEL(observe, launch_observe, NULL);
+NL_CUDA_KERNEL(copy, NULL, launch_copy, NULL);
+NL_CUDA_KERNEL(observe, NULL, launch_observe, NULL);

@@ -192,7 +192,7 @@ static void launch_add_backward(const struct nl_run *run, const void *arguments)
     NL_LAUNCH(add_backward, nl_grid_over(run, count + from_count), NL_THREADS, *op, run->stride, count, from_count);
 }
 
-NL_CUDA_KERNEL(activate, launch_activate_forward, launch_activate_backward);
-NL_CUDA_KERNEL(add, launch_add_forward, launch_add_backward);
-NL_CUDA_KERNEL(dropout, launch_dropout_forward, launch_dropout_backward);
-NL_CUDA_KERNEL(accumulate, launch_accumulate, NULL);
+NL_CUDA_KERNEL(activate, NULL, launch_activate_forward, launch_activate_backward);
+NL_CUDA_KERNEL(add, NULL, launch_add_forward, launch_add_backward);
+NL_CUDA_KERNEL(dropout, NULL, launch_dropout_forward, launch_dropout_backward);
+NL_CUDA_KERNEL(accumulate, NULL, launch_accumulate, NULL);

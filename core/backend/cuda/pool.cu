@@ -129,5 +129,5 @@ static void launch_mean_pool_backward(const struct nl_run *run, const void *argu
     NL_LAUNCH(mean_pool_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-NL_CUDA_KERNEL(max_pool, launch_max_pool_forward, launch_max_pool_backward);
-NL_CUDA_KERNEL(mean_pool, launch_mean_pool_forward, launch_mean_pool_backward);
+NL_CUDA_KERNEL(max_pool, NULL, launch_max_pool_forward, launch_max_pool_backward);
+NL_CUDA_KERNEL(mean_pool, NULL, launch_mean_pool_forward, launch_mean_pool_backward);
