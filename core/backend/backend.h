@@ -1,6 +1,6 @@
-/* The backends: one table of kernels each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
- * specification; `cpu` is float32 and made to be fast; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan deals in
- * sizes and places, values go in and out through upload/download and put_reals/get_reals.
+/* The backends: what computes operations, the same mathematics on each. `ref` is float64, plain C, slow and obviously right: the specification of every
+ * operation (operation/reference.h); `cpu` is float32 and made to be fast; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan
+ * deals in sizes and places, values go in and out through upload/download and put_reals/get_reals.
  */
 #ifndef NL_BACKEND_BACKEND_H
 #define NL_BACKEND_BACKEND_H

@@ -1,10 +1,11 @@
-/* Operations: what a network is made of. One descriptor each, in a file of its own (conv.c, normalize.c, ...), says what it makes of
- * its inputs, what it learns and keeps, and what its backward pass reads. What computes it, a kernel, is a backend's.
+/* Operations: what a network is made of. Each stands in a file of its own (conv.c, max_pool.c, ...). Its descriptor says what it makes of its inputs,
+ * what it learns and keeps, and what its backward pass reads. Its kernels in the reference (reference.h) are the specification of what it computes; faster
+ * ones belong to the backends.
  *
  * Inputs stand in numbered slots, activations and parameters alike: a convolution has x, its weight and its bias. A parameter that
  * nobody puts into its slot is made with the node.
  *
- * A new operation is its descriptor, its arguments and its kernel on the reference backend; where it pays, faster kernels on others.
+ * These files are compiled once for each element of the reference: what they define beside descriptor and kernels is static, or inline in a header.
  */
 #ifndef NL_OPERATION_OPERATION_H
 #define NL_OPERATION_OPERATION_H
