@@ -1,4 +1,4 @@
-/* Operations: what a network is made of. Each stands in a file of its own (conv.c, max_pool.c, ...). Its descriptor says what it makes of its inputs,
+/* Operations: what a network is made of. Each stands in a file of its own (conv.c, add.c, ...). Its descriptor says what it makes of its inputs,
  * what it learns and keeps, and what its backward pass reads. Its kernels in the reference (reference.h) are the specification of what it computes; faster
  * ones belong to the backends.
  *
