@@ -9,7 +9,6 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
-#include "operation/product.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -102,7 +101,7 @@ void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
 {
     if (b->config->model.dropout > 0)
-        nl_add(b, &nl_dropout_operation, &(struct nl_dropout){0}, stem, number);
+        nl_add(b, &nl_dropout_operation, NULL, stem, number);
 }
 
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)
@@ -131,6 +130,6 @@ bool nl_hidden_bias(const struct nl_builder *b)
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
-    nl_add(b, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "avgpool", 0);
+    nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
     nl_add_linear(b, b->graph->classes, true, "head", 0);
 }

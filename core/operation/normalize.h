@@ -37,7 +37,13 @@ struct nl_normalize {
 };
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
-int nl_normalize_sets(const struct nl_normalize *op, int samples);
+static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = samples;
+    struct nl_partition partition = op->norm->partition(&setup);
+    return nl_partition_sets(&partition, &setup);
+}
 
 /* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch, nothing detached. */
 static inline bool nl_normalize_is_standard(const struct nl_normalize *op)

@@ -22,7 +22,7 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     return l;
 }
 
-void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
+static void launch_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
@@ -34,7 +34,7 @@ void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
         nl_cuda_sets_forward(run, op, &layout);
 }
 
-void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
+static void launch_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
@@ -51,3 +51,5 @@ void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
     if (op->dx || op->residual)
         nl_cuda_sets_dx(run, op, &layout);
 }
+
+NL_CUDA_KERNEL(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward);

@@ -1,12 +1,12 @@
 /* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/coefficients.h. */
 #include <stdlib.h>
 
-#include "backend/ref/ref.h"
 #include "base/memory.h"
 #ifdef NL_REFERENCE_COMPLEX
 #include "norm/own.h"
 #endif
 #include "operation/normalize.h"
+#include "operation/reference.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
 struct set {
@@ -163,7 +163,7 @@ static accumulator xhat_of(const struct normalized *b, accumulator u)
     return u * b->coefficients.factor + b->coefficients.offset;
 }
 
-void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *arguments)
+static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
@@ -262,7 +262,7 @@ static void write_dx(const struct normalized *b, const struct set *set, const st
     }
 }
 
-void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *arguments)
+static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
@@ -307,3 +307,5 @@ void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *argu
         free(sum_gamma);
     }
 }
+
+NL_KERNEL(normalize) = {.forward = forward, .backward = backward};
