@@ -1,7 +1,7 @@
 /* Kernels of block.h whose sums run down the columns.
  *
- * They go over the rows in stretches of NL_COLUMN_STRETCH, and over a stretch in tiles: sixteen channels, whose sums and factors stay in registers. Of
- * a last tile only `count` channels are of use.
+ * They go over the rows in stretches of NL_COLUMN_STRETCH, and over a stretch in tiles: MOST_VECTORS vectors of channels or one, whose sums and factors stay
+ * in registers. Of a last tile only `count` channels are of use.
  *
  * The sum of a channel: the rows of a stretch go to two chains in turn, so that one need not wait for the other; the sums of stretches are accumulated in
  * double. */
@@ -28,14 +28,34 @@ INLINE wide keep(wide v, size_t count)
     return is_whole(count) ? v : wide_keep(v, count);
 }
 
-/* What the channels [c, c + 16) are normalized with: gamma xhat + beta = t scale + offset. */
+/* As many as the registers of AVX-512 hold beside each other; one of AVX2 takes two of its registers. */
+enum { MOST_VECTORS = PARTS == 1 ? 4 : 1 };
+
+/* What sixteen channels are normalized with: gamma xhat + beta = t scale + offset; and dx = g scale + (t slope + bias). */
 struct column {
-    wide shift, scale, offset;
+    wide shift, scale, offset, slope, bias;
 };
 
-INLINE struct column column_at(const struct nl_cpu_block *b, size_t c)
+/* A tile: the rows [first, end) of some vectors of channels from c on, of `count` channels each. */
+struct strip {
+    size_t c, count, first, end;
+    int vectors;
+};
+
+struct columns {
+    struct column of[MOST_VECTORS];
+};
+
+INLINE struct columns columns_at(const struct nl_cpu_block *b, struct strip s)
 {
-    return (struct column){wide_load(b->shift + c), wide_load(b->scale + c), wide_load(b->offset + c)};
+    struct columns columns = {0};
+    UNROLL
+    for (int v = 0; v < s.vectors; v++) {
+        size_t c = s.c + (size_t)v * NL_LANES;
+        columns.of[v] = (struct column){wide_load(b->shift + c), wide_load(b->scale + c), wide_load(b->offset + c), wide_load(b->dx_slope + c),
+                                        wide_load(b->dx_bias + c)};
+    }
+    return columns;
 }
 
 /* The gradient of gamma xhat + beta at element `at`. */
@@ -51,54 +71,64 @@ INLINE wide gradient_at(const struct nl_cpu_block *b, struct column column, wide
     return g;
 }
 
-/* A tile: the rows [first, end) of the channels [c, c + count). */
-struct strip {
-    size_t c, count, first, end;
-};
-
 struct sums {
-    wide sum, product;
+    wide sum[MOST_VECTORS], product[MOST_VECTORS];
 };
 
 /* The sums of t and t^2; or of g and g t, where g is the gradient. */
-INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct column column, struct strip s, bool gradients)
+INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s, bool gradients)
 {
     enum { CHAINS = 2 };
-    wide sum[CHAINS], product[CHAINS];
-    sum[0] = sum[1] = product[0] = product[1] = wide_set(0.0f);
+    struct sums chains[CHAINS] = {0};
     for (size_t row = s.first; row < s.end; row += CHAINS)
         UNROLL
         for (size_t chain = 0; chain < CHAINS; chain++) {
             if (chain > 0 && row + chain == s.end)
                 break;
-            size_t at = (row + chain) * b->pitch + s.c;
-            wide t = wide_sub(take(b->x + at, s.count), column.shift), g = gradients ? gradient_at(b, column, t, at, s.count) : t;
-            sum[chain] = wide_add(sum[chain], g);
-            product[chain] = wide_fused(g, t, product[chain]);
+            UNROLL
+            for (int v = 0; v < s.vectors; v++) {
+                size_t at = (row + chain) * b->pitch + s.c + (size_t)v * NL_LANES;
+                wide t = wide_sub(take(b->x + at, s.count), columns.of[v].shift), g = gradients ? gradient_at(b, columns.of[v], t, at, s.count) : t;
+                chains[chain].sum[v] = wide_add(chains[chain].sum[v], g);
+                chains[chain].product[v] = wide_fused(g, t, chains[chain].product[v]);
+            }
         }
-    return (struct sums){wide_add(sum[0], sum[1]), wide_add(product[0], product[1])};
-}
-
-INLINE void y_rows(const struct nl_cpu_block *b, struct column column, struct strip s)
-{
-    for (size_t at = s.first * b->pitch + s.c, stop = s.end * b->pitch + s.c; at < stop; at += b->pitch) {
-        wide value = wide_fused(wide_sub(take(b->x + at, s.count), column.shift), column.scale, column.offset);
-        if (b->residual)
-            value = wide_add(value, take(b->residual + at, s.count));
-        put(b->y + at, b->relu ? wide_relu(value) : value, s.count);
+    UNROLL
+    for (int v = 0; v < s.vectors; v++) {
+        chains[0].sum[v] = wide_add(chains[0].sum[v], chains[1].sum[v]);
+        chains[0].product[v] = wide_add(chains[0].product[v], chains[1].product[v]);
     }
+    return chains[0];
 }
 
-/* dx = g scale + (t slope + bias). A gradient that y masks lies in dresidual, masked. */
-INLINE void dx_rows(const struct nl_cpu_block *b, struct column column, wide slope, wide bias, struct strip s)
+INLINE void y_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s)
+{
+    for (size_t row = s.first; row < s.end; row++)
+        UNROLL
+        for (int v = 0; v < s.vectors; v++) {
+            const struct column column = columns.of[v];
+            size_t at = row * b->pitch + s.c + (size_t)v * NL_LANES;
+            wide value = wide_fused(wide_sub(take(b->x + at, s.count), column.shift), column.scale, column.offset);
+            if (b->residual)
+                value = wide_add(value, take(b->residual + at, s.count));
+            put(b->y + at, b->relu ? wide_relu(value) : value, s.count);
+        }
+}
+
+/* A gradient that y masks lies in dresidual, masked. */
+INLINE void dx_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s)
 {
     const float *dy = b->mask == NL_MASK_Y ? b->dresidual : b->dy;
-    for (size_t at = s.first * b->pitch + s.c, stop = s.end * b->pitch + s.c; at < stop; at += b->pitch) {
-        wide t = wide_sub(take(b->x + at, s.count), column.shift), g = take(dy + at, s.count);
-        if (b->mask == NL_MASK_X)
-            g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
-        put(b->dx + at, wide_add(wide_mul(g, column.scale), wide_fused(t, slope, bias)), s.count);
-    }
+    for (size_t row = s.first; row < s.end; row++)
+        UNROLL
+        for (int v = 0; v < s.vectors; v++) {
+            const struct column column = columns.of[v];
+            size_t at = row * b->pitch + s.c + (size_t)v * NL_LANES;
+            wide t = wide_sub(take(b->x + at, s.count), column.shift), g = take(dy + at, s.count);
+            if (b->mask == NL_MASK_X)
+                g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
+            put(b->dx + at, wide_add(wide_mul(g, column.scale), wide_fused(t, column.slope, column.bias)), s.count);
+        }
 }
 
 /* ---- many rows: stretches and tiles ---- */
@@ -106,49 +136,55 @@ INLINE void dx_rows(const struct nl_cpu_block *b, struct column column, wide slo
 /* `begins`: this is the first stretch. Its sums are stored, those of later ones are accumulated. */
 typedef void strip_function(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins);
 
-INLINE void put_sums_of(struct sums sums, size_t c, double *to_sum, double *to_product, bool begins)
+INLINE void put_sums_of(struct sums sums, struct strip s, double *to_sum, double *to_product, bool begins)
 {
-    if (begins) {
-        wide_put_doubles(to_sum + c, sums.sum);
-        wide_put_doubles(to_product + c, sums.product);
-    } else {
-        wide_accumulate(to_sum + c, sums.sum);
-        wide_accumulate(to_product + c, sums.product);
+    UNROLL
+    for (int v = 0; v < s.vectors; v++) {
+        size_t c = s.c + (size_t)v * NL_LANES;
+        if (begins) {
+            wide_put_doubles(to_sum + c, sums.sum[v]);
+            wide_put_doubles(to_product + c, sums.product[v]);
+        } else {
+            wide_accumulate(to_sum + c, sums.sum[v]);
+            wide_accumulate(to_product + c, sums.product[v]);
+        }
     }
 }
 
 INLINE void sums_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
 {
-    put_sums_of(sum_rows(b, (struct column){.shift = wide_load(b->shift + s.c)}, s, false), s.c, sum, product, begins);
+    put_sums_of(sum_rows(b, columns_at(b, s), s, false), s, sum, product, begins);
 }
 
 INLINE void gradients_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
 {
-    put_sums_of(sum_rows(b, column_at(b, s.c), s, true), s.c, sum, product, begins);
+    put_sums_of(sum_rows(b, columns_at(b, s), s, true), s, sum, product, begins);
 }
 
 INLINE void y_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
 {
     (void)unused, (void)neither, (void)begins;
-    y_rows(b, column_at(b, s.c), s);
+    y_rows(b, columns_at(b, s), s);
 }
 
 INLINE void dx_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
 {
     (void)unused, (void)neither, (void)begins;
-    dx_rows(b, column_at(b, s.c), wide_load(b->dx_slope + s.c), wide_load(b->dx_bias + s.c), s);
+    dx_rows(b, columns_at(b, s), s);
 }
 
 INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, strip_function *function, double *sum, double *product)
 {
     const struct nl_cpu_block block = *original, *b = &block; /* a copy: the compiler must assume that a store changes what a pointer points to */
     for (size_t row = first, stop; row < end; row = stop) {
-        size_t c = 0;
+        size_t c = 0, several = MOST_VECTORS * NL_LANES;
         stop = end - row < NL_COLUMN_STRETCH ? end : row + NL_COLUMN_STRETCH;
+        for (; c + several <= b->channels; c += several)
+            function(b, (struct strip){c, NL_LANES, row, stop, MOST_VECTORS}, sum, product, row == first);
         for (; c + NL_LANES <= b->channels; c += NL_LANES)
-            function(b, (struct strip){c, NL_LANES, row, stop}, sum, product, row == first);
+            function(b, (struct strip){c, NL_LANES, row, stop, 1}, sum, product, row == first);
         if (c < b->channels)
-            function(b, (struct strip){c, b->channels - c, row, stop}, sum, product, row == first);
+            function(b, (struct strip){c, b->channels - c, row, stop, 1}, sum, product, row == first);
     }
 }
 
@@ -204,14 +240,14 @@ INLINE void few_moments(const struct nl_cpu_block *b, struct strip s, double *me
     for (size_t row = 1; row < b->rows; row++)
         difference = wide_add(difference, wide_sub(wide_load(b->x + row * b->pitch + s.c), shift));
     shift = wide_add(shift, wide_mul(difference, inverse));
-    struct sums sums = sum_rows(b, (struct column){.shift = shift}, s, false);
-    wide offset = wide_mul(sums.sum, inverse);
+    const struct sums sums = sum_rows(b, (struct columns){{{.shift = shift}}}, s, false);
+    wide offset = wide_mul(sums.sum[0], inverse);
     wide_put_doubles(mean, shift);
     wide_accumulate(mean, offset);
-    wide_put_doubles(var, wide_relu(wide_mul(wide_sub(sums.product, wide_mul(offset, sums.sum)), inverse)));
+    wide_put_doubles(var, wide_relu(wide_mul(wide_sub(sums.product[0], wide_mul(offset, sums.sum[0])), inverse)));
 }
 
-INLINE struct column few_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var, wide *mean_low, wide *rstd)
+INLINE struct columns few_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var, wide *mean_low, wide *rstd)
 {
     float shift[NL_LANES], low[NL_LANES], inverse[NL_LANES];
     nl_sets_prepare(NL_LANES, mean, var, b->eps, shift, low, inverse);
@@ -219,14 +255,14 @@ INLINE struct column few_prepare(const struct nl_cpu_block *b, size_t c, const d
     *rstd = wide_load(inverse);
     struct column column = {.shift = wide_load(shift), .scale = wide_mul(*rstd, wide_load(b->gamma + c))};
     column.offset = wide_sub(wide_load(b->beta + c), wide_mul(*mean_low, column.scale));
-    return column;
+    return (struct columns){{column}};
 }
 
 TARGET static void few_columns_forward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
-        const struct strip s = {c, NL_LANES, 0, b->rows};
+        const struct strip s = {c, NL_LANES, 0, b->rows, 1};
         double mean[NL_LANES], var[NL_LANES];
         wide mean_low, rstd;
         few_moments(b, s, mean, var);
@@ -242,16 +278,18 @@ TARGET static void few_columns_backward(const struct nl_cpu_block *original)
     const struct nl_cpu_block block = *original, *b = &block;
     wide inverse = wide_set(1.0f / (float)b->rows), zero = wide_set(0.0f);
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
-        const struct strip s = {c, NL_LANES, 0, b->rows};
+        const struct strip s = {c, NL_LANES, 0, b->rows, 1};
         wide mean_low, rstd;
-        struct column column = few_prepare(b, c, b->mean + c, b->var + c, &mean_low, &rstd);
-        struct sums sums = sum_rows(b, column, s, true);
-        wide centered = wide_sub(sums.product, wide_mul(mean_low, sums.sum)); /* the sum of g (x - mean) */
+        struct columns columns = few_prepare(b, c, b->mean + c, b->var + c, &mean_low, &rstd);
+        struct column *column = &columns.of[0];
+        const struct sums sums = sum_rows(b, columns, s, true);
+        wide centered = wide_sub(sums.product[0], wide_mul(mean_low, sums.sum[0])); /* the sum of g (x - mean) */
         wide_store(b->part_gamma + c, wide_mul(centered, rstd));
-        wide_store(b->part_beta + c, sums.sum);
-        wide minus = wide_mul(wide_mul(rstd, rstd), wide_mul(inverse, wide_mul(centered, column.scale)));
-        wide bias = wide_sub(wide_mul(mean_low, minus), wide_mul(inverse, wide_mul(sums.sum, column.scale)));
+        wide_store(b->part_beta + c, sums.sum[0]);
+        wide minus = wide_mul(wide_mul(rstd, rstd), wide_mul(inverse, wide_mul(centered, column->scale)));
+        column->slope = wide_sub(zero, minus);
+        column->bias = wide_sub(wide_mul(mean_low, minus), wide_mul(inverse, wide_mul(sums.sum[0], column->scale)));
         if (b->dx)
-            dx_rows(b, column, wide_sub(zero, minus), bias, s);
+            dx_rows(b, columns, s);
     }
 }
