@@ -69,9 +69,9 @@ static void differentiate(struct network *n)
                          .stride = plan->stride,
                          .samples = (int)n->config.train.batch,
                          .statistics = NL_STATS_TRAIN,
-                         .augment = true};
+                         .augment = true,
+                         .sums = plan->sums};
     plan->train.gather.index = plan->order;
-    plan->train.loss.sums = plan->sums;
     nl_plan_forward(plan, &plan->train, &run);
     nl_plan_backward(plan, &run);
     free(order);

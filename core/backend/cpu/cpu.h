@@ -109,7 +109,7 @@ void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t fro
  * sums over parts of rows, in multiples of NL_BLOCK_ROWS until the last, are those over all. */
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *total, float *out);
 
-nl_kernel_function nl_cpu_gather, nl_cpu_loss;
+nl_kernel_function nl_cpu_gather, nl_cpu_cross_entropy;
 nl_kernel_function nl_cpu_linear_forward, nl_cpu_linear_backward;
 nl_kernel_function nl_cpu_conv_forward, nl_cpu_conv_backward;
 nl_kernel_function nl_cpu_depthwise_conv_forward, nl_cpu_depthwise_conv_backward;

@@ -15,7 +15,7 @@ static const struct nl_kernel kernels[] = {
     {"add", .forward = nl_cpu_add_forward, .backward = nl_cpu_add_backward},
     {"dropout", .forward = nl_cpu_dropout_forward, .backward = nl_cpu_dropout_backward},
     {"observe", .forward = nl_cpu_observe},
-    {"loss", .forward = nl_cpu_loss},
+    {"cross_entropy", .forward = nl_cpu_cross_entropy},
     {0},
 };
 

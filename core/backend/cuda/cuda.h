@@ -40,12 +40,12 @@ void nl_cuda_get_reals(double *to, const void *from, size_t count);
 const void *nl_cuda_share(const void *memory, size_t bytes);
 void nl_cuda_unshare(const void *shared);
 
-void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
+void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
                     const void *context);
 void nl_cuda_forget(struct nl_tape *tape);
 
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
-nl_kernel_function nl_cuda_gather, nl_cuda_loss, nl_cuda_accumulate;
+nl_kernel_function nl_cuda_gather, nl_cuda_cross_entropy, nl_cuda_accumulate;
 nl_kernel_function nl_cuda_linear_forward, nl_cuda_linear_backward;
 nl_kernel_function nl_cuda_conv_forward, nl_cuda_conv_backward;
 nl_kernel_function nl_cuda_normalize_forward, nl_cuda_normalize_backward;
@@ -78,11 +78,11 @@ unsigned *nl_cuda_tickets(size_t count);
 struct nl_cuda_moment {
     int64_t step, epoch;
     const int32_t *index; /* of the batch, in replica 0's state */
-    double *sums;         /* the loss's, likewise */
+    struct nl_loss_sums *sums;
 };
 
-/* The thread's moment on the device, after telling it what `run` and an operation say; index or sums NULL: as it is. */
-const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums);
+/* The thread's moment on the device, after telling it what `run` and an operation say; index or run->sums NULL: as it is. */
+const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index);
 
 /* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
  * would end the device's work for all threads. */

@@ -18,7 +18,7 @@ static const struct nl_kernel kernels[] = {
     {"dropout", .forward = nl_cuda_dropout_forward, .backward = nl_cuda_dropout_backward},
     {"copy", .forward = nl_cuda_copy},
     {"observe", .forward = nl_cuda_observe},
-    {"loss", .forward = nl_cuda_loss},
+    {"cross_entropy", .forward = nl_cuda_cross_entropy},
     {0},
 };
 

@@ -53,7 +53,7 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
     return place ? (char *)(uintptr_t)place + (size_t)r * run->stride : NULL;
 }
 
-nl_kernel_function NL_REFERENCE(gather), NL_REFERENCE(loss), NL_REFERENCE(accumulate);
+nl_kernel_function NL_REFERENCE(gather), NL_REFERENCE(cross_entropy), NL_REFERENCE(accumulate);
 nl_kernel_function NL_REFERENCE(linear_forward), NL_REFERENCE(linear_backward);
 nl_kernel_function NL_REFERENCE(conv_forward), NL_REFERENCE(conv_backward);
 nl_kernel_function NL_REFERENCE(depthwise_conv_forward), NL_REFERENCE(depthwise_conv_backward);

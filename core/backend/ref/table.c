@@ -18,6 +18,6 @@ const struct nl_kernel NL_REFERENCE(kernels)[] = {
     BOTH(dropout),
     FORWARD(copy),
     FORWARD(observe),
-    FORWARD(loss),
+    FORWARD(cross_entropy),
     {0},
 };
