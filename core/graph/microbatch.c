@@ -23,7 +23,7 @@ static bool takes_weight(const struct nl_graph *graph, const struct nl_graph_nod
 
 static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     if (is_fixed(node, fixed))
         return (struct nl_micro){.unit = 1};
     if (kernel->micro)
