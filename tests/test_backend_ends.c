@@ -91,6 +91,46 @@ START_TEST(loss_is_cross_entropy)
 }
 END_TEST
 
+/* Positions behind a sample's length have labels that nobody reads, and a gradient of 0; the others are as samples of their own. */
+START_TEST(loss_counts_positions)
+{
+    enum { SAMPLES = 5, POSITIONS = 4, CLASSES = 3, ROWS = SAMPLES * POSITIONS, COUNTED = 10 };
+    static const int32_t lengths[SAMPLES] = {4, 0, 9, -1, 2};
+    for (int b = 0; nl_backends[b]; b++) {
+        struct batch whole = batch_make(nl_backends[b], ROWS, CLASSES), one = batch_make(nl_backends[b], 1, CLASSES);
+        double expected = 0.0, right = 0.0, tolerance = 8 * epsilon(nl_backends[b]), gradient[ROWS * CLASSES] = {0};
+        for (int row = 0; row < ROWS; row++) {
+            if (row % POSITIONS >= lengths[row / POSITIONS]) {
+                whole.labels[row] = 1000000;
+                continue;
+            }
+            for (size_t k = 0; k < CLASSES; k++)
+                image_set_real(&one.image, 0, one.logits, k, image_real(&whole.image, 0, whole.logits, (size_t)row * CLASSES + k));
+            one.labels[0] = whole.labels[row];
+            expected += loss_of(&one);
+            right += one.run.sums->correct;
+            for (size_t k = 0; k < CLASSES; k++)
+                gradient[(size_t)row * CLASSES + k] = image_real(&one.image, 0, one.op.dlogits, k) / COUNTED;
+        }
+        int32_t *of = image_field(&whole.image, sizeof lengths);
+        memcpy(of, lengths, sizeof lengths);
+        whole.op.positions = POSITIONS;
+        whole.op.lengths = of;
+        whole.run.samples = SAMPLES;
+        double found = loss_of(&whole);
+        ck_assert_msg(fabs(found - expected) <= tolerance * COUNTED, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+        ck_assert(whole.run.sums->correct == right && whole.run.sums->counted == COUNTED);
+        for (size_t i = 0; i < ROWS * CLASSES; i++) {
+            double value = image_real(&whole.image, 0, whole.op.dlogits, i);
+            ck_assert(fabs(value - gradient[i]) <= tolerance && (gradient[i] != 0 || value == 0));
+        }
+        image_check_gaps(&whole.image, "cross_entropy");
+        image_free(&whole.image);
+        image_free(&one.image);
+    }
+}
+END_TEST
+
 START_TEST(loss_gradient_is_a_finite_difference)
 {
     const double h = 1e-5;
@@ -501,6 +541,7 @@ int main(void)
     Suite *suite = suite_create("ends of a step");
     TCase *ends = tcase_create("ends");
     tcase_add_test(ends, loss_is_cross_entropy);
+    tcase_add_test(ends, loss_counts_positions);
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);
     tcase_add_loop_test(ends, optimizers_follow_their_formulas, 0, RECIPES);

@@ -13,7 +13,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/diagnostics.h"
+#include "golden.h"
 #include "graph/list.h"
+#include "operation/cross_entropy.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/conv.h"
@@ -835,6 +837,172 @@ START_TEST(what_a_device_lacks_is_refused_by_name)
 }
 END_TEST
 
+/* ---- language models, as PyTorch computes them (tests/golden/language.py) ---- */
+
+static struct golden languages;
+
+static int number_in(const struct golden_case *golden, const char *key)
+{
+    int number = -1;
+    size_t length = strlen(key);
+    for (int i = 0; i < golden->words; i++)
+        if (strncmp(golden->word[i], key, length) == 0 && golden->word[i][length] == '=')
+            number = atoi(golden->word[i] + length + 1);
+    ck_assert_msg(number >= 0, "%s: no %s", golden->name, key);
+    return number;
+}
+
+static struct language language_of(const struct golden_case *golden)
+{
+    return (struct language){.vocabulary = number_in(golden, "vocabulary"),
+                             .width = number_in(golden, "width"),
+                             .heads = number_in(golden, "heads"),
+                             .hidden = number_in(golden, "hidden"),
+                             .positions = number_in(golden, "positions"),
+                             .samples = number_in(golden, "samples"),
+                             .lengths = number_in(golden, "lengths")};
+}
+
+/* The formulas of language.py. step: how far the parameters go along the vector, in their imaginary part. */
+static void put_formulas(const struct running *run, const struct language *l, double step)
+{
+    size_t count = run->graph.count;
+    double *values = nl_alloc(count, sizeof *values), *vector = nl_alloc(count, sizeof *vector);
+    for (int i = 0; i < run->graph.tensors; i++)
+        for (size_t e = 0; e < run->graph.tensor[i].count; e++) {
+            size_t at = run->graph.tensor[i].offset + nl_tensor_place(&run->graph.tensor[i], e);
+            values[at] = sin((double)e + 1 + 100 * i) / 2;
+            vector[at] = step * cos((double)e + 1 + 100 * i);
+        }
+    put(run, run->places.parameters, 0, values, count);
+    if (step != 0)
+        nl_complex_put_imaginary(run->places.parameters, vector, count);
+    free(values);
+    free(vector);
+    for (int i = 0; i < run->graph.inputs; i++) {
+        const char *name = run->graph.input[i].name;
+        int32_t *to = run->input[i];
+        for (int at = 0; at < l->samples * (strcmp(name, "lengths") == 0 ? 1 : l->positions); at++) {
+            int32_t id = (5 * at + at / 3) % l->vocabulary, label = at % 3 == 0 ? id : (7 * at + 2) % l->vocabulary;
+            to[at] = strcmp(name, "lengths") == 0 ? at * 5 % (l->positions + 1) : strcmp(name, "x") == 0 ? id : label;
+        }
+    }
+}
+
+/* Of numbers of every parameter, in the graph's order, against "<what>.<parameter>". */
+static void expect_stored(const struct running *run, const struct golden_case *golden, const char *what, const double *found)
+{
+    double largest = 0;
+    for (int second = 0; second < 2; second++)
+        for (int i = 0; i < run->graph.tensors; i++) {
+            const struct nl_tensor *tensor = &run->graph.tensor[i];
+            char name[80];
+            snprintf(name, sizeof name, "%s.%s", what, tensor->name);
+            const double *wanted = golden_stored(&languages, golden, name, tensor->count);
+            for (size_t e = 0; e < tensor->count; e++) {
+                double value = found[tensor->offset + nl_tensor_place(tensor, e)];
+                if (!second)
+                    largest = fmax(largest, fabs(wanted[e]));
+                else
+                    ck_assert_msg(fabs(value - wanted[e]) <= 1e-10 * largest, "%s: %s: %.15g, not %.15g", golden->name, name, value,
+                                  wanted[e]);
+            }
+        }
+    ck_assert_double_gt(largest, 0);
+}
+
+START_TEST(language_models_are_those_of_pytorch)
+{
+    const struct golden_case *golden = &languages.at[_i];
+    const struct language l = language_of(golden);
+    const double tiny = 1e-100;
+    for (int complex = 0; complex < 2; complex++) {
+        struct running run = {0};
+        build_language(&run.graph, &l);
+        start_graph(&run, complex ? &nl_backend_complex : &nl_backend_ref, l.samples, 1);
+        put_formulas(&run, &l, complex ? tiny : 0);
+        step(&run, true);
+        const double *sums = golden_stored(&languages, golden, "sums", 3);
+        ck_assert_msg(fabs(run.sums->loss - sums[0]) <= 1e-10 * sums[0], "%s: a loss of %.15g, not %.15g", golden->name, run.sums->loss,
+                      sums[0]);
+        ck_assert(run.sums->correct == sums[1] && run.sums->counted == sums[2]);
+        double *gradient = get(&run, run.places.gradients, 0, run.graph.count);
+        expect_stored(&run, golden, "grad", gradient);
+        if (complex) {
+            nl_complex_get_imaginary(gradient, run.places.gradients, run.graph.count);
+            for (size_t i = 0; i < run.graph.count; i++)
+                gradient[i] /= tiny;
+            expect_stored(&run, golden, "product", gradient);
+        }
+        free(gradient);
+        stop(&run);
+    }
+}
+END_TEST
+
+/* ---- types and lengths ---- */
+
+/* Adds the node, which cannot be. */
+static void expect_refused(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, int inputs, const int *in,
+                           const char *why)
+{
+    struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = "it", .inputs = inputs};
+    memcpy(node.in, in, (size_t)inputs * sizeof *in);
+    ck_assert_int_eq(nl_graph_add(graph, &node, &err), NL_NONE);
+    ck_assert_str_eq(err.text, why);
+}
+
+START_TEST(wrong_types_are_refused_by_name)
+{
+    struct nl_graph graph;
+    const struct nl_extent one = {1, 1, 1}, four = {1, 4, 1};
+    nl_graph_begin(&graph);
+    int a = nl_graph_add_input(&graph, "a", NL_TENSOR_INT32, one, NL_NONE), b = nl_graph_add_input(&graph, "b", NL_TENSOR_INT32, one, NL_NONE),
+        x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, four, a), y = nl_graph_add_input(&graph, "y", NL_TENSOR_REAL, four, b);
+    int hidden = conv(&graph, x, 3, 1, "fc");
+    expect_refused(&graph, &nl_linear_operation, &(struct nl_linear){.out = 2}, 1, (int[]){a},
+                   "'it' (linear) takes real numbers, and those of 'a' are int32");
+    expect_refused(&graph, &embedding_operation, &(struct embedding){.vocabulary = 2, .channels = 2}, 1, (int[]){hidden},
+                   "'it' (embedding) takes int32 numbers, and those of 'fc' are real");
+    expect_refused(&graph, &nl_add_operation, &(struct nl_add){.stride = 1}, 2, (int[]){x, y},
+                   "'it' (add) takes sequences of the lengths 'a' and 'b'");
+    expect_refused(&graph, &nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, 2, (int[]){x, a},
+                   "it has labels for 1 of the logits' 4 positions");
+    nl_graph_release(&graph);
+}
+END_TEST
+
+START_TEST(lengths_follow_positions)
+{
+    struct nl_graph graph;
+    language(&graph);
+    int lengths = nl_graph_input(&graph, "lengths");
+    ck_assert_int_ne(lengths, NL_NONE);
+    for (int i = 0; i < graph.nodes; i++)
+        ck_assert_msg(graph.node[i].outputs == 0 || graph.value[graph.node[i].out[0]].lengths == lengths, "%s", graph.node[i].name);
+    ck_assert_int_eq(graph.node[graph.nodes - 1].in[2], lengths);
+    nl_graph_release(&graph);
+    attention(&graph); /* a linear layer has one position */
+    ck_assert_int_eq(graph.node[graph.nodes - 1].in[2], NL_NONE);
+    nl_graph_release(&graph);
+}
+END_TEST
+
+/* There is nothing to see in numbers that are no reals. */
+START_TEST(int32_is_not_observed)
+{
+    struct nl_graph graph;
+    struct nl_name_list patterns = {.count = 1, .at = {"*"}};
+    bigram(&graph);
+    struct nl_observers found = nl_observers_find(&graph, &patterns);
+    ck_assert_int_gt(found.count, 0);
+    for (int i = 0; i < found.count; i++)
+        ck_assert_str_ne(found.at[i].name, "before");
+    nl_observers_release(&found);
+    nl_graph_release(&graph);
+}
+END_TEST
+
 /* ---- trainings ---- */
 
 enum { DATA = 96 };
@@ -939,6 +1107,17 @@ START_TEST(a_training_goes_on_from_its_middle)
 }
 END_TEST
 
+START_TEST(data_must_have_what_the_network_takes)
+{
+    struct training t = {0};
+    nl_config_defaults(&t.config);
+    language(&t.graph);
+    ck_assert_str_eq(training_make(&t, &nl_backend_ref, 1, (struct nl_shape){1, 8, 1, 7}, DATA),
+                     "drawn has no 'lengths' of 1 int32 a sample, which the network takes");
+    training_free(&t);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 /* To the bytes of a state, each with the buffer that wrote it last; SUMMED: and something was added to it. */
@@ -1009,6 +1188,10 @@ END_TEST
 
 int main(void)
 {
+    if (!golden_read(&languages, "language")) {
+        golden_release(&languages);
+        return 1;
+    }
     Suite *suite = suite_create("graph");
     TCase *cases = tcase_create("networks");
     tcase_set_timeout(cases, 120);
@@ -1016,9 +1199,16 @@ int main(void)
     tcase_add_loop_test(cases, cpu_is_ref_to_rounding, 0, NETWORKS);
     tcase_add_loop_test(cases, micro_batches_have_the_bits_of_whole_ones, 0, NETWORKS);
     tcase_add_loop_test(cases, complex_steps_give_hessian_vector_products, 0, SMALL);
+    tcase_add_loop_test(cases, language_models_are_those_of_pytorch, 0, languages.count);
+    tcase_add_test(cases, wrong_types_are_refused_by_name);
+    tcase_add_test(cases, lengths_follow_positions);
+    tcase_add_test(cases, int32_is_not_observed);
+    tcase_add_test(cases, data_must_have_what_the_network_takes);
     tcase_add_loop_test(cases, what_a_device_lacks_is_refused_by_name, 0, NETWORKS);
     tcase_add_loop_test(cases, a_training_goes_on_from_its_middle, 0, 2 * NETWORKS);
     tcase_add_loop_test(cases, what_is_read_is_what_was_written, 0, NETWORKS);
     suite_add_tcase(suite, cases);
-    return run_suite(suite);
+    int status = run_suite(suite);
+    golden_release(&languages);
+    return status;
 }

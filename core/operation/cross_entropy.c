@@ -9,7 +9,7 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     (void)d;
     loss->positions = nl_positions(in[LOGITS]), loss->classes = in[LOGITS].channels;
     if (nl_elements(in[LABELS]) != (size_t)loss->positions)
-        return nl_fail(err, "there are %zu labels for the logits of %d positions", nl_elements(in[LABELS]), loss->positions);
+        return nl_fail(err, "it has labels for %zu of the logits' %d positions", nl_elements(in[LABELS]), loss->positions);
     return NL_OK;
 }
 

@@ -193,10 +193,9 @@ static int check_inputs(const struct nl_graph *graph, const struct nl_split *vie
 {
     for (int i = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
-        struct nl_sample_rows rows = nl_split_rows(view, graph->input[i].name);
-        if (value->type == NL_TENSOR_INT32 && rows.width != (int)value->count)
-            return nl_fail(err, "the network takes %zu int32 numbers of each sample as '%s', and %s has %d", value->count, graph->input[i].name,
-                           view->dataset->name, rows.width);
+        const char *name = graph->input[i].name;
+        if (value->type == NL_TENSOR_INT32 && nl_split_rows(view, name).width != (int)value->count)
+            return nl_fail(err, "%s has no '%s' of %zu int32 a sample, which the network takes", view->dataset->name, name, value->count);
     }
     return NL_OK;
 }
