@@ -79,7 +79,8 @@ static inline bool golden_read(struct golden *golden, const char *name)
 }
 
 /* What is stored under "<case>/<tensor>": float64, of so many elements. */
-static inline const double *golden_stored(const struct golden *golden, const struct golden_case *of, const char *tensor, size_t count)
+static inline const double *golden_stored(const struct golden *golden, const struct golden_case *of, const char *tensor,
+                                          size_t count)
 {
     char name[sizeof golden->tensors.entry->name];
     snprintf(name, sizeof name, "%s/%s", of->name, tensor);

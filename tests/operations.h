@@ -39,7 +39,7 @@ struct embedding {
     int positions, vocabulary, channels;
     const int32_t *x; /* (N, S) */
     const void *w;
-    void *y;          /* (N, S, C) */
+    void *y; /* (N, S, C) */
     const void *dy;
     void *dw;
 };

@@ -254,7 +254,8 @@ static struct training training_of(const struct nl_backend *backend, const char 
 /* The gradient of the parameters on the first batch. */
 static const void *gradient_of(struct training *t)
 {
-    struct nl_run run = {.replicas = 1, .stride = t->plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .sums = t->plan.sums};
+    struct nl_run run = {.replicas = 1, .stride = t->plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN,
+                         .sums = t->plan.sums};
     t->plan.train.gather.index = t->plan.order;
     nl_plan_forward(&t->plan, &t->plan.train, &run);
     nl_plan_backward(&t->plan, &run);

@@ -15,10 +15,10 @@
 #include "config/diagnostics.h"
 #include "golden.h"
 #include "graph/list.h"
-#include "operation/cross_entropy.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/conv.h"
+#include "operation/cross_entropy.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
@@ -485,8 +485,8 @@ struct language {
     int vocabulary, width, heads, hidden, positions, samples, lengths; /* lengths: whether they differ */
 };
 
-/* A causal language model of one block: attention and a perceptron at each position, with LN at each position before it, and the embedding as
- * the head. */
+/* A causal language model of one block: attention and a perceptron at each position, with LN at each position before it, and the
+ * embedding as the head. */
 static void build_language(struct nl_graph *graph, const struct language *l)
 {
     struct embedding table = {.vocabulary = l->vocabulary, .channels = l->width};
@@ -506,7 +506,8 @@ enum { LANGUAGE_SAMPLES = 8 };
 
 static void language(struct nl_graph *graph)
 {
-    build_language(graph, &(struct language){.vocabulary = 7, .width = 4, .heads = 2, .hidden = 6, .positions = 8, .lengths = true});
+    build_language(graph,
+                   &(struct language){.vocabulary = 7, .width = 4, .heads = 2, .hidden = 6, .positions = 8, .lengths = true});
 }
 
 /* Of the next id, from this one and the one before: three nodes take the same weight. */
@@ -672,8 +673,12 @@ static void stop(struct running *run)
 
 static void step(const struct running *run, bool back)
 {
-    struct nl_run call = {
-        .replicas = run->replicas, .stride = run->stride, .samples = run->samples, .step = 3, .statistics = NL_STATS_TRAIN, .sums = run->sums};
+    struct nl_run call = {.replicas = run->replicas,
+                          .stride = run->stride,
+                          .samples = run->samples,
+                          .step = 3,
+                          .statistics = NL_STATS_TRAIN,
+                          .sums = run->sums};
     for (int r = 0; r < run->replicas; r++)
         *(struct nl_loss_sums *)((char *)run->sums + (size_t)r * run->stride) = (struct nl_loss_sums){0};
     nl_list_forward(&run->list, &call);
@@ -764,7 +769,8 @@ static size_t widest(const struct network *network)
 START_TEST(micro_batches_have_the_bits_of_whole_ones)
 {
     struct nl_backend parted = nl_backend_cpu, whole = nl_backend_cpu;
-    parted.micro_bytes = widest(&networks[_i]) * sizeof(float) * (size_t)(networks[_i].part ? networks[_i].part : networks[_i].samples);
+    parted.micro_bytes =
+        widest(&networks[_i]) * sizeof(float) * (size_t)(networks[_i].part ? networks[_i].part : networks[_i].samples);
     whole.micro_bytes = 0;
     struct running a, b;
     start(&a, &parted, &networks[_i], MOST_REPLICAS);
@@ -904,8 +910,8 @@ static void expect_stored(const struct running *run, const struct golden_case *g
                 if (!second)
                     largest = fmax(largest, fabs(wanted[e]));
                 else
-                    ck_assert_msg(fabs(value - wanted[e]) <= 1e-10 * largest, "%s: %s: %.15g, not %.15g", golden->name, name, value,
-                                  wanted[e]);
+                    ck_assert_msg(fabs(value - wanted[e]) <= 1e-10 * largest, "%s: %s: %.15g, not %.15g", golden->name, name,
+                                  value, wanted[e]);
             }
         }
     ck_assert_double_gt(largest, 0);
@@ -923,8 +929,8 @@ START_TEST(language_models_are_those_of_pytorch)
         put_formulas(&run, &l, complex ? tiny : 0);
         step(&run, true);
         const double *sums = golden_stored(&languages, golden, "sums", 3);
-        ck_assert_msg(fabs(run.sums->loss - sums[0]) <= 1e-10 * sums[0], "%s: a loss of %.15g, not %.15g", golden->name, run.sums->loss,
-                      sums[0]);
+        ck_assert_msg(fabs(run.sums->loss - sums[0]) <= 1e-10 * sums[0], "%s: a loss of %.15g, not %.15g", golden->name,
+                      run.sums->loss, sums[0]);
         ck_assert(run.sums->correct == sums[1] && run.sums->counted == sums[2]);
         double *gradient = get(&run, run.places.gradients, 0, run.graph.count);
         expect_stored(&run, golden, "grad", gradient);
@@ -943,8 +949,8 @@ END_TEST
 /* ---- types and lengths ---- */
 
 /* Adds the node, which cannot be. */
-static void expect_refused(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, int inputs, const int *in,
-                           const char *why)
+static void expect_refused(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, int inputs,
+                           const int *in, const char *why)
 {
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = "it", .inputs = inputs};
     memcpy(node.in, in, (size_t)inputs * sizeof *in);
@@ -957,8 +963,10 @@ START_TEST(wrong_types_are_refused_by_name)
     struct nl_graph graph;
     const struct nl_extent one = {1, 1, 1}, four = {1, 4, 1};
     nl_graph_begin(&graph);
-    int a = nl_graph_add_input(&graph, "a", NL_TENSOR_INT32, one, NL_NONE), b = nl_graph_add_input(&graph, "b", NL_TENSOR_INT32, one, NL_NONE),
-        x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, four, a), y = nl_graph_add_input(&graph, "y", NL_TENSOR_REAL, four, b);
+    int a = nl_graph_add_input(&graph, "a", NL_TENSOR_INT32, one, NL_NONE),
+        b = nl_graph_add_input(&graph, "b", NL_TENSOR_INT32, one, NL_NONE),
+        x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, four, a),
+        y = nl_graph_add_input(&graph, "y", NL_TENSOR_REAL, four, b);
     int hidden = conv(&graph, x, 3, 1, "fc");
     expect_refused(&graph, &nl_linear_operation, &(struct nl_linear){.out = 2}, 1, (int[]){a},
                    "'it' (linear) takes real numbers, and those of 'a' are int32");
@@ -979,12 +987,34 @@ START_TEST(lengths_follow_positions)
     int lengths = nl_graph_input(&graph, "lengths");
     ck_assert_int_ne(lengths, NL_NONE);
     for (int i = 0; i < graph.nodes; i++)
-        ck_assert_msg(graph.node[i].outputs == 0 || graph.value[graph.node[i].out[0]].lengths == lengths, "%s", graph.node[i].name);
+        ck_assert_msg(graph.node[i].outputs == 0 || graph.value[graph.node[i].out[0]].lengths == lengths, "%s",
+                      graph.node[i].name);
     ck_assert_int_eq(graph.node[graph.nodes - 1].in[2], lengths);
     nl_graph_release(&graph);
     attention(&graph); /* a linear layer has one position */
     ck_assert_int_eq(graph.node[graph.nodes - 1].in[2], NL_NONE);
     nl_graph_release(&graph);
+}
+END_TEST
+
+/* It makes the gradient with which backward begins, and evaluation asks for none. */
+START_TEST(the_loss_ends_forward)
+{
+    for (int trains = 0; trains < 2; trains++) {
+        struct nl_graph graph;
+        struct nl_list list;
+        language(&graph);
+        struct nl_list_setup setup = {.backend = &nl_backend_cpu, .graph = &graph, .capacity = 2, .trains = trains};
+        ck_assert_msg(nl_list_make(&list, &setup, &err) == NL_OK, "%s", err.text);
+        int last = list.chain[list.forward_chains - 1].end - 1;
+        ck_assert_ptr_eq(list.instruction[last].operation, &nl_cross_entropy_operation);
+        ck_assert_int_eq(list.instruction[last].d_in[0] != NL_NONE, trains);
+        ck_assert_int_eq(last < list.instructions - 1, trains);
+        if (trains)
+            ck_assert_int_eq(list.instruction[last + 1].d_out[0], list.instruction[last].d_in[0]);
+        nl_list_release(&list);
+        nl_graph_release(&graph);
+    }
 }
 END_TEST
 
@@ -1202,6 +1232,7 @@ int main(void)
     tcase_add_loop_test(cases, language_models_are_those_of_pytorch, 0, languages.count);
     tcase_add_test(cases, wrong_types_are_refused_by_name);
     tcase_add_test(cases, lengths_follow_positions);
+    tcase_add_test(cases, the_loss_ends_forward);
     tcase_add_test(cases, int32_is_not_observed);
     tcase_add_test(cases, data_must_have_what_the_network_takes);
     tcase_add_loop_test(cases, what_a_device_lacks_is_refused_by_name, 0, NETWORKS);

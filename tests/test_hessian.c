@@ -117,8 +117,8 @@ START_TEST(products_are_those_of_autograd)
         const double *wanted = golden_stored(&goldens, golden, tensor->name, 2);
         summarize(tensor, product, found);
         for (int k = 0; k < 2; k++)
-            ck_assert_msg(fabs(found[k] - wanted[k]) <= BOUND * scale, "%s: %s: %.15g, not %.15g", golden->name, tensor->name, found[k],
-                          wanted[k]);
+            ck_assert_msg(fabs(found[k] - wanted[k]) <= BOUND * scale, "%s: %s: %.15g, not %.15g", golden->name, tensor->name,
+                          found[k], wanted[k]);
     }
     free(product);
     release(&n);

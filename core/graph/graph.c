@@ -67,8 +67,8 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_d
         if (node->in[spec->slot] != NL_NONE || (without & 1u << spec->slot))
             continue;
         int tensor = add_tensor(graph, number, spec);
-        node->in[spec->slot] = add_value(
-            graph, (struct nl_value){.kind = NL_PARAMETER, .lengths = NL_NONE, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor});
+        node->in[spec->slot] = add_value(graph, (struct nl_value){.kind = NL_PARAMETER, .lengths = NL_NONE, .count = graph->tensor[tensor].count,
+                                                                  .producer = NL_NONE, .tensor = tensor});
     }
 }
 

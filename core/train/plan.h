@@ -1,7 +1,7 @@
 /* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h): no search, no
  * allocation, no lock.
  *
- *     state of a replica:  hyper | parameters | gradients | optimizer | states | list of parameters | indices, labels, table | loss sums |
+ *     state of a replica:  hyper | parameters | gradients | optimizer | states | list of parameters | table, rows, indices | loss sums |
  *                          activations of the training pass | activations of the evaluation pass
  *
  * Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
