@@ -1139,12 +1139,19 @@ END_TEST
 
 START_TEST(data_must_have_what_the_network_takes)
 {
-    struct training t = {0};
-    nl_config_defaults(&t.config);
-    language(&t.graph);
-    ck_assert_str_eq(training_make(&t, &nl_backend_ref, 1, (struct nl_shape){1, 8, 1, 7}, DATA),
-                     "drawn has no 'lengths' of 1 int32 a sample, which the network takes");
-    training_free(&t);
+    static const struct {
+        void (*build)(struct nl_graph *graph);
+        struct nl_shape shape;
+        const char *why;
+    } lacks[] = {{language, {1, 8, 1, 7}, "drawn has no 'lengths' (int32, 1 a sample), which the network takes"},
+                 {residual_mlp, {1, 2, 2, 4}, "drawn has no 'x' (real, 5 a sample), which the network takes"}};
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
+        struct training t = {0};
+        nl_config_defaults(&t.config);
+        lacks[i].build(&t.graph);
+        ck_assert_str_eq(training_make(&t, &nl_backend_ref, 1, lacks[i].shape, DATA), lacks[i].why);
+        training_free(&t);
+    }
 }
 END_TEST
 

@@ -102,7 +102,7 @@ static int check_types(const struct nl_graph *graph, const struct nl_graph_node 
     return NL_OK;
 }
 
-/* Of the sequences that have as many positions as an output. Two that do not agree have none in common. */
+/* Of the sequences that have as many positions as an output. Two that do not agree are an error. */
 static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_extent output, int *lengths, struct nl_error *err)
 {
     *lengths = NL_NONE;

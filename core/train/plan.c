@@ -1,6 +1,7 @@
 #include "train/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "operation/linear.h"
@@ -191,11 +192,15 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
 /* Whether the data have what the network takes. */
 static int check_inputs(const struct nl_graph *graph, const struct nl_split *view, struct nl_error *err)
 {
+    const struct nl_shape *shape = &view->dataset->shape;
     for (int i = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
         const char *name = graph->input[i].name;
-        if (value->type == NL_TENSOR_INT32 && nl_split_rows(view, name).width != (int)value->count)
-            return nl_fail(err, "%s has no '%s' of %zu int32 a sample, which the network takes", view->dataset->name, name, value->count);
+        bool real = value->type == NL_TENSOR_REAL;
+        size_t pixels = strcmp(name, "x") == 0 ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
+        if (value->count != (real ? pixels : (size_t)nl_split_rows(view, name).width))
+            return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name, real ? "real" : "int32",
+                           value->count);
     }
     return NL_OK;
 }
