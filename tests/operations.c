@@ -1,16 +1,11 @@
 #include "operations.h"
 
-#include "backend/ref/ref.h"
+#include "operation/reference.h"
 
-#define KERNEL(name) void NL_REFERENCE(name)(const struct nl_run *run, const void *arguments)
+#define KERNEL(name) static void name(const struct nl_run *run, const void *arguments)
 #define AT(place) nl_in_replica(run, place, r)
 
 /* ---- concat, slice ---- */
-
-KERNEL(concat_forward);
-KERNEL(concat_backward);
-KERNEL(slice_forward);
-KERNEL(slice_backward);
 
 KERNEL(concat_forward)
 {
@@ -63,8 +58,6 @@ KERNEL(slice_backward)
 
 /* ---- attention ---- */
 
-KERNEL(attention_forward);
-KERNEL(attention_backward);
 
 /* Of one query: weights over positions [0, t], into p. */
 static void attend(const struct attention *op, const real *q, const real *k, int t, int head, accumulator *p)
@@ -150,10 +143,6 @@ KERNEL(attention_backward)
 
 /* ---- ids ---- */
 
-KERNEL(embedding_forward);
-KERNEL(embedding_backward);
-KERNEL(before_forward);
-
 KERNEL(embedding_forward)
 {
     const struct embedding *op = arguments;
@@ -191,9 +180,6 @@ KERNEL(before_forward)
 }
 
 /* ---- the cell of an LSTM ---- */
-
-KERNEL(cell_forward);
-KERNEL(cell_backward);
 
 static accumulator sigmoid(accumulator x)
 {
@@ -236,11 +222,6 @@ KERNEL(cell_backward)
 }
 
 /* ---- weights ---- */
-
-KERNEL(weight_norm_forward);
-KERNEL(weight_norm_backward);
-KERNEL(tied_forward);
-KERNEL(tied_backward);
 
 static accumulator norm_of(const struct weight_norm *op, const real *v, int o)
 {
@@ -315,9 +296,6 @@ KERNEL(tied_backward)
 }
 
 /* ---- whitening ---- */
-
-KERNEL(whiten_forward);
-KERNEL(whiten_backward);
 
 struct whitening {
     int c;
@@ -472,3 +450,15 @@ KERNEL(whiten_backward)
                 }
     }
 }
+
+/* ---- all of them ---- */
+
+NL_KERNEL(concat) = {.forward = concat_forward, .backward = concat_backward};
+NL_KERNEL(slice) = {.forward = slice_forward, .backward = slice_backward};
+NL_KERNEL(attention) = {.forward = attention_forward, .backward = attention_backward};
+NL_KERNEL(cell) = {.forward = cell_forward, .backward = cell_backward};
+NL_KERNEL(weight_norm) = {.forward = weight_norm_forward, .backward = weight_norm_backward};
+NL_KERNEL(tied) = {.forward = tied_forward, .backward = tied_backward};
+NL_KERNEL(whiten) = {.forward = whiten_forward, .backward = whiten_backward};
+NL_KERNEL(embedding) = {.forward = embedding_forward, .backward = embedding_backward};
+NL_KERNEL(before) = {.forward = before_forward};

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "backend/ref/complex.h"
-#include "backend/ref/reference.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/diagnostics.h"
@@ -30,28 +29,15 @@
 
 /* ---- the operations' descriptors ---- */
 
-#define KERNELS(name)                                                                                                            \
-    nl_kernel_function nl_ref_double_##name##_forward, nl_ref_double_##name##_backward, nl_ref_float_##name##_forward,           \
-        nl_ref_float_##name##_backward, nl_ref_complex_##name##_forward, nl_ref_complex_##name##_backward;                       \
-    static const struct nl_kernel name##_kernel[3] = {                                                                           \
-        [NL_ELEMENT_DOUBLE] = {#name, .forward = nl_ref_double_##name##_forward, .backward = nl_ref_double_##name##_backward},   \
-        [NL_ELEMENT_FLOAT] = {#name, .forward = nl_ref_float_##name##_forward, .backward = nl_ref_float_##name##_backward},      \
-        [NL_ELEMENT_COMPLEX] = {#name, .forward = nl_ref_complex_##name##_forward,                                               \
-                                .backward = nl_ref_complex_##name##_backward},                                                   \
-    }
-KERNELS(concat);
-KERNELS(slice);
-KERNELS(attention);
-KERNELS(cell);
-KERNELS(weight_norm);
-KERNELS(tied);
-KERNELS(whiten);
-KERNELS(embedding);
-
-nl_kernel_function nl_ref_double_before_forward, nl_ref_float_before_forward, nl_ref_complex_before_forward;
-static const struct nl_kernel before_kernel[3] = {[NL_ELEMENT_DOUBLE] = {"before", .forward = nl_ref_double_before_forward},
-                                                  [NL_ELEMENT_FLOAT] = {"before", .forward = nl_ref_float_before_forward},
-                                                  [NL_ELEMENT_COMPLEX] = {"before", .forward = nl_ref_complex_before_forward}};
+NL_DECLARE_REFERENCES(concat);
+NL_DECLARE_REFERENCES(slice);
+NL_DECLARE_REFERENCES(attention);
+NL_DECLARE_REFERENCES(cell);
+NL_DECLARE_REFERENCES(weight_norm);
+NL_DECLARE_REFERENCES(tied);
+NL_DECLARE_REFERENCES(whiten);
+NL_DECLARE_REFERENCES(embedding);
+NL_DECLARE_REFERENCES(before);
 
 static int declare_concat(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -77,7 +63,7 @@ static const struct nl_operation concat_operation = {.name = "concat",
                                                      .slots = 3,
                                                      .declare = declare_concat,
                                                      .bind = bind_concat,
-                                                     .reference = concat_kernel};
+                                                     .reference = NL_REFERENCES(concat)};
 
 static int declare_slice(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -99,7 +85,7 @@ static const struct nl_operation slice_operation = {.name = "slice",
                                                     .slots = 1,
                                                     .declare = declare_slice,
                                                     .bind = bind_slice,
-                                                    .reference = slice_kernel};
+                                                    .reference = NL_REFERENCES(slice)};
 
 static int declare_attention(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -132,7 +118,7 @@ static const struct nl_operation attention_operation = {.name = "attention",
                                                         .declare = declare_attention,
                                                         .bind = bind_attention,
                                                         .reads = reads_inputs,
-                                                        .reference = attention_kernel};
+                                                        .reference = NL_REFERENCES(attention)};
 
 static int declare_embedding(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -169,7 +155,7 @@ static const struct nl_operation embedding_operation = {.name = "embedding",
                                                         .declare = declare_embedding,
                                                         .bind = bind_embedding,
                                                         .reads = reads_ids,
-                                                        .reference = embedding_kernel};
+                                                        .reference = NL_REFERENCES(embedding)};
 
 static int declare_before(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -193,7 +179,7 @@ static const struct nl_operation before_operation = {.name = "before",
                                                      .makes_int32 = 1,
                                                      .declare = declare_before,
                                                      .bind = bind_before,
-                                                     .reference = before_kernel};
+                                                     .reference = NL_REFERENCES(before)};
 
 static int declare_cell(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -218,7 +204,7 @@ static const struct nl_operation cell_operation = {.name = "cell",
                                                    .declare = declare_cell,
                                                    .bind = bind_cell,
                                                    .reads = reads_inputs,
-                                                   .reference = cell_kernel};
+                                                   .reference = NL_REFERENCES(cell)};
 
 static int declare_weight_norm(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -246,7 +232,7 @@ static const struct nl_operation weight_norm_operation = {.name = "weight_norm",
                                                           .declare = declare_weight_norm,
                                                           .bind = bind_weight_norm,
                                                           .reads = reads_inputs,
-                                                          .reference = weight_norm_kernel};
+                                                          .reference = NL_REFERENCES(weight_norm)};
 
 static int declare_tied(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -270,7 +256,7 @@ static const struct nl_operation tied_operation = {.name = "tied",
                                                    .declare = declare_tied,
                                                    .bind = bind_tied,
                                                    .reads = reads_inputs,
-                                                   .reference = tied_kernel};
+                                                   .reference = NL_REFERENCES(tied)};
 
 static int declare_whiten(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -310,7 +296,7 @@ static const struct nl_operation whiten_operation = {.name = "whiten",
                                                      .bind = bind_whiten,
                                                      .reads = reads_inputs,
                                                      .saved_bytes = saved_whiten,
-                                                     .reference = whiten_kernel};
+                                                     .reference = NL_REFERENCES(whiten)};
 
 /* ---- networks ---- */
 
@@ -624,7 +610,7 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
     size_t sums = take(&at, sizeof *run->sums);
     for (int i = 0; i < run->graph.inputs; i++) {
         const struct nl_value *value = &run->graph.value[run->graph.input[i].value];
-        input[i] = take(&at, (size_t)samples * value->count * nl_type_bytes(value->type, real));
+        input[i] = take(&at, (size_t)samples * value->count * nl_type_bytes(value->type, backend));
     }
     for (int i = 0; i < run->graph.tensors; i++)
         if (!nl_is_parameter(run->graph.tensor[i].spec.role))

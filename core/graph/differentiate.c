@@ -34,7 +34,7 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 static int buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
-    return add_buffer(list, v->count * nl_type_bytes(v->type, list->backend->real), v->kind == NL_ACTIVATIONS);
+    return add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
 }
 
 /* One whose place the list does not choose. */

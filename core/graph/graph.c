@@ -141,7 +141,8 @@ static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struc
     struct nl_graph_node *node = &graph->node[number];
     *node = (struct nl_graph_node){.operation = operation};
     node->arguments = nl_alloc(1, operation->arguments);
-    memcpy(node->arguments, new->arguments, operation->arguments);
+    if (new->arguments)
+        memcpy(node->arguments, new->arguments, operation->arguments);
     snprintf(node->name, sizeof node->name, "%s", new->name);
     fill_slots(graph, node, new);
     struct nl_extent in[NL_MOST_SLOTS] = {{0}};
@@ -279,4 +280,21 @@ double nl_graph_work(const struct nl_graph *graph)
         if (graph->node[i].operation->work)
             work += graph->node[i].operation->work(graph->node[i].arguments);
     return work;
+}
+
+size_t nl_type_bytes(enum nl_tensor_type type, const struct nl_backend *backend)
+{
+    switch (type) {
+    case NL_TENSOR_REAL:
+        return backend->real;
+    case NL_TENSOR_DOUBLE:
+        return sizeof(double);
+    case NL_TENSOR_INT32:
+        return sizeof(int32_t);
+    case NL_TENSOR_INT64:
+        return sizeof(int64_t);
+    case NL_TENSOR_UINT32:
+        return sizeof(uint32_t);
+    }
+    NL_BUG("tensor type %d", type);
 }

@@ -79,7 +79,7 @@ int nl_graph_input(const struct nl_graph *graph, const char *name);
 /* A node to be added. */
 struct nl_new_node {
     const struct nl_operation *operation;
-    const void *arguments;    /* copied; settings, and the sizes that the inputs do not say */
+    const void *arguments;    /* copied; settings, and the sizes that the inputs do not say. NULL: there are none */
     const char *name;
     int in[NL_MOST_SLOTS];    /* values; slots after `inputs` are empty */
     int inputs;
@@ -119,6 +119,9 @@ int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backen
 
 /* Whether a node tracks statistics, which evaluation may fix. */
 bool nl_graph_tracks(const struct nl_graph *graph);
+
+/* Bytes of an element there. */
+size_t nl_type_bytes(enum nl_tensor_type type, const struct nl_backend *backend);
 
 /* Multiply-adds of a forward pass of one sample: an estimate of cost. */
 double nl_graph_work(const struct nl_graph *graph);

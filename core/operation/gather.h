@@ -1,7 +1,7 @@
 #ifndef NL_OPERATION_GATHER_H
 #define NL_OPERATION_GATHER_H
 
-#include "operation/kernel.h"
+#include "operation/operation.h"
 
 /* int32 numbers of each sample: its label or labels, token ids, its length. */
 struct nl_rows {
@@ -31,5 +31,7 @@ struct nl_gather {
     int rows;
     struct nl_rows row[NL_MOST_INPUTS];
 };
+
+extern const struct nl_operation nl_gather_operation;
 
 #endif

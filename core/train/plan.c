@@ -135,7 +135,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     places.input = input;
     for (int i = 0, row = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
-        input[i] = take(l, (size_t)pass->capacity * value->count * nl_type_bytes(value->type, plan->backend->real));
+        input[i] = take(l, (size_t)pass->capacity * value->count * nl_type_bytes(value->type, plan->backend));
         if (value->type == NL_TENSOR_REAL)
             pass->gather.x = input[i];
         else
@@ -210,7 +210,7 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
                    const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
 {
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
-                             .gather = nl_kernel_find(backend, "gather")};
+                             .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     plan->observers = nl_observers_find(graph, &config->log.tensors);

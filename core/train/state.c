@@ -13,7 +13,7 @@ void *nl_place_in(const struct nl_plan *plan, const void *place, int replica)
 
 size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor)
 {
-    return tensor->count * nl_type_bytes(tensor->spec.type, plan->backend->real);
+    return tensor->count * nl_type_bytes(tensor->spec.type, plan->backend);
 }
 
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)

@@ -105,7 +105,7 @@ static void add_up(size_t rows, size_t classes, const float *logits, const int32
     }
 }
 
-void nl_cpu_cross_entropy(const struct nl_run *run, const void *arguments)
+static void cross_entropy(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_entropy *op = arguments;
     size_t classes = (size_t)op->classes;
@@ -129,3 +129,5 @@ void nl_cpu_cross_entropy(const struct nl_run *run, const void *arguments)
         }
     }
 }
+
+const struct nl_kernel nl_cpu_cross_entropy = {.forward = cross_entropy};

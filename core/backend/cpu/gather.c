@@ -74,7 +74,7 @@ static void copy_rows(const struct nl_rows *rows, const int32_t *index, int samp
             *to++ = of[(size_t)index[n] * width + i];
 }
 
-void nl_cpu_gather(const struct nl_run *run, const void *arguments)
+static void gather(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = arguments;
     size_t positions = (size_t)op->height * (size_t)op->width, image = positions * (size_t)op->channels;
@@ -98,3 +98,5 @@ void nl_cpu_gather(const struct nl_run *run, const void *arguments)
             fetch(&from, NL_AT(op->next, at), run->samples, image);
     }
 }
+
+const struct nl_kernel nl_cpu_gather = {.forward = gather};

@@ -38,7 +38,7 @@ static __global__ void gather(struct nl_gather op, size_t stride, bool augment, 
     }
 }
 
-void nl_cuda_gather(const struct nl_run *run, const void *arguments)
+static void launch_gather(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = (const struct nl_gather *)arguments;
     size_t image = (size_t)op->height * op->width * op->channels;
@@ -83,10 +83,13 @@ static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, 
     }
 }
 
-void nl_cuda_cross_entropy(const struct nl_run *run, const void *arguments)
+static void launch_cross_entropy(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_entropy *op = (const struct nl_cross_entropy *)arguments;
     unsigned threads = min(nl_blocks((size_t)run->samples * op->positions, 32) * 32, NL_THREADS);
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
 }
+
+NL_CUDA_KERNEL(gather, NULL, launch_gather, NULL);
+NL_CUDA_KERNEL(cross_entropy, NULL, launch_cross_entropy, NULL);

@@ -1,8 +1,8 @@
-/* The two ends of a step: gathering a batch, and the loss. */
-#include "backend/ref/ref.h"
-#include "data/data.h"
+/* A batch of samples, standardized and augmented. No node of a graph: what a step begins with. */
 #include "operation/gather.h"
-#include "operation/cross_entropy.h"
+
+#include "data/data.h"
+#include "operation/reference.h"
 
 static void gather_rows(const struct nl_run *run, const struct nl_rows *rows, const int32_t *index, int r)
 {
@@ -13,7 +13,7 @@ static void gather_rows(const struct nl_run *run, const struct nl_rows *rows, co
             *to++ = of[(size_t)index[n] * rows->width + i];
 }
 
-void NL_REFERENCE(gather)(const struct nl_run *run, const void *arguments)
+static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = arguments;
     int height = op->height, width = op->width, channels = op->channels;
@@ -46,32 +46,10 @@ void NL_REFERENCE(gather)(const struct nl_run *run, const void *arguments)
     }
 }
 
-void NL_REFERENCE(cross_entropy)(const struct nl_run *run, const void *arguments)
-{
-    const struct nl_cross_entropy *op = arguments;
-    int classes = op->classes;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *logits = nl_in_replica(run, op->logits, r); /* (N, S, K) */
-        const int32_t *labels = nl_in_replica(run, op->labels, r), *lengths = nl_in_replica(run, op->lengths, r);
-        struct nl_loss_sums *sums = nl_in_replica(run, run->sums, r);
-        real *dlogits = nl_in_replica(run, op->dlogits, r);
-        double counted = nl_counted(lengths, run->samples, op->positions);
-        sums->counted += counted;
-        for (int row = 0; row < run->samples * op->positions; row++, logits += classes) {
-            bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
-            int best = 0;
-            accumulator largest = logits[0], sum = 0;
-            for (int k = 1; k < classes; k++)
-                if (real_part(logits[k]) > real_part(largest) || isnan(real_part(logits[k])))
-                    largest = logits[best = k];
-            for (int k = 0; k < classes; k++)
-                sum += exp(logits[k] - largest);
-            if (counts) {
-                sums->loss += real_part(log(sum) + largest - logits[labels[row]]);
-                sums->correct += best == labels[row] && !isnan(real_part(largest));
-            }
-            for (int k = 0; dlogits && k < classes; k++)
-                dlogits[(size_t)row * classes + k] = counts ? (exp(logits[k] - largest) / sum - (k == labels[row])) / counted : 0;
-        }
-    }
-}
+NL_KERNEL(gather) = {.forward = forward};
+
+NL_OPERATION(gather) = {
+    .name = "gather",
+    .arguments = sizeof(struct nl_gather),
+    .reference = NL_REFERENCES(gather),
+};
