@@ -103,7 +103,7 @@ const struct nl_block_kernels *nl_block_kernels(void); /* for this processor */
 /* Sets so narrow that one vector holds whole ones. */
 static inline bool nl_row_is_small(size_t width)
 {
-    return width <= NL_LANES && (width & (width - 1)) == 0;
+    return width < NL_LANES && (width & (width - 1)) == 0;
 }
 
 /* Columns: the rows of a group, stretches in a power of two: a few samples have a multiple of it. */

@@ -6,7 +6,7 @@
  *     backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
  *
  * A pass goes down the rows, along each row by units, and along each unit by tiles. A unit is the channels whose lanes are folded to sums at once:
- * those of one set or, where sets have 1, 2, 4, 8 or 16 channels, one tile of several sets. A tile is four vectors, or one.
+ * those of one set or, where sets have 1, 2, 4 or 8 channels, one tile of several sets. A tile is four vectors, or one.
  *
  * The sum of a set: the lanes of a tile's four vectors are added in pairs, those of later tiles to them in turn, and then sixteen lanes are folded to
  * one in halves. */
