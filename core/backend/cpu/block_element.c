@@ -49,23 +49,31 @@ void nl_cpu_element_apply(const struct nl_cpu_block *b, size_t first, size_t end
     }
 }
 
-/* Of the rows [first, end), a stretch, and `count` channels from c on. */
+/* Of the rows [first, end), a stretch, and `count` channels from c on. Several short loops, which vectorize. */
 NL_INLINE void sum_tile(const struct nl_cpu_block *b, size_t first, size_t end, size_t c, size_t count, float sum[2][NL_LANES],
                         float product[2][NL_LANES])
 {
-    const float *y = b->mask == NL_MASK_Y ? b->y : b->x; /* which is not asked for then */
+    const float *of_mask = b->mask == NL_MASK_Y ? b->y : b->x; /* x is not asked for */
     for (size_t row = first; row < end; row++) {
         size_t at = row * b->pitch + c, affine = affine_at(b, row) + c, chain = (row - first) % 2;
-        NL_PARALLEL
+        const float *gamma = b->gamma + affine, *x = b->x + at, *dy = b->dy + at, *y = of_mask + at;
+        double *dgamma = b->dgamma + affine, *dbeta = b->dbeta + affine;
+        float t[NL_LANES], g[NL_LANES];
         for (size_t i = 0; i < count; i++) {
-            struct element e = element_at(b, b->gamma + affine - c, b->beta + affine - c, b->x + at - c, c + i);
-            float g = masked(b, e.value, y[at + i], b->dy[at + i]), dxhat = g * b->gamma[affine + i];
-            if (b->mask == NL_MASK_Y)
-                b->dresidual[at + i] = g;
-            b->dgamma[affine + i] += (double)(g * ((e.t - b->mean_low[c + i]) * b->rstd[c + i]));
-            b->dbeta[affine + i] += (double)g;
+            struct element e = element_at(b, gamma - c, b->beta + affine - c, x - c, c + i);
+            t[i] = e.t;
+            g[i] = masked(b, e.value, y[i], dy[i]);
+        }
+        if (b->mask == NL_MASK_Y)
+            memcpy(b->dresidual + at, g, count * sizeof *g);
+        for (size_t i = 0; i < count; i++) {
+            dgamma[i] += (double)(g[i] * ((t[i] - b->mean_low[c + i]) * b->rstd[c + i]));
+            dbeta[i] += (double)g[i];
+        }
+        for (size_t i = 0; i < count; i++) {
+            float dxhat = g[i] * gamma[i];
             sum[chain][i] += dxhat;
-            product[chain][i] = fmaf(dxhat, e.t, product[chain][i]);
+            product[chain][i] = fmaf(dxhat, t[i], product[chain][i]);
         }
     }
 }
@@ -80,7 +88,10 @@ void nl_cpu_element_gradients(const struct nl_cpu_block *b, size_t first, size_t
         for (size_t c = 0; c < b->channels; c += NL_LANES) {
             size_t count = b->channels - c < NL_LANES ? b->channels - c : NL_LANES;
             float sum[2][NL_LANES] = {0}, product[2][NL_LANES] = {0};
-            sum_tile(b, row, stop, c, count, sum, product);
+            if (count == NL_LANES)
+                sum_tile(b, row, stop, c, NL_LANES, sum, product);
+            else
+                sum_tile(b, row, stop, c, count, sum, product);
             for (size_t i = 0; i < count; i++) {
                 to_sum[c + i] += (double)(sum[0][i] + sum[1][i]);
                 to_product[c + i] += (double)(product[0][i] + product[1][i]);
@@ -131,16 +142,21 @@ NL_INLINE void gradients_of_row(const struct nl_cpu_block *b, size_t row)
     size_t at = row * b->pitch, affine = affine_at(b, row);
     const float *y = b->mask == NL_MASK_Y ? b->y : b->x; /* which is not asked for then */
     nl_cpu_block_prepare_sets(b, b->mean + row * b->sets, b->var + row * b->sets);
-    for (size_t c = 0; c < b->channels; c++, at++, affine++) {
-        size_t set = c / b->width;
-        float xhat = ((b->x[at] - b->shift[set]) - b->mean_low[set]) * b->rstd[set];
-        float g = masked(b, fmaf(xhat, b->gamma[affine], b->beta[affine]), y[at], b->dy[at]);
-        if (b->mask == NL_MASK_Y)
-            b->dresidual[at] = g;
-        b->dgamma[affine] += (double)(g * xhat);
-        b->dbeta[affine] += (double)g;
-        if (b->dx)
-            b->dx[at] = g * b->gamma[affine];
+    for (size_t set = 0; set < b->sets; set++, at += b->width, affine += b->width) {
+        const float *x = b->x + at, *gamma = b->gamma + affine, *beta = b->beta + affine, *dy = b->dy + at;
+        float shift = b->shift[set], mean_low = b->mean_low[set], rstd = b->rstd[set];
+        float *dresidual = b->mask == NL_MASK_Y ? b->dresidual + at : NULL, *dx = b->dx ? b->dx + at : NULL;
+        double *dgamma = b->dgamma + affine, *dbeta = b->dbeta + affine;
+        NL_PARALLEL
+        for (size_t i = 0; i < b->width; i++) {
+            float xhat = ((x[i] - shift) - mean_low) * rstd, g = masked(b, fmaf(xhat, gamma[i], beta[i]), y[at + i], dy[i]);
+            dgamma[i] += (double)(g * xhat);
+            dbeta[i] += (double)g;
+            if (dresidual)
+                dresidual[i] = g;
+            if (dx)
+                dx[i] = g * gamma[i];
+        }
     }
 }
 
