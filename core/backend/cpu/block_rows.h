@@ -13,17 +13,15 @@
  * one in halves. A pass leaves the lanes of each unit in memory, and afterwards those of four units are folded at once: one alone takes as many steps. */
 enum { TILE = 4 };
 
-/* How a row is divided. `span`: lanes of a vector that belong to one set. `units`: of a row. `vectors`: of a tile; the rest has tiles of one vector. */
+/* How a row is divided. `span`: lanes of a vector that belong to one set. `units`: of a row. */
 struct cut {
-    size_t unit, span, units;
-    bool small;
-    int vectors;
+    size_t span, units;
+    bool small; /* a constant wherever it is used */
 };
 
-/* `small` and `vectors` are constants wherever they are used. */
-INLINE struct cut cut_of(const struct nl_cpu_block *b, bool small, int vectors)
+INLINE struct cut cut_of(const struct nl_cpu_block *b, bool small)
 {
-    return (struct cut){small ? NL_LANES : b->width, small ? b->width : NL_LANES, nl_row_units(b->channels, b->width), small, vectors};
+    return (struct cut){small ? b->width : NL_LANES, nl_row_units(b->channels, b->width), small};
 }
 
 /* Some channels of a row: their first element in x, the first number of their sets in an array of such numbers, and the first of their lanes in those of
@@ -35,6 +33,13 @@ struct tile {
     bool begins;
 };
 
+/* The tile at channel c in row 0 of a step. `from`: where unit `unit` begins or, where sets are small, the row. */
+INLINE struct tile tile_at(struct cut cut, size_t from, size_t c, size_t unit, int vectors, size_t count)
+{
+    size_t set = cut.small ? c / cut.span : unit, lanes = (cut.small ? c / NL_LANES : unit) * NL_LANES;
+    return (struct tile){.channel = c, .set = set, .lanes = lanes, .vectors = vectors, .count = count, .begins = c == from};
+}
+
 /* What a tile's channels have in common in all rows. */
 struct affine {
     wide gamma[TILE], beta[TILE], dgamma[TILE], dbeta[TILE];
@@ -42,10 +47,11 @@ struct affine {
 
 /* ---- sums ---- */
 
-/* Whether all units are full: else a row's last one has fewer sets. */
-INLINE bool units_are_full(const struct nl_cpu_block *b, struct cut cut)
+/* Small sets that fill their vectors: the lanes of a unit's sum are the very numbers of its row. Those of dxhat wait in dx, and xhat, which takes long to
+ * work out with many sets in a vector, waits in lane_sum. */
+INLINE bool lanes_are_rows(const struct nl_cpu_block *b, struct cut cut)
 {
-    return !cut.small || b->channels % NL_LANES == 0;
+    return cut.small && b->channels % NL_LANES == 0;
 }
 
 INLINE void put_lanes(float *lanes, struct cut cut, struct tile tile, const wide x[TILE])
@@ -84,7 +90,7 @@ INLINE wide fold_units(const float *lanes, size_t span, int count)
  * ones. */
 INLINE void put_sums(const struct nl_cpu_block *b, struct cut cut, size_t rows, const float *lanes, float factor, float *to)
 {
-    const bool full = units_are_full(b, cut);
+    const bool full = !cut.small || lanes_are_rows(b, cut); /* else a row's last unit has fewer sets */
     const size_t units = full ? rows * cut.units : cut.units, sets = cut.small ? NL_LANES / cut.span : 1;
     const wide factors = wide_set(factor);
     for (size_t row = 0; row < rows; row += full ? rows : 1, to += b->sets, lanes += units * NL_LANES)
@@ -149,25 +155,26 @@ INLINE void y_tile(const struct nl_cpu_block *b, struct cut cut, struct tile til
 /* dxhat is left in the place of dx. */
 INLINE void gradients_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
-    wide grad[TILE], product[TILE];
+    wide xhat[TILE], grad[TILE], product[TILE];
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
         size_t at = tile.at + (size_t)v * NL_LANES;
-        wide xhat = xhat_of(b, cut, tile, v), g = take(b->dy + at, tile.count);
+        wide g = take(b->dy + at, tile.count);
+        xhat[v] = xhat_of(b, cut, tile, v);
         if (b->mask == NL_MASK_X)
-            g = wide_where_positive(keep(wide_fused(xhat, affine->gamma[v], affine->beta[v]), tile.count), g);
+            g = wide_where_positive(keep(wide_fused(xhat[v], affine->gamma[v], affine->beta[v]), tile.count), g);
         if (b->mask == NL_MASK_Y) {
             g = wide_where_positive(take(b->y + at, tile.count), g);
             put(b->dresidual + at, g, tile.count);
         }
-        affine->dgamma[v] = wide_fused(g, xhat, affine->dgamma[v]);
+        affine->dgamma[v] = wide_fused(g, xhat[v], affine->dgamma[v]);
         affine->dbeta[v] = wide_add(affine->dbeta[v], g);
         grad[v] = wide_mul(g, affine->gamma[v]);
-        product[v] = wide_mul(grad[v], keep(xhat, tile.count));
+        product[v] = wide_mul(grad[v], keep(xhat[v], tile.count));
         if (b->dx)
             put(b->dx + at, grad[v], tile.count);
     }
-    put_lanes(b->lane_sum, cut, tile, grad);
+    put_lanes(b->lane_sum, cut, tile, lanes_are_rows(b, cut) ? xhat : grad);
     put_lanes(b->lane_product, cut, tile, product);
 }
 
@@ -181,7 +188,8 @@ INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile ti
         wide grad = take(dx, tile.count);
         if (b->centers)
             grad = wide_add(grad, of_set(b->set_sum, cut, tile, v));
-        grad = wide_fused(xhat_of(b, cut, tile, v), of_set(b->set_product, cut, tile, v), grad);
+        wide xhat = lanes_are_rows(b, cut) ? wide_load(b->lane_sum + tile.lanes + v * NL_LANES) : xhat_of(b, cut, tile, v);
+        grad = wide_fused(xhat, of_set(b->set_product, cut, tile, v), grad);
         put(dx, wide_mul(of_set(b->rstd, cut, tile, v), grad), tile.count);
     }
 }
@@ -222,18 +230,16 @@ INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first
 /* Calls a function for all tiles of the rows [first, end). */
 INLINE void over_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function)
 {
-    const size_t several = (size_t)cut.vectors * NL_LANES, unit = cut.small ? b->channels : cut.unit;
-    for (size_t from = 0, u = 0; from < b->channels; from += unit, u++) {
-        const size_t to = from + unit;
-        size_t c = from;
-#define TILE_AT(vectors, count) \
-    ((struct tile){c, 0, cut.small ? c / cut.span : u, (cut.small ? c / NL_LANES : u) * NL_LANES, (vectors), (count), c == from})
-        for (; c + several <= to; c += several)
-            down_rows(b, cut, first, end, function, TILE_AT(cut.vectors, NL_LANES));
+    const size_t width = cut.small ? b->channels : b->width;
+    for (size_t c = 0, unit = 0; c < b->channels; unit++) {
+        const size_t from = c, to = from + width;
+        for (; c + TILE * NL_LANES <= to; c += TILE * NL_LANES)
+            down_rows(b, cut, first, end, function, tile_at(cut, from, c, unit, TILE, NL_LANES));
         for (; c + NL_LANES <= to; c += NL_LANES)
-            down_rows(b, cut, first, end, function, TILE_AT(1, NL_LANES));
+            down_rows(b, cut, first, end, function, tile_at(cut, from, c, unit, 1, NL_LANES));
         if (c < to)
-            down_rows(b, cut, first, end, function, TILE_AT(1, to - c));
+            down_rows(b, cut, first, end, function, tile_at(cut, from, c, unit, 1, to - c));
+        c = to;
     }
 }
 
@@ -244,8 +250,9 @@ INLINE void forward_step(const struct nl_cpu_block *b, struct cut cut, size_t fi
     size_t sets = (end - first) * b->sets;
     double *mean = b->mean + first * b->sets, *var = b->var + first * b->sets;
     if (b->centers) {
-        over_rows(b, cut, first, end, mean_tile);
-        put_sums(b, cut, end - first, b->lane_sum, 1.0f / (float)b->width, b->shift);
+        if (!lanes_are_rows(b, cut))
+            over_rows(b, cut, first, end, mean_tile);
+        put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->x + first * b->channels : b->lane_sum, 1.0f / (float)b->width, b->shift);
     } else {
         memset(b->shift, 0, (sets + NL_LANES) * sizeof *b->shift);
     }
@@ -263,7 +270,7 @@ INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t f
     over_rows(b, cut, first, end, gradients_tile);
     if (!b->dx)
         return;
-    put_sums(b, cut, end - first, b->lane_sum, -1.0f / (float)b->width, b->set_sum);
+    put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->dx + first * b->channels : b->lane_sum, -1.0f / (float)b->width, b->set_sum);
     put_sums(b, cut, end - first, b->lane_product, -1.0f / (float)b->width, b->set_product);
     over_rows(b, cut, first, end, dx_tile);
 }
@@ -272,28 +279,33 @@ INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t f
 
 typedef void step_function(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end);
 
-INLINE void on_any(step_function *step, const struct nl_cpu_block *original, bool small, int vectors)
+INLINE void in_steps(step_function *step, const struct nl_cpu_block *b, struct cut cut)
 {
-    const struct nl_cpu_block block = *original; /* a copy, as in block_columns.h */
-    for (size_t first = 0, end; first < block.rows; first = end) {
-        end = block.rows - first < block.row_step ? block.rows : first + block.row_step;
-        step(&block, cut_of(&block, small, vectors), first, end);
+    for (size_t first = 0, end; first < b->rows; first = end) {
+        end = b->rows - first < b->row_step ? b->rows : first + b->row_step;
+        step(b, cut, first, end);
     }
 }
 
+INLINE void on_any(step_function *step, const struct nl_cpu_block *original, bool small)
+{
+    const struct nl_cpu_block block = *original; /* a copy, as in block_columns.h */
+    in_steps(step, &block, cut_of(&block, small));
+}
+
 /* The shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of `width` channels, as constants; and arrays that the
- * compiler knows to be apart. At a few samples that is a tenth of a step. */
+ * compiler knows to be apart. At a few samples that is a tenth of a step. Lanes take a few kilobytes: the first-level cache should keep the weights. */
 INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
-    enum { CHANNELS = TILE * NL_LANES, SETS = NL_ROW_STRETCH * NL_LANES + NL_PADDING };
-    float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS];
-    float lane_sum[NL_ROW_STRETCH * CHANNELS], lane_product[NL_ROW_STRETCH * CHANNELS]; /* sets as wide as a row have fewer lanes */
+    enum { CHANNELS = TILE * NL_LANES, UNITS = NL_ROW_STRETCH, SETS = UNITS * NL_LANES / 8 + NL_PADDING };
+    float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS], lane_sum[UNITS * NL_LANES], lane_product[UNITS * NL_LANES];
     struct nl_cpu_block block = *original;
-    block.lane_sum = lane_sum, block.lane_product = lane_product;
     block.channels = CHANNELS, block.width = width, block.sets = CHANNELS / width;
     block.relu = true, block.mask = NL_MASK_X, block.residual = NULL;
     block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum, block.set_product = set_product;
-    step(&block, cut_of(&block, small, TILE), 0, block.rows);
+    block.lane_sum = lane_sum, block.lane_product = lane_product;
+    block.row_step = small ? UNITS / TILE : UNITS;
+    in_steps(step, &block, cut_of(&block, small));
 }
 
 INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
@@ -304,9 +316,9 @@ INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
     else if (common && b->width == 8)
         on_constants(step, b, true, 8);
     else if (nl_row_is_small(b->width))
-        on_any(step, b, true, TILE);
+        on_any(step, b, true);
     else
-        on_any(step, b, false, TILE);
+        on_any(step, b, false);
 }
 
 TARGET static void row_forward(const struct nl_cpu_block *b)
