@@ -6,11 +6,11 @@
  *     backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
  *
  * A row consists of units, and these of tiles. A unit is the channels whose lanes are folded to sums together: those of one set or, where sets have 1, 2,
- * 4 or 8 channels, one vector of several sets. A tile is four vectors, or one. A pass takes tile by tile, and goes down the rows with it, what belongs to its
- * channels in registers.
+ * 4 or 8 channels, one vector of several sets. A tile is four vectors, or one. A pass goes down the rows once for each tile, and keeps in registers what
+ * belongs to the tile's channels.
  *
  * The sum of a set: the lanes of a tile's four vectors are added in pairs, those of later tiles to them in turn, and then sixteen lanes are folded to
- * one in halves. A pass leaves the lanes of each unit in memory, and afterwards those of four units are folded at once: one alone takes as many steps. */
+ * one in halves. A pass leaves the lanes of each unit in memory. Those of eight units are folded at once, which takes hardly more steps than one alone. */
 enum { TILE = 4 };
 
 /* How a row is divided. `span`: lanes of a vector that belong to one set. `units`: of a row. */
@@ -47,13 +47,14 @@ struct affine {
 
 /* ---- sums ---- */
 
-/* Small sets that fill their vectors: the lanes of a unit's sum are the very numbers of its row. Those of dxhat wait in dx, and xhat, which takes long to
- * work out with many sets in a vector, waits in lane_sum. */
+/* Small sets that fill their vectors: the lanes of a unit's sum are numbers of its row. So x and dx are the lanes of the sums of x and dxhat. lane_sum
+ * is free then in the backward pass, and keeps xhat, which takes long to work out where a vector has several sets. */
 INLINE bool lanes_are_rows(const struct nl_cpu_block *b, struct cut cut)
 {
     return cut.small && b->channels % NL_LANES == 0;
 }
 
+/* Small sets: a vector for each vector of the tile. Others: one vector, to which the tiles of a unit are added. */
 INLINE void put_lanes(float *lanes, struct cut cut, struct tile tile, const wide x[TILE])
 {
     float *to = lanes + tile.lanes;
@@ -70,7 +71,7 @@ INLINE void put_lanes(float *lanes, struct cut cut, struct tile tile, const wide
 /* The sums of the sets of `count` units, side by side. `count`: at most a span, so that one vector holds them. */
 INLINE wide fold_units(const float *lanes, size_t span, int count)
 {
-    wide v[8];
+    wide v[NL_LANES / 2];
     UNROLL
     for (int i = 0; i < count; i++)
         v[i] = wide_load(lanes + i * NL_LANES);
@@ -90,14 +91,14 @@ INLINE wide fold_units(const float *lanes, size_t span, int count)
  * ones. */
 INLINE void put_sums(const struct nl_cpu_block *b, struct cut cut, size_t rows, const float *lanes, float factor, float *to)
 {
-    const bool full = !cut.small || lanes_are_rows(b, cut); /* else a row's last unit has fewer sets */
+    const bool full = !cut.small || lanes_are_rows(b, cut); /* else the last unit of a row has fewer sets */
     const size_t units = full ? rows * cut.units : cut.units, sets = cut.small ? NL_LANES / cut.span : 1;
     const wide factors = wide_set(factor);
     for (size_t row = 0; row < rows; row += full ? rows : 1, to += b->sets, lanes += units * NL_LANES)
         for (size_t unit = 0, some; unit < units; unit += some) {
             const float *from = lanes + unit * NL_LANES;
             const size_t left = units - unit;
-            some = left > 4 && cut.span >= 8 ? 8 : left > 1 && cut.span >= 4 ? 4 : 1;
+            some = left >= 8 && cut.span >= 8 ? 8 : left >= 4 && cut.span >= 4 ? 4 : 1;
             wide sums = some == 8 ? fold_units(from, cut.span, 8) : some == 4 ? fold_units(from, cut.span, 4) : fold_units(from, cut.span, 1);
             wide_store(to + unit * sets, wide_mul(sums, factors));
         }
@@ -227,7 +228,7 @@ INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first
     }
 }
 
-/* Calls a function for all tiles of the rows [first, end). */
+/* Calls a function for all tiles of the rows [first, end). Small sets: a row is gone through as a whole, whose tiles hold several units. */
 INLINE void over_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function)
 {
     const size_t width = cut.small ? b->channels : b->width;
@@ -294,7 +295,7 @@ INLINE void on_any(step_function *step, const struct nl_cpu_block *original, boo
 }
 
 /* The shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of `width` channels, as constants; and arrays that the
- * compiler knows to be apart. At a few samples that is a tenth of a step. Lanes take a few kilobytes: the first-level cache should keep the weights. */
+ * compiler knows to be apart. At a few samples that is a tenth of a step. The lanes take four kilobytes, so that the first-level cache keeps the weights. */
 INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
     enum { CHANNELS = TILE * NL_LANES, UNITS = NL_ROW_STRETCH, SETS = UNITS * NL_LANES / 8 + NL_PADDING };
@@ -305,7 +306,10 @@ INLINE void on_constants(step_function *step, const struct nl_cpu_block *origina
     block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum, block.set_product = set_product;
     block.lane_sum = lane_sum, block.lane_product = lane_product;
     block.row_step = small ? UNITS / TILE : UNITS;
-    in_steps(step, &block, cut_of(&block, small));
+    if (block.rows == 1)
+        step(&block, cut_of(&block, small), 0, 1);
+    else
+        in_steps(step, &block, cut_of(&block, small));
 }
 
 INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)

@@ -38,10 +38,9 @@ static size_t sets_of(const struct nl_cpu_block *b)
     return b->row_step * b->sets + NL_PADDING;
 }
 
-/* With padding, since those of four units are read at once. */
 static size_t lanes_of(const struct nl_cpu_block *b)
 {
-    return (b->row_step * nl_row_units(b->channels, b->width) + 3) * NL_LANES;
+    return b->row_step * nl_row_units(b->channels, b->width) * NL_LANES;
 }
 
 static size_t working_bytes(const struct nl_cpu_block *b, size_t groups)
