@@ -705,7 +705,7 @@ static void expect_same_state(const struct training *a, const struct training *b
         for (int r = 0; r < 2; r++) {
             const struct nl_tensor *tensor = &a->graph.tensor[i];
             ck_assert_msg(memcmp(nl_tensor_in(&a->plan, r, tensor), nl_tensor_in(&b->plan, r, tensor),
-                                 nl_tensor_bytes(&a->plan, tensor)) == 0,
+                                 nl_tensor_bytes(a->plan.backend, tensor)) == 0,
                           "%s: %s of replica %d", name, tensor->name, r);
         }
 }

@@ -59,7 +59,15 @@ struct nl_run {
     bool observes;                 /* a step of training whose tensors are observed */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
+    int time;                      /* in the body of a loop (graph/scan.h): the position in the sequences; else 0 */
 };
+
+/* The number of the call's first element, of so many in a sample, in the row of a random stream: so that each sample and time has numbers of
+ * its own, in whatever parts they are computed. */
+static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)
+{
+    return ((uint64_t)run->time << 40) + (uint64_t)run->first * count;
+}
 
 /* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,
  * forward alone takes any number of them. */
@@ -124,7 +132,7 @@ struct nl_linear {
     const void *w, *b;   /* real (I, O), (O) or NULL */
     void *y;             /* real (capacity, O) */
     const void *dy;      /* as y */
-    void *dx, *dw, *db;  /* as x (or NULL), w, b */
+    void *dx, *dw, *db;  /* as x, w, b; dx NULL, or dw and db NULL, where nobody asks for them */
     const struct nl_update *update; /* or NULL */
 };
 
@@ -222,7 +230,7 @@ struct nl_add {
     void *da, *db;       /* as a, b */
 };
 
-/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, (run->first + n) * count + e) >= p of the stream, in training
+/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, nl_elements_before + n * count + e) >= p of the stream, in training
  * only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
 struct nl_dropout {
     size_t count;              /* elements a sample */
@@ -246,6 +254,24 @@ struct nl_copy {
     size_t count;
     const void *x;
     void *y;
+};
+
+/* y = 0 */
+struct nl_zero {
+    int channels;        /* of a node's output */
+    size_t count;        /* elements of a row */
+    bool per_sample;     /* the rows are the run's samples; else there is one */
+    void *y;             /* real (rows, count) */
+};
+
+/* Sequences from x[n][t] to y[t][n], or, where `leaves` is set, from x[t][n] to y[n][t]: `times` positions of so many channels. */
+struct nl_transpose {
+    int times, channels;
+    bool leaves;
+    const void *x;       /* real (samples, times, C), or (times, samples, C): of the run's samples, whatever the capacity */
+    void *y;             /* real (times, samples, C), or (samples, times, C) */
+    const void *dy;
+    void *dx;
 };
 
 /* What is seen of a tensor, for a log. */
@@ -320,10 +346,10 @@ struct nl_update {
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
 
 /* What a backend has for one operation: "gather", "linear", "conv", "depthwise_conv", "normalize", "activate", "max_pool", "mean_pool", "add",
- * "accumulate", "dropout", "copy", "observe" or "loss". */
+ * "accumulate", "dropout", "copy", "zero", "transpose", "observe" or "loss". */
 struct nl_kernel {
     const char *operation;
-    nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate", "copy", "observe" and "loss" */
+    nl_kernel_function *forward, *backward; /* backward NULL: of "gather", "accumulate", "copy", "zero", "observe" and "loss" */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then

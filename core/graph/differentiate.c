@@ -12,8 +12,10 @@ struct emission {
     const struct nl_list_setup *setup;
     int *buffer, *gradient;       /* of each value, or NL_NONE */
     bool *wanted;                 /* whether a parameter lies behind the value */
+    int *home;                    /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
     int group;                    /* of the open chain */
+    int scan;                     /* the loop whose body is being emitted, or NL_NONE */
 };
 
 enum way { FORWARD, BACK };
@@ -24,14 +26,16 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 {
     NL_GROW(list->buffer, list->buffers, list->buffers_capacity);
     list->buffer[list->buffers] =
-        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .leader = list->buffers};
+        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .scan = NL_NONE, .places = 1, .leader = list->buffers};
     return list->buffers++;
 }
 
 static int buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
-    return add_buffer(list, v->count * list->backend->real, v->kind == NL_ACTIVATIONS);
+    int buffer = add_buffer(list, v->count * list->backend->real, v->kind == NL_ACTIVATIONS);
+    list->buffer[buffer].scan = v->scan;
+    return buffer;
 }
 
 /* One whose place the list does not choose. */
@@ -70,7 +74,7 @@ static void open_chain(struct emission *e, int group, int micro)
 {
     struct nl_list *list = e->list;
     NL_GROW(list->chain, list->chains, list->chains_capacity);
-    list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro};
+    list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro, .together = 1};
     e->group = group;
 }
 
@@ -200,7 +204,7 @@ static void observe_before_step(struct emission *e, const struct nl_graph_node *
     int number;
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         int value = node->in[slot];
-        if (value == NL_NONE || !is_stepped(e, value) || !is_observed(e, value, NL_GRADIENT, &number))
+        if (whole->d_in[slot] == NL_NONE || !is_stepped(e, value) || !is_observed(e, value, NL_GRADIENT, &number))
             continue;
         struct nl_instruction gradient = twin(whole, whole->call);
         gradient.only_gradient = true;
@@ -261,8 +265,11 @@ static void add_workspace(struct emission *e, int number)
     const struct nl_graph_node *node = &list->graph.node[number];
     for (int i = 0; i < NL_MOST_SAVED; i++)
         e->saved[number][i] = NL_NONE;
-    for (int i = 0; i < node->operation->saved; i++)
-        e->saved[number][i] = add_buffer(list, node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic), false);
+    for (int i = 0; i < node->operation->saved; i++) {
+        int saved = add_buffer(list, node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic), false);
+        list->buffer[saved].scan = node->scan;
+        e->saved[number][i] = saved;
+    }
     e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }
 
@@ -283,7 +290,10 @@ static void emit_forward(struct emission *e, int number)
         instruction.in[i] = node->in[i] == NL_NONE ? NL_NONE : e->buffer[node->in[i]];
     for (int i = 0; i < node->outputs; i++) {
         bool known = node->out[i] == list->graph.logits;
-        instruction.out[i] = e->buffer[node->out[i]] = known ? known_buffer(list, node->out[i], false) : buffer_for(list, node->out[i]);
+        int *buffer = &e->buffer[node->out[i]]; /* of a state: it is there */
+        if (*buffer == NL_NONE)
+            *buffer = known ? known_buffer(list, node->out[i], false) : buffer_for(list, node->out[i]);
+        instruction.out[i] = *buffer;
     }
     int first = list->instructions;
     if (e->calls[number].reduces)
@@ -293,7 +303,8 @@ static void emit_forward(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (shared & 1u << i)
             add_share(list, (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
-    observe_outputs(e, node, NL_VALUE);
+    if (node->scan == NL_NONE)
+        observe_outputs(e, node, NL_VALUE);
 }
 
 /* ---- backward ---- */
@@ -336,6 +347,14 @@ static void recompute(struct emission *e, int number, unsigned inputs)
     }
 }
 
+/* Where the gradient of a value is written first. */
+static int first_gradient(const struct emission *e, int value)
+{
+    if (e->home[value] != NL_NONE)
+        return e->home[value];
+    return e->list->graph.value[value].kind == NL_PARAMETER ? known_buffer(e->list, value, true) : buffer_for(e->list, value);
+}
+
 /* Where backward writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
 static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
 {
@@ -344,19 +363,20 @@ static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node
         return NL_NONE;
     if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
         return node->operation->skips & 1u << slot ? NL_NONE : buffer_for(e->list, value);
-    if (e->list->graph.value[value].kind == NL_PARAMETER && e->gradient[value] == NL_NONE)
-        return known_buffer(e->list, value, true);
-    return buffer_for(e->list, value);
+    bool first = e->gradient[value] == NL_NONE;
+    for (int before = 0; before < slot; before++)
+        first &= node->in[before] != value;
+    return first ? first_gradient(e, value) : buffer_for(e->list, value);
 }
 
 static void collect_gradients(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *instruction)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         int value = node->in[i];
-        if (value == NL_NONE || !e->wanted[value])
+        if (instruction->d_in[i] == NL_NONE || !e->wanted[value])
             continue;
         int before = e->gradient[value], now = instruction->d_in[i];
-        bool stays = before != NL_NONE && e->list->graph.value[value].kind != NL_ACTIVATIONS;
+        bool stays = before != NL_NONE && (e->list->graph.value[value].kind != NL_ACTIVATIONS || e->home[value] != NL_NONE);
         e->gradient[value] = stays ? before : now;
         if (before != NL_NONE)
             add_up(e, value, e->gradient[value], stays ? now : before);
@@ -384,23 +404,29 @@ static bool has_gradient(const struct emission *e, const struct nl_graph_node *n
     return any;
 }
 
-static void emit_backward(struct emission *e, int number)
+static bool is_reached(const struct emission *e, const struct nl_graph_node *node)
+{
+    return e->wanted[node->out[0]] && has_gradient(e, node);
+}
+
+/* The gradients of those slots. */
+static void append_backward(struct emission *e, int number, unsigned slots)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
-    if (!e->wanted[node->out[0]] || !has_gradient(e, node))
-        return;
-    join_chain(e, number);
-    observe_outputs(e, node, NL_GRADIENT);
     recompute(e, number, reads.inputs);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
+    bool any = false;
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         bool read = node->in[i] != NL_NONE && (reads.inputs & 1u << i);
         instruction.in[i] = read ? e->buffer[node->in[i]] : NL_NONE;
-        instruction.d_in[i] = gradient_of_slot(e, node, i);
+        instruction.d_in[i] = slots & 1u << i ? gradient_of_slot(e, node, i) : NL_NONE;
+        any |= instruction.d_in[i] != NL_NONE;
     }
+    if (!any)
+        return;
     for (int i = 0; i < node->outputs; i++) {
         instruction.out[i] = reads.outputs & 1u << i ? e->buffer[node->out[i]] : NL_NONE;
         instruction.d_out[i] = e->gradient[node->out[i]];
@@ -412,6 +438,177 @@ static void emit_backward(struct emission *e, int number)
     append(list, instruction, BACK, EVERYTHING);
     share_gradients(list, node, &instruction, first);
     collect_gradients(e, node, &instruction);
+}
+
+/* The slots of a body's node whose gradients wait for the end of the loop. */
+static unsigned waiting_slots(const struct emission *e, int number)
+{
+    const struct nl_graph_node *node = &e->list->graph.node[number];
+    return node->scan != NL_NONE && !e->calls[number].together ? node->operation->together : 0;
+}
+
+static void emit_backward(struct emission *e, int number)
+{
+    const struct nl_graph_node *node = &e->list->graph.node[number];
+    if (!is_reached(e, node))
+        return;
+    join_chain(e, number);
+    if (node->scan == NL_NONE)
+        observe_outputs(e, node, NL_GRADIENT);
+    append_backward(e, number, ~waiting_slots(e, number));
+}
+
+/* ---- loops ---- */
+
+/* Instructions of the loop's body for each time, or for all times together. */
+static void open_loop(struct emission *e, const struct nl_scan *scan, bool together, enum way way)
+{
+    open_chain(e, 0, 0);
+    struct nl_chain *chain = &e->list->chain[e->list->chains - 1];
+    chain->times = together ? 1 : scan->times;
+    chain->together = together ? scan->times : 1;
+    chain->reverse = scan->reverse != (way == BACK);
+}
+
+/* The places of a state, or of its gradient, before each time; after, if it is `ahead` of that; or the one at that end. */
+static int part_of_state(struct nl_list *list, int all, const struct nl_scan *scan, int value, bool end, bool ahead)
+{
+    int part = buffer_for(list, value), apart = end ? scan->times : 1;
+    struct nl_buffer *b = &list->buffer[part];
+    b->leader = all;
+    b->carried = true;
+    b->scan = NL_NONE;
+    b->places = end ? 1 : scan->times;
+    b->ahead = ahead != scan->reverse ? apart : 0;
+    return part;
+}
+
+static int buffer_of_state(struct nl_list *list, const struct nl_scan *scan, const struct nl_carried *state)
+{
+    int all = buffer_for(list, state->first);
+    list->buffer[all].carried = true;
+    list->buffer[all].places = scan->times + 1;
+    return all;
+}
+
+/* Where states, and on the way back their gradients, lie. */
+static void lay_out_states(struct emission *e, enum way way)
+{
+    struct nl_list *list = e->list;
+    for (const struct nl_scan *scan = list->graph.scan; scan < list->graph.scan + list->graph.scans; scan++)
+        for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++) {
+            if (way == BACK && !e->wanted[state->before])
+                continue;
+            int all = buffer_of_state(list, scan, state), *at = way == BACK ? e->home : e->buffer;
+            at[state->before] = part_of_state(list, all, scan, state->before, false, false);
+            at[state->last] = part_of_state(list, all, scan, state->last, true, true);
+            if (way == BACK)
+                continue; /* of the others, gradients are there before anybody writes one */
+            at[state->first] = part_of_state(list, all, scan, state->first, true, false);
+            at[state->after] = part_of_state(list, all, scan, state->after, false, true);
+        }
+}
+
+static void append_zero(struct emission *e, int value, int buffer)
+{
+    const struct nl_value *v = &e->list->graph.value[value];
+    struct nl_zero zero = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
+    struct nl_instruction instruction = blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation)->forward);
+    instruction.out[0] = buffer;
+    append(e->list, instruction, BACK, EVERYTHING);
+    e->gradient[value] = buffer;
+}
+
+/* What the body's nodes add to at each time begins with 0. */
+static void clear_sums(struct emission *e, int scan)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        for (int slot = 0; slot < NL_MOST_SLOTS && node->scan == scan && !e->calls[i].together; slot++) {
+            int value = node->in[slot];
+            bool sum = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS && !(waiting_slots(e, i) & 1u << slot);
+            if (sum && e->wanted[value] && e->gradient[value] == NL_NONE)
+                append_zero(e, value, first_gradient(e, value));
+        }
+    }
+}
+
+/* The gradient of a state after a time: that before the next time, and what else takes it. */
+static void begin_backward_loop(struct emission *e, const struct nl_scan *scan)
+{
+    struct nl_list *list = e->list;
+    open_chain(e, 0, 0);
+    clear_sums(e, e->scan);
+    for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++)
+        if (e->wanted[state->before] && e->gradient[state->last] == NL_NONE)
+            append_zero(e, state->last, e->home[state->last]);
+    open_loop(e, scan, false, BACK);
+    for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++) {
+        if (!e->wanted[state->before])
+            continue;
+        int *gradient = &e->gradient[state->after];
+        int next = part_of_state(list, list->buffer[e->home[state->before]].leader, scan, state->after, false, true);
+        if (*gradient != NL_NONE)
+            add_up(e, state->after, *gradient, next);
+        else
+            *gradient = next;
+    }
+}
+
+/* What observers see of a loop, and what waits for its end. */
+static void end_backward_loop(struct emission *e, const struct nl_scan *scan)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph *graph = &list->graph;
+    for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++) {
+        if (!e->wanted[state->before])
+            continue;
+        if (e->gradient[state->before] == NL_NONE)
+            append_zero(e, state->before, e->home[state->before]);
+        if (e->wanted[state->first])
+            e->gradient[state->first] = part_of_state(list, list->buffer[e->home[state->before]].leader, scan, state->first, true, false);
+    }
+    open_loop(e, scan, true, BACK);
+    for (int i = graph->nodes - 1; i >= 0; i--) {
+        if (graph->node[i].scan != e->scan || !is_reached(e, &graph->node[i]))
+            continue;
+        observe_outputs(e, &graph->node[i], NL_GRADIENT);
+        append_backward(e, i, e->calls[i].together ? EVERYTHING : waiting_slots(e, i));
+    }
+}
+
+static void begin_forward_loop(struct emission *e, const struct nl_scan *scan)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    open_loop(e, scan, true, FORWARD);
+    for (int i = 0; i < graph->nodes; i++)
+        if (graph->node[i].scan == e->scan && e->calls[i].together)
+            emit_forward(e, i);
+    open_loop(e, scan, false, FORWARD);
+}
+
+static void end_forward_loop(struct emission *e, const struct nl_scan *scan)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    open_loop(e, scan, true, FORWARD);
+    for (int i = 0; i < graph->nodes; i++)
+        if (graph->node[i].scan == e->scan)
+            observe_outputs(e, &graph->node[i], NL_VALUE);
+}
+
+/* To a node of that loop, or of none. */
+static void go_to(struct emission *e, int scan, enum way way)
+{
+    const struct nl_scan *scans = e->list->graph.scan;
+    if (scan == e->scan)
+        return;
+    if (e->scan != NL_NONE)
+        (way == FORWARD ? end_forward_loop : end_backward_loop)(e, &scans[e->scan]);
+    e->scan = scan;
+    e->group = NL_NONE;
+    if (scan != NL_NONE)
+        (way == FORWARD ? begin_forward_loop : begin_backward_loop)(e, &scans[scan]);
 }
 
 /* ---- all of it ---- */
@@ -426,8 +623,12 @@ static void emit_nodes_forward(struct emission *e)
 {
     for (int samples = 0; samples < 2; samples++)
         for (int i = 0; i < e->list->graph.nodes; i++)
-            if (computes_weights(&e->list->graph, i) != samples)
-                emit_forward(e, i);
+            if (computes_weights(&e->list->graph, i) != samples) {
+                go_to(e, e->list->graph.node[i].scan, FORWARD);
+                if (!e->calls[i].together)
+                    emit_forward(e, i);
+            }
+    go_to(e, NL_NONE, FORWARD);
 }
 
 static void emit_nodes_backward(struct emission *e)
@@ -437,8 +638,31 @@ static void emit_nodes_backward(struct emission *e)
     e->gradient[list->graph.logits] = known_buffer(list, list->graph.logits, true);
     for (int samples = 1; samples >= 0; samples--)
         for (int i = list->graph.nodes - 1; i >= 0; i--)
-            if (computes_weights(&list->graph, i) != samples)
-                emit_backward(e, i);
+            if (computes_weights(&list->graph, i) != samples) {
+                go_to(e, list->graph.node[i].scan, BACK);
+                if (!e->calls[i].together)
+                    emit_backward(e, i);
+            }
+    go_to(e, NL_NONE, BACK);
+}
+
+/* Whether an instruction has a place that depends on the number of samples. */
+static bool moves(const struct nl_list *list, const struct nl_instruction *i)
+{
+    bool any = false;
+    for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+        any |= (i->in[slot] != NL_NONE && list->buffer[i->in[slot]].ahead > 0) || (i->d_in[slot] != NL_NONE && list->buffer[i->d_in[slot]].ahead > 0);
+    for (int o = 0; o < NL_MOST_OUTPUTS; o++)
+        any |= (i->out[o] != NL_NONE && list->buffer[i->out[o]].ahead > 0) || (i->d_out[o] != NL_NONE && list->buffer[i->d_out[o]].ahead > 0);
+    return any;
+}
+
+/* Chains that take the end of a state find it as loops do. */
+static void find_moving(struct nl_list *list)
+{
+    for (struct nl_chain *chain = list->chain; chain < list->chain + list->chains; chain++)
+        for (int i = chain->first; i < chain->end && chain->times == 0; i++)
+            chain->times = moves(list, &list->instruction[i]);
 }
 
 static void emit_all(struct emission *e)
@@ -464,9 +688,10 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
 {
     const struct nl_graph *graph = &list->graph;
     size_t values = (size_t)graph->values, nodes = (size_t)graph->nodes;
-    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE};
+    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE, .scan = NL_NONE};
     e.buffer = nl_alloc(values, sizeof *e.buffer);
     e.gradient = nl_alloc(values, sizeof *e.gradient);
+    e.home = nl_alloc(values, sizeof *e.home);
     e.wanted = nl_alloc(values, sizeof *e.wanted);
     e.saved = nl_alloc(nodes, sizeof *e.saved);
     e.sums = nl_alloc(nodes, sizeof *e.sums);
@@ -474,11 +699,16 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     for (int i = 0; i < graph->values; i++) {
         bool known = graph->value[i].kind == NL_PARAMETER || i == graph->input;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
-        e.gradient[i] = NL_NONE;
+        e.gradient[i] = e.home[i] = NL_NONE;
     }
+    lay_out_states(&e, FORWARD);
+    if (list->trains)
+        lay_out_states(&e, BACK);
     emit_all(&e);
+    find_moving(list);
     free(e.buffer);
     free(e.gradient);
+    free(e.home);
     free(e.wanted);
     free(e.saved);
     free(e.sums);

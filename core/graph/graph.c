@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-static int add_value(struct nl_graph *graph, struct nl_value value)
+int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
 {
     NL_GROW(graph->value, graph->values, graph->values_capacity);
     graph->value[graph->values] = value;
@@ -17,7 +17,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .count = 1};
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .count = 1};
     snprintf(tensor->name, sizeof tensor->name, "%s.%s", graph->node[node].name, spec->name);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
@@ -26,8 +26,8 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 
 void nl_graph_begin(struct nl_graph *graph, struct nl_extent input)
 {
-    *graph = (struct nl_graph){.logits = NL_NONE};
-    graph->input = add_value(graph, (struct nl_value){.extent = input, .count = nl_elements(input), .producer = NL_NONE, .tensor = NL_NONE});
+    *graph = (struct nl_graph){.logits = NL_NONE, .open = NL_NONE};
+    graph->input = nl_graph_add_value(graph, (struct nl_value){.extent = input, .count = nl_elements(input), .producer = NL_NONE, .tensor = NL_NONE, .scan = NL_NONE});
 }
 
 void nl_graph_release(struct nl_graph *graph)
@@ -37,6 +37,7 @@ void nl_graph_release(struct nl_graph *graph)
     free(graph->value);
     free(graph->node);
     free(graph->tensor);
+    free(graph->scan);
     *graph = (struct nl_graph){0};
 }
 
@@ -48,9 +49,38 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_d
         if (node->in[spec->slot] != NL_NONE || (without & 1u << spec->slot))
             continue;
         int tensor = add_tensor(graph, number, spec);
-        node->in[spec->slot] = add_value(
-            graph, (struct nl_value){.kind = NL_PARAMETER, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor});
+        node->in[spec->slot] = nl_graph_add_value(
+            graph, (struct nl_value){.kind = NL_PARAMETER, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor, .scan = NL_NONE});
     }
+}
+
+/* statistics: sets of them, each as declared; 0: one. */
+static void add_states(struct nl_graph *graph, int number, const struct nl_declaration *declaration, int statistics)
+{
+    struct nl_graph_node *node = &graph->node[number];
+    for (int i = 0; i < declaration->states; i++) {
+        struct nl_tensor_spec spec = declaration->state[i];
+        bool many = statistics > 0 && spec.role != NL_STREAM_KEY;
+        if (many) {
+            memmove(spec.shape + 1, spec.shape, (NL_MOST_DIMS - 1) * sizeof *spec.shape);
+            spec.shape[0] = (size_t)statistics;
+            spec.dims++;
+        }
+        int tensor = node->state[node->states++] = add_tensor(graph, number, &spec);
+        graph->tensor[tensor].times = many ? statistics : 1;
+    }
+}
+
+/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that. */
+static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_error *err)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
+        if (value && value->kind == NL_ACTIVATIONS && value->scan != node->scan && node->operation != &nl_transpose_operation)
+            return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
+                           node->scan == NL_NONE ? "the body of" : "outside of");
+    }
+    return NL_OK;
 }
 
 int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
@@ -70,16 +100,16 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
             in[i] = graph->value[node->in[i]].extent;
     }
     struct nl_declaration declaration = {0};
-    if (operation->declare(node->arguments, in, &declaration, err))
+    enum nl_value_kind kind = operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS;
+    node->scan = kind == NL_COMPUTED ? NL_NONE : graph->open; /* once a step, whoever takes it */
+    if (check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
         return NL_NONE;
     add_parameters(graph, number, &declaration, new->without);
-    for (int i = 0; i < declaration.states; i++)
-        node->state[node->states++] = add_tensor(graph, number, &declaration.state[i]);
-    enum nl_value_kind kind = operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS;
+    add_states(graph, number, &declaration, new->statistics);
     for (int i = 0; i < declaration.outputs; i++)
-        node->out[node->outputs++] = add_value(graph, (struct nl_value){.kind = kind, .extent = declaration.output[i],
+        node->out[node->outputs++] = nl_graph_add_value(graph, (struct nl_value){.kind = kind, .extent = declaration.output[i],
                                                                         .count = nl_elements(declaration.output[i]), .producer = number,
-                                                                        .tensor = NL_NONE});
+                                                                        .tensor = NL_NONE, .scan = node->scan});
     return node->out[0];
 }
 
@@ -114,6 +144,8 @@ struct nl_graph nl_graph_copy(const struct nl_graph *graph)
     memcpy(copy.value, graph->value, (size_t)graph->values * sizeof *copy.value);
     memcpy(copy.node, graph->node, (size_t)graph->nodes * sizeof *copy.node);
     memcpy(copy.tensor, graph->tensor, (size_t)graph->tensors * sizeof *copy.tensor);
+    copy.scan = nl_alloc((size_t)graph->scans, sizeof *copy.scan);
+    memcpy(copy.scan, graph->scan, (size_t)graph->scans * sizeof *copy.scan);
     for (int i = 0; i < copy.nodes; i++) {
         size_t bytes = graph->node[i].operation->arguments;
         copy.node[i].arguments = nl_alloc(1, bytes);
@@ -145,21 +177,65 @@ int nl_consumers(const struct nl_graph *graph, int value)
     for (int i = 0; i < graph->nodes; i++)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             count += graph->node[i].operation && graph->node[i].in[slot] == value;
+    for (int i = 0; i < graph->scans; i++)
+        for (int s = 0; s < graph->scan[i].carried; s++)
+            count += graph->scan[i].state[s].after == value;
     return count;
+}
+
+/* Whether it is news that this one is marked, too. */
+static bool mark(bool *marked, int value, bool also)
+{
+    bool news = also && !marked[value];
+    marked[value] |= also;
+    return news;
+}
+
+/* Marks go with the states of loops to the next time, or back to the one before. Returns whether a mark is news. */
+static bool carry_marks(const struct nl_graph *graph, bool back, bool *marked)
+{
+    bool news = false;
+    for (int i = 0; i < graph->scans; i++)
+        for (int s = 0; s < graph->scan[i].carried; s++) {
+            const struct nl_carried *c = &graph->scan[i].state[s];
+            if (back)
+                news |= mark(marked, c->after, marked[c->before] || marked[c->last]) | mark(marked, c->first, marked[c->before]);
+            else
+                news |= mark(marked, c->before, marked[c->first] || marked[c->after]) | mark(marked, c->last, marked[c->after]);
+        }
+    return news;
 }
 
 void nl_graph_find_learned(const struct nl_graph *graph, bool *learned)
 {
     for (int i = 0; i < graph->values; i++)
         learned[i] = graph->value[i].kind == NL_PARAMETER;
-    for (int i = 0; i < graph->nodes; i++) {
-        const struct nl_graph_node *node = &graph->node[i];
-        bool any = false;
-        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
-            any |= node->in[slot] != NL_NONE && learned[node->in[slot]];
-        for (int out = 0; out < node->outputs; out++)
-            learned[node->out[out]] = any;
-    }
+    do
+        for (int i = 0; i < graph->nodes; i++) {
+            const struct nl_graph_node *node = &graph->node[i];
+            bool any = false;
+            for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+                any |= node->in[slot] != NL_NONE && learned[node->in[slot]];
+            for (int out = 0; out < node->outputs; out++)
+                learned[node->out[out]] = any;
+        }
+    while (carry_marks(graph, false, learned));
+}
+
+void nl_graph_find_used(const struct nl_graph *graph, bool *used)
+{
+    used[graph->logits] = true;
+    do
+        for (int i = graph->nodes - 1; i >= 0; i--) {
+            const struct nl_graph_node *node = &graph->node[i];
+            bool any = false;
+            for (int out = 0; out < node->outputs; out++)
+                any |= used[node->out[out]];
+            for (int slot = 0; slot < NL_MOST_SLOTS && any; slot++)
+                if (node->in[slot] != NL_NONE)
+                    used[node->in[slot]] = true;
+        }
+    while (carry_marks(graph, true, used));
 }
 
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)
@@ -184,6 +260,21 @@ double nl_graph_work(const struct nl_graph *graph)
 {
     double work = 0;
     for (int i = 0; i < graph->nodes; i++)
-        work += graph->node[i].operation->work(graph->node[i].arguments);
+        work += graph->node[i].operation->work(graph->node[i].arguments) * (graph->node[i].scan == NL_NONE ? 1 : graph->scan[graph->node[i].scan].times);
     return work;
+}
+
+size_t nl_tensor_bytes(const struct nl_backend *backend, const struct nl_tensor *tensor)
+{
+    switch (tensor->spec.type) {
+    case NL_TENSOR_REAL:
+        return tensor->count * backend->real;
+    case NL_TENSOR_DOUBLE:
+        return tensor->count * sizeof(double);
+    case NL_TENSOR_INT64:
+        return tensor->count * sizeof(int64_t);
+    case NL_TENSOR_UINT32:
+        return tensor->count * sizeof(uint32_t);
+    }
+    NL_BUG("tensor type %d", tensor->spec.type);
 }

@@ -34,6 +34,7 @@ const struct nl_operation nl_linear_operation = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
+    .together = 1u << WEIGHT | 1u << BIAS,
     .declare = declare,
     .bind = bind,
     .reads = nl_product_reads,

@@ -92,6 +92,8 @@ struct nl_operation {
     int saved;          /* buffers that forward leaves to backward */
     unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
     unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one */
+    unsigned together;  /* bit i: the gradient of input i is a sum over samples, and backward leaves those of all these bits out where their
+                           places are NULL: of a loop's body, they are made after the loop, in one call for all times */
 
     /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says why. */
     int (*declare)(void *arguments, const struct nl_extent *in, struct nl_declaration *declaration, struct nl_error *err);
@@ -110,7 +112,7 @@ struct nl_operation {
 
 extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_depthwise_conv_operation, nl_normalize_operation, nl_activate_operation,
     nl_dropout_operation, nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation, nl_copy_operation,
-    nl_observe_operation;
+    nl_zero_operation, nl_transpose_operation, nl_observe_operation;
 
 /* Whether b is of the size of a, so that both have the same gradient. */
 bool nl_add_is_identity(const struct nl_add *add);

@@ -65,9 +65,6 @@ int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph
 /* What a trial begins with: indices, labels, tables, seeds, initial parameters and statistics. */
 void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view);
 
-/* Bytes of a tensor. */
-size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor);
-
 /* Where a tensor lies in that replica's state. */
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor);
 

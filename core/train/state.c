@@ -11,21 +11,6 @@ void *nl_place_in(const struct nl_plan *plan, const void *place, int replica)
     return place ? (char *)(uintptr_t)place + (size_t)replica * plan->stride : NULL;
 }
 
-size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor)
-{
-    switch (tensor->spec.type) {
-    case NL_TENSOR_REAL:
-        return tensor->count * plan->backend->real;
-    case NL_TENSOR_DOUBLE:
-        return tensor->count * sizeof(double);
-    case NL_TENSOR_INT64:
-        return tensor->count * sizeof(int64_t);
-    case NL_TENSOR_UINT32:
-        return tensor->count * sizeof(uint32_t);
-    }
-    NL_BUG("tensor type %d", tensor->spec.type);
-}
-
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
 {
     bool learned = nl_is_parameter(tensor->spec.role);

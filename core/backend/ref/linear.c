@@ -68,7 +68,7 @@ void NL_REFERENCE(linear_backward)(const struct nl_run *run, const void *argumen
         const real *w = nl_in_replica(run, op->w, r);
         const real *dy = nl_in_replica(run, op->dy, r);
         real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
-        for (int i = 0; i < in; i++)
+        for (int i = 0; dw && i < in; i++)
             for (int first = 0, end; first < out; first = end) {
                 accumulator sum[BLOCK] = {0};
                 end = block_end(first, out);

@@ -63,6 +63,7 @@ nl_kernel_function NL_REFERENCE(max_pool_forward), NL_REFERENCE(max_pool_backwar
 nl_kernel_function NL_REFERENCE(mean_pool_forward), NL_REFERENCE(mean_pool_backward);
 nl_kernel_function NL_REFERENCE(add_forward), NL_REFERENCE(add_backward);
 nl_kernel_function NL_REFERENCE(dropout_forward), NL_REFERENCE(dropout_backward);
-nl_kernel_function NL_REFERENCE(copy), NL_REFERENCE(observe);
+nl_kernel_function NL_REFERENCE(transpose_forward), NL_REFERENCE(transpose_backward);
+nl_kernel_function NL_REFERENCE(copy), NL_REFERENCE(zero), NL_REFERENCE(observe);
 
 #endif

@@ -17,6 +17,8 @@ const struct nl_kernel NL_REFERENCE(kernels)[] = {
     FORWARD(accumulate),
     BOTH(dropout),
     FORWARD(copy),
+    FORWARD(zero),
+    BOTH(transpose),
     FORWARD(observe),
     FORWARD(loss),
     {0},
