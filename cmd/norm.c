@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "cmd.h"
+#include "norm/norm.h"
 #include "train/probe.h"
 
 enum { OUT = 'o', VALUES = 256, INPUT, SHAPE, GRAD, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, EVAL, DEVICE, MOST_DIMS = 4 };

@@ -10,6 +10,14 @@
 
 #include "backend/backend.h"
 #include "base/random.h"
+#include "operation/activate.h"
+#include "operation/add.h"
+#include "operation/conv.h"
+#include "operation/dropout.h"
+#include "operation/linear.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
+#include "operation/normalize.h"
 
 /* ---- images ---- */
 

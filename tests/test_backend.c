@@ -2,6 +2,7 @@
  * their own. The optimizers, the loss and the gathering of a batch have test_backend_ends.c. */
 #include <float.h>
 
+#include "operation/accumulate.h"
 #include "specs.h"
 #include "suite.h"
 

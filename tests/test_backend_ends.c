@@ -3,6 +3,8 @@
 
 #include "data/data.h"
 #include "harness.h"
+#include "operation/gather.h"
+#include "operation/loss.h"
 #include "suite.h"
 
 /* Rounding of a short chain of operations in the backend's type. */

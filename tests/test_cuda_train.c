@@ -3,6 +3,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "operation/conv.h"
 #include "suite.h"
 #include "training.h"
 

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "norm/norm.h"
+#include "operation/normalize.h"
 #include "suite.h"
 
 static struct nl_tensor_file tensors;

@@ -6,6 +6,7 @@
 
 #include "config/layers.h"
 #include "norm/norm.h"
+#include "operation/normalize.h"
 #include "suite.h"
 #include "training.h"
 

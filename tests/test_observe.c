@@ -3,6 +3,8 @@
 #include <math.h>
 
 #include "config/diagnostics.h"
+#include "operation/activate.h"
+#include "operation/linear.h"
 #include "suite.h"
 #include "training.h"
 

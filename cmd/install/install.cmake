@@ -38,9 +38,9 @@ endforeach()
 install(FILES cmd/install/normlab.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
 
 # The contracts of the stages; a program includes them as <normlab/train/train.h>, or with pkg-config's flags as "train/train.h".
-foreach(header backend/backend.h base/error.h base/everywhere.h base/hash.h base/memory.h base/npy.h base/random.h base/safetensors.h
-               config/config.h config/diagnostics.h config/keys.def data/data.h graph/graph.h model/model.h norm/norm.h operation/operation.h
-               train/train.h)
+file(GLOB operations RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/core CONFIGURE_DEPENDS core/operation/*.h)
+foreach(header ${operations} backend/backend.h base/error.h base/everywhere.h base/hash.h base/memory.h base/npy.h base/random.h base/safetensors.h
+               config/config.h config/diagnostics.h config/keys.def data/data.h graph/graph.h model/model.h norm/norm.h train/train.h)
   get_filename_component(stage ${header} DIRECTORY)
   install(FILES core/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/normlab/${stage} COMPONENT development)
 endforeach()

@@ -3,18 +3,19 @@
 
 #include "backend/backend.h"
 
-int nl_normalize_sets(const struct nl_normalize *op, int samples)
-{
-    struct nl_norm_setup setup = op->setup;
-    setup.samples = samples;
-    struct nl_partition partition = op->norm->partition(&setup);
-    return nl_partition_sets(&partition, &setup);
-}
-
 const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation)
 {
     for (const struct nl_kernel *kernel = backend->kernels; kernel->operation; kernel++)
         if (strcmp(kernel->operation, operation) == 0)
             return kernel;
     return NULL;
+}
+
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation)
+{
+    const struct nl_kernel *own = nl_kernel_find(backend, operation->name);
+    bool on_host = !backend->devices;
+    if (own || !on_host)
+        return own;
+    return operation->reference ? &operation->reference[backend->element] : nl_reference_kernel(backend->element, operation->name);
 }

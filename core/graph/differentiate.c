@@ -5,6 +5,10 @@
 
 #include "base/memory.h"
 #include "graph/list.h"
+#include "operation/accumulate.h"
+#include "operation/add.h"
+#include "operation/copy.h"
+#include "operation/zero.h"
 
 struct emission {
     struct nl_list *list;

@@ -3,6 +3,10 @@
 #include <stdlib.h>
 
 #include "graph/list.h"
+#include "operation/activate.h"
+#include "operation/add.h"
+#include "operation/linear.h"
+#include "operation/normalize.h"
 
 static bool is(const struct nl_graph_node *node, const struct nl_operation *operation)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "operation/transpose.h"
 
 int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
 {

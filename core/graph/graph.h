@@ -7,7 +7,7 @@
 #ifndef NL_GRAPH_GRAPH_H
 #define NL_GRAPH_GRAPH_H
 
-#include "operation/operation.h"
+#include "backend/backend.h"
 
 enum { NL_NONE = -1 }; /* no value, no node, no tensor */
 
@@ -53,7 +53,7 @@ struct nl_scan {
 };
 
 /* What every replica has of its own and keeps from step to step. `shape` is PyTorch's: (O, I) or (O, I, 3, 3), (C) or (H, W, C) with
- * norm.affine = element; how the backends store a weight is in backend.h. */
+ * norm.affine = element; how the backends store a weight is in the operation's header. */
 struct nl_tensor {
     struct nl_tensor_spec spec;  /* shape, role, first value */
     char name[64];               /* "fc1.weight" */

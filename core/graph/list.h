@@ -28,6 +28,7 @@
 #define NL_GRAPH_LIST_H
 
 #include "graph/observers.h"
+#include "operation/observe.h"
 
 /* Memory of each replica for one value, its gradient, or what a kernel keeps. */
 struct nl_buffer {

@@ -1,6 +1,7 @@
 /* What is not kept for the way back. A normalizer's output that only a convolution takes is made again there, from the input, which the normalizer's
  * own backward reads next: writing it to memory and reading it there would take longer. */
 #include "graph/list.h"
+#include "operation/conv.h"
 
 static bool is_recomputed(const struct nl_list *list, int number)
 {

@@ -1,8 +1,7 @@
 #include "graph/scan.h"
 
-#include <string.h>
-
 #include "base/memory.h"
+#include "operation/transpose.h"
 
 void nl_scan_begin(struct nl_graph *graph, int times, bool reverse)
 {

@@ -3,6 +3,12 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "operation/activate.h"
+#include "operation/add.h"
+#include "operation/dropout.h"
+#include "operation/linear.h"
+#include "operation/mean_pool.h"
+#include "operation/normalize.h"
 #include "operation/product.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)

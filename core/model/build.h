@@ -4,6 +4,7 @@
 #define NL_MODEL_BUILD_H
 
 #include "model/model.h"
+#include "operation/conv.h"
 
 /* A network under construction: `at` is the value that the last layer put out. */
 struct nl_builder {

@@ -1,5 +1,6 @@
 /* Convolutional: [3x3 convolution, normalizer, activation, dropout, max-pool where model.pool says so] x depth, mean, linear. */
 #include "model/build.h"
+#include "operation/max_pool.h"
 
 static bool pools_after(const struct nl_config *config, int layer)
 {

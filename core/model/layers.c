@@ -2,6 +2,8 @@
 #include "config/layers.h"
 
 #include "model/build.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
 enum { DEEPEST = 32 };

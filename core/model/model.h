@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "data/data.h"
 #include "graph/graph.h"
+#include "norm/norm.h"
 
 /* Builds what the configuration says for data of this shape; to be released either way. Where it cannot (groups that do not divide the
  * channels, more pooling than there are pixels), *key names the configuration key at fault. */

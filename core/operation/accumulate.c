@@ -1,5 +1,5 @@
 /* y += x, of weights: gradients of a parameter that several nodes take. */
-#include "operation/operation.h"
+#include "operation/accumulate.h"
 
 static void bind(void *arguments, const struct nl_operands *at)
 {

@@ -1,5 +1,5 @@
 /* An activation function, element by element. */
-#include "operation/operation.h"
+#include "operation/activate.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

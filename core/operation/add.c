@@ -1,5 +1,5 @@
 /* The sum at the end of a residual block: a, and every stride-th pixel of the shortcut b, without its new channels. */
-#include "operation/operation.h"
+#include "operation/add.h"
 
 enum { A, B, SLOTS };
 

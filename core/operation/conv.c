@@ -1,4 +1,6 @@
 /* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1 and the kernel odd. */
+#include "operation/conv.h"
+
 #include "operation/product.h"
 
 enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };

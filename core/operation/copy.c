@@ -1,5 +1,5 @@
 /* y = x: what a parameter was before a step. */
-#include "operation/operation.h"
+#include "operation/copy.h"
 
 static void bind(void *arguments, const struct nl_operands *at)
 {

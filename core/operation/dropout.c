@@ -1,5 +1,5 @@
 /* Dropout. Backward draws the mask of forward again, so nothing is kept. */
-#include "operation/operation.h"
+#include "operation/dropout.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

@@ -1,4 +1,6 @@
 /* Linear: y = x w + b. An image is flattened in height, width, channel order. */
+#include "operation/linear.h"
+
 #include "operation/product.h"
 
 enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };

@@ -1,5 +1,5 @@
 /* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
-#include "operation/operation.h"
+#include "operation/normalize.h"
 
 enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
 enum { MEAN, VAR, SAVED };
@@ -77,6 +77,14 @@ static struct nl_sharing sharing(const void *arguments, unsigned filled)
 {
     (void)arguments;
     return (struct nl_sharing){.gradient = filled & 1u << RESIDUAL ? 1u << RESIDUAL : 1u << X};
+}
+
+int nl_normalize_sets(const struct nl_normalize *op, int samples)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = samples;
+    struct nl_partition partition = op->norm->partition(&setup);
+    return nl_partition_sets(&partition, &setup);
 }
 
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)

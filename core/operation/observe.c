@@ -1,5 +1,5 @@
 /* Sums over a tensor, or over what it has changed by. It has no output that a node could take. */
-#include "operation/operation.h"
+#include "operation/observe.h"
 
 enum { X, BEFORE, SLOTS };
 

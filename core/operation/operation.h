@@ -9,7 +9,8 @@
 #ifndef NL_OPERATION_OPERATION_H
 #define NL_OPERATION_OPERATION_H
 
-#include "backend/backend.h"
+#include "base/error.h"
+#include "operation/kernel.h"
 
 enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4 };
 
@@ -82,7 +83,7 @@ enum nl_span {
     NL_SPAN_PARAMETERS, /* it computes weights from parameters, once a step: no samples */
 };
 
-/* `arguments` is the operation's own struct (backend.h, or its own header): sizes and settings, which a builder and `declare` fill in,
+/* `arguments` is the operation's own struct (in its header): sizes and settings, which a builder and `declare` fill in,
  * and places, which `bind` fills in. */
 struct nl_operation {
     const char *name;
@@ -109,15 +110,5 @@ struct nl_operation {
     /* Its kernels in the reference source, where it is none of normlab's own; NULL: by its name. */
     const struct nl_kernel *reference;                   /* [3], by enum nl_element */
 };
-
-extern const struct nl_operation nl_linear_operation, nl_conv_operation, nl_depthwise_conv_operation, nl_normalize_operation, nl_activate_operation,
-    nl_dropout_operation, nl_max_pool_operation, nl_mean_pool_operation, nl_add_operation, nl_accumulate_operation, nl_copy_operation,
-    nl_zero_operation, nl_transpose_operation, nl_observe_operation;
-
-/* Whether b is of the size of a, so that both have the same gradient. */
-bool nl_add_is_identity(const struct nl_add *add);
-
-/* What computes it there: the backend's own kernel, or, where the backend computes on the host, the reference source's. NULL: nothing does. */
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation);
 
 #endif

@@ -1,5 +1,6 @@
 /* Pooling: the largest of 2 x 2 positions, and the mean over all. */
-#include "operation/operation.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
 
 static int declare_max(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

@@ -1,5 +1,5 @@
 /* y = 0: what a state is before the first time of a loop, and a sum before it begins. */
-#include "operation/operation.h"
+#include "operation/zero.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "config/sweep.h"
 #include "model/model.h"
+#include "operation/dropout.h"
+#include "operation/normalize.h"
 #include "stats/claim.h"
 #include "train/train.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "operation/linear.h"
 
 /* Layout runs twice over the same code: with no arena, to learn the size; then with the arena, to get the places. */
 struct layout {

@@ -13,6 +13,8 @@
 #include "data/data.h"
 #include "graph/list.h"
 #include "model/model.h"
+#include "operation/gather.h"
+#include "operation/loss.h"
 
 /* One way through the network, for so many samples at most. */
 struct nl_pass {

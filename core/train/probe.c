@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "base/memory.h"
 #include "model/model.h"
+#include "operation/normalize.h"
 
 static const struct nl_norm *norm_of(const struct nl_probe *probe)
 {

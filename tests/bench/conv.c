@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/isa.h"
+#include "operation/conv.h"
 
 enum { RUNS = 7, BATCHES = 4, CHAINS = 16 };
 

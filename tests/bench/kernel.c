@@ -16,6 +16,8 @@
 #include "backend/backend.h"
 #include "base/clones.h"
 #include "base/memory.h"
+#include "operation/conv.h"
+#include "operation/normalize.h"
 
 enum { GROUPS = 8, KERNEL = 3, QUEUED = 16 };
 

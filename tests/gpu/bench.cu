@@ -4,6 +4,9 @@
  *     bench ceilings     the device and what it can do, as JSON
  */
 #include "backend/cuda/cuda.h"
+#include "operation/conv.h"
+#include "operation/linear.h"
+#include "operation/normalize.h"
 #include "steps.h"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 /* Activations. Backward from x: nothing but the layer's input is kept. */
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
+#include "operation/activate.h"
 
 static const float root_2_over_pi = 0.79788456f, gelu_cubic = 0.044715f;
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "operation/add.h"
 
 NL_CLONES
 static void sum(size_t count, const float *a, const float *b, float *y)

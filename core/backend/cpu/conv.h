@@ -14,6 +14,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
+#include "operation/conv.h"
 
 /* Where a tap lies for a tile: input pixel and weights relative to the tile's own; which of its pixels has it outside. */
 struct nl_conv_tap {

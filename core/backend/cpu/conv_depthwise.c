@@ -5,6 +5,7 @@
 #include "backend/cpu/cpu.h"
 #include "base/clones.h"
 #include "base/team.h"
+#include "operation/conv.h"
 
 /* The output positions whose input position i stride + tap - pad lies in [0, size): [first, end). */
 struct span {

@@ -3,6 +3,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "base/random.h"
+#include "operation/dropout.h"
 
 enum { DRAWN = 64 };
 

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "data/data.h"
+#include "operation/gather.h"
 
 /* The data and how they are standardized, in one replica. */
 struct source {

@@ -1,5 +1,6 @@
 /* Fully connected layer: y = x w + b. Backward: dx = dy w', dw = x' dy, db = column sums of dy. */
 #include "backend/cpu/cpu.h"
+#include "operation/linear.h"
 
 void nl_cpu_linear_forward(const struct nl_run *run, const void *arguments)
 {

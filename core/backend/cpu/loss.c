@@ -4,6 +4,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
+#include "operation/loss.h"
 
 enum { FOUR = 4, EIGHT = 8, SIXTEEN = 16 }; /* samples side by side; a single one is alone */
 

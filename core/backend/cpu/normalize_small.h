@@ -5,6 +5,7 @@
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
+#include "operation/normalize.h"
 
 bool nl_cpu_small_batch_forward(const struct nl_run *run, const struct nl_normalize *op, size_t at);
 bool nl_cpu_small_batch_backward(const struct nl_run *run, const struct nl_normalize *op, size_t at);

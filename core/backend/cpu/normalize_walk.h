@@ -5,6 +5,7 @@
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
+#include "operation/normalize.h"
 
 /* Numbers of a block's working arrays: of C; of sets; of partial sums; and shares of groups of its rows. */
 struct nl_norm_scratch {

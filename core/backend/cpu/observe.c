@@ -1,5 +1,6 @@
 /* What is seen of a tensor, for a log. */
 #include "backend/cpu/cpu.h"
+#include "operation/observe.h"
 
 enum { LANES = 8 };
 

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
 
 /* The larger of two, the first of equals; a NaN counts as largest, the first of two as well. */
 #define IS_LARGER(value, best) ((value) > (best) || (isnan(value) && !isnan(best)))

@@ -3,6 +3,7 @@
 #define NL_BACKEND_CPU_STATISTICS_H
 
 #include "backend/backend.h"
+#include "operation/normalize.h"
 
 /* Of a batch, or of the slice of it that shares them. */
 struct nl_batch_statistics {

@@ -1,6 +1,7 @@
 /* Convolutions as implicit GEMM: the patches are fetched from where they are, never written out. Rows m are pixels (of all samples) or,
  * for the gradient of the weights, places (p, q, c) of the kernel; the weights' layout (kernel, kernel, I, O) is a matrix already. */
 #include "backend/cuda/gemm.cuh"
+#include "operation/conv.h"
 
 /* What the operands need of an nl_conv, as unsigned: their divisions are cheaper. */
 struct shape {

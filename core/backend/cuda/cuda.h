@@ -5,7 +5,7 @@
  *
  * Bits. On one device a result depends on the shape and the numbers only, never on R: how a sum is split and in which order its
  * parts are joined follows from the operation's own sizes, and nothing is added atomically. float32 throughout, but for what
- * device.precision rounds for matrix products (gemm_mma.cuh); what backend.h wants in double is double.
+ * device.precision rounds for matrix products (gemm_mma.cuh); what operations and optimizers want in double is double.
  *
  * Threads. Each thread of the host works in its own stream (cudaStreamPerThread) and has its own scratch. A call that fails is
  * remembered, the first one of a thread (nl_cuda_status); all after it do nothing.

@@ -1,5 +1,7 @@
 /* The two ends of a step: gathering a batch, computed on the device from the data set's bytes, and the loss. */
 #include "backend/cuda/cuda.h"
+#include "operation/gather.h"
+#include "operation/loss.h"
 
 /* A block a sample. */
 static __global__ void gather(struct nl_gather op, size_t stride, bool augment, const struct nl_cuda_moment *now)

@@ -1,5 +1,6 @@
 /* Fully connected layers: three matrix products. */
 #include "backend/cuda/gemm.cuh"
+#include "operation/linear.h"
 
 void nl_cuda_linear_forward(const struct nl_run *run, const void *arguments)
 {

@@ -11,6 +11,7 @@
 #define NL_BACKEND_CUDA_NORMALIZE_CUH
 
 #include "backend/cuda/cuda.h"
+#include "operation/normalize.h"
 
 struct nl_layout {
     unsigned all_rows, rows, channels, width;

@@ -1,5 +1,7 @@
 /* What is read of tensors for a log. */
 #include "backend/cuda/cuda.h"
+#include "operation/copy.h"
+#include "operation/observe.h"
 
 enum { MOST_BLOCKS = 64 }; /* that share the sums of a replica */
 

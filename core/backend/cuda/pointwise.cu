@@ -1,5 +1,9 @@
 /* What is done to each element by itself: activations, dropout, the sum at the end of a residual block. */
 #include "backend/cuda/cuda.h"
+#include "operation/accumulate.h"
+#include "operation/activate.h"
+#include "operation/add.h"
+#include "operation/dropout.h"
 
 #define ROOT_HALF 0.70710678118654752440f
 #define ROOT_2_OVER_PI 0.79788456080286535588f

@@ -1,5 +1,7 @@
 /* Pooling: 2x2 maximum, and the mean over all positions. */
 #include "backend/cuda/cuda.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
 
 /* A 2x2 window, the one at the edge of an odd size included, which is not whole. */
 struct window {

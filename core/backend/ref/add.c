@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "backend/ref/ref.h"
+#include "operation/accumulate.h"
+#include "operation/add.h"
 
 /* Place in b of what is added to element (n, i, j, c) of a. */
 static size_t source(const struct nl_add *op, int n, int i, int j, int c)

@@ -1,6 +1,8 @@
 /* The two ends of a step: gathering a batch, and the loss. */
 #include "backend/ref/ref.h"
 #include "data/data.h"
+#include "operation/gather.h"
+#include "operation/loss.h"
 
 void NL_REFERENCE(gather)(const struct nl_run *run, const void *arguments)
 {

@@ -1,5 +1,7 @@
 /* Fully connected layers and convolutions: y = x w + b, plain loops. */
 #include "backend/ref/ref.h"
+#include "operation/conv.h"
+#include "operation/linear.h"
 
 /* Outputs whose sums are made side by side. */
 enum { BLOCK = 64 };

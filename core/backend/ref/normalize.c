@@ -3,6 +3,7 @@
 
 #include "backend/ref/ref.h"
 #include "base/memory.h"
+#include "operation/normalize.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
 struct set {

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "backend/ref/ref.h"
+#include "operation/copy.h"
+#include "operation/observe.h"
 
 void NL_REFERENCE(copy)(const struct nl_run *run, const void *arguments)
 {

@@ -1,6 +1,8 @@
 /* What is done to each element by itself: activations and dropout. */
 #include "backend/ref/ref.h"
 #include "base/random.h"
+#include "operation/activate.h"
+#include "operation/dropout.h"
 
 static const double root_half = 0.70710678118654752440, root_2_over_pi = 0.79788456080286535588, gelu_cubic = 0.044715;
 

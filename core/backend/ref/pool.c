@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "backend/ref/ref.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
 
 /* Place in x of the first largest of the window of output pixel (i, j), channel c of sample n. A NaN counts as largest. */
 static size_t largest(const struct nl_max_pool *op, const real *x, int n, int i, int j, int c)

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "backend/ref/ref.h"
+#include "operation/transpose.h"
+#include "operation/zero.h"
 
 void NL_REFERENCE(zero)(const struct nl_run *run, const void *arguments)
 {

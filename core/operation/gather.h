@@ -1,0 +1,28 @@
+#ifndef NL_OPERATION_GATHER_H
+#define NL_OPERATION_GATHER_H
+
+#include "operation/kernel.h"
+
+/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; labels likewise. A data set of bytes has `pixels`,
+ * which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
+ * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL. Where
+ * `standardized` is not NULL, both may be left alone: it is what they become.
+ * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
+struct nl_gather {
+    int height, width, channels;
+    const uint8_t *pixels; /* (count, H, W, C) shared by all replicas (share), or NULL */
+    const float *values;   /* (count, H, W, C) likewise */
+    const float *standardized; /* (count, H, W, C) in the state, or NULL */
+    const int32_t *label_of; /* (count) in the state: label noise is a replica's own */
+    const float *table;    /* (C, 256) in the state; with pixels */
+    const double *mean, *scale; /* (C) in the state; with values */
+    const int32_t *index;  /* (capacity) in the state */
+    const int32_t *next;   /* (run->samples) likewise: of the batch after this one, or NULL. A hint: what it needs may be fetched early */
+    int crop;              /* offsets are -crop..crop */
+    bool flip;
+    const uint64_t *seed;  /* (1) of the stream "augment" (data/data.h: nl_augment) */
+    void *x;               /* real (capacity, H, W, C) */
+    int32_t *labels;       /* (capacity) */
+};
+
+#endif

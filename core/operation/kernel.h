@@ -1,0 +1,98 @@
+/* What a kernel is: a function that computes an operation on a backend, and what it is told.
+ *
+ * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in and
+ * out, K classes. Activations are [N][S][C], channels last. `real` is the backend's element: double or float.
+ *
+ * Replicas. A cohort of R trials with equal shapes advances together. Each has its state in memory (parameters, gradients, the optimizer's,
+ * statistics, activations, indices), all laid out alike: that of replica r begins r * run->stride bytes after the first. Every pointer in
+ * an operation's arguments points into the state of replica 0. Only a data set's pixels or values stand outside.
+ *
+ * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
+ * batch needs no second plan.
+ *
+ * Gradients are assigned, not added: those of a value that several operations take are added up by the graph
+ * (graph/differentiate.c). A NULL dx says that nobody asks for it (the first layer), a NULL bias that there is none.
+ */
+#ifndef NL_OPERATION_KERNEL_H
+#define NL_OPERATION_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/everywhere.h"
+
+/* Which statistics a normalizer that tracks uses. All others ignore it. */
+enum nl_statistics {
+    NL_STATS_TRAIN,   /* the batch's own; running statistics are updated */
+    NL_STATS_BATCH,   /* the batch's own; nothing is updated */
+    NL_STATS_RUNNING, /* the running ones */
+    NL_STATS_PRECISE, /* the ones collected by norm_collect */
+    NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
+};
+
+/* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
+enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+
+static inline bool nl_is_parameter(enum nl_role role)
+{
+    return role <= NL_BETA;
+}
+
+/* The type of a backend's reals. */
+enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX };
+
+/* What all operations of one call share. */
+struct nl_run {
+    int replicas;                  /* R */
+    size_t stride;                 /* bytes from one replica's state to the next */
+    int samples;                   /* N of this call, at most each operation's capacity */
+    int64_t step;                  /* weight updates done so far */
+    int64_t epoch;                 /* of augmentation */
+    enum nl_statistics statistics;
+    bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
+    bool observes;                 /* a step of training whose tensors are observed */
+    int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
+                                      all. 0, 0: not a part */
+    int time;                      /* in the body of a loop (graph/scan.h): the position in the sequences; else 0 */
+};
+
+/* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has numbers of its own,
+ * in whatever parts they are computed. */
+static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)
+{
+    return ((uint64_t)run->time << 40) + (uint64_t)run->first * count;
+}
+
+/* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,
+ * forward alone takes any number of them. */
+struct nl_micro {
+    int unit;     /* samples come in multiples of it until the last part; 0: all of them at once */
+    size_t sums;  /* bytes of memory for backward to keep between the parts */
+    bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
+};
+
+/* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a step. */
+struct nl_hyper {
+    double lr, momentum, weight_decay, beta1, beta2, adam_eps;
+    double trust;                   /* LARS: eta */
+    double clip_norm, clip_value;   /* 0: off */
+    double dropout;                 /* probability p */
+    double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
+};
+
+/* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
+typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
+
+/* What a backend has for one operation. */
+struct nl_kernel {
+    const char *operation;
+    nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
+    /* Where there are micro_bytes: */
+    struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
+    nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then
+                                                             apply for each part */
+    nl_kernel_function *backward_reduce, *backward_apply; /* backward likewise */
+};
+
+#endif

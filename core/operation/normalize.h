@@ -1,0 +1,41 @@
+#ifndef NL_OPERATION_NORMALIZE_H
+#define NL_OPERATION_NORMALIZE_H
+
+#include "norm/norm.h"
+#include "operation/operation.h"
+
+/* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
+ * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
+ * from y. mean and var are those of the sets in the last forward call, statistics of the backend: doubles, so that the
+ * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers.
+ *
+ * Where it reduces over the batch, `reduce` makes mean and var of the samples up to its own, and tracks them with the last; `apply` makes y
+ * of any normalizer, once mean and var are there. backward_reduce makes the batch's sums and dresidual, backward_apply dx, dgamma and dbeta. */
+struct nl_normalize {
+    struct nl_norm_setup setup;     /* samples: the capacity */
+    const struct nl_norm *norm;     /* whose partition applies: call norm->partition with the samples of the run */
+    bool relu;
+    bool unbiased;                  /* what running_var stores */
+    int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
+    const void *x;                  /* real (capacity, S, C) */
+    const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
+    const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
+    void *y;
+    void *mean, *var;               /* statistic (sets at capacity) */
+    void *running_mean, *running_var; /* real (C) where norm->tracks */
+    int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
+    double *precise_mean, *precise_var; /* (C) */
+    double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
+    const struct nl_hyper *hyper;   /* norm_eps, norm_momentum */
+    const void *dy;
+    void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
+    void *dresidual;                /* where there is a residual; may be dy */
+    void *sums;                     /* in the state, as its kernel's micro says; NULL: all samples come at once */
+};
+
+/* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
+int nl_normalize_sets(const struct nl_normalize *op, int samples);
+
+extern const struct nl_operation nl_normalize_operation;
+
+#endif
