@@ -73,4 +73,7 @@ struct whiten {
     void *dx;
 };
 
+extern const struct nl_operation concat_operation, slice_operation, attention_operation, cell_operation, weight_norm_operation, tied_operation,
+    whiten_operation;
+
 #endif

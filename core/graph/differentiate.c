@@ -19,7 +19,7 @@ struct emission {
     int *home;                    /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
     int group;                    /* of the open chain */
-    int scan;                     /* the loop whose body is being emitted, or NL_NONE */
+    int loop;                     /* the loop whose body is being emitted, or NL_NONE */
 };
 
 enum way { FORWARD, BACK };
@@ -30,7 +30,7 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 {
     NL_GROW(list->buffer, list->buffers, list->buffers_capacity);
     list->buffer[list->buffers] =
-        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .scan = NL_NONE, .places = 1, .leader = list->buffers};
+        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .loop = NL_NONE, .places = 1, .leader = list->buffers};
     return list->buffers++;
 }
 
@@ -38,7 +38,7 @@ static int buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
     int buffer = add_buffer(list, v->count * list->backend->real, v->kind == NL_ACTIVATIONS);
-    list->buffer[buffer].scan = v->scan;
+    list->buffer[buffer].loop = v->loop;
     return buffer;
 }
 
@@ -271,7 +271,7 @@ static void add_workspace(struct emission *e, int number)
         e->saved[number][i] = NL_NONE;
     for (int i = 0; i < node->operation->saved; i++) {
         int saved = add_buffer(list, node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic), false);
-        list->buffer[saved].scan = node->scan;
+        list->buffer[saved].loop = node->loop;
         e->saved[number][i] = saved;
     }
     e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
@@ -307,7 +307,7 @@ static void emit_forward(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (shared & 1u << i)
             add_share(list, (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
-    if (node->scan == NL_NONE)
+    if (node->loop == NL_NONE)
         observe_outputs(e, node, NL_VALUE);
 }
 
@@ -448,7 +448,7 @@ static void append_backward(struct emission *e, int number, unsigned slots)
 static unsigned waiting_slots(const struct emission *e, int number)
 {
     const struct nl_graph_node *node = &e->list->graph.node[number];
-    return node->scan != NL_NONE && !e->calls[number].together ? node->operation->together : 0;
+    return node->loop != NL_NONE && !e->calls[number].together ? node->operation->together : 0;
 }
 
 static void emit_backward(struct emission *e, int number)
@@ -457,7 +457,7 @@ static void emit_backward(struct emission *e, int number)
     if (!is_reached(e, node))
         return;
     join_chain(e, number);
-    if (node->scan == NL_NONE)
+    if (node->loop == NL_NONE)
         observe_outputs(e, node, NL_GRADIENT);
     append_backward(e, number, ~waiting_slots(e, number));
 }
@@ -465,33 +465,33 @@ static void emit_backward(struct emission *e, int number)
 /* ---- loops ---- */
 
 /* Instructions of the loop's body for each time, or for all times together. */
-static void open_loop(struct emission *e, const struct nl_scan *scan, bool together, enum way way)
+static void open_loop(struct emission *e, const struct nl_loop *loop, bool together, enum way way)
 {
     open_chain(e, 0, 0);
     struct nl_chain *chain = &e->list->chain[e->list->chains - 1];
-    chain->times = together ? 1 : scan->times;
-    chain->together = together ? scan->times : 1;
-    chain->reverse = scan->reverse != (way == BACK);
+    chain->times = together ? 1 : loop->times;
+    chain->together = together ? loop->times : 1;
+    chain->reverse = loop->reverse != (way == BACK);
 }
 
 /* The places of a state, or of its gradient, before each time; after, if it is `ahead` of that; or the one at that end. */
-static int part_of_state(struct nl_list *list, int all, const struct nl_scan *scan, int value, bool end, bool ahead)
+static int part_of_state(struct nl_list *list, int all, const struct nl_loop *loop, int value, bool end, bool ahead)
 {
-    int part = buffer_for(list, value), apart = end ? scan->times : 1;
+    int part = buffer_for(list, value), apart = end ? loop->times : 1;
     struct nl_buffer *b = &list->buffer[part];
     b->leader = all;
     b->carried = true;
-    b->scan = NL_NONE;
-    b->places = end ? 1 : scan->times;
-    b->ahead = ahead != scan->reverse ? apart : 0;
+    b->loop = NL_NONE;
+    b->places = end ? 1 : loop->times;
+    b->ahead = ahead != loop->reverse ? apart : 0;
     return part;
 }
 
-static int buffer_of_state(struct nl_list *list, const struct nl_scan *scan, const struct nl_carried *state)
+static int buffer_of_state(struct nl_list *list, const struct nl_loop *loop, const struct nl_carried *state)
 {
     int all = buffer_for(list, state->first);
     list->buffer[all].carried = true;
-    list->buffer[all].places = scan->times + 1;
+    list->buffer[all].places = loop->times + 1;
     return all;
 }
 
@@ -499,17 +499,17 @@ static int buffer_of_state(struct nl_list *list, const struct nl_scan *scan, con
 static void lay_out_states(struct emission *e, enum way way)
 {
     struct nl_list *list = e->list;
-    for (const struct nl_scan *scan = list->graph.scan; scan < list->graph.scan + list->graph.scans; scan++)
-        for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++) {
+    for (const struct nl_loop *loop = list->graph.loop; loop < list->graph.loop + list->graph.loops; loop++)
+        for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
             if (way == BACK && !e->wanted[state->before])
                 continue;
-            int all = buffer_of_state(list, scan, state), *at = way == BACK ? e->home : e->buffer;
-            at[state->before] = part_of_state(list, all, scan, state->before, false, false);
-            at[state->last] = part_of_state(list, all, scan, state->last, true, true);
+            int all = buffer_of_state(list, loop, state), *at = way == BACK ? e->home : e->buffer;
+            at[state->before] = part_of_state(list, all, loop, state->before, false, false);
+            at[state->last] = part_of_state(list, all, loop, state->last, true, true);
             if (way == BACK)
                 continue; /* of the others, gradients are there before anybody writes one */
-            at[state->first] = part_of_state(list, all, scan, state->first, true, false);
-            at[state->after] = part_of_state(list, all, scan, state->after, false, true);
+            at[state->first] = part_of_state(list, all, loop, state->first, true, false);
+            at[state->after] = part_of_state(list, all, loop, state->after, false, true);
         }
 }
 
@@ -524,12 +524,12 @@ static void append_zero(struct emission *e, int value, int buffer)
 }
 
 /* What the body's nodes add to at each time begins with 0. */
-static void clear_sums(struct emission *e, int scan)
+static void clear_sums(struct emission *e, int loop)
 {
     const struct nl_graph *graph = &e->list->graph;
     for (int i = 0; i < graph->nodes; i++) {
         const struct nl_graph_node *node = &graph->node[i];
-        for (int slot = 0; slot < NL_MOST_SLOTS && node->scan == scan && !e->calls[i].together; slot++) {
+        for (int slot = 0; slot < NL_MOST_SLOTS && node->loop == loop && !e->calls[i].together; slot++) {
             int value = node->in[slot];
             bool sum = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS && !(waiting_slots(e, i) & 1u << slot);
             if (sum && e->wanted[value] && e->gradient[value] == NL_NONE)
@@ -539,20 +539,20 @@ static void clear_sums(struct emission *e, int scan)
 }
 
 /* The gradient of a state after a time: that before the next time, and what else takes it. */
-static void begin_backward_loop(struct emission *e, const struct nl_scan *scan)
+static void begin_backward_loop(struct emission *e, const struct nl_loop *loop)
 {
     struct nl_list *list = e->list;
     open_chain(e, 0, 0);
-    clear_sums(e, e->scan);
-    for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++)
+    clear_sums(e, e->loop);
+    for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++)
         if (e->wanted[state->before] && e->gradient[state->last] == NL_NONE)
             append_zero(e, state->last, e->home[state->last]);
-    open_loop(e, scan, false, BACK);
-    for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++) {
+    open_loop(e, loop, false, BACK);
+    for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
         if (!e->wanted[state->before])
             continue;
         int *gradient = &e->gradient[state->after];
-        int next = part_of_state(list, list->buffer[e->home[state->before]].leader, scan, state->after, false, true);
+        int next = part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->after, false, true);
         if (*gradient != NL_NONE)
             add_up(e, state->after, *gradient, next);
         else
@@ -561,58 +561,58 @@ static void begin_backward_loop(struct emission *e, const struct nl_scan *scan)
 }
 
 /* What observers see of a loop, and what waits for its end. */
-static void end_backward_loop(struct emission *e, const struct nl_scan *scan)
+static void end_backward_loop(struct emission *e, const struct nl_loop *loop)
 {
     struct nl_list *list = e->list;
     const struct nl_graph *graph = &list->graph;
-    for (const struct nl_carried *state = scan->state; state < scan->state + scan->carried; state++) {
+    for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
         if (!e->wanted[state->before])
             continue;
         if (e->gradient[state->before] == NL_NONE)
             append_zero(e, state->before, e->home[state->before]);
         if (e->wanted[state->first])
-            e->gradient[state->first] = part_of_state(list, list->buffer[e->home[state->before]].leader, scan, state->first, true, false);
+            e->gradient[state->first] = part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->first, true, false);
     }
-    open_loop(e, scan, true, BACK);
+    open_loop(e, loop, true, BACK);
     for (int i = graph->nodes - 1; i >= 0; i--) {
-        if (graph->node[i].scan != e->scan || !is_reached(e, &graph->node[i]))
+        if (graph->node[i].loop != e->loop || !is_reached(e, &graph->node[i]))
             continue;
         observe_outputs(e, &graph->node[i], NL_GRADIENT);
         append_backward(e, i, e->calls[i].together ? EVERYTHING : waiting_slots(e, i));
     }
 }
 
-static void begin_forward_loop(struct emission *e, const struct nl_scan *scan)
+static void begin_forward_loop(struct emission *e, const struct nl_loop *loop)
 {
     const struct nl_graph *graph = &e->list->graph;
-    open_loop(e, scan, true, FORWARD);
+    open_loop(e, loop, true, FORWARD);
     for (int i = 0; i < graph->nodes; i++)
-        if (graph->node[i].scan == e->scan && e->calls[i].together)
+        if (graph->node[i].loop == e->loop && e->calls[i].together)
             emit_forward(e, i);
-    open_loop(e, scan, false, FORWARD);
+    open_loop(e, loop, false, FORWARD);
 }
 
-static void end_forward_loop(struct emission *e, const struct nl_scan *scan)
+static void end_forward_loop(struct emission *e, const struct nl_loop *loop)
 {
     const struct nl_graph *graph = &e->list->graph;
-    open_loop(e, scan, true, FORWARD);
+    open_loop(e, loop, true, FORWARD);
     for (int i = 0; i < graph->nodes; i++)
-        if (graph->node[i].scan == e->scan)
+        if (graph->node[i].loop == e->loop)
             observe_outputs(e, &graph->node[i], NL_VALUE);
 }
 
 /* To a node of that loop, or of none. */
-static void go_to(struct emission *e, int scan, enum way way)
+static void go_to(struct emission *e, int loop, enum way way)
 {
-    const struct nl_scan *scans = e->list->graph.scan;
-    if (scan == e->scan)
+    const struct nl_loop *loops = e->list->graph.loop;
+    if (loop == e->loop)
         return;
-    if (e->scan != NL_NONE)
-        (way == FORWARD ? end_forward_loop : end_backward_loop)(e, &scans[e->scan]);
-    e->scan = scan;
+    if (e->loop != NL_NONE)
+        (way == FORWARD ? end_forward_loop : end_backward_loop)(e, &loops[e->loop]);
+    e->loop = loop;
     e->group = NL_NONE;
-    if (scan != NL_NONE)
-        (way == FORWARD ? begin_forward_loop : begin_backward_loop)(e, &scans[scan]);
+    if (loop != NL_NONE)
+        (way == FORWARD ? begin_forward_loop : begin_backward_loop)(e, &loops[loop]);
 }
 
 /* ---- all of it ---- */
@@ -628,7 +628,7 @@ static void emit_nodes_forward(struct emission *e)
     for (int samples = 0; samples < 2; samples++)
         for (int i = 0; i < e->list->graph.nodes; i++)
             if (computes_weights(&e->list->graph, i) != samples) {
-                go_to(e, e->list->graph.node[i].scan, FORWARD);
+                go_to(e, e->list->graph.node[i].loop, FORWARD);
                 if (!e->calls[i].together)
                     emit_forward(e, i);
             }
@@ -643,7 +643,7 @@ static void emit_nodes_backward(struct emission *e)
     for (int samples = 1; samples >= 0; samples--)
         for (int i = list->graph.nodes - 1; i >= 0; i--)
             if (computes_weights(&list->graph, i) != samples) {
-                go_to(e, list->graph.node[i].scan, BACK);
+                go_to(e, list->graph.node[i].loop, BACK);
                 if (!e->calls[i].together)
                     emit_backward(e, i);
             }
@@ -692,7 +692,7 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
 {
     const struct nl_graph *graph = &list->graph;
     size_t values = (size_t)graph->values, nodes = (size_t)graph->nodes;
-    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE, .scan = NL_NONE};
+    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE, .loop = NL_NONE};
     e.buffer = nl_alloc(values, sizeof *e.buffer);
     e.gradient = nl_alloc(values, sizeof *e.gradient);
     e.home = nl_alloc(values, sizeof *e.home);

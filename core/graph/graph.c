@@ -28,7 +28,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 void nl_graph_begin(struct nl_graph *graph, struct nl_extent input)
 {
     *graph = (struct nl_graph){.logits = NL_NONE, .open = NL_NONE};
-    graph->input = nl_graph_add_value(graph, (struct nl_value){.extent = input, .count = nl_elements(input), .producer = NL_NONE, .tensor = NL_NONE, .scan = NL_NONE});
+    graph->input = nl_graph_add_value(graph, (struct nl_value){.extent = input, .count = nl_elements(input), .producer = NL_NONE, .tensor = NL_NONE, .loop = NL_NONE});
 }
 
 void nl_graph_release(struct nl_graph *graph)
@@ -38,7 +38,7 @@ void nl_graph_release(struct nl_graph *graph)
     free(graph->value);
     free(graph->node);
     free(graph->tensor);
-    free(graph->scan);
+    free(graph->loop);
     *graph = (struct nl_graph){0};
 }
 
@@ -51,7 +51,7 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_d
             continue;
         int tensor = add_tensor(graph, number, spec);
         node->in[spec->slot] = nl_graph_add_value(
-            graph, (struct nl_value){.kind = NL_PARAMETER, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor, .scan = NL_NONE});
+            graph, (struct nl_value){.kind = NL_PARAMETER, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor, .loop = NL_NONE});
     }
 }
 
@@ -77,9 +77,9 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
-        if (value && value->kind == NL_ACTIVATIONS && value->scan != node->scan && node->operation != &nl_transpose_operation)
+        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && node->operation != &nl_transpose_operation)
             return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
-                           node->scan == NL_NONE ? "the body of" : "outside of");
+                           node->loop == NL_NONE ? "the body of" : "outside of");
     }
     return NL_OK;
 }
@@ -102,7 +102,7 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
     }
     struct nl_declaration declaration = {0};
     enum nl_value_kind kind = operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS;
-    node->scan = kind == NL_COMPUTED ? NL_NONE : graph->open; /* once a step, whoever takes it */
+    node->loop = kind == NL_COMPUTED ? NL_NONE : graph->open; /* once a step, whoever takes it */
     if (check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
         return NL_NONE;
     add_parameters(graph, number, &declaration, new->without);
@@ -110,7 +110,7 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
     for (int i = 0; i < declaration.outputs; i++)
         node->out[node->outputs++] = nl_graph_add_value(graph, (struct nl_value){.kind = kind, .extent = declaration.output[i],
                                                                         .count = nl_elements(declaration.output[i]), .producer = number,
-                                                                        .tensor = NL_NONE, .scan = node->scan});
+                                                                        .tensor = NL_NONE, .loop = node->loop});
     return node->out[0];
 }
 
@@ -145,8 +145,8 @@ struct nl_graph nl_graph_copy(const struct nl_graph *graph)
     memcpy(copy.value, graph->value, (size_t)graph->values * sizeof *copy.value);
     memcpy(copy.node, graph->node, (size_t)graph->nodes * sizeof *copy.node);
     memcpy(copy.tensor, graph->tensor, (size_t)graph->tensors * sizeof *copy.tensor);
-    copy.scan = nl_alloc((size_t)graph->scans, sizeof *copy.scan);
-    memcpy(copy.scan, graph->scan, (size_t)graph->scans * sizeof *copy.scan);
+    copy.loop = nl_alloc((size_t)graph->loops, sizeof *copy.loop);
+    memcpy(copy.loop, graph->loop, (size_t)graph->loops * sizeof *copy.loop);
     for (int i = 0; i < copy.nodes; i++) {
         size_t bytes = graph->node[i].operation->arguments;
         copy.node[i].arguments = nl_alloc(1, bytes);
@@ -178,9 +178,9 @@ int nl_consumers(const struct nl_graph *graph, int value)
     for (int i = 0; i < graph->nodes; i++)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             count += graph->node[i].operation && graph->node[i].in[slot] == value;
-    for (int i = 0; i < graph->scans; i++)
-        for (int s = 0; s < graph->scan[i].carried; s++)
-            count += graph->scan[i].state[s].after == value;
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++)
+            count += graph->loop[i].state[s].after == value;
     return count;
 }
 
@@ -196,9 +196,9 @@ static bool mark(bool *marked, int value, bool also)
 static bool carry_marks(const struct nl_graph *graph, bool back, bool *marked)
 {
     bool news = false;
-    for (int i = 0; i < graph->scans; i++)
-        for (int s = 0; s < graph->scan[i].carried; s++) {
-            const struct nl_carried *c = &graph->scan[i].state[s];
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++) {
+            const struct nl_carried *c = &graph->loop[i].state[s];
             if (back)
                 news |= mark(marked, c->after, marked[c->before] || marked[c->last]) | mark(marked, c->first, marked[c->before]);
             else
@@ -261,7 +261,7 @@ double nl_graph_work(const struct nl_graph *graph)
 {
     double work = 0;
     for (int i = 0; i < graph->nodes; i++)
-        work += graph->node[i].operation->work(graph->node[i].arguments) * (graph->node[i].scan == NL_NONE ? 1 : graph->scan[graph->node[i].scan].times);
+        work += graph->node[i].operation->work(graph->node[i].arguments) * (graph->node[i].loop == NL_NONE ? 1 : graph->loop[graph->node[i].loop].times);
     return work;
 }
 

@@ -23,7 +23,7 @@ struct nl_value {
     size_t count;            /* elements: a sample's, or all of a weight's */
     int producer;            /* node, or NL_NONE: the network's input, a parameter */
     int tensor;              /* of a parameter */
-    int scan;                /* the loop at each of whose times it is another; NL_NONE: none */
+    int loop;                /* the loop at each of whose times it is another; NL_NONE: none */
     bool observed;           /* it, or its gradient, is read for a log: it must be there, whatever fusion would save */
 };
 
@@ -34,7 +34,7 @@ struct nl_graph_node {
     int in[NL_MOST_SLOTS];        /* values, or NL_NONE */
     int outputs, out[NL_MOST_OUTPUTS];
     int states, state[NL_MOST_STATES]; /* tensors */
-    int scan;                     /* the loop whose body it belongs to, or NL_NONE */
+    int loop;                     /* the loop whose body it belongs to, or NL_NONE */
 };
 
 /* A carried state of a loop: what it is before the first time, before and after each, and after the last. */
@@ -44,8 +44,8 @@ struct nl_carried {
 
 enum { NL_MOST_CARRIED = 4 };
 
-/* A loop over the positions of sequences: its body, the nodes whose `scan` it is, runs so many times. scan.h makes one. */
-struct nl_scan {
+/* A loop over the positions of sequences: its body, the nodes whose `loop` it is, runs so many times. loop.h makes one. */
+struct nl_loop {
     int times;
     bool reverse;            /* from the last position to the first */
     int carried;
@@ -64,12 +64,12 @@ struct nl_tensor {
 };
 
 struct nl_graph {
-    int values, nodes, tensors, scans;
+    int values, nodes, tensors, loops;
     struct nl_value *value;
     struct nl_graph_node *node;
     struct nl_tensor *tensor;
-    struct nl_scan *scan;
-    int values_capacity, nodes_capacity, tensors_capacity, scans_capacity;
+    struct nl_loop *loop;
+    int values_capacity, nodes_capacity, tensors_capacity, loops_capacity;
     int open;                 /* the loop whose body is being built, or NL_NONE */
     int input, logits;        /* values: what the network takes, and what it makes of it */
     int classes;

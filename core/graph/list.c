@@ -105,8 +105,8 @@ static void *state_at(const struct nl_list *list, const struct nl_graph_node *no
     const struct nl_tensor *tensor = &list->graph.tensor[node->state[state]];
     if (tensor->times == 1)
         return place;
-    const struct nl_scan *scan = &list->graph.scan[node->scan];
-    int run = scan->reverse ? scan->times - 1 - time : time, number = run < tensor->times ? run : tensor->times - 1;
+    const struct nl_loop *loop = &list->graph.loop[node->loop];
+    int run = loop->reverse ? loop->times - 1 - time : time, number = run < tensor->times ? run : tensor->times - 1;
     return (char *)place + nl_tensor_bytes(list->backend, tensor) / (size_t)tensor->times * (size_t)number;
 }
 

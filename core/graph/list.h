@@ -17,7 +17,7 @@
  *
  * What is computed is the same to the last bit.
  *
- * The body of a loop (scan.h) is a chain, too, that is run once for each time, and on the way back once more, in the other order. A value of
+ * The body of a loop (loop.h) is a chain, too, that is run once for each time, and on the way back once more, in the other order. A value of
  * the body has a place for each time where another chain needs it: what the way back reads is kept. Gradients of a weight that the
  * body's nodes take at each time are added up, or made after the loop in one call, from x and dy of all times.
  *
@@ -40,7 +40,7 @@ struct nl_buffer {
     int first_chain, last_chain;
     bool summed;         /* a gradient to which others are added */
     bool whole;          /* all samples at once; else one micro-batch after another */
-    int scan;            /* it is another at each time of that loop; NL_NONE: of none */
+    int loop;            /* it is another at each time of that loop; NL_NONE: of none */
     int places;          /* one for each time that it is needed for at once, each as dense as the run's samples allow */
     int ahead;           /* of a part of a state: places of the leader that come before */
     bool carried;        /* a state of a loop, or its gradient: its parts overlap */

@@ -26,7 +26,7 @@ static bool is_whole(const struct nl_list *list, const struct nl_buffer *buffer)
 static int places_of(const struct nl_list *list, const struct nl_buffer *buffer)
 {
     bool passes = buffer->first_chain == buffer->last_chain && list->chain[buffer->first_chain].times > 1;
-    return passes ? 1 : list->graph.scan[buffer->scan].times;
+    return passes ? 1 : list->graph.loop[buffer->loop].times;
 }
 
 static size_t size_of(const struct nl_list *list, const struct nl_buffer *buffer)
@@ -163,7 +163,7 @@ void nl_share_places(struct nl_list *list)
     for (int i = 0; i < list->buffers; i++) {
         struct nl_buffer *buffer = &list->buffer[i];
         buffer->whole = is_whole(list, buffer);
-        if (buffer->scan != NL_NONE)
+        if (buffer->loop != NL_NONE)
             buffer->places = places_of(list, buffer);
         if (buffer->leader != i)
             lead(&list->buffer[buffer->leader], buffer);

@@ -20,7 +20,7 @@ static bool is_fixed(const struct nl_graph_node *node, bool fixed)
 static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
-    if (node->scan != NL_NONE)
+    if (node->loop != NL_NONE)
         return (struct nl_micro){0};
     if (is_fixed(node, fixed))
         return (struct nl_micro){.unit = 1};
@@ -91,12 +91,12 @@ void nl_find_together(const struct nl_list *list, struct nl_calls *calls)
 {
     const struct nl_graph *graph = &list->graph;
     bool *looped = nl_alloc((size_t)graph->values, sizeof *looped);
-    for (int i = 0; i < graph->scans; i++)
-        for (int s = 0; s < graph->scan[i].carried; s++)
-            looped[graph->scan[i].state[s].before] = true;
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++)
+            looped[graph->loop[i].state[s].before] = true;
     for (int i = 0; i < graph->nodes; i++) {
         const struct nl_graph_node *node = &graph->node[i];
-        if (node->scan == NL_NONE)
+        if (node->loop == NL_NONE)
             continue;
         calls[i].together = is_together(node, looped);
         for (int out = 0; out < node->outputs; out++)

@@ -54,7 +54,7 @@ struct nl_run {
     bool observes;                 /* a step of training whose tensors are observed */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
-    int time;                      /* in the body of a loop (graph/scan.h): the position in the sequences; else 0 */
+    int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 
 /* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has numbers of its own,

@@ -1,4 +1,4 @@
-/* Sequences from sample-major to time-major order and back: where a loop over time begins and ends (graph/scan.h).
+/* Sequences from sample-major to time-major order and back: where a loop over time begins and ends (graph/loop.h).
  *
  * One copy there lets every kernel of the body keep its dense (N, C), and lets one call take all times of a sequence as so many samples. */
 #include "operation/transpose.h"

@@ -1,0 +1,460 @@
+#include "networks.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "graph/loop.h"
+#include "operation/activate.h"
+#include "operation/add.h"
+#include "operation/conv.h"
+#include "operation/dropout.h"
+#include "operation/linear.h"
+#include "operation/mean_pool.h"
+#include "operation/normalize.h"
+#include "operation/zero.h"
+#include "operations.h"
+
+/* ---- networks ---- */
+
+static struct nl_error err;
+
+static int add_node(struct nl_graph *graph, struct nl_new_node node)
+{
+    int out = nl_graph_add(graph, &node, &err);
+    ck_assert_msg(out != NL_NONE, "%s", err.text);
+    return out;
+}
+
+static int add(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, const char *name, int inputs,
+               const int *in, unsigned without)
+{
+    struct nl_new_node node = {
+        .operation = operation, .arguments = arguments, .name = name, .inputs = inputs, .without = without};
+    memcpy(node.in, in, (size_t)inputs * sizeof *in);
+    return add_node(graph, node);
+}
+
+enum { WITHOUT_BIAS = 1u << 2 };
+
+static int linear(struct nl_graph *graph, int x, int out, const char *name, unsigned without)
+{
+    return add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 1, (int[]){x}, without);
+}
+
+static int conv(struct nl_graph *graph, int x, int out, int kernel, const char *name)
+{
+    return add(graph, &nl_conv_operation,
+               &(struct nl_conv){.out = out, .kernel = kernel, .stride = 1, .algorithm = NL_CONV_DIRECT}, name, 1, (int[]){x}, 0);
+}
+
+static int activate(struct nl_graph *graph, int x, enum nl_activation kind, const char *name)
+{
+    return add(graph, &nl_activate_operation, &(struct nl_activate){.kind = kind}, name, 1, (int[]){x}, 0);
+}
+
+static int sum(struct nl_graph *graph, int a, int b, const char *name)
+{
+    return add(graph, &nl_add_operation, &(struct nl_add){.stride = 1}, name, 2, (int[]){a, b}, 0);
+}
+
+static int normalize(struct nl_graph *graph, const struct nl_norm *norm, int x, const char *name)
+{
+    struct nl_normalize n = {.norm = norm, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels};
+    return add(graph, &nl_normalize_operation, &n, name, 1, (int[]){x}, 0);
+}
+
+static int slice(struct nl_graph *graph, int x, int first, int count, const char *name)
+{
+    return add(graph, &slice_operation, &(struct slice){.first = first, .count = count}, name, 1, (int[]){x}, 0);
+}
+
+/* The value in a slot of the node that makes `value`. */
+static int taken(const struct nl_graph *graph, int value, int slot)
+{
+    return graph->node[graph->value[value].producer].in[slot];
+}
+
+/* Two heads over positions that the sample's length leaves. */
+static void attention(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, 6, 5});
+    int q = conv(graph, graph->input, 4, 1, "q"), k = conv(graph, graph->input, 4, 1, "k"),
+        v = conv(graph, graph->input, 4, 1, "v");
+    int first = slice(graph, graph->input, 0, 1, "first");
+    int length =
+        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "length", 1, (int[]){first}, 0); /* channel 0 says it */
+    int y = add(graph, &attention_operation, &(struct attention){.heads = 2}, "attention", 4, (int[]){q, k, v, length}, 0);
+    nl_graph_end(graph, linear(graph, sum(graph, y, q, "residual"), CLASSES, "head", 0));
+}
+
+/* The embedding is the head. */
+static void tied_head(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, 1, CLASSES});
+    int embedded = linear(graph, graph->input, 6, "embedding", WITHOUT_BIAS);
+    int hidden = activate(graph, linear(graph, embedded, 6, "fc", 0), NL_TANH, "act");
+    nl_graph_end(graph, add(graph, &tied_operation, &(struct tied){.out = CLASSES}, "head", 2,
+                            (int[]){hidden, taken(graph, embedded, 1)}, 0));
+}
+
+static void weight_normed(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, 1, 5});
+    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 5, .out = 6}, "wn", 0, (int[]){0}, 0);
+    int hidden = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, "fc", 2, (int[]){graph->input, w}, 0);
+    nl_graph_end(graph, linear(graph, activate(graph, hidden, NL_TANH, "act"), CLASSES, "head", 0));
+}
+
+static void whitened(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){2, 2, 2});
+    int x = conv(graph, graph->input, 3, 3, "conv");
+    int y = add(graph, &whiten_operation, &(struct whiten){0}, "whiten", 1, (int[]){x}, 0);
+    nl_graph_end(graph, linear(graph, activate(graph, y, NL_GELU, "act"), CLASSES, "head", 0));
+}
+
+/* Two shortcuts open at once, three inputs in one, dropout inside. */
+static void concatenate(struct nl_graph *graph, int size, int width)
+{
+    nl_graph_begin(graph, (struct nl_extent){size, size, width});
+    int a = activate(graph, conv(graph, graph->input, width, 3, "conv1"), NL_RELU, "act1");
+    int b = normalize(graph, &nl_norm_bn, conv(graph, a, width, 3, "conv2"), "norm2");
+    int c =
+        add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){activate(graph, b, NL_GELU, "act2")}, 0);
+    int d = sum(graph, conv(graph, c, width, 3, "conv3"), a, "add1"),
+        e = sum(graph, normalize(graph, &nl_norm_gn, d, "norm3"), b, "add2");
+    int all = add(graph, &concat_operation, &(struct concat){0}, "concat", 3, (int[]){a, e, c}, 0);
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,
+                     (int[]){conv(graph, all, width, 3, "conv4")}, 0);
+    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+}
+
+static void concatenated(struct nl_graph *graph)
+{
+    concatenate(graph, 4, 3);
+}
+
+/* Wide enough for kernels that take micro-batches; too many parameters for differences. */
+static void concatenated_wide(struct nl_graph *graph)
+{
+    concatenate(graph, 8, 16);
+}
+
+/* A shortcut leaves behind the ReLU of a linear layer. */
+static void residual_mlp(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, 1, 5});
+    int a = activate(graph, linear(graph, graph->input, 6, "fc1", 0), NL_RELU, "act1");
+    int b = activate(graph, linear(graph, a, 6, "fc2", 0), NL_RELU, "act2");
+    int c = activate(graph, linear(graph, b, 6, "fc3", 0), NL_RELU, "act3");
+    nl_graph_end(graph, linear(graph, sum(graph, c, a, "add"), CLASSES, "head", 0));
+}
+
+/* ---- recurrent networks ---- */
+
+static int taken_sequence(struct nl_graph *graph, int sequence, const char *name)
+{
+    int x = nl_loop_take(graph, sequence, name, &err);
+    ck_assert_msg(x != NL_NONE, "%s", err.text);
+    return x;
+}
+
+static int carried(struct nl_graph *graph, int first, const char *name)
+{
+    int state = nl_loop_carry(graph, first, name, &err);
+    ck_assert_msg(state != NL_NONE, "%s", err.text);
+    return state;
+}
+
+static void pass(struct nl_graph *graph, int before, int after)
+{
+    ck_assert_msg(nl_loop_pass(graph, before, after, &err) == NL_OK, "%s", err.text);
+}
+
+static void end(struct nl_graph *graph)
+{
+    ck_assert_msg(nl_loop_end(graph, &err) == NL_OK, "%s", err.text);
+}
+
+static int collected(struct nl_graph *graph, int value, const char *name)
+{
+    return nl_loop_collect(graph, value, name, &err);
+}
+
+static int last(struct nl_graph *graph, int before, const char *name)
+{
+    return nl_loop_last(graph, before, name, &err);
+}
+
+/* The parameters that all steps share; the first step makes them. */
+struct shared {
+    bool made;
+    int x, x_bias, h, gamma, beta;
+};
+
+static int gates(struct nl_graph *graph, const struct lstm *lstm, int x, int h, struct shared *p)
+{
+    struct nl_linear map = {.out = 4 * WIDTH};
+    struct nl_normalize norm = {.norm = lstm->norm, .setup = {.groups = 1}, .affine_count = 4 * WIDTH};
+    int of_x = add(graph, &nl_linear_operation, &map, "x", p->made ? 3 : 1, (int[]){x, p->x, p->x_bias}, 0);
+    int of_h = add(graph, &nl_linear_operation, &map, "h", p->made ? 2 : 1, (int[]){h, p->h}, WITHOUT_BIAS);
+    int y = add_node(graph, (struct nl_new_node){.operation = &nl_normalize_operation,
+                                                 .arguments = &norm,
+                                                 .name = "norm",
+                                                 .in = {sum(graph, of_x, of_h, "gates"), p->gamma, p->beta},
+                                                 .inputs = p->made ? 3 : 1,
+                                                 .statistics = lstm->unrolled ? 0 : lstm->statistics});
+    *p = (struct shared){
+        true, taken(graph, of_x, 1), taken(graph, of_x, 2), taken(graph, of_h, 1), taken(graph, y, 1), taken(graph, y, 2)};
+    return y;
+}
+
+/* A step: h and c become those after it. */
+static void lstm_step(struct nl_graph *graph, const struct lstm *lstm, int x, int *h, int *c, struct shared *p)
+{
+    int y = gates(graph, lstm, x, *h, p);
+    *h = add(graph, &cell_operation, &(struct cell){0}, "cell", 2, (int[]){y, *c}, 0);
+    *c = graph->node[graph->value[*h].producer].out[1];
+    if (lstm->dropout)
+        *h = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){*h}, 0);
+}
+
+/* What the head takes: h and c at the end, and h at position SEEN. */
+enum { SEEN = 2 };
+
+static void lstm_unrolled(struct nl_graph *graph, const struct lstm *lstm, int out[3])
+{
+    struct shared p = {0};
+    for (int step = 0; step < STEPS; step++) {
+        int t = lstm->reverse ? STEPS - 1 - step : step;
+        lstm_step(graph, lstm, slice(graph, graph->input, t, 1, "position"), &out[0], &out[1], &p);
+        if (t == SEEN)
+            out[2] = out[0];
+    }
+}
+
+static void lstm_by_loop(struct nl_graph *graph, const struct lstm *lstm, int out[3])
+{
+    nl_loop_begin(graph, STEPS, lstm->reverse);
+    int x = taken_sequence(graph, graph->input, "take"), before[2] = {carried(graph, out[0], "h"), carried(graph, out[1], "c")};
+    int h = before[0], c = before[1];
+    lstm_step(graph, lstm, x, &h, &c, &(struct shared){0});
+    pass(graph, before[0], h);
+    pass(graph, before[1], c);
+    end(graph);
+    out[0] = last(graph, before[0], "last h"), out[1] = last(graph, before[1], "last c");
+    out[2] = slice(graph, collected(graph, h, "collect"), SEEN, 1, "seen");
+}
+
+void network_lstm(struct nl_graph *graph, const struct lstm *lstm)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
+    int out[3] = {linear(graph, graph->input, WIDTH, "h0", 0), linear(graph, graph->input, WIDTH, "c0", 0), NL_NONE};
+    (lstm->unrolled ? lstm_unrolled : lstm_by_loop)(graph, lstm, out);
+    nl_graph_end(graph, linear(graph, add(graph, &concat_operation, &(struct concat){0}, "states", 3, out, 0), CLASSES, "head", 0));
+}
+
+static void unrolled(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_ln, .unrolled = true});
+}
+
+static void lstm_layer_norm(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_ln});
+}
+
+static void lstm_batch_norm(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .statistics = 3, .dropout = true});
+}
+
+static void lstm_reverse(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .reverse = true});
+}
+
+/* h = tanh(u + w h), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence of what is left. */
+static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
+{
+    nl_loop_begin(graph, STEPS, reverse);
+    int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
+    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, "u", 2, (int[]){x, w}, 0), NL_GELU, "act");
+    int after = activate(graph, sum(graph, u, linear(graph, h, WIDTH, "w", 0), "sum"), NL_TANH, "tanh");
+    int left = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){after}, 0);
+    pass(graph, h, after);
+    end(graph);
+    *end_state = last(graph, h, "last");
+    return collected(graph, left, "collect");
+}
+
+/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the other, and a weight
+ * is taken in each step by two operations, of which one wants it turned. */
+static void bidirectional(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
+    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3], ends[2];
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    y[0] = elman(graph, graph->input, zero, w, false, &ends[0]);
+    y[1] = elman(graph, graph->input, ends[0], w, true, &ends[1]);
+    y[2] = graph->input;
+    int both = add(graph, &concat_operation, &(struct concat){0}, "both", 3, y, 0);
+    nl_loop_begin(graph, STEPS, false);
+    int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b");
+    int down = linear(graph, x, WIDTH, "down", 0);
+    int back = add(graph, &tied_operation, &(struct tied){.out = 2 * WIDTH + 3}, "tied", 2, (int[]){a, taken(graph, down, 1)}, 0);
+    int next = activate(graph, sum(graph, down, linear(graph, back, WIDTH, "up", 0), "sum"), NL_TANH, "tanh");
+    int other = sum(graph, linear(graph, next, WIDTH, "other", 0), a, "shift");
+    int out = sum(graph, other, b, "out");
+    pass(graph, a, next);
+    pass(graph, b, other);
+    end(graph);
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
+    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+}
+
+/* Convolutions before a loop over the first row. */
+static void row_by_row(struct nl_graph *graph)
+{
+    enum { SIZE = 8, CHANNELS = 16 };
+    nl_graph_begin(graph, (struct nl_extent){SIZE, SIZE, CHANNELS});
+    int a = activate(graph, normalize(graph, &nl_norm_bn, conv(graph, graph->input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
+    int row = slice(graph, conv(graph, a, CHANNELS, 3, "conv2"), 0, SIZE, "row");
+    int h0 = linear(graph, row, CHANNELS, "h0", 0);
+    nl_loop_begin(graph, SIZE, false);
+    int x = taken_sequence(graph, row, "take"), h = carried(graph, h0, "h");
+    int gate = sum(graph, linear(graph, x, CHANNELS, "x", 0), linear(graph, h, CHANNELS, "w", WITHOUT_BIAS), "sum");
+    pass(graph, h, activate(graph, normalize(graph, &nl_norm_ln, gate, "norm"), NL_TANH, "tanh"));
+    end(graph);
+    nl_graph_end(graph, linear(graph, last(graph, h, "last"), CLASSES, "head", 0));
+}
+
+const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6},
+                                           {"lstm with bn", lstm_batch_norm, 6},
+                                           {"reverse lstm", lstm_reverse, 6},
+                                           {"bidirectional", bidirectional, 6},
+                                           {"attention", attention, 6},
+                                           {"tied", tied_head, 6},
+                                           {"weight norm", weight_normed, 6},
+                                           {"whiten", whitened, 6},
+                                           {"concat", concatenated, 6},
+                                           {"residual mlp", residual_mlp, 6},
+                                           {"unrolled lstm", unrolled, 6},
+                                           {"wide concat", concatenated_wide, 40},
+                                           {"row by row", row_by_row, 40}};
+
+/* ---- run ---- */
+
+static size_t take(size_t *at, size_t bytes)
+{
+    size_t place = *at;
+    *at += (bytes + 63) / 64 * 64;
+    return place;
+}
+
+double drawn(const char *name, int replica, size_t at)
+{
+    return 2 * nl_stream_uniform(nl_stream(7, name), (uint64_t)replica, at) - 1;
+}
+
+void running_put(const struct running *run, const void *place, int replica, const double *values, size_t count)
+{
+    run->backend->put_reals((char *)(uintptr_t)place + (size_t)replica * run->stride, values, count);
+}
+
+static void put_drawn(const struct running *run, const void *place, int replica, const char *name, size_t count)
+{
+    double *values = nl_alloc(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = drawn(name, replica, i);
+    if (strcmp(name, "x") == 0) /* the length of an attention's sample */
+        for (size_t n = 0; n < (size_t)run->samples && run->graph.value[run->graph.input].extent.width == 6; n++)
+            values[n * (count / (size_t)run->samples)] = 2 + (double)(n % 4);
+    running_put(run, place, replica, values, count);
+    free(values);
+}
+
+void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas)
+{
+    *run = (struct running){.backend = backend, .replicas = replicas, .samples = network->samples};
+    network->build(&run->graph);
+    struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = network->samples, .trains = true};
+    ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
+    size_t at = 0, real = backend->real, samples = (size_t)network->samples, input = run->graph.value[run->graph.input].count,
+           states[64] = {0};
+    size_t hyper = take(&at, sizeof(struct nl_hyper)), parameters = take(&at, run->graph.count * real),
+           gradients = take(&at, run->graph.count * real);
+    size_t x = take(&at, samples * input * real), logits = take(&at, samples * CLASSES * real),
+           d_logits = take(&at, samples * CLASSES * real);
+    for (int i = 0; i < run->graph.tensors; i++)
+        if (!nl_is_parameter(run->graph.tensor[i].spec.role))
+            states[run->graph.tensor[i].offset] = take(&at, run->graph.tensor[i].count * 16);
+    run->stride = nl_list_lay_out(&run->list, (at + 4095) / 4096 * 4096);
+    ck_assert(backend->thread_begin(0, &err) == NL_OK);
+    run->memory = backend->alloc(run->stride * (size_t)replicas);
+    memset(run->memory, 0x5a, run->stride * (size_t)replicas); /* nobody reads what nobody wrote */
+    char *base = run->memory;
+    for (int i = 0; i < 64; i++)
+        run->state[i] = base + states[i];
+    for (int i = 0; i < run->graph.tensors; i++)
+        if (!nl_is_parameter(run->graph.tensor[i].spec.role))
+            for (int r = 0; r < replicas; r++)
+                memset(base + states[run->graph.tensor[i].offset] + (size_t)r * run->stride, 0, run->graph.tensor[i].count * 16);
+    run->places = (struct nl_places){.parameters = base + parameters,
+                                     .gradients = base + gradients,
+                                     .state = run->state,
+                                     .x = base + x,
+                                     .logits = base + logits,
+                                     .d_logits = base + d_logits,
+                                     .hyper = (struct nl_hyper *)(base + hyper)};
+    nl_list_bind(&run->list, base, &run->places);
+    for (int r = 0; r < replicas; r++) {
+        struct nl_hyper values = {.dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1};
+        memcpy(base + hyper + (size_t)r * run->stride, &values, sizeof values);
+        put_drawn(run, run->places.parameters, r, "parameters", run->graph.count);
+        put_drawn(run, run->places.x, r, "x", samples * input);
+        put_drawn(run, run->places.d_logits, r, "loss", samples * CLASSES);
+    }
+}
+
+void running_stop(struct running *run)
+{
+    run->backend->free(run->memory, run->stride * (size_t)run->replicas);
+    nl_list_release(&run->list);
+    nl_graph_release(&run->graph);
+}
+
+void running_call(const struct running *run, enum nl_statistics statistics, bool back)
+{
+    struct nl_run call = {
+        .replicas = run->replicas, .stride = run->stride, .samples = run->samples, .step = 3, .statistics = statistics};
+    nl_list_forward(&run->list, &call);
+    if (back)
+        nl_list_backward(&run->list, &call);
+}
+
+void running_step(const struct running *run, bool back)
+{
+    running_call(run, NL_STATS_TRAIN, back);
+}
+
+double *running_get(const struct running *run, const void *place, int replica, size_t count)
+{
+    double *values = nl_alloc(count, sizeof *values);
+    run->backend->get_reals(values, (char *)(uintptr_t)place + (size_t)replica * run->stride, count);
+    return values;
+}
+
+double running_loss(const struct running *run, int replica)
+{
+    size_t count = (size_t)run->samples * CLASSES;
+    double *logits = running_get(run, run->places.logits, replica, count), sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += logits[i] * drawn("loss", replica, i);
+    free(logits);
+    return sum;
+}

@@ -1,0 +1,58 @@
+/* Networks of operations that normlab has not (operations.h), and lists of them that run without a plan. */
+#ifndef TESTS_NETWORKS_H
+#define TESTS_NETWORKS_H
+
+#include "graph/list.h"
+
+enum { STEPS = 5, WIDTH = 3, CLASSES = 4, MOST_REPLICAS = 3 };
+
+struct network {
+    const char *name;
+    void (*build)(struct nl_graph *graph);
+    int samples;
+};
+
+/* The wide ones come last: convolutions in micro-batches, and too many parameters for differences. */
+enum { NETWORKS = 13, WIDE = 2, SMALL = NETWORKS - WIDE };
+extern const struct network networks[NETWORKS];
+
+/* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what it put out at
+ * position 2. */
+struct lstm {
+    const struct nl_norm *norm;
+    int statistics;  /* nl_new_node */
+    bool dropout, reverse;
+    bool unrolled;   /* node by node, without a loop */
+};
+void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
+
+/* A list, bound to places of its own. */
+struct running {
+    const struct nl_backend *backend;
+    struct nl_graph graph;
+    struct nl_list list;
+    int replicas, samples;
+    size_t stride;
+    char *memory;
+    struct nl_places places;
+    void *state[64];
+};
+
+/* Places for everything; parameters, input and the logits' gradient are drawn, another set for each replica. */
+void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas);
+void running_stop(struct running *run);
+
+/* Forward, and back if wanted, with those statistics. */
+void running_call(const struct running *run, enum nl_statistics statistics, bool back);
+void running_step(const struct running *run, bool back);
+
+void running_put(const struct running *run, const void *place, int replica, const double *values, size_t count);
+double *running_get(const struct running *run, const void *place, int replica, size_t count);
+
+/* The loss whose gradient the logits are given: a sum of them, weighted. */
+double running_loss(const struct running *run, int replica);
+
+/* A uniform number in (-1, 1). */
+double drawn(const char *name, int replica, size_t at);
+
+#endif
