@@ -281,10 +281,11 @@ static void lstm_reverse(struct nl_graph *graph)
 /* h = tanh(u + w h), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence of what is left. */
 static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
 {
+    const char *u_name = reverse ? "u_reverse" : "u", *w_name = reverse ? "w_reverse" : "w";
     nl_loop_begin(graph, STEPS, reverse);
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
-    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, "u", 2, (int[]){x, w}, 0), NL_GELU, "act");
-    int after = activate(graph, sum(graph, u, linear(graph, h, WIDTH, "w", 0), "sum"), NL_TANH, "tanh");
+    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0), NL_GELU, "act");
+    int after = activate(graph, sum(graph, u, linear(graph, h, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
     int left = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){after}, 0);
     pass(graph, h, after);
     end(graph);
@@ -345,7 +346,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6},
                                            {"residual mlp", residual_mlp, 6},
                                            {"unrolled lstm", unrolled, 6},
                                            {"wide concat", concatenated_wide, 40},
-                                           {"row by row", row_by_row, 40}};
+                                           {"row by row", row_by_row, 64}};
 
 /* ---- run ---- */
 

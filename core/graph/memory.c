@@ -19,7 +19,7 @@ static bool is_known(const struct nl_buffer *buffer)
 /* Whether all samples are in it at once: it goes from chain to chain, or its chain is called for all. */
 static bool is_whole(const struct nl_list *list, const struct nl_buffer *buffer)
 {
-    return is_known(buffer) || !buffer->per_sample || buffer->first_chain != buffer->last_chain || list->chain[buffer->first_chain].micro == 0;
+    return is_known(buffer) || buffer->carried || !buffer->per_sample || buffer->first_chain != buffer->last_chain || list->chain[buffer->first_chain].micro == 0;
 }
 
 /* Of a value of a loop's body: one does where the body alone touches it, each time anew. */
