@@ -122,6 +122,8 @@ struct spec {
     enum nl_affine affine;
     enum nl_statistics statistics;
     double eps, momentum;           /* 0: 1e-5, 0.1 */
+    double numbers[NL_NORM_NUMBERS];
+    double running_mean, running_var; /* that the normalizer begins with; 0, 0: 0, 1 */
     enum nl_activation activation;
     enum nl_gelu gelu;
     enum fill fill;
@@ -195,6 +197,8 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
         op->residual = probe_input(p, "residual", x_count, x_capacity, true, &op->dresidual);
     op->mean = image_field(&p->image, sets * p->image.backend->statistic);
     op->var = image_field(&p->image, sets * p->image.backend->statistic);
+    if (s->norm->coefficients)
+        op->coefficients = image_field(&p->image, 4 * sets * p->image.backend->statistic);
     if (s->norm->tracks) {
         op->running_mean = image_reals(&p->image, channels);
         op->running_var = image_reals(&p->image, channels);
@@ -204,7 +208,8 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
         op->precise_count = image_field(&p->image, sizeof(double));
         for (int r = 0; r < p->image.replicas; r++)
             for (size_t c = 0; c < channels; c++) {
-                image_set_real(&p->image, r, op->running_var, c, 1.0);
+                image_set_real(&p->image, r, op->running_mean, c, s->running_mean);
+                image_set_real(&p->image, r, op->running_var, c, s->running_var != 0 ? s->running_var : 1.0);
                 ((double *)image_place(&p->image, r, op->precise_var))[c] = 1.0;
             }
     }
@@ -225,7 +230,8 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     p.hyper = image_field(&p.image, sizeof *p.hyper);
     for (int r = 0; r < replicas; r++)
         *(struct nl_hyper *)image_place(&p.image, r, p.hyper) = (struct nl_hyper){
-            .dropout = 0.3, .norm_eps = spec.eps > 0 ? spec.eps : 1e-5, .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1};
+            .dropout = 0.3, .norm_eps = spec.eps > 0 ? spec.eps : 1e-5, .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1,
+            .norm_numbers = {spec.numbers[0], spec.numbers[1], spec.numbers[2], spec.numbers[3]}};
     switch (spec.kind) {
     case LINEAR:
         p.linear = (struct nl_linear){.in = spec.channels, .out = spec.out};
@@ -326,20 +332,21 @@ struct call {
 static inline struct call probe_call(const struct probe *p)
 {
     const struct {
-        const char *operation;
+        const struct nl_operation *operation;
         const void *arguments;
     } of[] = {
-        [LINEAR] = {"linear", &p->linear},
-        [CONV] = {"conv", &p->conv},
-        [DEPTHWISE] = {"depthwise_conv", &p->conv},
-        [NORMALIZE] = {"normalize", &p->normalize},
-        [ACTIVATE] = {"activate", &p->activate},
-        [MAX_POOL] = {"max_pool", &p->max_pool},
-        [MEAN_POOL] = {"mean_pool", &p->mean_pool},
-        [ADD] = {"add", &p->add},
-        [DROPOUT] = {"dropout", &p->dropout},
+        [LINEAR] = {&nl_linear_operation, &p->linear},
+        [CONV] = {&nl_conv_operation, &p->conv},
+        [DEPTHWISE] = {&nl_depthwise_conv_operation, &p->conv},
+        [NORMALIZE] = {&nl_normalize_operation, &p->normalize},
+        [ACTIVATE] = {&nl_activate_operation, &p->activate},
+        [MAX_POOL] = {&nl_max_pool_operation, &p->max_pool},
+        [MEAN_POOL] = {&nl_mean_pool_operation, &p->mean_pool},
+        [ADD] = {&nl_add_operation, &p->add},
+        [DROPOUT] = {&nl_dropout_operation, &p->dropout},
     };
-    struct call call = {nl_kernel_find(p->image.backend, of[p->spec.kind].operation), of[p->spec.kind].arguments};
+    const void *arguments = of[p->spec.kind].arguments;
+    struct call call = {nl_kernel_of(p->image.backend, of[p->spec.kind].operation, arguments), arguments};
     ck_assert_ptr_nonnull(call.kernel);
     return call;
 }

@@ -118,7 +118,7 @@ const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const c
  * no such operation. */
 const struct nl_kernel *nl_reference_kernel(enum nl_element element, const char *operation);
 
-/* What computes it there: the backend's own kernel, or, where the backend computes on the host, the reference's. NULL: nothing does. */
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation);
+/* What computes an operation with these arguments there: the backend's own kernel, or, where the backend computes on the host, the reference's. NULL: nothing does. */
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
 
 #endif

@@ -180,7 +180,7 @@ static void append_observe(struct emission *e, int number, int buffer, int befor
 {
     const struct nl_value *v = &e->list->graph.value[observer_at(e, number)->value];
     struct nl_observe observe = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
-    struct nl_instruction instruction = blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation)->forward);
+    struct nl_instruction instruction = blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation, &observe)->forward);
     instruction.in[0] = buffer;
     instruction.in[1] = before;
     instruction.observer = number;
@@ -236,7 +236,9 @@ static void observe_parameters(struct emission *e, int *before)
         if (o->aspect != NL_UPDATE)
             continue;
         size_t count = list->graph.value[o->value].count;
-        struct nl_instruction copy = blank(&nl_copy_operation, &(struct nl_copy){.count = count}, nl_kernel_of(list->backend, &nl_copy_operation)->forward);
+        struct nl_copy arguments = {.count = count};
+        struct nl_instruction copy =
+            blank(&nl_copy_operation, &arguments, nl_kernel_of(list->backend, &nl_copy_operation, &arguments)->forward);
         copy.in[0] = e->buffer[o->value];
         copy.out[0] = before[i] = add_buffer(list, count * list->backend->real, false);
         append(list, copy, FORWARD, EVERYTHING);
@@ -270,9 +272,11 @@ static void add_workspace(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SAVED; i++)
         e->saved[number][i] = NL_NONE;
     for (int i = 0; i < node->operation->saved; i++) {
-        int saved = add_buffer(list, node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic), false);
-        list->buffer[saved].loop = node->loop;
-        e->saved[number][i] = saved;
+        size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic);
+        if (bytes == 0)
+            continue;
+        e->saved[number][i] = add_buffer(list, bytes, false);
+        list->buffer[e->saved[number][i]].loop = node->loop;
     }
     e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }
@@ -286,7 +290,7 @@ static void emit_forward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     add_workspace(e, number);
     join_chain(e, number);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->apply : kernel->forward);
@@ -325,7 +329,7 @@ static void add_up(struct emission *e, int value, int a, int b)
     bool activations = v->kind == NL_ACTIVATIONS;
     const struct nl_operation *operation = activations ? &nl_add_operation : &nl_accumulate_operation;
     const void *arguments = activations ? (const void *)&sum : &sum_of_weights;
-    struct nl_instruction instruction = blank(operation, arguments, nl_kernel_of(list->backend, operation)->forward);
+    struct nl_instruction instruction = blank(operation, arguments, nl_kernel_of(list->backend, operation, arguments)->forward);
     instruction.in[0] = instruction.out[0] = a;
     list->buffer[a].summed = true;
     instruction.in[1] = b;
@@ -342,7 +346,7 @@ static void recompute(struct emission *e, int number, unsigned inputs)
         if (producer == NL_NONE || !e->calls[producer].recomputed)
             continue;
         const struct nl_graph_node *maker = &list->graph.node[producer];
-        struct nl_instruction again = of_node(e, producer, nl_kernel_of(list->backend, maker->operation)->apply);
+        struct nl_instruction again = of_node(e, producer, nl_kernel_of(list->backend, maker->operation, maker->arguments)->apply);
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             again.in[slot] = maker->in[slot] == NL_NONE ? NL_NONE : e->buffer[maker->in[slot]];
         again.out[0] = e->buffer[maker->out[0]] = buffer_for(list, maker->out[0]);
@@ -418,7 +422,7 @@ static void append_backward(struct emission *e, int number, unsigned slots)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
     recompute(e, number, reads.inputs);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
@@ -517,7 +521,7 @@ static void append_zero(struct emission *e, int value, int buffer)
 {
     const struct nl_value *v = &e->list->graph.value[value];
     struct nl_zero zero = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
-    struct nl_instruction instruction = blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation)->forward);
+    struct nl_instruction instruction = blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation, &zero)->forward);
     instruction.out[0] = buffer;
     append(e->list, instruction, BACK, EVERYTHING);
     e->gradient[value] = buffer;

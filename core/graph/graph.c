@@ -242,7 +242,7 @@ void nl_graph_find_used(const struct nl_graph *graph, bool *used)
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)
 {
     for (int i = 0; i < graph->nodes; i++)
-        if (!nl_kernel_of(backend, graph->node[i].operation))
+        if (!nl_kernel_of(backend, graph->node[i].operation, graph->node[i].arguments))
             return nl_fail(err, "%s cannot compute '%s' (%s)", backend->name, graph->node[i].operation->name, graph->node[i].name);
     return NL_OK;
 }

@@ -121,7 +121,9 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
         at.out[o] = moved(list, i->out[o], at.out[o], run, samples);
         at.d_out[o] = moved(list, i->d_out[o], at.d_out[o], run, samples);
     }
-    for (int s = 0; s < NL_MOST_SAVED && i->saved[s] != NL_NONE; s++) {
+    for (int s = 0; s < NL_MOST_SAVED; s++) {
+        if (i->saved[s] == NL_NONE)
+            continue;
         size_t before = i->saved_by_sample && run->first > 0 ? i->operation->saved_bytes(i->arguments, s, run->first, list->backend->statistic) : 0;
         at.saved[s] = (char *)moved(list, i->saved[s], at.saved[s], run, samples) + before;
     }

@@ -19,7 +19,7 @@ static bool is_fixed(const struct nl_graph_node *node, bool fixed)
 
 static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     if (node->loop != NL_NONE)
         return (struct nl_micro){0};
     if (is_fixed(node, fixed))

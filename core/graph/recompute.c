@@ -7,7 +7,7 @@ static bool is_recomputed(const struct nl_list *list, int number)
 {
     const struct nl_graph *graph = &list->graph;
     const struct nl_graph_node *node = &graph->node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation);
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     if (list->backend->micro_bytes == 0 || node->loop != NL_NONE || !kernel->apply || nl_consumers(graph, node->out[0]) != 1)
         return false;
     /* What apply takes is there on the way back if backward takes it, too. */

@@ -12,9 +12,12 @@
  *
  * Where var + eps is 0 (norm.eps = 0 and a set without spread, or of one element) xhat and dx are 0.
  *
+ * Some differ in one place: what they subtract, by which measure of spread they divide, how they correct the result. The general form is that of
+ * norm/coefficients.h, of which the above is a case.
+ *
  * Every set here is a block: `samples` consecutive samples x `positions` positions x `channels` consecutive channels. So a
- * normalizer is a row of the table below: its block, whether it subtracts the mean, and what state it has. The file of
- * each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the arithmetic is the backends'.
+ * normalizer is a row of the table below: its block, its center and spread, its coefficients where they are its own, and what state it has. The file
+ * of each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the walk over the sets is the backends'.
  */
 #ifndef NL_NORM_NORM_H
 #define NL_NORM_NORM_H
@@ -42,12 +45,30 @@ struct nl_norm_setup {
 
 enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4 };
 
+/* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
+enum nl_spread {
+    NL_SPREAD_POWER,   /* (mean |t|^p + eps)^(1/p): the standard deviation at p = 2, the mean absolute deviation at p = 1 */
+    NL_SPREAD_LARGEST, /* max |t| + eps */
+    NL_SPREAD_NONE,    /* 1 */
+};
+
+/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step. */
+enum { NL_NORM_NUMBERS = 4 };
+
+/* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
+enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
+
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
     struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: no normalizer ("none") */
-    bool centers;        /* subtracts the mean; else var is the mean of squares (RMSNorm) */
+    bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
+    enum nl_spread spread;
+    double power;        /* p of NL_SPREAD_POWER; 0: 2 */
+    unsigned detached;   /* enum nl_detached */
+    const struct nl_real_coefficients *coefficients;          /* its own (norm/coefficients.h); NULL: the standard ones */
+    const struct nl_complex_coefficients *complex_coefficients; /* the same, in complex numbers */
     bool shifts;         /* has beta beside gamma */
     bool tracks;         /* keeps running statistics and evaluates with them */
     bool cancels_bias;   /* a bias before it is redundant: it subtracts a mean over the bias's own channel */
@@ -65,6 +86,18 @@ const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalize
 static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)
 {
     return var + eps == 0 ? 0.0 : 1.0 / sqrt(var + eps);
+}
+
+/* Whether it is the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients, nothing detached. */
+static inline bool nl_norm_is_standard(const struct nl_norm *norm)
+{
+    return norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2) && !norm->detached && !norm->coefficients;
+}
+
+/* Whether its spread is a variance, which m / (m - 1) makes unbiased. */
+static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm *norm)
+{
+    return norm->centers && norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2);
 }
 
 /* Number of sets, and elements of the full ones, for a batch of setup->samples. */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/everywhere.h"
+#include "norm/norm.h"
 
 /* Which statistics a normalizer that tracks uses. All others ignore it. */
 enum nl_statistics {
@@ -79,6 +80,7 @@ struct nl_hyper {
     double clip_norm, clip_value;   /* 0: off */
     double dropout;                 /* probability p */
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
+    double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };
 
 /* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
@@ -87,6 +89,7 @@ typedef void nl_kernel_function(const struct nl_run *run, const void *arguments)
 /* What a backend has for one operation. */
 struct nl_kernel {
     const char *operation;
+    bool (*suits)(const void *arguments);   /* whether it computes an operation with these arguments; NULL: with all */
     nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
     /* Where there are micro_bytes: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */

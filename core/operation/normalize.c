@@ -2,7 +2,7 @@
 #include "operation/normalize.h"
 
 enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
-enum { MEAN, VAR, SAVED };
+enum { MEAN, VAR, COEFFICIENTS, SAVED };
 
 static void add_parameter(const struct nl_normalize *n, const struct nl_extent *x, struct nl_declaration *d, struct nl_tensor_spec spec)
 {
@@ -61,7 +61,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
     n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
     n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
-    n->mean = at->saved[MEAN], n->var = at->saved[VAR];
+    n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
     n->sums = at->sums;
     n->hyper = at->hyper;
 }
@@ -89,8 +89,9 @@ int nl_normalize_sets(const struct nl_normalize *op, int samples)
 
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
-    (void)number;
-    return (size_t)nl_normalize_sets(arguments, samples) * statistic;
+    const struct nl_normalize *n = arguments;
+    size_t numbers = number < COEFFICIENTS ? 1 : n->norm->coefficients ? 4 : 0;
+    return numbers * (size_t)nl_normalize_sets(n, samples) * statistic;
 }
 
 static bool may_be_fixed(const void *arguments)

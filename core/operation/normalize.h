@@ -6,7 +6,7 @@
 
 /* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
  * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
- * from y. mean and var are those of the sets in the last forward call, statistics of the backend: doubles, so that the
+ * from y. mean and var are center and spread of the sets in the last forward call, statistics of the backend: doubles, so that the
  * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers.
  *
  * Where it reduces over the batch, `reduce` makes mean and var of the samples up to its own, and tracks them with the last; `apply` makes y
@@ -22,6 +22,7 @@ struct nl_normalize {
     const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
     void *y;
     void *mean, *var;               /* statistic (sets at capacity) */
+    void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, of a normalizer that has its own; else NULL */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */

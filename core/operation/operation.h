@@ -104,7 +104,7 @@ struct nl_operation {
     /* filled: the slots that are not absent, bit by bit. */
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */
-    size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic);
+    size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic); /* 0: this one is not needed */
     bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
     double (*work)(const void *arguments);               /* multiply-adds of a sample, forward */
     /* Its kernels in the reference source, where it is none of normlab's own; NULL: by its name. */

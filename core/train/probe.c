@@ -156,13 +156,14 @@ static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_n
     size_t sets = (size_t)nl_normalize_sets(op, probe->samples);
     op->mean = take(desk, sets * desk->backend->statistic);
     op->var = take(desk, sets * desk->backend->statistic);
+    op->coefficients = norm->coefficients ? take(desk, 4 * sets * desk->backend->statistic) : NULL;
 }
 
 static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl_normalize *op)
 {
     size_t elements = elements_of(probe), channels = (size_t)probe->channels, affine = (size_t)op->affine_count;
     bool fixed = probe->eval && op->norm->tracks;
-    const struct nl_kernel *kernel = nl_kernel_find(desk->backend, "normalize");
+    const struct nl_kernel *kernel = nl_kernel_of(desk->backend, &nl_normalize_operation, op);
     struct nl_run run = {
         .replicas = 1,
         .samples = probe->samples,

@@ -124,6 +124,7 @@ nl_kernel_function nl_cpu_normalize_reduce, nl_cpu_normalize_apply, nl_cpu_norma
 struct nl_micro nl_cpu_linear_micro(const void *arguments);
 struct nl_micro nl_cpu_conv_micro(const void *arguments);
 struct nl_micro nl_cpu_depthwise_conv_micro(const void *arguments);
+bool nl_cpu_normalize_suits(const void *arguments);
 struct nl_micro nl_cpu_normalize_micro(const void *arguments);
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op);
 

@@ -264,6 +264,11 @@ void nl_cpu_normalize_backward_apply(const struct nl_run *run, const void *argum
     backward(run, op, NL_NORM_APPLY);
 }
 
+bool nl_cpu_normalize_suits(const void *arguments)
+{
+    return nl_norm_is_standard(((const struct nl_normalize *)arguments)->norm);
+}
+
 struct nl_micro nl_cpu_normalize_micro(const void *arguments)
 {
     const struct nl_normalize *op = arguments;

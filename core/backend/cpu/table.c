@@ -6,7 +6,7 @@ static const struct nl_kernel kernels[] = {
     {"linear", .forward = nl_cpu_linear_forward, .backward = nl_cpu_linear_backward, .micro = nl_cpu_linear_micro},
     {"conv", .forward = nl_cpu_conv_forward, .backward = nl_cpu_conv_backward, .micro = nl_cpu_conv_micro},
     {"depthwise_conv", .forward = nl_cpu_depthwise_conv_forward, .backward = nl_cpu_depthwise_conv_backward, .micro = nl_cpu_depthwise_conv_micro},
-    {"normalize", .forward = nl_cpu_normalize_forward, .backward = nl_cpu_normalize_backward, .micro = nl_cpu_normalize_micro,
+    {"normalize", .suits = nl_cpu_normalize_suits, .forward = nl_cpu_normalize_forward, .backward = nl_cpu_normalize_backward, .micro = nl_cpu_normalize_micro,
      .reduce = nl_cpu_normalize_reduce, .apply = nl_cpu_normalize_apply,
      .backward_reduce = nl_cpu_normalize_backward_reduce, .backward_apply = nl_cpu_normalize_backward_apply},
     {"activate", .forward = nl_cpu_activate_forward, .backward = nl_cpu_activate_backward},

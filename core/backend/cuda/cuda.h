@@ -50,6 +50,7 @@ nl_kernel_function nl_cuda_linear_forward, nl_cuda_linear_backward;
 nl_kernel_function nl_cuda_conv_forward, nl_cuda_conv_backward;
 nl_kernel_function nl_cuda_normalize_forward, nl_cuda_normalize_backward;
 nl_kernel_function nl_cuda_activate_forward, nl_cuda_activate_backward;
+bool nl_cuda_normalize_suits(const void *arguments);
 nl_kernel_function nl_cuda_max_pool_forward, nl_cuda_max_pool_backward;
 nl_kernel_function nl_cuda_mean_pool_forward, nl_cuda_mean_pool_backward;
 nl_kernel_function nl_cuda_add_forward, nl_cuda_add_backward;

@@ -15,7 +15,7 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     l.samples = (unsigned)p.samples;
     l.blocks = l.positions / (unsigned)p.positions;
     l.elements = op->affine_count > setup.channels;
-    l.centers = op->norm->centers;
+    l.norm = *op->norm;
     l.relu = op->relu;
     l.fixed = op->norm->tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
     l.stride = run->stride;
@@ -26,7 +26,9 @@ void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (op->norm->tracks)
+    if (!nl_norm_is_standard(op->norm))
+        nl_cuda_general_forward(run, op, &layout);
+    else if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
     else
         nl_cuda_sets_forward(run, op, &layout);
@@ -36,6 +38,10 @@ void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
+    if (!nl_norm_is_standard(op->norm)) {
+        nl_cuda_general_backward(run, op, &layout);
+        return;
+    }
     if (op->norm->tracks) {
         nl_cuda_columns_backward(run, op, &layout);
         return;

@@ -1,5 +1,5 @@
-/* What the two halves of the normalizers share: normalize_sets.cu, one block of threads a set, and normalize_columns.cu, sums down the
- * channels.
+/* What the kernels of normalizers share: those of the standard form (norm/norm.h) in normalize_sets.cu, one block of threads a set, and
+ * normalize_columns.cu, sums down the channels; those of the general form (norm/coefficients.h) in normalize_general.cu.
  *
  * Activations are rows of C channels, one row a position of a sample. A set is `rows` rows by `width` neighbouring channels: all rows of
  * some consecutive samples, or, where a partition has a block for each position, one row of each.
@@ -11,6 +11,7 @@
 #define NL_BACKEND_CUDA_NORMALIZE_CUH
 
 #include "backend/cuda/cuda.h"
+#include "norm/coefficients.h"
 #include "operation/normalize.h"
 
 struct nl_layout {
@@ -19,7 +20,8 @@ struct nl_layout {
     unsigned samples;       /* of a set; the last one may have fewer */
     unsigned blocks;        /* of positions: 1 or positions */
     bool elements;          /* gamma and beta have one for each element of a sample */
-    bool centers, relu, fixed;
+    bool relu, fixed;
+    struct nl_norm norm;
     size_t stride;
 };
 
@@ -65,5 +67,11 @@ void nl_cuda_sets_gradients(const struct nl_run *run, const struct nl_normalize 
 /* normalize_columns.cu: sets of one channel */
 void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+/* What op->mean and op->var are goes into running or precise statistics. */
+void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+
+/* normalize_general.cu */
+void nl_cuda_general_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
 #endif

@@ -291,6 +291,25 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_n
         advance(op, l, statistics, t.slices);
 }
 
+/* A thread a channel: slice after slice. */
+static __global__ void track(struct nl_normalize op, struct nl_layout l, enum nl_statistics statistics, unsigned slices, unsigned *tickets)
+{
+    size_t c = nl_element();
+    for (unsigned slice = 0; c < l.channels && slice < slices; slice++)
+        follow(op, l, statistics, (unsigned)c, slice, min(l.rows, l.all_rows - slice * l.rows),
+               nl_at((double *)op.mean, l.stride)[slice * l.channels + c], nl_at((double *)op.var, l.stride)[slice * l.channels + c]);
+    if (nl_last_block(&tickets[blockIdx.z], gridDim.x) && threadIdx.x == 0)
+        advance(op, l, statistics, slices);
+}
+
+void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct nl_normalize tracked = *op;
+    tracked.unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
+    NL_LAUNCH(track, nl_grid_over(run, layout->channels), NL_THREADS, tracked, *layout, run->statistics, nl_blocks(layout->all_rows, layout->rows),
+              nl_cuda_tickets((size_t)run->replicas));
+}
+
 void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
     struct tile t = tile_of(layout);

@@ -1,48 +1,8 @@
 /* Normalizers whose sets lie within a sample (LN, GN, IN, RMSNorm): a block of threads takes a set, and keeps it in registers where it
  * fits, so that memory is read once. The gradients of gamma and beta run across the sets: sums down the columns, in two stages. */
-#include "backend/cuda/normalize.cuh"
+#include "backend/cuda/normalize_set.cuh"
 
 static const int ITEMS = 4; /* fetches that a thread has under way */
-
-/* A set, as its block sees it: element e of `count`. */
-struct set {
-    unsigned row, c;  /* of its first element */
-    unsigned pitch;   /* rows from one of its rows to the next */
-    unsigned count;
-};
-
-static __device__ struct set set_of(const struct nl_layout &l, unsigned index)
-{
-    unsigned groups = l.channels / l.width, block = index / groups, each = l.samples * l.positions;
-    unsigned first = block / l.blocks * each, rows = min(each, l.all_rows - first) / l.blocks;
-    struct set s;
-    s.row = first + block % l.blocks;
-    s.c = index % groups * l.width;
-    s.pitch = l.blocks;
-    s.count = rows * l.width;
-    return s;
-}
-
-/* The set that element (row, c) lies in. */
-static __device__ inline unsigned index_of(const struct nl_layout &l, unsigned row, unsigned c)
-{
-    unsigned block = row / (l.samples * l.positions) * l.blocks + row % l.blocks;
-    return block * (l.channels / l.width) + c / l.width;
-}
-
-/* Element e's place in x. A set of whole rows in a row is one run. */
-static __device__ inline size_t place(const struct nl_layout &l, const struct set &s, unsigned e)
-{
-    size_t first = (size_t)s.row * l.channels + s.c;
-    return l.width == l.channels && s.pitch == 1 ? first + e : first + (size_t)(e / l.width * s.pitch) * l.channels + e % l.width;
-}
-
-/* Index of element e's gamma. */
-static __device__ inline unsigned affine(const struct nl_layout &l, const struct set &s, unsigned e)
-{
-    unsigned c = s.c + e % l.width;
-    return l.elements ? (s.row + e / l.width * s.pitch) % l.positions * l.channels + c : c;
-}
 
 template <int VECTOR> static __device__ inline void read(const float *from, float *to)
 {
@@ -91,7 +51,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     struct fragment<VECTOR> h;
     double m = s.count, sum = 0.0, squares = 0.0, mean = 0.0, var;
     struct nl_statistic t = {0.0f, 0.0f, 1.0f};
-    if (l.centers) { /* first the mean: from the set's first element, so that the second shift is close */
+    if (l.norm.centers) { /* first the mean: from the set's first element, so that the second shift is close */
         t.shift = x[place(l, s, 0)];
         float part = 0.0f;
         FOR_TURNS(s)
@@ -108,7 +68,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     float part = 0.0f, part_squares = 0.0f;
     FOR_TURNS(s)
     {
-        if (!WHOLE || !l.centers)
+        if (!WHOLE || !l.norm.centers)
             h.fetch(l, s, x, e);
         FOR_ITEMS(s)
         {
@@ -120,7 +80,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     sum = part;
     squares = part_squares;
     nl_block_sum(&sum, &squares);
-    nl_finalize_moments(m, sum, squares, l.centers, mean, &mean, &var);
+    nl_finalize_moments(m, sum, squares, l.norm.centers, mean, &mean, &var);
     if (threadIdx.x == 0) {
         nl_at((double *)op.mean, l.stride)[blockIdx.x] = mean;
         nl_at((double *)op.var, l.stride)[blockIdx.x] = var;
@@ -198,7 +158,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_d
     }
     double sum = part, sum_xhat = part_xhat;
     nl_block_sum(&sum, &sum_xhat);
-    float mean = l.centers ? (float)(sum / s.count) : 0.0f, mean_xhat = (float)(sum_xhat / s.count);
+    float mean = l.norm.centers ? (float)(sum / s.count) : 0.0f, mean_xhat = (float)(sum_xhat / s.count);
     if (!dx)
         return;
     FOR_TURNS(s)

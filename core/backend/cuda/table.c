@@ -9,7 +9,7 @@ static const struct nl_kernel kernels[] = {
     {"gather", .forward = nl_cuda_gather},
     {"linear", .forward = nl_cuda_linear_forward, .backward = nl_cuda_linear_backward},
     {"conv", .forward = nl_cuda_conv_forward, .backward = nl_cuda_conv_backward},
-    {"normalize", .forward = nl_cuda_normalize_forward, .backward = nl_cuda_normalize_backward},
+    {"normalize", .suits = nl_cuda_normalize_suits, .forward = nl_cuda_normalize_forward, .backward = nl_cuda_normalize_backward},
     {"activate", .forward = nl_cuda_activate_forward, .backward = nl_cuda_activate_backward},
     {"max_pool", .forward = nl_cuda_max_pool_forward, .backward = nl_cuda_max_pool_backward},
     {"mean_pool", .forward = nl_cuda_mean_pool_forward, .backward = nl_cuda_mean_pool_backward},

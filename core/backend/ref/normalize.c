@@ -1,4 +1,4 @@
-/* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/norm.h. */
+/* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/coefficients.h. */
 #include <stdlib.h>
 
 #include "backend/ref/ref.h"
@@ -52,6 +52,7 @@ static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, r
                   int64_t *updates, const accumulator *mean, const accumulator *var, int sets, int samples)
 {
     struct nl_partition p = partition_of(op, samples);
+    bool unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
     int slices = sets / op->setup.channels;
     for (int slice = 0; slice < slices; slice++) {
         ++*updates;
@@ -60,7 +61,7 @@ static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, r
             int index = slice * op->setup.channels + c;
             struct set set = set_at(&p, &op->setup, samples, index);
             double m = set_size(&set);
-            accumulator batch_var = op->unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
+            accumulator batch_var = unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
             running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[index];
             running_var[c] = (1 - momentum) * running_var[c] + momentum * batch_var;
         }
@@ -90,40 +91,67 @@ static void collect(const struct nl_normalize *op, double *precise_mean, double 
     }
 }
 
-/* As nl_inverse_deviation, of an accumulator. */
-static accumulator inverse_deviation(accumulator var, double eps)
-{
-    return real_part(var) + eps == 0 ? 0 : 1.0 / sqrt(var + eps);
-}
+/* What a set was normalized with. */
+struct normalized {
+    const struct nl_normalize *op;
+    const real *x, *dy, *gamma, *beta;
+    const real *y; /* NULL: the mask of the ReLU follows from x */
+    struct nl_set_statistics statistics;
+    struct nl_set_coefficients coefficients;
+};
 
-/* Mean and 1 / sqrt(var + eps) that set `index` was normalized with. */
-static void statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel, accumulator *mean,
-                          accumulator *rstd)
+static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel)
 {
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    accumulator var;
-    if (op->norm->tracks && run->statistics == NL_STATS_PRECISE) {
-        *mean = ((const double *)nl_in_replica(run, op->precise_mean, r))[channel];
-        var = ((const double *)nl_in_replica(run, op->precise_var, r))[channel];
-    } else if (op->norm->tracks && run->statistics == NL_STATS_RUNNING) {
-        *mean = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
-        var = ((const real *)nl_in_replica(run, op->running_var, r))[channel];
-    } else {
-        *mean = ((const accumulator *)nl_in_replica(run, op->mean, r))[index];
-        var = ((const accumulator *)nl_in_replica(run, op->var, r))[index];
+    struct nl_set_statistics set = {.running_spread = 1, .eps = hyper->norm_eps, .numbers = hyper->norm_numbers};
+    if (op->norm->tracks) {
+        set.running_center = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
+        set.running_spread = ((const real *)nl_in_replica(run, op->running_var, r))[channel];
     }
-    *rstd = inverse_deviation(var, hyper->norm_eps);
+    if (op->norm->tracks && run->statistics == NL_STATS_PRECISE) {
+        set.center = ((const double *)nl_in_replica(run, op->precise_mean, r))[channel];
+        set.spread = ((const double *)nl_in_replica(run, op->precise_var, r))[channel];
+    } else if (op->norm->tracks && run->statistics == NL_STATS_RUNNING) {
+        set.center = set.running_center;
+        set.spread = set.running_spread;
+    } else {
+        set.center = ((const accumulator *)nl_in_replica(run, op->mean, r))[index];
+        set.spread = ((const accumulator *)nl_in_replica(run, op->var, r))[index];
+    }
+    return set;
 }
 
-static void moments(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *mean, accumulator *var)
+static struct nl_set_coefficients coefficients_of(const struct nl_norm *norm, const struct nl_set_statistics *set)
+{
+    const struct NL_COEFFICIENTS *own = norm->NL_OWN_COEFFICIENTS;
+    return own ? own->forward(norm, set) : nl_standard_coefficients(norm, set);
+}
+
+static void find_statistics(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
 {
     double m = set_size(set);
-    accumulator sum = 0, squares = 0;
+    accumulator sum = 0, distances = 0, largest = 0;
     if (op->norm->centers)
         FOR_SET(*set, op->setup) sum += x[at];
-    *mean = sum / m;
-    FOR_SET(*set, op->setup) squares += (x[at] - *mean) * (x[at] - *mean);
-    *var = squares / m;
+    *center = sum / m;
+    FOR_SET(*set, op->setup)
+    {
+        accumulator distance = nl_spread_of(op->norm, x[at] - *center);
+        distances += distance;
+        largest = nl_larger(largest, distance);
+    }
+    *spread = op->norm->spread == NL_SPREAD_LARGEST ? largest : distances / m;
+}
+
+/* u of an element, then xhat. */
+static accumulator u_at(const struct normalized *b, size_t at)
+{
+    return (b->x[at] - b->coefficients.shift) * b->coefficients.scale;
+}
+
+static accumulator xhat_of(const struct normalized *b, accumulator u)
+{
+    return u * b->coefficients.factor + b->coefficients.offset;
 }
 
 void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *arguments)
@@ -132,24 +160,27 @@ void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *argum
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
     for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
-        const real *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r);
         const real *residual = nl_in_replica(run, op->residual, r);
         real *y = nl_in_replica(run, op->y, r);
         accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
+        struct nl_set_coefficients *kept = nl_in_replica(run, op->coefficients, r);
+        struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
+        b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
-            accumulator mu, rstd;
             if (!uses_fixed(run, op))
-                moments(op, x, &set, &mean[index], &var[index]);
-            statistics_of(run, op, r, index, set.c0, &mu, &rstd);
+                find_statistics(op, b.x, &set, &mean[index], &var[index]);
+            b.statistics = statistics_of(run, op, r, index, set.c0);
+            b.coefficients = coefficients_of(op->norm, &b.statistics);
+            if (kept)
+                kept[index] = b.coefficients;
             FOR_SET(set, op->setup)
             {
-                accumulator value = (x[at] - mu) * rstd;
-                if (gamma)
-                    value *= gamma[affine_at(op, s, c)];
-                if (beta)
-                    value += beta[affine_at(op, s, c)];
+                accumulator value = xhat_of(&b, u_at(&b, at));
+                if (b.gamma)
+                    value *= b.gamma[affine_at(op, s, c)];
+                if (b.beta)
+                    value += b.beta[affine_at(op, s, c)];
                 if (residual)
                     value += residual[at];
                 y[at] = op->relu && real_part(value) < 0 ? 0 : value;
@@ -164,38 +195,62 @@ void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *argum
     }
 }
 
-/* What backward reads of one set. */
-struct backward {
-    const struct nl_normalize *op;
-    const real *x, *dy, *gamma, *beta;
-    const real *y; /* NULL: the mask of the ReLU follows from x */
-    accumulator mu, rstd;
-};
-
-static accumulator xhat_at(const struct backward *b, size_t at)
-{
-    return (b->x[at] - b->mu) * b->rstd;
-}
-
 /* The gradient in front of the ReLU, of an element whose gamma and beta are number a. */
-static accumulator gradient_at(const struct backward *b, size_t at, size_t a)
+static accumulator gradient_at(const struct normalized *b, size_t at, size_t a)
 {
-    accumulator xhat = xhat_at(b, at);
+    accumulator xhat = xhat_of(b, u_at(b, at));
     accumulator value = b->y ? b->y[at] : (b->gamma ? b->gamma[a] * xhat : xhat) + (b->beta ? b->beta[a] : 0);
     return b->op->relu && !(real_part(value) > 0) ? 0 : b->dy[at];
 }
 
-static accumulator dxhat_at(const struct backward *b, size_t at, size_t a)
+static accumulator du_at(const struct normalized *b, size_t at, size_t a)
 {
     accumulator gradient = gradient_at(b, at, a);
-    return b->gamma ? gradient * b->gamma[a] : gradient;
+    return (b->gamma ? gradient * b->gamma[a] : gradient) * b->coefficients.factor;
 }
 
-/* dx of a set, from its means of dxhat and dxhat xhat. */
-static void write_dx(const struct backward *b, const struct set *set, accumulator mean, accumulator mean_xhat, real *dx)
+static accumulator h_at(const struct normalized *b, size_t at)
 {
+    return nl_spread_slope(b->op->norm, u_at(b, at), b->x[at] - b->statistics.center, b->statistics.spread);
+}
+
+/* Sums over a set. */
+struct sums {
+    accumulator gradient, product; /* of du, du u */
+    accumulator h;
+    double largest;                /* how many elements are the largest */
+};
+
+static struct sums sums_of(const struct normalized *b, const struct set *set)
+{
+    struct sums sums = {0};
     FOR_SET(*set, b->op->setup)
-    dx[at] = b->rstd * (dxhat_at(b, at, affine_at(b->op, s, c)) - mean - xhat_at(b, at) * mean_xhat);
+    {
+        accumulator du = du_at(b, at, affine_at(b->op, s, c)), h = h_at(b, at);
+        sums.gradient += du;
+        sums.product += du * u_at(b, at);
+        sums.h += h;
+        sums.largest += real_part(h) != 0;
+    }
+    return sums;
+}
+
+/* The general form of norm/coefficients.h. */
+static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed, real *dx)
+{
+    const struct nl_norm *norm = b->op->norm;
+    const struct NL_COEFFICIENTS *own = norm->NL_OWN_COEFFICIENTS;
+    double m = set_size(set), share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
+    struct nl_set_means means = {fixed ? 0 : sums->gradient / m, fixed ? 0 : sums->product / m};
+    accumulator mean_h = nl_centers_slope(norm) ? share * sums->h / m : 0;
+    if (!fixed && own && own->backward)
+        means = own->backward(&b->statistics, means);
+    means = nl_attached(norm, means);
+    FOR_SET(*set, b->op->setup)
+    {
+        accumulator du = du_at(b, at, affine_at(b->op, s, c)), h = share * h_at(b, at);
+        dx[at] = b->coefficients.scale * (du - means.gradient - (h - mean_h) * means.product);
+    }
 }
 
 void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *arguments)
@@ -207,33 +262,33 @@ void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *argu
     for (int r = 0; r < run->replicas; r++) {
         real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
-        struct backward b = {.op = op,
-                             .x = nl_in_replica(run, op->x, r),
-                             .dy = nl_in_replica(run, op->dy, r),
-                             .gamma = nl_in_replica(run, op->gamma, r),
-                             .beta = nl_in_replica(run, op->beta, r),
-                             .y = dresidual ? nl_in_replica(run, op->y, r) : NULL};
+        const struct nl_set_coefficients *kept = nl_in_replica(run, op->coefficients, r);
+        struct normalized b = {.op = op,
+                               .x = nl_in_replica(run, op->x, r),
+                               .dy = nl_in_replica(run, op->dy, r),
+                               .gamma = nl_in_replica(run, op->gamma, r),
+                               .beta = nl_in_replica(run, op->beta, r),
+                               .y = dresidual ? nl_in_replica(run, op->y, r) : NULL};
         accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma), *sum_beta = sum_gamma + op->affine_count;
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
-            accumulator sum = 0, sum_xhat = 0;
-            statistics_of(run, op, r, index, set.c0, &b.mu, &b.rstd);
+            b.statistics = statistics_of(run, op, r, index, set.c0);
+            b.coefficients = kept ? kept[index] : coefficients_of(op->norm, &b.statistics);
+            struct sums sums = sums_of(&b, &set);
             FOR_SET(set, op->setup)
             {
                 size_t a = affine_at(op, s, c);
-                accumulator xhat = xhat_at(&b, at), gradient = gradient_at(&b, at, a), dxhat = dxhat_at(&b, at, a);
-                if (dresidual)
-                    dresidual[at] = gradient;
+                accumulator gradient = gradient_at(&b, at, a);
                 if (dgamma)
-                    sum_gamma[a] += gradient * xhat;
+                    sum_gamma[a] += gradient * xhat_of(&b, u_at(&b, at));
                 if (dbeta)
                     sum_beta[a] += gradient;
-                sum += dxhat;
-                sum_xhat += dxhat * xhat;
             }
-            double m = set_size(&set);
             if (dx)
-                write_dx(&b, &set, fixed || !op->norm->centers ? 0 : sum / m, fixed ? 0 : sum_xhat / m, dx);
+                write_dx(&b, &set, &sums, fixed, dx);
+            /* dy may lie where dresidual goes: it is read no more. */
+            if (dresidual)
+                FOR_SET(set, op->setup) dresidual[at] = gradient_at(&b, at, affine_at(op, s, c));
         }
         for (int a = 0; a < op->affine_count; a++) {
             dgamma[a] = sum_gamma[a];

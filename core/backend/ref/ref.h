@@ -14,9 +14,13 @@
 #ifndef NL_BACKEND_REF_REF_H
 #define NL_BACKEND_REF_REF_H
 
+#ifdef NL_REFERENCE_COMPLEX
+#define NL_COMPLEX_NUMBERS
+#endif
 #include <tgmath.h>
 
 #include "backend/ref/reference.h"
+#include "norm/coefficients.h"
 
 #if defined(NL_REFERENCE_DOUBLE)
 typedef double real;

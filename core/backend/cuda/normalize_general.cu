@@ -1,0 +1,251 @@
+/* Normalizers of the general form (norm/coefficients.h): another spread than the standard deviation, coefficients of their own, detached statistics.
+ * Statistics, coefficients and apply are a launch each; a block of threads takes a set. */
+#include "backend/cuda/normalize_coefficients.cuh"
+#include "backend/cuda/normalize_set.cuh"
+
+struct standard {
+    static __device__ struct nl_set_coefficients coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
+    {
+        return nl_standard_coefficients(norm, set);
+    }
+    static __device__ struct nl_set_means means(const struct nl_set_statistics *set, struct nl_set_means means)
+    {
+        (void)set;
+        return means;
+    }
+};
+
+static struct nl_cuda_coefficients of_standard = NL_CUDA_COEFFICIENTS(NULL, standard), *own_coefficients;
+
+extern "C" void nl_cuda_add_coefficients(struct nl_cuda_coefficients *own)
+{
+    own->next = own_coefficients;
+    own_coefficients = own;
+}
+
+/* NULL: its coefficients were never compiled for a GPU. */
+static const struct nl_cuda_coefficients *coefficients_of(const struct nl_norm *norm)
+{
+    const struct nl_cuda_coefficients *found = norm->coefficients ? own_coefficients : &of_standard;
+    while (norm->coefficients && found && found->norm != norm)
+        found = found->next;
+    return found;
+}
+
+bool nl_cuda_normalize_suits(const void *arguments)
+{
+    return coefficients_of(((const struct nl_normalize *)arguments)->norm) != NULL;
+}
+
+/* The launches of a call. Coefficients of its own outlive it: what they were made of may have moved on when backward comes. */
+static struct nl_general general_of(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct nl_general g;
+    g.op = *op;
+    g.layout = *layout;
+    g.statistics = run->statistics;
+    g.sets = nl_layout_sets(layout);
+    g.replicas = (unsigned)run->replicas;
+    size_t all = (size_t)g.sets * g.replicas, each = sizeof *g.coefficients.at + sizeof *g.sums.at + sizeof *g.terms.at;
+    g.terms.at = (struct nl_dx_terms *)nl_cuda_scratch(all * each);
+    g.terms.stride = g.sets * sizeof *g.terms.at;
+    g.sums.at = (struct nl_set_sums *)(g.terms.at + all);
+    g.sums.stride = g.sets * sizeof *g.sums.at;
+    g.coefficients.at = op->coefficients ? (struct nl_set_coefficients *)op->coefficients : (struct nl_set_coefficients *)(g.sums.at + all);
+    g.coefficients.stride = op->coefficients ? layout->stride : g.sets * sizeof *g.coefficients.at;
+    return g;
+}
+
+/* A block is a set. */
+#define FOR_ELEMENTS(s) for (unsigned e = threadIdx.x; e < (s).count; e += blockDim.x)
+static const unsigned THREADS = NL_THREADS;
+
+template <typename KERNEL> static void launch_sets(KERNEL kernel, const struct nl_general *g)
+{
+    NL_LAUNCH(kernel, dim3(g->sets, 1, g->replicas), THREADS, *g);
+}
+
+static __device__ double block_largest(double value)
+{
+    __shared__ double all[THREADS];
+    __syncthreads(); /* the room may still be read from the last time */
+    all[threadIdx.x] = value;
+    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half)
+            all[threadIdx.x] = nl_larger(all[threadIdx.x], all[threadIdx.x + half]);
+    }
+    __syncthreads();
+    return all[0];
+}
+
+static __global__ void __launch_bounds__(NL_THREADS) find_statistics(struct nl_general g)
+{
+    const struct nl_layout &l = g.layout;
+    struct set s = set_of(l, blockIdx.x);
+    const float *x = (const float *)nl_at(g.op.x, l.stride);
+    double sum = 0.0, distances = 0.0, largest = 0.0, nothing = 0.0;
+    if (l.norm.centers)
+        FOR_ELEMENTS(s)
+        sum += x[place(l, s, e)];
+    nl_block_sum(&sum, &nothing);
+    double center = sum / s.count;
+    FOR_ELEMENTS(s)
+    {
+        double distance = nl_spread_of(&l.norm, x[place(l, s, e)] - center);
+        distances += distance;
+        largest = nl_larger(largest, distance);
+    }
+    nl_block_sum(&distances, &nothing);
+    largest = block_largest(largest);
+    if (threadIdx.x > 0)
+        return;
+    nl_at((double *)g.op.mean, l.stride)[blockIdx.x] = center;
+    nl_at((double *)g.op.var, l.stride)[blockIdx.x] = l.norm.spread == NL_SPREAD_LARGEST ? largest : distances / s.count;
+}
+
+static __device__ inline double u_of(const struct nl_set_coefficients &c, float x)
+{
+    return (x - c.shift) * c.scale;
+}
+
+static __device__ inline double affine_of(const struct nl_general &g, const void *numbers, unsigned a, double absent)
+{
+    return numbers ? ((const float *)nl_at(numbers, g.layout.stride))[a] : absent;
+}
+
+/* gamma xhat + beta */
+static __device__ inline double value_of(const struct nl_general &g, const struct nl_set_coefficients &c, double u, unsigned a)
+{
+    return affine_of(g, g.op.gamma, a, 1.0) * (u * c.factor + c.offset) + affine_of(g, g.op.beta, a, 0.0);
+}
+
+static __global__ void __launch_bounds__(NL_THREADS) apply(struct nl_general g)
+{
+    const struct nl_layout &l = g.layout;
+    struct set s = set_of(l, blockIdx.x);
+    struct nl_set_coefficients c = *g.coefficients.place(blockIdx.x);
+    const float *x = (const float *)nl_at(g.op.x, l.stride), *residual = (const float *)nl_at(g.op.residual, l.stride);
+    float *y = (float *)nl_at(g.op.y, l.stride);
+    FOR_ELEMENTS(s)
+    {
+        size_t at = place(l, s, e);
+        double value = value_of(g, c, u_of(c, x[at]), affine(l, s, e)) + (residual ? residual[at] : 0.0);
+        y[at] = l.relu && value < 0 ? 0.0f : (float)value; /* NaN stays NaN */
+    }
+}
+
+/* The gradient in front of the ReLU, of the element at that place, whose gamma and beta are number a. */
+static __device__ inline double gradient_of(const struct nl_general &g, const struct nl_set_coefficients &c, size_t at, double u, unsigned a)
+{
+    const struct nl_layout &l = g.layout;
+    double after = g.op.residual ? ((const float *)nl_at(g.op.y, l.stride))[at] : value_of(g, c, u, a);
+    return l.relu && !(after > 0) ? 0.0 : ((const float *)nl_at(g.op.dy, l.stride))[at];
+}
+
+/* An element on the way back. */
+struct element {
+    double u, gradient, du, h;
+};
+
+static __device__ struct element element_of(const struct nl_general &g, const struct set &s, const struct nl_set_coefficients &c,
+                                            const struct nl_set_statistics &statistics, unsigned e)
+{
+    const struct nl_layout &l = g.layout;
+    size_t at = place(l, s, e);
+    unsigned a = affine(l, s, e);
+    float x = ((const float *)nl_at(g.op.x, l.stride))[at];
+    struct element element;
+    element.u = u_of(c, x);
+    element.gradient = gradient_of(g, c, at, element.u, a);
+    element.du = element.gradient * affine_of(g, g.op.gamma, a, 1.0) * c.factor;
+    element.h = nl_spread_slope(&l.norm, element.u, x - statistics.center, statistics.spread);
+    return element;
+}
+
+static __global__ void __launch_bounds__(NL_THREADS) sum_sets(struct nl_general g)
+{
+    struct set s = set_of(g.layout, blockIdx.x);
+    struct nl_set_coefficients c = *g.coefficients.place(blockIdx.x);
+    struct nl_set_statistics statistics = nl_set_statistics_of(g, blockIdx.x);
+    struct nl_set_sums sums = {0.0, 0.0, 0.0, 0.0};
+    FOR_ELEMENTS(s)
+    {
+        struct element element = element_of(g, s, c, statistics, e);
+        sums.gradient += element.du;
+        sums.product += element.du * element.u;
+        sums.h += element.h;
+        sums.largest += element.h != 0;
+    }
+    nl_block_sum(&sums.gradient, &sums.product);
+    nl_block_sum(&sums.h, &sums.largest);
+    if (threadIdx.x == 0)
+        *g.sums.place(blockIdx.x) = sums;
+}
+
+/* dresidual may be dy: each thread reads its own elements before it writes them. */
+static __global__ void __launch_bounds__(NL_THREADS) write_dx(struct nl_general g)
+{
+    const struct nl_layout &l = g.layout;
+    struct set s = set_of(l, blockIdx.x);
+    struct nl_set_coefficients c = *g.coefficients.place(blockIdx.x);
+    struct nl_set_statistics statistics = nl_set_statistics_of(g, blockIdx.x);
+    struct nl_dx_terms terms = *g.terms.place(blockIdx.x);
+    float *dx = (float *)nl_at(g.op.dx, l.stride), *dresidual = g.op.residual ? (float *)nl_at(g.op.dresidual, l.stride) : NULL;
+    FOR_ELEMENTS(s)
+    {
+        struct element element = element_of(g, s, c, statistics, e);
+        double slope = (element.h * terms.share - terms.mean_h) * terms.means.product;
+        if (dx)
+            dx[place(l, s, e)] = (float)(c.scale * (element.du - terms.means.gradient - slope));
+        if (dresidual)
+            dresidual[place(l, s, e)] = (float)element.gradient;
+    }
+}
+
+/* A block is a column of gamma and beta: the elements of all samples that share them. */
+static __global__ void __launch_bounds__(NL_THREADS) write_affine(struct nl_general g)
+{
+    const struct nl_layout &l = g.layout;
+    unsigned a = blockIdx.x, c = a % l.channels, step = l.elements ? l.positions : 1;
+    double product = 0.0, sum = 0.0;
+    for (unsigned row = (l.elements ? a / l.channels : 0) + threadIdx.x * step; row < l.all_rows; row += blockDim.x * step) {
+        struct nl_set_coefficients own = *g.coefficients.place(index_of(l, row, c));
+        size_t at = (size_t)row * l.channels + c;
+        double u = u_of(own, ((const float *)nl_at(g.op.x, l.stride))[at]), gradient = gradient_of(g, own, at, u, a);
+        product += gradient * (u * own.factor + own.offset);
+        sum += gradient;
+    }
+    nl_block_sum(&product, &sum);
+    if (threadIdx.x > 0)
+        return;
+    ((float *)nl_at(g.op.dgamma, l.stride))[a] = (float)product;
+    if (g.op.dbeta)
+        ((float *)nl_at(g.op.dbeta, l.stride))[a] = (float)sum;
+}
+
+void nl_cuda_general_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct nl_general g = general_of(run, op, layout);
+    if (!layout->fixed)
+        launch_sets(find_statistics, &g);
+    coefficients_of(op->norm)->find_coefficients(&g);
+    launch_sets(apply, &g);
+    if (op->norm->tracks && (run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_COLLECT))
+        nl_cuda_columns_track(run, op, layout);
+}
+
+void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct nl_general g = general_of(run, op, layout);
+    const struct nl_cuda_coefficients *coefficients = coefficients_of(op->norm);
+    if (!op->coefficients)
+        coefficients->find_coefficients(&g);
+    if (op->affine_count > 0)
+        NL_LAUNCH(write_affine, dim3((unsigned)op->affine_count, 1, g.replicas), THREADS, g);
+    if (!op->dx && !op->residual)
+        return;
+    launch_sets(sum_sets, &g);
+    coefficients->find_dx_terms(&g);
+    launch_sets(write_dx, &g);
+}

@@ -1,0 +1,150 @@
+/* From the statistics of a set to what its elements are normalized with, and back: the general form of a normalizer.
+ *
+ * Forward, with t = x - center:
+ *
+ *     center = mean of x, or 0
+ *     spread = mean |t|^p (NL_SPREAD_POWER), max |t| (NL_SPREAD_LARGEST), or 1 (NL_SPREAD_NONE)
+ *     u      = (x - shift) scale
+ *     xhat   = u factor + offset
+ *     y      = gamma xhat + beta
+ *
+ * By the standard coefficients shift = center, scale = (spread + eps)^(-1/p), 1 / (spread + eps) or 1, factor = 1 and offset = 0. A normalizer may have
+ * coefficients of its own: a factor and an offset that correct u (Batch Renorm), or shift and scale of other statistics than the batch's. The latter
+ * are constants to the gradient: its `backward` says that the means are 0, or what stands in their place.
+ *
+ * Backward, with du = dy gamma factor and means over the set:
+ *
+ *     dx = scale (du - mean(du) - (h - mean(h)) mean(du u))
+ *     h  = sign(u) |u|^(p-1) (NL_SPREAD_POWER, u itself at p = 2), m / k sign(u) where |t| is the largest of the set and 0 elsewhere
+ *          (NL_SPREAD_LARGEST), 0 (NL_SPREAD_NONE)
+ *
+ * where sign(0) = 0, and k elements that are the largest together share the gradient equally, as torch.amax has it. Without a center the terms mean(du)
+ * and mean(h) are absent, and mean(h) is 0 at p = 2. A factor and an offset are constants to the gradient. Statistics that are detached, or fixed by
+ * evaluation, have no part in it: the first or the second mean is 0. A normalizer may replace the two means by its own.
+ *
+ * A file with coefficients of its own is compiled for real and for complex numbers, and for a GPU. Its functions bear NL_EVERYWHERE, and name
+ * their numbers nl_number.
+ */
+#ifndef NL_NORM_COEFFICIENTS_H
+#define NL_NORM_COEFFICIENTS_H
+
+#include "norm/norm.h"
+
+#ifdef NL_COMPLEX_NUMBERS
+#include <tgmath.h>
+typedef double _Complex nl_number;
+#define nl_real_part(x) creal(x)
+#define NL_COEFFICIENTS nl_complex_coefficients
+#define NL_OWN_COEFFICIENTS complex_coefficients
+#else
+typedef double nl_number;
+#define nl_real_part(x) (x)
+#define NL_COEFFICIENTS nl_real_coefficients
+#define NL_OWN_COEFFICIENTS coefficients
+#endif
+
+/* What is known of a set. */
+struct nl_set_statistics {
+    nl_number center, spread;                 /* the batch's own; where they are fixed, the running or precise ones */
+    nl_number running_center, running_spread; /* before this batch; 0 and 1 where the normalizer does not track */
+    double eps;                               /* norm.eps */
+    const double *numbers;                    /* (NL_NORM_NUMBERS) the normalizer's own, of this step */
+};
+
+/* xhat = (x - shift) scale factor + offset */
+struct nl_set_coefficients {
+    nl_number shift, scale, factor, offset;
+};
+
+/* mean(du) and mean(du u) */
+struct nl_set_means {
+    nl_number gradient, product;
+};
+
+/* The functions of a normalizer that has its own. */
+struct NL_COEFFICIENTS {
+    struct nl_set_coefficients (*forward)(const struct nl_norm *norm, const struct nl_set_statistics *set);
+    struct nl_set_means (*backward)(const struct nl_set_statistics *set, struct nl_set_means means); /* NULL: as they are */
+};
+
+static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
+{
+    return norm->power == 0 ? 2 : norm->power;
+}
+
+/* 1, -1 or 0. */
+static inline NL_EVERYWHERE double nl_sign(nl_number x)
+{
+    return (nl_real_part(x) > 0) - (nl_real_part(x) < 0);
+}
+
+static inline NL_EVERYWHERE nl_number nl_magnitude(nl_number x)
+{
+    return nl_real_part(x) < 0 ? -x : x;
+}
+
+/* NaN is larger than all. */
+static inline NL_EVERYWHERE nl_number nl_larger(nl_number a, nl_number b)
+{
+    return nl_real_part(a) > nl_real_part(b) || nl_real_part(a) != nl_real_part(a) ? a : b;
+}
+
+/* What an element adds to the spread of its set, whose mean it is; of NL_SPREAD_LARGEST the candidate. */
+static inline NL_EVERYWHERE nl_number nl_spread_of(const struct nl_norm *norm, nl_number t)
+{
+    double p = nl_power(norm);
+    if (norm->spread == NL_SPREAD_LARGEST || p == 1)
+        return nl_magnitude(t);
+    return p == 2 ? t * t : pow(nl_magnitude(t), p);
+}
+
+/* 0 where there is nothing to divide by. */
+static inline NL_EVERYWHERE nl_number nl_standard_scale(const struct nl_norm *norm, nl_number spread, double eps)
+{
+    double p = norm->spread == NL_SPREAD_LARGEST ? 1 : nl_power(norm);
+    if (norm->spread == NL_SPREAD_NONE)
+        return 1;
+    if (nl_real_part(spread) + eps == 0)
+        return 0;
+    if (p == 2)
+        return 1.0 / sqrt(spread + eps);
+    return p == 1 ? 1.0 / (spread + eps) : pow(spread + eps, -1 / p);
+}
+
+static inline NL_EVERYWHERE struct nl_set_coefficients nl_standard_coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
+{
+    struct nl_set_coefficients standard = {set->center, nl_standard_scale(norm, set->spread, set->eps), 1, 0};
+    return standard;
+}
+
+/* h of an element, u = t scale; of NL_SPREAD_LARGEST before it is multiplied with m / k. */
+static inline NL_EVERYWHERE nl_number nl_spread_slope(const struct nl_norm *norm, nl_number u, nl_number t, nl_number spread)
+{
+    double p = nl_power(norm);
+    if (norm->spread == NL_SPREAD_NONE)
+        return 0;
+    if (norm->spread == NL_SPREAD_LARGEST)
+        return nl_real_part(nl_magnitude(t)) == nl_real_part(spread) ? nl_sign(t) : 0;
+    if (p == 2)
+        return u;
+    return p == 1 ? nl_sign(u) : nl_sign(u) * pow(nl_magnitude(u), p - 1);
+}
+
+/* Whether mean(h) is subtracted. */
+static inline NL_EVERYWHERE bool nl_centers_slope(const struct nl_norm *norm)
+{
+    bool of_variance = norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2;
+    return norm->centers && !(norm->detached & NL_DETACH_CENTER) && !of_variance;
+}
+
+/* The means without those that are detached. */
+static inline NL_EVERYWHERE struct nl_set_means nl_attached(const struct nl_norm *norm, struct nl_set_means means)
+{
+    if (!norm->centers || (norm->detached & NL_DETACH_CENTER))
+        means.gradient = 0;
+    if (norm->spread == NL_SPREAD_NONE || (norm->detached & NL_DETACH_SPREAD))
+        means.product = 0;
+    return means;
+}
+
+#endif
