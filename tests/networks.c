@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/diagnostics.h"
 #include "graph/loop.h"
 #include "operation/activate.h"
 #include "operation/add.h"
@@ -17,6 +18,7 @@
 #include "operation/normalize.h"
 #include "operation/zero.h"
 #include "operations.h"
+#include "training.h"
 
 /* ---- networks ---- */
 
@@ -458,4 +460,24 @@ double running_loss(const struct running *run, int replica)
         sum += logits[i] * drawn("loss", replica, i);
     free(logits);
     return sum;
+}
+
+/* ---- train ---- */
+
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *word)
+{
+    const char *const words[] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",   "train.momentum=0.9",
+                                 "model.dropout=0.3", "train.steps=100", word};
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_msg(nl_experiment_load(NULL, words, word ? 7 : 6, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
+    *t = (struct training){.config = experiment.config, .evaluated = 32};
+    network->build(&t->graph);
+    const struct nl_extent *input = nl_extent_of(&t->graph, t->graph.input);
+    t->graph.classes = CLASSES;
+    const char *trouble =
+        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, CLASSES}, 96);
+    ck_assert_msg(!trouble, "%s", trouble);
+    training_rates(t);
 }

@@ -52,6 +52,10 @@ double *running_get(const struct running *run, const void *place, int replica, s
 /* The loss whose gradient the logits are given: a sum of them, weighted. */
 double running_loss(const struct running *run, int replica);
 
+/* A training of two replicas on drawn samples, with momentum and dropout. word: one more setting, or NULL. */
+struct training;
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *word);
+
 /* A uniform number in (-1, 1). */
 double drawn(const char *name, int replica, size_t at);
 

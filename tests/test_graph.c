@@ -10,7 +10,6 @@
 #include "backend/ref/complex.h"
 #include "backend/ref/reference.h"
 #include "base/memory.h"
-#include "config/diagnostics.h"
 #include "networks.h"
 #include "suite.h"
 #include "train/checkpoint.h"
@@ -151,24 +150,6 @@ END_TEST
 
 /* ---- trainings ---- */
 
-static void train_network(struct training *t, const struct network *network, const struct nl_backend *backend)
-{
-    const char *const words[] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",
-                                 "train.momentum=0.9", "model.dropout=0.3", "train.steps=100"};
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, 6, &experiment, &diagnostics) == NL_OK, "%s",
-                  nl_diagnostics_text(&diagnostics));
-    *t = (struct training){.config = experiment.config};
-    network->build(&t->graph);
-    const struct nl_extent *input = nl_extent_of(&t->graph, t->graph.input);
-    t->graph.classes = CLASSES;
-    const char *trouble =
-        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, CLASSES}, 96);
-    ck_assert_msg(!trouble, "%s", trouble);
-    training_rates(t);
-}
-
 static void take_steps(struct training *t, int first, int end)
 {
     for (int step = first; step < end; step++)
@@ -206,9 +187,9 @@ START_TEST(a_training_goes_on_from_its_middle)
     const struct nl_backend *backend = _i % 2 ? &nl_backend_cpu : &nl_backend_ref;
     enum { MIDDLE = 3, END = 6 };
     struct training whole, first, second;
-    train_network(&whole, network, backend);
-    train_network(&first, network, backend);
-    train_network(&second, network, backend);
+    network_train(&whole, network, backend, NULL);
+    network_train(&first, network, backend, NULL);
+    network_train(&second, network, backend, NULL);
     take_steps(&whole, 0, END);
     take_steps(&first, 0, MIDDLE);
     char path[] = "/tmp/normlab_graph_XXXXXX";
