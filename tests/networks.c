@@ -284,7 +284,7 @@ static void lstm_reverse(struct nl_graph *graph)
 static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
 {
     const char *u_name = reverse ? "u_reverse" : "u", *w_name = reverse ? "w_reverse" : "w";
-    nl_loop_begin(graph, STEPS, reverse);
+    nl_loop_begin(graph, nl_positions(graph->value[sequence].extent), reverse);
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
     int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0), NL_GELU, "act");
     int after = activate(graph, sum(graph, u, linear(graph, h, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
@@ -295,8 +295,8 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
     return collected(graph, left, "collect");
 }
 
-/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the other, and a weight
- * is taken in each step by two operations, of which one wants it turned. */
+/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the other, another knows
+ * nothing of the times before, and a weight is taken in each step by two operations, of which one wants it turned. */
 static void bidirectional(struct nl_graph *graph)
 {
     nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
@@ -307,7 +307,8 @@ static void bidirectional(struct nl_graph *graph)
     y[2] = graph->input;
     int both = add(graph, &concat_operation, &(struct concat){0}, "both", 3, y, 0);
     nl_loop_begin(graph, STEPS, false);
-    int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b");
+    int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b"),
+        unread = carried(graph, ends[0], "unread");
     int down = linear(graph, x, WIDTH, "down", 0);
     int back = add(graph, &tied_operation, &(struct tied){.out = 2 * WIDTH + 3}, "tied", 2, (int[]){a, taken(graph, down, 1)}, 0);
     int next = activate(graph, sum(graph, down, linear(graph, back, WIDTH, "up", 0), "sum"), NL_TANH, "tanh");
@@ -315,9 +316,19 @@ static void bidirectional(struct nl_graph *graph)
     int out = sum(graph, other, b, "out");
     pass(graph, a, next);
     pass(graph, b, other);
+    pass(graph, unread, down);
     end(graph);
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
-    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+    nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, unread, "last"), "end"), CLASSES, "head", 0));
+}
+
+/* A sequence of one position. */
+static void one_time(struct nl_graph *graph)
+{
+    nl_graph_begin(graph, (struct nl_extent){1, 1, 3});
+    int first = linear(graph, graph->input, WIDTH, "first", 0), fc = linear(graph, graph->input, WIDTH, "fc", 0), end_state;
+    int y = elman(graph, graph->input, first, taken(graph, fc, 1), false, &end_state);
+    nl_graph_end(graph, linear(graph, sum(graph, sum(graph, y, fc, "with fc"), end_state, "sum"), CLASSES, "head", 0));
 }
 
 /* Convolutions before a loop over the first row. */
@@ -340,6 +351,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6},
                                            {"lstm with bn", lstm_batch_norm, 6},
                                            {"reverse lstm", lstm_reverse, 6},
                                            {"bidirectional", bidirectional, 6},
+                                           {"one time", one_time, 6},
                                            {"attention", attention, 6},
                                            {"tied", tied_head, 6},
                                            {"weight norm", weight_normed, 6},

@@ -13,7 +13,7 @@ struct network {
 };
 
 /* The wide ones come last: convolutions in micro-batches, and too many parameters for differences. */
-enum { NETWORKS = 13, WIDE = 2, SMALL = NETWORKS - WIDE };
+enum { NETWORKS = 14, WIDE = 2, SMALL = NETWORKS - WIDE };
 extern const struct network networks[NETWORKS];
 
 /* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what it put out at

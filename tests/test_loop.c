@@ -306,7 +306,7 @@ END_TEST
 
 int main(void)
 {
-    enum { LOOPS = 4 }; /* the first networks */
+    enum { LOOPS = 5 }; /* the first networks */
     Suite *suite = suite_create("loop");
     TCase *cases = tcase_create("loops");
     tcase_add_loop_test(cases, a_loop_is_the_network_node_by_node, 0, VARIANTS);
