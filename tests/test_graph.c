@@ -247,7 +247,7 @@ static void write_over(const struct walk *walk, int buffer, const char *place, i
     const struct nl_buffer *b = &run->list.buffer[buffer];
     struct owner owner = owner_of(walk, buffer);
     size_t at = (size_t)(place - run->memory), size = b->bytes * (size_t)(b->per_sample ? run->samples : 1);
-    int places = walk->chain->times > 1 || b->carried ? 1 : b->places; /* outside of a loop, all of them */
+    int places = walk->chain->times > 1 ? 1 : b->places; /* outside of a loop, all of them */
     for (int p = 0; p < places; p++)
         for (size_t i = 0; i < size; i++)
             walk->owner[at + (size_t)p * size + i] = (struct owner){owner.buffer + added, owner.place + p};
