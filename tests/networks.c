@@ -257,7 +257,8 @@ void network_lstm(struct nl_graph *graph, const struct lstm *lstm)
     nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
     int out[3] = {linear(graph, graph->input, WIDTH, "h0", 0), linear(graph, graph->input, WIDTH, "c0", 0), NL_NONE};
     (lstm->unrolled ? lstm_unrolled : lstm_by_loop)(graph, lstm, out);
-    nl_graph_end(graph, linear(graph, add(graph, &concat_operation, &(struct concat){0}, "states", 3, out, 0), CLASSES, "head", 0));
+    nl_graph_end(graph,
+                 linear(graph, add(graph, &concat_operation, &(struct concat){0}, "states", 3, out, 0), CLASSES, "head", 0));
 }
 
 static void unrolled(struct nl_graph *graph)
@@ -280,13 +281,15 @@ static void lstm_reverse(struct nl_graph *graph)
     network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .reverse = true});
 }
 
-/* h = tanh(u + w h), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence of what is left. */
+/* h = tanh(u + w h), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence of what
+ * is left. */
 static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
 {
     const char *u_name = reverse ? "u_reverse" : "u", *w_name = reverse ? "w_reverse" : "w";
     nl_loop_begin(graph, nl_positions(graph->value[sequence].extent), reverse);
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
-    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0), NL_GELU, "act");
+    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0),
+                     NL_GELU, "act");
     int after = activate(graph, sum(graph, u, linear(graph, h, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
     int left = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){after}, 0);
     pass(graph, h, after);
@@ -295,12 +298,14 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
     return collected(graph, left, "collect");
 }
 
-/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the other, another knows
- * nothing of the times before, and a weight is taken in each step by two operations, of which one wants it turned. */
+/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the
+ * other, another knows nothing of the times before, and a weight is taken in each step by two operations, of which one wants it
+ * turned. */
 static void bidirectional(struct nl_graph *graph)
 {
     nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
-    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3], ends[2];
+    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3],
+        ends[2];
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
     y[0] = elman(graph, graph->input, zero, w, false, &ends[0]);
     y[1] = elman(graph, graph->input, ends[0], w, true, &ends[1]);
@@ -318,7 +323,8 @@ static void bidirectional(struct nl_graph *graph)
     pass(graph, b, other);
     pass(graph, unread, down);
     end(graph);
-    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
+    int pooled =
+        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, unread, "last"), "end"), CLASSES, "head", 0));
 }
 
@@ -336,7 +342,8 @@ static void row_by_row(struct nl_graph *graph)
 {
     enum { SIZE = 8, CHANNELS = 16 };
     nl_graph_begin(graph, (struct nl_extent){SIZE, SIZE, CHANNELS});
-    int a = activate(graph, normalize(graph, &nl_norm_bn, conv(graph, graph->input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
+    int a =
+        activate(graph, normalize(graph, &nl_norm_bn, conv(graph, graph->input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
     int row = slice(graph, conv(graph, a, CHANNELS, 3, "conv2"), 0, SIZE, "row");
     int h0 = linear(graph, row, CHANNELS, "h0", 0);
     nl_loop_begin(graph, SIZE, false);
@@ -478,8 +485,8 @@ double running_loss(const struct running *run, int replica)
 
 void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *word)
 {
-    const char *const words[] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",   "train.momentum=0.9",
-                                 "model.dropout=0.3", "train.steps=100", word};
+    const char *const words[] = {
+        "data.name=digits", "train.batch=6", "train.lr=0.02", "train.momentum=0.9", "model.dropout=0.3", "train.steps=100", word};
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, word ? 7 : 6, &experiment, &diagnostics) == NL_OK, "%s",

@@ -16,13 +16,13 @@ struct network {
 enum { NETWORKS = 14, WIDE = 2, SMALL = NETWORKS - WIDE };
 extern const struct network networks[NETWORKS];
 
-/* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what it put out at
- * position 2. */
+/* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what
+ * it put out at position 2. */
 struct lstm {
     const struct nl_norm *norm;
-    int statistics;  /* nl_new_node */
+    int statistics; /* nl_new_node */
     bool dropout, reverse;
-    bool unrolled;   /* node by node, without a loop */
+    bool unrolled; /* node by node, without a loop */
 };
 void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
 

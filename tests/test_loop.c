@@ -1,5 +1,5 @@
-/* Loops over time (graph/loop.h): an LSTM by one is what it is node by node, in all that it computes and keeps; what runs at each time, and what
- * once; and what a loop refuses. test_graph judges its gradients and its memory with those of all networks. */
+/* Loops over time (graph/loop.h): an LSTM by one is what it is node by node, in all that it computes and keeps; what runs at each
+ * time, and what once; and what a loop refuses. test_graph judges its gradients and its memory with those of all networks. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -48,8 +48,8 @@ static void start_variant(struct running *run, int variant, bool unrolled)
 static void expect_near(const double *found, const double *wanted, size_t count, const char *what)
 {
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-11 * (1 + fabs(wanted[i])), "%s %zu: %.17g, node by node %.17g", what, i, found[i],
-                      wanted[i]);
+        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-11 * (1 + fabs(wanted[i])), "%s %zu: %.17g, node by node %.17g", what, i,
+                      found[i], wanted[i]);
 }
 
 START_TEST(a_loop_is_the_network_node_by_node)
@@ -74,7 +74,8 @@ START_TEST(a_loop_is_the_network_node_by_node)
 }
 END_TEST
 
-/* The state of that name of the node-by-node network's step `run`, or of the loop: they are made in the order in which they run. */
+/* The state of that name of the node-by-node network's step `run`, or of the loop: they are made in the order in which they run.
+ */
 static const struct nl_tensor *state_named(const struct nl_graph *graph, const char *name, int run)
 {
     for (int i = 0; i < graph->tensors; i++)
@@ -184,12 +185,16 @@ static void dropped(struct nl_graph *graph)
     nl_graph_begin(graph, (struct nl_extent){1, STEPS, CLASSES});
     nl_loop_begin(graph, STEPS, false);
     int x = nl_loop_take(graph, graph->input, "take", &err);
-    struct nl_new_node drop = {.operation = &nl_dropout_operation, .arguments = &(struct nl_dropout){0}, .name = "drop", .in = {x}, .inputs = 1};
+    struct nl_new_node drop = {
+        .operation = &nl_dropout_operation, .arguments = &(struct nl_dropout){0}, .name = "drop", .in = {x}, .inputs = 1};
     int y = nl_graph_add(graph, &drop, &err);
     ck_assert(nl_loop_end(graph, &err) == NL_OK);
     y = nl_loop_collect(graph, y, "collect", &err);
-    struct nl_new_node head = {
-        .operation = &nl_linear_operation, .arguments = &(struct nl_linear){.out = CLASSES}, .name = "head", .in = {y}, .inputs = 1};
+    struct nl_new_node head = {.operation = &nl_linear_operation,
+                               .arguments = &(struct nl_linear){.out = CLASSES},
+                               .name = "head",
+                               .in = {y},
+                               .inputs = 1};
     nl_graph_end(graph, nl_graph_add(graph, &head, &err));
 }
 
@@ -210,7 +215,8 @@ START_TEST(dropout_draws_by_sample_and_time)
         for (int c = 0; c < CLASSES; c++) {
             double left = 0;
             for (int n = 0; n < SAMPLES; n++)
-                left += nl_stream_uniform((struct nl_stream){{0, 0}}, 3, ((uint64_t)t << 40) + (uint64_t)(n * CLASSES + c)) >= 0.3;
+                left +=
+                    nl_stream_uniform((struct nl_stream){{0, 0}}, 3, ((uint64_t)t << 40) + (uint64_t)(n * CLASSES + c)) >= 0.3;
             ck_assert_msg(fabs(found[(t * CLASSES + c) * CLASSES] - left / 0.7) <= 1e-6, "time %d, channel %d", t, c);
         }
     free(found);
@@ -263,7 +269,8 @@ START_TEST(a_loop_that_is_observed_has_its_bits)
     }
     ck_assert(memcmp(plain.plan.parameters, observed.plan.parameters, plain.graph.count * plain.plan.backend->real) == 0);
     double batch = (double)plain.config.train.batch;
-    ck_assert(seen_of(&observed, "gates") == batch * STEPS * 4 * WIDTH && seen_of(&observed, "grad:gates") == batch * STEPS * 4 * WIDTH);
+    ck_assert(seen_of(&observed, "gates") == batch * STEPS * 4 * WIDTH &&
+              seen_of(&observed, "grad:gates") == batch * STEPS * 4 * WIDTH);
     ck_assert(seen_of(&observed, "grad:h.weight") == 4 * WIDTH * WIDTH && seen_of(&observed, "last h") == batch * WIDTH);
     training_free(&plain);
     training_free(&observed);
@@ -295,7 +302,8 @@ START_TEST(what_cannot_be_a_loop_is_refused)
     int x = nl_loop_take(&graph, graph.input, "take", &err), h = nl_loop_carry(&graph, graph.input, "h", &err);
     expect_refused(through(&graph, graph.input) == NL_NONE, "'act' takes activations of outside of the loop");
     expect_refused(nl_loop_pass(&graph, h, x, &err) != NL_OK, "a state becomes a value of its own");
-    expect_refused(nl_loop_pass(&graph, h, through(&graph, x), &err) != NL_OK, "a state becomes a value of its own, of its shape");
+    expect_refused(nl_loop_pass(&graph, h, through(&graph, x), &err) != NL_OK,
+                   "a state becomes a value of its own, of its shape");
     expect_refused(nl_loop_end(&graph, &err) != NL_OK, "state 0 of a loop is not passed on");
     int after = through(&graph, h);
     ck_assert(nl_loop_pass(&graph, h, after, &err) == NL_OK && nl_loop_end(&graph, &err) == NL_OK);

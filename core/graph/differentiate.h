@@ -8,12 +8,12 @@ struct emission {
     struct nl_list *list;
     const struct nl_calls *calls; /* of each node */
     const struct nl_list_setup *setup;
-    int *buffer, *gradient;       /* of each value, or NL_NONE */
-    bool *wanted;                 /* whether a parameter lies behind the value */
-    int *home;                    /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
+    int *buffer, *gradient; /* of each value, or NL_NONE */
+    bool *wanted;           /* whether a parameter lies behind the value */
+    int *home;              /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
-    int group;                    /* of the open chain */
-    int loop;                     /* the loop whose body is being emitted, or NL_NONE */
+    int group;                          /* of the open chain */
+    int loop;                           /* the loop whose body is being emitted, or NL_NONE */
 };
 
 enum way { FORWARD, BACK };

@@ -1,4 +1,5 @@
-/* Loops over time become instructions: where their states lie, what begins and ends them, and what they leave to one call for all times. */
+/* Loops over time become instructions: where their states lie, what begins and ends them, and what they leave to one call for all
+ * times. */
 #include "graph/differentiate.h"
 #include "operation/zero.h"
 
@@ -63,7 +64,8 @@ static void append_zero(struct emission *e, int value, int buffer)
 {
     const struct nl_value *v = &e->list->graph.value[value];
     struct nl_zero zero = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
-    struct nl_instruction instruction = nl_blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation, &zero)->forward);
+    struct nl_instruction instruction =
+        nl_blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation, &zero)->forward);
     instruction.out[0] = buffer;
     nl_append(e->list, instruction, BACK, NL_EVERYTHING);
     e->gradient[value] = buffer;
@@ -117,7 +119,8 @@ static void end_backward_loop(struct emission *e, const struct nl_loop *loop)
         if (e->gradient[state->before] == NL_NONE)
             append_zero(e, state->before, e->home[state->before]);
         if (e->wanted[state->first])
-            e->gradient[state->first] = part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->first, FIRST);
+            e->gradient[state->first] =
+                part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->first, FIRST);
     }
     open_loop(e, loop, true, BACK);
     for (int i = graph->nodes - 1; i >= 0; i--) {
@@ -165,9 +168,11 @@ static bool moves(const struct nl_list *list, const struct nl_instruction *i)
 {
     bool any = false;
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
-        any |= (i->in[slot] != NL_NONE && list->buffer[i->in[slot]].ahead > 0) || (i->d_in[slot] != NL_NONE && list->buffer[i->d_in[slot]].ahead > 0);
+        any |= (i->in[slot] != NL_NONE && list->buffer[i->in[slot]].ahead > 0) ||
+               (i->d_in[slot] != NL_NONE && list->buffer[i->d_in[slot]].ahead > 0);
     for (int o = 0; o < NL_MOST_OUTPUTS; o++)
-        any |= (i->out[o] != NL_NONE && list->buffer[i->out[o]].ahead > 0) || (i->d_out[o] != NL_NONE && list->buffer[i->d_out[o]].ahead > 0);
+        any |= (i->out[o] != NL_NONE && list->buffer[i->out[o]].ahead > 0) ||
+               (i->d_out[o] != NL_NONE && list->buffer[i->d_out[o]].ahead > 0);
     return any;
 }
 

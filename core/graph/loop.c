@@ -23,7 +23,11 @@ static int copy(struct nl_graph *graph, int value, int times, bool leaves, const
     struct nl_transpose transpose = {.times = times, .leaves = leaves};
     int open = graph->open;
     graph->open = NL_NONE;
-    int out = nl_graph_add(graph, &(struct nl_new_node){.operation = &nl_transpose_operation, .arguments = &transpose, .name = name, .in = {value}, .inputs = 1}, err);
+    int out =
+        nl_graph_add(graph,
+                     &(struct nl_new_node){
+                         .operation = &nl_transpose_operation, .arguments = &transpose, .name = name, .in = {value}, .inputs = 1},
+                     err);
     graph->open = open;
     return out;
 }
@@ -59,7 +63,8 @@ int nl_loop_carry(struct nl_graph *graph, int first, const char *name, struct nl
     last.producer = before.producer = NL_NONE;
     before.loop = graph->open;
     struct nl_carried *state = &loop->state[loop->carried++];
-    *state = (struct nl_carried){.first = begins, .before = nl_graph_add_value(graph, before), .after = NL_NONE, .last = nl_graph_add_value(graph, last)};
+    *state = (struct nl_carried){
+        .first = begins, .before = nl_graph_add_value(graph, before), .after = NL_NONE, .last = nl_graph_add_value(graph, last)};
     return state->before;
 }
 

@@ -1,6 +1,7 @@
 /* Sequences from sample-major to time-major order and back: where a loop over time begins and ends (graph/loop.h).
  *
- * One copy there lets every kernel of the body keep its dense (N, C), and lets one call take all times of a sequence as so many samples. */
+ * One copy there lets every kernel of the body keep its dense (N, C), and lets one call take all times of a sequence as so many
+ * samples. */
 #include "operation/transpose.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
