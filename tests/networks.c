@@ -337,7 +337,7 @@ static void one_time(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, sum(graph, y, fc, "with fc"), end_state, "sum"), CLASSES, "head", 0));
 }
 
-/* Convolutions before a loop over the first row. */
+/* Convolutions before a loop over the first row; the state is what stands before a ReLU. */
 static void row_by_row(struct nl_graph *graph)
 {
     enum { SIZE = 8, CHANNELS = 16 };
@@ -349,9 +349,12 @@ static void row_by_row(struct nl_graph *graph)
     nl_loop_begin(graph, SIZE, false);
     int x = taken_sequence(graph, row, "take"), h = carried(graph, h0, "h");
     int gate = sum(graph, linear(graph, x, CHANNELS, "x", 0), linear(graph, h, CHANNELS, "w", WITHOUT_BIAS), "sum");
-    pass(graph, h, activate(graph, normalize(graph, &nl_norm_ln, gate, "norm"), NL_TANH, "tanh"));
+    int next = normalize(graph, &nl_norm_ln, gate, "norm"), y = activate(graph, next, NL_RELU, "act");
+    pass(graph, h, next);
     end(graph);
-    nl_graph_end(graph, linear(graph, last(graph, h, "last"), CLASSES, "head", 0));
+    int pooled =
+        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, y, "collect")}, 0);
+    nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
 const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6},
