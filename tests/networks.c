@@ -281,8 +281,8 @@ static void lstm_reverse(struct nl_graph *graph)
     network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .reverse = true});
 }
 
-/* h = tanh(u + w h), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence of what
- * is left. */
+/* h = tanh(u + w [h, h, u]), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence
+ * of what is left. */
 static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
 {
     const char *u_name = reverse ? "u_reverse" : "u", *w_name = reverse ? "w_reverse" : "w";
@@ -290,7 +290,8 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
     int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0),
                      NL_GELU, "act");
-    int after = activate(graph, sum(graph, u, linear(graph, h, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
+    int twice = add(graph, &concat_operation, &(struct concat){0}, "twice", 3, (int[]){h, h, u}, 0);
+    int after = activate(graph, sum(graph, u, linear(graph, twice, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
     int left = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){after}, 0);
     pass(graph, h, after);
     end(graph);
@@ -357,20 +358,20 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
-const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6},
-                                           {"lstm with bn", lstm_batch_norm, 6},
-                                           {"reverse lstm", lstm_reverse, 6},
-                                           {"bidirectional", bidirectional, 6},
-                                           {"one time", one_time, 6},
-                                           {"attention", attention, 6},
-                                           {"tied", tied_head, 6},
-                                           {"weight norm", weight_normed, 6},
-                                           {"whiten", whitened, 6},
-                                           {"concat", concatenated, 6},
-                                           {"residual mlp", residual_mlp, 6},
-                                           {"unrolled lstm", unrolled, 6},
-                                           {"wide concat", concatenated_wide, 40},
-                                           {"row by row", row_by_row, 64}};
+const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, false},
+                                           {"lstm with bn", lstm_batch_norm, 6, false},
+                                           {"reverse lstm", lstm_reverse, 6, false},
+                                           {"bidirectional", bidirectional, 6, false},
+                                           {"one time", one_time, 6, false},
+                                           {"attention", attention, 6, false},
+                                           {"tied", tied_head, 6, false},
+                                           {"weight norm", weight_normed, 6, false},
+                                           {"whiten", whitened, 6, false},
+                                           {"concat", concatenated, 6, false},
+                                           {"residual mlp", residual_mlp, 6, false},
+                                           {"unrolled lstm", unrolled, 6, false},
+                                           {"wide concat", concatenated_wide, 40, false},
+                                           {"row by row", row_by_row, 64, false}};
 
 /* ---- run ---- */
 
@@ -407,7 +408,8 @@ void running_start(struct running *run, const struct nl_backend *backend, const 
 {
     *run = (struct running){.backend = backend, .replicas = replicas, .samples = network->samples};
     network->build(&run->graph);
-    struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = network->samples, .trains = true};
+    struct nl_list_setup setup = {
+        .backend = backend, .graph = &run->graph, .capacity = network->samples, .trains = !network->evaluates};
     ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
     size_t at = 0, real = backend->real, samples = (size_t)network->samples, input = run->graph.value[run->graph.input].count,
            states[64] = {0};

@@ -10,6 +10,7 @@ struct network {
     const char *name;
     void (*build)(struct nl_graph *graph);
     int samples;
+    bool evaluates; /* there is no way back */
 };
 
 /* The wide ones come last: convolutions in micro-batches, and too many parameters for differences. */
