@@ -314,19 +314,21 @@ static void bidirectional(struct nl_graph *graph)
     int both = add(graph, &concat_operation, &(struct concat){0}, "both", 3, y, 0);
     nl_loop_begin(graph, STEPS, false);
     int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b"),
-        unread = carried(graph, ends[0], "unread");
+        unread = carried(graph, ends[0], "unread"), d = carried(graph, zero, "d");
     int down = linear(graph, x, WIDTH, "down", 0);
     int back = add(graph, &tied_operation, &(struct tied){.out = 2 * WIDTH + 3}, "tied", 2, (int[]){a, taken(graph, down, 1)}, 0);
     int next = activate(graph, sum(graph, down, linear(graph, back, WIDTH, "up", 0), "sum"), NL_TANH, "tanh");
     int other = sum(graph, linear(graph, next, WIDTH, "other", 0), a, "shift");
-    int out = sum(graph, other, b, "out");
+    int out = sum(graph, other, sum(graph, b, d, "b and d"), "out");
     pass(graph, a, next);
     pass(graph, b, other);
     pass(graph, unread, down);
+    pass(graph, d, activate(graph, other, NL_TANH, "tanh of other"));
     end(graph);
     int pooled =
         add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
-    nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, unread, "last"), "end"), CLASSES, "head", 0));
+    int ended = sum(graph, last(graph, unread, "last unread"), last(graph, d, "last d"), "ended");
+    nl_graph_end(graph, linear(graph, sum(graph, pooled, ended, "end"), CLASSES, "head", 0));
 }
 
 /* A sequence of one position. */
@@ -488,13 +490,16 @@ double running_loss(const struct running *run, int replica)
 
 /* ---- train ---- */
 
-void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *word)
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more)
 {
-    const char *const words[] = {
-        "data.name=digits", "train.batch=6", "train.lr=0.02", "train.momentum=0.9", "model.dropout=0.3", "train.steps=100", word};
+    const char *words[8] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",
+                            "train.momentum=0.9", "model.dropout=0.3", "train.steps=100"};
+    int count = 6;
+    while (more && *more)
+        words[count++] = *more++;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, word ? 7 : 6, &experiment, &diagnostics) == NL_OK, "%s",
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
                   nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config, .evaluated = 32};
     network->build(&t->graph);

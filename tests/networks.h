@@ -53,9 +53,9 @@ double *running_get(const struct running *run, const void *place, int replica, s
 /* The loss whose gradient the logits are given: a sum of them, weighted. */
 double running_loss(const struct running *run, int replica);
 
-/* A training of two replicas on drawn samples, with momentum and dropout. word: one more setting, or NULL. */
+/* A training of two replicas on drawn samples, with momentum and dropout. more: further settings, NULL at the end; or NULL. */
 struct training;
-void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *word);
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more);
 
 /* A uniform number in (-1, 1). */
 double drawn(const char *name, int replica, size_t at);
