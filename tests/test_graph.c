@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "backend/ref/complex.h"
-#include "backend/ref/reference.h"
 #include "base/memory.h"
 #include "networks.h"
 #include "suite.h"

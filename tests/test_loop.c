@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/ref/reference.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "graph/loop.h"

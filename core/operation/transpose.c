@@ -4,6 +4,10 @@
  * samples. */
 #include "operation/transpose.h"
 
+#include <string.h>
+
+#include "operation/reference.h"
+
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_transpose *transpose = arguments;
@@ -29,7 +33,37 @@ static double work(const void *arguments)
     return (double)transpose->times * transpose->channels;
 }
 
-const struct nl_operation nl_transpose_operation = {
+/* ---- the reference ---- */
+
+/* (rows, columns) of vectors to (columns, rows). */
+static void turn(const struct nl_run *run, size_t rows, size_t columns, size_t channels, const void *from, void *to)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, from, r);
+        real *y = nl_in_replica(run, to, r);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t column = 0; column < columns; column++)
+                memcpy(y + (column * rows + row) * channels, x + (row * columns + column) * channels, channels * sizeof *y);
+    }
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_transpose *op = arguments;
+    size_t samples = (size_t)run->samples, times = (size_t)op->times;
+    turn(run, op->leaves ? times : samples, op->leaves ? samples : times, (size_t)op->channels, op->x, op->y);
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_transpose *op = arguments;
+    size_t samples = (size_t)run->samples, times = (size_t)op->times;
+    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels, op->dy, op->dx);
+}
+
+NL_KERNEL(transpose) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(transpose) = {
     .name = "transpose",
     .arguments = sizeof(struct nl_transpose),
     .span = NL_SPAN_BATCH,
@@ -37,4 +71,5 @@ const struct nl_operation nl_transpose_operation = {
     .declare = declare,
     .bind = bind,
     .work = work,
+    .reference = NL_REFERENCES(transpose),
 };
