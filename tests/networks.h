@@ -4,7 +4,7 @@
 
 #include "graph/list.h"
 
-enum { STEPS = 5, WIDTH = 3, CLASSES = 4, MOST_REPLICAS = 3 };
+enum { STEPS = 5, WIDTH = 4, CLASSES = 4, MOST_REPLICAS = 3 };
 
 struct network {
     const char *name;
