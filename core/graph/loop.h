@@ -5,9 +5,9 @@
  *     h  = nl_loop_carry(graph, h0, "rnn.h", err);        the state before that time
  *     c  = nl_loop_carry(graph, c0, "rnn.c", err);
  *     ...                                                 nodes of the body: of xt, h and c they make h1 and c1
- *     nl_loop_pass(graph, h, h1);                         the state after it
- *     nl_loop_pass(graph, c, c1);
- *     nl_loop_end(graph);
+ *     nl_loop_pass(graph, h, h1, err);                    the state after it
+ *     nl_loop_pass(graph, c, c1, err);
+ *     nl_loop_end(graph, err);
  *     y  = nl_loop_collect(graph, h1, "rnn.y", err);      (N, T, H)
  *     hT = nl_loop_last(graph, h, "rnn.last", err);       (N, H)
  *
