@@ -8,6 +8,8 @@ NL_DECLARE_REFERENCES(cell);
 NL_DECLARE_REFERENCES(weight_norm);
 NL_DECLARE_REFERENCES(tied);
 NL_DECLARE_REFERENCES(whiten);
+NL_DECLARE_REFERENCES(embedding);
+NL_DECLARE_REFERENCES(before);
 
 static int declare_concat(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -29,11 +31,11 @@ static void bind_concat(void *arguments, const struct nl_operands *at)
 }
 
 const struct nl_operation concat_operation = {.name = "concat",
-                                                     .arguments = sizeof(struct concat),
-                                                     .slots = 3,
-                                                     .declare = declare_concat,
-                                                     .bind = bind_concat,
-                                                     .reference = NL_REFERENCES(concat)};
+                                              .arguments = sizeof(struct concat),
+                                              .slots = 3,
+                                              .declare = declare_concat,
+                                              .bind = bind_concat,
+                                              .reference = NL_REFERENCES(concat)};
 
 static int declare_slice(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -51,11 +53,11 @@ static void bind_slice(void *arguments, const struct nl_operands *at)
 }
 
 const struct nl_operation slice_operation = {.name = "slice",
-                                                    .arguments = sizeof(struct slice),
-                                                    .slots = 1,
-                                                    .declare = declare_slice,
-                                                    .bind = bind_slice,
-                                                    .reference = NL_REFERENCES(slice)};
+                                             .arguments = sizeof(struct slice),
+                                             .slots = 1,
+                                             .declare = declare_slice,
+                                             .bind = bind_slice,
+                                             .reference = NL_REFERENCES(slice)};
 
 static int declare_attention(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -69,8 +71,8 @@ static int declare_attention(void *arguments, const struct nl_extent *in, struct
 static void bind_attention(void *arguments, const struct nl_operands *at)
 {
     struct attention *a = arguments;
-    a->q = at->in[0], a->k = at->in[1], a->v = at->in[2], a->length = at->in[3];
-    a->dq = at->d_in[0], a->dk = at->d_in[1], a->dv = at->d_in[2], a->dlength = at->d_in[3];
+    a->q = at->in[0], a->k = at->in[1], a->v = at->in[2], a->lengths = at->in[3];
+    a->dq = at->d_in[0], a->dk = at->d_in[1], a->dv = at->d_in[2];
     a->y = at->out[0], a->dy = at->d_out[0];
 }
 
@@ -81,12 +83,75 @@ static struct nl_reads reads_inputs(const void *arguments, unsigned filled)
 }
 
 const struct nl_operation attention_operation = {.name = "attention",
-                                                        .arguments = sizeof(struct attention),
-                                                        .slots = 4,
-                                                        .declare = declare_attention,
-                                                        .bind = bind_attention,
-                                                        .reads = reads_inputs,
-                                                        .reference = NL_REFERENCES(attention)};
+                                                 .arguments = sizeof(struct attention),
+                                                 .slots = 4,
+                                                 .takes_int32 = 1u << 3,
+                                                 .lengths = 3,
+                                                 .declare = declare_attention,
+                                                 .bind = bind_attention,
+                                                 .reads = reads_inputs,
+                                                 .reference = NL_REFERENCES(attention)};
+
+static int declare_embedding(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct embedding *embedding = arguments;
+    (void)err;
+    embedding->positions = nl_positions(in[0]);
+    d->output[d->outputs++] = (struct nl_extent){in[0].height, in[0].width, embedding->channels};
+    d->parameter[d->parameters++] =
+        (struct nl_tensor_spec){.name = "weight",
+                                .role = NL_WEIGHT,
+                                .slot = 1,
+                                .dims = 2,
+                                .shape = {(size_t)embedding->vocabulary, (size_t)embedding->channels}};
+    return NL_OK;
+}
+
+static void bind_embedding(void *arguments, const struct nl_operands *at)
+{
+    struct embedding *embedding = arguments;
+    embedding->x = at->in[0], embedding->w = at->in[1], embedding->dw = at->d_in[1];
+    embedding->y = at->out[0], embedding->dy = at->d_out[0];
+}
+
+static struct nl_reads reads_ids(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_reads){.inputs = 1};
+}
+
+const struct nl_operation embedding_operation = {.name = "embedding",
+                                                 .arguments = sizeof(struct embedding),
+                                                 .slots = 2,
+                                                 .takes_int32 = 1,
+                                                 .declare = declare_embedding,
+                                                 .bind = bind_embedding,
+                                                 .reads = reads_ids,
+                                                 .reference = NL_REFERENCES(embedding)};
+
+static int declare_before(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct before *before = arguments;
+    (void)err;
+    before->positions = nl_positions(in[0]);
+    d->output[d->outputs++] = in[0];
+    return NL_OK;
+}
+
+static void bind_before(void *arguments, const struct nl_operands *at)
+{
+    struct before *before = arguments;
+    before->x = at->in[0], before->y = at->out[0];
+}
+
+const struct nl_operation before_operation = {.name = "before",
+                                              .arguments = sizeof(struct before),
+                                              .slots = 1,
+                                              .takes_int32 = 1,
+                                              .makes_int32 = 1,
+                                              .declare = declare_before,
+                                              .bind = bind_before,
+                                              .reference = NL_REFERENCES(before)};
 
 static int declare_cell(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -106,12 +171,12 @@ static void bind_cell(void *arguments, const struct nl_operands *at)
 }
 
 const struct nl_operation cell_operation = {.name = "cell",
-                                                   .arguments = sizeof(struct cell),
-                                                   .slots = 2,
-                                                   .declare = declare_cell,
-                                                   .bind = bind_cell,
-                                                   .reads = reads_inputs,
-                                                   .reference = NL_REFERENCES(cell)};
+                                            .arguments = sizeof(struct cell),
+                                            .slots = 2,
+                                            .declare = declare_cell,
+                                            .bind = bind_cell,
+                                            .reads = reads_inputs,
+                                            .reference = NL_REFERENCES(cell)};
 
 static int declare_weight_norm(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -133,13 +198,13 @@ static void bind_weight_norm(void *arguments, const struct nl_operands *at)
 }
 
 const struct nl_operation weight_norm_operation = {.name = "weight_norm",
-                                                          .arguments = sizeof(struct weight_norm),
-                                                          .span = NL_SPAN_PARAMETERS,
-                                                          .slots = 2,
-                                                          .declare = declare_weight_norm,
-                                                          .bind = bind_weight_norm,
-                                                          .reads = reads_inputs,
-                                                          .reference = NL_REFERENCES(weight_norm)};
+                                                   .arguments = sizeof(struct weight_norm),
+                                                   .span = NL_SPAN_PARAMETERS,
+                                                   .slots = 2,
+                                                   .declare = declare_weight_norm,
+                                                   .bind = bind_weight_norm,
+                                                   .reads = reads_inputs,
+                                                   .reference = NL_REFERENCES(weight_norm)};
 
 static int declare_tied(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -158,12 +223,12 @@ static void bind_tied(void *arguments, const struct nl_operands *at)
 }
 
 const struct nl_operation tied_operation = {.name = "tied",
-                                                   .arguments = sizeof(struct tied),
-                                                   .slots = 2,
-                                                   .declare = declare_tied,
-                                                   .bind = bind_tied,
-                                                   .reads = reads_inputs,
-                                                   .reference = NL_REFERENCES(tied)};
+                                            .arguments = sizeof(struct tied),
+                                            .slots = 2,
+                                            .declare = declare_tied,
+                                            .bind = bind_tied,
+                                            .reads = reads_inputs,
+                                            .reference = NL_REFERENCES(tied)};
 
 static int declare_whiten(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -195,12 +260,12 @@ static size_t saved_whiten(const void *arguments, int number, int samples, size_
 }
 
 const struct nl_operation whiten_operation = {.name = "whiten",
-                                                     .arguments = sizeof(struct whiten),
-                                                     .span = NL_SPAN_BATCH,
-                                                     .slots = 1,
-                                                     .saved = 1,
-                                                     .declare = declare_whiten,
-                                                     .bind = bind_whiten,
-                                                     .reads = reads_inputs,
-                                                     .saved_bytes = saved_whiten,
-                                                     .reference = NL_REFERENCES(whiten)};
+                                              .arguments = sizeof(struct whiten),
+                                              .span = NL_SPAN_BATCH,
+                                              .slots = 1,
+                                              .saved = 1,
+                                              .declare = declare_whiten,
+                                              .bind = bind_whiten,
+                                              .reads = reads_inputs,
+                                              .saved_bytes = saved_whiten,
+                                              .reference = NL_REFERENCES(whiten)};

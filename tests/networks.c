@@ -24,6 +24,21 @@
 
 static struct nl_error err;
 
+/* An empty graph but for its input. */
+static int begin(struct nl_graph *graph, int height, int width, int channels)
+{
+    nl_graph_begin(graph);
+    return nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){height, width, channels}, NL_NONE);
+}
+
+/* One of sequences of ids. */
+static int begin_ids(struct nl_graph *graph, int positions, bool lengths)
+{
+    nl_graph_begin(graph);
+    int of = lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    return nl_graph_add_input(graph, "x", NL_TENSOR_INT32, (struct nl_extent){1, positions, 1}, of);
+}
+
 static int add_node(struct nl_graph *graph, struct nl_new_node node)
 {
     int out = nl_graph_add(graph, &node, &err);
@@ -83,21 +98,18 @@ static int taken(const struct nl_graph *graph, int value, int slot)
 /* Two heads over positions that the sample's length leaves. */
 static void attention(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, 6, 5});
-    int q = conv(graph, graph->input, 4, 1, "q"), k = conv(graph, graph->input, 4, 1, "k"),
-        v = conv(graph, graph->input, 4, 1, "v");
-    int first = slice(graph, graph->input, 0, 1, "first");
-    int length =
-        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "length", 1, (int[]){first}, 0); /* channel 0 says it */
-    int y = add(graph, &attention_operation, &(struct attention){.heads = 2}, "attention", 4, (int[]){q, k, v, length}, 0);
+    nl_graph_begin(graph);
+    int lengths = nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE),
+        x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, 6, 5}, lengths);
+    int q = conv(graph, x, 4, 1, "q"), k = conv(graph, x, 4, 1, "k"), v = conv(graph, x, 4, 1, "v");
+    int y = add(graph, &attention_operation, &(struct attention){.heads = 2}, "attention", 3, (int[]){q, k, v}, 0);
     nl_graph_end(graph, linear(graph, sum(graph, y, q, "residual"), CLASSES, "head", 0));
 }
 
 /* The embedding is the head. */
 static void tied_head(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, 1, CLASSES});
-    int embedded = linear(graph, graph->input, 6, "embedding", WITHOUT_BIAS);
+    int embedded = linear(graph, begin(graph, 1, 1, CLASSES), 6, "embedding", WITHOUT_BIAS);
     int hidden = activate(graph, linear(graph, embedded, 6, "fc", 0), NL_TANH, "act");
     nl_graph_end(graph, add(graph, &tied_operation, &(struct tied){.out = CLASSES}, "head", 2,
                             (int[]){hidden, taken(graph, embedded, 1)}, 0));
@@ -105,16 +117,15 @@ static void tied_head(struct nl_graph *graph)
 
 static void weight_normed(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, 1, 5});
+    int x = begin(graph, 1, 1, 5);
     int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 5, .out = 6}, "wn", 0, (int[]){0}, 0);
-    int hidden = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, "fc", 2, (int[]){graph->input, w}, 0);
+    int hidden = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, "fc", 2, (int[]){x, w}, 0);
     nl_graph_end(graph, linear(graph, activate(graph, hidden, NL_TANH, "act"), CLASSES, "head", 0));
 }
 
 static void whitened(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){2, 2, 2});
-    int x = conv(graph, graph->input, 3, 3, "conv");
+    int x = conv(graph, begin(graph, 2, 2, 2), 3, 3, "conv");
     int y = add(graph, &whiten_operation, &(struct whiten){0}, "whiten", 1, (int[]){x}, 0);
     nl_graph_end(graph, linear(graph, activate(graph, y, NL_GELU, "act"), CLASSES, "head", 0));
 }
@@ -122,8 +133,7 @@ static void whitened(struct nl_graph *graph)
 /* Two shortcuts open at once, three inputs in one, dropout inside. */
 static void concatenate(struct nl_graph *graph, int size, int width)
 {
-    nl_graph_begin(graph, (struct nl_extent){size, size, width});
-    int a = activate(graph, conv(graph, graph->input, width, 3, "conv1"), NL_RELU, "act1");
+    int a = activate(graph, conv(graph, begin(graph, size, size, width), width, 3, "conv1"), NL_RELU, "act1");
     int b = normalize(graph, &nl_norm_bn, conv(graph, a, width, 3, "conv2"), "norm2");
     int c =
         add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){activate(graph, b, NL_GELU, "act2")}, 0);
@@ -149,11 +159,46 @@ static void concatenated_wide(struct nl_graph *graph)
 /* A shortcut leaves behind the ReLU of a linear layer. */
 static void residual_mlp(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, 1, 5});
-    int a = activate(graph, linear(graph, graph->input, 6, "fc1", 0), NL_RELU, "act1");
+    int a = activate(graph, linear(graph, begin(graph, 1, 1, 5), 6, "fc1", 0), NL_RELU, "act1");
     int b = activate(graph, linear(graph, a, 6, "fc2", 0), NL_RELU, "act2");
     int c = activate(graph, linear(graph, b, 6, "fc3", 0), NL_RELU, "act3");
     nl_graph_end(graph, linear(graph, sum(graph, c, a, "add"), CLASSES, "head", 0));
+}
+
+/* A causal language model of one block: attention and a perceptron at each position, with LN at each position before it, and the
+ * embedding as the head. */
+void network_language(struct nl_graph *graph, const struct language *l)
+{
+    struct embedding table = {.vocabulary = l->vocabulary, .channels = l->width};
+    struct nl_normalize ln = {.norm = &nl_norm_ln, .setup = {.groups = 1, .over_position = true}, .affine_count = l->width};
+    int x = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){begin_ids(graph, l->positions, l->lengths)}, 0);
+    int q = conv(graph, x, l->width, 1, "q"), k = conv(graph, x, l->width, 1, "k"), v = conv(graph, x, l->width, 1, "v");
+    int y = add(graph, &attention_operation, &(struct attention){.heads = l->heads}, "attention", 3, (int[]){q, k, v}, 0);
+    y = sum(graph, x, y, "add1");
+    int hidden = add(graph, &nl_normalize_operation, &ln, "norm", 1, (int[]){y}, 0);
+    hidden = activate(graph, conv(graph, hidden, l->hidden, 1, "fc1"), NL_GELU, "act");
+    y = sum(graph, y, conv(graph, hidden, l->width, 1, "fc2"), "add2");
+    struct nl_conv head = {.out = l->vocabulary, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
+    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 2, (int[]){y, taken(graph, x, 1)}, WITHOUT_BIAS));
+}
+
+static void language(struct nl_graph *graph)
+{
+    network_language(graph,
+                     &(struct language){.vocabulary = 7, .width = 4, .heads = 2, .hidden = 6, .positions = 8, .lengths = true});
+}
+
+/* Of the next id, from this one and the one before: three nodes take the same weight. */
+static void bigram(struct nl_graph *graph)
+{
+    struct embedding table = {.vocabulary = 5, .channels = 3};
+    int ids = begin_ids(graph, 4, false);
+    int last = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){ids}, 0);
+    int before = add(graph, &before_operation, &(struct before){0}, "before", 1, (int[]){ids}, 0);
+    before = add(graph, &embedding_operation, &table, "embedding", 2, (int[]){before, taken(graph, last, 1)}, 0);
+    int both = activate(graph, sum(graph, last, conv(graph, before, 3, 1, "fc"), "add"), NL_TANH, "act");
+    struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
+    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 2, (int[]){both, taken(graph, last, 1)}, WITHOUT_BIAS));
 }
 
 /* ---- recurrent networks ---- */
@@ -233,7 +278,7 @@ static void lstm_unrolled(struct nl_graph *graph, const struct lstm *lstm, int o
     struct shared p = {0};
     for (int step = 0; step < STEPS; step++) {
         int t = lstm->reverse ? STEPS - 1 - step : step;
-        lstm_step(graph, lstm, slice(graph, graph->input, t, 1, "position"), &out[0], &out[1], &p);
+        lstm_step(graph, lstm, slice(graph, nl_graph_input(graph, "x"), t, 1, "position"), &out[0], &out[1], &p);
         if (t == SEEN)
             out[2] = out[0];
     }
@@ -242,7 +287,8 @@ static void lstm_unrolled(struct nl_graph *graph, const struct lstm *lstm, int o
 static void lstm_by_loop(struct nl_graph *graph, const struct lstm *lstm, int out[3])
 {
     nl_loop_begin(graph, STEPS, lstm->reverse);
-    int x = taken_sequence(graph, graph->input, "take"), before[2] = {carried(graph, out[0], "h"), carried(graph, out[1], "c")};
+    int x = taken_sequence(graph, nl_graph_input(graph, "x"), "take"),
+        before[2] = {carried(graph, out[0], "h"), carried(graph, out[1], "c")};
     int h = before[0], c = before[1];
     lstm_step(graph, lstm, x, &h, &c, &(struct shared){0});
     pass(graph, before[0], h);
@@ -254,8 +300,8 @@ static void lstm_by_loop(struct nl_graph *graph, const struct lstm *lstm, int ou
 
 void network_lstm(struct nl_graph *graph, const struct lstm *lstm)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
-    int out[3] = {linear(graph, graph->input, WIDTH, "h0", 0), linear(graph, graph->input, WIDTH, "c0", 0), NL_NONE};
+    int input = begin(graph, 1, STEPS, 3);
+    int out[3] = {linear(graph, input, WIDTH, "h0", 0), linear(graph, input, WIDTH, "c0", 0), NL_NONE};
     (lstm->unrolled ? lstm_unrolled : lstm_by_loop)(graph, lstm, out);
     nl_graph_end(graph,
                  linear(graph, add(graph, &concat_operation, &(struct concat){0}, "states", 3, out, 0), CLASSES, "head", 0));
@@ -304,13 +350,13 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
  * turned. */
 static void bidirectional(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, STEPS, 3});
+    int input = begin(graph, 1, STEPS, 3);
     int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3],
         ends[2];
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
-    y[0] = elman(graph, graph->input, zero, w, false, &ends[0]);
-    y[1] = elman(graph, graph->input, ends[0], w, true, &ends[1]);
-    y[2] = graph->input;
+    y[0] = elman(graph, input, zero, w, false, &ends[0]);
+    y[1] = elman(graph, input, ends[0], w, true, &ends[1]);
+    y[2] = input;
     int both = add(graph, &concat_operation, &(struct concat){0}, "both", 3, y, 0);
     nl_loop_begin(graph, STEPS, false);
     int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b"),
@@ -334,9 +380,9 @@ static void bidirectional(struct nl_graph *graph)
 /* A sequence of one position. */
 static void one_time(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, 1, 3});
-    int first = linear(graph, graph->input, WIDTH, "first", 0), fc = linear(graph, graph->input, WIDTH, "fc", 0), end_state;
-    int y = elman(graph, graph->input, first, taken(graph, fc, 1), false, &end_state);
+    int input = begin(graph, 1, 1, 3);
+    int first = linear(graph, input, WIDTH, "first", 0), fc = linear(graph, input, WIDTH, "fc", 0), end_state;
+    int y = elman(graph, input, first, taken(graph, fc, 1), false, &end_state);
     nl_graph_end(graph, linear(graph, sum(graph, sum(graph, y, fc, "with fc"), end_state, "sum"), CLASSES, "head", 0));
 }
 
@@ -344,9 +390,8 @@ static void one_time(struct nl_graph *graph)
 static void row_by_row(struct nl_graph *graph)
 {
     enum { SIZE = 8, CHANNELS = 16 };
-    nl_graph_begin(graph, (struct nl_extent){SIZE, SIZE, CHANNELS});
-    int a =
-        activate(graph, normalize(graph, &nl_norm_bn, conv(graph, graph->input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
+    int input = begin(graph, SIZE, SIZE, CHANNELS);
+    int a = activate(graph, normalize(graph, &nl_norm_bn, conv(graph, input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
     int row = slice(graph, conv(graph, a, CHANNELS, 3, "conv2"), 0, SIZE, "row");
     int h0 = linear(graph, row, CHANNELS, "h0", 0);
     nl_loop_begin(graph, SIZE, false);
@@ -360,20 +405,24 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
-const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, false},
-                                           {"lstm with bn", lstm_batch_norm, 6, false},
-                                           {"reverse lstm", lstm_reverse, 6, false},
-                                           {"bidirectional", bidirectional, 6, false},
-                                           {"one time", one_time, 6, false},
-                                           {"attention", attention, 6, false},
-                                           {"tied", tied_head, 6, false},
-                                           {"weight norm", weight_normed, 6, false},
-                                           {"whiten", whitened, 6, false},
-                                           {"concat", concatenated, 6, false},
-                                           {"residual mlp", residual_mlp, 6, false},
-                                           {"unrolled lstm", unrolled, 6, false},
-                                           {"wide concat", concatenated_wide, 40, false},
-                                           {"row by row", row_by_row, 64, false}};
+/* ---- all of them ---- */
+
+const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false},
+                                           {"lstm with bn", lstm_batch_norm, 6, 0, false},
+                                           {"reverse lstm", lstm_reverse, 6, 0, false},
+                                           {"bidirectional", bidirectional, 6, 0, false},
+                                           {"one time", one_time, 6, 0, false},
+                                           {"attention", attention, 6, 0, false},
+                                           {"tied", tied_head, 6, 0, false},
+                                           {"weight norm", weight_normed, 6, 0, false},
+                                           {"whiten", whitened, 6, 0, false},
+                                           {"concat", concatenated, 6, 0, false},
+                                           {"residual mlp", residual_mlp, 6, 0, false},
+                                           {"language", language, 8, 4, false},
+                                           {"bigram", bigram, 6, 0, false},
+                                           {"unrolled lstm", unrolled, 6, 0, false},
+                                           {"wide concat", concatenated_wide, 40, 16, false},
+                                           {"row by row", row_by_row, 64, 48, false}};
 
 /* ---- run ---- */
 
@@ -399,26 +448,54 @@ static void put_drawn(const struct running *run, const void *place, int replica,
     double *values = nl_alloc(count, sizeof *values);
     for (size_t i = 0; i < count; i++)
         values[i] = drawn(name, replica, i);
-    if (strcmp(name, "x") == 0) /* the length of an attention's sample */
-        for (size_t n = 0; n < (size_t)run->samples && run->graph.value[run->graph.input].extent.width == 6; n++)
-            values[n * (count / (size_t)run->samples)] = 2 + (double)(n % 4);
     running_put(run, place, replica, values, count);
     free(values);
 }
 
-void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas)
+/* The logits' channels, of which labels and ids are one. */
+int network_classes(const struct nl_graph *graph)
 {
-    *run = (struct running){.backend = backend, .replicas = replicas, .samples = network->samples};
-    network->build(&run->graph);
-    struct nl_list_setup setup = {
-        .backend = backend, .graph = &run->graph, .capacity = network->samples, .trains = !network->evaluates};
+    const struct nl_graph_node *loss = &graph->node[graph->nodes - 1];
+    return graph->value[loss->in[0]].extent.channels;
+}
+
+/* Number i of an int32 input. Of lengths some are 0, and some are all. */
+static int32_t drawn_int32(const struct nl_graph *graph, const char *input, int replica, size_t i)
+{
+    int x = nl_graph_input(graph, "x");
+    if (strcmp(input, "lengths") == 0)
+        return (int32_t)((i * 3 + (size_t)replica) % (size_t)(nl_positions(graph->value[x].extent) + 1));
+    return (int32_t)nl_stream_below(nl_stream(7, input), (uint64_t)replica, i, (uint32_t)network_classes(graph));
+}
+
+static void put_inputs(const struct running *run, int replica)
+{
+    for (int i = 0; i < run->graph.inputs; i++) {
+        const char *name = run->graph.input[i].name;
+        const struct nl_value *value = &run->graph.value[run->graph.input[i].value];
+        size_t count = (size_t)run->samples * value->count;
+        int32_t *to = (int32_t *)((char *)run->input[i] + (size_t)replica * run->stride);
+        if (value->type == NL_TENSOR_REAL)
+            put_drawn(run, run->input[i], replica, name, count);
+        for (size_t e = 0; e < count && value->type == NL_TENSOR_INT32; e++)
+            to[e] = drawn_int32(&run->graph, name, replica, e);
+    }
+}
+
+/* Places for everything. Parameters and inputs are drawn, another set for each replica. run->graph is there. */
+static void start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas, bool trains)
+{
+    run->backend = backend, run->replicas = replicas, run->samples = samples;
+    struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = samples, .trains = trains};
     ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
-    size_t at = 0, real = backend->real, samples = (size_t)network->samples, input = run->graph.value[run->graph.input].count,
-           states[64] = {0};
+    size_t at = 0, real = backend->real, states[64] = {0}, input[NL_MOST_INPUTS];
     size_t hyper = take(&at, sizeof(struct nl_hyper)), parameters = take(&at, run->graph.count * real),
            gradients = take(&at, run->graph.count * real);
-    size_t x = take(&at, samples * input * real), logits = take(&at, samples * CLASSES * real),
-           d_logits = take(&at, samples * CLASSES * real);
+    size_t sums = take(&at, sizeof *run->sums);
+    for (int i = 0; i < run->graph.inputs; i++) {
+        const struct nl_value *value = &run->graph.value[run->graph.input[i].value];
+        input[i] = take(&at, (size_t)samples * value->count * nl_type_bytes(value->type, backend));
+    }
     for (int i = 0; i < run->graph.tensors; i++)
         if (!nl_is_parameter(run->graph.tensor[i].spec.role))
             states[run->graph.tensor[i].offset] = take(&at, run->graph.tensor[i].count * 16);
@@ -429,6 +506,9 @@ void running_start(struct running *run, const struct nl_backend *backend, const 
     char *base = run->memory;
     for (int i = 0; i < 64; i++)
         run->state[i] = base + states[i];
+    for (int i = 0; i < run->graph.inputs; i++)
+        run->input[i] = base + input[i];
+    run->sums = (struct nl_loss_sums *)(base + sums);
     for (int i = 0; i < run->graph.tensors; i++)
         if (!nl_is_parameter(run->graph.tensor[i].spec.role))
             for (int r = 0; r < replicas; r++)
@@ -436,18 +516,27 @@ void running_start(struct running *run, const struct nl_backend *backend, const 
     run->places = (struct nl_places){.parameters = base + parameters,
                                      .gradients = base + gradients,
                                      .state = run->state,
-                                     .x = base + x,
-                                     .logits = base + logits,
-                                     .d_logits = base + d_logits,
+                                     .input = run->input,
                                      .hyper = (struct nl_hyper *)(base + hyper)};
     nl_list_bind(&run->list, base, &run->places);
     for (int r = 0; r < replicas; r++) {
         struct nl_hyper values = {.dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1};
         memcpy(base + hyper + (size_t)r * run->stride, &values, sizeof values);
         put_drawn(run, run->places.parameters, r, "parameters", run->graph.count);
-        put_drawn(run, run->places.x, r, "x", samples * input);
-        put_drawn(run, run->places.d_logits, r, "loss", samples * CLASSES);
+        put_inputs(run, r);
     }
+}
+
+void running_start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas)
+{
+    start_graph(run, backend, samples, replicas, true);
+}
+
+void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas)
+{
+    *run = (struct running){0};
+    network->build(&run->graph);
+    start_graph(run, backend, network->samples, replicas, !network->evaluates);
 }
 
 void running_stop(struct running *run)
@@ -459,8 +548,14 @@ void running_stop(struct running *run)
 
 void running_call(const struct running *run, enum nl_statistics statistics, bool back)
 {
-    struct nl_run call = {
-        .replicas = run->replicas, .stride = run->stride, .samples = run->samples, .step = 3, .statistics = statistics};
+    struct nl_run call = {.replicas = run->replicas,
+                          .stride = run->stride,
+                          .samples = run->samples,
+                          .step = 3,
+                          .statistics = statistics,
+                          .sums = run->sums};
+    for (int r = 0; r < run->replicas; r++)
+        *(struct nl_loss_sums *)((char *)run->sums + (size_t)r * run->stride) = (struct nl_loss_sums){0};
     nl_list_forward(&run->list, &call);
     if (back)
         nl_list_backward(&run->list, &call);
@@ -480,15 +575,26 @@ double *running_get(const struct running *run, const void *place, int replica, s
 
 double running_loss(const struct running *run, int replica)
 {
-    size_t count = (size_t)run->samples * CLASSES;
-    double *logits = running_get(run, run->places.logits, replica, count), sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += logits[i] * drawn("loss", replica, i);
-    free(logits);
-    return sum;
+    const struct nl_loss_sums *sums = (const struct nl_loss_sums *)((const char *)run->sums + (size_t)replica * run->stride);
+    return sums->loss / sums->counted;
 }
 
 /* ---- train ---- */
+
+/* What the network takes as int32: ids, lengths, labels. */
+static void draw_rows(struct training *t)
+{
+    for (int i = 0; i < t->graph.inputs; i++) {
+        const struct nl_value *value = &t->graph.value[t->graph.input[i].value];
+        if (value->type != NL_TENSOR_INT32)
+            continue;
+        size_t count = DATA * value->count;
+        struct nl_sample_rows rows = {t->graph.input[i].name, (int)value->count, nl_alloc(count, sizeof *rows.at)};
+        for (size_t e = 0; e < count; e++)
+            rows.at[e] = drawn_int32(&t->graph, rows.input, 0, e);
+        t->rows[t->row_count++] = rows;
+    }
+}
 
 void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more)
 {
@@ -503,10 +609,11 @@ void network_train(struct training *t, const struct network *network, const stru
                   nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config, .evaluated = 32};
     network->build(&t->graph);
-    const struct nl_extent *input = nl_extent_of(&t->graph, t->graph.input);
-    t->graph.classes = CLASSES;
+    const struct nl_extent *input = nl_extent_of(&t->graph, nl_graph_input(&t->graph, "x"));
+    int classes = t->graph.classes = network_classes(&t->graph);
+    draw_rows(t);
     const char *trouble =
-        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, CLASSES}, 96);
+        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, classes}, DATA);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }

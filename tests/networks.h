@@ -10,12 +10,22 @@ struct network {
     const char *name;
     void (*build)(struct nl_graph *graph);
     int samples;
+    int part;       /* samples of micro-batches; 0: it is not cut */
     bool evaluates; /* there is no way back */
 };
 
-/* The wide ones come last: convolutions in micro-batches, and too many parameters for differences. */
-enum { NETWORKS = 14, WIDE = 2, SMALL = NETWORKS - WIDE };
+/* The wide ones come last: they have too many parameters for differences. */
+enum { NETWORKS = 16, WIDE = 2, SMALL = NETWORKS - WIDE };
 extern const struct network networks[NETWORKS];
+
+/* How many classes its logits are of. */
+int network_classes(const struct nl_graph *graph);
+
+/* A causal language model of one block. */
+struct language {
+    int vocabulary, width, heads, hidden, positions, samples, lengths; /* lengths: whether they differ */
+};
+void network_language(struct nl_graph *graph, const struct language *l);
 
 /* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what
  * it put out at position 2. */
@@ -36,11 +46,14 @@ struct running {
     size_t stride;
     char *memory;
     struct nl_places places;
-    void *state[64];
+    void *state[64], *input[NL_MOST_INPUTS];
+    struct nl_loss_sums *sums;
 };
 
-/* Places for everything; parameters, input and the logits' gradient are drawn, another set for each replica. */
+/* Places for everything; parameters and inputs are drawn, another set for each replica. Of the network, or of run->graph, which
+ * is there. */
 void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas);
+void running_start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas);
 void running_stop(struct running *run);
 
 /* Forward, and back if wanted, with those statistics. */
@@ -50,10 +63,11 @@ void running_step(const struct running *run, bool back);
 void running_put(const struct running *run, const void *place, int replica, const double *values, size_t count);
 double *running_get(const struct running *run, const void *place, int replica, size_t count);
 
-/* The loss whose gradient the logits are given: a sum of them, weighted. */
+/* The mean loss of the last step. */
 double running_loss(const struct running *run, int replica);
 
-/* A training of two replicas on drawn samples, with momentum and dropout. more: further settings, NULL at the end; or NULL. */
+/* A training of two replicas on DATA drawn samples, with momentum and dropout. more: further settings, NULL at the end; or NULL. */
+enum { DATA = 96 };
 struct training;
 void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more);
 

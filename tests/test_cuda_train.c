@@ -47,8 +47,9 @@ START_TEST(what_has_no_kernel_is_named)
     struct nl_graph graph;
     struct nl_error err;
     struct nl_conv conv = {.kernel = 3, .stride = 1};
-    nl_graph_begin(&graph, (struct nl_extent){8, 8, 3});
-    int out = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_depthwise_conv_operation, .arguments = &conv, .name = "conv1", .in = {graph.input}, .inputs = 1}, &err);
+    nl_graph_begin(&graph);
+    int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){8, 8, 3}, NL_NONE);
+    int out = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_depthwise_conv_operation, .arguments = &conv, .name = "conv1", .in = {x}, .inputs = 1}, &err);
     nl_graph_end(&graph, out);
     ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cpu, &err), NL_OK);
     ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
@@ -62,9 +63,10 @@ START_TEST(a_loop_is_refused_where_it_begins)
     enum { TIMES = 5 };
     struct nl_graph graph;
     struct nl_error err;
-    nl_graph_begin(&graph, (struct nl_extent){1, TIMES, 3});
+    nl_graph_begin(&graph);
+    int input = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, TIMES, 3}, NL_NONE);
     nl_loop_begin(&graph, TIMES, false);
-    int x = nl_loop_take(&graph, graph.input, "take", &err);
+    int x = nl_loop_take(&graph, input, "take", &err);
     struct nl_linear linear = {.out = 4};
     int y = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "fc", .in = {x}, .inputs = 1}, &err);
     ck_assert_int_eq(nl_loop_end(&graph, &err), NL_OK);

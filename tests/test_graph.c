@@ -10,6 +10,11 @@
 #include "backend/ref/complex.h"
 #include "base/memory.h"
 #include "networks.h"
+#include "operation/add.h"
+#include "operation/conv.h"
+#include "operation/cross_entropy.h"
+#include "operation/linear.h"
+#include "operations.h"
 #include "suite.h"
 #include "train/checkpoint.h"
 #include "training.h"
@@ -38,7 +43,7 @@ START_TEST(gradients_are_those_of_differences)
             w[i] = value;
             running_put(&run, run.places.parameters, r, w, run.graph.count);
             double found = gradient[i], wanted = (up - down) / (2 * h);
-            ck_assert_msg(fabs(found - wanted) <= 1e-7 * (1 + fabs(wanted)),
+            ck_assert_msg(fabs(found - wanted) <= 1e-8 * (1 + fabs(wanted)),
                           "%s: parameter %zu of replica %d: %.12g, by differences %.12g", networks[_i].name, i, r, found, wanted);
         }
         free(gradient);
@@ -70,20 +75,34 @@ START_TEST(cpu_is_ref_to_rounding)
 }
 END_TEST
 
+/* Elements of a sample's largest activations. */
+static size_t widest(const struct network *network)
+{
+    struct nl_graph graph;
+    size_t most = 0;
+    network->build(&graph);
+    for (int i = 0; i < graph.values; i++)
+        if (graph.value[i].kind == NL_ACTIVATIONS && graph.value[i].count > most)
+            most = graph.value[i].count;
+    nl_graph_release(&graph);
+    return most;
+}
+
 START_TEST(micro_batches_have_the_bits_of_whole_ones)
 {
     struct nl_backend parted = nl_backend_cpu, whole = nl_backend_cpu;
-    parted.micro_bytes = 16 * 8 * 8 * 48 * sizeof(float); /* sixteen samples of the widest activations */
+    parted.micro_bytes =
+        widest(&networks[_i]) * sizeof(float) * (size_t)(networks[_i].part ? networks[_i].part : networks[_i].samples);
     whole.micro_bytes = 0;
     struct running a, b;
     running_start(&a, &parted, &networks[_i], MOST_REPLICAS);
     running_start(&b, &whole, &networks[_i], MOST_REPLICAS);
     running_step(&a, true);
     running_step(&b, true);
-    bool parts = false;
+    int part = 0;
     for (int i = 0; i < a.list.chains; i++)
-        parts |= a.list.chain[i].micro > 0 && a.list.chain[i].micro < a.samples;
-    ck_assert(parts == (_i >= SMALL));
+        part = a.list.chain[i].micro > 0 ? a.list.chain[i].micro : part;
+    ck_assert_int_eq(part, networks[_i].part);
     for (int r = 0; r < MOST_REPLICAS; r++)
         ck_assert_msg(memcmp(a.places.gradients + (size_t)r * a.stride, b.places.gradients + (size_t)r * b.stride,
                              a.graph.count * sizeof(float)) == 0,
@@ -147,6 +166,104 @@ START_TEST(what_a_device_lacks_is_refused_by_name)
 }
 END_TEST
 
+/* ---- types and lengths ---- */
+
+static void build(struct nl_graph *graph, const char *name)
+{
+    for (int i = 0; i < NETWORKS; i++)
+        if (strcmp(networks[i].name, name) == 0) {
+            networks[i].build(graph);
+            return;
+        }
+    ck_abort_msg("no network '%s'", name);
+}
+
+/* Adds the node, which cannot be. */
+static void expect_refused(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, int inputs,
+                           const int *in, const char *why)
+{
+    struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = "it", .inputs = inputs};
+    memcpy(node.in, in, (size_t)inputs * sizeof *in);
+    ck_assert_int_eq(nl_graph_add(graph, &node, &err), NL_NONE);
+    ck_assert_str_eq(err.text, why);
+}
+
+START_TEST(wrong_types_are_refused_by_name)
+{
+    struct nl_graph graph;
+    const struct nl_extent one = {1, 1, 1}, four = {1, 4, 1};
+    nl_graph_begin(&graph);
+    int a = nl_graph_add_input(&graph, "a", NL_TENSOR_INT32, one, NL_NONE),
+        b = nl_graph_add_input(&graph, "b", NL_TENSOR_INT32, one, NL_NONE),
+        x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, four, a),
+        y = nl_graph_add_input(&graph, "y", NL_TENSOR_REAL, four, b);
+    struct nl_conv conv = {.out = 3, .kernel = 1, .stride = 1};
+    int hidden = nl_graph_add(&graph, &(struct nl_new_node){&nl_conv_operation, &conv, "fc", {x}, 1, 0, 0}, &err);
+    expect_refused(&graph, &nl_linear_operation, &(struct nl_linear){.out = 2}, 1, (int[]){a},
+                   "'it' (linear) takes real numbers, and those of 'a' are int32");
+    expect_refused(&graph, &embedding_operation, &(struct embedding){.vocabulary = 2, .channels = 2}, 1, (int[]){hidden},
+                   "'it' (embedding) takes int32 numbers, and those of 'fc' are real");
+    expect_refused(&graph, &nl_add_operation, &(struct nl_add){.stride = 1}, 2, (int[]){x, y},
+                   "'it' (add) takes sequences of the lengths 'a' and 'b'");
+    expect_refused(&graph, &nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, 2, (int[]){x, a},
+                   "it has labels for 1 of the logits' 4 positions");
+    nl_graph_release(&graph);
+}
+END_TEST
+
+START_TEST(lengths_follow_positions)
+{
+    struct nl_graph graph;
+    build(&graph, "language");
+    int lengths = nl_graph_input(&graph, "lengths");
+    ck_assert_int_ne(lengths, NL_NONE);
+    for (int i = 0; i < graph.nodes; i++)
+        ck_assert_msg(graph.node[i].outputs == 0 || graph.value[graph.node[i].out[0]].lengths == lengths, "%s",
+                      graph.node[i].name);
+    ck_assert_int_eq(graph.node[graph.nodes - 1].in[2], lengths);
+    nl_graph_release(&graph);
+    build(&graph, "attention"); /* a linear layer has one position */
+    ck_assert_int_eq(graph.node[graph.nodes - 1].in[2], NL_NONE);
+    nl_graph_release(&graph);
+}
+END_TEST
+
+/* It makes the gradient with which backward begins, and evaluation asks for none. */
+START_TEST(the_loss_ends_forward)
+{
+    for (int trains = 0; trains < 2; trains++) {
+        struct nl_graph graph;
+        struct nl_list list;
+        build(&graph, "language");
+        struct nl_list_setup setup = {.backend = &nl_backend_cpu, .graph = &graph, .capacity = 2, .trains = trains};
+        ck_assert_msg(nl_list_make(&list, &setup, &err) == NL_OK, "%s", err.text);
+        int last = list.chain[list.forward_chains - 1].end - 1;
+        ck_assert_ptr_eq(list.instruction[last].operation, &nl_cross_entropy_operation);
+        ck_assert_int_eq(list.instruction[last].d_in[0] != NL_NONE, trains);
+        ck_assert_int_eq(last < list.instructions - 1, trains);
+        if (trains)
+            ck_assert_int_eq(list.instruction[last + 1].d_out[0], list.instruction[last].d_in[0]);
+        nl_list_release(&list);
+        nl_graph_release(&graph);
+    }
+}
+END_TEST
+
+/* There is nothing to see in numbers that are no reals. */
+START_TEST(int32_is_not_observed)
+{
+    struct nl_graph graph;
+    struct nl_name_list patterns = {.count = 1, .at = {"*"}};
+    build(&graph, "bigram");
+    struct nl_observers found = nl_observers_find(&graph, &patterns);
+    ck_assert_int_gt(found.count, 0);
+    for (int i = 0; i < found.count; i++)
+        ck_assert_str_ne(found.at[i].name, "before");
+    nl_observers_release(&found);
+    nl_graph_release(&graph);
+}
+END_TEST
+
 /* ---- trainings ---- */
 
 static void take_steps(struct training *t, int first, int end)
@@ -174,7 +291,7 @@ static void expect_same_state(const struct training *a, const struct training *b
         for (int r = 0; r < 2; r++) {
             const struct nl_tensor *tensor = &a->graph.tensor[i];
             ck_assert_msg(memcmp(nl_tensor_in(&a->plan, r, tensor), nl_tensor_in(&b->plan, r, tensor),
-                                 nl_tensor_bytes(a->plan.backend, tensor)) == 0,
+                                 nl_tensor_bytes(&a->plan, tensor)) == 0,
                           "%s: %s of replica %d", name, tensor->name, r);
         }
 }
@@ -212,6 +329,24 @@ START_TEST(a_training_goes_on_from_its_middle)
     training_free(&whole);
     training_free(&first);
     training_free(&second);
+}
+END_TEST
+
+START_TEST(data_must_have_what_the_network_takes)
+{
+    static const struct {
+        const char *network;
+        struct nl_shape shape;
+        const char *why;
+    } lacks[] = {{"language", {1, 8, 1, 7}, "drawn has no 'lengths' (int32, 1 a sample), which the network takes"},
+                 {"residual mlp", {1, 2, 2, 4}, "drawn has no 'x' (real, 5 a sample), which the network takes"}};
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
+        struct training t = {0};
+        nl_config_defaults(&t.config);
+        build(&t.graph, lacks[i].network);
+        ck_assert_str_eq(training_make(&t, &nl_backend_ref, 1, lacks[i].shape, DATA), lacks[i].why);
+        training_free(&t);
+    }
 }
 END_TEST
 
@@ -329,6 +464,11 @@ int main(void)
     tcase_add_loop_test(cases, cpu_is_ref_to_rounding, 0, NETWORKS);
     tcase_add_loop_test(cases, micro_batches_have_the_bits_of_whole_ones, 0, NETWORKS);
     tcase_add_loop_test(cases, complex_steps_give_hessian_vector_products, 0, SMALL);
+    tcase_add_test(cases, wrong_types_are_refused_by_name);
+    tcase_add_test(cases, lengths_follow_positions);
+    tcase_add_test(cases, the_loss_ends_forward);
+    tcase_add_test(cases, int32_is_not_observed);
+    tcase_add_test(cases, data_must_have_what_the_network_takes);
     tcase_add_loop_test(cases, what_a_device_lacks_is_refused_by_name, 0, NETWORKS);
     tcase_add_loop_test(cases, a_training_goes_on_from_its_middle, 0, 2 * NETWORKS);
     tcase_add_loop_test(cases, what_is_read_is_what_was_written, 0, NETWORKS);

@@ -35,7 +35,7 @@ static void build(struct nl_graph *graph)
     network_lstm(graph, &built);
 }
 
-static const struct network lstm_network = {"lstm", build, 6, false};
+static const struct network lstm_network = {"lstm", build, 6, 0, false};
 
 static void start_variant(struct running *run, int variant, bool unrolled)
 {
@@ -198,9 +198,10 @@ END_TEST
 
 static void dropped(struct nl_graph *graph)
 {
-    nl_graph_begin(graph, (struct nl_extent){1, STEPS, CLASSES});
+    nl_graph_begin(graph);
+    int input = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, STEPS, CLASSES}, NL_NONE);
     nl_loop_begin(graph, STEPS, false);
-    int x = nl_loop_take(graph, graph->input, "take", &err);
+    int x = nl_loop_take(graph, input, "take", &err);
     struct nl_new_node drop = {
         .operation = &nl_dropout_operation, .arguments = &(struct nl_dropout){0}, .name = "drop", .in = {x}, .inputs = 1};
     int y = nl_graph_add(graph, &drop, &err);
@@ -214,27 +215,34 @@ static void dropped(struct nl_graph *graph)
     nl_graph_end(graph, nl_graph_add(graph, &head, &err));
 }
 
-/* The gradient of the head's weight at a loss of 1 for each output is the sum of its inputs over samples: what dropout left. */
+/* What the loop puts out, after forward. */
+static const void *collected_in(const struct running *run)
+{
+    for (int i = 0; i < run->list.instructions; i++)
+        if (run->list.instruction[i].node && strcmp(run->list.instruction[i].node->name, "collect") == 0)
+            return run->list.instruction[i].at.out[0];
+    ck_abort_msg("nothing is collected");
+}
+
 START_TEST(dropout_draws_by_sample_and_time)
 {
     enum { SAMPLES = 4 };
     struct running run;
-    running_start(&run, _i ? &nl_backend_cpu : &nl_backend_ref, &(struct network){"dropped", dropped, SAMPLES, false}, 1);
+    running_start(&run, _i ? &nl_backend_cpu : &nl_backend_ref, &(struct network){"dropped", dropped, SAMPLES, 0, false}, 1);
     double ones[SAMPLES * STEPS * CLASSES];
     for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)
         ones[i] = 1;
-    running_put(&run, run.places.x, 0, ones, SAMPLES * STEPS * CLASSES);
-    running_put(&run, run.places.d_logits, 0, ones, SAMPLES * CLASSES);
-    running_step(&run, true);
-    double *found = running_get(&run, run.places.gradients, 0, run.graph.count); /* stored (inputs, outputs) */
-    for (int t = 0; t < STEPS; t++)
-        for (int c = 0; c < CLASSES; c++) {
-            double left = 0;
-            for (int n = 0; n < SAMPLES; n++)
-                left +=
-                    nl_stream_uniform((struct nl_stream){{0, 0}}, 3, ((uint64_t)t << 40) + (uint64_t)(n * CLASSES + c)) >= 0.3;
-            ck_assert_msg(fabs(found[(t * CLASSES + c) * CLASSES] - left / 0.7) <= 1e-6, "time %d, channel %d", t, c);
-        }
+    running_put(&run, run.input[0], 0, ones, SAMPLES * STEPS * CLASSES);
+    running_step(&run, false);
+    double *found = running_get(&run, collected_in(&run), 0, SAMPLES * STEPS * CLASSES);
+    for (int n = 0; n < SAMPLES; n++)
+        for (int t = 0; t < STEPS; t++)
+            for (int c = 0; c < CLASSES; c++) {
+                uint64_t index = ((uint64_t)t << 40) + (uint64_t)(n * CLASSES + c);
+                bool left = nl_stream_uniform((struct nl_stream){{0, 0}}, 3, index) >= 0.3;
+                ck_assert_msg(fabs(found[(n * STEPS + t) * CLASSES + c] - (left ? 1 / 0.7 : 0)) <= 1e-6,
+                              "sample %d, time %d, channel %d", n, t, c);
+            }
     free(found);
     running_stop(&run);
 }
@@ -313,13 +321,14 @@ static int through(struct nl_graph *graph, int x)
 START_TEST(what_cannot_be_a_loop_is_refused)
 {
     struct nl_graph graph;
-    nl_graph_begin(&graph, (struct nl_extent){1, STEPS, CLASSES});
+    nl_graph_begin(&graph);
+    int input = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, STEPS, CLASSES}, NL_NONE);
     nl_loop_begin(&graph, STEPS + 1, false);
-    expect_refused(nl_loop_take(&graph, graph.input, "take", &err) == NL_NONE, "a sequence of 5 positions is none of 6 times");
+    expect_refused(nl_loop_take(&graph, input, "take", &err) == NL_NONE, "a sequence of 5 positions is none of 6 times");
     graph.open = NL_NONE;
     nl_loop_begin(&graph, STEPS, false);
-    int x = nl_loop_take(&graph, graph.input, "take", &err), h = nl_loop_carry(&graph, graph.input, "h", &err);
-    expect_refused(through(&graph, graph.input) == NL_NONE, "'act' takes activations of outside of the loop");
+    int x = nl_loop_take(&graph, input, "take", &err), h = nl_loop_carry(&graph, input, "h", &err);
+    expect_refused(through(&graph, input) == NL_NONE, "'act' takes activations of outside of the loop");
     expect_refused(nl_loop_pass(&graph, h, x, &err) != NL_OK, "a state becomes a value of its own");
     expect_refused(nl_loop_pass(&graph, h, through(&graph, x), &err) != NL_OK,
                    "a state becomes a value of its own, of its shape");

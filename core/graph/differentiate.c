@@ -22,7 +22,7 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 int nl_buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
-    int buffer = add_buffer(list, v->count * list->backend->real, v->kind == NL_ACTIVATIONS);
+    int buffer = add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
     list->buffer[buffer].loop = v->loop;
     return buffer;
 }
@@ -269,6 +269,38 @@ static struct nl_sharing sharing_of(const struct nl_graph_node *node)
     return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node)) : (struct nl_sharing){0};
 }
 
+/* Where the gradient of a value is written first. */
+int nl_first_gradient(const struct emission *e, int value)
+{
+    if (e->home[value] != NL_NONE)
+        return e->home[value];
+    return e->list->graph.value[value].kind == NL_PARAMETER ? known_buffer(e->list, value, true) : nl_buffer_for(e->list, value);
+}
+
+/* Where a kernel writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
+static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
+{
+    int value = node->in[slot];
+    if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL)
+        return NL_NONE;
+    if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
+        return node->operation->skips & 1u << slot ? NL_NONE : nl_buffer_for(e->list, value);
+    bool first = e->gradient[value] == NL_NONE;
+    for (int before = 0; before < slot; before++)
+        first &= node->in[before] != value;
+    return first ? nl_first_gradient(e, value) : nl_buffer_for(e->list, value);
+}
+
+/* Of what the loss takes: with them backward begins. */
+static void begin_gradients(struct emission *e, const struct nl_graph_node *loss, struct nl_instruction *instruction)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        instruction->d_in[i] = gradient_of_slot(e, loss, i);
+        if (loss->in[i] != NL_NONE && e->wanted[loss->in[i]])
+            e->gradient[loss->in[i]] = instruction->d_in[i];
+    }
+}
+
 void nl_emit_forward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
@@ -280,12 +312,12 @@ void nl_emit_forward(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         instruction.in[i] = node->in[i] == NL_NONE ? NL_NONE : e->buffer[node->in[i]];
     for (int i = 0; i < node->outputs; i++) {
-        bool known = node->out[i] == list->graph.logits;
-        int *buffer = &e->buffer[node->out[i]]; /* of a state: it is there */
-        if (*buffer == NL_NONE)
-            *buffer = known ? known_buffer(list, node->out[i], false) : nl_buffer_for(list, node->out[i]);
-        instruction.out[i] = *buffer;
+        if (e->buffer[node->out[i]] == NL_NONE) /* that of a state is there */
+            e->buffer[node->out[i]] = nl_buffer_for(list, node->out[i]);
+        instruction.out[i] = e->buffer[node->out[i]];
     }
+    if (list->trains && node->operation->is_loss)
+        begin_gradients(e, node, &instruction);
     int first = list->instructions;
     if (e->calls[number].reduces)
         append_first_part(e, number, &instruction, kernel->reduce, FORWARD, 0);
@@ -338,28 +370,6 @@ static void recompute(struct emission *e, int number, unsigned inputs)
     }
 }
 
-/* Where the gradient of a value is written first. */
-int nl_first_gradient(const struct emission *e, int value)
-{
-    if (e->home[value] != NL_NONE)
-        return e->home[value];
-    return e->list->graph.value[value].kind == NL_PARAMETER ? known_buffer(e->list, value, true) : nl_buffer_for(e->list, value);
-}
-
-/* Where backward writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
-static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
-{
-    int value = node->in[slot];
-    if (value == NL_NONE)
-        return NL_NONE;
-    if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
-        return node->operation->skips & 1u << slot ? NL_NONE : nl_buffer_for(e->list, value);
-    bool first = e->gradient[value] == NL_NONE;
-    for (int before = 0; before < slot; before++)
-        first &= node->in[before] != value;
-    return first ? nl_first_gradient(e, value) : nl_buffer_for(e->list, value);
-}
-
 static void collect_gradients(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *instruction)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -386,18 +396,12 @@ static void share_gradients(struct nl_list *list, const struct nl_graph_node *no
     }
 }
 
-/* Whether the loss depends on an output. */
-static bool has_gradient(const struct emission *e, const struct nl_graph_node *node)
+bool nl_is_reached(const struct emission *e, const struct nl_graph_node *node)
 {
     bool any = false;
     for (int i = 0; i < node->outputs; i++)
-        any |= e->gradient[node->out[i]] != NL_NONE;
+        any |= e->wanted[node->out[i]] && e->gradient[node->out[i]] != NL_NONE;
     return any;
-}
-
-bool nl_is_reached(const struct emission *e, const struct nl_graph_node *node)
-{
-    return e->wanted[node->out[0]] && has_gradient(e, node);
 }
 
 /* The gradients of those slots. */
@@ -468,7 +472,6 @@ static void emit_nodes_backward(struct emission *e)
 {
     struct nl_list *list = e->list;
     e->group = NL_NONE;
-    e->gradient[list->graph.logits] = known_buffer(list, list->graph.logits, true);
     for (int samples = 1; samples >= 0; samples--)
         for (int i = list->graph.nodes - 1; i >= 0; i--)
             if (computes_weights(&list->graph, i) != samples) {
@@ -511,7 +514,7 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     e.sums = nl_alloc(nodes, sizeof *e.sums);
     nl_graph_find_learned(graph, e.wanted);
     for (int i = 0; i < graph->values; i++) {
-        bool known = graph->value[i].kind == NL_PARAMETER || i == graph->input;
+        bool known = graph->value[i].producer == NL_NONE;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
         e.gradient[i] = e.home[i] = NL_NONE;
     }

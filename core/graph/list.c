@@ -43,6 +43,14 @@ void nl_list_release(struct nl_list *list)
 
 /* ---- bound to places ---- */
 
+static void *place_of_input(const struct nl_graph *graph, const struct nl_places *places, int value)
+{
+    for (int i = 0; i < graph->inputs; i++)
+        if (graph->input[i].value == value)
+            return places->input[i];
+    NL_BUG("value %d is no input", value);
+}
+
 static void *place_of(const struct nl_list *list, char *base, const struct nl_places *places, int buffer)
 {
     if (buffer == NL_NONE)
@@ -54,10 +62,8 @@ static void *place_of(const struct nl_list *list, char *base, const struct nl_pl
         return base + list->buffer[buffer].offset;
     }
     const struct nl_graph *graph = &list->graph;
-    if (b->value == graph->input)
-        return places->x;
-    if (b->value == graph->logits)
-        return b->gradient ? places->d_logits : places->logits;
+    if (graph->value[b->value].kind != NL_PARAMETER)
+        return place_of_input(graph, places, b->value);
     size_t offset = graph->tensor[graph->value[b->value].tensor].offset * list->backend->real;
     return (b->gradient ? places->gradients : places->parameters) + offset;
 }
@@ -107,7 +113,7 @@ static void *state_at(const struct nl_list *list, const struct nl_graph_node *no
         return place;
     const struct nl_loop *loop = &list->graph.loop[node->loop];
     int run = loop->reverse ? loop->times - 1 - time : time, number = run < tensor->times ? run : tensor->times - 1;
-    return (char *)place + nl_tensor_bytes(list->backend, tensor) / (size_t)tensor->times * (size_t)number;
+    return (char *)place + tensor->count * nl_type_bytes(tensor->spec.type, list->backend) / (size_t)tensor->times * (size_t)number;
 }
 
 struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples)

@@ -34,7 +34,7 @@
 struct nl_buffer {
     size_t bytes;
     bool per_sample;     /* bytes are one sample's */
-    int value;           /* a parameter, or its gradient, whose place is known; or the input or the logits; else NL_NONE */
+    int value;           /* an input, a parameter, or its gradient: what has a place; else NL_NONE */
     bool gradient;       /* the value's gradient, not the value */
     int first, last;     /* instructions that touch it */
     int first_chain, last_chain;
@@ -111,7 +111,7 @@ void nl_list_release(struct nl_list *list);
 struct nl_places {
     char *parameters, *gradients;
     void *const *state;         /* by number */
-    void *x, *logits, *d_logits;
+    void *const *input;         /* by number */
     struct nl_observed *observed; /* (observers) */
     const struct nl_hyper *hyper;
     const struct nl_update *update;
@@ -126,6 +126,7 @@ void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *plac
 /* An instruction's places for the samples from run->first on, at run->time; samples: of the whole batch. */
 struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *instruction, const struct nl_run *run, int samples);
 
+/* Forward ends with the loss, which adds to run->sums and, in a list that trains, makes the gradient with which backward begins. */
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /* what observes the optimizer's step */

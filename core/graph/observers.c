@@ -39,7 +39,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
                  first = value->producer != NL_NONE && graph->node[value->producer].out[0] == i;
-            if ((!parameter && !first) || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
+            if ((!parameter && !first) || value->type != NL_TENSOR_REAL || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
                 (aspect == NL_UPDATE && !parameter))
                 continue;
             add(&out, i, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);

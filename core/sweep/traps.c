@@ -201,7 +201,7 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
     if (s->config->model.bias != NL_BIAS_ON || s->config->model.arch == NL_LAYERS || !s->norm->partition || !s->norm->cancels_bias || s->config->norm.placement == NL_AFTER)
         return false;
     for (int i = 0; i < s->graph.tensors; i++)
-        if (s->graph.tensor[i].spec.role == NL_BIAS && s->graph.tensor[i].node != s->graph.nodes - 1) /* the last one is the head's */
+        if (s->graph.tensor[i].spec.role == NL_BIAS && s->graph.tensor[i].node != s->graph.nodes - 2) /* the head, before the loss */
             biases += s->graph.tensor[i].count;
     nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", s->norm->name, biases);
     return true;

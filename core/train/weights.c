@@ -78,7 +78,7 @@ static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_
     const void *place = nl_tensor_in(plan, replica, tensor);
     if (entry->type == NL_I64) {
         entry->data = nl_alloc(tensor->count, sizeof(int64_t));
-        plan->backend->download(entry->data, place, nl_tensor_bytes(plan->backend, tensor));
+        plan->backend->download(entry->data, place, nl_tensor_bytes(plan, tensor));
         return;
     }
     double *stored = nl_alloc(tensor->count, sizeof *stored), *ordered = nl_alloc(tensor->count, sizeof *ordered);
@@ -94,7 +94,7 @@ static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_
 {
     void *place = nl_tensor_in(plan, replica, tensor);
     if (entry->type == NL_I64) {
-        plan->backend->upload(place, entry->data, nl_tensor_bytes(plan->backend, tensor));
+        plan->backend->upload(place, entry->data, nl_tensor_bytes(plan, tensor));
         return;
     }
     double *values = get_values(entry), *stored = nl_alloc(tensor->count, sizeof *stored);
