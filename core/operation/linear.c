@@ -98,6 +98,7 @@ NL_OPERATION(linear) = {
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
     .together = 1u << WEIGHT | 1u << BIAS,
+    .steps_weight = true,
     .declare = declare,
     .bind = bind,
     .reads = nl_product_reads,

@@ -97,6 +97,9 @@ struct nl_operation {
     unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one, but for int32 */
     unsigned together;  /* bit i: the gradient of input i is a sum over samples, and backward leaves those of all these bits out where their
                            places are NULL: of a loop's body, they are made after the loop, in one call for all times */
+    unsigned remakes;   /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept: of operations that do so much
+                           with each number that reading it from memory would take longer */
+    bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
     int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */
     bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */
