@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/everywhere.h"
 #include "norm/norm.h"
 
 /* Which statistics a normalizer that tracks uses. All others ignore it. */
@@ -64,7 +65,15 @@ struct nl_run {
     struct nl_loss_sums *sums;     /* in the state: the loss adds to it */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
+    int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
+
+/* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has numbers of its own,
+ * in whatever parts they are computed. */
+static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)
+{
+    return ((uint64_t)run->time << 40) + (uint64_t)run->first * count;
+}
 
 /* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,
  * forward alone takes any number of them. */

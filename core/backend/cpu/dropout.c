@@ -21,7 +21,8 @@ static uint64_t threshold_of(double p)
 
 static void dropout(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
 {
-    size_t count = (size_t)run->samples * op->count, before = (size_t)run->first * op->count;
+    size_t count = (size_t)run->samples * op->count;
+    uint64_t before = nl_elements_before(run, op->count);
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(from, at);
