@@ -16,9 +16,10 @@
  * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, pool1, avgpool1, add1 and head, or by their name. A `layers` or
  * `residual` with a name puts it before the names in it ("stem.conv1"), with the turn if it is repeated ("stage2.0.conv1").
  *
- * Eps, momentum and what else is not listed here are the trial's: one for all normalizers. The list is one value: a file's replaces its base's,
- * its canonical text is in the identity of the trial, and an axis has whole lists. A command line may change a part of it:
- * model.layers.stage2.norm.kind=gn.
+ * The list is one value: a file's replaces its base's, and its canonical text is in the identity of the trial. A command line may change a part of
+ * it, model.layers.stage2.norm.kind=gn, and a sweep may vary whole lists, or such a part: the trial is the one whose list is written out so.
+ * Identities go by what is written, not by what it makes: lists that make the same network in two ways (a `norm: none` in another place, groups of
+ * a bn) are two trials.
  */
 #ifndef NL_CONFIG_LAYERS_H
 #define NL_CONFIG_LAYERS_H
@@ -67,9 +68,21 @@ const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_dia
 /* The same of a text; NULL: err and hint (or NULL) say why. */
 const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, struct nl_error *hint);
 
-/* The list with another value at a path ("stage2.norm.kind", "3.kernel": items by name or by number from 1, then a word of the item). */
+/* ---- a part of the list (layers_part.c): a path, "stage2.norm.kind" or "3.kernel": items by name or by number from 1, then a word of the item ---- */
+
+#define NL_PART "model.layers." /* what the name of a part's key begins with (nl_key_of) */
+bool nl_is_part(const char *name);
+
+/* What is written there, and where (at may be NULL); NULL: nothing, or no single value. */
+const char *nl_layers_value(const struct nl_layers *layers, const char *path, struct nl_origin *at);
+
+/* Whether two paths name the same value, or one what the other is in ("2.norm" and "stage2.norm.kind"). */
+bool nl_layers_same_part(const struct nl_layers *layers, const char *path, const char *other);
+
+/* The list with another value there; NULL: it cannot be, and diagnostics say why. */
 const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at, const char *value,
                                          const struct nl_origin *at, struct nl_diagnostics *diagnostics);
+const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const char *path, const char *value, struct nl_error *err);
 
 /* The layer with that key; NULL: none. */
 const struct nl_layer *nl_layers_find(const struct nl_layers *layers, const char *key);
