@@ -212,7 +212,7 @@ static void list_names(struct nl_text *out, const struct nl_node *list, int *nam
     for (int i = 0; i < list->count; i++) {
         const struct nl_node *item = list->item[i], *name = nl_yaml_entry(item, "name");
         if (name && ++*names <= MOST_NAMES)
-            nl_text_add(out, "%s %s", *names > 1 ? "," : ": here", name->text);
+            nl_text_add(out, "%s %s", *names > 1 ? "," : "; names here:", name->text);
         for (int k = 0; item->kind == NL_MAPPING && k < item->count; k++)
             if (item->item[2 * k + 1]->kind == NL_SEQUENCE)
                 list_names(out, item->item[2 * k + 1], names);

@@ -196,7 +196,7 @@ struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char
 {
     const struct nl_layers *layers = experiment->config.model.layers;
     const struct nl_layer *layer = nl_layers_find(layers, name);
-    if (layer)
+    if (layer && layer->at.kind != NL_FROM_DEFAULT) /* else it came in one word */
         return layer->at;
     const struct nl_key *key = nl_key_of(name);
     const struct nl_axis *axis = key ? nl_axis_with(experiment->axis, experiment->axes, key, NULL) : NULL;
