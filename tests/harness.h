@@ -118,7 +118,8 @@ struct spec {
     bool bias;
     const struct nl_norm *norm;
     int groups, stat_batch;
-    bool over_position, relu, biased, residual;
+    bool over_position, relu, biased, residual, trains_running;
+    unsigned detached;
     enum nl_affine affine;
     enum nl_statistics statistics;
     double eps, momentum;           /* 0: 1e-5, 0.1 */
@@ -184,6 +185,8 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
         .norm = s->norm,
         .relu = s->relu,
         .unbiased = !s->biased,
+        .detached = s->detached,
+        .trains_running = s->trains_running,
         .affine_count = s->affine == NL_AFFINE_NONE ? 0 : s->affine == NL_AFFINE_ELEMENT ? positions * s->channels : s->channels,
         .hyper = p->hyper,
     };
@@ -197,7 +200,7 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
         op->residual = probe_input(p, "residual", x_count, x_capacity, true, &op->dresidual);
     op->mean = image_field(&p->image, sets * p->image.backend->statistic);
     op->var = image_field(&p->image, sets * p->image.backend->statistic);
-    if (s->norm->coefficients)
+    if (nl_normalize_keeps_coefficients(op))
         op->coefficients = image_field(&p->image, 4 * sets * p->image.backend->statistic);
     if (s->norm->tracks) {
         op->running_mean = image_reals(&p->image, channels);
@@ -231,7 +234,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     for (int r = 0; r < replicas; r++)
         *(struct nl_hyper *)image_place(&p.image, r, p.hyper) = (struct nl_hyper){
             .dropout = 0.3, .norm_eps = spec.eps > 0 ? spec.eps : 1e-5, .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1,
-            .norm_numbers = {spec.numbers[0], spec.numbers[1], spec.numbers[2], spec.numbers[3]}};
+            .norm_numbers = {spec.numbers[0], spec.numbers[1]}};
     switch (spec.kind) {
     case LINEAR:
         p.linear = (struct nl_linear){.in = spec.channels, .out = spec.out};

@@ -3,13 +3,13 @@
 
 #include "norm/coefficients.h"
 
-static NL_EVERYWHERE double clipped(double x, double least, double most)
+static inline NL_EVERYWHERE double clipped(double x, double least, double most)
 {
     return x < least ? least : x > most ? most : x;
 }
 
 /* r = sigma / sigma_running and d = (mu - mu_running) / sigma_running, clipped, which the gradient takes for constants. */
-static NL_EVERYWHERE struct nl_set_coefficients brn_coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
+static inline NL_EVERYWHERE struct nl_set_coefficients corrected_forward(const struct nl_norm *norm, const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
     double r_max = set->numbers[0], d_max = set->numbers[1], running = nl_real_part(nl_standard_scale(norm, set->running_spread, set->eps));
@@ -20,32 +20,21 @@ static NL_EVERYWHERE struct nl_set_coefficients brn_coefficients(const struct nl
     return c;
 }
 
-#ifdef NL_COMPLEX_NUMBERS
-extern const struct nl_complex_coefficients brn_complex;
-const struct nl_complex_coefficients brn_complex = {.forward = brn_coefficients};
-#elif !defined(__cplusplus)
-extern const struct nl_complex_coefficients brn_complex;
-static const struct nl_real_coefficients brn_real = {.forward = brn_coefficients};
+NL_OWN_COEFFICIENTS(corrected, corrected_forward, nl_standard_means);
 
-static struct nl_partition of_batch(const struct nl_norm_setup *setup)
+#ifdef NL_REAL_ON_HOST
+/* Half of a sample's channels, where they are even in number. */
+static struct nl_partition halves(const struct nl_norm_setup *setup)
 {
-    return nl_norm_bn.partition(setup);
+    return (struct nl_partition){.samples = 1, .positions = setup->positions, .channels = setup->channels / (1 + (setup->channels % 2 == 0))};
 }
 
-static struct nl_partition of_sample(const struct nl_norm_setup *setup)
-{
-    return nl_norm_gn.partition(setup);
-}
-
-#define OF_BATCH .partition = of_batch, .centers = true, .shifts = true, .tracks = true
-#define OF_SAMPLE .partition = of_sample, .shifts = true
-const struct nl_norm brn = {.name = "brn", .coefficients = &brn_real, .complex_coefficients = &brn_complex, OF_BATCH};
+#define OF_BATCH .partition = nl_sets_of_batch, .centers = true, .shifts = true, .tracks = true
+#define OF_SAMPLE .partition = halves, .shifts = true
+const struct nl_norm corrected = {.name = "corrected", .coefficients = &nl_corrected_real, .complex_coefficients = &nl_corrected_complex, OF_BATCH};
 const struct nl_norm mad = {.name = "mad", .power = 1, .centers = true, OF_SAMPLE}, mad_of_batch = {.name = "mad of the batch", .power = 1, OF_BATCH};
 const struct nl_norm maxnorm = {.name = "largest", .spread = NL_SPREAD_LARGEST, .centers = true, OF_SAMPLE};
 const struct nl_norm maxnorm_of_batch = {.name = "largest of the batch", .spread = NL_SPREAD_LARGEST, OF_BATCH};
 const struct nl_norm cubes = {.name = "cubes", .power = 3, OF_SAMPLE}, magnitudes = {.name = "magnitudes", .power = 1, OF_SAMPLE};
 const struct nl_norm centered = {.name = "centered", .spread = NL_SPREAD_NONE, OF_BATCH};
-const struct nl_norm detached = {.name = "detached", .detached = NL_DETACH_CENTER | NL_DETACH_SPREAD, OF_BATCH};
-const struct nl_norm detached_mean = {.name = "detached mean", .detached = NL_DETACH_CENTER, OF_BATCH};
-const struct nl_norm detached_var = {.name = "detached var", .detached = NL_DETACH_SPREAD, OF_BATCH};
 #endif

@@ -9,17 +9,14 @@ extern "C" {
 #endif
 
 /* Batch Renorm (Ioffe 2017): batch normalization, corrected to what the running statistics would make of it. Its numbers: r_max, d_max. */
-extern const struct nl_norm brn;
+extern const struct nl_norm corrected;
 
 /* Division by other measures of spread: the mean absolute deviation of a sample, and of a channel with running ones; the largest deviation; powers 3 and
  * 1 around 0; none. */
 extern const struct nl_norm mad, mad_of_batch, maxnorm, maxnorm_of_batch, cubes, magnitudes, centered;
 
-/* Batch normalization whose gradient goes through neither statistic, or not through one of them. */
-extern const struct nl_norm detached, detached_mean, detached_var;
-
 struct nl_cuda_coefficients;
-extern struct nl_cuda_coefficients brn_on_cuda; /* normalizers.cu */
+extern struct nl_cuda_coefficients corrected_on_cuda; /* normalizers.cu */
 void nl_cuda_add_coefficients(struct nl_cuda_coefficients *own);
 
 #ifdef __cplusplus

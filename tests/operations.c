@@ -1,16 +1,11 @@
 #include "operations.h"
 
-#include "backend/ref/ref.h"
+#include "operation/reference.h"
 
-#define KERNEL(name) void NL_REFERENCE(name)(const struct nl_run *run, const void *arguments)
+#define KERNEL(name) static void name(const struct nl_run *run, const void *arguments)
 #define AT(place) nl_in_replica(run, place, r)
 
 /* ---- concat, slice ---- */
-
-KERNEL(concat_forward);
-KERNEL(concat_backward);
-KERNEL(slice_forward);
-KERNEL(slice_backward);
 
 KERNEL(concat_forward)
 {
@@ -62,9 +57,6 @@ KERNEL(slice_backward)
 }
 
 /* ---- attention ---- */
-
-KERNEL(attention_forward);
-KERNEL(attention_backward);
 
 static int length_of(const struct attention *op, real length)
 {
@@ -156,9 +148,6 @@ KERNEL(attention_backward)
 
 /* ---- the cell of an LSTM ---- */
 
-KERNEL(cell_forward);
-KERNEL(cell_backward);
-
 static accumulator sigmoid(accumulator x)
 {
     return 1 / (1 + exp(-x));
@@ -200,11 +189,6 @@ KERNEL(cell_backward)
 }
 
 /* ---- weights ---- */
-
-KERNEL(weight_norm_forward);
-KERNEL(weight_norm_backward);
-KERNEL(tied_forward);
-KERNEL(tied_backward);
 
 static accumulator norm_of(const struct weight_norm *op, const real *v, int o)
 {
@@ -279,9 +263,6 @@ KERNEL(tied_backward)
 }
 
 /* ---- whitening ---- */
-
-KERNEL(whiten_forward);
-KERNEL(whiten_backward);
 
 struct whitening {
     int c;
@@ -436,3 +417,13 @@ KERNEL(whiten_backward)
                 }
     }
 }
+
+/* ---- all of them ---- */
+
+NL_KERNEL(concat) = {.forward = concat_forward, .backward = concat_backward};
+NL_KERNEL(slice) = {.forward = slice_forward, .backward = slice_backward};
+NL_KERNEL(attention) = {.forward = attention_forward, .backward = attention_backward};
+NL_KERNEL(cell) = {.forward = cell_forward, .backward = cell_backward};
+NL_KERNEL(weight_norm) = {.forward = weight_norm_forward, .backward = weight_norm_backward};
+NL_KERNEL(tied) = {.forward = tied_forward, .backward = tied_backward};
+NL_KERNEL(whiten) = {.forward = whiten_forward, .backward = whiten_backward};

@@ -42,7 +42,7 @@ START_TEST(normalizer_backward_works_in_place)
             struct nl_normalize in_place = p.normalize;
             in_place.dx = p.dy;
             ck_assert(memcmp(p.normalize.dx, p.dy, bytes) != 0);
-            nl_kernel_find(nl_backends[b], "normalize")->backward(&p.run, &in_place);
+            nl_kernel_of(nl_backends[b], &nl_normalize_operation, &in_place)->backward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.normalize.dx, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             probe_free(&p);
         }
@@ -64,10 +64,10 @@ START_TEST(a_sum_works_in_place)
             ck_assert(memcmp(p.add.da, p.add.db, bytes) == 0);
             struct nl_add in_place = p.add;
             in_place.da = in_place.db = p.dy;
-            nl_kernel_find(nl_backends[b], "add")->backward(&p.run, &in_place);
+            nl_kernel_of(nl_backends[b], &nl_add_operation, &in_place)->backward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.add.da, p.dy, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             in_place.y = p.input[1].value;
-            nl_kernel_find(nl_backends[b], "add")->forward(&p.run, &in_place);
+            nl_kernel_of(nl_backends[b], &nl_add_operation, &in_place)->forward(&p.run, &in_place);
             ck_assert_msg(memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
             probe_free(&p);
         }
@@ -148,8 +148,8 @@ START_TEST(dropout_of_a_part_draws_what_the_batch_draws)
             part.y = (char *)part.y + at;
             part.dy = (const char *)part.dy + at;
             part.dx = (char *)part.dx + at;
-            nl_kernel_find(nl_backends[b], "dropout")->forward(&run, &part);
-            nl_kernel_find(nl_backends[b], "dropout")->backward(&run, &part);
+            nl_kernel_of(nl_backends[b], &nl_dropout_operation, &part)->forward(&run, &part);
+            nl_kernel_of(nl_backends[b], &nl_dropout_operation, &part)->backward(&run, &part);
         }
         size_t bytes = whole.y_count * nl_backends[b]->real;
         ck_assert_msg(memcmp(whole.y, parts.y, bytes) == 0, "y on %s", nl_backends[b]->name);
@@ -166,8 +166,6 @@ START_TEST(accumulate_adds_all_numbers_of_each_replica)
     enum { COUNT = 301, REPLICAS = 3 };
     for (int b = 0; nl_backends[b]; b++) {
         const struct nl_backend *backend = nl_backends[b];
-        const struct nl_kernel *own = nl_kernel_find(backend, "accumulate");
-        const struct nl_kernel *kernel = own ? own : nl_reference_kernel(backend->element, "accumulate");
         struct image image = image_make(backend, REPLICAS, PROBE_BYTES);
         struct nl_accumulate op = {.count = COUNT, .x = image_reals(&image, COUNT), .y = image_reals(&image, COUNT)};
         struct nl_run run = {.replicas = REPLICAS, .stride = image.stride, .samples = 1};
@@ -176,7 +174,7 @@ START_TEST(accumulate_adds_all_numbers_of_each_replica)
                 image_set_real(&image, r, (void *)(uintptr_t)op.x, i, drawn((uint64_t)r, "x", i));
                 image_set_real(&image, r, op.y, i, drawn((uint64_t)r, "y", i));
             }
-        kernel->forward(&run, &op);
+        nl_kernel_of(backend, &nl_accumulate_operation, &op)->forward(&run, &op);
         for (int r = 0; r < REPLICAS; r++)
             for (size_t i = 0; i < COUNT; i++) {
                 double expected = drawn((uint64_t)r, "x", i) + drawn((uint64_t)r, "y", i), found = image_real(&image, r, op.y, i);

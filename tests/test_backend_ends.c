@@ -48,7 +48,7 @@ static struct batch batch_make(const struct nl_backend *backend, int samples, in
 static double loss_of(const struct batch *b)
 {
     b->op.sums[0] = b->op.sums[1] = 0.0;
-    nl_kernel_find(b->image.backend, "loss")->forward(&b->run, &b->op);
+    nl_kernel_of(b->image.backend, &nl_loss_operation, &b->op)->forward(&b->run, &b->op);
     return b->op.sums[0];
 }
 
@@ -82,7 +82,7 @@ START_TEST(loss_is_cross_entropy)
             ck_assert(batch.op.sums[1] == right);
             /* Sums go on; no gradient is written where none is asked for. */
             batch.op.dlogits = NULL;
-            nl_kernel_find(nl_backends[b], "loss")->forward(&batch.run, &batch.op);
+            nl_kernel_of(nl_backends[b], &nl_loss_operation, &batch.op)->forward(&batch.run, &batch.op);
             ck_assert(fabs(batch.op.sums[0] - 2 * found) <= 1e-12 * found);
             ck_assert(batch.op.sums[1] == 2 * right);
             image_check_gaps(&batch.image, "loss");
@@ -464,7 +464,7 @@ START_TEST(gather_takes_moves_and_standardizes)
                     ((double *)image_place(&image, r, scale))[c] = 0.25;
                 }
             }
-            nl_kernel_find(nl_backends[b], "gather")->forward(&run, &op);
+            nl_kernel_of(nl_backends[b], &nl_gather_operation, &op)->forward(&run, &op);
             for (int r = 0; r < 2; r++)
                 for (int n = 0; n < 5; n++) {
                     struct nl_augmentation moved = {0, 0, 0};

@@ -41,7 +41,7 @@ sweep,experiments/|experiments/a.yaml experiments/b.yml
 sweep,one.yaml,n|norm. 
 sweep,one.yaml,norm.pl|norm.placement= 
 sweep,one.yaml,norm.placement=b|norm.placement=before 
-sweep,one.yaml,norm.kind=bn;l|norm.kind=bn,ln 
+sweep,one.yaml,norm.kind=bn;l|norm.kind=bn,ln norm.kind=bn,l1bn 
 sweep,one.yaml,data.test=a|data.test=auto 
 sweep,one.yaml,data.flip=|data.flip=true data.flip=false 
 run,one.yaml,model.load=t|model.load=two.safetensors 
@@ -101,7 +101,7 @@ export PATH="$(dirname "$program"):$PATH"
 same "bash: a command" "sweep " "$(in_bash 'normlab sw')"
 same "bash: a path of the program" "sweep " "$(in_bash "$program sw")"
 same "bash: a value, behind what readline has" "before " "$(in_bash 'normlab run one.yaml norm.placement=b')"
-same "bash: the second value" "bn,ln " "$(in_bash 'normlab run one.yaml norm.kind=bn,l')"
+same "bash: the second value" "bn,rms " "$(in_bash 'normlab run one.yaml norm.kind=bn,r')"
 same "bash: a new word" "experiments/ one.yaml results/ sub/ grid net " "$(in_bash 'normlab check ')"
 
 # ---- fish ----

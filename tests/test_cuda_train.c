@@ -23,7 +23,7 @@ struct net {
     int stat_batch;
 };
 
-enum { BN, LN, GN, IN, RMS, NONE }; /* as in nl_norms */
+enum { BN, LN, GN, IN, RMS, NONE = 10 }; /* as in nl_norms */
 
 static const struct net nets[] = {
     {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = BN, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},

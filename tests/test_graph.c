@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "backend/ref/complex.h"
-#include "backend/ref/reference.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/diagnostics.h"
@@ -28,22 +27,13 @@
 
 /* ---- the operations' descriptors ---- */
 
-#define KERNELS(name)                                                                                                            \
-    nl_kernel_function nl_ref_double_##name##_forward, nl_ref_double_##name##_backward, nl_ref_float_##name##_forward,           \
-        nl_ref_float_##name##_backward, nl_ref_complex_##name##_forward, nl_ref_complex_##name##_backward;                       \
-    static const struct nl_kernel name##_kernel[3] = {                                                                           \
-        [NL_ELEMENT_DOUBLE] = {#name, .forward = nl_ref_double_##name##_forward, .backward = nl_ref_double_##name##_backward},   \
-        [NL_ELEMENT_FLOAT] = {#name, .forward = nl_ref_float_##name##_forward, .backward = nl_ref_float_##name##_backward},      \
-        [NL_ELEMENT_COMPLEX] = {#name, .forward = nl_ref_complex_##name##_forward,                                               \
-                                .backward = nl_ref_complex_##name##_backward},                                                   \
-    }
-KERNELS(concat);
-KERNELS(slice);
-KERNELS(attention);
-KERNELS(cell);
-KERNELS(weight_norm);
-KERNELS(tied);
-KERNELS(whiten);
+NL_DECLARE_REFERENCES(concat);
+NL_DECLARE_REFERENCES(slice);
+NL_DECLARE_REFERENCES(attention);
+NL_DECLARE_REFERENCES(cell);
+NL_DECLARE_REFERENCES(weight_norm);
+NL_DECLARE_REFERENCES(tied);
+NL_DECLARE_REFERENCES(whiten);
 
 static int declare_concat(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -69,7 +59,7 @@ static const struct nl_operation concat_operation = {.name = "concat",
                                                      .slots = 3,
                                                      .declare = declare_concat,
                                                      .bind = bind_concat,
-                                                     .reference = concat_kernel};
+                                                     .reference = NL_REFERENCES(concat)};
 
 static int declare_slice(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -91,7 +81,7 @@ static const struct nl_operation slice_operation = {.name = "slice",
                                                     .slots = 1,
                                                     .declare = declare_slice,
                                                     .bind = bind_slice,
-                                                    .reference = slice_kernel};
+                                                    .reference = NL_REFERENCES(slice)};
 
 static int declare_attention(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -122,7 +112,7 @@ static const struct nl_operation attention_operation = {.name = "attention",
                                                         .declare = declare_attention,
                                                         .bind = bind_attention,
                                                         .reads = reads_inputs,
-                                                        .reference = attention_kernel};
+                                                        .reference = NL_REFERENCES(attention)};
 
 static int declare_cell(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -147,7 +137,7 @@ static const struct nl_operation cell_operation = {.name = "cell",
                                                    .declare = declare_cell,
                                                    .bind = bind_cell,
                                                    .reads = reads_inputs,
-                                                   .reference = cell_kernel};
+                                                   .reference = NL_REFERENCES(cell)};
 
 static int declare_weight_norm(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -175,7 +165,7 @@ static const struct nl_operation weight_norm_operation = {.name = "weight_norm",
                                                           .declare = declare_weight_norm,
                                                           .bind = bind_weight_norm,
                                                           .reads = reads_inputs,
-                                                          .reference = weight_norm_kernel};
+                                                          .reference = NL_REFERENCES(weight_norm)};
 
 static int declare_tied(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -199,7 +189,7 @@ static const struct nl_operation tied_operation = {.name = "tied",
                                                    .declare = declare_tied,
                                                    .bind = bind_tied,
                                                    .reads = reads_inputs,
-                                                   .reference = tied_kernel};
+                                                   .reference = NL_REFERENCES(tied)};
 
 static int declare_whiten(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -239,7 +229,7 @@ static const struct nl_operation whiten_operation = {.name = "whiten",
                                                      .bind = bind_whiten,
                                                      .reads = reads_inputs,
                                                      .saved_bytes = saved_whiten,
-                                                     .reference = whiten_kernel};
+                                                     .reference = NL_REFERENCES(whiten)};
 
 /* ---- networks ---- */
 

@@ -10,27 +10,27 @@
 #ifdef TESTS_ON_CUDA_H
 __attribute__((constructor)) static void compute_on_cuda(void)
 {
-    nl_cuda_add_coefficients(&brn_on_cuda);
+    nl_cuda_add_coefficients(&corrected_on_cuda);
 }
 #endif
 
 /* Batch Renorm far from its running statistics: both corrections are at their bounds, where the gradient that takes them for constants is that of
  * differences. */
-#define BRN NORMALIZE, .norm = &brn, .statistics = NL_STATS_BATCH, .running_mean = -10, .running_var = 0.1
+#define BRN NORMALIZE, .norm = &corrected, .statistics = NL_STATS_BATCH, .running_mean = -10, .running_var = 0.1
 static const struct spec specs[] = {
     {"brn", BRN, .numbers = {2, 5}, .samples = 9, .height = 2, .width = 2, .channels = 5},
     {"brn, slices", BRN, .numbers = {1, 5}, .samples = 9, .capacity = 10, .channels = 17, .stat_batch = 4, .relu = true},
     {"brn with residual", BRN, .numbers = {2, 5}, .samples = 5, .height = 2, .width = 3, .channels = 4, .relu = true, .residual = true},
-    {"brn far from zero", NORMALIZE, .norm = &brn, .samples = 9, .channels = 4, .fill = FAR, .numbers = {1.5, 0.5}},
-    {"brn, running statistics", NORMALIZE, .norm = &brn, .samples = 9, .channels = 5, .statistics = NL_STATS_RUNNING, .numbers = {3, 5}},
-    {"mad", NORMALIZE, .norm = &mad, .samples = 7, .channels = 24, .groups = 3, .relu = true},
-    {"mad on images", NORMALIZE, .norm = &mad, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 6, .groups = 2, .residual = true},
+    {"brn far from zero", NORMALIZE, .norm = &corrected, .samples = 9, .channels = 4, .fill = FAR, .numbers = {1.5, 0.5}},
+    {"brn, running statistics", NORMALIZE, .norm = &corrected, .samples = 9, .channels = 5, .statistics = NL_STATS_RUNNING, .numbers = {3, 5}},
+    {"mad", NORMALIZE, .norm = &mad, .samples = 7, .channels = 24, .relu = true},
+    {"mad on images", NORMALIZE, .norm = &mad, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 6, .residual = true},
     {"mad on images, each element", NORMALIZE, .norm = &mad, .samples = 3, .height = 3, .width = 2, .channels = 6, .relu = true, .affine = NL_AFFINE_ELEMENT},
     {"mad without affine", NORMALIZE, .norm = &mad, .samples = 3, .channels = 300, .affine = NL_AFFINE_NONE},
     {"mad of the batch", NORMALIZE, .norm = &mad_of_batch, .samples = 9, .height = 3, .width = 2, .channels = 5},
     {"mad of the batch, slices", NORMALIZE, .norm = &mad_of_batch, .samples = 9, .channels = 5, .stat_batch = 4, .relu = true},
     {"mad of the batch, precise statistics", NORMALIZE, .norm = &mad_of_batch, .samples = 9, .channels = 5, .statistics = NL_STATS_PRECISE},
-    {"largest", NORMALIZE, .norm = &maxnorm, .samples = 5, .height = 3, .width = 2, .channels = 6, .groups = 2},
+    {"largest", NORMALIZE, .norm = &maxnorm, .samples = 5, .height = 3, .width = 2, .channels = 6},
     {"largest of the batch", NORMALIZE, .norm = &maxnorm_of_batch, .samples = 9, .channels = 5},
     {"cubes", NORMALIZE, .norm = &cubes, .samples = 5, .channels = 12},
     {"magnitudes", NORMALIZE, .norm = &magnitudes, .samples = 5, .channels = 12, .relu = true},
@@ -53,14 +53,9 @@ struct pair {
     struct probe bn, other;
 };
 
-static struct pair pair_of(const struct nl_backend *backend, const struct nl_norm *norm, bool relu, const double numbers[2])
+static struct pair pair_of(const struct nl_backend *backend, struct spec bn, struct spec spec)
 {
-    struct spec spec = of_batch;
-    spec.relu = relu;
-    struct pair pair = {.bn = probe_make(backend, 1, spec)};
-    spec.norm = norm;
-    spec.numbers[0] = numbers[0], spec.numbers[1] = numbers[1];
-    pair.other = probe_make(backend, 1, spec);
+    struct pair pair = {probe_make(backend, 1, bn), probe_make(backend, 1, spec)};
     struct probe *both[] = {&pair.bn, &pair.other};
     for (int i = 0; i < 2; i++) {
         probe_fill(both[i], 0, 5);
@@ -86,7 +81,9 @@ static void check_equal(const struct pair *pair, const char *what, const void *a
 START_TEST(batch_renorm_without_corrections_is_batch_normalization)
 {
     for (int b = 0; nl_backends[b]; b++) {
-        struct pair pair = pair_of(nl_backends[b], &brn, true, (double[]){1, 0});
+        struct spec spec = of_batch;
+        spec.norm = &corrected, spec.numbers[0] = 1;
+        struct pair pair = pair_of(nl_backends[b], of_batch, spec);
         double allowed = tolerance_of(nl_backends[b]);
         check_equal(&pair, "y", pair.bn.y, pair.other.y, pair.bn.y_count, allowed);
         for (int i = 0; i < pair.bn.inputs; i++)
@@ -102,7 +99,10 @@ END_TEST
 START_TEST(batch_renorm_is_as_evaluation)
 {
     for (int b = 0; nl_backends[b]; b++) {
-        struct pair pair = pair_of(nl_backends[b], &brn, false, (double[]){1e9, 1e9});
+        struct spec bn = of_batch, spec;
+        bn.relu = false, spec = bn;
+        spec.norm = &corrected, spec.numbers[0] = spec.numbers[1] = 1e9;
+        struct pair pair = pair_of(nl_backends[b], bn, spec);
         double allowed = tolerance_of(nl_backends[b]);
         for (size_t i = 0; i < pair.bn.y_count; i++) {
             size_t c = i % 5;
@@ -122,10 +122,11 @@ END_TEST
 /* dx = gamma rstd (dy - mean(dy) - xhat mean(dy xhat)) without what is detached. */
 START_TEST(detached_statistics_are_constants)
 {
-    static const struct nl_norm *const norms[] = {&detached, &detached_mean, &detached_var};
     for (int b = 0; nl_backends[b]; b++)
-        for (int k = 0; k < 3; k++) {
-            struct pair pair = pair_of(nl_backends[b], norms[k], false, (double[]){0, 0});
+        for (unsigned what = 1; what <= (NL_DETACH_CENTER | NL_DETACH_SPREAD); what++) {
+            struct spec bn = of_batch, spec;
+            bn.relu = false, spec = bn, spec.detached = what;
+            struct pair pair = pair_of(nl_backends[b], bn, spec);
             const struct probe *p = &pair.bn;
             for (size_t c = 0; c < 5; c++) {
                 double mu = ((const double *)p->normalize.mean)[c], rstd = 1 / sqrt(((const double *)p->normalize.var)[c] + 1e-5);
@@ -136,14 +137,14 @@ START_TEST(detached_statistics_are_constants)
                 }
                 for (size_t i = c; i < p->y_count; i += 5) {
                     double xhat = (image_real(&p->image, 0, p->input[0].value, i) - mu) * rstd, wanted = image_real(&p->image, 0, p->dy, i);
-                    if (!(norms[k]->detached & NL_DETACH_CENTER))
+                    if (!(what & NL_DETACH_CENTER))
                         wanted -= sum / m;
-                    if (!(norms[k]->detached & NL_DETACH_SPREAD))
+                    if (!(what & NL_DETACH_SPREAD))
                         wanted -= xhat * product / m;
                     wanted *= gamma * rstd;
                     double dx = image_real(&pair.other.image, 0, pair.other.input[0].gradient, i);
-                    ck_assert_msg(fabs(dx - wanted) <= tolerance_of(p->image.backend) * (1 + fabs(wanted)), "%s on %s: dx[%zu] is %.12g, not %.12g",
-                                  norms[k]->name, p->image.backend->name, i, dx, wanted);
+                    ck_assert_msg(fabs(dx - wanted) <= tolerance_of(p->image.backend) * (1 + fabs(wanted)), "%u on %s: dx[%zu] is %.12g, not %.12g",
+                                  what, p->image.backend->name, i, dx, wanted);
                 }
             }
             check_equal(&pair, "y", pair.bn.y, pair.other.y, pair.bn.y_count, tolerance_of(nl_backends[b]));
@@ -152,20 +153,38 @@ START_TEST(detached_statistics_are_constants)
 }
 END_TEST
 
+/* Training with running statistics: y and dx are those of evaluation with them, and they move on as batch normalization's do. */
+START_TEST(running_statistics_may_train)
+{
+    for (int b = 0; nl_backends[b]; b++) {
+        struct spec evaluated = of_batch, spec = of_batch;
+        evaluated.statistics = NL_STATS_RUNNING, spec.trains_running = true;
+        struct pair pair = pair_of(nl_backends[b], evaluated, spec), bn = pair_of(nl_backends[b], of_batch, spec);
+        double allowed = tolerance_of(nl_backends[b]);
+        check_equal(&pair, "y", pair.bn.y, pair.other.y, pair.bn.y_count, allowed);
+        for (int i = 0; i < pair.bn.inputs; i++)
+            check_equal(&pair, pair.bn.input[i].name, pair.bn.input[i].gradient, pair.other.input[i].gradient, pair.bn.input[i].count, allowed);
+        check_equal(&bn, "running mean", bn.bn.normalize.running_mean, bn.other.normalize.running_mean, 5, allowed);
+        check_equal(&bn, "running var", bn.bn.normalize.running_var, bn.other.normalize.running_var, 5, allowed);
+        probe_free(&pair.bn), probe_free(&pair.other), probe_free(&bn.bn), probe_free(&bn.other);
+    }
+}
+END_TEST
+
 /* Elements that are the largest together share what goes through the spread: torch.amax gives each 1 / k of it. */
 START_TEST(the_largest_share_their_gradient)
 {
     for (int b = 0; nl_backends[b]; b++) {
-        struct spec spec = {"ties", NORMALIZE, .norm = &maxnorm, .samples = 1, .channels = 4, .affine = NL_AFFINE_NONE};
+        struct spec spec = {"ties", NORMALIZE, .norm = &maxnorm, .samples = 1, .channels = 5, .affine = NL_AFFINE_NONE};
         struct probe p = probe_make(nl_backends[b], 1, spec);
-        image_put(&p.image, 0, p.input[0].value, (double[]){-1, 1, 0.5, -0.5}, 4);
-        image_put(&p.image, 0, p.dy, (double[]){1, 2, 0, 0}, 4);
+        image_put(&p.image, 0, p.input[0].value, (double[]){-1, 1, 0.5, -0.5, 0}, 5);
+        image_put(&p.image, 0, p.dy, (double[]){1, 2, 0, 0, 0}, 5);
         p.hyper->norm_eps = 0;
         probe_forward(&p);
         probe_backward(&p);
         /* center 0, M = 1, so y = x. dL/dM = -sum dy x = -1; the slopes sign / 2 of the two largest are -1/2 and 1/2, whose mean is 0. */
-        const double dx[] = {1 - 0.75 + 0.5, 2 - 0.75 - 0.5, -0.75, -0.75};
-        for (size_t i = 0; i < 4; i++)
+        const double dx[] = {1 - 0.6 + 0.5, 2 - 0.6 - 0.5, -0.6, -0.6, -0.6};
+        for (size_t i = 0; i < 5; i++)
             ck_assert_double_eq_tol(image_real(&p.image, 0, p.input[0].gradient, i), dx[i], 1e-6);
         probe_free(&p);
     }
@@ -180,6 +199,7 @@ int main(void)
     tcase_add_test(tests, batch_renorm_without_corrections_is_batch_normalization);
     tcase_add_test(tests, batch_renorm_is_as_evaluation);
     tcase_add_test(tests, detached_statistics_are_constants);
+    tcase_add_test(tests, running_statistics_may_train);
     tcase_add_test(tests, the_largest_share_their_gradient);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -260,19 +260,19 @@ START_TEST(deviations_keep_their_digits)
     struct nl_observed seen;
     struct nl_observe observe = {.count = COUNT, .per_sample = true, .x = x, .seen = &seen};
     struct nl_run run = {.replicas = 1, .samples = 2};
-    nl_kernel_find(&nl_backend_cpu, "observe")->forward(&run, &observe);
+    nl_kernel_of(&nl_backend_cpu, &nl_observe_operation, &observe)->forward(&run, &observe);
     ck_assert_double_eq(seen.elements, 200);
     ck_assert_double_eq(seen.deviations, 200 * 0.25);
     ck_assert_double_eq(seen.zeros, 0);
     run = (struct nl_run){.replicas = 1, .samples = 1, .first = 2, .batch = 3};
     observe.x = third;
-    nl_kernel_find(&nl_backend_cpu, "observe")->forward(&run, &observe);
+    nl_kernel_of(&nl_backend_cpu, &nl_observe_operation, &observe)->forward(&run, &observe);
     ck_assert_double_eq(seen.elements, 300);
     ck_assert_double_eq(seen.zeros, 1);
     observe.x = observe.before = third;
     observe.per_sample = false;
     run.first = 0;
-    nl_kernel_find(&nl_backend_cpu, "observe")->forward(&run, &observe);
+    nl_kernel_of(&nl_backend_cpu, &nl_observe_operation, &observe)->forward(&run, &observe);
     ck_assert_double_eq(seen.elements, 100);
     ck_assert_double_eq(seen.zeros, 100);
 }

@@ -1,6 +1,6 @@
-/* The backends: one table of kernels each, the same mathematics. `ref` is float64, plain C, slow and obviously right: the
- * specification; `cpu` is float32 and made to be fast; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan deals in
- * sizes and places, values go in and out through upload/download and put_reals/get_reals.
+/* The backends: what computes operations, the same mathematics on each. `ref` is float64, plain C, slow and obviously right: the specification of every
+ * operation (operation/reference.h); `cpu` is float32 and made to be fast; `cuda` is float32 on a GPU. Nothing above this header touches a number: a plan
+ * deals in sizes and places, values go in and out through upload/download and put_reals/get_reals.
  */
 #ifndef NL_BACKEND_BACKEND_H
 #define NL_BACKEND_BACKEND_H
@@ -42,6 +42,12 @@ struct nl_update {
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;
+};
+
+/* A kernel of the backend's own, for one operation. */
+struct nl_own_kernel {
+    const struct nl_operation *operation;
+    const struct nl_kernel *kernel;
 };
 
 struct nl_tape; /* the backend's own */
@@ -96,7 +102,7 @@ struct nl_backend {
 
     void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
     void (*update)(const struct nl_run *run, const struct nl_update *op);
-    const struct nl_kernel *kernels; /* ends with one without a name */
+    const struct nl_own_kernel *kernels;                                /* ends with one of no operation; NULL: it has none of its own */
 };
 
 extern const struct nl_backend nl_backend_ref, nl_backend_cpu, nl_backend_cuda;
@@ -111,14 +117,8 @@ const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, e
 /* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
 
-/* What the backend has for that operation; NULL: nothing. */
-const struct nl_kernel *nl_kernel_find(const struct nl_backend *backend, const char *operation);
-
-/* The reference's kernel for that element, which computes in the host's memory: for what a backend has no kernel of its own. NULL: there is
- * no such operation. */
-const struct nl_kernel *nl_reference_kernel(enum nl_element element, const char *operation);
-
-/* What computes an operation with these arguments there: the backend's own kernel, or, where the backend computes on the host, the reference's. NULL: nothing does. */
+/* What computes an operation with these arguments there: the backend's own kernel, or, where the backend computes on the host, the reference's.
+ * NULL: nothing does. */
 const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "backend/ref/complex.h"
-#include "backend/ref/reference.h"
+#include "backend/ref/update.h"
 
 static void *alloc(size_t bytes)
 {
@@ -77,7 +77,6 @@ const struct nl_backend nl_backend_ref = {
     .get_reals = get_doubles,
     .thread_begin = thread_begin,
     .update = nl_ref_double_update,
-    .kernels = nl_ref_double_kernels,
 };
 
 const struct nl_backend nl_backend_complex = {
@@ -94,15 +93,4 @@ const struct nl_backend nl_backend_complex = {
     .get_reals = get_real_parts,
     .thread_begin = thread_begin,
     .update = nl_ref_complex_update,
-    .kernels = nl_ref_complex_kernels,
 };
-
-const struct nl_kernel *nl_reference_kernel(enum nl_element element, const char *operation)
-{
-    static const struct nl_kernel *const kernels[] = {
-        [NL_ELEMENT_DOUBLE] = nl_ref_double_kernels,
-        [NL_ELEMENT_FLOAT] = nl_ref_float_kernels,
-        [NL_ELEMENT_COMPLEX] = nl_ref_complex_kernels,
-    };
-    return nl_kernel_find(&(struct nl_backend){.kernels = kernels[element]}, operation);
-}

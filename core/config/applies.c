@@ -39,7 +39,7 @@ static struct traits traits_of(const struct nl_config *config)
         if (used & 1u << i) {
             out.uses |= nl_norms[i]->uses;
             out.tracks |= nl_norms[i]->tracks;
-            out.any |= nl_norms[i]->partition != NULL;
+            out.any |= !nl_norm_is_none(nl_norms[i]);
         }
     return out;
 }
@@ -112,6 +112,12 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
         return norm.uses & NL_USES_STAT_BATCH;
+    if (!strcmp(field, "r_max") || !strcmp(field, "d_max") || !strcmp(field, "warmup"))
+        return norm.uses & NL_USES_BOUNDS;
+    if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
+        return norm.tracks && config->norm.statistics != NL_OF_BATCH;
+    if (!strcmp(field, "detach"))
+        return norm.any && config->norm.detach != 0;
     if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
         return norm.tracks;
     if (!strcmp(field, "momentum"))

@@ -182,16 +182,16 @@ static void add_layer_map(struct nl_text *out, const struct nl_layer_word *words
 static void add_layer_definitions(struct nl_text *out)
 {
     nl_text_add(out, "    \"layers.norm\": ");
-    add_layer_map(out, nl_layer_norm_words, 1u << NL_ITEM_NORM, NULL);
+    add_layer_map(out, nl_layer_norm_words, 1u << NL_LAYER_NORM, NULL);
     nl_text_add(out, ",\n    \"layers\": {\"type\": \"array\", \"items\": {\"anyOf\": [\n      {\"enum\": [");
     const char *between = "";
-    for (int i = 0; i < NL_ITEMS; i++)
+    for (int i = 0; i < NL_LAYER_ITEMS; i++)
         if (is_alone(&nl_layer_words[i])) {
             nl_text_add(out, "%s\"%s\"", between, nl_layer_words[i].name);
             between = ", ";
         }
     nl_text_add(out, "]}");
-    for (int i = 0; i < NL_ITEMS; i++) {
+    for (int i = 0; i < NL_LAYER_ITEMS; i++) {
         nl_text_add(out, ",\n      ");
         add_layer_map(out, nl_layer_words, 1u << i, nl_layer_words[i].name);
     }

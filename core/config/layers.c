@@ -12,7 +12,7 @@
 #include "config/nearest.h"
 #include "config/value.h"
 
-enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 1, STEMS = NL_LAYER_ADD + 1 };
+enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 1 };
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
@@ -27,7 +27,7 @@ const char *nl_layer_name(const struct nl_layer *layer)
 /* ---- an item, as it is written ---- */
 
 struct item {
-    enum nl_item kind;
+    enum nl_layer_kind kind;
     const char *name;   /* NULL: none */
     int repeat, stride; /* NL_UNSAID: none given */
     struct nl_layer_settings set;
@@ -126,7 +126,7 @@ static void read_norm(struct nl_loader *loader, const struct nl_node *value, str
 static void read_form(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, struct item *item)
 {
     bool blank = value->kind == NL_SCALAR && value->blank;
-    if (blank && (word->blank || word->form == NL_WORD_NOTHING || (word->form == NL_WORD_SECTION && item->kind == NL_ITEM_NORM)))
+    if (blank && (word->blank || word->form == NL_WORD_NOTHING || (word->form == NL_WORD_SECTION && item->kind == NL_LAYER_NORM)))
         return;
     if (word->form == NL_WORD_SECTION && !blank) {
         read_norm(loader, value, item);
@@ -153,7 +153,7 @@ static void read_word(struct nl_loader *loader, const struct nl_node *name, cons
     struct reading *reading = context;
     bool of_norm = reading->words == nl_layer_norm_words;
     const struct nl_layer_word *word = nl_layer_word_find(reading->words, name->text);
-    unsigned items = of_norm ? 1u << NL_ITEM_NORM : 1u << reading->item->kind;
+    unsigned items = of_norm ? 1u << NL_LAYER_NORM : 1u << reading->item->kind;
     const char *whose = of_norm ? "norm" : nl_layer_words[reading->item->kind].name;
     if (word && word->items & items) {
         read_form(loader, word, value, reading->item);
@@ -166,9 +166,9 @@ static void read_word(struct nl_loader *loader, const struct nl_node *name, cons
 
 static void refuse_item(struct nl_loader *loader, const struct nl_node *node)
 {
-    const char *names[NL_ITEMS + 1] = {NULL}, *near = NULL;
+    const char *names[NL_LAYER_ITEMS + 1] = {NULL}, *near = NULL;
     struct nl_text hint = {0};
-    for (int i = 0; i < NL_ITEMS; i++) {
+    for (int i = 0; i < NL_LAYER_ITEMS; i++) {
         names[i] = nl_layer_words[i].name;
         nl_text_add(&hint, "%s%s", i ? ", " : "an item is one of ", names[i]);
     }
@@ -184,19 +184,19 @@ static void refuse_item(struct nl_loader *loader, const struct nl_node *node)
 }
 
 /* What kind of item it is; false: none, as diagnostics say. */
-static bool find_kind(struct nl_loader *loader, const struct nl_node *node, enum nl_item *kind)
+static bool find_kind(struct nl_loader *loader, const struct nl_node *node, enum nl_layer_kind *kind)
 {
     int found = 0;
-    for (int i = 0; i < NL_ITEMS; i++) {
+    for (int i = 0; i < NL_LAYER_ITEMS; i++) {
         bool here = node->kind == NL_SCALAR ? !strcmp(node->text, nl_layer_words[i].name)
                                             : nl_yaml_entry(node, nl_layer_words[i].name) != NULL;
-        if (!here || (found && i >= NL_ITEM_NORM && !(i == NL_ITEM_ACTIVATION && *kind == NL_ITEM_NORM)))
+        if (!here || (found && i >= NL_LAYER_NORM && !(i == NL_LAYER_ACTIVATION && *kind == NL_LAYER_NORM)))
             continue; /* beside another word, norm and activation are what that one is told */
         if (found++)
             nl_diagnose(loader->diagnostics, &node->at, "each is an item of its own", "'%s' and '%s' cannot be in one item",
                         nl_layer_words[*kind].name, nl_layer_words[i].name);
         else
-            *kind = (enum nl_item)i;
+            *kind = (enum nl_layer_kind)i;
     }
     if (!found)
         refuse_item(loader, node);
@@ -220,7 +220,7 @@ static bool read_item(struct nl_loader *loader, const struct nl_node *node, stru
 /* Where layers stand: the names and the settings they have in common. */
 struct scope {
     char prefix[LONGEST_NAME + 16];
-    int *numbers; /* [STEMS]: layers of each stem with this prefix */
+    int *numbers; /* [NL_LAYER_KINDS]: layers of each stem with this prefix */
     struct nl_layer_settings set;
     int *stride; /* for the first convolution that has none; 1: it was taken, or there is none */
 };
@@ -250,21 +250,41 @@ static bool is_taken(const struct expansion *e, const char *key)
     return false;
 }
 
+/* What layers are called by, with a number, and by how much they divide height and width; a stride is a layer's own. */
+static const struct {
+    const char *stem;
+    int divides;
+} written[NL_LAYER_KINDS] = {
+    [NL_LAYER_CONV] = {"conv", 1},
+    [NL_LAYER_LINEAR] = {"fc", 1},
+#define LAYER(operation, word, stem, divides, help) [NL_LAYER_##operation] = {stem, divides},
+#include "config/layers.def"
+    [NL_LAYER_DROPOUT] = {"drop", 1},
+    [NL_LAYER_RESIDUAL] = {"residual", 1},
+    [NL_LAYER_NORM] = {"norm", 1},
+    [NL_LAYER_ACTIVATION] = {"act", 1},
+    [NL_LAYER_SHORTCUT] = {"shortcut", 1},
+    [NL_LAYER_ADD] = {"add", 1},
+};
+
+static bool is_part_of_residual(enum nl_layer_kind kind)
+{
+    return kind == NL_LAYER_RESIDUAL || kind == NL_LAYER_SHORTCUT || kind == NL_LAYER_ADD;
+}
+
 /* suffix: ".norm" of a pair with a name. NULL: it cannot be added, as diagnostics say. */
 static struct nl_layer *add(struct expansion *e, const struct scope *scope, const struct item *item, enum nl_layer_kind kind,
                             const char *suffix)
 {
-    static const char *const stems[STEMS] = {"conv",    "fc",   "norm",     "act",      "pool",
-                                             "avgpool", "drop", "residual", "shortcut", "add"};
     struct nl_layer layer = {.kind = kind, .set = inherit(&item->set, &scope->set), .stride = 1, .at = item->node->at};
     bool head = kind == NL_LAYER_LINEAR && item->set.width == NL_CLASSES;
     char name[2 * LONGEST_NAME + 16];
-    if (item->name && kind < NL_LAYER_RESIDUAL)
+    if (item->name && !is_part_of_residual(kind))
         snprintf(name, sizeof name, "%s%s%s", scope->prefix, item->name, suffix);
     else if (head)
         snprintf(name, sizeof name, "%shead", scope->prefix);
     else
-        snprintf(name, sizeof name, "%s%s%d", scope->prefix, stems[kind], ++scope->numbers[kind]);
+        snprintf(name, sizeof name, "%s%s%d", scope->prefix, written[kind].stem, ++scope->numbers[kind]);
     snprintf(layer.key, sizeof layer.key, "model.layers.%.*s", LONGEST_NAME, name);
     if (strlen(name) > LONGEST_NAME)
         nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "'%s' is longer than the %d characters that a layer's name can have",
@@ -285,7 +305,7 @@ static struct nl_layer *add(struct expansion *e, const struct scope *scope, cons
 
 static int add_product(struct expansion *e, const struct scope *scope, const struct item *item)
 {
-    bool conv = item->kind == NL_ITEM_CONV;
+    bool conv = item->kind == NL_LAYER_CONV;
     struct nl_layer *layer = add(e, scope, item, conv ? NL_LAYER_CONV : NL_LAYER_LINEAR, "");
     if (!layer)
         return 1;
@@ -315,7 +335,7 @@ static int expand_list(struct expansion *e, const struct nl_node *list, const st
 static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around, const struct item *item,
                        int turn, int stride)
 {
-    int numbers[STEMS] = {0}, own = stride != NL_UNSAID ? stride : 1;
+    int numbers[NL_LAYER_KINDS] = {0}, own = stride != NL_UNSAID ? stride : 1;
     struct scope scope = *around;
     scope.set = inherit(&item->set, &around->set);
     if (item->name) {
@@ -347,7 +367,7 @@ static int expand_residual(struct expansion *e, const struct scope *around, stru
     int stride = item->stride != NL_UNSAID ? item->stride : *around->stride;
     if (item->stride == NL_UNSAID)
         *around->stride = 1;
-    int numbers[STEMS] = {0};
+    int numbers[NL_LAYER_KINDS] = {0};
     struct scope scope = *around;
     if (item->name)
         snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2, around->prefix,
@@ -375,25 +395,20 @@ static int expand_residual(struct expansion *e, const struct scope *around, stru
 /* By how much the layers it adds divide height and width. */
 static int expand_item(struct expansion *e, const struct scope *scope, struct item *item)
 {
-    static const enum nl_layer_kind kinds[NL_ITEMS] = {[NL_ITEM_NORM] = NL_LAYER_NORM,
-                                                       [NL_ITEM_ACTIVATION] = NL_LAYER_ACTIVATION,
-                                                       [NL_ITEM_MAX_POOL] = NL_LAYER_MAX_POOL,
-                                                       [NL_ITEM_MEAN_POOL] = NL_LAYER_MEAN_POOL,
-                                                       [NL_ITEM_DROPOUT] = NL_LAYER_DROPOUT};
     switch (item->kind) {
-    case NL_ITEM_CONV:
-    case NL_ITEM_LINEAR:
+    case NL_LAYER_CONV:
+    case NL_LAYER_LINEAR:
         return add_product(e, scope, item);
-    case NL_ITEM_RESIDUAL:
+    case NL_LAYER_RESIDUAL:
         return expand_residual(e, scope, item);
-    case NL_ITEM_LAYERS:
+    case NL_LAYER_LAYERS:
         return expand_layers(e, scope, item);
-    case NL_ITEM_NORM_ACTIVATION:
+    case NL_LAYER_NORM_ACTIVATION:
         add_pair(e, scope, item);
         return 1;
     default:
-        add(e, scope, item, kinds[item->kind], "");
-        return item->kind == NL_ITEM_MAX_POOL ? 2 : 1;
+        add(e, scope, item, item->kind, "");
+        return written[item->kind].divides;
     }
 }
 
@@ -473,7 +488,7 @@ const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_dia
                     "'model.layers' must be a list of layers");
         return NULL;
     }
-    int before = diagnostics->count, numbers[STEMS] = {0}, stride = 1;
+    int before = diagnostics->count, numbers[NL_LAYER_KINDS] = {0}, stride = 1;
     struct nl_loader loader = {.diagnostics = diagnostics};
     struct expansion e = {.loader = &loader};
     expand_list(&e, root, &(struct scope){.numbers = numbers, .set = unsaid, .stride = &stride});

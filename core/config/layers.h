@@ -27,10 +27,23 @@
 #include "config/config.h"
 #include "config/yaml.h"
 
-enum nl_layer_kind { NL_LAYER_CONV, NL_LAYER_LINEAR, NL_LAYER_NORM, NL_LAYER_ACTIVATION, NL_LAYER_MAX_POOL, NL_LAYER_MEAN_POOL, NL_LAYER_DROPOUT,
-                     NL_LAYER_RESIDUAL, /* what comes is a branch ... */
-                     NL_LAYER_SHORTCUT, /* ... it has ended, and what comes takes the residual's input as well ... */
-                     NL_LAYER_ADD };    /* ... and the sum of both; without SHORTCUT, with the input itself */
+/* What a layer is, and what an item of the list is, which may stand for several layers. The word of the same place in nl_layer_words names an item. */
+enum nl_layer_kind {
+    NL_LAYER_CONV,
+    NL_LAYER_LINEAR,
+    NL_LAYER_NORM_ACTIVATION, /* a normalizer, and an activation */
+#define LAYER(operation, ...) NL_LAYER_##operation,
+#include "config/layers.def"
+    NL_LAYER_DROPOUT,
+    NL_LAYER_RESIDUAL,        /* what comes is a branch ... */
+    NL_LAYER_LAYERS,
+    NL_LAYER_NORM,
+    NL_LAYER_ACTIVATION,
+    NL_LAYER_ITEMS,           /* so many kinds of items; these layers are no items: */
+    NL_LAYER_SHORTCUT = NL_LAYER_ITEMS, /* ... it has ended, and what comes takes the residual's input as well ... */
+    NL_LAYER_ADD,             /* ... and the sum of both; without SHORTCUT, with the input itself */
+    NL_LAYER_KINDS,
+};
 
 enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
 
@@ -92,15 +105,11 @@ void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config);
 
 /* ---- what may be written (layers_words.c) ---- */
 
-/* What an item is: bits, for the words that may stand in it. The word of the same place in nl_layer_words names it. */
-enum nl_item { NL_ITEM_CONV, NL_ITEM_LINEAR, NL_ITEM_NORM_ACTIVATION, NL_ITEM_MAX_POOL, NL_ITEM_MEAN_POOL, NL_ITEM_DROPOUT, NL_ITEM_RESIDUAL,
-               NL_ITEM_LAYERS, NL_ITEM_NORM, NL_ITEM_ACTIVATION, NL_ITEMS };
-
 enum nl_word_form { NL_WORD_NOTHING, NL_WORD_LIST, NL_WORD_NAME, NL_WORD_SECTION, NL_WORD_NUMBER, NL_WORD_VALUE };
 
 struct nl_layer_word {
     const char *name;
-    unsigned items;          /* that may have it, bit by bit */
+    unsigned items;          /* that may have it: bits, by enum nl_layer_kind */
     enum nl_word_form form;
     const char *key;         /* NL_WORD_VALUE: reads as this key does */
     const char *special;     /* a word that may stand for the number; NULL: none */

@@ -4,26 +4,26 @@
 
 #include "config/layers.h"
 
-#define IN(item) (1u << NL_ITEM_##item)
+#define IN(item) (1u << NL_LAYER_##item)
 #define SETTING(field) offsetof(struct nl_layer_settings, field)
 enum { AROUND = IN(RESIDUAL) | IN(LAYERS) };
 
 const struct nl_layer_word nl_layer_words[] = {
-    [NL_ITEM_CONV] = {"conv", IN(CONV), NL_WORD_NUMBER, NULL, "depthwise", true, 1, 8192, SETTING(width),
+    [NL_LAYER_CONV] = {"conv", IN(CONV), NL_WORD_NUMBER, NULL, "depthwise", true, 1, 8192, SETTING(width),
                       "convolution with so many channels, or a kernel for each channel of its input; blank: width"},
-    [NL_ITEM_LINEAR] = {"linear", IN(LINEAR), NL_WORD_NUMBER, NULL, "classes", true, 1, 8192, SETTING(width),
+    [NL_LAYER_LINEAR] = {"linear", IN(LINEAR), NL_WORD_NUMBER, NULL, "classes", true, 1, 8192, SETTING(width),
                         "linear layer with so many units, or one for each class; blank: width"},
-    [NL_ITEM_NORM_ACTIVATION] = {"norm-activation", IN(NORM_ACTIVATION), NL_WORD_NOTHING, .help = "normalizer and activation, in the order of placement"},
-    [NL_ITEM_MAX_POOL] = {"max-pool", IN(MAX_POOL), NL_WORD_NOTHING, .help = "the largest of 2 x 2 positions"},
-    [NL_ITEM_MEAN_POOL] = {"mean-pool", IN(MEAN_POOL), NL_WORD_NOTHING, .help = "the mean over all positions"},
-    [NL_ITEM_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_NOTHING, .help = "with model.dropout; none where that is 0"},
-    [NL_ITEM_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST, .help = "layers whose output is added to their input"},
-    [NL_ITEM_LAYERS] = {"layers", IN(LAYERS), NL_WORD_LIST, .help = "layers that have something in common"},
-    [NL_ITEM_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION, .help = "the normalizer: its kind, or a mapping"},
-    [NL_ITEM_ACTIVATION] = {"activation", IN(ACTIVATION) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "model.activation", NULL, true, 0, 0,
+    [NL_LAYER_NORM_ACTIVATION] = {"norm-activation", IN(NORM_ACTIVATION), NL_WORD_NOTHING, .help = "normalizer and activation, in the order of placement"},
+#define LAYER(operation, word, stem, divides, text) [NL_LAYER_##operation] = {word, IN(operation), NL_WORD_NOTHING, .help = text},
+#include "config/layers.def"
+    [NL_LAYER_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_NOTHING, .help = "with model.dropout; none where that is 0"},
+    [NL_LAYER_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST, .help = "layers whose output is added to their input"},
+    [NL_LAYER_LAYERS] = {"layers", IN(LAYERS), NL_WORD_LIST, .help = "layers that have something in common"},
+    [NL_LAYER_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION, .help = "the normalizer: its kind, or a mapping"},
+    [NL_LAYER_ACTIVATION] = {"activation", IN(ACTIVATION) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "model.activation", NULL, true, 0, 0,
                             SETTING(activation), "the nonlinearity"},
     {"shortcut", IN(RESIDUAL), NL_WORD_LIST, .help = "layers that the input goes through before it is added"},
-    {"name", (1u << NL_ITEMS) - 1, NL_WORD_NAME, .help = "a letter, then letters, digits, '_' and '-'"},
+    {"name", (1u << NL_LAYER_ITEMS) - 1, NL_WORD_NAME, .help = "a letter, then letters, digits, '_' and '-'"},
     {"repeat", IN(LAYERS), NL_WORD_NUMBER, NULL, NULL, false, 1, 1000, NL_NO_SETTING, "times, one after the other"},
     {"width", AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 8192, SETTING(width), "channels or units of the layers in it that give none"},
     {"kernel", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 7, SETTING(kernel), "height and width of a convolution's kernel: 1, 3, 5 or 7"},

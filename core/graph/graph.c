@@ -61,7 +61,8 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
     struct nl_graph_node *node = &graph->node[number];
     *node = (struct nl_graph_node){.operation = operation};
     node->arguments = nl_alloc(1, operation->arguments);
-    memcpy(node->arguments, new->arguments, operation->arguments);
+    if (new->arguments)
+        memcpy(node->arguments, new->arguments, operation->arguments);
     snprintf(node->name, sizeof node->name, "%s", new->name);
     struct nl_extent in[NL_MOST_SLOTS] = {{0}};
     for (int i = 0; i < NL_MOST_SLOTS; i++) {

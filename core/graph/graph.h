@@ -63,7 +63,7 @@ void nl_graph_release(struct nl_graph *graph);
 /* A node to be added. */
 struct nl_new_node {
     const struct nl_operation *operation;
-    const void *arguments;    /* copied; settings, and the sizes that the inputs do not say */
+    const void *arguments;    /* copied; settings, and the sizes that the inputs do not say. NULL: there are none */
     const char *name;
     int in[NL_MOST_SLOTS];    /* values; slots after `inputs` are empty */
     int inputs;

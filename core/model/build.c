@@ -9,7 +9,6 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
-#include "operation/product.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -82,11 +81,13 @@ static int affine_count(const struct nl_config *config, struct nl_extent x)
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    if (!b->norm->partition)
+    if (nl_norm_is_none(b->norm))
         return;
     struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
+                                     .detached = (unsigned)b->config->norm.detach,
+                                     .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
                                      .affine_count = affine_count(b->config, x)};
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }
@@ -100,7 +101,7 @@ void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
 {
     if (b->config->model.dropout > 0)
-        nl_add(b, &nl_dropout_operation, &(struct nl_dropout){0}, stem, number);
+        nl_add(b, &nl_dropout_operation, NULL, stem, number);
 }
 
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)
@@ -124,11 +125,11 @@ bool nl_hidden_bias(const struct nl_builder *b)
     if (b->config->model.bias != NL_BIAS_AUTO)
         return b->config->model.bias == NL_BIAS_ON;
     /* With pre-activation too: what reads the sum of a block normalizes it, one block later or many blocks later. */
-    return !(b->norm->partition && b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
+    return !(b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
 }
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
-    nl_add(b, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "avgpool", 0);
+    nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
     nl_add_linear(b, b->graph->classes, true, "head", 0);
 }

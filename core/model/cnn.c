@@ -23,7 +23,7 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
             *key = "model.pool";
             return nl_fail(err, "no pooling is possible after layer %d: its maps are %d x %d already", i, maps.height, maps.width);
         }
-        nl_add(b, &nl_max_pool_operation, &(struct nl_max_pool){0}, "pool", i);
+        nl_add(b, &nl_max_pool_operation, NULL, "pool", i);
     }
     nl_add_pooled_head(b);
     return NL_OK;

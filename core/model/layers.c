@@ -2,8 +2,6 @@
 #include "config/layers.h"
 
 #include "model/build.h"
-#include "operation/max_pool.h"
-#include "operation/mean_pool.h"
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
 enum { DEEPEST = 32 };
@@ -26,7 +24,7 @@ static bool cancels_bias(const struct listed *l)
         return false;
     nl_layer_configure(next, &config);
     const struct nl_norm *norm = nl_norms[config.norm.kind];
-    return norm->partition && norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
+    return norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
 }
 
 static void add_product(const struct listed *l)
@@ -57,6 +55,15 @@ static void add_norm(const struct listed *l)
         nl_add_norm(b, nl_layer_name(l->layer), 0);
 }
 
+#define LAYER(operation, ...) extern const struct nl_operation nl_##operation##_operation;
+#include "config/layers.def"
+
+/* Of the layers that are told nothing. */
+static const struct nl_operation *const operations[NL_LAYER_KINDS] = {
+#define LAYER(operation, ...) [NL_LAYER_##operation] = &nl_##operation##_operation,
+#include "config/layers.def"
+};
+
 static void add_layer(const struct listed *l, struct residual **residual)
 {
     struct nl_builder *b = l->b;
@@ -71,12 +78,6 @@ static void add_layer(const struct listed *l, struct residual **residual)
         return;
     case NL_LAYER_ACTIVATION:
         nl_add_activation(b, name, 0);
-        return;
-    case NL_LAYER_MAX_POOL:
-        nl_add(b, &nl_max_pool_operation, &(struct nl_max_pool){0}, name, 0);
-        return;
-    case NL_LAYER_MEAN_POOL:
-        nl_add(b, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, name, 0);
         return;
     case NL_LAYER_DROPOUT:
         nl_add_dropout(b, name, 0);
@@ -95,6 +96,8 @@ static void add_layer(const struct listed *l, struct residual **residual)
         nl_add_shortcut(b, shortcut, l->layer->stride, name);
         return;
     }
+    default:
+        nl_add(b, operations[l->layer->kind], NULL, name, 0);
     }
 }
 

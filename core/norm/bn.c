@@ -16,17 +16,11 @@
  */
 #include "norm/norm.h"
 
-static struct nl_partition partition(const struct nl_norm_setup *setup)
-{
-    int slice = setup->stat_batch > 0 && setup->stat_batch < setup->samples ? setup->stat_batch : setup->samples;
-    return (struct nl_partition){.samples = slice, .positions = setup->positions, .channels = 1};
-}
-
 const struct nl_norm nl_norm_bn = {
     .name = "bn",
     .title = "batch normalization",
     .label = "BN",
-    .partition = partition,
+    .partition = nl_sets_of_batch,
     .centers = true,
     .shifts = true,
     .tracks = true,

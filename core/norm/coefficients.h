@@ -10,20 +10,20 @@
  *
  * By the standard coefficients shift = center, scale = (spread + eps)^(-1/p), 1 / (spread + eps) or 1, factor = 1 and offset = 0. A normalizer may have
  * coefficients of its own: a factor and an offset that correct u (Batch Renorm), or shift and scale of other statistics than the batch's. The latter
- * are constants to the gradient: its `backward` says that the means are 0, or what stands in their place.
+ * are constants to the gradient: its `backward` says which means are 0, or what stands in their place.
  *
  * Backward, with du = dy gamma factor and means over the set:
  *
  *     dx = scale (du - mean(du) - (h - mean(h)) mean(du u))
- *     h  = sign(u) |u|^(p-1) (NL_SPREAD_POWER, u itself at p = 2), m / k sign(u) where |t| is the largest of the set and 0 elsewhere
+ *     h  = sign(w) |w|^(p-1) with w = t scale (NL_SPREAD_POWER; w itself at p = 2), m / k sign(t) where |t| is the largest of the set and 0 elsewhere
  *          (NL_SPREAD_LARGEST), 0 (NL_SPREAD_NONE)
  *
  * where sign(0) = 0, and k elements that are the largest together share the gradient equally, as torch.amax has it. Without a center the terms mean(du)
  * and mean(h) are absent, and mean(h) is 0 at p = 2. A factor and an offset are constants to the gradient. Statistics that are detached, or fixed by
  * evaluation, have no part in it: the first or the second mean is 0. A normalizer may replace the two means by its own.
  *
- * A file with coefficients of its own is compiled for real and for complex numbers, and for a GPU. Its functions bear NL_EVERYWHERE, and name
- * their numbers nl_number.
+ * A file with coefficients of its own is compiled for real numbers, for complex ones and for a GPU (norm/own.h). Its functions bear NL_EVERYWHERE and
+ * name their numbers nl_number; NL_OWN_COEFFICIENTS makes them known; its descriptor stands in #ifdef NL_REAL_ON_HOST.
  */
 #ifndef NL_NORM_COEFFICIENTS_H
 #define NL_NORM_COEFFICIENTS_H
@@ -35,12 +35,27 @@
 typedef double _Complex nl_number;
 #define nl_real_part(x) creal(x)
 #define NL_COEFFICIENTS nl_complex_coefficients
-#define NL_OWN_COEFFICIENTS complex_coefficients
+#define NL_COEFFICIENTS_OF(norm) (norm)->complex_coefficients
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                  \
+    extern const struct nl_complex_coefficients nl_##name##_complex; \
+    const struct nl_complex_coefficients nl_##name##_complex = {forward, backward}
 #else
 typedef double nl_number;
 #define nl_real_part(x) (x)
 #define NL_COEFFICIENTS nl_real_coefficients
-#define NL_OWN_COEFFICIENTS coefficients
+#define NL_COEFFICIENTS_OF(norm) (norm)->coefficients
+#ifdef __cplusplus /* for a GPU: backend/cuda/normalize_coefficients.cuh */
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                                                                                               \
+    struct nl_##name##_device {                                                                                                                    \
+        static NL_EVERYWHERE nl_set_coefficients coefficients(const nl_norm *norm, const nl_set_statistics *set) { return forward(norm, set); }    \
+        static NL_EVERYWHERE nl_set_means means(const nl_set_statistics *set, nl_set_means means) { return backward(set, means); }                 \
+    }
+#else
+#define NL_REAL_ON_HOST
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                  \
+    extern const struct nl_complex_coefficients nl_##name##_complex; \
+    static const struct nl_real_coefficients nl_##name##_real = {forward, backward}
+#endif
 #endif
 
 /* What is known of a set. */
@@ -64,7 +79,7 @@ struct nl_set_means {
 /* The functions of a normalizer that has its own. */
 struct NL_COEFFICIENTS {
     struct nl_set_coefficients (*forward)(const struct nl_norm *norm, const struct nl_set_statistics *set);
-    struct nl_set_means (*backward)(const struct nl_set_statistics *set, struct nl_set_means means); /* NULL: as they are */
+    struct nl_set_means (*backward)(const struct nl_set_statistics *set, struct nl_set_means means);
 };
 
 static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
@@ -117,32 +132,39 @@ static inline NL_EVERYWHERE struct nl_set_coefficients nl_standard_coefficients(
     return standard;
 }
 
-/* h of an element, u = t scale; of NL_SPREAD_LARGEST before it is multiplied with m / k. */
-static inline NL_EVERYWHERE nl_number nl_spread_slope(const struct nl_norm *norm, nl_number u, nl_number t, nl_number spread)
+static inline NL_EVERYWHERE struct nl_set_means nl_standard_means(const struct nl_set_statistics *set, struct nl_set_means means)
+{
+    (void)set;
+    return means;
+}
+
+/* h of an element; of NL_SPREAD_LARGEST before it is multiplied with m / k. */
+static inline NL_EVERYWHERE nl_number nl_spread_slope(const struct nl_norm *norm, nl_number t, nl_number scale, nl_number spread)
 {
     double p = nl_power(norm);
+    nl_number w = t * scale;
     if (norm->spread == NL_SPREAD_NONE)
         return 0;
     if (norm->spread == NL_SPREAD_LARGEST)
         return nl_real_part(nl_magnitude(t)) == nl_real_part(spread) ? nl_sign(t) : 0;
     if (p == 2)
-        return u;
-    return p == 1 ? nl_sign(u) : nl_sign(u) * pow(nl_magnitude(u), p - 1);
+        return w;
+    return p == 1 ? nl_sign(w) : nl_sign(w) * pow(nl_magnitude(w), p - 1);
 }
 
 /* Whether mean(h) is subtracted. */
-static inline NL_EVERYWHERE bool nl_centers_slope(const struct nl_norm *norm)
+static inline NL_EVERYWHERE bool nl_centers_slope(const struct nl_norm *norm, unsigned detached)
 {
     bool of_variance = norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2;
-    return norm->centers && !(norm->detached & NL_DETACH_CENTER) && !of_variance;
+    return norm->centers && !(detached & NL_DETACH_CENTER) && !of_variance;
 }
 
 /* The means without those that are detached. */
-static inline NL_EVERYWHERE struct nl_set_means nl_attached(const struct nl_norm *norm, struct nl_set_means means)
+static inline NL_EVERYWHERE struct nl_set_means nl_attached(const struct nl_norm *norm, unsigned detached, struct nl_set_means means)
 {
-    if (!norm->centers || (norm->detached & NL_DETACH_CENTER))
+    if (!norm->centers || (detached & NL_DETACH_CENTER))
         means.gradient = 0;
-    if (norm->spread == NL_SPREAD_NONE || (norm->detached & NL_DETACH_SPREAD))
+    if (norm->spread == NL_SPREAD_NONE || (detached & NL_DETACH_SPREAD))
         means.product = 0;
     return means;
 }

@@ -11,17 +11,11 @@
  */
 #include "norm/norm.h"
 
-static struct nl_partition partition(const struct nl_norm_setup *setup)
-{
-    return (struct nl_partition){
-        .samples = 1, .positions = setup->over_position ? 1 : setup->positions, .channels = setup->channels};
-}
-
 const struct nl_norm nl_norm_ln = {
     .name = "ln",
     .title = "layer normalization",
     .label = "LN",
-    .partition = partition,
+    .partition = nl_sets_of_sample,
     .centers = true,
     .shifts = true,
     .uses = NL_USES_OVER,

@@ -43,7 +43,7 @@ struct nl_norm_setup {
     bool over_position; /* norm.over = position (LN, RMSNorm) */
 };
 
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4 };
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8 };
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
@@ -52,21 +52,17 @@ enum nl_spread {
     NL_SPREAD_NONE,    /* 1 */
 };
 
-/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step. */
-enum { NL_NORM_NUMBERS = 4 };
-
-/* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
-enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
+/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then. */
+enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_NORM_NUMBERS };
 
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
-    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: no normalizer ("none") */
+    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: it normalizes nothing (nl_norm_is_none) */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
-    unsigned detached;   /* enum nl_detached */
     const struct nl_real_coefficients *coefficients;          /* its own (norm/coefficients.h); NULL: the standard ones */
     const struct nl_complex_coefficients *complex_coefficients; /* the same, in complex numbers */
     bool shifts;         /* has beta beside gamma */
@@ -76,11 +72,21 @@ struct nl_norm {
 };
 
 /* Adding a normalizer: its file, its row here (table.c), a configuration that uses it. */
-extern const struct nl_norm nl_norm_bn, nl_norm_ln, nl_norm_gn, nl_norm_in, nl_norm_rms, nl_norm_none;
+extern const struct nl_norm nl_norm_bn, nl_norm_ln, nl_norm_gn, nl_norm_in, nl_norm_rms, nl_norm_brn, nl_norm_meanbn, nl_norm_varbn, nl_norm_l1bn,
+    nl_norm_maxbn, nl_norm_none;
 extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is an index into it */
 extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
 
 const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalizer */
+
+/* "none", the absence of a normalizer. */
+static inline bool nl_norm_is_none(const struct nl_norm *norm)
+{
+    return !norm->partition;
+}
+
+/* Whether a set may span several samples, so that what becomes of a sample depends on the others of its batch. */
+bool nl_norm_spans_batch(const struct nl_norm *norm);
 
 /* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */
 static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)
@@ -88,17 +94,18 @@ static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)
     return var + eps == 0 ? 0.0 : 1.0 / sqrt(var + eps);
 }
 
-/* Whether it is the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients, nothing detached. */
-static inline bool nl_norm_is_standard(const struct nl_norm *norm)
-{
-    return norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2) && !norm->detached && !norm->coefficients;
-}
+/* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
+enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
 
 /* Whether its spread is a variance, which m / (m - 1) makes unbiased. */
 static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm *norm)
 {
-    return norm->centers && norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2);
+    return norm->centers && norm->spread != NL_SPREAD_LARGEST && (norm->power == 0 || norm->power == 2);
 }
+
+/* Sets of normalizers: a channel of a slice of norm.stat_batch samples, or of the batch; a sample, or with norm.over = position one of its positions. */
+struct nl_partition nl_sets_of_batch(const struct nl_norm_setup *setup);
+struct nl_partition nl_sets_of_sample(const struct nl_norm_setup *setup);
 
 /* Number of sets, and elements of the full ones, for a batch of setup->samples. */
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup);

@@ -10,16 +10,10 @@
  */
 #include "norm/norm.h"
 
-static struct nl_partition partition(const struct nl_norm_setup *setup)
-{
-    return (struct nl_partition){
-        .samples = 1, .positions = setup->over_position ? 1 : setup->positions, .channels = setup->channels};
-}
-
 const struct nl_norm nl_norm_rms = {
     .name = "rms",
     .title = "root mean square normalization",
     .label = "RMSNorm",
-    .partition = partition,
+    .partition = nl_sets_of_sample,
     .uses = NL_USES_OVER,
 };

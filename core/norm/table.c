@@ -1,13 +1,14 @@
-/* The table of normalizers: what norm.kind may be, in the order that help and tables show. */
+/* The table of normalizers: what norm.kind may be, in the order that help and tables show; and the sets that several of them have. */
 #include <string.h>
 
 #include "norm/norm.h"
 
 const struct nl_norm *const nl_norms[] = {
-    &nl_norm_bn, &nl_norm_ln, &nl_norm_gn, &nl_norm_in, &nl_norm_rms, &nl_norm_none, NULL,
+    &nl_norm_bn,     &nl_norm_ln,    &nl_norm_gn,    &nl_norm_in,     &nl_norm_rms,   &nl_norm_brn,
+    &nl_norm_meanbn, &nl_norm_varbn, &nl_norm_l1bn, &nl_norm_maxbn, &nl_norm_none, NULL,
 };
 
-const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "none", NULL};
+const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "none", NULL};
 
 const struct nl_norm *nl_norm_find(const char *name)
 {
@@ -15,6 +16,24 @@ const struct nl_norm *nl_norm_find(const char *name)
         if (strcmp(nl_norms[i]->name, name) == 0)
             return nl_norms[i];
     return NULL;
+}
+
+struct nl_partition nl_sets_of_batch(const struct nl_norm_setup *setup)
+{
+    int slice = setup->stat_batch > 0 && setup->stat_batch < setup->samples ? setup->stat_batch : setup->samples;
+    return (struct nl_partition){.samples = slice, .positions = setup->positions, .channels = 1};
+}
+
+struct nl_partition nl_sets_of_sample(const struct nl_norm_setup *setup)
+{
+    return (struct nl_partition){
+        .samples = 1, .positions = setup->over_position ? 1 : setup->positions, .channels = setup->channels};
+}
+
+bool nl_norm_spans_batch(const struct nl_norm *norm)
+{
+    const struct nl_norm_setup two = {.samples = 2, .positions = 1, .channels = 1, .groups = 1};
+    return !nl_norm_is_none(norm) && norm->partition(&two).samples > 1;
 }
 
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup)

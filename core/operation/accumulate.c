@@ -1,16 +1,34 @@
 /* y += x, of weights: gradients of a parameter that several nodes take. */
 #include "operation/accumulate.h"
 
+#include "operation/reference.h"
+
 static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_accumulate *accumulate = arguments;
     accumulate->y = at->out[0], accumulate->x = at->in[1];
 }
 
-const struct nl_operation nl_accumulate_operation = {
+/* ---- the reference ---- */
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_accumulate *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r);
+        real *y = nl_in_replica(run, op->y, r);
+        for (size_t i = 0; i < op->count; i++)
+            y[i] += x[i];
+    }
+}
+
+NL_KERNEL(accumulate) = {.forward = forward};
+
+NL_OPERATION(accumulate) = {
     .name = "accumulate",
     .arguments = sizeof(struct nl_accumulate),
     .span = NL_SPAN_PARAMETERS,
     .slots = 2,
     .bind = bind,
+    .reference = NL_REFERENCES(accumulate),
 };

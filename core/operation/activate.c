@@ -1,6 +1,8 @@
 /* An activation function, element by element. */
 #include "operation/activate.h"
 
+#include "operation/reference.h"
+
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_activate *activate = arguments;
@@ -43,7 +45,74 @@ static double work(const void *arguments)
     return 4.0 * (double)activate->count;
 }
 
-const struct nl_operation nl_activate_operation = {
+/* ---- the reference ---- */
+
+static const double root_half = 0.70710678118654752440, root_2_over_pi = 0.79788456080286535588, gelu_cubic = 0.044715;
+
+static accumulator activation(const struct nl_activate *op, accumulator x)
+{
+    switch (op->kind) {
+    case NL_RELU:
+        return real_part(x) < 0 ? 0 : x; /* NaN stays NaN */
+    case NL_SIGMOID:
+        return 1.0 / (1.0 + exp(-x));
+    case NL_TANH:
+        return tanh(x);
+    case NL_GELU:
+        if (op->gelu == NL_GELU_ERF)
+            return 0.5 * x * (1.0 + error_function(x * root_half));
+        return 0.5 * x * (1.0 + tanh(root_2_over_pi * (x + gelu_cubic * x * x * x)));
+    }
+    NL_BUG("activation %d", op->kind);
+}
+
+static accumulator derivative(const struct nl_activate *op, accumulator x)
+{
+    switch (op->kind) {
+    case NL_RELU:
+        return real_part(x) > 0 ? 1.0 : 0.0;
+    case NL_SIGMOID: {
+        accumulator y = 1.0 / (1.0 + exp(-x));
+        return y * (1.0 - y);
+    }
+    case NL_TANH: {
+        accumulator y = tanh(x);
+        return 1.0 - y * y;
+    }
+    case NL_GELU:
+        if (op->gelu == NL_GELU_ERF) /* Phi(x) + x phi(x) */
+            return 0.5 * (1.0 + error_function(x * root_half)) + x * exp(-0.5 * x * x) * 0.5 * root_2_over_pi;
+        accumulator t = tanh(root_2_over_pi * (x + gelu_cubic * x * x * x));
+        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * root_2_over_pi * (1.0 + 3.0 * gelu_cubic * x * x);
+    }
+    NL_BUG("activation %d", op->kind);
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_activate *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r);
+        real *y = nl_in_replica(run, op->y, r);
+        for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
+            y[i] = activation(op, x[i]);
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_activate *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
+        real *dx = nl_in_replica(run, op->dx, r);
+        for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
+            dx[i] = dy[i] * derivative(op, x[i]);
+    }
+}
+
+NL_KERNEL(activate) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(activate) = {
     .name = "activate",
     .arguments = sizeof(struct nl_activate),
     .span = NL_SPAN_SAMPLE,
@@ -53,4 +122,5 @@ const struct nl_operation nl_activate_operation = {
     .reads = reads,
     .sharing = sharing,
     .work = work,
+    .reference = NL_REFERENCES(activate),
 };

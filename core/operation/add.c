@@ -1,6 +1,10 @@
 /* The sum at the end of a residual block: a, and every stride-th pixel of the shortcut b, without its new channels. */
 #include "operation/add.h"
 
+#include <string.h>
+
+#include "operation/reference.h"
+
 enum { A, B, SLOTS };
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -45,12 +49,55 @@ static double work(const void *arguments)
     return 4.0 * add->height * add->width * add->channels;
 }
 
-bool nl_add_is_identity(const struct nl_add *add)
+/* ---- the reference ---- */
+
+/* Place in b of what is added to element (n, i, j, c) of a. */
+static size_t source(const struct nl_add *op, int n, int i, int j, int c)
 {
-    return add->stride == 1 && add->from_channels == add->channels;
+    return (((size_t)n * op->from_height + i * op->stride) * op->from_width + j * op->stride) * op->from_channels + c;
 }
 
-const struct nl_operation nl_add_operation = {
+#define FOR_OUTPUTS(op, run)                           \
+    for (int n = 0; n < (run)->samples; n++)           \
+        for (int i = 0; i < (op)->height; i++)         \
+            for (int j = 0; j < (op)->width; j++)      \
+                for (int c = 0; c < (op)->channels; c++)
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_add *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
+        real *y = nl_in_replica(run, op->y, r);
+        size_t at = 0;
+        FOR_OUTPUTS(op, run) {
+            real sum = c < op->from_channels ? a[at] + b[source(op, n, i, j, c)] : a[at];
+            y[at++] = op->relu && real_part(sum) < 0 ? 0 : sum; /* NaN stays NaN */
+        }
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_add *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *y = nl_in_replica(run, op->y, r), *dy = nl_in_replica(run, op->dy, r);
+        real *da = nl_in_replica(run, op->da, r), *db = nl_in_replica(run, op->db, r);
+        size_t at = 0;
+        if (db != da) /* the pixels between */
+            memset(db, 0, (size_t)run->samples * op->from_height * op->from_width * op->from_channels * sizeof *db);
+        FOR_OUTPUTS(op, run) {
+            da[at] = op->relu && !(real_part(y[at]) > 0) ? 0 : dy[at];
+            if (c < op->from_channels)
+                db[source(op, n, i, j, c)] = da[at];
+            at++;
+        }
+    }
+}
+
+NL_KERNEL(add) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(add) = {
     .name = "add",
     .arguments = sizeof(struct nl_add),
     .span = NL_SPAN_SAMPLE,
@@ -60,4 +107,5 @@ const struct nl_operation nl_add_operation = {
     .reads = reads,
     .sharing = sharing,
     .work = work,
+    .reference = NL_REFERENCES(add),
 };

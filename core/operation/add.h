@@ -22,7 +22,10 @@ struct nl_add {
 };
 
 /* Whether b is of the size of a, so that both have the same gradient. */
-bool nl_add_is_identity(const struct nl_add *add);
+static inline bool nl_add_is_identity(const struct nl_add *add)
+{
+    return add->stride == 1 && add->from_channels == add->channels;
+}
 
 extern const struct nl_operation nl_add_operation;
 

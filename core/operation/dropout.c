@@ -1,6 +1,9 @@
 /* Dropout. Backward draws the mask of forward again, so nothing is kept. */
 #include "operation/dropout.h"
 
+#include "base/random.h"
+#include "operation/reference.h"
+
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_dropout *dropout = arguments;
@@ -27,7 +30,41 @@ static double work(const void *arguments)
     return 4.0 * (double)dropout->count;
 }
 
-const struct nl_operation nl_dropout_operation = {
+/* ---- the reference ---- */
+
+static void drop(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, from, r);
+        const uint32_t *key = nl_in_replica(run, op->key, r);
+        const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+        struct nl_stream stream = {{key[0], key[1]}};
+        real *y = nl_in_replica(run, to, r);
+        double p = hyper->dropout;
+        bool drops = run->statistics == NL_STATS_TRAIN && p > 0;
+        size_t before = (size_t)run->first * op->count;
+        for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
+            bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, before + i) >= p;
+            y[i] = !drops ? x[i] : kept ? x[i] / (1.0 - p) : 0;
+        }
+    }
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_dropout *op = arguments;
+    drop(run, op, op->x, op->y);
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_dropout *op = arguments;
+    drop(run, op, op->dy, op->dx);
+}
+
+NL_KERNEL(dropout) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(dropout) = {
     .name = "dropout",
     .arguments = sizeof(struct nl_dropout),
     .span = NL_SPAN_SAMPLE,
@@ -35,4 +72,5 @@ const struct nl_operation nl_dropout_operation = {
     .declare = declare,
     .bind = bind,
     .work = work,
+    .reference = NL_REFERENCES(dropout),
 };

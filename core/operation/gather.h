@@ -1,7 +1,7 @@
 #ifndef NL_OPERATION_GATHER_H
 #define NL_OPERATION_GATHER_H
 
-#include "operation/kernel.h"
+#include "operation/operation.h"
 
 /* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; labels likewise. A data set of bytes has `pixels`,
  * which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
@@ -24,5 +24,7 @@ struct nl_gather {
     void *x;               /* real (capacity, H, W, C) */
     int32_t *labels;       /* (capacity) */
 };
+
+extern const struct nl_operation nl_gather_operation;
 
 #endif

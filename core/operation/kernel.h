@@ -40,7 +40,7 @@ static inline bool nl_is_parameter(enum nl_role role)
 }
 
 /* The type of a backend's reals. */
-enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX };
+enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX, NL_ELEMENTS };
 
 /* What all operations of one call share. */
 struct nl_run {
@@ -79,7 +79,6 @@ typedef void nl_kernel_function(const struct nl_run *run, const void *arguments)
 
 /* What a backend has for one operation. */
 struct nl_kernel {
-    const char *operation;
     bool (*suits)(const void *arguments);   /* whether it computes an operation with these arguments; NULL: with all */
     nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
     /* Where there are micro_bytes: */

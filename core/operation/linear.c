@@ -30,7 +30,68 @@ static double work(const void *arguments)
     return (double)linear->in * linear->out;
 }
 
-const struct nl_operation nl_linear_operation = {
+/* ---- the reference ---- */
+
+/* y = x w + b of one sample. */
+static void multiply(int in, int out, const real *x, const real *w, const real *b, real *y)
+{
+    for (int first = 0, end; first < out; first = end) {
+        accumulator sum[NL_PRODUCT_BLOCK];
+        end = nl_block_end(first, out);
+        for (int o = first; o < end; o++)
+            sum[o - first] = b ? b[o] : 0;
+        for (int i = 0; i < in; i++)
+            for (int o = first; o < end; o++)
+                sum[o - first] += (accumulator)x[i] * w[(size_t)i * out + o];
+        for (int o = first; o < end; o++)
+            y[o] = sum[o - first];
+    }
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_linear *op = arguments;
+    int in = op->in, out = op->out;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r); /* (N, I) */
+        const real *w = nl_in_replica(run, op->w, r); /* (I, O) */
+        const real *b = nl_in_replica(run, op->b, r); /* (O) or NULL */
+        real *y = nl_in_replica(run, op->y, r);       /* (N, O) */
+        for (int n = 0; n < run->samples; n++)
+            multiply(in, out, x + (size_t)n * in, w, b, y + (size_t)n * out);
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_linear *op = arguments;
+    int in = op->in, out = op->out;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r);
+        const real *w = nl_in_replica(run, op->w, r);
+        const real *dy = nl_in_replica(run, op->dy, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
+        for (int i = 0; i < in; i++)
+            for (int first = 0, end; first < out; first = end) {
+                accumulator sum[NL_PRODUCT_BLOCK] = {0};
+                end = nl_block_end(first, out);
+                for (int n = 0; n < run->samples; n++)
+                    for (int o = first; o < end; o++)
+                        sum[o - first] += (accumulator)x[(size_t)n * in + i] * dy[(size_t)n * out + o];
+                for (int o = first; o < end; o++)
+                    dw[(size_t)i * out + o] = sum[o - first];
+            }
+        if (db)
+            nl_sum_rows((size_t)run->samples, out, dy, db);
+        for (int n = 0; dx && n < run->samples; n++)
+            for (int i = 0; i < in; i++)
+                dx[(size_t)n * in + i] = nl_gradient_of_input(out, dy + (size_t)n * out, w + (size_t)i * out);
+    }
+}
+
+NL_KERNEL(linear) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(linear) = {
     .name = "linear",
     .arguments = sizeof(struct nl_linear),
     .span = NL_SPAN_SAMPLE,
@@ -40,4 +101,5 @@ const struct nl_operation nl_linear_operation = {
     .bind = bind,
     .reads = nl_product_reads,
     .work = work,
+    .reference = NL_REFERENCES(linear),
 };

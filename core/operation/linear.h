@@ -24,6 +24,9 @@ struct nl_linear {
     const struct nl_update *update; /* or NULL */
 };
 
+/* The slots of a linear layer, and those of a convolution. */
+enum { NL_PRODUCT_X, NL_PRODUCT_WEIGHT, NL_PRODUCT_BIAS, NL_PRODUCT_SLOTS };
+
 extern const struct nl_operation nl_linear_operation;
 
 #endif

@@ -1,6 +1,8 @@
 /* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
 #include "operation/normalize.h"
 
+#include "operation/reference.h"
+
 enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
 enum { MEAN, VAR, COEFFICIENTS, SAVED };
 
@@ -79,18 +81,10 @@ static struct nl_sharing sharing(const void *arguments, unsigned filled)
     return (struct nl_sharing){.gradient = filled & 1u << RESIDUAL ? 1u << RESIDUAL : 1u << X};
 }
 
-int nl_normalize_sets(const struct nl_normalize *op, int samples)
-{
-    struct nl_norm_setup setup = op->setup;
-    setup.samples = samples;
-    struct nl_partition partition = op->norm->partition(&setup);
-    return nl_partition_sets(&partition, &setup);
-}
-
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     const struct nl_normalize *n = arguments;
-    size_t numbers = number < COEFFICIENTS ? 1 : n->norm->coefficients ? 4 : 0;
+    size_t numbers = number < COEFFICIENTS ? 1 : nl_normalize_keeps_coefficients(n) ? 4 : 0;
     return numbers * (size_t)nl_normalize_sets(n, samples) * statistic;
 }
 
@@ -106,7 +100,9 @@ static double work(const void *arguments)
     return 4.0 * n->setup.positions * n->setup.channels;
 }
 
-const struct nl_operation nl_normalize_operation = {
+NL_DECLARE_REFERENCES(normalize);
+
+NL_OPERATION(normalize) = {
     .name = "normalize",
     .arguments = sizeof(struct nl_normalize),
     .span = NL_SPAN_BATCH,
@@ -122,4 +118,5 @@ const struct nl_operation nl_normalize_operation = {
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,
     .work = work,
+    .reference = NL_REFERENCES(normalize),
 };

@@ -16,13 +16,15 @@ struct nl_normalize {
     const struct nl_norm *norm;     /* whose partition applies: call norm->partition with the samples of the run */
     bool relu;
     bool unbiased;                  /* what running_var stores */
+    unsigned detached;              /* enum nl_detached */
+    bool trains_running;            /* training normalizes with the running statistics too; they are constants to the gradient, and take in the batch afterwards */
     int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
     const void *x;                  /* real (capacity, S, C) */
     const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
     const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
     void *y;
     void *mean, *var;               /* statistic (sets at capacity) */
-    void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, of a normalizer that has its own; else NULL */
+    void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, where nl_normalize_keeps_coefficients; else NULL */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
@@ -35,7 +37,27 @@ struct nl_normalize {
 };
 
 /* Number of sets that a call with `samples` samples makes, and the buffer size that mean and var need at capacity. */
-int nl_normalize_sets(const struct nl_normalize *op, int samples);
+static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = samples;
+    struct nl_partition partition = op->norm->partition(&setup);
+    return nl_partition_sets(&partition, &setup);
+}
+
+/* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch, nothing detached. */
+static inline bool nl_normalize_is_standard(const struct nl_normalize *op)
+{
+    const struct nl_norm *norm = op->norm;
+    bool of_squares = norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2);
+    return of_squares && !norm->coefficients && !op->detached && !op->trains_running;
+}
+
+/* Whether backward cannot work them out again, for what they were made of may have moved on. */
+static inline bool nl_normalize_keeps_coefficients(const struct nl_normalize *op)
+{
+    return op->norm->coefficients || op->trains_running;
+}
 
 extern const struct nl_operation nl_normalize_operation;
 

@@ -1,6 +1,8 @@
 /* Sums over a tensor, or over what it has changed by. It has no output that a node could take. */
 #include "operation/observe.h"
 
+#include "operation/reference.h"
+
 enum { X, BEFORE, SLOTS };
 
 static void bind(void *arguments, const struct nl_operands *at)
@@ -10,10 +12,52 @@ static void bind(void *arguments, const struct nl_operands *at)
     observe->seen = at->sums;
 }
 
-const struct nl_operation nl_observe_operation = {
+/* ---- the reference ---- */
+
+static double element(const real *x, const real *before, size_t i)
+{
+    return before ? (double)real_part(x[i]) - real_part(before[i]) : real_part(x[i]);
+}
+
+/* before: NULL, or what is subtracted. */
+static struct nl_observed look(size_t count, const real *x, const real *before)
+{
+    struct nl_observed seen = {.elements = (double)count};
+    for (size_t i = 0; i < count; i++) {
+        double value = element(x, before, i);
+        seen.sum += value;
+        seen.squares += value * value;
+        seen.zeros += value == 0;
+    }
+    double mean = seen.sum / seen.elements;
+    for (size_t i = 0; i < count; i++) {
+        double deviation = element(x, before, i) - mean;
+        seen.deviations += deviation * deviation;
+    }
+    return seen;
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_observe *op = arguments;
+    size_t rows = op->per_sample ? (size_t)run->samples : 1;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r), *before = nl_in_replica(run, op->before, r);
+        struct nl_observed *seen = nl_in_replica(run, op->seen, r);
+        if (run->first == 0)
+            *seen = (struct nl_observed){0};
+        for (size_t n = 0; n < rows; n++)
+            *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
+    }
+}
+
+NL_KERNEL(observe) = {.forward = forward};
+
+NL_OPERATION(observe) = {
     .name = "observe",
     .arguments = sizeof(struct nl_observe),
     .span = NL_SPAN_SAMPLE,
     .slots = SLOTS,
     .bind = bind,
+    .reference = NL_REFERENCES(observe),
 };

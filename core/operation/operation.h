@@ -1,10 +1,11 @@
-/* Operations: what a network is made of. One descriptor each, in a file of its own (conv.c, normalize.c, ...), says what it makes of
- * its inputs, what it learns and keeps, and what its backward pass reads. What computes it, a kernel, is a backend's.
+/* Operations: what a network is made of. Each stands in a file of its own (conv.c, add.c, ...). Its descriptor says what it makes of its inputs,
+ * what it learns and keeps, and what its backward pass reads. Its kernels in the reference (reference.h) are the specification of what it computes; faster
+ * ones belong to the backends.
  *
  * Inputs stand in numbered slots, activations and parameters alike: a convolution has x, its weight and its bias. A parameter that
  * nobody puts into its slot is made with the node.
  *
- * A new operation is its descriptor, its arguments and its kernel on the reference backend; where it pays, faster kernels on others.
+ * These files are compiled once for each element of the reference: what they define beside descriptor and kernels is static, or inline in a header.
  */
 #ifndef NL_OPERATION_OPERATION_H
 #define NL_OPERATION_OPERATION_H
@@ -105,8 +106,16 @@ struct nl_operation {
     size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic); /* 0: this one is not needed */
     bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
     double (*work)(const void *arguments);               /* multiply-adds of a sample, forward */
-    /* Its kernels in the reference source, where it is none of normlab's own; NULL: by its name. */
-    const struct nl_kernel *reference;                   /* [3], by enum nl_element */
+    const struct nl_kernel *reference[NL_ELEMENTS];      /* what it is: its kernels in the reference, by enum nl_element */
 };
+
+/* Those kernels (reference.h has them defined), and what `reference` is then. */
+#define NL_DECLARE_REFERENCES(name) extern const struct nl_kernel nl_ref_double_##name, nl_ref_float_##name, nl_ref_complex_##name
+#define NL_REFERENCES(name)                            \
+    {                                                  \
+        [NL_ELEMENT_DOUBLE] = &nl_ref_double_##name,   \
+        [NL_ELEMENT_FLOAT] = &nl_ref_float_##name,     \
+        [NL_ELEMENT_COMPLEX] = &nl_ref_complex_##name, \
+    }
 
 #endif

@@ -44,7 +44,7 @@ static int baseline_of(const struct question *q, int method)
     if (q->experiment->has_baseline)
         return nl_comparison_baseline(&q->view, q->experiment, method);
     for (int i = 0; i < q->view.methods; i++)
-        if (!nl_norms[q->view.method[i].norm]->partition && nl_methods_match(&q->view, method, i))
+        if (nl_norm_is_none(nl_norms[q->view.method[i].norm]) && nl_methods_match(&q->view, method, i))
             return i;
     return -1;
 }

@@ -177,7 +177,8 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
                    const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
 {
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
-                             .gather = nl_kernel_find(backend, "gather"), .loss = nl_kernel_find(backend, "loss")};
+                             .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather),
+                             .loss = nl_kernel_of(backend, &nl_loss_operation, &plan->train.loss)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     plan->observers = nl_observers_find(graph, &config->log.tensors);

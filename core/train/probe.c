@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "operation/normalize.h"
+#include "train/schedule.h"
 
 static const struct nl_norm *norm_of(const struct nl_probe *probe)
 {
@@ -25,7 +26,7 @@ static size_t elements_of(const struct nl_probe *probe)
 
 int nl_probe_affine_count(const struct nl_probe *probe)
 {
-    if (!norm_of(probe)->partition || probe->config->norm.affine == NL_AFFINE_NONE)
+    if (nl_norm_is_none(norm_of(probe)) || probe->config->norm.affine == NL_AFFINE_NONE)
         return 0;
     return probe->config->norm.affine == NL_AFFINE_ELEMENT ? probe->positions * probe->channels : probe->channels;
 }
@@ -35,7 +36,7 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
     const struct nl_norm *norm = norm_of(probe);
     struct nl_norm_setup setup = setup_of(probe);
     *sets = *elements = 0;
-    if (!norm->partition)
+    if (nl_norm_is_none(norm))
         return NL_OK;
     if ((norm->uses & NL_USES_GROUPS) && setup.channels % setup.groups != 0)
         return nl_fail(err, "cannot split %d channels into %d groups; choose another norm.groups", setup.channels, setup.groups);
@@ -114,6 +115,7 @@ static void *put_hyper(struct desk *desk, const struct nl_config *config)
         .norm_eps = config->norm.eps,
         .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1 : config->norm.momentum,
     };
+    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
     void *memory = take(desk, sizeof hyper);
     if (memory)
         desk->backend->upload(memory, &hyper, sizeof hyper);
@@ -128,6 +130,8 @@ static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_n
         .setup = setup_of(probe),
         .norm = norm,
         .unbiased = probe->config->norm.running_var == NL_UNBIASED,
+        .detached = (unsigned)probe->config->norm.detach,
+        .trains_running = norm->tracks && probe->config->norm.statistics == NL_OF_RUNNING,
         .affine_count = (int)affine,
         .x = put(desk, probe->x, elements, 0),
         .y = put(desk, NULL, elements, 0),
@@ -156,7 +160,7 @@ static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_n
     size_t sets = (size_t)nl_normalize_sets(op, probe->samples);
     op->mean = take(desk, sets * desk->backend->statistic);
     op->var = take(desk, sets * desk->backend->statistic);
-    op->coefficients = norm->coefficients ? take(desk, 4 * sets * desk->backend->statistic) : NULL;
+    op->coefficients = nl_normalize_keeps_coefficients(op) ? take(desk, 4 * sets * desk->backend->statistic) : NULL;
 }
 
 static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl_normalize *op)
@@ -216,7 +220,7 @@ int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
     desk.backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     if (!desk.backend)
         return NL_FAIL;
-    if (norm_of(probe)->partition) {
+    if (!nl_norm_is_none(norm_of(probe))) {
         lay_out(probe, &desk, &op);
         if (!desk.failed)
             normalize(probe, &desk, &op);

@@ -7,7 +7,7 @@
 struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
 {
     const struct nl_config *config = replica->config;
-    return (struct nl_hyper){
+    struct nl_hyper hyper = {
         .lr = nl_lr_at(&replica->schedule, step),
         .momentum = config->train.momentum,
         .weight_decay = config->train.weight_decay,
@@ -21,6 +21,8 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
         .norm_eps = config->norm.eps,
         .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1.0 : config->norm.momentum,
     };
+    nl_norm_numbers_at(&replica->schedule, step, hyper.norm_numbers);
+    return hyper;
 }
 
 int nl_replica_batch(const struct nl_replica *replica, int64_t step)

@@ -39,3 +39,11 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
     }
     NL_BUG("schedule %d", config->train.schedule);
 }
+
+void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS])
+{
+    const struct nl_config *config = schedule->config;
+    double until = config->norm.warmup * (double)schedule->steps, grown = (double)t < until ? (double)t / until : 1;
+    numbers[NL_R_MAX] = 1 + (config->norm.r_max - 1) * grown;
+    numbers[NL_D_MAX] = config->norm.d_max * grown;
+}

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "norm/norm.h"
 
 struct nl_schedule_of {
     const struct nl_config *config;
@@ -22,5 +23,10 @@ double nl_lr_base(const struct nl_config *config);
  *     cosine     lr_min + (base - lr_min) (1 + cos(pi (t - W) / U)) / 2      (Loshchilov and Hutter 2017; CosineAnnealingLR)
  *     linear     base + (lr_min - base) (t - W) / U */
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
+
+/* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t / (norm.warmup T)):
+ *     r_max    1 + (norm.r_max - 1) w
+ *     d_max    norm.d_max w */
+void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS]);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "train/evaluate.h"
 #include "train/weights.h"
+#include "train/schedule.h"
 
 const char *const nl_sample_order_names[] = {"shuffled", "sorted", "given", NULL};
 
@@ -34,6 +35,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
         return NL_FAIL;
     nl_plan_write(&s->plan, 0, &s->config, &s->view);
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
+    nl_norm_numbers_at(&(struct nl_schedule_of){.config = &s->config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);
     return NL_OK;
 }

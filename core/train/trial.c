@@ -110,14 +110,16 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     free(rows);
 }
 
-/* Of what an update needs only the rate changes; where it is constant nothing is sent. */
+/* Only the rate and what normalizers go by change from step to step; where they are constant nothing is sent. */
 static void put_rates(struct nl_training *c, int64_t step)
 {
     bool changed = false;
     for (int i = 0; i < c->plan.replicas; i++) {
-        double lr = nl_lr_at(&c->active[i]->schedule, step);
-        changed |= lr != c->hyper[i].lr;
-        c->hyper[i].lr = lr;
+        const struct nl_schedule_of *schedule = &c->active[i]->schedule;
+        struct nl_hyper before = c->hyper[i], *now = &c->hyper[i];
+        now->lr = nl_lr_at(schedule, step);
+        nl_norm_numbers_at(schedule, step, now->norm_numbers);
+        changed |= now->lr != before.lr || memcmp(now->norm_numbers, before.norm_numbers, sizeof now->norm_numbers) != 0;
     }
     if (changed)
         nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);

@@ -136,7 +136,7 @@ enum product { FORWARD, WEIGHTS, BOTH, PRODUCTS };
 /* Seconds of one call, from as many as fill `seconds`: the clock costs too much to ask it after each. */
 static double measure(enum product product, const struct nl_run *run, struct nl_conv op, double seconds)
 {
-    const struct nl_kernel *conv = nl_kernel_find(&nl_backend_cpu, "conv");
+    const struct nl_kernel *conv = nl_kernel_of(&nl_backend_cpu, &nl_conv_operation, &op);
     if (product == WEIGHTS)
         op.dx = NULL;
     for (long calls = 1;; calls *= 2) {

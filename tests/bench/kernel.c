@@ -189,7 +189,6 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
     size_t count = (size_t)run->samples * (size_t)(size * size * channels),
            weights = (size_t)(KERNEL * KERNEL * channels * channels);
     struct convolution both = {
-        .kernel = nl_kernel_find(backend, "conv"),
         .run = run,
         .op = {.height = size,
                .width = size,
@@ -208,6 +207,7 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
                .dx = filled(count, 0),
                .dw = filled(weights, 0)},
     };
+    both.kernel = nl_kernel_of(backend, &nl_conv_operation, &both.op);
     struct convolution dw = both;
     dw.op.dx = NULL;
     conv_forward(&both);
@@ -235,7 +235,6 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     struct nl_hyper *placed_hyper = need(sizeof hyper);
     backend->upload(placed_hyper, &hyper, sizeof hyper);
     struct normalization n = {
-        .kernel = nl_kernel_find(backend, "normalize"),
         .run = run,
         .op =
             {
@@ -259,6 +258,7 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
                 .dbeta = norm->shifts ? filled(wide, 0) : NULL,
             },
     };
+    n.kernel = nl_kernel_of(backend, &nl_normalize_operation, &n.op);
     n.op.dy = n.op.dx = numbers(count, FACTOR_DY); /* as a training lays them out; what they grow to with every call takes no longer */
     size_t sets = (size_t)nl_normalize_sets(&n.op, samples);
     n.op.mean = need(sets * backend->statistic);

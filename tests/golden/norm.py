@@ -4,18 +4,21 @@
 
 A case is named <kind>.<what>; its tensors are <case>/<tensor>:
 
-    setup         I64 (8)  samples N, positions S, channels C, groups, stat_batch (0: whole batch), over (1: position),
-                           running_var (1: unbiased), affine entries (C, S C or 0)
-    hyper         F64 (2)  eps, momentum (-1: cumulative average)
+    setup         I64 (10) samples N, positions S, channels C, groups, stat_batch (0: whole batch), over (1: position),
+                           running_var (1: unbiased), affine entries (C, S C or 0), detach (1: center, 2: scale, 3: both),
+                           statistics (1: training normalizes with the running ones)
+    hyper         F64 (4)  eps, momentum (-1: cumulative average), r_max, d_max
     x dy y dx     F64 (N, S, C): channels last, unlike PyTorch
     gamma beta dgamma dbeta          F64 (affine entries); left out where there is none
-    mean var                         F64 (sets): mean and biased variance of each set; rms: 0 and the mean of squares
-    running_mean running_var updates F64 (C), (C), I64 (1), before the batch; the same with _after behind it; bn only
-    y_eval dx_eval dgamma_eval dbeta_eval  in evaluation mode, with the statistics after the batch; bn only
+    mean var                         F64 (sets): mean and biased variance of each set; rms: 0 and the mean of squares;
+                                     l1bn, maxbn: the mean and the mean or the largest of |x - mean|
+    running_mean running_var updates F64 (C), (C), I64 (1), before the batch; the same with _after behind it; bn and its kin only
+    y_eval dx_eval dgamma_eval dbeta_eval  in evaluation mode, with the statistics after the batch; bn and its kin only
 
 The numbers are those of torch.nn's modules. Each case is also composed from elementary tensor operations with autograd, and
 the two must agree to 5e-11, so that a wrong call here is noticed here. Sets of one element and eps 0, which PyTorch
-refuses in training, and the biased running variance, which it does not offer, are the composition's alone.
+refuses in training, and what it does not offer (the biased running variance, brn, meanbn, varbn, l1bn, maxbn, detached
+statistics, training with the running ones) are the composition's alone: the paper's formula, differentiated by autograd.
 """
 
 import pathlib
@@ -33,18 +36,21 @@ torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
 EPS = 1e-5
+OF_BATCH = ("bn", "brn", "meanbn", "varbn", "l1bn", "maxbn")
 AGREE = 5e-11
 
 
 class Case:
     def __init__(self, name, shape, values="normal", groups=1, slice=0, over="sample", affine="channel", eps=EPS,
-                 momentum=0.1, unbiased=True, composed=False):
+                 momentum=0.1, unbiased=True, r_max=3.0, d_max=5.0, detach="none", running=False, composed=False):
         self.name, self.values, self.groups, self.over, self.affine = name, values, groups, over, affine
         self.kind = name.split(".")[0]
         self.samples, self.height, self.width, self.channels = shape
         self.positions = self.height * self.width
         self.slice, self.eps, self.momentum, self.unbiased = slice, eps, momentum, unbiased
-        self.composed = composed  # PyTorch has no such thing: the composition's word alone
+        self.r_max, self.d_max, self.detach, self.running = r_max, d_max, detach, running
+        self.tracks = self.kind in OF_BATCH
+        self.composed = composed or self.kind in OF_BATCH[1:] or detach != "none" or running  # PyTorch has no such thing: the composition's word alone
 
     def affine_shape(self):
         return {"channel": (self.channels,), "element": (self.positions, self.channels), "none": None}[self.affine]
@@ -74,7 +80,7 @@ def draw(case):
         inputs["gamma"] = 1.0 + 0.5 * normal(*case.affine_shape())
         if case.kind != "rms":
             inputs["beta"] = normal(*case.affine_shape())
-    if case.kind == "bn":
+    if case.tracks:
         inputs["running_mean"] = normal(case.channels)
         inputs["running_var"] = 0.5 + torch.rand(case.channels, generator=generator)
         inputs["updates"] = torch.tensor([3])
@@ -100,8 +106,40 @@ def scale_shift(xhat, gamma, beta):
 def block_of(case):
     """The set's extent: samples, positions, channels."""
     n, s, c = case.samples, case.positions, case.channels
-    return {"bn": (case.slice or n, s, 1), "in": (1, s, 1), "gn": (1, s, c // case.groups),
+    if case.tracks:
+        return case.slice or n, s, 1
+    return {"in": (1, s, 1), "gn": (1, s, c // case.groups),
             "ln": (1, 1 if case.over == "position" else s, c), "rms": (1, 1 if case.over == "position" else s, c)}[case.kind]
+
+
+def spread_of(case, t, over):
+    if case.kind == "l1bn":
+        return t.abs().mean(over, keepdim=True)
+    if case.kind == "maxbn":
+        return t.abs().amax(over, keepdim=True)
+    return (t ** 2).mean(over, keepdim=True)
+
+
+def scale_of(case, spread):
+    if case.kind == "meanbn":
+        return torch.ones_like(spread)
+    if case.kind == "l1bn":
+        return 1 / ((torch.pi / 2) ** 0.5 * (spread + case.eps))
+    if case.kind == "maxbn":
+        return 1 / (spread + case.eps)
+    return 1 / (spread + case.eps).sqrt()
+
+
+def normalized(case, sets, mu, spread, running):
+    """xhat of sets with these statistics; running: those of their channels, before the batch."""
+    scale = scale_of(case, spread.detach() if case.detach in ("scale", "both") else spread)
+    xhat = (sets if case.kind == "varbn" else sets - mu) * scale
+    if case.kind != "brn":
+        return xhat
+    running_mean, running_scale = running[0], scale_of(case, running[1])
+    r = (running_scale / scale.detach()).clamp(1 / case.r_max, case.r_max)
+    d = ((mu.detach() - running_mean) * running_scale).clamp(-case.d_max, case.d_max)
+    return xhat * r + d
 
 
 def composed(case, inputs):
@@ -114,15 +152,19 @@ def composed(case, inputs):
             n, s, c = part.shape
             sets, over = part.reshape(n, s // positions, positions, c // channels, channels), (0, 2, 4)
             mu = sets.mean(over, keepdim=True) * (case.kind != "rms")
-            square = ((sets - mu) ** 2).mean(over, keepdim=True)
+            if case.detach in ("center", "both"):
+                mu = mu.detach()
+            spread = spread_of(case, sets - mu, over)
             mean.append(mu.detach().flatten())
-            var.append(square.detach().flatten())
-            out.append(((sets - mu) / (square + case.eps).sqrt()).reshape(n, s, c))
+            var.append(spread.detach().flatten())
+            running = [inputs[name].reshape(mu.shape) for name in ("running_mean", "running_var")] if case.tracks else None
+            xhat = normalized(case, sets, *(running if case.running else (mu, spread)), running)
+            out.append(xhat.reshape(n, s, c))
         return scale_shift(torch.cat(out), gamma, beta)
 
     out = differentiate(inputs["x"], inputs.get("gamma"), inputs.get("beta"), inputs["dy"], forward)
     out |= {"mean": torch.cat(mean), "var": torch.cat(var)}
-    if case.kind != "bn":
+    if not case.tracks:
         return out
 
     running_mean, running_var, updates = inputs["running_mean"], inputs["running_var"], inputs["updates"].clone()
@@ -130,13 +172,14 @@ def composed(case, inputs):
         updates += 1
         momentum = 1.0 / updates if case.momentum is None else case.momentum
         m = part.shape[0] * part.shape[1]
-        stored = square * m / (m - 1) if case.unbiased and m > 1 else square
+        of_squares = case.kind not in ("l1bn", "maxbn")
+        stored = square * m / (m - 1) if case.unbiased and m > 1 and of_squares else square
         running_mean = (1 - momentum) * running_mean + momentum * mu
         running_var = (1 - momentum) * running_var + momentum * stored
     out |= {"running_mean_after": running_mean, "running_var_after": running_var, "updates_after": updates}
 
     def evaluate(x, gamma, beta):
-        return scale_shift((x - running_mean) / (running_var + case.eps).sqrt(), gamma, beta)
+        return scale_shift(normalized(case, x, running_mean, running_var, (running_mean, running_var)), gamma, beta)
 
     evaluated = differentiate(inputs["x"], inputs.get("gamma"), inputs.get("beta"), inputs["dy"], evaluate)
     return out | {name + "_eval": t for name, t in evaluated.items()}
@@ -211,7 +254,7 @@ def by_pytorch(case, inputs):
 
 # ---- the cases ----
 
-KINDS = ("bn", "ln", "gn", "in", "rms")
+KINDS = ("bn", "ln", "gn", "in", "rms") + OF_BATCH[1:]
 
 S1 = (8, 1, 1, 12)    # a fully connected layer
 S6 = (6, 2, 3, 12)    # an image
@@ -248,6 +291,13 @@ CASES += [
     Case("bn.ghost_cumulative", S6, slice=2, momentum=None),
     Case("bn.ghost_biased", S6, slice=4, unbiased=False, composed=True),
     Case("bn.ghost_larger_than_batch", S6, slice=16),
+    *(Case(f"{kind}.ghost_s6", S6, slice=4) for kind in OF_BATCH[1:]),
+    *(Case(f"bn.detach_{detach}", S6, detach=detach) for detach in ("center", "scale", "both")),
+    *(Case(f"{kind}.detach_center", S6, detach="center") for kind in ("l1bn", "maxbn")),
+    *(Case(f"{kind}.statistics_running", S6, running=True) for kind in ("bn", "brn", "l1bn")),
+    Case("brn.uncorrected", S6, r_max=1.0, d_max=0.0),
+    Case("brn.bounded", S6, r_max=1.1, d_max=0.1),
+    Case("brn.unbounded", S6, r_max=1e9, d_max=1e9),
     Case("gn.odd_g1", ODD, groups=1),
     *(Case(f"gn.s6_g{groups}", S6, groups=groups) for groups in (1, 2, 3, 6, 12)),
     *(Case(f"gn.s1_g{groups}", S1, groups=groups) for groups in (1, 2, 6)),
@@ -287,8 +337,9 @@ def main():
         affine = inputs["gamma"].numel() if "gamma" in inputs else 0
         momentum = -1.0 if case.momentum is None else case.momentum
         inputs["setup"] = torch.tensor([case.samples, case.positions, case.channels, case.groups, case.slice,
-                                        case.over == "position", case.unbiased, affine])
-        inputs["hyper"] = torch.tensor([case.eps, momentum])
+                                        case.over == "position", case.unbiased, affine,
+                                        ("none", "center", "scale", "both").index(case.detach), case.running])
+        inputs["hyper"] = torch.tensor([case.eps, momentum, case.r_max, case.d_max])
         for name, value in (inputs | outputs).items():
             if not torch.isfinite(value).all():
                 sys.exit(f"{case.name}/{name} is not finite")

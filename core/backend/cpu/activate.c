@@ -128,14 +128,16 @@ static void backward(const struct nl_run *run, const void *operation, size_t fir
     }
 }
 
-void nl_cpu_activate_forward(const struct nl_run *run, const void *arguments)
+static void activate_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = arguments;
     nl_cpu_share_samples(run, op, op->count * sizeof(float), forward);
 }
 
-void nl_cpu_activate_backward(const struct nl_run *run, const void *arguments)
+static void activate_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = arguments;
     nl_cpu_share_samples(run, op, op->count * sizeof(float), backward);
 }
+
+const struct nl_kernel nl_cpu_activate = {.forward = activate_forward, .backward = activate_backward};

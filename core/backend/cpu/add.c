@@ -97,14 +97,16 @@ static size_t bytes_of(const struct nl_add *op)
     return (size_t)op->height * (size_t)op->width * (size_t)op->channels * sizeof(float);
 }
 
-void nl_cpu_add_forward(const struct nl_run *run, const void *arguments)
+static void add_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = arguments;
     nl_cpu_share_samples(run, op, bytes_of(op), forward);
 }
 
-void nl_cpu_add_backward(const struct nl_run *run, const void *arguments)
+static void add_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = arguments;
     nl_cpu_share_samples(run, op, bytes_of(op), backward);
 }
+
+const struct nl_kernel nl_cpu_add = {.forward = add_forward, .backward = add_backward};

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-void nl_cpu_conv_forward(const struct nl_run *run, const void *arguments)
+static void conv_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
@@ -25,7 +25,7 @@ static size_t bias_sums(const struct nl_conv *op)
     return ((size_t)op->out * sizeof(double) + 63) / 64 * 64;
 }
 
-struct nl_micro nl_cpu_conv_micro(const void *arguments)
+static struct nl_micro conv_micro(const void *arguments)
 {
     const struct nl_conv *op = arguments;
     bool winograd = nl_cpu_conv_is_winograd(op);
@@ -38,7 +38,7 @@ struct nl_micro nl_cpu_conv_micro(const void *arguments)
     return micro;
 }
 
-void nl_cpu_conv_backward(const struct nl_run *run, const void *arguments)
+static void conv_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
     size_t out = (size_t)op->out, rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
@@ -67,3 +67,5 @@ void nl_cpu_conv_backward(const struct nl_run *run, const void *arguments)
             nl_cpu_conv_dx_unfold(op, run->samples, dy, w, dx);
     }
 }
+
+const struct nl_kernel nl_cpu_conv = {.forward = conv_forward, .backward = conv_backward, .micro = conv_micro};

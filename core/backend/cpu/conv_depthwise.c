@@ -139,12 +139,12 @@ static size_t bytes_of(const struct nl_conv *op)
     return (size_t)(op->kernel * op->kernel) * out_image_of(op) * sizeof(float);
 }
 
-void nl_cpu_depthwise_conv_forward(const struct nl_run *run, const void *arguments)
+static void depthwise_conv_forward(const struct nl_run *run, const void *arguments)
 {
     nl_cpu_share_samples(run, arguments, bytes_of(arguments), forward);
 }
 
-void nl_cpu_depthwise_conv_backward(const struct nl_run *run, const void *arguments)
+static void depthwise_conv_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
@@ -160,8 +160,14 @@ void nl_cpu_depthwise_conv_backward(const struct nl_run *run, const void *argume
 }
 
 /* The sums over a batch are made at once. */
-struct nl_micro nl_cpu_depthwise_conv_micro(const void *arguments)
+static struct nl_micro depthwise_conv_micro(const void *arguments)
 {
     (void)arguments;
     return (struct nl_micro){0};
 }
+
+const struct nl_kernel nl_cpu_depthwise_conv = {
+    .forward = depthwise_conv_forward,
+    .backward = depthwise_conv_backward,
+    .micro = depthwise_conv_micro,
+};

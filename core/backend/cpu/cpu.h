@@ -109,23 +109,6 @@ void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t fro
  * sums over parts of rows, in multiples of NL_BLOCK_ROWS until the last, are those over all. */
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *total, float *out);
 
-nl_kernel_function nl_cpu_gather, nl_cpu_loss;
-nl_kernel_function nl_cpu_linear_forward, nl_cpu_linear_backward;
-nl_kernel_function nl_cpu_conv_forward, nl_cpu_conv_backward;
-nl_kernel_function nl_cpu_depthwise_conv_forward, nl_cpu_depthwise_conv_backward;
-nl_kernel_function nl_cpu_normalize_forward, nl_cpu_normalize_backward;
-nl_kernel_function nl_cpu_activate_forward, nl_cpu_activate_backward;
-nl_kernel_function nl_cpu_max_pool_forward, nl_cpu_max_pool_backward;
-nl_kernel_function nl_cpu_mean_pool_forward, nl_cpu_mean_pool_backward;
-nl_kernel_function nl_cpu_add_forward, nl_cpu_add_backward;
-nl_kernel_function nl_cpu_dropout_forward, nl_cpu_dropout_backward;
-nl_kernel_function nl_cpu_observe;
-nl_kernel_function nl_cpu_normalize_reduce, nl_cpu_normalize_apply, nl_cpu_normalize_backward_reduce, nl_cpu_normalize_backward_apply;
-struct nl_micro nl_cpu_linear_micro(const void *arguments);
-struct nl_micro nl_cpu_conv_micro(const void *arguments);
-struct nl_micro nl_cpu_depthwise_conv_micro(const void *arguments);
-bool nl_cpu_normalize_suits(const void *arguments);
-struct nl_micro nl_cpu_normalize_micro(const void *arguments);
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op);
 
 #endif

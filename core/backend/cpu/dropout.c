@@ -46,14 +46,16 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
     }
 }
 
-void nl_cpu_dropout_forward(const struct nl_run *run, const void *arguments)
+static void dropout_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_dropout *op = arguments;
     dropout(run, op, op->x, op->y);
 }
 
-void nl_cpu_dropout_backward(const struct nl_run *run, const void *arguments)
+static void dropout_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_dropout *op = arguments;
     dropout(run, op, op->dy, op->dx);
 }
+
+const struct nl_kernel nl_cpu_dropout = {.forward = dropout_forward, .backward = dropout_backward};

@@ -64,7 +64,7 @@ static void fetch(const struct source *from, const int32_t *index, int samples, 
             __builtin_prefetch(data + (size_t)index[n] * bytes + at, 0, 2);
 }
 
-void nl_cpu_gather(const struct nl_run *run, const void *arguments)
+static void gather(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = arguments;
     size_t positions = (size_t)op->height * (size_t)op->width, image = positions * (size_t)op->channels;
@@ -88,3 +88,5 @@ void nl_cpu_gather(const struct nl_run *run, const void *arguments)
             fetch(&from, NL_AT(op->next, at), run->samples, image);
     }
 }
+
+const struct nl_kernel nl_cpu_gather = {.forward = gather};

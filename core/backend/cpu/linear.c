@@ -2,7 +2,7 @@
 #include "backend/cpu/cpu.h"
 #include "operation/linear.h"
 
-void nl_cpu_linear_forward(const struct nl_run *run, const void *arguments)
+static void linear_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
     size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
@@ -14,13 +14,13 @@ void nl_cpu_linear_forward(const struct nl_run *run, const void *arguments)
 }
 
 /* All rows at once: a matrix product of a few rows reads all of w for them. */
-struct nl_micro nl_cpu_linear_micro(const void *arguments)
+static struct nl_micro linear_micro(const void *arguments)
 {
     (void)arguments;
     return (struct nl_micro){0};
 }
 
-void nl_cpu_linear_backward(const struct nl_run *run, const void *arguments)
+static void linear_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
     size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
@@ -43,3 +43,5 @@ void nl_cpu_linear_backward(const struct nl_run *run, const void *arguments)
         nl_cpu_gemm(op->gemm, &gradient);
     }
 }
+
+const struct nl_kernel nl_cpu_linear = {.forward = linear_forward, .backward = linear_backward, .micro = linear_micro};

@@ -82,7 +82,7 @@ static void sixteen(size_t classes, float *logits, const int32_t *labels, double
     cross_entropy(SIXTEEN, classes, logits, labels, share, out);
 }
 
-void nl_cpu_loss(const struct nl_run *run, const void *arguments)
+static void loss(const struct nl_run *run, const void *arguments)
 {
     const struct nl_loss *op = arguments;
     size_t classes = (size_t)op->classes, samples = (size_t)run->samples;
@@ -112,3 +112,5 @@ void nl_cpu_loss(const struct nl_run *run, const void *arguments)
         }
     }
 }
+
+const struct nl_kernel nl_cpu_loss = {.forward = loss};

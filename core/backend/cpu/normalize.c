@@ -99,19 +99,19 @@ static void forward(const struct nl_run *run, const struct nl_normalize *op, enu
     }
 }
 
-void nl_cpu_normalize_forward(const struct nl_run *run, const void *arguments)
+static void normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     forward(run, op, NL_NORM_WHOLE);
 }
 
-void nl_cpu_normalize_reduce(const struct nl_run *run, const void *arguments)
+static void normalize_reduce(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     forward(run, op, NL_NORM_REDUCE);
 }
 
-void nl_cpu_normalize_apply(const struct nl_run *run, const void *arguments)
+static void normalize_apply(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     forward(run, op, NL_NORM_APPLY);
@@ -246,30 +246,30 @@ static void backward(const struct nl_run *run, const struct nl_normalize *op, en
     }
 }
 
-void nl_cpu_normalize_backward(const struct nl_run *run, const void *arguments)
+static void normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     backward(run, op, NL_NORM_WHOLE);
 }
 
-void nl_cpu_normalize_backward_reduce(const struct nl_run *run, const void *arguments)
+static void normalize_backward_reduce(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     backward(run, op, NL_NORM_REDUCE);
 }
 
-void nl_cpu_normalize_backward_apply(const struct nl_run *run, const void *arguments)
+static void normalize_backward_apply(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     backward(run, op, NL_NORM_APPLY);
 }
 
-bool nl_cpu_normalize_suits(const void *arguments)
+static bool normalize_suits(const void *arguments)
 {
-    return nl_norm_is_standard(((const struct nl_normalize *)arguments)->norm);
+    return nl_normalize_is_standard(arguments);
 }
 
-struct nl_micro nl_cpu_normalize_micro(const void *arguments)
+static struct nl_micro normalize_micro(const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition partition = op->norm->partition(&op->setup);
@@ -283,3 +283,14 @@ struct nl_micro nl_cpu_normalize_micro(const void *arguments)
         micro.unit = nl_cpu_samples_of_blocks(positions, NL_ROW_STRETCH);
     return micro;
 }
+
+const struct nl_kernel nl_cpu_normalize = {
+    .suits = normalize_suits,
+    .forward = normalize_forward,
+    .backward = normalize_backward,
+    .micro = normalize_micro,
+    .reduce = normalize_reduce,
+    .apply = normalize_apply,
+    .backward_reduce = normalize_backward_reduce,
+    .backward_apply = normalize_backward_apply,
+};

@@ -40,7 +40,7 @@ static struct nl_observed look(size_t count, const float *x, const float *before
     return seen;
 }
 
-void nl_cpu_observe(const struct nl_run *run, const void *arguments)
+static void observe(const struct nl_run *run, const void *arguments)
 {
     const struct nl_observe *op = arguments;
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
@@ -54,3 +54,5 @@ void nl_cpu_observe(const struct nl_run *run, const void *arguments)
             *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
     }
 }
+
+const struct nl_kernel nl_cpu_observe = {.forward = observe};

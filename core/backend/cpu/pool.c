@@ -82,19 +82,19 @@ static size_t bytes_of(const struct nl_max_pool *op)
     return (size_t)op->height * (size_t)op->width * (size_t)op->channels * sizeof(float);
 }
 
-void nl_cpu_max_pool_forward(const struct nl_run *run, const void *arguments)
+static void max_pool_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = arguments;
     nl_cpu_share_samples(run, op, bytes_of(op), max_forward);
 }
 
-void nl_cpu_max_pool_backward(const struct nl_run *run, const void *arguments)
+static void max_pool_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = arguments;
     nl_cpu_share_samples(run, op, bytes_of(op), max_backward);
 }
 
-void nl_cpu_mean_pool_forward(const struct nl_run *run, const void *arguments)
+static void mean_pool_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
@@ -109,7 +109,7 @@ void nl_cpu_mean_pool_forward(const struct nl_run *run, const void *arguments)
     }
 }
 
-void nl_cpu_mean_pool_backward(const struct nl_run *run, const void *arguments)
+static void mean_pool_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
@@ -122,3 +122,6 @@ void nl_cpu_mean_pool_backward(const struct nl_run *run, const void *arguments)
                     dx[c] = dy[c] / (float)positions;
     }
 }
+
+const struct nl_kernel nl_cpu_max_pool = {.forward = max_pool_forward, .backward = max_pool_backward};
+const struct nl_kernel nl_cpu_mean_pool = {.forward = mean_pool_forward, .backward = mean_pool_backward};

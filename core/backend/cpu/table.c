@@ -1,23 +1,28 @@
 /* The cpu backend: float32, own kernels. A thread a trial, trials side by side; threads that are left over help (base/team.h). */
 #include "backend/cpu/cpu.h"
 
-static const struct nl_kernel kernels[] = {
-    {"gather", .forward = nl_cpu_gather},
-    {"linear", .forward = nl_cpu_linear_forward, .backward = nl_cpu_linear_backward, .micro = nl_cpu_linear_micro},
-    {"conv", .forward = nl_cpu_conv_forward, .backward = nl_cpu_conv_backward, .micro = nl_cpu_conv_micro},
-    {"depthwise_conv", .forward = nl_cpu_depthwise_conv_forward, .backward = nl_cpu_depthwise_conv_backward, .micro = nl_cpu_depthwise_conv_micro},
-    {"normalize", .suits = nl_cpu_normalize_suits, .forward = nl_cpu_normalize_forward, .backward = nl_cpu_normalize_backward, .micro = nl_cpu_normalize_micro,
-     .reduce = nl_cpu_normalize_reduce, .apply = nl_cpu_normalize_apply,
-     .backward_reduce = nl_cpu_normalize_backward_reduce, .backward_apply = nl_cpu_normalize_backward_apply},
-    {"activate", .forward = nl_cpu_activate_forward, .backward = nl_cpu_activate_backward},
-    {"max_pool", .forward = nl_cpu_max_pool_forward, .backward = nl_cpu_max_pool_backward},
-    {"mean_pool", .forward = nl_cpu_mean_pool_forward, .backward = nl_cpu_mean_pool_backward},
-    {"add", .forward = nl_cpu_add_forward, .backward = nl_cpu_add_backward},
-    {"dropout", .forward = nl_cpu_dropout_forward, .backward = nl_cpu_dropout_backward},
-    {"observe", .forward = nl_cpu_observe},
-    {"loss", .forward = nl_cpu_loss},
-    {0},
-};
+/* The operations that it has a kernel of its own for, nl_cpu_NAME. */
+#define KERNELS(KERNEL)    \
+    KERNEL(gather)         \
+    KERNEL(linear)         \
+    KERNEL(conv)           \
+    KERNEL(depthwise_conv) \
+    KERNEL(normalize)      \
+    KERNEL(activate)       \
+    KERNEL(max_pool)       \
+    KERNEL(mean_pool)      \
+    KERNEL(add)            \
+    KERNEL(dropout)        \
+    KERNEL(observe)        \
+    KERNEL(loss)
+
+#define DECLARED(name)                                      \
+    extern const struct nl_operation nl_##name##_operation; \
+    extern const struct nl_kernel nl_cpu_##name;
+#define LISTED(name) {&nl_##name##_operation, &nl_cpu_##name},
+
+KERNELS(DECLARED)
+static const struct nl_own_kernel kernels[] = {KERNELS(LISTED){0}};
 
 const struct nl_backend nl_backend_cpu = {
     .name = "cpu",

@@ -152,7 +152,7 @@ struct turned_patches {
     }
 };
 
-void nl_cuda_conv_forward(const struct nl_run *run, const void *arguments)
+static void launch_conv_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = (const struct nl_conv *)arguments;
     int pixels = run->samples * op->out_height * op->out_width, k = op->kernel * op->kernel * op->in;
@@ -160,7 +160,7 @@ void nl_cuda_conv_forward(const struct nl_run *run, const void *arguments)
     nl_gemm_forward(run, op->precision, x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k);
 }
 
-void nl_cuda_conv_backward(const struct nl_run *run, const void *arguments)
+static void launch_conv_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = (const struct nl_conv *)arguments;
     int pixels = run->samples * op->out_height * op->out_width, weights = op->kernel * op->kernel * op->in;
@@ -173,3 +173,5 @@ void nl_cuda_conv_backward(const struct nl_run *run, const void *arguments)
     struct turned_weights w = {(const float *)op->w, shape_of(op), (unsigned)k, nl_fours(op->w, op->out)};
     nl_gemm_forward(run, op->precision, dy, w, op->dx, NULL, from, op->in, k);
 }
+
+NL_CUDA_KERNEL(conv, NULL, launch_conv_forward, launch_conv_backward);

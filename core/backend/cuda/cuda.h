@@ -45,23 +45,17 @@ void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32
 void nl_cuda_forget(struct nl_tape *tape);
 
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
-nl_kernel_function nl_cuda_gather, nl_cuda_loss, nl_cuda_accumulate;
-nl_kernel_function nl_cuda_linear_forward, nl_cuda_linear_backward;
-nl_kernel_function nl_cuda_conv_forward, nl_cuda_conv_backward;
-nl_kernel_function nl_cuda_normalize_forward, nl_cuda_normalize_backward;
-nl_kernel_function nl_cuda_activate_forward, nl_cuda_activate_backward;
-bool nl_cuda_normalize_suits(const void *arguments);
-nl_kernel_function nl_cuda_max_pool_forward, nl_cuda_max_pool_backward;
-nl_kernel_function nl_cuda_mean_pool_forward, nl_cuda_mean_pool_backward;
-nl_kernel_function nl_cuda_add_forward, nl_cuda_add_backward;
-nl_kernel_function nl_cuda_dropout_forward, nl_cuda_dropout_backward;
-nl_kernel_function nl_cuda_copy, nl_cuda_observe;
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #ifdef __cplusplus
 } /* extern "C" */
 
 #include <cuda_runtime.h>
+
+/* Defines the kernel of an operation, nl_cuda_NAME, which table.c lists. suits: NULL where it computes all arguments; backward: NULL where no gradient goes
+ * through it. */
+#define NL_CUDA_KERNEL(name, suits, forward, backward) \
+    extern const struct nl_kernel nl_cuda_##name = {suits, forward, backward, NULL, NULL, NULL, NULL, NULL}
 
 /* Remembers what went wrong first; true: nothing did. */
 bool nl_cuda_good(cudaError_t status, const char *file, int line);

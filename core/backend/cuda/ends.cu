@@ -34,7 +34,7 @@ static __global__ void gather(struct nl_gather op, size_t stride, bool augment, 
     }
 }
 
-void nl_cuda_gather(const struct nl_run *run, const void *arguments)
+static void launch_gather(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = (const struct nl_gather *)arguments;
     size_t image = (size_t)op->height * op->width * op->channels;
@@ -75,10 +75,13 @@ static __global__ void loss(struct nl_loss op, size_t stride, int samples, const
     }
 }
 
-void nl_cuda_loss(const struct nl_run *run, const void *arguments)
+static void launch_loss(const struct nl_run *run, const void *arguments)
 {
     const struct nl_loss *op = (const struct nl_loss *)arguments;
     unsigned threads = min(nl_blocks((size_t)run->samples, 32) * 32, NL_THREADS);
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, op->sums);
     NL_LAUNCH(loss, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
 }
+
+NL_CUDA_KERNEL(gather, NULL, launch_gather, NULL);
+NL_CUDA_KERNEL(loss, NULL, launch_loss, NULL);

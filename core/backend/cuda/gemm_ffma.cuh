@@ -14,6 +14,17 @@ template <class Operand, int LINE> static __device__ auto nl_ffma_store(float (*
     };
 }
 
+/* Writes a thread's column sums, of `count` columns in all; n0: the tile's first, tx: the thread's place across the tile. */
+template <int N, int TN> static __device__ __forceinline__ void nl_ffma_write_sums(const float (&column)[TN], float *sums, int n0, int count, int tx)
+{
+#pragma unroll
+    for (int j = 0; j < TN; j++) {
+        int to = n0 + j / 4 * (N / (TN / 4)) + tx * 4 + j % 4;
+        if (to < count)
+            sums[to] = column[j];
+    }
+}
+
 /* Tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
  * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
@@ -89,15 +100,8 @@ __global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struc
                 c[(size_t)row * size.n + to] = bias ? sum[i][j] + bias[to] : sum[i][j];
         }
     }
-    if (SUMS && blockIdx.x == 0 && ty == 0) {
-        float *sums = out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride);
-#pragma unroll
-        for (int j = 0; j < TN; j++) {
-            int to = part.n0 + j / 4 * (N / (TN / 4)) + tx * 4 + j % 4;
-            if (to < size.n)
-                sums[to] = column[j];
-        }
-    }
+    if (SUMS && blockIdx.x == 0 && ty == 0)
+        nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0, size.n, tx);
     if (out.parts)
         nl_gemm_join<M, N>(out, size, part, stride);
 }

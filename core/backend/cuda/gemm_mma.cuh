@@ -106,6 +106,23 @@ static __device__ inline int nl_mma_column(int word, int edge)
     return edge ^ word / 4 % 4 * 8;
 }
 
+/* Writes what a warp has of C, with the bias added to it; m0, n0: where this lane's first element stands. */
+template <int EDGES_M, int EDGES_N>
+static __device__ __forceinline__ void nl_mma_write(const float (&c)[EDGES_M][EDGES_N][4], float *to, const float *bias, const struct nl_gemm_size &size,
+                                                    int m0, int n0)
+{
+#pragma unroll
+    for (int i = 0; i < EDGES_M; i++)
+#pragma unroll
+        for (int j = 0; j < EDGES_N; j++)
+#pragma unroll
+            for (int e = 0; e < 4; e++) { /* rows group and group + 8, columns 2 quad and 2 quad + 1 */
+                int m = m0 + i * NL_MMA_M + e / 2 * 8, n = n0 + j * NL_MMA_N + e % 2;
+                if (m < size.m && n < size.n)
+                    to[(size_t)m * size.n + n] = bias ? c[i][j][e] + bias[n] : c[i][j][e];
+            }
+}
+
 /* Tile M x N of C; each warp WM x WN of it. Double-buffered, as nl_ffma_kernel. */
 template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
 __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
@@ -140,14 +157,7 @@ __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, s
     put(0);
     __syncthreads();
 
-    float c[EDGES_M][EDGES_N][4], column_sum = 0.0f;
-#pragma unroll
-    for (int i = 0; i < EDGES_M; i++)
-#pragma unroll
-        for (int j = 0; j < EDGES_N; j++)
-#pragma unroll
-            for (int e = 0; e < 4; e++)
-                c[i][j][e] = 0.0f;
+    float c[EDGES_M][EDGES_N][4] = {}, column_sum = 0.0f;
     for (int k = part.begin, buffer = 0; k < part.end; k += DEPTH, buffer ^= 1) {
         bool more = k + DEPTH < part.end;
         if (more) {
@@ -186,16 +196,7 @@ __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, s
 
     float *to = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride);
     const float *bias = nl_at(out.bias, stride);
-#pragma unroll
-    for (int i = 0; i < EDGES_M; i++)
-#pragma unroll
-        for (int j = 0; j < EDGES_N; j++)
-#pragma unroll
-            for (int e = 0; e < 4; e++) { /* rows group and group + 8, columns 2 quad and 2 quad + 1 */
-                int m = part.m0 + row + i * NL_MMA_M + e / 2 * 8, n = part.n0 + column - group + j * NL_MMA_N + 2 * quad + e % 2;
-                if (m < size.m && n < size.n)
-                    to[(size_t)m * size.n + n] = bias ? c[i][j][e] + bias[n] : c[i][j][e];
-            }
+    nl_mma_write(c, to, bias, size, part.m0 + row, part.n0 + column - group + 2 * quad);
     if (sums && threadIdx.x < N && part.n0 + (int)threadIdx.x < size.n)
         (out.parts ? to + (size_t)size.m * size.n : nl_at(out.sums, stride))[part.n0 + threadIdx.x] = column_sum;
     if (out.parts)

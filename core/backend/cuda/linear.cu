@@ -2,14 +2,14 @@
 #include "backend/cuda/gemm.cuh"
 #include "operation/linear.h"
 
-void nl_cuda_linear_forward(const struct nl_run *run, const void *arguments)
+static void launch_linear_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = (const struct nl_linear *)arguments;
     int n = run->samples, in = op->in, out = op->out;
     nl_gemm_forward(run, op->precision, nl_along(op->x, n, in), nl_across(op->w, out, in), op->y, op->b, n, out, in);
 }
 
-void nl_cuda_linear_backward(const struct nl_run *run, const void *arguments)
+static void launch_linear_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = (const struct nl_linear *)arguments;
     int n = run->samples, in = op->in, out = op->out;
@@ -17,3 +17,5 @@ void nl_cuda_linear_backward(const struct nl_run *run, const void *arguments)
     if (op->dx)
         nl_gemm_forward(run, op->precision, nl_along(op->dy, n, out), nl_along(op->w, in, out), op->dx, NULL, n, in, out);
 }
+
+NL_CUDA_KERNEL(linear, NULL, launch_linear_forward, launch_linear_backward);

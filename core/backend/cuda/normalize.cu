@@ -22,11 +22,11 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     return l;
 }
 
-void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
+static void launch_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!nl_norm_is_standard(op->norm))
+    if (!nl_normalize_is_standard(op))
         nl_cuda_general_forward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
@@ -34,11 +34,11 @@ void nl_cuda_normalize_forward(const struct nl_run *run, const void *arguments)
         nl_cuda_sets_forward(run, op, &layout);
 }
 
-void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
+static void launch_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!nl_norm_is_standard(op->norm)) {
+    if (!nl_normalize_is_standard(op)) {
         nl_cuda_general_backward(run, op, &layout);
         return;
     }
@@ -51,3 +51,5 @@ void nl_cuda_normalize_backward(const struct nl_run *run, const void *arguments)
     if (op->dx || op->residual)
         nl_cuda_sets_dx(run, op, &layout);
 }
+
+NL_CUDA_KERNEL(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward);

@@ -71,6 +71,7 @@ void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normaliz
 void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
 /* normalize_general.cu */
+bool nl_cuda_normalize_suits(const void *arguments); /* whether a GPU has coefficients for that normalizer */
 void nl_cuda_general_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 

@@ -1,11 +1,7 @@
 /* What is worked out once a set, in the general form: its coefficients from its statistics, and what backward makes of its sums. One thread a set, in double.
- * A normalizer that has coefficients of its own gives them to a GPU by one struct and one line:
+ * A normalizer that has coefficients of its own gives them to a GPU by one line, in a file that includes its own:
  *
- *     struct brn {
- *         static __device__ struct nl_set_coefficients coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set);
- *         static __device__ struct nl_set_means means(const struct nl_set_statistics *set, struct nl_set_means means);
- *     };
- *     struct nl_cuda_coefficients nl_cuda_brn = NL_CUDA_COEFFICIENTS(&nl_norm_brn, brn);
+ *     struct nl_cuda_coefficients brn_on_cuda = NL_CUDA_COEFFICIENTS(&nl_norm_brn, nl_brn_device);
  */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_COEFFICIENTS_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_COEFFICIENTS_CUH
@@ -36,6 +32,7 @@ struct nl_general {
     struct nl_normalize op;
     struct nl_layout layout;
     enum nl_statistics statistics;
+    bool constant; /* what normalizes does not hang on the batch */
     unsigned sets, replicas;
     struct nl_of_sets<struct nl_set_coefficients> coefficients;
     struct nl_of_sets<struct nl_set_sums> sums;
@@ -56,7 +53,7 @@ static __device__ inline struct nl_set_statistics nl_set_statistics_of(const str
     if (l.fixed && g.statistics == NL_STATS_PRECISE) {
         s.center = nl_at(op.precise_mean, l.stride)[c];
         s.spread = nl_at(op.precise_var, l.stride)[c];
-    } else if (l.fixed) {
+    } else if (g.constant) {
         s.center = s.running_center;
         s.spread = s.running_spread;
     } else {
@@ -95,13 +92,13 @@ template <class OWN> __global__ void nl_find_dx_terms(struct nl_general g)
     struct nl_dx_terms terms = {{sums.gradient / m, sums.product / m}, 0.0, 1.0};
     if (norm->spread == NL_SPREAD_LARGEST && sums.largest > 0)
         terms.share = m / sums.largest;
-    if (nl_centers_slope(norm))
+    if (nl_centers_slope(norm, g.op.detached))
         terms.mean_h = terms.share * sums.h / m;
-    if (g.layout.fixed)
+    if (g.constant)
         terms.means.gradient = terms.means.product = 0;
     else
         terms.means = OWN::means(&statistics, terms.means);
-    terms.means = nl_attached(norm, terms.means);
+    terms.means = nl_attached(norm, g.op.detached, terms.means);
     *g.terms.place((unsigned)set) = terms;
 }
 

@@ -2,34 +2,36 @@
  * Statistics, coefficients and apply are a launch each; a block of threads takes a set. */
 #include "backend/cuda/normalize_coefficients.cuh"
 #include "backend/cuda/normalize_set.cuh"
+#include "norm/own.h"
 
-struct standard {
-    static __device__ struct nl_set_coefficients coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
-    {
-        return nl_standard_coefficients(norm, set);
-    }
-    static __device__ struct nl_set_means means(const struct nl_set_statistics *set, struct nl_set_means means)
-    {
-        (void)set;
-        return means;
-    }
+NL_OWN_COEFFICIENTS(standard, nl_standard_coefficients, nl_standard_means);
+static const struct nl_cuda_coefficients of_standard = NL_CUDA_COEFFICIENTS(NULL, nl_standard_device);
+
+static struct nl_cuda_coefficients of_norms[] = {
+    NL_CUDA_COEFFICIENTS(&nl_norm_brn, nl_brn_device),
+    NL_CUDA_COEFFICIENTS(&nl_norm_varbn, nl_varbn_device),
+    NL_CUDA_COEFFICIENTS(&nl_norm_l1bn, nl_l1bn_device),
 };
-
-static struct nl_cuda_coefficients of_standard = NL_CUDA_COEFFICIENTS(NULL, standard), *own_coefficients;
+static struct nl_cuda_coefficients *added;
 
 extern "C" void nl_cuda_add_coefficients(struct nl_cuda_coefficients *own)
 {
-    own->next = own_coefficients;
-    own_coefficients = own;
+    own->next = added;
+    added = own;
 }
 
 /* NULL: its coefficients were never compiled for a GPU. */
 static const struct nl_cuda_coefficients *coefficients_of(const struct nl_norm *norm)
 {
-    const struct nl_cuda_coefficients *found = norm->coefficients ? own_coefficients : &of_standard;
-    while (norm->coefficients && found && found->norm != norm)
-        found = found->next;
-    return found;
+    if (!norm->coefficients)
+        return &of_standard;
+    for (const struct nl_cuda_coefficients &own : of_norms)
+        if (own.norm == norm)
+            return &own;
+    const struct nl_cuda_coefficients *own = added;
+    while (own && own->norm != norm)
+        own = own->next;
+    return own;
 }
 
 bool nl_cuda_normalize_suits(const void *arguments)
@@ -44,6 +46,7 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
     g.op = *op;
     g.layout = *layout;
     g.statistics = run->statistics;
+    g.constant = layout->fixed || (op->trains_running && run->statistics == NL_STATS_TRAIN);
     g.sets = nl_layout_sets(layout);
     g.replicas = (unsigned)run->replicas;
     size_t all = (size_t)g.sets * g.replicas, each = sizeof *g.coefficients.at + sizeof *g.sums.at + sizeof *g.terms.at;
@@ -159,7 +162,7 @@ static __device__ struct element element_of(const struct nl_general &g, const st
     element.u = u_of(c, x);
     element.gradient = gradient_of(g, c, at, element.u, a);
     element.du = element.gradient * affine_of(g, g.op.gamma, a, 1.0) * c.factor;
-    element.h = nl_spread_slope(&l.norm, element.u, x - statistics.center, statistics.spread);
+    element.h = nl_spread_slope(&l.norm, x - statistics.center, c.scale, statistics.spread);
     return element;
 }
 

@@ -12,7 +12,7 @@ static __global__ void copy(struct nl_copy op, size_t stride)
         ((float *)nl_at(op.y, stride))[at] = ((const float *)nl_at(op.x, stride))[at];
 }
 
-void nl_cuda_copy(const struct nl_run *run, const void *arguments)
+static void launch_copy(const struct nl_run *run, const void *arguments)
 {
     const struct nl_copy *op = (const struct nl_copy *)arguments;
     NL_LAUNCH(copy, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
@@ -54,7 +54,7 @@ static __global__ void observe(struct nl_observe op, size_t stride, size_t count
     *nl_at(op.seen, stride) = all;
 }
 
-void nl_cuda_observe(const struct nl_run *run, const void *arguments)
+static void launch_observe(const struct nl_run *run, const void *arguments)
 {
     const struct nl_observe *op = (const struct nl_observe *)arguments;
     size_t count = op->count * (op->per_sample ? run->samples : 1);
@@ -63,3 +63,6 @@ void nl_cuda_observe(const struct nl_run *run, const void *arguments)
     unsigned *tickets = nl_cuda_tickets((size_t)run->replicas);
     NL_LAUNCH(observe, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, count, part, tickets);
 }
+
+NL_CUDA_KERNEL(copy, NULL, launch_copy, NULL);
+NL_CUDA_KERNEL(observe, NULL, launch_observe, NULL);

@@ -66,14 +66,14 @@ static __global__ void activate_backward(struct nl_activate op, size_t stride, s
     }
 }
 
-void nl_cuda_activate_forward(const struct nl_run *run, const void *arguments)
+static void launch_activate_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = (const struct nl_activate *)arguments;
     size_t count = (size_t)run->samples * op->count;
     NL_LAUNCH(activate_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-void nl_cuda_activate_backward(const struct nl_run *run, const void *arguments)
+static void launch_activate_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = (const struct nl_activate *)arguments;
     size_t count = (size_t)run->samples * op->count;
@@ -106,13 +106,13 @@ static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op
               (size_t)run->first * op->count, run->statistics == NL_STATS_TRAIN, now);
 }
 
-void nl_cuda_dropout_forward(const struct nl_run *run, const void *arguments)
+static void launch_dropout_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_dropout *op = (const struct nl_dropout *)arguments;
     launch_dropout(run, op, op->x, op->y);
 }
 
-void nl_cuda_dropout_backward(const struct nl_run *run, const void *arguments)
+static void launch_dropout_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_dropout *op = (const struct nl_dropout *)arguments;
     launch_dropout(run, op, op->dy, op->dx);
@@ -171,23 +171,28 @@ static __global__ void accumulate(struct nl_accumulate op, size_t stride)
         ((float *)nl_at(op.y, stride))[at] += ((const float *)nl_at(op.x, stride))[at];
 }
 
-void nl_cuda_accumulate(const struct nl_run *run, const void *arguments)
+static void launch_accumulate(const struct nl_run *run, const void *arguments)
 {
     const struct nl_accumulate *op = (const struct nl_accumulate *)arguments;
     NL_LAUNCH(accumulate, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
 }
 
-void nl_cuda_add_forward(const struct nl_run *run, const void *arguments)
+static void launch_add_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = (const struct nl_add *)arguments;
     size_t count = (size_t)run->samples * op->height * op->width * op->channels;
     NL_LAUNCH(add_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-void nl_cuda_add_backward(const struct nl_run *run, const void *arguments)
+static void launch_add_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = (const struct nl_add *)arguments;
     size_t count = (size_t)run->samples * op->height * op->width * op->channels;
     size_t from_count = op->db == op->da ? 0 : (size_t)run->samples * op->from_height * op->from_width * op->from_channels;
     NL_LAUNCH(add_backward, nl_grid_over(run, count + from_count), NL_THREADS, *op, run->stride, count, from_count);
 }
+
+NL_CUDA_KERNEL(activate, NULL, launch_activate_forward, launch_activate_backward);
+NL_CUDA_KERNEL(add, NULL, launch_add_forward, launch_add_backward);
+NL_CUDA_KERNEL(dropout, NULL, launch_dropout_forward, launch_dropout_backward);
+NL_CUDA_KERNEL(accumulate, NULL, launch_accumulate, NULL);

@@ -71,14 +71,14 @@ static __global__ void max_pool_backward(struct nl_max_pool op, size_t stride, s
         }
 }
 
-void nl_cuda_max_pool_forward(const struct nl_run *run, const void *arguments)
+static void launch_max_pool_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = (const struct nl_max_pool *)arguments;
     size_t count = (size_t)run->samples * (op->height / 2) * (op->width / 2) * op->channels;
     NL_LAUNCH(max_pool_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-void nl_cuda_max_pool_backward(const struct nl_run *run, const void *arguments)
+static void launch_max_pool_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = (const struct nl_max_pool *)arguments;
     size_t count = (size_t)run->samples * ((op->height + 1) / 2) * ((op->width + 1) / 2) * op->channels;
@@ -115,16 +115,19 @@ static __global__ void mean_pool_backward(struct nl_mean_pool op, size_t stride,
     ((float *)nl_at(op.dx, stride))[at] = dy / (float)op.positions;
 }
 
-void nl_cuda_mean_pool_forward(const struct nl_run *run, const void *arguments)
+static void launch_mean_pool_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = (const struct nl_mean_pool *)arguments;
     size_t count = (size_t)run->samples * op->channels;
     NL_LAUNCH(mean_pool_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
-void nl_cuda_mean_pool_backward(const struct nl_run *run, const void *arguments)
+static void launch_mean_pool_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = (const struct nl_mean_pool *)arguments;
     size_t count = (size_t)run->samples * op->positions * op->channels;
     NL_LAUNCH(mean_pool_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
+
+NL_CUDA_KERNEL(max_pool, NULL, launch_max_pool_forward, launch_max_pool_backward);
+NL_CUDA_KERNEL(mean_pool, NULL, launch_mean_pool_forward, launch_mean_pool_backward);

@@ -5,22 +5,29 @@
 #define NORMLAB_CUDA_BUILT "of the tests"
 #endif
 
-static const struct nl_kernel kernels[] = {
-    {"gather", .forward = nl_cuda_gather},
-    {"linear", .forward = nl_cuda_linear_forward, .backward = nl_cuda_linear_backward},
-    {"conv", .forward = nl_cuda_conv_forward, .backward = nl_cuda_conv_backward},
-    {"normalize", .suits = nl_cuda_normalize_suits, .forward = nl_cuda_normalize_forward, .backward = nl_cuda_normalize_backward},
-    {"activate", .forward = nl_cuda_activate_forward, .backward = nl_cuda_activate_backward},
-    {"max_pool", .forward = nl_cuda_max_pool_forward, .backward = nl_cuda_max_pool_backward},
-    {"mean_pool", .forward = nl_cuda_mean_pool_forward, .backward = nl_cuda_mean_pool_backward},
-    {"add", .forward = nl_cuda_add_forward, .backward = nl_cuda_add_backward},
-    {"accumulate", .forward = nl_cuda_accumulate},
-    {"dropout", .forward = nl_cuda_dropout_forward, .backward = nl_cuda_dropout_backward},
-    {"copy", .forward = nl_cuda_copy},
-    {"observe", .forward = nl_cuda_observe},
-    {"loss", .forward = nl_cuda_loss},
-    {0},
-};
+/* The operations that it has a kernel of its own for, nl_cuda_NAME. */
+#define KERNELS(KERNEL) \
+    KERNEL(gather)      \
+    KERNEL(linear)      \
+    KERNEL(conv)        \
+    KERNEL(normalize)   \
+    KERNEL(activate)    \
+    KERNEL(max_pool)    \
+    KERNEL(mean_pool)   \
+    KERNEL(add)         \
+    KERNEL(accumulate)  \
+    KERNEL(dropout)     \
+    KERNEL(copy)        \
+    KERNEL(observe)     \
+    KERNEL(loss)
+
+#define DECLARED(name)                                      \
+    extern const struct nl_operation nl_##name##_operation; \
+    extern const struct nl_kernel nl_cuda_##name;
+#define LISTED(name) {&nl_##name##_operation, &nl_cuda_##name},
+
+KERNELS(DECLARED)
+static const struct nl_own_kernel kernels[] = {KERNELS(LISTED){0}};
 
 const struct nl_backend nl_backend_cuda = {
     .name = "cuda",

@@ -1,5 +1,7 @@
 /* The optimizers. */
-#include "backend/ref/ref.h"
+#include "backend/ref/update.h"
+
+#include "operation/reference.h"
 
 /* torch.nn.utils.clip_grad_norm_, then clip_grad_value_. */
 static void clip(real *grad, size_t count, const struct nl_hyper *hyper)

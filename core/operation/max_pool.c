@@ -1,9 +1,40 @@
-/* Pooling: 2x2 maximum, and the mean over all positions. */
+/* Max-pool: the largest of 2 x 2 positions. */
+#include "operation/max_pool.h"
+
 #include <string.h>
 
-#include "backend/ref/ref.h"
-#include "operation/max_pool.h"
-#include "operation/mean_pool.h"
+#include "operation/reference.h"
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_max_pool *pool = arguments;
+    if (in[0].height < 2 || in[0].width < 2)
+        return nl_fail(err, "its maps are %d x %d already", in[0].height, in[0].width);
+    pool->height = in[0].height, pool->width = in[0].width, pool->channels = in[0].channels;
+    d->output[d->outputs++] = (struct nl_extent){in[0].height / 2, in[0].width / 2, in[0].channels};
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_max_pool *pool = arguments;
+    pool->x = at->in[0], pool->y = at->out[0];
+    pool->dy = at->d_out[0], pool->dx = at->d_in[0];
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_reads){.inputs = 1};
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_max_pool *pool = arguments;
+    return 4.0 * (pool->height / 2) * (pool->width / 2) * pool->channels;
+}
+
+/* ---- the reference ---- */
 
 /* Place in x of the first largest of the window of output pixel (i, j), channel c of sample n. A NaN counts as largest. */
 static size_t largest(const struct nl_max_pool *op, const real *x, int n, int i, int j, int c)
@@ -24,7 +55,7 @@ static size_t largest(const struct nl_max_pool *op, const real *x, int n, int i,
             for (int j = 0; j < (op)->width / 2; j++)             \
                 for (int c = 0; c < (op)->channels; c++)
 
-void NL_REFERENCE(max_pool_forward)(const struct nl_run *run, const void *arguments)
+static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
@@ -34,7 +65,7 @@ void NL_REFERENCE(max_pool_forward)(const struct nl_run *run, const void *argume
     }
 }
 
-void NL_REFERENCE(max_pool_backward)(const struct nl_run *run, const void *arguments)
+static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
@@ -45,31 +76,16 @@ void NL_REFERENCE(max_pool_backward)(const struct nl_run *run, const void *argum
     }
 }
 
-void NL_REFERENCE(mean_pool_forward)(const struct nl_run *run, const void *arguments)
-{
-    const struct nl_mean_pool *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
-        real *y = nl_in_replica(run, op->y, r);       /* (N, C) */
-        for (int n = 0; n < run->samples; n++)
-            for (int c = 0; c < op->channels; c++) {
-                accumulator sum = 0;
-                for (int s = 0; s < op->positions; s++)
-                    sum += x[((size_t)n * op->positions + s) * op->channels + c];
-                y[(size_t)n * op->channels + c] = sum / op->positions;
-            }
-    }
-}
+NL_KERNEL(max_pool) = {.forward = forward, .backward = backward};
 
-void NL_REFERENCE(mean_pool_backward)(const struct nl_run *run, const void *arguments)
-{
-    const struct nl_mean_pool *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        for (int n = 0; n < run->samples; n++)
-            for (int s = 0; s < op->positions; s++)
-                for (int c = 0; c < op->channels; c++)
-                    dx[((size_t)n * op->positions + s) * op->channels + c] = dy[(size_t)n * op->channels + c] / op->positions;
-    }
-}
+NL_OPERATION(max_pool) = {
+    .name = "max_pool",
+    .arguments = sizeof(struct nl_max_pool),
+    .span = NL_SPAN_SAMPLE,
+    .slots = 1,
+    .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .work = work,
+    .reference = NL_REFERENCES(max_pool),
+};

@@ -1,9 +1,12 @@
 /* Every normalizer, once: a walk over the sets of a partition. The formulas are those of norm/coefficients.h. */
 #include <stdlib.h>
 
-#include "backend/ref/ref.h"
 #include "base/memory.h"
+#ifdef NL_REFERENCE_COMPLEX
+#include "norm/own.h"
+#endif
 #include "operation/normalize.h"
+#include "operation/reference.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
 struct set {
@@ -45,6 +48,12 @@ static size_t affine_at(const struct nl_normalize *op, int s, int c)
 static bool uses_fixed(const struct nl_run *run, const struct nl_normalize *op)
 {
     return op->norm->tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
+}
+
+/* Whether what normalizes does not hang on the batch. */
+static bool are_constant(const struct nl_run *run, const struct nl_normalize *op)
+{
+    return uses_fixed(run, op) || (op->trains_running && run->statistics == NL_STATS_TRAIN);
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
@@ -111,7 +120,7 @@ static struct nl_set_statistics statistics_of(const struct nl_run *run, const st
     if (op->norm->tracks && run->statistics == NL_STATS_PRECISE) {
         set.center = ((const double *)nl_in_replica(run, op->precise_mean, r))[channel];
         set.spread = ((const double *)nl_in_replica(run, op->precise_var, r))[channel];
-    } else if (op->norm->tracks && run->statistics == NL_STATS_RUNNING) {
+    } else if (are_constant(run, op)) {
         set.center = set.running_center;
         set.spread = set.running_spread;
     } else {
@@ -121,10 +130,10 @@ static struct nl_set_statistics statistics_of(const struct nl_run *run, const st
     return set;
 }
 
-static struct nl_set_coefficients coefficients_of(const struct nl_norm *norm, const struct nl_set_statistics *set)
+static struct nl_set_coefficients coefficients_of(const struct nl_normalize *op, const struct nl_set_statistics *set)
 {
-    const struct NL_COEFFICIENTS *own = norm->NL_OWN_COEFFICIENTS;
-    return own ? own->forward(norm, set) : nl_standard_coefficients(norm, set);
+    const struct NL_COEFFICIENTS *own = NL_COEFFICIENTS_OF(op->norm);
+    return own ? own->forward(op->norm, set) : nl_standard_coefficients(op->norm, set);
 }
 
 static void find_statistics(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
@@ -154,7 +163,7 @@ static accumulator xhat_of(const struct normalized *b, accumulator u)
     return u * b->coefficients.factor + b->coefficients.offset;
 }
 
-void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *arguments)
+static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
@@ -171,7 +180,7 @@ void NL_REFERENCE(normalize_forward)(const struct nl_run *run, const void *argum
             if (!uses_fixed(run, op))
                 find_statistics(op, b.x, &set, &mean[index], &var[index]);
             b.statistics = statistics_of(run, op, r, index, set.c0);
-            b.coefficients = coefficients_of(op->norm, &b.statistics);
+            b.coefficients = coefficients_of(op, &b.statistics);
             if (kept)
                 kept[index] = b.coefficients;
             FOR_SET(set, op->setup)
@@ -211,7 +220,7 @@ static accumulator du_at(const struct normalized *b, size_t at, size_t a)
 
 static accumulator h_at(const struct normalized *b, size_t at)
 {
-    return nl_spread_slope(b->op->norm, u_at(b, at), b->x[at] - b->statistics.center, b->statistics.spread);
+    return nl_spread_slope(b->op->norm, b->x[at] - b->statistics.center, b->coefficients.scale, b->statistics.spread);
 }
 
 /* Sums over a set. */
@@ -239,13 +248,13 @@ static struct sums sums_of(const struct normalized *b, const struct set *set)
 static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed, real *dx)
 {
     const struct nl_norm *norm = b->op->norm;
-    const struct NL_COEFFICIENTS *own = norm->NL_OWN_COEFFICIENTS;
+    const struct NL_COEFFICIENTS *own = NL_COEFFICIENTS_OF(norm);
     double m = set_size(set), share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
     struct nl_set_means means = {fixed ? 0 : sums->gradient / m, fixed ? 0 : sums->product / m};
-    accumulator mean_h = nl_centers_slope(norm) ? share * sums->h / m : 0;
-    if (!fixed && own && own->backward)
+    accumulator mean_h = nl_centers_slope(norm, b->op->detached) ? share * sums->h / m : 0;
+    if (!fixed && own)
         means = own->backward(&b->statistics, means);
-    means = nl_attached(norm, means);
+    means = nl_attached(norm, b->op->detached, means);
     FOR_SET(*set, b->op->setup)
     {
         accumulator du = du_at(b, at, affine_at(b->op, s, c)), h = share * h_at(b, at);
@@ -253,12 +262,12 @@ static void write_dx(const struct normalized *b, const struct set *set, const st
     }
 }
 
-void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *arguments)
+static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
-    bool fixed = uses_fixed(run, op);
+    bool fixed = are_constant(run, op);
     for (int r = 0; r < run->replicas; r++) {
         real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
@@ -273,7 +282,7 @@ void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *argu
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
             b.statistics = statistics_of(run, op, r, index, set.c0);
-            b.coefficients = kept ? kept[index] : coefficients_of(op->norm, &b.statistics);
+            b.coefficients = kept ? kept[index] : coefficients_of(op, &b.statistics);
             struct sums sums = sums_of(&b, &set);
             FOR_SET(set, op->setup)
             {
@@ -298,3 +307,5 @@ void NL_REFERENCE(normalize_backward)(const struct nl_run *run, const void *argu
         free(sum_gamma);
     }
 }
+
+NL_KERNEL(normalize) = {.forward = forward, .backward = backward};

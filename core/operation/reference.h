@@ -11,16 +11,16 @@
  * A number is compared by its real part, since complex numbers have no order. exp, log, tanh and sqrt are those of the argument's type
  * (tgmath.h).
  */
-#ifndef NL_BACKEND_REF_REF_H
-#define NL_BACKEND_REF_REF_H
+#ifndef NL_OPERATION_REFERENCE_H
+#define NL_OPERATION_REFERENCE_H
 
 #ifdef NL_REFERENCE_COMPLEX
 #define NL_COMPLEX_NUMBERS
 #endif
 #include <tgmath.h>
 
-#include "backend/ref/reference.h"
 #include "norm/coefficients.h"
+#include "operation/operation.h"
 
 #if defined(NL_REFERENCE_DOUBLE)
 typedef double real;
@@ -35,7 +35,7 @@ typedef double _Complex real;
 typedef double _Complex accumulator;
 #define NL_REFERENCE(name) nl_ref_complex_##name
 #else
-#error "which element? core/backend/ref/ref.cmake says"
+#error "which element? core/operation/reference.cmake says"
 #endif
 
 #ifdef NL_REFERENCE_COMPLEX
@@ -57,16 +57,16 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
     return place ? (char *)(uintptr_t)place + (size_t)r * run->stride : NULL;
 }
 
-nl_kernel_function NL_REFERENCE(gather), NL_REFERENCE(loss), NL_REFERENCE(accumulate);
-nl_kernel_function NL_REFERENCE(linear_forward), NL_REFERENCE(linear_backward);
-nl_kernel_function NL_REFERENCE(conv_forward), NL_REFERENCE(conv_backward);
-nl_kernel_function NL_REFERENCE(depthwise_conv_forward), NL_REFERENCE(depthwise_conv_backward);
-nl_kernel_function NL_REFERENCE(normalize_forward), NL_REFERENCE(normalize_backward);
-nl_kernel_function NL_REFERENCE(activate_forward), NL_REFERENCE(activate_backward);
-nl_kernel_function NL_REFERENCE(max_pool_forward), NL_REFERENCE(max_pool_backward);
-nl_kernel_function NL_REFERENCE(mean_pool_forward), NL_REFERENCE(mean_pool_backward);
-nl_kernel_function NL_REFERENCE(add_forward), NL_REFERENCE(add_backward);
-nl_kernel_function NL_REFERENCE(dropout_forward), NL_REFERENCE(dropout_backward);
-nl_kernel_function NL_REFERENCE(copy), NL_REFERENCE(observe);
+/* Defines the kernel of an operation: NL_KERNEL(copy) = {.forward = forward}. */
+#define NL_KERNEL(name)          \
+    NL_DECLARE_REFERENCES(name); \
+    const struct nl_kernel NL_REFERENCE(name)
+
+/* Defines the descriptor of an operation: NL_OPERATION(copy) = {.name = "copy", ...}. It is the same for all elements, and the program has it once. */
+#ifdef NL_REFERENCE_DOUBLE
+#define NL_OPERATION(name) const struct nl_operation nl_##name##_operation
+#else
+#define NL_OPERATION(name) __attribute__((unused)) static const struct nl_operation name##_again
+#endif
 
 #endif

@@ -1,10 +1,10 @@
-/* The two ends of a step: gathering a batch, and the loss. */
-#include "backend/ref/ref.h"
-#include "data/data.h"
+/* A batch of samples, standardized and augmented. No node of a graph: what a step begins with. */
 #include "operation/gather.h"
-#include "operation/loss.h"
 
-void NL_REFERENCE(gather)(const struct nl_run *run, const void *arguments)
+#include "data/data.h"
+#include "operation/reference.h"
+
+static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = arguments;
     int height = op->height, width = op->width, channels = op->channels;
@@ -37,27 +37,10 @@ void NL_REFERENCE(gather)(const struct nl_run *run, const void *arguments)
     }
 }
 
-void NL_REFERENCE(loss)(const struct nl_run *run, const void *arguments)
-{
-    const struct nl_loss *op = arguments;
-    int classes = op->classes;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *logits = nl_in_replica(run, op->logits, r); /* (N, K) */
-        const int32_t *labels = nl_in_replica(run, op->labels, r);
-        double *sums = nl_in_replica(run, op->sums, r);
-        real *dlogits = nl_in_replica(run, op->dlogits, r);
-        for (int n = 0; n < run->samples; n++, logits += classes) {
-            int best = 0;
-            accumulator largest = logits[0], sum = 0;
-            for (int k = 1; k < classes; k++)
-                if (real_part(logits[k]) > real_part(largest) || isnan(real_part(logits[k])))
-                    largest = logits[best = k];
-            for (int k = 0; k < classes; k++)
-                sum += exp(logits[k] - largest);
-            sums[0] += real_part(log(sum) + largest - logits[labels[n]]);
-            sums[1] += best == labels[n] && !isnan(real_part(largest));
-            for (int k = 0; dlogits && k < classes; k++)
-                dlogits[(size_t)n * classes + k] = (exp(logits[k] - largest) / sum - (k == labels[n])) / run->samples;
-        }
-    }
-}
+NL_KERNEL(gather) = {.forward = forward};
+
+NL_OPERATION(gather) = {
+    .name = "gather",
+    .arguments = sizeof(struct nl_gather),
+    .reference = NL_REFERENCES(gather),
+};
