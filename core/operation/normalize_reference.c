@@ -2,11 +2,11 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "operation/normalize.h"
+#include "operation/reference.h"
 #ifdef NL_REFERENCE_COMPLEX
 #include "norm/own.h"
 #endif
-#include "operation/normalize.h"
-#include "operation/reference.h"
 
 /* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
 struct set {
