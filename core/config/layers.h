@@ -3,12 +3,12 @@
  *     - {conv: 16, kernel: 5, name: stem}       - conv: depthwise, as wide as its input
  *     - norm                                    - norm: {kind: gn, groups: 4}
  *     - activation                              - norm-activation: both, in the order of norm.placement
- *     - max-pool, mean-pool, dropout            - linear: 64, and linear: classes at the end
+ *     - max-pool, mean-pool, dropout: 0.3       - linear: 64, and linear: classes at the end
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
  *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
  *
  * What `layers` and `residual` say of width, kernel, bias, norm, activation and placement holds for all that is in them and does not say
- * it itself; what nobody says is the configuration's (norm.kind, model.activation, ...), the kernel 3. Their stride is that of
+ * it itself; what nobody says is the configuration's (norm.kind, norm.eps, model.activation, ...), the kernel 3. Their stride is that of
  * the first convolution in them that has none, of a residual's shortcut too, and the first time of a repeated list alone. A
  * residual without a shortcut adds its input, subsampled and with zeros for new channels. A bias is left out, unless said, where the
  * next layer is a normalizer that cancels it.
@@ -47,10 +47,12 @@ enum nl_layer_kind {
 
 enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
 
-/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or NL_UNSAID. */
+/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or NL_UNSAID. Of a stat_batch auto
+ * is 0. */
 struct nl_layer_settings {
     int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
-    int kernel, bias, norm, groups, over, affine, activation, placement;
+    int kernel, bias, norm, groups, over, affine, activation, placement, stat_batch;
+    double eps, momentum, dropout;
 };
 
 /* One layer, all repetitions written out. */

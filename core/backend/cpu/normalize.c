@@ -44,7 +44,7 @@ static void take_moments(const struct nl_norm_walk *walk)
     nl_cpu_block_moments(b, before, b->mean, b->var);
     bool tracks = call->op->norm->tracks && complete;
     if (tracks && call->statistics == NL_STATS_TRAIN)
-        nl_cpu_track(call->op, call->at, call->hyper->norm_momentum, &batch);
+        nl_cpu_track(call->op, call->at, nl_own_or(call->op->momentum, call->hyper->norm_momentum), &batch);
     if (tracks && call->statistics == NL_STATS_COLLECT)
         nl_cpu_collect(call->op, call->at, &batch);
 }

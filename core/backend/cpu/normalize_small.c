@@ -29,7 +29,7 @@ static bool take(const struct nl_run *run, const struct nl_normalize *op, size_t
     *small = (struct nl_cpu_small_batch){.rows = (size_t)run->samples, .channels = channels, .width = width, .centers = op->norm->centers, .relu = op->relu,
                                .x = NL_AT(op->x, at), .dy = NL_AT(op->dy, at), .gamma = NL_AT(op->gamma, at), .beta = NL_AT(op->beta, at),
                                .y = NL_AT(op->y, at), .dx = NL_AT(op->dx, at), .dgamma = NL_AT(op->dgamma, at), .dbeta = NL_AT(op->dbeta, at),
-                               .mean = NL_AT(op->mean, at), .var = NL_AT(op->var, at), .eps = ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps};
+                               .mean = NL_AT(op->mean, at), .var = NL_AT(op->var, at), .eps = nl_own_or(op->eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps)};
     return true;
 }
 
@@ -44,7 +44,7 @@ bool nl_cpu_small_batch_forward(const struct nl_run *run, const struct nl_normal
     if (columns && run->statistics == NL_STATS_TRAIN) {
         const struct nl_hyper *hyper = NL_AT(op->hyper, at);
         const struct nl_batch_statistics batch = {.channels = small.channels, .elements = (double)small.rows, .mean = small.mean, .var = small.var};
-        nl_cpu_track(op, at, hyper->norm_momentum, &batch);
+        nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
     }
     return true;
 }

@@ -150,7 +150,7 @@ void nl_norm_set_out(struct nl_norm_walk *walk, const struct nl_norm_call *call,
     b->relu = op->relu;
     b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
     b->affine_step = (size_t)op->affine_count > call->channels ? call->channels : 0;
-    b->eps = call->hyper->norm_eps;
+    b->eps = nl_own_or(op->eps, call->hyper->norm_eps);
     b->row_step = call->row_step;
     take_room(b, call, thread);
 }
