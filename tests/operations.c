@@ -58,10 +58,6 @@ KERNEL(slice_backward)
 
 /* ---- attention ---- */
 
-static int length_of(const struct attention *op, real length)
-{
-    return real_part(length) < op->positions ? (int)real_part(length) : op->positions;
-}
 
 /* Of one query: weights over positions [0, t], into p. */
 static void attend(const struct attention *op, const real *q, const real *k, int t, int head, accumulator *p)
@@ -89,7 +85,7 @@ KERNEL(attention_forward)
             const real *q = (const real *)AT(op->q) + n * sample, *k = (const real *)AT(op->k) + n * sample,
                        *v = (const real *)AT(op->v) + n * sample;
             real *y = (real *)AT(op->y) + n * sample;
-            int length = length_of(op, ((const real *)AT(op->length))[n]);
+            int length = nl_length_of(AT(op->lengths), (int)n, op->positions);
             for (int t = 0; t < op->positions; t++)
                 for (int c = 0; c < op->channels; c++) {
                     accumulator p[16], sum = 0;
@@ -135,15 +131,52 @@ KERNEL(attention_backward)
                                       (const real *)AT(op->v) + n * sample};
             real *const dx[3] = {(real *)AT(op->dq) + n * sample, (real *)AT(op->dk) + n * sample,
                                  (real *)AT(op->dv) + n * sample};
-            int length = length_of(op, ((const real *)AT(op->length))[n]);
+            int length = nl_length_of(AT(op->lengths), (int)n, op->positions);
             for (int i = 0; i < 3; i++)
                 for (size_t e = 0; e < sample; e++)
                     dx[i][e] = 0;
-            ((real *)AT(op->dlength))[n] = 0;
             for (int t = 0; t < length; t++)
                 for (int head = 0; head < op->heads; head++)
                     attend_back(op, x, (const real *)AT(op->dy) + n * sample, dx, t, head);
         }
+}
+
+/* ---- ids ---- */
+
+KERNEL(embedding_forward)
+{
+    const struct embedding *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const int32_t *x = AT(op->x);
+        const real *w = AT(op->w);
+        real *y = AT(op->y);
+        for (int row = 0; row < run->samples * op->positions; row++)
+            for (int c = 0; c < op->channels; c++)
+                *y++ = w[c * op->vocabulary + x[row]];
+    }
+}
+
+KERNEL(embedding_backward)
+{
+    const struct embedding *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const int32_t *x = AT(op->x);
+        const real *dy = AT(op->dy);
+        real *dw = AT(op->dw);
+        for (int i = 0; i < op->vocabulary * op->channels; i++)
+            dw[i] = 0;
+        for (int row = 0; row < run->samples * op->positions; row++)
+            for (int c = 0; c < op->channels; c++)
+                dw[c * op->vocabulary + x[row]] += *dy++;
+    }
+}
+
+KERNEL(before_forward)
+{
+    const struct before *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        for (int row = 0; row < run->samples * op->positions; row++)
+            ((int32_t *)AT(op->y))[row] = row % op->positions > 0 ? ((const int32_t *)AT(op->x))[row - 1] : 0;
 }
 
 /* ---- the cell of an LSTM ---- */
@@ -427,3 +460,5 @@ NL_KERNEL(cell) = {.forward = cell_forward, .backward = cell_backward};
 NL_KERNEL(weight_norm) = {.forward = weight_norm_forward, .backward = weight_norm_backward};
 NL_KERNEL(tied) = {.forward = tied_forward, .backward = tied_backward};
 NL_KERNEL(whiten) = {.forward = whiten_forward, .backward = whiten_backward};
+NL_KERNEL(embedding) = {.forward = embedding_forward, .backward = embedding_backward};
+NL_KERNEL(before) = {.forward = before_forward};

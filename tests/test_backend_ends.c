@@ -3,8 +3,8 @@
 
 #include "data/data.h"
 #include "harness.h"
+#include "operation/cross_entropy.h"
 #include "operation/gather.h"
-#include "operation/loss.h"
 #include "suite.h"
 
 /* Rounding of a short chain of operations in the backend's type. */
@@ -23,7 +23,7 @@ static struct nl_run run_of(const struct image *image, int samples)
 struct batch {
     struct image image;
     struct nl_run run;
-    struct nl_loss op;
+    struct nl_cross_entropy op;
     void *logits;
     int32_t *labels;
 };
@@ -35,8 +35,8 @@ static struct batch batch_make(const struct nl_backend *backend, int samples, in
     b.run = run_of(&b.image, samples);
     b.logits = image_reals(&b.image, count);
     b.labels = image_field(&b.image, (size_t)samples * sizeof *b.labels);
-    b.op = (struct nl_loss){.classes = classes, .logits = b.logits, .labels = b.labels};
-    b.op.sums = image_field(&b.image, 2 * sizeof *b.op.sums);
+    b.op = (struct nl_cross_entropy){.positions = 1, .classes = classes, .logits = b.logits, .labels = b.labels};
+    b.run.sums = image_field(&b.image, sizeof *b.run.sums);
     b.op.dlogits = image_reals(&b.image, count);
     for (size_t i = 0; i < count; i++)
         image_set_real(&b.image, 0, b.logits, i, 3 * drawn(1, "logits", i));
@@ -47,9 +47,9 @@ static struct batch batch_make(const struct nl_backend *backend, int samples, in
 
 static double loss_of(const struct batch *b)
 {
-    b->op.sums[0] = b->op.sums[1] = 0.0;
-    nl_kernel_of(b->image.backend, &nl_loss_operation, &b->op)->forward(&b->run, &b->op);
-    return b->op.sums[0];
+    *b->run.sums = (struct nl_loss_sums){0};
+    nl_kernel_of(b->image.backend, &nl_cross_entropy_operation, &b->op)->forward(&b->run, &b->op);
+    return b->run.sums->loss;
 }
 
 START_TEST(loss_is_cross_entropy)
@@ -79,15 +79,55 @@ START_TEST(loss_is_cross_entropy)
                 }
             }
             ck_assert_msg(fabs(found - expected) <= tolerance * samples, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
-            ck_assert(batch.op.sums[1] == right);
+            ck_assert(batch.run.sums->correct == right);
             /* Sums go on; no gradient is written where none is asked for. */
             batch.op.dlogits = NULL;
-            nl_kernel_of(nl_backends[b], &nl_loss_operation, &batch.op)->forward(&batch.run, &batch.op);
-            ck_assert(fabs(batch.op.sums[0] - 2 * found) <= 1e-12 * found);
-            ck_assert(batch.op.sums[1] == 2 * right);
-            image_check_gaps(&batch.image, "loss");
+            nl_kernel_of(nl_backends[b], &nl_cross_entropy_operation, &batch.op)->forward(&batch.run, &batch.op);
+            ck_assert(fabs(batch.run.sums->loss - 2 * found) <= 1e-12 * found);
+            ck_assert(batch.run.sums->correct == 2 * right);
+            image_check_gaps(&batch.image, "cross_entropy");
             image_free(&batch.image);
         }
+}
+END_TEST
+
+/* Positions behind a sample's length have labels that nobody reads, and a gradient of 0; the others are as samples of their own. */
+START_TEST(loss_counts_positions)
+{
+    enum { SAMPLES = 5, POSITIONS = 4, CLASSES = 3, ROWS = SAMPLES * POSITIONS, COUNTED = 10 };
+    static const int32_t lengths[SAMPLES] = {4, 0, 9, -1, 2};
+    for (int b = 0; nl_backends[b]; b++) {
+        struct batch whole = batch_make(nl_backends[b], ROWS, CLASSES), one = batch_make(nl_backends[b], 1, CLASSES);
+        double expected = 0.0, right = 0.0, tolerance = 8 * epsilon(nl_backends[b]), gradient[ROWS * CLASSES] = {0};
+        for (int row = 0; row < ROWS; row++) {
+            if (row % POSITIONS >= lengths[row / POSITIONS]) {
+                whole.labels[row] = 1000000;
+                continue;
+            }
+            for (size_t k = 0; k < CLASSES; k++)
+                image_set_real(&one.image, 0, one.logits, k, image_real(&whole.image, 0, whole.logits, (size_t)row * CLASSES + k));
+            one.labels[0] = whole.labels[row];
+            expected += loss_of(&one);
+            right += one.run.sums->correct;
+            for (size_t k = 0; k < CLASSES; k++)
+                gradient[(size_t)row * CLASSES + k] = image_real(&one.image, 0, one.op.dlogits, k) / COUNTED;
+        }
+        int32_t *of = image_field(&whole.image, sizeof lengths);
+        memcpy(of, lengths, sizeof lengths);
+        whole.op.positions = POSITIONS;
+        whole.op.lengths = of;
+        whole.run.samples = SAMPLES;
+        double found = loss_of(&whole);
+        ck_assert_msg(fabs(found - expected) <= tolerance * COUNTED, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+        ck_assert(whole.run.sums->correct == right && whole.run.sums->counted == COUNTED);
+        for (size_t i = 0; i < ROWS * CLASSES; i++) {
+            double value = image_real(&whole.image, 0, whole.op.dlogits, i);
+            ck_assert(fabs(value - gradient[i]) <= tolerance && (gradient[i] != 0 || value == 0));
+        }
+        image_check_gaps(&whole.image, "cross_entropy");
+        image_free(&whole.image);
+        image_free(&one.image);
+    }
 }
 END_TEST
 
@@ -126,11 +166,11 @@ START_TEST(loss_is_safe_at_the_ends)
         /* Of equal logits the first counts. */
         image_put(image, 0, batch.logits, (double[]){5, 5, 5}, 3);
         loss_of(&batch);
-        ck_assert(batch.op.sums[1] == 0);
+        ck_assert(batch.run.sums->correct == 0);
         batch.labels[0] = 0;
         loss_of(&batch);
-        ck_assert(batch.op.sums[1] == 1);
-        ck_assert(fabs(batch.op.sums[0] - log(3)) <= 4 * epsilon(nl_backends[b]));
+        ck_assert(batch.run.sums->correct == 1);
+        ck_assert(fabs(batch.run.sums->loss - log(3)) <= 4 * epsilon(nl_backends[b]));
         /* A NaN anywhere is a NaN loss, and never a right answer. */
         for (size_t k = 0; k < 3; k++)
             for (int label = 0; label < 3; label++) {
@@ -138,7 +178,7 @@ START_TEST(loss_is_safe_at_the_ends)
                 image_set_real(image, 0, batch.logits, k, NAN);
                 batch.labels[0] = label;
                 ck_assert(isnan(loss_of(&batch)));
-                ck_assert(batch.op.sums[1] == 0);
+                ck_assert(batch.run.sums->correct == 0);
             }
         image_put(image, 0, batch.logits, (double[]){INFINITY, 2, 3}, 3);
         ck_assert(!isfinite(loss_of(&batch)));
@@ -431,11 +471,12 @@ START_TEST(gather_takes_moves_and_standardizes)
         for (int augment = 0; augment < 2; augment++) {
             struct image image = image_make(nl_backends[b], 2, 1 << 15);
             struct nl_run run = run_of(&image, 5);
-            int32_t *label_of = image_field(&image, IMAGES * sizeof *label_of), *index = image_field(&image, sizeof wanted);
+            int32_t *label_of = image_field(&image, IMAGES * sizeof *label_of), *tokens_of = image_field(&image, IMAGES * WIDTH * sizeof *tokens_of),
+                    *index = image_field(&image, sizeof wanted);
             float *table = image_field(&image, CHANNELS * 256 * sizeof *table);
             double *mean = image_field(&image, CHANNELS * sizeof *mean), *scale = image_field(&image, CHANNELS * sizeof *scale);
             uint64_t *seed = image_field(&image, sizeof *seed);
-            struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .label_of = label_of, .index = index, .crop = CROP,
+            struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .index = index, .crop = CROP,
                                    .flip = true, .seed = seed};
             const void *samples = _i == 0 ? (const void *)pixels : values;
             if (nl_backends[b]->share)
@@ -449,7 +490,9 @@ START_TEST(gather_takes_moves_and_standardizes)
                 op.scale = scale;
             }
             op.x = image_reals(&image, 5 * PIXELS);
-            op.labels = image_field(&image, sizeof wanted);
+            op.rows = 2;
+            op.row[0] = (struct nl_rows){1, label_of, image_field(&image, sizeof wanted)};
+            op.row[1] = (struct nl_rows){WIDTH, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
             run.augment = augment;
             run.epoch = 3;
             for (int r = 0; r < 2; r++) {
@@ -457,6 +500,8 @@ START_TEST(gather_takes_moves_and_standardizes)
                 *(uint64_t *)image_place(&image, r, seed) = (uint64_t)(40 + r);
                 for (int n = 0; n < IMAGES; n++)
                     ((int32_t *)image_place(&image, r, label_of))[n] = 10 * r + n;
+                for (int i = 0; i < IMAGES * WIDTH; i++)
+                    ((int32_t *)image_place(&image, r, tokens_of))[i] = 1000 * r + i;
                 for (int k = 0; k < CHANNELS * 256; k++)
                     ((float *)image_place(&image, r, table))[k] = 0.25f * (float)(k + r) - 30.0f;
                 for (int c = 0; c < CHANNELS; c++) {
@@ -472,7 +517,9 @@ START_TEST(gather_takes_moves_and_standardizes)
                         moved = nl_augment((uint64_t)(40 + r), 3, wanted[n], CROP, true);
                     moves += moved.dx != 0 || moved.dy != 0;
                     flips += moved.flip;
-                    ck_assert_int_eq(((int32_t *)image_place(&image, r, op.labels))[n], 10 * r + wanted[n]);
+                    ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[0].to))[n], 10 * r + wanted[n]);
+                    for (int i = 0; i < WIDTH; i++)
+                        ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[1].to))[n * WIDTH + i], 1000 * r + wanted[n] * WIDTH + i);
                     for (int i = 0; i < HEIGHT; i++)
                         for (int j = 0; j < WIDTH; j++)
                             for (int c = 0; c < CHANNELS; c++) {
@@ -494,6 +541,7 @@ int main(void)
     Suite *suite = suite_create("ends of a step");
     TCase *ends = tcase_create("ends");
     tcase_add_test(ends, loss_is_cross_entropy);
+    tcase_add_test(ends, loss_counts_positions);
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);
     tcase_add_loop_test(ends, optimizers_follow_their_formulas, 0, RECIPES);

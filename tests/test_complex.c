@@ -3,6 +3,7 @@
 #define PROBE_BYTES (1 << 22) /* sixteen bytes a number */
 #include "backend/ref/complex.h"
 #include "config/diagnostics.h"
+#include "operation/cross_entropy.h"
 #include "specs.h"
 #include "suite.h"
 #include "training.h"
@@ -134,15 +135,15 @@ START_TEST(the_loss_has_its_hessian)
 {
     enum { SAMPLES = 3, CLASSES = 5, COUNT = SAMPLES * CLASSES };
     struct image image = image_make(with_steps, 1, 1 << 14);
-    struct nl_run run = {.replicas = 1, .stride = image.stride, .samples = SAMPLES};
+    struct nl_run run = {.replicas = 1, .stride = image.stride, .samples = SAMPLES, .sums = image_field(&image, sizeof *run.sums)};
     void *logits = image_reals(&image, COUNT);
-    struct nl_loss op = {.classes = CLASSES, .logits = logits, .labels = image_field(&image, SAMPLES * sizeof(int32_t)),
-                         .sums = image_field(&image, 2 * sizeof(double)), .dlogits = image_reals(&image, COUNT)};
+    struct nl_cross_entropy op = {.positions = 1, .classes = CLASSES, .logits = logits, .labels = image_field(&image, SAMPLES * sizeof(int32_t)),
+                                  .dlogits = image_reals(&image, COUNT)};
     double found[COUNT];
     for (size_t i = 0; i < COUNT; i++)
         image_set_real(&image, 0, logits, i, drawn(1, "logits", i));
     move_imaginary(logits, COUNT, "logits");
-    nl_kernel_of(with_steps, &nl_loss_operation, &op)->forward(&run, &op);
+    nl_kernel_of(with_steps, &nl_cross_entropy_operation, &op)->forward(&run, &op);
     nl_complex_get_imaginary(found, op.dlogits, COUNT);
     double loss = 0;
     for (size_t n = 0; n < SAMPLES; n++) {
@@ -157,7 +158,7 @@ START_TEST(the_loss_has_its_hessian)
             ck_assert(fabs(found[n * CLASSES + k] / step - expected) <= 1e-14);
         }
     }
-    ck_assert(fabs(op.sums[0] - loss) <= 1e-14 * loss);
+    ck_assert(fabs(run.sums->loss - loss) <= 1e-14 * loss);
     image_free(&image);
 }
 END_TEST
@@ -253,7 +254,8 @@ static struct training training_of(const struct nl_backend *backend, const char 
 /* The gradient of the parameters on the first batch. */
 static const void *gradient_of(struct training *t)
 {
-    struct nl_run run = {.replicas = 1, .stride = t->plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN};
+    struct nl_run run = {.replicas = 1, .stride = t->plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN,
+                         .sums = t->plan.sums};
     t->plan.train.gather.index = t->plan.order;
     nl_plan_forward(&t->plan, &t->plan.train, &run);
     nl_plan_backward(&t->plan, &run);

@@ -9,7 +9,8 @@ static void make_step(const void *context)
 {
     const struct training *t = context;
     const struct nl_plan *plan = &t->plan;
-    struct nl_run run = {.replicas = 1, .stride = plan->stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true};
+    struct nl_run run = {.replicas = 1, .stride = plan->stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true,
+                         .sums = plan->sums};
     nl_plan_forward(plan, &plan->train, &run);
     nl_plan_backward(plan, &run);
     plan->backend->update(&run, &plan->update);

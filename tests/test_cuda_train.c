@@ -48,8 +48,9 @@ START_TEST(what_has_no_kernel_is_named)
     struct nl_graph graph;
     struct nl_error err;
     struct nl_conv conv = {.kernel = 3, .stride = 1};
-    nl_graph_begin(&graph, (struct nl_extent){8, 8, 3});
-    int out = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_depthwise_conv_operation, .arguments = &conv, .name = "conv1", .in = {graph.input}, .inputs = 1}, &err);
+    nl_graph_begin(&graph);
+    int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){8, 8, 3}, NL_NONE);
+    int out = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_depthwise_conv_operation, .arguments = &conv, .name = "conv1", .in = {x}, .inputs = 1}, &err);
     nl_graph_end(&graph, out);
     ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cpu, &err), NL_OK);
     ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);

@@ -2,60 +2,27 @@
  * `ref`, to 1e-10 of the norm, or of the root mean square; on `cpu` the first step alone, to what float32 leaves.
  * tests/golden/observe.py made the numbers. */
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "base/files.h"
-#include "base/memory.h"
-#include "base/safetensors.h"
+#include "golden.h"
 #include "suite.h"
 #include "train/train.h"
 
-enum { OVERRIDES = 40, MOST_CASES = 16, COLUMNS = 5 };
+enum { COLUMNS = 5 };
 enum { STEP, NORM, MEAN, STD, ZEROS };
 
 static const double REF_BOUND = 1e-10;
 static const double CPU_BOUND = 1e-4; /* what float32 leaves of an update of a weight near 1 */
 
-static struct nl_tensor_file tensors;
+static struct golden goldens;
 
-static struct golden {
-    char *name;
-    const char *override[OVERRIDES];
-    int overrides;
-} goldens[MOST_CASES]; /* the first holds what all have in common */
-static int cases;
-
-/* text is cut into words where it stands. */
-static void read_cases(char *text)
+static struct nl_trial_result train(const struct golden_case *golden, const char *device)
 {
-    char *lines, *words;
-    for (char *line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
-        if (*line == '#')
-            continue;
-        NL_ASSERT(cases < MOST_CASES);
-        struct golden *golden = &goldens[cases++];
-        *golden = goldens[0];
-        golden->name = strtok_r(line, " ", &words);
-        for (char *word; (word = strtok_r(NULL, " ", &words));) {
-            NL_ASSERT(golden->overrides < OVERRIDES - 1); /* one is left for the device */
-            golden->override[golden->overrides++] = word;
-        }
-    }
-}
-
-static struct nl_trial_result train(const struct golden *golden, const char *device)
-{
-    struct golden all = *golden;
-    all.override[all.overrides++] = device;
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
+    struct nl_config config = golden_config(golden, device);
     struct nl_error err = {""};
-    ck_assert_msg(nl_experiment_load(NULL, all.override, all.overrides, &experiment, &diagnostics) == NL_OK, "%s", golden->name);
-    struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     ck_assert_msg(dataset != NULL, "%s", err.text);
     struct nl_trial_result result;
-    ck_assert_msg(nl_trial_run(&experiment.config, dataset, NULL, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
+    ck_assert_msg(nl_trial_run(&config, dataset, NULL, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
     nl_dataset_free(dataset);
     return result;
 }
@@ -87,17 +54,17 @@ static int check_tensor(const struct nl_trial_result *result, const char *tensor
     return (int)row * (COLUMNS - 1);
 }
 
-static void check_case(const struct golden *golden, const char *device, bool all_steps, double bound)
+static void check_case(const struct golden_case *golden, const char *device, bool all_steps, double bound)
 {
     struct nl_trial_result result = train(golden, device);
-    size_t length = strlen(golden->name);
     int compared = 0;
-    for (int i = 0; i < tensors.count; i++) {
-        const struct nl_tensor_file_entry *entry = &tensors.entry[i];
-        if (strncmp(entry->name, golden->name, length) == 0 && entry->name[length] == '/') {
-            ck_assert(entry->type == NL_F64 && entry->dims == 2 && entry->shape[1] == COLUMNS);
-            compared += check_tensor(&result, entry->name + length + 1, entry, all_steps ? entry->shape[0] : 1, bound);
-        }
+    for (int i = 0; i < goldens.tensors.count; i++) {
+        const struct nl_tensor_file_entry *entry = &goldens.tensors.entry[i];
+        const char *tensor = golden_tensor_of(entry, golden);
+        if (!tensor)
+            continue;
+        ck_assert(entry->type == NL_F64 && entry->dims == 2 && entry->shape[1] == COLUMNS);
+        compared += check_tensor(&result, tensor, entry, all_steps ? entry->shape[0] : 1, bound);
     }
     ck_assert_msg(compared >= 30 * (COLUMNS - 1), "%s: %d numbers", golden->name, compared);
     nl_trial_result_release(&result);
@@ -105,33 +72,28 @@ static void check_case(const struct golden *golden, const char *device, bool all
 
 START_TEST(ref_sees_what_pytorch_sees)
 {
-    check_case(&goldens[_i], "device.kind=ref", true, REF_BOUND);
+    check_case(&goldens.at[_i], "device.kind=ref", true, REF_BOUND);
 }
 END_TEST
 
 START_TEST(cpu_sees_it_in_the_first_step)
 {
-    check_case(&goldens[_i], "device.kind=cpu", false, CPU_BOUND);
+    check_case(&goldens.at[_i], "device.kind=cpu", false, CPU_BOUND);
 }
 END_TEST
 
 int main(void)
 {
-    struct nl_error err = {""};
-    char *text = nl_file_read(NORMLAB_TESTS_DIR "/golden/observe.cases", NULL, &err);
-    if (!text || nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/observe.safetensors", &tensors, &err)) {
-        fprintf(stderr, "%s\n", err.text);
-        free(text);
+    if (!golden_read(&goldens, "observe")) {
+        golden_release(&goldens);
         return 1;
     }
-    read_cases(text);
     Suite *suite = suite_create("golden_observe");
     TCase *tests = tcase_create("cases");
-    tcase_add_loop_test(tests, ref_sees_what_pytorch_sees, 1, cases);
-    tcase_add_loop_test(tests, cpu_sees_it_in_the_first_step, 1, cases);
+    tcase_add_loop_test(tests, ref_sees_what_pytorch_sees, 0, goldens.count);
+    tcase_add_loop_test(tests, cpu_sees_it_in_the_first_step, 0, goldens.count);
     suite_add_tcase(suite, tests);
     int code = run_suite(suite);
-    nl_safetensors_release(&tensors);
-    free(text);
+    golden_release(&goldens);
     return code;
 }

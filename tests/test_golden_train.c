@@ -3,80 +3,20 @@
  * losses (or 10) to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order.
  *
  * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is like another. */
-#include <check.h>
 #include <math.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/files.h"
-#include "base/memory.h"
-#include "base/safetensors.h"
-#include "train/train.h"
+#include "golden.h"
 #include "suite.h"
+#include "train/train.h"
 
-enum { STEPS = 200, CPU_STEPS = 50, CPU_RESNET_STEPS = 10, OVERRIDES = 64 };
+enum { STEPS = 200, CPU_STEPS = 50, CPU_RESNET_STEPS = 10 };
 
 static const double REF_BOUND = 1e-8;
 /* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
 static const double CPU_BOUND = 5e-5;
 
-static struct nl_tensor_file tensors;
-
-struct golden {
-    char *name;
-    const char *override[OVERRIDES];
-    int overrides;
-};
-
-static struct golden *goldens;
-static int golden_count, golden_capacity;
-
-/* Splits a line in place into name and overrides, behind those that every case has. */
-static struct golden read_line(char *line, const struct golden *common)
-{
-    struct golden golden = {0};
-    if (common)
-        golden = *common;
-    char *state;
-    golden.name = strtok_r(line, " ", &state);
-    for (char *word; (word = strtok_r(NULL, " ", &state));) {
-        NL_ASSERT(golden.overrides < OVERRIDES - 1); /* one is left for the device */
-        golden.override[golden.overrides++] = word;
-    }
-    return golden;
-}
-
-/* text is cut into lines and words where it stands. */
-static void read_cases(char *text)
-{
-    struct golden common = {0};
-    char *state;
-    for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
-        if (*line == '#')
-            continue;
-        if (!common.name) {
-            common = read_line(line, NULL);
-            continue;
-        }
-        NL_GROW(goldens, golden_count, golden_capacity);
-        goldens[golden_count++] = read_line(line, &common);
-    }
-}
-
-static const double *stored(const struct golden *golden, const char *tensor, size_t count)
-{
-    char name[sizeof tensors.entry->name];
-    snprintf(name, sizeof name, "%s/%s", golden->name, tensor);
-    for (int i = 0; i < tensors.count; i++)
-        if (strcmp(tensors.entry[i].name, name) == 0) {
-            ck_assert_msg(tensors.entry[i].type == NL_F64 && tensors.entry[i].dims == 1 && tensors.entry[i].shape[0] == count, "%s: not %zu doubles", name, count);
-            return tensors.entry[i].data;
-        }
-    ck_abort_msg("%s is not stored: run tests/golden/train.py", name);
-    return NULL;
-}
+static struct golden goldens;
 
 /* The step after which nothing more is looked at; a training that is stopped is not evaluated. */
 struct last_step {
@@ -92,35 +32,30 @@ static void stop_there(void *context, int64_t step, int64_t steps, double loss)
 }
 
 /* No further than a test looks. */
-static struct nl_trial_result train(const struct golden *golden, const char *device, int steps)
+static struct nl_trial_result train(const struct golden_case *golden, const char *device, int steps)
 {
-    struct golden all = *golden;
-    all.override[all.overrides++] = device;
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
+    struct nl_config config = golden_config(golden, device);
     struct nl_error err = {""};
-    int status = nl_experiment_load(NULL, all.override, all.overrides, &experiment, &diagnostics);
-    ck_assert_msg(status == NL_OK, "%s: %s", golden->name, diagnostics.count ? diagnostics.at[0].message : "cannot be read");
-    struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+    struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     ck_assert_msg(dataset != NULL, "%s", err.text);
     struct last_step last = {.step = steps};
     struct nl_trial_options options = {.stop = &last.reached, .progress = stop_there, .context = &last};
     struct nl_trial_result result;
-    ck_assert_msg(nl_trial_run(&experiment.config, dataset, &options, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
+    ck_assert_msg(nl_trial_run(&config, dataset, &options, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
     nl_dataset_free(dataset);
     return result;
 }
 
-static void expect_close(const struct golden *golden, const char *what, double got, double want, double bound)
+static void expect_close(const struct golden_case *golden, const char *what, double got, double want, double bound)
 {
     ck_assert_msg(fabs(got - want) <= bound * fabs(want), "%s, %s: %.17g, not %.17g: %.2g relative, at most %.2g", golden->name, what,
                   got, want, fabs(got - want) / fabs(want), bound);
 }
 
 /* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
-static void expect_losses(const struct golden *golden, const struct nl_trial_result *result, int steps, double bound)
+static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
 {
-    const double *want = stored(golden, "losses", STEPS);
+    const double *want = golden_stored(&goldens, golden, "losses", STEPS);
     int seen = 0;
     for (int i = 0; i < result->rows && seen < steps; i++) {
         const struct nl_curve_row *row = &result->row[i];
@@ -135,31 +70,31 @@ static void expect_losses(const struct golden *golden, const struct nl_trial_res
     ck_assert(steps > 0 && seen == steps);
 }
 
-static void expect_score(const struct golden *golden, const char *part, struct nl_score score)
+static void expect_score(const struct golden_case *golden, const char *part, struct nl_score score)
 {
-    const double *want = stored(golden, part, 2);
+    const double *want = golden_stored(&goldens, golden, part, 2);
     expect_close(golden, part, score.loss, want[0], REF_BOUND);
     expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
 }
 
 /* Whether the case sets the key ("norm.eval=") to something with this word in it. */
-static bool sets(const struct golden *golden, const char *key, const char *word)
+static bool sets(const struct golden_case *golden, const char *key, const char *word)
 {
-    for (int i = 0; i < golden->overrides; i++)
-        if (strncmp(golden->override[i], key, strlen(key)) == 0 && strstr(golden->override[i] + strlen(key), word))
+    for (int i = 0; i < golden->words; i++)
+        if (strncmp(golden->word[i], key, strlen(key)) == 0 && strstr(golden->word[i] + strlen(key), word))
             return true;
     return false;
 }
 
 /* Whether the case evaluates with these statistics too. */
-static bool asks_for(const struct golden *golden, const char *statistics)
+static bool asks_for(const struct golden_case *golden, const char *statistics)
 {
     return sets(golden, "norm.eval=", statistics);
 }
 
 /* A ReLU whose input lies within rounding of 0 opens in one precision and not in the other, and the trainings part. A residual network has
  * so many that one is met within 50 steps; smooth activations know no such thing. */
-static int cpu_steps(const struct golden *golden)
+static int cpu_steps(const struct golden_case *golden)
 {
     bool smooth = sets(golden, "model.activation=", "");
     return sets(golden, "model.arch=", "resnet") && !smooth ? CPU_RESNET_STEPS : CPU_STEPS;
@@ -173,7 +108,7 @@ static int at_most(int steps)
 
 START_TEST(ref_repeats_pytorch)
 {
-    const struct golden *golden = &goldens[_i];
+    const struct golden_case *golden = &goldens.at[_i];
     int steps = at_most(STEPS);
     struct nl_trial_result result = train(golden, "device.kind=ref", steps);
     expect_losses(golden, &result, steps, REF_BOUND);
@@ -191,7 +126,7 @@ END_TEST
 
 START_TEST(cpu_follows_pytorch)
 {
-    const struct golden *golden = &goldens[_i];
+    const struct golden_case *golden = &goldens.at[_i];
     int steps = at_most(cpu_steps(golden));
     struct nl_trial_result result = train(golden, "device.kind=cpu", steps);
     expect_losses(golden, &result, steps, CPU_BOUND);
@@ -203,34 +138,27 @@ END_TEST
 START_TEST(nothing_is_missing)
 {
     int evaluations = 0;
-    for (int g = 0; g < golden_count; g++)
-        evaluations += asks_for(&goldens[g], "batch") + asks_for(&goldens[g], "precise");
-    ck_assert_int_ge(golden_count, 50);
+    for (int g = 0; g < goldens.count; g++)
+        evaluations += asks_for(&goldens.at[g], "batch") + asks_for(&goldens.at[g], "precise");
+    ck_assert_int_ge(goldens.count, 50);
     ck_assert_int_ge(evaluations, 4);
-    ck_assert_int_eq(tensors.count, 3 * golden_count + evaluations);
+    ck_assert_int_eq(goldens.tensors.count, 3 * goldens.count + evaluations);
 }
 END_TEST
 
 int main(void)
 {
-    struct nl_error err = {""};
-    size_t length;
-    char *text = nl_file_read(NORMLAB_TESTS_DIR "/golden/train.cases", &length, &err);
-    if (!text || nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/train.safetensors", &tensors, &err) != NL_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        free(text);
+    if (!golden_read(&goldens, "train")) {
+        golden_release(&goldens);
         return 1;
     }
-    read_cases(text);
     Suite *suite = suite_create("golden trainings");
     TCase *cases = tcase_create("trainings");
     tcase_add_test(cases, nothing_is_missing);
-    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, golden_count);
-    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, golden_count);
+    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, goldens.count);
+    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, goldens.count);
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);
-    nl_safetensors_release(&tensors);
-    free(goldens);
-    free(text);
+    golden_release(&goldens);
     return failed;
 }

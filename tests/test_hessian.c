@@ -1,40 +1,17 @@
 /* Products of the Hessian with a vector: a complex step through forward and backward of whole networks against PyTorch's
  * autograd, to 1e-8. tests/golden/hessian.py made the numbers, for the networks of hessian.cases, from the same weights and the
  * same batch. */
-#include <check.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "backend/ref/complex.h"
-#include "base/files.h"
-#include "base/memory.h"
-#include "base/safetensors.h"
-#include "config/diagnostics.h"
+#include "golden.h"
 #include "suite.h"
 #include "train/plan.h"
-
-enum { MOST_CASES = 32, MOST_WORDS = 32 };
 
 static const double BOUND = 1e-8;
 static const double STEP = 1e-100;
 
-static struct nl_tensor_file stored;
-static char *words[MOST_CASES][MOST_WORDS]; /* name, then overrides; [0]: those that all have */
-static int counts[MOST_CASES], cases;
-
-static void read_cases(char *text)
-{
-    char *lines, *rest;
-    for (char *line = strtok_r(text, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
-        if (*line == '#')
-            continue;
-        for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-            words[cases][counts[cases]++] = word;
-        cases++;
-    }
-}
+static struct golden goldens;
 
 struct network {
     struct nl_config config;
@@ -44,20 +21,11 @@ struct network {
     struct nl_plan plan;
 };
 
-static void load(struct network *n, int number)
+static void load(struct network *n, const struct golden_case *golden)
 {
-    const char *all[2 * MOST_WORDS] = {"device.kind=ref"};
-    int count = 1;
-    for (int from = 0; from < 2; from++)
-        for (int i = 1; i < counts[from ? number : 0]; i++)
-            all[count++] = words[from ? number : 0][i];
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
     struct nl_error err;
     const char *key;
-    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s",
-                  nl_diagnostics_text(&diagnostics));
-    n->config = experiment.config;
+    n->config = golden_config(golden, "device.kind=ref");
     n->dataset = nl_dataset_open(&n->config, &err);
     ck_assert_msg(n->dataset && nl_split_make(n->dataset, &n->config, &n->view, &err) == NL_OK, "%s", err.text);
     ck_assert(nl_model_build(&n->config, n->dataset->shape, &n->graph, &key, &err) == NL_OK);
@@ -101,9 +69,9 @@ static void differentiate(struct network *n)
                          .stride = plan->stride,
                          .samples = (int)n->config.train.batch,
                          .statistics = NL_STATS_TRAIN,
-                         .augment = true};
+                         .augment = true,
+                         .sums = plan->sums};
     plan->train.gather.index = plan->order;
-    plan->train.loss.sums = plan->sums;
     nl_plan_forward(plan, &plan->train, &run);
     nl_plan_backward(plan, &run);
     free(order);
@@ -122,40 +90,35 @@ static void summarize(const struct nl_tensor *tensor, const double *product, dou
     found[0] = sqrt(squares);
 }
 
-static double largest_norm(int number)
+static double largest_norm(const struct golden_case *golden)
 {
     double largest = 0;
-    size_t length = strlen(words[number][0]);
-    for (int i = 0; i < stored.count; i++)
-        if (strncmp(stored.entry[i].name, words[number][0], length) == 0 && stored.entry[i].name[length] == '/')
-            largest = fmax(largest, ((const double *)stored.entry[i].data)[0]);
+    for (int i = 0; i < goldens.tensors.count; i++)
+        if (golden_tensor_of(&goldens.tensors.entry[i], golden))
+            largest = fmax(largest, ((const double *)goldens.tensors.entry[i].data)[0]);
     return largest;
 }
 
 START_TEST(products_are_those_of_autograd)
 {
-    int number = _i + 1;
+    const struct golden_case *golden = &goldens.at[_i];
     struct network n;
-    load(&n, number);
+    load(&n, golden);
     move_parameters(&n);
     differentiate(&n);
-    double *product = nl_alloc(n.graph.count, sizeof *product), scale = largest_norm(number);
+    double *product = nl_alloc(n.graph.count, sizeof *product), scale = largest_norm(golden);
     nl_complex_get_imaginary(product, n.plan.update.grad, n.graph.count);
     ck_assert_double_gt(scale, 0);
     for (int i = 0; i < n.graph.tensors; i++) {
         const struct nl_tensor *tensor = &n.graph.tensor[i];
         if (!nl_is_parameter(tensor->spec.role))
             continue;
-        char name[128];
         double found[2];
-        snprintf(name, sizeof name, "%s/%s", words[number][0], tensor->name);
-        const struct nl_tensor_file_entry *entry = nl_safetensors_find(&stored, name);
-        ck_assert_msg(entry != NULL, "%s is not stored: run tests/golden/hessian.py", name);
+        const double *wanted = golden_stored(&goldens, golden, tensor->name, 2);
         summarize(tensor, product, found);
-        for (int k = 0; k < 2; k++) {
-            double wanted = ((const double *)entry->data)[k];
-            ck_assert_msg(fabs(found[k] - wanted) <= BOUND * scale, "%s: %.15g, not %.15g", name, found[k], wanted);
-        }
+        for (int k = 0; k < 2; k++)
+            ck_assert_msg(fabs(found[k] - wanted[k]) <= BOUND * scale, "%s: %s: %.15g, not %.15g", golden->name, tensor->name,
+                          found[k], wanted[k]);
     }
     free(product);
     release(&n);
@@ -164,20 +127,16 @@ END_TEST
 
 int main(void)
 {
-    struct nl_error err;
-    char *text = nl_file_read(NORMLAB_TESTS_DIR "/golden/hessian.cases", NULL, &err);
-    if (!text || nl_safetensors_read(NORMLAB_TESTS_DIR "/golden/hessian.safetensors", &stored, &err)) {
-        fprintf(stderr, "%s\n", err.text);
+    if (!golden_read(&goldens, "hessian")) {
+        golden_release(&goldens);
         return 1;
     }
-    read_cases(text);
     Suite *suite = suite_create("hessian");
     TCase *tests = tcase_create("networks");
     tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, products_are_those_of_autograd, 0, cases - 1);
+    tcase_add_loop_test(tests, products_are_those_of_autograd, 0, goldens.count);
     suite_add_tcase(suite, tests);
     int status = run_suite(suite);
-    nl_safetensors_release(&stored);
-    free(text);
+    golden_release(&goldens);
     return status;
 }

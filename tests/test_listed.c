@@ -53,10 +53,9 @@ enum { NETS = sizeof nets / sizeof *nets };
 
 static double loss_of(struct training *t, const struct nl_run *run)
 {
-    double *sums = t->plan.train.loss.sums;
-    sums[0] = sums[1] = 0;
+    *run->sums = (struct nl_loss_sums){0};
     nl_plan_forward(&t->plan, &t->plan.train, run);
-    return sums[0] / BATCH;
+    return run->sums->loss / run->sums->counted;
 }
 
 START_TEST(gradients_are_finite_differences)
@@ -66,9 +65,8 @@ START_TEST(gradients_are_finite_differences)
         struct nl_config config = configured(nets[_i], relu ? kinked : smooth);
         struct training t;
         make(&t, &nl_backend_ref, &config);
-        struct nl_run run = {.replicas = 1, .stride = t.plan.stride, .samples = BATCH, .statistics = NL_STATS_TRAIN};
+        struct nl_run run = {.replicas = 1, .stride = t.plan.stride, .samples = BATCH, .statistics = NL_STATS_TRAIN, .sums = t.plan.sums};
         t.plan.train.gather.index = t.plan.part[0];
-        t.plan.train.loss.sums = t.plan.sums;
         loss_of(&t, &run);
         nl_plan_backward(&t.plan, &run);
         double *parameter = t.plan.parameters, *gradient = nl_alloc(t.graph.count, sizeof *gradient), largest = 0;

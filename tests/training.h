@@ -17,6 +17,8 @@ struct training {
     struct nl_graph graph;
     struct nl_plan plan;
     int32_t *order;
+    int row_count;
+    struct nl_sample_rows rows[NL_MOST_SAMPLE_ROWS]; /* int32 numbers that the data have beside labels; owned */
     int replicas;
     int evaluated; /* samples at a time; 0: one */
 };
@@ -27,6 +29,8 @@ static inline void training_data(struct training *t, struct nl_shape shape, int 
     size_t image = (size_t)shape.height * (size_t)shape.width * (size_t)shape.channels;
     struct nl_stream stream = nl_stream(1, "training");
     t->dataset = (struct nl_dataset){.name = "drawn", .shape = shape, .count = count, .train_count = count - count / 8};
+    t->dataset.rows = t->row_count;
+    memcpy(t->dataset.row, t->rows, sizeof t->rows);
     t->dataset.pixels = nl_alloc((size_t)count, image);
     t->dataset.labels = nl_alloc((size_t)count, sizeof *t->dataset.labels);
     for (int n = 0; n < count; n++) {
@@ -58,6 +62,8 @@ static inline void training_free(struct training *t)
     nl_plan_release(&t->plan);
     nl_graph_release(&t->graph);
     nl_split_release(&t->view);
+    for (int i = 0; i < t->row_count; i++)
+        free(t->rows[i].at);
     free(t->dataset.pixels);
     free(t->dataset.labels);
     free(t->order);
@@ -100,9 +106,8 @@ static inline void training_any_step(struct training *t, int64_t step, int slot,
             backend->upload(training_place(t, plan->order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);
     }
     struct nl_run run = {.replicas = t->replicas, .stride = plan->stride, .samples = (int)batch, .step = step, .epoch = epoch,
-                         .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes};
+                         .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes, .sums = plan->sums + slot};
     plan->train.gather.index = plan->order + in_epoch * batch;
-    plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_step(plan, &run);
 }
 
@@ -122,7 +127,7 @@ static inline void training_observe(struct training *t, int64_t step, int slot)
 static inline void training_run(struct training *t, int64_t steps, int replica, double *losses)
 {
     const struct nl_backend *backend = t->plan.backend;
-    double sums[2 * NL_SUMS_RING];
+    struct nl_loss_sums sums[NL_SUMS_RING];
     for (int64_t first = 0; first < steps; first += NL_SUMS_RING) {
         int64_t end = first + NL_SUMS_RING < steps ? first + NL_SUMS_RING : steps;
         memset(sums, 0, sizeof sums);
@@ -132,7 +137,7 @@ static inline void training_run(struct training *t, int64_t steps, int replica, 
             training_step(t, step, (int)(step - first));
         backend->download(sums, training_place(t, t->plan.sums, replica), sizeof sums);
         for (int64_t step = first; step < end; step++)
-            losses[step] = sums[2 * (step - first)] / (double)t->config.train.batch;
+            losses[step] = sums[step - first].loss / sums[step - first].counted;
     }
 }
 

@@ -18,6 +18,14 @@ struct nl_shape {
     int height, width, channels, classes;
 };
 
+/* int32 numbers of each sample: token ids, lengths, a label for each position. */
+struct nl_sample_rows {
+    const char *input; /* of the network, that they are for: "x", "lengths", "labels" */
+    int width;         /* numbers a sample */
+    int32_t *at;       /* (count, width) */
+};
+enum { NL_MOST_SAMPLE_ROWS = 4 };
+
 struct nl_dataset {
     char name[32];
     struct nl_shape shape;
@@ -25,6 +33,8 @@ struct nl_dataset {
     uint8_t *pixels;       /* (count, height, width, channels); NULL: values */
     float *values;         /* (count, height, width, channels), finite; NULL: pixels */
     int32_t *labels;       /* (count) 0 .. classes-1 */
+    int rows;
+    struct nl_sample_rows row[NL_MOST_SAMPLE_ROWS]; /* beside pixels or values, and labels */
     int train_count;       /* the first train_count samples are the given training part, the rest the test part; */
                            /* 0: one pool, split by seed (digits, npy without test files): */
     int pool_test;         /* so many of it are the test part */
@@ -87,6 +97,9 @@ static inline NL_EVERYWHERE float nl_standardized(float value, double mean, doub
 {
     return (float)(((double)value - mean) * scale);
 }
+
+/* What the data have for that input of a network: labels, the view's, one a sample, unless the data set has others. width 0: nothing. */
+struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *input);
 
 /* x(height, width, channels): sample `index` of the data set as the trainer sees it, without augmentation. */
 void nl_split_sample(const struct nl_split *view, int index, float *x);

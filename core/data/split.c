@@ -224,6 +224,15 @@ void nl_split_release(struct nl_split *view)
     *view = (struct nl_split){0};
 }
 
+struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *input)
+{
+    for (int i = 0; i < view->dataset->rows; i++)
+        if (strcmp(view->dataset->row[i].input, input) == 0)
+            return view->dataset->row[i];
+    bool labels = strcmp(input, "labels") == 0;
+    return (struct nl_sample_rows){.input = input, .width = labels, .at = labels ? view->labels : NULL};
+}
+
 void nl_split_sample(const struct nl_split *view, int index, float *x)
 {
     const struct nl_dataset *set = view->dataset;

@@ -34,7 +34,7 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 static int buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
-    return add_buffer(list, v->count * list->backend->real, v->kind == NL_ACTIVATIONS);
+    return add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
 }
 
 /* One whose place the list does not choose. */
@@ -278,6 +278,29 @@ static struct nl_sharing sharing_of(const struct nl_graph_node *node)
     return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node)) : (struct nl_sharing){0};
 }
 
+/* Where a kernel writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
+static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
+{
+    int value = node->in[slot];
+    if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL)
+        return NL_NONE;
+    if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
+        return node->operation->skips & 1u << slot ? NL_NONE : buffer_for(e->list, value);
+    if (e->list->graph.value[value].kind == NL_PARAMETER && e->gradient[value] == NL_NONE)
+        return known_buffer(e->list, value, true);
+    return buffer_for(e->list, value);
+}
+
+/* Of what the loss takes: with them backward begins. */
+static void begin_gradients(struct emission *e, const struct nl_graph_node *loss, struct nl_instruction *instruction)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        instruction->d_in[i] = gradient_of_slot(e, loss, i);
+        if (loss->in[i] != NL_NONE && e->wanted[loss->in[i]])
+            e->gradient[loss->in[i]] = instruction->d_in[i];
+    }
+}
+
 static void emit_forward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
@@ -288,10 +311,10 @@ static void emit_forward(struct emission *e, int number)
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->apply : kernel->forward);
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         instruction.in[i] = node->in[i] == NL_NONE ? NL_NONE : e->buffer[node->in[i]];
-    for (int i = 0; i < node->outputs; i++) {
-        bool known = node->out[i] == list->graph.logits;
-        instruction.out[i] = e->buffer[node->out[i]] = known ? known_buffer(list, node->out[i], false) : buffer_for(list, node->out[i]);
-    }
+    for (int i = 0; i < node->outputs; i++)
+        instruction.out[i] = e->buffer[node->out[i]] = buffer_for(list, node->out[i]);
+    if (list->trains && node->operation->is_loss)
+        begin_gradients(e, node, &instruction);
     int first = list->instructions;
     if (e->calls[number].reduces)
         append_first_part(e, number, &instruction, kernel->reduce, FORWARD, 0);
@@ -343,19 +366,6 @@ static void recompute(struct emission *e, int number, unsigned inputs)
     }
 }
 
-/* Where backward writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
-static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
-{
-    int value = node->in[slot];
-    if (value == NL_NONE)
-        return NL_NONE;
-    if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
-        return node->operation->skips & 1u << slot ? NL_NONE : buffer_for(e->list, value);
-    if (e->list->graph.value[value].kind == NL_PARAMETER && e->gradient[value] == NL_NONE)
-        return known_buffer(e->list, value, true);
-    return buffer_for(e->list, value);
-}
-
 static void collect_gradients(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *instruction)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -397,7 +407,7 @@ static void emit_backward(struct emission *e, int number)
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
-    if (!e->wanted[node->out[0]] || !has_gradient(e, node))
+    if (!has_gradient(e, node))
         return;
     join_chain(e, number);
     observe_outputs(e, node, NL_GRADIENT);
@@ -441,7 +451,6 @@ static void emit_nodes_backward(struct emission *e)
 {
     struct nl_list *list = e->list;
     e->group = NL_NONE;
-    e->gradient[list->graph.logits] = known_buffer(list, list->graph.logits, true);
     for (int samples = 1; samples >= 0; samples--)
         for (int i = list->graph.nodes - 1; i >= 0; i--)
             if (computes_weights(&list->graph, i) != samples)
@@ -479,7 +488,7 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     e.sums = nl_alloc(nodes, sizeof *e.sums);
     nl_graph_find_learned(graph, e.wanted);
     for (int i = 0; i < graph->values; i++) {
-        bool known = graph->value[i].kind == NL_PARAMETER || i == graph->input;
+        bool known = graph->value[i].producer == NL_NONE;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
         e.gradient[i] = NL_NONE;
     }

@@ -93,7 +93,7 @@ static pattern *const patterns[] = {add_relu, normalize_add, normalize_relu, lin
 static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, int number)
 {
     struct nl_graph_node *node = &graph->node[number];
-    int next = node->operation && nl_consumers(graph, node->out[0]) == 1 ? nl_first_consumer(graph, node->out[0]) : NL_NONE;
+    int next = node->operation && node->outputs > 0 && nl_consumers(graph, node->out[0]) == 1 ? nl_first_consumer(graph, node->out[0]) : NL_NONE;
     if (next == NL_NONE)
         return NL_NONE;
     struct pair pair = {graph, backend, node, &graph->node[next]};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "operation/cross_entropy.h"
 
 static int add_value(struct nl_graph *graph, struct nl_value value)
 {
@@ -24,10 +25,28 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
     return graph->tensors++;
 }
 
-void nl_graph_begin(struct nl_graph *graph, struct nl_extent input)
+void nl_graph_begin(struct nl_graph *graph)
 {
-    *graph = (struct nl_graph){.logits = NL_NONE};
-    graph->input = add_value(graph, (struct nl_value){.extent = input, .count = nl_elements(input), .producer = NL_NONE, .tensor = NL_NONE});
+    *graph = (struct nl_graph){0};
+}
+
+int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_type type, struct nl_extent extent, int lengths)
+{
+    NL_ASSERT(graph->inputs < NL_MOST_INPUTS);
+    NL_ASSERT(lengths == NL_NONE || (graph->value[lengths].type == NL_TENSOR_INT32 && graph->value[lengths].count == 1));
+    struct nl_graph_input *input = &graph->input[graph->inputs++];
+    snprintf(input->name, sizeof input->name, "%s", name);
+    input->value = add_value(graph, (struct nl_value){.type = type, .extent = extent, .lengths = lengths, .count = nl_elements(extent),
+                                                      .producer = NL_NONE, .tensor = NL_NONE});
+    return input->value;
+}
+
+int nl_graph_input(const struct nl_graph *graph, const char *name)
+{
+    for (int i = 0; i < graph->inputs; i++)
+        if (strcmp(graph->input[i].name, name) == 0)
+            return graph->input[i].value;
+    return NL_NONE;
 }
 
 void nl_graph_release(struct nl_graph *graph)
@@ -48,12 +67,73 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_d
         if (node->in[spec->slot] != NL_NONE || (without & 1u << spec->slot))
             continue;
         int tensor = add_tensor(graph, number, spec);
-        node->in[spec->slot] = add_value(
-            graph, (struct nl_value){.kind = NL_PARAMETER, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor});
+        node->in[spec->slot] = add_value(graph, (struct nl_value){.kind = NL_PARAMETER, .lengths = NL_NONE, .count = graph->tensor[tensor].count,
+                                                                  .producer = NL_NONE, .tensor = tensor});
     }
 }
 
-int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
+/* What is in the slots: what the builder says, and the lengths of the first. */
+static void fill_slots(const struct nl_graph *graph, struct nl_graph_node *node, const struct nl_new_node *new)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        node->in[i] = i < new->inputs ? new->in[i] : NL_NONE;
+    int lengths = new->operation->lengths;
+    if (lengths && node->in[lengths] == NL_NONE && node->in[0] != NL_NONE)
+        node->in[lengths] = graph->value[node->in[0]].lengths;
+}
+
+static const char *name_of(const struct nl_graph *graph, int value)
+{
+    const struct nl_value *v = &graph->value[value];
+    for (int i = 0; i < graph->inputs; i++)
+        if (graph->input[i].value == value)
+            return graph->input[i].name;
+    return v->producer == NL_NONE ? graph->tensor[v->tensor].name : graph->node[v->producer].name;
+}
+
+static int check_types(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_error *err)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        bool int32 = node->operation->takes_int32 & 1u << i;
+        if (node->in[i] != NL_NONE && (graph->value[node->in[i]].type == NL_TENSOR_INT32) != int32)
+            return nl_fail(err, "'%s' (%s) takes %s numbers, and those of '%s' are %s", node->name, node->operation->name, int32 ? "int32" : "real",
+                           name_of(graph, node->in[i]), int32 ? "real" : "int32");
+    }
+    return NL_OK;
+}
+
+/* Of the sequences that have as many positions as an output. Two that do not agree are an error. */
+static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_extent output, int *lengths, struct nl_error *err)
+{
+    *lengths = NL_NONE;
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        const struct nl_value *in = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
+        if (!in || in->lengths == NL_NONE || nl_positions(in->extent) != nl_positions(output))
+            continue;
+        if (*lengths != NL_NONE && *lengths != in->lengths)
+            return nl_fail(err, "'%s' (%s) takes sequences of the lengths '%s' and '%s'", node->name, node->operation->name, name_of(graph, *lengths),
+                           name_of(graph, in->lengths));
+        *lengths = in->lengths;
+    }
+    return NL_OK;
+}
+
+static int add_outputs(struct nl_graph *graph, int number, const struct nl_declaration *declaration, struct nl_error *err)
+{
+    struct nl_graph_node *node = &graph->node[number];
+    struct nl_value value = {.kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS, .producer = number, .tensor = NL_NONE};
+    for (int i = 0; i < declaration->outputs; i++) {
+        value.type = node->operation->makes_int32 & 1u << i ? NL_TENSOR_INT32 : NL_TENSOR_REAL;
+        value.extent = declaration->output[i];
+        value.count = nl_elements(value.extent);
+        if (find_lengths(graph, node, value.extent, &value.lengths, err))
+            return NL_FAIL;
+        node->out[node->outputs++] = add_value(graph, value);
+    }
+    return NL_OK;
+}
+
+static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
 {
     const struct nl_operation *operation = new->operation;
     NL_GROW(graph->node, graph->nodes, graph->nodes_capacity);
@@ -64,30 +144,43 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
     if (new->arguments)
         memcpy(node->arguments, new->arguments, operation->arguments);
     snprintf(node->name, sizeof node->name, "%s", new->name);
+    fill_slots(graph, node, new);
     struct nl_extent in[NL_MOST_SLOTS] = {{0}};
-    for (int i = 0; i < NL_MOST_SLOTS; i++) {
-        node->in[i] = i < new->inputs ? new->in[i] : NL_NONE;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (node->in[i] != NL_NONE)
             in[i] = graph->value[node->in[i]].extent;
-    }
     struct nl_declaration declaration = {0};
-    if (operation->declare(node->arguments, in, &declaration, err))
-        return NL_NONE;
+    if (check_types(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
+        return NL_FAIL;
     add_parameters(graph, number, &declaration, new->without);
     for (int i = 0; i < declaration.states; i++)
         node->state[node->states++] = add_tensor(graph, number, &declaration.state[i]);
-    enum nl_value_kind kind = operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS;
-    for (int i = 0; i < declaration.outputs; i++)
-        node->out[node->outputs++] = add_value(graph, (struct nl_value){.kind = kind, .extent = declaration.output[i],
-                                                                        .count = nl_elements(declaration.output[i]), .producer = number,
-                                                                        .tensor = NL_NONE});
-    return node->out[0];
+    return add_outputs(graph, number, &declaration, err);
+}
+
+int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
+{
+    return add_node(graph, new, err) ? NL_NONE : graph->node[graph->nodes - 1].out[0];
+}
+
+static void add_loss(struct nl_graph *graph, int logits)
+{
+    struct nl_error err;
+    struct nl_extent each = graph->value[logits].extent;
+    each.channels = 1;
+    int labels = nl_graph_input(graph, "labels");
+    if (labels == NL_NONE)
+        labels = nl_graph_add_input(graph, "labels", NL_TENSOR_INT32, each, NL_NONE);
+    struct nl_new_node loss = {&nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, "loss", {logits, labels}, 2, 0};
+    int status = add_node(graph, &loss, &err);
+    NL_ASSERT(status == NL_OK);
 }
 
 /* Weights first, so that an optimizer's decay that spares everything else covers one range. */
 void nl_graph_end(struct nl_graph *graph, int logits)
 {
     size_t at = 0, states = 0;
+    add_loss(graph, logits);
     for (int others = 0; others < 2; others++) {
         for (int i = 0; i < graph->tensors; i++) {
             struct nl_tensor *tensor = &graph->tensor[i];
@@ -103,7 +196,6 @@ void nl_graph_end(struct nl_graph *graph, int logits)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             graph->tensor[i].offset = states++;
     graph->count = at;
-    graph->logits = logits;
 }
 
 struct nl_graph nl_graph_copy(const struct nl_graph *graph)
@@ -142,7 +234,7 @@ int nl_first_consumer(const struct nl_graph *graph, int value)
 
 int nl_consumers(const struct nl_graph *graph, int value)
 {
-    int count = (value == graph->logits) + graph->value[value].observed;
+    int count = graph->value[value].observed;
     for (int i = 0; i < graph->nodes; i++)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             count += graph->node[i].operation && graph->node[i].in[slot] == value;
@@ -159,7 +251,7 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             any |= node->in[slot] != NL_NONE && learned[node->in[slot]];
         for (int out = 0; out < node->outputs; out++)
-            learned[node->out[out]] = any;
+            learned[node->out[out]] = any && graph->value[node->out[out]].type == NL_TENSOR_REAL;
     }
 }
 
@@ -185,6 +277,24 @@ double nl_graph_work(const struct nl_graph *graph)
 {
     double work = 0;
     for (int i = 0; i < graph->nodes; i++)
-        work += graph->node[i].operation->work(graph->node[i].arguments);
+        if (graph->node[i].operation->work)
+            work += graph->node[i].operation->work(graph->node[i].arguments);
     return work;
+}
+
+size_t nl_type_bytes(enum nl_tensor_type type, const struct nl_backend *backend)
+{
+    switch (type) {
+    case NL_TENSOR_REAL:
+        return backend->real;
+    case NL_TENSOR_DOUBLE:
+        return sizeof(double);
+    case NL_TENSOR_INT32:
+        return sizeof(int32_t);
+    case NL_TENSOR_INT64:
+        return sizeof(int64_t);
+    case NL_TENSOR_UINT32:
+        return sizeof(uint32_t);
+    }
+    NL_BUG("tensor type %d", type);
 }

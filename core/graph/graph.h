@@ -1,4 +1,5 @@
-/* A network as a graph: values, the nodes that compute them, and the tensors that the nodes own. Shapes and names; no numbers yet.
+/* A network as a graph: values, the nodes that compute them, and the tensors that the nodes own. Shapes and names; no numbers yet. It begins with
+ * named inputs (x, labels, lengths) and ends with its loss.
  *
  * Nodes stand in an order in which each comes after those whose values it takes. Names are PyTorch-like and do not depend on the
  * normalizer: fc1, norm1, act1, drop1, ..., head; layer1.0.conv1, layer1.0.norm1, ..., layer1.0.add. Random streams are named after
@@ -19,9 +20,11 @@ enum nl_value_kind {
 
 struct nl_value {
     enum nl_value_kind kind;
+    enum nl_tensor_type type; /* of an element: real or int32 */
     struct nl_extent extent; /* of a sample's activations */
+    int lengths;             /* of sequences: the value, int32, one a sample, that says how many of its positions count; NL_NONE: all */
     size_t count;            /* elements: a sample's, or all of a weight's */
-    int producer;            /* node, or NL_NONE: the network's input, a parameter */
+    int producer;            /* node, or NL_NONE: an input, a parameter */
     int tensor;              /* of a parameter */
     bool observed;           /* it, or its gradient, is read for a log: it must be there, whatever fusion would save */
 };
@@ -45,20 +48,33 @@ struct nl_tensor {
     size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
 };
 
+/* What the network is given of each sample. */
+struct nl_graph_input {
+    char name[16];
+    int value;
+};
+
 struct nl_graph {
+    int inputs;
+    struct nl_graph_input input[NL_MOST_INPUTS];
     int values, nodes, tensors;
     struct nl_value *value;
     struct nl_graph_node *node;
     struct nl_tensor *tensor;
     int values_capacity, nodes_capacity, tensors_capacity;
-    int input, logits;        /* values: what the network takes, and what it makes of it */
     int classes;
     size_t weights, count;    /* reals in weights, [0, weights), and in all parameters */
 };
 
-/* An empty graph whose input has that extent. */
-void nl_graph_begin(struct nl_graph *graph, struct nl_extent input);
+/* An empty graph. */
+void nl_graph_begin(struct nl_graph *graph);
 void nl_graph_release(struct nl_graph *graph);
+
+/* Adds an input, real or int32. lengths: another input, or NL_NONE (struct nl_value). Returns its value. */
+int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_type type, struct nl_extent extent, int lengths);
+
+/* The input of that name, or NL_NONE. */
+int nl_graph_input(const struct nl_graph *graph, const char *name);
 
 /* A node to be added. */
 struct nl_new_node {
@@ -70,10 +86,12 @@ struct nl_new_node {
     unsigned without;         /* bit i: slot i stays empty although a parameter could be made for it */
 };
 
-/* Adds it with the parameters that its empty slots need. Returns its first output, or NL_NONE: it cannot be, and err says why. */
+/* Adds it with the parameters that its empty slots need. An output has the lengths of the input that has as many positions. Returns the first output,
+ * or NL_NONE: the node cannot be, and err says why. */
 int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct nl_error *err);
 
-/* Gives every tensor its place; no node comes after. */
+/* Adds the loss: the cross-entropy of the logits, which are real, with the input "labels", one for each of their positions. That input is added
+ * where it is missing. Every tensor gets its place; no node comes after. */
 void nl_graph_end(struct nl_graph *graph, int logits);
 
 /* A copy of its own, to be changed and released. */
@@ -87,7 +105,7 @@ static inline const struct nl_extent *nl_extent_of(const struct nl_graph *graph,
 /* The slots of a node that are not empty, bit by bit. */
 unsigned nl_filled_slots(const struct nl_graph_node *node);
 
-/* How many slots take that value; the loss and observers are consumers, too. */
+/* How many slots take that value; an observer is a consumer, too. */
 int nl_consumers(const struct nl_graph *graph, int value);
 
 /* Whether a parameter lies behind the value, so that training makes its gradient. learned: [graph->values] */
@@ -101,6 +119,9 @@ int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backen
 
 /* Whether a node tracks statistics, which evaluation may fix. */
 bool nl_graph_tracks(const struct nl_graph *graph);
+
+/* Bytes of an element there. */
+size_t nl_type_bytes(enum nl_tensor_type type, const struct nl_backend *backend);
 
 /* Multiply-adds of a forward pass of one sample: an estimate of cost. */
 double nl_graph_work(const struct nl_graph *graph);

@@ -42,6 +42,14 @@ void nl_list_release(struct nl_list *list)
 
 /* ---- bound to places ---- */
 
+static void *place_of_input(const struct nl_graph *graph, const struct nl_places *places, int value)
+{
+    for (int i = 0; i < graph->inputs; i++)
+        if (graph->input[i].value == value)
+            return places->input[i];
+    NL_BUG("value %d is no input", value);
+}
+
 static void *place_of(const struct nl_list *list, char *base, const struct nl_places *places, int buffer)
 {
     if (buffer == NL_NONE)
@@ -53,10 +61,8 @@ static void *place_of(const struct nl_list *list, char *base, const struct nl_pl
         return base + list->buffer[buffer].offset;
     }
     const struct nl_graph *graph = &list->graph;
-    if (b->value == graph->input)
-        return places->x;
-    if (b->value == graph->logits)
-        return b->gradient ? places->d_logits : places->logits;
+    if (graph->value[b->value].kind != NL_PARAMETER)
+        return place_of_input(graph, places, b->value);
     size_t offset = graph->tensor[graph->value[b->value].tensor].offset * list->backend->real;
     return (b->gradient ? places->gradients : places->parameters) + offset;
 }

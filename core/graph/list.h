@@ -30,7 +30,7 @@
 struct nl_buffer {
     size_t bytes;
     bool per_sample;     /* bytes are one sample's */
-    int value;           /* a parameter, or its gradient, whose place is known; or the input or the logits; else NL_NONE */
+    int value;           /* an input, a parameter, or its gradient: what has a place; else NL_NONE */
     bool gradient;       /* the value's gradient, not the value */
     int first, last;     /* instructions that touch it */
     int first_chain, last_chain;
@@ -103,7 +103,7 @@ void nl_list_release(struct nl_list *list);
 struct nl_places {
     char *parameters, *gradients;
     void *const *state;         /* by number */
-    void *x, *logits, *d_logits;
+    void *const *input;         /* by number */
     struct nl_observed *observed; /* (observers) */
     const struct nl_hyper *hyper;
     const struct nl_update *update;
@@ -115,6 +115,7 @@ size_t nl_list_lay_out(struct nl_list *list, size_t at);
 /* Binds every instruction to its places; base: the first replica's state. */
 void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places);
 
+/* Forward ends with the loss, which adds to run->sums and, in a list that trains, makes the gradient with which backward begins. */
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /* what observes the optimizer's step */

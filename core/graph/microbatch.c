@@ -13,6 +13,14 @@ static bool is_fixed(const struct nl_graph_node *node, bool fixed)
     return fixed && node->operation->may_be_fixed && node->operation->may_be_fixed(node->arguments);
 }
 
+static bool takes_weight(const struct nl_graph *graph, const struct nl_graph_node *node)
+{
+    bool any = false;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        any |= node->in[i] != NL_NONE && graph->value[node->in[i]].kind != NL_ACTIVATIONS;
+    return any;
+}
+
 static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
@@ -20,7 +28,8 @@ static struct nl_micro micro_of(const struct nl_list *list, const struct nl_grap
         return (struct nl_micro){.unit = 1};
     if (kernel->micro)
         return kernel->micro(node->arguments);
-    return (struct nl_micro){.unit = node->operation->span == NL_SPAN_SAMPLE};
+    bool sums = list->trains && takes_weight(&list->graph, node); /* the gradient of a weight, and nobody says in what order */
+    return (struct nl_micro){.unit = node->operation->span == NL_SPAN_SAMPLE && !sums};
 }
 
 /* Bytes of the largest activations of a sample that the node takes or makes. */

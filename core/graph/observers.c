@@ -29,10 +29,9 @@ static void add(struct nl_observers *out, int value, enum nl_aspect aspect, cons
 /* Whether the loss depends on the value. used: [graph->values] */
 static void find_used(const struct nl_graph *graph, bool *used)
 {
-    used[graph->logits] = true;
     for (int i = graph->nodes - 1; i >= 0; i--) {
         const struct nl_graph_node *node = &graph->node[i];
-        bool any = false;
+        bool any = node->operation->is_loss;
         for (int out = 0; out < node->outputs; out++)
             any |= used[node->out[out]];
         for (int slot = 0; slot < NL_MOST_SLOTS && any; slot++)
@@ -54,7 +53,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
                  first = value->producer != NL_NONE && graph->node[value->producer].out[0] == i;
-            if ((!parameter && !first) || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
+            if ((!parameter && !first) || value->type != NL_TENSOR_REAL || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
                 (aspect == NL_UPDATE && !parameter))
                 continue;
             add(&out, i, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);

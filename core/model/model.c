@@ -18,9 +18,10 @@ int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct 
 
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
 {
-    nl_graph_begin(graph, (struct nl_extent){shape.height, shape.width, shape.channels});
+    nl_graph_begin(graph);
+    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
     graph->classes = shape.classes;
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = graph->input, .err = err};
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = x, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
         nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
         *key = "norm.groups";
@@ -41,8 +42,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         nl_build_layers(&b, key);
         break;
     }
+    if (status || b.failed)
+        return NL_FAIL;
     nl_graph_end(graph, b.at);
-    return status ? status : b.failed ? NL_FAIL : NL_OK;
+    return NL_OK;
 }
 
 struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels)

@@ -1,9 +1,10 @@
-/* BN: batch normalization, and ghost BN.
+/* bn: batch normalization, and ghost BN.
  *
  * Sets        one channel over all samples and positions of the batch: C sets of N S elements. Ghost BN (norm.stat_batch = n): one
  *             channel over each slice of n consecutive samples: C N/n sets of n S elements; the last slice may be smaller.
  * Forward     y = gamma_c (x - mu) / sqrt(var + eps) + beta_c, with the biased variance (1/m).
- * Backward    the general form of norm.h; with fixed statistics (evaluation) dx = gamma_c dy / sqrt(running_var + eps).
+ * Backward    dx = (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) / sqrt(var + eps), with dxhat = dy gamma.
+ *             With fixed statistics (evaluation) dx = dxhat / sqrt(running_var + eps).
  * State       gamma (1), beta (0); running mean (0) and running variance (1), updated in training by
  *             running = (1 - momentum) running + momentum batch, the variance stored unbiased, m/(m-1) of the biased one
  *             (norm.running_var: biased keeps it as it is); norm.running: cumulative replaces momentum by 1/updates so far.
@@ -13,6 +14,9 @@
  *             A bias in the layer before is redundant: the mean takes it away again.
  * Source      Ioffe and Szegedy, Batch Normalization, ICML 2015; ghost BN: Hoffer, Hubara and Soudry, Train longer,
  *             generalize better, NeurIPS 2017; names and defaults: torch.nn.BatchNorm2d.
+ * Used        convolutional networks with batches of 16 and more a device: ResNet, Inception, EfficientNet, MobileNet, DenseNet.
+ * Trap        small batches; a batch of one class; evaluation in training mode; weight decay acts on the effective learning rate, since the
+ *             weights before it are free in scale.
  */
 #include "norm/norm.h"
 

@@ -1,6 +1,6 @@
 /* brn: Batch Renorm.
  *
- * Sets        as BN: one channel over all samples and positions of the batch, or of each slice of norm.stat_batch samples.
+ * Sets        one channel over all samples and positions of the batch, as bn; or of each slice of norm.stat_batch samples.
  * Forward     u = (x - mu) / sigma, xhat = u r + d, y = gamma xhat + beta, with sigma = sqrt(var + eps) and
  *             r = sigma / sigma_running, from 1/r_max to r_max; d = (mu - mu_running) / sigma_running, from -d_max to d_max.
  *             Where neither bound is met, y is what evaluation makes of x. Without corrections (r_max = 1, d_max = 0) it is BN.
@@ -11,6 +11,8 @@
  *             stored unbiased, as BN's (the paper's is biased); sigma_running is sqrt(running var + eps).
  *             A set without spread and with eps = 0 has u = 0 and no corrections.
  * Source      Ioffe, Batch Renormalization, NeurIPS 2017.
+ * Used        training with small or not independent batches where evaluation must match training.
+ * Trap        bounds that open at once let early statistics, which are far off, blow the outputs up: that is what the warm-up is for.
  */
 #include "norm/coefficients.h"
 

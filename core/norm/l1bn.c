@@ -1,6 +1,6 @@
 /* l1bn: batch normalization by the mean absolute deviation.
  *
- * Sets        as BN.
+ * Sets        one channel over all samples and positions of the batch, as bn.
  * Forward     y = gamma (x - mu) / (sqrt(pi/2) (s + eps)) + beta, with s = 1/m sum |x - mu|. Of normally distributed numbers sqrt(pi/2) s is the
  *             standard deviation.
  * Backward    with u = (x - mu) / (s + eps), h = sign(x - mu) and du = dxhat sqrt(2/pi):
@@ -8,6 +8,8 @@
  * State       as BN; the running variance holds the running s.
  * Conventions sign(0) = 0. A bias before it is redundant.
  * Source      Hoffer, Banner, Golan and Soudry, Norm matters, NeurIPS 2018, equation 9.
+ * Used        low-precision and hardware-near training, where a square root or a square is dear.
+ * Trap        a copy of bn's running variance does not fit: this one holds an absolute deviation.
  */
 #include "norm/coefficients.h"
 

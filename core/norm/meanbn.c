@@ -1,12 +1,14 @@
 /* meanbn: mean-only batch normalization.
  *
- * Sets        as BN.
+ * Sets        one channel over all samples and positions of the batch, as bn.
  * Forward     y = gamma (x - mu) + beta.
  * Backward    dx = dxhat - mean(dxhat).
  * State       as BN; the running variance is kept and not used.
  * Conventions the paper has it beside weight normalization, and without gamma: norm.affine = channel keeps gamma here.
  *             A bias before it is redundant.
  * Source      Salimans and Kingma, Weight Normalization, NeurIPS 2016, section 4.
+ * Used        beside weight normalization; generative networks.
+ * Trap        nothing bounds the scale of the outputs: rates that suit bn diverge.
  */
 #include "norm/norm.h"
 

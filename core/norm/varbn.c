@@ -1,11 +1,13 @@
 /* varbn: batch normalization of the variance alone.
  *
- * Sets        as BN.
+ * Sets        one channel over all samples and positions of the batch, as bn.
  * Forward     y = gamma x / sqrt(var + eps) + beta. The variance is that around the mean, which is not subtracted.
  * Backward    with u = x / sqrt(var + eps) and t = x - mu: dx = (dxhat - t / sqrt(var + eps) mean(dxhat u)) / sqrt(var + eps).
  * State       as BN; the running mean is kept and not used.
  * Conventions a bias before it is not redundant.
  * Source      the half of Ioffe and Szegedy 2015 that meanbn leaves out.
+ * Used        ablations of what batch normalization's two halves do.
+ * Trap        means add up from layer to layer, so that deep networks saturate or diverge.
  */
 #include "norm/coefficients.h"
 

@@ -4,6 +4,15 @@
 #include "data/data.h"
 #include "operation/reference.h"
 
+static void gather_rows(const struct nl_run *run, const struct nl_rows *rows, const int32_t *index, int r)
+{
+    const int32_t *of = nl_in_replica(run, rows->of, r);
+    int32_t *to = nl_in_replica(run, rows->to, r);
+    for (int n = 0; n < run->samples; n++)
+        for (int i = 0; i < rows->width; i++)
+            *to++ = of[(size_t)index[n] * rows->width + i];
+}
+
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = arguments;
@@ -11,15 +20,15 @@ static void forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const float *table = nl_in_replica(run, op->table, r);                                             /* (C, 256) */
         const double *mean = nl_in_replica(run, op->mean, r), *scale = nl_in_replica(run, op->scale, r); /* (C) */
-        const int32_t *index = nl_in_replica(run, op->index, r), *label_of = nl_in_replica(run, op->label_of, r);
+        const int32_t *index = nl_in_replica(run, op->index, r);
         const uint64_t *seed = nl_in_replica(run, op->seed, r);
         real *x = nl_in_replica(run, op->x, r); /* (N, H, W, C) */
-        int32_t *labels = nl_in_replica(run, op->labels, r);
-        for (int n = 0; n < run->samples; n++) {
+        for (int i = 0; i < op->rows; i++)
+            gather_rows(run, &op->row[i], index, r);
+        for (int n = 0; x && n < run->samples; n++) {
             struct nl_augmentation moved = {0, 0, 0};
             if (run->augment && (op->crop > 0 || op->flip))
                 moved = nl_augment(*seed, run->epoch, index[n], op->crop, op->flip);
-            labels[n] = label_of[index[n]];
             for (int i = 0; i < height; i++)
                 for (int j = 0; j < width; j++)
                     for (int c = 0; c < channels; c++) {

@@ -3,9 +3,16 @@
 
 #include "operation/operation.h"
 
-/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; labels likewise. A data set of bytes has `pixels`,
- * which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
- * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL. Where
+/* int32 numbers of each sample: its label or labels, token ids, its length. */
+struct nl_rows {
+    int width;         /* W: numbers a sample */
+    const int32_t *of; /* (count, W) in the state: label noise is a replica's own */
+    int32_t *to;       /* (capacity, W) */
+};
+
+/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = row[i].of[index[n]]. A data set of bytes has
+ * `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
+ * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL, unless x is. Where
  * `standardized` is not NULL, both may be left alone: it is what they become.
  * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
 struct nl_gather {
@@ -13,7 +20,6 @@ struct nl_gather {
     const uint8_t *pixels; /* (count, H, W, C) shared by all replicas (share), or NULL */
     const float *values;   /* (count, H, W, C) likewise */
     const float *standardized; /* (count, H, W, C) in the state, or NULL */
-    const int32_t *label_of; /* (count) in the state: label noise is a replica's own */
     const float *table;    /* (C, 256) in the state; with pixels */
     const double *mean, *scale; /* (C) in the state; with values */
     const int32_t *index;  /* (capacity) in the state */
@@ -21,8 +27,9 @@ struct nl_gather {
     int crop;              /* offsets are -crop..crop */
     bool flip;
     const uint64_t *seed;  /* (1) of the stream "augment" (data/data.h: nl_augment) */
-    void *x;               /* real (capacity, H, W, C) */
-    int32_t *labels;       /* (capacity) */
+    void *x;               /* real (capacity, H, W, C); NULL: the network takes rows alone */
+    int rows;
+    struct nl_rows row[NL_MOST_INPUTS];
 };
 
 extern const struct nl_operation nl_gather_operation;

@@ -42,6 +42,15 @@ static inline bool nl_is_parameter(enum nl_role role)
 /* The type of a backend's reals. */
 enum nl_element { NL_ELEMENT_DOUBLE, NL_ELEMENT_FLOAT, NL_ELEMENT_COMPLEX, NL_ELEMENTS };
 
+enum { NL_MOST_INPUTS = 4 }; /* of a network: x, labels, lengths, ... */
+
+/* What the loss of a batch comes to. Calls add to it. */
+struct nl_loss_sums {
+    double loss;    /* sum of the losses */
+    double correct; /* how many of them have the right answer */
+    double counted; /* how many there are: samples, or the positions that their lengths count */
+};
+
 /* What all operations of one call share. */
 struct nl_run {
     int replicas;                  /* R */
@@ -52,6 +61,7 @@ struct nl_run {
     enum nl_statistics statistics;
     bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
     bool observes;                 /* a step of training whose tensors are observed */
+    struct nl_loss_sums *sums;     /* in the state: the loss adds to it */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
 };
@@ -93,7 +103,8 @@ struct nl_kernel {
     bool (*suits)(const void *arguments);   /* whether it computes an operation with these arguments; NULL: with all */
     nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
     /* Where there are micro_bytes: */
-    struct nl_micro (*micro)(const void *arguments);      /* NULL: samples know nothing of one another, and any number will do */
+    struct nl_micro (*micro)(const void *arguments);      /* NULL: where samples know nothing of one another, and no gradient of a weight sums
+                                                             over them, any number will do */
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then
                                                              apply for each part */
     nl_kernel_function *backward_reduce, *backward_apply; /* backward likewise */

@@ -30,7 +30,8 @@ static inline size_t nl_elements(struct nl_extent extent)
     return (size_t)extent.height * (size_t)extent.width * (size_t)extent.channels;
 }
 
-enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
+/* REAL: the backend's element. Of values there are REAL and INT32. */
+enum nl_tensor_type { NL_TENSOR_REAL, NL_TENSOR_DOUBLE, NL_TENSOR_INT32, NL_TENSOR_INT64, NL_TENSOR_UINT32 };
 
 /* A tensor that an operation owns. */
 struct nl_tensor_spec {
@@ -93,7 +94,10 @@ struct nl_operation {
     int slots;
     int saved;          /* buffers that forward leaves to backward */
     unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
-    unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one */
+    unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one, but for int32 */
+    unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
+    int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */
+    bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */
 
     /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says why. */
     int (*declare)(void *arguments, const struct nl_extent *in, struct nl_declaration *declaration, struct nl_error *err);
@@ -105,7 +109,7 @@ struct nl_operation {
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */
     size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic); /* 0: this one is not needed */
     bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
-    double (*work)(const void *arguments);               /* multiply-adds of a sample, forward */
+    double (*work)(const void *arguments);               /* multiply-adds of a sample, forward; NULL: too few to count */
     const struct nl_kernel *reference[NL_ELEMENTS];      /* what it is: its kernels in the reference, by enum nl_element */
 };
 

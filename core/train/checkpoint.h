@@ -2,7 +2,7 @@
  * epoch, so there is no state of a generator. The file is that of the weights (train/weights.h), which `normlab eval` scores, with
  *
  *     training.counts  I64 (2)        steps and samples done
- *     training.sums    F64 (7)        loss of the first batch; sums since the last row of the curve: loss, correct, samples; seconds:
+ *     training.sums    F64 (7)        loss of the first batch; sums since the last row of the curve: loss, correct, counted; seconds:
  *                                     all, training, evaluation
  *     training.curve   F64 (rows, 8)  step, epoch, samples, part, eval, lr, loss, accuracy
  *     training.metrics F64 (rows, 7)  where tensors are observed: step, number of the tensor, elements, sum, sum of squares, of squared

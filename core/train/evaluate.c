@@ -59,7 +59,8 @@ static void feed(const struct nl_plan *plan, const struct nl_config *config, enu
         int samples = smaller(group, count - at);
         if (joins && count - at - samples < group)
             samples = smaller(count - at, pass.capacity);
-        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = samples, .statistics = statistics};
+        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = samples, .statistics = statistics,
+                             .sums = plan->eval_sums};
         pass.gather.index = plan->part[part] + at;
         nl_plan_forward(plan, &pass, &run);
         at += samples;
@@ -71,12 +72,12 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
 {
     static const enum nl_statistics statistics_of[NL_EVALS] = {
         [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE};
-    double(*sums)[2] = nl_alloc((size_t)plan->replicas, sizeof *sums);
+    struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
     nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
     feed(plan, config, part, count, statistics_of[eval]);
     nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
     for (int r = 0; r < plan->replicas; r++)
-        score[r] = (struct nl_score){sums[r][0] / count, sums[r][1] / count};
+        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, sums[r].correct / sums[r].counted};
     free(sums);
 }
 

@@ -1,6 +1,7 @@
 #include "train/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "operation/linear.h"
@@ -86,23 +87,37 @@ static void lay_out_states(struct nl_plan *plan, struct layout *l)
     plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
 }
 
-/* Which samples there are and how they are seen: the same in both passes. */
-static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
+/* How pixels or values are seen. */
+static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct nl_gather *gather, const struct nl_extent *x, const struct nl_split *view)
 {
     const struct nl_dataset *dataset = view->dataset;
-    const struct nl_extent *input = nl_extent_of(plan->graph, plan->graph->input);
-    struct nl_gather gather = {.height = input->height, .width = input->width, .channels = input->channels,
-                               .pixels = dataset->pixels, .values = dataset->values,
-                               .crop = (int)config->data.crop, .flip = config->data.flip};
-    uint64_t *seed = take(l, sizeof *seed);
-    size_t channels = (size_t)input->channels, samples = (size_t)dataset->count * nl_elements(*input) * sizeof(float);
+    size_t channels = (size_t)x->channels, samples = (size_t)dataset->count * nl_elements(*x) * sizeof(float);
     bool bytes = dataset->pixels != NULL;
+    gather->height = x->height, gather->width = x->width, gather->channels = x->channels;
+    gather->pixels = dataset->pixels, gather->values = dataset->values;
+    gather->table = bytes ? take(l, channels * 256 * sizeof *gather->table) : NULL;
+    gather->mean = bytes ? NULL : take(l, channels * sizeof *gather->mean);
+    gather->scale = bytes ? NULL : take(l, channels * sizeof *gather->scale);
+    gather->standardized = samples <= plan->backend->standardized ? take(l, samples) : NULL;
+}
+
+/* Which samples there are, and what fills the inputs: the same in both passes. */
+static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
+{
+    const struct nl_graph *graph = plan->graph;
+    struct nl_gather gather = {.crop = (int)config->data.crop, .flip = config->data.flip};
+    uint64_t *seed = take(l, sizeof *seed);
     gather.seed = seed;
-    gather.table = bytes ? take(l, channels * 256 * sizeof *gather.table) : NULL;
-    gather.mean = bytes ? NULL : take(l, channels * sizeof *gather.mean);
-    gather.scale = bytes ? NULL : take(l, channels * sizeof *gather.scale);
-    gather.standardized = samples <= plan->backend->standardized ? take(l, samples) : NULL;
-    gather.label_of = take(l, (size_t)dataset->count * sizeof *gather.label_of);
+    for (int i = 0; i < graph->inputs; i++) {
+        const struct nl_value *value = &graph->value[graph->input[i].value];
+        if (value->type == NL_TENSOR_REAL) {
+            lay_out_samples(plan, l, &gather, &value->extent, view);
+            continue;
+        }
+        plan->row_input[gather.rows] = graph->input[i].name;
+        gather.row[gather.rows++] =
+            (struct nl_rows){.width = (int)value->count, .of = take(l, (size_t)view->dataset->count * value->count * sizeof(int32_t))};
+    }
     plan->order = take(l, (size_t)view->train_count * sizeof *plan->order);
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
     for (int i = 0; i < 3; i++)
@@ -113,17 +128,19 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
 
 /* ---- passes ---- */
 
-static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass *pass, struct nl_places places, double *sums)
+static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass *pass, struct nl_places places)
 {
     const struct nl_graph *graph = plan->graph;
-    size_t capacity = (size_t)pass->capacity;
-    bool trains = pass == &plan->train;
-    pass->gather.x = places.x = take_reals(l, capacity * nl_elements(*nl_extent_of(graph, graph->input)));
-    pass->gather.labels = take(l, capacity * sizeof(int32_t));
-    places.logits = take_reals(l, capacity * (size_t)graph->classes);
-    places.d_logits = trains ? take_reals(l, capacity * (size_t)graph->classes) : NULL;
-    pass->loss = (struct nl_loss){.classes = graph->classes, .logits = places.logits, .labels = pass->gather.labels,
-                                  .dlogits = places.d_logits, .sums = sums};
+    void *input[NL_MOST_INPUTS];
+    places.input = input;
+    for (int i = 0, row = 0; i < graph->inputs; i++) {
+        const struct nl_value *value = &graph->value[graph->input[i].value];
+        input[i] = take(l, (size_t)pass->capacity * value->count * nl_type_bytes(value->type, plan->backend));
+        if (value->type == NL_TENSOR_REAL)
+            pass->gather.x = input[i];
+        else
+            pass->gather.row[row++].to = input[i];
+    }
     struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list}; /* one at a time: they lie in the same place */
     size_t begin = l->at;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
@@ -142,14 +159,14 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     places.parameters = plan->parameters;
     lay_out_states(plan, l);
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
-    plan->sums = take(l, 2 * NL_SUMS_RING * sizeof(double));
-    plan->eval_sums = take(l, 2 * sizeof(double));
+    plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
+    plan->eval_sums = take(l, sizeof *plan->eval_sums);
     plan->observed = places.observed = take(l, (size_t)plan->observers.count * sizeof *plan->observed);
     plan->state_bytes = l->at;
     places.update = plan->update.stepped > 0 ? &plan->update : NULL;
-    lay_out_pass(plan, l, &plan->train, places, plan->sums);
+    lay_out_pass(plan, l, &plan->train, places);
     places.update = NULL;
-    lay_out_pass(plan, l, &plan->eval, places, plan->eval_sums);
+    lay_out_pass(plan, l, &plan->eval, places);
 }
 
 static int make_lists(struct nl_plan *plan, const struct nl_config *config, int eval_capacity, struct nl_error *err)
@@ -172,17 +189,32 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
     return nl_graph_tracks(plan->graph) ? nl_list_make(&plan->eval.batch_list, &setup, err) : NL_OK;
 }
 
+/* Whether the data have what the network takes. */
+static int check_inputs(const struct nl_graph *graph, const struct nl_split *view, struct nl_error *err)
+{
+    const struct nl_shape *shape = &view->dataset->shape;
+    for (int i = 0; i < graph->inputs; i++) {
+        const struct nl_value *value = &graph->value[graph->input[i].value];
+        const char *name = graph->input[i].name;
+        bool real = value->type == NL_TENSOR_REAL;
+        size_t pixels = strcmp(name, "x") == 0 ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
+        if (value->count != (real ? pixels : (size_t)nl_split_rows(view, name).width))
+            return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name, real ? "real" : "int32",
+                           value->count);
+    }
+    return NL_OK;
+}
+
 /* Shapes and sizes, no places. To be released either way. */
 static int measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
                    const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
 {
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
-                             .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather),
-                             .loss = nl_kernel_of(backend, &nl_loss_operation, &plan->train.loss)};
+                             .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     plan->observers = nl_observers_find(graph, &config->log.tensors);
-    if (make_lists(plan, config, eval_capacity, err))
+    if (check_inputs(graph, view, err) || make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;
     struct layout sizes = {.real = backend->real};
     lay_out(plan, &sizes, config, view);

@@ -1,7 +1,7 @@
 /* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h): no search, no
  * allocation, no lock.
  *
- *     state of a replica:  hyper | parameters | gradients | optimizer | states | list of parameters | indices, labels, table | loss sums |
+ *     state of a replica:  hyper | parameters | gradients | optimizer | states | list of parameters | table, rows, indices | loss sums |
  *                          activations of the training pass | activations of the evaluation pass
  *
  * Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
@@ -14,13 +14,11 @@
 #include "graph/list.h"
 #include "model/model.h"
 #include "operation/gather.h"
-#include "operation/loss.h"
 
 /* One way through the network, for so many samples at most. */
 struct nl_pass {
     int capacity;
-    struct nl_gather gather;   /* batch in */
-    struct nl_loss loss;       /* loss out */
+    struct nl_gather gather;   /* the batch, into the graph's inputs */
     struct nl_list list;       /* of evaluation: where statistics are fixed, if any are tracked */
     struct nl_list batch_list; /* of evaluation, if statistics are tracked: where they are the batch's own */
     struct nl_list observed_list; /* of training, if tensors are observed: at the steps that are logged */
@@ -30,8 +28,9 @@ enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until t
 
 struct nl_plan {
     const struct nl_backend *backend;
-    const struct nl_kernel *gather, *loss;
+    const struct nl_kernel *gather;
     const struct nl_graph *graph;
+    const char *row_input[NL_MOST_INPUTS]; /* of each of the gather's rows: the input that they are for */
     int replicas;
     void *arena;
     size_t arena_bytes;
@@ -46,8 +45,8 @@ struct nl_plan {
     int32_t *order;            /* (view->train_count): indices of an epoch, */
     struct nl_order ordering;  /* and how a backend makes them */
     int32_t *part[3];          /* indices of each part, by enum nl_part */
-    double *sums;              /* (NL_SUMS_RING, 2) of the training pass */
-    double *eval_sums;         /* (2) */
+    struct nl_loss_sums *sums; /* (NL_SUMS_RING) of the training pass */
+    struct nl_loss_sums *eval_sums; /* (1) */
     struct nl_observers observers; /* of log.tensors */
     struct nl_observed *observed;  /* (observers) of the last step that was observed */
     struct nl_tape *tape[2];   /* the backend's recordings of the step; the second of one that is observed */
@@ -88,11 +87,11 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 
 /* ---- passes (step.c) ---- */
 
-/* A step of training: forward, backward, update. Of pass train, whose gather.index and loss.sums say which batch and where its loss goes. Where
+/* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to run->sums. Where
  * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 
-/* Batch in, loss out: gather, every instruction forward, loss (added to pass->loss.sums). */
+/* Batch in, loss out: gather, then every instruction forward, of which the last adds the loss to run->sums. */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
 
 /* The training pass, last to first. */

@@ -60,25 +60,24 @@ void nl_replica_log(struct nl_replica *replica, int64_t step)
         options->progress(options->context, step, replica->step_counts.steps, score.loss);
 }
 
-void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2])
+void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const struct nl_loss_sums *sums)
 {
     struct nl_trial_progress *now = &replica->now;
     struct nl_trial_result *result = replica->result;
     double guessing = log((double)replica->source.dataset->shape.classes);
     for (int64_t s = step; s < end; s++) {
-        const double *sum = sums[s - step];
-        int samples = nl_replica_batch(replica, s);
-        double loss = sum[0] / samples;
+        const struct nl_loss_sums *sum = &sums[s - step];
+        double loss = sum->loss / sum->counted;
         if (s == 0)
             now->first_loss = loss;
-        result->samples += samples;
+        result->samples += nl_replica_batch(replica, s);
         result->steps = s + 1;
         bool failed = !(loss <= 1000.0 * fmax(now->first_loss, guessing)); /* NaN is no smaller than anything */
         if (failed) /* its row is that batch alone, so that the curve shows what happened */
             now->loss_sum = now->correct = now->seen = 0;
-        now->loss_sum += sum[0];
-        now->correct += sum[1];
-        now->seen += samples;
+        now->loss_sum += sum->loss;
+        now->correct += sum->correct;
+        now->seen += sum->counted;
         if (failed) {
             result->status = NL_DIVERGED;
             result->failed_step = s + 1;

@@ -35,9 +35,9 @@ void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part p
 /* The training batches since the last such row become a row. */
 void nl_replica_log(struct nl_replica *replica, int64_t step);
 
-/* Takes in the losses of steps [step, end): sums[i] are loss and correct ones of step + i. A divergence ends the trial there, with that
+/* Takes in the losses of steps [step, end): sums[i] are those of step + i. A divergence ends the trial there, with that
  * batch as the last row. */
-void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const double (*sums)[2]);
+void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const struct nl_loss_sums *sums);
 
 /* Keeps what observers saw in the last of so many steps, as the plan has it. A trial that ended before it has not seen it. */
 void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen);

@@ -13,17 +13,7 @@ void *nl_place_in(const struct nl_plan *plan, const void *place, int replica)
 
 size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor)
 {
-    switch (tensor->spec.type) {
-    case NL_TENSOR_REAL:
-        return tensor->count * plan->backend->real;
-    case NL_TENSOR_DOUBLE:
-        return tensor->count * sizeof(double);
-    case NL_TENSOR_INT64:
-        return tensor->count * sizeof(int64_t);
-    case NL_TENSOR_UINT32:
-        return tensor->count * sizeof(uint32_t);
-    }
-    NL_BUG("tensor type %d", tensor->spec.type);
+    return tensor->count * nl_type_bytes(tensor->spec.type, plan->backend);
 }
 
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
@@ -39,6 +29,8 @@ static void write_samples(const struct nl_plan *plan, int replica, const struct 
     const struct nl_backend *backend = plan->backend;
     const struct nl_gather *gather = &plan->train.gather;
     size_t channels = (size_t)gather->channels, sample = (size_t)gather->height * (size_t)gather->width * channels;
+    if (!gather->x)
+        return;
     if (gather->table)
         backend->upload(nl_place_in(plan, gather->table, replica), view->table, channels * 256 * sizeof *view->table);
     else
@@ -54,6 +46,16 @@ static void write_samples(const struct nl_plan *plan, int replica, const struct 
         backend->upload(nl_place_in(plan, gather->standardized + (size_t)i * sample, replica), x, sample * sizeof *x);
     }
     free(x);
+}
+
+static void write_rows(const struct nl_plan *plan, int replica, const struct nl_split *view)
+{
+    const struct nl_gather *gather = &plan->train.gather;
+    for (int i = 0; i < gather->rows; i++) {
+        const struct nl_rows *row = &gather->row[i];
+        size_t bytes = (size_t)view->dataset->count * (size_t)row->width * sizeof *row->of;
+        plan->backend->upload(nl_place_in(plan, row->of, replica), nl_split_rows(view, plan->row_input[i]).at, bytes);
+    }
 }
 
 static void write_key(const struct nl_plan *plan, const struct nl_tensor *tensor, uint64_t seed, void *place)
@@ -109,7 +111,7 @@ void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_conf
     uint64_t seed = (uint64_t)config->train.seed;
     backend->upload(nl_place_in(plan, gather->seed, replica), &seed, sizeof seed);
     write_samples(plan, replica, view);
-    backend->upload(nl_place_in(plan, gather->label_of, replica), view->labels, (size_t)view->dataset->count * sizeof *view->labels);
+    write_rows(plan, replica, view);
     const int32_t *const parts[3] = {view->train, view->val, view->test};
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
     for (int i = 0; i < 3; i++)

@@ -14,7 +14,6 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
 {
     plan->gather->forward(run, &pass->gather);
     nl_list_forward(list_of(pass, run), run);
-    plan->loss->forward(run, &pass->loss);
 }
 
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
@@ -40,7 +39,7 @@ void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
 {
     const struct step step = {plan, run};
     if (plan->backend->replay)
-        plan->backend->replay(&plan->tape[run->observes], run, plan->train.gather.index, plan->train.loss.sums, make_step, &step);
+        plan->backend->replay(&plan->tape[run->observes], run, plan->train.gather.index, make_step, &step);
     else
         make_step(&step);
 }

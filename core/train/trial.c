@@ -138,13 +138,13 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     if (in_epoch == 0)
         begin_epoch(c, epoch);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], step), .step = step,
-                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1)};
+                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
+                         .sums = plan->sums + slot};
     put_rates(c, step);
     int64_t batch = c->config->train.batch;
     plan->train.gather.index = plan->order + in_epoch * batch;
     bool more = (in_epoch + 2) * batch <= c->counts[NL_PART_TRAIN]; /* a whole batch comes next */
     plan->train.gather.next = more ? plan->train.gather.index + batch : NULL;
-    plan->train.loss.sums = plan->sums + 2 * slot;
     nl_plan_step(plan, &run);
 }
 
@@ -171,17 +171,17 @@ static void read_observed(struct nl_training *c, int64_t steps)
 /* Runs steps [step, end), at most a ring of them, then reads their losses, and what was observed in the last. */
 static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
 {
-    typedef double ring[NL_SUMS_RING][2];
-    ring *sums = nl_alloc((size_t)c->plan.replicas, sizeof *sums);
+    const size_t bytes = NL_SUMS_RING * sizeof(struct nl_loss_sums);
+    struct nl_loss_sums *sums = nl_alloc((size_t)c->plan.replicas, bytes);
     double start = nl_seconds();
-    nl_plan_put(&c->plan, c->plan.sums, sums, sizeof *sums);
+    nl_plan_put(&c->plan, c->plan.sums, sums, bytes);
     for (int64_t s = step; s < end; s++)
         train_step(c, s, (int)(s - step));
-    nl_plan_get(&c->plan, sums, c->plan.sums, sizeof *sums);
+    nl_plan_get(&c->plan, sums, c->plan.sums, bytes);
     double share = share_since(c, start);
     for (int i = 0; i < c->plan.replicas; i++) {
         c->active[i]->result->training += share;
-        nl_replica_take(c->active[i], step, end, (const double(*)[2])sums[i]);
+        nl_replica_take(c->active[i], step, end, sums + (size_t)i * NL_SUMS_RING);
     }
     free(sums);
     if (observes(c, end))

@@ -34,12 +34,16 @@ DEFAULTS = {
     "data.name": "digits", "model.activation": "relu", "model.gelu_approximate": "none", "model.bias": "auto", "model.pool": "1,3",
     "norm.placement": "before", "norm.eps": "1e-5", "norm.affine": "channel", "norm.over": "sample", "norm.groups": "8",
     "norm.momentum": "0.1", "norm.stat_batch": "auto", "norm.running": "ema", "norm.running_var": "unbiased",
-    "norm.eval": "[running]", "norm.precise_batch": "256",
+    "norm.eval": "[running]", "norm.precise_batch": "256", "norm.r_max": "3", "norm.d_max": "5", "norm.warmup": "0.3",
+    "norm.detach": "none", "norm.statistics": "batch",
     "train.drop_last": "true", "train.optimizer": "sgd", "train.lr_scale": "fixed", "train.lr_base_batch": "32",
     "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "auto", "train.trust": "0.001", "train.adam_eps": "1e-8", "train.weight_decay": "0",
     "train.weight_decay_on": "all", "train.schedule": "constant", "train.step_epochs": "10", "train.gamma": "0.1",
     "train.lr_min": "0", "train.warmup_epochs": "0", "train.clip_norm": "0", "train.clip_value": "0",
 }
+
+
+CANCELS_BIAS = ("bn", "in", "brn", "meanbn", "l1bn", "maxbn")  # normalizers that take the bias before them away again
 
 
 def read_cases():
@@ -79,6 +83,62 @@ class Biased1d(nn.BatchNorm1d):
             self.running_mean.lerp_(x.mean(0), self.momentum)
             self.running_var.lerp_(x.var(0, unbiased=False), self.momentum)
         return F.batch_norm(x, None, None, self.weight, self.bias, True, eps=self.eps)
+
+
+class OfBatch(nn.Module):
+    """The kin of BatchNorm that PyTorch does not offer, from their papers: see core/norm. Bounds of Batch Renorm grow step by step."""
+
+    def __init__(self, case, channels):
+        super().__init__()
+        self.kind, self.eps, self.momentum = case["norm.kind"], float(case["norm.eps"]), float(case["norm.momentum"])
+        self.detach, self.statistics = case["norm.detach"], case["norm.statistics"]
+        self.r_max, self.d_max = float(case["norm.r_max"]), float(case["norm.d_max"])
+        self.grows = float(case["norm.warmup"]) * float(case["train.steps"])
+        self.weight, self.bias = nn.Parameter(torch.empty(channels)), nn.Parameter(torch.empty(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.int64))
+
+    def scale(self, spread):
+        if self.kind == "meanbn":
+            return torch.ones_like(spread)
+        if self.kind == "l1bn":
+            return 1 / (math.sqrt(math.pi / 2) * (spread + self.eps))
+        return 1 / (spread + self.eps if self.kind == "maxbn" else (spread + self.eps).sqrt())
+
+    def forward(self, x):
+        over = [d for d in range(x.dim()) if d != 1]
+        shape = [-1 if d == 1 else 1 for d in range(x.dim())]
+        mean, spread, r, d = self.running_mean, self.running_var, 1, 0
+        if self.training:
+            m = x.numel() / x.shape[1]
+            batch_mean = x.mean(over)
+            if self.detach in ("center", "both"):
+                batch_mean = batch_mean.detach()
+            t = x - batch_mean.reshape(shape)
+            batch = {"l1bn": t.abs().mean(over), "maxbn": t.abs().amax(over)}.get(self.kind, (t * t).mean(over))
+            scale = self.scale(batch.detach() if self.detach in ("scale", "both") else batch)
+            if self.kind == "brn":
+                grown = min(1.0, int(self.num_batches_tracked) / self.grows)
+                r_max, d_max = 1 + (self.r_max - 1) * grown, self.d_max * grown
+                running = self.scale(self.running_var)
+                r = (running / scale.detach()).clamp(1 / r_max, r_max)
+                d = ((batch_mean.detach() - self.running_mean) * running).clamp(-d_max, d_max)
+            if self.statistics == "running":
+                mean, scale = self.running_mean.clone(), self.scale(self.running_var)
+            else:
+                mean = batch_mean
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * batch_mean
+                stored = batch if self.kind in ("l1bn", "maxbn") else batch * m / (m - 1)
+                self.running_var = (1 - self.momentum) * self.running_var + self.momentum * stored
+        else:
+            scale = self.scale(spread)
+        u = (x if self.kind == "varbn" else x - mean.reshape(shape)) * scale.reshape(shape)
+        if self.kind == "brn" and self.training:
+            u = u * r.reshape(shape) + d.reshape(shape)
+        return u * self.weight.reshape(shape) + self.bias.reshape(shape)
 
 
 class OverSample(nn.Module):
@@ -121,6 +181,8 @@ def make_norm(case, shape):
     """The normalizer of a layer with outputs of this shape: (C) or (C, H, W)."""
     kind, eps, channels, image = case["norm.kind"], float(case["norm.eps"]), shape[0], len(shape) == 3
     affine = case["norm.affine"]
+    if kind in ("brn", "meanbn", "varbn", "l1bn", "maxbn") or case["norm.detach"] != "none" or case["norm.statistics"] != "batch":
+        return OfBatch(case, channels)
     if kind == "bn":
         momentum = None if case["norm.running"] == "cumulative" else float(case["norm.momentum"])
         if case["norm.running_var"] == "biased":
@@ -156,7 +218,7 @@ class Network(nn.Module):
         self.sequence = []
         pools = [int(layer) for layer in case["model.pool"].split(",")]
         kind, before = case["norm.kind"], case["norm.placement"] == "before"
-        bias = {"auto": not (before and kind in ("bn", "in")), "on": True, "off": False}[case["model.bias"]]
+        bias = {"auto": not (before and kind in CANCELS_BIAS), "on": True, "off": False}[case["model.bias"]]
         inputs, units = channels if self.image else height * width * channels, int(case["model.width"])
         for layer in range(1, int(case["model.depth"]) + 1):
             if self.image:
@@ -218,7 +280,7 @@ class Residual(nn.Module):
         height, width, channels = image_shape
         units, kind = int(case["model.width"]), case["norm.kind"]
         self.preact = case["norm.placement"] == "preact"
-        bias = {"auto": kind not in ("bn", "in"), "on": True, "off": False}[case["model.bias"]]
+        bias = {"auto": kind not in CANCELS_BIAS, "on": True, "off": False}[case["model.bias"]]
         self.act = make_activation(case)
         self.conv1 = nn.Conv2d(channels, units, 3, padding=1, bias=bias)
         if not self.preact:

@@ -64,6 +64,16 @@ static void fetch(const struct source *from, const int32_t *index, int samples, 
             __builtin_prefetch(data + (size_t)index[n] * bytes + at, 0, 2);
 }
 
+static void copy_rows(const struct nl_rows *rows, const int32_t *index, int samples, size_t at)
+{
+    size_t width = (size_t)rows->width;
+    const int32_t *of = NL_AT(rows->of, at);
+    int32_t *to = NL_AT(rows->to, at);
+    for (int n = 0; n < samples; n++)
+        for (size_t i = 0; i < width; i++)
+            *to++ = of[(size_t)index[n] * width + i];
+}
+
 static void gather(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = arguments;
@@ -71,20 +81,20 @@ static void gather(const struct nl_run *run, const void *arguments)
     bool augment = run->augment && (op->crop > 0 || op->flip);
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const int32_t *index = NL_AT(op->index, at), *label_of = NL_AT(op->label_of, at);
+        const int32_t *index = NL_AT(op->index, at);
         struct source from = {NL_AT(op->standardized, at), op->pixels, op->values, NL_AT(op->table, at), NL_AT(op->mean, at), NL_AT(op->scale, at), (size_t)op->channels};
         const uint64_t *seed = NL_AT(op->seed, at);
         float *x = NL_AT(op->x, at);
-        int32_t *labels = NL_AT(op->labels, at);
-        for (int n = 0; n < run->samples; n++, x += image) {
+        for (int i = 0; i < op->rows; i++)
+            copy_rows(&op->row[i], index, run->samples, at);
+        for (int n = 0; x && n < run->samples; n++, x += image) {
             size_t sample = (size_t)index[n] * image;
-            labels[n] = label_of[index[n]];
             if (augment)
                 copy_moved(op, &from, sample, nl_augment(*seed, run->epoch, index[n], op->crop, op->flip), x);
             else
                 convert(&from, sample, positions, x);
         }
-        if (op->next && run->samples <= FEW)
+        if (x && op->next && run->samples <= FEW)
             fetch(&from, NL_AT(op->next, at), run->samples, image);
     }
 }

@@ -14,7 +14,7 @@
     KERNEL(add)            \
     KERNEL(dropout)        \
     KERNEL(observe)        \
-    KERNEL(loss)
+    KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \
     extern const struct nl_operation nl_##name##_operation; \

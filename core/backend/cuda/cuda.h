@@ -40,7 +40,7 @@ void nl_cuda_get_reals(double *to, const void *from, size_t count);
 const void *nl_cuda_share(const void *memory, size_t bytes);
 void nl_cuda_unshare(const void *shared);
 
-void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
+void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
                     const void *context);
 void nl_cuda_forget(struct nl_tape *tape);
 
@@ -73,11 +73,11 @@ unsigned *nl_cuda_tickets(size_t count);
 struct nl_cuda_moment {
     int64_t step, epoch;
     const int32_t *index; /* of the batch, in replica 0's state */
-    double *sums;         /* the loss's, likewise */
+    struct nl_loss_sums *sums;
 };
 
-/* The thread's moment on the device, after telling it what `run` and an operation say; index or sums NULL: as it is. */
-const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums);
+/* The thread's moment on the device, after telling it what `run` and an operation say; index or run->sums NULL: as it is. */
+const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index);
 
 /* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
  * would end the device's work for all threads. */

@@ -1,7 +1,7 @@
 /* The two ends of a step: gathering a batch, computed on the device from the data set's bytes, and the loss. */
 #include "backend/cuda/cuda.h"
 #include "operation/gather.h"
-#include "operation/loss.h"
+#include "operation/cross_entropy.h"
 
 /* A block a sample. */
 static __global__ void gather(struct nl_gather op, size_t stride, bool augment, const struct nl_cuda_moment *now)
@@ -11,16 +11,20 @@ static __global__ void gather(struct nl_gather op, size_t stride, bool augment, 
     const float *table = nl_at(op.table, stride); /* (C, 256) */
     const double *mean = nl_at(op.mean, stride), *scale = nl_at(op.scale, stride); /* (C) */
     size_t first = (size_t)sample * image;
-    float *x = (float *)nl_at(op.x, stride) + (size_t)n * image;
+    float *x = op.x ? (float *)nl_at(op.x, stride) + (size_t)n * image : NULL;
     __shared__ struct nl_augmentation shared;
     if (threadIdx.x == 0) {
         struct nl_augmentation none = {0, 0, 0};
         shared = augment ? nl_augment(*nl_at(op.seed, stride), now->epoch, sample, op.crop, op.flip) : none;
-        nl_at(op.labels, stride)[n] = nl_at(op.label_of, stride)[sample];
+    }
+    for (int i = 0; i < op.rows; i++) {
+        const struct nl_rows *rows = &op.row[i];
+        for (unsigned at = threadIdx.x; at < (unsigned)rows->width; at += blockDim.x)
+            nl_at(rows->to, stride)[n * (size_t)rows->width + at] = nl_at(rows->of, stride)[sample * (size_t)rows->width + at];
     }
     __syncthreads();
     struct nl_augmentation moved = shared;
-    for (unsigned at = threadIdx.x; at < image; at += blockDim.x) {
+    for (unsigned at = threadIdx.x; x && at < image; at += blockDim.x) {
         unsigned c = at % channels, pixel = at / channels;
         int row = (int)(pixel / op.width) + moved.dy, column = (int)(pixel % op.width) + moved.dx;
         bool out = row < 0 || row >= op.height || column < 0 || column >= op.width;
@@ -40,21 +44,22 @@ static void launch_gather(const struct nl_run *run, const void *arguments)
     size_t image = (size_t)op->height * op->width * op->channels;
     unsigned threads = min(nl_blocks(image, 32) * 32, NL_THREADS);
     dim3 grid((unsigned)run->samples, 1, (unsigned)run->replicas);
-    const struct nl_cuda_moment *now = nl_cuda_now(run, op->index, NULL);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, op->index);
     NL_LAUNCH(gather, grid, threads, *op, run->stride, run->augment && (op->crop > 0 || op->flip), now);
 }
 
-/* A block a replica, a thread a sample: softmax cross-entropy. The exponentials are float; their sum and what follows is double, so
+/* A block a replica, a thread a position: softmax cross-entropy. The exponentials are float; their sum and what follows is double, so
  * that a confident right answer keeps a loss and a gradient instead of rounding to zero. */
-static __global__ void loss(struct nl_loss op, size_t stride, int samples, const struct nl_cuda_moment *now)
+static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, int samples, const struct nl_cuda_moment *now)
 {
-    int classes = op.classes;
-    const int32_t *labels = nl_at(op.labels, stride);
-    double total = 0.0, right = 0.0;
-    for (int n = threadIdx.x; n < samples; n += blockDim.x) {
-        const float *logits = (const float *)nl_at(op.logits, stride) + (size_t)n * classes;
+    int classes = op.classes, positions = op.positions;
+    const int32_t *labels = nl_at(op.labels, stride), *lengths = nl_at(op.lengths, stride);
+    double total = 0.0, right = 0.0, counted = nl_counted(lengths, samples, positions);
+    for (int row = threadIdx.x; row < samples * positions; row += blockDim.x) {
+        const float *logits = (const float *)nl_at(op.logits, stride) + (size_t)row * classes;
         float *dlogits = (float *)nl_at(op.dlogits, stride);
-        int label = labels[n], best = 0;
+        bool counts = row % positions < nl_length_of(lengths, row / positions, positions);
+        int label = labels[row], best = 0;
         for (int k = 1; k < classes; k++)
             if (logits[k] > logits[best] || isnan(logits[k]))
                 best = k;
@@ -62,26 +67,29 @@ static __global__ void loss(struct nl_loss op, size_t stride, int samples, const
         double sum = 0.0;
         for (int k = 0; k < classes; k++)
             sum += expf(logits[k] - largest);
-        total += log(sum) + ((double)largest - logits[label]);
-        right += best == label && !isnan(largest);
+        if (counts) {
+            total += log(sum) + ((double)largest - logits[label]);
+            right += best == label && !isnan(largest);
+        }
         for (int k = 0; dlogits && k < classes; k++)
-            dlogits[(size_t)n * classes + k] = (float)((expf(logits[k] - largest) / sum - (k == label)) / samples);
+            dlogits[(size_t)row * classes + k] = counts ? (float)((expf(logits[k] - largest) / sum - (k == label)) / counted) : 0.0f;
     }
     nl_block_sum(&total, &right);
     if (threadIdx.x == 0) {
-        double *sums = nl_at(now->sums, stride);
-        sums[0] += total;
-        sums[1] += right;
+        struct nl_loss_sums *sums = nl_at(now->sums, stride);
+        sums->loss += total;
+        sums->correct += right;
+        sums->counted += counted;
     }
 }
 
-static void launch_loss(const struct nl_run *run, const void *arguments)
+static void launch_cross_entropy(const struct nl_run *run, const void *arguments)
 {
-    const struct nl_loss *op = (const struct nl_loss *)arguments;
-    unsigned threads = min(nl_blocks((size_t)run->samples, 32) * 32, NL_THREADS);
-    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, op->sums);
-    NL_LAUNCH(loss, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
+    const struct nl_cross_entropy *op = (const struct nl_cross_entropy *)arguments;
+    unsigned threads = min(nl_blocks((size_t)run->samples * op->positions, 32) * 32, NL_THREADS);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
+    NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
 }
 
 NL_CUDA_KERNEL(gather, NULL, launch_gather, NULL);
-NL_CUDA_KERNEL(loss, NULL, launch_loss, NULL);
+NL_CUDA_KERNEL(cross_entropy, NULL, launch_cross_entropy, NULL);

@@ -218,9 +218,9 @@ unsigned *nl_cuda_tickets(size_t count)
     return own.tickets;
 }
 
-const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index, double *sums)
+const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index)
 {
-    struct nl_cuda_moment next = {run->step, run->epoch, index ? index : own.told.index, sums ? sums : own.told.sums};
+    struct nl_cuda_moment next = {run->step, run->epoch, index ? index : own.told.index, run->sums ? run->sums : own.told.sums};
     if (memcmp(&next, &own.told, sizeof next) != 0) {
         own.told = next;
         nl_cuda_upload(own.now, &next, sizeof next);
@@ -253,13 +253,13 @@ static void record(struct nl_tape *tape, void (*body)(const void *context), cons
     tape->moves = own.moves;
 }
 
-void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int32_t *index, double *sums, void (*body)(const void *context),
+void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
                     const void *context)
 {
     struct nl_tape *tape = *tapes;
     while (tape && tape->samples != run->samples)
         tape = tape->next;
-    nl_cuda_now(run, index, sums); /* before the recording: what it uploads is no part of the step */
+    nl_cuda_now(run, index); /* before the recording: what it uploads is no part of the step */
     if (!nl_cuda_fine())
         return; /* a recording that is begun must be ended, and cannot */
     if (!tape) { /* the first time as it is: kernels are loaded, scratch grows */

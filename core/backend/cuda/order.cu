@@ -24,6 +24,6 @@ static __global__ void order(struct nl_order op, size_t stride, const struct nl_
 
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op)
 {
-    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, NULL);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(order, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, now);
 }

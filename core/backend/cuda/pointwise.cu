@@ -101,7 +101,7 @@ static __global__ void dropout(struct nl_dropout op, const float *from, float *t
 static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
 {
     size_t count = (size_t)run->samples * op->count;
-    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, NULL);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, (const float *)from, (float *)to, run->stride, count,
               (size_t)run->first * op->count, run->statistics == NL_STATS_TRAIN, now);
 }

@@ -19,7 +19,7 @@
     KERNEL(dropout)     \
     KERNEL(copy)        \
     KERNEL(observe)     \
-    KERNEL(loss)
+    KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \
     extern const struct nl_operation nl_##name##_operation; \

@@ -190,6 +190,6 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
         NL_LAUNCH(update_tensors, grid, NL_THREADS, *op, run->stride, part, parts, found);
         return;
     }
-    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL, NULL);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(update, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, part, parts, now);
 }

@@ -4,7 +4,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
-#include "operation/loss.h"
+#include "operation/cross_entropy.h"
 
 enum { FOUR = 4, EIGHT = 8, SIXTEEN = 16 }; /* samples side by side; a single one is alone */
 
@@ -15,7 +15,7 @@ struct outcome {
 };
 
 /* logits(classes, lanes) become their gradient, times `share`. */
-NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share,
+NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share,
                              struct outcome *restrict out)
 {
     float largest[SIXTEEN], labelled[SIXTEEN];
@@ -61,56 +61,73 @@ NL_INLINE void cross_entropy(size_t lanes, size_t classes, float *restrict logit
 NL_CLONES
 static void one(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(1, classes, logits, labels, share, out);
+    answer(1, classes, logits, labels, share, out);
 }
 
 NL_CLONES
 static void four(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(FOUR, classes, logits, labels, share, out);
+    answer(FOUR, classes, logits, labels, share, out);
 }
 
 NL_CLONES
 static void eight(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(EIGHT, classes, logits, labels, share, out);
+    answer(EIGHT, classes, logits, labels, share, out);
 }
 
 NL_CLONES
 static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
 {
-    cross_entropy(SIXTEEN, classes, logits, labels, share, out);
+    answer(SIXTEEN, classes, logits, labels, share, out);
 }
 
-static void loss(const struct nl_run *run, const void *arguments)
+/* Rows of classes that all count. block: (K, SIXTEEN) */
+static void add_up(size_t rows, size_t classes, const float *logits, const int32_t *labels, double share, float *dlogits, float *block,
+                   struct nl_loss_sums *sums)
 {
-    const struct nl_loss *op = arguments;
-    size_t classes = (size_t)op->classes, samples = (size_t)run->samples;
-    float *block = nl_cpu_scratch(classes * SIXTEEN * sizeof *block); /* (K, lanes) */
+    for (size_t n = 0, count; n < rows; n += count) {
+        size_t left = rows - n, lanes = left == 1 ? 1 : left <= FOUR ? FOUR : left <= EIGHT ? EIGHT : SIXTEEN;
+        count = left < lanes ? left : lanes;
+        int32_t label[SIXTEEN] = {0};
+        struct outcome outcome;
+        memcpy(label, labels + n, count * sizeof *label);
+        if (count < lanes)
+            memset(block, 0, classes * lanes * sizeof *block);
+        nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
+        (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, share, &outcome);
+        for (size_t i = 0; i < count; i++) {
+            sums->loss += outcome.loss[i];
+            sums->correct += outcome.right[i];
+        }
+        if (dlogits)
+            nl_cpu_transpose(classes, count, block, lanes, dlogits + n * classes, classes);
+    }
+}
+
+static void cross_entropy(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_cross_entropy *op = arguments;
+    size_t classes = (size_t)op->classes;
+    float *block = nl_cpu_scratch(classes * SIXTEEN * sizeof *block);
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *logits = NL_AT(op->logits, at); /* (N, K) */
-        const int32_t *labels = NL_AT(op->labels, at);
-        double *sums = NL_AT(op->sums, at);
+        const float *logits = NL_AT(op->logits, at); /* (N, S, K) */
+        const int32_t *labels = NL_AT(op->labels, at), *lengths = NL_AT(op->lengths, at);
         float *dlogits = NL_AT(op->dlogits, at);
-        for (size_t n = 0, count; n < samples; n += count) {
-            size_t left = samples - n, lanes = left == 1 ? 1 : left <= FOUR ? FOUR : left <= EIGHT ? EIGHT : SIXTEEN;
-            count = left < lanes ? left : lanes;
-            int32_t label[SIXTEEN] = {0};
-            struct outcome outcome;
-            memcpy(label, labels + n, count * sizeof *label);
-            if (count < lanes)
-                memset(block, 0, classes * lanes * sizeof *block);
-            nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-            (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, 1.0 / (double)samples, &outcome);
-            for (size_t i = 0; i < count; i++) {
-                sums[0] += outcome.loss[i];
-                sums[1] += outcome.right[i];
-            }
-            if (dlogits)
-                nl_cpu_transpose(classes, count, block, lanes, dlogits + n * classes, classes);
+        struct nl_loss_sums *sums = NL_AT(run->sums, at);
+        double counted = nl_counted(lengths, run->samples, op->positions);
+        sums->counted += counted;
+        /* Without lengths all positions of all samples are as those of one. */
+        int samples = lengths ? run->samples : 1, positions = lengths ? op->positions : run->samples * op->positions;
+        for (int n = 0; n < samples; n++) {
+            size_t first = (size_t)n * (size_t)positions, length = (size_t)nl_length_of(lengths, n, positions);
+            float *to = dlogits ? dlogits + first * classes : NULL;
+            add_up(length, classes, logits + first * classes, labels + first, 1.0 / counted, to, block, sums);
+            if (to)
+                memset(to + length * classes, 0, ((size_t)positions - length) * classes * sizeof *to);
         }
     }
 }
 
-const struct nl_kernel nl_cpu_loss = {.forward = loss};
+const struct nl_kernel nl_cpu_cross_entropy = {.forward = cross_entropy};

@@ -1,0 +1,127 @@
+#include "norms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/wrap.h"
+#include "cmd.h"
+#include "norm/norm.h"
+
+enum { MARKDOWN = 256 };
+
+static const struct option options[] = {{"markdown", no_argument, NULL, MARKDOWN}, {0}};
+
+/* NULL: it has none, which a test rules out. */
+static const char *head_of(const char *kind)
+{
+    for (const struct norm_head *head = norm_heads; head->kind; head++)
+        if (strcmp(head->kind, kind) == 0)
+            return head->text;
+    return NULL;
+}
+
+/* What a line of the head says behind its label ("Sets"), up to its first clause's end; new string. */
+static char *clause_of(const char *head, const char *label)
+{
+    const char *line = strstr(head, label);
+    NL_ASSERT(line);
+    line += strlen(label);
+    line += strspn(line, " ");
+    return nl_format("%.*s", (int)strcspn(line, ":;.\n"), line);
+}
+
+/* "2 C" numbers, of C channels; "-": none. */
+static const char *learned(const struct nl_norm *norm)
+{
+    return nl_norm_is_none(norm) ? "-" : norm->shifts ? "2 C" : "C";
+}
+
+static const char *kept(const struct nl_norm *norm)
+{
+    return norm->tracks ? "2 C" : "-";
+}
+
+static void print_table(void)
+{
+    printf("%-6s  %-34s  %-7s  %-4s  %-10s  %s\n", "kind", "name", "learned", "kept", "depends on", "a set is");
+    for (int i = 0; nl_norms[i]; i++) {
+        const struct nl_norm *norm = nl_norms[i];
+        char *set = clause_of(head_of(norm->name), "\nSets");
+        const char *on = nl_norm_is_none(norm) ? "-" : nl_norm_spans_batch(norm) ? "the batch" : "the sample";
+        printf("%-6s  %-34s  %-7s  %-4s  %-10s  %s\n", norm->name, norm->title, learned(norm), kept(norm), on, set);
+        free(set);
+    }
+    printf("\nlearned: gamma and beta of a layer of C channels (norm.affine); kept: running statistics. normlab norms KIND says the rest.\n");
+}
+
+/* The lines of a head as a section of a page: its labels in bold, what continues a line behind it. */
+static void print_markdown(const char *head)
+{
+    const char *line = head;
+    printf("## %.*s", (int)strcspn(line, "\n"), line);
+    while ((line = strchr(line, '\n')) && *++line) {
+        size_t indent = strspn(line, " "), length = strcspn(line, "\n"), label = strcspn(line, " \n");
+        if (length == 0)
+            continue;
+        if (indent > 0)
+            printf(" %.*s", (int)(length - indent), line + indent);
+        else
+            printf("\n\n**%.*s** %.*s", (int)label, line, (int)(length - label - strspn(line + label, " ")), line + label + strspn(line + label, " "));
+    }
+    printf("\n\n");
+}
+
+static int print_heads(int count, char **kind, bool markdown)
+{
+    for (int i = 0; i < count; i++)
+        if (!nl_norm_find(kind[i]))
+            return unknown_word("normalizer", kind[i], nl_norm_names);
+    for (int i = 0; i < count; i++) {
+        if (markdown)
+            print_markdown(head_of(kind[i]));
+        else
+            printf("%s%s", i ? "\n" : "", head_of(kind[i]));
+    }
+    return EXIT_DONE;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    bool markdown = false;
+    for (int option; (option = next_option(self, argc, argv, "", options)) != OPTION_END;) {
+        if (option != MARKDOWN)
+            return EXIT_BAD_INPUT;
+        markdown = true;
+    }
+    if (optind < argc)
+        return print_heads(argc - optind, argv + optind, markdown);
+    if (!markdown) {
+        print_table();
+        return EXIT_DONE;
+    }
+    printf("# Normalizers\n\nN samples, S positions, C channels; a set has m elements, and dxhat = dy gamma. Means run over a set.\n\n");
+    for (int i = 0; nl_norms[i]; i++)
+        print_markdown(head_of(nl_norms[i]->name));
+    return EXIT_DONE;
+}
+
+const struct command command_norms = {
+    .name = "norms",
+    .summary = "list the normalizers, or explain one: sets, formulas, state, source, traps",
+    .usage = "usage: normlab norms [KIND ...] [--markdown]\n"
+             "\n"
+             "Lists what norm.kind may be: over which elements each normalizes, how many numbers a layer learns and keeps, and whether a sample's\n"
+             "output depends on the others of its batch. With KIND it says forward and backward formulas, state, conventions, source, where it is\n"
+             "used and what goes wrong with it.\n"
+             "\n"
+             "options:\n"
+             "  --markdown  as a page of Markdown; of all normalizers without KIND\n"
+             "\n"
+             "examples:\n"
+             "  normlab norms\n"
+             "  normlab norms gn brn\n"
+             "  normlab norms --markdown >normalizers.md\n",
+    .run = run,
+};

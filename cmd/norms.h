@@ -1,0 +1,10 @@
+/* The head comments of core/norm/KIND.c, which the build puts into the program (norms.cmake). */
+#ifndef NL_CMD_NORMS_H
+#define NL_CMD_NORMS_H
+
+extern const struct norm_head {
+    const char *kind; /* "bn" */
+    const char *text; /* its lines, without the marks of a comment */
+} norm_heads[];       /* in alphabetical order; ends with NULL */
+
+#endif

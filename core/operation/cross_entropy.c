@@ -1,0 +1,69 @@
+/* Softmax cross-entropy, the loss that a network ends with: of each sample, or of each position that the sample's length counts. */
+#include "operation/cross_entropy.h"
+
+#include "operation/reference.h"
+
+enum { LOGITS, LABELS, LENGTHS, SLOTS };
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_cross_entropy *loss = arguments;
+    (void)d;
+    loss->positions = nl_positions(in[LOGITS]), loss->classes = in[LOGITS].channels;
+    if (nl_elements(in[LABELS]) != (size_t)loss->positions)
+        return nl_fail(err, "it has labels for %zu of the logits' %d positions", nl_elements(in[LABELS]), loss->positions);
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_cross_entropy *loss = arguments;
+    loss->logits = at->in[LOGITS], loss->labels = at->in[LABELS], loss->lengths = at->in[LENGTHS];
+    loss->dlogits = at->d_in[LOGITS];
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_cross_entropy *op = arguments;
+    int classes = op->classes;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *logits = nl_in_replica(run, op->logits, r); /* (N, S, K) */
+        const int32_t *labels = nl_in_replica(run, op->labels, r), *lengths = nl_in_replica(run, op->lengths, r);
+        struct nl_loss_sums *sums = nl_in_replica(run, run->sums, r);
+        real *dlogits = nl_in_replica(run, op->dlogits, r);
+        double counted = nl_counted(lengths, run->samples, op->positions);
+        sums->counted += counted;
+        for (int row = 0; row < run->samples * op->positions; row++, logits += classes) {
+            bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
+            int best = 0;
+            accumulator largest = logits[0], sum = 0;
+            for (int k = 1; k < classes; k++)
+                if (real_part(logits[k]) > real_part(largest) || isnan(real_part(logits[k])))
+                    largest = logits[best = k];
+            for (int k = 0; k < classes; k++)
+                sum += exp(logits[k] - largest);
+            if (counts) {
+                sums->loss += real_part(log(sum) + largest - logits[labels[row]]);
+                sums->correct += best == labels[row] && !isnan(real_part(largest));
+            }
+            for (int k = 0; dlogits && k < classes; k++)
+                dlogits[(size_t)row * classes + k] = counts ? (exp(logits[k] - largest) / sum - (k == labels[row])) / counted : 0;
+        }
+    }
+}
+
+NL_KERNEL(cross_entropy) = {.forward = forward};
+
+NL_OPERATION(cross_entropy) = {
+    .name = "cross_entropy",
+    .arguments = sizeof(struct nl_cross_entropy),
+    .span = NL_SPAN_BATCH,
+    .slots = SLOTS,
+    .takes_int32 = 1u << LABELS | 1u << LENGTHS,
+    .lengths = LENGTHS,
+    .skips = 1u << LOGITS,
+    .is_loss = true,
+    .declare = declare,
+    .bind = bind,
+    .reference = NL_REFERENCES(cross_entropy),
+};

@@ -1,0 +1,271 @@
+/* The descriptors of the operations that normlab has not (operations.h). */
+#include "operations.h"
+
+NL_DECLARE_REFERENCES(concat);
+NL_DECLARE_REFERENCES(slice);
+NL_DECLARE_REFERENCES(attention);
+NL_DECLARE_REFERENCES(cell);
+NL_DECLARE_REFERENCES(weight_norm);
+NL_DECLARE_REFERENCES(tied);
+NL_DECLARE_REFERENCES(whiten);
+NL_DECLARE_REFERENCES(embedding);
+NL_DECLARE_REFERENCES(before);
+
+static int declare_concat(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct concat *concat = arguments;
+    (void)err;
+    concat->positions = nl_positions(in[0]);
+    d->output[d->outputs++] = (struct nl_extent){in[0].height, in[0].width, 0};
+    for (int i = 0; i < 3; i++)
+        d->output[0].channels += concat->channels[i] = in[i].channels;
+    return NL_OK;
+}
+
+static void bind_concat(void *arguments, const struct nl_operands *at)
+{
+    struct concat *concat = arguments;
+    for (int i = 0; i < 3; i++)
+        concat->x[i] = at->in[i], concat->dx[i] = at->d_in[i];
+    concat->y = at->out[0], concat->dy = at->d_out[0];
+}
+
+const struct nl_operation concat_operation = {.name = "concat",
+                                              .arguments = sizeof(struct concat),
+                                              .slots = 3,
+                                              .declare = declare_concat,
+                                              .bind = bind_concat,
+                                              .reference = NL_REFERENCES(concat)};
+
+static int declare_slice(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct slice *slice = arguments;
+    (void)err;
+    slice->positions = nl_positions(in[0]), slice->channels = in[0].channels;
+    d->output[d->outputs++] = (struct nl_extent){1, slice->count, in[0].channels};
+    return NL_OK;
+}
+
+static void bind_slice(void *arguments, const struct nl_operands *at)
+{
+    struct slice *slice = arguments;
+    slice->x = at->in[0], slice->y = at->out[0], slice->dy = at->d_out[0], slice->dx = at->d_in[0];
+}
+
+const struct nl_operation slice_operation = {.name = "slice",
+                                             .arguments = sizeof(struct slice),
+                                             .slots = 1,
+                                             .declare = declare_slice,
+                                             .bind = bind_slice,
+                                             .reference = NL_REFERENCES(slice)};
+
+static int declare_attention(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct attention *attention = arguments;
+    (void)err;
+    attention->positions = nl_positions(in[0]), attention->channels = in[0].channels;
+    d->output[d->outputs++] = in[0];
+    return NL_OK;
+}
+
+static void bind_attention(void *arguments, const struct nl_operands *at)
+{
+    struct attention *a = arguments;
+    a->q = at->in[0], a->k = at->in[1], a->v = at->in[2], a->lengths = at->in[3];
+    a->dq = at->d_in[0], a->dk = at->d_in[1], a->dv = at->d_in[2];
+    a->y = at->out[0], a->dy = at->d_out[0];
+}
+
+static struct nl_reads reads_inputs(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_reads){.inputs = filled};
+}
+
+const struct nl_operation attention_operation = {.name = "attention",
+                                                 .arguments = sizeof(struct attention),
+                                                 .slots = 4,
+                                                 .takes_int32 = 1u << 3,
+                                                 .lengths = 3,
+                                                 .declare = declare_attention,
+                                                 .bind = bind_attention,
+                                                 .reads = reads_inputs,
+                                                 .reference = NL_REFERENCES(attention)};
+
+static int declare_embedding(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct embedding *embedding = arguments;
+    (void)err;
+    embedding->positions = nl_positions(in[0]);
+    d->output[d->outputs++] = (struct nl_extent){in[0].height, in[0].width, embedding->channels};
+    d->parameter[d->parameters++] =
+        (struct nl_tensor_spec){.name = "weight",
+                                .role = NL_WEIGHT,
+                                .slot = 1,
+                                .dims = 2,
+                                .shape = {(size_t)embedding->vocabulary, (size_t)embedding->channels}};
+    return NL_OK;
+}
+
+static void bind_embedding(void *arguments, const struct nl_operands *at)
+{
+    struct embedding *embedding = arguments;
+    embedding->x = at->in[0], embedding->w = at->in[1], embedding->dw = at->d_in[1];
+    embedding->y = at->out[0], embedding->dy = at->d_out[0];
+}
+
+static struct nl_reads reads_ids(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_reads){.inputs = 1};
+}
+
+const struct nl_operation embedding_operation = {.name = "embedding",
+                                                 .arguments = sizeof(struct embedding),
+                                                 .slots = 2,
+                                                 .takes_int32 = 1,
+                                                 .declare = declare_embedding,
+                                                 .bind = bind_embedding,
+                                                 .reads = reads_ids,
+                                                 .reference = NL_REFERENCES(embedding)};
+
+static int declare_before(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct before *before = arguments;
+    (void)err;
+    before->positions = nl_positions(in[0]);
+    d->output[d->outputs++] = in[0];
+    return NL_OK;
+}
+
+static void bind_before(void *arguments, const struct nl_operands *at)
+{
+    struct before *before = arguments;
+    before->x = at->in[0], before->y = at->out[0];
+}
+
+const struct nl_operation before_operation = {.name = "before",
+                                              .arguments = sizeof(struct before),
+                                              .slots = 1,
+                                              .takes_int32 = 1,
+                                              .makes_int32 = 1,
+                                              .declare = declare_before,
+                                              .bind = bind_before,
+                                              .reference = NL_REFERENCES(before)};
+
+static int declare_cell(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct cell *cell = arguments;
+    (void)err;
+    cell->width = in[1].channels;
+    d->output[d->outputs++] = in[1];
+    d->output[d->outputs++] = in[1];
+    return NL_OK;
+}
+
+static void bind_cell(void *arguments, const struct nl_operands *at)
+{
+    struct cell *cell = arguments;
+    cell->gates = at->in[0], cell->c = at->in[1], cell->dgates = at->d_in[0], cell->dc = at->d_in[1];
+    cell->h = at->out[0], cell->next = at->out[1], cell->dh = at->d_out[0], cell->dnext = at->d_out[1];
+}
+
+const struct nl_operation cell_operation = {.name = "cell",
+                                            .arguments = sizeof(struct cell),
+                                            .slots = 2,
+                                            .declare = declare_cell,
+                                            .bind = bind_cell,
+                                            .reads = reads_inputs,
+                                            .reference = NL_REFERENCES(cell)};
+
+static int declare_weight_norm(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct weight_norm *w = arguments;
+    (void)in, (void)err;
+    d->output[d->outputs++] = (struct nl_extent){1, w->in, w->out};
+    d->parameter[d->parameters++] = (struct nl_tensor_spec){
+        .name = "weight_v", .role = NL_WEIGHT, .slot = 0, .dims = 2, .shape = {(size_t)w->out, (size_t)w->in}};
+    d->parameter[d->parameters++] = (struct nl_tensor_spec){
+        .name = "weight_g", .role = NL_GAMMA, .slot = 1, .dims = 1, .shape = {(size_t)w->out}, .initial = 1};
+    return NL_OK;
+}
+
+static void bind_weight_norm(void *arguments, const struct nl_operands *at)
+{
+    struct weight_norm *w = arguments;
+    w->v = at->in[0], w->g = at->in[1], w->dv = at->d_in[0], w->dg = at->d_in[1];
+    w->w = at->out[0], w->dw = at->d_out[0];
+}
+
+const struct nl_operation weight_norm_operation = {.name = "weight_norm",
+                                                   .arguments = sizeof(struct weight_norm),
+                                                   .span = NL_SPAN_PARAMETERS,
+                                                   .slots = 2,
+                                                   .declare = declare_weight_norm,
+                                                   .bind = bind_weight_norm,
+                                                   .reads = reads_inputs,
+                                                   .reference = NL_REFERENCES(weight_norm)};
+
+static int declare_tied(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct tied *tied = arguments;
+    (void)err;
+    tied->in = in[0].channels;
+    d->output[d->outputs++] = (struct nl_extent){1, 1, tied->out};
+    return NL_OK;
+}
+
+static void bind_tied(void *arguments, const struct nl_operands *at)
+{
+    struct tied *tied = arguments;
+    tied->x = at->in[0], tied->w = at->in[1], tied->dx = at->d_in[0], tied->dw = at->d_in[1];
+    tied->y = at->out[0], tied->dy = at->d_out[0];
+}
+
+const struct nl_operation tied_operation = {.name = "tied",
+                                            .arguments = sizeof(struct tied),
+                                            .slots = 2,
+                                            .declare = declare_tied,
+                                            .bind = bind_tied,
+                                            .reads = reads_inputs,
+                                            .reference = NL_REFERENCES(tied)};
+
+static int declare_whiten(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct whiten *whiten = arguments;
+    (void)err;
+    whiten->positions = nl_positions(in[0]), whiten->channels = in[0].channels;
+    d->output[d->outputs++] = in[0];
+    d->state[d->states++] = (struct nl_tensor_spec){.name = "running_cov",
+                                                    .role = NL_RUNNING,
+                                                    .dims = 2,
+                                                    .saved = true,
+                                                    .shape = {(size_t)whiten->channels, (size_t)whiten->channels}};
+    return NL_OK;
+}
+
+static void bind_whiten(void *arguments, const struct nl_operands *at)
+{
+    struct whiten *whiten = arguments;
+    whiten->x = at->in[0], whiten->y = at->out[0], whiten->dy = at->d_out[0], whiten->dx = at->d_in[0];
+    whiten->running = at->state[0], whiten->kept = at->saved[0];
+}
+
+static size_t saved_whiten(const void *arguments, int number, int samples, size_t statistic)
+{
+    const struct whiten *whiten = arguments;
+    size_t c = (size_t)whiten->channels;
+    (void)number, (void)samples;
+    return (c + (ITERATIONS + 2) * c * c) * statistic;
+}
+
+const struct nl_operation whiten_operation = {.name = "whiten",
+                                              .arguments = sizeof(struct whiten),
+                                              .span = NL_SPAN_BATCH,
+                                              .slots = 1,
+                                              .saved = 1,
+                                              .declare = declare_whiten,
+                                              .bind = bind_whiten,
+                                              .reads = reads_inputs,
+                                              .saved_bytes = saved_whiten,
+                                              .reference = NL_REFERENCES(whiten)};
