@@ -244,7 +244,7 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
 {
     const struct nl_norm *first = NULL;
     for (int v = 0; v < graph->values; v++)
-        cancelled[v] = v != graph->logits;
+        cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
         bool passes = node->operation == &nl_add_operation || node->operation == &nl_max_pool_operation || node->operation == &nl_mean_pool_operation;
         const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
