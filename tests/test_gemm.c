@@ -126,13 +126,13 @@ START_TEST(what_goes_back_beside_a_step_is_a_sum_in_double)
     float *back = malloc(count * sizeof *back), *grad = malloc(weights * sizeof *grad);
     struct nl_cpu_sgd sgd = {.lr = 0.1f, .w = alone};
     struct nl_cpu_gemm p = {NL_TRANSPOSED_A, s.m, s.n, s.k, .a = a, .b = b, .c = grad, .sgd = &sgd};
-    ck_assert(!nl_cpu_gemm_goes_back(NL_GEMM_OPENBLAS, &p));
-    ck_assert_int_eq(nl_cpu_gemm_goes_back(NL_GEMM_OWN, &p), s.k <= 2 && s.n % 16 == 0);
+    ck_assert(!nl_cpu_gemm_yields_dx(NL_GEMM_OPENBLAS, &p));
+    ck_assert_int_eq(nl_cpu_gemm_yields_dx(NL_GEMM_OWN, &p), s.k <= 2 && s.n % 16 == 0);
     a[0] = NAN; /* a mask that is one does not let through */
     nl_cpu_gemm(NL_GEMM_OWN, &p);
-    for (int masks = 0; masks < 2 && nl_cpu_gemm_goes_back(NL_GEMM_OWN, &p); masks++) {
+    for (int masks = 0; masks < 2 && nl_cpu_gemm_yields_dx(NL_GEMM_OWN, &p); masks++) {
         sgd.w = memcpy(beside, w, weights * sizeof *w);
-        p.back = back;
+        p.dx = back;
         p.masks = masks;
         nl_cpu_gemm(NL_GEMM_OWN, &p);
         ck_assert(memcmp(alone, beside, weights * sizeof *w) == 0);
@@ -222,7 +222,7 @@ static void all_products(struct shape s, float *to)
     nl_cpu_gemm(NL_GEMM_OWN, &gradient);
     gradient.sgd = &(struct nl_cpu_sgd){.lr = 0.1f, .w = w};
     gradient.c = copy(gradient.c, s.k * s.n);
-    gradient.back = nl_cpu_gemm_goes_back(NL_GEMM_OWN, &gradient) ? to + s.m * (s.n + s.k) + s.k * s.n : NULL;
+    gradient.dx = nl_cpu_gemm_yields_dx(NL_GEMM_OWN, &gradient) ? to + s.m * (s.n + s.k) + s.k * s.n : NULL;
     nl_cpu_gemm(NL_GEMM_OWN, &gradient);
     free(gradient.c);
     free(x), free(w), free(b), free(dy);

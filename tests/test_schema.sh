@@ -118,7 +118,7 @@ model: {arch: layers, layers: conv}
 model: {arch: layers, layers: [nrom, {linear: classes}]}
 model: {arch: layers, layers: [{conv: 3, kernel: 2}, {linear: classes}]}
 model: {arch: layers, layers: [{conv: 3, repeat: 2}, {linear: classes}]}
-model: {arch: layers, layers: [{norm: {kind: gn, eps: 1}}, {linear: classes}]}
+model: {arch: layers, layers: [{norm: {kind: gn, eps: 2}}, {linear: classes}]}
 model: {arch: layers, layers: [{layers: []}, {linear: classes}]}
 model: {arch: layers, layers: [{max-pool: 2}, {linear: classes}]}
 model: {arch: layers, layers: [{name: b}, {linear: classes}]}

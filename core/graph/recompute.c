@@ -1,20 +1,30 @@
-/* What is not kept for the way back. A normalizer's output that only a convolution takes is made again there, from the input, which the normalizer's
- * own backward reads next: writing it to memory and reading it there would take longer. */
+/* What is not kept for the way back. The output of a quick node (a normalizer's `apply`) that a single node takes is made again there, if that node allows
+ * it, from the input, which the quick node's own backward reads next: writing it to memory and reading it there would take longer. */
 #include "graph/list.h"
-#include "operation/conv.h"
+
+/* Whether the only node that takes the value lets it be made again. */
+static bool may_be_remade(const struct nl_graph *graph, int value)
+{
+    int consumer = nl_consumers(graph, value) == 1 ? nl_first_consumer(graph, value) : NL_NONE;
+    if (consumer == NL_NONE)
+        return false;
+    const struct nl_graph_node *node = &graph->node[consumer];
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        if (node->in[i] == value)
+            return node->operation->remakes & 1u << i;
+    return false;
+}
 
 static bool is_recomputed(const struct nl_list *list, int number)
 {
-    const struct nl_graph *graph = &list->graph;
-    const struct nl_graph_node *node = &graph->node[number];
+    const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
-    if (list->backend->micro_bytes == 0 || !kernel->apply || nl_consumers(graph, node->out[0]) != 1)
+    if (list->backend->micro_bytes == 0 || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
         return false;
     /* What apply takes is there on the way back if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);
     struct nl_reads reads = node->operation->reads(node->arguments, filled);
-    int next = nl_first_consumer(graph, node->out[0]);
-    return next != NL_NONE && graph->node[next].operation == &nl_conv_operation && (filled & ~reads.inputs) == 0 && reads.outputs == 0;
+    return (filled & ~reads.inputs) == 0 && reads.outputs == 0;
 }
 
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls)

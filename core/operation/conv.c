@@ -249,6 +249,7 @@ NL_OPERATION(conv) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
+    .remakes = 1u << X,
     .declare = declare,
     .bind = bind,
     .reads = nl_product_reads,

@@ -97,6 +97,7 @@ NL_OPERATION(linear) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
+    .steps_weight = true,
     .declare = declare,
     .bind = bind,
     .reads = nl_product_reads,

@@ -95,6 +95,9 @@ struct nl_operation {
     int saved;          /* buffers that forward leaves to backward */
     unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
     unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one, but for int32 */
+    unsigned remakes;   /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept: of operations that do so much
+                           with each number that reading it from memory would take longer */
+    bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
     int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */
     bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */

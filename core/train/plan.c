@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "operation/linear.h"
 
 /* Layout runs twice over the same code: with no arena, to learn the size; then with the arena, to get the places. */
 struct layout {
@@ -47,7 +46,7 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
     const struct nl_graph *graph = plan->graph;
     bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !(config->train.clip_norm > 0) && !(config->train.clip_value > 0);
     for (int i = 0; plain && i < graph->tensors; i++)
-        plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation == &nl_linear_operation;
+        plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
         plain = graph->value[i].kind != NL_PARAMETER || nl_consumers(graph, i) == 1;
     return plain;

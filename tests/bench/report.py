@@ -265,7 +265,7 @@ def write(results, path):
                              ("bits", bits), ("bits_cost", bits_cost), ("ref", ref)]:
         if results.get(name):
             out += write_part(results[name])
-    path.write_text("\n".join(out).rstrip() + "\n" + gpu_part(path))
+    path.write_text("\n".join(out).rstrip() + "\n" + kept_part(path))
 
 
 # ---- on a GPU (gpu.py): a part of its own, which the others leave alone ----
@@ -274,10 +274,21 @@ GPU_HEADING = "# Measured on a GPU"
 GPU_GOAL = {"mlp us": 0.2, "mlp": 5, "resnet JAX": 3, "resnet PyTorch": 10, "lone ms": 0.25, "lone": 1, "forward": 85, "backward": 75}
 
 
-def gpu_part(path):
-    """That part of RESULTS.md, from the blank line before it."""
+PATHS_HEADING = "# Special paths of the cpu backend"  # written by hand
+
+
+def part_from(path, heading):
+    """RESULTS.md from the blank line before that heading on."""
     text = path.read_text() if path.exists() else ""
-    return text[text.index("\n" + GPU_HEADING):] if GPU_HEADING in text else ""
+    return text[text.index("\n" + heading):] if heading in text else ""
+
+
+def gpu_part(path):
+    return part_from(path, GPU_HEADING)
+
+
+def kept_part(path):
+    return part_from(path, PATHS_HEADING) or gpu_part(path)
 
 
 def replace_gpu_part(lines, path=pathlib.Path(__file__).parent / "RESULTS.md"):

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "backend/cpu/block_sets.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/lanes.h"
@@ -57,45 +56,90 @@ NL_INLINE double total(size_t count, const double *x)
 }
 
 /* Makes the sums and products of channels those of their sets. */
-NL_INLINE void accumulate_sets_of(size_t width, const struct nl_cpu_block *b)
+NL_CLONES
+static void sum_sets(const struct nl_cpu_block *b)
 {
-    for (size_t set = 0; set < b->sets; set++) {
-        b->sum[set] = total(width, b->sum + set * width);
-        b->product[set] = total(width, b->product + set * width);
+    for (size_t set = 0; b->width > 1 && set < b->sets; set++) {
+        b->sum[set] = total(b->width, b->sum + set * b->width);
+        b->product[set] = total(b->width, b->product + set * b->width);
     }
 }
 
-NL_CLONES
-static void accumulate_columns(const struct nl_cpu_block *b)
+static void spread(const struct nl_cpu_block *b, float *x)
 {
-    NL_OF_WIDTH(b->width, accumulate_sets_of, b);
+    if (b->width > 1)
+        nl_block_kernels()->column_spread(b, x);
+}
+
+/* ---- moments ---- */
+
+/* mean(sets) becomes a guess: the mean of eight rows, spread evenly over the block, and over the columns of an image as well. Of
+ * fewer rows, some count several times. */
+NL_CLONES
+static void guess_means(const struct nl_cpu_block *b, double *restrict mean)
+{
+    enum { ROWS = 8 };
+    double *restrict guess = b->width > 1 ? b->sum : mean;
+    const float *row[ROWS];
+    for (size_t i = 0; i < ROWS; i++)
+        row[i] = b->x + i * b->rows * 33 / 256 * b->pitch;
+    for (size_t c = 0; c < b->channels; c++) {
+        float sum = ((row[0][c] + row[1][c]) + (row[2][c] + row[3][c])) + ((row[4][c] + row[5][c]) + (row[6][c] + row[7][c]));
+        guess[c] = sum * (1.0f / ROWS);
+    }
+    double inverse = 1.0 / (double)b->width;
+    for (size_t set = 0; b->width > 1 && set < b->sets; set++)
+        mean[set] = total(b->width, b->sum + set * b->width) * inverse;
 }
 
 /* A shift two standard deviations from the mean makes the squares five times those around the mean: two bits are lost. */
-enum { FAR = 4 };
+enum { MOST_BIAS = 4 };
 
-NL_INLINE bool moments_of(size_t width, const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
+/* Moments from the sets' sums of t = x - mean and t^2. `mean` becomes the mean. True: it differed so much that a variance lost digits. */
+NL_CLONES
+static bool moments_of_sums(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
 {
-    double inverse = 1.0 / ((double)b->rows * (double)width);
-    const double *restrict sum = b->sum, *restrict squares = b->product;
-    const float *restrict shift = b->shift;
+    double inverse = 1.0 / ((double)b->rows * (double)b->width);
     bool centers = b->centers;
-    size_t far = 0; /* as wide as a double, so that the loop vectorizes */
+    const double *restrict sum = b->sum, *restrict squares = b->product;
+    size_t bad = 0; /* as wide as a double, so that the loop vectorizes */
     for (size_t set = 0; set < b->sets; set++) {
-        double total = sum[set], share = total * inverse, left = centers ? share : 0.0;
-        double bias = left * total, around = squares[set] - bias, spread = around * inverse;
-        mean[set] = shift[set * width] + left;
+        double offset = centers ? sum[set] * inverse : 0.0, bias = offset * sum[set], around = squares[set] - bias, spread = around * inverse;
+        mean[set] += offset;
         var[set] = spread < 0 ? 0.0 : spread; /* NaN stays NaN */
-        far += bias > FAR * around;
+        bad += bias > MOST_BIAS * around;
     }
-    return far > 0;
+    return bad > 0;
 }
 
-/* Moments from the sets' sums of t = x - shift and t^2. True: some shift was so far from its mean that the variance lost digits. */
 NL_CLONES
-static bool moments_of_sums(const struct nl_cpu_block *b, double *mean, double *var)
+static void shift_by(const struct nl_cpu_block *b, double *restrict mean)
 {
-    return b->width == 1 ? moments_of(1, b, mean, var) : moments_of(b->width, b, mean, var);
+    float *restrict shift = b->shift;
+    for (size_t set = 0; set < b->sets; set++) {
+        shift[set] = (float)mean[set];
+        mean[set] = shift[set];
+    }
+}
+
+/* The moments around a guess, which `mean` holds. True: it was a bad one. */
+static bool moments_around(const struct nl_cpu_block *b, double *mean, double *var)
+{
+    shift_by(b, mean);
+    spread(b, b->shift);
+    nl_block_kernels()->column_sums(b, 0, b->rows, b->sum, b->product);
+    sum_sets(b);
+    return moments_of_sums(b, mean, var);
+}
+
+static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *var)
+{
+    if (b->centers)
+        guess_means(b, mean);
+    else
+        memset(mean, 0, b->sets * sizeof *mean);
+    if (moments_around(b, mean, var))
+        moments_around(b, mean, var);
 }
 
 /* ---- rows that a team shares ---- */
@@ -141,8 +185,8 @@ static size_t group_count(const struct shared_groups *groups)
 
 static size_t rows_of(const struct shared_groups *groups, size_t group)
 {
-    size_t left = groups->block->rows - group * groups->rows;
-    return left < groups->rows ? left : groups->rows;
+    size_t rest = groups->block->rows - group * groups->rows;
+    return rest < groups->rows ? rest : groups->rows;
 }
 
 static double *share_of(const struct nl_cpu_block *b, size_t group)
@@ -170,7 +214,7 @@ static void sum_groups(void *context, size_t first, size_t end, int thread)
 /* With a gamma for each element the kernel adds to dgamma as well, and all rows are one group. */
 void nl_cpu_block_sums(const struct nl_cpu_block *b, bool adds)
 {
-    struct shared_groups groups = groups_of(b, nl_block_kernels()->column_gradients);
+    struct shared_groups groups = groups_of(b, b->affine_step ? nl_cpu_element_gradients : nl_block_kernels()->column_gradients);
     size_t channels = b->channels, count = group_count(&groups);
     if (b->affine_step || (count == 1 && !adds)) {
         groups.kernel(b, 0, b->rows, b->sum, b->product);
@@ -190,47 +234,6 @@ void nl_cpu_block_sums(const struct nl_cpu_block *b, bool adds)
     }
 }
 
-NL_INLINE void guess_of(size_t width, const struct nl_cpu_block *b)
-{
-    double inverse = 1.0 / (double)width;
-    for (size_t set = 0; set < b->sets; set++)
-        b->shift[set] = (float)(total(width, b->sum + set * width) * inverse);
-}
-
-/* A guess of each set's mean: the mean of its channels' guesses, which are in sum. */
-NL_CLONES
-static void guess_of_sets(const struct nl_cpu_block *b)
-{
-    NL_OF_WIDTH(b->width, guess_of, b);
-}
-
-static bool take_moments(const struct nl_cpu_block *b, double *mean, double *var)
-{
-    nl_block_kernels()->column_sums(b, 0, b->rows, b->sum, b->product);
-    if (b->width > 1)
-        accumulate_columns(b);
-    return moments_of_sums(b, mean, var);
-}
-
-/* The moments of all rows, around one guess of their mean. */
-static void moments_of_rows(const struct nl_cpu_block *b, double *mean, double *var)
-{
-    if (b->centers) {
-        nl_block_kernels()->column_guess(b, 0, b->rows);
-        if (b->width > 1) {
-            guess_of_sets(b);
-            nl_block_kernels()->column_spread(b, b->shift);
-        }
-    } else {
-        memset(b->shift, 0, b->channels * sizeof *b->shift);
-    }
-    if (!take_moments(b, mean, var))
-        return;
-    for (size_t c = 0; c < b->channels; c++) /* the guess was bad: once more, around the means */
-        b->shift[c] = (float)mean[c / b->width];
-    take_moments(b, mean, var);
-}
-
 /* The moments of each group of rows, around a guess of its own. That guess is close, and it does not wait for the other groups. */
 static void moments_of_groups(void *context, size_t first, size_t end, int thread)
 {
@@ -241,7 +244,7 @@ static void moments_of_groups(void *context, size_t first, size_t end, int threa
         struct nl_cpu_block b = *groups->block;
         double *mean = share_of(groups->block, first), *var = mean + wide;
         b.rows = rows_of(groups, first);
-        b.x += (ptrdiff_t)(first * groups->rows) * b.pitch;
+        b.x += first * groups->rows * b.pitch;
         b.sum = var + wide;
         b.product = b.sum + wide;
         b.shift = (float *)(b.product + wide);
@@ -265,13 +268,6 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, size_t before, double *m
 }
 
 NL_CLONES
-void nl_cpu_row_moments(size_t sets, size_t width, bool centers, const float *restrict shift, const float *restrict sum,
-                        const float *restrict squares, double *restrict mean, double *restrict var)
-{
-    nl_sets_moments(sets, width, centers, shift, sum, squares, mean, var);
-}
-
-NL_CLONES
 void nl_cpu_block_accumulate(const struct nl_cpu_block *b)
 {
     double *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
@@ -283,16 +279,30 @@ void nl_cpu_block_accumulate(const struct nl_cpu_block *b)
 }
 
 NL_CLONES
-void nl_cpu_prepare_sets(size_t sets, const double *restrict mean, const double *restrict var, double eps, float *restrict shift,
-                         float *restrict mean_low, float *restrict rstd)
+void nl_cpu_block_prepare_sets(const struct nl_cpu_block *b, const double *mean, const double *var)
 {
-    nl_sets_prepare(sets, mean, var, eps, shift, mean_low, rstd);
+    nl_sets_prepare(b->sets, mean, var, b->eps, b->shift, b->mean_low, b->rstd);
 }
 
-void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var, double eps)
+NL_CLONES
+static void prepare_channels(const struct nl_cpu_block *b)
 {
-    nl_cpu_prepare_sets(b->sets, mean, var, eps, b->shift, b->mean_low, b->rstd);
-    nl_block_kernels()->column_factors(b);
+    const float *restrict rstd = b->rstd, *restrict mean_low = b->mean_low, *restrict gamma = b->gamma, *restrict beta = b->beta;
+    float *restrict scale = b->scale, *restrict offset = b->offset;
+    for (size_t c = 0; c < b->channels; c++) {
+        scale[c] = rstd[c] * gamma[c];
+        offset[c] = beta[c] - mean_low[c] * scale[c];
+    }
+}
+
+void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, const double *var)
+{
+    nl_cpu_block_prepare_sets(b, mean, var);
+    spread(b, b->shift);
+    spread(b, b->mean_low);
+    spread(b, b->rstd);
+    if (!b->affine_step)
+        prepare_channels(b);
 }
 
 /* Makes the sums of g and g t those of g and g (t - mean_low), times gamma rstd. Accumulates dgamma and dbeta as well, unless the kernel did.
@@ -301,27 +311,22 @@ NL_CLONES
 static void finalize_sums(const struct nl_cpu_block *b)
 {
     double *restrict sum = b->sum, *restrict product = b->product, *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
-    const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd, *restrict scale = b->scale;
-    if (b->affine_step) {
-        for (size_t c = 0; c < b->channels; c++) {
-            product[c] = (product[c] - mean_low[c] * sum[c]) * rstd[c];
-            sum[c] *= rstd[c];
-        }
-    } else {
-        for (size_t c = 0; c < b->channels; c++) {
-            double left = product[c] - mean_low[c] * sum[c];
-            dgamma[c] += left * rstd[c];
-            dbeta[c] += sum[c];
-            product[c] = left * scale[c];
-            sum[c] *= scale[c];
-        }
+    const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd, *restrict scale = b->affine_step ? b->rstd : b->scale;
+    for (size_t c = 0; c < b->channels; c++)
+        product[c] -= mean_low[c] * sum[c];
+    for (size_t c = 0; !b->affine_step && c < b->channels; c++) {
+        dgamma[c] += product[c] * rstd[c];
+        dbeta[c] += sum[c];
+    }
+    for (size_t c = 0; c < b->channels; c++) {
+        product[c] *= scale[c];
+        sum[c] *= scale[c];
     }
 }
 
 NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
-    double inverse = 1.0 / ((double)rows * (double)b->width);
-    double of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
+    double inverse = 1.0 / ((double)rows * (double)width), of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
     const double *restrict sum = b->sum, *restrict product = b->product;
     const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd;
     float *restrict dx_slope = b->dx_slope, *restrict dx_bias = b->dx_bias;
@@ -337,17 +342,17 @@ NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows
 NL_CLONES
 static void set_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
-    NL_OF_WIDTH(b->width, slopes_of, b, rows, fixed);
+    if (b->width == 1) /* a constant, so that the loop vectorizes */
+        slopes_of(1, b, rows, fixed);
+    else
+        slopes_of(b->width, b, rows, fixed);
 }
 
 void nl_cpu_block_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
 {
     finalize_sums(b);
-    if (b->width > 1)
-        accumulate_columns(b);
+    sum_sets(b);
     set_slopes(b, rows, fixed);
-    if (b->width > 1) {
-        nl_block_kernels()->column_spread(b, b->dx_slope);
-        nl_block_kernels()->column_spread(b, b->dx_bias);
-    }
+    spread(b, b->dx_slope);
+    spread(b, b->dx_bias);
 }

@@ -6,11 +6,8 @@
 #include "backend/cpu/vector_avx512.h"
 #include "backend/cpu/wide.h"
 
-enum { MOST_VECTORS = 4 }; /* that the registers hold beside each other in a tile of columns */
-
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"
-#include "backend/cpu/block_small.h"
 
 const struct nl_block_kernels nl_block_avx512 = NL_BLOCK_KERNELS;
 #endif

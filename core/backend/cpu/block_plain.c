@@ -3,10 +3,7 @@
 #include "backend/cpu/vector_plain.h"
 #include "backend/cpu/wide.h"
 
-enum { MOST_VECTORS = 1 }; /* that the registers hold beside each other in a tile of columns */
-
 #include "backend/cpu/block_columns.h"
 #include "backend/cpu/block_rows.h"
-#include "backend/cpu/block_small.h"
 
 const struct nl_block_kernels nl_block_plain = NL_BLOCK_KERNELS;

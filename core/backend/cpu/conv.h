@@ -2,7 +2,7 @@
  *
  * conv.c decides: Winograd's algorithm (conv_winograd.c) where it is wanted and applies, then direct kernels (conv_direct.c, conv_weights.c), else
  * unfolding and a matrix product (conv_unfold.c).
- * The direct kernels are tiles: some pixels times some channels whose sums stay in registers. They are written once
+ * The direct kernels are tiles: a few pixels of a row times a block of output channels, whose sums stay in registers. They are written once
  * (conv_tiles.h) and compiled for each instruction set (conv_avx512.c, conv_avx2.c, conv_plain.c).
  *
  * Bits. Every output is one chain of fused multiply-adds in an order that the shape gives, whatever the tile that computes
@@ -16,7 +16,7 @@
 #include "backend/cpu/isa.h"
 #include "operation/conv.h"
 
-/* Where a tap lies for a tile: input pixel and weights relative to the tile's own; which of its pixels has it outside. */
+/* Where a tap lies for a tile: its input pixel and its weights, relative to the tile's; and which pixel of the tile has it outside of the image. */
 struct nl_conv_tap {
     ptrdiff_t x, w;
     int row; /* of the input, relative to the output's */
@@ -48,9 +48,8 @@ struct nl_conv_width {
 };
 
 /* The transforms of Winograd's algorithm (conv_winograd.c), of channels in multiples of NL_CONV_LANES: the patches of a run of tiles, their
- * sums or gradients, the taps. What becomes of tiles is a chunk at most for each of the products: of tile after tile, all channels. From
- * product to product it is NL_WINOGRAD_STEP, known to the compiler: 36 distances would take more registers than there are. That of the taps
- * is `v_step`. */
+ * sums or gradients, and the taps. A transformed run is an array (36 products, tiles, channels) of a chunk of tiles at most. Its products are
+ * NL_WINOGRAD_STEP numbers apart, a constant: 36 addresses would take more registers than there are. Those of the taps are `v_step` apart. */
 enum { NL_WINOGRAD_PATCH = 6, NL_WINOGRAD_OUTPUTS = 4, NL_WINOGRAD_CHUNK = 1024, NL_WINOGRAD_STEP = NL_WINOGRAD_CHUNK + NL_CONV_LANES };
 
 /* Tiles side by side: where the first one's first pixel lies in an image of that size, which x, dy and y point to. */
@@ -62,9 +61,9 @@ typedef void nl_winograd_input(const struct nl_winograd_run *run, const float *x
 typedef void nl_winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels, float *y);
 typedef void nl_winograd_weights(const float *w, size_t count, float *v, size_t v_step);
 
-/* The sums of dw are made by blocks of channels, (products, in, out) each, that fit the first cache: p (+)= u' d over the tiles of a chunk,
- * of the first channels of u and d, which have so many; and their taps (3, 3, in, out), whose channels in lie `line` apart, places of the
- * kernel `step`. */
+/* dw is summed by blocks of channels, (products, in, out) each, which fit into the first-level cache: p = u' d, or p += u' d, over the tiles of a chunk.
+ * u and d begin with the channels of the block, and have `in` and `out` channels in all. Then p becomes taps (3, 3, in, out): `line` is from input
+ * channel to input channel, `step` from tap to tap. */
 enum { NL_WINOGRAD_IN = 8, NL_WINOGRAD_OUT = NL_CONV_LANES,
        NL_WINOGRAD_BLOCK = NL_WINOGRAD_PATCH * NL_WINOGRAD_PATCH * NL_WINOGRAD_IN * NL_WINOGRAD_OUT };
 typedef void nl_winograd_block(size_t tiles, const float *u, size_t in, const float *d, size_t out, float *p, bool add);
@@ -86,13 +85,13 @@ extern const struct nl_conv_isa nl_conv_plain;
 extern const struct nl_conv_isa nl_conv_avx2, nl_conv_avx512;
 #endif
 
-/* conv_scratch.c */
+/* conv.c */
 const struct nl_conv_isa *nl_conv_tiles(void); /* of this processor */
 size_t nl_conv_output_channels(int channels);  /* rounded up to what tiles fill */
 /* x(rows, from) with zeros up to `to` channels, in scratch; x itself where that is all. */
 const float *nl_conv_widen(size_t rows, size_t from, size_t to, const float *x, float *scratch);
 void nl_conv_narrow(size_t rows, size_t from, size_t to, const float *x, float *y);
-/* Scratch is allocated by two turns over the same lines. The first has no memory and learns the size:
+/* Scratch is allocated by running the same lines twice. The first time there is no memory, and its size is counted:
  *
  *     struct nl_conv_scratch scratch = {0};
  *     do {
@@ -103,7 +102,7 @@ struct nl_conv_scratch {
     char *memory;
     size_t used;
 };
-bool nl_conv_allocate(struct nl_conv_scratch *scratch); /* after the first turn: true, and there is memory */
+bool nl_conv_allocate(struct nl_conv_scratch *scratch); /* true after the first time: now there is memory */
 void *nl_conv_take(struct nl_conv_scratch *scratch, size_t bytes);
 float *nl_conv_take_widened(struct nl_conv_scratch *scratch, size_t rows, size_t from, size_t to);
 

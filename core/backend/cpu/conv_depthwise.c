@@ -30,7 +30,7 @@ static void multiply_add(size_t pixels, size_t channels, const float *a, size_t 
             out[c] += a[c] * b[c];
 }
 
-/* Pixels of one row of y, and of x, that a tap joins, and how far they are from the next. */
+/* The pixels of one row of y that a tap has an input for: how many, where they and their inputs begin, and from input to input. */
 struct row {
     size_t pixels, x, y, x_step;
 };

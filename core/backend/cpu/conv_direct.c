@@ -1,10 +1,10 @@
-/* Direct convolution, y and dx: no taps are copied and those outside the image are skipped, not multiplied by zero.
+/* Direct convolution, y and dx: nothing is unfolded, and taps outside the image are skipped.
  *
- * Both are sums over taps that lie on a grid (struct stencil). dx at stride s is s s such grids, one for each
- * place of a pixel between the strides. Channels that no tile is compiled for are copied into images with more (widen), one
- * image at a time.
+ * Both are sums over taps on a grid of pixels (struct stencil). At stride s, the pixels of dx form s s grids: those with equal row and column modulo s have
+ * the same taps. Where no tile is compiled for a number of channels, an image at a time is copied into one with more channels (nl_conv_widen).
  *
- * A team shares rows of images.
+ * Loops, outermost first: images, grids, blocks of output channels, rows, tiles along the row; in a tile taps, then input channels. A team shares the rows
+ * of all images.
  */
 #include <string.h>
 
@@ -55,8 +55,8 @@ struct plan {
     struct column *column[MOST_WIDTHS]; /* at most stencil->columns + 1 each */
 };
 
-/* A tile costs its pixels and some more for the weights that it loads: many in one tile are best, but the last tile may not
- * leave the row, and overlaps the one before it instead. */
+/* What a tile costs: its pixels, and two more for the weights that it loads. So large tiles are best. The last tile must end with the row: it overlaps
+ * with the one before. */
 static int cost(int pixels)
 {
     return pixels + 2;
@@ -142,8 +142,8 @@ static void apply_row(const struct stencil *s, const struct column *column, int 
                  y + (size_t)row * s->y_line + (size_t)column->at * s->y_step, s->y_step);
 }
 
-/* Rows [first, end) of one image. The widest channels first: their weights are read again for every tile, the image lies in the
- * first cache. */
+/* Rows [first, end) of one image, by blocks of output channels, the widest first. Each tile reads the weights of its block again, and the image
+ * from the first-level cache. */
 static void apply(const struct stencil *s, const struct plan *plan, int first, int end, const float *x, const float *w, const float *b,
                   float *y)
 {

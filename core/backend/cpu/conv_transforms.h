@@ -14,7 +14,7 @@ enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_
 #define OF_A (1 / (2 * A * A * (A * A - B * B)))
 #define OF_B (1 / (2 * B * B * (B * B - A * A)))
 
-/* Half of what a line of six becomes: its first three, or its last, `step` apart. */
+/* Half of what a line of six becomes, its first three or its last three, `step` apart. */
 INLINE void three_inputs(const vec x[PATCH], bool last, vec *p, int step)
 {
     vec point = broadcast(last ? B : A), even = fused(broadcast(last ? -A * A : -B * B), x[2], x[4]);

@@ -1,5 +1,5 @@
-/* Any convolution: one image at a time is unfolded into rows of taps (im2col), so that what the product reads is still in the
- * cache. With `positions` rows of kernel kernel in taps each:
+/* Any convolution, by im2col: one image after another is unfolded, so that the product finds its taps in the cache. They are an array (positions, kernel,
+ * kernel, in), of the positions of y:
  *
  *     y = taps w + b      dw = sum over images of taps' dy      dtaps = dy w', folded back onto dx
  */
@@ -81,7 +81,7 @@ static size_t image_of(const struct nl_conv *op)
 }
 
 /* (positions, taps), or NULL where the image serves. */
-static float *room_for_taps(const struct nl_conv *op)
+static float *take_taps(const struct nl_conv *op)
 {
     return is_product(op) ? NULL : nl_cpu_scratch(positions_of(op) * taps_of(op) * sizeof(float));
 }
@@ -89,7 +89,7 @@ static float *room_for_taps(const struct nl_conv *op)
 void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
 {
     size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
-    float *taps = room_for_taps(op);
+    float *taps = take_taps(op);
     for (int n = 0; n < samples; n++, x += image, y += positions * out) {
         if (taps)
             unfold(op, x, taps);
@@ -100,7 +100,7 @@ void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const flo
 void nl_cpu_conv_dw_unfold(const struct nl_conv *op, int samples, const float *x, const float *dy, float *dw)
 {
     size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
-    float *taps = room_for_taps(op);
+    float *taps = take_taps(op);
     for (int n = 0; n < samples; n++, x += image, dy += positions * out) {
         if (taps)
             unfold(op, x, taps);
@@ -111,7 +111,7 @@ void nl_cpu_conv_dw_unfold(const struct nl_conv *op, int samples, const float *x
 void nl_cpu_conv_dx_unfold(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx)
 {
     size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
-    float *dtaps = room_for_taps(op);
+    float *dtaps = take_taps(op);
     for (int n = 0; n < samples; n++, dx += image, dy += positions * out) {
         nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, positions, taps_of(op), out, .a = dy, .b = w, .c = dtaps ? dtaps : dx});
         if (dtaps)

@@ -2,7 +2,7 @@
 #include "backend/cpu/conv.h"
 #include "base/team.h"
 
-/* Tiles are taken one by one over a few images: its weights stay in the first cache, the images near. */
+/* One tile of weights after another is summed over a few images: the weights stay in the first-level cache, the images in the second. */
 enum { MOST_TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL, IMAGES_BYTES = 64 << 10 };
 
 struct tile {

@@ -1,6 +1,6 @@
-/* Winograd's convolution F(4 x 4, 3 x 3): a tile of 4 x 4 outputs needs a patch of 6 x 6 inputs, and 36 products a pair of channels
- * instead of 144. Patches and taps are transformed (conv_transforms.h), the products are 36 matrix products over channels, by the tiles
- * of the direct kernels with one tap, and their sums are transformed back:
+/* Winograd's convolution F(4 x 4, 3 x 3), as Lavin and Gray have it (arXiv:1509.09308). A tile of 4 x 4 outputs has a patch of 6 x 6 inputs, and takes 36
+ * products a pair of channels instead of 144. Patches and taps are transformed (conv_transforms.h). The products are 36 matrix products over
+ * channels, which the tiles of the direct kernels compute with one tap. Their sums are transformed to outputs:
  *
  *     u = B' x B      v = G w G'      m[k][tile][o] = sum over c of u[k][tile][c] v[k][c][o]        y = A' m A
  *                     d = A dy A'     p[k][c][o] = sum over tiles of u[k][tile][c] d[k][tile][o]    dw = G' p G
@@ -11,8 +11,9 @@
  * is 2.5 times theirs (dw: 1.5 to 3.7) in the mean square and up to 4 times at worst, 1e-6; where x has mean 10 it is between 0.4 and 1.3
  * times theirs. What is lost is relative to the largest numbers of a patch, not to those of an output's own taps.
  *
- * Tiles are numbered through the batch, and a team shares them. Those of y and dx know nothing of one another; dw is summed over a
- * chunk of them, then over chunks.
+ * Layout: u and m are (36, tiles, channels) of a chunk of tiles; v is (36, in, out). Loops, outermost first: chunks of tiles, then transform, product
+ * k of the 36, output channels, tiles of the chunk. Tiles are numbered through the batch, and a team shares them. Those of y and dx are independent; dw is
+ * summed over the tiles of a chunk, then over chunks.
  */
 #include "backend/cpu/conv.h"
 #include "base/team.h"
@@ -20,7 +21,7 @@
 enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, PRODUCTS = PATCH * PATCH, TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL,
        MOST_CHANNELS = 128, STEP = NL_WINOGRAD_STEP };
 
-/* Planes of products are a line more than full apart: multiples of 4096 bytes would share a few sets of the first cache. */
+/* One cache line lies between the 36 planes of v: planes a multiple of 4096 bytes apart would share a few sets of the first-level cache. */
 enum { APART = 16 };
 
 struct shape {
@@ -186,15 +187,15 @@ void nl_cpu_conv_dx_winograd(const struct nl_conv *op, int samples, const float 
 {
     struct batch batch = {.shape = shape_of(op, op->out, op->in), .x = dy, .y = dx};
     size_t in = (size_t)op->in, out = (size_t)op->out;
-    float *v, *turned;
+    float *v, *flipped;
     struct nl_conv_scratch scratch = {0};
     do {
         v = take_batch(&scratch, &batch);
-        turned = nl_conv_take(&scratch, TAPS * in * out * sizeof *turned);
+        flipped = nl_conv_take(&scratch, TAPS * in * out * sizeof *flipped);
     } while (nl_conv_allocate(&scratch));
     for (size_t t = 0; t < TAPS; t++)
-        nl_cpu_transpose(in, out, w + (TAPS - 1 - t) * in * out, out, turned + t * in * out, in);
-    run_batch(&batch, samples, turned, v);
+        nl_cpu_transpose(in, out, w + (TAPS - 1 - t) * in * out, out, flipped + t * in * out, in);
+    run_batch(&batch, samples, flipped, v);
 }
 
 /* ---- dw ---- */

@@ -12,7 +12,7 @@
 #include "base/clones.h"
 #include "base/divisor.h"
 
-/* The next loop carries nothing from one turn to the next, even where its arrays are the same one (dx may be dy). */
+/* The iterations of the next loop are independent, even where its arrays are one (dx may be dy). */
 #ifdef __clang__
 #define NL_PARALLEL _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -25,7 +25,7 @@
 /* Rows that are summed in float before their sum is accumulated in a double: few enough that a float keeps its digits. */
 enum { NL_BLOCK_ROWS = 32 };
 
-/* So many floating-point operations are not worth a thread's while, some 4 us. */
+/* Fewer floating-point operations are not worth a thread of their own: it would work for about 4 us. */
 static const double NL_SHORT = 5e5;
 static inline bool nl_cpu_is_short(double flops)
 {
@@ -97,15 +97,15 @@ struct nl_cpu_gemm {
     bool relu;         /* of the result; not of a transposed a */
     const float *mask; /* (m, n) or NULL: where it is not positive, neither NaN, the result is 0; of a transposed b only */
     const struct nl_cpu_sgd *sgd; /* or NULL: c is the gradient of sgd->w (m, n), which is stepped; c holds nothing of use then */
-    float *back;       /* (k, m) or NULL: becomes b w' with w as it is before the step; where nl_cpu_gemm_goes_back says so */
-    bool masks;        /* back is 0 where a is not positive, neither NaN */
+    float *dx;         /* (k, m) or NULL: becomes b w' with w as it is before the step; where nl_cpu_gemm_yields_dx allows it */
+    bool masks;        /* dx is 0 where a is not positive, neither NaN */
 };
 void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
-/* Whether that step of weights can yield `back` as well, while they pass anyway. */
-bool nl_cpu_gemm_goes_back(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
-/* transpose.c: to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
+/* Whether that step of weights can yield dx as well: the weights are read anyway. */
+bool nl_cpu_gemm_yields_dx(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
+/* matrix.c: to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
 void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line);
-/* column_sums.c: out[c] = sum over rows of x(rows, columns). Where there is a total (columns), what it holds is added, and it is left there:
+/* matrix.c: out[c] = sum over rows of x(rows, columns). Where there is a total (columns), the sums are added to what it holds, and it keeps them in double:
  * sums over parts of rows, in multiples of NL_BLOCK_ROWS until the last, are those over all. */
 void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *total, float *out);
 

@@ -87,8 +87,8 @@ static void add_up(size_t rows, size_t classes, const float *logits, const int32
                    struct nl_loss_sums *sums)
 {
     for (size_t n = 0, count; n < rows; n += count) {
-        size_t left = rows - n, lanes = left == 1 ? 1 : left <= FOUR ? FOUR : left <= EIGHT ? EIGHT : SIXTEEN;
-        count = left < lanes ? left : lanes;
+        size_t rest = rows - n, lanes = rest == 1 ? 1 : rest <= FOUR ? FOUR : rest <= EIGHT ? EIGHT : SIXTEEN;
+        count = rest < lanes ? rest : lanes;
         int32_t label[SIXTEEN] = {0};
         struct outcome outcome;
         memcpy(label, labels + n, count * sizeof *label);

@@ -38,10 +38,10 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
         float scale = (float)(1.0 / (1.0 - p));
         for (size_t first = 0; first < count; first += DRAWN) {
             uint64_t bits[DRAWN];
-            size_t left = count - first < DRAWN ? count - first : DRAWN;
-            nl_stream_bits_from(stream, (uint64_t)run->step, before + first, (int32_t)left, bits);
+            size_t drawn = count - first < DRAWN ? count - first : DRAWN;
+            nl_stream_bits_from(stream, (uint64_t)run->step, before + first, (int32_t)drawn, bits);
             NL_PARALLEL
-            for (size_t i = 0; i < left; i++)
+            for (size_t i = 0; i < drawn; i++)
                 y[first + i] = bits[i] >> 11 >= threshold ? x[first + i] * scale : 0.0f;
         }
     }

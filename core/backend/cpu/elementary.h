@@ -45,9 +45,9 @@ NL_INLINE float nl_tanh(float x)
     p = p * z - 5.37397155531e-2f;
     p = p * z + 1.33314422036e-1f;
     p = p * z - 3.33332819422e-1f;
-    float near = p * z * x + x;
-    float far = 1.0f - 2.0f / (nl_exp(2.0f * size) + 1.0f);
-    return size < 0.625f ? near : x < 0 ? -far : far;
+    float polynomial = p * z * x + x;
+    float exponential = 1.0f - 2.0f / (nl_exp(2.0f * size) + 1.0f);
+    return size < 0.625f ? polynomial : x < 0 ? -exponential : exponential;
 }
 
 /* Phi(x): the distribution function of the standard normal. */

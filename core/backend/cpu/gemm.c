@@ -38,7 +38,7 @@ void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product)
         openblas(product);
 }
 
-bool nl_cpu_gemm_goes_back(enum nl_gemm gemm, const struct nl_cpu_gemm *product)
+bool nl_cpu_gemm_yields_dx(enum nl_gemm gemm, const struct nl_cpu_gemm *product)
 {
-    return gemm == NL_GEMM_OWN && nl_gemm_own_goes_back(product);
+    return gemm == NL_GEMM_OWN && nl_gemm_own_yields_dx(product);
 }

@@ -1,7 +1,7 @@
 /* Private to the matrix products of the cpu backend.
  *
- * gemm.c decides between OpenBLAS and our own product; gemm_own.c cuts that into blocks and tiles. A tile is some rows times some
- * columns whose sums stay in registers. Tiles are written once (gemm_tiles.h) and compiled for each instruction set
+ * gemm.c decides between OpenBLAS and our own product; gemm_own.c cuts our own into blocks, and these into tiles. A tile is a few rows times a few
+ * columns, whose sums stay in registers. Tiles are written once (gemm_tiles.h) and compiled for each instruction set
  * (gemm_avx512.c, gemm_avx2.c, gemm_plain.c).
  *
  * Which is faster. All shapes go to our own by default: measured on Zen 4 (AVX-512, one core, OpenBLAS 0.3.21, GFLOP/s of a peak of 117,
@@ -18,13 +18,13 @@
  *       256  784  256    117 / 105     112 / 106     117 / 106
  *      1024 1024  1024    100 / 101     102 / 100      99 / 102
  *
- * OpenBLAS wins by a tenth where columns are no multiple of 16, and in dx of one row: there we turn w for hardly any work, since a batch of 1 is
- * to have the order of sums that is fast for a batch of 32.
+ * OpenBLAS wins by a tenth where columns are no multiple of 16. It also wins in dx of one row: there we transpose w, although one row makes
+ * little use of it, so that a batch of 1 has the order of sums that is fast for a batch of 32.
  *
  * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
  * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
- * instruction sets, and a row of the result does not depend on how many rows are asked for. The exception is what goes back beside a step of a few
- * samples (nl_cpu_gemm_goes_back): its terms go to NL_GEMM_VECTOR lanes in turn, a chain each.
+ * instruction sets, and a row of the result does not depend on how many rows are asked for. The exception is the dx that comes with a step of a few
+ * samples (nl_cpu_gemm_yields_dx): its terms go to NL_GEMM_VECTOR lanes in rotation, and each lane is a chain.
  */
 #ifndef NL_BACKEND_CPU_GEMM_H
 #define NL_BACKEND_CPU_GEMM_H
@@ -32,10 +32,10 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_TURNED = 4, NL_GEMM_VECTOR = 16, NL_GEMM_SMALL = 2 };
+enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_SQUARE = 4, NL_GEMM_VECTOR = 16, NL_GEMM_SMALL = 2 };
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
-bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *product);
+bool nl_gemm_own_yields_dx(const struct nl_cpu_gemm *product);
 
 /* What the tiles of a block share: c[t][j] = (add ? c[t][j] : start ? start[down ? t : j] : 0) + sum over k < terms of
  * a[t a_row + k a_step] b[k b_step + j]; then what relu and mask say (cpu.h). */
@@ -46,8 +46,8 @@ struct nl_gemm_block {
     size_t columns;
     bool add, relu, down;
     const float *mask, *origin; /* of all of c; mask NULL: none */
-    const struct nl_cpu_sgd *sgd; /* of a step, */
-    float *back;                  /* and where the gradient of a goes, shaped as a; NULL: nowhere */
+    const struct nl_cpu_sgd *sgd; /* of a step */
+    float *dx;                    /* of a step: where the gradient of a goes, shaped as a; NULL: nowhere */
     bool masks;
 };
 typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
@@ -62,15 +62,15 @@ struct nl_gemm_width {
 
 struct nl_gemm_isa {
     struct nl_gemm_width width[NL_GEMM_WIDTHS]; /* descending, the last from 1 */
-    /* The next two do all the rows and columns of a block, these a multiple of NL_GEMM_VECTOR; a step of at most NL_GEMM_SMALL terms also fewer columns
-     * than one, if rows are such a multiple. */
-    /* Across; steps the weights from number `place` on instead of storing their gradients. In tiles so small that the stores of one are hidden
-     * behind the sums of the next. */
+    /* The next two do all rows and columns of a block. Its columns are a multiple of NL_GEMM_VECTOR. A step of at most NL_GEMM_SMALL terms also takes
+     * fewer columns than NL_GEMM_VECTOR, if its rows are such a multiple. */
+    /* Across. Steps the weights from number `place` on, instead of storing their gradients. The tiles are so small that the stores of one overlap
+     * with the sums of the next. */
     void (*step)(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b);
-    /* Along, where b is given as (columns, terms): its element [j][k] at j b_step + k; at least NL_GEMM_TURNED terms. In tiles of few columns and
-     * many rows, so that turning is hidden behind the sums. */
-    void (*turned)(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c);
-    bool loads; /* each factor takes a load of its own, which few columns are no cover for: turned pays for few rows alone */
+    /* Along, where b is given as (columns, terms), element [j][k] at j b_step + k, of NL_GEMM_SQUARE terms at least. b is transposed in registers. The
+     * tiles have few columns and many rows, so that transposing overlaps with the sums. */
+    void (*transposed_b)(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c);
+    bool loads; /* a factor is loaded for each product, which few columns cannot hide: transposed_b pays for few rows alone */
 };
 const struct nl_gemm_isa *nl_gemm_tiles(void); /* of this processor */
 extern const struct nl_gemm_isa nl_gemm_plain;

@@ -15,5 +15,5 @@ const struct nl_gemm_isa nl_gemm_avx2 = {.width = {
     WIDTH(2, 2 * LANES, 0, 6, 4, 2, 1),
     WIDTH(2, 9, 1, 6, 4, 2, 1),
     WIDTH(1, 1, 1, 8, 4, 2, 1),
-}, .step = step, .turned = turned, .loads = true};
+}, .step = step, .transposed_b = transposed_b, .loads = true};
 #endif

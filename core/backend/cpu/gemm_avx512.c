@@ -19,5 +19,5 @@ const struct nl_gemm_isa nl_gemm_avx512 = {.width = {
     WIDTH(3, 33, 1, 8, 4, 2, 1),
     WIDTH(2, 17, 1, 8, 4, 2, 1),
     WIDTH(1, 1, 1, 8, 4, 2, 1),
-}, .step = step, .turned = turned};
+}, .step = step, .transposed_b = transposed_b};
 #endif

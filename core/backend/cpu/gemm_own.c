@@ -10,7 +10,7 @@
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
-    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose transposed factor is turned in registers */
+    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
 };
 
 const struct nl_gemm_isa *nl_gemm_tiles(void)
@@ -40,34 +40,34 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-static const float *turn(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *scratch)
+static const float *transpose_strip(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *scratch)
 {
     nl_cpu_transpose(columns, terms, g->b + column * g->k + k, g->k, scratch, columns);
     return scratch;
 }
 
-/* Strips, widest first, with the tiles of each. Of a transposed b they are turned in `scratch`. */
+/* Strips, widest first, with the tiles of each. Of a transposed b each is transposed into `scratch` first. */
 static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, size_t rows, size_t k, const float *a, const float *start, float *c,
                    float *scratch)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
     for (size_t column = 0; column < g->n; column += block->columns) {
-        size_t left = g->n - column;
-        while (left < width->fewest)
+        size_t rest = g->n - column;
+        while (rest < width->fewest)
             width++;
-        block->columns = smaller(left, width->columns);
+        block->columns = smaller(rest, width->columns);
         block->b_step = scratch ? block->columns : g->n;
-        const float *b = scratch ? turn(g, k, block->terms, column, block->columns, scratch) : g->b + k * g->n + column;
+        const float *b = scratch ? transpose_strip(g, k, block->terms, column, block->columns, scratch) : g->b + k * g->n + column;
         strip(width, block, rows, a, b, start ? start + column : NULL, c + column);
     }
 }
 
 /* Whether tiles transpose b in registers. That is hidden behind sums of many terms; with few terms, many rows are better off with a b that was
  * transposed once. Longer rows than a block do not go either: sixteen of them would share one set of the first-level cache. */
-static bool turns_in_registers(const struct nl_cpu_gemm *g)
+static bool transposes_in_registers(const struct nl_cpu_gemm *g)
 {
     bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || (g->k >= FEW_TERMS && !nl_gemm_tiles()->loads));
-    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_TURNED;
+    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
 }
 
 struct rows {
@@ -80,8 +80,8 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    bool turned = turns_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
-    float *scratch = g->transposed == NL_TRANSPOSED_B && !turned ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *scratch) : NULL;
+    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
+    float *scratch = g->transposed == NL_TRANSPOSED_B && !in_registers ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *scratch) : NULL;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
@@ -96,19 +96,19 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             block.relu = complete && g->relu;
             block.mask = complete ? g->mask : NULL;
             block.columns = g->n;
-            block.b_step = turned ? g->k : g->n;
-            block.back = g->back ? g->back + row : NULL;
+            block.b_step = in_registers ? g->k : g->n;
+            block.dx = g->dx ? g->dx + row : NULL;
             if (steps)
                 isa->step(&block, row * g->n, rows, a, g->b);
-            else if (turned)
-                isa->turned(&block, rows, a, g->b + k, start, c);
+            else if (in_registers)
+                isa->transposed_b(&block, rows, a, g->b + k, start, c);
             else
                 strips(g, &block, rows, k, a, start, c, scratch);
         }
     }
 }
 
-/* What takes a thread some microseconds is shared by a team, which changes no sum. */
+/* A team shares a product that takes one thread several microseconds. No sum changes. */
 static void product(const struct nl_cpu_gemm *g, bool steps)
 {
     size_t stripes = (g->m + STRIPE - 1) / STRIPE;
@@ -128,7 +128,7 @@ static bool is_quick(const struct nl_cpu_gemm *g, size_t samples)
 static void quick_step(const struct nl_cpu_gemm *g)
 {
     const struct nl_gemm_block block = {.terms = g->k, .a_row = 1, .a_step = g->m, .b_step = g->n, .c_step = g->n, .columns = g->n, .sgd = g->sgd,
-                                        .back = g->back, .masks = g->masks};
+                                        .dx = g->dx, .masks = g->masks};
     nl_gemm_tiles()->step(&block, 0, g->m, g->a, g->b);
 }
 
@@ -156,7 +156,7 @@ static bool steps_narrow(const struct nl_cpu_gemm *g)
     return g->sgd && g->n < NL_GEMM_VECTOR && g->m % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_SMALL;
 }
 
-/* The same for a plain product: c' = b' a', and the rows that are left over. */
+/* The same for a plain product: c' = b' a'. The last rows, fewer than a vector, follow as they are. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
     return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu &&
@@ -169,13 +169,13 @@ static void slim(const struct nl_cpu_gemm *g)
     float *b = nl_cpu_product_scratch((g->k + rows) * g->n * sizeof *b), *c = b + g->k * g->n; /* (n, k), (n, rows) */
     nl_cpu_transpose(g->k, g->n, g->b, g->n, b, g->k);
     const struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->k, .c_step = rows, .columns = rows, .down = true};
-    nl_gemm_tiles()->turned(&block, g->n, b, g->a, g->start, c);
+    nl_gemm_tiles()->transposed_b(&block, g->n, b, g->a, g->start, c);
     nl_cpu_transpose(g->n, rows, c, rows, g->c, g->n);
     if (rows < g->m)
         product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b, .start = g->start, .c = g->c + rows * g->n}, false);
 }
 
-bool nl_gemm_own_goes_back(const struct nl_cpu_gemm *g)
+bool nl_gemm_own_yields_dx(const struct nl_cpu_gemm *g)
 {
     return g->transposed == NL_TRANSPOSED_A && g->sgd && g->k <= NL_GEMM_SMALL && g->n % NL_GEMM_VECTOR == 0;
 }
@@ -191,9 +191,9 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
     } else if (is_slim(g)) {
         slim(g);
     } else if (is_narrow(g)) {
-        float *turned = nl_cpu_product_scratch(g->n * g->m * sizeof *turned); /* (n, m) */
-        product(&(struct nl_cpu_gemm){NL_TRANSPOSED_A, g->n, g->m, g->k, .a = g->b, .b = g->a, .c = turned}, false);
-        nl_cpu_transpose(g->n, g->m, turned, g->m, g->c, g->n);
+        float *gradient = nl_cpu_product_scratch(g->n * g->m * sizeof *gradient); /* (n, m) */
+        product(&(struct nl_cpu_gemm){NL_TRANSPOSED_A, g->n, g->m, g->k, .a = g->b, .b = g->a, .c = gradient}, false);
+        nl_cpu_transpose(g->n, g->m, gradient, g->m, g->c, g->n);
     } else {
         product(g, steps);
     }

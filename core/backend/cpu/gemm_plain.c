@@ -10,4 +10,4 @@ TILE(4, 1, 1) TILE(3, 1, 1) TILE(2, 1, 1) TILE(1, 1, 1)
 const struct nl_gemm_isa nl_gemm_plain = {.width = {
     WIDTH(4, 4 * LANES, 0, 4, 3, 2, 1),
     WIDTH(1, 1, 1, 4, 3, 2, 1),
-}, .step = step, .turned = turned, .loads = true};
+}, .step = step, .transposed_b = transposed_b, .loads = true};

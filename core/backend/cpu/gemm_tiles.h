@@ -24,17 +24,17 @@ INLINE void store_columns(float *to, vec value, int v, int vectors, bool part, s
         store(to + v * LANES, value);
 }
 
-/* Four terms of b given with its terms along its rows, turned in registers. The first `skip` of them are done already. */
+/* Four terms of a b whose rows run along the terms: they are transposed in registers. The first `skip` of them are in the sums already. */
 INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[MOST_ROWS], size_t k, const float *b, size_t b_step,
                      vec sum[MOST_ROWS][MOST_VECTORS])
 {
     UNROLL
     for (int v = 0; v < vectors; v++, b += LANES * b_step) {
-        vec weight[NL_GEMM_TURNED];
-        __asm__("" : "+r"(b)); /* or the compiler works out where each of the rows lies, and has no registers for it */
-        turn(b, b_step, weight);
+        vec weight[NL_GEMM_SQUARE];
+        __asm__("" : "+r"(b)); /* keeps the compiler from computing the address of each row beforehand, for which there are no registers */
+        transpose_four(b, b_step, weight);
         UNROLL
-        for (int i = 0; i < NL_GEMM_TURNED; i++) {
+        for (int i = 0; i < NL_GEMM_SQUARE; i++) {
             if ((size_t)i < skip)
                 continue;
             UNROLL
@@ -44,7 +44,7 @@ INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[
     }
 }
 
-enum layout { ALONG, ACROSS, ALONG_TURNED };
+enum layout { ALONG, ACROSS, ALONG_TRANSPOSED };
 
 INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
                       vec sum[MOST_ROWS][MOST_VECTORS])
@@ -56,11 +56,11 @@ INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, cons
     UNROLL
     for (int t = 0; t < rows; t++)
         row[t] = a + (size_t)t * a_row;
-    for (; layout == ALONG_TURNED && done + NL_GEMM_TURNED <= terms; done += NL_GEMM_TURNED)
+    for (; layout == ALONG_TRANSPOSED && done + NL_GEMM_SQUARE <= terms; done += NL_GEMM_SQUARE)
         add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
-    if (layout == ALONG_TURNED && done < terms) /* the last ones reach back */
-        add_four(rows, vectors, NL_GEMM_TURNED - (terms - done), row, terms - NL_GEMM_TURNED, b + terms - NL_GEMM_TURNED, b_step, sum);
-    for (size_t k = 0; layout != ALONG_TURNED && k < terms; k++, a += a_step, b += b_step) {
+    if (layout == ALONG_TRANSPOSED && done < terms) /* the last four overlap with those before */
+        add_four(rows, vectors, NL_GEMM_SQUARE - (terms - done), row, terms - NL_GEMM_SQUARE, b + terms - NL_GEMM_SQUARE, b_step, sum);
+    for (size_t k = 0; layout != ALONG_TRANSPOSED && k < terms; k++, a += a_step, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++)
@@ -88,7 +88,7 @@ INLINE void tile(int rows, int vectors, bool part, enum layout layout, const str
         for (int v = 0; v < vectors; v++)
             if (!start)
                 sum[t][v] = broadcast(0.0f);
-            else if (layout == ALONG_TURNED && block->down)
+            else if (layout == ALONG_TRANSPOSED && block->down)
                 sum[t][v] = broadcast(start[t]);
             else
                 sum[t][v] = load_columns(start, v, vectors, part, last);
@@ -129,7 +129,7 @@ INLINE void tile(int rows, int vectors, bool part, enum layout layout, const str
         .along = TILES_OF(ALONG, vectors, part, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, part, r0, r1, r2, r3),    \
     }
 
-/* A pointer that the compiler advances, instead of working out beforehand where each row lies: it has no registers for that. */
+/* Makes the compiler advance a pointer from row to row. It would compute the address of each row beforehand, and run out of registers. */
 #define ADVANCE(pointer, by)              \
     do {                                  \
         (pointer) += (by);                \
@@ -141,7 +141,7 @@ struct sgd_kind {
     bool decays, moves, nesterov;
 };
 
-/* The step of a vector of w and of its momentum, by their gradient: the arithmetic of nl_cpu_sgd_step. */
+/* The step of one vector of w and of its momentum. `down` is their gradient. The arithmetic is that of nl_cpu_sgd_step. */
 INLINE void descend(struct sgd_kind kind, vec lr, vec decay, vec momentum, vec weight, float *w, float *buffer, vec down)
 {
     if (kind.decays)
@@ -157,7 +157,7 @@ INLINE void descend(struct sgd_kind kind, vec lr, vec decay, vec momentum, vec w
     store(w, weight - lr * down);
 }
 
-/* Tiles of rows: gradients of many terms wait for their sums. */
+/* Many terms: a gradient takes longer to sum than to apply, so tiles have several rows. */
 INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, const float *a,
                       const float *b)
 {
@@ -185,14 +185,14 @@ INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block
     }
 }
 
-/* Of a few rows of w, b w' as sums in NL_GEMM_VECTOR lanes; and, from the last columns on, in a quarter as many. */
+/* b w' of a few rows of w: sums in NL_GEMM_VECTOR lanes while columns are added, and in a quarter as many lanes after the last column. */
 struct lane_sums {
     float lane[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_VECTOR]; /* (terms, rows, lanes) */
-    float quarter[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_TURNED]; /* (terms, rows, lanes / 4) */
+    float quarter[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_SQUARE]; /* (terms, rows, lanes / 4) */
 };
 
-/* Of few terms the gradients are at hand sooner than their weights and momenta are stored: along the rows, which is the order of memory, with b in
- * registers. Where there are `sums`, the rows are at most NL_GEMM_VECTOR, and their products with b are accumulated there: the weights pass anyway. */
+/* Few terms: a gradient takes less time to sum than its weight and momentum take to store. So this goes along the rows, in the order of memory, with b
+ * in registers. Where there are `sums`, there are NL_GEMM_VECTOR rows at most, and their products with b are added to the sums. */
 INLINE void step_along(int terms, int vectors, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
                        size_t rows, const float *a, const float *b, struct lane_sums *sums, bool begins, bool ends)
 {
@@ -239,22 +239,22 @@ INLINE void step_along(int terms, int vectors, struct sgd_kind kind, const struc
     }
 }
 
-/* The sums of the rows' lanes. */
-INLINE void add_lanes(const float (*quarter)[NL_GEMM_TURNED], size_t rows, const float *mask, float *to)
+/* Adds the lanes of each row, and stores the sums. */
+INLINE void add_lanes(const float (*quarter)[NL_GEMM_SQUARE], size_t rows, const float *mask, float *to)
 {
     for (size_t row = 0; row < rows; row += LANES) {
-        size_t left = rows - row < LANES ? rows - row : LANES;
-        vec column[NL_GEMM_TURNED];
-        turn(quarter[row], NL_GEMM_TURNED, column);
+        size_t count = rows - row < LANES ? rows - row : LANES;
+        vec column[NL_GEMM_SQUARE];
+        transpose_four(quarter[row], NL_GEMM_SQUARE, column);
         vec all = (column[0] + column[1]) + (column[2] + column[3]);
         if (mask)
-            all = where_positive(load_part(mask + row, left), all);
-        store_part(to + row, all, left);
+            all = where_positive(load_part(mask + row, count), all);
+        store_part(to + row, all, count);
     }
 }
 
-/* Rows of fewer columns than NL_GEMM_VECTOR, of few terms: along them again, though a vector holds parts of several. LANES rows fill as many
- * vectors as there are columns, and the next ones are cut alike. */
+/* Few terms, and fewer columns than NL_GEMM_VECTOR: this goes along the rows too, and a vector holds parts of several rows. LANES rows fill as many
+ * vectors as there are columns, and the next LANES rows are divided in the same way. */
 INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
                         const float *a, const float *b)
 {
@@ -262,10 +262,10 @@ INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_bl
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
     size_t columns = block->columns;
     int inverse = (1 << SHIFT) / (int)columns + 1;
-    float over_and_over[NL_GEMM_SMALL][2 * NL_GEMM_VECTOR + LANES]; /* b's rows */
+    float repeated[NL_GEMM_SMALL][2 * NL_GEMM_VECTOR + LANES]; /* b's rows */
     for (int k = 0; k < terms; k++)
         for (size_t i = 0; i < columns + LANES; i += columns)
-            memcpy(over_and_over[k] + i, b + (size_t)k * block->b_step, columns * sizeof *b);
+            memcpy(repeated[k] + i, b + (size_t)k * block->b_step, columns * sizeof *b);
     places row_of[NL_GEMM_VECTOR], number = {0};
     UNROLL
     for (int i = 0; i < LANES; i++)
@@ -282,7 +282,7 @@ INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_bl
             vec gradient = broadcast(0.0f);
             UNROLL
             for (int k = 0; k < terms; k++)
-                gradient = fused(pick(value[k], row_of[v]), load(over_and_over[k] + column), gradient);
+                gradient = fused(pick(value[k], row_of[v]), load(repeated[k] + column), gradient);
             descend(kind, lr, decay, momentum, load(w), w, buffer, gradient);
             w += LANES;
             buffer = kind.moves ? buffer + LANES : NULL;
@@ -315,24 +315,24 @@ INLINE void step_small(int terms, struct sgd_kind kind, const struct nl_gemm_blo
         step_narrow(terms, kind, block, sgd, place, rows, a, b);
         return;
     }
-    if (!block->back) {
+    if (!block->dx) {
         step_wide(terms, kind, block, sgd, place, rows, a, b, NULL);
         return;
     }
     struct lane_sums sums;
     for (size_t row = 0; row < rows; row += NL_GEMM_VECTOR) {
-        size_t some = rows - row < NL_GEMM_VECTOR ? rows - row : NL_GEMM_VECTOR;
-        step_wide(terms, kind, block, sgd, place + row * block->c_step, some, a + row, b, &sums);
+        size_t count = rows - row < NL_GEMM_VECTOR ? rows - row : NL_GEMM_VECTOR;
+        step_wide(terms, kind, block, sgd, place + row * block->c_step, count, a + row, b, &sums);
         for (int k = 0; k < terms; k++) {
             size_t at = (size_t)k * block->a_step;
-            add_lanes(sums.quarter[k], some, block->masks ? a + at + row : NULL, block->back + at + row);
+            add_lanes(sums.quarter[k], count, block->masks ? a + at + row : NULL, block->dx + at + row);
         }
     }
 }
 
 INLINE void step_all(struct sgd_kind kind, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
 {
-    /* Copies: for all that the compiler knows, what is pointed to changes with every store. */
+    /* Copies: the compiler must assume that every store changes what a pointer points to. */
     const struct nl_gemm_block block = *original;
     const struct nl_cpu_sgd sgd = *block.sgd;
     if (block.terms == 1) {
@@ -370,39 +370,39 @@ TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t 
     }
 }
 
-INLINE void turned_rows(int rows, int vectors, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b,
+INLINE void transposed_rows(int rows, int vectors, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b,
                         const float *start, float *c)
 {
     const float *starts = start ? start + (block->down ? row : column) : NULL;
-    tile(rows, vectors, false, ALONG_TURNED, block, a + row * block->a_row, b + column * block->b_step, starts, c + row * block->c_step + column);
+    tile(rows, vectors, false, ALONG_TRANSPOSED, block, a + row * block->a_row, b + column * block->b_step, starts, c + row * block->c_step + column);
 }
 
-/* One row or two: many columns side by side, or each term would wait for the one before. Returns how many are done. */
-TARGET static size_t turned_small(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
+/* One row or two: many columns side by side, since each term of a sum waits for the one before. Returns how many columns are done. */
+TARGET static size_t transposed_few(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
     size_t column = 0;
     for (; column + WIDE * LANES <= block.columns; column += WIDE * LANES)
         if (rows == 1)
-            turned_rows(1, WIDE, &block, 0, column, a, b, start, c);
+            transposed_rows(1, WIDE, &block, 0, column, a, b, start, c);
         else
-            turned_rows(2, WIDE, &block, 0, column, a, b, start, c);
+            transposed_rows(2, WIDE, &block, 0, column, a, b, start, c);
     return column;
 }
 
-TARGET static void turned(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
+TARGET static void transposed_b(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
-    size_t column = rows == 1 || rows == 2 ? turned_small(original, rows, a, b, start, c) : 0;
+    size_t column = rows == 1 || rows == 2 ? transposed_few(original, rows, a, b, start, c) : 0;
     for (; column < block.columns; column += LANES) {
         size_t row = 0;
         for (; row + 8 <= rows; row += 8)
-            turned_rows(8, 1, &block, row, column, a, b, start, c);
+            transposed_rows(8, 1, &block, row, column, a, b, start, c);
         for (; row + 4 <= rows; row += 4)
-            turned_rows(4, 1, &block, row, column, a, b, start, c);
+            transposed_rows(4, 1, &block, row, column, a, b, start, c);
         for (; row + 2 <= rows; row += 2)
-            turned_rows(2, 1, &block, row, column, a, b, start, c);
+            transposed_rows(2, 1, &block, row, column, a, b, start, c);
         if (row < rows)
-            turned_rows(1, 1, &block, row, column, a, b, start, c);
+            transposed_rows(1, 1, &block, row, column, a, b, start, c);
     }
 }

@@ -5,14 +5,14 @@
 
 enum { NL_LANES = 16 };
 
-/* Before a loop of a constant number of turns: to the end, so that its arrays of vectors become registers. */
+/* Before a loop with a constant number of iterations: it is unrolled as a whole, so that its arrays of vectors become registers. */
 #ifdef __clang__
 #define NL_UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define NL_UNROLLED _Pragma("GCC unroll 16")
 #endif
 
-/* Before a loop over a few lanes: unrolled to the end, it is none any more that the compiler could vectorize. */
+/* Before a loop over a few lanes: the compiler vectorizes it only as long as it does not unroll it as a whole. */
 #ifdef __clang__
 #define NL_ROLLED
 #else

@@ -96,7 +96,7 @@ static void *scratch_of(int number, size_t bytes)
     if (bytes > s->bytes) {
         pthread_once(&once, make_keys);
         size_t rounded = (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-        void *memory = nl_alloc_aligned(CACHE_LINE, rounded); /* of one that fails the old one is left */
+        void *memory = nl_alloc_aligned(CACHE_LINE, rounded); /* where that fails, the old one stays */
         NL_ASSERT(pthread_setspecific(scratch_key[number], memory) == 0);
         free(s->memory);
         *s = (struct scratch){memory, rounded};

@@ -1,98 +1,97 @@
-/* Normalizers, block by block (normalize_walk.h). The arithmetic of a block is in block.c and the kernels of block.h, running and precise statistics
- * are in statistics.c, a few rows in normalize_small.c. A team shares the blocks; where they are few or follow one another (running statistics), the rows
- * of each (block.c). */
+/* Normalizers, block by block: normalize_blocks.h says where blocks lie, block.h what is done with one, and statistics.h has running and precise
+ * statistics. A team shares the blocks; where they are few or follow one another (running statistics), it shares the rows of each (block.c). */
 #include <string.h>
 
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
-#include "backend/cpu/lanes.h"
-#include "backend/cpu/normalize_small.h"
-#include "backend/cpu/normalize_walk.h"
+#include "backend/cpu/normalize_blocks.h"
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
-
-/* Whether the second walk over a block's rows goes backwards. It then begins with what the first walk read last, which is still in the first-level
- * cache. It need not where the block of so many tensors fits there as a whole. */
-static bool goes_back(const struct nl_norm_call *call, size_t tensors)
-{
-    enum { L1 = 32 << 10 };
-    size_t rows = call->set_samples * call->set_positions;
-    return tensors * rows * call->channels * sizeof(float) > L1 && call->affine <= call->channels + NL_PADDING;
-}
 
 /* Calls body for all blocks. */
 static void share_blocks(struct nl_norm_call *call, nl_parallel_body *body)
 {
-    size_t count = call->samples * call->positions * call->channels;
+    size_t count = call->samples * call->positions * call->block.channels;
     size_t grain = call->threads > 1 ? nl_cpu_grain_of_bytes((double)count * sizeof(float) / (double)call->blocks) : call->blocks;
     nl_parallel_for(call->blocks, grain, body, call);
 }
 
-static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
+/* ---- forward ---- */
+
+/* Running or precise statistics take in those of `rows` rows, which the block's mean and var hold. */
+static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b, size_t rows)
 {
-    nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var, b->eps);
+    const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    if (op->norm->tracks && statistics == NL_STATS_TRAIN)
+        nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
+    if (op->norm->tracks && statistics == NL_STATS_COLLECT)
+        nl_cpu_collect(op, at, &batch);
 }
 
 /* The moments of the block's rows and those before it. Once they are complete, they are tracked. */
-static void take_moments(const struct nl_norm_walk *walk)
+static void take_moments(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    const struct nl_norm_call *call = walk->call;
-    const struct nl_cpu_block *b = &walk->block;
-    bool parted = call->phase == NL_NORM_REDUCE, complete = !parted || call->before + call->samples == call->all;
+    bool parted = call->phase == NL_NORM_REDUCE;
     size_t before = parted ? call->before * call->positions : 0;
-    const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)(before + b->rows), .mean = b->mean, .var = b->var};
     nl_cpu_block_moments(b, before, b->mean, b->var);
-    bool tracks = call->op->norm->tracks && complete;
-    if (tracks && call->statistics == NL_STATS_TRAIN)
-        nl_cpu_track(call->op, call->at, nl_own_or(call->op->momentum, call->hyper->norm_momentum), &batch);
-    if (tracks && call->statistics == NL_STATS_COLLECT)
-        nl_cpu_collect(call->op, call->at, &batch);
+    if (!parted || call->before + call->samples == call->all)
+        track(call->op, call->at, call->statistics, b, before + b->rows);
 }
 
-static void forward_columns(const struct nl_norm_walk *walk)
+static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    const struct nl_norm_call *call = walk->call;
+    nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var);
+}
+
+static void forward_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
+{
     if (call->phase != NL_NORM_APPLY && !call->fixed)
-        take_moments(walk);
+        take_moments(call, b);
     if (call->phase == NL_NORM_REDUCE)
         return;
-    prepare_columns(call, &walk->block);
-    nl_cpu_block_rows(&walk->block, nl_block_kernels()->column_apply);
+    prepare_columns(call, b);
+    nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_apply : nl_block_kernels()->column_apply);
 }
 
-/* A block whose sets are rows. */
-static void forward_rows(const struct nl_cpu_block *b)
+static void forward_rows(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    struct nl_cpu_small_batch small;
-    if (nl_cpu_small_batch_of_block(b, &small))
-        nl_block_kernels()->small_rows_forward(&small);
+    if (b->affine_step)
+        nl_cpu_element_row_forward(b, call->ones, call->zeros);
     else
         nl_block_kernels()->row_forward(b);
 }
 
-/* The last block first: what the operation before wrote last is still near, and the one behind begins where this one ends. Running statistics
- * follow the order of the blocks. */
 static void forward_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_norm_call *call = context;
-    struct nl_norm_walk walk;
-    nl_norm_set_out(&walk, call, thread);
-    walk.block.back = goes_back(call, 2);
-    bool in_order = call->op->norm->tracks;
-    for (size_t i = first; i < end; i++) {
-        nl_norm_to_block(&walk, in_order ? i : first + end - 1 - i);
+    struct nl_cpu_block b;
+    nl_norm_block_of_thread(call, &b, thread);
+    for (; first < end; first++) {
+        nl_norm_move_block(call, &b, first);
         if (call->by_rows)
-            forward_rows(&walk.block);
+            forward_rows(call, &b);
         else
-            forward_columns(&walk);
+            forward_columns(call, &b);
     }
+}
+
+static bool forward_few(const struct nl_run *run, const struct nl_normalize *op, size_t at)
+{
+    const struct nl_block_kernels *kernels = nl_block_kernels();
+    struct nl_cpu_block b;
+    if (!nl_norm_few(&b, run, op, at))
+        return false;
+    (op->norm->tracks ? kernels->few_columns_forward : kernels->row_forward)(&b);
+    track(op, at, run->statistics, &b, b.rows);
+    return true;
 }
 
 static void forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     for (int r = 0; r < run->replicas; r++) {
         struct nl_norm_call call;
-        if (phase == NL_NORM_WHOLE && nl_cpu_small_batch_forward(run, op, (size_t)r * run->stride))
+        if (phase == NL_NORM_WHOLE && forward_few(run, op, (size_t)r * run->stride))
             continue;
         nl_norm_begin(&call, run, op, r, phase);
         share_blocks(&call, forward_blocks);
@@ -117,24 +116,23 @@ static void normalize_apply(const struct nl_run *run, const void *arguments)
     forward(run, op, NL_NORM_APPLY);
 }
 
-/* The batch's sums between the two phases: where they stay from call to call, and a copy to work on. */
+/* ---- backward ---- */
+
+/* The batch's sums stay in the state between the two phases. The second one works on a copy. */
 static void keep_sums(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
-    double *kept = NL_AT(call->op->sums, call->at);
-    size_t wide = call->scratch.wide;
+    double *sum = NL_AT(call->op->sums, call->at), *product = sum + b->channels + NL_PADDING;
     if (call->phase == NL_NORM_APPLY) {
-        memcpy(b->sum, kept, call->channels * sizeof *b->sum);
-        memcpy(b->product, kept + wide, call->channels * sizeof *b->product);
+        memcpy(b->sum, sum, b->channels * sizeof *sum);
+        memcpy(b->product, product, b->channels * sizeof *product);
     } else {
-        b->sum = kept;
-        b->product = kept + wide;
+        b->sum = sum;
+        b->product = product;
     }
 }
 
-static void backward_columns(struct nl_norm_walk *walk)
+static void backward_columns(const struct nl_norm_call *call, struct nl_cpu_block *b)
 {
-    const struct nl_norm_call *call = walk->call;
-    struct nl_cpu_block *b = &walk->block;
     prepare_columns(call, b);
     if (call->phase != NL_NORM_WHOLE)
         keep_sums(b, call);
@@ -144,27 +142,26 @@ static void backward_columns(struct nl_norm_walk *walk)
         return;
     nl_cpu_block_slopes(b, call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows, call->fixed);
     if (b->dx)
-        nl_cpu_block_rows(b, nl_block_kernels()->column_dx);
+        nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_dx : nl_block_kernels()->column_dx);
 }
 
-static void backward_rows(const struct nl_cpu_block *b)
+static void backward_rows(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    struct nl_cpu_small_batch small;
-    if (nl_cpu_small_batch_of_block(b, &small))
-        nl_block_kernels()->small_rows_backward(&small);
+    if (b->affine_step)
+        nl_cpu_element_row_backward(b, call->ones, call->zeros);
     else
         nl_block_kernels()->row_backward(b);
     if (b->dgamma && !b->affine_step)
         nl_cpu_block_accumulate(b);
 }
 
-/* A single block of rows leaves dgamma and dbeta themselves instead of a share of them. */
+/* A single block of rows has no need of sums in double: its part_gamma and part_beta are dgamma and dbeta. */
 static bool is_alone(const struct nl_norm_call *call)
 {
-    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->channels && !call->op->sums;
+    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->block.channels && !call->op->sums;
 }
 
-static void leave_gradients(struct nl_cpu_block *b, const struct nl_norm_call *call)
+static void take_gradients_as_parts(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
     float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
     b->part_gamma = dgamma ? dgamma : b->part_gamma;
@@ -175,33 +172,33 @@ static void leave_gradients(struct nl_cpu_block *b, const struct nl_norm_call *c
 static void backward_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_norm_call *call = context;
-    struct nl_norm_walk walk;
-    nl_norm_set_out(&walk, call, thread);
-    walk.block.back = goes_back(call, 3);
+    struct nl_cpu_block b;
+    nl_norm_block_of_thread(call, &b, thread);
     for (; first < end; first++) {
-        nl_norm_to_block(&walk, first);
+        nl_norm_move_block(call, &b, first);
         if (call->threads > 1) {
-            walk.block.dgamma = call->shares + 2 * first * call->affine;
-            walk.block.dbeta = walk.block.dgamma + call->affine;
-            memset(walk.block.dgamma, 0, 2 * call->affine * sizeof *call->dgamma);
+            b.dgamma = call->shares + 2 * first * call->affine;
+            b.dbeta = b.dgamma + call->affine;
+            memset(b.dgamma, 0, 2 * call->affine * sizeof *b.dgamma);
         }
         if (is_alone(call))
-            leave_gradients(&walk.block, call);
+            take_gradients_as_parts(&b, call);
         if (call->by_rows)
-            backward_rows(&walk.block);
+            backward_rows(call, &b);
         else
-            backward_columns(&walk);
+            backward_columns(call, &b);
     }
 }
 
 /* In the order of the blocks, as one thread adds them. */
 static void add_shares(const struct nl_norm_call *call)
 {
+    double *all_dgamma = call->block.dgamma, *all_dbeta = call->block.dbeta;
     for (size_t block = 0; block < call->blocks; block++) {
         const double *dgamma = call->shares + 2 * block * call->affine, *dbeta = dgamma + call->affine;
-        for (size_t c = 0; c < call->channels; c++) {
-            call->dgamma[c] += dgamma[c];
-            call->dbeta[c] += dbeta[c];
+        for (size_t c = 0; c < call->block.channels; c++) {
+            all_dgamma[c] += dgamma[c];
+            all_dbeta[c] += dbeta[c];
         }
     }
 }
@@ -213,21 +210,31 @@ static void round_all(size_t count, const double *restrict from, float *restrict
         to[i] = (float)from[i];
 }
 
-/* Adds to what the call before has left, if that is a part of the batch as well. */
-static void leave_sums(const struct nl_run *run, struct nl_norm_call *call)
+/* dgamma and dbeta. Those of a later part of a batch are added to those of the parts before. */
+static void sum_gradients(const struct nl_run *run, struct nl_norm_call *call)
 {
     size_t affine = (size_t)call->op->affine_count;
     bool alone = is_alone(call);
     if (!alone && (call->phase != NL_NORM_WHOLE || run->first == 0))
-        memset(call->dgamma, 0, 2 * call->affine * sizeof *call->dgamma);
+        memset(call->block.dgamma, 0, 2 * call->affine * sizeof *call->block.dgamma);
     share_blocks(call, backward_blocks);
     if (call->threads > 1)
         add_shares(call);
     float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
     if (dgamma && !alone)
-        round_all(affine, call->dgamma, dgamma);
+        round_all(affine, call->block.dgamma, dgamma);
     if (dbeta && !alone)
-        round_all(affine, call->dbeta, dbeta);
+        round_all(affine, call->block.dbeta, dbeta);
+}
+
+static bool backward_few(const struct nl_run *run, const struct nl_normalize *op, size_t at)
+{
+    const struct nl_block_kernels *kernels = nl_block_kernels();
+    struct nl_cpu_block b;
+    if (!nl_norm_few(&b, run, op, at))
+        return false;
+    (op->norm->tracks ? kernels->few_columns_backward : kernels->row_backward)(&b);
+    return true;
 }
 
 static void backward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
@@ -235,14 +242,14 @@ static void backward(const struct nl_run *run, const struct nl_normalize *op, en
     size_t count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
     for (int r = 0; r < run->replicas; r++) {
         struct nl_norm_call call;
-        if (nl_cpu_small_batch_backward(run, op, (size_t)r * run->stride))
+        if (phase == NL_NORM_WHOLE && backward_few(run, op, (size_t)r * run->stride))
             continue;
         nl_norm_begin(&call, run, op, r, phase);
         float *dresidual = NL_AT(op->dresidual, call.at);
         const float *dy = NL_AT(op->dy, call.at);
         if (phase != NL_NORM_APPLY && op->residual && !op->relu && dresidual != dy)
             memcpy(dresidual, dy, count * sizeof *dy);
-        leave_sums(run, &call);
+        sum_gradients(run, &call);
     }
 }
 

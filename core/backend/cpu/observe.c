@@ -21,7 +21,7 @@ static inline double element(const float *x, const float *before, size_t i)
 NL_CLONES
 static struct nl_observed look(size_t count, const float *x, const float *before)
 {
-    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, deviations[LANES] = {0};
+    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, around[LANES] = {0};
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
             double value = element(x, before, first + lane);
@@ -33,10 +33,10 @@ static struct nl_observed look(size_t count, const float *x, const float *before
     double mean = seen.sum / seen.elements;
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double deviation = element(x, before, first + lane) - mean;
-            deviations[lane] += deviation * deviation;
+            double difference = element(x, before, first + lane) - mean;
+            around[lane] += difference * difference;
         }
-    seen.deviations = sum_of(deviations);
+    seen.deviations = sum_of(around);
     return seen;
 }
 

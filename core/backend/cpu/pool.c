@@ -68,7 +68,7 @@ static void max_backward(const struct nl_run *run, const void *operation, size_t
         size_t at = (size_t)r * run->stride;
         const float *x = (const float *)NL_AT(op->x, at) + first * image, *dy = (const float *)NL_AT(op->dy, at) + first * out_image;
         float *dx = (float *)NL_AT(op->dx, at) + first * image;
-        if (op->height % 2 || op->width % 2) /* the row and column left out */
+        if (op->height % 2 || op->width % 2) /* the last row and column, which no window has */
             memset(dx, 0, (size_t)run->samples * image * sizeof *dx);
         for (int n = 0; n < run->samples; n++, x += image, dx += image)
             for (size_t i = 0; i < out_height; i++, dy += out_width * channels)

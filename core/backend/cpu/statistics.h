@@ -21,7 +21,7 @@ void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, con
 /* Merges the batch's moments into the precise ones. */
 void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch);
 
-/* mean and var (count), of some elements each (0: nothing yet), become those of `more` elements more: Chan, Golub and LeVeque 1979. */
+/* mean and var (count), of `elements` elements each (0: none yet), become those of these and `more` others: Chan, Golub and LeVeque 1979. */
 void nl_cpu_merge_moments(size_t count, double elements, double *mean, double *var, double more, const double *more_mean, const double *more_var);
 
 #endif

@@ -1,4 +1,4 @@
-/* The cpu backend: float32, own kernels. A thread a trial, trials side by side; threads that are left over help (base/team.h). */
+/* The cpu backend: float32, own kernels. Each trial has a thread; threads without a trial help the others (base/team.h). */
 #include "backend/cpu/cpu.h"
 
 /* The operations that it has a kernel of its own for, nl_cpu_NAME. */

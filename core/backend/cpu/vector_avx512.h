@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #define TARGET __attribute__((target("avx512f,fma")))
+#define INLINE TARGET static inline __attribute__((always_inline))
 typedef __m512 vec;
 typedef int places __attribute__((vector_size(sizeof(vec))));
 enum { LANES = 16 };
@@ -22,20 +23,20 @@ enum { LANES = 16 };
 #define first_lanes(a, count) _mm512_maskz_mov_ps((__mmask16)((1u << (count)) - 1), a) /* the first lanes, then zeros */
 
 /* Of sixteen lanes the sums of those a quarter apart, halves first: (0 + 8) + (4 + 12) and so on. */
-TARGET static inline void store_quarter(float *to, const vec *sixteen)
+INLINE void store_quarter(float *to, const vec *sixteen)
 {
     __m256 half = _mm512_castps512_ps256(*sixteen) + _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(*sixteen), 1));
     _mm_storeu_ps(to, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
 }
 
-/* column[i] = column i of LANES rows. Rows 4 apart share a register; the quarters come by twos, since two inserts into halves of one are
- * faster than three into quarters. */
-TARGET static inline __m256 two_quarters(const float *from, size_t line)
+/* column[i] = column i of LANES rows. Rows 4 apart share a register. Quarters of it are joined in pairs: inserting two halves is faster than
+ * inserting three quarters. */
+INLINE __m256 two_quarters(const float *from, size_t line)
 {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from + 4 * line), 1);
 }
 
-TARGET static inline void turn(const float *from, size_t line, vec column[4])
+INLINE void transpose_four(const float *from, size_t line, vec column[4])
 {
     __m512d pair[4];
     __m512 row[4];
@@ -53,7 +54,7 @@ TARGET static inline void turn(const float *from, size_t line, vec column[4])
 }
 
 /* Of each 2 half lanes of a, and then of b, the sums of one half and the other. half: less than LANES. */
-TARGET static inline vec add_halves(vec a, vec b, size_t half)
+INLINE vec add_halves(vec a, vec b, size_t half)
 {
     typedef unsigned lanes __attribute__((vector_size(sizeof(vec))));
     const lanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -63,7 +64,7 @@ TARGET static inline vec add_halves(vec a, vec b, size_t half)
 
 /* Lane i gets from[(part LANES + i) / span]. span: less than LANES, a power of two. No more is read than needed: it should be found in one
  * store. */
-TARGET static inline vec spread(const float *from, size_t span, int part)
+INLINE vec spread(const float *from, size_t span, int part)
 {
     vec values = span == 8   ? _mm512_castps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)from)))
                  : span == 4 ? _mm512_castps128_ps512(_mm_loadu_ps(from))
@@ -74,18 +75,18 @@ TARGET static inline vec spread(const float *from, size_t span, int part)
 }
 
 /* Half of the lanes in double. */
-TARGET static inline __m512d doubles(vec v, int half)
+INLINE __m512d doubles(vec v, int half)
 {
     return _mm512_cvtps_pd(half == 0 ? _mm512_castps512_ps256(v) : _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)));
 }
 
-TARGET static inline void put_doubles(double *to, vec v)
+INLINE void put_doubles(double *to, vec v)
 {
     _mm512_storeu_pd(to, doubles(v, 0));
     _mm512_storeu_pd(to + 8, doubles(v, 1));
 }
 
-TARGET static inline void accumulate_doubles(double *to, vec v)
+INLINE void accumulate_doubles(double *to, vec v)
 {
     _mm512_storeu_pd(to, _mm512_loadu_pd(to) + doubles(v, 0));
     _mm512_storeu_pd(to + 8, _mm512_loadu_pd(to + 8) + doubles(v, 1));

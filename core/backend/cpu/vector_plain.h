@@ -72,7 +72,7 @@ static inline void store_quarter(float *to, const vec sixteen[4])
     store(to, (sixteen[0] + sixteen[2]) + (sixteen[1] + sixteen[3]));
 }
 
-static inline void turn(const float *from, size_t line, vec column[4])
+static inline void transpose_four(const float *from, size_t line, vec column[4])
 {
     for (size_t i = 0; i < 4; i++)
         column[i] = (vec){from[i], from[line + i], from[2 * line + i], from[3 * line + i]};

@@ -3,13 +3,14 @@
 #ifndef NL_BACKEND_CPU_WIDE_H
 #define NL_BACKEND_CPU_WIDE_H
 
+#include <string.h>
+
 #include "backend/cpu/lanes.h"
 
 #ifdef NL_PLAIN_VECTORS /* forced, sanitized builds take minutes; and there is nothing to gain */
 #define INLINE static inline __attribute__((unused))
 #define UNROLL
 #else
-#define INLINE TARGET static inline __attribute__((always_inline))
 #define UNROLL NL_UNROLLED
 #endif
 
@@ -129,6 +130,24 @@ INLINE wide wide_fold(wide a, wide b, size_t half)
         }
     }
     return sums;
+}
+
+/* The sum of all lanes: of halves, of halves of these, and so on, as wide_fold makes it. */
+INLINE float wide_total(wide v)
+{
+    typedef float eight __attribute__((vector_size(8 * sizeof(float))));
+    typedef float four __attribute__((vector_size(4 * sizeof(float))));
+    typedef float two __attribute__((vector_size(2 * sizeof(float))));
+    eight eights[2];
+    memcpy(eights, &v, sizeof v);
+    eights[0] += eights[1];
+    four fours[2];
+    memcpy(fours, eights, sizeof fours);
+    fours[0] += fours[1];
+    two twos[2];
+    memcpy(twos, fours, sizeof twos);
+    twos[0] += twos[1];
+    return twos[0][0] + twos[0][1];
 }
 
 /* Lane i gets from[i / span]. 16 floats may be read. */

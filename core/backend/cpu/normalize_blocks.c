@@ -1,0 +1,248 @@
+#include "backend/cpu/normalize_blocks.h"
+
+#include <string.h>
+
+#include "backend/cpu/statistics.h"
+#include "base/team.h"
+
+enum { COLUMN_DOUBLES = 2, COLUMN_FLOATS = 7, ROW_FLOATS = 2, ROW_SETS = 5 }; /* working arrays of a block: how many of each length */
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows whose sets are done at a time: as many as the first-level cache holds, together with what is worked out of them. */
+static size_t row_step(size_t channels)
+{
+    enum { MOST = 2048 };
+    size_t rows = NL_ROW_STRETCH;
+    while (rows > 1 && rows * channels > MOST)
+        rows /= 2;
+    return rows;
+}
+
+/* Lengths of the working arrays: of C; of the sets of so many rows. */
+static size_t wide_of(const struct nl_cpu_block *b)
+{
+    return b->channels + NL_PADDING;
+}
+
+static size_t sets_of(const struct nl_cpu_block *b)
+{
+    return b->row_step * b->sets + NL_PADDING;
+}
+
+static size_t working_bytes(const struct nl_cpu_block *b, size_t groups)
+{
+    size_t bytes = groups == 0 ? (ROW_FLOATS * wide_of(b) + ROW_SETS * sets_of(b)) * sizeof(float) :
+                                   ((COLUMN_DOUBLES + NL_SHARE * groups) * sizeof(double) + COLUMN_FLOATS * sizeof(float)) * wide_of(b);
+    return (bytes + 63) / 64 * 64;
+}
+
+static float *take(float **from, size_t count)
+{
+    float *taken = *from;
+    *from += count;
+    return taken;
+}
+
+/* groups: 0, of sets that are rows. */
+static void take_arrays(struct nl_cpu_block *b, size_t groups, char *memory)
+{
+    size_t wide = wide_of(b), each = groups == 0 ? sets_of(b) : wide;
+    float *floats = (float *)memory;
+    if (groups == 0) {
+        b->part_gamma = take(&floats, wide);
+        b->part_beta = take(&floats, wide);
+        b->set_sum = take(&floats, each);
+        b->set_product = take(&floats, each);
+    } else {
+        b->sum = (double *)memory;
+        b->product = b->sum + wide;
+        b->shares = b->product + wide;
+        floats = (float *)(b->shares + NL_SHARE * groups * wide);
+        b->scale = take(&floats, wide);
+        b->offset = take(&floats, wide);
+        b->dx_slope = take(&floats, wide);
+        b->dx_bias = take(&floats, wide);
+    }
+    b->shift = take(&floats, each);
+    b->mean_low = take(&floats, each);
+    b->rstd = take(&floats, each);
+}
+
+size_t nl_norm_affine_padded(const struct nl_normalize *op)
+{
+    return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_PADDING;
+}
+
+/* What all blocks share, and where the first one begins. */
+static void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition)
+{
+    b->channels = b->pitch = (size_t)op->setup.channels;
+    b->width = (size_t)partition->channels;
+    b->sets = (unsigned)op->setup.channels / (unsigned)partition->channels;
+    b->row_step = row_step(b->channels);
+    b->centers = op->norm->centers;
+    b->relu = op->relu;
+    b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
+    b->affine_step = (size_t)op->affine_count > b->channels ? b->channels : 0;
+    b->positions = (size_t)op->setup.positions;
+    b->eps = nl_own_or(op->eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps);
+    b->x = NL_AT(op->x, at);
+    b->dy = NL_AT(op->dy, at);
+    b->residual = NL_AT(op->residual, at);
+    b->y = NL_AT(op->y, at);
+    b->dx = NL_AT(op->dx, at);
+    b->dresidual = NL_AT(op->dresidual, at);
+    b->gamma = NL_AT(op->gamma, at);
+    b->beta = NL_AT(op->beta, at);
+    b->mean = NL_AT(op->mean, at);
+    b->var = NL_AT(op->var, at);
+}
+
+/* Ones and zeros, where they are gamma and beta or stand in for them. */
+static void set_affine(struct nl_norm_call *call, float *ones, float *zeros)
+{
+    struct nl_cpu_block *b = &call->block;
+    if (!b->gamma || b->affine_step)
+        for (size_t c = 0; c < b->channels; c++)
+            ones[c] = 1.0f;
+    if (!b->beta || b->affine_step)
+        memset(zeros, 0, call->affine * sizeof *zeros);
+    call->ones = ones;
+    call->zeros = zeros;
+    b->gamma = b->gamma ? b->gamma : ones;
+    b->beta = b->beta ? b->beta : zeros;
+}
+
+static void take_scratch(struct nl_norm_call *call)
+{
+    struct nl_cpu_block *b = &call->block;
+    const struct nl_normalize *op = call->op;
+    size_t affine = call->affine, wide = wide_of(b), working = (size_t)call->threads * call->working_bytes;
+    size_t shares = call->threads > 1 ? 2 * call->blocks * affine : 0;
+    call->working = nl_cpu_scratch(working + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
+    call->fixed_mean = (double *)(call->working + working);
+    call->fixed_var = call->fixed_mean + wide;
+    double *sums = call->fixed_var + wide;
+    b->dgamma = op->sums && call->phase == NL_NORM_WHOLE ? NL_AT(op->sums, call->at) : sums;
+    b->dbeta = b->dgamma + affine;
+    call->shares = sums + 2 * affine;
+    float *ones = (float *)(call->shares + shares);
+    set_affine(call, ones, ones + wide);
+}
+
+void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = run->samples;
+    struct nl_partition partition = op->norm->partition(&setup);
+    size_t samples = (size_t)run->samples, positions = (size_t)setup.positions, channels = (size_t)setup.channels;
+    bool tracks = op->norm->tracks;
+    call->phase = phase;
+    call->op = op;
+    call->at = (size_t)r * run->stride;
+    call->statistics = run->statistics;
+    call->samples = samples;
+    call->positions = positions;
+    call->before = (size_t)run->first;
+    call->all = phase == NL_NORM_WHOLE ? samples : (size_t)run->batch;
+    call->set_samples = (size_t)partition.samples;
+    call->set_positions = (size_t)partition.positions;
+    call->by_rows = partition.samples == 1 && partition.positions == 1 && !tracks;
+    call->fixed = tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
+    set_block(&call->block, op, call->at, &partition);
+    if (call->by_rows) {
+        call->groups = 0;
+        call->blocks = (samples * positions + NL_ROW_STRETCH - 1) / NL_ROW_STRETCH;
+    } else {
+        size_t group = nl_column_group(channels);
+        call->groups = (call->set_samples * call->set_positions + group - 1) / group;
+        call->blocks = (samples + call->set_samples - 1) / call->set_samples * (positions / call->set_positions);
+    }
+    /* Running statistics are updated block by block; a gamma for each element has shares as large as x. */
+    call->threads = call->blocks == 1 || tracks || call->block.affine_step ? 1 : nl_team_threads();
+    call->affine = nl_norm_affine_padded(op);
+    call->working_bytes = working_bytes(&call->block, call->groups);
+    take_scratch(call);
+    if (call->fixed)
+        nl_cpu_fixed_statistics(op, call->at, run->statistics, channels, call->fixed_mean, call->fixed_var);
+}
+
+/* Moves the block to element `at`, at that position, and to that set. A block of one position has the gamma of that one. */
+static void move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t at, size_t position, size_t set)
+{
+    const struct nl_cpu_block *first = &call->block;
+    size_t bytes = at * sizeof(float), affine = b->positions == 1 ? position * b->affine_step : 0;
+    b->x = NL_AT(first->x, bytes);
+    b->dy = NL_AT(first->dy, bytes);
+    b->residual = NL_AT(first->residual, bytes);
+    b->y = NL_AT(first->y, bytes);
+    b->dx = NL_AT(first->dx, bytes);
+    b->dresidual = NL_AT(first->dresidual, bytes);
+    b->position = b->positions == 1 ? 0 : position;
+    b->gamma = first->gamma + affine;
+    b->beta = first->beta + affine;
+    b->dgamma = first->dgamma + affine;
+    b->dbeta = first->dbeta + affine;
+    b->mean = first->mean + set;
+    b->var = first->var + set;
+}
+
+void nl_norm_block_of_thread(const struct nl_norm_call *call, struct nl_cpu_block *b, int thread)
+{
+    *b = call->block;
+    take_arrays(b, call->groups, call->working + (size_t)thread * call->working_bytes);
+}
+
+void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t i)
+{
+    if (call->by_rows) {
+        size_t first = i * NL_ROW_STRETCH;
+        b->rows = smaller(call->samples * call->positions - first, NL_ROW_STRETCH);
+        move_block(call, b, first * b->channels, first % call->positions, first * b->sets);
+        return;
+    }
+    size_t position_blocks = call->positions / call->set_positions;
+    size_t sample = i / position_blocks * call->set_samples, position = i % position_blocks * call->set_positions;
+    b->rows = smaller(call->set_samples, call->samples - sample);
+    if (call->set_positions == call->positions) {
+        b->rows *= call->positions;
+    } else { /* one position: rows are samples */
+        b->pitch = call->positions * b->channels;
+        b->positions = 1;
+    }
+    move_block(call, b, (sample * call->positions + position) * b->channels, position, i * b->sets);
+}
+
+bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at)
+{
+    size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
+    bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
+    if (rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
+        (size_t)op->affine_count != channels)
+        return false;
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = run->samples;
+    struct nl_partition partition = op->norm->partition(&setup);
+    if (columns ? channels % NL_LANES || partition.samples < run->samples : partition.samples > 1)
+        return false;
+    set_block(b, op, at, &partition);
+    b->rows = rows;
+    if (!columns) {
+        size_t working = working_bytes(b, 0), zeros = b->beta ? 0 : channels * sizeof(float);
+        char *memory = nl_cpu_scratch(working + zeros);
+        take_arrays(b, 0, memory);
+        b->beta = b->beta ? b->beta : memset(memory + working, 0, zeros);
+    }
+    b->part_gamma = NL_AT(op->dgamma, at);
+    b->part_beta = op->dbeta ? NL_AT(op->dbeta, at) : b->part_beta;
+    return true;
+}
