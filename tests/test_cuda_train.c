@@ -23,6 +23,7 @@ struct net {
     enum nl_bias bias;
     bool clips;
     int stat_batch;
+    const char *layers; /* NULL: no list */
 };
 
 enum { BN, LN, GN, IN, RMS, NONE = 10 }; /* as in nl_norms */
@@ -38,6 +39,8 @@ static const struct net nets[] = {
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = LN, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
     {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = LN, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
     {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = BN, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
+    {"layers with numbers of their own", NL_LAYERS, .norm = BN, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
+     .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -88,6 +91,8 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.model.width = net->width;
     t.config.model.dropout = net->dropout;
     t.config.model.bias = net->bias;
+    if (net->layers)
+        ck_assert(nl_key_set(nl_key_find("model.layers"), &t.config, net->layers, NULL) == NL_OK);
     t.config.norm.kind = net->norm;
     t.config.norm.groups = 4;
     t.config.norm.stat_batch = net->stat_batch ? net->stat_batch : NL_AUTO;

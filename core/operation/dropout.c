@@ -40,7 +40,7 @@ static void drop(const struct nl_run *run, const struct nl_dropout *op, const vo
         const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
         struct nl_stream stream = {{key[0], key[1]}};
         real *y = nl_in_replica(run, to, r);
-        double p = hyper->dropout;
+        double p = nl_own_or(op->p, hyper->dropout);
         bool drops = run->statistics == NL_STATS_TRAIN && p > 0;
         uint64_t before = nl_elements_before(run, op->count);
         for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {

@@ -93,6 +93,17 @@ struct nl_hyper {
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };
 
+/* Such a number that a node has of its own, the same in all replicas: a value of the network, not of the trial. */
+struct nl_own {
+    bool given; /* else the replica's counts */
+    double value;
+};
+
+static inline NL_EVERYWHERE double nl_own_or(struct nl_own own, double of_replica)
+{
+    return own.given ? own.value : of_replica;
+}
+
 /* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);
 

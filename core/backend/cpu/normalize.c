@@ -25,7 +25,7 @@ static void track(const struct nl_normalize *op, size_t at, enum nl_statistics s
     const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
     if (op->norm->tracks && statistics == NL_STATS_TRAIN)
-        nl_cpu_track(op, at, hyper->norm_momentum, &batch);
+        nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
     if (op->norm->tracks && statistics == NL_STATS_COLLECT)
         nl_cpu_collect(op, at, &batch);
 }

@@ -94,7 +94,7 @@ static void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, siz
     b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
     b->affine_step = (size_t)op->affine_count > b->channels ? b->channels : 0;
     b->positions = (size_t)op->setup.positions;
-    b->eps = ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps;
+    b->eps = nl_own_or(op->eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps);
     b->x = NL_AT(op->x, at);
     b->dy = NL_AT(op->dy, at);
     b->residual = NL_AT(op->residual, at);

@@ -89,7 +89,7 @@ static __global__ void dropout(struct nl_dropout op, const float *from, float *t
     if (at >= count)
         return;
     const uint32_t *key = nl_at(op.key, stride);
-    double p = nl_at(op.hyper, stride)->dropout;
+    double p = nl_own_or(op.p, nl_at(op.hyper, stride)->dropout);
     float x = nl_at(from, stride)[at];
     if (training && p > 0) {
         struct nl_stream stream = {{key[0], key[1]}};
