@@ -141,7 +141,7 @@ static void offer_keys(struct typed typed, const char *section, bool with_value)
     const char *start = rest_of(&typed), *equals = strchr(start, '=');
     if (with_value && equals) {
         char *name = nl_format("%.*s", (int)(equals - start), start);
-        const struct nl_key *key = nl_key_find(name);
+        const struct nl_key *key = nl_key_of(name);
         typed.kept = (int)(equals + 1 - typed.word);
         if (strcmp(name, "sweep.baseline") == 0)
             offer_keys(typed, NULL, true);

@@ -35,7 +35,7 @@ static bool become_trial(struct side *side, const char *number)
     struct nl_experiment *experiment = &side->experiment;
     side->row = row;
     for (int c = column + 1; c < results->status; c++) {
-        const struct nl_key *key = nl_key_find(table->name[c]);
+        const struct nl_key *key = nl_key_of(table->name[c]);
         const char *text = nl_table_field(table, row, c);
         struct nl_error err;
         if (!key || !*text)

@@ -128,7 +128,8 @@ struct spec {
     enum nl_activation activation;
     enum nl_gelu gelu;
     enum fill fill;
-    bool no_dx;
+    bool no_dx, no_dw;              /* no_dw: nor db */
+    int time;                       /* of a loop */
 };
 
 /* A differentiable input of an operation. */
@@ -229,7 +230,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     int height = or_one(spec.height), width = or_one(spec.width), stride = or_one(spec.stride);
     size_t n = (size_t)spec.samples, capacity = (size_t)(spec.capacity ? spec.capacity : spec.samples);
     size_t channels = (size_t)spec.channels, out = (size_t)spec.out, image = (size_t)height * (size_t)width * channels, y = image;
-    p.run = (struct nl_run){.replicas = replicas, .stride = p.image.stride, .samples = spec.samples, .step = 7, .statistics = spec.statistics};
+    p.run = (struct nl_run){.replicas = replicas, .stride = p.image.stride, .samples = spec.samples, .step = 7, .statistics = spec.statistics, .time = spec.time};
     p.hyper = image_field(&p.image, sizeof *p.hyper);
     for (int r = 0; r < replicas; r++)
         *(struct nl_hyper *)image_place(&p.image, r, p.hyper) = (struct nl_hyper){
@@ -239,9 +240,9 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     case LINEAR:
         p.linear = (struct nl_linear){.in = spec.channels, .out = spec.out};
         p.linear.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.linear.dx);
-        p.linear.w = probe_input(&p, "w", channels * out, channels * out, true, &p.linear.dw);
+        p.linear.w = probe_input(&p, "w", channels * out, channels * out, !spec.no_dw, &p.linear.dw);
         if (spec.bias)
-            p.linear.b = probe_input(&p, "b", out, out, true, &p.linear.db);
+            p.linear.b = probe_input(&p, "b", out, out, !spec.no_dw, &p.linear.db);
         y = out;
         break;
     case CONV:

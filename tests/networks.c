@@ -2,12 +2,9 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "base/random.h"
-#include "config/diagnostics.h"
+#include "graph/loop.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/conv.h"
@@ -15,8 +12,9 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/zero.h"
+#include "normalizers.h"
 #include "operations.h"
-#include "training.h"
 
 /* ---- networks ---- */
 
@@ -37,15 +35,20 @@ static int begin_ids(struct nl_graph *graph, int positions, bool lengths)
     return nl_graph_add_input(graph, "x", NL_TENSOR_INT32, (struct nl_extent){1, positions, 1}, of);
 }
 
+static int add_node(struct nl_graph *graph, struct nl_new_node node)
+{
+    int out = nl_graph_add(graph, &node, &err);
+    ck_assert_msg(out != NL_NONE, "%s", err.text);
+    return out;
+}
+
 static int add(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, const char *name, int inputs,
                const int *in, unsigned without)
 {
     struct nl_new_node node = {
         .operation = operation, .arguments = arguments, .name = name, .inputs = inputs, .without = without};
     memcpy(node.in, in, (size_t)inputs * sizeof *in);
-    int out = nl_graph_add(graph, &node, &err);
-    ck_assert_msg(out != NL_NONE, "%s", err.text);
-    return out;
+    return add_node(graph, node);
 }
 
 enum { WITHOUT_BIAS = 1u << 2 };
@@ -86,33 +89,6 @@ static int slice(struct nl_graph *graph, int x, int first, int count, const char
 static int taken(const struct nl_graph *graph, int value, int slot)
 {
     return graph->node[graph->value[value].producer].in[slot];
-}
-
-/* Five steps of an LSTM, whose weights are the same at each, with LN on the sum of the gates. */
-static void lstm(struct nl_graph *graph)
-{
-    int input = begin(graph, 1, STEPS, 3);
-    int h = linear(graph, input, WIDTH, "h0", 0), c = linear(graph, input, WIDTH, "c0", 0);
-    int of_x = NL_NONE, of_h = NL_NONE, gates = NL_NONE;
-    for (int t = 0; t < STEPS; t++) {
-        char name[16];
-        snprintf(name, sizeof name, "step%d", t);
-        int x = slice(graph, input, t, 1, name);
-        int first = of_x; /* step 0 makes the parameters, the others take them */
-        struct nl_linear map = {.out = 4 * WIDTH};
-        of_x = add(graph, &nl_linear_operation, &map, "x", first == NL_NONE ? 1 : 3,
-                   (int[]){x, first == NL_NONE ? 0 : taken(graph, first, 1), first == NL_NONE ? 0 : taken(graph, first, 2)}, 0);
-        of_h = add(graph, &nl_linear_operation, &map, "h", first == NL_NONE ? 1 : 2,
-                   (int[]){h, first == NL_NONE ? 0 : taken(graph, of_h, 1)}, WITHOUT_BIAS);
-        int both = sum(graph, of_x, of_h, "gates");
-        struct nl_normalize ln = {.norm = &nl_norm_ln, .affine_count = 4 * WIDTH};
-        gates =
-            add(graph, &nl_normalize_operation, &ln, "ln", first == NL_NONE ? 1 : 3,
-                (int[]){both, first == NL_NONE ? 0 : taken(graph, gates, 1), first == NL_NONE ? 0 : taken(graph, gates, 2)}, 0);
-        h = add(graph, &cell_operation, &(struct cell){0}, name, 2, (int[]){gates, c}, 0);
-        c = graph->node[graph->value[h].producer].out[1];
-    }
-    nl_graph_end(graph, linear(graph, h, CLASSES, "head", 0));
 }
 
 /* Two heads over positions that the sample's length leaves. */
@@ -176,6 +152,16 @@ static void concatenated_wide(struct nl_graph *graph)
     concatenate(graph, 8, 16);
 }
 
+/* Normalizers that are a descriptor and no kernel (normalizers.h), one behind the other. Without corrections the first is batch normalization, whose
+ * loss does not hang on the running statistics that a call leaves behind: only so can differences judge it here. */
+static void normalized_anew(struct nl_graph *graph)
+{
+    int a = activate(graph, normalize(graph, &corrected, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
+    int b = activate(graph, normalize(graph, &mad, conv(graph, a, 4, 3, "conv2"), "norm2"), NL_GELU, "act2");
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){b}, 0);
+    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+}
+
 /* A shortcut leaves behind the ReLU of a linear layer. */
 static void residual_mlp(struct nl_graph *graph)
 {
@@ -221,196 +207,226 @@ static void bigram(struct nl_graph *graph)
     nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 2, (int[]){both, taken(graph, last, 1)}, WITHOUT_BIAS));
 }
 
+/* ---- recurrent networks ---- */
+
+static int taken_sequence(struct nl_graph *graph, int sequence, const char *name)
+{
+    int x = nl_loop_take(graph, sequence, name, &err);
+    ck_assert_msg(x != NL_NONE, "%s", err.text);
+    return x;
+}
+
+static int carried(struct nl_graph *graph, int first, const char *name)
+{
+    int state = nl_loop_carry(graph, first, name, &err);
+    ck_assert_msg(state != NL_NONE, "%s", err.text);
+    return state;
+}
+
+static void pass(struct nl_graph *graph, int before, int after)
+{
+    ck_assert_msg(nl_loop_pass(graph, before, after, &err) == NL_OK, "%s", err.text);
+}
+
+static void end(struct nl_graph *graph)
+{
+    ck_assert_msg(nl_loop_end(graph, &err) == NL_OK, "%s", err.text);
+}
+
+static int collected(struct nl_graph *graph, int value, const char *name)
+{
+    return nl_loop_collect(graph, value, name, &err);
+}
+
+static int last(struct nl_graph *graph, int before, const char *name)
+{
+    return nl_loop_last(graph, before, name, &err);
+}
+
+/* The parameters that all steps share; the first step makes them. */
+struct shared {
+    bool made;
+    int x, x_bias, h, gamma, beta;
+};
+
+static int gates(struct nl_graph *graph, const struct lstm *lstm, int x, int h, struct shared *p)
+{
+    struct nl_linear map = {.out = 4 * WIDTH};
+    struct nl_normalize norm = {.norm = lstm->norm, .setup = {.groups = 1}, .affine_count = 4 * WIDTH};
+    int of_x = add(graph, &nl_linear_operation, &map, "x", p->made ? 3 : 1, (int[]){x, p->x, p->x_bias}, 0);
+    int of_h = add(graph, &nl_linear_operation, &map, "h", p->made ? 2 : 1, (int[]){h, p->h}, WITHOUT_BIAS);
+    int y = add_node(graph, (struct nl_new_node){.operation = &nl_normalize_operation,
+                                                 .arguments = &norm,
+                                                 .name = "norm",
+                                                 .in = {sum(graph, of_x, of_h, "gates"), p->gamma, p->beta},
+                                                 .inputs = p->made ? 3 : 1,
+                                                 .statistics = lstm->unrolled ? 0 : lstm->statistics});
+    *p = (struct shared){
+        true, taken(graph, of_x, 1), taken(graph, of_x, 2), taken(graph, of_h, 1), taken(graph, y, 1), taken(graph, y, 2)};
+    return y;
+}
+
+/* A step: h and c become those after it. */
+static void lstm_step(struct nl_graph *graph, const struct lstm *lstm, int x, int *h, int *c, struct shared *p)
+{
+    int y = gates(graph, lstm, x, *h, p);
+    *h = add(graph, &cell_operation, &(struct cell){0}, "cell", 2, (int[]){y, *c}, 0);
+    *c = graph->node[graph->value[*h].producer].out[1];
+    if (lstm->dropout)
+        *h = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){*h}, 0);
+}
+
+/* What the head takes: h and c at the end, and h at position SEEN. */
+enum { SEEN = 2 };
+
+static void lstm_unrolled(struct nl_graph *graph, const struct lstm *lstm, int out[3])
+{
+    struct shared p = {0};
+    for (int step = 0; step < STEPS; step++) {
+        int t = lstm->reverse ? STEPS - 1 - step : step;
+        lstm_step(graph, lstm, slice(graph, nl_graph_input(graph, "x"), t, 1, "position"), &out[0], &out[1], &p);
+        if (t == SEEN)
+            out[2] = out[0];
+    }
+}
+
+static void lstm_by_loop(struct nl_graph *graph, const struct lstm *lstm, int out[3])
+{
+    nl_loop_begin(graph, STEPS, lstm->reverse);
+    int x = taken_sequence(graph, nl_graph_input(graph, "x"), "take"),
+        before[2] = {carried(graph, out[0], "h"), carried(graph, out[1], "c")};
+    int h = before[0], c = before[1];
+    lstm_step(graph, lstm, x, &h, &c, &(struct shared){0});
+    pass(graph, before[0], h);
+    pass(graph, before[1], c);
+    end(graph);
+    out[0] = last(graph, before[0], "last h"), out[1] = last(graph, before[1], "last c");
+    out[2] = slice(graph, collected(graph, h, "collect"), SEEN, 1, "seen");
+}
+
+void network_lstm(struct nl_graph *graph, const struct lstm *lstm)
+{
+    int input = begin(graph, 1, STEPS, 3);
+    int out[3] = {linear(graph, input, WIDTH, "h0", 0), linear(graph, input, WIDTH, "c0", 0), NL_NONE};
+    (lstm->unrolled ? lstm_unrolled : lstm_by_loop)(graph, lstm, out);
+    nl_graph_end(graph,
+                 linear(graph, add(graph, &concat_operation, &(struct concat){0}, "states", 3, out, 0), CLASSES, "head", 0));
+}
+
+static void unrolled(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_ln, .unrolled = true});
+}
+
+static void lstm_layer_norm(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_ln});
+}
+
+static void lstm_batch_norm(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .statistics = 3, .dropout = true});
+}
+
+static void lstm_reverse(struct nl_graph *graph)
+{
+    network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .reverse = true});
+}
+
+/* h = tanh(u + w [h, h, u]), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence
+ * of what is left. */
+static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
+{
+    const char *u_name = reverse ? "u_reverse" : "u", *w_name = reverse ? "w_reverse" : "w";
+    nl_loop_begin(graph, nl_positions(graph->value[sequence].extent), reverse);
+    int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
+    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0),
+                     NL_GELU, "act");
+    int twice = add(graph, &concat_operation, &(struct concat){0}, "twice", 3, (int[]){h, h, u}, 0);
+    int after = activate(graph, sum(graph, u, linear(graph, twice, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
+    int left = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){after}, 0);
+    pass(graph, h, after);
+    end(graph);
+    *end_state = last(graph, h, "last");
+    return collected(graph, left, "collect");
+}
+
+/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the
+ * other, another knows nothing of the times before, and a weight is taken in each step by two operations, of which one wants it
+ * turned. */
+static void bidirectional(struct nl_graph *graph)
+{
+    int input = begin(graph, 1, STEPS, 3);
+    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3],
+        ends[2];
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    y[0] = elman(graph, input, zero, w, false, &ends[0]);
+    y[1] = elman(graph, input, ends[0], w, true, &ends[1]);
+    y[2] = input;
+    int both = add(graph, &concat_operation, &(struct concat){0}, "both", 3, y, 0);
+    nl_loop_begin(graph, STEPS, false);
+    int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b"),
+        unread = carried(graph, ends[0], "unread"), d = carried(graph, zero, "d");
+    int down = linear(graph, x, WIDTH, "down", 0);
+    int back = add(graph, &tied_operation, &(struct tied){.out = 2 * WIDTH + 3}, "tied", 2, (int[]){a, taken(graph, down, 1)}, 0);
+    int next = activate(graph, sum(graph, down, linear(graph, back, WIDTH, "up", 0), "sum"), NL_TANH, "tanh");
+    int other = sum(graph, linear(graph, next, WIDTH, "other", 0), a, "shift");
+    int out = sum(graph, other, sum(graph, b, d, "b and d"), "out");
+    pass(graph, a, next);
+    pass(graph, b, other);
+    pass(graph, unread, down);
+    pass(graph, d, activate(graph, other, NL_TANH, "tanh of other"));
+    end(graph);
+    int pooled =
+        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
+    int ended = sum(graph, last(graph, unread, "last unread"), last(graph, d, "last d"), "ended");
+    nl_graph_end(graph, linear(graph, sum(graph, pooled, ended, "end"), CLASSES, "head", 0));
+}
+
+/* A sequence of one position. */
+static void one_time(struct nl_graph *graph)
+{
+    int input = begin(graph, 1, 1, 3);
+    int first = linear(graph, input, WIDTH, "first", 0), fc = linear(graph, input, WIDTH, "fc", 0), end_state;
+    int y = elman(graph, input, first, taken(graph, fc, 1), false, &end_state);
+    nl_graph_end(graph, linear(graph, sum(graph, sum(graph, y, fc, "with fc"), end_state, "sum"), CLASSES, "head", 0));
+}
+
+/* Convolutions before a loop over the first row; the state is what stands before a ReLU. */
+static void row_by_row(struct nl_graph *graph)
+{
+    enum { SIZE = 8, CHANNELS = 16 };
+    int input = begin(graph, SIZE, SIZE, CHANNELS);
+    int a = activate(graph, normalize(graph, &nl_norm_bn, conv(graph, input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
+    int row = slice(graph, conv(graph, a, CHANNELS, 3, "conv2"), 0, SIZE, "row");
+    int h0 = linear(graph, row, CHANNELS, "h0", 0);
+    nl_loop_begin(graph, SIZE, false);
+    int x = taken_sequence(graph, row, "take"), h = carried(graph, h0, "h");
+    int gate = sum(graph, linear(graph, x, CHANNELS, "x", 0), linear(graph, h, CHANNELS, "w", WITHOUT_BIAS), "sum");
+    int next = normalize(graph, &nl_norm_ln, gate, "norm"), y = activate(graph, next, NL_RELU, "act");
+    pass(graph, h, next);
+    end(graph);
+    int pooled =
+        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, y, "collect")}, 0);
+    nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
+}
+
 /* ---- all of them ---- */
 
-const struct network networks[NETWORKS] = {{"lstm", lstm, 6, 0},
-                                           {"attention", attention, 6, 0},
-                                           {"tied", tied_head, 6, 0},
-                                           {"weight norm", weight_normed, 6, 0},
-                                           {"whiten", whitened, 6, 0},
-                                           {"concat", concatenated, 6, 0},
-                                           {"residual mlp", residual_mlp, 6, 0},
-                                           {"language", language, 8, 4},
-                                           {"bigram", bigram, 6, 0},
-                                           {"wide concat", concatenated_wide, 40, 16}};
-
-/* ---- run ---- */
-
-static size_t take(size_t *at, size_t bytes)
-{
-    size_t place = *at;
-    *at += (bytes + 63) / 64 * 64;
-    return place;
-}
-
-double drawn(const char *name, int replica, size_t at)
-{
-    return 2 * nl_stream_uniform(nl_stream(7, name), (uint64_t)replica, at) - 1;
-}
-
-void running_put(const struct running *run, const void *place, int replica, const double *values, size_t count)
-{
-    run->backend->put_reals((char *)(uintptr_t)place + (size_t)replica * run->stride, values, count);
-}
-
-static void put_drawn(const struct running *run, const void *place, int replica, const char *name, size_t count)
-{
-    double *values = nl_alloc(count, sizeof *values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = drawn(name, replica, i);
-    running_put(run, place, replica, values, count);
-    free(values);
-}
-
-/* The logits' channels, of which labels and ids are one. */
-int network_classes(const struct nl_graph *graph)
-{
-    const struct nl_graph_node *loss = &graph->node[graph->nodes - 1];
-    return graph->value[loss->in[0]].extent.channels;
-}
-
-/* Number i of an int32 input. Of lengths some are 0, and some are all. */
-static int32_t drawn_int32(const struct nl_graph *graph, const char *input, int replica, size_t i)
-{
-    int x = nl_graph_input(graph, "x");
-    if (strcmp(input, "lengths") == 0)
-        return (int32_t)((i * 3 + (size_t)replica) % (size_t)(nl_positions(graph->value[x].extent) + 1));
-    return (int32_t)nl_stream_below(nl_stream(7, input), (uint64_t)replica, i, (uint32_t)network_classes(graph));
-}
-
-static void put_inputs(const struct running *run, int replica)
-{
-    for (int i = 0; i < run->graph.inputs; i++) {
-        const char *name = run->graph.input[i].name;
-        const struct nl_value *value = &run->graph.value[run->graph.input[i].value];
-        size_t count = (size_t)run->samples * value->count;
-        int32_t *to = (int32_t *)((char *)run->input[i] + (size_t)replica * run->stride);
-        if (value->type == NL_TENSOR_REAL)
-            put_drawn(run, run->input[i], replica, name, count);
-        for (size_t e = 0; e < count && value->type == NL_TENSOR_INT32; e++)
-            to[e] = drawn_int32(&run->graph, name, replica, e);
-    }
-}
-
-/* Places for everything. Parameters and inputs are drawn, another set for each replica. run->graph is there. */
-void running_start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas)
-{
-    run->backend = backend, run->replicas = replicas, run->samples = samples;
-    struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = samples, .trains = true};
-    ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
-    size_t at = 0, real = backend->real, states[16] = {0}, input[NL_MOST_INPUTS];
-    size_t hyper = take(&at, sizeof(struct nl_hyper)), parameters = take(&at, run->graph.count * real),
-           gradients = take(&at, run->graph.count * real);
-    size_t sums = take(&at, sizeof *run->sums);
-    for (int i = 0; i < run->graph.inputs; i++) {
-        const struct nl_value *value = &run->graph.value[run->graph.input[i].value];
-        input[i] = take(&at, (size_t)samples * value->count * nl_type_bytes(value->type, backend));
-    }
-    for (int i = 0; i < run->graph.tensors; i++)
-        if (!nl_is_parameter(run->graph.tensor[i].spec.role))
-            states[run->graph.tensor[i].offset] = take(&at, run->graph.tensor[i].count * 16);
-    run->stride = nl_list_lay_out(&run->list, (at + 4095) / 4096 * 4096);
-    ck_assert(backend->thread_begin(0, &err) == NL_OK);
-    run->memory = backend->alloc(run->stride * (size_t)replicas);
-    memset(run->memory, 0x5a, run->stride * (size_t)replicas); /* nobody reads what nobody wrote */
-    char *base = run->memory;
-    for (int i = 0; i < 16; i++)
-        run->state[i] = base + states[i];
-    for (int i = 0; i < run->graph.inputs; i++)
-        run->input[i] = base + input[i];
-    run->sums = (struct nl_loss_sums *)(base + sums);
-    for (int i = 0; i < run->graph.tensors; i++)
-        if (!nl_is_parameter(run->graph.tensor[i].spec.role))
-            for (int r = 0; r < replicas; r++)
-                memset(base + states[run->graph.tensor[i].offset] + (size_t)r * run->stride, 0, run->graph.tensor[i].count * 16);
-    run->places = (struct nl_places){.parameters = base + parameters,
-                                     .gradients = base + gradients,
-                                     .state = run->state,
-                                     .input = run->input,
-                                     .hyper = (struct nl_hyper *)(base + hyper)};
-    nl_list_bind(&run->list, base, &run->places);
-    for (int r = 0; r < replicas; r++) {
-        struct nl_hyper values = {.dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1};
-        memcpy(base + hyper + (size_t)r * run->stride, &values, sizeof values);
-        put_drawn(run, run->places.parameters, r, "parameters", run->graph.count);
-        put_inputs(run, r);
-    }
-}
-
-void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas)
-{
-    *run = (struct running){0};
-    network->build(&run->graph);
-    running_start_graph(run, backend, network->samples, replicas);
-}
-
-void running_stop(struct running *run)
-{
-    run->backend->free(run->memory, run->stride * (size_t)run->replicas);
-    nl_list_release(&run->list);
-    nl_graph_release(&run->graph);
-}
-
-void running_step(const struct running *run, bool back)
-{
-    struct nl_run call = {.replicas = run->replicas,
-                          .stride = run->stride,
-                          .samples = run->samples,
-                          .step = 3,
-                          .statistics = NL_STATS_TRAIN,
-                          .sums = run->sums};
-    for (int r = 0; r < run->replicas; r++)
-        *(struct nl_loss_sums *)((char *)run->sums + (size_t)r * run->stride) = (struct nl_loss_sums){0};
-    nl_list_forward(&run->list, &call);
-    if (back)
-        nl_list_backward(&run->list, &call);
-}
-
-double *running_get(const struct running *run, const void *place, int replica, size_t count)
-{
-    double *values = nl_alloc(count, sizeof *values);
-    run->backend->get_reals(values, (char *)(uintptr_t)place + (size_t)replica * run->stride, count);
-    return values;
-}
-
-double running_loss(const struct running *run, int replica)
-{
-    const struct nl_loss_sums *sums = (const struct nl_loss_sums *)((const char *)run->sums + (size_t)replica * run->stride);
-    return sums->loss / sums->counted;
-}
-
-/* ---- train ---- */
-
-/* What the network takes as int32: ids, lengths, labels. */
-static void draw_rows(struct training *t)
-{
-    for (int i = 0; i < t->graph.inputs; i++) {
-        const struct nl_value *value = &t->graph.value[t->graph.input[i].value];
-        if (value->type != NL_TENSOR_INT32)
-            continue;
-        size_t count = DATA * value->count;
-        struct nl_sample_rows rows = {t->graph.input[i].name, (int)value->count, nl_alloc(count, sizeof *rows.at)};
-        for (size_t e = 0; e < count; e++)
-            rows.at[e] = drawn_int32(&t->graph, rows.input, 0, e);
-        t->rows[t->row_count++] = rows;
-    }
-}
-
-void network_train(struct training *t, const struct network *network, const struct nl_backend *backend)
-{
-    const char *const words[] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",
-                                 "train.momentum=0.9", "model.dropout=0.3", "train.steps=100"};
-    struct nl_experiment experiment;
-    struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, 6, &experiment, &diagnostics) == NL_OK, "%s",
-                  nl_diagnostics_text(&diagnostics));
-    *t = (struct training){.config = experiment.config};
-    network->build(&t->graph);
-    const struct nl_extent *input = nl_extent_of(&t->graph, nl_graph_input(&t->graph, "x"));
-    int classes = t->graph.classes = network_classes(&t->graph);
-    draw_rows(t);
-    const char *trouble =
-        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, classes}, DATA);
-    ck_assert_msg(!trouble, "%s", trouble);
-    training_rates(t);
-}
+const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false},
+                                           {"lstm with bn", lstm_batch_norm, 6, 0, false},
+                                           {"reverse lstm", lstm_reverse, 6, 0, false},
+                                           {"bidirectional", bidirectional, 6, 0, false},
+                                           {"one time", one_time, 6, 0, false},
+                                           {"attention", attention, 6, 0, false},
+                                           {"tied", tied_head, 6, 0, false},
+                                           {"weight norm", weight_normed, 6, 0, false},
+                                           {"whiten", whitened, 6, 0, false},
+                                           {"concat", concatenated, 6, 0, false},
+                                           {"residual mlp", residual_mlp, 6, 0, false},
+                                           {"normalizers", normalized_anew, 6, 0, false},
+                                           {"language", language, 8, 4, false},
+                                           {"bigram", bigram, 6, 0, false},
+                                           {"unrolled lstm", unrolled, 6, 0, false},
+                                           {"wide concat", concatenated_wide, 40, 16, false},
+                                           {"row by row", row_by_row, 64, 48, false}};

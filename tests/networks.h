@@ -4,17 +4,18 @@
 
 #include "graph/list.h"
 
-enum { STEPS = 5, WIDTH = 3, CLASSES = 4, MOST_REPLICAS = 3 };
+enum { STEPS = 5, WIDTH = 4, CLASSES = 4, MOST_REPLICAS = 3 };
 
 struct network {
     const char *name;
     void (*build)(struct nl_graph *graph);
     int samples;
-    int part; /* samples of micro-batches; 0: it is not cut */
+    int part;       /* samples of micro-batches; 0: it is not cut */
+    bool evaluates; /* there is no way back */
 };
 
-/* The last one has too many parameters for differences. */
-enum { NETWORKS = 10, SMALL = NETWORKS - 1 };
+/* The wide ones come last: they have too many parameters for differences. */
+enum { NETWORKS = 17, WIDE = 2, SMALL = NETWORKS - WIDE };
 extern const struct network networks[NETWORKS];
 
 /* How many classes its logits are of. */
@@ -26,6 +27,16 @@ struct language {
 };
 void network_language(struct nl_graph *graph, const struct language *l);
 
+/* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what
+ * it put out at position 2. */
+struct lstm {
+    const struct nl_norm *norm;
+    int statistics; /* nl_new_node */
+    bool dropout, reverse;
+    bool unrolled; /* node by node, without a loop */
+};
+void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
+
 /* A list, bound to places of its own. */
 struct running {
     const struct nl_backend *backend;
@@ -35,7 +46,7 @@ struct running {
     size_t stride;
     char *memory;
     struct nl_places places;
-    void *state[16], *input[NL_MOST_INPUTS];
+    void *state[64], *input[NL_MOST_INPUTS];
     struct nl_loss_sums *sums;
 };
 
@@ -45,7 +56,8 @@ void running_start(struct running *run, const struct nl_backend *backend, const 
 void running_start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas);
 void running_stop(struct running *run);
 
-/* Forward, and back if wanted. */
+/* Forward, and back if wanted, with those statistics. */
+void running_call(const struct running *run, enum nl_statistics statistics, bool back);
 void running_step(const struct running *run, bool back);
 
 void running_put(const struct running *run, const void *place, int replica, const double *values, size_t count);
@@ -54,10 +66,10 @@ double *running_get(const struct running *run, const void *place, int replica, s
 /* The mean loss of the last step. */
 double running_loss(const struct running *run, int replica);
 
-/* A training of two replicas on DATA drawn samples, with momentum and dropout. */
+/* A training of two replicas on DATA drawn samples, with momentum and dropout. more: further settings, NULL at the end; or NULL. */
 enum { DATA = 96 };
 struct training;
-void network_train(struct training *t, const struct network *network, const struct nl_backend *backend);
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more);
 
 /* A uniform number in (-1, 1). */
 double drawn(const char *name, int replica, size_t at);

@@ -3,11 +3,15 @@
 #define TESTS_SIMULATED_RESULTS_H
 
 #include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/files.h"
 #include "config/config.h"
 #include "simulated.h"
 #include "stats/results.h"
+#include "suite.h"
 
 #define BATCH .question = "small_batch"
 #define PLAIN .values = NORMAL, .common = 0.03, .own = 0.01
@@ -21,6 +25,37 @@
 #define TUNED_CLOSELY .base = 0.2, .values = NORMAL, .common = 0.03, .own = 0.006, .tune_seeds = 3
 #define HALF .first = -3.0, .step = 0.5, .points = 7
 #define QUARTER .first = -3.0, .step = 0.25, .points = 13
+
+static int sweeps_of_a_scenario;
+static char **name_parts; /* parts of names: only these scenarios; none: all */
+
+static inline bool is_wanted(const char *name)
+{
+    bool wanted = !*name_parts;
+    for (char **word = name_parts; *word; word++)
+        wanted |= strstr(name, *word) != NULL;
+    return wanted;
+}
+
+/* NORMLAB_ALL: with more sweeps, which takes hours. */
+static inline bool all_of_them(void)
+{
+    const char *all = getenv("NORMLAB_ALL");
+    return all && *all;
+}
+
+/* The test once for each scenario, below the head that was printed. */
+static inline int run_scenarios(const char *name, const TTest *test, int scenarios, char **arguments)
+{
+    name_parts = arguments + (*arguments != NULL);
+    fflush(stdout);
+    Suite *suite = suite_create(name);
+    TCase *tests = tcase_create(name);
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, test, 0, scenarios);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
 
 /* claim: a section of the file, or "". */
 static inline void load(const struct scenario *s, const char *claim, const char *folder, struct nl_experiment *out)

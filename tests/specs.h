@@ -9,6 +9,8 @@ static const struct spec specs[] = {
     {"linear without bias, one sample", LINEAR, .samples = 1, .channels = 64, .out = 64},
     {"linear, part of the capacity", LINEAR, .samples = 3, .capacity = 5, .channels = 10, .out = 3, .bias = true},
     {"linear without dx", LINEAR, .samples = 2, .channels = 3, .out = 1, .bias = true, .no_dx = true},
+    {"linear without dw", LINEAR, .samples = 33, .channels = 17, .out = 10, .bias = true, .no_dw = true},
+    {"linear without dw, one sample", LINEAR, .samples = 1, .channels = 64, .out = 64, .no_dw = true},
     {"linear to one", LINEAR, .samples = 4, .channels = 1, .out = 1},
 
     {"conv 3x3", CONV, .samples = 3, .height = 5, .width = 6, .channels = 3, .out = 10, .kernel = 3, .pad = 1, .bias = true},
@@ -111,6 +113,7 @@ static const struct spec specs[] = {
     {"sum, new channels", ADD, .samples = 2, .height = 3, .width = 2, .channels = 1, .out = 4},
 
     {"dropout", DROPOUT, .samples = 3, .capacity = 4, .channels = 67},
+    {"dropout at a time of a loop", DROPOUT, .samples = 3, .channels = 67, .time = 5},
     {"dropout in evaluation", DROPOUT, .samples = 3, .channels = 10, .statistics = NL_STATS_RUNNING},
 };
 enum { SPECS = sizeof specs / sizeof *specs };

@@ -3,7 +3,9 @@
 #include <check.h>
 #include <math.h>
 
+#include "graph/loop.h"
 #include "operation/conv.h"
+#include "operation/linear.h"
 #include "suite.h"
 #include "training.h"
 
@@ -21,6 +23,7 @@ struct net {
     enum nl_bias bias;
     bool clips;
     int stat_batch;
+    const char *layers; /* NULL: no list */
 };
 
 enum { BN, LN, GN, IN, RMS, NONE = 10 }; /* as in nl_norms */
@@ -36,6 +39,8 @@ static const struct net nets[] = {
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = LN, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
     {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = LN, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
     {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = BN, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
+    {"layers with numbers of their own", NL_LAYERS, .norm = BN, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
+     .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -56,6 +61,26 @@ START_TEST(what_has_no_kernel_is_named)
 }
 END_TEST
 
+START_TEST(a_loop_is_refused_where_it_begins)
+{
+    enum { TIMES = 5 };
+    struct nl_graph graph;
+    struct nl_error err;
+    nl_graph_begin(&graph);
+    int input = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, TIMES, 3}, NL_NONE);
+    nl_loop_begin(&graph, TIMES, false);
+    int x = nl_loop_take(&graph, input, "take", &err);
+    struct nl_linear linear = {.out = 4};
+    int y = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "fc", .in = {x}, .inputs = 1}, &err);
+    ck_assert_int_eq(nl_loop_end(&graph, &err), NL_OK);
+    nl_graph_end(&graph, nl_loop_collect(&graph, y, "collect", &err));
+    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cpu, &err), NL_OK);
+    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
+    ck_assert_str_eq(err.text, "cuda cannot compute 'transpose' (take)");
+    nl_graph_release(&graph);
+}
+END_TEST
+
 static struct training make_with(const struct nl_backend *backend, const struct net *net, int replicas, const char *tensors)
 {
     struct training t = {0};
@@ -66,6 +91,8 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.model.width = net->width;
     t.config.model.dropout = net->dropout;
     t.config.model.bias = net->bias;
+    if (net->layers)
+        ck_assert(nl_key_set(nl_key_find("model.layers"), &t.config, net->layers, NULL) == NL_OK);
     t.config.norm.kind = net->norm;
     t.config.norm.groups = 4;
     t.config.norm.stat_batch = net->stat_batch ? net->stat_batch : NL_AUTO;
@@ -223,6 +250,7 @@ int main(void)
     Suite *suite = suite_create("training on cuda");
     TCase *tests = tcase_create("training");
     tcase_add_test(tests, what_has_no_kernel_is_named);
+    tcase_add_test(tests, a_loop_is_refused_where_it_begins);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
     tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);

@@ -141,6 +141,36 @@ START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
 }
 END_TEST
 
+/* A number that a layer has of its own does what the trial's does, to the last bit, whatever the trial's is. */
+START_TEST(own_numbers_have_the_bits_of_the_trials)
+{
+    static const char *const images[] = {
+        "[{conv: 4}, {norm: %s}, activation, {dropout%s}, {conv: 4}, {norm: %s}, activation, mean-pool, {dropout%s}, {linear: classes}]",
+        "[{linear: 16}, {norm: %s}, activation, {dropout%s}, {linear: 16}, {norm: %s}, activation, {dropout%s}, {linear: classes}]"};
+    static const char *const kinds[] = {"norm.kind=bn", "norm.kind=ln", "norm.kind=brn"};
+    static const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
+    const char own[] = "{eps: 0.01, momentum: 0.03, stat_batch: 4}";
+    for (int i = 0; i < 12; i++) {
+        struct training said[2];
+        for (int owns = 0; owns < 2; owns++) {
+            const char *const of_trial[] = {kinds[i % 3], "norm.eps=0.01", "norm.momentum=0.03", "norm.stat_batch=4", "model.dropout=0.3", NULL};
+            const char *const other[] = {kinds[i % 3], "norm.eps=0.3", "norm.momentum=0.9", "norm.stat_batch=2", "model.dropout=0.6", NULL};
+            char *list = owns ? nl_format(images[i / 6], own, ": 0.3", own, ": 0.3") : nl_format(images[i / 6], "", ": ", "", ": ");
+            struct nl_config config = configured(list, owns ? other : of_trial);
+            make(&said[owns], backends[i / 3 % 2], &config);
+            for (int64_t step = 0; step < STEPS; step++)
+                training_step(&said[owns], step, 0);
+            free(list);
+        }
+        size_t bytes = said[0].plan.state_bytes - (size_t)((char *)said[0].plan.parameters - (char *)said[0].plan.arena);
+        ck_assert_uint_eq(said[0].plan.state_bytes, said[1].plan.state_bytes);
+        ck_assert_msg(memcmp(said[0].plan.parameters, said[1].plan.parameters, bytes) == 0, "%s on %s, net %d", kinds[i % 3], backends[i / 3 % 2]->name, i / 6);
+        training_free(&said[0]);
+        training_free(&said[1]);
+    }
+}
+END_TEST
+
 /* The normalizer of each layer that is one, as "name=kind/groups ". */
 static char *norms_of(const struct nl_config *config)
 {
@@ -196,6 +226,8 @@ START_TEST(texts_are_canonical_and_read_back)
         {"[{kernel: 03, conv: 16}, {norm: }, {linear: classes}]", "[{conv: 16, kernel: 3}, norm, {linear: classes}]"},
         {"[norm: gn, {name: x, norm: {groups: 2, kind: gn}}, linear: classes]", "[{norm: {kind: gn}}, {norm: {kind: gn, groups: 2}, name: x}, {linear: classes}]"},
         {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]", "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},
+        {"[{norm: {eps: 1e-3, stat_batch: auto, momentum: 0.10}}, dropout: 0.30, linear: classes]",
+         "[{norm: {eps: 0.001, momentum: 0.1, stat_batch: auto}}, {dropout: 0.3}, {linear: classes}]"},
         {"[]", "[]"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -223,6 +255,8 @@ START_TEST(what_is_wrong_is_said)
         {"[{norm-activation: null, placement: preact}, linear: classes]", "'placement' is before or after: what comes first in a residual the list says"},
         {"[{layers: [norm], name: null}, linear: classes]", "'name' needs one value"},
         {"[{residual: [norm], shortcut: norm}, linear: classes]", "'shortcut' must be a list of layers"},
+        {"[{norm: {eps: 2}}, linear: classes]", "'norm.eps' must be from 0 to 1, not 2"},
+        {"[{dropout: all}, linear: classes]", "'model.dropout' must be a number, not 'all'"},
         {"[{width: 3}, linear: classes]", "this is no layer"},
         {"[[norm], linear: classes]", "this is no layer"},
     };
@@ -241,6 +275,7 @@ int main(void)
     tcase_add_loop_test(tc, gradients_are_finite_differences, 0, NETS);
     tcase_add_loop_test(tc, cpu_follows_ref, 0, NETS);
     tcase_add_test(tc, a_listed_resnet_has_the_bits_of_the_built_one);
+    tcase_add_test(tc, own_numbers_have_the_bits_of_the_trials);
     tcase_add_test(tc, each_layer_has_what_is_said_nearest_to_it);
     tcase_add_test(tc, texts_are_canonical_and_read_back);
     tcase_add_test(tc, what_is_wrong_is_said);

@@ -70,6 +70,8 @@ sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm
 {model: {arch: layers, layers: [{conv: 4, kernel: 5, stride: 2, bias: off, name: a}, norm, {norm: gn}, {norm: {kind: gn, groups: 2}}, norm-activation, max-pool, {linear: classes}]}, norm.groups: 2}
 {model: {arch: layers, layers: [{layers: [{conv: depthwise}, {conv: , kernel: 1}, activation, {activation: gelu}], width: 3, repeat: 2}, {residual: [{conv: 5}], shortcut: [{conv: 5}]}, mean-pool, dropout, {linear: classes}]}}
 {model: {arch: layers}, sweep: {grid: {model.layers: [[{linear: classes}], [norm, {linear: classes}]]}}}
+{model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {grid: {model.layers.b.norm.kind: [bn, ln], model.layers.a.kernel: [1, 3], model.layers.1.conv: "4:8:4"}, baseline: {model.layers.b.norm.kind: bn}}}
+{model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {zip: {model.layers.b.norm.affine: [none, channel], train.lr: [1, 2]}, exclude: {model.layers.b.norm.affine: none}}}
 sweep.seeds: 4
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: "1e-2:1:log:3"}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], train.momentum: [0, 0.9], on: val_accuracy, seeds: 2}}}
@@ -116,11 +118,15 @@ model: {arch: layers, layers: conv}
 model: {arch: layers, layers: [nrom, {linear: classes}]}
 model: {arch: layers, layers: [{conv: 3, kernel: 2}, {linear: classes}]}
 model: {arch: layers, layers: [{conv: 3, repeat: 2}, {linear: classes}]}
-model: {arch: layers, layers: [{norm: {kind: gn, eps: 1}}, {linear: classes}]}
+model: {arch: layers, layers: [{norm: {kind: gn, eps: 2}}, {linear: classes}]}
 model: {arch: layers, layers: [{layers: []}, {linear: classes}]}
 model: {arch: layers, layers: [{max-pool: 2}, {linear: classes}]}
 model: {arch: layers, layers: [{name: b}, {linear: classes}]}
 model: {arch: layers, layers: [{name: 1b, norm: }, {linear: classes}]}
+{model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {grid: {model.layers.b.norm.kind: [bn, lm]}}}
+{model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {grid: {model.layers.b.norm.knd: [bn, ln]}}}
+{model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {grid: {model.layers.a.name: [c, d]}}}
+{model: {arch: layers, layers: [{conv: 4, name: a}, {norm: bn, name: b}, {linear: classes}]}, sweep: {baseline: {model.layers.a.conv: 0}}}
 model: {arch: vgg}
 data: {name: imagenet}
 data: {difficulty: 2}

@@ -483,17 +483,12 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     }
 }
 
-static int sweeps_of_a_scenario;
 static double refining; /* the share of these where rates are refined, which takes ten times as long */
-static char **words; /* parts of names: only these scenarios; none: all */
 
 START_TEST(findings_are_true)
 {
     const struct scenario *s = &scenarios[_i];
-    bool wanted = !*words;
-    for (char **word = words; *word; word++)
-        wanted |= strstr(s->name, *word) != NULL;
-    if (!wanted)
+    if (!is_wanted(s->name))
         return;
     struct nl_experiment experiment;
     struct nl_text misses = {0};
@@ -510,20 +505,13 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    const char *all = getenv("NORMLAB_ALL");
-    sweeps_of_a_scenario = all && *all ? 20000 : 800;
-    refining = all && *all ? 1.0 : 1.0 / 6.0;
-    words = argv + (argc > 0);
+    (void)argc;
+    sweeps_of_a_scenario = all_of_them() ? 20000 : 800;
+    refining = all_of_them() ? 1.0 : 1.0 / 6.0;
     printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
     printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
            "----------------------------------------------------------------------------");
-    fflush(stdout);
-    Suite *suite = suite_create("simulation");
-    TCase *tests = tcase_create("simulation");
-    tcase_set_timeout(tests, 0);
-    tcase_add_loop_test(tests, findings_are_true, 0, SCENARIOS);
-    suite_add_tcase(suite, tests);
-    int status = run_suite(suite);
+    int status = run_scenarios("simulation", findings_are_true, SCENARIOS, argv);
     printf("\nLimits, marked by a star, and controls, marked by !:\n");
     for (int i = 0; i < SCENARIOS; i++)
         if (scenarios[i].why)

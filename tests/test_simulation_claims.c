@@ -74,9 +74,6 @@ struct tally {
     int sames, false_sames; /* of a part at one rate for all, which is as true as the part */
 };
 
-static int sweeps_of_a_scenario;
-static char **words;
-
 /* The results of one draw; other: the control's, whose seeds are its own. */
 static void draw_results(const struct scenario *s, const struct truth *truth, const struct nl_experiment *experiment, const struct plan *plan, int index, bool other,
                          struct nl_results *out)
@@ -143,10 +140,7 @@ static void simulate(const struct made_claim *made, const struct nl_experiment *
 START_TEST(verdicts_are_true)
 {
     const struct made_claim *made = &claims[_i];
-    bool wanted = !*words;
-    for (char **word = words; *word; word++)
-        wanted |= strstr(made->sweep.name, *word) != NULL;
-    if (!wanted)
+    if (!is_wanted(made->sweep.name))
         return;
     struct nl_experiment experiment;
     struct tally tally;
@@ -171,18 +165,11 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    const char *all = getenv("NORMLAB_ALL");
-    sweeps_of_a_scenario = all && *all ? 5000 : 200;
-    words = argv + (argc > 0);
+    (void)argc;
+    sweeps_of_a_scenario = all_of_them() ? 5000 : 200;
     printf("| %-62s | sweeps | repr. | contr.| open  | false | bound  | ctrl. | same  |\n", "scenario");
     printf("|%.64s|-------:|------:|------:|------:|------:|-------:|------:|------:|\n", "----------------------------------------------------------------");
-    fflush(stdout);
-    Suite *suite = suite_create("simulation of claims");
-    TCase *tests = tcase_create("simulation of claims");
-    tcase_set_timeout(tests, 0);
-    tcase_add_loop_test(tests, verdicts_are_true, 0, CLAIMS);
-    suite_add_tcase(suite, tests);
-    int status = run_suite(suite);
+    int status = run_scenarios("simulation of claims", verdicts_are_true, CLAIMS, argv);
     for (int i = 0; i < CLAIMS; i++)
         if (claims[i].why)
             printf("- %s: %s.\n", claims[i].sweep.name, claims[i].why);

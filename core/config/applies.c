@@ -165,7 +165,9 @@ bool nl_section_is_aside(const char *section)
 
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
 {
-    const char *field = strchr(key->name, '.') + 1;
+    const char *field = nl_key_field(key);
+    if (key->path)
+        return config->model.arch == NL_LAYERS;
     if (!strcmp(key->section, "data"))
         return data_key_applies(field, config);
     if (!strcmp(key->section, "model"))

@@ -108,6 +108,7 @@ struct nl_key {
     double low, high;
     const char *const *choices; /* NULL-terminated, or NULL */
     bool in_cohort;      /* trials that advance together may differ in it */
+    const char *path;    /* of a part of model.layers: "stage2.norm.kind"; NULL: a key of keys.def */
     const char *help;
 };
 
@@ -120,9 +121,18 @@ extern const struct nl_field {
     const char *name, *form, *help;   /* form: what is written there, for example */
 } nl_sweep_fields[], nl_claim_fields[]; /* what may stand under `sweep` and `claim`; end with a NULL name */
 
-const struct nl_key *nl_key_find(const char *name);          /* NULL: unknown */
+const struct nl_key *nl_key_find(const char *name);          /* of keys.def; NULL: unknown */
+
+/* What a sweep may name: a key of keys.def, or a part of model.layers, "model.layers.stage2.norm.kind" (config/layers.h). The latter is a key with the
+ * type and bounds of that value, one for each name, and lives as long as the process; whether a list has such a part it does not say. NULL: unknown, or
+ * a part that is no single value. */
+const struct nl_key *nl_key_of(const char *name);
+
+/* The name without its section: "placement" of norm.placement, "stage2.norm.kind" of a part of model.layers. */
+const char *nl_key_field(const struct nl_key *key);
+
 const char *nl_key_nearest(const char *name);                /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
-int nl_key_index(const struct nl_key *key);
+int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part that of model.layers */
 
 /* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part behind the dot, by a synonym, or by a word that it may be set
  * to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it suffices that such a name begins with word. */
@@ -131,11 +141,14 @@ bool nl_key_is_called(const char *name, const char *word, bool beginning);
 /* What word stands for in other programs, where normlab has no such key ("label smoothing"); NULL: nothing known. */
 const char *nl_key_absent(const char *word);
 
-/* Reads `text` as key's type into config. On failure returns NL_FAIL and says in err what is legal. */
+/* Reads `text` as key's type into config; the list of a part becomes another one. On failure returns NL_FAIL and says in err what is legal. */
 int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err);
 
 /* The value as YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"; a TEXT in quotes where it needs them); new string. */
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
+
+/* The same without quotes. Of a part of model.layers "" where the list says nothing there. */
+char *nl_key_value(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
  * does not with none, train.nesterov not with adam, ... Keys of `log` and `plot` never do, nor do device.index, data.dir and other names of files: what

@@ -23,11 +23,10 @@ void nl_differences_add(struct nl_differences *out, const char *name, char *a, c
 }
 
 /* "bn, gn": an axis; "64, 2, with train.lr": coupled in a zip. Else the one value. */
-static char *value_of(const struct nl_experiment *experiment, const struct nl_key *key, const struct nl_origin **origin)
+static char *value_of(const struct nl_experiment *experiment, const struct nl_key *key)
 {
     int column;
     const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
-    *origin = axis ? &axis->origin : &experiment->origin[nl_key_index(key)];
     if (!axis)
         return nl_key_text(key, &experiment->config);
     struct nl_text out = {0};
@@ -68,13 +67,28 @@ static char *baseline_of(const struct nl_experiment *experiment)
     return out.at;
 }
 
+static void add_key(struct nl_differences *out, const struct nl_experiment *a, const struct nl_experiment *b, const struct nl_key *key)
+{
+    struct nl_origin at_a = nl_origin_of(a, key->name), at_b = nl_origin_of(b, key->name);
+    nl_differences_add(out, key->name, value_of(a, key), &at_a, value_of(b, key), &at_b);
+}
+
+/* Parts of model.layers that vary in `of`, and not in `not_in`. */
+static void add_parts(struct nl_differences *out, const struct nl_experiment *a, const struct nl_experiment *b, const struct nl_experiment *of,
+                      const struct nl_experiment *not_in)
+{
+    for (int i = 0; i < of->axes; i++)
+        for (int k = 0; k < of->axis[i].keys; k++)
+            if (of->axis[i].key[k]->path && !(not_in && nl_axis_with(not_in->axis, not_in->axes, of->axis[i].key[k], NULL)))
+                add_key(out, a, b, of->axis[i].key[k]);
+}
+
 void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experiment *b, struct nl_differences *out)
 {
-    for (int i = 0; i < nl_key_count; i++) {
-        const struct nl_origin *at_a, *at_b;
-        char *value_a = value_of(a, &nl_keys[i], &at_a), *value_b = value_of(b, &nl_keys[i], &at_b);
-        nl_differences_add(out, nl_keys[i].name, value_a, at_a, value_b, at_b);
-    }
+    for (int i = 0; i < nl_key_count; i++)
+        add_key(out, a, b, &nl_keys[i]);
+    add_parts(out, a, b, a, NULL);
+    add_parts(out, a, b, b, a);
     nl_differences_add(out, "sweep.exclude", excludes_of(a), a->excludes ? &a->exclude[0].origin : NULL, excludes_of(b),
                        b->excludes ? &b->exclude[0].origin : NULL);
     nl_differences_add(out, "sweep.seeds", nl_format("%d", a->seeds), &a->seeds_origin, nl_format("%d", b->seeds), &b->seeds_origin);

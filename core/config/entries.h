@@ -23,6 +23,9 @@ struct nl_loader {
 typedef void nl_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context);
 void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context);
 
+/* The key of that name, as nl_key_of; NULL, and a diagnostic, for another. */
+const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, const struct nl_origin *at);
+
 /* An unknown key, with `near` as a hint, or what to do where nothing is near (NULL); shown is the whole name. */
 void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, const char *shown, const char *near);
 

@@ -14,11 +14,6 @@
 #include "config/published.h"
 #include "config/value.h"
 
-static const char *field_of(const struct nl_key *key)
-{
-    return strchr(key->name, '.') + 1;
-}
-
 static bool is_integer(const struct nl_key *key)
 {
     return key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL;
@@ -203,11 +198,54 @@ static void add_layer_definitions(struct nl_text *out)
     nl_text_add(out, "]}},\n");
 }
 
+/* $defs: the values of an axis over a key, whose own definition is there. */
+static void add_axis_definition(struct nl_text *out, const struct nl_key *key)
+{
+    nl_text_add(out, "    \"axis.%s\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/%s\"}}, "
+                     "{\"$ref\": \"#/$defs/%s\"}", key->name, key->name, key->name);
+    if (!nl_key_is_list(key) && key->type != NL_TYPE_TEXT) {
+        nl_text_add(out, ", ");
+        add_word_pattern(out, key);
+    }
+    nl_text_add(out, "]},\n");
+}
+
+/* $defs: the words of model.layers that are numbers, as parts of it that vary. */
+static void add_part_definitions(struct nl_text *out)
+{
+    for (const struct nl_layer_word *word = nl_layer_words; word->name; word++) {
+        if (word->form != NL_WORD_NUMBER)
+            continue;
+        struct nl_key key = *nl_key_find("model.width");
+        char *name = nl_format("part.%s", word->name);
+        key.name = name;
+        nl_text_add(out, "    \"%s\": {\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d},\n", name, word->low, word->high);
+        add_axis_definition(out, &key);
+        free(name);
+    }
+}
+
+/* What a mapping of keys that may vary may have besides them: parts of model.layers, by the word they end in. */
+static void add_part_patterns(struct nl_text *out, const char *prefix)
+{
+    const char *between = ", \"patternProperties\": {";
+    for (int of_norm = 0; of_norm < 2; of_norm++)
+        for (const struct nl_layer_word *word = of_norm ? nl_layer_norm_words : nl_layer_words; word->name; word++) {
+            if (word->form != NL_WORD_VALUE && word->form != NL_WORD_NUMBER)
+                continue;
+            nl_text_add(out, "%s\n      \"^model\\\\.layers\\\\..+%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s%s%s\"}", between, of_norm ? "\\\\.norm" : "", word->name, prefix,
+                        word->key ? "" : "part.", word->key ? word->key : word->name);
+            between = ",";
+        }
+    nl_text_add(out, "\n    }");
+}
+
 /* $defs: train.lr is one value of the key, axis.train.lr the values of an axis. */
 static void add_definitions(struct nl_text *out)
 {
     nl_text_add(out, "  \"$defs\": {\n");
     add_layer_definitions(out);
+    add_part_definitions(out);
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
         nl_text_add(out, "    \"%s\": {\"description\": ", key->name);
@@ -217,15 +255,8 @@ static void add_definitions(struct nl_text *out)
         nl_text_add(out, ", ");
         add_default(out, key);
         nl_text_add(out, "},\n");
-        if (!may_vary(key))
-            continue;
-        nl_text_add(out, "    \"axis.%s\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/%s\"}}, "
-                         "{\"$ref\": \"#/$defs/%s\"}", key->name, key->name, key->name);
-        if (!nl_key_is_list(key) && key->type != NL_TYPE_TEXT) {
-            nl_text_add(out, ", ");
-            add_word_pattern(out, key);
-        }
-        nl_text_add(out, "]},\n");
+        if (may_vary(key))
+            add_axis_definition(out, key);
     }
 }
 
@@ -238,7 +269,9 @@ static void add_key_map(struct nl_text *out, const char *name, const char *prefi
     for (int i = 0, used = *more != '\0'; i < nl_key_count; i++)
         if (may_vary(&nl_keys[i]))
             nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}", used++ ? "," : "", nl_keys[i].name, prefix, nl_keys[i].name);
-    nl_text_add(out, "\n    }}");
+    nl_text_add(out, "\n    }");
+    add_part_patterns(out, prefix);
+    nl_text_add(out, "}");
 }
 
 static void add_sweep_definitions(struct nl_text *out)
@@ -300,7 +333,9 @@ static void add_claim_definitions(struct nl_text *out)
     for (int i = 0; i < nl_key_count; i++)
         if (may_vary(&nl_keys[i]))
             nl_text_add(out, ",\n      \"%s\": {\"$ref\": \"#/$defs/axis.%s\"}", nl_keys[i].name, nl_keys[i].name);
-    nl_text_add(out, "\n    }},\n    \"metric\": {\"type\": \"string\", \"pattern\": \"^(train|val|test)_(error|accuracy|loss)(_(running|batch|precise))?$\"},\n"
+    nl_text_add(out, "\n    }");
+    add_part_patterns(out, "axis.");
+    nl_text_add(out, "},\n    \"metric\": {\"type\": \"string\", \"pattern\": \"^(train|val|test)_(error|accuracy|loss)(_(running|batch|precise))?$\"},\n"
                      "    \"cell\": {\"$ref\": \"#/$defs/point\", \"minProperties\": 1},\n"
                      "    \"size\": {\"type\": \"number\", \"minimum\": 0},\n"
                      "    \"measure\": {" OBJECT "\"properties\": {\"metric\": {\"anyOf\": [{\"$ref\": \"#/$defs/metric\"}, {\"type\": \"array\", \"minItems\": 2, "
@@ -340,7 +375,7 @@ static void add_section(struct nl_text *out, const struct nl_section *section)
     begin_section(out, section->name, section->help);
     for (int i = 0, used = 0; i < nl_key_count; i++)
         if (strcmp(nl_keys[i].section, section->name) == 0)
-            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s\"}", used++ ? "," : "", field_of(&nl_keys[i]), nl_keys[i].name);
+            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s\"}", used++ ? "," : "", nl_key_field(&nl_keys[i]), nl_keys[i].name);
     nl_text_add(out, "\n    }},\n");
 }
 
@@ -367,7 +402,7 @@ static void add_dotted(struct nl_text *out)
 {
     nl_text_add(out, "  \"patternProperties\": {\n");
     for (int i = 0; i < nl_key_count; i++)
-        nl_text_add(out, "    \"^%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s\"},\n", nl_keys[i].section, field_of(&nl_keys[i]), nl_keys[i].name);
+        nl_text_add(out, "    \"^%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s\"},\n", nl_keys[i].section, nl_key_field(&nl_keys[i]), nl_keys[i].name);
     for (int i = 0; nl_sweep_fields[i].name; i++)
         nl_text_add(out, "    \"^sweep\\\\.%s$\": {\"$ref\": \"#/$defs/sweep.%s\"}%s\n", nl_sweep_fields[i].name, nl_sweep_fields[i].name,
                     nl_sweep_fields[i + 1].name ? "," : "");

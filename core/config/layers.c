@@ -16,8 +16,8 @@ enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
-static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
-                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
+static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
 
 const char *nl_layer_name(const struct nl_layer *layer)
 {
@@ -64,10 +64,16 @@ static bool is_name(const char *text)
     return true;
 }
 
-static int *setting_of(struct item *item, const struct nl_layer_word *word)
+/* Whether the setting is a double; else it is an int. */
+static bool is_real(const struct nl_layer_word *word)
+{
+    return word->key && nl_key_find(word->key)->type == NL_TYPE_REAL;
+}
+
+static void *setting_of(struct item *item, const struct nl_layer_word *word)
 {
     if (word->offset != NL_NO_SETTING)
-        return (int *)(void *)((char *)&item->set + word->offset);
+        return (char *)&item->set + word->offset;
     return strcmp(word->name, "repeat") == 0 ? &item->repeat : &item->stride;
 }
 
@@ -86,7 +92,7 @@ static void read_number(struct nl_loader *loader, const struct nl_layer_word *wo
 }
 
 /* As the key of that name reads it. */
-static void read_value(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, int *out)
+static void read_value(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, void *out)
 {
     struct nl_config scratch;
     struct nl_error err, hint;
@@ -96,8 +102,13 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
         nl_diagnose(loader->diagnostics, &value->at, hint.text, "%s", err.text);
         return;
     }
-    *out = key->type == NL_TYPE_CHOICE ? *(const int *)field : (int)*(const int64_t *)field;
-    if (!strcmp(word->name, "placement") && *out == NL_PREACT)
+    if (is_real(word))
+        *(double *)out = *(const double *)field;
+    else if (key->type == NL_TYPE_CHOICE)
+        *(int *)out = *(const int *)field;
+    else
+        *(int *)out = *(const int64_t *)field == NL_AUTO ? 0 : (int)*(const int64_t *)field;
+    if (!strcmp(word->name, "placement") && *(const int *)out == NL_PREACT)
         nl_diagnose(loader->diagnostics, &value->at, NULL,
                     "'placement' is before or after: what comes first in a residual the list says");
 }
@@ -232,13 +243,25 @@ struct expansion {
     bool full; /* there were more than there may be, as diagnostics say: no more are read */
 };
 
+static void inherit_words(const struct nl_layer_word *words, struct nl_layer_settings *out, const struct nl_layer_settings *around)
+{
+    for (const struct nl_layer_word *word = words; word->name; word++) {
+        if ((word->form != NL_WORD_NUMBER && word->form != NL_WORD_VALUE) || word->offset == NL_NO_SETTING)
+            continue;
+        void *to = (char *)out + word->offset;
+        const void *from = (const char *)around + word->offset;
+        if (is_real(word) && *(const double *)to < 0)
+            *(double *)to = *(const double *)from;
+        else if (!is_real(word) && *(const int *)to == NL_UNSAID)
+            *(int *)to = *(const int *)from;
+    }
+}
+
 static struct nl_layer_settings inherit(const struct nl_layer_settings *own, const struct nl_layer_settings *around)
 {
     struct nl_layer_settings out = *own;
-    const int *from = (const int *)around;
-    for (size_t i = 0; i < sizeof out / sizeof(int); i++)
-        if (((const int *)own)[i] == NL_UNSAID)
-            ((int *)&out)[i] = from[i];
+    inherit_words(nl_layer_words, &out, around);
+    inherit_words(nl_layer_norm_words, &out, around);
     return out;
 }
 
@@ -448,6 +471,7 @@ static void write_map(struct nl_text *out, const struct nl_layer_word *words, co
 static void write_value(struct nl_text *out, const struct nl_layer_word *word, const struct nl_node *value)
 {
     int64_t number;
+    char digits[32];
     if (value->kind == NL_SEQUENCE)
         write_list(out, value);
     else if (value->kind == NL_MAPPING)
@@ -456,6 +480,8 @@ static void write_value(struct nl_text *out, const struct nl_layer_word *word, c
         nl_text_add(out, "null");
     else if (word->form == NL_WORD_SECTION)
         nl_text_add(out, "{kind: %s}", value->text);
+    else if (is_real(word))
+        nl_text_add(out, "%s", nl_double_text(nl_double_read(value->text, NULL) + 0.0, digits));
     else if (nl_integer_read(value->text, &number))
         nl_text_add(out, "%" PRId64, number);
     else
@@ -536,6 +562,11 @@ void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config)
     config->norm.groups = set->groups != NL_UNSAID ? set->groups : config->norm.groups;
     config->norm.over = set->over != NL_UNSAID ? set->over : config->norm.over;
     config->norm.affine = set->affine != NL_UNSAID ? set->affine : config->norm.affine;
+    config->norm.eps = set->eps >= 0 ? set->eps : config->norm.eps;
+    config->norm.momentum = set->momentum >= 0 ? set->momentum : config->norm.momentum;
+    if (set->stat_batch != NL_UNSAID)
+        config->norm.stat_batch = set->stat_batch == 0 ? NL_AUTO : set->stat_batch;
+    config->model.dropout = set->dropout >= 0 ? set->dropout : config->model.dropout;
     config->norm.placement = set->placement != NL_UNSAID ? set->placement : config->norm.placement;
     config->model.activation = set->activation != NL_UNSAID ? set->activation : config->model.activation;
     config->model.bias = set->bias != NL_UNSAID ? set->bias : config->model.bias;

@@ -3,12 +3,12 @@
  *     - {conv: 16, kernel: 5, name: stem}       - conv: depthwise, as wide as its input
  *     - norm                                    - norm: {kind: gn, groups: 4}
  *     - activation                              - norm-activation: both, in the order of norm.placement
- *     - max-pool, mean-pool, dropout            - linear: 64, and linear: classes at the end
+ *     - max-pool, mean-pool, dropout: 0.3       - linear: 64, and linear: classes at the end
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
  *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
  *
  * What `layers` and `residual` say of width, kernel, bias, norm, activation and placement holds for all that is in them and does not say
- * it itself; what nobody says is the configuration's (norm.kind, model.activation, ...), the kernel 3. Their stride is that of
+ * it itself; what nobody says is the configuration's (norm.kind, norm.eps, model.activation, ...), the kernel 3. Their stride is that of
  * the first convolution in them that has none, of a residual's shortcut too, and the first time of a repeated list alone. A
  * residual without a shortcut adds its input, subsampled and with zeros for new channels. A bias is left out, unless said, where the
  * next layer is a normalizer that cancels it.
@@ -16,9 +16,10 @@
  * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, pool1, avgpool1, add1 and head, or by their name. A `layers` or
  * `residual` with a name puts it before the names in it ("stem.conv1"), with the turn if it is repeated ("stage2.0.conv1").
  *
- * Eps, momentum and what else is not listed here are the trial's: one for all normalizers. The list is one value: a file's replaces its base's,
- * its canonical text is in the identity of the trial, and an axis has whole lists. A command line may change a part of it:
- * model.layers.stage2.norm.kind=gn.
+ * The list is one value: a file's replaces its base's, and its canonical text is in the identity of the trial. A command line may change a part of
+ * it, model.layers.stage2.norm.kind=gn, and a sweep may vary whole lists, or such a part: the trial is the one whose list is written out so.
+ * Identities go by what is written, not by what it makes: lists that make the same network in two ways (a `norm: none` in another place, groups of
+ * a bn) are two trials.
  */
 #ifndef NL_CONFIG_LAYERS_H
 #define NL_CONFIG_LAYERS_H
@@ -46,10 +47,12 @@ enum nl_layer_kind {
 
 enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
 
-/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or NL_UNSAID. */
+/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or NL_UNSAID. Of a stat_batch auto
+ * is 0. */
 struct nl_layer_settings {
     int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
-    int kernel, bias, norm, groups, over, affine, activation, placement;
+    int kernel, bias, norm, groups, over, affine, activation, placement, stat_batch;
+    double eps, momentum, dropout;
 };
 
 /* One layer, all repetitions written out. */
@@ -80,9 +83,21 @@ const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_dia
 /* The same of a text; NULL: err and hint (or NULL) say why. */
 const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, struct nl_error *hint);
 
-/* The list with another value at a path ("stage2.norm.kind", "3.kernel": items by name or by number from 1, then a word of the item). */
+/* ---- a part of the list (layers_part.c): a path, "stage2.norm.kind" or "3.kernel": items by name or by number from 1, then a word of the item ---- */
+
+#define NL_PART "model.layers." /* what the name of a part's key begins with (nl_key_of) */
+bool nl_is_part(const char *name);
+
+/* What is written there, and where (at may be NULL); NULL: nothing, or no single value. */
+const char *nl_layers_value(const struct nl_layers *layers, const char *path, struct nl_origin *at);
+
+/* Whether two paths name the same value, or one what the other is in ("2.norm" and "stage2.norm.kind"). */
+bool nl_layers_same_part(const struct nl_layers *layers, const char *path, const char *other);
+
+/* The list with another value there; NULL: it cannot be, and diagnostics say why. */
 const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at, const char *value,
                                          const struct nl_origin *at, struct nl_diagnostics *diagnostics);
+const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const char *path, const char *value, struct nl_error *err);
 
 /* The layer with that key; NULL: none. */
 const struct nl_layer *nl_layers_find(const struct nl_layers *layers, const char *key);

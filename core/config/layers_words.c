@@ -16,7 +16,8 @@ const struct nl_layer_word nl_layer_words[] = {
     [NL_LAYER_NORM_ACTIVATION] = {"norm-activation", IN(NORM_ACTIVATION), NL_WORD_NOTHING, .help = "normalizer and activation, in the order of placement"},
 #define LAYER(operation, word, stem, divides, text) [NL_LAYER_##operation] = {word, IN(operation), NL_WORD_NOTHING, .help = text},
 #include "config/layers.def"
-    [NL_LAYER_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_NOTHING, .help = "with model.dropout; none where that is 0"},
+    [NL_LAYER_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_VALUE, "model.dropout", NULL, true, 0, 0, SETTING(dropout),
+                        "with this probability, or blank with model.dropout; none where it is 0"},
     [NL_LAYER_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST, .help = "layers whose output is added to their input"},
     [NL_LAYER_LAYERS] = {"layers", IN(LAYERS), NL_WORD_LIST, .help = "layers that have something in common"},
     [NL_LAYER_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION, .help = "the normalizer: its kind, or a mapping"},
@@ -39,6 +40,9 @@ const struct nl_layer_word nl_layer_norm_words[] = {
     NORM_WORD(groups),
     NORM_WORD(over),
     NORM_WORD(affine),
+    NORM_WORD(eps),
+    {"momentum", IN(NORM), NL_WORD_VALUE, "norm.momentum", NULL, false, 0, 0, SETTING(momentum), "as norm.momentum, whatever norm.running says"},
+    NORM_WORD(stat_batch),
     {NULL}};
 
 const struct nl_layer_word *nl_layer_word_find(const struct nl_layer_word *words, const char *name)

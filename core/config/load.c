@@ -194,14 +194,22 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
 
 struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char *name)
 {
-    const struct nl_layer *layer = nl_layers_find(experiment->config.model.layers, name);
-    if (layer)
+    const struct nl_layers *layers = experiment->config.model.layers;
+    const struct nl_layer *layer = nl_layers_find(layers, name);
+    if (layer && layer->at.kind != NL_FROM_DEFAULT) /* else it came in one word */
         return layer->at;
-    const struct nl_key *key = nl_key_find(strncmp(name, "model.layers.", 13) ? name : "model.layers"); /* a layer of an axis */
+    const struct nl_key *key = nl_key_of(name);
+    const struct nl_axis *axis = key ? nl_axis_with(experiment->axis, experiment->axes, key, NULL) : NULL;
+    struct nl_origin at;
+    if (!axis && nl_is_part(name)) {
+        if (key && nl_layers_value(layers, key->path, &at))
+            return at;
+        key = nl_key_find("model.layers"); /* a layer of an axis */
+        axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
+    }
     if (!key)
         NL_BUG("no key '%s' to speak of", name);
-    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
-    struct nl_origin at = axis ? axis->origin : experiment->origin[nl_key_index(key)];
+    at = axis ? axis->origin : experiment->origin[nl_key_index(key)];
     if (at.kind == NL_FROM_DEFAULT)
         at.file = *experiment->path ? experiment->path : NULL;
     return at;
@@ -218,8 +226,9 @@ void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment 
 
     struct nl_error hint = {{0}};
     if (at.kind == NL_FROM_DEFAULT) {
-        char *text = nl_key_text(nl_key_find(name), &experiment->config);
-        if (*nl_key_find(name)->default_text)
+        const struct nl_key *key = nl_key_of(nl_is_part(name) ? "model.layers" : name);
+        char *text = nl_key_text(key, &experiment->config);
+        if (*key->default_text)
             nl_fail(&hint, "'%s' is %s by default", name, text);
         else
             nl_fail(&hint, "'%s' is not set", name);

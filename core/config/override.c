@@ -53,25 +53,65 @@ static void set_fixed(struct nl_loader *loader, const struct nl_key *key, const 
         loader->out->origin[nl_key_index(key)] = *at;
 }
 
-static void override_key(struct nl_loader *loader, const struct nl_key *key, const char *text, const struct nl_origin *at,
-                         const struct nl_origin *name_at)
+/* A key, or a part of model.layers, which may have no key: `name`; where it is written, and where its value. */
+struct named {
+    const char *name;
+    const struct nl_key *key;
+    struct nl_origin at, value_at;
+};
+
+/* The axis that varies it, perhaps by another name. */
+static struct nl_axis *axis_of(const struct nl_experiment *out, const struct named *named, int *column)
+{
+    for (int a = 0; a < out->axes; a++)
+        for (int k = 0; k < out->axis[a].keys; k++) {
+            const struct nl_key *key = out->axis[a].key[k];
+            *column = k;
+            if (key == named->key || (key->path && nl_is_part(named->name) &&
+                                      nl_layers_same_part(out->config.model.layers, key->path, named->name + strlen(NL_PART))))
+                return &out->axis[a];
+        }
+    return NULL;
+}
+
+static bool is_several(const struct nl_key *key, const char *text)
+{
+    return key && !nl_key_is_list(key) && key->type != NL_TYPE_TEXT && (strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
+}
+
+static void set_part(struct nl_loader *loader, const struct named *named, const char *text)
+{
+    struct nl_config *config = &loader->out->config;
+    const struct nl_layers *changed =
+        nl_layers_change(config->model.layers, named->name + strlen(NL_PART), &named->at, text, &named->value_at, loader->diagnostics);
+    config->model.layers = changed ? changed : config->model.layers;
+}
+
+static void override_key(struct nl_loader *loader, const struct named *named, const char *text)
 {
     struct nl_experiment *out = loader->out;
+    const struct nl_key *key = named->key;
+    const struct nl_origin *at = &named->value_at, *name_at = &named->at;
     int column = 0;
-    struct nl_axis *axis = nl_axis_with(out->axis, out->axes, key, &column);
+    struct nl_axis *axis = axis_of(out, named, &column);
     if (axis && axis->keys > 1) {
-        nl_diagnose(loader->diagnostics, name_at, "change the zip in the file", "'%s' is coupled with '%s' in a zip", key->name,
+        nl_diagnose(loader->diagnostics, name_at, "change the zip in the file", "'%s' is coupled with '%s' in a zip", named->name,
                     axis->key[column ? 0 : 1]->name);
         return;
     }
-    bool several = !nl_key_is_list(key) && key->type != NL_TYPE_TEXT && (strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
-    if (!several) {
-        set_fixed(loader, key, text, at);
+    if (!is_several(key, text)) {
+        if (nl_is_part(named->name))
+            set_part(loader, named, text);
+        else
+            set_fixed(loader, key, text, at);
         if (axis)
             remove_axis(out, axis);
-        remove_tuned(&out->rounds, key);
+        if (key)
+            remove_tuned(&out->rounds, key);
         return;
     }
+    if (axis)
+        key = axis->key[0]; /* by the name that others know it by */
     if (!nl_key_may_vary(loader, key, name_at))
         return;
     struct nl_points points = {0};
@@ -97,12 +137,10 @@ static void override_baseline(struct nl_loader *loader, const char *argument, co
     if (!*text)
         return;
     char *name = equals ? nl_format("%.*s", (int)(equals - text), text) : NULL;
-    const struct nl_key *key = name ? nl_key_find(name) : NULL;
+    const struct nl_key *key = name ? nl_wanted_key(loader, name, &at) : NULL;
     if (!name)
         nl_diagnose(loader->diagnostics, &at, "write sweep.baseline=norm.kind=none", "'sweep.baseline' must be KEY=VALUE");
-    else if (!key)
-        nl_report_unknown(loader, &at, name, nl_key_nearest(name));
-    else if (nl_key_may_vary(loader, key, &at)) {
+    else if (key && nl_key_may_vary(loader, key, &at)) {
         struct nl_config scratch;
         struct nl_error err, hint;
         struct nl_match match = {.origin = at};
@@ -134,21 +172,14 @@ static void override_sweep(struct nl_loader *loader, const char *argument, const
                     "'%s' cannot be set on the command line", name);
 }
 
-/* model.layers.stage2.norm.kind=gn */
-static void override_layer(struct nl_loader *loader, const char *argument, const char *path, const char *text)
+/* model.layers.stage2.norm.kind=gn, or =bn,gn */
+static void override_part(struct nl_loader *loader, const struct named *named, const char *text)
 {
     struct nl_experiment *out = loader->out;
-    const struct nl_key *key = nl_key_find("model.layers");
-    struct nl_origin at = place(argument, text, strlen(text)), path_at = place(argument, argument, (size_t)(text - argument) - 1);
-    if (nl_axis_with(out->axis, out->axes, key, NULL)) {
-        nl_diagnose(loader->diagnostics, &path_at, "change the lists in the file", "'model.layers' varies: it is not one list that could be changed");
-        return;
-    }
-    char *name = nl_format("%.*s", (int)(text - 1 - path), path);
-    const struct nl_layers *changed = nl_layers_change(out->config.model.layers, name, &path_at, text, &at, loader->diagnostics);
-    free(name);
-    if (changed)
-        out->config.model.layers = changed;
+    if (nl_axis_with(out->axis, out->axes, nl_key_find("model.layers"), NULL))
+        nl_diagnose(loader->diagnostics, &named->at, "change the lists in the file", "'model.layers' varies: it is not one list that could be changed");
+    else
+        override_key(loader, named, text);
 }
 
 void nl_apply_override(struct nl_loader *loader, const char *given)
@@ -162,12 +193,11 @@ void nl_apply_override(struct nl_loader *loader, const char *given)
     }
     char *name = nl_format("%.*s", (int)length, argument);
     const char *text = equals + 1;
-    const struct nl_key *key = nl_key_find(name);
-    struct nl_origin at = place(argument, text, strlen(text));
-    if (key)
-        override_key(loader, key, text, &at, &name_at);
-    else if (!strncmp(name, "model.layers.", strlen("model.layers.")))
-        override_layer(loader, argument, argument + strlen("model.layers."), text);
+    const struct named named = {.name = name, .key = nl_key_of(name), .at = name_at, .value_at = place(argument, text, strlen(text))};
+    if (nl_is_part(name))
+        override_part(loader, &named, text);
+    else if (named.key)
+        override_key(loader, &named, text);
     else if (!strncmp(name, "sweep.", 6))
         override_sweep(loader, argument, name, text);
     else

@@ -85,11 +85,10 @@ static int read_word(struct nl_loader *loader, const char *name, const struct nl
 
 static const struct nl_key *read_key(struct nl_loader *loader, const struct nl_node *value)
 {
-    const struct nl_key *key = value->kind == NL_SCALAR ? nl_key_find(value->text) : NULL;
+    const struct nl_key *key = nl_wanted_key(loader, value->kind == NL_SCALAR ? value->text : "a list", &value->at);
     if (!key)
-        nl_report_unknown(loader, &value->at, value->kind == NL_SCALAR ? value->text : "a list",
-                          value->kind == NL_SCALAR ? nl_key_nearest(value->text) : NULL);
-    else if (!nl_key_is_number(key))
+        return NULL;
+    if (!nl_key_is_number(key))
         nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is no number: nothing can be measured along it", key->name);
     else if (nl_key_may_vary(loader, key, &value->at))
         return key;
@@ -132,17 +131,16 @@ static void report_field(struct nl_loader *loader, const struct nl_node *name, c
 static void read_setting(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
     struct nl_settings *out = context;
-    const struct nl_key *key = nl_key_find(name->text);
+    bool seeded = !strcmp(name->text, "sweep.seeds");
+    const struct nl_key *key = seeded ? NULL : nl_wanted_key(loader, name->text, &name->at);
     struct nl_text text = {0};
-    if (!strcmp(name->text, "sweep.seeds")) {
+    if (seeded) {
         int64_t seeds;
         if (value->kind == NL_SCALAR && nl_integer_read(value->text, &seeds) && seeds >= 1 && seeds <= NL_SEEDS_MAX)
             nl_text_add(&text, "sweep.seeds=%s", value->text);
         else
             nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.seeds' must be an integer from 1 to %d", NL_SEEDS_MAX);
-    } else if (!key) {
-        nl_report_unknown(loader, &name->at, name->text, nl_key_nearest(name->text));
-    } else if (nl_key_may_vary(loader, key, &name->at)) {
+    } else if (key && nl_key_may_vary(loader, key, &name->at)) {
         struct nl_points points = {0};
         nl_points_from_node(key, value, &points, loader->diagnostics);
         for (int i = 0; i < points.count; i++)

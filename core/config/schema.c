@@ -92,7 +92,12 @@ const struct nl_key *nl_key_find(const char *name)
 
 int nl_key_index(const struct nl_key *key)
 {
-    return (int)(key - nl_keys);
+    return (int)((key->path ? nl_key_find("model.layers") : key) - nl_keys);
+}
+
+const char *nl_key_field(const struct nl_key *key)
+{
+    return key->path ? key->path : strchr(key->name, '.') + 1;
 }
 
 static const char *field_of(const char *name)

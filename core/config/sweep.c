@@ -43,12 +43,8 @@ bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const s
 
 const struct nl_key *nl_named_key(struct nl_loader *loader, const struct nl_node *name)
 {
-    const struct nl_key *key = nl_key_find(name->text);
-    if (!key) {
-        nl_report_unknown(loader, &name->at, name->text, nl_key_nearest(name->text));
-        return NULL;
-    }
-    return nl_key_may_vary(loader, key, &name->at) ? key : NULL;
+    const struct nl_key *key = nl_wanted_key(loader, name->text, &name->at);
+    return key && nl_key_may_vary(loader, key, &name->at) ? key : NULL;
 }
 
 struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column)

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/keep.h"
+#include "config/layers.h"
 #include "config/published.h"
 #include "config/sweep.h"
 #include "config/value.h"
@@ -15,7 +16,7 @@ static bool occurs(const struct nl_experiment *experiment, const struct nl_key *
     int column = 0;
     const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
     if (!axis) {
-        char *text = nl_value_text(key, &experiment->config);
+        char *text = nl_key_value(key, &experiment->config);
         bool same = !strcmp(text, value);
         free(text);
         return same;
@@ -29,9 +30,7 @@ static bool occurs(const struct nl_experiment *experiment, const struct nl_key *
 /* Whether the command line decided the key's values: then what files say about other values is void, not wrong. */
 static bool overridden(const struct nl_experiment *experiment, const struct nl_key *key)
 {
-    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
-    const struct nl_origin *origin = axis ? &axis->origin : &experiment->origin[nl_key_index(key)];
-    return origin->kind == NL_FROM_COMMAND_LINE;
+    return nl_origin_of(experiment, key->name).kind == NL_FROM_COMMAND_LINE;
 }
 
 /* "in the sweep it is bn, ln"; new string. */
@@ -42,15 +41,35 @@ static char *occurring(const struct nl_experiment *experiment, const struct nl_k
     const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
     struct nl_text out = {0};
     nl_text_add(&out, "in the sweep it is ");
-    char *fixed = axis ? NULL : nl_value_text(key, &experiment->config);
+    char *fixed = axis ? NULL : nl_key_value(key, &experiment->config);
     if (fixed)
-        nl_text_add(&out, "%s", fixed);
+        nl_text_add(&out, "%s", *fixed ? fixed : "not given");
     for (int i = 0; axis && i < axis->points && i < MOST_SHOWN; i++)
         nl_text_add(&out, "%s%s", i ? ", " : "", axis->text[i][column]);
     if (axis && axis->points > MOST_SHOWN)
         nl_text_add(&out, ", ...");
     free(fixed);
     return out.at;
+}
+
+/* Of the grid; behind them those that are tuned. */
+static const struct nl_axis *axis_at(const struct nl_experiment *experiment, int i)
+{
+    return i < experiment->axes ? &experiment->axis[i] : &experiment->rounds.tune[i - experiment->axes];
+}
+
+/* A part of model.layers that an axis before has by another name. */
+static void refuse_other_name(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
+{
+    const struct nl_experiment *out = loader->out;
+    for (int a = 0; a < out->axes + out->rounds.tunes; a++)
+        for (int k = 0; k < axis_at(out, a)->keys; k++) {
+            const struct nl_key *other = axis_at(out, a)->key[k];
+            if (other == key)
+                return;
+            if (other->path && nl_layers_same_part(out->config.model.layers, other->path, key->path))
+                nl_diagnose(loader->diagnostics, at, "call it by one name", "'%s' is '%s' by another name", key->name, other->name);
+        }
 }
 
 bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const char *what)
@@ -60,6 +79,8 @@ bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const c
         struct nl_word_list *values = &match->values[k];
         bool explained = match->origin.kind != NL_FROM_COMMAND_LINE && overridden(loader->out, match->key[k]);
         int kept = 0;
+        if (match->key[k]->path)
+            refuse_other_name(loader, match->key[k], &match->origin);
         for (int i = 0; i < values->count; i++) {
             if (occurs(loader->out, match->key[k], values->at[i]))
                 values->at[kept++] = values->at[i];
@@ -86,7 +107,7 @@ static bool names_an_arm(const struct nl_experiment *experiment, const char *nam
     const struct nl_axis *axis = experiment->axis;
     for (int i = 0; i < experiment->axes && !nl_axis_with(experiment->axis, experiment->axes, kind, NULL); i++, axis++)
         for (int k = 0; k < axis->keys; k++) {
-            const char *field = strchr(axis->key[k]->name, '.') + 1;
+            const char *field = nl_key_field(axis->key[k]);
             size_t length = strlen(field);
             for (int point = 0; point < axis->points; point++) {
                 const char *value = axis->text[point][k];
@@ -188,7 +209,7 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
 {
     struct nl_experiment *out = loader->out;
     const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(name))];
-    const struct nl_key *key = nl_key_find(*text);
+    const struct nl_key *key = nl_key_of(*text);
     if (is_word(*text, words) || (metrics && is_metric(*text)) || (key && nl_axis_with(out->axis, out->axes, key, NULL)))
         return;
     if (key && at->kind != NL_FROM_COMMAND_LINE && overridden(out, key)) {
@@ -240,10 +261,39 @@ static void check_target(struct nl_loader *loader, const char *who, const struct
                     nl_metric_names[loader->out->config.plot.metric]);
 }
 
+/* An axis, or a list of values to choose from, over a part of model.layers. */
+static void check_part(struct nl_loader *loader, const struct nl_axis *axis, int column)
+{
+    const struct nl_experiment *out = loader->out;
+    const struct nl_key *key = axis->key[column], *whole = nl_key_find("model.layers");
+    bool varies = nl_axis_with(out->axis, out->axes, whole, NULL) || nl_axis_with(out->rounds.tune, out->rounds.tunes, whole, NULL);
+    if (varies)
+        nl_diagnose(loader->diagnostics, &axis->origin, "write the values of the part into the lists", "'%s' is a part of 'model.layers', which varies as a whole",
+                    key->name);
+    for (int point = 0; !varies && point < axis->points; point++)
+        if (!nl_layers_change(out->config.model.layers, key->path, &axis->origin, axis->text[point][column], &axis->origin, loader->diagnostics))
+            return;
+}
+
+/* Parts of model.layers: the list has them, with all of their values, and no two axes vary the same one. */
+static void check_parts(struct nl_loader *loader)
+{
+    const struct nl_experiment *out = loader->out;
+    for (int a = 0; a < out->axes + out->rounds.tunes; a++) {
+        const struct nl_axis *axis = axis_at(out, a);
+        for (int k = 0; k < axis->keys; k++)
+            if (axis->key[k]->path) {
+                check_part(loader, axis, k);
+                refuse_other_name(loader, axis->key[k], &axis->origin);
+            }
+    }
+}
+
 void nl_check_sweep(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
     int kept = 0;
+    check_parts(loader);
     for (int i = 0; i < out->excludes; i++)
         if (nl_keep_occurring(loader, &out->exclude[i], "exclude"))
             out->exclude[kept++] = out->exclude[i];

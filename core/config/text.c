@@ -54,7 +54,7 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
         if (experiment->origin[i].kind == NL_FROM_DEFAULT && beside_layers(experiment, key))
             continue;
         char *value = nl_key_text(key, &experiment->config), *origin = origin_text(&experiment->origin[i]);
-        char *text = nl_format("  %s: %s", strchr(key->name, '.') + 1, value);
+        char *text = nl_format("  %s: %s", nl_key_field(key), value);
         bool varies = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
         add_line(page, text, varies ? nl_format("%s; varies below", origin) : nl_strdup(origin));
         free(value);

@@ -312,6 +312,11 @@ int nl_value_read(const struct nl_key *key, struct nl_config *config, const char
 int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err)
 {
     struct nl_error what = {{0}}, hint = {{0}};
+    if (key->path) {
+        const struct nl_layers *layers = nl_layers_with(config->model.layers, key->path, text, err);
+        config->model.layers = layers ? layers : config->model.layers;
+        return layers ? NL_OK : NL_FAIL;
+    }
     if (!nl_value_read(key, config, text, &what, &hint))
         return NL_OK;
     return nl_fail(err, "%s%s%s", what.text, hint.text[0] ? "; " : "", hint.text);
@@ -407,9 +412,18 @@ char *nl_value_yaml(const struct nl_key *key, const char *text)
     return out.at;
 }
 
+char *nl_key_value(const struct nl_key *key, const struct nl_config *config)
+{
+    struct nl_config scratch;
+    const char *listed = key->path ? nl_layers_value(config->model.layers, key->path, NULL) : NULL;
+    if (!key->path)
+        return nl_value_text(key, config);
+    return listed && !nl_value_read(key, &scratch, listed, NULL, NULL) ? nl_value_text(key, &scratch) : nl_strdup(listed ? listed : "");
+}
+
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
 {
-    char *text = nl_value_text(key, config);
+    char *text = nl_key_value(key, config);
     char *yaml = nl_value_yaml(key, text);
     free(text);
     return yaml;

@@ -4,22 +4,10 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "graph/list.h"
+#include "graph/differentiate.h"
 #include "operation/accumulate.h"
 #include "operation/add.h"
 #include "operation/copy.h"
-
-struct emission {
-    struct nl_list *list;
-    const struct nl_calls *calls; /* of each node */
-    const struct nl_list_setup *setup;
-    int *buffer, *gradient;       /* of each value, or NL_NONE */
-    bool *wanted;                 /* whether a parameter lies behind the value */
-    int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
-    int group;                    /* of the open chain */
-};
-
-enum way { FORWARD, BACK };
 
 /* ---- buffers ---- */
 
@@ -27,20 +15,22 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 {
     NL_GROW(list->buffer, list->buffers, list->buffers_capacity);
     list->buffer[list->buffers] =
-        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .leader = list->buffers};
+        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .loop = NL_NONE, .places = 1, .leader = list->buffers};
     return list->buffers++;
 }
 
-static int buffer_for(struct nl_list *list, int value)
+int nl_buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
-    return add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
+    int buffer = add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
+    list->buffer[buffer].loop = v->loop;
+    return buffer;
 }
 
 /* One whose place the list does not choose. */
 static int known_buffer(struct nl_list *list, int value, bool gradient)
 {
-    int buffer = buffer_for(list, value);
+    int buffer = nl_buffer_for(list, value);
     list->buffer[buffer].value = value;
     list->buffer[buffer].gradient = gradient;
     return buffer;
@@ -69,11 +59,11 @@ static void add_share(struct nl_list *list, struct nl_share share)
 
 /* ---- chains and instructions ---- */
 
-static void open_chain(struct emission *e, int group, int micro)
+void nl_open_chain(struct emission *e, int group, int micro)
 {
     struct nl_list *list = e->list;
     NL_GROW(list->chain, list->chains, list->chains_capacity);
-    list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro};
+    list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro, .together = 1};
     e->group = group;
 }
 
@@ -81,10 +71,10 @@ static void open_chain(struct emission *e, int group, int micro)
 static void join_chain(struct emission *e, int node)
 {
     if (e->group != e->calls[node].group)
-        open_chain(e, e->calls[node].group, e->calls[node].micro);
+        nl_open_chain(e, e->calls[node].group, e->calls[node].micro);
 }
 
-static struct nl_instruction blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
+struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
 {
     struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE, .observer = NL_NONE};
     for (int i = 0; i < NL_MOST_SLOTS; i++)
@@ -99,7 +89,7 @@ static struct nl_instruction blank(const struct nl_operation *operation, const v
 }
 
 /* written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
-static void append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written)
+void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written)
 {
     NL_GROW(list->instruction, list->instructions, list->instructions_capacity);
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -120,13 +110,11 @@ static void append(struct nl_list *list, struct nl_instruction instruction, enum
     list->chain[list->chains - 1].end = list->instructions;
 }
 
-static const unsigned EVERYTHING = ~0u;
-
 /* Of a node: without operands but for what its calls leave one another. */
 static struct nl_instruction of_node(const struct emission *e, int number, nl_kernel_function *call)
 {
     const struct nl_graph_node *node = &e->list->graph.node[number];
-    struct nl_instruction instruction = blank(node->operation, node->arguments, call);
+    struct nl_instruction instruction = nl_blank(node->operation, node->arguments, call);
     instruction.node = node;
     memcpy(instruction.saved, e->saved[number], sizeof instruction.saved);
     instruction.sums = e->sums[number];
@@ -139,7 +127,7 @@ static struct nl_instruction twin(const struct nl_instruction *of, nl_kernel_fun
 {
     struct nl_instruction twin = *of;
     twin.call = call;
-    twin.arguments = blank(of->operation, of->arguments, call).arguments;
+    twin.arguments = nl_blank(of->operation, of->arguments, call).arguments;
     return twin;
 }
 
@@ -148,8 +136,8 @@ static void append_first_part(struct emission *e, int number, const struct nl_in
                               unsigned written)
 {
     const struct nl_calls *calls = &e->calls[number];
-    append(e->list, twin(whole, call), way, written);
-    open_chain(e, calls->group, calls->micro);
+    nl_append(e->list, twin(whole, call), way, written);
+    nl_open_chain(e, calls->group, calls->micro);
 }
 
 /* ---- observers ---- */
@@ -175,14 +163,14 @@ static void append_observe(struct emission *e, int number, int buffer, int befor
 {
     const struct nl_value *v = &e->list->graph.value[observer_at(e, number)->value];
     struct nl_observe observe = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
-    struct nl_instruction instruction = blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation, &observe)->forward);
+    struct nl_instruction instruction = nl_blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation, &observe)->forward);
     instruction.in[0] = buffer;
     instruction.in[1] = before;
     instruction.observer = number;
-    append(e->list, instruction, FORWARD, EVERYTHING);
+    nl_append(e->list, instruction, FORWARD, NL_EVERYTHING);
 }
 
-static void observe_outputs(struct emission *e, const struct nl_graph_node *node, enum nl_aspect aspect)
+void nl_observe_outputs(struct emission *e, const struct nl_graph_node *node, enum nl_aspect aspect)
 {
     int number;
     for (int i = 0; i < node->outputs; i++)
@@ -203,13 +191,13 @@ static void observe_before_step(struct emission *e, const struct nl_graph_node *
     int number;
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         int value = node->in[slot];
-        if (value == NL_NONE || !is_stepped(e, value) || !is_observed(e, value, NL_GRADIENT, &number))
+        if (whole->d_in[slot] == NL_NONE || !is_stepped(e, value) || !is_observed(e, value, NL_GRADIENT, &number))
             continue;
         struct nl_instruction gradient = twin(whole, whole->call);
         gradient.only_gradient = true;
         for (int i = 0; i < NL_MOST_SLOTS; i++)
             gradient.d_in[i] = i == slot ? whole->d_in[i] : NL_NONE;
-        append(e->list, gradient, BACK, EVERYTHING);
+        nl_append(e->list, gradient, BACK, NL_EVERYTHING);
         append_observe(e, number, whole->d_in[slot], NL_NONE);
     }
 }
@@ -224,7 +212,7 @@ static void observe_parameters(struct emission *e, int *before)
 {
     struct nl_list *list = e->list;
     const struct nl_observer *o;
-    open_chain(e, 0, 0);
+    nl_open_chain(e, 0, 0);
     for (int i = 0; (o = observer_at(e, i)); i++) {
         if (o->aspect == NL_VALUE && is_parameter(e, o))
             append_observe(e, i, e->buffer[o->value], NL_NONE);
@@ -233,17 +221,17 @@ static void observe_parameters(struct emission *e, int *before)
         size_t count = list->graph.value[o->value].count;
         struct nl_copy arguments = {.count = count};
         struct nl_instruction copy =
-            blank(&nl_copy_operation, &arguments, nl_kernel_of(list->backend, &nl_copy_operation, &arguments)->forward);
+            nl_blank(&nl_copy_operation, &arguments, nl_kernel_of(list->backend, &nl_copy_operation, &arguments)->forward);
         copy.in[0] = e->buffer[o->value];
         copy.out[0] = before[i] = add_buffer(list, count * list->backend->real, false);
-        append(list, copy, FORWARD, EVERYTHING);
+        nl_append(list, copy, FORWARD, NL_EVERYTHING);
     }
 }
 
 static void observe_gradients_of_parameters(struct emission *e)
 {
     const struct nl_observer *o;
-    open_chain(e, 0, 0);
+    nl_open_chain(e, 0, 0);
     for (int i = 0; (o = observer_at(e, i)); i++)
         if (o->aspect == NL_GRADIENT && is_parameter(e, o) && !is_stepped(e, o->value))
             append_observe(e, i, e->gradient[o->value], NL_NONE);
@@ -252,7 +240,7 @@ static void observe_gradients_of_parameters(struct emission *e)
 static void observe_updates(struct emission *e, const int *before)
 {
     const struct nl_observer *o;
-    open_chain(e, 0, 0);
+    nl_open_chain(e, 0, 0);
     for (int i = 0; (o = observer_at(e, i)); i++)
         if (o->aspect == NL_UPDATE)
             append_observe(e, i, e->buffer[o->value], before[i]);
@@ -268,7 +256,10 @@ static void add_workspace(struct emission *e, int number)
         e->saved[number][i] = NL_NONE;
     for (int i = 0; i < node->operation->saved; i++) {
         size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic);
-        e->saved[number][i] = bytes > 0 ? add_buffer(list, bytes, false) : NL_NONE;
+        if (bytes == 0)
+            continue;
+        e->saved[number][i] = add_buffer(list, bytes, false);
+        list->buffer[e->saved[number][i]].loop = node->loop;
     }
     e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }
@@ -278,6 +269,14 @@ static struct nl_sharing sharing_of(const struct nl_graph_node *node)
     return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node)) : (struct nl_sharing){0};
 }
 
+/* Where the gradient of a value is written first. */
+int nl_first_gradient(const struct emission *e, int value)
+{
+    if (e->home[value] != NL_NONE)
+        return e->home[value];
+    return e->list->graph.value[value].kind == NL_PARAMETER ? known_buffer(e->list, value, true) : nl_buffer_for(e->list, value);
+}
+
 /* Where a kernel writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
 static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
 {
@@ -285,10 +284,11 @@ static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node
     if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL)
         return NL_NONE;
     if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
-        return node->operation->skips & 1u << slot ? NL_NONE : buffer_for(e->list, value);
-    if (e->list->graph.value[value].kind == NL_PARAMETER && e->gradient[value] == NL_NONE)
-        return known_buffer(e->list, value, true);
-    return buffer_for(e->list, value);
+        return node->operation->skips & 1u << slot ? NL_NONE : nl_buffer_for(e->list, value);
+    bool first = e->gradient[value] == NL_NONE;
+    for (int before = 0; before < slot; before++)
+        first &= node->in[before] != value;
+    return first ? nl_first_gradient(e, value) : nl_buffer_for(e->list, value);
 }
 
 /* Of what the loss takes: with them backward begins. */
@@ -301,7 +301,7 @@ static void begin_gradients(struct emission *e, const struct nl_graph_node *loss
     }
 }
 
-static void emit_forward(struct emission *e, int number)
+void nl_emit_forward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
@@ -311,25 +311,29 @@ static void emit_forward(struct emission *e, int number)
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->apply : kernel->forward);
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         instruction.in[i] = node->in[i] == NL_NONE ? NL_NONE : e->buffer[node->in[i]];
-    for (int i = 0; i < node->outputs; i++)
-        instruction.out[i] = e->buffer[node->out[i]] = buffer_for(list, node->out[i]);
+    for (int i = 0; i < node->outputs; i++) {
+        if (e->buffer[node->out[i]] == NL_NONE) /* that of a state is there */
+            e->buffer[node->out[i]] = nl_buffer_for(list, node->out[i]);
+        instruction.out[i] = e->buffer[node->out[i]];
+    }
     if (list->trains && node->operation->is_loss)
         begin_gradients(e, node, &instruction);
     int first = list->instructions;
     if (e->calls[number].reduces)
         append_first_part(e, number, &instruction, kernel->reduce, FORWARD, 0);
-    append(list, instruction, FORWARD, EVERYTHING);
+    nl_append(list, instruction, FORWARD, NL_EVERYTHING);
     unsigned shared = sharing_of(node).output;
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (shared & 1u << i)
             add_share(list, (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
-    observe_outputs(e, node, NL_VALUE);
+    if (node->loop == NL_NONE)
+        nl_observe_outputs(e, node, NL_VALUE);
 }
 
 /* ---- backward ---- */
 
 /* a += b, gradients of the value. */
-static void add_up(struct emission *e, int value, int a, int b)
+void nl_add_up(struct emission *e, int value, int a, int b)
 {
     struct nl_list *list = e->list;
     const struct nl_value *v = &list->graph.value[value];
@@ -340,11 +344,11 @@ static void add_up(struct emission *e, int value, int a, int b)
     bool activations = v->kind == NL_ACTIVATIONS;
     const struct nl_operation *operation = activations ? &nl_add_operation : &nl_accumulate_operation;
     const void *arguments = activations ? (const void *)&sum : &sum_of_weights;
-    struct nl_instruction instruction = blank(operation, arguments, nl_kernel_of(list->backend, operation, arguments)->forward);
+    struct nl_instruction instruction = nl_blank(operation, arguments, nl_kernel_of(list->backend, operation, arguments)->forward);
     instruction.in[0] = instruction.out[0] = a;
     list->buffer[a].summed = true;
     instruction.in[1] = b;
-    append(list, instruction, BACK, EVERYTHING);
+    nl_append(list, instruction, BACK, NL_EVERYTHING);
 }
 
 /* Makes again what backward reads and was not kept. */
@@ -360,9 +364,9 @@ static void recompute(struct emission *e, int number, unsigned inputs)
         struct nl_instruction again = of_node(e, producer, nl_kernel_of(list->backend, maker->operation, maker->arguments)->apply);
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             again.in[slot] = maker->in[slot] == NL_NONE ? NL_NONE : e->buffer[maker->in[slot]];
-        again.out[0] = e->buffer[maker->out[0]] = buffer_for(list, maker->out[0]);
+        again.out[0] = e->buffer[maker->out[0]] = nl_buffer_for(list, maker->out[0]);
         again.sums = NL_NONE;
-        append(list, again, BACK, EVERYTHING);
+        nl_append(list, again, BACK, NL_EVERYTHING);
     }
 }
 
@@ -370,13 +374,13 @@ static void collect_gradients(struct emission *e, const struct nl_graph_node *no
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         int value = node->in[i];
-        if (value == NL_NONE || !e->wanted[value])
+        if (instruction->d_in[i] == NL_NONE || !e->wanted[value])
             continue;
         int before = e->gradient[value], now = instruction->d_in[i];
-        bool stays = before != NL_NONE && e->list->graph.value[value].kind != NL_ACTIVATIONS;
+        bool stays = before != NL_NONE && (e->list->graph.value[value].kind != NL_ACTIVATIONS || e->home[value] != NL_NONE);
         e->gradient[value] = stays ? before : now;
         if (before != NL_NONE)
-            add_up(e, value, e->gradient[value], stays ? now : before);
+            nl_add_up(e, value, e->gradient[value], stays ? now : before);
     }
 }
 
@@ -392,31 +396,33 @@ static void share_gradients(struct nl_list *list, const struct nl_graph_node *no
     }
 }
 
-/* Whether the loss depends on an output. */
-static bool has_gradient(const struct emission *e, const struct nl_graph_node *node)
+bool nl_is_reached(const struct emission *e, const struct nl_graph_node *node)
 {
     bool any = false;
     for (int i = 0; i < node->outputs; i++)
-        any |= e->gradient[node->out[i]] != NL_NONE;
+        any |= e->wanted[node->out[i]] && e->gradient[node->out[i]] != NL_NONE;
     return any;
 }
 
-static void emit_backward(struct emission *e, int number)
+/* The gradients of those slots. */
+void nl_append_backward(struct emission *e, int number, unsigned slots)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
-    if (!has_gradient(e, node))
-        return;
-    join_chain(e, number);
-    observe_outputs(e, node, NL_GRADIENT);
     recompute(e, number, reads.inputs);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
+    bool any = false;
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         bool read = node->in[i] != NL_NONE && (reads.inputs & 1u << i);
         instruction.in[i] = read ? e->buffer[node->in[i]] : NL_NONE;
-        instruction.d_in[i] = gradient_of_slot(e, node, i);
+        instruction.d_in[i] = slots & 1u << i ? gradient_of_slot(e, node, i) : NL_NONE;
+        any |= instruction.d_in[i] != NL_NONE;
+    }
+    if (!any) {
+        free(instruction.arguments);
+        return;
     }
     for (int i = 0; i < node->outputs; i++) {
         instruction.out[i] = reads.outputs & 1u << i ? e->buffer[node->out[i]] : NL_NONE;
@@ -426,9 +432,20 @@ static void emit_backward(struct emission *e, int number)
     int first = list->instructions;
     if (e->calls[number].reduces)
         append_first_part(e, number, &instruction, kernel->backward_reduce, BACK, node->operation->reduced);
-    append(list, instruction, BACK, EVERYTHING);
+    nl_append(list, instruction, BACK, NL_EVERYTHING);
     share_gradients(list, node, &instruction, first);
     collect_gradients(e, node, &instruction);
+}
+
+static void emit_backward(struct emission *e, int number)
+{
+    const struct nl_graph_node *node = &e->list->graph.node[number];
+    if (!nl_is_reached(e, node))
+        return;
+    join_chain(e, number);
+    if (node->loop == NL_NONE)
+        nl_observe_outputs(e, node, NL_GRADIENT);
+    nl_append_backward(e, number, ~nl_waiting_slots(e, number));
 }
 
 /* ---- all of it ---- */
@@ -443,8 +460,12 @@ static void emit_nodes_forward(struct emission *e)
 {
     for (int samples = 0; samples < 2; samples++)
         for (int i = 0; i < e->list->graph.nodes; i++)
-            if (computes_weights(&e->list->graph, i) != samples)
-                emit_forward(e, i);
+            if (computes_weights(&e->list->graph, i) != samples) {
+                nl_go_to_loop(e, e->list->graph.node[i].loop, FORWARD);
+                if (!e->calls[i].together)
+                    nl_emit_forward(e, i);
+            }
+    nl_go_to_loop(e, NL_NONE, FORWARD);
 }
 
 static void emit_nodes_backward(struct emission *e)
@@ -453,8 +474,12 @@ static void emit_nodes_backward(struct emission *e)
     e->group = NL_NONE;
     for (int samples = 1; samples >= 0; samples--)
         for (int i = list->graph.nodes - 1; i >= 0; i--)
-            if (computes_weights(&list->graph, i) != samples)
-                emit_backward(e, i);
+            if (computes_weights(&list->graph, i) != samples) {
+                nl_go_to_loop(e, list->graph.node[i].loop, BACK);
+                if (!e->calls[i].together)
+                    emit_backward(e, i);
+            }
+    nl_go_to_loop(e, NL_NONE, BACK);
 }
 
 static void emit_all(struct emission *e)
@@ -480,9 +505,10 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
 {
     const struct nl_graph *graph = &list->graph;
     size_t values = (size_t)graph->values, nodes = (size_t)graph->nodes;
-    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE};
+    struct emission e = {.list = list, .calls = calls, .setup = setup, .group = NL_NONE, .loop = NL_NONE};
     e.buffer = nl_alloc(values, sizeof *e.buffer);
     e.gradient = nl_alloc(values, sizeof *e.gradient);
+    e.home = nl_alloc(values, sizeof *e.home);
     e.wanted = nl_alloc(values, sizeof *e.wanted);
     e.saved = nl_alloc(nodes, sizeof *e.saved);
     e.sums = nl_alloc(nodes, sizeof *e.sums);
@@ -490,11 +516,16 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     for (int i = 0; i < graph->values; i++) {
         bool known = graph->value[i].producer == NL_NONE;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
-        e.gradient[i] = NL_NONE;
+        e.gradient[i] = e.home[i] = NL_NONE;
     }
+    nl_lay_out_states(&e, FORWARD);
+    if (list->trains)
+        nl_lay_out_states(&e, BACK);
     emit_all(&e);
+    nl_find_moving(list);
     free(e.buffer);
     free(e.gradient);
+    free(e.home);
     free(e.wanted);
     free(e.saved);
     free(e.sums);

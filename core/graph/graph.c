@@ -6,8 +6,9 @@
 
 #include "base/memory.h"
 #include "operation/cross_entropy.h"
+#include "operation/transpose.h"
 
-static int add_value(struct nl_graph *graph, struct nl_value value)
+int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
 {
     NL_GROW(graph->value, graph->values, graph->values_capacity);
     graph->value[graph->values] = value;
@@ -18,7 +19,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .count = 1};
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .count = 1};
     snprintf(tensor->name, sizeof tensor->name, "%s.%s", graph->node[node].name, spec->name);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
@@ -27,7 +28,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 
 void nl_graph_begin(struct nl_graph *graph)
 {
-    *graph = (struct nl_graph){0};
+    *graph = (struct nl_graph){.open = NL_NONE};
 }
 
 int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_type type, struct nl_extent extent, int lengths)
@@ -36,7 +37,7 @@ int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_
     NL_ASSERT(lengths == NL_NONE || (graph->value[lengths].type == NL_TENSOR_INT32 && graph->value[lengths].count == 1));
     struct nl_graph_input *input = &graph->input[graph->inputs++];
     snprintf(input->name, sizeof input->name, "%s", name);
-    input->value = add_value(graph, (struct nl_value){.type = type, .extent = extent, .lengths = lengths, .count = nl_elements(extent),
+    input->value = nl_graph_add_value(graph, (struct nl_value){.type = type, .loop = NL_NONE, .extent = extent, .lengths = lengths, .count = nl_elements(extent),
                                                       .producer = NL_NONE, .tensor = NL_NONE});
     return input->value;
 }
@@ -56,6 +57,7 @@ void nl_graph_release(struct nl_graph *graph)
     free(graph->value);
     free(graph->node);
     free(graph->tensor);
+    free(graph->loop);
     *graph = (struct nl_graph){0};
 }
 
@@ -67,9 +69,38 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_d
         if (node->in[spec->slot] != NL_NONE || (without & 1u << spec->slot))
             continue;
         int tensor = add_tensor(graph, number, spec);
-        node->in[spec->slot] = add_value(graph, (struct nl_value){.kind = NL_PARAMETER, .lengths = NL_NONE, .count = graph->tensor[tensor].count,
+        node->in[spec->slot] = nl_graph_add_value(graph, (struct nl_value){.kind = NL_PARAMETER, .loop = NL_NONE, .lengths = NL_NONE, .count = graph->tensor[tensor].count,
                                                                   .producer = NL_NONE, .tensor = tensor});
     }
+}
+
+/* statistics: sets of them, each as declared; 0: one. */
+static void add_states(struct nl_graph *graph, int number, const struct nl_declaration *declaration, int statistics)
+{
+    struct nl_graph_node *node = &graph->node[number];
+    for (int i = 0; i < declaration->states; i++) {
+        struct nl_tensor_spec spec = declaration->state[i];
+        bool many = statistics > 0 && spec.role != NL_STREAM_KEY;
+        if (many) {
+            memmove(spec.shape + 1, spec.shape, (NL_MOST_DIMS - 1) * sizeof *spec.shape);
+            spec.shape[0] = (size_t)statistics;
+            spec.dims++;
+        }
+        int tensor = node->state[node->states++] = add_tensor(graph, number, &spec);
+        graph->tensor[tensor].times = many ? statistics : 1;
+    }
+}
+
+/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that. */
+static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_error *err)
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
+        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && node->operation != &nl_transpose_operation)
+            return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
+                           node->loop == NL_NONE ? "the body of" : "outside of");
+    }
+    return NL_OK;
 }
 
 /* What is in the slots: what the builder says, and the lengths of the first. */
@@ -121,14 +152,14 @@ static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node
 static int add_outputs(struct nl_graph *graph, int number, const struct nl_declaration *declaration, struct nl_error *err)
 {
     struct nl_graph_node *node = &graph->node[number];
-    struct nl_value value = {.kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS, .producer = number, .tensor = NL_NONE};
+    struct nl_value value = {.kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS, .producer = number, .tensor = NL_NONE, .loop = node->loop};
     for (int i = 0; i < declaration->outputs; i++) {
         value.type = node->operation->makes_int32 & 1u << i ? NL_TENSOR_INT32 : NL_TENSOR_REAL;
         value.extent = declaration->output[i];
         value.count = nl_elements(value.extent);
         if (find_lengths(graph, node, value.extent, &value.lengths, err))
             return NL_FAIL;
-        node->out[node->outputs++] = add_value(graph, value);
+        node->out[node->outputs++] = nl_graph_add_value(graph, value);
     }
     return NL_OK;
 }
@@ -150,11 +181,12 @@ static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struc
         if (node->in[i] != NL_NONE)
             in[i] = graph->value[node->in[i]].extent;
     struct nl_declaration declaration = {0};
-    if (check_types(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
+    bool computes = operation->span == NL_SPAN_PARAMETERS;
+    node->loop = computes ? NL_NONE : graph->open; /* once a step, whoever takes it */
+    if (check_types(graph, node, err) || check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
         return NL_FAIL;
     add_parameters(graph, number, &declaration, new->without);
-    for (int i = 0; i < declaration.states; i++)
-        node->state[node->states++] = add_tensor(graph, number, &declaration.state[i]);
+    add_states(graph, number, &declaration, new->statistics);
     return add_outputs(graph, number, &declaration, err);
 }
 
@@ -171,7 +203,7 @@ static void add_loss(struct nl_graph *graph, int logits)
     int labels = nl_graph_input(graph, "labels");
     if (labels == NL_NONE)
         labels = nl_graph_add_input(graph, "labels", NL_TENSOR_INT32, each, NL_NONE);
-    struct nl_new_node loss = {&nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, "loss", {logits, labels}, 2, 0};
+    struct nl_new_node loss = {&nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, "loss", {logits, labels}, 2, 0, 0};
     int status = add_node(graph, &loss, &err);
     NL_ASSERT(status == NL_OK);
 }
@@ -207,6 +239,8 @@ struct nl_graph nl_graph_copy(const struct nl_graph *graph)
     memcpy(copy.value, graph->value, (size_t)graph->values * sizeof *copy.value);
     memcpy(copy.node, graph->node, (size_t)graph->nodes * sizeof *copy.node);
     memcpy(copy.tensor, graph->tensor, (size_t)graph->tensors * sizeof *copy.tensor);
+    copy.loop = nl_alloc((size_t)graph->loops, sizeof *copy.loop);
+    memcpy(copy.loop, graph->loop, (size_t)graph->loops * sizeof *copy.loop);
     for (int i = 0; i < copy.nodes; i++) {
         size_t bytes = graph->node[i].operation->arguments;
         copy.node[i].arguments = nl_alloc(1, bytes);
@@ -238,21 +272,64 @@ int nl_consumers(const struct nl_graph *graph, int value)
     for (int i = 0; i < graph->nodes; i++)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             count += graph->node[i].operation && graph->node[i].in[slot] == value;
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++)
+            count += graph->loop[i].state[s].after == value;
     return count;
+}
+
+/* Whether it is news that this one is marked, too. */
+static bool mark(bool *marked, int value, bool also)
+{
+    bool news = also && !marked[value];
+    marked[value] |= also;
+    return news;
+}
+
+/* Marks go with the states of loops to the next time, or back to the one before. Returns whether a mark is news. */
+static bool carry_marks(const struct nl_graph *graph, bool back, bool *marked)
+{
+    bool news = false;
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++) {
+            const struct nl_carried *c = &graph->loop[i].state[s];
+            if (back)
+                news |= mark(marked, c->after, marked[c->before] || marked[c->last]) | mark(marked, c->first, marked[c->before]);
+            else
+                news |= mark(marked, c->before, marked[c->first] || marked[c->after]) | mark(marked, c->last, marked[c->after]);
+        }
+    return news;
 }
 
 void nl_graph_find_learned(const struct nl_graph *graph, bool *learned)
 {
     for (int i = 0; i < graph->values; i++)
         learned[i] = graph->value[i].kind == NL_PARAMETER;
-    for (int i = 0; i < graph->nodes; i++) {
-        const struct nl_graph_node *node = &graph->node[i];
-        bool any = false;
-        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
-            any |= node->in[slot] != NL_NONE && learned[node->in[slot]];
-        for (int out = 0; out < node->outputs; out++)
-            learned[node->out[out]] = any && graph->value[node->out[out]].type == NL_TENSOR_REAL;
-    }
+    do
+        for (int i = 0; i < graph->nodes; i++) {
+            const struct nl_graph_node *node = &graph->node[i];
+            bool any = false;
+            for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+                any |= node->in[slot] != NL_NONE && learned[node->in[slot]];
+            for (int out = 0; out < node->outputs; out++)
+                learned[node->out[out]] = any && graph->value[node->out[out]].type == NL_TENSOR_REAL;
+        }
+    while (carry_marks(graph, false, learned));
+}
+
+void nl_graph_find_used(const struct nl_graph *graph, bool *used)
+{
+    do
+        for (int i = graph->nodes - 1; i >= 0; i--) {
+            const struct nl_graph_node *node = &graph->node[i];
+            bool any = node->operation->is_loss;
+            for (int out = 0; out < node->outputs; out++)
+                any |= used[node->out[out]];
+            for (int slot = 0; slot < NL_MOST_SLOTS && any; slot++)
+                if (node->in[slot] != NL_NONE)
+                    used[node->in[slot]] = true;
+        }
+    while (carry_marks(graph, true, used));
 }
 
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)
@@ -278,7 +355,7 @@ double nl_graph_work(const struct nl_graph *graph)
     double work = 0;
     for (int i = 0; i < graph->nodes; i++)
         if (graph->node[i].operation->work)
-            work += graph->node[i].operation->work(graph->node[i].arguments);
+            work += graph->node[i].operation->work(graph->node[i].arguments) * (graph->node[i].loop == NL_NONE ? 1 : graph->loop[graph->node[i].loop].times);
     return work;
 }
 

@@ -26,6 +26,7 @@ struct nl_value {
     size_t count;            /* elements: a sample's, or all of a weight's */
     int producer;            /* node, or NL_NONE: an input, a parameter */
     int tensor;              /* of a parameter */
+    int loop;                /* the loop at each of whose times it is another; NL_NONE: none */
     bool observed;           /* it, or its gradient, is read for a log: it must be there, whatever fusion would save */
 };
 
@@ -36,6 +37,22 @@ struct nl_graph_node {
     int in[NL_MOST_SLOTS];        /* values, or NL_NONE */
     int outputs, out[NL_MOST_OUTPUTS];
     int states, state[NL_MOST_STATES]; /* tensors */
+    int loop;                     /* the loop whose body it belongs to, or NL_NONE */
+};
+
+/* A carried state of a loop: what it is before the first time, before and after each, and after the last. */
+struct nl_carried {
+    int first, before, after, last; /* values; `after` is what a node of the body puts out */
+};
+
+enum { NL_MOST_CARRIED = 4 };
+
+/* A loop over the positions of sequences: its body, the nodes whose `loop` it is, runs so many times. loop.h makes one. */
+struct nl_loop {
+    int times;
+    bool reverse;            /* from the last position to the first */
+    int carried;
+    struct nl_carried state[NL_MOST_CARRIED];
 };
 
 /* What every replica has of its own and keeps from step to step. `shape` is PyTorch's: (O, I) or (O, I, 3, 3), (C) or (H, W, C) with
@@ -44,7 +61,8 @@ struct nl_tensor {
     struct nl_tensor_spec spec;  /* shape, role, first value */
     char name[64];               /* "fc1.weight" */
     int node;                    /* that owns it */
-    size_t count;
+    int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
+    size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
 };
 
@@ -57,11 +75,13 @@ struct nl_graph_input {
 struct nl_graph {
     int inputs;
     struct nl_graph_input input[NL_MOST_INPUTS];
-    int values, nodes, tensors;
+    int values, nodes, tensors, loops;
     struct nl_value *value;
     struct nl_graph_node *node;
     struct nl_tensor *tensor;
-    int values_capacity, nodes_capacity, tensors_capacity;
+    struct nl_loop *loop;
+    int values_capacity, nodes_capacity, tensors_capacity, loops_capacity;
+    int open;                 /* the loop whose body is being built, or NL_NONE */
     int classes;
     size_t weights, count;    /* reals in weights, [0, weights), and in all parameters */
 };
@@ -84,11 +104,16 @@ struct nl_new_node {
     int in[NL_MOST_SLOTS];    /* values; slots after `inputs` are empty */
     int inputs;
     unsigned without;         /* bit i: slot i stays empty although a parameter could be made for it */
+    int statistics;           /* in a loop: so many sets of statistics, one for each of the first times; the last is that of all times that
+                                 follow, too (Cooijmans et al. 2017). 0: one for all times */
 };
 
 /* Adds it with the parameters that its empty slots need. An output has the lengths of the input that has as many positions. Returns the first output,
  * or NL_NONE: the node cannot be, and err says why. */
 int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct nl_error *err);
+
+/* Adds a value that no node makes. */
+int nl_graph_add_value(struct nl_graph *graph, struct nl_value value);
 
 /* Adds the loss: the cross-entropy of the logits, which are real, with the input "labels", one for each of their positions. That input is added
  * where it is missing. Every tensor gets its place; no node comes after. */
@@ -105,11 +130,14 @@ static inline const struct nl_extent *nl_extent_of(const struct nl_graph *graph,
 /* The slots of a node that are not empty, bit by bit. */
 unsigned nl_filled_slots(const struct nl_graph_node *node);
 
-/* How many slots take that value; an observer is a consumer, too. */
+/* How many slots take that value; an observer is a consumer, too, and so is the next time of a loop. */
 int nl_consumers(const struct nl_graph *graph, int value);
 
 /* Whether a parameter lies behind the value, so that training makes its gradient. learned: [graph->values] */
 void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
+
+/* Whether the loss depends on the value. used: [graph->values] */
+void nl_graph_find_used(const struct nl_graph *graph, bool *used);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);

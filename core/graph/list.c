@@ -21,6 +21,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
             list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains);
     struct nl_calls *calls = nl_alloc((size_t)list->graph.nodes, sizeof *calls);
     nl_find_microbatches(list, setup->fixed, calls);
+    nl_find_together(list, calls);
     nl_find_recomputed(list, calls);
     nl_differentiate(list, calls, setup);
     nl_share_places(list);
@@ -67,14 +68,6 @@ static void *place_of(const struct nl_list *list, char *base, const struct nl_pl
     return (b->gradient ? places->gradients : places->parameters) + offset;
 }
 
-static size_t step_of(const struct nl_list *list, int buffer)
-{
-    if (buffer == NL_NONE)
-        return 0;
-    const struct nl_buffer *b = &list->buffer[buffer];
-    return b->per_sample && b->whole ? b->bytes : 0;
-}
-
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)
 {
     i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update};
@@ -82,14 +75,10 @@ static void bind(const struct nl_list *list, struct nl_instruction *i, char *bas
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         i->at.in[slot] = place_of(list, base, places, i->in[slot]);
         i->at.d_in[slot] = place_of(list, base, places, i->d_in[slot]);
-        i->step.in[slot] = step_of(list, i->in[slot]);
-        i->step.d_in[slot] = step_of(list, i->d_in[slot]);
     }
     for (int o = 0; o < NL_MOST_OUTPUTS; o++) {
         i->at.out[o] = place_of(list, base, places, i->out[o]);
         i->at.d_out[o] = place_of(list, base, places, i->d_out[o]);
-        i->step.out[o] = step_of(list, i->out[o]);
-        i->step.d_out[o] = step_of(list, i->d_out[o]);
     }
     for (int s = 0; s < NL_MOST_SAVED; s++)
         i->at.saved[s] = place_of(list, base, places, i->saved[s]);
@@ -106,50 +95,94 @@ void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *plac
 
 /* ---- run ---- */
 
-static void *moved(void *place, size_t step, int first)
+static void *moved(const struct nl_list *list, int buffer, void *place, const struct nl_run *run, int samples)
 {
-    return place ? (char *)place + step * (size_t)first : NULL;
+    if (buffer == NL_NONE)
+        return NULL;
+    const struct nl_buffer *b = &list->buffer[buffer];
+    int times = b->ahead + (b->places > 1 ? run->time : 0);
+    size_t before = b->per_sample && b->whole ? (size_t)run->first : 0;
+    return (char *)place + b->bytes * (before + (size_t)times * (size_t)(b->per_sample ? samples : 1));
 }
 
-/* The instruction on the run's samples from run->first on. */
-static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run)
+/* Where one of the node's states lies at that time: they are counted as the loop runs. */
+static void *state_at(const struct nl_list *list, const struct nl_graph_node *node, int state, void *place, int time)
+{
+    const struct nl_tensor *tensor = &list->graph.tensor[node->state[state]];
+    if (tensor->times == 1)
+        return place;
+    const struct nl_loop *loop = &list->graph.loop[node->loop];
+    int run = loop->reverse ? loop->times - 1 - time : time, number = run < tensor->times ? run : tensor->times - 1;
+    return (char *)place + tensor->count * nl_type_bytes(tensor->spec.type, list->backend) / (size_t)tensor->times * (size_t)number;
+}
+
+struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples)
+{
+    struct nl_operands at = i->at;
+    for (int slot = 0; slot < i->operation->slots; slot++) {
+        at.in[slot] = moved(list, i->in[slot], at.in[slot], run, samples);
+        at.d_in[slot] = moved(list, i->d_in[slot], at.d_in[slot], run, samples);
+    }
+    for (int o = 0; o < NL_MOST_OUTPUTS; o++) {
+        at.out[o] = moved(list, i->out[o], at.out[o], run, samples);
+        at.d_out[o] = moved(list, i->d_out[o], at.d_out[o], run, samples);
+    }
+    for (int s = 0; s < NL_MOST_SAVED; s++) {
+        if (i->saved[s] == NL_NONE)
+            continue;
+        size_t before = i->saved_by_sample && run->first > 0 ? i->operation->saved_bytes(i->arguments, s, run->first, list->backend->statistic) : 0;
+        at.saved[s] = (char *)moved(list, i->saved[s], at.saved[s], run, samples) + before;
+    }
+    for (int s = 0; i->node && s < i->node->states; s++)
+        at.state[s] = state_at(list, i->node, s, at.state[s], run->time);
+    return at;
+}
+
+/* The instruction for a part of the samples, or for a time. */
+static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples)
 {
     union {
         char bytes[512];
         max_align_t aligned;
     } arguments;
-    struct nl_operands at = i->at;
-    int first = run->first;
-    for (int slot = 0; slot < i->operation->slots; slot++) {
-        at.in[slot] = moved(at.in[slot], i->step.in[slot], first);
-        at.d_in[slot] = moved(at.d_in[slot], i->step.d_in[slot], first);
-    }
-    for (int o = 0; o < NL_MOST_OUTPUTS; o++) {
-        at.out[o] = moved(at.out[o], i->step.out[o], first);
-        at.d_out[o] = moved(at.d_out[o], i->step.d_out[o], first);
-    }
-    for (int s = 0; s < i->operation->saved && i->saved_by_sample && first > 0; s++)
-        at.saved[s] = moved(at.saved[s], i->operation->saved_bytes(i->arguments, s, first, list->backend->statistic), 1);
+    struct nl_operands at = nl_operands_at(list, i, run, samples);
     NL_ASSERT(i->operation->arguments <= sizeof arguments);
     memcpy(&arguments, i->arguments, i->operation->arguments);
     i->operation->bind(&arguments, &at);
     i->call(run, &arguments);
 }
 
-static void run_chain(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
+static void run_loop(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
 {
-    if (chain->micro == 0) {
+    struct nl_run now = *run;
+    now.samples *= chain->together;
+    for (int number = 0; number < chain->times; number++) {
+        now.time = chain->reverse ? chain->times - 1 - number : number;
         for (int i = chain->first; i < chain->end; i++)
-            list->instruction[i].call(run, list->instruction[i].arguments);
-        return;
+            call_for_part(list, &list->instruction[i], &now, run->samples);
     }
+}
+
+static void run_parts(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
+{
     struct nl_run part = *run;
     part.batch = run->samples;
     for (part.first = 0; part.first < run->samples; part.first += chain->micro) {
         part.samples = run->samples - part.first < chain->micro ? run->samples - part.first : chain->micro;
         for (int i = chain->first; i < chain->end; i++)
-            call_for_part(list, &list->instruction[i], &part);
+            call_for_part(list, &list->instruction[i], &part, run->samples);
     }
+}
+
+static void run_chain(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
+{
+    if (chain->micro > 0)
+        run_parts(list, chain, run);
+    else if (chain->times > 0)
+        run_loop(list, chain, run);
+    else
+        for (int i = chain->first; i < chain->end; i++)
+            list->instruction[i].call(run, list->instruction[i].arguments);
 }
 
 static void run_chains(const struct nl_list *list, int first, int end, const struct nl_run *run)

@@ -2,7 +2,7 @@
  *
  *     fuse.c            nodes that a kernel does in one go become one
  *     recompute.c       which activations are not kept for the way back but made again there
- *     microbatch.c      which nodes are called for a few samples at a time
+ *     microbatch.c      which nodes are called for a few samples at a time, and which of a loop's for all times at once
  *     differentiate.c   the graph becomes instructions, forward and backward, in chains
  *     memory.c          every buffer gets its place, by the time in which it is needed
  *
@@ -16,6 +16,10 @@
  *     backward    apply of a normalizer's backward; convolution; reduce of the next one's
  *
  * What is computed is the same to the last bit.
+ *
+ * The body of a loop (loop.h) is a chain, too, that is run once for each time, and on the way back once more, in the other order. A value of
+ * the body has a place for each time where another chain needs it: what the way back reads is kept. Gradients of a weight that the
+ * body's nodes take at each time are added up, or made after the loop in one call, from x and dy of all times.
  *
  * A list may have observers: instructions that read tensors for a log, and change none. They keep what they read from being fused away, or made
  * again; so a step that is not logged has a list without them.
@@ -36,6 +40,10 @@ struct nl_buffer {
     int first_chain, last_chain;
     bool summed;         /* a gradient to which others are added */
     bool whole;          /* all samples at once; else one micro-batch after another */
+    int loop;            /* it is another at each time of that loop; NL_NONE: of none */
+    int places;          /* one for each time that it is needed for at once, each as dense as the run's samples allow */
+    int ahead;           /* of a part of a state: places of the leader that come before */
+    bool carried;        /* a state of a loop, or its gradient: its parts overlap */
     int leader;          /* the buffer in whose place it lies: itself, or one before it */
     size_t offset;       /* bytes from the beginning of a replica's state */
 };
@@ -50,10 +58,7 @@ struct nl_instruction {
     int saved[NL_MOST_SAVED], sums;
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
-    struct nl_operands at;             /* places in the first replica's state, for whole batches */
-    struct nl_operand_steps {          /* bytes from one sample to the next; 0: the place is the same for all */
-        size_t in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS], out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
-    } step;
+    struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */
     bool saved_by_sample;              /* what it saves of a sample lies behind that of the samples before */
 };
 
@@ -67,6 +72,9 @@ struct nl_share {
 struct nl_chain {
     int first, end; /* instructions [first, end) */
     int micro;      /* samples at a time; 0: all */
+    int times;      /* it is run so often, with the places of each time; 0: once, with places that are always the same */
+    bool reverse;   /* the last time first */
+    int together;   /* where it has times: so many are one, a call with as many times the samples; else 1 */
 };
 
 struct nl_list {
@@ -115,6 +123,9 @@ size_t nl_list_lay_out(struct nl_list *list, size_t at);
 /* Binds every instruction to its places; base: the first replica's state. */
 void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places);
 
+/* An instruction's places for the samples from run->first on, at run->time; samples: of the whole batch. */
+struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *instruction, const struct nl_run *run, int samples);
+
 /* Forward ends with the loss, which adds to run->sums and, in a list that trains, makes the gradient with which backward begins. */
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
@@ -129,10 +140,12 @@ struct nl_calls {
     int group;        /* nodes of one group are called for the same micro-batches; 0: for all samples */
     int micro;        /* samples at a time */
     bool reduces;     /* it is a barrier */
+    bool together;    /* of a loop's body: all times at once */
     bool recomputed;  /* its output is not kept */
     size_t sums;      /* bytes that backward keeps from micro-batch to micro-batch */
 };
 void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls);
+void nl_find_together(const struct nl_list *list, struct nl_calls *calls);
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
 void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const struct nl_list_setup *setup);
 void nl_share_places(struct nl_list *list);

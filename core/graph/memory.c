@@ -19,23 +19,38 @@ static bool is_known(const struct nl_buffer *buffer)
 /* Whether all samples are in it at once: it goes from chain to chain, or its chain is called for all. */
 static bool is_whole(const struct nl_list *list, const struct nl_buffer *buffer)
 {
-    return is_known(buffer) || !buffer->per_sample || buffer->first_chain != buffer->last_chain || list->chain[buffer->first_chain].micro == 0;
+    return is_known(buffer) || buffer->carried || !buffer->per_sample || buffer->first_chain != buffer->last_chain || list->chain[buffer->first_chain].micro == 0;
+}
+
+/* Of a value of a loop's body: one does where the body alone touches it, each time anew. */
+static int places_of(const struct nl_list *list, const struct nl_buffer *buffer)
+{
+    bool passes = buffer->first_chain == buffer->last_chain && list->chain[buffer->first_chain].times > 1;
+    return passes ? 1 : list->graph.loop[buffer->loop].times;
 }
 
 static size_t size_of(const struct nl_list *list, const struct nl_buffer *buffer)
 {
+    size_t bytes = buffer->bytes * (size_t)buffer->places;
     if (!buffer->per_sample)
-        return buffer->bytes;
-    return buffer->bytes * (size_t)(buffer->whole ? list->capacity : list->chain[buffer->first_chain].micro);
+        return bytes;
+    return bytes * (size_t)(buffer->whole ? list->capacity : list->chain[buffer->first_chain].micro);
 }
 
-/* Other samples are still to come to the first instructions of a chain when its last ones are called. */
+/* Whether other samples, or another time, are still to come to the first instructions of the chain when its last ones have been called, and need
+ * what is in the buffer. */
+static bool outlasts(const struct nl_list *list, const struct nl_buffer *buffer, int chain)
+{
+    const struct nl_chain *c = &list->chain[chain];
+    return (c->micro > 0 && buffer->whole) || (c->times > 1 && (buffer->first_chain != buffer->last_chain || buffer->places > 1));
+}
+
 static struct nl_chain time_of(const struct nl_list *list, const struct nl_buffer *buffer)
 {
     struct nl_chain time = {.first = buffer->first, .end = buffer->last + 1};
-    if (buffer->whole && list->chain[buffer->first_chain].micro > 0)
+    if (outlasts(list, buffer, buffer->first_chain))
         time.first = list->chain[buffer->first_chain].first;
-    if (buffer->whole && list->chain[buffer->last_chain].micro > 0)
+    if (outlasts(list, buffer, buffer->last_chain))
         time.end = list->chain[buffer->last_chain].end;
     return time;
 }
@@ -58,19 +73,27 @@ static struct nl_buffer *leader_of(const struct nl_list *list, int buffer)
 }
 
 /* A leader's time is that of all that lie where it does. */
+static void lead(struct nl_buffer *leader, const struct nl_buffer *other)
+{
+    if (other->first == NL_NONE)
+        return;
+    bool alone = leader->first == NL_NONE;
+    leader->first = alone ? other->first : smaller(leader->first, other->first);
+    leader->last = alone ? other->last : larger(leader->last, other->last);
+    leader->first_chain = alone ? other->first_chain : smaller(leader->first_chain, other->first_chain);
+    leader->last_chain = alone ? other->last_chain : larger(leader->last_chain, other->last_chain);
+}
+
 static void share(const struct nl_list *list, const struct nl_share *share)
 {
     struct nl_buffer *from = leader_of(list, share->from), *to = leader_of(list, share->to);
-    bool fits = !is_known(from) && !is_known(to) && from != to && from->whole == to->whole && size_of(list, from) == size_of(list, to);
+    bool fits = !from->carried && !to->carried && !is_known(from) && !is_known(to) && from != to && from->whole == to->whole && size_of(list, from) == size_of(list, to);
     bool dead = from->last <= share->until && to->first >= share->first;
     bool same = share->same && !list->buffer[share->from].summed && !list->buffer[share->to].summed;
     if (!fits || !(dead || same))
         return;
     to->leader = (int)(from - list->buffer);
-    from->first = smaller(from->first, to->first);
-    from->last = larger(from->last, to->last);
-    from->first_chain = smaller(from->first_chain, to->first_chain);
-    from->last_chain = larger(from->last_chain, to->last_chain);
+    lead(from, to);
 }
 
 /* ---- places ---- */
@@ -137,8 +160,14 @@ size_t nl_list_lay_out(struct nl_list *list, size_t at)
 
 void nl_share_places(struct nl_list *list)
 {
-    for (int i = 0; i < list->buffers; i++)
-        list->buffer[i].whole = is_whole(list, &list->buffer[i]);
+    for (int i = 0; i < list->buffers; i++) {
+        struct nl_buffer *buffer = &list->buffer[i];
+        buffer->whole = is_whole(list, buffer);
+        if (buffer->loop != NL_NONE)
+            buffer->places = places_of(list, buffer);
+        if (buffer->leader != i)
+            lead(&list->buffer[buffer->leader], buffer);
+    }
     for (int i = 0; i < list->shares; i++)
         share(list, &list->share[i]);
 }

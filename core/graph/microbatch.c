@@ -1,5 +1,9 @@
-/* Micro-batches: rows of nodes that are called for a few samples at a time, as many as the backend says its caches hold. */
+/* How nodes are called: in rows for a few samples at a time, as many as the backend says its caches hold; or, in the body of a loop, for
+ * all times at once. */
+#include <stdlib.h>
+
 #include "base/divisor.h"
+#include "base/memory.h"
 #include "graph/list.h"
 
 static size_t larger(size_t a, size_t b)
@@ -24,6 +28,8 @@ static bool takes_weight(const struct nl_graph *graph, const struct nl_graph_nod
 static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
+    if (node->loop != NL_NONE)
+        return (struct nl_micro){0};
     if (is_fixed(node, fixed))
         return (struct nl_micro){.unit = 1};
     if (kernel->micro)
@@ -78,4 +84,32 @@ void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_call
             end++;
         group += make_group(list, fixed, first, end, group, calls);
     }
+}
+
+/* What does not depend on a state may be made for all times at once, as if they were so many samples. looped: [values] those that are not. */
+static bool is_together(const struct nl_graph_node *node, const bool *looped)
+{
+    const struct nl_operation *operation = node->operation;
+    bool may = operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 && node->states == 0;
+    for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+        may &= node->in[slot] == NL_NONE || !looped[node->in[slot]];
+    return may;
+}
+
+void nl_find_together(const struct nl_list *list, struct nl_calls *calls)
+{
+    const struct nl_graph *graph = &list->graph;
+    bool *looped = nl_alloc((size_t)graph->values, sizeof *looped);
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++)
+            looped[graph->loop[i].state[s].before] = true;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        if (node->loop == NL_NONE)
+            continue;
+        calls[i].together = is_together(node, looped);
+        for (int out = 0; out < node->outputs; out++)
+            looped[node->out[out]] = !calls[i].together;
+    }
+    free(looped);
 }

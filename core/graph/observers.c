@@ -26,20 +26,6 @@ static void add(struct nl_observers *out, int value, enum nl_aspect aspect, cons
     out->at[out->count++] = observer;
 }
 
-/* Whether the loss depends on the value. used: [graph->values] */
-static void find_used(const struct nl_graph *graph, bool *used)
-{
-    for (int i = graph->nodes - 1; i >= 0; i--) {
-        const struct nl_graph_node *node = &graph->node[i];
-        bool any = node->operation->is_loss;
-        for (int out = 0; out < node->outputs; out++)
-            any |= used[node->out[out]];
-        for (int slot = 0; slot < NL_MOST_SLOTS && any; slot++)
-            if (node->in[slot] != NL_NONE)
-                used[node->in[slot]] = true;
-    }
-}
-
 /* All that there is to see. A gradient is there where a parameter lies behind the value, and the loss before it. */
 static struct nl_observers everything(const struct nl_graph *graph)
 {
@@ -47,7 +33,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
     bool *learned = nl_alloc((size_t)graph->values, sizeof *learned);
     bool *used = nl_alloc((size_t)graph->values, sizeof *used);
     nl_graph_find_learned(graph, learned);
-    find_used(graph, used);
+    nl_graph_find_used(graph, used);
     for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++)
         for (int i = 0; i < graph->values; i++) {
             const struct nl_value *value = &graph->value[i];

@@ -19,7 +19,7 @@ static bool is_recomputed(const struct nl_list *list, int number)
 {
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
-    if (list->backend->micro_bytes == 0 || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
+    if (list->backend->micro_bytes == 0 || node->loop != NL_NONE || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
         return false;
     /* What apply takes is there on the way back if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);

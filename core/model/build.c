@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "config/layers.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
@@ -78,6 +79,11 @@ static int affine_count(const struct nl_config *config, struct nl_extent x)
     NL_BUG("affine %d", config->norm.affine);
 }
 
+static struct nl_own own(double said)
+{
+    return (struct nl_own){said >= 0, said};
+}
+
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
@@ -89,6 +95,10 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
                                      .detached = (unsigned)b->config->norm.detach,
                                      .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
                                      .affine_count = affine_count(b->config, x)};
+    if (b->set) {
+        normalize.eps = own(b->set->eps);
+        normalize.momentum = own(b->set->momentum);
+    }
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }
 
@@ -100,8 +110,9 @@ void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
 {
+    struct nl_dropout dropout = {.p = own(b->set ? b->set->dropout : NL_UNSAID)};
     if (b->config->model.dropout > 0)
-        nl_add(b, &nl_dropout_operation, NULL, stem, number);
+        nl_add(b, &nl_dropout_operation, &dropout, stem, number);
 }
 
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)

@@ -11,6 +11,7 @@ struct nl_builder {
     struct nl_graph *graph;
     const struct nl_config *config;
     const struct nl_norm *norm;
+    const struct nl_layer_settings *set; /* what the list says of the layer; NULL: there is no list */
     int at;
     char prefix[24];
     struct nl_error *err;
@@ -24,7 +25,7 @@ void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const ch
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */
 void nl_add_activation(struct nl_builder *b, const char *stem, int number);
-void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* nothing with model.dropout = 0 */
+void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* nothing with a probability of 0 */
 
 /* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem);

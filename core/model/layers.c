@@ -109,6 +109,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
     nl_layer_configure(l.layer, &l.config);
     b->config = &l.config;
     b->norm = nl_norms[l.config.norm.kind];
+    b->set = &l.layer->set;
     add_layer(&l, residual);
     b->config = config;
 }

@@ -40,9 +40,9 @@ static void drop(const struct nl_run *run, const struct nl_dropout *op, const vo
         const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
         struct nl_stream stream = {{key[0], key[1]}};
         real *y = nl_in_replica(run, to, r);
-        double p = hyper->dropout;
+        double p = nl_own_or(op->p, hyper->dropout);
         bool drops = run->statistics == NL_STATS_TRAIN && p > 0;
-        size_t before = (size_t)run->first * op->count;
+        uint64_t before = nl_elements_before(run, op->count);
         for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
             bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, before + i) >= p;
             y[i] = !drops ? x[i] : kept ? x[i] / (1.0 - p) : 0;

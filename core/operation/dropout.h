@@ -3,12 +3,13 @@
 
 #include "operation/operation.h"
 
-/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, (run->first + n) * count + e) >= p of the stream, in training
- * only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
+/* y = x mask / (1 - p); mask of element e of sample n at step t: uniform(t, nl_elements_before + n * count + e) >= p of the stream, in
+ * training only (run->statistics == NL_STATS_TRAIN); else y = x. Backward draws the same mask again. */
 struct nl_dropout {
     size_t count;              /* elements a sample */
     const uint32_t *key;       /* (2) struct nl_stream of the layer, in the state */
-    const struct nl_hyper *hyper;
+    const struct nl_hyper *hyper; /* p, */
+    struct nl_own p;              /* where the layer has none of its own */
     const void *x;
     void *y;
     const void *dy;

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/everywhere.h"
 #include "norm/norm.h"
 
 /* Which statistics a normalizer that tracks uses. All others ignore it. */
@@ -64,7 +65,15 @@ struct nl_run {
     struct nl_loss_sums *sums;     /* in the state: the loss adds to it */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
+    int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
+
+/* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has numbers of its own,
+ * in whatever parts they are computed. */
+static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)
+{
+    return ((uint64_t)run->time << 40) + (uint64_t)run->first * count;
+}
 
 /* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,
  * forward alone takes any number of them. */
@@ -83,6 +92,17 @@ struct nl_hyper {
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };
+
+/* Such a number that a node has of its own, the same in all replicas: a value of the network, not of the trial. */
+struct nl_own {
+    bool given; /* else the replica's counts */
+    double value;
+};
+
+static inline NL_EVERYWHERE double nl_own_or(struct nl_own own, double of_replica)
+{
+    return own.given ? own.value : of_replica;
+}
 
 /* Computes an operation. arguments: the operation's own struct (struct nl_conv, ...). */
 typedef void nl_kernel_function(const struct nl_run *run, const void *arguments);

@@ -71,7 +71,7 @@ static void backward(const struct nl_run *run, const void *arguments)
         const real *w = nl_in_replica(run, op->w, r);
         const real *dy = nl_in_replica(run, op->dy, r);
         real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
-        for (int i = 0; i < in; i++)
+        for (int i = 0; dw && i < in; i++)
             for (int first = 0, end; first < out; first = end) {
                 accumulator sum[NL_PRODUCT_BLOCK] = {0};
                 end = nl_block_end(first, out);
@@ -97,6 +97,7 @@ NL_OPERATION(linear) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
+    .together = 1u << WEIGHT | 1u << BIAS,
     .steps_weight = true,
     .declare = declare,
     .bind = bind,

@@ -9,8 +9,8 @@
  * Where `relu` is set, y = relu(x w + b); `masks` says that x is such a y, and that dx is wanted in front of the ReLU: 0 where x is. For backends
  * that say so (fuses_relu). dy is what comes behind this layer's ReLU, the mask already in it.
  *
- * Where `update` is set, backward makes the optimizer's step on w as well, and dw need not hold a gradient afterwards: for backends that
- * say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */
+ * Where `update` is set and dw is not NULL, backward makes the optimizer's step on w as well, and dw need not hold a gradient afterwards: for
+ * backends that say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */
 struct nl_linear {
     enum nl_gemm gemm;
     enum nl_precision precision;    /* of x, w and dy in products; those that the backend `multiplies` */
@@ -20,7 +20,7 @@ struct nl_linear {
     const void *w, *b;   /* real (I, O), (O) or NULL */
     void *y;             /* real (capacity, O) */
     const void *dy;      /* as y */
-    void *dx, *dw, *db;  /* as x (or NULL), w, b */
+    void *dx, *dw, *db;  /* as x, w, b; dx NULL, or dw and db NULL, where nobody asks for them */
     const struct nl_update *update; /* or NULL */
 };
 

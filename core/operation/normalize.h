@@ -29,7 +29,8 @@ struct nl_normalize {
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
     double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
-    const struct nl_hyper *hyper;   /* norm_eps, norm_momentum */
+    const struct nl_hyper *hyper;   /* norm_eps, norm_momentum, */
+    struct nl_own eps, momentum;    /* where the node has none of its own; an own momentum is never cumulative */
     const void *dy;
     void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
     void *dresidual;                /* where there is a residual; may be dy */

@@ -65,7 +65,7 @@ static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, r
     int slices = sets / op->setup.channels;
     for (int slice = 0; slice < slices; slice++) {
         ++*updates;
-        double momentum = hyper->norm_momentum < 0 ? 1.0 / (double)*updates : hyper->norm_momentum;
+        double own = nl_own_or(op->momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)*updates : own;
         for (int c = 0; c < op->setup.channels; c++) {
             int index = slice * op->setup.channels + c;
             struct set set = set_at(&p, &op->setup, samples, index);
@@ -112,7 +112,7 @@ struct normalized {
 static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel)
 {
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    struct nl_set_statistics set = {.running_spread = 1, .eps = hyper->norm_eps, .numbers = hyper->norm_numbers};
+    struct nl_set_statistics set = {.running_spread = 1, .eps = nl_own_or(op->eps, hyper->norm_eps), .numbers = hyper->norm_numbers};
     if (op->norm->tracks) {
         set.running_center = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
         set.running_spread = ((const real *)nl_in_replica(run, op->running_var, r))[channel];

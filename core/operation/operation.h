@@ -95,6 +95,8 @@ struct nl_operation {
     int saved;          /* buffers that forward leaves to backward */
     unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
     unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one, but for int32 */
+    unsigned together;  /* bit i: the gradient of input i is a sum over samples, and backward leaves those of all these bits out where their
+                           places are NULL: of a loop's body, they are made after the loop, in one call for all times */
     unsigned remakes;   /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept: of operations that do so much
                            with each number that reading it from memory would take longer */
     bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */

@@ -72,7 +72,7 @@ char *nl_factor_title(const struct nl_factor *factor)
     const char *title = nl_key_title(factor->key);
     if (strcmp(title, factor->key->name) != 0)
         return nl_strdup(title);
-    char *plain = nl_strdup(strchr(title, '.') + 1);
+    char *plain = nl_strdup(nl_key_field(factor->key));
     for (char *at = plain; (at = strchr(at, '_'));)
         *at = ' ';
     return plain;

@@ -143,7 +143,7 @@ static bool is_tuned(const struct nl_experiment *experiment, const struct nl_key
 /* "train.lr 0.1", or all values that it takes; nothing of a key that matters to no trial. */
 static void say_key(struct nl_text *out, const struct section *s, const char *name)
 {
-    const struct nl_key *key = nl_key_find(name);
+    const struct nl_key *key = nl_key_of(name);
     const struct nl_grid *grid = s->source->grid;
     int factor = nl_results_factor(s->results, name);
     bool applies = grid->trials == 0;
@@ -179,6 +179,9 @@ static void add_trained(const struct section *s)
         struct nl_text text = {0};
         for (int k = 0; k < 8 && parts[i].key[k]; k++)
             say_key(&text, s, parts[i].key[k]);
+        for (int f = 0; f < s->results->factors && !strcmp(parts[i].what, "Network"); f++)
+            if (s->results->factor[f].key->path)
+                say_key(&text, s, s->results->factor[f].key->name);
         if (text.length)
             nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s: %s.", parts[i].what, text.at);
         nl_text_release(&text);
@@ -203,7 +206,7 @@ static void add_differences(const struct section *s)
                                                      : "Nothing differs from the defaults.", 1, head);
     for (int i = 0; i < differences.count; i++) {
         const struct nl_difference *at = &differences.at[i];
-        const struct nl_key *key = nl_key_find(at->name);
+        const struct nl_key *key = nl_key_of(at->name);
         const char *help = key ? key->help : NULL;
         for (const struct nl_field *field = nl_sweep_fields; field->name && !help; field++)
             if (strncmp(at->name, "sweep.", 6) == 0 && strcmp(at->name + 6, field->name) == 0)

@@ -55,13 +55,11 @@ static bool follows(const struct nl_results *results, int other, int axis)
 /* "placement" of norm.placement, where no other grouped key ends so. */
 static const char *short_name(const struct nl_results *results, const bool *grouped, int factor)
 {
-    const char *name = results->factor[factor].key->name, *dot = strchr(name, '.');
-    for (int i = 0; dot && i < results->factors; i++) {
-        const char *other = strchr(results->factor[i].key->name, '.');
-        if (i != factor && grouped[i] && results->factor[i].values > 1 && other && strcmp(other, dot) == 0)
-            return name;
-    }
-    return dot ? dot + 1 : name;
+    const struct nl_key *key = results->factor[factor].key;
+    for (int i = 0; i < results->factors; i++)
+        if (i != factor && grouped[i] && results->factor[i].values > 1 && strcmp(nl_key_field(results->factor[i].key), nl_key_field(key)) == 0)
+            return key->name;
+    return nl_key_field(key);
 }
 
 static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped)

@@ -50,7 +50,7 @@ static int find_factors(struct nl_results *results, int *seed, struct nl_error *
     for (int column = first + 1; column < results->status; column++) {
         if (column == *seed)
             continue;
-        const struct nl_key *key = nl_key_find(table->name[column]);
+        const struct nl_key *key = nl_key_of(table->name[column]);
         if (!key)
             return nl_fail(err, "%s:1: column '%s' is no key of a configuration: the file was written by another version",
                            table->path, table->name[column]);

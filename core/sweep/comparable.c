@@ -49,7 +49,7 @@ static char *axes_text(const struct nl_experiment *experiment)
 /* Points may have been added since (whether each trial has its place in the whole, who pools them sees). Seeds may differ, the baseline and plots are about what is made of the results, and other keys count where they matter. */
 static bool decides(const char *name, const struct nl_experiment *a, const struct nl_experiment *b)
 {
-    const struct nl_key *key = nl_key_find(name);
+    const struct nl_key *key = nl_key_of(name);
     if (!key)
         return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.chosen") == 0;
     return strcmp(name, "train.seed") != 0 && (matters(a, key) || matters(b, key));

@@ -40,12 +40,29 @@ char *nl_grid_axes(const struct nl_experiment *experiment)
     return out.at ? out.at : nl_strdup("none");
 }
 
-/* text: [nl_key_count] the values of a point, in the one form that the loader gives them: 1e-3 and 0.001 are the same. */
-static bool matches(const struct nl_match *match, const char *const *text)
+/* A point of the grid: which of its points each axis is at. */
+struct point {
+    const struct nl_axis *axis;
+    int axes;
+    int *at; /* [axes] */
+};
+
+/* The key's value there, in the one form that the loader gives it: 1e-3 and 0.001 are the same. NULL: no axis has the key. */
+static const char *text_at(const struct point *point, const struct nl_key *key)
+{
+    for (int a = 0; a < point->axes; a++)
+        for (int k = 0; k < point->axis[a].keys; k++)
+            if (point->axis[a].key[k] == key)
+                return point->axis[a].text[point->at[a]][k];
+    return NULL;
+}
+
+/* Of a key that is fixed the loader has left the one value that it has. */
+static bool matches(const struct nl_match *match, const struct point *point)
 {
     for (int k = 0; k < match->keys; k++) {
-        const char *here = text[nl_key_index(match->key[k])];
-        bool found = false;
+        const char *here = text_at(point, match->key[k]);
+        bool found = !here;
         for (int v = 0; v < match->values[k].count && !found; v++)
             found = strcmp(match->values[k].at[v], here) == 0;
         if (!found)
@@ -63,13 +80,13 @@ static bool is_chosen(const struct nl_grid *grid, const struct nl_key *key)
 }
 
 /* Gives the tuned keys the values of the first entry of sweep.chosen that is about this point; false: none is. */
-static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, const char *const *text, struct nl_config *config)
+static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, const struct point *point, struct nl_config *config)
 {
     for (int c = 0; c < rounds->choices; c++) {
         const struct nl_match *entry = &rounds->chosen[c];
         bool here = true;
         for (int k = 0; k < entry->keys && here; k++)
-            here = is_chosen(grid, entry->key[k]) || strcmp(entry->values[k].at[0], text[nl_key_index(entry->key[k])]) == 0;
+            here = is_chosen(grid, entry->key[k]) || strcmp(entry->values[k].at[0], text_at(point, entry->key[k])) == 0;
         for (int k = 0; k < entry->keys && here; k++)
             if (is_chosen(grid, entry->key[k]) && nl_key_set(entry->key[k], config, entry->values[k].at[0], NULL))
                 return false;
@@ -80,10 +97,10 @@ static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *round
 }
 
 /* The first rule of sweep.exclude that matches; -1: none. */
-static int excluding_rule(const struct nl_experiment *experiment, const char *const *text)
+static int excluding_rule(const struct nl_experiment *experiment, const struct point *point)
 {
     for (int e = 0; e < experiment->excludes; e++)
-        if (matches(&experiment->exclude[e], text))
+        if (matches(&experiment->exclude[e], point))
             return e;
     return -1;
 }
@@ -202,46 +219,80 @@ static void check_trial(const struct nl_experiment *experiment, const struct nl_
     nl_trial_check(config, experiment, diagnostics);
 }
 
+/* A list that an axis made of another one: it is read once, however many points have it. */
+struct variant {
+    const struct nl_layers *from, *to;
+    const struct nl_key *key;
+    const char *text;
+};
+
 struct unfolding {
     const struct nl_experiment *experiment;
     struct nl_grid *grid;
     struct seen seen;
-    const char **text; /* [nl_key_count] of the point at hand: on an axis, or fixed */
+    int variants, variants_capacity;
+    struct variant *variant;
     struct nl_diagnostics *diagnostics;
 };
+
+static int set_value(struct unfolding *u, const struct nl_key *key, const char *text, struct nl_config *config, struct nl_error *err)
+{
+    struct variant new = {.from = config->model.layers, .key = key, .text = text};
+    for (int i = 0; key->path && i < u->variants; i++)
+        if (u->variant[i].from == new.from && u->variant[i].key == key && u->variant[i].text == text) {
+            config->model.layers = u->variant[i].to;
+            return NL_OK;
+        }
+    if (nl_key_set(key, config, text, err))
+        return NL_FAIL;
+    new.to = config->model.layers;
+    if (key->path) {
+        NL_GROW(u->variant, u->variants, u->variants_capacity);
+        u->variant[u->variants++] = new;
+    }
+    return NL_OK;
+}
+
+static void set_values(struct unfolding *u, const struct point *point, struct nl_config *config)
+{
+    for (int a = 0; a < point->axes; a++) {
+        const struct nl_axis *axis = &point->axis[a];
+        for (int k = 0; k < axis->keys; k++) {
+            struct nl_error err;
+            if (set_value(u, axis->key[k], axis->text[point->at[a]][k], config, &err))
+                nl_diagnose(u->diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
+        }
+    }
+}
 
 static void unfold(struct unfolding *u, const struct nl_axis *axes)
 {
     const struct nl_experiment *experiment = u->experiment;
     struct nl_grid *out = u->grid;
     int points = (int)size_of(experiment, axes);
+    struct point place = {.axis = axes, .axes = experiment->axes, .at = nl_alloc((size_t)experiment->axes, sizeof *place.at)};
     for (int point = 0; point < points; point++) {
         struct nl_config config = experiment->config;
         int rest = point / experiment->seeds;
         for (int a = experiment->axes - 1; a >= 0; a--) { /* the last axis varies fastest */
-            const struct nl_axis *axis = &axes[a];
-            char **values = axis->text[rest % axis->points];
-            rest /= axis->points;
-            for (int k = 0; k < axis->keys; k++) {
-                struct nl_error err;
-                u->text[nl_key_index(axis->key[k])] = values[k];
-                if (nl_key_set(axis->key[k], &config, values[k], &err))
-                    nl_diagnose(u->diagnostics, &axis->origin, NULL, "%s: %s", axis->key[k]->name, err.text);
-            }
+            place.at[a] = rest % axes[a].points;
+            rest /= axes[a].points;
         }
+        set_values(u, &place, &config);
         config.train.seed += point % experiment->seeds;
-        int rule = excluding_rule(experiment, u->text);
+        int rule = excluding_rule(experiment, &place);
         if (rule >= 0) {
             out->excluded++;
             out->excluded_by[rule]++;
             continue;
         }
-        if (!set_chosen(out, &experiment->rounds, u->text, &config))
+        if (!set_chosen(out, &experiment->rounds, &place, &config))
             nl_diagnose(u->diagnostics, &experiment->rounds.chosen[0].origin, "write sweep.tune without 'chosen' to choose anew",
                         "'sweep.chosen' has no values for a point of the grid");
         check_trial(experiment, &config, u->diagnostics);
         add_trial(out, &u->seen, &config);
     }
+    free(place.at);
 }
 
 /* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises or falls, these are put between them. */
@@ -317,20 +368,13 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     while (u.seen.size < 2 * (size_t)out->points)
         u.seen.size *= 2;
     u.seen.slot = nl_alloc(u.seen.size, sizeof *u.seen.slot);
-    char **fixed = nl_alloc((size_t)nl_key_count, sizeof *fixed);
-    u.text = nl_alloc((size_t)nl_key_count, sizeof *u.text);
-    for (int i = 0; i < nl_key_count; i++)
-        u.text[i] = fixed[i] = nl_value_text(&nl_keys[i], &experiment->config);
     unfold(&u, experiment->axis);
     for (int i = 0; i < experiment->rounds.points; i++) {
         struct nl_axis *axis = axes_at(experiment, &experiment->rounds.point[i]);
         unfold(&u, axis);
         free(axis);
     }
-    for (int i = 0; i < nl_key_count; i++)
-        free(fixed[i]);
-    free(fixed);
-    free(u.text);
+    free(u.variant);
     free(u.seen.slot);
     if (experiment->rounds.points)
         nl_check_observed(out, experiment, diagnostics);

@@ -115,7 +115,7 @@ static bool applies_in(const struct nl_grid *grid, const struct nl_key *key)
 /* Whether trials may be others because of it: no plots, no baseline, no key that matters to no trial. */
 static bool decides(const char *name, const struct nl_grid *a, const struct nl_grid *b)
 {
-    const struct nl_key *key = nl_key_find(name);
+    const struct nl_key *key = nl_key_of(name);
     if (!key)
         return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.seeds") == 0 || strcmp(name, "sweep.points") == 0 ||
                strcmp(name, "sweep.chosen") == 0;

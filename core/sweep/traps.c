@@ -8,9 +8,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/layers.h"
 #include "config/sweep.h"
 #include "model/model.h"
+#include "operation/add.h"
 #include "operation/dropout.h"
+#include "operation/max_pool.h"
+#include "operation/mean_pool.h"
 #include "operation/normalize.h"
 #include "stats/claim.h"
 #include "train/train.h"
@@ -24,6 +28,7 @@ struct scene {
     struct nl_counts counts;
     struct nl_step_counts step_counts;
     struct nl_graph graph;
+    struct nl_text *place; /* the key where a trap is shown, in the place of its own; a trap may fill it in */
 };
 
 static long long whole(int64_t value)
@@ -38,11 +43,6 @@ static bool evaluates_running(const struct scene *s)
         if (evals->at[i] == NL_EVAL_RUNNING)
             return s->norm->tracks;
     return false;
-}
-
-static bool averages(const struct scene *s)
-{
-    return s->norm->tracks && s->config->norm.running == NL_EMA;
 }
 
 /* The normalizer of the network; of several one that keeps statistics, if there is one. */
@@ -63,6 +63,21 @@ static bool varies(const struct scene *s, const char *name)
         if (!strcmp(s->grid->key[k]->name, name))
             return true;
     return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_find(name), NULL) != NULL;
+}
+
+/* The normalizer that node i is, if it keeps statistics; else NULL. */
+static const struct nl_normalize *tracking_at(const struct scene *s, int i)
+{
+    const struct nl_graph_node *node = &s->graph.node[i];
+    const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+    return n && n->norm->tracks ? n : NULL;
+}
+
+/* A trap that lies in a layer of model.layers is shown there. */
+static void add_place(const struct scene *s, int node)
+{
+    if (s->config->model.arch == NL_LAYERS)
+        nl_text_add(s->place, NL_PART "%s", s->graph.node[node].name);
 }
 
 /* ---- sets that are too small ---- */
@@ -143,31 +158,58 @@ static bool last_batch(const struct scene *s, struct nl_text *what)
 
 static bool last_ghost(const struct scene *s, struct nl_text *what)
 {
-    int64_t batch = s->config->train.batch, share = s->config->norm.stat_batch;
-    if (!s->norm->tracks || share <= 2 || batch % share < 1 || batch % share > 2)
-        return false;
-    nl_text_add(what, "a batch of %lld in parts of %lld leaves a last part of %lld, which %s normalizes by itself", whole(batch), whole(share),
-                whole(batch % share), s->norm->name);
-    return true;
+    int batch = (int)s->config->train.batch;
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_normalize *n = tracking_at(s, i);
+        int share = n ? n->setup.stat_batch : 0;
+        if (share <= 2 || batch % share < 1 || batch % share > 2)
+            continue;
+        nl_text_add(what, "a batch of %d in parts of %d leaves a last part of %d, which %s normalizes by itself", batch, share, batch % share, n->norm->name);
+        if (share != s->config->norm.stat_batch)
+            add_place(s, i);
+        return true;
+    }
+    return false;
 }
 
 /* ---- statistics of evaluation ---- */
 
+/* The node whose exponential average has the least momentum, or the largest; -1: there is none. */
+static int find_momentum(const struct scene *s, bool largest, double *momentum)
+{
+    int found = -1;
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_normalize *n = tracking_at(s, i);
+        double own = n ? nl_own_or(n->momentum, s->config->norm.running == NL_EMA ? s->config->norm.momentum : -1.0) : -1.0;
+        if (own < 0 || (found >= 0 && !(largest ? own > *momentum : own < *momentum)))
+            continue;
+        *momentum = own;
+        found = i;
+    }
+    if (found >= 0 && tracking_at(s, found)->momentum.given)
+        add_place(s, found);
+    return found;
+}
+
 static bool lag(const struct scene *s, struct nl_text *what)
 {
-    double left = pow(1.0 - s->config->norm.momentum, (double)s->step_counts.steps);
-    if (!averages(s) || !evaluates_running(s) || *s->config->model.load || !(left > 0.01))
+    double momentum = 0;
+    if (!evaluates_running(s) || *s->config->model.load || find_momentum(s, false, &momentum) < 0)
+        return false;
+    double left = pow(1.0 - momentum, (double)s->step_counts.steps);
+    if (!(left > 0.01))
         return false;
     nl_text_add(what, "after %lld step%s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
-                whole(s->step_counts.steps), s->step_counts.steps == 1 ? "" : "s", 100 * left, s->config->norm.momentum, whole(s->step_counts.steps));
+                whole(s->step_counts.steps), s->step_counts.steps == 1 ? "" : "s", 100 * left, momentum, whole(s->step_counts.steps));
     return true;
 }
 
 static bool other_momentum(const struct scene *s, struct nl_text *what)
 {
-    if (!averages(s) || !(s->config->norm.momentum >= 0.9) || !evaluates_running(s))
+    double momentum = 0;
+    if (!evaluates_running(s) || find_momentum(s, true, &momentum) < 0 || !(momentum >= 0.9))
         return false;
-    nl_text_add(what, "with a momentum of %g the running statistics are nearly those of the last batch", s->config->norm.momentum);
+    nl_text_add(what, "with a momentum of %g the running statistics are nearly those of the last batch", momentum);
     return true;
 }
 
@@ -185,9 +227,10 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
     for (int i = 0; i < s->graph.nodes && evaluates_running(s); i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
         dropped |= node->operation == &nl_dropout_operation;
-        if (!dropped || node->operation != &nl_normalize_operation)
+        if (!dropped || !tracking_at(s, i))
             continue;
         nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none", node->name);
+        add_place(s, i);
         return true;
     }
     return false;
@@ -195,24 +238,68 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
 
 /* ---- parameters and their training ---- */
 
+/* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
+ * first that does. */
+static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *cancelled)
+{
+    const struct nl_norm *first = NULL;
+    for (int v = 0; v < graph->values; v++)
+        cancelled[v] = true;
+    for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
+        bool passes = node->operation == &nl_add_operation || node->operation == &nl_max_pool_operation || node->operation == &nl_mean_pool_operation;
+        const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+        bool cancels = n && n->norm->cancels_bias;
+        first = cancels ? n->norm : first;
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            if (node->in[slot] != NL_NONE)
+                cancelled[node->in[slot]] &= cancels || (passes && cancelled[node->out[0]]);
+    }
+    return first;
+}
+
 static bool redundant_bias(const struct scene *s, struct nl_text *what)
 {
+    const struct nl_graph *graph = &s->graph;
     size_t biases = 0;
-    if (s->config->model.bias != NL_BIAS_ON || s->config->model.arch == NL_LAYERS || !s->norm->partition || !s->norm->cancels_bias || s->config->norm.placement == NL_AFTER)
+    int first = -1;
+    bool *cancelled = nl_alloc((size_t)graph->values, sizeof *cancelled);
+    const struct nl_norm *norm = find_cancelled(graph, cancelled);
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        if (tensor->spec.role != NL_BIAS || !cancelled[graph->node[tensor->node].out[0]])
+            continue;
+        biases += tensor->count;
+        first = first < 0 ? tensor->node : first;
+    }
+    free(cancelled);
+    if (!norm || biases == 0)
         return false;
-    for (int i = 0; i < s->graph.tensors; i++)
-        if (s->graph.tensor[i].spec.role == NL_BIAS && s->graph.tensor[i].node != s->graph.nodes - 2) /* the head, before the loss */
-            biases += s->graph.tensor[i].count;
-    nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", s->norm->name, biases);
+    nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", norm->name, biases);
+    add_place(s, first);
     return true;
+}
+
+/* Whether trials differ in their normalizers. */
+static bool normalizers_vary(const struct scene *s)
+{
+    bool found = varies(s, "norm.kind") || varies(s, "model.layers");
+    for (int k = 0; k < s->grid->keys; k++) {
+        const char *path = s->grid->key[k]->path, *end = path ? strstr(path, ".norm.kind") : NULL;
+        found |= end && !end[strlen(".norm.kind")];
+    }
+    return found;
 }
 
 static bool decays_gamma(const struct scene *s, struct nl_text *what)
 {
+    const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
+    while (gamma < end && gamma->spec.role != NL_GAMMA)
+        gamma++;
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
-        !s->norm->partition || s->config->norm.affine == NL_AFFINE_NONE || !varies(s, "norm.kind")) /* one normalizer alone may follow a published recipe */
+        gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
-    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", s->norm->name);
+    const struct nl_normalize *n = s->graph.node[gamma->node].arguments;
+    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", n->norm->name);
     return true;
 }
 
@@ -375,7 +462,7 @@ static const struct trap {
     {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01", false},
     {"norm.eval", training_mode, "name running or precise first in norm.eval", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
-    {"model.bias", redundant_bias, "model.bias: auto leaves them out", false},
+    {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
@@ -390,21 +477,24 @@ static const struct trap {
 enum { TRAPS = sizeof traps / sizeof *traps };
 
 struct caught {
-    struct nl_text what; /* said of the first trial */
+    struct nl_text what, place; /* said of the first trial */
     int first, trials;
 };
 
-static void look(const struct scene *scene, int trial, struct caught *caught)
+static void look(struct scene *scene, int trial, struct caught *caught)
 {
     for (int t = 0; t < TRAPS; t++) {
         if (traps[t].of_sweep && trial > 0)
             continue;
-        struct nl_text what = {0};
+        struct nl_text what = {0}, place = {0};
+        scene->place = &place;
         if (traps[t].catches(scene, &what) && caught[t].trials++ == 0) {
             caught[t].what = what;
+            caught[t].place = place;
             caught[t].first = trial;
         } else {
             nl_text_release(&what);
+            nl_text_release(&place);
         }
     }
 }
@@ -412,7 +502,8 @@ static void look(const struct scene *scene, int trial, struct caught *caught)
 static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct trap *trap, const struct caught *caught,
                    struct nl_diagnostics *warnings)
 {
-    struct nl_origin at = trap->key ? nl_origin_of(experiment, trap->key) : experiment->seeds_origin;
+    const char *key = caught->place.at ? caught->place.at : trap->key;
+    struct nl_origin at = key ? nl_origin_of(experiment, key) : experiment->seeds_origin;
     if (trap->of_sweep || caught->trials == grid->trials) {
         nl_diagnose(warnings, &at, trap->remedy, "warning: %s", caught->what.at);
         return;
@@ -441,5 +532,6 @@ void nl_grid_traps(const struct nl_experiment *experiment, const struct nl_grid 
         if (caught[t].trials)
             report(experiment, grid, &traps[t], &caught[t], warnings);
         nl_text_release(&caught[t].what);
+        nl_text_release(&caught[t].place);
     }
 }

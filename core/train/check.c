@@ -1,8 +1,42 @@
 /* What a configuration asks of network, normalizer and training that this data cannot give. */
+#include <stdlib.h>
+
 #include "backend/backend.h"
+#include "base/memory.h"
 #include "data/data.h"
 #include "model/model.h"
+#include "operation/normalize.h"
 #include "train/train.h"
+
+static bool evaluates_batches(const struct nl_config *config)
+{
+    bool found = false;
+    for (int i = 0; i < config->norm.eval.count; i++)
+        found |= config->norm.eval.at[i] == NL_EVAL_BATCH;
+    return found;
+}
+
+/* How many samples share statistics: norm.stat_batch, or a layer's own. Evaluation in batches has one size of them for all normalizers. */
+static void check_slices(const struct nl_graph *graph, const struct nl_config *config, const struct nl_experiment *experiment,
+                         struct nl_diagnostics *diagnostics)
+{
+    long long batch = (long long)config->train.batch;
+    int common = nl_norm_setup_of(config, 0, 1, 1).stat_batch;
+    for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
+        const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+        if (!normalize || !normalize->norm->tracks)
+            continue;
+        int slice = normalize->setup.stat_batch;
+        char *layer = nl_format("model.layers.%s", node->name);
+        if (slice > batch)
+            nl_complain(diagnostics, experiment, slice == common ? "norm.stat_batch" : layer,
+                        "%d samples cannot share statistics in a batch of %lld (train.batch)", slice, batch);
+        else if (slice != common && evaluates_batches(config))
+            nl_complain(diagnostics, experiment, layer,
+                        "'norm.eval' batch needs one 'norm.stat_batch' for all normalizers, and '%s' has its own", node->name);
+        free(layer);
+    }
+}
 
 void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
@@ -18,6 +52,7 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     const struct nl_backend *backend = nl_backend_of(kind);
     if (backend && nl_graph_check(&graph, backend, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
+    check_slices(&graph, config, experiment, diagnostics);
     nl_graph_release(&graph);
     if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
@@ -30,7 +65,4 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
         nl_complain(diagnostics, experiment, "train.batch",
                     "a batch of %lld does not fit the %lld training sample%s: lower it, or set train.drop_last to false",
                     (long long)config->train.batch, (long long)samples, samples == 1 ? "" : "s");
-    if (nl_config_tracks(config) && config->norm.stat_batch != NL_AUTO && config->norm.stat_batch > config->train.batch)
-        nl_complain(diagnostics, experiment, "norm.stat_batch", "%lld samples cannot share statistics in a batch of %lld (train.batch)",
-                    (long long)config->norm.stat_batch, (long long)config->train.batch);
 }

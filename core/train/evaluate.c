@@ -84,11 +84,14 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
 /* The batches merged so far, of every normalizer. */
 static void forget_precise(const struct nl_plan *plan)
 {
-    double *none = nl_alloc((size_t)plan->replicas, sizeof *none);
-    for (int i = 0; i < plan->graph->tensors; i++)
-        if (plan->graph->tensor[i].spec.role == NL_PRECISE_COUNT)
-            nl_plan_put(plan, nl_tensor_in(plan, 0, &plan->graph->tensor[i]), none, sizeof *none);
-    free(none);
+    for (int i = 0; i < plan->graph->tensors; i++) {
+        const struct nl_tensor *tensor = &plan->graph->tensor[i];
+        if (tensor->spec.role != NL_PRECISE_COUNT)
+            continue;
+        double *none = nl_alloc((size_t)plan->replicas * tensor->count, sizeof *none);
+        nl_plan_put(plan, nl_tensor_in(plan, 0, tensor), none, nl_tensor_bytes(plan, tensor));
+        free(none);
+    }
 }
 
 void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)

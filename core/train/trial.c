@@ -116,10 +116,12 @@ static void put_rates(struct nl_training *c, int64_t step)
     bool changed = false;
     for (int i = 0; i < c->plan.replicas; i++) {
         const struct nl_schedule_of *schedule = &c->active[i]->schedule;
-        struct nl_hyper before = c->hyper[i], *now = &c->hyper[i];
-        now->lr = nl_lr_at(schedule, step);
-        nl_norm_numbers_at(schedule, step, now->norm_numbers);
-        changed |= now->lr != before.lr || memcmp(now->norm_numbers, before.norm_numbers, sizeof now->norm_numbers) != 0;
+        struct nl_hyper *hyper = &c->hyper[i];
+        double lr = nl_lr_at(schedule, step), numbers[NL_NORM_NUMBERS];
+        nl_norm_numbers_at(schedule, step, numbers);
+        changed |= lr != hyper->lr || memcmp(numbers, hyper->norm_numbers, sizeof numbers) != 0;
+        hyper->lr = lr;
+        memcpy(hyper->norm_numbers, numbers, sizeof numbers);
     }
     if (changed)
         nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);

@@ -389,7 +389,26 @@ class MobileNet(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
-LISTED = {"layers.resnet": StagedResidual, "layers.vgg11": Vgg11, "layers.residual_mlp": ResidualMlp, "layers.mobilenet": MobileNet}
+class OwnNumbers(nn.Module):
+    """layers.own: normalizers with eps, momentum and slices of their own; BN's own momentum is one although norm.running is cumulative."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        self.fc1, self.norm1 = nn.Linear(math.prod(image_shape), 24, bias=False), nn.BatchNorm1d(24, 0.01, 0.02)
+        self.fc2, self.norm2 = nn.Linear(24, 24), nn.LayerNorm(24, 0.5)
+        self.fc3, self.norm3 = nn.Linear(24, 24, bias=False), Ghost1d(24, 1e-5, None)
+        self.norm3.slice = 8
+        self.fc4, self.norm4 = nn.Linear(24, 24, bias=False), nn.BatchNorm1d(24, 1e-5, None)
+        self.head = nn.Linear(24, classes)
+
+    def forward(self, x):
+        x = F.relu(self.norm1(self.fc1(x.flatten(1))))
+        x = F.relu(self.norm2(self.fc2(x)))
+        x = F.relu(self.norm3(self.fc3(x)))
+        return self.head(F.relu(self.norm4(self.fc4(x))))
+
+
+LISTED = {"layers.own": OwnNumbers, "layers.resnet": StagedResidual, "layers.vgg11": Vgg11, "layers.residual_mlp": ResidualMlp, "layers.mobilenet": MobileNet}
 
 
 # ---- the training ----

@@ -21,7 +21,8 @@ static uint64_t threshold_of(double p)
 
 static void dropout(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
 {
-    size_t count = (size_t)run->samples * op->count, before = (size_t)run->first * op->count;
+    size_t count = (size_t)run->samples * op->count;
+    uint64_t before = nl_elements_before(run, op->count);
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *x = NL_AT(from, at);
@@ -29,12 +30,13 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
         const uint32_t *key = NL_AT(op->key, at);
         struct nl_stream stream = {{key[0], key[1]}};
         const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-        if (run->statistics != NL_STATS_TRAIN || !(hyper->dropout > 0)) {
+        double p = nl_own_or(op->p, hyper->dropout);
+        if (run->statistics != NL_STATS_TRAIN || !(p > 0)) {
             memmove(y, x, count * sizeof *y);
             continue;
         }
-        uint64_t threshold = threshold_of(hyper->dropout);
-        float scale = (float)(1.0 / (1.0 - hyper->dropout));
+        uint64_t threshold = threshold_of(p);
+        float scale = (float)(1.0 / (1.0 - p));
         for (size_t first = 0; first < count; first += DRAWN) {
             uint64_t bits[DRAWN];
             size_t drawn = count - first < DRAWN ? count - first : DRAWN;

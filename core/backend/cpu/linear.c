@@ -33,14 +33,15 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
         struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at),
                                        .sgd = op->update ? &sgd : NULL};
         float *dx = NL_AT(op->dx, at);
-        if (dx && nl_cpu_gemm_yields_dx(op->gemm, &gradient)) {
+        if (dx && op->dw && nl_cpu_gemm_yields_dx(op->gemm, &gradient)) {
             gradient.dx = dx;
             gradient.masks = op->masks;
         } else if (dx) { /* before w takes its step */
             nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = w, .c = dx,
                                                         .mask = op->masks ? NL_AT(op->x, at) : NULL});
         }
-        nl_cpu_gemm(op->gemm, &gradient);
+        if (op->dw)
+            nl_cpu_gemm(op->gemm, &gradient);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "backend/cpu/block.h"
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/normalize_blocks.h"
+#include "backend/cpu/normalize_general.h"
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
@@ -24,7 +25,7 @@ static void track(const struct nl_normalize *op, size_t at, enum nl_statistics s
     const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
     if (op->norm->tracks && statistics == NL_STATS_TRAIN)
-        nl_cpu_track(op, at, hyper->norm_momentum, &batch);
+        nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
     if (op->norm->tracks && statistics == NL_STATS_COLLECT)
         nl_cpu_collect(op, at, &batch);
 }
@@ -35,13 +36,18 @@ static void take_moments(const struct nl_norm_call *call, const struct nl_cpu_bl
     bool parted = call->phase == NL_NORM_REDUCE;
     size_t before = parted ? call->before * call->positions : 0;
     nl_cpu_block_moments(b, before, b->mean, b->var);
-    if (!parted || call->before + call->samples == call->all)
-        track(call->op, call->at, call->statistics, b, before + b->rows);
+    if (parted && call->before + call->samples < call->all)
+        return;
+    nl_general_keep(call, b);
+    track(call->op, call->at, call->statistics, b, before + b->rows);
 }
 
 static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var);
+    if (!nl_normalize_is_standard(call->op))
+        nl_general_prepare(call, b);
+    else
+        nl_cpu_block_prepare(b, call->fixed ? call->fixed_mean : b->mean, call->fixed ? call->fixed_var : b->var);
 }
 
 static void forward_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
@@ -50,6 +56,8 @@ static void forward_columns(const struct nl_norm_call *call, const struct nl_cpu
         take_moments(call, b);
     if (call->phase == NL_NORM_REDUCE)
         return;
+    if (call->fixed)
+        nl_general_keep(call, b);
     prepare_columns(call, b);
     nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_apply : nl_block_kernels()->column_apply);
 }
@@ -140,7 +148,11 @@ static void backward_columns(const struct nl_norm_call *call, struct nl_cpu_bloc
         nl_cpu_block_sums(b, call->phase == NL_NORM_REDUCE && call->before > 0);
     if (call->phase == NL_NORM_REDUCE)
         return;
-    nl_cpu_block_slopes(b, call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows, call->fixed);
+    size_t rows = call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows;
+    if (nl_normalize_is_standard(call->op))
+        nl_cpu_block_slopes(b, rows, call->fixed);
+    else
+        nl_general_slopes(call, b, rows);
     if (b->dx)
         nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_dx : nl_block_kernels()->column_dx);
 }
@@ -273,7 +285,7 @@ static void normalize_backward_apply(const struct nl_run *run, const void *argum
 
 static bool normalize_suits(const void *arguments)
 {
-    return nl_normalize_is_standard(arguments);
+    return nl_normalize_is_standard(arguments) || nl_general_suits(arguments);
 }
 
 static struct nl_micro normalize_micro(const void *arguments)

@@ -101,7 +101,7 @@ static void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, siz
     b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
     b->affine_step = (size_t)op->affine_count > b->channels ? b->channels : 0;
     b->positions = (size_t)op->setup.positions;
-    b->eps = ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps;
+    b->eps = nl_own_or(op->eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps);
     b->x = NL_AT(op->x, at);
     b->dy = NL_AT(op->dy, at);
     b->residual = NL_AT(op->residual, at);
@@ -233,7 +233,7 @@ bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct 
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
     bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
-    if (rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
+    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
         (size_t)op->affine_count != channels)
         return false;
     struct nl_norm_setup setup = op->setup;

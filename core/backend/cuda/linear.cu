@@ -13,7 +13,8 @@ static void launch_linear_backward(const struct nl_run *run, const void *argumen
 {
     const struct nl_linear *op = (const struct nl_linear *)arguments;
     int n = run->samples, in = op->in, out = op->out;
-    nl_gemm_weights(run, op->precision, nl_across(op->x, in, n), nl_across(op->dy, out, n), op->dw, op->db, in, out, n);
+    if (op->dw)
+        nl_gemm_weights(run, op->precision, nl_across(op->x, in, n), nl_across(op->dy, out, n), op->dw, op->db, in, out, n);
     if (op->dx)
         nl_gemm_forward(run, op->precision, nl_along(op->dy, n, out), nl_along(op->w, in, out), op->dx, NULL, n, in, out);
 }

@@ -88,7 +88,7 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
 {
     if (statistics == NL_STATS_TRAIN) {
         float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c, *running_var = (float *)nl_at(op.running_var, l.stride) + c;
-        double momentum = nl_at(op.hyper, l.stride)->norm_momentum;
+        double momentum = nl_own_or(op.momentum, nl_at(op.hyper, l.stride)->norm_momentum);
         if (momentum < 0) /* cumulative */
             momentum = 1.0 / (double)(*nl_at(op.updates, l.stride) + slice + 1);
         *running_mean = (float)((1 - momentum) * *running_mean + momentum * mean);
@@ -131,7 +131,7 @@ static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op
         mean = nl_at((double *)op.mean, l.stride)[slice * l.channels + c];
         var = nl_at((double *)op.var, l.stride)[slice * l.channels + c];
     }
-    return nl_statistic_of(mean, var, nl_at(op.hyper, l.stride)->norm_eps);
+    return nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
 }
 
 /* gamma and beta of a channel. */
@@ -207,7 +207,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_n
                                                                      unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
-    double eps = nl_at(op.hyper, l.stride)->norm_eps;
+    double eps = nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps);
     for (unsigned slice = 0; slice < t.slices; slice++) {
         struct coordinates s = coordinates_of(l, t, slice);
         float value[EACH];

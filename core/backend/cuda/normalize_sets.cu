@@ -85,7 +85,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
         nl_at((double *)op.mean, l.stride)[blockIdx.x] = mean;
         nl_at((double *)op.var, l.stride)[blockIdx.x] = var;
     }
-    t = nl_statistic_of(mean, var, nl_at(op.hyper, l.stride)->norm_eps);
+    t = nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
     FOR_TURNS(s)
     {
         if (!WHOLE)
@@ -142,7 +142,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_d
     struct set s = set_of(l, blockIdx.x);
     float *dx = (float *)nl_at(op.dx, l.stride);
     struct nl_statistic t =
-        nl_statistic_of(nl_at((double *)op.mean, l.stride)[blockIdx.x], nl_at((double *)op.var, l.stride)[blockIdx.x], nl_at(op.hyper, l.stride)->norm_eps);
+        nl_statistic_of(nl_at((double *)op.mean, l.stride)[blockIdx.x], nl_at((double *)op.var, l.stride)[blockIdx.x], nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
     float xhat[ITEMS][VECTOR], dxhat[ITEMS][VECTOR], part = 0.0f, part_xhat = 0.0f;
     FOR_TURNS(s)
     {
@@ -228,7 +228,7 @@ static __global__ void prepare(struct nl_normalize op, struct nl_layout l, unsig
     size_t at = nl_element();
     if (at < sets)
         statistic[(size_t)blockIdx.z * sets + at] =
-            nl_statistic_of(nl_at((double *)op.mean, l.stride)[at], nl_at((double *)op.var, l.stride)[at], nl_at(op.hyper, l.stride)->norm_eps);
+            nl_statistic_of(nl_at((double *)op.mean, l.stride)[at], nl_at((double *)op.var, l.stride)[at], nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
 }
 
 /* Column a of gamma: `columns` of them, `rows` elements each. part[r][chunk][2][columns]: sums of dy xhat and of dy over the chunk's rows. */

@@ -82,14 +82,14 @@ static void launch_activate_backward(const struct nl_run *run, const void *argum
 
 /* ---- dropout ---- */
 
-static __global__ void dropout(struct nl_dropout op, const float *from, float *to, size_t stride, size_t count, size_t before,
+static __global__ void dropout(struct nl_dropout op, const float *from, float *to, size_t stride, size_t count, uint64_t before,
                                bool training, const struct nl_cuda_moment *now)
 {
     size_t at = nl_element();
     if (at >= count)
         return;
     const uint32_t *key = nl_at(op.key, stride);
-    double p = nl_at(op.hyper, stride)->dropout;
+    double p = nl_own_or(op.p, nl_at(op.hyper, stride)->dropout);
     float x = nl_at(from, stride)[at];
     if (training && p > 0) {
         struct nl_stream stream = {{key[0], key[1]}};
@@ -103,7 +103,7 @@ static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op
     size_t count = (size_t)run->samples * op->count;
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, (const float *)from, (float *)to, run->stride, count,
-              (size_t)run->first * op->count, run->statistics == NL_STATS_TRAIN, now);
+              nl_elements_before(run, op->count), run->statistics == NL_STATS_TRAIN, now);
 }
 
 static void launch_dropout_forward(const struct nl_run *run, const void *arguments)

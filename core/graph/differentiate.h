@@ -1,0 +1,65 @@
+/* Private to core/graph: how a graph becomes instructions (differentiate.c), and how its loops do (differentiate_loop.c). */
+#ifndef NL_GRAPH_DIFFERENTIATE_H
+#define NL_GRAPH_DIFFERENTIATE_H
+
+#include "graph/list.h"
+
+struct emission {
+    struct nl_list *list;
+    const struct nl_calls *calls; /* of each node */
+    const struct nl_list_setup *setup;
+    int *buffer, *gradient; /* of each value, or NL_NONE */
+    bool *wanted;           /* whether a parameter lies behind the value */
+    int *home;              /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
+    int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
+    int group;                          /* of the open chain */
+    int loop;                           /* the loop whose body is being emitted, or NL_NONE */
+};
+
+enum way { FORWARD, BACK };
+
+#define NL_EVERYTHING (~0u)
+
+/* ---- differentiate.c ---- */
+
+int nl_buffer_for(struct nl_list *list, int value);
+
+/* group: as struct nl_calls has it. */
+void nl_open_chain(struct emission *e, int group, int micro);
+
+/* Without operands, with arguments of its own. */
+struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call);
+
+/* To the open chain. written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
+void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written);
+
+/* a += b, gradients of the value. */
+void nl_add_up(struct emission *e, int value, int a, int b);
+
+/* Where the gradient of a value is written first. */
+int nl_first_gradient(const struct emission *e, int value);
+
+void nl_observe_outputs(struct emission *e, const struct nl_graph_node *node, enum nl_aspect aspect);
+void nl_emit_forward(struct emission *e, int number);
+
+/* Whether the loss depends on the node, and a parameter lies behind it. */
+bool nl_is_reached(const struct emission *e, const struct nl_graph_node *node);
+
+/* The gradients of those slots. */
+void nl_append_backward(struct emission *e, int number, unsigned slots);
+
+/* ---- differentiate_loop.c ---- */
+
+/* Where states, and on the way back their gradients, lie. */
+void nl_lay_out_states(struct emission *e, enum way way);
+
+/* The next instructions are those of a node of that loop, or of none: chains end and begin. */
+void nl_go_to_loop(struct emission *e, int loop, enum way way);
+
+/* The slots of a body's node whose gradients wait for the end of the loop. */
+unsigned nl_waiting_slots(const struct emission *e, int number);
+
+/* Chains outside of loops that take an end of a state find it as loops find their places. */
+void nl_find_moving(struct nl_list *list);
+
+#endif

@@ -1,0 +1,184 @@
+/* Loops over time become instructions: where their states lie, what begins and ends them, and what they leave to one call for all
+ * times. */
+#include "graph/differentiate.h"
+#include "operation/zero.h"
+
+unsigned nl_waiting_slots(const struct emission *e, int number)
+{
+    const struct nl_graph_node *node = &e->list->graph.node[number];
+    return node->loop != NL_NONE && !e->calls[number].together ? node->operation->together : 0;
+}
+
+/* Instructions of the loop's body for each time, or for all times together. */
+static void open_loop(struct emission *e, const struct nl_loop *loop, bool together, enum way way)
+{
+    nl_open_chain(e, 0, 0);
+    struct nl_chain *chain = &e->list->chain[e->list->chains - 1];
+    chain->times = together ? 1 : loop->times;
+    chain->together = together ? loop->times : 1;
+    chain->reverse = loop->reverse != (way == BACK);
+}
+
+/* The parts of a state, or of its gradient, that the values of struct nl_carried are. */
+enum part { FIRST, BEFORE, AFTER, LAST };
+
+static int part_of_state(struct nl_list *list, int all, const struct nl_loop *loop, int value, enum part part)
+{
+    int buffer = nl_buffer_for(list, value);
+    bool end = part == FIRST || part == LAST, later = part == AFTER || part == LAST;
+    struct nl_buffer *b = &list->buffer[buffer];
+    b->leader = all;
+    b->carried = true;
+    b->loop = NL_NONE; /* it has its places already */
+    b->places = end ? 1 : loop->times;
+    b->ahead = later == loop->reverse ? 0 : end ? loop->times : 1;
+    return buffer;
+}
+
+static int buffer_of_state(struct nl_list *list, const struct nl_loop *loop, const struct nl_carried *state)
+{
+    int all = nl_buffer_for(list, state->first);
+    list->buffer[all].carried = true;
+    list->buffer[all].places = loop->times + 1;
+    return all;
+}
+
+void nl_lay_out_states(struct emission *e, enum way way)
+{
+    struct nl_list *list = e->list;
+    for (const struct nl_loop *loop = list->graph.loop; loop < list->graph.loop + list->graph.loops; loop++)
+        for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
+            if (way == BACK && !e->wanted[state->before])
+                continue;
+            int all = buffer_of_state(list, loop, state), *at = way == BACK ? e->home : e->buffer;
+            at[state->before] = part_of_state(list, all, loop, state->before, BEFORE);
+            at[state->last] = part_of_state(list, all, loop, state->last, LAST);
+            if (way == BACK)
+                continue; /* of the others, gradients are there before anybody writes one */
+            at[state->first] = part_of_state(list, all, loop, state->first, FIRST);
+            at[state->after] = part_of_state(list, all, loop, state->after, AFTER);
+        }
+}
+
+static void append_zero(struct emission *e, int value, int buffer)
+{
+    const struct nl_value *v = &e->list->graph.value[value];
+    struct nl_zero zero = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
+    struct nl_instruction instruction =
+        nl_blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation, &zero)->forward);
+    instruction.out[0] = buffer;
+    nl_append(e->list, instruction, BACK, NL_EVERYTHING);
+    e->gradient[value] = buffer;
+}
+
+/* What the body's nodes add to at each time begins with 0. */
+static void clear_sums(struct emission *e)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        for (int slot = 0; slot < NL_MOST_SLOTS && node->loop == e->loop && !e->calls[i].together; slot++) {
+            int value = node->in[slot];
+            bool sum = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS && !(nl_waiting_slots(e, i) & 1u << slot);
+            if (sum && e->wanted[value] && e->gradient[value] == NL_NONE)
+                append_zero(e, value, nl_first_gradient(e, value));
+        }
+    }
+}
+
+/* The gradient of a state after a time: that before the next time, and what else takes it. */
+static void begin_backward_loop(struct emission *e, const struct nl_loop *loop)
+{
+    struct nl_list *list = e->list;
+    nl_open_chain(e, 0, 0);
+    clear_sums(e);
+    for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++)
+        if (e->wanted[state->before] && e->gradient[state->last] == NL_NONE)
+            append_zero(e, state->last, e->home[state->last]);
+    open_loop(e, loop, false, BACK);
+    for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
+        if (!e->wanted[state->before])
+            continue;
+        int *gradient = &e->gradient[state->after];
+        int next = part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->after, AFTER);
+        if (*gradient != NL_NONE)
+            nl_add_up(e, state->after, *gradient, next);
+        else
+            *gradient = next;
+    }
+}
+
+/* What observers see of a loop, and what waits for its end. */
+static void end_backward_loop(struct emission *e, const struct nl_loop *loop)
+{
+    struct nl_list *list = e->list;
+    const struct nl_graph *graph = &list->graph;
+    for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
+        if (!e->wanted[state->before])
+            continue;
+        if (e->gradient[state->before] == NL_NONE)
+            append_zero(e, state->before, e->home[state->before]);
+        if (e->wanted[state->first])
+            e->gradient[state->first] =
+                part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->first, FIRST);
+    }
+    open_loop(e, loop, true, BACK);
+    for (int i = graph->nodes - 1; i >= 0; i--) {
+        if (graph->node[i].loop != e->loop || !nl_is_reached(e, &graph->node[i]))
+            continue;
+        nl_observe_outputs(e, &graph->node[i], NL_GRADIENT);
+        nl_append_backward(e, i, e->calls[i].together ? NL_EVERYTHING : nl_waiting_slots(e, i));
+    }
+}
+
+static void begin_forward_loop(struct emission *e, const struct nl_loop *loop)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    open_loop(e, loop, true, FORWARD);
+    for (int i = 0; i < graph->nodes; i++)
+        if (graph->node[i].loop == e->loop && e->calls[i].together)
+            nl_emit_forward(e, i);
+    open_loop(e, loop, false, FORWARD);
+}
+
+static void end_forward_loop(struct emission *e, const struct nl_loop *loop)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    open_loop(e, loop, true, FORWARD);
+    for (int i = 0; i < graph->nodes; i++)
+        if (graph->node[i].loop == e->loop)
+            nl_observe_outputs(e, &graph->node[i], NL_VALUE);
+}
+
+void nl_go_to_loop(struct emission *e, int loop, enum way way)
+{
+    const struct nl_loop *loops = e->list->graph.loop;
+    if (loop == e->loop)
+        return;
+    if (e->loop != NL_NONE)
+        (way == FORWARD ? end_forward_loop : end_backward_loop)(e, &loops[e->loop]);
+    e->loop = loop;
+    e->group = NL_NONE;
+    if (loop != NL_NONE)
+        (way == FORWARD ? begin_forward_loop : begin_backward_loop)(e, &loops[loop]);
+}
+
+/* Whether an instruction has a place that depends on the number of samples. */
+static bool moves(const struct nl_list *list, const struct nl_instruction *i)
+{
+    bool any = false;
+    for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+        any |= (i->in[slot] != NL_NONE && list->buffer[i->in[slot]].ahead > 0) ||
+               (i->d_in[slot] != NL_NONE && list->buffer[i->d_in[slot]].ahead > 0);
+    for (int o = 0; o < NL_MOST_OUTPUTS; o++)
+        any |= (i->out[o] != NL_NONE && list->buffer[i->out[o]].ahead > 0) ||
+               (i->d_out[o] != NL_NONE && list->buffer[i->d_out[o]].ahead > 0);
+    return any;
+}
+
+void nl_find_moving(struct nl_list *list)
+{
+    for (struct nl_chain *chain = list->chain; chain < list->chain + list->chains; chain++)
+        for (int i = chain->first; i < chain->end && chain->times == 0; i++)
+            chain->times = moves(list, &list->instruction[i]);
+}

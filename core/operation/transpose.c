@@ -1,0 +1,75 @@
+/* Sequences from sample-major to time-major order and back: where a loop over time begins and ends (graph/loop.h).
+ *
+ * One copy there lets every kernel of the body keep its dense (N, C), and lets one call take all times of a sequence as so many
+ * samples. */
+#include "operation/transpose.h"
+
+#include <string.h>
+
+#include "operation/reference.h"
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_transpose *transpose = arguments;
+    int times = transpose->times;
+    if (!transpose->leaves && times > 1 && nl_positions(in[0]) != times)
+        return nl_fail(err, "a sequence of %d positions is none of %d times", nl_positions(in[0]), times);
+    transpose->channels = (int)nl_elements(in[0]) / (transpose->leaves ? 1 : times);
+    struct nl_extent out = {1, transpose->leaves ? times : 1, transpose->channels};
+    d->output[d->outputs++] = times == 1 ? in[0] : out;
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_transpose *transpose = arguments;
+    transpose->x = at->in[0], transpose->y = at->out[0];
+    transpose->dy = at->d_out[0], transpose->dx = at->d_in[0];
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_transpose *transpose = arguments;
+    return (double)transpose->times * transpose->channels;
+}
+
+/* ---- the reference ---- */
+
+/* (rows, columns) of vectors to (columns, rows). */
+static void turn(const struct nl_run *run, size_t rows, size_t columns, size_t channels, const void *from, void *to)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, from, r);
+        real *y = nl_in_replica(run, to, r);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t column = 0; column < columns; column++)
+                memcpy(y + (column * rows + row) * channels, x + (row * columns + column) * channels, channels * sizeof *y);
+    }
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_transpose *op = arguments;
+    size_t samples = (size_t)run->samples, times = (size_t)op->times;
+    turn(run, op->leaves ? times : samples, op->leaves ? samples : times, (size_t)op->channels, op->x, op->y);
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_transpose *op = arguments;
+    size_t samples = (size_t)run->samples, times = (size_t)op->times;
+    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels, op->dy, op->dx);
+}
+
+NL_KERNEL(transpose) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(transpose) = {
+    .name = "transpose",
+    .arguments = sizeof(struct nl_transpose),
+    .span = NL_SPAN_BATCH,
+    .slots = 1,
+    .declare = declare,
+    .bind = bind,
+    .work = work,
+    .reference = NL_REFERENCES(transpose),
+};

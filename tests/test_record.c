@@ -1,0 +1,88 @@
+/* Records of trials: what is read is what was written, and whatever byte is lost or changed is noticed. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "scratch.h"
+#include "suite.h"
+#include "sweep/record.h"
+
+static const char id[] = "0123456789abcdef";
+
+static struct nl_record example(void)
+{
+    static struct nl_curve_row rows[] = {
+        {.step = 1, .epoch = 1.0 / 3, .samples = 32, .part = NL_PART_TRAIN, .eval = -1, .lr = 0.1, .loss = 2.3025850929940459, .accuracy = 0.1},
+        {.step = 3, .epoch = 1, .samples = 96, .part = NL_PART_TEST, .eval = NL_EVAL_PRECISE, .lr = 1e-17, .loss = NAN, .accuracy = 0},
+    };
+    struct nl_trial_result result = {
+        .status = NL_DIVERGED, .failed_step = 3, .steps = 3, .samples = 96, .epochs = 1, .left_out = 5, .parameters = 1234567890123,
+        .rows = 2, .row = rows, .seconds = 0.1234567890123, .memory = 4096,
+    };
+    for (int part = 0; part < NL_PARTS; part++)
+        for (int eval = 0; eval < NL_EVALS; eval++)
+            result.score[part][eval] = (struct nl_score){part == 0 ? 1e-300 / 3 : NAN, eval == 0 ? INFINITY : 2.0 / 3};
+    struct nl_record record;
+    nl_record_from_result(&record, &result);
+    record.worker = 3;
+    record.started = 1700000000;
+    return record;
+}
+
+START_TEST(test_record_round_trip)
+{
+    struct nl_record record = example(), back;
+    struct nl_error err = {0};
+    char *text = nl_record_text(&record, id, "norm.kind: bn\ntrain.lr: 0.1\n");
+    ck_assert_msg(nl_record_parse(&back, text, strlen(text), id, &err) == NL_OK, "%s", err.text);
+    char *again = nl_record_text(&back, id, "norm.kind: bn\ntrain.lr: 0.1\n");
+    ck_assert_str_eq(text, again);
+    ck_assert_str_eq(back.curve, "1,0.3333333333333333,32,train,,0.1,2.302585092994046,0.1\n3,1,96,test,precise,1e-17,nan,0\n");
+    ck_assert(back.score[0][0].loss == record.score[0][0].loss);
+    ck_assert(isinf(back.score[0][0].accuracy));
+    ck_assert(isnan(back.score[1][0].loss));
+    ck_assert_str_eq(nl_record_status(&back), "diverged");
+    free(text);
+    free(again);
+    nl_record_release(&back);
+    nl_record_release(&record);
+}
+END_TEST
+
+/* Whatever byte is lost or changed, and wherever the file ends: it is noticed. */
+START_TEST(test_record_damage)
+{
+    struct nl_record record = example(), back;
+    char *text = nl_record_text(&record, id, "norm.kind: bn\n");
+    size_t length = strlen(text);
+    for (size_t cut = 0; cut < length; cut++) {
+        char *part = nl_strdup(text);
+        part[cut] = '\0';
+        ck_assert_msg(nl_record_parse(&back, part, cut, id, NULL) == NL_FAIL, "cut at %zu", cut);
+        free(part);
+    }
+    for (size_t at = 0; at < length; at++) {
+        char *changed = nl_strdup(text);
+        changed[at] ^= 1;
+        ck_assert_msg(nl_record_parse(&back, changed, length, id, NULL) == NL_FAIL, "changed at %zu", at);
+        free(changed);
+    }
+    ck_assert_int_eq(nl_record_parse(&back, text, length, "fedcba9876543210", NULL), NL_FAIL);
+    ck_assert_int_eq(nl_record_parse(&back, text, length, id, NULL), NL_OK);
+    nl_record_release(&back);
+    nl_record_release(&record);
+    free(text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("record");
+    TCase *tests = tcase_create("record");
+    tcase_add_test(tests, test_record_round_trip);
+    tcase_add_test(tests, test_record_damage);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
