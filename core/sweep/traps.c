@@ -221,6 +221,22 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
     return true;
 }
 
+static bool running_in_training(const struct scene *s, struct nl_text *what)
+{
+    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING)
+        return false;
+    nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
+    return true;
+}
+
+static bool corrects_at_once(const struct scene *s, struct nl_text *what)
+{
+    if (s->norm != &nl_norm_brn || s->config->norm.warmup > 0)
+        return false;
+    nl_text_add(what, "brn corrects from the first step on towards running statistics that are still 0 and 1");
+    return true;
+}
+
 static bool dropout_before(const struct scene *s, struct nl_text *what)
 {
     bool dropped = false;
@@ -461,6 +477,8 @@ static const struct trap {
     {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]", false},
     {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01", false},
     {"norm.eval", training_mode, "name running or precise first in norm.eval", false},
+    {"norm.statistics", running_in_training, "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones", false},
+    {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <vector>
 
+extern const struct nl_kernel nl_cuda_normalize, nl_cuda_conv, nl_cuda_linear;
+
 enum { REPEATS = 7 };
 
 /* Median seconds of `work`, by events. */
@@ -141,7 +143,7 @@ static void normalizer(const char *name, const struct nl_norm *norm, int groups,
     op.hyper = (const struct nl_hyper *)reals(sizeof hyper);
     check_fits(run);
     nl_cuda_upload((void *)op.hyper, &hyper, sizeof hyper);
-    double forward = seconds_of([&] { nl_cuda_normalize_forward(&run, &op); }, 3), backward = seconds_of([&] { nl_cuda_normalize_backward(&run, &op); }, 3);
+    double forward = seconds_of([&] { nl_cuda_normalize.forward(&run, &op); }, 3), backward = seconds_of([&] { nl_cuda_normalize.backward(&run, &op); }, 3);
     double bytes = count * sizeof(float);
     printf("%-34s %8.1f us  %5.1f %% of copy   %8.1f us  %5.1f %%\n", name, forward * 1e6, 100 * 2 * bytes / forward / copy_rate, backward * 1e6,
            100 * 3 * bytes / backward / copy_rate);
@@ -157,7 +159,7 @@ static void convolution(int replicas, int samples, int size, int channels)
     op.kernel = 3, op.stride = 1, op.pad = 1;
     op.x = reals(count), op.y = reals(count), op.dy = reals(count), op.dx = reals(count), op.w = reals(weights), op.dw = reals(weights);
     check_fits(run);
-    double forward = seconds_of([&] { nl_cuda_conv_forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_conv_backward(&run, &op); }, 10);
+    double forward = seconds_of([&] { nl_cuda_conv.forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_conv.backward(&run, &op); }, 10);
     double work = 2.0 * count * 9 * channels * replicas;
     printf("conv %2dx%-2d %3d ch, R %3d batch %3d    %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%\n", size, size, channels, replicas, samples, forward * 1e6,
            100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate);
@@ -172,7 +174,7 @@ static void product(int replicas, int samples, int in, int out)
     op.y = reals((size_t)samples * out), op.dy = reals((size_t)samples * out);
     op.w = reals((size_t)in * out), op.dw = reals((size_t)in * out), op.b = reals(out), op.db = reals(out);
     check_fits(run);
-    double forward = seconds_of([&] { nl_cuda_linear_forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_linear_backward(&run, &op); }, 10);
+    double forward = seconds_of([&] { nl_cuda_linear.forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_linear.backward(&run, &op); }, 10);
     double work = 2.0 * samples * in * out * replicas;
     printf("linear %4d -> %-4d, R %4d batch %4d %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%\n", in, out, replicas, samples, forward * 1e6,
            100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate);
