@@ -69,6 +69,7 @@ struct nl_cpu_block {
     /* rows */
     size_t row_step;              /* that many at a time */
     float *set_sum, *set_product; /* (sets of row_step rows) scratch */
+    float *lane_sum, *lane_product; /* (row_step, units, NL_LANES) scratch */
 };
 
 /* What is compiled for each instruction set. Of columns: the rows [first, end). */
@@ -104,6 +105,12 @@ const struct nl_block_kernels *nl_block_kernels(void); /* for this processor */
 static inline bool nl_row_is_small(size_t width)
 {
     return width < NL_LANES && (width & (width - 1)) == 0;
+}
+
+/* Rows: units of a row, whose sums are folded from sixteen lanes each: a set or, of small sets, a vector that holds several. */
+static inline size_t nl_row_units(size_t channels, size_t width)
+{
+    return nl_row_is_small(width) ? (channels + NL_LANES - 1) / NL_LANES : channels / width;
 }
 
 /* Columns: the rows of a group, stretches in a power of two: a few samples have a multiple of it. */

@@ -5,73 +5,103 @@
  *     forward     the mean of each set, rounded to float, is its shift; the sums of t = x - shift and t^2; the moments, in double; y
  *     backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
  *
- * A pass goes down the rows, along each row by units, and along each unit by tiles. A unit is the channels whose lanes are folded to sums at once:
- * those of one set or, where sets have 1, 2, 4 or 8 channels, one tile of several sets. A tile is four vectors, or one.
+ * A row consists of units, and these of tiles. A unit is the channels whose lanes are folded to sums together: those of one set or, where sets have 1, 2,
+ * 4 or 8 channels, one vector of several sets. A tile is four vectors, or one. A pass goes down the rows once for each tile, and keeps in registers what
+ * belongs to the tile's channels.
  *
  * The sum of a set: the lanes of a tile's four vectors are added in pairs, those of later tiles to them in turn, and then sixteen lanes are folded to
- * one in halves. */
+ * one in halves. A pass leaves the lanes of each unit in memory. Those of eight units are folded at once, which takes hardly more steps than one alone. */
 enum { TILE = 4 };
 
-/* How a row is divided into units, and these into tiles. `span`: lanes of a vector that belong to one set. `sets`: of a unit. */
+/* How a row is divided. `span`: lanes of a vector that belong to one set. `units`: of a row. */
 struct cut {
-    size_t unit, span, sets;
-    bool small;
-    int vectors; /* of a tile; the rest of a unit has tiles of one vector */
+    size_t span, units;
+    bool small; /* a constant wherever it is used */
 };
 
-/* `small` and `vectors` are constants wherever they are used. */
-INLINE struct cut cut_of(const struct nl_cpu_block *b, bool small, int vectors)
+INLINE struct cut cut_of(const struct nl_cpu_block *b, bool small)
 {
-    size_t channels = (size_t)vectors * NL_LANES;
-    return small ? (struct cut){channels, b->width, channels / b->width, small, vectors} : (struct cut){b->width, NL_LANES, 1, small, vectors};
+    return (struct cut){small ? b->width : NL_LANES, nl_row_units(b->channels, b->width), small};
 }
 
-/* Some channels of a row: their first element in x, and the first number of their sets in an array of such numbers. Of the last vector `count` channels
- * are the unit's. `begins`: no tile of the unit is before. */
+/* Some channels of a row: their first element in x, the first number of their sets in an array of such numbers, and the first of their lanes in those of
+ * the units. Of the last vector `count` channels are the unit's. `begins`: no tile of the unit is before. */
 struct tile {
-    size_t at, channel, set;
+    size_t channel, at, set, lanes;
     int vectors;
     size_t count;
     bool begins;
 };
 
-/* ---- sums ---- */
+/* The tile at channel c in row 0 of a step. `from`: where unit `unit` begins or, where sets are small, the row. */
+INLINE struct tile tile_at(struct cut cut, size_t from, size_t c, size_t unit, int vectors, size_t count)
+{
+    size_t set = cut.small ? c / cut.span : unit, lanes = (cut.small ? c / NL_LANES : unit) * NL_LANES;
+    return (struct tile){.channel = c, .set = set, .lanes = lanes, .vectors = vectors, .count = count, .begins = c == from};
+}
 
-/* The lanes of a unit's sums: of one vector, or of each of small sets. */
-struct lanes {
-    wide of[TILE];
+/* What a tile's channels have in common in all rows. */
+struct affine {
+    wide gamma[TILE], beta[TILE], dgamma[TILE], dbeta[TILE];
 };
 
-INLINE void add_tile(struct lanes *lanes, struct cut cut, struct tile tile, const wide x[TILE])
+/* ---- sums ---- */
+
+/* Small sets that fill their vectors: the lanes of a unit's sum are numbers of its row. So x and dx are the lanes of the sums of x and dxhat. lane_sum
+ * is free then in the backward pass, and keeps xhat, which takes long to work out where a vector has several sets. */
+INLINE bool lanes_are_rows(const struct nl_cpu_block *b, struct cut cut)
 {
+    return cut.small && b->channels % NL_LANES == 0;
+}
+
+/* Small sets: a vector for each vector of the tile. Others: one vector, to which the tiles of a unit are added. */
+INLINE void put_lanes(float *lanes, struct cut cut, struct tile tile, const wide x[TILE])
+{
+    float *to = lanes + tile.lanes;
     if (cut.small) {
         UNROLL
         for (int v = 0; v < tile.vectors; v++)
-            lanes->of[v] = x[v];
+            wide_store(to + v * NL_LANES, x[v]);
         return;
     }
     wide all = tile.vectors == TILE ? wide_add(wide_add(x[0], x[1]), wide_add(x[2], x[3])) : x[0];
-    lanes->of[0] = tile.begins ? all : wide_add(lanes->of[0], all);
+    wide_store(to, tile.begins ? all : wide_add(wide_load(to), all));
 }
 
-/* The sums of a unit's sets times `factor`, side by side. Of small sets sixteen numbers are written: sums of later sets come after those of earlier ones. */
-INLINE void put_sums(float *to, struct cut cut, struct lanes lanes, float factor)
+/* The sums of the sets of `count` units, side by side. `count`: at most a span, so that one vector holds them. */
+INLINE wide fold_units(const float *lanes, size_t span, int count)
 {
-    if (!cut.small) {
-        *to = wide_total(lanes.of[0]) * factor;
-        return;
-    }
-    int count = cut.vectors;
+    wide v[NL_LANES / 2];
+    UNROLL
+    for (int i = 0; i < count; i++)
+        v[i] = wide_load(lanes + i * NL_LANES);
     UNROLL
     for (size_t half = NL_LANES / 2; half > 0; half /= 2) {
-        if (half >= cut.span)
+        if (half >= span)
             continue;
         UNROLL
         for (int i = 0; i < (count + 1) / 2; i++)
-            lanes.of[i] = wide_fold(lanes.of[2 * i], lanes.of[2 * i + 1 < count ? 2 * i + 1 : 2 * i], half);
+            v[i] = wide_fold(v[2 * i], v[2 * i + 1 < count ? 2 * i + 1 : 2 * i], half);
         count = (count + 1) / 2;
     }
-    wide_store(to, wide_mul(lanes.of[0], wide_set(factor)));
+    return v[0];
+}
+
+/* to = the sums of `rows` rows' sets times `factor`, side by side. Sixteen numbers are written at a time: sums of later sets come after those of earlier
+ * ones. */
+INLINE void put_sums(const struct nl_cpu_block *b, struct cut cut, size_t rows, const float *lanes, float factor, float *to)
+{
+    const bool full = !cut.small || lanes_are_rows(b, cut); /* else the last unit of a row has fewer sets */
+    const size_t units = full ? rows * cut.units : cut.units, sets = cut.small ? NL_LANES / cut.span : 1;
+    const wide factors = wide_set(factor);
+    for (size_t row = 0; row < rows; row += full ? rows : 1, to += b->sets, lanes += units * NL_LANES)
+        for (size_t unit = 0, some; unit < units; unit += some) {
+            const float *from = lanes + unit * NL_LANES;
+            const size_t left = units - unit;
+            some = left >= 8 && cut.span >= 8 ? 8 : left >= 4 && cut.span >= 4 ? 4 : 1;
+            wide sums = some == 8 ? fold_units(from, cut.span, 8) : some == 4 ? fold_units(from, cut.span, 4) : fold_units(from, cut.span, 1);
+            wide_store(to + unit * sets, wide_mul(sums, factors));
+        }
 }
 
 /* ---- tiles ---- */
@@ -88,35 +118,35 @@ INLINE wide xhat_of(const struct nl_cpu_block *b, struct cut cut, struct tile ti
     return wide_mul(wide_sub(t, of_set(b->mean_low, cut, tile, v)), of_set(b->rstd, cut, tile, v));
 }
 
-INLINE void mean_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct lanes *sum, struct lanes *unused)
+INLINE void mean_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
     wide x[TILE];
-    (void)unused;
+    (void)affine;
     UNROLL
     for (int v = 0; v < tile.vectors; v++)
         x[v] = take(b->x + tile.at + v * NL_LANES, tile.count);
-    add_tile(sum, cut, tile, x);
+    put_lanes(b->lane_sum, cut, tile, x);
 }
 
-INLINE void moments_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct lanes *sum, struct lanes *squares)
+INLINE void moments_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
     wide t[TILE], square[TILE];
+    (void)affine;
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
         t[v] = keep(wide_sub(take(b->x + tile.at + v * NL_LANES, tile.count), of_set(b->shift, cut, tile, v)), tile.count);
         square[v] = wide_mul(t[v], t[v]);
     }
-    add_tile(sum, cut, tile, t);
-    add_tile(squares, cut, tile, square);
+    put_lanes(b->lane_sum, cut, tile, t);
+    put_lanes(b->lane_product, cut, tile, square);
 }
 
-INLINE void y_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct lanes *unused, struct lanes *neither)
+INLINE void y_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
-    (void)unused, (void)neither;
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
-        size_t at = tile.at + (size_t)v * NL_LANES, c = tile.channel + (size_t)v * NL_LANES;
-        wide value = wide_fused(xhat_of(b, cut, tile, v), take(b->gamma + c, tile.count), take(b->beta + c, tile.count));
+        size_t at = tile.at + (size_t)v * NL_LANES;
+        wide value = wide_fused(xhat_of(b, cut, tile, v), affine->gamma[v], affine->beta[v]);
         if (b->residual)
             value = wide_add(value, take(b->residual + at, tile.count));
         put(b->y + at, b->relu ? wide_relu(keep(value, tile.count)) : value, tile.count);
@@ -124,72 +154,93 @@ INLINE void y_tile(const struct nl_cpu_block *b, struct cut cut, struct tile til
 }
 
 /* dxhat is left in the place of dx. */
-INLINE void gradients_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct lanes *sum, struct lanes *products)
+INLINE void gradients_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
-    wide grad[TILE], product[TILE];
+    wide xhat[TILE], grad[TILE], product[TILE];
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
-        size_t at = tile.at + (size_t)v * NL_LANES, c = tile.channel + (size_t)v * NL_LANES;
-        wide xhat = xhat_of(b, cut, tile, v), gamma = take(b->gamma + c, tile.count), g = take(b->dy + at, tile.count);
+        size_t at = tile.at + (size_t)v * NL_LANES;
+        wide g = take(b->dy + at, tile.count);
+        xhat[v] = xhat_of(b, cut, tile, v);
         if (b->mask == NL_MASK_X)
-            g = wide_where_positive(keep(wide_fused(xhat, gamma, take(b->beta + c, tile.count)), tile.count), g);
+            g = wide_where_positive(keep(wide_fused(xhat[v], affine->gamma[v], affine->beta[v]), tile.count), g);
         if (b->mask == NL_MASK_Y) {
             g = wide_where_positive(take(b->y + at, tile.count), g);
             put(b->dresidual + at, g, tile.count);
         }
-        put(b->part_gamma + c, wide_fused(g, xhat, take(b->part_gamma + c, tile.count)), tile.count);
-        put(b->part_beta + c, wide_add(take(b->part_beta + c, tile.count), g), tile.count);
-        grad[v] = wide_mul(g, gamma);
-        product[v] = wide_mul(grad[v], keep(xhat, tile.count));
+        affine->dgamma[v] = wide_fused(g, xhat[v], affine->dgamma[v]);
+        affine->dbeta[v] = wide_add(affine->dbeta[v], g);
+        grad[v] = wide_mul(g, affine->gamma[v]);
+        product[v] = wide_mul(grad[v], keep(xhat[v], tile.count));
         if (b->dx)
             put(b->dx + at, grad[v], tile.count);
     }
-    add_tile(sum, cut, tile, grad);
-    add_tile(products, cut, tile, product);
+    put_lanes(b->lane_sum, cut, tile, lanes_are_rows(b, cut) ? xhat : grad);
+    put_lanes(b->lane_product, cut, tile, product);
 }
 
 /* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)). set_sum and set_product hold the means with the opposite sign. */
-INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct lanes *unused, struct lanes *neither)
+INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
-    (void)unused, (void)neither;
+    (void)affine;
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
         float *dx = b->dx + tile.at + v * NL_LANES;
         wide grad = take(dx, tile.count);
         if (b->centers)
             grad = wide_add(grad, of_set(b->set_sum, cut, tile, v));
-        grad = wide_fused(xhat_of(b, cut, tile, v), of_set(b->set_product, cut, tile, v), grad);
+        wide xhat = lanes_are_rows(b, cut) ? wide_load(b->lane_sum + tile.lanes + v * NL_LANES) : xhat_of(b, cut, tile, v);
+        grad = wide_fused(xhat, of_set(b->set_product, cut, tile, v), grad);
         put(dx, wide_mul(of_set(b->rstd, cut, tile, v), grad), tile.count);
     }
 }
 
 /* ---- passes ---- */
 
-typedef void tile_function(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct lanes *sum, struct lanes *product);
+typedef void tile_function(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine);
 
-/* Calls a function for all tiles of the rows [first, end). to_sum and to_product, where they are not NULL, become the sums of the sets times `factor`. */
-INLINE void over_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function, float factor, float *to_sum,
-                      float *to_product)
+/* Calls a function for a tile in each of the rows [first, end). */
+INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function, struct tile tile)
 {
-    const size_t several = (size_t)cut.vectors * NL_LANES;
-    size_t set = 0;
-    for (size_t row = first; row < end; row++, set += b->sets) {
-        const size_t at = row * b->channels;
-        for (size_t from = 0, to, of_unit = set; from < b->channels; from = to, of_unit += cut.sets) {
-            struct lanes sum, product;
-            size_t c = from;
-            to = from + cut.unit < b->channels ? from + cut.unit : b->channels;
-            for (; c + several <= to; c += several)
-                function(b, cut, (struct tile){at + c, c, of_unit, cut.vectors, NL_LANES, c == from}, &sum, &product);
-            for (; c + NL_LANES <= to; c += NL_LANES)
-                function(b, cut, (struct tile){at + c, c, of_unit, 1, NL_LANES, c == from}, &sum, &product);
-            if (c < to)
-                function(b, cut, (struct tile){at + c, c, of_unit, 1, to - c, c == from}, &sum, &product);
-            if (to_sum)
-                put_sums(to_sum + of_unit, cut, sum, factor);
-            if (to_product)
-                put_sums(to_product + of_unit, cut, product, factor);
-        }
+    struct affine affine;
+    UNROLL
+    for (int v = 0; v < tile.vectors; v++) {
+        size_t c = tile.channel + (size_t)v * NL_LANES;
+        affine.gamma[v] = take(b->gamma + c, tile.count);
+        affine.beta[v] = take(b->beta + c, tile.count);
+        affine.dgamma[v] = first == 0 ? wide_set(0.0f) : take(b->part_gamma + c, tile.count);
+        affine.dbeta[v] = first == 0 ? wide_set(0.0f) : take(b->part_beta + c, tile.count);
+    }
+    tile.at = first * b->channels + tile.channel;
+    for (size_t row = first; row < end; row++) {
+        function(b, cut, tile, &affine);
+        tile.at += b->channels;
+        tile.set += b->sets;
+        tile.lanes += cut.units * NL_LANES;
+    }
+    if (function != gradients_tile)
+        return;
+    UNROLL
+    for (int v = 0; v < tile.vectors; v++) {
+        size_t c = tile.channel + (size_t)v * NL_LANES;
+        put(b->part_gamma + c, affine.dgamma[v], tile.count);
+        put(b->part_beta + c, affine.dbeta[v], tile.count);
+    }
+}
+
+/* Calls a function for all tiles of the rows [first, end). Small sets: a row is gone through as a whole, whose tiles hold several units. */
+INLINE void over_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function)
+{
+    const size_t width = cut.small ? b->channels : b->width;
+    for (size_t c = 0, unit = 0; c < b->channels; unit++) {
+        const size_t from = c, to = from + width;
+        for (; c + TILE * NL_LANES <= to; c += TILE * NL_LANES)
+            down_rows(b, cut, first, end, function, tile_at(cut, from, c, unit, TILE, NL_LANES));
+        for (; c + NL_LANES <= to; c += NL_LANES)
+            down_rows(b, cut, first, end, function, tile_at(cut, from, c, unit, 1, NL_LANES));
+        if (c < to)
+            down_rows(b, cut, first, end, function, tile_at(cut, from, c, unit, 1, to - c));
+        c = to;
     }
 }
 
@@ -199,62 +250,66 @@ INLINE void forward_step(const struct nl_cpu_block *b, struct cut cut, size_t fi
 {
     size_t sets = (end - first) * b->sets;
     double *mean = b->mean + first * b->sets, *var = b->var + first * b->sets;
-    if (b->centers)
-        over_rows(b, cut, first, end, mean_tile, 1.0f / (float)b->width, b->shift, NULL);
-    else
+    if (b->centers) {
+        if (!lanes_are_rows(b, cut))
+            over_rows(b, cut, first, end, mean_tile);
+        put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->x + first * b->channels : b->lane_sum, 1.0f / (float)b->width, b->shift);
+    } else {
         memset(b->shift, 0, (sets + NL_LANES) * sizeof *b->shift);
-    over_rows(b, cut, first, end, moments_tile, 1.0f, b->set_sum, b->set_product);
+    }
+    over_rows(b, cut, first, end, moments_tile);
+    put_sums(b, cut, end - first, b->lane_sum, 1.0f, b->set_sum);
+    put_sums(b, cut, end - first, b->lane_product, 1.0f, b->set_product);
     nl_sets_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, mean, var);
     nl_sets_prepare(sets, mean, var, b->eps, b->shift, b->mean_low, b->rstd);
-    over_rows(b, cut, first, end, y_tile, 1.0f, NULL, NULL);
-}
-
-/* Not memset: of a constant number it becomes an instruction that takes long to begin. */
-INLINE void set_zero(size_t count, float *to)
-{
-    size_t i = 0;
-    for (; i + NL_LANES <= count; i += NL_LANES)
-        wide_store(to + i, wide_set(0.0f));
-    if (i < count)
-        wide_store_part(to + i, wide_set(0.0f), count - i);
+    over_rows(b, cut, first, end, y_tile);
 }
 
 INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end)
 {
-    if (first == 0) {
-        set_zero(b->channels, b->part_gamma);
-        set_zero(b->channels, b->part_beta);
-    }
     nl_sets_prepare((end - first) * b->sets, b->mean + first * b->sets, b->var + first * b->sets, b->eps, b->shift, b->mean_low, b->rstd);
-    over_rows(b, cut, first, end, gradients_tile, -1.0f / (float)b->width, b->set_sum, b->set_product);
-    if (b->dx)
-        over_rows(b, cut, first, end, dx_tile, 1.0f, NULL, NULL);
+    over_rows(b, cut, first, end, gradients_tile);
+    if (!b->dx)
+        return;
+    put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->dx + first * b->channels : b->lane_sum, -1.0f / (float)b->width, b->set_sum);
+    put_sums(b, cut, end - first, b->lane_product, -1.0f / (float)b->width, b->set_product);
+    over_rows(b, cut, first, end, dx_tile);
 }
 
 /* ---- shapes ---- */
 
 typedef void step_function(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end);
 
-INLINE void on_any(step_function *step, const struct nl_cpu_block *original, bool small, int vectors)
+INLINE void in_steps(step_function *step, const struct nl_cpu_block *b, struct cut cut)
 {
-    const struct nl_cpu_block block = *original; /* a copy, as in block_columns.h */
-    for (size_t first = 0, end; first < block.rows; first = end) {
-        end = block.rows - first < block.row_step ? block.rows : first + block.row_step;
-        step(&block, cut_of(&block, small, vectors), first, end);
+    for (size_t first = 0, end; first < b->rows; first = end) {
+        end = b->rows - first < b->row_step ? b->rows : first + b->row_step;
+        step(b, cut, first, end);
     }
 }
 
+INLINE void on_any(step_function *step, const struct nl_cpu_block *original, bool small)
+{
+    const struct nl_cpu_block block = *original; /* a copy, as in block_columns.h */
+    in_steps(step, &block, cut_of(&block, small));
+}
+
 /* The shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of `width` channels, as constants; and arrays that the
- * compiler knows to be apart. At a few samples that is a tenth of a step. */
+ * compiler knows to be apart. At a few samples that is a tenth of a step. The lanes take four kilobytes, so that the first-level cache keeps the weights. */
 INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
-    enum { CHANNELS = TILE * NL_LANES, SETS = NL_ROW_STRETCH * NL_LANES + NL_PADDING };
-    float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS];
+    enum { CHANNELS = TILE * NL_LANES, UNITS = NL_ROW_STRETCH, SETS = UNITS * NL_LANES / 8 + NL_PADDING };
+    float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS], lane_sum[UNITS * NL_LANES], lane_product[UNITS * NL_LANES];
     struct nl_cpu_block block = *original;
     block.channels = CHANNELS, block.width = width, block.sets = CHANNELS / width;
     block.relu = true, block.mask = NL_MASK_X, block.residual = NULL;
     block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum, block.set_product = set_product;
-    step(&block, cut_of(&block, small, TILE), 0, block.rows);
+    block.lane_sum = lane_sum, block.lane_product = lane_product;
+    block.row_step = small ? UNITS / TILE : UNITS;
+    if (block.rows == 1)
+        step(&block, cut_of(&block, small), 0, 1);
+    else
+        in_steps(step, &block, cut_of(&block, small));
 }
 
 INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
@@ -265,9 +320,9 @@ INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
     else if (common && b->width == 8)
         on_constants(step, b, true, 8);
     else if (nl_row_is_small(b->width))
-        on_any(step, b, true, 1);
+        on_any(step, b, true);
     else
-        on_any(step, b, false, TILE);
+        on_any(step, b, false);
 }
 
 TARGET static void row_forward(const struct nl_cpu_block *b)

@@ -5,7 +5,7 @@
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
-enum { COLUMN_DOUBLES = 2, COLUMN_FLOATS = 7, ROW_FLOATS = 2, ROW_SETS = 5 }; /* working arrays of a block: how many of each length */
+enum { COLUMN_DOUBLES = 2, COLUMN_FLOATS = 7, ROW_FLOATS = 2, ROW_SETS = 5, ROW_LANES = 2 }; /* working arrays of a block: how many of each length */
 
 static size_t larger(size_t a, size_t b)
 {
@@ -38,9 +38,14 @@ static size_t sets_of(const struct nl_cpu_block *b)
     return b->row_step * b->sets + NL_PADDING;
 }
 
+static size_t lanes_of(const struct nl_cpu_block *b)
+{
+    return b->row_step * nl_row_units(b->channels, b->width) * NL_LANES;
+}
+
 static size_t working_bytes(const struct nl_cpu_block *b, size_t groups)
 {
-    size_t bytes = groups == 0 ? (ROW_FLOATS * wide_of(b) + ROW_SETS * sets_of(b)) * sizeof(float) :
+    size_t bytes = groups == 0 ? (ROW_FLOATS * wide_of(b) + ROW_SETS * sets_of(b) + ROW_LANES * lanes_of(b)) * sizeof(float) :
                                    ((COLUMN_DOUBLES + NL_SHARE * groups) * sizeof(double) + COLUMN_FLOATS * sizeof(float)) * wide_of(b);
     return (bytes + 63) / 64 * 64;
 }
@@ -62,6 +67,8 @@ static void take_arrays(struct nl_cpu_block *b, size_t groups, char *memory)
         b->part_beta = take(&floats, wide);
         b->set_sum = take(&floats, each);
         b->set_product = take(&floats, each);
+        b->lane_sum = take(&floats, lanes_of(b));
+        b->lane_product = take(&floats, lanes_of(b));
     } else {
         b->sum = (double *)memory;
         b->product = b->sum + wide;
