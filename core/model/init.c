@@ -1,4 +1,4 @@
-/* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given deviation. */
+/* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given standard deviation. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e)
     return (tap * in + i) * out + o; /* (O, I, taps) -> (taps, I, O) */
 }
 
-static double deviation(const struct nl_tensor *tensor, const struct nl_config *config)
+static double standard_deviation(const struct nl_tensor *tensor, const struct nl_config *config)
 {
     double taps = tensor->spec.dims == 4 ? (double)(tensor->spec.shape[2] * tensor->spec.shape[3]) : 1.0;
     double fan_out = (double)tensor->spec.shape[0] * taps, fan_in = (double)tensor->spec.shape[1] * taps;
@@ -38,7 +38,7 @@ static void draw(const struct nl_tensor *tensor, const struct nl_config *config,
     char name[80];
     snprintf(name, sizeof name, "init.%s", tensor->name);
     struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
-    double scale = config->model.init_scale * deviation(tensor, config);
+    double scale = config->model.init_scale * standard_deviation(tensor, config);
     bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
     if (!uniform)
         nl_stream_normals(stream, 0, 0, tensor->count, weight);

@@ -89,7 +89,7 @@ static inline bool nl_norm_is_none(const struct nl_norm *norm)
 bool nl_norm_spans_batch(const struct nl_norm *norm);
 
 /* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */
-static inline NL_EVERYWHERE double nl_inverse_deviation(double var, double eps)
+static inline NL_EVERYWHERE double nl_rstd(double var, double eps)
 {
     return var + eps == 0 ? 0.0 : 1.0 / sqrt(var + eps);
 }

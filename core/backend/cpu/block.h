@@ -141,7 +141,7 @@ NL_INLINE void nl_sets_prepare(size_t sets, const double *restrict mean, const d
 {
     NL_ROLLED
     for (size_t set = 0; set < sets; set++) {
-        float sum = (float)(var[set] + eps), divides = (float)(sum != 0); /* nl_inverse_deviation, without branches so that it vectorizes */
+        float sum = (float)(var[set] + eps), divides = (float)(sum != 0); /* nl_rstd, without branches so that it vectorizes */
         shift[set] = (float)mean[set];
         mean_low[set] = (float)(mean[set] - shift[set]);
         rstd[set] = divides / sqrtf(sum + (1.0f - divides));

@@ -35,7 +35,7 @@ static __device__ inline struct nl_statistic nl_statistic_of(double mean, double
     struct nl_statistic s;
     s.shift = (float)mean;
     s.rest = (float)(mean - s.shift);
-    s.rstd = (float)nl_inverse_deviation(var, eps);
+    s.rstd = (float)nl_rstd(var, eps);
     return s;
 }
 
