@@ -230,22 +230,24 @@ void nl_graph_end(struct nl_graph *graph, int logits)
     graph->count = at;
 }
 
+/* A copy of `count` elements; from may be NULL where there are none. */
+static void *copied(const void *from, int count, size_t size)
+{
+    void *copy = nl_alloc((size_t)count, size);
+    if (count > 0)
+        memcpy(copy, from, (size_t)count * size);
+    return copy;
+}
+
 struct nl_graph nl_graph_copy(const struct nl_graph *graph)
 {
     struct nl_graph copy = *graph;
-    copy.value = nl_alloc((size_t)graph->values, sizeof *copy.value);
-    copy.node = nl_alloc((size_t)graph->nodes, sizeof *copy.node);
-    copy.tensor = nl_alloc((size_t)graph->tensors, sizeof *copy.tensor);
-    memcpy(copy.value, graph->value, (size_t)graph->values * sizeof *copy.value);
-    memcpy(copy.node, graph->node, (size_t)graph->nodes * sizeof *copy.node);
-    memcpy(copy.tensor, graph->tensor, (size_t)graph->tensors * sizeof *copy.tensor);
-    copy.loop = nl_alloc((size_t)graph->loops, sizeof *copy.loop);
-    memcpy(copy.loop, graph->loop, (size_t)graph->loops * sizeof *copy.loop);
-    for (int i = 0; i < copy.nodes; i++) {
-        size_t bytes = graph->node[i].operation->arguments;
-        copy.node[i].arguments = nl_alloc(1, bytes);
-        memcpy(copy.node[i].arguments, graph->node[i].arguments, bytes);
-    }
+    copy.value = copied(graph->value, graph->values, sizeof *copy.value);
+    copy.node = copied(graph->node, graph->nodes, sizeof *copy.node);
+    copy.tensor = copied(graph->tensor, graph->tensors, sizeof *copy.tensor);
+    copy.loop = copied(graph->loop, graph->loops, sizeof *copy.loop);
+    for (int i = 0; i < copy.nodes; i++)
+        copy.node[i].arguments = copied(graph->node[i].arguments, 1, graph->node[i].operation->arguments);
     return copy;
 }
 
