@@ -171,6 +171,25 @@ START_TEST(running_statistics_may_train)
 }
 END_TEST
 
+/* Evaluation by micro-batches has no place for coefficients: what lies there belongs to others. */
+START_TEST(fixed_statistics_keep_no_coefficients)
+{
+    for (int b = 0; nl_backends[b]; b++) {
+        struct spec spec = of_batch;
+        spec.norm = &corrected, spec.numbers[0] = 3, spec.numbers[1] = 5, spec.statistics = NL_STATS_RUNNING;
+        struct probe p = probe_make(nl_backends[b], 1, spec);
+        size_t bytes = 4 * (size_t)nl_normalize_sets(&p.normalize, spec.samples) * nl_backends[b]->statistic;
+        probe_fill(&p, 0, 5);
+        memset(p.normalize.coefficients, FILLER, bytes);
+        probe_forward(&p);
+        probe_backward(&p);
+        for (size_t i = 0; i < bytes; i++)
+            ck_assert_msg(((char *)p.normalize.coefficients)[i] == FILLER, "%s: byte %zu", nl_backends[b]->name, i);
+        probe_free(&p);
+    }
+}
+END_TEST
+
 /* Elements that are the largest together share what goes through the spread: torch.amax gives each 1 / k of it. */
 START_TEST(the_largest_share_their_gradient)
 {
@@ -200,6 +219,7 @@ int main(void)
     tcase_add_test(tests, batch_renorm_is_as_evaluation);
     tcase_add_test(tests, detached_statistics_are_constants);
     tcase_add_test(tests, running_statistics_may_train);
+    tcase_add_test(tests, fixed_statistics_keep_no_coefficients);
     tcase_add_test(tests, the_largest_share_their_gradient);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

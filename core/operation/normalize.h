@@ -24,7 +24,8 @@ struct nl_normalize {
     const void *residual;           /* as x: added before the ReLU; NULL: nothing is */
     void *y;
     void *mean, *var;               /* statistic (sets at capacity) */
-    void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, where nl_normalize_keeps_coefficients; else NULL */
+    void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, where nl_normalize_keeps_coefficients; else NULL.
+                                       Not touched where statistics are fixed: a part of a batch may be called alone then */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */

@@ -172,7 +172,7 @@ static void forward(const struct nl_run *run, const void *arguments)
         const real *residual = nl_in_replica(run, op->residual, r);
         real *y = nl_in_replica(run, op->y, r);
         accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
-        struct nl_set_coefficients *kept = nl_in_replica(run, op->coefficients, r);
+        struct nl_set_coefficients *kept = uses_fixed(run, op) ? NULL : nl_in_replica(run, op->coefficients, r);
         struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
         b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
         for (int index = 0; index < sets; index++) {
@@ -271,7 +271,7 @@ static void backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
-        const struct nl_set_coefficients *kept = nl_in_replica(run, op->coefficients, r);
+        const struct nl_set_coefficients *kept = uses_fixed(run, op) ? NULL : nl_in_replica(run, op->coefficients, r);
         struct normalized b = {.op = op,
                                .x = nl_in_replica(run, op->x, r),
                                .dy = nl_in_replica(run, op->dy, r),

@@ -56,8 +56,6 @@ static void forward_columns(const struct nl_norm_call *call, const struct nl_cpu
         take_moments(call, b);
     if (call->phase == NL_NORM_REDUCE)
         return;
-    if (call->fixed)
-        nl_general_keep(call, b);
     prepare_columns(call, b);
     nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_apply : nl_block_kernels()->column_apply);
 }

@@ -35,11 +35,11 @@ static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, c
     return set;
 }
 
-/* Of the block's sets; NULL: they are not kept. */
+/* Of the block's sets; NULL: they are not kept. Those of fixed statistics can be worked out again. */
 static struct nl_set_coefficients *kept_of(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
     struct nl_set_coefficients *kept = NL_AT(call->op->coefficients, call->at);
-    return kept ? kept + (b->mean - call->block.mean) : NULL;
+    return kept && !call->fixed ? kept + (b->mean - call->block.mean) : NULL;
 }
 
 static struct nl_set_coefficients find(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t c)

@@ -33,6 +33,7 @@ struct nl_general {
     struct nl_layout layout;
     enum nl_statistics statistics;
     bool constant; /* what normalizes does not hang on the batch */
+    bool kept;     /* the coefficients outlive the call */
     unsigned sets, replicas;
     struct nl_of_sets<struct nl_set_coefficients> coefficients;
     struct nl_of_sets<struct nl_set_sums> sums;

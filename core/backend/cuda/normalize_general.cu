@@ -54,8 +54,9 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
     g.terms.stride = g.sets * sizeof *g.terms.at;
     g.sums.at = (struct nl_set_sums *)(g.terms.at + all);
     g.sums.stride = g.sets * sizeof *g.sums.at;
-    g.coefficients.at = op->coefficients ? (struct nl_set_coefficients *)op->coefficients : (struct nl_set_coefficients *)(g.sums.at + all);
-    g.coefficients.stride = op->coefficients ? layout->stride : g.sets * sizeof *g.coefficients.at;
+    g.kept = op->coefficients && !layout->fixed;
+    g.coefficients.at = g.kept ? (struct nl_set_coefficients *)op->coefficients : (struct nl_set_coefficients *)(g.sums.at + all);
+    g.coefficients.stride = g.kept ? layout->stride : g.sets * sizeof *g.coefficients.at;
     return g;
 }
 
@@ -242,7 +243,7 @@ void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normaliz
 {
     struct nl_general g = general_of(run, op, layout);
     const struct nl_cuda_coefficients *coefficients = coefficients_of(op->norm);
-    if (!op->coefficients)
+    if (!g.kept)
         coefficients->find_coefficients(&g);
     if (op->affine_count > 0)
         NL_LAUNCH(write_affine, dim3((unsigned)op->affine_count, 1, g.replicas), THREADS, g);
