@@ -82,11 +82,6 @@ struct NL_COEFFICIENTS {
     struct nl_set_means (*backward)(const struct nl_set_statistics *set, struct nl_set_means means);
 };
 
-static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
-{
-    return norm->power == 0 ? 2 : norm->power;
-}
-
 /* 1, -1 or 0. */
 static inline NL_EVERYWHERE double nl_sign(nl_number x)
 {

@@ -97,10 +97,15 @@ static inline NL_EVERYWHERE double nl_rstd(double var, double eps)
 /* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
 enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
 
+static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
+{
+    return norm->power == 0 ? 2 : norm->power;
+}
+
 /* Whether its spread is a variance, which m / (m - 1) makes unbiased. */
 static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm *norm)
 {
-    return norm->centers && norm->spread != NL_SPREAD_LARGEST && (norm->power == 0 || norm->power == 2);
+    return norm->centers && norm->spread != NL_SPREAD_LARGEST && nl_power(norm) == 2;
 }
 
 /* Sets of normalizers: a channel of a slice of norm.stat_batch samples, or of the batch; a sample, or with norm.over = position one of its positions. */

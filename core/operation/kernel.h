@@ -32,6 +32,12 @@ enum nl_statistics {
     NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
 };
 
+/* Whether they do not hang on the batch. */
+static inline bool nl_are_fixed(enum nl_statistics statistics)
+{
+    return statistics == NL_STATS_RUNNING || statistics == NL_STATS_PRECISE;
+}
+
 /* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
 enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
 

@@ -30,8 +30,8 @@ struct nl_normalize {
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
     double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
-    const struct nl_hyper *hyper;   /* norm_eps, norm_momentum, */
-    struct nl_own eps, momentum;    /* where the node has none of its own; an own momentum is never cumulative */
+    struct nl_own eps, momentum;    /* the node's own; an own momentum is never cumulative */
+    const struct nl_hyper *hyper;   /* norm_eps and norm_momentum, where it has none of its own; norm_numbers */
     const void *dy;
     void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */
     void *dresidual;                /* where there is a residual; may be dy */
@@ -51,8 +51,20 @@ static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
 static inline bool nl_normalize_is_standard(const struct nl_normalize *op)
 {
     const struct nl_norm *norm = op->norm;
-    bool of_squares = norm->spread == NL_SPREAD_POWER && (norm->power == 0 || norm->power == 2);
+    bool of_squares = norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2;
     return of_squares && !norm->coefficients && !op->detached && !op->trains_running;
+}
+
+/* Whether a call normalizes with running or precise statistics. */
+static inline bool nl_normalize_is_fixed(const struct nl_normalize *op, const struct nl_run *run)
+{
+    return op->norm->tracks && nl_are_fixed(run->statistics);
+}
+
+/* Whether what it normalizes with is a constant to the gradient: the same, or running statistics in training. */
+static inline bool nl_normalize_is_constant(const struct nl_normalize *op, const struct nl_run *run)
+{
+    return nl_normalize_is_fixed(op, run) || (op->trains_running && run->statistics == NL_STATS_TRAIN);
 }
 
 /* Whether backward cannot work them out again, for what they were made of may have moved on. */

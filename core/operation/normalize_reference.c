@@ -45,17 +45,6 @@ static size_t affine_at(const struct nl_normalize *op, int s, int c)
     return op->affine_count > op->setup.channels ? (size_t)s * op->setup.channels + c : (size_t)c;
 }
 
-static bool uses_fixed(const struct nl_run *run, const struct nl_normalize *op)
-{
-    return op->norm->tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
-}
-
-/* Whether what normalizes does not hang on the batch. */
-static bool are_constant(const struct nl_run *run, const struct nl_normalize *op)
-{
-    return uses_fixed(run, op) || (op->trains_running && run->statistics == NL_STATS_TRAIN);
-}
-
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
 static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, real *running_mean, real *running_var,
                   int64_t *updates, const accumulator *mean, const accumulator *var, int sets, int samples)
@@ -120,7 +109,7 @@ static struct nl_set_statistics statistics_of(const struct nl_run *run, const st
     if (op->norm->tracks && run->statistics == NL_STATS_PRECISE) {
         set.center = ((const double *)nl_in_replica(run, op->precise_mean, r))[channel];
         set.spread = ((const double *)nl_in_replica(run, op->precise_var, r))[channel];
-    } else if (are_constant(run, op)) {
+    } else if (nl_normalize_is_constant(op, run)) {
         set.center = set.running_center;
         set.spread = set.running_spread;
     } else {
@@ -172,12 +161,12 @@ static void forward(const struct nl_run *run, const void *arguments)
         const real *residual = nl_in_replica(run, op->residual, r);
         real *y = nl_in_replica(run, op->y, r);
         accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
-        struct nl_set_coefficients *kept = uses_fixed(run, op) ? NULL : nl_in_replica(run, op->coefficients, r);
+        struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
         struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
         b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
         for (int index = 0; index < sets; index++) {
             struct set set = set_at(&p, &op->setup, run->samples, index);
-            if (!uses_fixed(run, op))
+            if (!nl_normalize_is_fixed(op, run))
                 find_statistics(op, b.x, &set, &mean[index], &var[index]);
             b.statistics = statistics_of(run, op, r, index, set.c0);
             b.coefficients = coefficients_of(op, &b.statistics);
@@ -267,11 +256,11 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_normalize *op = arguments;
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
-    bool fixed = are_constant(run, op);
+    bool fixed = nl_normalize_is_constant(op, run);
     for (int r = 0; r < run->replicas; r++) {
         real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
-        const struct nl_set_coefficients *kept = uses_fixed(run, op) ? NULL : nl_in_replica(run, op->coefficients, r);
+        const struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
         struct normalized b = {.op = op,
                                .x = nl_in_replica(run, op->x, r),
                                .dy = nl_in_replica(run, op->dy, r),

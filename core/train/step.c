@@ -6,7 +6,7 @@ static const struct nl_list *list_of(const struct nl_pass *pass, const struct nl
 {
     if (run->observes)
         return &pass->observed_list;
-    bool fixed = run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE;
+    bool fixed = nl_are_fixed(run->statistics);
     return fixed || pass->batch_list.instructions == 0 ? &pass->list : &pass->batch_list;
 }
 

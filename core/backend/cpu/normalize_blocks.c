@@ -164,7 +164,8 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->set_samples = (size_t)partition.samples;
     call->set_positions = (size_t)partition.positions;
     call->by_rows = partition.samples == 1 && partition.positions == 1 && !tracks;
-    call->fixed = tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
+    call->fixed = nl_normalize_is_fixed(op, run);
+    call->constant = nl_normalize_is_constant(op, run);
     set_block(&call->block, op, call->at, &partition);
     if (call->by_rows) {
         call->groups = 0;

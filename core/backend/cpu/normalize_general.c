@@ -13,12 +13,6 @@ bool nl_general_suits(const struct nl_normalize *op)
     return columns && of_squares && whole && op->affine_count <= op->setup.channels;
 }
 
-/* Whether what normalizes does not hang on the batch. */
-static bool is_constant(const struct nl_norm_call *call)
-{
-    return call->fixed || (call->op->trains_running && call->statistics == NL_STATS_TRAIN);
-}
-
 static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t c)
 {
     const struct nl_normalize *op = call->op;
@@ -28,7 +22,7 @@ static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, c
     if (call->fixed) {
         set.center = call->fixed_mean[c];
         set.spread = call->fixed_var[c];
-    } else if (is_constant(call)) {
+    } else if (call->constant) {
         set.center = set.running_center;
         set.spread = set.running_spread;
     }
@@ -68,7 +62,7 @@ void nl_general_prepare(const struct nl_norm_call *call, const struct nl_cpu_blo
     for (size_t c = 0; c < b->channels; c++) {
         struct nl_set_coefficients own = coefficients_of(call, b, c);
         double scale = own.scale * own.factor;
-        b->shift[c] = (float)(is_constant(call) ? own.shift : statistics_of(call, b, c).center);
+        b->shift[c] = (float)(call->constant ? own.shift : statistics_of(call, b, c).center);
         b->scale[c] = (float)(scale * b->gamma[c]);
         b->offset[c] = (float)(b->beta[c] + b->gamma[c] * ((b->shift[c] - own.shift) * scale + own.offset));
     }
@@ -85,7 +79,7 @@ static void set_slope(const struct nl_norm_call *call, const struct nl_cpu_block
     b->dbeta[c] += gradients;
     double share = b->gamma[c] * own.factor / (double)rows;
     struct nl_set_means means = {gradients * share, products * own.scale * share};
-    if (is_constant(call))
+    if (call->constant)
         means.gradient = means.product = 0;
     else if (norm->coefficients)
         means = norm->coefficients->backward(&set, means);

@@ -17,7 +17,7 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     l.elements = op->affine_count > setup.channels;
     l.norm = *op->norm;
     l.relu = op->relu;
-    l.fixed = op->norm->tracks && (run->statistics == NL_STATS_RUNNING || run->statistics == NL_STATS_PRECISE);
+    l.fixed = nl_normalize_is_fixed(op, run);
     l.stride = run->stride;
     return l;
 }

@@ -46,7 +46,7 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
     g.op = *op;
     g.layout = *layout;
     g.statistics = run->statistics;
-    g.constant = layout->fixed || (op->trains_running && run->statistics == NL_STATS_TRAIN);
+    g.constant = nl_normalize_is_constant(op, run);
     g.sets = nl_layout_sets(layout);
     g.replicas = (unsigned)run->replicas;
     size_t all = (size_t)g.sets * g.replicas, each = sizeof *g.coefficients.at + sizeof *g.sums.at + sizeof *g.terms.at;
