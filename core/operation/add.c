@@ -102,6 +102,7 @@ NL_OPERATION(add) = {
     .arguments = sizeof(struct nl_add),
     .span = NL_SPAN_SAMPLE,
     .slots = SLOTS,
+    .passes_constants = true,
     .declare = declare,
     .bind = bind,
     .reads = reads,

@@ -83,6 +83,7 @@ NL_OPERATION(max_pool) = {
     .arguments = sizeof(struct nl_max_pool),
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
+    .passes_constants = true,
     .declare = declare,
     .bind = bind,
     .reads = reads,

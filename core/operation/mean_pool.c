@@ -63,6 +63,7 @@ NL_OPERATION(mean_pool) = {
     .arguments = sizeof(struct nl_mean_pool),
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
+    .passes_constants = true,
     .declare = declare,
     .bind = bind,
     .work = work,

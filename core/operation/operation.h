@@ -99,6 +99,7 @@ struct nl_operation {
                            places are NULL: of a loop's body, they are made after the loop, in one call for all times */
     unsigned remakes;   /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept: of operations that do so much
                            with each number that reading it from memory would take longer */
+    bool passes_constants; /* what is added to a channel of an input is added to that channel of the output, and nothing else changes */
     bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
     int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */

@@ -11,10 +11,7 @@
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "model/model.h"
-#include "operation/add.h"
 #include "operation/dropout.h"
-#include "operation/max_pool.h"
-#include "operation/mean_pool.h"
 #include "operation/normalize.h"
 #include "stats/claim.h"
 #include "train/train.h"
@@ -262,13 +259,12 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     for (int v = 0; v < graph->values; v++)
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
-        bool passes = node->operation == &nl_add_operation || node->operation == &nl_max_pool_operation || node->operation == &nl_mean_pool_operation;
         const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
         bool cancels = n && n->norm->cancels_bias;
         first = cancels ? n->norm : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE)
-                cancelled[node->in[slot]] &= cancels || (passes && cancelled[node->out[0]]);
+                cancelled[node->in[slot]] &= cancels || (node->operation->passes_constants && cancelled[node->out[0]]);
     }
     return first;
 }
