@@ -60,4 +60,4 @@ static void dropout_backward(const struct nl_run *run, const void *arguments)
     dropout(run, op, op->dy, op->dx);
 }
 
-const struct nl_kernel nl_cpu_dropout = {.forward = dropout_forward, .backward = dropout_backward};
+NL_CPU_KERNEL(dropout) = {.forward = dropout_forward, .backward = dropout_backward};

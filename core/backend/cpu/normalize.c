@@ -301,7 +301,7 @@ static struct nl_micro normalize_micro(const void *arguments)
     return micro;
 }
 
-const struct nl_kernel nl_cpu_normalize = {
+NL_CPU_KERNEL(normalize) = {
     .suits = normalize_suits,
     .forward = normalize_forward,
     .backward = normalize_backward,
