@@ -117,8 +117,4 @@ const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, e
 /* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
 
-/* What computes an operation with these arguments there: the backend's own kernel, or, where the backend computes on the host, the reference's.
- * NULL: nothing does. */
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
-
 #endif

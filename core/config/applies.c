@@ -112,8 +112,12 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
         return norm.uses & NL_USES_STAT_BATCH;
-    if (!strcmp(field, "r_max") || !strcmp(field, "d_max") || !strcmp(field, "warmup"))
+    if (!strcmp(field, "r_max") || !strcmp(field, "d_max"))
         return norm.uses & NL_USES_BOUNDS;
+    if (!strcmp(field, "history") || !strcmp(field, "compensate"))
+        return norm.uses & NL_USES_HISTORY;
+    if (!strcmp(field, "warmup"))
+        return norm.uses & (NL_USES_BOUNDS | NL_USES_HISTORY);
     if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
         return norm.tracks && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))

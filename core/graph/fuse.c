@@ -60,7 +60,7 @@ static bool add_relu(const struct pair *p)
 /* y = normalize(x) + residual: one pass over the activations instead of two. */
 static bool normalize_add(const struct pair *p)
 {
-    enum { A, B, RESIDUAL = 3 };
+    enum { A, B, RESIDUAL = NL_NORMALIZE_RESIDUAL };
     struct nl_normalize *normalize = p->first->arguments;
     const struct nl_add *add = p->second->arguments;
     if (!is(p->first, &nl_normalize_operation) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE || !is(p->second, &nl_add_operation) ||

@@ -6,10 +6,10 @@
 #include "config/layers.h"
 #include "operation/activate.h"
 #include "operation/add.h"
+#include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
-#include "operation/normalize.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -84,6 +84,45 @@ static struct nl_own own(double said)
     return (struct nl_own){said >= 0, said};
 }
 
+static void refuse(struct nl_builder *b, const char *key, const char *why, const char *what)
+{
+    b->key = key;
+    b->failed = nl_fail(b->err, why, what);
+}
+
+/* Whether its weight has an element's output channel as the last of its indices, behind which nothing but a bias is added. */
+static bool is_product(const struct nl_operation *operation)
+{
+    return operation == &nl_linear_operation || operation == &nl_conv_operation || operation == &nl_depthwise_conv_operation;
+}
+
+/* With the statistics of earlier batches, and, to compensate for what the weights have changed since, the producer's input and weight. */
+static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize *normalize, const char *stem, int number)
+{
+    const struct nl_graph *graph = b->graph;
+    struct nl_cross_iteration window = {.normalize = *normalize, .history = (int)b->config->norm.history};
+    struct nl_new_node node = {
+        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
+    int producer = graph->value[b->at].producer;
+    const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
+    if (normalize->trains_running) {
+        refuse(b, "norm.statistics", "'norm.statistics' running leaves %s no statistics of batches to train with", b->norm->name);
+        return;
+    }
+    if (b->config->norm.compensate && (!maker || !is_product(maker->operation))) {
+        refuse(b, "norm.compensate",
+               "'norm.compensate' needs a linear layer or a convolution right in front of each normalizer, and in front of one stands '%s'; false does without",
+               maker ? maker->name : "x");
+        return;
+    }
+    if (b->config->norm.compensate) {
+        node.in[NL_CROSS_ITERATION_INPUT] = maker->in[NL_PRODUCT_X];
+        node.in[NL_CROSS_ITERATION_WEIGHT] = maker->in[NL_PRODUCT_WEIGHT];
+        window.weights = graph->value[maker->in[NL_PRODUCT_WEIGHT]].count;
+    }
+    add_node(b, node, stem, number);
+}
+
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
@@ -99,7 +138,10 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
         normalize.eps = own(b->set->eps);
         normalize.momentum = own(b->set->momentum);
     }
-    nl_add(b, &nl_normalize_operation, &normalize, stem, number);
+    if (b->norm->uses & NL_USES_HISTORY)
+        add_cross_iteration(b, &normalize, stem, number);
+    else
+        nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)

@@ -15,7 +15,8 @@ struct nl_builder {
     int at;
     char prefix[24];
     struct nl_error *err;
-    bool failed; /* and err says why */
+    bool failed; /* and err says why; */
+    const char *key; /* then the configuration key at fault, where one is; else NULL */
 };
 
 struct nl_extent nl_extent_at(const struct nl_builder *b);

@@ -43,7 +43,7 @@ struct nl_norm_setup {
     bool over_position; /* norm.over = position (LN, RMSNorm) */
 };
 
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8 };
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_HISTORY = 1 << 10 };
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
@@ -52,8 +52,9 @@ enum nl_spread {
     NL_SPREAD_NONE,    /* 1 */
 };
 
-/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then. */
-enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_NORM_NUMBERS };
+/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then, and
+ * the batches in the window of norm.history, this one included. */
+enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_WINDOW, NL_NORM_NUMBERS };
 
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
@@ -73,7 +74,7 @@ struct nl_norm {
 
 /* Adding a normalizer: its file, its row here (table.c), a configuration that uses it. */
 extern const struct nl_norm nl_norm_bn, nl_norm_ln, nl_norm_gn, nl_norm_in, nl_norm_rms, nl_norm_brn, nl_norm_meanbn, nl_norm_varbn, nl_norm_l1bn,
-    nl_norm_maxbn, nl_norm_none;
+    nl_norm_maxbn, nl_norm_cbn, nl_norm_none;
 extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is an index into it */
 extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
 

@@ -39,7 +39,7 @@ static inline bool nl_are_fixed(enum nl_statistics statistics)
 }
 
 /* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
-enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_HISTORY, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
 
 static inline bool nl_is_parameter(enum nl_role role)
 {

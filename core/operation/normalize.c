@@ -3,8 +3,8 @@
 
 #include "operation/reference.h"
 
-enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
-enum { MEAN, VAR, COEFFICIENTS, SAVED };
+enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL };
+enum { MEAN, VAR, COEFFICIENTS };
 
 static void add_parameter(const struct nl_normalize *n, const struct nl_extent *x, struct nl_declaration *d, struct nl_tensor_spec spec)
 {
@@ -106,10 +106,10 @@ NL_OPERATION(normalize) = {
     .name = "normalize",
     .arguments = sizeof(struct nl_normalize),
     .span = NL_SPAN_BATCH,
-    .slots = SLOTS,
+    .slots = NL_NORMALIZE_SLOTS,
     .reduced = 1u << RESIDUAL,
     .skips = 1u << X,
-    .saved = SAVED,
+    .saved = NL_NORMALIZE_SAVED,
     .declare = declare,
     .prepare = prepare,
     .bind = bind,

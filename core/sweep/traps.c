@@ -12,7 +12,7 @@
 #include "config/sweep.h"
 #include "model/model.h"
 #include "operation/dropout.h"
-#include "operation/normalize.h"
+#include "operation/cross_iteration.h"
 #include "stats/claim.h"
 #include "train/train.h"
 
@@ -66,7 +66,7 @@ static bool varies(const struct scene *s, const char *name)
 static const struct nl_normalize *tracking_at(const struct scene *s, int i)
 {
     const struct nl_graph_node *node = &s->graph.node[i];
-    const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+    const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
     return n && n->norm->tracks ? n : NULL;
 }
 
@@ -84,10 +84,8 @@ static const struct nl_graph_node *single_elements(const struct scene *s, bool (
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
-        if (node->operation != &nl_normalize_operation)
-            continue;
-        const struct nl_normalize *normalize = node->arguments;
-        if (!meant(normalize->norm))
+        const struct nl_normalize *normalize = nl_normalize_of(node->operation, node->arguments);
+        if (!normalize || !meant(normalize->norm))
             continue;
         struct nl_norm_setup setup = normalize->setup;
         setup.samples = (int)s->config->train.batch;
@@ -259,7 +257,7 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     for (int v = 0; v < graph->values; v++)
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
-        const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+        const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
         bool cancels = n && n->norm->cancels_bias;
         first = cancels ? n->norm : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)

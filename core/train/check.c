@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "data/data.h"
 #include "model/model.h"
-#include "operation/normalize.h"
+#include "operation/cross_iteration.h"
 #include "train/train.h"
 
 static bool evaluates_batches(const struct nl_config *config)
@@ -23,7 +23,7 @@ static void check_slices(const struct nl_graph *graph, const struct nl_config *c
     long long batch = (long long)config->train.batch;
     int common = nl_norm_setup_of(config, 0, 1, 1).stat_batch;
     for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
-        const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+        const struct nl_normalize *normalize = nl_normalize_of(node->operation, node->arguments);
         if (!normalize || !normalize->norm->tracks)
             continue;
         int slice = normalize->setup.stat_batch;

@@ -24,9 +24,11 @@ double nl_lr_base(const struct nl_config *config);
  *     linear     base + (lr_min - base) (t - W) / U */
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
 
-/* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t / (norm.warmup T)):
+/* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t / (norm.warmup T)), and the
+ * window of cross-iteration batch normalization (norm/cbn.c):
  *     r_max    1 + (norm.r_max - 1) w
- *     d_max    norm.d_max w */
+ *     d_max    norm.d_max w
+ *     window   1 where w < 1, else 1 + min(t, norm.history) */
 void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS]);
 
 #endif
