@@ -31,6 +31,8 @@ static const struct net {
     {{"model.arch=cnn", "model.depth=6", "model.pool=[1, 2, 3, 4]", "norm.kind=bn", "train.batch=8"}, 16, 8, 16}, /* images of one pixel */
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.dropout=0.3", "model.pool=[1]"}, 16, 16, 16},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=gn", "model.dropout=0.3", "model.activation=tanh", "train.batch=70"}, 20, 16, 20},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=cbn"}, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=cbn", "norm.history=1", "model.pool=[1]"}, 16, 16, 16},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10},
 };
 enum { NETS = sizeof nets / sizeof *nets };

@@ -89,7 +89,7 @@ static inline void training_rates(const struct training *t)
             .clip_norm = t->config.train.clip_norm,
             .dropout = t->config.model.dropout,
             .norm_eps = t->config.norm.eps,
-            .norm_numbers = {[NL_R_MAX] = t->config.norm.r_max, [NL_D_MAX] = t->config.norm.d_max},
+            .norm_numbers = {[NL_R_MAX] = t->config.norm.r_max, [NL_D_MAX] = t->config.norm.d_max, [NL_WINDOW] = 1 + (double)t->config.norm.history},
             .norm_momentum = t->config.norm.momentum,
         };
         t->plan.backend->upload(training_place(t, t->plan.hyper, r), &hyper, sizeof hyper);

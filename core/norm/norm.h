@@ -57,7 +57,7 @@ enum nl_spread {
 };
 
 /* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then, and
- * the batches in the window of norm.history, this one included. */
+ * the batches in the window of norm.history at most, this one included. */
 enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_WINDOW, NL_NORM_NUMBERS };
 
 struct nl_norm {

@@ -123,27 +123,28 @@ static struct moments earlier(const struct nl_run *run, const struct nl_cross_it
     return m;
 }
 
-/* The window's, of the batch and so many steps before it. room: (steps + 1) */
-static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int steps, size_t c, struct moments *room)
+/* Those of the window, of so many batches. room: (batches) */
+static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches, size_t c, struct moments *room)
 {
     struct moments window = {0, 0};
     room[0].mean = ((const accumulator *)nl_in_replica(run, op->normalize.mean, r))[c];
     room[0].var = ((const accumulator *)nl_in_replica(run, op->normalize.var, r))[c];
-    for (int t = 1; t <= steps; t++)
+    for (int t = 1; t < batches; t++)
         room[t] = earlier(run, op, r, run->step - t, c);
-    for (int t = 0; t <= steps; t++)
-        window.mean += room[t].mean / (steps + 1);
-    for (int t = 0; t <= steps; t++) {
+    for (int t = 0; t < batches; t++)
+        window.mean += room[t].mean / batches;
+    for (int t = 0; t < batches; t++) {
         accumulator apart = room[t].mean - window.mean, var = real_part(room[t].var) < 0 ? 0 : room[t].var;
-        window.var += (var + apart * apart) / (steps + 1);
+        window.var += (var + apart * apart) / batches;
     }
     return window;
 }
 
-/* Of replica r, the batch included. */
-static double window_size(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
+/* The batches in replica r's window, this one included. */
+static int window_size(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
 {
-    return ((const struct nl_hyper *)nl_in_replica(run, op->normalize.hyper, r))->norm_numbers[NL_WINDOW];
+    double most = ((const struct nl_hyper *)nl_in_replica(run, op->normalize.hyper, r))->norm_numbers[NL_WINDOW];
+    return (int)fmin(most, (double)run->step + 1);
 }
 
 static void find_window(const struct nl_run *run, const struct nl_cross_iteration *op)
@@ -153,7 +154,7 @@ static void find_window(const struct nl_run *run, const struct nl_cross_iteratio
     for (int r = 0; r < run->replicas; r++) {
         real *window = nl_in_replica(run, op->window, r);
         for (size_t c = 0; c < channels; c++) {
-            struct moments m = of_window(run, op, r, (int)window_size(run, op, r) - 1, c, room);
+            struct moments m = of_window(run, op, r, window_size(run, op, r), c, room);
             window[c] = m.mean;
             window[channels + c] = m.var;
         }

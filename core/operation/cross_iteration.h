@@ -8,7 +8,7 @@
  *
  * A step of training leaves its statistics in the states, at number step mod history: mean and variance of each channel, and, where the window is
  * compensated, their derivatives after the producer's weight, and that weight. An element of a weight is about the output channel that is
- * the last of its indices. The steps before the first have none; how many count is hyper's NL_WINDOW. */
+ * the last of its indices. The window has the NL_WINDOW of hyper at most, and the steps so far. */
 struct nl_cross_iteration {
     struct nl_normalize normalize; /* its mean and var are those of the batch */
     int history;                   /* batches before this one that the states have room for */

@@ -46,5 +46,5 @@ void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double
     double until = config->norm.warmup * (double)schedule->steps, grown = (double)t < until ? (double)t / until : 1;
     numbers[NL_R_MAX] = 1 + (config->norm.r_max - 1) * grown;
     numbers[NL_D_MAX] = config->norm.d_max * grown;
-    numbers[NL_WINDOW] = (double)t < until ? 1 : 1 + fmin((double)t, (double)config->norm.history);
+    numbers[NL_WINDOW] = (double)t < until ? 1 : 1 + (double)config->norm.history;
 }

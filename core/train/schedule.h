@@ -28,7 +28,7 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
  * window of cross-iteration batch normalization (norm/cbn.c):
  *     r_max    1 + (norm.r_max - 1) w
  *     d_max    norm.d_max w
- *     window   1 where w < 1, else 1 + min(t, norm.history) */
+ *     window   1 where w < 1, else 1 + norm.history */
 void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS]);
 
 #endif
