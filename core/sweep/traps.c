@@ -249,6 +249,13 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
 
 /* ---- parameters and their training ---- */
 
+/* Whether it subtracts a constant that is added to a channel in front of it: the mean has it in it, unless it is one of earlier batches. */
+static bool subtracts_again(const struct nl_graph_node *node)
+{
+    const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+    return n && n->norm->cancels_bias && !n->trains_running;
+}
+
 /* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
  * first that does. */
 static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *cancelled)
@@ -257,9 +264,8 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     for (int v = 0; v < graph->values; v++)
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
-        const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
-        bool cancels = n && n->norm->cancels_bias;
-        first = cancels ? n->norm : first;
+        bool cancels = subtracts_again(node);
+        first = cancels ? nl_normalize_of(node->operation, node->arguments)->norm : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE)
                 cancelled[node->in[slot]] &= cancels || (node->operation->passes_constants && cancelled[node->out[0]]);
