@@ -68,7 +68,8 @@ struct nl_norm {
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
     struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* its sets; NULL: they are no blocks, or it has none */
-    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets */
+    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets; in a window
+                                              of batches "cross_iteration" (NL_USES_HISTORY) */
     int variant;         /* of that operation, if it computes several */
     bool mixes_samples;  /* of that operation: what becomes of a sample depends on the others of its batch */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
