@@ -411,6 +411,24 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
+void network_ids(struct nl_graph *graph, bool inside)
+{
+    struct embedding table = {.vocabulary = 5, .channels = WIDTH};
+    int sequence = begin_ids(graph, STEPS, false);
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    if (!inside)
+        sequence = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){sequence}, 0);
+    nl_loop_begin(graph, STEPS, false);
+    int x = taken_sequence(graph, sequence, "take"), h = carried(graph, zero, "h");
+    if (inside)
+        x = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){x}, 0);
+    int next = activate(graph, sum(graph, x, linear(graph, h, WIDTH, "w", 0), "sum"), NL_TANH, "tanh");
+    pass(graph, h, next);
+    end(graph);
+    struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
+    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){collected(graph, next, "collect")}, 0));
+}
+
 /* ---- all of them ---- */
 
 const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false},

@@ -37,6 +37,9 @@ struct lstm {
 };
 void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
 
+/* A recurrent network over ids, whose embedding stands in the loop or in front of it. */
+void network_ids(struct nl_graph *graph, bool inside);
+
 /* A list, bound to places of its own. */
 struct running {
     const struct nl_backend *backend;

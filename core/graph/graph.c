@@ -96,7 +96,8 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
-        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && node->operation != &nl_transpose_operation)
+        bool copies = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation;
+        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !copies)
             return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
                            node->loop == NL_NONE ? "the body of" : "outside of");
     }

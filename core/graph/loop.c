@@ -21,12 +21,13 @@ static struct nl_loop *the_open(struct nl_graph *graph)
 static int copy(struct nl_graph *graph, int value, int times, bool leaves, const char *name, struct nl_error *err)
 {
     struct nl_transpose transpose = {.times = times, .leaves = leaves};
+    bool int32 = graph->value[value].type == NL_TENSOR_INT32;
     int open = graph->open;
     graph->open = NL_NONE;
     int out =
         nl_graph_add(graph,
                      &(struct nl_new_node){
-                         .operation = &nl_transpose_operation, .arguments = &transpose, .name = name, .in = {value}, .inputs = 1},
+                         .operation = int32 ? &nl_transpose_int32_operation : &nl_transpose_operation, .arguments = &transpose, .name = name, .in = {value}, .inputs = 1},
                      err);
     graph->open = open;
     return out;

@@ -29,7 +29,7 @@
 /* Opens a loop. What it takes and carries comes before the first node of its body. reverse: it begins with the last position. */
 void nl_loop_begin(struct nl_graph *graph, int times, bool reverse);
 
-/* What the body sees of a sequence: the position of that time. NL_NONE: it has not as many positions as there are times, and err
+/* What the body sees of a sequence, real or int32: the position of that time. NL_NONE: it has not as many positions as there are times, and err
  * says so. */
 int nl_loop_take(struct nl_graph *graph, int sequence, const char *name, struct nl_error *err);
 
