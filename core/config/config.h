@@ -24,7 +24,8 @@ struct nl_name_list {
     char *at[NL_LIST_MAX];
 };
 
-/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
+/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
+ * into nl_weight_norms (norm/weights.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
@@ -163,6 +164,9 @@ bool nl_section_is_aside(const char *section);
  * evaluate with. */
 unsigned nl_config_norms(const struct nl_config *config);
 bool nl_config_tracks(const struct nl_config *config);
+
+/* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
+unsigned nl_config_weight_norms(const struct nl_config *config);
 
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);

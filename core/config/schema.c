@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/nearest.h"
-#include "norm/norm.h"
+#include "norm/weights.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", NULL};

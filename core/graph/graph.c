@@ -15,12 +15,22 @@ int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
     return graph->values++;
 }
 
+/* Those of a node that computes a weight, "fc1.weight", are named as PyTorch's parametrizations name them. */
+static void name_tensor(const struct nl_graph_node *node, struct nl_tensor *tensor)
+{
+    const char *dot = strrchr(node->name, '.');
+    if (node->operation->span == NL_SPAN_PARAMETERS && dot)
+        snprintf(tensor->name, sizeof tensor->name, "%.*s.parametrizations%s.%s", (int)(dot - node->name), node->name, dot, tensor->spec.name);
+    else
+        snprintf(tensor->name, sizeof tensor->name, "%s.%s", node->name, tensor->spec.name);
+}
+
 static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_spec *spec)
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
     *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .count = 1};
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", graph->node[node].name, spec->name);
+    name_tensor(&graph->node[node], tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
     return graph->tensors++;

@@ -15,12 +15,14 @@ struct nl_builder {
     int at;
     char prefix[24];
     struct nl_error *err;
+    const char *key; /* the configuration key at fault, where it is known */
     bool failed; /* and err says why */
 };
 
 struct nl_extent nl_extent_at(const struct nl_builder *b);
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number);
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number);
+void nl_add_head(struct nl_builder *b, const char *name); /* linear, to the classes */
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number); /* of out, kernel and stride */
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */

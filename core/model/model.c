@@ -42,6 +42,8 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         nl_build_layers(&b, key);
         break;
     }
+    if (b.failed && config->model.arch != NL_LAYERS)
+        *key = b.key;
     if (status || b.failed)
         return NL_FAIL;
     nl_graph_end(graph, b.at);

@@ -11,9 +11,10 @@
  * channels, more pooling than there are pixels), *key names the configuration key at fault. */
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err);
 
-/* The initial parameters, in the backends' layout, rounded to float32 so that every backend starts alike. out: (graph->count).
- * Element e of a weight in PyTorch's order is drawn at position e of the stream "init.<node>.weight". */
-void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *out);
+/* Initial parameters, and states of reals, in the backends' layout, rounded to float32 so that every backend starts alike. out: [graph->tensors], each
+ * with room for the tensor's elements; NULL for other states. Element e of a weight in PyTorch's order is drawn at position e of the stream
+ * "init.<layer>.weight", whether it is the layer's own or the one that its weight is computed from. */
+void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *const *out);
 
 /* Place in the backends' layout of element e of a parameter in PyTorch's order. */
 size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e);

@@ -1,7 +1,8 @@
-/* The table of normalizers: what norm.kind may be, in the order that help and tables show; and the sets that several of them have. */
+/* The table of normalizers: what norm.kind may be, in the order that help and tables show; the normalizers of weights, norm.weights;
+ * and the sets that several have. */
 #include <string.h>
 
-#include "norm/norm.h"
+#include "norm/weights.h"
 
 const struct nl_norm *const nl_norms[] = {
     &nl_norm_bn,     &nl_norm_ln,    &nl_norm_gn,    &nl_norm_in,     &nl_norm_rms,   &nl_norm_brn,
@@ -9,6 +10,10 @@ const struct nl_norm *const nl_norms[] = {
 };
 
 const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "none", NULL};
+
+const struct nl_weight_norm *const nl_weight_norms[] = {NULL, &nl_weight_norm_wn, &nl_weight_norm_ws, &nl_weight_norm_sws, &nl_weight_norm_cwn, &nl_weight_norm_sn};
+
+const char *const nl_weight_norm_names[] = {"none", "wn", "ws", "sws", "cwn", "sn", NULL};
 
 const struct nl_norm *nl_norm_find(const char *name)
 {

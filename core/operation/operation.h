@@ -11,6 +11,7 @@
 #define NL_OPERATION_OPERATION_H
 
 #include "base/error.h"
+#include "base/random.h"
 #include "operation/kernel.h"
 
 enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4 };
@@ -110,6 +111,9 @@ struct nl_operation {
     /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained with. */
     void (*prepare)(void *arguments, int capacity, bool evaluates);
     void (*bind)(void *arguments, const struct nl_operands *at);
+    /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as stored, after the weights are drawn;
+     * states by number. NULL: their specs say it. */
+    void (*begin)(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state);
     /* filled: the slots that are not absent, bit by bit. */
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */
