@@ -14,6 +14,8 @@
     KERNEL(add)            \
     KERNEL(dropout)        \
     KERNEL(observe)        \
+    KERNEL(parametrize)    \
+    KERNEL(spectral_norm)  \
     KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \

@@ -19,6 +19,8 @@
     KERNEL(dropout)     \
     KERNEL(copy)        \
     KERNEL(observe)     \
+    KERNEL(parametrize) \
+    KERNEL(spectral_norm) \
     KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \
