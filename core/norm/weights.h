@@ -40,8 +40,10 @@ struct nl_weight_norm {
     double eps;
 };
 
-/* Adding one: its file, its row here (table.c), cases in tests/golden/weights.py. */
-extern const struct nl_weight_norm nl_weight_norm_wn, nl_weight_norm_ws, nl_weight_norm_sws, nl_weight_norm_cwn, nl_weight_norm_sn;
+/* Adding one: its file, its row in weights.def, cases in tests/golden/weights.py. */
+#define WEIGHT_NORM(kind) extern const struct nl_weight_norm nl_weight_norm_##kind;
+#include "norm/weights.def"
+
 extern const struct nl_weight_norm *const nl_weight_norms[]; /* the first, "none", is NULL; as many as there are names */
 extern const char *const nl_weight_norm_names[];             /* norm.weights is an index into both; ends with NULL */
 
