@@ -8,6 +8,7 @@ NL_DECLARE_REFERENCES(cell);
 NL_DECLARE_REFERENCES(weight_norm);
 NL_DECLARE_REFERENCES(tied);
 NL_DECLARE_REFERENCES(whiten);
+NL_DECLARE_REFERENCES(standardize);
 NL_DECLARE_REFERENCES(embedding);
 NL_DECLARE_REFERENCES(before);
 
@@ -269,3 +270,28 @@ const struct nl_operation whiten_operation = {.name = "whiten",
                                               .reads = reads_inputs,
                                               .saved_bytes = saved_whiten,
                                               .reference = NL_REFERENCES(whiten)};
+
+static int declare_standardize(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct standardize *standardize = arguments;
+    (void)err;
+    standardize->positions = nl_positions(in[0]), standardize->channels = in[0].channels;
+    d->output[d->outputs++] = in[0];
+    return NL_OK;
+}
+
+static void bind_standardize(void *arguments, const struct nl_operands *at)
+{
+    struct standardize *standardize = arguments;
+    standardize->x = at->in[0], standardize->gain = at->in[1], standardize->bias = at->in[2];
+    standardize->y = at->out[0];
+}
+
+const struct nl_operation standardize_operation = {.name = "standardize",
+                                                   .arguments = sizeof(struct standardize),
+                                                   .span = NL_SPAN_BATCH,
+                                                   .slots = 3,
+                                                   .initializes = true,
+                                                   .declare = declare_standardize,
+                                                   .bind = bind_standardize,
+                                                   .reference = NL_REFERENCES(standardize)};

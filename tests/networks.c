@@ -119,6 +119,25 @@ static void weight_normed(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, activate(graph, hidden, NL_TANH, "act"), CLASSES, "head", 0));
 }
 
+/* A layer whose weight is normalized, with gain and bias set from the first batch. */
+static int initialized_layer(struct nl_graph *graph, int x, int in, int out, int number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "wn%d", number);
+    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = in, .out = out}, name, 0, (int[]){0}, 0), gain = taken(graph, w, 1);
+    snprintf(name, sizeof name, "fc%d", number);
+    int y = add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 2, (int[]){x, w}, 0), bias = taken(graph, y, 2);
+    snprintf(name, sizeof name, "first%d", number);
+    return add(graph, &standardize_operation, &(struct standardize){0}, name, 3, (int[]){y, gain, bias}, 0);
+}
+
+static void initialized(struct nl_graph *graph)
+{
+    int hidden = initialized_layer(graph, begin(graph, 1, 1, 5), 5, 6, 1);
+    hidden = initialized_layer(graph, activate(graph, hidden, NL_TANH, "act"), 6, 4, 2);
+    nl_graph_end(graph, linear(graph, hidden, CLASSES, "head", 0));
+}
+
 static void whitened(struct nl_graph *graph)
 {
     int x = conv(graph, begin(graph, 2, 2, 2), 3, 3, "conv");
@@ -422,6 +441,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"tied", tied_head, 6, 0, false},
                                            {"weight norm", weight_normed, 6, 0, false},
                                            {"whiten", whitened, 6, 0, false},
+                                           {"initialized", initialized, 6, 0, false},
                                            {"concat", concatenated, 6, 0, false},
                                            {"residual mlp", residual_mlp, 6, 0, false},
                                            {"normalizers", normalized_anew, 6, 0, false},

@@ -295,6 +295,32 @@ KERNEL(tied_backward)
     }
 }
 
+/* ---- standardize ---- */
+
+KERNEL(standardize_forward)
+{
+    const struct standardize *op = arguments;
+    int rows = run->samples * op->positions, channels = op->channels;
+    for (int r = 0; r < run->replicas; r++)
+        for (int c = 0; c < channels; c++) {
+            const real *x = (const real *)AT(op->x) + c;
+            real *y = (real *)AT(op->y) + c, *gain = (real *)AT(op->gain) + c, *bias = (real *)AT(op->bias) + c;
+            accumulator sum = 0, squares = 0;
+            for (int row = 0; row < rows; row++)
+                sum += x[row * channels];
+            accumulator mean = sum / rows;
+            for (int row = 0; row < rows; row++)
+                squares += (x[row * channels] - mean) * (x[row * channels] - mean);
+            accumulator scale = 1 / sqrt(squares / rows);
+            *gain *= scale;
+            *bias = (*bias - mean) * scale;
+            for (int row = 0; row < rows; row++)
+                y[row * channels] = (x[row * channels] - mean) * scale;
+        }
+}
+
+NL_KERNEL(standardize) = {.forward = standardize_forward};
+
 /* ---- whitening ---- */
 
 struct whitening {

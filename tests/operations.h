@@ -69,6 +69,15 @@ struct weight_norm {
     void *dv, *dg;
 };
 
+/* Before the first step: gain and bias, in which x is linear, become those with which its channels have mean 0 and deviation 1 (Salimans and Kingma 2016);
+ * y is x with them. */
+struct standardize {
+    int positions, channels;
+    const void *x;
+    void *gain, *bias; /* (C) */
+    void *y;
+};
+
 /* y = x w' with the weight w (O, I) of a linear layer from O to I. */
 struct tied {
     int in, out;
@@ -92,6 +101,6 @@ struct whiten {
 };
 
 extern const struct nl_operation concat_operation, slice_operation, attention_operation, embedding_operation, before_operation,
-    cell_operation, weight_norm_operation, tied_operation, whiten_operation;
+    cell_operation, weight_norm_operation, tied_operation, whiten_operation, standardize_operation;
 
 #endif

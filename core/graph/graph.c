@@ -344,6 +344,51 @@ void nl_graph_find_used(const struct nl_graph *graph, bool *used)
     while (carry_marks(graph, true, used));
 }
 
+void nl_graph_close_up(struct nl_graph *graph)
+{
+    int kept = 0;
+    for (int i = 0; i < graph->nodes; i++) {
+        if (!graph->node[i].operation) {
+            free(graph->node[i].arguments);
+            continue;
+        }
+        graph->node[kept] = graph->node[i];
+        for (int out = 0; out < graph->node[kept].outputs; out++)
+            graph->value[graph->node[kept].out[out]].producer = kept;
+        kept++;
+    }
+    graph->nodes = kept;
+}
+
+bool nl_graph_initializes(const struct nl_graph *graph)
+{
+    bool any = false;
+    for (int i = 0; i < graph->nodes; i++)
+        any |= graph->node[i].operation->initializes;
+    return any;
+}
+
+static void replace_value(struct nl_graph *graph, int value, int by)
+{
+    for (int i = 0; i < graph->nodes; i++)
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            if (graph->node[i].in[slot] == value)
+                graph->node[i].in[slot] = by;
+}
+
+void nl_graph_drop_initializers(struct nl_graph *graph)
+{
+    for (int i = 0; i < graph->nodes; i++) {
+        struct nl_graph_node *node = &graph->node[i];
+        if (!node->operation->initializes)
+            continue;
+        NL_ASSERT(node->loop == NL_NONE && node->outputs == 1);
+        replace_value(graph, node->out[0], node->in[0]);
+        node->operation = NULL;
+    }
+    nl_graph_close_up(graph);
+}
+
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)
 {
     for (int i = 0; i < graph->nodes; i++)

@@ -142,6 +142,13 @@ void nl_graph_find_used(const struct nl_graph *graph, bool *used);
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);
 
+/* Nodes that have become part of another, whose operation is NULL, are left out. */
+void nl_graph_close_up(struct nl_graph *graph);
+
+/* Whether a node sets parameters from the batch before the first step; and the graph without such nodes, whose input 0 takes the place of their output. */
+bool nl_graph_initializes(const struct nl_graph *graph);
+void nl_graph_drop_initializers(struct nl_graph *graph);
+
 /* Whether the backend can compute every node; NL_FAIL: err names an operation that it lacks. */
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err);
 
