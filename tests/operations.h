@@ -60,24 +60,6 @@ struct cell {
     void *dgates, *dc;
 };
 
-/* w = g v / ||v||, a norm an output (Salimans and Kingma 2016); v and w stored (I, O). */
-struct weight_norm {
-    int in, out;
-    const void *v, *g;
-    void *w;
-    const void *dw;
-    void *dv, *dg;
-};
-
-/* Before the first step: gain and bias, in which x is linear, become those with which its channels have mean 0 and deviation 1 (Salimans and Kingma 2016);
- * y is x with them. */
-struct standardize {
-    int positions, channels;
-    const void *x;
-    void *gain, *bias; /* (C) */
-    void *y;
-};
-
 /* y = x w' with the weight w (O, I) of a linear layer from O to I. */
 struct tied {
     int in, out;
@@ -101,6 +83,6 @@ struct whiten {
 };
 
 extern const struct nl_operation concat_operation, slice_operation, attention_operation, embedding_operation, before_operation,
-    cell_operation, weight_norm_operation, tied_operation, whiten_operation, standardize_operation;
+    cell_operation, tied_operation, whiten_operation;
 
 #endif

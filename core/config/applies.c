@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "config/layers.h"
+#include "norm/norm.h"
 #include "norm/weights.h"
 
 static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
@@ -35,13 +36,23 @@ unsigned nl_config_weight_norms(const struct nl_config *config)
     return used & ~1u;
 }
 
-/* Whether one of them is followed by power iteration. */
-static bool iterates(const struct nl_config *config)
+/* Of these: whether one has a gain, and whether one is followed by power iteration. */
+static bool has_gain(const struct nl_weight_norm *norm)
+{
+    return norm->gain != NL_GAIN_NONE;
+}
+
+static bool iterates(const struct nl_weight_norm *norm)
+{
+    return norm->measure == NL_WEIGHT_SPECTRAL;
+}
+
+static bool any_weights(const struct nl_config *config, bool (*are)(const struct nl_weight_norm *norm))
 {
     unsigned used = nl_config_weight_norms(config);
     bool any = false;
     for (int i = 1; nl_weight_norm_names[i]; i++)
-        any |= (used & 1u << i) && nl_weight_norms[i]->measure == NL_WEIGHT_SPECTRAL;
+        any |= (used & 1u << i) && are(nl_weight_norms[i]);
     return any;
 }
 
@@ -135,7 +146,9 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "weights_head"))
         return config->norm.weights != 0 && config->norm.weights_head;
     if (!strcmp(field, "iterations"))
-        return iterates(config);
+        return any_weights(config, iterates);
+    if (!strcmp(field, "weights_init"))
+        return any_weights(config, has_gain) && config->norm.weights_init != NL_INIT_BY_WEIGHTS;
     if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
         return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP;
     if (!strcmp(field, "groups"))

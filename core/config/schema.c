@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/nearest.h"
+#include "norm/norm.h"
 #include "norm/weights.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
@@ -20,6 +21,7 @@ const char *const nl_placement_names[] = {"before", "after", "preact", NULL};
 const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
 const char *const nl_over_names[] = {"sample", "position", NULL};
 const char *const nl_norm_statistics_names[] = {"batch", "running", NULL};
+const char *const nl_weights_init_names[] = {"weights", "data", NULL};
 const char *const nl_detach_names[] = {"none", "center", "scale", "both", NULL}; /* enum nl_detached (norm/norm.h) */
 const char *const nl_running_names[] = {"ema", "cumulative", NULL};
 const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};

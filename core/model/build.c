@@ -14,6 +14,7 @@
 #include "operation/normalize.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
+#include "operation/standardize.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -66,12 +67,30 @@ static int add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, i
     return weight;
 }
 
+/* Gain and bias of the layer that was added last come from the first batch. */
+static void add_standardize(struct nl_builder *b, int weight, const char *stem, int number)
+{
+    char layer[64], name[80];
+    const struct nl_graph *graph = b->graph;
+    const struct nl_graph_node *node = &graph->node[graph->nodes - 1], *maker = &graph->node[graph->value[weight].producer];
+    if (maker->in[NL_GAIN] == NL_NONE)
+        return;
+    name_node(b, stem, number, layer);
+    snprintf(name, sizeof name, "%s.standardize", layer);
+    struct nl_new_node first = {.operation = &nl_standardize_operation, .name = name,
+                                .in = {b->at, maker->in[NL_GAIN], node->in[NL_PRODUCT_BIAS]}, .inputs = NL_STANDARDIZE_SLOTS};
+    b->at = nl_graph_add(b->graph, &first, b->err);
+    b->failed = b->at == NL_NONE;
+}
+
 /* weight: the value, or NL_NONE: the layer's own. */
 static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, int weight, bool bias, const char *stem, int number)
 {
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .in = {b->at, weight}, .inputs = 1 + (weight != NL_NONE),
                                .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
     add_node(b, node, stem, number);
+    if (!b->failed && weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
+        add_standardize(b, weight, stem, number);
 }
 
 static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)

@@ -1,6 +1,7 @@
 /* The tables of normalizers, and the sets that several of them have. */
 #include <string.h>
 
+#include "norm/norm.h"
 #include "norm/weights.h"
 
 const struct nl_norm *const nl_norms[] = {

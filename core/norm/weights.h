@@ -14,7 +14,7 @@
 #ifndef NL_NORM_WEIGHTS_H
 #define NL_NORM_WEIGHTS_H
 
-#include "norm/coefficients.h"
+#include <stdbool.h>
 
 /* What an output's weights are divided by. */
 enum nl_weight_measure {
@@ -46,26 +46,5 @@ struct nl_weight_norm {
 
 extern const struct nl_weight_norm *const nl_weight_norms[]; /* the first, "none", is NULL; as many as there are names */
 extern const char *const nl_weight_norm_names[];             /* norm.weights is an index into both; ends with NULL */
-
-/* Of one output. */
-struct nl_weight_scale {
-    nl_number scale, slope;
-};
-
-static inline NL_EVERYWHERE struct nl_weight_scale nl_weight_scale_of(enum nl_weight_measure measure, double eps, nl_number q, int m)
-{
-    struct nl_weight_scale of = {0, 0};
-    if (measure == NL_WEIGHT_DEVIATION) {
-        nl_number deviation = sqrt(q / (double)(m - 1));
-        of.scale = 1.0 / (deviation + eps);
-        of.slope = nl_real_part(q) == 0 ? 0 : of.scale * of.scale / (deviation * (double)(m - 1));
-    } else if (measure == NL_WEIGHT_BOUNDED && nl_real_part(q) <= eps) {
-        of.scale = 1.0 / sqrt(eps);
-    } else if (nl_real_part(q) != 0) {
-        of.scale = 1.0 / sqrt(q);
-        of.slope = of.scale / q;
-    }
-    return of;
-}
 
 #endif

@@ -3,7 +3,9 @@
 #define NL_OPERATION_ORIGINAL_H
 
 #include "operation/parametrize.h"
-#include "operation/reference.h"
+#include "operation/reference.h" /* which says whether numbers are complex */
+
+#include "norm/weight_scale.h"
 
 /* The weight as an output, (taps, I, O), and the original as the parameter of that name. */
 static inline void nl_declare_original(struct nl_declaration *d, const char *name, int kernel, int in, int out)

@@ -5,6 +5,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/lanes.h"
 #include "base/team.h"
+#include "norm/weight_scale.h"
 #include "operation/parametrize.h"
 
 enum { BLOCK = 32 };

@@ -1,7 +1,9 @@
 /* Weights computed from original ones (operation/parametrize.h). Outputs lie side by side, and a warp reads 32 of them: a block has the weights of so many
  * outputs, a warp every eighth row of them. */
 #include "backend/cuda/cuda.h"
+#include "norm/weight_scale.h"
 #include "operation/parametrize.h"
+#include "operation/standardize.h"
 
 static const unsigned WARP = 32, WARPS = 8;
 
@@ -103,6 +105,43 @@ static void launch_parametrize_backward(const struct nl_run *run, const void *ar
     const struct nl_parametrize *op = (const struct nl_parametrize *)arguments;
     dim3 grid(nl_blocks((size_t)op->out, WARP), 1, (unsigned)run->replicas);
     NL_LAUNCH(parametrize_backward, grid, WARP * WARPS, *op, shape_of(run, op->norm, op->kernel, op->in, op->out));
+}
+
+/* ---- gain and bias from the first batch ---- */
+
+static __global__ void standardize(struct nl_standardize op, size_t stride, unsigned rows)
+{
+    unsigned channels = (unsigned)op.channels, c = blockIdx.x * WARP + threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    bool real = c < channels;
+    const float *x = (const float *)nl_at(op.x, stride);
+    float *y = (float *)nl_at(op.y, stride), *gain = (float *)nl_at(op.gain, stride), *bias = (float *)nl_at(op.bias, stride);
+    double mean = 0.0, squares = 0.0, none = 0.0;
+    for (unsigned row = warp; real && row < rows; row += WARPS)
+        mean += x[(size_t)row * channels + c];
+    sum_over_warps(&mean, &none);
+    mean /= rows;
+    for (unsigned row = warp; real && row < rows; row += WARPS) {
+        double t = x[(size_t)row * channels + c] - mean;
+        squares += t * t;
+    }
+    sum_over_warps(&squares, &none);
+    if (!real)
+        return;
+    double scale = squares == 0.0 ? 1.0 : 1.0 / sqrt(squares / rows), shift = bias ? mean : 0.0;
+    for (unsigned row = warp; row < rows; row += WARPS)
+        y[(size_t)row * channels + c] = (float)((x[(size_t)row * channels + c] - shift) * scale);
+    if (warp == 0) {
+        gain[c] = (float)(gain[c] * scale);
+        if (bias)
+            bias[c] = (float)((bias[c] - shift) * scale);
+    }
+}
+
+static void launch_standardize(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_standardize *op = (const struct nl_standardize *)arguments;
+    dim3 grid(nl_blocks((size_t)op->channels, WARP), 1, (unsigned)run->replicas);
+    NL_LAUNCH(standardize, grid, WARP * WARPS, *op, run->stride, (unsigned)(run->samples * op->positions));
 }
 
 /* ---- by the largest singular value: one block a replica, for its sums are over the whole weight ---- */
@@ -216,4 +255,5 @@ static void launch_spectral_norm_backward(const struct nl_run *run, const void *
 }
 
 NL_CUDA_KERNEL(parametrize, NULL, launch_parametrize_forward, launch_parametrize_backward);
+NL_CUDA_KERNEL(standardize, NULL, launch_standardize, NULL);
 NL_CUDA_KERNEL(spectral_norm, NULL, launch_spectral_norm_forward, launch_spectral_norm_backward);

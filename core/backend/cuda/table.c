@@ -22,6 +22,7 @@
     KERNEL(observe)     \
     KERNEL(parametrize) \
     KERNEL(spectral_norm) \
+    KERNEL(standardize) \
     KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \
