@@ -10,9 +10,11 @@
 #include "backend/backend.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
+#include "config/diagnostics.h"
 #include "model/model.h"
 #include "operation/parametrize.h"
 #include "suite.h"
+#include "train/train.h"
 
 static struct nl_tensor_file tensors;
 
@@ -449,6 +451,38 @@ START_TEST(what_follows_from_a_weight_begins_so)
 }
 END_TEST
 
+/* The loss of the first step of a network of that kind. */
+static double first_loss(const char *kind, const char *weights, const char *arch)
+{
+    const char *const words[] = {kind, weights, arch, "norm.eps=0", "model.bias=on", "norm.weights_init=data", "model.width=16", "train.steps=1", "train.batch=64", "data.train=64",
+                                 "data.test=20", "device.kind=ref"};
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err;
+    struct nl_trial_options options = {0};
+    struct nl_trial_result result;
+    ck_assert_msg(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+    ck_assert_msg(dataset && nl_trial_run(&experiment.config, dataset, &options, &result, &err) == NL_OK, "%s", err.text);
+    double loss = result.row[0].loss;
+    nl_trial_result_release(&result);
+    nl_dataset_free(dataset);
+    return loss;
+}
+
+/* Where gain and bias come from the first batch, the first pass is batch normalization's without eps (Salimans and Kingma 2016, section 3). */
+START_TEST(begun_by_data_the_first_pass_is_that_of_bn)
+{
+    static const char *const archs[] = {"model.arch=mlp", "model.arch=cnn"};
+    for (int i = 0; i < 2; i++) {
+        double bn = first_loss("norm.kind=bn", "norm.weights=none", archs[i]), wn = first_loss("norm.kind=none", "norm.weights=wn", archs[i]);
+        ck_assert_msg(fabs(wn - bn) <= 1e-12 * bn, "%s: %.17g, and of bn %.17g", archs[i], wn, bn);
+        double centred = first_loss("norm.kind=bn", "norm.weights=ws", archs[i]), cwn = first_loss("norm.kind=none", "norm.weights=cwn", archs[i]);
+        ck_assert_msg(fabs(cwn - centred) <= 1e-12 * bn, "%s: %.17g, and of bn and ws %.17g", archs[i], cwn, centred);
+    }
+}
+END_TEST
+
 START_TEST(one_weight_has_no_deviation)
 {
     static const char *const kinds[] = {"ws", "sws", "cwn"};
@@ -501,6 +535,7 @@ int main(void)
     tcase_add_loop_test(cases, zeros_stay_zeros, 0, golden_count);
     tcase_add_loop_test(cases, the_same_seed_gives_the_same_start, 1, kinds);
     tcase_add_test(cases, what_follows_from_a_weight_begins_so);
+    tcase_add_test(cases, begun_by_data_the_first_pass_is_that_of_bn);
     tcase_add_test(cases, one_weight_has_no_deviation);
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);
