@@ -13,6 +13,7 @@
 #include "config/diagnostics.h"
 #include "model/model.h"
 #include "operation/parametrize.h"
+#include "operation/standardize.h"
 #include "suite.h"
 #include "train/train.h"
 
@@ -375,6 +376,58 @@ START_TEST(zeros_stay_zeros)
 }
 END_TEST
 
+/* ---- gain and bias from the first batch ---- */
+
+enum { SAMPLES = 5, POSITIONS = 3, CHANNELS = 37, ROWS = SAMPLES * POSITIONS };
+
+/* x, y: (ROWS, CHANNELS); gain, bias: (CHANNELS). Of the last channel x is constant. The last replica's y, gain and bias; new array. */
+static double *standardized(const struct nl_backend *backend, bool bias)
+{
+    struct nl_error err;
+    size_t elements = ROWS * CHANNELS, stride = (2 * elements + 2 * CHANNELS) * backend->real;
+    double *values = nl_alloc(elements + 2 * CHANNELS, sizeof *values), *small = values + elements;
+    ck_assert(backend->thread_begin(0, &err) == NL_OK);
+    char *memory = backend->alloc(REPLICAS * stride), *y = memory + elements * backend->real, *gain = y + elements * backend->real;
+    struct nl_standardize op = {.positions = POSITIONS, .channels = CHANNELS, .x = memory, .y = y, .gain = gain,
+                                .bias = bias ? gain + CHANNELS * backend->real : NULL};
+    struct nl_run run = {.replicas = REPLICAS, .stride = stride, .samples = SAMPLES, .statistics = NL_STATS_BATCH};
+    for (int r = 0; r < REPLICAS; r++) {
+        for (size_t e = 0; e < elements; e++)
+            values[e] = e % CHANNELS == CHANNELS - 1 ? 0.75 : (double)(float)(sin((double)(e * (size_t)(r + 1))) + 2);
+        for (size_t c = 0; c < 2 * CHANNELS; c++)
+            small[c] = c < CHANNELS ? 1.5 : 0.25;
+        backend->put_reals(memory + (size_t)r * stride, values, elements);
+        backend->put_reals(gain + (size_t)r * stride, small, 2 * CHANNELS);
+    }
+    nl_kernel_of(backend, &nl_standardize_operation, &op)->forward(&run, &op);
+    backend->get_reals(values, y + (REPLICAS - 1) * stride, elements + 2 * CHANNELS);
+    backend->free(memory, REPLICAS * stride);
+    return values;
+}
+
+START_TEST(gain_and_bias_from_a_batch)
+{
+    double *wanted = standardized(&nl_backend_ref, _i);
+    const double *gain = wanted + ROWS * CHANNELS, *shift = gain + CHANNELS;
+    for (int c = 0; c < CHANNELS; c++) {
+        double sum = 0, squares = 0;
+        for (int row = 0; row < ROWS; row++)
+            sum += wanted[row * CHANNELS + c];
+        for (int row = 0; row < ROWS; row++)
+            squares += (wanted[row * CHANNELS + c] - sum / ROWS) * (wanted[row * CHANNELS + c] - sum / ROWS);
+        bool constant = c == CHANNELS - 1;
+        ck_assert_msg(fabs(squares / ROWS - !constant) <= 1e-12 && (!_i || fabs(sum) <= 1e-12), "channel %d: %g, %g", c, sum, squares);
+        ck_assert((gain[c] == 1.5) == constant && (shift[c] == 0.25) == !_i);
+    }
+    for (int b = 0; nl_backends[b]; b++) {
+        double *found = standardized(nl_backends[b], _i);
+        expect_near("standardize", "y, gain and bias", found, wanted, ROWS * CHANNELS + 2 * CHANNELS, 2 * 6e-8, 0);
+        free(found);
+    }
+    free(wanted);
+}
+END_TEST
+
 /* ---- in a network ---- */
 
 static struct nl_config config_with(const char *weights)
@@ -533,6 +586,7 @@ int main(void)
     tcase_add_loop_test(cases, gradients_are_those_of_differences, 0, golden_count);
     tcase_add_loop_test(cases, the_length_of_the_original_does_not_matter, 0, golden_count);
     tcase_add_loop_test(cases, zeros_stay_zeros, 0, golden_count);
+    tcase_add_loop_test(cases, gain_and_bias_from_a_batch, 0, 2);
     tcase_add_loop_test(cases, the_same_seed_gives_the_same_start, 1, kinds);
     tcase_add_test(cases, what_follows_from_a_weight_begins_so);
     tcase_add_test(cases, begun_by_data_the_first_pass_is_that_of_bn);

@@ -48,7 +48,7 @@ void nl_add(struct nl_builder *b, const struct nl_operation *operation, const vo
 }
 
 /* The weight of a layer as norm.weights has it, computed from another; NL_NONE: the layer learns its own. kernel: 0 of a linear layer. */
-static int add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number)
+int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number)
 {
     char layer[64], name[72];
     if (!norm || b->failed)
@@ -96,7 +96,7 @@ static void add_product(struct nl_builder *b, const struct nl_operation *operati
 static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)
 {
     struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
-    int weight = add_weight(b, norm, 0, (int)nl_elements(nl_extent_at(b)), out, stem, number);
+    int weight = nl_add_weight(b, norm, 0, (int)nl_elements(nl_extent_at(b)), out, stem, number);
     add_product(b, &nl_linear_operation, &linear, weight, bias, stem, number);
 }
 
@@ -123,7 +123,7 @@ static void add_conv(struct nl_builder *b, const struct nl_operation *operation,
     shape.gemm = b->config->device.gemm;
     shape.algorithm = b->config->device.conv;
     shape.precision = b->config->device.precision;
-    int weight = add_weight(b, weight_norm(b), shape.kernel, depthwise ? 1 : channels, depthwise ? channels : shape.out, stem, number);
+    int weight = nl_add_weight(b, weight_norm(b), shape.kernel, depthwise ? 1 : channels, depthwise ? channels : shape.out, stem, number);
     add_product(b, operation, &shape, weight, bias, stem, number);
 }
 

@@ -59,6 +59,14 @@ int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struc
     return b.failed ? NL_FAIL : NL_OK;
 }
 
+int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err)
+{
+    nl_graph_begin(graph);
+    struct nl_builder b = {.graph = graph, .config = config, .err = err};
+    nl_add_weight(&b, nl_weight_norms[config->norm.weights], kernel, in, out, "layer", 0);
+    return b.failed ? NL_FAIL : NL_OK;
+}
+
 struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels)
 {
     return (struct nl_norm_setup){.samples = samples,

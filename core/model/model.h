@@ -15,6 +15,9 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
  * released either way. NL_FAIL: there cannot be such a layer, and err says why. */
 int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err);
 
+/* The weight of a layer alone, as norm.weights has it computed from an original one: a graph of one node. kernel: 0 of a linear layer. */
+int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err);
+
 /* Initial parameters, and states of reals, in the backends' layout, rounded to float32 so that every backend starts alike. out: [graph->tensors], each
  * with room for the tensor's elements; NULL for other states. Element e of a weight in PyTorch's order is drawn at position e of the stream
  * "init.<layer>.weight", whether it is the layer's own or the one that its weight is computed from. */

@@ -466,7 +466,7 @@ static const struct trap {
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
     {"norm.weights", nl_trap_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_trap_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
-    {"norm.weights", nl_trap_depthwise_matrix, "weights: wn of that layer bounds each channel", false},
+    {"norm.weights", nl_trap_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
     {"norm.weights_init", nl_trap_start_is_loaded, "leave out norm.weights_init", false},
     {"norm.weights_init", nl_trap_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
