@@ -286,8 +286,8 @@ struct nl_runs nl_results_runs(const struct nl_results *results)
     return out;
 }
 
-/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, the others are equal
- * or do not apply to the baseline. */
+/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, where one that does not apply counts as its default
+ * (norm.weights: none); the others are equal or do not apply to the baseline. */
 static bool is_counterpart(const struct nl_results *results, const struct nl_match *baseline, const struct nl_cell *cell,
                            const struct nl_cell *other)
 {
@@ -299,7 +299,8 @@ static bool is_counterpart(const struct nl_results *results, const struct nl_mat
                 named = k;
         if (named >= 0) {
             const struct nl_word_list *legal = &baseline->values[named];
-            if (other->level[i] == NL_INAPPLICABLE || find_text(legal->at, legal->count, factor->value[other->level[i]]) < 0)
+            const char *value = other->level[i] == NL_INAPPLICABLE ? factor->key->default_text : factor->value[other->level[i]];
+            if (find_text(legal->at, legal->count, value) < 0)
                 return false;
         } else if (other->level[i] != cell->level[i] && other->level[i] != NL_INAPPLICABLE) {
             return false;
