@@ -62,15 +62,6 @@ static const char *short_name(const struct nl_results *results, const bool *grou
     return nl_key_field(key);
 }
 
-/* Whether a factor distinguishes the cell from others: it has several values, or one that cells of the same normalizer do not have. */
-static bool distinguishes(const struct nl_results *results, const struct nl_cell *cell, int factor)
-{
-    bool any = results->factor[factor].values > 1;
-    for (int i = 0; i < results->cells && !any; i++)
-        any = results->cell[i].level[factor] == NL_INAPPLICABLE && nl_cell_norm(results, &results->cell[i]) == nl_cell_norm(results, cell);
-    return any;
-}
-
 static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped)
 {
     struct nl_text label = {0};
@@ -82,7 +73,7 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
     int written = 0;
     for (int i = 0; i < results->factors; i++) {
         const struct nl_factor *factor = &results->factor[i];
-        if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || !distinguishes(results, cell, i))
+        if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || !nl_factor_distinguishes(results, i))
             continue;
         nl_text_add(&label, "%s%s ", written++ ? ", " : inside ? " (" : "", short_name(results, grouped, i));
         if (factor->key->type == NL_TYPE_REAL)

@@ -269,6 +269,18 @@ double nl_factor_number(const struct nl_factor *factor, int level)
     return level == NL_INAPPLICABLE ? NAN : nl_double_read(factor->value[level], NULL);
 }
 
+bool nl_factor_distinguishes(const struct nl_results *results, int factor)
+{
+    if (results->factor[factor].values > 1)
+        return true;
+    for (int a = 0; a < results->cells; a++)
+        for (int b = 0; b < a; b++)
+            if ((results->cell[a].level[factor] == NL_INAPPLICABLE) != (results->cell[b].level[factor] == NL_INAPPLICABLE) &&
+                nl_cell_norm(results, &results->cell[a]) == nl_cell_norm(results, &results->cell[b]))
+                return true;
+    return false;
+}
+
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed)
 {
     return !cell || cell->row[seed] < 0 ? NULL : nl_table_field(&results->table, cell->row[seed], results->status);
