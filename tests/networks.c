@@ -447,6 +447,26 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
+/* Sequences of different lengths, read in both directions; the last states count as well. */
+static void padded(struct nl_graph *graph)
+{
+    int sequence = begin_ids(graph, STEPS, true), h[2], y[2], ends[2];
+    int x = add(graph, &embedding_operation, &(struct embedding){.vocabulary = 5, .channels = WIDTH}, "embedding", 1, (int[]){sequence}, 0);
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    for (int way = 0; way < 2; way++) {
+        nl_loop_begin(graph, STEPS, way == 1);
+        int at = taken_sequence(graph, x, "take");
+        h[way] = carried(graph, way == 1 ? ends[0] : zero, "h");
+        int next = activate(graph, sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum"), NL_TANH, "tanh");
+        pass(graph, h[way], next);
+        end(graph);
+        y[way] = collected(graph, next, "collect");
+        ends[way] = last(graph, h[way], "last");
+    }
+    struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
+    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){sum(graph, y[0], y[1], "both")}, 0));
+}
+
 void network_ids(struct nl_graph *graph, bool inside)
 {
     struct embedding table = {.vocabulary = 5, .channels = WIDTH};
@@ -482,6 +502,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"normalizers", normalized_anew, 6, 0, false},
                                            {"language", language, 8, 4, false},
                                            {"bigram", bigram, 6, 0, false},
+                                           {"padded", padded, 6, 0, false},
                                            {"unrolled lstm", unrolled, 6, 0, false},
                                            {"wide concat", concatenated_wide, 40, 16, false},
                                            {"row by row", row_by_row, 64, 48, false}};

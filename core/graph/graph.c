@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "operation/cross_entropy.h"
+#include "operation/hold.h"
 #include "operation/transpose.h"
 
 int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
@@ -101,13 +102,15 @@ static void add_states(struct nl_graph *graph, int number, const struct nl_decla
     }
 }
 
-/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that. */
+/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that, and the
+ * lengths of the sequences. */
 static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_error *err)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
-        bool copies = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation;
-        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !copies)
+        bool may = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation ||
+                   (node->operation == &nl_hold_operation && i == NL_HOLD_LENGTHS);
+        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !may)
             return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
                            node->loop == NL_NONE ? "the body of" : "outside of");
     }

@@ -51,6 +51,7 @@ enum { NL_MOST_CARRIED = 4 };
 struct nl_loop {
     int times;
     bool reverse;            /* from the last position to the first */
+    int lengths;             /* of the sequences that it takes (struct nl_value), or NL_NONE */
     int carried;
     struct nl_carried state[NL_MOST_CARRIED];
 };
