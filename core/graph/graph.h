@@ -62,6 +62,7 @@ struct nl_tensor {
     char name[64];               /* "fc1.weight" */
     int node;                    /* that owns it */
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
+    double factor;               /* of a parameter: its initial values are those of its specification times this */
     size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
 };
@@ -138,6 +139,9 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 
 /* Whether the loss depends on the value. used: [graph->values] */
 void nl_graph_find_used(const struct nl_graph *graph, bool *used);
+
+/* The first parameter of that role that the node which makes `value` owns, or NL_NONE. */
+int nl_graph_parameter(const struct nl_graph *graph, int value, enum nl_role role);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);

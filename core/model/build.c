@@ -31,15 +31,19 @@ static void add_node(struct nl_builder *b, struct nl_new_node node, const char *
         b->at = out;
 }
 
+void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number)
+{
+    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without}, stem, number);
+}
+
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number)
 {
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1}, stem, number);
+    nl_add_without(b, operation, arguments, 0, stem, number);
 }
 
 static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, bool bias, const char *stem, int number)
 {
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = bias ? 0 : 1u << NL_PRODUCT_BIAS},
-             stem, number);
+    nl_add_without(b, operation, arguments, bias ? 0 : 1u << NL_PRODUCT_BIAS, stem, number);
 }
 
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number)
@@ -84,10 +88,35 @@ static struct nl_own own(double said)
     return (struct nl_own){said >= 0, said};
 }
 
+void nl_set_initial(struct nl_builder *b, enum nl_role role, double factor)
+{
+    int tensor = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, role);
+    if (tensor != NL_NONE)
+        b->graph->tensor[tensor].factor = factor;
+}
+
+/* Whether norm.skip leaves out the normalizer of that number, from 1. */
+static bool is_skipped(const struct nl_builder *b, int number)
+{
+    const struct nl_int_list *skip = &b->config->norm.skip;
+    bool found = false;
+    for (int i = 0; b->all_norms > 0 && i < skip->count; i++)
+        found |= skip->at[i] == number || skip->at[i] == number - b->all_norms - 1;
+    return found;
+}
+
+void nl_set_last_gamma(struct nl_builder *b)
+{
+    double value = b->config->norm.last_gamma;
+    if (value != NL_AUTO && b->last_gamma != NL_NONE)
+        b->graph->tensor[b->last_gamma].factor = value;
+}
+
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    if (nl_norm_is_none(b->norm))
+    b->last_gamma = NL_NONE;
+    if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
     struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
                                      .norm = b->norm,
@@ -100,12 +129,16 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
         normalize.momentum = own(b->set->momentum);
     }
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
+    nl_set_initial(b, NL_GAMMA, b->config->norm.gamma_init);
+    if (!b->failed && !(b->set && b->set->gamma_init >= 0))
+        b->last_gamma = nl_graph_parameter(b->graph, b->at, NL_GAMMA);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_activate activate = {.kind = b->config->model.activation, .gelu = b->config->model.gelu_approximate};
     nl_add(b, &nl_activate_operation, &activate, stem, number);
+    nl_add_gain(b, number);
 }
 
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
@@ -126,21 +159,28 @@ void nl_add_norm_and_activation(struct nl_builder *b, int number)
     bool after = b->config->norm.placement == NL_AFTER;
     if (!after)
         nl_add_norm(b, "norm", number);
+    nl_add_fixup_bias(b, "bias_act", number);
     nl_add_activation(b, "act", number);
     if (after)
         nl_add_norm(b, "norm", number);
 }
 
-bool nl_hidden_bias(const struct nl_builder *b)
+bool nl_hidden_bias(const struct nl_builder *b, bool sum)
 {
     if (b->config->model.bias != NL_BIAS_AUTO)
         return b->config->model.bias == NL_BIAS_ON;
-    /* With pre-activation too: what reads the sum of a block normalizes it, one block later or many blocks later. */
-    return !(b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
+    if (b->residual == NL_FIXUP)
+        return false; /* its scalars are the biases */
+    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
+        cancelled &= !is_skipped(b, next);
+    return !cancelled;
 }
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
     nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
+    nl_add_fixup_bias(b, "bias_head", 0);
     nl_add_linear(b, b->graph->classes, true, "head", 0);
+    nl_add_fixup_weights(b, 0);
 }

@@ -58,7 +58,7 @@ void nl_model_init(const struct nl_graph *graph, const struct nl_config *config,
         if (tensor->spec.role == NL_WEIGHT)
             draw(tensor, config, value);
         for (size_t e = 0; e < tensor->count; e++)
-            out[tensor->offset + nl_tensor_place(tensor, e)] = (double)(float)value[e];
+            out[tensor->offset + nl_tensor_place(tensor, e)] = (double)(float)(tensor->factor * value[e]);
     }
     free(value);
 }

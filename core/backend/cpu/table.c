@@ -12,6 +12,7 @@
     KERNEL(max_pool)       \
     KERNEL(mean_pool)      \
     KERNEL(add)            \
+    KERNEL(scalars)        \
     KERNEL(dropout)        \
     KERNEL(observe)        \
     KERNEL(cross_entropy)

@@ -15,6 +15,7 @@
     KERNEL(max_pool)    \
     KERNEL(mean_pool)   \
     KERNEL(add)         \
+    KERNEL(scalars)     \
     KERNEL(accumulate)  \
     KERNEL(dropout)     \
     KERNEL(copy)        \
