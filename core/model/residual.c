@@ -40,11 +40,11 @@ static double gain(const struct nl_config *config)
     case NL_RELU:
         return 1.7128585504496627; /* sqrt(2 / (1 - 1 / pi)) */
     case NL_SIGMOID:
-        return 4.801313371607073;
+        return 4.801313372039962;
     case NL_TANH:
-        return 1.5925374197529762;
+        return 1.5925374197228314;
     case NL_GELU:
-        return config->model.gelu_approximate == NL_GELU_ERF ? 1.700926243388117 : 1.7009165617202373;
+        return config->model.gelu_approximate == NL_GELU_ERF ? 1.7009262433633332 : 1.7009165616954504;
     }
     NL_BUG("activation %d", config->model.activation);
 }
