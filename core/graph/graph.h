@@ -140,8 +140,8 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 /* Whether the loss depends on the value. used: [graph->values] */
 void nl_graph_find_used(const struct nl_graph *graph, bool *used);
 
-/* The first parameter of that role that the node which makes `value` owns, or NL_NONE. */
-int nl_graph_parameter(const struct nl_graph *graph, int value, enum nl_role role);
+/* The tensor of that name, within its node, of the node that makes `value`; NL_NONE: it owns none. */
+int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);

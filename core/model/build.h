@@ -45,8 +45,8 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum);
 /* Average over all positions, linear map to the classes. */
 void nl_add_pooled_head(struct nl_builder *b);
 
-/* Parameters of that role which the last node owns begin `factor` times as large. */
-void nl_set_initial(struct nl_builder *b, enum nl_role role, double factor);
+/* What the last node has as its "weight", a gamma too, begins `factor` times as large. */
+void nl_scale_weight(struct nl_builder *b, double factor);
 
 /* Gamma of the branch's last normalizer begins as norm.last_gamma says. */
 void nl_set_last_gamma(struct nl_builder *b);

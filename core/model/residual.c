@@ -30,7 +30,7 @@ void nl_add_fixup_bias(struct nl_builder *b, const char *stem, int number)
 void nl_add_fixup_weights(struct nl_builder *b, double factor)
 {
     if (b->residual == NL_FIXUP)
-        nl_set_initial(b, NL_WEIGHT, factor);
+        nl_scale_weight(b, factor);
 }
 
 /* 1 / the standard deviation of the activation of a standard normal number. */
@@ -74,7 +74,7 @@ void nl_end_branch(struct nl_builder *b, const char *stem)
 {
     if (b->residual == NL_SKIPINIT) {
         add_scalars(b, 1, NO_BIAS, stem, 0);
-        nl_set_initial(b, NL_GAMMA, 0);
+        nl_scale_weight(b, 0);
     }
     if (b->residual == NL_FIXUP)
         add_scalars(b, 1, 0, stem, 0);

@@ -1,6 +1,7 @@
 /* A multiplication by scalars and the addition of one: a constant, a learned multiplier, a learned bias. */
 #include "operation/scalars.h"
 
+#include "operation/affine.h"
 #include "operation/reference.h"
 
 enum { X = NL_SCALARS_X, WEIGHT = NL_SCALARS_WEIGHT, BIAS = NL_SCALARS_BIAS };
@@ -11,9 +12,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     (void)err;
     scalars->count = nl_elements(in[X]);
     d->output[d->outputs++] = in[X];
-    d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "weight", .role = NL_GAMMA, .slot = WEIGHT, .dims = 1, .shape = {1}, .initial = 1};
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "bias", .role = NL_BETA, .slot = BIAS, .dims = 1, .shape = {1}};
+    nl_declare_scalar(d, "weight", NL_GAMMA, WEIGHT, 1);
+    nl_declare_scalar(d, "bias", NL_BETA, BIAS, 0);
     return NL_OK;
 }
 

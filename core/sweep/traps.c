@@ -11,8 +11,10 @@
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "model/model.h"
+#include "operation/activate.h"
 #include "operation/dropout.h"
 #include "operation/normalize.h"
+#include "operation/scalars.h"
 #include "stats/claim.h"
 #include "train/train.h"
 
@@ -305,13 +307,38 @@ static bool normalizers_vary(const struct scene *s)
 static bool decays_gamma(const struct scene *s, struct nl_text *what)
 {
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
-    while (gamma < end && gamma->spec.role != NL_GAMMA)
+    while (gamma < end && (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
         gamma++;
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
-    const struct nl_normalize *n = s->graph.node[gamma->node].arguments;
-    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", n->norm->name);
+    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", s->norm->name);
+    return true;
+}
+
+/* A gamma of 0 whose normalizer feeds a ReLU alone. Without a beta of its own, or with one, which begins at 0, the ReLU lets no gradient through. */
+static bool dead_gamma(const struct scene *s, struct nl_text *what)
+{
+    const struct nl_graph *graph = &s->graph;
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_graph_node *node = &graph->node[graph->tensor[i].node];
+        if (graph->tensor[i].factor != 0 || graph->tensor[i].spec.role != NL_GAMMA || nl_consumers(graph, node->out[0]) != 1)
+            continue;
+        const struct nl_graph_node *next = &graph->node[nl_first_consumer(graph, node->out[0])];
+        if (next->operation != &nl_activate_operation || ((const struct nl_activate *)next->arguments)->kind != NL_RELU)
+            continue;
+        nl_text_add(what, "'%s' starts at 0 in front of a ReLU, which then lets no gradient through: it stays 0", graph->tensor[i].name);
+        return true;
+    }
+    return false;
+}
+
+static bool normalized_fixup(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->model.arch != NL_RESNET || s->config->model.residual != NL_FIXUP || nl_norm_is_none(s->norm))
+        return false;
+    nl_text_add(what, "fixup is made for networks without normalizers, and norm.kind is %s: it takes the small scale of a branch's first weights away again",
+                s->norm->name);
     return true;
 }
 
@@ -477,6 +504,8 @@ static const struct trap {
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
+    {"norm.gamma_init", dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
+    {"model.residual", normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
