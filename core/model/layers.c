@@ -25,7 +25,7 @@ static bool cancels_bias(const struct listed *l)
     if (!next || next->kind != NL_LAYER_NORM)
         return false;
     nl_layer_configure(next, &config);
-    const struct nl_norm *norm = nl_norms[config.norm.kind];
+    const struct nl_norm *norm = nl_norm_of(&config);
     return norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
 }
 
@@ -124,7 +124,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
         .b = b, .config = *config, .layer = &layers->layer[i], .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
     nl_layer_configure(l.layer, &l.config);
     b->config = &l.config;
-    b->norm = nl_norms[l.config.norm.kind];
+    b->norm = nl_norm_of(&l.config);
     b->set = &l.layer->set;
     b->residual = (enum nl_residual)l.config.model.residual;
     add_layer(&l, residual);

@@ -255,6 +255,15 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
     return results->base_norm;
 }
 
+struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+{
+    struct nl_config config = experiment->config;
+    for (int i = 0; i < results->factors; i++)
+        if (cell->level[i] != NL_INAPPLICABLE)
+            nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
+    return config;
+}
+
 double nl_factor_number(const struct nl_factor *factor, int level)
 {
     return level == NL_INAPPLICABLE ? NAN : nl_double_read(factor->value[level], NULL);
@@ -278,7 +287,7 @@ struct nl_runs nl_results_runs(const struct nl_results *results)
 }
 
 /* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, the others are equal
- * or do not apply to the baseline. */
+ * or do not apply to the baseline. A key that does not apply has its default: some apply only off it. */
 static bool is_counterpart(const struct nl_results *results, const struct nl_match *baseline, const struct nl_cell *cell,
                            const struct nl_cell *other)
 {
@@ -290,7 +299,8 @@ static bool is_counterpart(const struct nl_results *results, const struct nl_mat
                 named = k;
         if (named >= 0) {
             const struct nl_word_list *legal = &baseline->values[named];
-            if (other->level[i] == NL_INAPPLICABLE || find_text(legal->at, legal->count, factor->value[other->level[i]]) < 0)
+            const char *value = other->level[i] == NL_INAPPLICABLE ? factor->key->default_text : factor->value[other->level[i]];
+            if (find_text(legal->at, legal->count, value) < 0)
                 return false;
         } else if (other->level[i] != cell->level[i] && other->level[i] != NL_INAPPLICABLE) {
             return false;
