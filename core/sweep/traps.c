@@ -12,7 +12,9 @@
 #include "config/sweep.h"
 #include "model/model.h"
 #include "operation/activate.h"
+#include "operation/conv.h"
 #include "operation/dropout.h"
+#include "operation/linear.h"
 #include "operation/normalize.h"
 #include "operation/scalars.h"
 #include "stats/claim.h"
@@ -333,6 +335,19 @@ static bool dead_gamma(const struct scene *s, struct nl_text *what)
     return false;
 }
 
+/* Weights that a node computes are another matter. */
+static bool doubled_nf(const struct scene *s, struct nl_text *what)
+{
+    const struct nl_config *config = s->config;
+    bool plain = false;
+    for (int i = 0; i < s->graph.nodes; i++)
+        plain |= s->graph.node[i].operation == &nl_conv_operation && s->graph.value[s->graph.node[i].in[NL_PRODUCT_WEIGHT]].kind == NL_PARAMETER;
+    if (config->model.arch != NL_RESNET || config->model.residual != NL_NF || !plain || config->model.init != NL_HE || config->model.init_scale != 1)
+        return false;
+    nl_text_add(what, "nf expects convolutions that keep the variance of their inputs, and model.init he draws weights that double it");
+    return true;
+}
+
 static bool normalized_fixup(const struct scene *s, struct nl_text *what)
 {
     if (s->config->model.arch != NL_RESNET || s->config->model.residual != NL_FIXUP || nl_norm_is_none(s->norm))
@@ -505,6 +520,7 @@ static const struct trap {
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
     {"norm.gamma_init", dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
+    {"model.residual", doubled_nf, "model.init_scale: 0.7071 halves it", false},
     {"model.residual", normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
