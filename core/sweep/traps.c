@@ -318,7 +318,7 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-/* A gamma of 0 whose normalizer feeds a ReLU alone. Without a beta of its own, or with one, which begins at 0, the ReLU lets no gradient through. */
+/* A gamma of 0 whose normalizer feeds a ReLU alone: beta begins at 0, too, and so does the ReLU's input, where its derivative is 0. */
 static bool dead_gamma(const struct scene *s, struct nl_text *what)
 {
     const struct nl_graph *graph = &s->graph;
@@ -330,6 +330,7 @@ static bool dead_gamma(const struct scene *s, struct nl_text *what)
         if (next->operation != &nl_activate_operation || ((const struct nl_activate *)next->arguments)->kind != NL_RELU)
             continue;
         nl_text_add(what, "'%s' starts at 0 in front of a ReLU, which then lets no gradient through: it stays 0", graph->tensor[i].name);
+        add_place(s, graph->tensor[i].node);
         return true;
     }
     return false;
