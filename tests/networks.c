@@ -12,7 +12,9 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/parametrize.h"
 #include "operation/scalars.h"
+#include "operation/standardize.h"
 #include "operation/zero.h"
 #include "normalizers.h"
 #include "operations.h"
@@ -112,12 +114,46 @@ static void tied_head(struct nl_graph *graph)
                             (int[]){hidden, taken(graph, embedded, 1)}, 0));
 }
 
+static int parametrized(struct nl_graph *graph, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *name)
+{
+    return add(graph, &nl_parametrize_operation, &(struct nl_parametrize){.norm = norm, .kernel = kernel, .in = in, .out = out}, name, 0, (int[]){0}, 0);
+}
+
+/* A layer with each, the first a convolution. */
 static void weight_normed(struct nl_graph *graph)
 {
-    int x = begin(graph, 1, 1, 5);
-    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 5, .out = 6}, "wn", 0, (int[]){0}, 0);
-    int hidden = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, "fc", 2, (int[]){x, w}, 0);
-    nl_graph_end(graph, linear(graph, activate(graph, hidden, NL_TANH, "act"), CLASSES, "head", 0));
+    static const struct nl_weight_norm *const norms[] = {&nl_weight_norm_wn, &nl_weight_norm_sws, &nl_weight_norm_cwn};
+    int x = begin(graph, 2, 2, 2), w = parametrized(graph, &nl_weight_norm_ws, 3, 2, 3, "conv.weight");
+    x = add(graph, &nl_conv_operation, &(struct nl_conv){.out = 3, .kernel = 3, .stride = 1}, "conv", 2, (int[]){x, w}, 0);
+    x = activate(graph, x, NL_TANH, "act");
+    for (int i = 0, in = 12; i < 3; i++, in = 6) {
+        char name[16];
+        snprintf(name, sizeof name, "fc%d.weight", i + 1);
+        w = parametrized(graph, norms[i], 0, in, 6, name);
+        name[3] = '\0';
+        x = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, name, 2, (int[]){x, w}, 0);
+        x = activate(graph, x, NL_TANH, name);
+    }
+    nl_graph_end(graph, linear(graph, x, CLASSES, "head", 0));
+}
+
+/* A layer whose weight is normalized, with gain and bias set from the first batch. */
+static int initialized_layer(struct nl_graph *graph, int x, int in, int out, int number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "wn%d", number);
+    int w = parametrized(graph, &nl_weight_norm_wn, 0, in, out, name), gain = taken(graph, w, 1);
+    snprintf(name, sizeof name, "fc%d", number);
+    int y = add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 2, (int[]){x, w}, 0), bias = taken(graph, y, 2);
+    snprintf(name, sizeof name, "first%d", number);
+    return add(graph, &nl_standardize_operation, &(struct nl_standardize){0}, name, 3, (int[]){y, gain, bias}, 0);
+}
+
+static void initialized(struct nl_graph *graph)
+{
+    int hidden = initialized_layer(graph, begin(graph, 1, 1, 5), 5, 6, 1);
+    hidden = initialized_layer(graph, activate(graph, hidden, NL_TANH, "act"), 6, 4, 2);
+    nl_graph_end(graph, linear(graph, hidden, CLASSES, "head", 0));
 }
 
 static void whitened(struct nl_graph *graph)
@@ -372,7 +408,7 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
 static void bidirectional(struct nl_graph *graph)
 {
     int input = begin(graph, 1, STEPS, 3);
-    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3],
+    int w = parametrized(graph, &nl_weight_norm_wn, 0, 3, WIDTH, "wn"), y[3],
         ends[2];
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
     y[0] = elman(graph, input, zero, w, false, &ends[0]);
@@ -437,6 +473,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"tied", tied_head, 6, 0, false},
                                            {"weight norm", weight_normed, 6, 0, false},
                                            {"whiten", whitened, 6, 0, false},
+                                           {"initialized", initialized, 6, 0, false},
                                            {"concat", concatenated, 6, 0, false},
                                            {"residual mlp", residual_mlp, 6, 0, false},
                                            {"normalizers", normalized_anew, 6, 0, false},

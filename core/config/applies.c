@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "config/layers.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 
 static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
 {
@@ -23,6 +24,36 @@ unsigned nl_config_norms(const struct nl_config *config)
         if (layers->layer[i].kind == NL_LAYER_NORM)
             used |= 1u << (layers->layer[i].set.norm == NL_UNSAID ? config->norm.kind : layers->layer[i].set.norm);
     return used;
+}
+
+unsigned nl_config_weight_norms(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.weights;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        if (layers->layer[i].kind == NL_LAYER_CONV || layers->layer[i].kind == NL_LAYER_LINEAR)
+            used |= 1u << (layers->layer[i].set.weights == NL_UNSAID ? config->norm.weights : layers->layer[i].set.weights);
+    return used & ~1u;
+}
+
+/* Of these: whether one has a gain, and whether one is followed by power iteration. */
+static bool has_gain(const struct nl_weight_norm *norm)
+{
+    return norm->gain != NL_GAIN_NONE;
+}
+
+static bool iterates(const struct nl_weight_norm *norm)
+{
+    return norm->measure == NL_WEIGHT_SPECTRAL;
+}
+
+static bool any_weights(const struct nl_config *config, bool (*are)(const struct nl_weight_norm *norm))
+{
+    unsigned used = nl_config_weight_norms(config);
+    bool any = false;
+    for (int i = 1; nl_weight_norm_names[i]; i++)
+        any |= (used & 1u << i) && are(nl_weight_norms[i]);
+    return any;
 }
 
 /* Of the normalizers of the network: what one of them uses, and does. */
@@ -126,6 +157,14 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     struct traits norm = traits_of(config);
     if (!strcmp(field, "kind"))
         return true;
+    if (!strcmp(field, "weights")) /* off its default alone, as all that are younger than the identities */
+        return config->norm.weights != 0;
+    if (!strcmp(field, "weights_head"))
+        return config->norm.weights != 0 && config->norm.weights_head;
+    if (!strcmp(field, "iterations"))
+        return any_weights(config, iterates);
+    if (!strcmp(field, "weights_init"))
+        return any_weights(config, has_gain) && config->norm.weights_init != NL_INIT_BY_WEIGHTS;
     if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
         return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP;
     if (!strcmp(field, "groups"))

@@ -27,7 +27,8 @@ struct nl_name_list {
     char *at[NL_LIST_MAX];
 };
 
-/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
+/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
+ * into nl_weight_norms (norm/weights.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
@@ -40,6 +41,7 @@ enum nl_placement { NL_BEFORE, NL_AFTER, NL_PREACT };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
+enum nl_weights_init { NL_INIT_BY_WEIGHTS, NL_INIT_BY_DATA };
 enum nl_running { NL_EMA, NL_CUMULATIVE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
 enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVALS };
@@ -67,7 +69,7 @@ enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
@@ -167,6 +169,9 @@ bool nl_section_is_aside(const char *section);
  * evaluate with. */
 unsigned nl_config_norms(const struct nl_config *config);
 bool nl_config_tracks(const struct nl_config *config);
+
+/* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
+unsigned nl_config_weight_norms(const struct nl_config *config);
 
 /* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and scale say. */
 const struct nl_norm *nl_norm_of(const struct nl_config *config);

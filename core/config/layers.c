@@ -16,7 +16,7 @@ enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
-static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
                                                 NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
 
 const char *nl_layer_name(const struct nl_layer *layer)
@@ -574,4 +574,5 @@ void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config)
     config->model.activation = set->activation != NL_UNSAID ? set->activation : config->model.activation;
     config->model.residual = set->branch != NL_UNSAID ? set->branch : config->model.residual;
     config->model.bias = set->bias != NL_UNSAID ? set->bias : config->model.bias;
+    config->norm.weights = set->weights != NL_UNSAID ? set->weights : config->norm.weights;
 }

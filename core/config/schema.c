@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "config/nearest.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", NULL};
@@ -23,6 +24,7 @@ const char *const nl_over_names[] = {"sample", "position", NULL};
 const char *const nl_center_names[] = {"mean", "kept", "none", NULL};
 const char *const nl_scale_names[] = {"std", "l1", "max", "none", NULL};
 const char *const nl_norm_statistics_names[] = {"batch", "running", NULL};
+const char *const nl_weights_init_names[] = {"weights", "data", NULL};
 const char *const nl_detach_names[] = {"none", "center", "scale", "both", NULL}; /* enum nl_detached (norm/norm.h) */
 const char *const nl_running_names[] = {"ema", "cumulative", NULL};
 const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};

@@ -15,12 +15,22 @@ int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
     return graph->values++;
 }
 
+/* Those of a node that computes a weight, "fc1.weight", are named as PyTorch's parametrizations name them. */
+static void name_tensor(const struct nl_graph_node *node, struct nl_tensor *tensor)
+{
+    const char *dot = strrchr(node->name, '.');
+    if (node->operation->span == NL_SPAN_PARAMETERS && dot)
+        snprintf(tensor->name, sizeof tensor->name, "%.*s.parametrizations%s.%s", (int)(dot - node->name), node->name, dot, tensor->spec.name);
+    else
+        snprintf(tensor->name, sizeof tensor->name, "%s.%s", node->name, tensor->spec.name);
+}
+
 static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_spec *spec)
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
     *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .count = 1};
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", graph->node[node].name, spec->name);
+    name_tensor(&graph->node[node], tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
     return graph->tensors++;
@@ -340,6 +350,51 @@ void nl_graph_find_used(const struct nl_graph *graph, bool *used)
                     used[node->in[slot]] = true;
         }
     while (carry_marks(graph, true, used));
+}
+
+void nl_graph_close_up(struct nl_graph *graph)
+{
+    int kept = 0;
+    for (int i = 0; i < graph->nodes; i++) {
+        if (!graph->node[i].operation) {
+            free(graph->node[i].arguments);
+            continue;
+        }
+        graph->node[kept] = graph->node[i];
+        for (int out = 0; out < graph->node[kept].outputs; out++)
+            graph->value[graph->node[kept].out[out]].producer = kept;
+        kept++;
+    }
+    graph->nodes = kept;
+}
+
+bool nl_graph_initializes(const struct nl_graph *graph)
+{
+    bool any = false;
+    for (int i = 0; i < graph->nodes; i++)
+        any |= graph->node[i].operation->initializes;
+    return any;
+}
+
+static void replace_value(struct nl_graph *graph, int value, int by)
+{
+    for (int i = 0; i < graph->nodes; i++)
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            if (graph->node[i].in[slot] == value)
+                graph->node[i].in[slot] = by;
+}
+
+void nl_graph_drop_initializers(struct nl_graph *graph)
+{
+    for (int i = 0; i < graph->nodes; i++) {
+        struct nl_graph_node *node = &graph->node[i];
+        if (!node->operation->initializes)
+            continue;
+        NL_ASSERT(node->loop == NL_NONE && node->outputs == 1);
+        replace_value(graph, node->out[0], node->in[0]);
+        node->operation = NULL;
+    }
+    nl_graph_close_up(graph);
 }
 
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)

@@ -11,6 +11,8 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
 {
     *list = (struct nl_list){.backend = setup->backend, .capacity = setup->capacity, .trains = setup->trains};
     list->graph = nl_graph_copy(setup->graph);
+    if (!setup->initializes)
+        nl_graph_drop_initializers(&list->graph);
     if (nl_graph_check(&list->graph, list->backend, err))
         return NL_FAIL;
     for (int i = 0; setup->observers && i < setup->observers->count; i++)
@@ -18,7 +20,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
     nl_fuse(&list->graph, list->backend);
     for (int i = 0; i < list->graph.nodes; i++)
         if (list->graph.node[i].operation->prepare)
-            list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains);
+            list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains && !setup->initializes);
     struct nl_calls *calls = nl_alloc((size_t)list->graph.nodes, sizeof *calls);
     nl_find_microbatches(list, setup->fixed, calls);
     nl_find_together(list, calls);

@@ -13,20 +13,28 @@
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
 #include "operation/normalizer.h"
+#include "operation/parametrize.h"
+#include "operation/standardize.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
     return b->graph->value[b->at].extent;
 }
 
-static void add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
+static void name_node(const struct nl_builder *b, const char *stem, int number, char name[64])
 {
-    char name[48], digits[12] = "";
-    if (b->failed)
-        return;
+    char digits[12] = "";
     if (number > 0)
         snprintf(digits, sizeof digits, "%d", number);
-    snprintf(name, sizeof name, "%s%s%s", b->prefix, stem, digits);
+    snprintf(name, 64, "%s%s%s", b->prefix, stem, digits);
+}
+
+static void add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
+{
+    char name[64];
+    if (b->failed)
+        return;
+    name_node(b, stem, number, name);
     node.name = name;
     int out = nl_graph_add(b->graph, &node, b->err);
     b->failed = out == NL_NONE;
@@ -44,23 +52,84 @@ void nl_add(struct nl_builder *b, const struct nl_operation *operation, const vo
     nl_add_without(b, operation, arguments, 0, stem, number);
 }
 
-static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, bool bias, const char *stem, int number)
+/* The weight of a layer as norm.weights has it, computed from another; NL_NONE: the layer learns its own. kernel: 0 of a linear layer. */
+int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number)
 {
-    nl_add_without(b, operation, arguments, bias ? 0 : 1u << NL_PRODUCT_BIAS, stem, number);
+    char layer[64], name[72];
+    if (!norm || b->failed)
+        return NL_NONE;
+    name_node(b, stem, number, layer);
+    snprintf(name, sizeof name, "%s.weight", layer);
+    struct nl_parametrize columns = {.norm = norm, .kernel = kernel, .in = in, .out = out};
+    struct nl_spectral_norm matrix = {.norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = (int)b->config->norm.iterations};
+    bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
+    int weight = nl_graph_add(b->graph,
+                              &(struct nl_new_node){.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation,
+                                                    .arguments = spectral ? (const void *)&matrix : &columns, .name = name},
+                              b->err);
+    b->failed = weight == NL_NONE;
+    b->key = "norm.weights";
+    return weight;
+}
+
+/* Gain and bias of the layer that was added last come from the first batch. */
+static void add_standardize(struct nl_builder *b, int weight, const char *stem, int number)
+{
+    char layer[64], name[80];
+    const struct nl_graph *graph = b->graph;
+    const struct nl_graph_node *node = &graph->node[graph->nodes - 1], *maker = &graph->node[graph->value[weight].producer];
+    if (maker->in[NL_GAIN] == NL_NONE)
+        return;
+    name_node(b, stem, number, layer);
+    snprintf(name, sizeof name, "%s.standardize", layer);
+    struct nl_new_node first = {.operation = &nl_standardize_operation, .name = name,
+                                .in = {b->at, maker->in[NL_GAIN], node->in[NL_PRODUCT_BIAS]}, .inputs = NL_STANDARDIZE_SLOTS};
+    b->at = nl_graph_add(b->graph, &first, b->err);
+    b->failed = b->at == NL_NONE;
+}
+
+/* weight: the value, or NL_NONE: the layer's own. */
+static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, int weight, bool bias, const char *stem, int number)
+{
+    struct nl_new_node node = {.operation = operation, .arguments = arguments, .in = {b->at, weight}, .inputs = 1 + (weight != NL_NONE),
+                               .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
+    add_node(b, node, stem, number);
+    if (!b->failed && weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
+        add_standardize(b, weight, stem, number);
+}
+
+static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)
+{
+    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
+    int weight = nl_add_weight(b, norm, 0, (int)nl_elements(nl_extent_at(b)), out, stem, number);
+    add_product(b, &nl_linear_operation, &linear, weight, bias, stem, number);
+}
+
+static const struct nl_weight_norm *weight_norm(const struct nl_builder *b)
+{
+    return nl_weight_norms[b->config->norm.weights];
 }
 
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number)
 {
-    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
-    add_product(b, &nl_linear_operation, &linear, bias, stem, number);
+    add_linear(b, out, bias, weight_norm(b), stem, number);
+}
+
+void nl_add_head(struct nl_builder *b, const char *name)
+{
+    bool listed = b->set && b->set->weights != NL_UNSAID;
+    add_linear(b, b->graph->classes, true, listed || b->config->norm.weights_head ? weight_norm(b) : NULL, name, 0);
 }
 
 static void add_conv(struct nl_builder *b, const struct nl_operation *operation, struct nl_conv shape, bool bias, const char *stem, int number)
 {
+    bool depthwise = operation == &nl_depthwise_conv_operation;
+    int channels = nl_extent_at(b).channels;
     shape.gemm = b->config->device.gemm;
     shape.algorithm = b->config->device.conv;
     shape.precision = b->config->device.precision;
-    add_product(b, operation, &shape, bias, stem, number);
+    int weight = nl_add_weight(b, weight_norm(b), shape.kernel, depthwise ? 1 : channels, depthwise ? channels : shape.out, stem, number);
+    add_product(b, operation, &shape, weight, bias, stem, number);
 }
 
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number)
@@ -203,6 +272,6 @@ void nl_add_pooled_head(struct nl_builder *b)
 {
     nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
     nl_add_fixup_bias(b, "bias_head", 0);
-    nl_add_linear(b, b->graph->classes, true, "head", 0);
+    nl_add_head(b, "head");
     nl_add_fixup_weights(b, 0);
 }

@@ -4,6 +4,7 @@
 #define NL_MODEL_BUILD_H
 
 #include "model/model.h"
+#include "norm/weights.h"
 #include "operation/conv.h"
 
 /* A network under construction: `at` is the value that the last layer put out. */
@@ -19,13 +20,16 @@ struct nl_builder {
     double variance;          /* nf: expected of the value at `at` */
     char prefix[24];
     struct nl_error *err;
+    const char *key; /* the configuration key at fault, where it is known */
     bool failed; /* and err says why */
 };
 
 struct nl_extent nl_extent_at(const struct nl_builder *b);
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number);
 void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number);
+int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number); /* its value */
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number);
+void nl_add_head(struct nl_builder *b, const char *name); /* linear, to the classes */
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number); /* of out, kernel and stride */
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */

@@ -36,7 +36,7 @@ static void add_product(const struct listed *l)
     bool bias = l->config.model.bias == NL_BIAS_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_BIAS_ON;
     struct nl_conv conv = {.out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
     if (l->layer->kind == NL_LAYER_LINEAR && set->width == NL_CLASSES)
-        nl_add_linear(l->b, l->b->graph->classes, true, name, 0);
+        nl_add_head(l->b, name);
     else if (l->layer->kind == NL_LAYER_LINEAR)
         nl_add_linear(l->b, set->width, bias, name, 0);
     else if (set->width == NL_DEPTHWISE)

@@ -8,5 +8,5 @@ void nl_build_mlp(struct nl_builder *b)
         nl_add_norm_and_activation(b, i);
         nl_add_dropout(b, "drop", i);
     }
-    nl_add_linear(b, b->graph->classes, true, "head", 0);
+    nl_add_head(b, "head");
 }

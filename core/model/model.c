@@ -76,6 +76,8 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         nl_build_layers(&b, key);
         break;
     }
+    if (b.failed && config->model.arch != NL_LAYERS)
+        *key = b.key;
     if (status || b.failed)
         return NL_FAIL;
     nl_graph_end(graph, b.at);
@@ -88,6 +90,14 @@ int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struc
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
     struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .err = err};
     nl_add_norm(&b, "norm", 0);
+    return b.failed ? NL_FAIL : NL_OK;
+}
+
+int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err)
+{
+    nl_graph_begin(graph);
+    struct nl_builder b = {.graph = graph, .config = config, .err = err};
+    nl_add_weight(&b, nl_weight_norms[config->norm.weights], kernel, in, out, "layer", 0);
     return b.failed ? NL_FAIL : NL_OK;
 }
 

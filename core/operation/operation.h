@@ -11,6 +11,7 @@
 #define NL_OPERATION_OPERATION_H
 
 #include "base/error.h"
+#include "base/random.h"
 #include "operation/kernel.h"
 
 enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4 };
@@ -103,6 +104,8 @@ struct nl_operation {
     bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
     int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */
+    bool initializes;   /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with them. It stands in the list of
+                           the call before the first step alone (nl_list_setup): in others input 0 takes the place of its output */
     bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */
 
     /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says why. */
@@ -110,6 +113,9 @@ struct nl_operation {
     /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained with. */
     void (*prepare)(void *arguments, int capacity, bool evaluates);
     void (*bind)(void *arguments, const struct nl_operands *at);
+    /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as stored, after the weights are drawn;
+     * states by number. NULL: their specs say it. */
+    void (*begin)(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state);
     /* filled: the slots that are not absent, bit by bit. */
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */

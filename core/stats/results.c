@@ -286,8 +286,8 @@ struct nl_runs nl_results_runs(const struct nl_results *results)
     return out;
 }
 
-/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, the others are equal
- * or do not apply to the baseline. A key that does not apply has its default: some apply only off it. */
+/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, where one that does not apply counts as its default
+ * (norm.weights: none); the others are equal or do not apply to the baseline. */
 static bool is_counterpart(const struct nl_results *results, const struct nl_match *baseline, const struct nl_cell *cell,
                            const struct nl_cell *other)
 {

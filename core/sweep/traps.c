@@ -11,26 +11,13 @@
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "model/model.h"
-#include "operation/activate.h"
-#include "operation/conv.h"
 #include "operation/dropout.h"
-#include "operation/linear.h"
 #include "operation/normalize.h"
+#include "operation/parametrize.h"
 #include "operation/scalars.h"
 #include "stats/claim.h"
+#include "sweep/scene.h"
 #include "train/train.h"
-
-/* What a trap looks at: a trial, and the sweep around it. */
-struct scene {
-    const struct nl_experiment *experiment;
-    const struct nl_grid *grid;
-    const struct nl_config *config;
-    const struct nl_norm *norm;
-    struct nl_counts counts;
-    struct nl_step_counts step_counts;
-    struct nl_graph graph;
-    struct nl_text *place; /* the key where a trap is shown, in the place of its own; a trap may fill it in */
-};
 
 static long long whole(int64_t value)
 {
@@ -72,13 +59,6 @@ static const struct nl_normalize *tracking_at(const struct scene *s, int i)
     const struct nl_graph_node *node = &s->graph.node[i];
     const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
     return n && n->norm->tracks ? n : NULL;
-}
-
-/* A trap that lies in a layer of model.layers is shown there. */
-static void add_place(const struct scene *s, int node)
-{
-    if (s->config->model.arch == NL_LAYERS)
-        nl_text_add(s->place, NL_PART "%s", s->graph.node[node].name);
 }
 
 /* ---- sets that are too small ---- */
@@ -167,7 +147,7 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
             continue;
         nl_text_add(what, "a batch of %d in parts of %d leaves a last part of %d, which %s normalizes by itself", batch, share, batch % share, n->norm->name);
         if (share != s->config->norm.stat_batch)
-            add_place(s, i);
+            nl_trap_place(s, i);
         return true;
     }
     return false;
@@ -188,7 +168,7 @@ static int find_momentum(const struct scene *s, bool largest, double *momentum)
         found = i;
     }
     if (found >= 0 && tracking_at(s, found)->momentum.given)
-        add_place(s, found);
+        nl_trap_place(s, found);
     return found;
 }
 
@@ -247,7 +227,7 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
         if (!dropped || !tracking_at(s, i))
             continue;
         nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none", node->name);
-        add_place(s, i);
+        nl_trap_place(s, i);
         return true;
     }
     return false;
@@ -291,14 +271,14 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
     if (!norm || biases == 0)
         return false;
     nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", norm->name, biases);
-    add_place(s, first);
+    nl_trap_place(s, first);
     return true;
 }
 
 /* Whether trials differ in their normalizers. */
 static bool normalizers_vary(const struct scene *s)
 {
-    bool found = varies(s, "norm.kind") || varies(s, "model.layers");
+    bool found = varies(s, "norm.kind") || varies(s, "norm.weights") || varies(s, "model.layers");
     for (int k = 0; k < s->grid->keys; k++) {
         const char *path = s->grid->key[k]->path, *end = path ? strstr(path, ".norm.kind") : NULL;
         found |= end && !end[strlen(".norm.kind")];
@@ -314,47 +294,12 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
-    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", s->norm->name);
-    return true;
-}
-
-/* A gamma of 0 whose normalizer feeds a ReLU alone: beta begins at 0, too, and so does the ReLU's input, where its derivative is 0. */
-static bool dead_gamma(const struct scene *s, struct nl_text *what)
-{
-    const struct nl_graph *graph = &s->graph;
-    for (int i = 0; i < graph->tensors; i++) {
-        const struct nl_graph_node *node = &graph->node[graph->tensor[i].node];
-        if (graph->tensor[i].factor != 0 || graph->tensor[i].spec.role != NL_GAMMA || nl_consumers(graph, node->out[0]) != 1)
-            continue;
-        const struct nl_graph_node *next = &graph->node[nl_first_consumer(graph, node->out[0])];
-        if (next->operation != &nl_activate_operation || ((const struct nl_activate *)next->arguments)->kind != NL_RELU)
-            continue;
-        nl_text_add(what, "'%s' starts at 0 in front of a ReLU, which then lets no gradient through: it stays 0", graph->tensor[i].name);
-        add_place(s, graph->tensor[i].node);
-        return true;
-    }
-    return false;
-}
-
-/* Weights that a node computes are another matter. */
-static bool doubled_nf(const struct scene *s, struct nl_text *what)
-{
-    const struct nl_config *config = s->config;
-    bool plain = false;
-    for (int i = 0; i < s->graph.nodes; i++)
-        plain |= s->graph.node[i].operation == &nl_conv_operation && s->graph.value[s->graph.node[i].in[NL_PRODUCT_WEIGHT]].kind == NL_PARAMETER;
-    if (config->model.arch != NL_RESNET || config->model.residual != NL_NF || !plain || config->model.init != NL_HE || config->model.init_scale != 1)
-        return false;
-    nl_text_add(what, "nf expects convolutions that keep the variance of their inputs, and model.init he draws weights that double it");
-    return true;
-}
-
-static bool normalized_fixup(const struct scene *s, struct nl_text *what)
-{
-    if (s->config->model.arch != NL_RESNET || s->config->model.residual != NL_FIXUP || nl_norm_is_none(s->norm))
-        return false;
-    nl_text_add(what, "fixup is made for networks without normalizers, and norm.kind is %s: it takes the small scale of a branch's first weights away again",
-                s->norm->name);
+    const struct nl_graph_node *owner = &s->graph.node[gamma->node];
+    if (owner->operation == &nl_parametrize_operation)
+        nl_text_add(what, "weight decay also pulls the gain of %s to 0: normalizers then also differ in what is decayed", nl_weight_norm_of(owner)->name);
+    else
+        nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
+                    owner->operation == &nl_normalize_operation ? ((const struct nl_normalize *)owner->arguments)->norm->name : s->norm->name);
     return true;
 }
 
@@ -520,9 +465,14 @@ static const struct trap {
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
-    {"norm.gamma_init", dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
-    {"model.residual", doubled_nf, "model.init_scale: 0.7071 halves it", false},
-    {"model.residual", normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
+    {"norm.gamma_init", nl_trap_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
+    {"model.residual", nl_trap_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
+    {"model.residual", nl_trap_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
+    {"norm.weights", nl_trap_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
+    {"norm.weights", nl_trap_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
+    {"norm.weights", nl_trap_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
+    {"norm.weights_init", nl_trap_start_is_loaded, "leave out norm.weights_init", false},
+    {"norm.weights_init", nl_trap_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},

@@ -148,7 +148,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
         else
             pass->gather.row[row++].to = input[i];
     }
-    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list}; /* one at a time: they lie in the same place */
+    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list, &pass->first_list}; /* one at a time: they lie in the same place */
     size_t begin = l->at;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t end = nl_list_lay_out(lists[i], begin);
@@ -187,6 +187,9 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
         return NL_FAIL;
     setup.observers = &plan->observers;
     if (plan->observers.count > 0 && nl_list_make(&plan->train.observed_list, &setup, err))
+        return NL_FAIL;
+    setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = batch, .initializes = true};
+    if (nl_graph_initializes(plan->graph) && nl_list_make(&plan->train.first_list, &setup, err))
         return NL_FAIL;
     setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = eval_capacity};
     setup.fixed = true;
@@ -289,6 +292,7 @@ void nl_plan_release(struct nl_plan *plan)
     nl_plan_forget(plan);
     nl_list_release(&plan->train.list);
     nl_list_release(&plan->train.observed_list);
+    nl_list_release(&plan->train.first_list);
     nl_list_release(&plan->eval.list);
     nl_list_release(&plan->eval.batch_list);
     nl_observers_release(&plan->observers);

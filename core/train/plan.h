@@ -22,6 +22,7 @@ struct nl_pass {
     struct nl_list list;       /* of evaluation: where statistics are fixed, if any are tracked */
     struct nl_list batch_list; /* of evaluation, if statistics are tracked: where they are the batch's own */
     struct nl_list observed_list; /* of training, if tensors are observed: at the steps that are logged */
+    struct nl_list first_list; /* of training, if operations set parameters from a batch: before the first step */
 };
 
 enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */
@@ -93,6 +94,10 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 /* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to run->sums. Where
  * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
+
+/* The call before the first step: operations that say so set their parameters from the batch that pass train's gather.index names. Nothing happens where
+ * there are none. What follows may be loaded over it. */
+void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run);
 
 /* Batch in, loss out: gather, then every instruction forward, of which the last adds the loss to run->sums. */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);

@@ -67,38 +67,37 @@ static void write_key(const struct nl_plan *plan, const struct nl_tensor *tensor
     plan->backend->upload(place, stream.key, sizeof stream.key);
 }
 
-static void write_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, uint64_t seed)
-{
-    void *place = nl_tensor_in(plan, replica, tensor);
-    if (tensor->spec.role == NL_STREAM_KEY)
-        write_key(plan, tensor, seed, place);
-    if (tensor->spec.type != NL_TENSOR_REAL || tensor->spec.initial == 0)
-        return; /* memory begins as zeros */
-    double *values = nl_alloc(tensor->count, sizeof *values);
-    for (size_t i = 0; i < tensor->count; i++)
-        values[i] = tensor->spec.initial;
-    plan->backend->put_reals(place, values, tensor->count);
-    free(values);
-}
-
 static void write_network(const struct nl_plan *plan, int replica, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
-    double *values = nl_alloc(graph->count, sizeof *values);
-    nl_model_init(graph, config, values);
-    plan->backend->put_reals(nl_place_in(plan, plan->parameters, replica), values, graph->count);
-    free(values);
+    double **values = nl_alloc((size_t)graph->tensors, sizeof *values);
     for (int i = 0; i < graph->tensors; i++)
-        if (!nl_is_parameter(graph->tensor[i].spec.role))
-            write_state(plan, replica, &graph->tensor[i], (uint64_t)config->train.seed);
+        if (graph->tensor[i].spec.type == NL_TENSOR_REAL)
+            values[i] = nl_alloc(graph->tensor[i].count, sizeof *values[i]);
+    nl_model_init(graph, config, values);
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        void *place = nl_tensor_in(plan, replica, tensor);
+        if (values[i])
+            plan->backend->put_reals(place, values[i], tensor->count);
+        if (tensor->spec.role == NL_STREAM_KEY)
+            write_key(plan, tensor, (uint64_t)config->train.seed, place);
+        free(values[i]); /* other states begin as zeros, as memory does */
+    }
+    free(values);
 }
 
-/* The last node is the loss: what makes its logits is the head. */
+/* The last node is the loss: what makes its logits is the head, to which a node belongs that computes its weight. */
 size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
 {
     const struct nl_graph *graph = plan->graph;
-    int logits = graph->node[graph->nodes - 1].in[0];
-    if (tensor->node == graph->value[logits].producer)
+    int logits = graph->node[graph->nodes - 1].in[0], head = graph->value[logits].producer;
+    bool of_head = tensor->node == head;
+    for (int i = 0; head != NL_NONE && i < NL_MOST_SLOTS; i++) {
+        const struct nl_value *value = graph->node[head].in[i] != NL_NONE ? &graph->value[graph->node[head].in[i]] : NULL;
+        of_head |= value && value->kind == NL_COMPUTED && value->producer == tensor->node;
+    }
+    if (of_head)
         return 0;
     return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
 }

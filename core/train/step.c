@@ -16,6 +16,14 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
     nl_list_forward(list_of(pass, run), run);
 }
 
+void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run)
+{
+    if (plan->train.first_list.instructions == 0)
+        return;
+    plan->gather->forward(run, &plan->train.gather);
+    nl_list_forward(&plan->train.first_list, run);
+}
+
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
 {
     nl_list_backward(list_of(&plan->train, run), run);

@@ -311,6 +311,25 @@ static int train(struct nl_training *c, struct nl_error *err)
     return NL_OK;
 }
 
+/* What training starts from: numbers that are drawn, what operations make of the first batch, and what was loaded, which replaces both. */
+static void initialize(struct nl_training *c)
+{
+    struct nl_plan *plan = &c->plan;
+    if (plan->train.first_list.instructions > 0) {
+        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], 0),
+                             .statistics = NL_STATS_BATCH, .augment = true, .sums = plan->sums};
+        begin_epoch(c, 0);
+        plan->train.gather.index = plan->order;
+        for (int i = 0; i < c->trials; i++)
+            c->hyper[i] = nl_replica_hyper(&c->replica[i], 0);
+        nl_plan_put(plan, plan->hyper, c->hyper, sizeof *c->hyper);
+        nl_plan_initialize(plan, &run);
+    }
+    for (int i = 0; i < c->trials; i++)
+        if (c->replica[i].options->load)
+            nl_weights_load(plan, i, c->replica[i].options->load);
+}
+
 static int save_initial(const struct nl_training *c, struct nl_error *err)
 {
     for (int i = 0; i < c->trials; i++) {
@@ -325,7 +344,10 @@ static int save_initial(const struct nl_training *c, struct nl_error *err)
 static int run_cohort(void *context, struct nl_error *err)
 {
     struct nl_training *c = context;
-    if (nl_training_set_up(c, c->replica[0].source.dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
+    if (nl_training_set_up(c, c->replica[0].source.dataset, err))
+        return NL_FAIL;
+    initialize(c);
+    if (save_initial(c, err) || resume(c, err) || train(c, err))
         return NL_FAIL;
     if (c->plan.replicas > 0 && c->active[0]->result->status == NL_DONE)
         evaluate_at_the_end(c);

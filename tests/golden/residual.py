@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import train
+import weights
 from train import CANCELS_BIAS, Network, Residual, make_activation, make_norm
 
 
@@ -216,7 +217,7 @@ def build(name, case, image_shape):
 
 def unitwise_norm(x):
     """The authors' (deepmind/nfnets, agc_optax.py), for PyTorch's (O, I, ...) weights; a vector is one unit."""
-    return x.norm() if x.dim() <= 1 else x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.dim() - 1))
+    return x.norm() if x.squeeze().dim() <= 1 else x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.dim() - 1))
 
 
 def clip(case, network):
@@ -267,4 +268,5 @@ def check_start(name, case, start, weights_of):
 
 
 if __name__ == "__main__":
-    train.main("residual", build, clip, check_start)
+    train.prepare = lambda case, network: weights.prepare(case, network) if "norm.weights" in case else None
+    train.store(train.judge("residual", build, clip, check_start), "residual", "residual.py")

@@ -16,6 +16,8 @@
     KERNEL(scalars)        \
     KERNEL(dropout)        \
     KERNEL(observe)        \
+    KERNEL(parametrize)    \
+    KERNEL(spectral_norm)  \
     KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \

@@ -21,6 +21,9 @@
     KERNEL(dropout)     \
     KERNEL(copy)        \
     KERNEL(observe)     \
+    KERNEL(parametrize) \
+    KERNEL(spectral_norm) \
+    KERNEL(standardize) \
     KERNEL(cross_entropy)
 
 #define DECLARED(name)                                      \
