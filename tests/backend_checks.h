@@ -77,6 +77,8 @@ static struct bound bound_of(const struct spec *s)
         return (struct bound){8, 1, 0};
     case ADD: /* one rounding; copies */
         return (struct bound){1, 0, 0};
+    case SCALARS: /* a rounded factor, a product, a sum; sums in double */
+        return (struct bound){2, 2, 1};
     case DROPOUT: /* a rounded factor, a product */
         return (struct bound){2, 2, 0};
     }

@@ -13,6 +13,7 @@
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
 #include "operation/parametrize.h"
+#include "operation/scalars.h"
 #include "operation/standardize.h"
 #include "operation/zero.h"
 #include "normalizers.h"
@@ -195,6 +196,20 @@ static void normalized_anew(struct nl_graph *graph)
     int a = activate(graph, normalize(graph, &corrected, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
     int b = activate(graph, normalize(graph, &mad, conv(graph, a, 4, 3, "conv2"), "norm2"), NL_GELU, "act2");
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){b}, 0);
+    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+}
+
+/* Branches with learned scalars: the first takes what goes around it as well, the second stands behind a constant. */
+static void scaled(struct nl_graph *graph)
+{
+    enum { NO_WEIGHT = 1u << NL_SCALARS_WEIGHT, NO_BIAS = 1u << NL_SCALARS_BIAS };
+    const struct nl_scalars one = {.factor = 1}, half = {.factor = 0.5};
+    int a = activate(graph, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), NL_TANH, "act1");
+    int b = add(graph, &nl_scalars_operation, &one, "scale1", 1, (int[]){a}, 0);
+    int c = sum(graph, conv(graph, b, 4, 3, "conv2"), add(graph, &nl_scalars_operation, &half, "half", 1, (int[]){a}, NO_WEIGHT | NO_BIAS), "add1");
+    int d = add(graph, &nl_scalars_operation, &half, "scale2", 1, (int[]){conv(graph, c, 4, 3, "conv3")}, NO_BIAS);
+    int e = sum(graph, d, add(graph, &nl_scalars_operation, &one, "shift", 1, (int[]){c}, NO_WEIGHT), "add2");
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){activate(graph, e, NL_GELU, "act2")}, 0);
     nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
 }
 
@@ -500,6 +515,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"concat", concatenated, 6, 0, false},
                                            {"residual mlp", residual_mlp, 6, 0, false},
                                            {"normalizers", normalized_anew, 6, 0, false},
+                                           {"scaled", scaled, 6, 0, false},
                                            {"language", language, 8, 4, false},
                                            {"bigram", bigram, 6, 0, false},
                                            {"padded", padded, 6, 0, false},

@@ -47,6 +47,7 @@ static const char *const cases[][20] = {
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4", "norm.eval=precise", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1",
      "train.eval_every=7", "train.epochs=2", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.momentum=0.9", NULL},
     {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1", "norm.eval=running,precise",
      "model.arch=layers", "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: 2}}]}, mean-pool, linear: classes]", NULL},
     {SMALL, "norm.kind=cbn", "norm.warmup=0.2", "train.momentum=0.9", NULL},

@@ -12,6 +12,8 @@ static const struct net {
     int samples, micro, evaluated;
 } nets[] = {
     {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, 32},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=skipinit"}, 32, 32, 32},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=nf", "norm.placement=preact"}, 32, 32, 32},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 20, 16, 20},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, 64},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, 5},

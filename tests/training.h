@@ -86,6 +86,7 @@ static inline void training_rates(const struct training *t)
             .beta2 = nl_beta2(&t->config),
             .adam_eps = t->config.train.adam_eps,
             .trust = t->config.train.trust,
+            .agc = t->config.train.agc,
             .clip_norm = t->config.train.clip_norm,
             .dropout = t->config.model.dropout,
             .norm_eps = t->config.norm.eps,

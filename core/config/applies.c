@@ -98,6 +98,16 @@ static bool activates(const struct nl_config *config, enum nl_activation wanted)
     return found;
 }
 
+/* Whether something is added to what goes around it. */
+static bool has_residuals(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    bool found = config->model.arch == NL_RESNET;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        found |= layers->layer[i].kind == NL_LAYER_RESIDUAL;
+    return found;
+}
+
 /* Whether a pair of a normalizer and an activation in the list leaves their order to norm.placement. */
 static bool leaves_order(const struct nl_layers *layers)
 {
@@ -131,6 +141,10 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return !listed;
     if (!strcmp(field, "gelu_approximate"))
         return activates(config, NL_GELU);
+    if (!strcmp(field, "residual")) /* off its default alone, as model.residual */
+        return has_residuals(config) && config->model.residual != NL_PLAIN_SUM;
+    if (!strcmp(field, "residual_alpha"))
+        return config->model.arch == NL_RESNET && config->model.residual == NL_NF;
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
     if (!strcmp(field, "init_std"))
@@ -163,10 +177,16 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_HISTORY;
     if (!strcmp(field, "warmup"))
         return norm.uses & (NL_USES_BOUNDS | NL_USES_HISTORY);
-    if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
+    if (!strcmp(field, "statistics")) /* off its default alone, as model.residual */
         return norm.tracks && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
+    if (!strcmp(field, "gamma_init"))
+        return norm.has_affine && config->norm.gamma_init != 1;
+    if (!strcmp(field, "last_gamma"))
+        return norm.has_affine && config->norm.last_gamma != NL_AUTO && config->norm.placement != NL_PREACT && has_residuals(config);
+    if (!strcmp(field, "skip"))
+        return norm.any && config->norm.skip.count > 0 && config->model.arch != NL_LAYERS;
     if (!strcmp(field, "sets") || !strcmp(field, "center") || !strcmp(field, "scale"))
         return norm.uses & NL_USES_PARTS;
     if (!strcmp(field, "alpha"))
@@ -204,6 +224,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return adam || optimizer == NL_LION;
     if (!strcmp(field, "adam_eps"))
         return adam;
+    if (!strcmp(field, "agc"))
+        return config->train.agc > 0;
     if (!strcmp(field, "trust"))
         return optimizer == NL_LARS;
     if (!strcmp(field, "weight_decay_on"))

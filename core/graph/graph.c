@@ -30,7 +30,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .count = 1};
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .count = 1};
     name_tensor(&graph->node[node], tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
@@ -271,6 +271,14 @@ unsigned nl_filled_slots(const struct nl_graph_node *node)
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         filled |= node->in[i] != NL_NONE ? 1u << i : 0;
     return filled;
+}
+
+int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name)
+{
+    for (int i = 0; i < graph->tensors; i++)
+        if (graph->tensor[i].node == graph->value[value].producer && strcmp(graph->tensor[i].spec.name, name) == 0)
+            return i;
+    return NL_NONE;
 }
 
 int nl_first_consumer(const struct nl_graph *graph, int value)

@@ -63,6 +63,7 @@ struct nl_tensor {
     char name[80];               /* "fc1.weight"; of a node that computes a weight, "fc1.weight", "fc1.parametrizations.weight.original" */
     int node;                    /* that owns it */
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
+    double factor;               /* of a parameter: its initial values are those of its specification times this */
     size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
 };
@@ -139,6 +140,9 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 
 /* Whether the loss depends on the value. used: [graph->values] */
 void nl_graph_find_used(const struct nl_graph *graph, bool *used);
+
+/* The tensor of that name, within its node, of the node that makes `value`; NL_NONE: it owns none. */
+int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);

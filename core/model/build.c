@@ -42,9 +42,14 @@ static void add_node(struct nl_builder *b, struct nl_new_node node, const char *
         b->at = out;
 }
 
+void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number)
+{
+    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without}, stem, number);
+}
+
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number)
 {
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1}, stem, number);
+    nl_add_without(b, operation, arguments, 0, stem, number);
 }
 
 /* The weight of a layer as norm.weights has it, computed from another; NL_NONE: the layer learns its own. kernel: 0 of a linear layer. */
@@ -181,6 +186,36 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     add_node(b, node, stem, number);
 }
 
+/* The tensor that is the weight of the last node, or NL_NONE. */
+static int last_weight(const struct nl_builder *b)
+{
+    return b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
+}
+
+void nl_scale_weight(struct nl_builder *b, double factor)
+{
+    int tensor = last_weight(b);
+    if (tensor != NL_NONE)
+        b->graph->tensor[tensor].factor = factor;
+}
+
+/* Whether norm.skip leaves out the normalizer of that number, from 1. */
+static bool is_skipped(const struct nl_builder *b, int number)
+{
+    const struct nl_int_list *skip = &b->config->norm.skip;
+    bool found = false;
+    for (int i = 0; b->all_norms > 0 && i < skip->count; i++)
+        found |= skip->at[i] == number || skip->at[i] == number - b->all_norms - 1;
+    return found;
+}
+
+void nl_set_last_gamma(struct nl_builder *b)
+{
+    double value = b->config->norm.last_gamma;
+    if (value != NL_AUTO && b->last_gamma != NL_NONE)
+        b->graph->tensor[b->last_gamma].factor = value;
+}
+
 /* By its sets. */
 static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
@@ -223,15 +258,20 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
-    if (nl_norm_is_none(b->norm))
+    b->last_gamma = NL_NONE;
+    if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
+    nl_scale_weight(b, b->config->norm.gamma_init);
+    if (!(b->set && b->set->gamma_init >= 0))
+        b->last_gamma = last_weight(b);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_activate activate = {.kind = b->config->model.activation, .gelu = b->config->model.gelu_approximate};
     nl_add(b, &nl_activate_operation, &activate, stem, number);
+    nl_add_gain(b, number);
 }
 
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
@@ -252,21 +292,28 @@ void nl_add_norm_and_activation(struct nl_builder *b, int number)
     bool after = b->config->norm.placement == NL_AFTER;
     if (!after)
         nl_add_norm(b, "norm", number);
+    nl_add_fixup_bias(b, "bias_act", number);
     nl_add_activation(b, "act", number);
     if (after)
         nl_add_norm(b, "norm", number);
 }
 
-bool nl_hidden_bias(const struct nl_builder *b)
+bool nl_hidden_bias(const struct nl_builder *b, bool sum)
 {
     if (b->config->model.bias != NL_BIAS_AUTO)
         return b->config->model.bias == NL_BIAS_ON;
-    /* With pre-activation too: what reads the sum of a block normalizes it, one block later or many blocks later. */
-    return !(b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
+    if (b->residual == NL_FIXUP)
+        return false; /* its scalars are the biases */
+    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
+        cancelled &= !is_skipped(b, next);
+    return !cancelled;
 }
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
     nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
+    nl_add_fixup_bias(b, "bias_head", 0);
     nl_add_head(b, "head");
+    nl_add_fixup_weights(b, 0);
 }

@@ -55,7 +55,7 @@ static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *te
     if (tensor->spec.role == NL_WEIGHT)
         draw(graph, tensor, config, value);
     for (size_t e = 0; e < tensor->count; e++)
-        out[nl_tensor_place(tensor, e)] = (double)(float)value[e];
+        out[nl_tensor_place(tensor, e)] = (double)(float)(tensor->factor * value[e]);
     free(value);
 }
 

@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <stdlib.h>
+
 #include "model/build.h"
 
 int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err)
@@ -16,16 +18,45 @@ int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct 
     return nl_fail(err, fits, (long long)groups, (long long)channels, whose, (long long)below, (long long)above);
 }
 
+/* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
+static int norms_of(const struct nl_config *config)
+{
+    switch ((enum nl_arch)config->model.arch) {
+    case NL_MLP:
+    case NL_CNN:
+        return (int)config->model.depth;
+    case NL_RESNET:
+        return (int)config->model.depth - 1;
+    case NL_LAYERS:
+        return 0;
+    }
+    NL_BUG("arch %d", config->model.arch);
+}
+
+static int check_skipped(const struct nl_config *config, int norms, struct nl_error *err)
+{
+    const struct nl_int_list *skip = &config->norm.skip;
+    for (int i = 0; norms > 0 && i < skip->count; i++)
+        if (skip->at[i] == 0 || llabs(skip->at[i]) > norms)
+            return nl_fail(err, "there is no normalizer %lld: they are 1 to %d, or -1 to %d from the last", (long long)skip->at[i], norms, -norms);
+    return NL_OK;
+}
+
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
 {
     nl_graph_begin(graph);
     *key = "norm.kind"; /* most of what cannot be is a normalizer of layers of that size */
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
     graph->classes = shape.classes;
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .err = err};
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
+                           .residual = config->model.arch == NL_RESNET ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
         nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
         *key = "norm.groups";
+        return NL_FAIL;
+    }
+    if (check_skipped(config, b.all_norms, err)) {
+        *key = "norm.skip";
         return NL_FAIL;
     }
     if (b.norm->uses & NL_USES_PARTS)

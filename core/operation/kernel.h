@@ -93,7 +93,7 @@ struct nl_micro {
 struct nl_hyper {
     double lr, momentum, weight_decay, beta1, beta2, adam_eps;
     double trust;                   /* LARS: eta */
-    double clip_norm, clip_value;   /* 0: off */
+    double agc, clip_norm, clip_value; /* 0: off */
     double dropout;                 /* probability p */
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */

@@ -34,6 +34,11 @@ static inline const struct nl_weight_norm *nl_weight_norm_of(const struct nl_gra
     return *(const struct nl_weight_norm *const *)maker->arguments;
 }
 
+/* traps_residual.c: of residual networks without normalizers */
+bool nl_trap_dead_gamma(const struct scene *s, struct nl_text *what);
+bool nl_trap_free_nf(const struct scene *s, struct nl_text *what);
+bool nl_trap_normalized_fixup(const struct scene *s, struct nl_text *what);
+
 /* traps_weights.c: of normalizers of weights */
 bool nl_trap_redundant_gain(const struct scene *s, struct nl_text *what);
 bool nl_trap_long_weights(const struct scene *s, struct nl_text *what);

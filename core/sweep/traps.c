@@ -15,6 +15,7 @@
 #include "operation/cross_iteration.h"
 #include "operation/normalize.h"
 #include "operation/parametrize.h"
+#include "operation/scalars.h"
 #include "stats/claim.h"
 #include "sweep/scene.h"
 #include "train/train.h"
@@ -293,7 +294,7 @@ static bool normalizers_vary(const struct scene *s)
 static bool decays_gamma(const struct scene *s, struct nl_text *what)
 {
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
-    while (gamma < end && gamma->spec.role != NL_GAMMA)
+    while (gamma < end && (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
         gamma++;
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
@@ -469,6 +470,9 @@ static const struct trap {
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
+    {"norm.gamma_init", nl_trap_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
+    {"model.residual", nl_trap_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
+    {"model.residual", nl_trap_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
     {"norm.weights", nl_trap_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_trap_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
     {"norm.weights", nl_trap_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},

@@ -44,7 +44,8 @@ static void *take_beside(struct layout *l, size_t first, int number, size_t coun
 static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
-    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !(config->train.clip_norm > 0) && !(config->train.clip_value > 0);
+    bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
+    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips;
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
@@ -75,14 +76,21 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
     return gradients;
 }
 
-static void lay_out_states(struct nl_plan *plan, struct layout *l)
+static void list_parameter(struct nl_plan *plan, const struct nl_tensor *tensor, bool clips)
+{
+    size_t units = clips ? nl_plan_units(plan, tensor) : 0;
+    plan->update.tensors++;
+    plan->update.units = units > plan->update.units ? units : plan->update.units;
+}
+
+static void lay_out_states(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             plan->state[graph->tensor[i].offset] = take(l, nl_tensor_bytes(plan, &graph->tensor[i]));
         else
-            plan->update.tensors++;
+            list_parameter(plan, &graph->tensor[i], config->train.agc > 0);
     plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
 }
 
@@ -156,7 +164,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     places.hyper = plan->hyper = take(l, sizeof *plan->hyper);
     places.gradients = lay_out_parameters(plan, l, config);
     places.parameters = plan->parameters;
-    lay_out_states(plan, l);
+    lay_out_states(plan, l, config);
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
     plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
     plan->eval_sums = take(l, sizeof *plan->eval_sums);

@@ -73,6 +73,9 @@ size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tenso
 /* Where a tensor lies in that replica's state. */
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor);
 
+/* The units of a parameter for adaptive gradient clipping (struct nl_update_tensor). */
+size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor);
+
 /* That place in the state of another replica; NULL stays NULL. */
 void *nl_place_in(const struct nl_plan *plan, const void *place, int replica);
 

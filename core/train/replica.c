@@ -15,6 +15,7 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
         .beta2 = nl_beta2(config),
         .adam_eps = config->train.adam_eps,
         .trust = config->train.trust,
+        .agc = config->train.agc,
         .clip_norm = config->train.clip_norm,
         .clip_value = config->train.clip_value,
         .dropout = config->model.dropout,

@@ -87,13 +87,28 @@ static void write_network(const struct nl_plan *plan, int replica, const struct 
     free(values);
 }
 
+/* The last node is the loss: what makes its logits is the head, to which a node belongs that computes its weight. */
+size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
+{
+    const struct nl_graph *graph = plan->graph;
+    int logits = graph->node[graph->nodes - 1].in[0], head = graph->value[logits].producer;
+    bool of_head = tensor->node == head;
+    for (int i = 0; head != NL_NONE && i < NL_MOST_SLOTS; i++) {
+        const struct nl_value *value = graph->node[head].in[i] != NL_NONE ? &graph->value[graph->node[head].in[i]] : NULL;
+        of_head |= value && value->kind == NL_COMPUTED && value->producer == tensor->node;
+    }
+    if (of_head)
+        return 0;
+    return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
+}
+
 static void write_parameter_list(const struct nl_plan *plan, int replica)
 {
     const struct nl_graph *graph = plan->graph;
     struct nl_update_tensor *list = nl_alloc((size_t)plan->update.tensors, sizeof *list), *end = list;
     for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
         if (nl_is_parameter(tensor->spec.role))
-            *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role};
+            *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor)};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
     free(list);
 }
