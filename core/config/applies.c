@@ -121,7 +121,17 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
         return norm.tracks;
     if (!strcmp(field, "momentum"))
-        return norm.tracks && config->norm.running == NL_EMA;
+        return norm.tracks && config->norm.running != NL_CUMULATIVE;
+    if (!strcmp(field, "momentum_schedule") || !strcmp(field, "momentum_end")) /* off their defaults, as norm.statistics; so are those that follow */
+        return norm.tracks && config->norm.running == NL_EMA && config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
+    if (!strcmp(field, "momentum_lr"))
+        return norm.tracks && config->norm.running == NL_LEARNED;
+    if (!strcmp(field, "reset"))
+        return norm.tracks && config->norm.reset > 0;
+    if (!strcmp(field, "freeze"))
+        return norm.tracks && config->norm.freeze < 1;
+    if (!strcmp(field, "freeze_affine"))
+        return norm.tracks && config->norm.freeze < 1 && config->norm.freeze_affine;
     if (!strcmp(field, "precise_batch"))
         return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */

@@ -36,7 +36,8 @@ enum nl_placement { NL_BEFORE, NL_AFTER, NL_PREACT };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
-enum nl_running { NL_EMA, NL_CUMULATIVE };
+enum nl_running { NL_EMA, NL_CUMULATIVE, NL_LEARNED };
+enum nl_momentum_schedule { NL_MOMENTUM_CONSTANT, NL_MOMENTUM_LINEAR, NL_MOMENTUM_COSINE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
 enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVALS };
 enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
@@ -63,7 +64,7 @@ enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],

@@ -93,6 +93,8 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
                                      .detached = (unsigned)b->config->norm.detach,
+                                     .learns_momentum = b->norm->tracks && b->config->norm.running == NL_LEARNED,
+                                     .freezes = b->norm->tracks && b->config->norm.freeze < 1 && b->config->norm.freeze_affine,
                                      .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
                                      .affine_count = affine_count(b->config, x)};
     if (b->set) {

@@ -52,8 +52,9 @@ enum nl_spread {
     NL_SPREAD_NONE,    /* 1 */
 };
 
-/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then. */
-enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_NORM_NUMBERS };
+/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then, and
+ * norm.momentum_lr. */
+enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_MOMENTUM_RATE, NL_NORM_NUMBERS };
 
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */

@@ -1,6 +1,8 @@
 /* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
 #include "operation/normalize.h"
 
+#include "norm/momentum.h"
+
 #include "operation/reference.h"
 
 enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
@@ -10,6 +12,7 @@ static void add_parameter(const struct nl_normalize *n, const struct nl_extent *
 {
     bool elements = n->affine_count > x->channels;
     spec.dims = elements ? 3 : 1;
+    spec.freezes = n->freezes;
     size_t shape[] = {(size_t)x->height, (size_t)x->width, (size_t)x->channels};
     for (int i = 0; i < spec.dims; i++)
         spec.shape[i] = elements ? shape[i] : shape[2];
@@ -43,6 +46,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE}, 0);
+    if (n->learns_momentum)
+        d->state[d->states++] = (struct nl_tensor_spec){
+            .name = "learned_momentum", .role = NL_RUNNING, .saved = true, .dims = 2, .shape = {NL_MOMENTUM_ROWS, channels}};
     return NL_OK;
 }
 
@@ -63,6 +69,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
     n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
     n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
+    n->learned = n->learns_momentum ? at->state[6] : NULL;
     n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
     n->sums = at->sums;
     n->hyper = at->hyper;

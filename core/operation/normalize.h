@@ -17,6 +17,8 @@ struct nl_normalize {
     bool relu;
     bool unbiased;                  /* what running_var stores */
     unsigned detached;              /* enum nl_detached */
+    bool learns_momentum;           /* of running statistics (norm/momentum.h) */
+    bool freezes;                   /* gamma and beta are not updated once statistics are frozen */
     bool trains_running;            /* training normalizes with the running statistics too; they are constants to the gradient, and take in the batch afterwards */
     int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
     const void *x;                  /* real (capacity, S, C) */
@@ -27,6 +29,7 @@ struct nl_normalize {
     void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, where nl_normalize_keeps_coefficients; else NULL.
                                        Not touched where statistics are fixed: a part of a batch may be called alone then */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
+    void *learned;                  /* real (NL_MOMENTUM_ROWS, C) where learns_momentum */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
     double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */

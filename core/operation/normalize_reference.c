@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "norm/momentum.h"
 #include "operation/normalize.h"
 #include "operation/reference.h"
 #ifdef NL_REFERENCE_COMPLEX
@@ -45,11 +46,28 @@ static size_t affine_at(const struct nl_normalize *op, int s, int c)
     return op->affine_count > op->setup.channels ? (size_t)s * op->setup.channels + c : (size_t)c;
 }
 
-/* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, real *running_mean, real *running_var,
-                  int64_t *updates, const accumulator *mean, const accumulator *var, int sets, int samples)
+/* A channel's learned momentum, after it has seen the batch's statistics. */
+static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper, real *learned, int c, const struct nl_prediction *prediction)
 {
-    struct nl_partition p = partition_of(op, samples);
+    struct nl_learned_momentum own;
+    int channels = op->setup.channels;
+    for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
+        own.row[row] = real_part(learned[row * channels + c]);
+    double momentum = nl_learn_momentum(&own, prediction, nl_own_or(op->momentum, hyper->norm_momentum), hyper->norm_numbers[NL_MOMENTUM_RATE],
+                                        nl_own_or(op->eps, hyper->norm_eps));
+    for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
+        learned[row * channels + c] = own.row[row];
+    return momentum;
+}
+
+/* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
+static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean, const accumulator *var, int sets)
+{
+    struct nl_partition p = partition_of(op, run->samples);
+    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+    real *running_mean = nl_in_replica(run, op->running_mean, r), *running_var = nl_in_replica(run, op->running_var, r);
+    real *learned = nl_in_replica(run, op->learned, r);
+    int64_t *updates = nl_in_replica(run, op->updates, r);
     bool unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
     int slices = sets / op->setup.channels;
     for (int slice = 0; slice < slices; slice++) {
@@ -57,9 +75,12 @@ static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, r
         double own = nl_own_or(op->momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)*updates : own;
         for (int c = 0; c < op->setup.channels; c++) {
             int index = slice * op->setup.channels + c;
-            struct set set = set_at(&p, &op->setup, samples, index);
+            struct set set = set_at(&p, &op->setup, run->samples, index);
             double m = set_size(&set);
             accumulator batch_var = unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
+            struct nl_prediction prediction = {real_part(running_mean[c]), real_part(running_var[c]), real_part(mean[index]), real_part(batch_var)};
+            if (learned)
+                momentum = learn(op, hyper, learned, c, &prediction);
             running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[index];
             running_var[c] = (1 - momentum) * running_var[c] + momentum * batch_var;
         }
@@ -185,8 +206,7 @@ static void forward(const struct nl_run *run, const void *arguments)
             }
         }
         if (op->norm->tracks && run->statistics == NL_STATS_TRAIN)
-            track(op, nl_in_replica(run, op->hyper, r), nl_in_replica(run, op->running_mean, r),
-                  nl_in_replica(run, op->running_var, r), nl_in_replica(run, op->updates, r), mean, var, sets, run->samples);
+            track(run, op, r, mean, var, sets);
         if (op->norm->tracks && run->statistics == NL_STATS_COLLECT)
             collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r),
                     nl_in_replica(run, op->precise_count, r), mean, var, &p, sets, run->samples);

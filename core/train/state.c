@@ -67,18 +67,34 @@ static void write_key(const struct nl_plan *plan, const struct nl_tensor *tensor
     plan->backend->upload(place, stream.key, sizeof stream.key);
 }
 
-static void write_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, uint64_t seed)
+/* What a state of reals begins as. */
+static void write_initial(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
 {
-    void *place = nl_tensor_in(plan, replica, tensor);
-    if (tensor->spec.role == NL_STREAM_KEY)
-        write_key(plan, tensor, seed, place);
-    if (tensor->spec.type != NL_TENSOR_REAL || tensor->spec.initial == 0)
-        return; /* memory begins as zeros */
     double *values = nl_alloc(tensor->count, sizeof *values);
     for (size_t i = 0; i < tensor->count; i++)
         values[i] = tensor->spec.initial;
-    plan->backend->put_reals(place, values, tensor->count);
+    plan->backend->put_reals(nl_tensor_in(plan, replica, tensor), values, tensor->count);
     free(values);
+}
+
+static void write_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, uint64_t seed)
+{
+    if (tensor->spec.role == NL_STREAM_KEY)
+        write_key(plan, tensor, seed, nl_tensor_in(plan, replica, tensor));
+    if (tensor->spec.type == NL_TENSOR_REAL && tensor->spec.initial != 0) /* memory begins as zeros */
+        write_initial(plan, replica, tensor);
+}
+
+void nl_plan_reset_statistics(const struct nl_plan *plan)
+{
+    static const int64_t none = 0;
+    for (const struct nl_tensor *tensor = plan->graph->tensor; tensor < plan->graph->tensor + plan->graph->tensors; tensor++)
+        for (int r = 0; r < plan->replicas; r++) {
+            if (tensor->spec.role == NL_RUNNING)
+                write_initial(plan, r, tensor);
+            for (size_t i = 0; i < tensor->count && tensor->spec.role == NL_UPDATES; i++)
+                plan->backend->upload((int64_t *)nl_tensor_in(plan, r, tensor) + i, &none, sizeof none);
+        }
 }
 
 static void write_network(const struct nl_plan *plan, int replica, const struct nl_config *config)
@@ -97,9 +113,10 @@ static void write_parameter_list(const struct nl_plan *plan, int replica)
 {
     const struct nl_graph *graph = plan->graph;
     struct nl_update_tensor *list = nl_alloc((size_t)plan->update.tensors, sizeof *list), *end = list;
-    for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
-        if (nl_is_parameter(tensor->spec.role))
-            *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role};
+    for (int freezes = 0; freezes < 2; freezes++)
+        for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
+            if (nl_is_parameter(tensor->spec.role) && tensor->spec.freezes == freezes)
+                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
     free(list);
 }
@@ -142,10 +159,11 @@ void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size
 
 void nl_plan_forget(struct nl_plan *plan)
 {
-    for (int i = 0; i < 2; i++) {
-        if (plan->tape[i])
-            plan->backend->forget(plan->tape[i]);
-        plan->tape[i] = NULL;
+    struct nl_tape **tapes = &plan->tape[0][0];
+    for (size_t i = 0; i < sizeof plan->tape / sizeof *tapes; i++) {
+        if (tapes[i])
+            plan->backend->forget(tapes[i]);
+        tapes[i] = NULL;
     }
 }
 
