@@ -112,8 +112,14 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
         return norm.uses & NL_USES_STAT_BATCH;
-    if (!strcmp(field, "r_max") || !strcmp(field, "d_max") || !strcmp(field, "warmup"))
-        return norm.uses & NL_USES_BOUNDS;
+    if (!strcmp(field, "r_max") || !strcmp(field, "warmup"))
+        return norm.uses & NL_USES_RATIO;
+    if (!strcmp(field, "d_max"))
+        return norm.uses & NL_USES_SHIFT;
+    if (!strcmp(field, "history"))
+        return norm.uses & NL_USES_HISTORY;
+    if (!strcmp(field, "sync"))
+        return (norm.uses & NL_USES_STAT_BATCH) && config->train.workers > 1 && config->norm.sync;
     if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
         return norm.tracks && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
@@ -133,7 +139,7 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "freeze_affine"))
         return norm.tracks && config->norm.freeze < 1 && config->norm.freeze_affine;
     if (!strcmp(field, "precise_batch"))
-        return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
+        return norm.tracks && (evaluates(config, NL_EVAL_PRECISE) || evaluates(config, NL_EVAL_ADAPT));
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
         return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
     return norm.any; /* eps, affine */
@@ -147,6 +153,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return config->train.steps == NL_AUTO && config->train.samples == NL_AUTO;
     if (!strcmp(field, "samples"))
         return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
+    if (!strcmp(field, "workers"))
+        return config->train.workers > 1 && (traits_of(config).uses & NL_USES_STAT_BATCH);
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))

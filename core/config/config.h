@@ -39,7 +39,7 @@ enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
 enum nl_running { NL_EMA, NL_CUMULATIVE, NL_LEARNED };
 enum nl_momentum_schedule { NL_MOMENTUM_CONSTANT, NL_MOMENTUM_LINEAR, NL_MOMENTUM_COSINE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
-enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVALS };
+enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT, NL_EVALS };
 enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS };

@@ -89,14 +89,20 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     struct nl_extent x = nl_extent_at(b);
     if (nl_norm_is_none(b->norm))
         return;
-    struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
+    const struct nl_config *config = b->config;
+    int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
+    struct nl_normalize normalize = {.setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels),
                                      .norm = b->norm,
-                                     .unbiased = b->config->norm.running_var == NL_UNBIASED,
-                                     .detached = (unsigned)b->config->norm.detach,
-                                     .learns_momentum = b->norm->tracks && b->config->norm.running == NL_LEARNED,
-                                     .freezes = b->norm->tracks && b->config->norm.freeze < 1 && b->config->norm.freeze_affine,
-                                     .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
-                                     .affine_count = affine_count(b->config, x)};
+                                     .unbiased = config->norm.running_var == NL_UNBIASED,
+                                     .detached = (unsigned)config->norm.detach,
+                                     .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
+                                     .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
+                                     .trains_running = b->norm->tracks && config->norm.statistics == NL_OF_RUNNING,
+                                     .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
+                                     .history = b->norm->uses & NL_USES_HISTORY ? (int)config->norm.history : 0,
+                                     .affine_count = affine_count(config, x)};
+    if (workers > 1 && !config->norm.sync)
+        normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
     if (b->set) {
         normalize.eps = own(b->set->eps);
         normalize.momentum = own(b->set->momentum);

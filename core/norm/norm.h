@@ -43,7 +43,7 @@ struct nl_norm_setup {
     bool over_position; /* norm.over = position (LN, RMSNorm) */
 };
 
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8 };
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_RATIO = 8, NL_USES_SHIFT = 16, NL_USES_HISTORY = 32 };
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
@@ -74,7 +74,7 @@ struct nl_norm {
 
 /* Adding a normalizer: its file, its row here (table.c), a configuration that uses it. */
 extern const struct nl_norm nl_norm_bn, nl_norm_ln, nl_norm_gn, nl_norm_in, nl_norm_rms, nl_norm_brn, nl_norm_meanbn, nl_norm_varbn, nl_norm_l1bn,
-    nl_norm_maxbn, nl_norm_none;
+    nl_norm_maxbn, nl_norm_mabn, nl_norm_none;
 extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is an index into it */
 extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
 

@@ -5,10 +5,10 @@
 
 const struct nl_norm *const nl_norms[] = {
     &nl_norm_bn,     &nl_norm_ln,    &nl_norm_gn,    &nl_norm_in,     &nl_norm_rms,   &nl_norm_brn,
-    &nl_norm_meanbn, &nl_norm_varbn, &nl_norm_l1bn, &nl_norm_maxbn, &nl_norm_none, NULL,
+    &nl_norm_meanbn, &nl_norm_varbn, &nl_norm_l1bn, &nl_norm_maxbn, &nl_norm_mabn, &nl_norm_none, NULL,
 };
 
-const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "none", NULL};
+const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "mabn", "none", NULL};
 
 const struct nl_norm *nl_norm_find(const char *name)
 {

@@ -49,6 +49,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     if (n->learns_momentum)
         d->state[d->states++] = (struct nl_tensor_spec){
             .name = "learned_momentum", .role = NL_RUNNING, .saved = true, .dims = 2, .shape = {NL_MOMENTUM_ROWS, channels}};
+    if (n->history > 0)
+        d->state[d->states++] = (struct nl_tensor_spec){
+            .name = "history", .role = NL_RUNNING, .saved = true, .dims = 3, .shape = {2, (size_t)n->history, channels}};
     return NL_OK;
 }
 
@@ -57,7 +60,7 @@ static void prepare(void *arguments, int capacity, bool evaluates)
     struct nl_normalize *n = arguments;
     n->setup.samples = capacity;
     if (evaluates)
-        n->setup.stat_batch = 0; /* evaluation groups samples by itself */
+        n->setup.stat_batch = 0, n->workers = 1; /* evaluation groups samples by itself */
 }
 
 static void bind(void *arguments, const struct nl_operands *at)
@@ -70,6 +73,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
     n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
     n->learned = n->learns_momentum ? at->state[6] : NULL;
+    n->averaged = n->history > 0 ? at->state[6 + n->learns_momentum] : NULL;
     n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
     n->sums = at->sums;
     n->hyper = at->hyper;

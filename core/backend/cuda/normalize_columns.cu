@@ -101,7 +101,7 @@ static __device__ double learn(const struct nl_normalize &op, const struct nl_la
 static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice,
                               double m, double mean, double var)
 {
-    if (statistics == NL_STATS_TRAIN) {
+    if (statistics == NL_STATS_TRAIN && (op.followed == 0 || slice < (unsigned)op.followed)) {
         float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c, *running_var = (float *)nl_at(op.running_var, l.stride) + c;
         double momentum = nl_own_or(op.momentum, nl_at(op.hyper, l.stride)->norm_momentum);
         double stored = op.unbiased && m > 1 ? var * m / (m - 1) : var;
@@ -130,7 +130,7 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
 static __device__ void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices)
 {
     if (statistics == NL_STATS_TRAIN)
-        *nl_at(op.updates, l.stride) += slices;
+        *nl_at(op.updates, l.stride) += op.followed > 0 ? (unsigned)op.followed : slices;
     if (statistics == NL_STATS_COLLECT)
         *nl_at(op.precise_count, l.stride) += (double)l.all_rows;
 }
