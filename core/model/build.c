@@ -1,15 +1,18 @@
 #include "model/build.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "config/layers.h"
 #include "operation/activate.h"
 #include "operation/add.h"
+#include "operation/affine.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/normalizer.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -66,29 +69,15 @@ void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias
     add_conv(b, &nl_depthwise_conv_operation, shape, bias, stem, number);
 }
 
-static int affine_count(const struct nl_config *config, struct nl_extent x)
-{
-    switch ((enum nl_affine)config->norm.affine) {
-    case NL_AFFINE_NONE:
-        return 0;
-    case NL_AFFINE_CHANNEL:
-        return x.channels;
-    case NL_AFFINE_ELEMENT:
-        return (int)nl_elements(x);
-    }
-    NL_BUG("affine %d", config->norm.affine);
-}
-
 static struct nl_own own(double said)
 {
     return (struct nl_own){said >= 0, said};
 }
 
-void nl_add_norm(struct nl_builder *b, const char *stem, int number)
+/* By its sets. */
+static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    if (nl_norm_is_none(b->norm))
-        return;
     const struct nl_config *config = b->config;
     int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
     struct nl_normalize normalize = {.setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels),
@@ -100,14 +89,36 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
                                      .trains_running = b->norm->tracks && config->norm.statistics == NL_OF_RUNNING,
                                      .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
                                      .history = b->norm->uses & NL_USES_HISTORY ? (int)config->norm.history : 0,
-                                     .affine_count = affine_count(config, x)};
+                                     .affine_count = (int)nl_affine_count((enum nl_affine)config->norm.affine, &x),
+                                     .eps = eps,
+                                     .momentum = momentum};
     if (workers > 1 && !config->norm.sync)
         normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
-    if (b->set) {
-        normalize.eps = own(b->set->eps);
-        normalize.momentum = own(b->set->momentum);
-    }
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
+}
+
+/* By an operation of its own, whose arguments begin with the settings. */
+static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
+{
+    const struct nl_operation *operation = b->norm->operation;
+    struct nl_norm_settings *arguments = nl_alloc(1, operation->arguments);
+    *arguments = (struct nl_norm_settings){
+        .norm = b->norm,
+        .affine = (enum nl_affine)b->config->norm.affine,
+        .alpha = b->config->norm.alpha,
+        .eps = eps,
+        .momentum = momentum,
+    };
+    nl_add(b, operation, arguments, stem, number);
+    free(arguments);
+}
+
+void nl_add_norm(struct nl_builder *b, const char *stem, int number)
+{
+    struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
+    if (nl_norm_is_none(b->norm))
+        return;
+    (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)

@@ -46,9 +46,9 @@ DEFAULTS = {
 CANCELS_BIAS = ("bn", "in", "brn", "meanbn", "l1bn", "maxbn")  # normalizers that take the bias before them away again
 
 
-def read_cases():
+def read_cases(stem):
     """{name: [key=value, ...]}, the common ones first."""
-    lines = [line.split() for line in (HERE / "train.cases").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [line.split() for line in (HERE / f"{stem}.cases").read_text().splitlines() if line and not line.startswith("#")]
     common = lines[0][1:]
     return {name: common + own for name, *own in lines[1:]}
 
@@ -435,7 +435,7 @@ class Lion(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
-            for p in group["params"]:
+            for p in (p for p in group["params"] if p.grad is not None):
                 m = self.state[p].setdefault("m", torch.zeros_like(p))
                 c = beta1 * m + (1 - beta1) * p.grad
                 p -= group["lr"] * (c.sign() + group["weight_decay"] * p)
@@ -449,7 +449,7 @@ class Lars(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             decay = group["weight_decay"]
-            for p in group["params"]:
+            for p in (p for p in group["params"] if p.grad is not None):
                 v = self.state[p].setdefault("v", torch.zeros_like(p))
                 rate = group["trust"] * p.norm() / (p.grad.norm() + decay * p.norm()) if group["adapts"] else 1.0
                 v.copy_(group["momentum"] * v + group["lr"] * rate * (p.grad + decay * p))
@@ -576,11 +576,12 @@ def relative(ours, torchs):
     return ((ours - torchs).abs().max() / torchs.abs().max()).item()
 
 
-def main():
+def main(stem="train"):
+    """Judges the cases of `stem`.cases and writes `stem`.safetensors."""
     program = pathlib.Path(sys.argv[1]).resolve()
     only = sys.argv[2:]
     tensors, worst = {}, 0.0
-    for name, overrides in read_cases().items():
+    for name, overrides in read_cases(stem).items():
         if only and name not in only:
             continue
         case = DEFAULTS | dict(o.split("=", 1) for o in overrides)
@@ -600,7 +601,7 @@ def main():
             scale = value.abs().max()
             if tensor.endswith(".bias"):
                 scale = torch.maximum(scale, state[tensor.replace("bias", "weight")].abs().max())
-            d[tensor] = ((final[tensor] - value).abs().max() / scale).item()
+            d[tensor] = (final[tensor] - value).abs().max().item() / (scale.item() or 1.0)  # a running mean may stay 0
         largest = max(d, key=lambda what: math.inf if math.isnan(d[what]) else d[what])
         print(f"{name:24} loss {torchs['losses'][0]:.4f} to {torchs['losses'][-1]:.4f}, test accuracy {torchs['test'][1]:.3f}; "
               f"largest difference {d[largest]:.1e} ({largest})")
@@ -610,8 +611,8 @@ def main():
         tensors |= {f"{name}/{what}": value for what, value in torchs.items()}
     print(f"{sum(name.endswith('/losses') for name in tensors)} cases agree to {worst:.1e}")
     if not only:
-        save_file(tensors, HERE / "train.safetensors",
-                  {"made_by": "tests/golden/train.py", "torch": torch.__version__, "numpy": numpy.__version__,
+        save_file(tensors, HERE / f"{stem}.safetensors",
+                  {"made_by": f"tests/golden/{stem}.py", "torch": torch.__version__, "numpy": numpy.__version__,
                    "safetensors": safetensors.__version__})
 
 
