@@ -239,7 +239,7 @@ START_TEST(a_damaged_one_is_refused)
     static const struct {
         int column;
         double value;
-    } damage[] = {{3, 1e300}, {3, NAN}, {3, 0.5}, {3, -1}, {4, 1e300}, {4, 3}, {4, -2}, {4, NAN}, {0, 1e6}, {0, -1}, {0, NAN}, {2, 1e300}, {2, INFINITY}};
+    } damage[] = {{3, 1e300}, {3, NAN}, {3, 0.5}, {3, -1}, {4, 1e300}, {4, NL_EVALS}, {4, -2}, {4, NAN}, {0, 1e6}, {0, -1}, {0, NAN}, {2, 1e300}, {2, INFINITY}};
     for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
         double before = row[damage[i].column];
         row[damage[i].column] = damage[i].value;

@@ -80,7 +80,12 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
     struct nl_extent x = nl_extent_at(b);
     const struct nl_config *config = b->config;
     int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
-    struct nl_normalize normalize = {.setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels),
+    struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
+    if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
+        b->failed = true;
+        return;
+    }
+    struct nl_normalize normalize = {.setup = setup,
                                      .norm = b->norm,
                                      .unbiased = config->norm.running_var == NL_UNBIASED,
                                      .detached = (unsigned)config->norm.detach,
