@@ -49,6 +49,8 @@ static const char *const cases[][20] = {
      "train.eval_every=7", "train.epochs=2", NULL},
     {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1", "norm.eval=running,precise",
      "model.arch=layers", "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: 2}}]}, mean-pool, linear: classes]", NULL},
+    {SMALL, "train.momentum=0.9", "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.3", NULL},
+    {SMALL, "norm.kind=mabn", "norm.history=5", "norm.momentum_schedule=linear", "device.kind=ref", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
 };
 
