@@ -29,6 +29,7 @@ unsigned nl_config_norms(const struct nl_config *config)
 struct traits {
     unsigned uses;
     bool tracks, any;
+    bool chooses; /* what training normalizes with: norm.statistics */
     bool has_sets, has_eps, has_affine; /* one of them */
 };
 
@@ -43,6 +44,7 @@ static struct traits traits_of(const struct nl_config *config)
         out.any = true;
         out.uses |= norm->uses;
         out.tracks |= norm->tracks;
+        out.chooses |= norm->tracks && !(norm->uses & NL_USES_HISTORY);
         out.has_sets |= norm->partition != NULL;
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
@@ -127,7 +129,7 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "sync"))
         return (norm.uses & NL_USES_STAT_BATCH) && config->train.workers > 1 && config->norm.sync;
     if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
-        return norm.tracks && config->norm.statistics != NL_OF_BATCH;
+        return norm.chooses && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
     if (!strcmp(field, "sets") || !strcmp(field, "center") || !strcmp(field, "scale"))

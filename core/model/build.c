@@ -79,6 +79,7 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
 {
     struct nl_extent x = nl_extent_at(b);
     const struct nl_config *config = b->config;
+    bool averages = b->norm->uses & NL_USES_HISTORY;
     int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
     struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
     if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
@@ -91,9 +92,9 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
                                      .detached = (unsigned)config->norm.detach,
                                      .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
                                      .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
-                                     .trains_running = b->norm->tracks && config->norm.statistics == NL_OF_RUNNING,
+                                     .trains_running = b->norm->tracks && !averages && config->norm.statistics == NL_OF_RUNNING,
                                      .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
-                                     .history = b->norm->uses & NL_USES_HISTORY ? (int)config->norm.history : 0,
+                                     .history = averages ? (int)config->norm.history : 0,
                                      .affine_count = (int)nl_affine_count((enum nl_affine)config->norm.affine, &x),
                                      .eps = eps,
                                      .momentum = momentum};

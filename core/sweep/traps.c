@@ -223,7 +223,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
-    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING)
+    if (!s->norm->tracks || (s->norm->uses & NL_USES_HISTORY) || s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
