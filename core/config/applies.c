@@ -60,6 +60,7 @@ static bool any_weights(const struct nl_config *config, bool (*are)(const struct
 struct traits {
     unsigned uses;
     bool tracks, any;
+    bool chooses; /* what training normalizes with: norm.statistics */
     bool has_sets, has_eps, has_affine; /* one of them */
 };
 
@@ -74,6 +75,7 @@ static struct traits traits_of(const struct nl_config *config)
         out.any = true;
         out.uses |= norm->uses;
         out.tracks |= norm->tracks;
+        out.chooses |= norm->tracks && !(norm->uses & NL_USES_HISTORY);
         out.has_sets |= norm->partition != NULL;
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
@@ -171,14 +173,20 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
         return norm.uses & NL_USES_STAT_BATCH;
-    if (!strcmp(field, "r_max") || !strcmp(field, "d_max"))
-        return norm.uses & NL_USES_BOUNDS;
-    if (!strcmp(field, "history") || !strcmp(field, "compensate"))
-        return norm.uses & NL_USES_HISTORY;
+    if (!strcmp(field, "r_max"))
+        return norm.uses & NL_USES_RATIO;
+    if (!strcmp(field, "d_max"))
+        return norm.uses & NL_USES_SHIFT;
     if (!strcmp(field, "warmup"))
-        return norm.uses & (NL_USES_BOUNDS | NL_USES_HISTORY);
+        return norm.uses & (NL_USES_RATIO | NL_USES_WINDOW);
+    if (!strcmp(field, "history"))
+        return norm.uses & (NL_USES_HISTORY | NL_USES_WINDOW);
+    if (!strcmp(field, "compensate"))
+        return norm.uses & NL_USES_WINDOW;
+    if (!strcmp(field, "sync"))
+        return (norm.uses & NL_USES_STAT_BATCH) && config->train.workers > 1 && config->norm.sync;
     if (!strcmp(field, "statistics")) /* off its default alone, as model.residual */
-        return norm.tracks && config->norm.statistics != NL_OF_BATCH;
+        return norm.chooses && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
     if (!strcmp(field, "gamma_init"))
@@ -198,9 +206,19 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
         return norm.tracks;
     if (!strcmp(field, "momentum"))
-        return norm.tracks && config->norm.running == NL_EMA;
+        return norm.tracks && config->norm.running != NL_CUMULATIVE;
+    if (!strcmp(field, "momentum_schedule") || !strcmp(field, "momentum_end")) /* off their defaults, as norm.statistics; so are those that follow */
+        return norm.tracks && config->norm.running == NL_EMA && config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
+    if (!strcmp(field, "momentum_lr"))
+        return norm.tracks && config->norm.running == NL_LEARNED;
+    if (!strcmp(field, "reset"))
+        return norm.tracks && config->norm.reset > 0;
+    if (!strcmp(field, "freeze"))
+        return norm.tracks && config->norm.freeze < 1;
+    if (!strcmp(field, "freeze_affine"))
+        return norm.tracks && config->norm.freeze < 1 && config->norm.freeze_affine;
     if (!strcmp(field, "precise_batch"))
-        return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
+        return norm.tracks && (evaluates(config, NL_EVAL_PRECISE) || evaluates(config, NL_EVAL_ADAPT));
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
         return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
     NL_BUG("key norm.%s", field);
@@ -214,6 +232,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return config->train.steps == NL_AUTO && config->train.samples == NL_AUTO;
     if (!strcmp(field, "samples"))
         return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
+    if (!strcmp(field, "workers"))
+        return config->train.workers > 1 && (traits_of(config).uses & NL_USES_STAT_BATCH);
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))

@@ -113,6 +113,8 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
 
+    if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
+        nl_complain(diagnostics, experiment, "norm.freeze", "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");
     check_parts(config, experiment, diagnostics);
     check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);

@@ -222,21 +222,25 @@ static void add_loss(struct nl_graph *graph, int logits)
     NL_ASSERT(status == NL_OK);
 }
 
-/* Weights first, so that an optimizer's decay that spares everything else covers one range. */
+/* Weights first, so that an optimizer's decay that spares everything else covers one range; what freezes last, so that what does not is one, too. */
 void nl_graph_end(struct nl_graph *graph, int logits)
 {
     size_t at = 0, states = 0;
     add_loss(graph, logits);
-    for (int others = 0; others < 2; others++) {
+    enum { WEIGHTS, OTHERS, FREEZING };
+    for (int which = WEIGHTS; which <= FREEZING; which++) {
+        size_t first = at;
         for (int i = 0; i < graph->tensors; i++) {
             struct nl_tensor *tensor = &graph->tensor[i];
-            if (!nl_is_parameter(tensor->spec.role) || (tensor->spec.role != NL_WEIGHT) != others)
+            int is = tensor->spec.role == NL_WEIGHT ? WEIGHTS : tensor->spec.freezes ? FREEZING : OTHERS;
+            if (!nl_is_parameter(tensor->spec.role) || is != which)
                 continue;
             tensor->offset = at;
             at += tensor->count;
         }
-        if (!others)
+        if (which == WEIGHTS)
             graph->weights = at;
+        graph->freezing = at - first;
     }
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))

@@ -85,7 +85,8 @@ struct nl_graph {
     int values_capacity, nodes_capacity, tensors_capacity, loops_capacity;
     int open;                 /* the loop whose body is being built, or NL_NONE */
     int classes;
-    size_t weights, count;    /* reals in weights, [0, weights), and in all parameters */
+    size_t weights, count;    /* reals in weights, [0, weights), and in all parameters, */
+    size_t freezing;          /* of which the last so many are those that freeze */
 };
 
 /* An empty graph. */

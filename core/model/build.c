@@ -163,7 +163,7 @@ static bool is_product(const struct nl_operation *operation)
 static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize *normalize, const char *stem, int number)
 {
     const struct nl_graph *graph = b->graph;
-    struct nl_cross_iteration window = {.normalize = *normalize, .history = (int)b->config->norm.history};
+    struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
     struct nl_new_node node = {
         .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
     int producer = graph->value[b->at].producer;
@@ -220,20 +220,29 @@ void nl_set_last_gamma(struct nl_builder *b)
 static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels);
+    const struct nl_config *config = b->config;
+    bool averages = b->norm->uses & NL_USES_HISTORY;
+    int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
+    struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
     if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
         b->failed = true;
         return;
     }
     struct nl_normalize normalize = {.setup = setup,
                                      .norm = b->norm,
-                                     .unbiased = b->config->norm.running_var == NL_UNBIASED,
-                                     .detached = (unsigned)b->config->norm.detach,
-                                     .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
-                                     .affine_count = (int)nl_affine_count((enum nl_affine)b->config->norm.affine, &x),
+                                     .unbiased = config->norm.running_var == NL_UNBIASED,
+                                     .detached = (unsigned)config->norm.detach,
+                                     .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
+                                     .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
+                                     .trains_running = b->norm->tracks && !averages && config->norm.statistics == NL_OF_RUNNING,
+                                     .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
+                                     .history = averages ? nl_norm_history(config, b->norm) : 0,
+                                     .affine_count = (int)nl_affine_count((enum nl_affine)config->norm.affine, &x),
                                      .eps = eps,
                                      .momentum = momentum};
-    if (b->norm->uses & NL_USES_HISTORY)
+    if (workers > 1 && !config->norm.sync)
+        normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
+    if (b->norm->uses & NL_USES_WINDOW)
         add_cross_iteration(b, &normalize, stem, number);
     else
         nl_add(b, &nl_normalize_operation, &normalize, stem, number);

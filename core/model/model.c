@@ -84,6 +84,14 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     return NL_OK;
 }
 
+int nl_stat_batch(const struct nl_config *config)
+{
+    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = config->train.batch / config->train.workers;
+    bool parts = config->train.workers > 1 && !config->norm.sync;
+    part = part > 0 ? part : 1; /* more workers than samples are refused later */
+    return (int)(parts && (own == 0 || part < own) ? part : own);
+}
+
 int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err)
 {
     nl_graph_begin(graph);
@@ -109,7 +117,7 @@ struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int sample
                                   .positions = positions,
                                   .channels = channels,
                                   .groups = (int)config->norm.groups,
-                                  .stat_batch = config->norm.stat_batch == NL_AUTO ? 0 : (int)config->norm.stat_batch,
+                                  .stat_batch = nl_stat_batch(config),
                                   .over_position = config->norm.over == NL_OVER_POSITION};
     struct nl_error checked; /* by nl_config_check */
     nl_norm_sets_read(&config->norm.sets, &setup, &checked);

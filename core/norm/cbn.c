@@ -34,5 +34,5 @@ const struct nl_norm nl_norm_cbn = {
     .shifts = true,
     .tracks = true,
     .cancels_bias = true,
-    .uses = NL_USES_HISTORY,
+    .uses = NL_USES_WINDOW,
 };

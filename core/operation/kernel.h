@@ -28,6 +28,7 @@ enum nl_statistics {
     NL_STATS_TRAIN,   /* the batch's own; running statistics are updated */
     NL_STATS_BATCH,   /* the batch's own; nothing is updated */
     NL_STATS_RUNNING, /* the running ones */
+    NL_STATS_FROZEN,  /* the same, in a step of training (norm.freeze) */
     NL_STATS_PRECISE, /* the ones collected by norm_collect */
     NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
 };
@@ -35,7 +36,13 @@ enum nl_statistics {
 /* Whether they do not hang on the batch. */
 static inline bool nl_are_fixed(enum nl_statistics statistics)
 {
-    return statistics == NL_STATS_RUNNING || statistics == NL_STATS_PRECISE;
+    return statistics == NL_STATS_RUNNING || statistics == NL_STATS_FROZEN || statistics == NL_STATS_PRECISE;
+}
+
+/* Whether it is a step of training, in which units are dropped. */
+static inline bool nl_is_step(enum nl_statistics statistics)
+{
+    return statistics == NL_STATS_TRAIN || statistics == NL_STATS_FROZEN;
 }
 
 /* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */

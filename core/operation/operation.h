@@ -44,6 +44,7 @@ struct nl_tensor_spec {
     size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
     double initial;            /* value of every element; of a weight: drawn (model.init) */
     bool saved;                /* with the weights, in files */
+    bool freezes;              /* of a parameter: it is updated only until statistics are frozen (NL_STATS_FROZEN) */
 };
 
 /* What a node is, once its arguments and its inputs are known. */

@@ -154,13 +154,14 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
 
 /* ---- statistics of evaluation ---- */
 
-/* The node whose exponential average has the least momentum, or the largest; -1: there is none. */
+/* The node whose exponential average has the least constant momentum, or the largest; -1: there is none. */
 static int find_momentum(const struct scene *s, bool largest, double *momentum)
 {
     int found = -1;
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_normalize *n = tracking_at(s, i);
-        double own = n ? nl_own_or(n->momentum, s->config->norm.running == NL_EMA ? s->config->norm.momentum : -1.0) : -1.0;
+        bool constant = s->config->norm.running == NL_EMA && s->config->norm.momentum_schedule == NL_MOMENTUM_CONSTANT;
+        double own = n ? nl_own_or(n->momentum, constant ? s->config->norm.momentum : -1.0) : -1.0;
         if (own < 0 || (found >= 0 && !(largest ? own > *momentum : own < *momentum)))
             continue;
         *momentum = own;
@@ -174,13 +175,15 @@ static int find_momentum(const struct scene *s, bool largest, double *momentum)
 static bool lag(const struct scene *s, struct nl_text *what)
 {
     double momentum = 0;
-    if (!evaluates_running(s) || *s->config->model.load || find_momentum(s, false, &momentum) < 0)
+    if (!evaluates_running(s) || *s->config->model.load || s->config->norm.reset > 0 || s->config->norm.running == NL_LEARNED ||
+        find_momentum(s, false, &momentum) < 0)
         return false;
-    double left = pow(1.0 - momentum, (double)s->step_counts.steps);
+    int64_t steps = (int64_t)ceil(s->config->norm.freeze * (double)s->step_counts.steps);
+    double left = pow(1.0 - momentum, (double)steps);
     if (!(left > 0.01))
         return false;
     nl_text_add(what, "after %lld step%s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
-                whole(s->step_counts.steps), s->step_counts.steps == 1 ? "" : "s", 100 * left, momentum, whole(s->step_counts.steps));
+                whole(steps), steps == 1 ? "" : "s", 100 * left, momentum, whole(steps));
     return true;
 }
 
@@ -203,7 +206,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
-    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING)
+    if (!s->norm->tracks || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW)) || s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;

@@ -94,6 +94,18 @@ static void lay_out_states(struct nl_plan *plan, struct layout *l, const struct 
     plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
 }
 
+/* Without the last parameters, which are the last of the list, too. */
+static struct nl_update frozen_update(const struct nl_plan *plan)
+{
+    const struct nl_graph *graph = plan->graph;
+    struct nl_update update = plan->update;
+    update.count -= graph->freezing;
+    update.decayed = update.decayed < update.count ? update.decayed : update.count;
+    for (int i = 0; i < graph->tensors; i++)
+        update.tensors -= nl_is_parameter(graph->tensor[i].spec.role) && graph->tensor[i].spec.freezes;
+    return update;
+}
+
 /* How pixels or values are seen. */
 static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct nl_gather *gather, const struct nl_extent *x, const struct nl_split *view)
 {
@@ -165,6 +177,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     places.gradients = lay_out_parameters(plan, l, config);
     places.parameters = plan->parameters;
     lay_out_states(plan, l, config);
+    plan->frozen_update = frozen_update(plan);
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
     plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
     plan->eval_sums = take(l, sizeof *plan->eval_sums);

@@ -39,7 +39,7 @@ struct nl_plan {
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
     const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
-    struct nl_update update;
+    struct nl_update update, frozen_update; /* the second while statistics are frozen */
     struct nl_hyper *hyper;    /* places in the state of replica 0, as all below */
     void *parameters;
     void **state;              /* of the graph's tensors that are no parameters, by number */
@@ -50,7 +50,7 @@ struct nl_plan {
     struct nl_loss_sums *eval_sums; /* (1) */
     struct nl_observers observers; /* of log.tensors */
     struct nl_observed *observed;  /* (observers) of the last step that was observed */
-    struct nl_tape *tape[2];   /* the backend's recordings of the step; the second of one that is observed */
+    struct nl_tape *tape[2][2]; /* the backend's recordings of the step; the second of one that is observed, and of one with frozen statistics */
 };
 
 /* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes next. */
@@ -82,6 +82,9 @@ void *nl_place_in(const struct nl_plan *plan, const void *place, int replica);
 /* rows (plan->replicas, bytes): to or from a place in each state. */
 void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes);
 void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size_t bytes);
+
+/* Running statistics of all replicas start anew. */
+void nl_plan_reset_statistics(const struct nl_plan *plan);
 
 /* Recordings of the step are void. */
 void nl_plan_forget(struct nl_plan *plan);

@@ -20,7 +20,7 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
         .clip_value = config->train.clip_value,
         .dropout = config->model.dropout,
         .norm_eps = config->norm.eps,
-        .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1.0 : config->norm.momentum,
+        .norm_momentum = nl_norm_momentum_at(&replica->schedule, step),
     };
     nl_norm_numbers_at(&replica->schedule, step, hyper.norm_numbers);
     return hyper;

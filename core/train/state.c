@@ -67,6 +67,28 @@ static void write_key(const struct nl_plan *plan, const struct nl_tensor *tensor
     plan->backend->upload(place, stream.key, sizeof stream.key);
 }
 
+/* What a state of reals begins as. */
+static void write_initial(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
+{
+    double *values = nl_alloc(tensor->count, sizeof *values);
+    for (size_t i = 0; i < tensor->count; i++)
+        values[i] = tensor->spec.initial;
+    plan->backend->put_reals(nl_tensor_in(plan, replica, tensor), values, tensor->count);
+    free(values);
+}
+
+void nl_plan_reset_statistics(const struct nl_plan *plan)
+{
+    static const int64_t none = 0;
+    for (const struct nl_tensor *tensor = plan->graph->tensor; tensor < plan->graph->tensor + plan->graph->tensors; tensor++)
+        for (int r = 0; r < plan->replicas; r++) {
+            if (tensor->spec.role == NL_RUNNING)
+                write_initial(plan, r, tensor);
+            for (size_t i = 0; i < tensor->count && tensor->spec.role == NL_UPDATES; i++)
+                plan->backend->upload((int64_t *)nl_tensor_in(plan, r, tensor) + i, &none, sizeof none);
+        }
+}
+
 static void write_network(const struct nl_plan *plan, int replica, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
@@ -106,9 +128,10 @@ static void write_parameter_list(const struct nl_plan *plan, int replica)
 {
     const struct nl_graph *graph = plan->graph;
     struct nl_update_tensor *list = nl_alloc((size_t)plan->update.tensors, sizeof *list), *end = list;
-    for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
-        if (nl_is_parameter(tensor->spec.role))
-            *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor)};
+    for (int freezes = 0; freezes < 2; freezes++) /* in the order of their offsets */
+        for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
+            if (nl_is_parameter(tensor->spec.role) && tensor->spec.freezes == freezes)
+                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor)};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
     free(list);
 }
@@ -151,10 +174,11 @@ void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size
 
 void nl_plan_forget(struct nl_plan *plan)
 {
-    for (int i = 0; i < 2; i++) {
-        if (plan->tape[i])
-            plan->backend->forget(plan->tape[i]);
-        plan->tape[i] = NULL;
+    struct nl_tape **tapes = &plan->tape[0][0];
+    for (size_t i = 0; i < sizeof plan->tape / sizeof *tapes; i++) {
+        if (tapes[i])
+            plan->backend->forget(tapes[i]);
+        tapes[i] = NULL;
     }
 }
 

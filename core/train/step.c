@@ -39,7 +39,8 @@ static void make_step(const void *context)
     const struct step *step = context;
     nl_plan_forward(step->plan, &step->plan->train, step->run);
     nl_plan_backward(step->plan, step->run);
-    step->plan->backend->update(step->run, &step->plan->update);
+    bool frozen = step->run->statistics == NL_STATS_FROZEN;
+    step->plan->backend->update(step->run, frozen ? &step->plan->frozen_update : &step->plan->update);
     nl_list_after_step(list_of(&step->plan->train, step->run), step->run);
 }
 
@@ -47,7 +48,7 @@ void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
 {
     const struct step step = {plan, run};
     if (plan->backend->replay)
-        plan->backend->replay(&plan->tape[run->observes], run, plan->train.gather.index, make_step, &step);
+        plan->backend->replay(&plan->tape[run->observes][run->statistics == NL_STATS_FROZEN], run, plan->train.gather.index, make_step, &step);
     else
         make_step(&step);
 }

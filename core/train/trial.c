@@ -117,10 +117,11 @@ static void put_rates(struct nl_training *c, int64_t step)
     for (int i = 0; i < c->plan.replicas; i++) {
         const struct nl_schedule_of *schedule = &c->active[i]->schedule;
         struct nl_hyper *hyper = &c->hyper[i];
-        double lr = nl_lr_at(schedule, step), numbers[NL_NORM_NUMBERS];
+        double lr = nl_lr_at(schedule, step), momentum = nl_norm_momentum_at(schedule, step), numbers[NL_NORM_NUMBERS];
         nl_norm_numbers_at(schedule, step, numbers);
-        changed |= lr != hyper->lr || memcmp(numbers, hyper->norm_numbers, sizeof numbers) != 0;
+        changed |= lr != hyper->lr || momentum != hyper->norm_momentum || memcmp(numbers, hyper->norm_numbers, sizeof numbers) != 0;
         hyper->lr = lr;
+        hyper->norm_momentum = momentum;
         memcpy(hyper->norm_numbers, numbers, sizeof numbers);
     }
     if (changed)
@@ -139,8 +140,11 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     int64_t in_epoch = step % c->step_counts.steps_per_epoch, epoch = step / c->step_counts.steps_per_epoch;
     if (in_epoch == 0)
         begin_epoch(c, epoch);
+    const struct nl_schedule_of *schedule = &c->active[0]->schedule; /* resets and the freezing step are the same in all */
+    if (nl_resets_at(schedule, step))
+        nl_plan_reset_statistics(plan);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], step), .step = step,
-                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
+                         .epoch = epoch, .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
                          .sums = plan->sums + slot};
     put_rates(c, step);
     int64_t batch = c->config->train.batch;

@@ -435,7 +435,7 @@ class Lion(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
-            for p in group["params"]:
+            for p in (p for p in group["params"] if p.grad is not None):
                 m = self.state[p].setdefault("m", torch.zeros_like(p))
                 c = beta1 * m + (1 - beta1) * p.grad
                 p -= group["lr"] * (c.sign() + group["weight_decay"] * p)
@@ -449,7 +449,7 @@ class Lars(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             decay = group["weight_decay"]
-            for p in group["params"]:
+            for p in (p for p in group["params"] if p.grad is not None):
                 v = self.state[p].setdefault("v", torch.zeros_like(p))
                 rate = group["trust"] * p.norm() / (p.grad.norm() + decay * p.norm()) if group["adapts"] else 1.0
                 v.copy_(group["momentum"] * v + group["lr"] * rate * (p.grad + decay * p))
@@ -626,7 +626,7 @@ def judge(cases, build=build, clip=None, check_start=None):
             beside = tensor.removesuffix("bias") + "weight"
             if tensor.endswith(".bias") and beside in state:
                 scale = torch.maximum(scale, state[beside].abs().max())
-            d[tensor] = ((final[tensor] - value).abs().max() / scale).item()
+            d[tensor] = (final[tensor] - value).abs().max().item() / (scale.max().item() or 1.0)  # a running mean may stay 0
         largest = max(d, key=lambda what: math.inf if math.isnan(d[what]) else d[what])
         print(f"{name:24} loss {torchs['losses'][0]:.4f} to {torchs['losses'][-1]:.4f}, test accuracy {torchs['test'][1]:.3f}; "
               f"largest difference {d[largest]:.1e} ({largest})")

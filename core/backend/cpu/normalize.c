@@ -19,15 +19,24 @@ static void share_blocks(struct nl_norm_call *call, nl_parallel_body *body)
 
 /* ---- forward ---- */
 
-/* Running or precise statistics take in those of `rows` rows, which the block's mean and var hold. */
-static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b, size_t rows)
+/* Running or precise statistics take in those of `rows` rows of slice number `slice`, which the block's mean and var hold. */
+static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b, size_t rows, size_t slice)
 {
     const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    if (op->norm->tracks && statistics == NL_STATS_TRAIN)
+    if (op->norm->tracks && statistics == NL_STATS_TRAIN && (op->followed == 0 || slice < (size_t)op->followed))
         nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
     if (op->norm->tracks && statistics == NL_STATS_COLLECT)
         nl_cpu_collect(op, at, &batch);
+}
+
+/* Those of each worker's part, merged. */
+static void merge_parts(const struct nl_cpu_block *b, size_t workers)
+{
+    struct nl_cpu_block part = *b;
+    part.rows = b->rows / workers;
+    for (size_t worker = 0; worker < workers; worker++, part.x += part.rows * part.pitch)
+        nl_cpu_block_moments(&part, worker * part.rows, b->mean, b->var);
 }
 
 /* The moments of the block's rows and those before it. Once they are complete, they are tracked. */
@@ -35,11 +44,14 @@ static void take_moments(const struct nl_norm_call *call, const struct nl_cpu_bl
 {
     bool parted = call->phase == NL_NORM_REDUCE;
     size_t before = parted ? call->before * call->positions : 0;
-    nl_cpu_block_moments(b, before, b->mean, b->var);
+    if (call->op->workers > 1)
+        merge_parts(b, (size_t)call->op->workers);
+    else
+        nl_cpu_block_moments(b, before, b->mean, b->var);
     if (parted && call->before + call->samples < call->all)
         return;
     nl_general_keep(call, b);
-    track(call->op, call->at, call->statistics, b, before + b->rows);
+    track(call->op, call->at, call->statistics, b, before + b->rows, (size_t)(b->mean - call->block.mean) / b->channels);
 }
 
 static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
@@ -89,7 +101,7 @@ static bool forward_few(const struct nl_run *run, const struct nl_normalize *op,
     if (!nl_norm_few(&b, run, op, at))
         return false;
     (op->norm->tracks ? kernels->few_columns_forward : kernels->row_forward)(&b);
-    track(op, at, run->statistics, &b, b.rows);
+    track(op, at, run->statistics, &b, b.rows, 0);
     return true;
 }
 
@@ -293,7 +305,7 @@ static struct nl_micro normalize_micro(const void *arguments)
     size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_padded(op);
     struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
     if (micro.reduces)
-        micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
+        micro.unit = op->affine_count > op->setup.channels || op->workers > 1 ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
     else if (partition.samples > 1)
         micro.unit = partition.samples;
     else if (partition.positions == 1)
