@@ -187,7 +187,7 @@ INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile ti
     for (int v = 0; v < tile.vectors; v++) {
         float *dx = b->dx + tile.at + v * NL_LANES;
         wide grad = take(dx, tile.count);
-        if (b->centers)
+        if (b->center_moves)
             grad = wide_add(grad, of_set(b->set_sum, cut, tile, v));
         wide xhat = lanes_are_rows(b, cut) ? wide_load(b->lane_sum + tile.lanes + v * NL_LANES) : xhat_of(b, cut, tile, v);
         grad = wide_fused(xhat, of_set(b->set_product, cut, tile, v), grad);
@@ -272,7 +272,7 @@ INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t f
     if (!b->dx)
         return;
     put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->dx + first * b->channels : b->lane_sum, -1.0f / (float)b->width, b->set_sum);
-    put_sums(b, cut, end - first, b->lane_product, -1.0f / (float)b->width, b->set_product);
+    put_sums(b, cut, end - first, b->lane_product, b->spread_moves ? -1.0f / (float)b->width : 0.0f, b->set_product);
     over_rows(b, cut, first, end, dx_tile);
 }
 

@@ -102,7 +102,7 @@ INLINE void tile(int rows, int vectors, bool part, enum layout layout, const str
             if (add)
                 sum[t][v] += load_columns(to, v, vectors, part, last);
             if (relu)
-                sum[t][v] = positive(sum[t][v]);
+                sum[t][v] = larger(broadcast(0.0f), sum[t][v]);
             if (mask)
                 sum[t][v] = where_positive(load_columns(mask + (size_t)t * c_step, v, vectors, part, last), sum[t][v]);
             store_columns(to, sum[t][v], v, vectors, part, last);

@@ -99,11 +99,17 @@ wide wide_fused(wide a, wide b, wide c)
     return a;
 }
 
+/* b where either is NaN. */
+INLINE wide wide_larger(wide a, wide b)
+{
+    FOR_PARTS b.part[p] = larger(a.part[p], b.part[p]);
+    return b;
+}
+
 /* NaN stays NaN. */
 INLINE wide wide_relu(wide v)
 {
-    FOR_PARTS v.part[p] = positive(v.part[p]);
-    return v;
+    return wide_larger(wide_set(0.0f), v);
 }
 
 /* g where v > 0, else 0. */
