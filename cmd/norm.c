@@ -11,25 +11,30 @@
 #include "norm/norm.h"
 #include "train/probe.h"
 
-enum { OUT = 'o', VALUES = 256, INPUT, SHAPE, GRAD, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, EVAL, DEVICE, MOST_DIMS = 4 };
+enum { OUT = 'o', VALUES = 256, INPUT, SHAPE, GRAD, EVAL, DEVICE, TENSOR };
+enum { MOST_DIMS = 4, MOST_NAMES = 64 };
 
-static const struct option options[] = {
+static const struct option fixed_options[] = {
     {"values", required_argument, NULL, VALUES},
     {"input", required_argument, NULL, INPUT},
     {"shape", required_argument, NULL, SHAPE},
     {"grad", required_argument, NULL, GRAD},
-    {"gamma", required_argument, NULL, GAMMA},
-    {"beta", required_argument, NULL, BETA},
-    {"running-mean", required_argument, NULL, RUNNING_MEAN},
-    {"running-var", required_argument, NULL, RUNNING_VAR},
     {"eval", no_argument, NULL, EVAL},
     {"device", required_argument, NULL, DEVICE},
     {"out", required_argument, NULL, OUT},
-    {0},
+};
+enum { FIXED = sizeof fixed_options / sizeof *fixed_options };
+
+/* What the normalizers learn and keep, each an option of its name: --gamma, --running-mean. */
+struct tensor_options {
+    int count;
+    char name[MOST_NAMES][32];   /* "running_mean" */
+    char option[MOST_NAMES][32]; /* "running-mean" */
 };
 
 struct settings {
-    const char *values, *input, *shape, *grad, *gamma, *beta, *running_mean, *running_var, *device, *out;
+    const char *values, *input, *shape, *grad, *device, *out;
+    const char *tensor[MOST_NAMES]; /* by number of the option; NULL: not given */
     bool eval;
 };
 
@@ -106,17 +111,16 @@ static bool set_shape(struct nl_probe *probe, const struct layout *layout)
         return false;
     }
     probe->samples = (int)shape[0];
-    probe->positions = image ? (int)(shape[1] * shape[2]) : 1;
-    probe->channels = (int)shape[layout->dims - 1];
+    probe->extent = (struct nl_extent){image ? (int)shape[1] : 1, image ? (int)shape[2] : 1, (int)shape[layout->dims - 1]};
     return true;
 }
 
-/* --values: N samples of one channel for what normalizes over samples (bn), S positions of one channel for in, else one
+/* --values: N samples of one channel for what normalizes over samples, S positions of one channel for in, else one
  * sample of C channels. */
 static void set_shape_of_list(struct nl_probe *probe, const struct nl_norm *norm, size_t count, struct layout *layout)
 {
     *layout = (struct layout){.dims = 4, .shape = {1, 1, 1, 1}};
-    int place = norm == &nl_norm_bn ? 0 : norm == &nl_norm_in ? 1 : 3;
+    int place = nl_norm_spans_batch(norm) ? 0 : norm == &nl_norm_in ? 1 : 3;
     layout->shape[place] = count;
     set_shape(probe, layout);
 }
@@ -157,29 +161,41 @@ static bool read_input(struct nl_probe *probe, const struct settings *settings, 
     return probe->x && set_shape(probe, layout);
 }
 
-/* An option that this normalizer has a use for, read into *values; false: the message was printed. */
-static bool read_optional(const char *option, const char *text, size_t expected, const char *norm, const double **values)
+static size_t elements_of(const struct nl_probe *probe)
 {
-    if (!text)
-        return true;
-    if (expected == 0) {
-        bad_input(NULL, "'%s' does not apply: %s has none here", option, norm);
-        return false;
-    }
-    *values = read_array(option, text, expected, NULL);
-    return *values != NULL;
+    return (size_t)probe->samples * nl_elements(probe->extent);
 }
 
-static bool read_parameters(struct nl_probe *probe, const struct settings *settings)
+/* What is given of the layer's tensors. */
+static bool read_tensors(struct nl_probe *probe, const struct settings *settings, const struct tensor_options *options)
 {
-    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
-    size_t elements = (size_t)probe->samples * (size_t)probe->positions * (size_t)probe->channels;
-    size_t affine = (size_t)nl_probe_affine_count(probe), running = norm->tracks ? (size_t)probe->channels : 0;
-    return read_optional("--grad", settings->grad, elements, norm->name, &probe->dy) &&
-           read_optional("--gamma", settings->gamma, affine, norm->name, &probe->gamma) &&
-           read_optional("--beta", settings->beta, norm->shifts ? affine : 0, norm->name, &probe->beta) &&
-           read_optional("--running-mean", settings->running_mean, running, norm->name, &probe->running_mean) &&
-           read_optional("--running-var", settings->running_var, running, norm->name, &probe->running_var);
+    for (int i = 0; i < options->count; i++) {
+        char option[40];
+        snprintf(option, sizeof option, "--%s", options->option[i]);
+        struct nl_probe_tensor *tensor = nl_probe_find(probe, options->name[i]);
+        if (!settings->tensor[i])
+            continue;
+        if (!tensor) {
+            bad_input(NULL, "'%s' does not apply: %s has none here", option, nl_norms[probe->config->norm.kind]->name);
+            return false;
+        }
+        tensor->given = read_array(option, settings->tensor[i], tensor->count, NULL);
+        if (!tensor->given)
+            return false;
+    }
+    return true;
+}
+
+static bool read_parameters(struct nl_probe *probe, const struct settings *settings, const struct tensor_options *options)
+{
+    struct nl_error err = {0};
+    if (settings->grad && !(probe->dy = read_array("--grad", settings->grad, elements_of(probe), NULL)))
+        return false;
+    if (nl_probe_declare(probe, &err)) {
+        bad_input(NULL, "%s", err.text);
+        return false;
+    }
+    return read_tensors(probe, settings, options);
 }
 
 /* A row of numbers under its name: five decimals, or an exponent where they would not do. */
@@ -201,28 +217,37 @@ static void print_row(const char *name, const double *values, size_t count)
 static void print_head(const struct nl_probe *probe, int sets, int elements)
 {
     const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
-    int affine = nl_probe_affine_count(probe);
+    size_t numbers[2] = {0};
+    for (int i = 0; i < probe->tensors; i++)
+        numbers[probe->tensor[i].learned] += probe->tensor[i].count;
     printf("%s: %s", norm->name, norm->title);
     if (sets)
-        printf(", %d set%s of %d element%s, %d learned and %d running numbers", sets, sets == 1 ? "" : "s", elements,
-               elements == 1 ? "" : "s", affine * (norm->shifts ? 2 : 1), norm->tracks ? 2 * probe->channels : 0);
+        printf(", %d set%s of %d element%s", sets, sets == 1 ? "" : "s", elements, elements == 1 ? "" : "s");
+    if (!nl_norm_is_none(norm))
+        printf(", %zu learned and %zu running numbers", numbers[true], numbers[false]);
     putchar('\n');
+}
+
+/* "dgamma", the gradient of a parameter; "running_mean", a state. */
+static void name_found(const struct nl_probe_tensor *tensor, char *name, size_t size)
+{
+    snprintf(name, size, "%s%s", tensor->learned ? "d" : "", tensor->name);
 }
 
 static void print_found(const struct nl_probe *probe)
 {
-    size_t elements = (size_t)probe->samples * (size_t)probe->positions * (size_t)probe->channels;
-    size_t sets = (size_t)probe->sets, channels = (size_t)probe->channels, affine = (size_t)nl_probe_affine_count(probe);
+    size_t elements = elements_of(probe), sets = (size_t)probe->sets;
     print_row("mean", probe->mean, sets);
     print_row("var", probe->var, sets);
     print_row("x", probe->x, elements);
     print_row("xhat", probe->xhat, elements);
     print_row("y", probe->y, elements);
     print_row("dx", probe->dx, elements);
-    print_row("dgamma", probe->dgamma, affine);
-    print_row("dbeta", probe->dbeta, affine);
-    print_row("running_mean", probe->new_running_mean, channels);
-    print_row("running_var", probe->new_running_var, channels);
+    for (int i = 0; i < probe->tensors; i++) {
+        char name[40];
+        name_found(&probe->tensor[i], name, sizeof name);
+        print_row(name, probe->tensor[i].found, probe->tensor[i].count);
+    }
 }
 
 /* In the backend's own type: float64 from ref, float32 from cpu. */
@@ -249,48 +274,63 @@ static int write_array(const char *folder, const char *name, const struct nl_bac
     return status;
 }
 
+/* A file that --out gets; values NULL: it does not. */
+struct found_file {
+    char name[48];
+    int dims;
+    const size_t *shape;
+    const double *values;
+};
+enum { MOST_FOUND = 4 + NL_PROBE_TENSORS };
+
+static int list_found(const struct nl_probe *probe, const struct layout *layout, const size_t *sets, struct found_file *file)
+{
+    int count = 0;
+    file[count++] = (struct found_file){"y.npy", layout->dims, layout->shape, probe->y};
+    file[count++] = (struct found_file){"dx.npy", layout->dims, layout->shape, probe->dx};
+    file[count++] = (struct found_file){"mean.npy", 1, sets, probe->mean};
+    file[count++] = (struct found_file){"var.npy", 1, sets, probe->var};
+    for (int i = 0; i < probe->tensors; i++, count++) {
+        const struct nl_probe_tensor *tensor = &probe->tensor[i];
+        file[count] = (struct found_file){"", tensor->dims, tensor->shape, tensor->found};
+        name_found(tensor, file[count].name, sizeof file[count].name - strlen(".npy"));
+        strcat(file[count].name, ".npy");
+    }
+    return count;
+}
+
 static int write_found(const struct nl_probe *probe, const struct layout *layout, const char *folder, struct nl_error *err)
 {
+    struct found_file file[MOST_FOUND];
+    size_t sets = (size_t)probe->sets;
+    int count = list_found(probe, layout, &sets, file), status = NL_OK;
     const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)probe->config->device.kind);
-    size_t sets = (size_t)probe->sets, channels = (size_t)probe->channels, affine = (size_t)nl_probe_affine_count(probe);
-    const struct {
-        const char *name;
-        int dims;
-        const size_t *shape;
-        const double *values;
-    } files[] = {
-        {"y.npy", layout->dims, layout->shape, probe->y},   {"dx.npy", layout->dims, layout->shape, probe->dx},
-        {"dgamma.npy", 1, &affine, probe->dgamma},          {"dbeta.npy", 1, &affine, probe->dbeta},
-        {"mean.npy", 1, &sets, probe->mean},                {"var.npy", 1, &sets, probe->var},
-        {"running_mean.npy", 1, &channels, probe->new_running_mean}, {"running_var.npy", 1, &channels, probe->new_running_var},
-    };
-    int status = NL_OK;
-    for (size_t i = 0; i < sizeof files / sizeof *files && status == NL_OK; i++)
-        status = write_array(folder, files[i].name, backend, files[i].dims, files[i].shape, files[i].values, err);
+    for (int i = 0; i < count && status == NL_OK; i++)
+        status = write_array(folder, file[i].name, backend, file[i].dims, file[i].shape, file[i].values, err);
     return status;
 }
 
 /* Whether no array that is read is written over; false: the message was printed. */
-static bool keeps_input(const struct settings *settings)
+static bool keeps_input(const struct nl_probe *probe, const struct layout *layout, const struct settings *settings, const struct tensor_options *options)
 {
-    static const char *const name[] = {"y.npy", "dx.npy", "dgamma.npy", "dbeta.npy", "mean.npy", "var.npy", "running_mean.npy", "running_var.npy"};
-    enum { INPUTS = 6, WRITTEN = sizeof name / sizeof *name };
-    struct used_file place[INPUTS + WRITTEN] = {{"--input", settings->input, false},
-                                            {"--grad", settings->grad, false},
-                                            {"--gamma", settings->gamma, false},
-                                            {"--beta", settings->beta, false},
-                                            {"--running-mean", settings->running_mean, false},
-                                            {"--running-var", settings->running_var, false}};
-    char *path[WRITTEN];
-    for (int i = 0; i < WRITTEN; i++)
-        place[INPUTS + i] = (struct used_file){"--out", path[i] = nl_path_join(settings->out, name[i]), true};
-    bool apart = are_apart(place, INPUTS + WRITTEN);
-    for (int i = 0; i < WRITTEN; i++)
+    struct used_file place[2 + MOST_NAMES + MOST_FOUND] = {{"--input", settings->input, false}, {"--grad", settings->grad, false}};
+    struct found_file file[MOST_FOUND];
+    char *path[MOST_FOUND], flag[MOST_NAMES][40];
+    size_t sets = 0;
+    int read = 2, written = list_found(probe, layout, &sets, file);
+    for (int i = 0; i < options->count; i++, read++) {
+        snprintf(flag[i], sizeof flag[i], "--%s", options->option[i]);
+        place[read] = (struct used_file){flag[i], settings->tensor[i], false};
+    }
+    for (int i = 0; i < written; i++)
+        place[read + i] = (struct used_file){"--out", path[i] = nl_path_join(settings->out, file[i].name), true};
+    bool apart = are_apart(place, read + written);
+    for (int i = 0; i < written; i++)
         free(path[i]);
     return apart;
 }
 
-static int probe_numbers(struct nl_probe *probe, const struct settings *settings)
+static int probe_numbers(struct nl_probe *probe, const struct settings *settings, const struct tensor_options *options)
 {
     struct layout layout;
     struct nl_error err = {0};
@@ -301,8 +341,10 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
         return bad_input(NULL, "norm --input needs --out DIR");
     if (nl_probe_partition(probe, &sets, &elements, &err))
         return bad_input(NULL, "%s", err.text);
+    if (!read_parameters(probe, settings, options))
+        return EXIT_BAD_INPUT;
     if (!settings->shape) {
-        if (!read_parameters(probe, settings) || (settings->out && (!keeps_input(settings) || !is_outside_trials("--out", settings->out) || !make_writable(settings->out))))
+        if ((settings->out && (!keeps_input(probe, &layout, settings, options) || !is_outside_trials("--out", settings->out) || !make_writable(settings->out))))
             return EXIT_BAD_INPUT;
         if (nl_probe_run(probe, &err))
             return fail("%s", err.text);
@@ -315,8 +357,40 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
     return EXIT_DONE;
 }
 
-static bool read_settings(const struct command *self, int argc, char **argv, struct settings *out)
+static void add_tensor_option(struct tensor_options *options, const char *name)
 {
+    for (int i = 0; i < options->count; i++)
+        if (strcmp(options->name[i], name) == 0)
+            return;
+    NL_ASSERT(options->count < MOST_NAMES);
+    int number = options->count++;
+    snprintf(options->name[number], sizeof options->name[number], "%s", name);
+    snprintf(options->option[number], sizeof options->option[number], "%s", name);
+    for (char *at = options->option[number]; *at; at++)
+        *at = *at == '_' ? '-' : *at;
+}
+
+/* Of all kinds, as layers of a few channels have them. */
+static void find_tensor_options(struct tensor_options *options)
+{
+    struct nl_config config;
+    nl_config_defaults(&config);
+    for (config.norm.kind = 0; nl_norms[config.norm.kind]; config.norm.kind++) {
+        struct nl_probe probe = {.config = &config, .samples = 2, .extent = {2, 2, 8}};
+        struct nl_error err;
+        int status = nl_probe_declare(&probe, &err);
+        NL_ASSERT(status == NL_OK);
+        for (int i = 0; i < probe.tensors; i++)
+            add_tensor_option(options, probe.tensor[i].name);
+    }
+}
+
+static bool read_settings(const struct command *self, int argc, char **argv, const struct tensor_options *tensors, struct settings *out)
+{
+    struct option options[FIXED + MOST_NAMES + 1] = {{0}};
+    memcpy(options, fixed_options, sizeof fixed_options);
+    for (int i = 0; i < tensors->count; i++)
+        options[FIXED + i] = (struct option){tensors->option[i], required_argument, NULL, TENSOR + i};
     *out = (struct settings){.device = "ref"};
     for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;)
         switch (option) {
@@ -324,14 +398,13 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case INPUT: out->input = optarg; break;
         case SHAPE: out->shape = optarg; break;
         case GRAD: out->grad = optarg; break;
-        case GAMMA: out->gamma = optarg; break;
-        case BETA: out->beta = optarg; break;
-        case RUNNING_MEAN: out->running_mean = optarg; break;
-        case RUNNING_VAR: out->running_var = optarg; break;
         case EVAL: out->eval = true; break;
         case DEVICE: out->device = optarg; break;
         case OUT: out->out = optarg; break;
-        default: return false;
+        default:
+            if (option < TENSOR)
+                return false;
+            out->tensor[option - TENSOR] = optarg;
         }
     return true;
 }
@@ -375,17 +448,20 @@ static bool load_norm(const struct arguments *arguments, const char *device, str
 static int run(const struct command *self, int argc, char **argv)
 {
     struct settings settings;
+    struct tensor_options options = {0};
     struct arguments arguments;
     struct nl_experiment experiment;
-    if (!read_settings(self, argc, argv, &settings) || !sort_arguments(self, "normalizer", argc, argv, &arguments))
+    find_tensor_options(&options);
+    if (!read_settings(self, argc, argv, &options, &settings) || !sort_arguments(self, "normalizer", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
     if (load_norm(&arguments, settings.device, &experiment)) {
         struct nl_probe probe = {.config = &experiment.config, .eval = settings.eval};
-        code = probe_numbers(&probe, &settings);
-        const double *given[] = {probe.x, probe.dy, probe.gamma, probe.beta, probe.running_mean, probe.running_var};
-        for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-            free((void *)given[i]);
+        code = probe_numbers(&probe, &settings, &options);
+        free((void *)probe.x);
+        free((void *)probe.dy);
+        for (int i = 0; i < probe.tensors; i++)
+            free((void *)probe.tensor[i].given);
         nl_probe_release(&probe);
     }
     free(arguments.override);
@@ -399,19 +475,20 @@ const struct command command_norm = {
              "       normlab norm KIND --input x.npy --out DIR [options] [norm.KEY=VALUE ...]\n"
              "       normlab norm KIND --shape N,H,W,C [norm.KEY=VALUE ...]\n"
              "\n"
-             "Runs the normalizer KIND (bn ln gn in rms none) with the kernels that training uses, in training mode.\n"
+             "Runs the normalizer KIND (`normlab norms` lists them) with the kernels that training uses, in training mode.\n"
              "\n"
-             "--values are N samples of one channel for bn, S positions of one channel for in, and one sample of C channels for the others. The\n"
-             "statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64). DIR gets y dx dgamma dbeta mean var\n"
-             "running_mean running_var as .npy, float64 from ref and float32 from cpu. mean and var have an entry for each set, in order of\n"
-             "samples, positions, channels. var is biased (for rms it is the mean of squares). With --eval, a normalizer with running statistics\n"
-             "uses them as mean and var. --shape says how a tensor is split into sets, without any numbers.\n"
+             "--values are N samples of one channel for what normalizes over samples (bn), S positions of one channel for in, and one sample of C\n"
+             "channels for the others. The statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64). DIR gets, as\n"
+             ".npy, float64 from ref and float32 from cpu: y dx, dNAME of each parameter NAME (dgamma dbeta), each state after the update\n"
+             "(running_mean running_var), and, of what normalizes over sets, mean and var: an entry for each set, in order of samples, positions,\n"
+             "channels. var is biased (for rms it is the mean of squares). With --eval, a normalizer with running statistics uses them as mean and\n"
+             "var. --shape says how a tensor is split into sets, without any numbers.\n"
              "\n"
              "      --values A      x: numbers separated by commas\n"
              "      --input FILE    x: an .npy file\n"
              "      --shape DIMS    of x: N,C or N,H,W,C\n"
-             "      --grad A        gradient of y: adds dx, dgamma, dbeta\n"
-             "      --gamma A, --beta A, --running-mean A, --running-var A\n"
+             "      --grad A        gradient of y: adds dx, and dNAME of each parameter\n"
+             "      --NAME A        a parameter or a state, as what is found of it is called: --gamma --beta --running-mean --running-var --alpha ...\n"
              "                      A: numbers separated by commas (a single one for all), or an .npy file\n"
              "      --eval          evaluation: running statistics, where the normalizer has them\n"
              "      --device KIND   ref (float64; default), cpu (float32)\n"

@@ -10,7 +10,7 @@
 #include "config/nearest.h"
 #include "usage.h"
 
-enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, NO_WARNINGS, MOST_OPTIONS = 31 };
+enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, NO_WARNINGS, MOST_OPTIONS = 95 };
 
 const char common_options[] =
     "common options:\n"

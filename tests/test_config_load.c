@@ -278,18 +278,18 @@ static const struct {
     {"", "train.lr=",
      "command line: 'train.lr' must be a number, not ''\n      | train.lr=\n      |          ^\n"
      "  write it in decimal digits, from 0 to 1e+06\n"},
-    {"", "norm.kind=bn,gm",
-     "command line: 'norm.kind' cannot be 'gm'\n      | norm.kind=bn,gm\n      |              ^~\n"
-     "  did you mean 'gn'? it can be bn, ln, gn, in, rms, brn, meanbn, varbn, l1bn, maxbn, none\n"},
+    {"", "norm.over=sample,positon",
+     "command line: 'norm.over' cannot be 'positon'\n      | norm.over=sample,positon\n      |                  ^~~~~~~\n"
+     "  did you mean 'position'? it can be sample, position\n"},
     {"", "train.seed=1:5",
      "command line: 'train.seed' cannot vary like other keys\n      | train.seed=1:5\n      | ^~~~~~~~~~\n"
      "  'sweep.seeds' of 5 takes train.seed and the four after it\n"},
     {"", "sweep.grid=1",
      "command line: 'sweep.grid' cannot be set on the command line\n      | sweep.grid=1\n      | ^~~~~~~~~~\n"
      "  give a key several values to make an axis of it: norm.kind=bn,gn\n"},
-    {"", "sweep.baseline=norm.kind=bm",
-     "command line: 'norm.kind' cannot be 'bm'\n      | sweep.baseline=norm.kind=bm\n      |                ^~~~~~~~~~~~\n"
-     "  did you mean 'bn'? it can be bn, ln, gn, in, rms, brn, meanbn, varbn, l1bn, maxbn, none\n"},
+    {"", "sweep.baseline=norm.over=smple",
+     "command line: 'norm.over' cannot be 'smple'\n      | sweep.baseline=norm.over=smple\n      |                ^~~~~~~~~~~~~~~\n"
+     "  did you mean 'sample'? it can be sample, position\n"},
     {"", "train.lr=0:1:log:3",
      "command line: 'train.lr' needs two different ends above 0 for a range on the log scale\n"
      "      | train.lr=0:1:log:3\n      |          ^~~~~~~~~\n"},

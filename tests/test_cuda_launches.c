@@ -33,17 +33,16 @@ static int launches(enum nl_arch arch, int depth, int width, int norm, int batch
     return count;
 }
 
-enum { BN, LN, GN, IN, RMS, NONE = 10 }; /* as in nl_norms */
 
 static const struct {
     const char *name;
     enum nl_arch arch;
     int depth, width, norm, batch, most;
 } steps[] = {
-    {"ResNet-20, bn, batch 8", NL_RESNET, 20, 16, BN, 8, 132},
-    {"ResNet-20, bn, batch 128", NL_RESNET, 20, 16, BN, 128, 157},
-    {"ResNet-20, gn, batch 8", NL_RESNET, 20, 16, GN, 8, 174},
-    {"mlp, bn, batch 32", NL_MLP, 2, 64, BN, 32, 17},
+    {"ResNet-20, bn, batch 8", NL_RESNET, 20, 16, NL_NORM_bn, 8, 132},
+    {"ResNet-20, bn, batch 128", NL_RESNET, 20, 16, NL_NORM_bn, 128, 157},
+    {"ResNet-20, gn, batch 8", NL_RESNET, 20, 16, NL_NORM_gn, 8, 174},
+    {"mlp, bn, batch 32", NL_MLP, 2, 64, NL_NORM_bn, 32, 17},
 };
 
 START_TEST(a_step_is_few_launches)

@@ -26,20 +26,19 @@ struct net {
     const char *layers; /* NULL: no list */
 };
 
-enum { BN, LN, GN, IN, RMS, NONE = 10 }; /* as in nl_norms */
 
 static const struct net nets[] = {
-    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = BN, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},
-    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = BN, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2, .stat_batch = 8},
-    {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = LN, .batch = 7, .optimizer = NL_ADAM, .lr = 0.003, .clips = true},
-    {"mlp, none, adamw", NL_MLP, .depth = 2, .width = 64, .norm = NONE, .batch = 2, .optimizer = NL_ADAMW, .lr = 0.003},
-    {"cnn, gn", NL_CNN, .depth = 2, .width = 8, .norm = GN, .batch = 4, .optimizer = NL_SGD, .lr = 0.05},
-    {"cnn, rms", NL_CNN, .depth = 2, .width = 8, .norm = RMS, .batch = 3, .optimizer = NL_SGD, .lr = 0.05},
-    {"resnet, bn", NL_RESNET, .depth = 8, .width = 4, .norm = BN, .batch = 8, .optimizer = NL_SGD, .lr = 0.05},
-    {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = LN, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
-    {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = LN, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
-    {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = BN, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
-    {"layers with numbers of their own", NL_LAYERS, .norm = BN, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
+    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},
+    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2, .stat_batch = 8},
+    {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_ADAM, .lr = 0.003, .clips = true},
+    {"mlp, none, adamw", NL_MLP, .depth = 2, .width = 64, .norm = NL_NORM_none, .batch = 2, .optimizer = NL_ADAMW, .lr = 0.003},
+    {"cnn, gn", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_gn, .batch = 4, .optimizer = NL_SGD, .lr = 0.05},
+    {"cnn, rms", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_rms, .batch = 3, .optimizer = NL_SGD, .lr = 0.05},
+    {"resnet, bn", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05},
+    {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_ln, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
+    {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
+    {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
+    {"layers with numbers of their own", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
      .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 };
 enum { NETS = sizeof nets / sizeof *nets };

@@ -22,6 +22,13 @@ struct tally {
     int files, includes, violations;
 };
 
+/* A normalizer's source may name the operation that computes it; its headers stay what operations are made with. */
+static int last_known(const char *path, int stage)
+{
+    bool names_operation = strcmp(stages[stage], "norm") == 0 && path[strlen(path) - 1] == 'c';
+    return names_operation ? stage_index("operation", strlen("operation")) : stage;
+}
+
 static void check_line(const char *path, int stage, const char *line, struct tally *tally)
 {
     const char *quoted = strstr(line, "#include \"");
@@ -29,7 +36,7 @@ static void check_line(const char *path, int stage, const char *line, struct tal
         const char *target = quoted + strlen("#include \""), *slash = strchr(target, '/');
         int used = slash ? stage_index(target, (size_t)(slash - target)) : -1;
         tally->includes++;
-        if (slash && (used < 0 || used > stage)) {
+        if (slash && (used < 0 || used > last_known(path, stage))) {
             tally->violations++;
             fprintf(stderr, "%s includes %.*s\n", path, (int)strcspn(target, "\""), target);
         }

@@ -32,20 +32,26 @@ static void set_up(struct layer *layer, const char *norm, enum nl_device_kind de
     layer->config.device.kind = device;
     fill(layer->x, "identity.x");
     fill(layer->dy, "identity.dy");
-    layer->probe = (struct nl_probe){.samples = samples, .positions = positions, .channels = CHANNELS};
+    layer->probe = (struct nl_probe){.samples = samples, .extent = {1, positions, CHANNELS}};
 }
 
-static int run(struct layer *layer, struct nl_error *err)
+/* Before anything is given to it but x and dy. */
+static int declare(struct layer *layer, struct nl_error *err)
 {
     layer->probe.config = &layer->config;
     layer->probe.x = layer->x;
     layer->probe.dy = layer->dy;
-    return nl_probe_run(&layer->probe, err);
+    return nl_probe_declare(&layer->probe, err);
+}
+
+static int run(struct layer *layer, struct nl_error *err)
+{
+    return (layer->probe.tensors == 0 && declare(layer, err)) ? NL_FAIL : nl_probe_run(&layer->probe, err);
 }
 
 static int elements_of(const struct layer *layer)
 {
-    return layer->probe.samples * layer->probe.positions * layer->probe.channels;
+    return layer->probe.samples * (int)nl_elements(layer->probe.extent);
 }
 
 /* *most becomes the largest of it and |a - factor b|; NaN stays. */
@@ -57,6 +63,13 @@ static void compare(const double *a, const double *b, double factor, int count, 
     }
 }
 
+/* What was found of a parameter or a state. */
+static const double *found(struct layer *layer, const char *name)
+{
+    const struct nl_probe_tensor *tensor = nl_probe_find(&layer->probe, name);
+    return tensor ? tensor->found : NULL;
+}
+
 /* Runs both layers, whose y, dx (of the second times dx_factor), dgamma and dbeta must agree. */
 static int agree(struct layer *one, struct layer *other, double dx_factor, double *deviation, struct nl_error *err)
 {
@@ -65,9 +78,9 @@ static int agree(struct layer *one, struct layer *other, double dx_factor, doubl
         *deviation = 0.0;
         compare(one->probe.y, other->probe.y, 1.0, elements_of(one), deviation);
         compare(one->probe.dx, other->probe.dx, dx_factor, elements_of(one), deviation);
-        compare(one->probe.dgamma, other->probe.dgamma, 1.0, CHANNELS, deviation);
-        if (one->probe.dbeta && other->probe.dbeta)
-            compare(one->probe.dbeta, other->probe.dbeta, 1.0, CHANNELS, deviation);
+        compare(found(one, "gamma"), found(other, "gamma"), 1.0, CHANNELS, deviation);
+        if (found(one, "beta") && found(other, "beta"))
+            compare(found(one, "beta"), found(other, "beta"), 1.0, CHANNELS, deviation);
     }
     nl_probe_release(&one->probe);
     nl_probe_release(&other->probe);
@@ -130,7 +143,9 @@ static int bn_of_one(enum nl_device_kind device, bool perturbed, double *deviati
     static const double nothing[ELEMENTS] = {0};
     struct layer bn;
     set_up(&bn, "bn", device, perturbed ? 2 : 1, 1);
-    bn.probe.beta = beta;
+    if (declare(&bn, err))
+        return NL_FAIL;
+    nl_probe_find(&bn.probe, "beta")->given = beta;
     int status = run(&bn, err);
     if (status == NL_OK) {
         *deviation = 0.0;
@@ -189,8 +204,10 @@ static int bn_running(enum nl_device_kind device, bool perturbed, double *deviat
     set_up(&bn, "bn", device, SAMPLES, POSITIONS);
     bn.config.norm.momentum = momentum;
     bn.config.norm.running_var = perturbed ? NL_BIASED : NL_UNBIASED;
-    bn.probe.running_mean = mean;
-    bn.probe.running_var = var;
+    if (declare(&bn, err))
+        return NL_FAIL;
+    nl_probe_find(&bn.probe, "running_mean")->given = mean;
+    nl_probe_find(&bn.probe, "running_var")->given = var;
     for (int update = 0; update < UPDATES; update++) {
         if (run(&bn, err)) {
             nl_probe_release(&bn.probe);
@@ -200,8 +217,8 @@ static int bn_running(enum nl_device_kind device, bool perturbed, double *deviat
             expected[i] = kept * mean[i] + (1.0 - kept) * bn.probe.mean[i];
             expected_var[i] = kept * var[i] + (1.0 - kept) * bn.probe.var[i] * count / (count - 1.0);
         }
-        memcpy(mean, bn.probe.new_running_mean, sizeof mean);
-        memcpy(var, bn.probe.new_running_var, sizeof var);
+        memcpy(mean, found(&bn, "running_mean"), sizeof mean);
+        memcpy(var, found(&bn, "running_var"), sizeof var);
         nl_probe_release(&bn.probe);
     }
     *deviation = 0.0;

@@ -29,6 +29,7 @@ unsigned nl_config_norms(const struct nl_config *config)
 struct traits {
     unsigned uses;
     bool tracks, any;
+    bool has_sets, has_eps, has_affine; /* one of them */
 };
 
 static struct traits traits_of(const struct nl_config *config)
@@ -40,6 +41,9 @@ static struct traits traits_of(const struct nl_config *config)
             out.uses |= nl_norms[i]->uses;
             out.tracks |= nl_norms[i]->tracks;
             out.any |= !nl_norm_is_none(nl_norms[i]);
+            out.has_sets |= nl_norms[i]->partition != NULL;
+            out.has_eps |= !nl_norm_is_none(nl_norms[i]) && !(nl_norms[i]->uses & NL_LACKS_EPS);
+            out.has_affine |= !nl_norm_is_none(nl_norms[i]) && !(nl_norms[i]->uses & NL_LACKS_AFFINE);
         }
     return out;
 }
@@ -117,7 +121,13 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
         return norm.tracks && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
-        return norm.any && config->norm.detach != 0;
+        return norm.has_sets && config->norm.detach != 0;
+    if (!strcmp(field, "alpha"))
+        return norm.uses & NL_USES_ALPHA;
+    if (!strcmp(field, "eps"))
+        return norm.has_eps;
+    if (!strcmp(field, "affine"))
+        return norm.has_affine;
     if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
         return norm.tracks;
     if (!strcmp(field, "momentum"))
@@ -126,7 +136,7 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
         return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
-    return norm.any; /* eps, affine */
+    NL_BUG("key norm.%s", field);
 }
 
 static bool train_key_applies(const char *field, const struct nl_config *config)

@@ -1,15 +1,18 @@
 #include "model/build.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "config/layers.h"
 #include "operation/activate.h"
 #include "operation/add.h"
+#include "operation/affine.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/normalizer.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -66,40 +69,48 @@ void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias
     add_conv(b, &nl_depthwise_conv_operation, shape, bias, stem, number);
 }
 
-static int affine_count(const struct nl_config *config, struct nl_extent x)
-{
-    switch ((enum nl_affine)config->norm.affine) {
-    case NL_AFFINE_NONE:
-        return 0;
-    case NL_AFFINE_CHANNEL:
-        return x.channels;
-    case NL_AFFINE_ELEMENT:
-        return (int)nl_elements(x);
-    }
-    NL_BUG("affine %d", config->norm.affine);
-}
-
 static struct nl_own own(double said)
 {
     return (struct nl_own){said >= 0, said};
 }
 
-void nl_add_norm(struct nl_builder *b, const char *stem, int number)
+/* By its sets. */
+static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    if (nl_norm_is_none(b->norm))
-        return;
     struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
                                      .detached = (unsigned)b->config->norm.detach,
                                      .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
-                                     .affine_count = affine_count(b->config, x)};
-    if (b->set) {
-        normalize.eps = own(b->set->eps);
-        normalize.momentum = own(b->set->momentum);
-    }
+                                     .affine_count = (int)nl_affine_count((enum nl_affine)b->config->norm.affine, &x),
+                                     .eps = eps,
+                                     .momentum = momentum};
     nl_add(b, &nl_normalize_operation, &normalize, stem, number);
+}
+
+/* By an operation of its own, whose arguments begin with the settings. */
+static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
+{
+    const struct nl_operation *operation = b->norm->operation;
+    struct nl_norm_settings *arguments = nl_alloc(1, operation->arguments);
+    *arguments = (struct nl_norm_settings){
+        .norm = b->norm,
+        .affine = (enum nl_affine)b->config->norm.affine,
+        .alpha = b->config->norm.alpha,
+        .eps = eps,
+        .momentum = momentum,
+    };
+    nl_add(b, operation, arguments, stem, number);
+    free(arguments);
+}
+
+void nl_add_norm(struct nl_builder *b, const char *stem, int number)
+{
+    struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
+    if (nl_norm_is_none(b->norm))
+        return;
+    (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)

@@ -48,6 +48,15 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     return NL_OK;
 }
 
+int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err)
+{
+    nl_graph_begin(graph);
+    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = x, .err = err};
+    nl_add_norm(&b, "norm", 0);
+    return b.failed ? NL_FAIL : NL_OK;
+}
+
 struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels)
 {
     return (struct nl_norm_setup){.samples = samples,

@@ -11,6 +11,10 @@
  * channels, more pooling than there are pixels), *key names the configuration key at fault. */
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err);
 
+/* A normalizer alone, as the configuration's norm section says, of activations of that extent: a graph of the input x and one node, or of none. To be
+ * released either way. NL_FAIL: there cannot be such a layer, and err says why. */
+int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err);
+
 /* The initial parameters, in the backends' layout, rounded to float32 so that every backend starts alike. out: (graph->count).
  * Element e of a weight in PyTorch's order is drawn at position e of the stream "init.<node>.weight". */
 void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *out);

@@ -15,9 +15,10 @@
  * Some differ in one place: what they subtract, by which measure of spread they divide, how they correct the result. The general form is that of
  * norm/coefficients.h, of which the above is a case.
  *
- * Every set here is a block: `samples` consecutive samples x `positions` positions x `channels` consecutive channels. So a
+ * Most sets are blocks: `samples` consecutive samples x `positions` positions x `channels` consecutive channels. So a
  * normalizer is a row of the table below: its block, its center and spread, its coefficients where they are its own, and what state it has. The file
- * of each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the walk over the sets is the backends'.
+ * of each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the walk over the sets is the backends'. What fits no block, or does more than
+ * that, is computed by an operation of its own.
  */
 #ifndef NL_NORM_NORM_H
 #define NL_NORM_NORM_H
@@ -43,7 +44,10 @@ struct nl_norm_setup {
     bool over_position; /* norm.over = position (LN, RMSNorm) */
 };
 
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8 };
+/* Keys of the norm section that matter to some only; eps and affine matter to most. */
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64 };
+
+struct nl_operation; /* operation/operation.h */
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
@@ -59,7 +63,10 @@ struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
-    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* NULL: it normalizes nothing (nl_norm_is_none) */
+    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* its sets; NULL: they are no blocks, or it has none */
+    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets */
+    int variant;         /* of that operation, if it computes several */
+    bool mixes_samples;  /* of that operation: what becomes of a sample depends on the others of its batch */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
@@ -71,9 +78,16 @@ struct nl_norm {
     unsigned uses;       /* which settings of the norm section matter to it: enum nl_norm_uses */
 };
 
-/* Adding a normalizer: its file, its row here (table.c), a configuration that uses it. */
-extern const struct nl_norm nl_norm_bn, nl_norm_ln, nl_norm_gn, nl_norm_in, nl_norm_rms, nl_norm_brn, nl_norm_meanbn, nl_norm_varbn, nl_norm_l1bn,
-    nl_norm_maxbn, nl_norm_none;
+/* Adding a normalizer: its file, its row in norms.def, golden vectors, a configuration that uses it. */
+#define NORM(kind) extern const struct nl_norm nl_norm_##kind;
+#include "norm/norms.def"
+
+/* Indices into nl_norms: NL_NORM_bn, ... */
+enum nl_norm_kind {
+#define NORM(kind) NL_NORM_##kind,
+#include "norm/norms.def"
+};
+
 extern const struct nl_norm *const nl_norms[]; /* ends with NULL; norm.kind is an index into it */
 extern const char *const nl_norm_names[];      /* the same order; ends with NULL */
 
@@ -82,10 +96,10 @@ const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalize
 /* "none", the absence of a normalizer. */
 static inline bool nl_norm_is_none(const struct nl_norm *norm)
 {
-    return !norm->partition;
+    return !norm->partition && !norm->operation;
 }
 
-/* Whether a set may span several samples, so that what becomes of a sample depends on the others of its batch. */
+/* Whether what becomes of a sample depends on the others of its batch. */
 bool nl_norm_spans_batch(const struct nl_norm *norm);
 
 /* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */

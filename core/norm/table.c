@@ -1,14 +1,19 @@
-/* The table of normalizers: what norm.kind may be, in the order that help and tables show; and the sets that several of them have. */
+/* The table of normalizers, and the sets that several of them have. */
 #include <string.h>
 
 #include "norm/norm.h"
 
 const struct nl_norm *const nl_norms[] = {
-    &nl_norm_bn,     &nl_norm_ln,    &nl_norm_gn,    &nl_norm_in,     &nl_norm_rms,   &nl_norm_brn,
-    &nl_norm_meanbn, &nl_norm_varbn, &nl_norm_l1bn, &nl_norm_maxbn, &nl_norm_none, NULL,
+#define NORM(kind) &nl_norm_##kind,
+#include "norm/norms.def"
+    NULL,
 };
 
-const char *const nl_norm_names[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "none", NULL};
+const char *const nl_norm_names[] = {
+#define NORM(kind) #kind,
+#include "norm/norms.def"
+    NULL,
+};
 
 const struct nl_norm *nl_norm_find(const char *name)
 {
@@ -33,7 +38,7 @@ struct nl_partition nl_sets_of_sample(const struct nl_norm_setup *setup)
 bool nl_norm_spans_batch(const struct nl_norm *norm)
 {
     const struct nl_norm_setup two = {.samples = 2, .positions = 1, .channels = 1, .groups = 1};
-    return !nl_norm_is_none(norm) && norm->partition(&two).samples > 1;
+    return norm->partition ? norm->partition(&two).samples > 1 : norm->mixes_samples;
 }
 
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup)

@@ -1,20 +1,11 @@
 /* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
 #include "operation/normalize.h"
 
+#include "operation/affine.h"
 #include "operation/reference.h"
 
 enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
 enum { MEAN, VAR, COEFFICIENTS, SAVED };
-
-static void add_parameter(const struct nl_normalize *n, const struct nl_extent *x, struct nl_declaration *d, struct nl_tensor_spec spec)
-{
-    bool elements = n->affine_count > x->channels;
-    spec.dims = elements ? 3 : 1;
-    size_t shape[] = {(size_t)x->height, (size_t)x->width, (size_t)x->channels};
-    for (int i = 0; i < spec.dims; i++)
-        spec.shape[i] = elements ? shape[i] : shape[2];
-    d->parameter[d->parameters++] = spec;
-}
 
 static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
 {
@@ -31,10 +22,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     n->setup.positions = nl_positions(in[X]);
     n->setup.channels = in[X].channels;
     d->output[d->outputs++] = in[X];
-    if (n->affine_count > 0)
-        add_parameter(n, &in[X], d, (struct nl_tensor_spec){.name = "weight", .role = NL_GAMMA, .slot = GAMMA, .initial = 1});
-    if (n->affine_count > 0 && n->norm->shifts)
-        add_parameter(n, &in[X], d, (struct nl_tensor_spec){.name = "bias", .role = NL_BETA, .slot = BETA});
+    nl_declare_gamma(d, GAMMA, (size_t)n->affine_count, &in[X]);
+    if (n->norm->shifts)
+        nl_declare_beta(d, BETA, (size_t)n->affine_count, &in[X]);
     if (!n->norm->tracks)
         return NL_OK;
     add_state(d, (struct nl_tensor_spec){.name = "running_mean", .role = NL_RUNNING, .saved = true}, channels);

@@ -1,244 +1,346 @@
 #include "train/probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/backend.h"
 #include "base/memory.h"
 #include "model/model.h"
 #include "operation/normalize.h"
 #include "train/schedule.h"
 
-static const struct nl_norm *norm_of(const struct nl_probe *probe)
-{
-    return nl_norms[probe->config->norm.kind];
-}
-
-static struct nl_norm_setup setup_of(const struct nl_probe *probe)
-{
-    return nl_norm_setup_of(probe->config, probe->samples, probe->positions, probe->channels);
-}
-
 static size_t elements_of(const struct nl_probe *probe)
 {
-    return (size_t)probe->samples * (size_t)probe->positions * (size_t)probe->channels;
-}
-
-int nl_probe_affine_count(const struct nl_probe *probe)
-{
-    if (nl_norm_is_none(norm_of(probe)) || probe->config->norm.affine == NL_AFFINE_NONE)
-        return 0;
-    return probe->config->norm.affine == NL_AFFINE_ELEMENT ? probe->positions * probe->channels : probe->channels;
+    return (size_t)probe->samples * nl_elements(probe->extent);
 }
 
 int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, struct nl_error *err)
 {
-    const struct nl_norm *norm = norm_of(probe);
-    struct nl_norm_setup setup = setup_of(probe);
+    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
+    struct nl_norm_setup setup = nl_norm_setup_of(probe->config, probe->samples, nl_positions(probe->extent), probe->extent.channels);
     *sets = *elements = 0;
-    if (nl_norm_is_none(norm))
-        return NL_OK;
     if ((norm->uses & NL_USES_GROUPS) && setup.channels % setup.groups != 0)
         return nl_fail(err, "cannot split %d channels into %d groups; choose another norm.groups", setup.channels, setup.groups);
+    if (!norm->partition)
+        return NL_OK;
     struct nl_partition partition = norm->partition(&setup);
     *sets = nl_partition_sets(&partition, &setup);
     *elements = partition.samples * partition.positions * partition.channels;
     return NL_OK;
 }
 
+/* ---- the layer's tensors ---- */
+
+/* Those that somebody may want to see, or to give: not what evaluation alone makes. */
+static bool is_shown(const struct nl_tensor *tensor)
+{
+    return nl_is_parameter(tensor->spec.role) || (tensor->spec.saved && tensor->spec.role != NL_UPDATES);
+}
+
+/* Papers call it gamma, PyTorch weight. */
+static const char *shown_name(const struct nl_tensor_spec *spec)
+{
+    if (spec->role == NL_GAMMA && strcmp(spec->name, "weight") == 0)
+        return "gamma";
+    return spec->role == NL_BETA && strcmp(spec->name, "bias") == 0 ? "beta" : spec->name;
+}
+
+static void declare(struct nl_probe *probe, const struct nl_graph *graph)
+{
+    probe->tensors = 0;
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        if (!is_shown(tensor))
+            continue;
+        struct nl_probe_tensor *shown = &probe->tensor[probe->tensors++];
+        *shown = (struct nl_probe_tensor){.learned = nl_is_parameter(tensor->spec.role), .dims = tensor->spec.dims, .count = tensor->count};
+        memcpy(shown->shape, tensor->spec.shape, sizeof shown->shape);
+        snprintf(shown->name, sizeof shown->name, "%s", shown_name(&tensor->spec));
+    }
+}
+
+int nl_probe_declare(struct nl_probe *probe, struct nl_error *err)
+{
+    struct nl_graph graph;
+    int status = nl_model_norm(probe->config, probe->extent, &graph, err);
+    if (status == NL_OK)
+        declare(probe, &graph);
+    nl_graph_release(&graph);
+    return status;
+}
+
+struct nl_probe_tensor *nl_probe_find(struct nl_probe *probe, const char *name)
+{
+    for (int i = 0; i < probe->tensors; i++)
+        if (strcmp(probe->tensor[i].name, name) == 0)
+            return &probe->tensor[i];
+    return NULL;
+}
+
+/* ---- memory ---- */
+
 /* The backend's memory, released all at once. */
-struct desk {
+struct workspace {
     const struct nl_backend *backend;
     int count;
     struct {
         void *memory;
         size_t bytes;
-    } block[24];
+    } block[8 + 2 * NL_MOST_SLOTS + NL_MOST_STATES + NL_MOST_SAVED];
     bool failed; /* memory ran out */
 };
 
-static void *take(struct desk *desk, size_t bytes)
+static void *take(struct workspace *w, size_t bytes)
 {
-    void *memory = desk->backend->alloc(bytes ? bytes : 1);
-    NL_ASSERT(desk->count < (int)(sizeof desk->block / sizeof *desk->block));
+    size_t taken = bytes ? bytes : 1;
+    void *memory = w->backend->alloc(taken);
+    NL_ASSERT(w->count < (int)(sizeof w->block / sizeof *w->block));
     if (memory) {
-        desk->block[desk->count].memory = memory;
-        desk->block[desk->count++].bytes = bytes ? bytes : 1;
+        w->block[w->count].memory = memory;
+        w->block[w->count++].bytes = taken;
     }
-    desk->failed |= !memory;
+    w->failed |= !memory;
     return memory;
 }
 
-static void clear(struct desk *desk)
+static void clear(struct workspace *w)
 {
-    for (int i = 0; i < desk->count; i++)
-        desk->backend->free(desk->block[i].memory, desk->block[i].bytes);
+    for (int i = 0; i < w->count; i++)
+        w->backend->free(w->block[i].memory, w->block[i].bytes);
 }
 
-/* `count` reals of the backend: the values, or `otherwise` where there are none. */
-static void *put(struct desk *desk, const double *values, size_t count, double otherwise)
+static double *filled(size_t count, double value)
 {
-    void *memory = take(desk, count * desk->backend->real);
-    if (!memory)
-        return NULL;
-    if (values) {
-        desk->backend->put_reals(memory, values, count);
-    } else {
-        double *filled = nl_alloc(count, sizeof *filled);
-        for (size_t i = 0; i < count; i++)
-            filled[i] = otherwise;
-        desk->backend->put_reals(memory, filled, count);
-        free(filled);
-    }
+    double *values = nl_alloc(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = value;
+    return values;
+}
+
+/* `count` reals of the backend. values NULL: zeros. */
+static void *put(struct workspace *w, const double *values, size_t count)
+{
+    void *memory = take(w, count * w->backend->real);
+    if (memory && values)
+        w->backend->put_reals(memory, values, count);
     return memory;
 }
 
-static double *get(const struct desk *desk, const void *memory, size_t count)
+static double *get(const struct workspace *w, const void *memory, size_t count)
 {
     if (!memory)
         return NULL;
     double *values = nl_alloc(count, sizeof *values);
-    desk->backend->get_reals(values, memory, count);
+    w->backend->get_reals(values, memory, count);
     return values;
 }
 
-static double *get_doubles(const struct desk *desk, const double *memory, size_t count)
+static double *get_doubles(const struct workspace *w, const double *memory, size_t count)
 {
     double *values = nl_alloc(count, sizeof *values);
-    desk->backend->download(values, memory, count * sizeof *values);
+    w->backend->download(values, memory, count * sizeof *values);
     return values;
 }
 
-static void *put_hyper(struct desk *desk, const struct nl_config *config)
+/* A tensor as PyTorch orders it to its place, and back. given NULL: as a layer begins. */
+static void *put_tensor(struct workspace *w, const struct nl_tensor *tensor, const double *given)
+{
+    enum nl_tensor_type type = tensor->spec.type;
+    if (type != NL_TENSOR_REAL && type != NL_TENSOR_DOUBLE)
+        return take(w, tensor->count * nl_type_bytes(type, w->backend));
+    double *values = filled(tensor->count, tensor->spec.initial);
+    for (size_t e = 0; given && e < tensor->count; e++)
+        values[nl_tensor_place(tensor, e)] = given[e];
+    void *place = take(w, tensor->count * nl_type_bytes(type, w->backend));
+    if (place && type == NL_TENSOR_REAL)
+        w->backend->put_reals(place, values, tensor->count);
+    else if (place)
+        w->backend->upload(place, values, tensor->count * sizeof *values);
+    free(values);
+    return place;
+}
+
+static double *get_tensor(const struct workspace *w, const struct nl_tensor *tensor, const void *place)
+{
+    if (!place)
+        return NULL;
+    double *stored = tensor->spec.type == NL_TENSOR_DOUBLE ? get_doubles(w, place, tensor->count) : get(w, place, tensor->count);
+    double *values = nl_alloc(tensor->count, sizeof *values);
+    for (size_t e = 0; e < tensor->count; e++)
+        values[e] = stored[nl_tensor_place(tensor, e)];
+    free(stored);
+    return values;
+}
+
+static void *put_hyper(struct workspace *w, const struct nl_config *config)
 {
     struct nl_hyper hyper = {
         .norm_eps = config->norm.eps,
         .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1 : config->norm.momentum,
     };
     nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
-    void *memory = take(desk, sizeof hyper);
+    void *memory = take(w, sizeof hyper);
     if (memory)
-        desk->backend->upload(memory, &hyper, sizeof hyper);
+        w->backend->upload(memory, &hyper, sizeof hyper);
     return memory;
 }
 
-static void lay_out(const struct nl_probe *probe, struct desk *desk, struct nl_normalize *op)
+/* ---- the layer ---- */
+
+/* Where its tensors lie: parameters by slot, with their gradients, and states. */
+struct layer {
+    const struct nl_graph *graph;
+    const struct nl_graph_node *node;
+    struct nl_operands at;
+};
+
+static const double *given_of(struct nl_probe *probe, const struct nl_tensor *tensor)
 {
-    const struct nl_norm *norm = norm_of(probe);
-    size_t elements = elements_of(probe), channels = (size_t)probe->channels, affine = (size_t)nl_probe_affine_count(probe);
-    *op = (struct nl_normalize){
-        .setup = setup_of(probe),
-        .norm = norm,
-        .unbiased = probe->config->norm.running_var == NL_UNBIASED,
-        .detached = (unsigned)probe->config->norm.detach,
-        .trains_running = norm->tracks && probe->config->norm.statistics == NL_OF_RUNNING,
-        .affine_count = (int)affine,
-        .x = put(desk, probe->x, elements, 0),
-        .y = put(desk, NULL, elements, 0),
-        .hyper = put_hyper(desk, probe->config),
-    };
-    if (affine) {
-        op->gamma = put(desk, probe->gamma, affine, 1);
-        op->dgamma = put(desk, NULL, affine, 0);
-    }
-    if (affine && norm->shifts) {
-        op->beta = put(desk, probe->beta, affine, 0);
-        op->dbeta = put(desk, NULL, affine, 0);
-    }
-    if (norm->tracks) {
-        op->running_mean = put(desk, probe->running_mean, channels, 0);
-        op->running_var = put(desk, probe->running_var, channels, 1);
-        op->updates = take(desk, sizeof *op->updates);
-        op->precise_mean = take(desk, channels * sizeof *op->precise_mean);
-        op->precise_var = take(desk, channels * sizeof *op->precise_var);
-        op->precise_count = take(desk, sizeof *op->precise_count);
-    }
-    if (probe->dy) {
-        op->dy = put(desk, probe->dy, elements, 0);
-        op->dx = put(desk, NULL, elements, 0);
-    }
-    size_t sets = (size_t)nl_normalize_sets(op, probe->samples);
-    op->mean = take(desk, sets * desk->backend->statistic);
-    op->var = take(desk, sets * desk->backend->statistic);
-    op->coefficients = nl_normalize_keeps_coefficients(op) ? take(desk, 4 * sets * desk->backend->statistic) : NULL;
+    struct nl_probe_tensor *shown = is_shown(tensor) ? nl_probe_find(probe, shown_name(&tensor->spec)) : NULL;
+    return shown ? shown->given : NULL;
 }
 
-static void normalize(struct nl_probe *probe, const struct desk *desk, struct nl_normalize *op)
+static const struct nl_tensor *parameter_in(const struct layer *layer, int slot)
 {
-    size_t elements = elements_of(probe), channels = (size_t)probe->channels, affine = (size_t)op->affine_count;
-    bool fixed = probe->eval && op->norm->tracks;
-    const struct nl_kernel *kernel = nl_kernel_of(desk->backend, &nl_normalize_operation, op);
+    int value = layer->node->in[slot];
+    bool is = value != NL_NONE && layer->graph->value[value].kind == NL_PARAMETER;
+    return is ? &layer->graph->tensor[layer->graph->value[value].tensor] : NULL;
+}
+
+static void lay_out(struct nl_probe *probe, struct workspace *w, struct layer *layer)
+{
+    const struct nl_operation *operation = layer->node->operation;
+    struct nl_operands *at = &layer->at;
+    size_t elements = elements_of(probe);
+    at->hyper = put_hyper(w, probe->config);
+    at->in[0] = put(w, probe->x, elements);
+    at->out[0] = put(w, NULL, elements);
+    at->d_in[0] = probe->dy ? put(w, NULL, elements) : NULL;
+    at->d_out[0] = probe->dy ? put(w, probe->dy, elements) : NULL;
+    for (int slot = 1; slot < operation->slots; slot++) {
+        const struct nl_tensor *tensor = parameter_in(layer, slot);
+        at->in[slot] = tensor ? put_tensor(w, tensor, given_of(probe, tensor)) : NULL;
+        at->d_in[slot] = tensor && probe->dy ? put(w, NULL, tensor->count) : NULL;
+    }
+    for (int i = 0; i < layer->node->states; i++) {
+        const struct nl_tensor *tensor = &layer->graph->tensor[layer->node->state[i]];
+        at->state[i] = put_tensor(w, tensor, given_of(probe, tensor));
+    }
+    if (operation->prepare)
+        operation->prepare(layer->node->arguments, probe->samples, false);
+    for (int i = 0; i < operation->saved; i++) {
+        size_t bytes = operation->saved_bytes(layer->node->arguments, i, probe->samples, w->backend->statistic);
+        at->saved[i] = bytes ? take(w, bytes) : NULL;
+    }
+    operation->bind(layer->node->arguments, at);
+}
+
+static void find_tensors(struct nl_probe *probe, const struct workspace *w, const struct layer *layer)
+{
+    for (int slot = 1; slot < layer->node->operation->slots; slot++) {
+        const struct nl_tensor *tensor = parameter_in(layer, slot);
+        if (tensor)
+            nl_probe_find(probe, shown_name(&tensor->spec))->found = get_tensor(w, tensor, layer->at.d_in[slot]);
+    }
+    for (int i = 0; i < layer->node->states; i++) {
+        const struct nl_tensor *tensor = &layer->graph->tensor[layer->node->state[i]];
+        if (is_shown(tensor))
+            nl_probe_find(probe, shown_name(&tensor->spec))->found = get_tensor(w, tensor, layer->at.state[i]);
+    }
+}
+
+/* What "normalize" knows beside: the statistics of its sets, and xhat, which is y without gamma and beta. */
+static void find_statistics(struct nl_probe *probe, const struct workspace *w, const struct nl_kernel *kernel, struct nl_run run, struct nl_normalize *op)
+{
+    bool fixed = nl_normalize_is_fixed(op, &run);
+    size_t channels = (size_t)probe->extent.channels;
+    probe->sets = fixed ? probe->extent.channels : nl_normalize_sets(op, probe->samples);
+    probe->mean = fixed ? get(w, op->running_mean, channels) : get_doubles(w, op->mean, (size_t)probe->sets);
+    probe->var = fixed ? get(w, op->running_var, channels) : get_doubles(w, op->var, (size_t)probe->sets);
+    op->gamma = op->beta = NULL;
+    op->affine_count = 0;
+    run.statistics = fixed ? NL_STATS_RUNNING : NL_STATS_BATCH;
+    kernel->forward(&run, op);
+    probe->xhat = get(w, op->y, elements_of(probe));
+}
+
+static void normalize(struct nl_probe *probe, const struct workspace *w, const struct layer *layer)
+{
+    const struct nl_operation *operation = layer->node->operation;
+    void *arguments = layer->node->arguments;
+    const struct nl_kernel *kernel = nl_kernel_of(w->backend, operation, arguments);
+    bool fixed = probe->eval && operation->may_be_fixed && operation->may_be_fixed(arguments);
     struct nl_run run = {
         .replicas = 1,
         .samples = probe->samples,
         .statistics = fixed ? NL_STATS_RUNNING : probe->eval ? NL_STATS_BATCH : NL_STATS_TRAIN,
     };
-    kernel->forward(&run, op);
-    probe->y = get(desk, op->y, elements);
-    if (op->dy) {
-        kernel->backward(&run, op);
-        probe->dx = get(desk, op->dx, elements);
-        probe->dgamma = get(desk, op->dgamma, affine);
-        probe->dbeta = get(desk, op->dbeta, affine);
+    kernel->forward(&run, arguments);
+    probe->y = get(w, layer->at.out[0], elements_of(probe));
+    if (probe->dy) {
+        kernel->backward(&run, arguments);
+        probe->dx = get(w, layer->at.d_in[0], elements_of(probe));
     }
-    probe->new_running_mean = get(desk, op->running_mean, channels);
-    probe->new_running_var = get(desk, op->running_var, channels);
-    if (fixed) {
-        probe->sets = probe->channels;
-        probe->mean = get(desk, op->running_mean, channels);
-        probe->var = get(desk, op->running_var, channels);
-    } else {
-        probe->sets = nl_normalize_sets(op, probe->samples);
-        probe->mean = get_doubles(desk, op->mean, (size_t)probe->sets);
-        probe->var = get_doubles(desk, op->var, (size_t)probe->sets);
-    }
-    /* xhat is y without gamma and beta */
-    op->gamma = op->beta = NULL;
-    op->affine_count = 0;
-    run.statistics = fixed ? NL_STATS_RUNNING : NL_STATS_BATCH;
-    kernel->forward(&run, op);
-    probe->xhat = get(desk, op->y, elements);
+    find_tensors(probe, w, layer);
+    if (operation == &nl_normalize_operation)
+        find_statistics(probe, w, kernel, run, arguments);
 }
 
 /* "none": y = x and dx = dy, as the backend can hold them. */
-static void pass_through(struct nl_probe *probe, struct desk *desk)
+static void pass_through(struct nl_probe *probe, struct workspace *w)
 {
     size_t elements = elements_of(probe);
-    probe->y = get(desk, put(desk, probe->x, elements, 0), elements);
+    probe->y = get(w, put(w, probe->x, elements), elements);
     if (probe->dy)
-        probe->dx = get(desk, put(desk, probe->dy, elements, 0), elements);
+        probe->dx = get(w, put(w, probe->dy, elements), elements);
+}
+
+static int run_on(struct nl_probe *probe, const struct nl_backend *backend, const struct nl_graph *graph, struct nl_error *err)
+{
+    struct workspace w = {.backend = backend};
+    if (graph->nodes > 0 && nl_graph_check(graph, backend, err))
+        return NL_FAIL;
+    if (graph->nodes == 0) {
+        pass_through(probe, &w);
+    } else {
+        struct layer layer = {.graph = graph, .node = &graph->node[0]};
+        lay_out(probe, &w, &layer);
+        if (!w.failed)
+            normalize(probe, &w, &layer);
+    }
+    clear(&w);
+    if (w.failed)
+        return nl_fail(err, "out of memory for %zu numbers on '%s'", elements_of(probe), backend->name);
+    return nl_backend_status(backend, err);
 }
 
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
 {
-    struct desk desk = {0};
-    struct nl_normalize op;
-    int elements;
-    if (nl_probe_partition(probe, &probe->sets, &elements, err))
-        return NL_FAIL;
     const struct nl_config *config = probe->config;
-    desk.backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
-    if (!desk.backend)
+    struct nl_graph graph;
+    int sets, elements, status = NL_FAIL;
+    if (nl_probe_partition(probe, &sets, &elements, err) || (probe->tensors == 0 && nl_probe_declare(probe, err)))
         return NL_FAIL;
-    if (!nl_norm_is_none(norm_of(probe))) {
-        lay_out(probe, &desk, &op);
-        if (!desk.failed)
-            normalize(probe, &desk, &op);
-    } else {
-        pass_through(probe, &desk);
-    }
-    clear(&desk);
-    if (desk.failed)
-        return nl_fail(err, "out of memory for %zu numbers on '%s'", elements_of(probe), desk.backend->name);
-    return nl_backend_status(desk.backend, err);
+    const struct nl_backend *backend = probe->backend;
+    if (!backend)
+        backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
+    if (!backend)
+        return NL_FAIL;
+    if (nl_model_norm(config, probe->extent, &graph, err) == NL_OK)
+        status = run_on(probe, backend, &graph, err);
+    nl_graph_release(&graph);
+    return status;
 }
 
 void nl_probe_release(struct nl_probe *probe)
 {
-    double **found[] = {&probe->y,    &probe->xhat, &probe->dx,  &probe->dgamma,           &probe->dbeta,
-                        &probe->mean, &probe->var,  &probe->new_running_mean, &probe->new_running_var};
+    double **found[] = {&probe->y, &probe->xhat, &probe->dx, &probe->mean, &probe->var};
     for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
         free(*found[i]);
         *found[i] = NULL;
+    }
+    for (int i = 0; i < probe->tensors; i++) {
+        free(probe->tensor[i].found);
+        probe->tensor[i].found = NULL;
     }
 }

@@ -4,35 +4,49 @@
 
 #include <stdbool.h>
 
-#include "config/config.h"
+#include "backend/backend.h"
 
-/* Dimension letters: N samples, S positions, C channels, A affine_count. */
+/* A parameter or a state of the layer. */
+struct nl_probe_tensor {
+    char name[32];       /* "gamma", "beta", "alpha"; "running_mean" */
+    bool learned;        /* a parameter; else a state */
+    int dims;
+    size_t shape[NL_MOST_DIMS], count;
+    const double *given; /* (count), to be set between nl_probe_declare and nl_probe_run; NULL: as a layer begins */
+    double *found;       /* (count), owned: of a parameter its gradient, NULL without dy; of a state what it is afterwards */
+};
+
+enum { NL_PROBE_TENSORS = NL_MOST_SLOTS + NL_MOST_STATES };
+
+/* Dimension letters: N samples, S positions, C channels. */
 struct nl_probe {
-    const struct nl_config *config; /* the norm section, and device.kind */
-    int samples, positions, channels;
-    bool eval;                      /* running statistics, where the normalizer has them; they are not updated */
+    const struct nl_config *config;   /* the norm section, and the device unless there is a backend */
+    const struct nl_backend *backend; /* NULL: the device's */
+    int samples;
+    struct nl_extent extent;          /* of a sample */
+    bool eval;                        /* running statistics, where the normalizer has them; they are not updated */
 
-    /* Given; NULL: gamma 1, beta 0, running mean 0 and variance 1; without dy there is no backward. */
-    const double *x, *dy;                      /* (N, S, C) */
-    const double *gamma, *beta;                /* (A) */
-    const double *running_mean, *running_var;  /* (C) */
+    const double *x, *dy;             /* (N, S, C); dy NULL: there is no backward */
+    int tensors;                      /* found by nl_probe_declare */
+    struct nl_probe_tensor tensor[NL_PROBE_TENSORS];
 
-    /* Found, by nl_probe_run; owned; NULL where the normalizer has none, or where it was not asked for. */
-    double *y, *xhat, *dx;                     /* (N, S, C) */
-    double *dgamma, *dbeta;                    /* (A) */
-    double *mean, *var;                        /* (sets): those it was normalized with; var biased, without centering the mean of squares */
-    double *new_running_mean, *new_running_var; /* (C): after the update */
+    /* Found by nl_probe_run; owned; NULL where the normalizer has none, or where it was not asked for. */
+    double *y, *xhat, *dx;            /* (N, S, C) */
+    double *mean, *var;               /* (sets): those it was normalized with; var biased, without centering the mean of squares */
     int sets;
 };
 
-/* Numbers the normalizer learns for each of gamma and beta: C, S C, or 0. */
-int nl_probe_affine_count(const struct nl_probe *probe);
-
-/* Sets, elements of a full one; sets = 0: no normalizer. NL_FAIL: it cannot be made for these shapes (groups). */
+/* Sets, elements of a full one; sets = 0: they are no blocks, or it has none. NL_FAIL: it cannot be made for these shapes (groups). */
 int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, struct nl_error *err);
 
-/* NL_FAIL: as nl_probe_partition, or the device cannot be used, or failed: what was found is void. */
+/* Finds the layer's tensors. NL_FAIL: it cannot be made for these shapes. */
+int nl_probe_declare(struct nl_probe *probe, struct nl_error *err);
+
+/* The tensor of that name; NULL: the layer has none. */
+struct nl_probe_tensor *nl_probe_find(struct nl_probe *probe, const char *name);
+
+/* Declares the tensors unless they are. NL_FAIL: as nl_probe_declare, or the device cannot be used, or failed: what was found is void. */
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err);
-void nl_probe_release(struct nl_probe *probe); /* what was found; after a failure as well */
+void nl_probe_release(struct nl_probe *probe); /* what was found; after a failure as well. What was given stays */
 
 #endif

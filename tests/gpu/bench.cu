@@ -223,7 +223,7 @@ int main(int argc, char **argv)
     nl_cuda_free(memory, room);
 
     static const char *const names[] = {"bn", "ln", "gn", "none"};
-    static const int norms[] = {0, 1, 2, 5}; /* in nl_norms */
+    static const int norms[] = {NL_NORM_bn, NL_NORM_ln, NL_NORM_gn, NL_NORM_none};
     for (int i = 0; i < 4; i++)
         printf("mlp 64-64-64-10 %-4s batch 32, R 1000: %7.3f us a replica-step\n", names[i], 1e6 * seconds_of_step(STEPS_MLP, norms[i], 32, 1000, 200) / 1000);
     for (int i = 0; i < 4; i++)

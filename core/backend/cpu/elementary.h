@@ -1,6 +1,6 @@
 /* exp, tanh and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and
  * with the same bits on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c)
- * and, for erfc, Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
+ * (ndtrf.c for erf near 0) and, for erfc, Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
 #ifndef NL_BACKEND_CPU_ELEMENTARY_H
 #define NL_BACKEND_CPU_ELEMENTARY_H
 
@@ -65,6 +65,21 @@ NL_INLINE float nl_normal_cdf(float x)
     p = p * t + 1.00002368f;
     float tail = 0.5f * t * nl_exp((p * t - 1.26551223f) - z * z);
     return x < 0 ? tail : 1.0f - tail;
+}
+
+/* erf(x), the relative error of which stays small near 0. */
+NL_INLINE float nl_erf(float x)
+{
+    float z = x * x;
+    float p = 7.853861353153693e-5f;
+    p = p * z - 8.010193625184903e-4f;
+    p = p * z + 5.188327685732524e-3f;
+    p = p * z - 2.685381193529856e-2f;
+    p = p * z + 1.128358514861418e-1f;
+    p = p * z - 3.761262582423300e-1f;
+    p = p * z + 1.128379165726710f;
+    float size = x < 0 ? -x : x, far = 1.0f - 2.0f * nl_normal_cdf(-1.41421356f * size);
+    return size <= 1.0f ? x * p : x < 0 ? -far : far;
 }
 
 /* Its density. */

@@ -9,6 +9,7 @@
     KERNEL(depthwise_conv) \
     KERNEL(normalize)      \
     KERNEL(activate)       \
+    KERNEL(squash)         \
     KERNEL(max_pool)       \
     KERNEL(mean_pool)      \
     KERNEL(add)            \

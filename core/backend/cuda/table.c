@@ -12,6 +12,7 @@
     KERNEL(conv)        \
     KERNEL(normalize)   \
     KERNEL(activate)    \
+    KERNEL(squash)      \
     KERNEL(max_pool)    \
     KERNEL(mean_pool)   \
     KERNEL(add)         \

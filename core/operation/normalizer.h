@@ -1,0 +1,17 @@
+/* Normalizers that are operations of their own (struct nl_norm): what they are told. */
+#ifndef NL_OPERATION_NORMALIZER_H
+#define NL_OPERATION_NORMALIZER_H
+
+#include "config/config.h"
+#include "norm/norm.h"
+#include "operation/operation.h"
+
+/* The first member of the arguments of each such operation: the norm section of the configuration, as far as it is about one layer. */
+struct nl_norm_settings {
+    const struct nl_norm *norm;
+    enum nl_affine affine;
+    double alpha;               /* norm.alpha */
+    struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
+};
+
+#endif
