@@ -64,7 +64,7 @@ struct nl_cpu_block {
 
     /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t dx_slope + dx_bias), where g is the gradient that came */
     float *scale, *offset, *dx_slope, *dx_bias;
-    float *least;          /* (C) of a spread that is no mean of squares: dx has h in the place of t, the sign of x - mean where |x - mean| > least, else 0 */
+    float *above, *below;  /* (C) of a spread that is no mean of squares: dx has h in the place of t, 1 where x > above, -1 where x < below, else 0 */
     double *sum, *product; /* scratch */
     double *signs, *count; /* scratch: the sums of h and |h| */
     double *shares;        /* (groups of rows, NL_SHARE, C + NL_PADDING) scratch */
@@ -86,7 +86,7 @@ struct nl_block_kernels {
     nl_column_sums *column_gradients; /* sum: of g; product: of g t */
     nl_column_kernel *column_dx;
     nl_column_sums *column_distances; /* sum: of |x - mean|; product: of its square */
-    nl_column_sums *column_largest;   /* sum: the largest |x - mean| */
+    nl_column_sums *column_extremes;  /* sum: the largest x; product: the largest -x */
     nl_column_sums *column_signs;     /* sum: of h; product: of |h| */
     nl_column_kernel *column_dx_of_signs;
     nl_column_spread *column_spread;  /* x (sets) becomes (C): what its set has, in each channel */
@@ -99,7 +99,7 @@ struct nl_block_kernels {
 #define NL_BLOCK_KERNELS                                                                                                                    \
     {                                                                                                                                       \
         .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx,             \
-        .column_distances = column_distances, .column_largest = column_largest, .column_signs = column_signs,                               \
+        .column_distances = column_distances, .column_extremes = column_extremes, .column_signs = column_signs,                             \
         .column_dx_of_signs = column_dx_of_signs,                                                                                           \
         .column_spread = column_spread, .few_columns_forward = few_columns_forward, .few_columns_backward = few_columns_backward,               \
         .row_forward = row_forward, .row_backward = row_backward,                                                                           \

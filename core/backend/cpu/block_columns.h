@@ -33,7 +33,7 @@ enum { MOST_VECTORS = PARTS == 1 ? 4 : 1 };
 
 /* What sixteen channels are normalized with: gamma xhat + beta = t scale + offset; and dx = g scale + (t slope + bias), or with h in the place of t. */
 struct column {
-    wide shift, scale, offset, slope, bias, mean_low, least;
+    wide shift, scale, offset, slope, bias, mean_low, above, below;
 };
 
 /* A tile: the rows [first, end) of some vectors of channels from c on, of `count` channels each. */
@@ -53,7 +53,7 @@ INLINE struct columns columns_at(const struct nl_cpu_block *b, struct strip s)
     for (int v = 0; v < s.vectors; v++) {
         size_t c = s.c + (size_t)v * NL_LANES;
         columns.of[v] = (struct column){wide_load(b->shift + c), wide_load(b->scale + c), wide_load(b->offset + c), wide_load(b->dx_slope + c),
-                                        wide_load(b->dx_bias + c), wide_load(b->mean_low + c), wide_load(b->least + c)};
+                                        wide_load(b->dx_bias + c), wide_load(b->mean_low + c), wide_load(b->above + c), wide_load(b->below + c)};
     }
     return columns;
 }
@@ -71,18 +71,22 @@ INLINE wide gradient_at(const struct nl_cpu_block *b, struct column column, wide
     return g;
 }
 
-/* |x - mean| */
-INLINE wide distance_of(struct column column, wide t)
+INLINE wide minus(wide v)
 {
-    wide difference = wide_sub(t, column.mean_low);
-    return wide_larger(wide_sub(wide_set(0.0f), difference), difference);
+    return wide_sub(wide_set(0.0f), v);
 }
 
-/* h: 1, -1 or 0. */
-INLINE wide sign_of(struct column column, wide t)
+/* |x - mean| */
+INLINE wide distance_of(struct column column, wide x)
 {
-    const wide difference = wide_sub(t, column.mean_low), one = wide_set(1.0f), below = wide_sub(wide_set(0.0f), column.least);
-    return wide_sub(wide_where_positive(wide_sub(difference, column.least), one), wide_where_positive(wide_sub(below, difference), one));
+    wide difference = wide_sub(wide_sub(x, column.shift), column.mean_low);
+    return wide_larger(minus(difference), difference);
+}
+
+/* h factor */
+INLINE wide signed_by(struct column column, wide x, wide factor)
+{
+    return wide_sub(wide_where_larger(x, column.above, factor), wide_where_larger(column.below, x, factor));
 }
 
 struct sums {
@@ -105,10 +109,10 @@ INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct columns columns
             for (int v = 0; v < s.vectors; v++) {
                 size_t at = (row + chain) * b->pitch + s.c + (size_t)v * NL_LANES;
                 const struct column column = columns.of[v];
-                wide t = wide_sub(take(b->x + at, s.count), column.shift);
+                wide x = take(b->x + at, s.count), t = wide_sub(x, column.shift);
                 wide first = what == G_AND_T     ? gradient_at(b, column, t, at, s.count)
-                             : what == DISTANCES ? distance_of(column, t)
-                             : what == SIGNS     ? sign_of(column, t)
+                             : what == DISTANCES ? distance_of(column, x)
+                             : what == SIGNS     ? signed_by(column, x, wide_set(1.0f))
                                                  : t;
                 chains[chain].sum[v] = wide_add(chains[chain].sum[v], first);
                 chains[chain].product[v] = wide_fused(first, what <= G_AND_T ? t : first, chains[chain].product[v]);
@@ -145,10 +149,11 @@ INLINE void dx_rows(const struct nl_cpu_block *b, struct columns columns, struct
         for (int v = 0; v < s.vectors; v++) {
             const struct column column = columns.of[v];
             size_t at = row * b->pitch + s.c + (size_t)v * NL_LANES;
-            wide t = wide_sub(take(b->x + at, s.count), column.shift), g = take(dy + at, s.count);
+            wide x = take(b->x + at, s.count), t = wide_sub(x, column.shift), g = take(dy + at, s.count);
             if (b->mask == NL_MASK_X)
                 g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
-            put(b->dx + at, wide_add(wide_mul(g, column.scale), wide_fused(of_signs ? sign_of(column, t) : t, column.slope, column.bias)), s.count);
+            wide h_and_bias = of_signs ? wide_add(signed_by(column, x, column.slope), column.bias) : wide_fused(t, column.slope, column.bias);
+            put(b->dx + at, wide_add(wide_mul(g, column.scale), h_and_bias), s.count);
         }
 }
 
@@ -193,23 +198,20 @@ INLINE void signs_strip(const struct nl_cpu_block *b, struct strip s, double *su
 }
 
 /* Nothing is rounded on the way, and all rows are one stretch. */
-INLINE void largest_strip(const struct nl_cpu_block *b, struct strip s, double *largest, double *unused, bool begins)
+INLINE void extremes_strip(const struct nl_cpu_block *b, struct strip s, double *largest, double *of_minus, bool begins)
 {
-    const struct columns columns = columns_at(b, s);
-    wide found[MOST_VECTORS];
-    (void)unused, (void)begins;
+    struct sums extremes;
     UNROLL
     for (int v = 0; v < s.vectors; v++)
-        found[v] = wide_set(0.0f);
+        extremes.sum[v] = extremes.product[v] = wide_set(-INFINITY);
     for (size_t row = s.first; row < s.end; row++)
         UNROLL
         for (int v = 0; v < s.vectors; v++) {
             wide x = take(b->x + row * b->pitch + s.c + (size_t)v * NL_LANES, s.count);
-            found[v] = wide_larger(found[v], distance_of(columns.of[v], wide_sub(x, columns.of[v].shift)));
+            extremes.sum[v] = wide_larger(extremes.sum[v], x);
+            extremes.product[v] = wide_larger(extremes.product[v], minus(x));
         }
-    UNROLL
-    for (int v = 0; v < s.vectors; v++)
-        wide_put_doubles(largest + s.c + (size_t)v * NL_LANES, found[v]);
+    put_sums_of(extremes, s, largest, of_minus, begins);
 }
 
 INLINE void y_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
@@ -232,7 +234,7 @@ INLINE void dx_of_signs_strip(const struct nl_cpu_block *b, struct strip s, doub
 
 INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, strip_function *function, double *sum, double *product)
 {
-    const size_t stretch = function == largest_strip ? end - first : NL_COLUMN_STRETCH;
+    const size_t stretch = function == extremes_strip ? end - first : NL_COLUMN_STRETCH;
     const struct nl_cpu_block block = *original, *b = &block; /* a copy: the compiler must assume that a store changes what a pointer points to */
     for (size_t row = first, stop; row < end; row = stop) {
         size_t c = 0, several = MOST_VECTORS * NL_LANES;
@@ -271,9 +273,9 @@ TARGET static void column_distances(const struct nl_cpu_block *b, size_t first, 
     over_columns(b, first, end, distances_strip, sum, product);
 }
 
-TARGET static void column_largest(const struct nl_cpu_block *b, size_t first, size_t end, double *largest, double *unused)
+TARGET static void column_extremes(const struct nl_cpu_block *b, size_t first, size_t end, double *largest, double *of_minus)
 {
-    over_columns(b, first, end, largest_strip, largest, unused);
+    over_columns(b, first, end, extremes_strip, largest, of_minus);
 }
 
 TARGET static void column_signs(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
@@ -355,7 +357,7 @@ TARGET static void few_columns_backward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
     const float inverse = 1.0f / (float)b->rows;
-    wide of_sum = wide_set(b->center_moves ? inverse : 0.0f), of_product = wide_set(b->spread_moves ? inverse : 0.0f), zero = wide_set(0.0f);
+    wide of_sum = wide_set(b->center_moves ? inverse : 0.0f), of_product = wide_set(b->spread_moves ? inverse : 0.0f);
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
         const struct strip s = {c, NL_LANES, 0, b->rows, 1};
         wide mean_low, rstd;
@@ -365,9 +367,9 @@ TARGET static void few_columns_backward(const struct nl_cpu_block *original)
         wide centered = wide_sub(sums.product[0], wide_mul(mean_low, sums.sum[0])); /* the sum of g (x - mean) */
         wide_store(b->part_gamma + c, wide_mul(centered, rstd));
         wide_store(b->part_beta + c, sums.sum[0]);
-        wide minus = wide_mul(wide_mul(rstd, rstd), wide_mul(of_product, wide_mul(centered, column->scale)));
-        column->slope = wide_sub(zero, minus);
-        column->bias = wide_sub(wide_mul(mean_low, minus), wide_mul(of_sum, wide_mul(sums.sum[0], column->scale)));
+        wide subtracted = wide_mul(wide_mul(rstd, rstd), wide_mul(of_product, wide_mul(centered, column->scale)));
+        column->slope = minus(subtracted);
+        column->bias = wide_sub(wide_mul(mean_low, subtracted), wide_mul(of_sum, wide_mul(sums.sum[0], column->scale)));
         if (b->dx)
             dx_rows(b, columns, s, false);
     }

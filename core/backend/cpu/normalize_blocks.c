@@ -5,7 +5,7 @@
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
-enum { COLUMN_DOUBLES = 4, COLUMN_FLOATS = 8, ROW_FLOATS = 2, ROW_SETS = 5, ROW_LANES = 2 }; /* working arrays of a block: how many of each length */
+enum { COLUMN_DOUBLES = 4, COLUMN_FLOATS = 9, ROW_FLOATS = 2, ROW_SETS = 5, ROW_LANES = 2 }; /* working arrays of a block: how many of each length */
 
 static size_t larger(size_t a, size_t b)
 {
@@ -80,7 +80,8 @@ static void take_arrays(struct nl_cpu_block *b, size_t groups, char *memory)
         b->offset = take(&floats, wide);
         b->dx_slope = take(&floats, wide);
         b->dx_bias = take(&floats, wide);
-        b->least = take(&floats, wide);
+        b->above = take(&floats, wide);
+        b->below = take(&floats, wide);
     }
     b->shift = take(&floats, each);
     b->mean_low = take(&floats, each);

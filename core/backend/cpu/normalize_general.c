@@ -81,14 +81,14 @@ static void take_spread(const struct nl_norm *norm, const struct nl_cpu_block *b
     for (size_t set = 0; set < b->sets; set++)
         set_center(b, set, b->mean[set]);
     if (largest)
-        nl_block_kernels()->column_largest(b, 0, b->rows, b->sum, NULL);
+        nl_block_kernels()->column_extremes(b, 0, b->rows, b->sum, b->product);
     else
         nl_cpu_block_sums(b, nl_block_kernels()->column_distances, false);
     for (size_t set = 0; set < b->sets; set++) {
         struct channels of = channels_of(b, set);
         double most = 0, sum = 0;
         for (size_t c = of.first; c < of.end; c++) {
-            most = nl_larger(most, b->sum[c]);
+            most = nl_larger(most, nl_larger(b->sum[c] - b->mean[set], b->product[c] + b->mean[set]));
             sum += b->sum[c];
         }
         b->var[set] = largest ? most : sum / ((double)b->rows * (double)b->width);
@@ -179,16 +179,27 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
     }
 }
 
-/* The sums of signs and their number. */
+/* The largest float that is less than x, or at most x. */
+static float float_below(double x, bool less)
+{
+    float found = (float)x;
+    return found > x || less ? nextafterf(found, -INFINITY) : found;
+}
+
+/* The sums of h and |h|. Elements as far from the center as the largest are a float, which center and spread lead back to. */
 static void sum_signs(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
     struct nl_cpu_block of_signs = *b;
     of_signs.sum = b->signs, of_signs.product = b->count;
     for (size_t set = 0; set < b->sets; set++) {
+        struct nl_set_statistics known = statistics_of(call, b, set);
         struct channels of = channels_of(b, set);
-        float largest = (float)statistics_of(call, b, set).spread;
-        for (size_t c = of.first; c < of.end; c++)
-            b->least[c] = call->op->norm->spread == NL_SPREAD_LARGEST && largest > 0 ? nextafterf(largest, 0) : 0;
+        const bool far = call->op->norm->spread == NL_SPREAD_LARGEST && known.spread > 0;
+        const double distance = far ? known.spread : 0;
+        for (size_t c = of.first; c < of.end; c++) {
+            b->above[c] = float_below(known.center + distance, far);
+            b->below[c] = -float_below(distance - known.center, far);
+        }
     }
     nl_cpu_block_sums(&of_signs, nl_block_kernels()->column_signs, false);
 }

@@ -60,11 +60,11 @@ static inline vec larger(vec a, vec b)
     return b;
 }
 
-static inline vec where_positive(vec a, vec b)
+static inline vec where_larger(vec a, vec b, vec value)
 {
     for (size_t i = 0; i < LANES; i++)
-        b[i] = a[i] > 0 ? b[i] : 0.0f;
-    return b;
+        value[i] = a[i] > b[i] ? value[i] : 0.0f;
+    return value;
 }
 
 static inline void store_quarter(float *to, const vec sixteen[4])

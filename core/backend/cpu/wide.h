@@ -112,11 +112,17 @@ INLINE wide wide_relu(wide v)
     return wide_larger(wide_set(0.0f), v);
 }
 
+/* value where a > b, else 0. */
+INLINE wide wide_where_larger(wide a, wide b, wide value)
+{
+    FOR_PARTS value.part[p] = where_larger(a.part[p], b.part[p], value.part[p]);
+    return value;
+}
+
 /* g where v > 0, else 0. */
 INLINE wide wide_where_positive(wide v, wide g)
 {
-    FOR_PARTS g.part[p] = where_positive(v.part[p], g.part[p]);
-    return g;
+    return wide_where_larger(v, wide_set(0.0f), g);
 }
 
 /* Of each 2 half lanes of a, and then of b, the sums of one half and the other: half as many, in their order. half: 1, 2, 4 or 8. */
