@@ -59,7 +59,12 @@ INLINE wide wide_load_part(const float *from, size_t count)
 
 INLINE void wide_store_part(float *to, wide v, size_t count)
 {
-    FOR_PARTS store_part(to + p * LANES, v.part[p], wide_left(count, p));
+    FOR_PARTS {
+        if (wide_left(count, p) >= LANES)
+            store(to + p * LANES, v.part[p]);
+        else if (wide_left(count, p) > 0)
+            store_part(to + p * LANES, v.part[p], wide_left(count, p));
+    }
 }
 
 /* The first `count` lanes, then zeros. */
