@@ -311,8 +311,8 @@ INLINE void on_any(step_function *step, const struct nl_cpu_block *original, boo
     in_steps(step, &block, cut_of(&block, small));
 }
 
-/* The shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of `width` channels, as constants; and arrays that the
- * compiler knows to be apart. At a few samples that is a tenth of a step. The lanes take four kilobytes, so that the first-level cache keeps the weights. */
+/* The common shape in sets of `width` channels, as constants; and arrays that the compiler knows to be apart. At a few samples that is a tenth of a step.
+ * The lanes take four kilobytes, so that the first-level cache keeps the weights. */
 INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
     enum { CHANNELS = TILE * NL_LANES, UNITS = NL_ROW_STRETCH, SETS = UNITS * NL_LANES / 8 + NL_PADDING };
@@ -331,11 +331,10 @@ INLINE void on_constants(step_function *step, const struct nl_cpu_block *origina
 
 INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
 {
-    bool common = b->channels == TILE * NL_LANES && b->relu && !b->residual;
-    if (common && b->width == TILE * NL_LANES)
-        on_constants(step, b, false, TILE * NL_LANES);
-    else if (common && b->width == 8)
+    if (nl_row_is_common(b) && b->width == 8)
         on_constants(step, b, true, 8);
+    else if (nl_row_is_common(b))
+        on_constants(step, b, false, TILE * NL_LANES);
     else if (nl_row_is_small(b->width))
         on_any(step, b, true);
     else

@@ -94,7 +94,7 @@ size_t nl_norm_affine_padded(const struct nl_normalize *op)
 }
 
 /* What all blocks share, and where the first one begins. */
-static void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition, bool constant)
+NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition, bool constant)
 {
     b->channels = b->pitch = (size_t)op->setup.channels;
     b->width = (size_t)partition->channels;
@@ -249,7 +249,7 @@ bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct 
         return false;
     set_block(b, op, at, &partition, false);
     b->rows = rows;
-    if (!columns) {
+    if (!columns && !(nl_row_is_common(b) && b->beta)) {
         size_t working = working_bytes(b, 0), zeros = b->beta ? 0 : channels * sizeof(float);
         char *memory = nl_cpu_scratch(working + zeros);
         take_arrays(b, 0, memory);
