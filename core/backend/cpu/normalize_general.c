@@ -179,14 +179,21 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
     }
 }
 
-/* The largest float that is less than x, or at most x. */
-static float float_below(double x, bool less)
+/* The float that elements above the center are larger than, and no others. */
+static float above_center(double center)
 {
-    float found = (float)x;
-    return found > x || less ? nextafterf(found, -INFINITY) : found;
+    float found = (float)center;
+    return found > center ? nextafterf(found, -INFINITY) : found;
 }
 
-/* The sums of h and |h|. Elements as far from the center as the largest are a float, which center and spread lead back to. */
+/* The same of elements that are `distance` above it. They are a float, which center and distance lead back to; infinity where there are none. */
+static float above_others(double center, double distance)
+{
+    float found = (float)(center + distance);
+    return found - center == distance ? nextafterf(found, -INFINITY) : INFINITY;
+}
+
+/* The sums of h and |h|. */
 static void sum_signs(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
     struct nl_cpu_block of_signs = *b;
@@ -194,11 +201,12 @@ static void sum_signs(const struct nl_norm_call *call, const struct nl_cpu_block
     for (size_t set = 0; set < b->sets; set++) {
         struct nl_set_statistics known = statistics_of(call, b, set);
         struct channels of = channels_of(b, set);
-        const bool far = call->op->norm->spread == NL_SPREAD_LARGEST && known.spread > 0;
-        const double distance = far ? known.spread : 0;
+        const bool largest = call->op->norm->spread == NL_SPREAD_LARGEST && known.spread > 0;
+        const float above = largest ? above_others(known.center, known.spread) : above_center(known.center);
+        const float below = largest ? -above_others(-known.center, known.spread) : -above_center(-known.center);
         for (size_t c = of.first; c < of.end; c++) {
-            b->above[c] = float_below(known.center + distance, far);
-            b->below[c] = -float_below(distance - known.center, far);
+            b->above[c] = above;
+            b->below[c] = below;
         }
     }
     nl_cpu_block_sums(&of_signs, nl_block_kernels()->column_signs, false);

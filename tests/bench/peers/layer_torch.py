@@ -29,9 +29,9 @@ class Layer:
         return xhat * self.gamma[:, None, None] + self.beta[:, None, None]
 
     def track(self, mean, spread):
-        """With statistics of shape (1, C, 1, 1)."""
-        self.mean.lerp_(mean.detach().flatten(), MOMENTUM)
-        self.spread.lerp_(spread.detach().flatten(), MOMENTUM)
+        """With statistics of shape (1, C, 1, 1). Not in place: a compiled backward would work out the corrections of brn again from what they are by then."""
+        self.mean = self.mean.lerp(mean.detach().flatten(), MOMENTUM)
+        self.spread = self.spread.lerp(spread.detach().flatten(), MOMENTUM)
 
     def tracked(self, x, of_deviations, normalized):
         """A normalizer of the batch: affine(normalized(x, mean, spread))."""
