@@ -97,7 +97,7 @@ def variance(t):
     return t.square().mean(BATCH, keepdim=True)
 
 
-OWN = {"bn": Layer.bn, "ln": Layer.ln, "gn": Layer.gn, "in": Layer.in_, "rms": Layer.rms}
+OWN = {"bn": Layer.bn, "ln": Layer.ln, "gn": Layer.gn, "in": Layer.in_, "rms": Layer.rms, "custom": Layer.bn}  # custom: as its parts are by default
 FORMULAS = {name: getattr(Layer, name) for name in ("brn", "meanbn", "varbn", "l1bn", "maxbn", "dyt", "derf", "hardtanh")}
 
 
