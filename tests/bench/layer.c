@@ -1,7 +1,7 @@
 /* Times a normalizer of any kind alone, by the kernels that training runs, on images SIZE x SIZE, channels last:
  *
  *     layer kinds                                            all kinds, one a line
- *     layer KIND SAMPLES SIZE CHANNELS forward|backward      as a layer begins: answers as answer.h tells, with the first numbers of y or dx
+ *     layer KIND SAMPLES SIZE CHANNELS forward|backward      as a layer begins: answers as answer.h tells, y or dx
  */
 #include "answer.h"
 
@@ -122,12 +122,13 @@ int main(int argc, char **argv)
     if (argc != 6)
         die("usage: layer kinds | layer KIND SAMPLES SIZE CHANNELS forward|backward");
     nl_config_defaults(&config);
-    for (config.norm.kind = 0; nl_norm_names[config.norm.kind] && strcmp(nl_norm_names[config.norm.kind], argv[1]) != 0; config.norm.kind++)
+    for (config.norm.kind = 0; nl_norm_names[config.norm.kind] && strcmp(nl_norm_names[config.norm.kind], argv[1]) != 0;
+         config.norm.kind++)
         ;
     const int size = atoi(argv[3]), channels = atoi(argv[4]);
     struct layer layer = {.run = {.replicas = 1, .samples = atoi(argv[2]), .statistics = NL_STATS_TRAIN}};
-    if (!nl_norm_names[config.norm.kind] || backend->thread_begin(0, &err) != NL_OK || nl_model_norm(&config, (struct nl_extent){size, size, channels}, &layer.graph, &err) != NL_OK ||
-        layer.graph.nodes != 1)
+    if (!nl_norm_names[config.norm.kind] || backend->thread_begin(0, &err) != NL_OK ||
+        nl_model_norm(&config, (struct nl_extent){size, size, channels}, &layer.graph, &err) != NL_OK || layer.graph.nodes != 1)
         die("there is no such layer");
     lay_out(&layer, &config, (size_t)layer.run.samples * (size_t)(size * size * channels));
     forward(&layer);
