@@ -54,12 +54,12 @@ static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
     return nl_partition_sets(&partition, &setup);
 }
 
-/* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch, nothing detached. */
+/* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch. */
 static inline bool nl_normalize_is_standard(const struct nl_normalize *op)
 {
     const struct nl_norm *norm = op->norm;
     bool of_squares = norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2;
-    return of_squares && !norm->coefficients && !op->detached && !op->trains_running && op->workers <= 1;
+    return of_squares && !norm->coefficients && !op->trains_running && op->workers <= 1;
 }
 
 /* Whether a call normalizes with running or precise statistics. */

@@ -44,7 +44,7 @@ void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, con
 {
     float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
     int64_t *updates = NL_AT(op->updates, at);
-    double m = batch->elements, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
+    double m = batch->elements, correction = op->unbiased && nl_norm_spread_is_variance(op->norm) && m > 1 ? m / (m - 1) : 1.0;
     ++*updates;
     if (op->learned) {
         learn(op, at, momentum, correction, batch);
