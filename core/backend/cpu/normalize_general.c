@@ -9,7 +9,7 @@ bool nl_general_has_signs(const struct nl_normalize *op)
 
 bool nl_general_suits(const struct nl_normalize *op)
 {
-    return (nl_general_has_signs(op) || nl_power(op->norm) == 2) && op->affine_count <= op->setup.channels;
+    return op->history == 0 && (nl_general_has_signs(op) || nl_power(op->norm) == 2) && op->affine_count <= op->setup.channels;
 }
 
 /* ---- sets ---- */
