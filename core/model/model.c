@@ -52,7 +52,7 @@ int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struc
 {
     nl_graph_begin(graph);
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = x, .err = err};
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .activates = true, .at = x, .err = err};
     nl_add_norm(&b, "norm", 0);
     return b.failed ? NL_FAIL : NL_OK;
 }
