@@ -13,6 +13,9 @@
     KERNEL(normalize)   \
     KERNEL(activate)    \
     KERNEL(squash)      \
+    KERNEL(frn)         \
+    KERNEL(rescale)     \
+    KERNEL(lrn)         \
     KERNEL(max_pool)    \
     KERNEL(mean_pool)   \
     KERNEL(add)         \
