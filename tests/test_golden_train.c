@@ -1,6 +1,6 @@
-/* Whole trainings against PyTorch in float64: each line of tests/golden/train.cases is trained again on `ref`, and must give the
- * losses of train.safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
- * losses (or 10) to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order.
+/* Whole trainings against PyTorch in float64: each line of the .cases files below is trained again on `ref`, and must give the
+ * losses of their .safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
+ * losses (or 10) to what float32 leaves. The scripts of the same names in tests/golden made the numbers from the same weights and order.
  *
  * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is like another. */
 #include <math.h>
@@ -16,7 +16,34 @@ static const double REF_BOUND = 1e-8;
 /* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
 static const double CPU_BOUND = 5e-5;
 
-static struct golden goldens;
+/* Their cases are numbered one after the other. */
+static const char *const files[] = {"train", "train_sample"};
+enum { FILES = sizeof files / sizeof *files };
+static struct golden goldens[FILES];
+
+static int cases_in_all(void)
+{
+    int count = 0;
+    for (int f = 0; f < FILES; f++)
+        count += goldens[f].count;
+    return count;
+}
+
+static const struct golden_case *case_at(int number)
+{
+    const struct golden *file = goldens;
+    for (; number >= file->count; file++)
+        number -= file->count;
+    return &file->at[number];
+}
+
+static const double *stored(const struct golden_case *golden, const char *tensor, size_t count)
+{
+    const struct golden *file = goldens;
+    while (golden < file->at || golden >= file->at + file->count)
+        file++;
+    return golden_stored(file, golden, tensor, count);
+}
 
 /* The step after which nothing more is looked at; a training that is stopped is not evaluated. */
 struct last_step {
@@ -55,7 +82,7 @@ static void expect_close(const struct golden_case *golden, const char *what, dou
 /* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
 static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
 {
-    const double *want = golden_stored(&goldens, golden, "losses", STEPS);
+    const double *want = stored(golden, "losses", STEPS);
     int seen = 0;
     for (int i = 0; i < result->rows && seen < steps; i++) {
         const struct nl_curve_row *row = &result->row[i];
@@ -72,7 +99,7 @@ static void expect_losses(const struct golden_case *golden, const struct nl_tria
 
 static void expect_score(const struct golden_case *golden, const char *part, struct nl_score score)
 {
-    const double *want = golden_stored(&goldens, golden, part, 2);
+    const double *want = stored(golden, part, 2);
     expect_close(golden, part, score.loss, want[0], REF_BOUND);
     expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
 }
@@ -108,7 +135,7 @@ static int at_most(int steps)
 
 START_TEST(ref_repeats_pytorch)
 {
-    const struct golden_case *golden = &goldens.at[_i];
+    const struct golden_case *golden = case_at(_i);
     int steps = at_most(STEPS);
     struct nl_trial_result result = train(golden, "device.kind=ref", steps);
     expect_losses(golden, &result, steps, REF_BOUND);
@@ -126,7 +153,7 @@ END_TEST
 
 START_TEST(cpu_follows_pytorch)
 {
-    const struct golden_case *golden = &goldens.at[_i];
+    const struct golden_case *golden = case_at(_i);
     int steps = at_most(cpu_steps(golden));
     struct nl_trial_result result = train(golden, "device.kind=cpu", steps);
     expect_losses(golden, &result, steps, CPU_BOUND);
@@ -137,28 +164,30 @@ END_TEST
 /* A list that lost its cases would pass the loops above. */
 START_TEST(nothing_is_missing)
 {
-    int evaluations = 0;
-    for (int g = 0; g < goldens.count; g++)
-        evaluations += asks_for(&goldens.at[g], "batch") + asks_for(&goldens.at[g], "precise");
-    ck_assert_int_ge(goldens.count, 50);
+    int evaluations = 0, tensors = 0;
+    for (int i = 0; i < cases_in_all(); i++)
+        evaluations += asks_for(case_at(i), "batch") + asks_for(case_at(i), "precise");
+    for (int f = 0; f < FILES; f++)
+        tensors += goldens[f].tensors.count;
+    ck_assert_int_ge(goldens[0].count, 50);
     ck_assert_int_ge(evaluations, 4);
-    ck_assert_int_eq(goldens.tensors.count, 3 * goldens.count + evaluations);
+    ck_assert_int_eq(tensors, 3 * cases_in_all() + evaluations);
 }
 END_TEST
 
 int main(void)
 {
-    if (!golden_read(&goldens, "train")) {
-        golden_release(&goldens);
-        return 1;
-    }
+    for (int f = 0; f < FILES; f++)
+        if (!golden_read(&goldens[f], files[f]))
+            return 1;
     Suite *suite = suite_create("golden trainings");
     TCase *cases = tcase_create("trainings");
     tcase_add_test(cases, nothing_is_missing);
-    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, goldens.count);
-    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, goldens.count);
+    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, cases_in_all());
+    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, cases_in_all());
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);
-    golden_release(&goldens);
+    for (int f = 0; f < FILES; f++)
+        golden_release(&goldens[f]);
     return failed;
 }

@@ -40,18 +40,24 @@ NL_INLINE float nl_exp(float x)
     return nl_exp_times((x - n * 0.693359375f) + n * 2.12194440e-4f, rounded.bits);
 }
 
-/* x^exponent to 2 ulp for x >= 0, within what a normal float can be; 0 where x is 0. */
+/* x^exponent to 2 ulp for x >= 0, held between 2^-126 and 2^127; 0 where x is 0. Choices are between integers: those between doubles would become
+ * branches. */
 NL_INLINE float nl_pow(double x, double exponent)
 {
     double log = nl_log(x) * exponent;
-    log = log > 88.3 ? 88.3 : log;
-    log = log < -87.3 ? -87.3 : log;
     union {
         double real;
         uint64_t bits;
     } rounded = {log * 1.44269504088896341 + 0x1.8p52};
-    float r = (float)(log - (rounded.real - 0x1.8p52) * 0.693147180559945309);
-    return x == 0 ? 0.0f : nl_exp_times(r, (uint32_t)rounded.bits);
+    int32_t n = (int32_t)rounded.bits;
+    n = n > 126 ? 126 : n;
+    n = n < -126 ? -126 : n;
+    union {
+        float real;
+        uint32_t bits;
+    } power = {nl_exp_times((float)(log - (rounded.real - 0x1.8p52) * 0.693147180559945309), (uint32_t)n)};
+    power.bits &= x == 0 ? 0u : ~0u;
+    return power.real;
 }
 
 NL_INLINE float nl_sigmoid(float x)

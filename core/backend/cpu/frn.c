@@ -114,8 +114,8 @@ struct sums {
 /* What the threshold lets through. */
 NL_INLINE float passed(const struct tile *tile, size_t l, float x, float dz)
 {
-    float y = tile->slope[l] * x + tile->beta[l];
-    return y > tile->tau[l] ? dz : y == tile->tau[l] ? 0.5f * dz : 0.0f;
+    float y = tile->slope[l] * x + tile->beta[l], half = 0.5f * dz;
+    return y > tile->tau[l] ? dz : y == tile->tau[l] ? half : 0.0f;
 }
 
 NL_INLINE void add_sums(const struct tile *tile, size_t lanes, size_t rows, size_t line, const float *x, const float *dz, struct sums *restrict sums)

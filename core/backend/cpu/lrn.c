@@ -94,7 +94,7 @@ static void rows_backward(const struct windows *w, size_t rows, const float *x, 
         double *restrict to = w->padded + row * w->line + w->left;
         for (size_t c = 0; c < w->channels; c++) {
             double product = (double)dy[row * w->channels + c] * (double)x[row * w->channels + c] * (double)power[c];
-            to[c] = divisor[c] == 0 ? 0 : product / divisor[c];
+            to[c] = product / (divisor[c] == 0 ? 1 : divisor[c]);
         }
     }
     add_windows(w, rows * w->line + w->shift);

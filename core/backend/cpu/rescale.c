@@ -15,32 +15,30 @@ struct numbers {
     const float *x, *dy;
     const float *gamma; /* one a channel; with norm.affine = element a row for each position; of one number, or none, copies of it */
     bool of_elements;
+    const float *counts; /* (channels): 1 where a channel counts, 0 elsewhere */
     float *y, *dx;
 };
 
-/* Copies of gamma, where it is one number for all channels. */
-static float *copies(const struct nl_rescale *op, size_t at)
-{
-    const float *gamma = NL_AT(op->gamma, at);
-    float *out = nl_cpu_product_scratch((size_t)op->channels * sizeof *out);
-    for (int c = 0; c < op->channels; c++)
-        out[c] = gamma ? *gamma : 1.0f;
-    return out;
-}
-
 static struct numbers numbers_of(const struct nl_run *run, const struct nl_rescale *op, int r)
 {
-    size_t at = (size_t)r * run->stride;
+    size_t at = (size_t)r * run->stride, channels = (size_t)op->channels;
+    const float *gamma = NL_AT(op->gamma, at);
+    float *copies = nl_cpu_product_scratch(2 * channels * sizeof *copies), *counts = copies + channels;
+    for (size_t c = 0; c < channels; c++) {
+        copies[c] = gamma ? *gamma : 1.0f;
+        counts[c] = c < (size_t)op->counted ? 1.0f : 0.0f;
+    }
     return (struct numbers){
         .op = op,
         .rows = (size_t)nl_rescale_positions(op),
-        .channels = (size_t)op->channels,
+        .channels = channels,
         .counted = (size_t)op->counted,
         .eps = nl_own_or(op->set.eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps),
         .x = NL_AT(op->x, at),
         .dy = NL_AT(op->dy, at),
-        .gamma = op->affine_count > 1 ? NL_AT(op->gamma, at) : copies(op, at),
-        .of_elements = op->affine_count > (size_t)op->channels,
+        .gamma = op->affine_count > 1 ? gamma : copies,
+        .of_elements = op->affine_count > channels,
+        .counts = counts,
         .y = NL_AT(op->y, at),
         .dx = NL_AT(op->dx, at),
     };
@@ -153,11 +151,8 @@ NL_INLINE void settle(struct sums *sums)
 NL_INLINE void row_backward(const struct numbers *n, const float *gamma, float scale, float slope, const float *x, const float *dy, float *dx)
 {
     NL_PARALLEL
-    for (size_t c = 0; c < n->counted; c++)
-        dx[c] = scale * (dy[c] * gamma[c]) - x[c] * slope;
-    NL_PARALLEL
-    for (size_t c = n->counted; c < n->channels; c++)
-        dx[c] = scale * (dy[c] * gamma[c]);
+    for (size_t c = 0; c < n->channels; c++)
+        dx[c] = scale * (dy[c] * gamma[c]) - x[c] * (slope * n->counts[c]);
 }
 
 /* A set of which gamma is one number, or absent. */
