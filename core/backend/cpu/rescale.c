@@ -10,6 +10,7 @@
 /* One replica's numbers. */
 struct numbers {
     const struct nl_rescale *op;
+    size_t positions;               /* of a sample */
     size_t rows, channels, counted; /* of a set: rows of so many channels, of which the squares of the first count */
     double eps;
     const float *x, *dy;
@@ -30,6 +31,7 @@ static struct numbers numbers_of(const struct nl_run *run, const struct nl_resca
     }
     return (struct numbers){
         .op = op,
+        .positions = (size_t)op->positions,
         .rows = (size_t)nl_rescale_positions(op),
         .channels = channels,
         .counted = (size_t)op->counted,
@@ -53,17 +55,22 @@ NL_INLINE const float *gamma_of(const struct numbers *n, size_t position)
 /* The sum of lanes, in a fixed order. */
 NL_INLINE float fold(const float *lanes)
 {
-    float sum[NL_LANES / 2];
+    float eight[8], four[4];
     for (size_t l = 0; l < 8; l++)
-        sum[l] = lanes[l] + lanes[l + 8];
-    return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+        eight[l] = lanes[l] + lanes[l + 8];
+    for (size_t l = 0; l < 4; l++)
+        four[l] = eight[l] + eight[l + 4];
+    return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 /* sum a b, and sum a b c unless c is NULL, over so many rows of `columns`; line: from row to row, of c 0 or as much. */
 NL_INLINE double sum_of(size_t rows, size_t columns, size_t line, const float *a, const float *b, const float *c, size_t c_line)
 {
     double total = 0;
-    for (size_t begin = 0; begin < rows; begin += NL_BLOCK_ROWS) {
+    for (size_t row = 0; columns < NL_LANES && row < rows; row++)
+        for (size_t i = row * line; i < row * line + columns; i++)
+            total += (double)a[i] * (double)b[i] * (c ? (double)c[row * c_line + i - row * line] : 1.0);
+    for (size_t begin = 0; columns >= NL_LANES && begin < rows; begin += NL_BLOCK_ROWS) {
         float lanes[NL_LANES] = {0};
         for (size_t row = begin; row < begin + NL_BLOCK_ROWS && row < rows; row++) {
             const float *p = a + row * line, *q = b + row * line, *g = c ? c + row * c_line : NULL;
@@ -81,34 +88,57 @@ NL_INLINE double sum_of(size_t rows, size_t columns, size_t line, const float *a
     return total;
 }
 
-struct factor {
-    double scale, slope;
-};
+/* Sets are taken some at a time, so that their divisions do not wait for one another: as many as have few elements. */
+enum { SETS = 32 };
 
-/* Of a set. */
-NL_INLINE struct factor factor_of(const struct numbers *n, const float *x)
+static size_t sets_at_a_time(const struct numbers *n)
 {
-    double squares = sum_of(n->rows, n->counted, n->channels, x, x, NULL, 0), counted = (double)n->rows * (double)n->counted;
-    bool of_length = nl_rescale_measure_of(n->op) == NL_RESCALE_LENGTH, is_held = of_length && squares < n->eps * n->eps;
-    double size = is_held ? n->eps : sqrt(of_length ? squares : squares / counted + n->eps), scale = size == 0 ? 0 : 1 / size;
-    return (struct factor){scale, is_held ? 0 : scale * scale * scale / (of_length ? 1 : counted)};
+    return n->rows == 1 ? SETS : 1;
+}
+
+/* Of sets [first, first + count): scale, and slope (struct nl_rescale). */
+NL_INLINE void find_factors(const struct numbers *n, size_t first, size_t count, double *restrict scale, double *restrict slope)
+{
+    double squares[SETS], counted = (double)n->rows * (double)n->counted, eps = n->eps;
+    bool of_length = nl_rescale_measure_of(n->op) == NL_RESCALE_LENGTH;
+    for (size_t i = 0; i < count; i++) {
+        const float *x = n->x + (first + i) * n->rows * n->channels;
+        squares[i] = sum_of(n->rows, n->counted, n->channels, x, x, NULL, 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        double measured = of_length ? squares[i] : squares[i] / counted + eps, least = of_length ? eps * eps : 0, share = of_length ? 1 : counted;
+        double size = sqrt(measured < least ? least : measured), some = size == 0 ? 0 : 1;
+        scale[i] = some / (size == 0 ? 1 : size);
+        slope[i] = scale[i] * scale[i] * scale[i] * (measured < least ? 0 : 1) / share;
+    }
 }
 
 /* ---- forward ---- */
+
+NL_INLINE void row_forward(size_t channels, const float *gamma, float scale, const float *x, float *restrict y)
+{
+    size_t c = 0;
+    for (; c + NL_LANES <= channels; c += NL_LANES) {
+        NL_ROLLED
+        for (size_t l = 0; l < NL_LANES; l++)
+            y[c + l] = gamma[c + l] * (x[c + l] * scale);
+    }
+    for (; c < channels; c++)
+        y[c] = gamma[c] * (x[c] * scale);
+}
 
 /* Sets [first, end) of the replica. */
 NL_CLONES
 static void sets_forward(const struct numbers *n, size_t first, size_t end)
 {
-    size_t positions = (size_t)n->op->positions;
-    for (size_t set = first; set < end; set++) {
-        const float *x = n->x + set * n->rows * n->channels;
-        float scale = (float)factor_of(n, x).scale;
-        for (size_t row = 0; row < n->rows; row++) {
-            const float *restrict gamma = gamma_of(n, (set * n->rows + row) % positions), *restrict from = x + row * n->channels;
-            float *restrict y = n->y + (set * n->rows + row) * n->channels;
-            for (size_t c = 0; c < n->channels; c++)
-                y[c] = gamma[c] * (from[c] * scale);
+    double scale[SETS], slope[SETS];
+    size_t position = first * n->rows % n->positions;
+    for (size_t most = sets_at_a_time(n); first < end; first += most) {
+        size_t count = end - first < most ? end - first : most, at = first * n->rows * n->channels;
+        find_factors(n, first, count, scale, slope);
+        for (size_t row = 0; row < count * n->rows; row++, at += n->channels) {
+            row_forward(n->channels, gamma_of(n, position), (float)scale[n->rows == 1 ? row : 0], n->x + at, n->y + at);
+            position = position + 1 < n->positions ? position + 1 : 0;
         }
     }
 }
@@ -118,7 +148,7 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     const struct nl_rescale *op = operation;
     for (int r = 0; r < run->replicas; r++) {
         struct numbers n = numbers_of(run, op, r);
-        size_t sets = (size_t)op->positions / n.rows; /* of a sample */
+        size_t sets = n.positions / n.rows; /* of a sample */
         sets_forward(&n, first * sets, (first + (size_t)run->samples) * sets);
     }
 }
@@ -147,56 +177,75 @@ NL_INLINE void settle(struct sums *sums)
     sums->rows = 0;
 }
 
-/* dx of a row, which may be dy. */
-NL_INLINE void row_backward(const struct numbers *n, const float *gamma, float scale, float slope, const float *x, const float *dy, float *dx)
+/* What a row is computed with, in backward. */
+struct row {
+    const float *gamma, *counts, *x, *dy;
+    float scale, slope;
+    float *dx;     /* may be dy; NULL: nobody asks for it */
+    float *recent; /* sums for dgamma, or NULL */
+};
+
+NL_INLINE void element_backward(const struct row *row, size_t c)
 {
-    NL_PARALLEL
-    for (size_t c = 0; c < n->channels; c++)
-        dx[c] = scale * (dy[c] * gamma[c]) - x[c] * (slope * n->counts[c]);
+    if (row->recent)
+        row->recent[c] += row->dy[c] * (row->x[c] * row->scale);
+    if (row->dx)
+        row->dx[c] = row->scale * (row->dy[c] * row->gamma[c]) - row->x[c] * (row->slope * row->counts[c]);
 }
 
-/* A set of which gamma is one number, or absent. */
-NL_INLINE void set_backward(const struct numbers *n, size_t set, struct sums *sums)
+NL_INLINE void row_backward(size_t channels, const struct row row)
 {
-    size_t at = set * n->rows * n->channels;
-    struct factor factor = factor_of(n, n->x + at);
-    double product = sum_of(n->rows, n->channels, n->channels, n->x + at, n->dy + at, NULL, 0);
-    for (size_t row = 0; n->dx && row < n->rows; row++) {
-        size_t from = at + row * n->channels;
-        row_backward(n, n->gamma, (float)factor.scale, (float)(factor.slope * product * (double)n->gamma[0]), n->x + from, n->dy + from, n->dx + from);
+    size_t c = 0;
+    for (; c + NL_LANES <= channels; c += NL_LANES) {
+        NL_PARALLEL
+        NL_ROLLED
+        for (size_t l = 0; l < NL_LANES; l++)
+            element_backward(&row, c + l);
     }
-    if (sums->columns == 1)
-        sums->total[0] += factor.scale * product;
+    for (; c < channels; c++)
+        element_backward(&row, c);
 }
 
-/* A set with a gamma for each channel or element. */
-NL_INLINE void set_backward_by_columns(const struct numbers *n, size_t set, struct sums *sums)
+/* Sets [first, end) of the replica. With gammas for channels or elements (by_columns) their gradients are summed row by row, else set by set. */
+NL_INLINE void backward_of(const struct numbers *n, size_t first, size_t end, struct sums *sums, bool by_columns)
 {
-    size_t at = set * n->rows * n->channels, first = set * n->rows % (size_t)n->op->positions;
-    struct factor factor = factor_of(n, n->x + at);
-    double product = sum_of(n->rows, n->channels, n->channels, n->x + at, n->dy + at, gamma_of(n, first), n->of_elements ? n->channels : 0);
-    float scale = (float)factor.scale, slope = (float)(factor.slope * product);
-    for (size_t row = 0; row < n->rows; row++) {
-        const float *x = n->x + at + row * n->channels, *dy = n->dy + at + row * n->channels;
-        float *restrict recent = sums->recent + (n->of_elements ? (first + row) * n->channels : 0);
-        for (size_t c = 0; c < n->channels; c++)
-            recent[c] += dy[c] * (x[c] * scale);
-        if (++sums->rows == sums->most)
-            settle(sums);
-        if (n->dx)
-            row_backward(n, gamma_of(n, first + row), scale, slope, x, dy, n->dx + at + row * n->channels);
+    double scale[SETS], slope[SETS];
+    size_t position = first * n->rows % n->positions, line = n->of_elements ? n->channels : 0;
+    for (size_t most = sets_at_a_time(n); first < end; first += most) {
+        size_t count = end - first < most ? end - first : most, at = first * n->rows * n->channels;
+        find_factors(n, first, count, scale, slope);
+        for (size_t i = 0, from = at; i < count; i++, from += n->rows * n->channels) {
+            const float *gamma = by_columns ? gamma_of(n, n->of_elements ? (position + i) % n->positions : 0) : NULL;
+            double product = sum_of(n->rows, n->channels, n->channels, n->x + from, n->dy + from, gamma, line);
+            if (sums->columns == 1)
+                sums->total[0] += scale[i] * product;
+            slope[i] *= by_columns ? product : product * (double)n->gamma[0];
+        }
+        for (size_t row = 0; row < count * n->rows; row++, at += n->channels) {
+            size_t set = n->rows == 1 ? row : 0;
+            row_backward(n->channels, (struct row){.gamma = gamma_of(n, position),
+                                                   .counts = n->counts,
+                                                   .x = n->x + at,
+                                                   .dy = n->dy + at,
+                                                   .scale = (float)scale[set],
+                                                   .slope = (float)slope[set],
+                                                   .dx = n->dx ? n->dx + at : NULL,
+                                                   .recent = by_columns ? sums->recent + position * line : NULL});
+            if (by_columns && ++sums->rows == sums->most)
+                settle(sums);
+            position = position + 1 < n->positions ? position + 1 : 0;
+        }
     }
+    settle(sums);
 }
 
 NL_CLONES
 static void sets_backward(const struct numbers *n, size_t first, size_t end, struct sums *sums)
 {
-    for (size_t set = first; set < end; set++)
-        if (sums->columns > 1)
-            set_backward_by_columns(n, set, sums);
-        else
-            set_backward(n, set, sums);
-    settle(sums);
+    if (sums->columns > 1)
+        backward_of(n, first, end, sums, true);
+    else
+        backward_of(n, first, end, sums, false);
 }
 
 /* One replica; blocks of samples, whose sums lie side by side. */
@@ -212,14 +261,14 @@ static void on_blocks(void *context, size_t first, size_t end, int thread)
 {
     const struct task *task = context;
     const struct numbers *n = &task->numbers;
-    size_t positions = (size_t)n->op->positions, sets = positions / n->rows; /* of a sample */
+    size_t sets = n->positions / n->rows; /* of a sample */
     (void)thread;
     for (size_t block = first; block < end; block++) {
         size_t last = (block + 1) * task->block < task->samples ? (block + 1) * task->block : task->samples;
         struct sums sums = {.recent = task->recent + block * task->columns,
                             .total = task->total + block * task->columns,
                             .columns = task->columns,
-                            .most = NL_BLOCK_ROWS * (n->of_elements ? positions : 1)};
+                            .most = NL_BLOCK_ROWS * (n->of_elements ? n->positions : 1)};
         for (size_t i = 0; i < task->columns; i++)
             sums.total[i] = sums.recent[i] = 0;
         sets_backward(n, block * task->block * sets, last * sets, &sums);
