@@ -1,5 +1,5 @@
-/* Normalizers that divide a set by a measure of its size. A set is read from memory once: what comes after its sums finds it in the cache. Sums go in float over
- * a few rows (positions), then in double. */
+/* Normalizers that divide a set by a measure of its size. A set is read from memory once: what comes after its sums finds it in the cache. Sums go
+ * in float over a few rows (positions), then in double. */
 #include <math.h>
 
 #include "backend/cpu/cpu.h"

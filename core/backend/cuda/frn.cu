@@ -1,4 +1,5 @@
-/* Filter response normalization. A block of threads has 32 channels of one sample; gradients of what all samples share are sums over samples, in a fixed order. */
+/* Filter response normalization. A block of threads has 32 channels of one sample. Gradients of what all samples share are summed over the samples in a
+ * fixed order. */
 #include "backend/cuda/cuda.h"
 #include "operation/frn.h"
 

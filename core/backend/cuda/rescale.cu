@@ -86,7 +86,8 @@ static struct shape launch_sums(const struct nl_run *run, const struct nl_rescal
 {
     size_t count = (size_t)run->samples * op->positions * op->channels, elements = (size_t)nl_rescale_positions(op) * op->channels, sets = count / elements;
     struct factor *factor = (struct factor *)nl_cuda_scratch((size_t)run->replicas * sets * sizeof *factor);
-    NL_LAUNCH(rescale_sums, dim3((unsigned)sets, 1, (unsigned)run->replicas), elements > 256 ? NL_THREADS : 32, *op, nl_rescale_measure_of(op), run->stride, factor);
+    NL_LAUNCH(rescale_sums, dim3((unsigned)sets, 1, (unsigned)run->replicas), elements > 256 ? NL_THREADS : 32, *op, nl_rescale_measure_of(op), run->stride,
+              factor);
     return {count, elements, factor};
 }
 
