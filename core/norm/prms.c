@@ -1,6 +1,6 @@
 /* prms: partial root mean square layer normalization.
  *
- * Sets        as rms: one sample over all positions and channels, or with norm.over = position one position of it.
+ * Sets        one sample over all positions and channels; with norm.over = position one position of it. Both as rms.
  * Forward     y = gamma x / sqrt(mean(x^2) + eps), the mean over the first k = ceil(p C) channels of the set alone (p: norm.share).
  * Backward    with s = 1 / sqrt(mean(x^2) + eps) and dxhat = dy gamma: dx = s dxhat, and in the first k channels - x s^3 sum(dxhat x) / m more, the sum
  *             over the whole set and m the number of its elements in these channels. dgamma = sum dy x s.
@@ -16,7 +16,7 @@
 
 const struct nl_norm nl_norm_prms = {
     .name = "prms",
-    .title = "partial root mean square normalization",
+    .title = "partial RMS normalization",
     .label = "pRMSNorm",
     .operation = &nl_rescale_operation,
     .variant = NL_RESCALE_PARTIAL,
