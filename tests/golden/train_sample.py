@@ -107,4 +107,4 @@ train.make_activation = lambda case: Activation(make_activation(case))
 train.Residual = Residual
 train.LISTED = {"layers.frn": Listed}
 
-train.main("train_sample")
+train.store(train.judge("train_sample"), "train_sample", "train_sample.py")

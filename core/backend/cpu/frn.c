@@ -255,4 +255,4 @@ static void frn_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_frn = {.forward = frn_forward, .backward = frn_backward};
+NL_CPU_KERNEL(frn) = {.forward = frn_forward, .backward = frn_backward};

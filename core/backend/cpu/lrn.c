@@ -151,4 +151,4 @@ static void lrn_backward(const struct nl_run *run, const void *arguments)
         nl_cpu_share_samples(run, op, (size_t)op->positions * (size_t)op->channels * sizeof(float) * 24, backward);
 }
 
-const struct nl_kernel nl_cpu_lrn = {.forward = lrn_forward, .backward = lrn_backward};
+NL_CPU_KERNEL(lrn) = {.forward = lrn_forward, .backward = lrn_backward};

@@ -297,4 +297,4 @@ static void rescale_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_rescale = {.forward = rescale_forward, .backward = rescale_backward};
+NL_CPU_KERNEL(rescale) = {.forward = rescale_forward, .backward = rescale_backward};
