@@ -14,10 +14,10 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
 #include "operation/standardize.h"
-#include "operation/normalizer.h"
 #include "operation/zero.h"
 #include "normalizers.h"
 #include "operations.h"
@@ -501,6 +501,8 @@ void network_ids(struct nl_graph *graph, bool inside)
     end(graph);
     struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
     nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){collected(graph, next, "collect")}, 0));
+}
+
 /* A normalizer that is an operation of its own. */
 static int normalize_by_own(struct nl_graph *graph, const struct nl_norm *norm, int x, const char *name)
 {
