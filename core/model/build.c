@@ -98,6 +98,9 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .norm = b->norm,
         .affine = (enum nl_affine)b->config->norm.affine,
         .alpha = b->config->norm.alpha,
+        .groups = (int)b->config->norm.groups,
+        .unbiased = b->config->norm.running_var == NL_UNBIASED,
+        .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
         .eps = eps,
         .momentum = momentum,
     };

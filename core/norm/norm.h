@@ -45,7 +45,7 @@ struct nl_norm_setup {
 };
 
 /* Keys of the norm section that matter to some only; eps and affine matter to most. */
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64 };
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64, NL_LACKS_ELEMENT = 128 };
 
 struct nl_operation; /* operation/operation.h */
 

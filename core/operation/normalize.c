@@ -4,8 +4,8 @@
 #include "operation/affine.h"
 #include "operation/reference.h"
 
-enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
-enum { MEAN, VAR, COEFFICIENTS, SAVED };
+enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL };
+enum { MEAN, VAR, COEFFICIENTS };
 
 static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
 {
@@ -96,10 +96,10 @@ NL_OPERATION(normalize) = {
     .name = "normalize",
     .arguments = sizeof(struct nl_normalize),
     .span = NL_SPAN_BATCH,
-    .slots = SLOTS,
+    .slots = NL_NORMALIZE_SLOTS,
     .reduced = 1u << RESIDUAL,
     .skips = 1u << X,
-    .saved = SAVED,
+    .saved = NL_NORMALIZE_SAVED,
     .declare = declare,
     .prepare = prepare,
     .bind = bind,

@@ -73,6 +73,10 @@ static inline bool nl_normalize_keeps_coefficients(const struct nl_normalize *op
     return op->norm->coefficients || op->trains_running;
 }
 
+/* Its slots, and how many buffers it saves: an operation that is "normalize" and more begins with them. */
+enum { NL_NORMALIZE_X, NL_NORMALIZE_GAMMA, NL_NORMALIZE_BETA, NL_NORMALIZE_RESIDUAL, NL_NORMALIZE_SLOTS };
+enum { NL_NORMALIZE_SAVED = 3 };
+
 extern const struct nl_operation nl_normalize_operation;
 
 #endif

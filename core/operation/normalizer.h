@@ -11,6 +11,9 @@ struct nl_norm_settings {
     const struct nl_norm *norm;
     enum nl_affine affine;
     double alpha;               /* norm.alpha */
+    int groups;                 /* norm.groups */
+    bool unbiased;              /* norm.running_var */
+    bool trains_running;        /* norm.statistics */
     struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
 };
 

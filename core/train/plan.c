@@ -79,10 +79,12 @@ static void lay_out_states(struct nl_plan *plan, struct layout *l)
 {
     const struct nl_graph *graph = plan->graph;
     for (int i = 0; i < graph->tensors; i++)
-        if (!nl_is_parameter(graph->tensor[i].spec.role))
+        if (!nl_is_parameter(graph->tensor[i].spec.role)) {
             plan->state[graph->tensor[i].offset] = take(l, nl_tensor_bytes(plan, &graph->tensor[i]));
-        else
+        } else {
             plan->update.tensors++;
+            plan->update.has_fractions |= graph->tensor[i].spec.role == NL_FRACTION;
+        }
     plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
 }
 
