@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "norm/norm.h"
 #include "scratch.h"
 #include "suite.h"
 #include "sweep/cohort.h"
@@ -34,6 +35,16 @@ enum { NETS = sizeof nets / sizeof *nets };
 START_TEST(together_as_alone)
 {
     check_cohort(nets[_i]);
+}
+END_TEST
+
+START_TEST(every_normalizer)
+{
+    char *kind = nl_format("norm.kind=%s", nl_norm_names[_i]);
+    const char *const net[] = {kind, "data.name=synth", "data.size=6", "data.train=48", "data.test=20", "train.batch=8", "train.epochs=2", "train.log_every=3",
+                               "model.arch=cnn", "model.depth=2", "model.width=8", "model.dropout=0.1", "train.momentum=0.9", NULL};
+    check_cohort(net);
+    free(kind);
 }
 END_TEST
 
@@ -196,6 +207,10 @@ int main(void)
     Suite *suite = suite_create("cohort");
     TCase *tests = tcase_create("cohort");
     tcase_add_loop_test(tests, together_as_alone, 0, NETS);
+    int kinds = 0;
+    while (nl_norms[kinds])
+        kinds++;
+    tcase_add_loop_test(tests, every_normalizer, 0, kinds);
     tcase_add_test(tests, what_may_differ);
     tcase_add_test(tests, a_sweep_is_the_same_in_cohorts_of_any_size);
     tcase_add_test(tests, cohorts_are_cut_evenly);
