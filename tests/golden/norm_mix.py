@@ -22,6 +22,23 @@ def rstd(var, eps):
     return torch.where(nothing, torch.zeros_like(var), 1 / torch.where(nothing, torch.ones_like(var), var + eps).sqrt())
 
 
+def mix(kind, x, batch, p, eps, groups):
+    """xhat of x (N, H, W, C). batch: mean and variance of each channel; p: the parameters by name."""
+    mean, var = batch
+    if kind == "bcn":
+        z = (x - mean) * rstd(var, eps)
+        z = z * p["batch_weight"] + p["batch_bias"] if "batch_weight" in p else z
+        parts = z.unflatten(3, (groups, -1))
+        of_group = moments(parts, (1, 2, 4))
+        return ((parts - of_group[0]) * rstd(of_group[1], eps)).flatten(3)
+    instance = moments(x, (1, 2))
+    if kind == "bin":
+        return p["rho"] * (x - mean) * rstd(var, eps) + (1 - p["rho"]) * (x - instance[0]) * rstd(instance[1], eps)
+    sample, w, v = moments(x, (1, 2, 3)), p["mean_weight"].softmax(0), p["var_weight"].softmax(0)
+    center, spread = (share[0] * instance[i] + share[1] * sample[i] + share[2] * (mean, var)[i] for i, share in enumerate((w, v)))
+    return (x - center) * rstd(spread, eps)
+
+
 class Mixture(layer.Layer):
     def __init__(self, case):
         self.kind, channels = case.key["kind"], case.shape[3]
@@ -49,24 +66,11 @@ class Mixture(layer.Layer):
             return mean, var
         return self.states["running_mean"], self.states["running_var"]
 
-    def mixed(self, x, mean, var):
-        eps, p = self.case.number("eps", 1e-5), self.parameters
-        if self.kind == "bcn":
-            z = (x - mean) * rstd(var, eps)
-            z = z * p["batch_weight"] + p["batch_bias"] if "batch_weight" in p else z
-            parts = z.unflatten(3, (int(self.case.number("groups", 8)), -1))
-            of_group = moments(parts, (1, 2, 4))
-            return ((parts - of_group[0]) * rstd(of_group[1], eps)).flatten(3)
-        instance = moments(x, (1, 2))
-        if self.kind == "bin":
-            return p["rho"] * (x - mean) * rstd(var, eps) + (1 - p["rho"]) * (x - instance[0]) * rstd(instance[1], eps)
-        sample, w, v = moments(x, (1, 2, 3)), p["mean_weight"].softmax(0), p["var_weight"].softmax(0)
-        center, spread = (share[0] * instance[i] + share[1] * sample[i] + share[2] * (mean, var)[i] for i, share in enumerate((w, v)))
-        return (x - center) * rstd(spread, eps)
-
     def forward(self, x, training):
-        xhat = self.mixed(x, *self.batch(x, training))
+        groups, eps = int(self.case.number("groups", 8)), self.case.number("eps", 1e-5)
+        xhat = mix(self.kind, x, self.batch(x, training), self.parameters, eps, groups)
         return xhat * self.parameters["gamma"] + self.parameters["beta"] if "gamma" in self.parameters else xhat
 
 
-layer.write("mix", Mixture)
+if __name__ == "__main__":
+    layer.write("mix", Mixture)

@@ -46,9 +46,9 @@ DEFAULTS = {
 CANCELS_BIAS = ("bn", "in", "brn", "meanbn", "l1bn", "maxbn")  # normalizers that take the bias before them away again
 
 
-def read_cases():
-    """{name: [key=value, ...]}, the common ones first."""
-    lines = [line.split() for line in (HERE / "train.cases").read_text().splitlines() if line and not line.startswith("#")]
+def read_cases(of):
+    """{name: [key=value, ...]} of a file of cases, the common ones first."""
+    lines = [line.split() for line in (HERE / f"{of}.cases").read_text().splitlines() if line and not line.startswith("#")]
     common = lines[0][1:]
     return {name: common + own for name, *own in lines[1:]}
 
@@ -515,10 +515,14 @@ def take_precise_statistics(case, network, x):
         norm.running_var.copy_(inputs.var(over, correction=0))
 
 
-def train(name, case, start, order, parts):
-    """PyTorch's losses and final evaluations, and the trained network's state."""
+def build(name, case, image_shape):
+    return (LISTED[name] if case["model.arch"] == "layers" else Residual if case["model.arch"] == "resnet" else Network)(case, image_shape, classes=10)
+
+
+def train(name, case, start, order, parts, build=build, clip=None):
+    """PyTorch's losses and final evaluations, and the trained network's state. clip(case, network) changes the gradients first."""
     x, y = parts["train"]["x"], parts["train"]["y"]
-    network = (LISTED[name] if case["model.arch"] == "layers" else Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
+    network = build(name, case, x.shape[1:])
     network.load_state_dict(start)
     optimizer = make_optimizer(case, network)
     batch = int(case["train.batch"])
@@ -534,6 +538,8 @@ def train(name, case, start, order, parts):
         optimizer.zero_grad()
         loss = F.cross_entropy(network(x[samples]), y[samples])
         loss.backward()
+        if clip:
+            clip(case, network)
         if clip_norm:
             nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
         if clip_value:
@@ -571,16 +577,28 @@ def run(program, folder, overrides):
     return parts, rows
 
 
+def initial(program, overrides):
+    """The weights that a training begins with."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "case.yaml").write_text("device: {kind: ref}\n")
+        subprocess.run([program, "run", folder / "case.yaml", *overrides, "train.steps=1", "--quiet", "--out", folder / "out", "--save-init",
+                        folder / "init.safetensors"], check=True, stdout=subprocess.DEVNULL)
+        return load_file(folder / "init.safetensors")
+
+
 def relative(ours, torchs):
     """Largest difference over the largest magnitude; NaN stays NaN."""
     return ((ours - torchs).abs().max() / torchs.abs().max()).item()
 
 
-def main():
+def main(of="train", build=build, clip=None, check_start=None):
+    """Trains each case of a file. check_start(name, case, start, weights_of): whether the program begins where it should; weights_of(overrides) are those that
+    another training begins with."""
     program = pathlib.Path(sys.argv[1]).resolve()
     only = sys.argv[2:]
     tensors, worst = {}, 0.0
-    for name, overrides in read_cases().items():
+    for name, overrides in read_cases(of).items():
         if only and name not in only:
             continue
         case = DEFAULTS | dict(o.split("=", 1) for o in overrides)
@@ -589,7 +607,9 @@ def main():
             parts, rows = run(program, folder, overrides)
             start, final = load_file(folder / "init.safetensors"), load_file(folder / "final.safetensors")
             order = numpy.load(folder / "order.npy")
-        torchs, state = train(name, case, start, order, parts)
+        if check_start:
+            check_start(name, case, start, lambda *more: initial(program, [*overrides, *more]))
+        torchs, state = train(name, case, start, order, parts, build, clip)
         losses = torch.tensor([float(row["loss"]) for row in rows if row["split"] == "train" and not row["eval"]])
         d = {"losses": ((losses - torchs["losses"]).abs() / torchs["losses"].abs()).max().item()}
         for what in torchs.keys() - {"losses"}:
@@ -598,8 +618,9 @@ def main():
             d[what] = relative(torch.tensor([float(scores["loss"]), float(scores["accuracy"])]), torchs[what])
         for tensor, value in state.items():  # a bias beside its layer's weight: one that a mean takes away again is rounding noise
             scale = value.abs().max()
-            if tensor.endswith(".bias"):
-                scale = torch.maximum(scale, state[tensor.replace("bias", "weight")].abs().max())
+            beside = tensor.removesuffix("bias") + "weight"
+            if tensor.endswith(".bias") and beside in state:
+                scale = torch.maximum(scale, state[beside].abs().max())
             d[tensor] = ((final[tensor] - value).abs().max() / scale).item()
         largest = max(d, key=lambda what: math.inf if math.isnan(d[what]) else d[what])
         print(f"{name:24} loss {torchs['losses'][0]:.4f} to {torchs['losses'][-1]:.4f}, test accuracy {torchs['test'][1]:.3f}; "
@@ -610,8 +631,8 @@ def main():
         tensors |= {f"{name}/{what}": value for what, value in torchs.items()}
     print(f"{sum(name.endswith('/losses') for name in tensors)} cases agree to {worst:.1e}")
     if not only:
-        save_file(tensors, HERE / "train.safetensors",
-                  {"made_by": "tests/golden/train.py", "torch": torch.__version__, "numpy": numpy.__version__,
+        save_file(tensors, HERE / f"{of}.safetensors",
+                  {"made_by": f"tests/golden/{of}.py", "torch": torch.__version__, "numpy": numpy.__version__,
                    "safetensors": safetensors.__version__})
 
 
