@@ -214,7 +214,7 @@ static const struct recipe recipes[] = {
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
-static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT}, {11, 9, NL_WEIGHT}, {20, 9, NL_BIAS}, {29, 3, NL_GAMMA}, {32, 5, NL_BETA}};
+static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT}, {11, 9, NL_WEIGHT}, {20, 9, NL_BIAS}, {29, 3, NL_FRACTION}, {32, 5, NL_BETA}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct nl_update update_of(const struct recipe *recipe, struct image *image, size_t decayed)
@@ -228,6 +228,7 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .count = WEIGHTS,
                               .decayed = decayed,
                               .tensors = PARTS,
+                              .has_fractions = true,
                               .tensor = tensor,
                               .hyper = image_field(image, sizeof(struct nl_hyper)),
                               .w = image_reals(image, WEIGHTS),
@@ -236,12 +237,24 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .second = adam ? image_reals(image, WEIGHTS) : NULL};
 }
 
-/* LARS: of the tensor that has weight i. */
-static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, const double *w, const double *g, size_t i)
+/* The tensor that has weight i. */
+static const struct nl_update_tensor *part_of(size_t i)
 {
     const struct nl_update_tensor *part = parts;
     while (i >= part->offset + part->count)
         part++;
+    return part;
+}
+
+static bool is_fraction(size_t i)
+{
+    return part_of(i)->role == NL_FRACTION;
+}
+
+/* LARS: of the tensor that has weight i. */
+static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, const double *w, const double *g, size_t i)
+{
+    const struct nl_update_tensor *part = part_of(i);
     if (recipe->optimizer != NL_LARS || part->role != NL_WEIGHT)
         return 1;
     double of_w = 0, of_g = 0;
@@ -316,6 +329,8 @@ START_TEST(optimizers_follow_their_formulas)
                     rate[i] = local_rate(recipe, h, w[r], grad, i);
                 for (size_t i = 0; i < WEIGHTS; i++)
                     w[r][i] = stepped(recipe, h, t, rate[i], w[r][i], grad[i], i < DECAYED ? h->weight_decay : 0, &first[r][i], &second[r][i]);
+                for (size_t i = 0; i < WEIGHTS; i++)
+                    w[r][i] = is_fraction(i) ? fmin(fmax(w[r][i], 0), 1) : w[r][i];
             }
             run.step = t - 1;
             nl_backends[b]->update(&run, &op);

@@ -14,13 +14,13 @@ enum { USED = NL_NORMALIZE_SAVED - 1, INSTANCE, SAVED }; /* it keeps nothing of 
 
 static void declare_own(const struct nl_mixture *op, struct nl_declaration *d, const struct nl_extent *x)
 {
-    static const char *const switched[] = {"mean_weight", "var_weight"};
+    static const char *const switched[] = {"mean_weight", "var_weight"}, *const shares[] = {"in", "ln", "bn", NULL};
     size_t channels = (size_t)x->channels;
     switch (nl_mixture_kind_of(op)) {
     case NL_MIXTURE_SWITCH:
         for (int i = 0; i < 2; i++)
             d->parameter[d->parameters++] =
-                (struct nl_tensor_spec){.name = switched[i], .role = NL_GAMMA, .slot = OWN + i, .dims = 1, .shape = {NL_SHARES}, .initial = 1};
+                (struct nl_tensor_spec){.name = switched[i], .role = NL_GAMMA, .slot = OWN + i, .dims = 1, .shape = {NL_SHARES}, .initial = 1, .numbers = shares};
         return;
     case NL_MIXTURE_BIN:
         d->parameter[d->parameters++] =
