@@ -95,7 +95,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     if (config->model.arch != NL_RESNET && config->norm.placement == NL_PREACT)
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after");
     /* Where a set is one channel, elements of it share no scale of their own across samples: torch has no such layer either. */
-    if (config->norm.affine == NL_AFFINE_ELEMENT && (norm->cancels_bias || (norm->uses & NL_LACKS_ELEMENT)))
+    if (config->norm.affine == NL_AFFINE_ELEMENT && nl_norm_lacks_element(norm))
         nl_complain(diagnostics, experiment, "norm.affine",
                     "'norm.affine' cannot be 'element' with 'norm.kind' %s: its gamma and beta are one a channel", norm->name);
     if (config->train.nesterov && config->train.optimizer == NL_SGD && !(config->train.momentum > 0))

@@ -11,7 +11,7 @@
  *             its update rate r is norm.momentum. The algorithm estimates the biased variance (norm.running_var: biased); as
  *             with bn, unbiased is the default. norm.groups is of the second part. gamma and beta are one a channel, as gn has them; the authors' code
  *             has one a group. A bias before it is redundant.
- * Source      Qiao, Wang, Liu, Shen and Yuille, Micro-Batch Training with Batch-Channel Normalization and Weight Standardization, 2019, section 4.
+ * Source      Qiao, Wang, Liu, Shen and Yuille, Micro-Batch Training with Batch-Channel Normalization and Weight Standardization, 2019.
  * Used        detection and segmentation with one or two samples a device, with weight standardization.
  * Trap        the micro-batch form before its estimates have settled: they begin as 0 and 1; without the first part, gn, channels of a group may die
  *             (elimination singularities), which the estimates are there to prevent.
@@ -28,5 +28,5 @@ const struct nl_norm nl_norm_bcn = {
     .shifts = true,
     .tracks = true,
     .cancels_bias = true,
-    .uses = NL_USES_GROUPS | NL_LACKS_ELEMENT,
+    .uses = NL_USES_GROUPS,
 };

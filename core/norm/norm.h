@@ -102,6 +102,12 @@ static inline bool nl_norm_is_none(const struct nl_norm *norm)
     return !norm->partition && !norm->operation;
 }
 
+/* Whether it has no gamma for each element. */
+static inline bool nl_norm_lacks_element(const struct nl_norm *norm)
+{
+    return norm->cancels_bias || (norm->uses & NL_LACKS_ELEMENT);
+}
+
 /* Whether what becomes of a sample depends on the others of its batch. */
 bool nl_norm_spans_batch(const struct nl_norm *norm);
 

@@ -12,7 +12,7 @@
  *             norm.running_var as bn: the authors' momentum of 0.9 is 0.1 here, and norm.running_var: biased stores what they store.
  *             With norm.statistics: running the batch's statistics in training are the running ones, once they have taken the batch in.
  *             Weight decay treats the weights as gamma (train.weight_decay_on).
- * Source      Luo, Ren, Peng, Zhang and Li, Differentiable Learning-to-Normalize via Switchable Normalization, ICLR 2019, equations 3 to 6; their
+ * Source      Luo, Ren, Peng, Zhang and Li, Differentiable Learning-to-Normalize via Switchable Normalization, ICLR 2019; their
  *             module SwitchNorm2d.
  * Used        detection and segmentation, where the batch is small and nobody knows which normalizer to take.
  * Trap        in a fully connected layer the instance's variance is 0 and its mean is the element, so that its share shrinks the output;

@@ -1,7 +1,7 @@
 /* Normalizers that mix what a channel of a sample, a group of channels of a sample and a channel of the batch know: switch, bin and bcn.
  *
  * All of them are functions of two moments of each channel of each sample, its mean m and variance v over the positions, which instance normalization is
- * made of. The moments of larger sets follow from these (Luo et al. 2018, equation 3), in differences, so that no digits are lost:
+ * made of. The moments of larger sets follow from these (Luo et al. 2019), in differences, so that no digits are lost:
  *
  *     of a channel of the batch      mean = mean_n m        var = mean_n (v + (m - mean)^2)
  *     of a group of n channels       mean = mean_c m'       var = mean_c (v' + (m' - mean)^2)

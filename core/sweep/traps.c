@@ -12,7 +12,8 @@
 #include "config/sweep.h"
 #include "model/model.h"
 #include "operation/dropout.h"
-#include "operation/normalize.h"
+#include "operation/mixture.h"
+#include "operation/normalizer.h"
 #include "stats/claim.h"
 #include "train/train.h"
 
@@ -62,11 +63,24 @@ static bool varies(const struct scene *s, const char *name)
     return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_find(name), NULL) != NULL;
 }
 
-/* The normalizer that node i is, if it keeps statistics; else NULL. */
+/* The normalizer that a node is; NULL: it is none. */
+static const struct nl_norm *norm_at(const struct nl_graph_node *node)
+{
+    if (node->operation == &nl_normalize_operation)
+        return ((const struct nl_normalize *)node->arguments)->norm;
+    for (int i = 0; nl_norms[i]; i++)
+        if (nl_norms[i]->operation == node->operation)
+            return ((const struct nl_norm_settings *)node->arguments)->norm;
+    return NULL;
+}
+
+/* The normalizer by sets that node i is, or has in it, if it keeps statistics; else NULL. */
 static const struct nl_normalize *tracking_at(const struct scene *s, int i)
 {
     const struct nl_graph_node *node = &s->graph.node[i];
     const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+    if (node->operation == &nl_mixture_operation)
+        n = &((const struct nl_mixture *)node->arguments)->batch;
     return n && n->norm->tracks ? n : NULL;
 }
 
@@ -220,7 +234,8 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
-    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING)
+    bool as_published = s->norm == &nl_norm_bcn;
+    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING || as_published)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
@@ -259,9 +274,9 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     for (int v = 0; v < graph->values; v++)
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
-        const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
-        bool cancels = n && n->norm->cancels_bias;
-        first = cancels ? n->norm : first;
+        const struct nl_norm *norm = norm_at(node);
+        bool cancels = norm && norm->cancels_bias;
+        first = cancels ? norm : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE)
                 cancelled[node->in[slot]] &= cancels || (node->operation->passes_constants && cancelled[node->out[0]]);
@@ -305,13 +320,13 @@ static bool normalizers_vary(const struct scene *s)
 static bool decays_gamma(const struct scene *s, struct nl_text *what)
 {
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
-    while (gamma < end && gamma->spec.role != NL_GAMMA)
+    while (gamma < end && !(gamma->spec.role == NL_GAMMA && norm_at(&s->graph.node[gamma->node])))
         gamma++;
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
-    const struct nl_normalize *n = s->graph.node[gamma->node].arguments;
-    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", n->norm->name);
+    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
+                norm_at(&s->graph.node[gamma->node])->name);
     return true;
 }
 
