@@ -99,7 +99,7 @@ static __device__ inline float affine_of(const struct call &call, const void *nu
 
 /* ---- the moments of a channel of a sample: a block takes some channels of one sample ---- */
 
-static const unsigned COLUMNS = 32, DEEP = 8;
+static const unsigned COLUMNS = 32, DEEP = 8; /* DEEP: threads that share the positions of a column, at most */
 
 struct column {
     unsigned tx, ty, n, c;
@@ -125,7 +125,12 @@ static dim3 grid_of_columns(const struct nl_run *run, const struct call &call)
     return dim3(call.samples * nl_blocks(call.channels, COLUMNS), 1, (unsigned)run->replicas);
 }
 
-#define FOR_POSITIONS(s, call) for (unsigned i = (s).ty; (s).real && i < (call).positions; i += DEEP)
+static unsigned threads_of_columns(const struct call &call)
+{
+    return COLUMNS * (call.positions < DEEP ? 1 : DEEP);
+}
+
+#define FOR_POSITIONS(s, call) for (unsigned i = (s).ty; (s).real && i < (call).positions; i += blockDim.x / COLUMNS)
 
 /* The sum over a column's threads; each of them has it. */
 static __device__ double column_sum(const struct column &s, double value)
@@ -135,7 +140,7 @@ static __device__ double column_sum(const struct column &s, double value)
     __syncthreads(); /* the room may still be read from the last time */
     sums[s.ty][s.tx] = value;
     __syncthreads();
-    for (unsigned i = 0; i < DEEP; i++)
+    for (unsigned i = 0; i < blockDim.x / COLUMNS; i++)
         total += sums[i][s.tx];
     return total;
 }
@@ -387,6 +392,13 @@ static struct call call_of(const struct nl_run *run, const struct nl_mixture *op
     return call;
 }
 
+/* Whole warps, for a block that goes over so many. */
+static unsigned threads_for(unsigned count)
+{
+    unsigned threads = (count + 31) / 32 * 32;
+    return threads < NL_THREADS ? threads : NL_THREADS;
+}
+
 static void follow_batch(const struct nl_run *run, const struct call &call)
 {
     struct nl_layout layout;
@@ -405,10 +417,10 @@ static void launch_forward(const struct nl_run *run, const void *arguments)
     struct call call = call_of(run, (const struct nl_mixture *)arguments);
     size_t count = (size_t)call.samples * call.positions * call.channels;
     struct line *lines = (struct line *)nl_cuda_scratch((size_t)run->replicas * call.samples * call.channels * sizeof *lines);
-    NL_LAUNCH(find_moments, grid_of_columns(run, call), COLUMNS * DEEP, call);
+    NL_LAUNCH(find_moments, grid_of_columns(run, call), threads_of_columns(call), call);
     if (!call.fixed)
         follow_batch(run, call);
-    NL_LAUNCH(find_lines, dim3(call.samples, 1, (unsigned)run->replicas), NL_THREADS, call, lines);
+    NL_LAUNCH(find_lines, dim3(call.samples, 1, (unsigned)run->replicas), threads_for(call.width), call, lines);
     NL_LAUNCH(apply, nl_grid_over(run, count), NL_THREADS, call, (const struct line *)lines, count);
 }
 
@@ -420,11 +432,11 @@ static void launch_backward(const struct nl_run *run, const void *arguments)
                                                        replicas * call.channels * sizeof(struct nl_mixture_gradients));
     struct nl_mixture_sums *sums = (struct nl_mixture_sums *)(cell + all);
     struct nl_mixture_gradients *shared = (struct nl_mixture_gradients *)(sums + all);
-    NL_LAUNCH(sum_gradients, grid_of_columns(run, call), COLUMNS * DEEP, call, sums);
-    NL_LAUNCH(find_gradients, dim3(call.samples, 1, (unsigned)replicas), NL_THREADS, call, (const struct nl_mixture_sums *)sums, cell);
-    NL_LAUNCH(join_samples, dim3(call.channels, 1, (unsigned)replicas), NL_THREADS, call, (const struct cell *)cell, shared);
+    NL_LAUNCH(sum_gradients, grid_of_columns(run, call), threads_of_columns(call), call, sums);
+    NL_LAUNCH(find_gradients, dim3(call.samples, 1, (unsigned)replicas), threads_for(call.width), call, (const struct nl_mixture_sums *)sums, cell);
+    NL_LAUNCH(join_samples, dim3(call.channels, 1, (unsigned)replicas), threads_for(call.samples), call, (const struct cell *)cell, shared);
     if (call.kind == NL_MIXTURE_SWITCH)
-        NL_LAUNCH(join_shares, dim3(1, 1, (unsigned)replicas), NL_THREADS, call, (const struct nl_mixture_gradients *)shared);
+        NL_LAUNCH(join_shares, dim3(1, 1, (unsigned)replicas), threads_for(call.channels), call, (const struct nl_mixture_gradients *)shared);
     if (call.op.batch.dx)
         NL_LAUNCH(write_dx, nl_grid_over(run, count), NL_THREADS, call, (const struct cell *)cell, (const struct nl_mixture_gradients *)shared, count);
 }
