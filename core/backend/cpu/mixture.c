@@ -1,5 +1,6 @@
 /* Normalizers that mix instance, layer and batch. Samples go one by one, by the kernels of columns (block.h), and a team shares them. What is done once a
- * channel and sample is in double, by the functions of operation/mixture.h, compiled for each variant.
+ * channel and sample is in double, by the functions of operation/mixture.h, compiled for each variant. All samples of a batch come in one call (there is
+ * no `micro`): the last must have been read before the first can be mapped.
  *
  * A channel of one position is its own mean: x - m and the terms of dx that P cancels are 0, and are left out instead of being worked out in float. */
 #include "operation/mixture.h"
