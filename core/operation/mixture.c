@@ -27,8 +27,8 @@ static void declare_own(const struct nl_mixture *op, struct nl_declaration *d, c
             (struct nl_tensor_spec){.name = "rho", .role = NL_FRACTION, .slot = OWN, .dims = 1, .shape = {channels}, .initial = 1};
         return;
     case NL_MIXTURE_BCN:
-        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_weight", .role = NL_GAMMA, .slot = OWN, .initial = 1}, (size_t)op->batch.affine_count, x);
-        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_bias", .role = NL_BETA, .slot = OWN + 1}, (size_t)op->batch.affine_count, x);
+        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_weight", .role = NL_GAMMA, .slot = OWN, .initial = 1, .freezes = op->set.freezes}, (size_t)op->batch.affine_count, x);
+        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_bias", .role = NL_BETA, .slot = OWN + 1, .freezes = op->set.freezes}, (size_t)op->batch.affine_count, x);
         return;
     }
     NL_BUG("mixture %d", (int)nl_mixture_kind_of(op));
@@ -42,6 +42,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         .norm = &nl_norm_bn,
         .unbiased = op->set.unbiased,
         .trains_running = op->set.trains_running,
+        .learns_momentum = op->set.learns_momentum,
+        .freezes = op->set.freezes,
         .affine_count = (int)nl_affine_count(op->set.affine, &in[X]),
         .eps = op->set.eps,
         .momentum = op->set.momentum,

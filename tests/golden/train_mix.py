@@ -50,4 +50,4 @@ class Mixture(train.Ghost):
 
 train.make_norm = lambda case, shape: Mixture(case, shape[0])
 if __name__ == "__main__":
-    train.main("train_mix")
+    train.store(train.judge("train_mix"), "train_mix", "train_mix.py")

@@ -439,7 +439,7 @@ static void find_sums(const struct call *call, struct sample *s, double *share)
     for (size_t c = 0; c < call->channels; c++)
         s->block.shift[c] = (float)s->mean[c];
     if (call->positions > 1) {
-        nl_cpu_block_sums(&s->block, false);
+        nl_cpu_block_sums(&s->block, nl_block_kernels()->column_gradients, false);
     } else {
         for (size_t c = 0; c < call->channels; c++)
             s->block.sum[c] = s->block.dy[c], s->block.product[c] = 0;
@@ -558,4 +558,4 @@ static void mixture_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_mixture = {.forward = mixture_forward, .backward = mixture_backward};
+NL_CPU_KERNEL(mixture) = {.forward = mixture_forward, .backward = mixture_backward};
