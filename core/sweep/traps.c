@@ -258,7 +258,8 @@ static bool subtracts_again(const struct nl_graph_node *node)
     const struct nl_norm *norm = norm_at(node);
     const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
     bool running = n ? n->trains_running : norm && ((const struct nl_norm_settings *)node->arguments)->trains_running;
-    return norm && norm->cancels_bias && !running;
+    bool of_window = node->operation == &nl_cross_iteration_operation;
+    return norm && norm->cancels_bias && !running && !of_window;
 }
 
 /* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
