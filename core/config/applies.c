@@ -124,6 +124,10 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.has_sets && config->norm.detach != 0;
     if (!strcmp(field, "alpha"))
         return norm.uses & NL_USES_ALPHA;
+    if (!strcmp(field, "whitening"))
+        return norm.uses & NL_USES_WHITENING;
+    if (!strcmp(field, "iterations"))
+        return norm.uses & NL_USES_ITERATIONS;
     if (!strcmp(field, "eps"))
         return norm.has_eps;
     if (!strcmp(field, "affine"))

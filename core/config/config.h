@@ -63,7 +63,7 @@ enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_whitening_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],

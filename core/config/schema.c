@@ -20,6 +20,7 @@ const char *const nl_placement_names[] = {"before", "after", "preact", NULL};
 const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
 const char *const nl_over_names[] = {"sample", "position", NULL};
 const char *const nl_norm_statistics_names[] = {"batch", "running", NULL};
+const char *const nl_whitening_names[] = {"zca", "pca", NULL}; /* enum nl_whitening_kind (norm/norm.h) */
 const char *const nl_detach_names[] = {"none", "center", "scale", "both", NULL}; /* enum nl_detached (norm/norm.h) */
 const char *const nl_running_names[] = {"ema", "cumulative", NULL};
 const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};

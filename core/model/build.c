@@ -98,6 +98,9 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .norm = b->norm,
         .affine = (enum nl_affine)b->config->norm.affine,
         .alpha = b->config->norm.alpha,
+        .groups = (int)b->config->norm.groups,
+        .whitening = (enum nl_whitening_kind)b->config->norm.whitening,
+        .iterations = (int)b->config->norm.iterations,
         .eps = eps,
         .momentum = momentum,
     };

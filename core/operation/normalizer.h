@@ -11,6 +11,9 @@ struct nl_norm_settings {
     const struct nl_norm *norm;
     enum nl_affine affine;
     double alpha;               /* norm.alpha */
+    int groups;                 /* norm.groups */
+    enum nl_whitening_kind whitening; /* norm.whitening */
+    int iterations;             /* norm.iterations */
     struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
 };
 

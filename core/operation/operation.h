@@ -42,8 +42,16 @@ struct nl_tensor_spec {
     int dims;
     size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
     double initial;            /* value of every element; of a weight: drawn (model.init) */
+    bool identity;             /* of square matrices, the last two dimensions: it begins as identities instead */
     bool saved;                /* with the weights, in files */
 };
+
+/* What element e begins as. */
+static inline double nl_initial_of(const struct nl_tensor_spec *spec, size_t e)
+{
+    size_t width = spec->dims ? spec->shape[spec->dims - 1] : 1;
+    return spec->identity ? e % (width * width) % (width + 1) == 0 : spec->initial;
+}
 
 /* What a node is, once its arguments and its inputs are known. */
 struct nl_declaration {

@@ -72,11 +72,11 @@ static void write_state(const struct nl_plan *plan, int replica, const struct nl
     void *place = nl_tensor_in(plan, replica, tensor);
     if (tensor->spec.role == NL_STREAM_KEY)
         write_key(plan, tensor, seed, place);
-    if (tensor->spec.type != NL_TENSOR_REAL || tensor->spec.initial == 0)
+    if (tensor->spec.type != NL_TENSOR_REAL || (tensor->spec.initial == 0 && !tensor->spec.identity))
         return; /* memory begins as zeros */
     double *values = nl_alloc(tensor->count, sizeof *values);
     for (size_t i = 0; i < tensor->count; i++)
-        values[i] = tensor->spec.initial;
+        values[i] = nl_initial_of(&tensor->spec, i);
     plan->backend->put_reals(place, values, tensor->count);
     free(values);
 }
