@@ -2,7 +2,10 @@
  *
  *     NL_WHITEN_ZCA     W = S^(-1/2) = U D^(-1/2) U', where S = U D U' and the columns of U are eigenvectors
  *     NL_WHITEN_PCA     W = D^(-1/2) U', eigenvalues in descending order; of each eigenvector the component that is largest in magnitude is positive
- *     NL_WHITEN_NEWTON  W = P_T / sqrt(tr S) with P_0 = I, P_k = (3 P_(k-1) - P_(k-1)^3 S_N) / 2 and S_N = S / tr S, which tends to S^(-1/2) as T grows
+ *     NL_WHITEN_NEWTON  W = P_T / sqrt(tr S) with P_0 = I, P_(k+1) = (3 P_k - P_k^3 S_N) / 2 and S_N = S / tr S, which tends to S^(-1/2) as T grows
+ *
+ * The last is computed as P_(k+1) = M_k P_k and Y_(k+1) = Y_k M_k, with Y_0 = S_N and M_k = (3 I - P_k Y_k) / 2. These are the same numbers, for Y_k = S_N P_k,
+ * but rounding stays where it is; in P_k^3 S_N it grows with each iteration by half the condition of S (Higham, Functions of Matrices, section 6.4).
  *
  * Backward, from dW to dS, of which only the symmetric part counts. With H = U' dW U, r the inverse roots of the eigenvalues, and products element by
  * element where an index says so:
@@ -11,8 +14,8 @@
  *                       stands, so that equal ones are no trouble
  *     NL_WHITEN_PCA     dS = U X U', X_ij = r_j (U' dW')_ij / (s_j - s_i), X_jj = -r_j^3 (U' dW')_jj / 2. Of two equal eigenvalues the eigenvectors have no
  *                       derivative: X_ij is 0 there, and as large as 1 / (s_j - s_i) where they are nearly equal
- *     NL_WHITEN_NEWTON  dP_T = dW / sqrt(tr S), then from k = T down to 1, with P = P_(k-1) and Z = dP_k S_N: dS_N -= P^3 dP_k / 2,
- *                       dP_(k-1) = (3 dP_k - Z P^2 - P Z P - P^2 Z) / 2; last dS = dS_N / tr S - (tr(dS_N S) / (tr S)^2 + tr(dW P_T) / (2 (tr S)^(3/2))) I
+ *     NL_WHITEN_NEWTON  dP_T = dW / sqrt(tr S), dY_T = 0, then from k = T - 1 down to 0: dM = dP_(k+1) P_k + Y_k dY_(k+1), dP_k = M_k dP_(k+1) - dM Y_k / 2,
+ *                       dY_k = dY_(k+1) M_k - P_k dM / 2; last dS = dY_0 / tr S - (tr(dY_0 S_N) / tr S + tr(dW P_T) / (2 (tr S)^(3/2))) I
  *
  * Eigenvalues of the covariance that rounding may have made (below d 2^-52 of the largest) are 0. Where an eigenvalue + eps is 0, r is 0: nothing comes of
  * a direction in which the batch does not vary, forward or backward, as nl_rstd has it. So it is with NL_WHITEN_NEWTON where tr S is 0.
@@ -57,12 +60,12 @@ struct nl_whitening_form {
 enum { NL_WHITENING_ROOM = 4 };  /* of work, in matrices */
 enum { NL_MOST_ROTATIONS = 40 }; /* sweeps over all pairs; some 8 are needed */
 
-/* Numbers that forward leaves to backward: of an eigendecomposition U' and U' S U, whose diagonal are the eigenvalues without eps; else S_N, P_1 to P_T and
- * tr S. */
+/* Numbers that forward leaves to backward: of an eigendecomposition U' and U' S U, whose diagonal are the eigenvalues without eps; else P, Y and M of
+ * each iteration, P_T and tr S. */
 static inline size_t nl_whitening_factors(enum nl_whitening_kind kind, int width, int iterations)
 {
     size_t square = (size_t)width * (size_t)width;
-    return kind == NL_WHITEN_NEWTON ? ((size_t)iterations + 1) * square + 1 : 2 * square;
+    return kind == NL_WHITEN_NEWTON ? (3 * (size_t)iterations + 1) * square + 1 : 2 * square;
 }
 
 /* ---- matrices ---- */
@@ -346,67 +349,80 @@ static inline NL_ON_DEVICE void nl_whiten_by_axes_back(const struct nl_whitening
 
 /* ---- Newton's iterations ---- */
 
-static inline NL_ON_DEVICE void nl_whiten_by_newton(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *room)
+/* What iteration k leaves: P, Y = S_N P and M. */
+struct nl_newton {
+    nl_number *p, *y, *m;
+};
+
+static inline NL_ON_DEVICE struct nl_newton nl_newton_at(int square, nl_number *factors, int k)
 {
-    int d = form->width, square = d * d;
-    nl_number *sigma = factors, *p = factors + square, trace = nl_trace(d, cov) + d * form->eps;
-    NL_SHARE(one, 1) factors[(form->iterations + 1) * square] = trace;
-    NL_SHARE(e, square) sigma[e] = (cov[e] + (e % (d + 1) == 0 ? form->eps : 0)) / (nl_real_part(trace) == 0 ? 1 : trace);
-    NL_MEET();
-    NL_SHARE(e, square) p[e] = (e % (d + 1) == 0 ? 1.5 : 0) - 0.5 * sigma[e];
-    NL_MEET();
-    for (int k = 1; k < form->iterations; k++, p += square) {
-        nl_multiply(d, p, false, sigma, w);
-        nl_multiply(d, p, false, w, room);
-        nl_multiply(d, p, false, room, w);
-        NL_SHARE(e, square) p[square + e] = 1.5 * p[e] - 0.5 * w[e];
-        NL_MEET();
+    nl_number *p = factors + 3 * k * square;
+    struct nl_newton at = {p, p + square, p + 2 * square};
+    return at;
+}
+
+static inline NL_ON_DEVICE void nl_whiten_by_newton(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w)
+{
+    int d = form->width, square = d * d, last = form->iterations;
+    nl_number trace = nl_trace(d, cov) + d * form->eps, root = 0;
+    struct nl_newton at = nl_newton_at(square, factors, 0);
+    NL_SHARE(e, square)
+    {
+        double one = e % (d + 1) == 0;
+        at.p[e] = one;
+        at.y[e] = (cov[e] + one * form->eps) / (nl_real_part(trace) == 0 ? 1 : trace);
     }
-    nl_number root = nl_real_part(trace) == 0 ? 0 : 1.0 / sqrt(trace);
-    NL_SHARE(e, square) w[e] = p[e] * root;
+    NL_MEET();
+    for (int k = 0; k < last; k++) {
+        struct nl_newton next = nl_newton_at(square, factors, k + 1);
+        at = nl_newton_at(square, factors, k);
+        nl_multiply(d, at.p, false, at.y, at.m);
+        NL_SHARE(e, square) at.m[e] = (e % (d + 1) == 0 ? 1.5 : 0) - 0.5 * at.m[e];
+        NL_MEET();
+        nl_multiply(d, at.m, false, at.p, next.p);
+        if (k + 1 < last)
+            nl_multiply(d, at.y, false, at.m, next.y);
+    }
+    at = nl_newton_at(square, factors, last);
+    if (nl_real_part(trace) != 0)
+        root = 1.0 / sqrt(trace);
+    NL_SHARE(one, 1) at.y[0] = trace;
+    NL_SHARE(e, square) w[e] = at.p[e] * root;
     NL_MEET();
 }
 
-/* dP_(k-1) from dP_k, in place, by P = P_(k-1). */
-static inline NL_ON_DEVICE void nl_newton_step_back(int d, const nl_number *sigma, const nl_number *p, nl_number *dp, nl_number *dsigma, nl_number *room)
-{
-    int square = d * d;
-    nl_number *z = room, *right = room + square, *left = room + 2 * square;
-    nl_multiply(d, p, false, dp, z);
-    nl_multiply(d, p, false, z, right);
-    nl_multiply(d, p, false, right, z);
-    NL_SHARE(e, square) dsigma[e] -= 0.5 * z[e];
-    NL_MEET();
-    nl_multiply(d, dp, false, sigma, z);
-    nl_multiply(d, z, false, p, right);
-    nl_multiply(d, p, false, z, left);
-    NL_SHARE(e, square) right[e] += left[e];
-    NL_MEET();
-    nl_multiply(d, right, false, p, z);
-    nl_multiply(d, p, false, left, right);
-    NL_SHARE(e, square) dp[e] = 1.5 * dp[e] - 0.5 * (z[e] + right[e]);
-    NL_MEET();
-}
-
-static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whitening_form *form, const nl_number *factors, nl_number *dw, nl_number *dcov,
+static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov,
                                                          nl_number *room)
 {
-    int d = form->width, square = d * d;
-    const nl_number *sigma = factors, *last = factors + form->iterations * square;
-    nl_number trace = factors[(form->iterations + 1) * square], root = nl_real_part(trace) == 0 ? 0 : 1.0 / sqrt(trace), inverse = root * root;
-    nl_number shift = nl_dot(square, dw, last) * inverse * root / 2;
+    int d = form->width, square = d * d, last = form->iterations;
+    struct nl_newton at = nl_newton_at(square, factors, last);
+    nl_number trace = at.y[0], root = 0, *dp = dw, *dy = dcov, *dm = room, *one = room + square, *other = room + 2 * square;
+    if (nl_real_part(trace) != 0)
+        root = 1.0 / sqrt(trace);
+    nl_number inverse = root * root, shift = nl_dot(square, dw, at.p) * inverse * root / 2;
     NL_MEET();
     NL_SHARE(e, square)
     {
-        dw[e] *= root;
-        dcov[e] = 0;
+        dp[e] *= root;
+        dy[e] = 0;
     }
     NL_MEET();
-    for (int k = form->iterations - 1; k > 0; k--)
-        nl_newton_step_back(d, sigma, factors + k * square, dw, dcov, room);
-    NL_SHARE(e, square) dcov[e] -= 0.5 * dw[e];
-    NL_MEET();
-    shift += nl_dot(square, dcov, sigma) * inverse;
+    for (int k = last - 1; k >= 0; k--) {
+        at = nl_newton_at(square, factors, k);
+        nl_multiply(d, dp, false, at.p, dm);
+        nl_multiply(d, at.y, false, dy, one);
+        NL_SHARE(e, square) dm[e] += one[e];
+        NL_MEET();
+        nl_multiply(d, at.m, false, dp, one);
+        nl_multiply(d, dm, false, at.y, other);
+        NL_SHARE(e, square) dp[e] = one[e] - 0.5 * other[e];
+        NL_MEET();
+        nl_multiply(d, dy, false, at.m, one);
+        nl_multiply(d, at.p, false, dm, other);
+        NL_SHARE(e, square) dy[e] = one[e] - 0.5 * other[e];
+        NL_MEET();
+    }
+    shift += nl_dot(square, dcov, at.y) * inverse;
     NL_MEET();
     NL_SHARE(e, square) dcov[e] = dcov[e] * inverse - (e % (d + 1) == 0 ? shift : 0);
     NL_MEET();
@@ -419,13 +435,13 @@ static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whiteni
 static inline NL_ON_DEVICE void nl_whiten(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *room)
 {
     if (form->kind == NL_WHITEN_NEWTON)
-        nl_whiten_by_newton(form, cov, factors, w, room);
+        nl_whiten_by_newton(form, cov, factors, w);
     else
         nl_whiten_by_axes(form, cov, factors, w, room);
 }
 
 /* dcov from dw, which is overwritten. */
-static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *form, const nl_number *factors, nl_number *dw, nl_number *dcov, nl_number *room)
+static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov, nl_number *room)
 {
     if (form->kind == NL_WHITEN_NEWTON)
         nl_whiten_by_newton_back(form, factors, dw, dcov, room);
