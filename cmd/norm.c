@@ -127,7 +127,7 @@ static void set_shape_of_list(struct nl_probe *probe, const struct nl_norm *norm
 
 static bool read_input(struct nl_probe *probe, const struct settings *settings, struct layout *layout)
 {
-    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
+    const struct nl_norm *norm = nl_norm_of(probe->config);
     if (!!settings->values + !!settings->input + !!settings->shape != 1) {
         misused(&command_norm, "norm needs one of --values, --input, --shape");
         return false;

@@ -8,6 +8,7 @@
 #include "base/wrap.h"
 #include "cmd.h"
 #include "norm/norm.h"
+#include "train/probe.h"
 
 enum { MARKDOWN = 256 };
 
@@ -32,28 +33,50 @@ static char *clause_of(const char *head, const char *label)
     return nl_format("%.*s", (int)strcspn(line, ":;.\n"), line);
 }
 
-/* "2 C" numbers, of C channels; "-": none. */
-static const char *learned(const struct nl_norm *norm)
+/* Numbers that a layer of so many channels learns, or keeps. */
+static size_t numbers(const struct nl_config *config, bool learned, int channels)
 {
-    return nl_norm_is_none(norm) ? "-" : norm->shifts ? "2 C" : "C";
+    struct nl_probe probe = {.config = config, .samples = 2, .extent = {4, 4, channels}};
+    struct nl_error err;
+    size_t count = 0;
+    int status = nl_probe_declare(&probe, &err);
+    NL_ASSERT(status == NL_OK);
+    for (int i = 0; i < probe.tensors; i++)
+        count += probe.tensor[i].learned == learned ? probe.tensor[i].count : 0;
+    return count;
 }
 
-static const char *kept(const struct nl_norm *norm)
+/* As a polynomial of the channels: "2 C + 1", "C^2/8 + C"; "-": none. New string. */
+static char *counted(int kind, bool learned)
 {
-    return norm->tracks ? "2 C" : "-";
+    struct nl_config config;
+    nl_config_defaults(&config);
+    config.norm.kind = kind;
+    double n16 = (double)numbers(&config, learned, 16), n32 = (double)numbers(&config, learned, 32), n64 = (double)numbers(&config, learned, 64);
+    double square = ((n64 - n32) / 32 - (n32 - n16) / 16) / 48, slope = (n32 - n16) / 16 - 48 * square, rest = n16 - 16 * slope - 256 * square;
+    struct nl_text out = {0};
+    if (square > 0)
+        nl_text_add(&out, square < 1 ? "C^2/%g" : "%g C^2", square < 1 ? 1 / square : square);
+    if (slope > 0)
+        nl_text_add(&out, slope == 1 ? "%sC" : "%s%g C", out.length ? " + " : "", slope);
+    if (rest > 0)
+        nl_text_add(&out, "%s%g", out.length ? " + " : "", rest);
+    return out.length ? out.at : nl_strdup("-");
 }
 
 static void print_table(void)
 {
-    printf("%-6s  %-34s  %-7s  %-4s  %-10s  %s\n", "kind", "name", "learned", "kept", "depends on", "a set is");
+    printf("%-9s  %-34s  %-7s  %-7s  %-10s  %s\n", "kind", "name", "learned", "kept", "depends on", "a set is");
     for (int i = 0; nl_norms[i]; i++) {
         const struct nl_norm *norm = nl_norms[i];
-        char *set = clause_of(head_of(norm->name), "\nSets");
-        const char *on = nl_norm_is_none(norm) ? "-" : nl_norm_spans_batch(norm) ? "the batch" : "the sample";
-        printf("%-6s  %-34s  %-7s  %-4s  %-10s  %s\n", norm->name, norm->title, learned(norm), kept(norm), on, set);
+        char *set = clause_of(head_of(norm->name), "\nSets"), *learned = counted(i, true), *kept = counted(i, false);
+        const char *on = nl_norm_is_none(norm) ? "-" : norm->uses & NL_USES_PARTS ? "its sets" : nl_norm_spans_batch(norm) ? "the batch" : "the sample";
+        printf("%-9s  %-34s  %-7s  %-7s  %-10s  %s\n", norm->name, norm->title, learned, kept, on, set);
         free(set);
+        free(learned);
+        free(kept);
     }
-    printf("\nlearned: gamma and beta of a layer of C channels (norm.affine); kept: running statistics. normlab norms KIND says the rest.\n");
+    printf("\nlearned: numbers of a layer of C channels, gamma and beta among them (norm.affine); kept: running statistics. normlab norms KIND says the rest.\n");
 }
 
 /* The lines of a head as a section of a page: its labels in bold, what continues a line behind it. */

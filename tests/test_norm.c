@@ -24,22 +24,22 @@ START_TEST(sets_are_those_of_the_table)
 {
     static const struct {
         const struct nl_norm *norm;
-        struct nl_norm_setup setup; /* samples, positions, channels, groups, stat_batch, over_position */
+        struct nl_norm_setup setup; /* samples, positions, channels, groups, stat_batch, over_position; what custom has */
         int sets, elements;
     } rows[] = {
-        {&nl_norm_bn, {32, 28 * 28, 64, 1, 0, false}, 64, 25088},
-        {&nl_norm_bn, {8, 32 * 32, 64, 1, 0, false}, 64, 8192},
-        {&nl_norm_bn, {8, 32 * 32, 64, 1, 2, false}, 256, 2048},
-        {&nl_norm_bn, {7, 1, 3, 1, 2, false}, 12, 2},
-        {&nl_norm_bn, {7, 1, 3, 1, 7, false}, 3, 7},
-        {&nl_norm_bn, {7, 1, 3, 1, 100, false}, 3, 7},
-        {&nl_norm_ln, {8, 32 * 32, 64, 1, 0, false}, 8, 65536},
-        {&nl_norm_ln, {8, 32 * 32, 64, 1, 0, true}, 8192, 64},
-        {&nl_norm_rms, {8, 32 * 32, 64, 1, 0, false}, 8, 65536},
-        {&nl_norm_rms, {8, 32 * 32, 64, 1, 0, true}, 8192, 64},
-        {&nl_norm_in, {8, 32 * 32, 64, 1, 0, false}, 512, 1024},
-        {&nl_norm_gn, {8, 32 * 32, 64, 8, 0, false}, 64, 8192},
-        {&nl_norm_ln, {8, 32 * 32, 64, 1, 2, false}, 8, 65536}, /* stat_batch is BN's alone */
+        {&nl_norm_bn, {32, 28 * 28, 64, 1, 0, false, false, false, 0}, 64, 25088},
+        {&nl_norm_bn, {8, 32 * 32, 64, 1, 0, false, false, false, 0}, 64, 8192},
+        {&nl_norm_bn, {8, 32 * 32, 64, 1, 2, false, false, false, 0}, 256, 2048},
+        {&nl_norm_bn, {7, 1, 3, 1, 2, false, false, false, 0}, 12, 2},
+        {&nl_norm_bn, {7, 1, 3, 1, 7, false, false, false, 0}, 3, 7},
+        {&nl_norm_bn, {7, 1, 3, 1, 100, false, false, false, 0}, 3, 7},
+        {&nl_norm_ln, {8, 32 * 32, 64, 1, 0, false, false, false, 0}, 8, 65536},
+        {&nl_norm_ln, {8, 32 * 32, 64, 1, 0, true, false, false, 0}, 8192, 64},
+        {&nl_norm_rms, {8, 32 * 32, 64, 1, 0, false, false, false, 0}, 8, 65536},
+        {&nl_norm_rms, {8, 32 * 32, 64, 1, 0, true, false, false, 0}, 8192, 64},
+        {&nl_norm_in, {8, 32 * 32, 64, 1, 0, false, false, false, 0}, 512, 1024},
+        {&nl_norm_gn, {8, 32 * 32, 64, 8, 0, false, false, false, 0}, 64, 8192},
+        {&nl_norm_ln, {8, 32 * 32, 64, 1, 2, false, false, false, 0}, 8, 65536}, /* stat_batch is BN's alone */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct nl_partition partition = rows[i].norm->partition(&rows[i].setup);

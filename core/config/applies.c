@@ -28,7 +28,7 @@ unsigned nl_config_norms(const struct nl_config *config)
 /* Of the normalizers of the network: what one of them uses, and does. */
 struct traits {
     unsigned uses;
-    bool tracks, any;
+    bool tracks, tracks_sets, any;
     bool has_sets, has_eps, has_affine; /* one of them */
 };
 
@@ -36,15 +36,18 @@ static struct traits traits_of(const struct nl_config *config)
 {
     struct traits out = {0};
     unsigned used = nl_config_norms(config);
-    for (int i = 0; nl_norms[i]; i++)
-        if (used & 1u << i) {
-            out.uses |= nl_norms[i]->uses;
-            out.tracks |= nl_norms[i]->tracks;
-            out.any |= !nl_norm_is_none(nl_norms[i]);
-            out.has_sets |= nl_norms[i]->partition != NULL;
-            out.has_eps |= !nl_norm_is_none(nl_norms[i]) && !(nl_norms[i]->uses & NL_LACKS_EPS);
-            out.has_affine |= !nl_norm_is_none(nl_norms[i]) && !(nl_norms[i]->uses & NL_LACKS_AFFINE);
-        }
+    for (int i = 0; nl_norms[i]; i++) {
+        const struct nl_norm *norm = nl_norm_of_kind(config, i);
+        if (!(used & 1u << i) || nl_norm_is_none(norm))
+            continue;
+        out.any = true;
+        out.uses |= norm->uses;
+        out.tracks |= norm->tracks;
+        out.tracks_sets |= norm->tracks && norm->partition;
+        out.has_sets |= norm->partition != NULL;
+        out.has_eps |= !(norm->uses & NL_LACKS_EPS);
+        out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
+    }
     return out;
 }
 
@@ -119,9 +122,11 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "r_max") || !strcmp(field, "d_max") || !strcmp(field, "warmup"))
         return norm.uses & NL_USES_BOUNDS;
     if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
-        return norm.tracks && config->norm.statistics != NL_OF_BATCH;
+        return norm.tracks_sets && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
+    if (!strcmp(field, "sets") || !strcmp(field, "center") || !strcmp(field, "scale"))
+        return norm.uses & NL_USES_PARTS;
     if (!strcmp(field, "alpha"))
         return norm.uses & NL_USES_ALPHA;
     if (!strcmp(field, "whitening"))
@@ -132,8 +137,10 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.has_eps;
     if (!strcmp(field, "affine"))
         return norm.has_affine;
-    if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
+    if (!strcmp(field, "running") || !strcmp(field, "eval"))
         return norm.tracks;
+    if (!strcmp(field, "running_var"))
+        return norm.tracks_sets;
     if (!strcmp(field, "momentum"))
         return norm.tracks && config->norm.running == NL_EMA;
     if (!strcmp(field, "precise_batch"))

@@ -71,9 +71,22 @@ static void check_layers(const struct nl_config *config, const struct nl_experim
         nl_complain(diagnostics, experiment, "model.layers", "'model.layers' is not read with 'model.arch' %s: write layers", nl_arch_names[config->model.arch]);
 }
 
+static void check_parts(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    struct nl_norm_setup setup = {0};
+    struct nl_error err;
+    const struct nl_key *sets = nl_key_find("norm.sets");
+    if (!nl_key_applies(sets, config))
+        return;
+    if (nl_norm_sets_read(&config->norm.sets, &setup, &err))
+        nl_complain(diagnostics, experiment, "norm.sets", "%s", err.text);
+    else if (!nl_norm_by_parts((enum nl_norm_center)config->norm.center, (enum nl_norm_scale)config->norm.scale, &setup))
+        nl_complain(diagnostics, experiment, "norm.center", "'norm.center' kept goes with 'norm.scale' std or max, not %s", nl_scale_names[config->norm.scale]);
+}
+
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
-    const struct nl_norm *norm = nl_norms[config->norm.kind];
+    const struct nl_norm *norm = nl_norm_of(config);
     if (config->model.arch == NL_RESNET && (config->model.depth < 8 || config->model.depth % 6 != 2))
         nl_complain(diagnostics, experiment, "model.depth", "'model.depth' %lld is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers",
                     (long long)config->model.depth);
@@ -91,6 +104,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
 
+    check_parts(config, experiment, diagnostics);
     check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
     check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);

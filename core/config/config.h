@@ -12,6 +12,9 @@
 
 #include "config/diagnostics.h"
 
+struct nl_norm;       /* norm/norm.h */
+struct nl_norm_setup;
+
 enum { NL_AUTO = -1, NL_LIST_MAX = 16, NL_SEEDS_MAX = 10000 };
 
 struct nl_int_list {
@@ -63,7 +66,8 @@ enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_whitening_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_whitening_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
@@ -163,6 +167,13 @@ bool nl_section_is_aside(const char *section);
  * evaluate with. */
 unsigned nl_config_norms(const struct nl_config *config);
 bool nl_config_tracks(const struct nl_config *config);
+
+/* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and scale say. */
+const struct nl_norm *nl_norm_of(const struct nl_config *config);
+const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind);
+
+/* What norm.sets says, into setup. NL_FAIL: err says what cannot be. */
+int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *setup, struct nl_error *err);
 
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);

@@ -92,14 +92,18 @@ static void add_default(struct nl_text *out, const struct nl_key *key)
     const char *text = key->default_text;
     bool list = nl_key_is_list(key);
     bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS ||
-                key->type == NL_TYPE_NAMES || key->type == NL_TYPE_LAYERS;
+                key->type == NL_TYPE_LAYERS;
     nl_text_add(out, "\"default\": ");
-    if (list && !bare) { /* "[running]": words in brackets, none of the shipped ones has more than one */
-        char *word = nl_format("%.*s", (int)strlen(text) - 2, text + 1);
+    if (list && !bare) { /* "[samples, height]": words in brackets */
+        char *words = nl_format("%.*s", (int)strlen(text) - 2, text + 1), *rest;
+        const char *before = "";
         nl_text_add(out, "[");
-        nl_json_add(out, word);
+        for (char *word = strtok_r(words, ", ", &rest); word; word = strtok_r(NULL, ", ", &rest), before = ", ") {
+            nl_text_add(out, "%s", before);
+            nl_json_add(out, word);
+        }
         nl_text_add(out, "]");
-        free(word);
+        free(words);
     } else if (bare) {
         nl_text_add(out, "%s", text);
     } else {

@@ -241,7 +241,7 @@ static int read_list(const struct nl_key *key, const char *text, struct nl_int_l
     return result;
 }
 
-const char nl_name_characters[] = "a-zA-Z0-9_.:*?-";
+const char nl_name_characters[] = "a-zA-Z0-9_./:*?-";
 
 static int read_names(const struct nl_key *key, const char *text, struct nl_name_list *out, struct nl_error *err, struct nl_error *hint)
 {
@@ -251,11 +251,11 @@ static int read_names(const struct nl_key *key, const char *text, struct nl_name
     while (!result && (item = next_item(&rest))) {
         bool twice = false, good = *item;
         for (const char *at = item; *at; at++)
-            good &= isalnum((unsigned char)*at) || strchr("_.:*?-", *at);
+            good &= isalnum((unsigned char)*at) || strchr("_./:*?-", *at);
         for (int i = 0; i < list.count; i++)
             twice |= strcmp(list.at[i], item) == 0;
         if (!good) {
-            nl_fail(hint, "letters, digits, '_', '-', '.' and ':' stand for themselves, '*' for any characters and '?' for one");
+            nl_fail(hint, "letters, digits, '_', '-', '.', '/' and ':' stand for themselves, '*' for any characters and '?' for one");
             result = nl_fail(err, "'%s' cannot have the name '%.*s'", key->name, QUOTED, item);
         } else if (!(result = refuse_item(key, item, twice, list.count, err))) {
             list.at[list.count++] = nl_keep_text(item);

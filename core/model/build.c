@@ -78,7 +78,12 @@ static struct nl_own own(double said)
 static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    struct nl_normalize normalize = {.setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels),
+    struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels);
+    if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
+        b->failed = true;
+        return;
+    }
+    struct nl_normalize normalize = {.setup = setup,
                                      .norm = b->norm,
                                      .unbiased = b->config->norm.running_var == NL_UNBIASED,
                                      .detached = (unsigned)b->config->norm.detach,

@@ -23,7 +23,7 @@ static bool cancels_bias(const struct listed *l)
     if (!next || next->kind != NL_LAYER_NORM)
         return false;
     nl_layer_configure(next, &config);
-    const struct nl_norm *norm = nl_norms[config.norm.kind];
+    const struct nl_norm *norm = nl_norm_of(&config);
     return norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
 }
 
@@ -108,7 +108,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
         .b = b, .config = *config, .layer = &layers->layer[i], .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
     nl_layer_configure(l.layer, &l.config);
     b->config = &l.config;
-    b->norm = nl_norms[l.config.norm.kind];
+    b->norm = nl_norm_of(&l.config);
     b->set = &l.layer->set;
     add_layer(&l, residual);
     b->config = config;

@@ -19,14 +19,17 @@ int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct 
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
 {
     nl_graph_begin(graph);
+    *key = "norm.kind"; /* most of what cannot be is a normalizer of layers of that size */
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
     graph->classes = shape.classes;
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = x, .err = err};
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
         nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
         *key = "norm.groups";
         return NL_FAIL;
     }
+    if (b.norm->uses & NL_USES_PARTS)
+        *key = "norm.sets";
     int status = NL_OK;
     switch ((enum nl_arch)config->model.arch) {
     case NL_MLP:
@@ -52,17 +55,20 @@ int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struc
 {
     nl_graph_begin(graph);
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norms[config->norm.kind], .at = x, .err = err};
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .err = err};
     nl_add_norm(&b, "norm", 0);
     return b.failed ? NL_FAIL : NL_OK;
 }
 
 struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels)
 {
-    return (struct nl_norm_setup){.samples = samples,
+    struct nl_norm_setup setup = {.samples = samples,
                                   .positions = positions,
                                   .channels = channels,
                                   .groups = (int)config->norm.groups,
                                   .stat_batch = config->norm.stat_batch == NL_AUTO ? 0 : (int)config->norm.stat_batch,
                                   .over_position = config->norm.over == NL_OVER_POSITION};
+    struct nl_error checked; /* by nl_config_check */
+    nl_norm_sets_read(&config->norm.sets, &setup, &checked);
+    return setup;
 }

@@ -54,7 +54,8 @@ typedef double nl_number;
 #define NL_REAL_ON_HOST
 #define NL_OWN_COEFFICIENTS(name, forward, backward)                  \
     extern const struct nl_complex_coefficients nl_##name##_complex; \
-    static const struct nl_real_coefficients nl_##name##_real = {forward, backward}
+    extern const struct nl_real_coefficients nl_##name##_real;       \
+    const struct nl_real_coefficients nl_##name##_real = {forward, backward}
 #endif
 #endif
 

@@ -42,10 +42,13 @@ struct nl_norm_setup {
     int groups;     /* norm.groups (GN) */
     int stat_batch; /* norm.stat_batch: samples that share statistics (BN); 0: the whole batch */
     bool over_position; /* norm.over = position (LN, RMSNorm) */
+    bool over_samples, over_positions; /* norm.sets (custom), */
+    int channel_groups;                /* and how many groups of channels there are; 0: each channel is apart */
 };
 
 /* Keys of the norm section that matter to some only; eps and affine matter to most. */
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64, NL_USES_WHITENING = 128, NL_USES_ITERATIONS = 256 };
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
+                    NL_USES_PARTS = 128, NL_USES_WHITENING = 256, NL_USES_ITERATIONS = 512 };
 
 struct nl_operation; /* operation/operation.h */
 
@@ -129,6 +132,13 @@ static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm
 /* Sets of normalizers: a channel of a slice of norm.stat_batch samples, or of the batch; a sample, or with norm.over = position one of its positions. */
 struct nl_partition nl_sets_of_batch(const struct nl_norm_setup *setup);
 struct nl_partition nl_sets_of_sample(const struct nl_norm_setup *setup);
+
+/* Values of norm.center and norm.scale (custom.c says what they are). */
+enum nl_norm_center { NL_CENTER_MEAN, NL_CENTER_KEPT, NL_CENTER_NONE, NL_CENTERS };
+enum nl_norm_scale { NL_BY_STD, NL_BY_L1, NL_BY_MAX, NL_BY_NOTHING, NL_SCALINGS };
+
+/* The normalizer of these parts, with setup's sets. NULL: kept goes with std and max alone. */
+const struct nl_norm *nl_norm_by_parts(enum nl_norm_center center, enum nl_norm_scale scale, const struct nl_norm_setup *setup);
 
 /* Number of sets, and elements of the full ones, for a batch of setup->samples. */
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup);

@@ -187,7 +187,7 @@ static void make_arms(struct nl_chart *chart, const struct deal *deal)
         struct nl_arm *arm = &chart->arm[i];
         int level = deal->main < 0 ? NL_INAPPLICABLE : method->level[deal->main], before = 0;
         bool norm_varies = nl_results_factor(results, "norm.kind") >= 0;
-        *arm = (struct nl_arm){.level = method->level, .norm = method->norm, .reference = method->reference, .style = {0x404040, 7, 1}};
+        *arm = (struct nl_arm){.level = method->level, .norm = method->norm, .tracks = method->tracks, .reference = method->reference, .style = {0x404040, 7, 1}};
         arm->label = words_of(chart->picture, method->level, deal->colour, norm_varies && deal->main < 0 ? -1 : method->norm);
         if (level != NL_INAPPLICABLE)
             arm->style = style_of_level(chart->picture, &results->factor[deal->main], level);

@@ -23,6 +23,7 @@ struct nl_arm {
     struct nl_style style;
     const int *level; /* of one of its methods */
     int norm;         /* index into nl_norms */
+    bool tracks;      /* it keeps running statistics */
     bool reference;   /* the x axis does not apply to it */
 };
 

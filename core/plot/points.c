@@ -50,7 +50,7 @@ static void list_lines(struct drawing *d)
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     d->line = nl_alloc((size_t)(d->chart.arms * evals->count), sizeof *d->line);
     for (int arm = 0; arm < d->chart.arms; arm++) {
-        int count = d->preset->evaluations && nl_norms[d->chart.arm[arm].norm]->tracks ? evals->count : 1;
+        int count = d->preset->evaluations && d->chart.arm[arm].tracks ? evals->count : 1;
         for (int eval = 0; eval < count; eval++) {
             char *column = nl_format("%s%s%s", d->column, eval ? "_" : "", eval ? nl_eval_names[evals->at[eval]] : "");
             struct line line = {arm, eval, nl_metric_column(d->picture->results, column), d->chart.arm[arm].style};
@@ -74,7 +74,7 @@ static char *label_of(const struct drawing *d, const struct line *line)
 {
     const struct nl_arm *arm = &d->chart.arm[line->arm];
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
-    bool several = d->preset->evaluations && nl_norms[arm->norm]->tracks && evals->count > 1;
+    bool several = d->preset->evaluations && arm->tracks && evals->count > 1;
     return nl_format("%s%s%s%s", arm->label, several && *arm->label ? ", " : "", several ? nl_eval_names[evals->at[line->eval]] : "",
                      arm->reference ? " (reference)" : "");
 }

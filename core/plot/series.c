@@ -45,11 +45,7 @@ const char *nl_series_metric(const struct nl_experiment *experiment)
 
 static const char *first_eval(const struct nl_picture *picture, const struct nl_cell *cell)
 {
-    const struct nl_results *results = picture->results;
-    struct nl_config config = picture->experiment->config;
-    for (int i = 0; i < results->factors; i++)
-        if (cell->level[i] != NL_INAPPLICABLE)
-            nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
+    const struct nl_config config = nl_cell_config(picture->results, picture->experiment, cell);
     return nl_eval_names[nl_config_tracks(&config) ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
 }
 

@@ -162,8 +162,11 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
             at++;
         if (at == out->methods) {
             NL_GROW(out->method, out->methods, capacity);
+            const struct nl_config config = nl_cell_config(results, experiment, cell);
+            const struct nl_norm *norm = nl_norm_of_kind(&config, nl_cell_norm(results, cell));
             out->method[out->methods++] = (struct nl_method){
                 .label = label_of(results, cell, grouped), .norm = nl_cell_norm(results, cell), .level = cell->level,
+                .mixes_samples = nl_norm_spans_batch(norm), .tracks = norm->tracks,
                 .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->method[0].cell)};
         }
         put_cell(out, &out->method[at], cell);

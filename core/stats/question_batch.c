@@ -31,7 +31,7 @@ struct question {
 
 static bool uses_batch(const struct question *q, int method)
 {
-    return nl_norm_spans_batch(nl_norms[q->view.method[method].norm]);
+    return q->view.method[method].mixes_samples;
 }
 
 static const struct nl_config *config_of(const struct question *q)

@@ -255,6 +255,15 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
     return results->base_norm;
 }
 
+struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+{
+    struct nl_config config = experiment->config;
+    for (int i = 0; i < results->factors; i++)
+        if (cell->level[i] != NL_INAPPLICABLE)
+            nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
+    return config;
+}
+
 double nl_factor_number(const struct nl_factor *factor, int level)
 {
     return level == NL_INAPPLICABLE ? NAN : nl_double_read(factor->value[level], NULL);

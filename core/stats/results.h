@@ -59,6 +59,9 @@ void nl_results_release(struct nl_results *results);
 
 int nl_results_factor(const struct nl_results *results, const char *key); /* -1: it does not vary */
 int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); /* index into nl_norms */
+
+/* The experiment's configuration with the cell's values. */
+struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);
 double nl_factor_number(const struct nl_factor *factor, int level);
 
 /* "done", "diverged", "dead", "error"; NULL: the trial is not there. */

@@ -48,8 +48,8 @@ static const struct nl_norm *norm_of(const struct nl_config *config)
     const struct nl_norm *found = NULL;
     unsigned used = nl_config_norms(config);
     for (int i = 0; nl_norms[i]; i++)
-        if ((used & 1u << i) && (!found || nl_norms[i]->tracks))
-            found = nl_norms[i];
+        if ((used & 1u << i) && (!found || nl_norm_of_kind(config, i)->tracks))
+            found = nl_norm_of_kind(config, i);
     return found ? found : &nl_norm_none;
 }
 

@@ -26,10 +26,10 @@ static const struct nl_cuda_coefficients *coefficients_of(const struct nl_norm *
     if (!norm->coefficients)
         return &of_standard;
     for (const struct nl_cuda_coefficients &own : of_norms)
-        if (own.norm == norm)
+        if (own.norm->coefficients == norm->coefficients)
             return &own;
     const struct nl_cuda_coefficients *own = added;
-    while (own && own->norm != norm)
+    while (own && own->norm->coefficients != norm->coefficients)
         own = own->next;
     return own;
 }

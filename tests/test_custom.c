@@ -1,0 +1,158 @@
+/* norm.kind: custom. Each simple normalizer is a line of it: the same numbers forward, backward, of states and in evaluation, on every backend. */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "suite.h"
+#include "train/probe.h"
+
+enum { SAMPLES = 5, HEIGHT = 3, WIDTH = 2, CHANNELS = 8, ELEMENTS = SAMPLES * HEIGHT * WIDTH * CHANNELS };
+
+static const struct {
+    const char *words[4], *custom[4];
+    bool no_beta; /* the simple one has none */
+} lines[] = {
+    {{"norm.kind=bn"}, {"norm.sets=[samples,height,width]"}, false},
+    {{"norm.kind=bn", "norm.detach=scale"}, {"norm.sets=[samples,height,width]", "norm.detach=scale"}, false},
+    {{"norm.kind=bn", "norm.statistics=running"}, {"norm.sets=[samples,height,width]", "norm.statistics=running"}, false},
+    {{"norm.kind=bn", "norm.affine=none"}, {"norm.sets=[samples,height,width]", "norm.affine=none"}, false},
+    {{"norm.kind=ln"}, {"norm.sets=[height,width,channels]"}, false},
+    {{"norm.kind=ln", "norm.affine=element"}, {"norm.sets=[height,width,channels]", "norm.affine=element"}, false},
+    {{"norm.kind=ln", "norm.over=position"}, {"norm.sets=[channels]"}, false},
+    {{"norm.kind=gn", "norm.groups=4"}, {"norm.sets=[height,width,channels/4]"}, false},
+    {{"norm.kind=in"}, {"norm.sets=[height,width]"}, false},
+    {{"norm.kind=rms"}, {"norm.sets=[height,width,channels]", "norm.center=none"}, true},
+    {{"norm.kind=rms", "norm.over=position"}, {"norm.sets=[channels]", "norm.center=none"}, true},
+    {{"norm.kind=meanbn"}, {"norm.sets=[samples,height,width]", "norm.scale=none"}, false},
+    {{"norm.kind=varbn"}, {"norm.sets=[samples,height,width]", "norm.center=kept"}, false},
+    {{"norm.kind=l1bn"}, {"norm.sets=[samples,height,width]", "norm.scale=l1"}, false},
+    {{"norm.kind=maxbn"}, {"norm.sets=[samples,height,width]", "norm.scale=max"}, false},
+};
+enum { LINES = sizeof lines / sizeof *lines };
+
+static void fill(double *out, const char *name, size_t count)
+{
+    struct nl_stream stream = nl_stream(1, name);
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)(nl_stream_normal(stream, i, 0) + 0.5);
+}
+
+static struct nl_config configured(const char *const *words, const char *first)
+{
+    const char *all[6];
+    int count = 0;
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    if (first)
+        all[count++] = first;
+    for (int i = 0; i < 4 && words[i]; i++)
+        all[count++] = words[i];
+    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    nl_config_check(&experiment.config, &experiment, &diagnostics);
+    ck_assert_int_eq(diagnostics.count, 0);
+    return experiment.config;
+}
+
+/* A beta of 0 for what has none leaves the two comparable. */
+static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend, bool eval, const double *x, const double *dy,
+                double given[][HEIGHT * WIDTH * CHANNELS])
+{
+    struct nl_error err;
+    *probe = (struct nl_probe){.config = config, .backend = backend, .samples = SAMPLES, .extent = {HEIGHT, WIDTH, CHANNELS}, .eval = eval, .x = x, .dy = dy};
+    ck_assert(nl_probe_declare(probe, &err) == NL_OK);
+    static const char *const names[] = {"gamma", "running_mean", "running_var"};
+    for (int i = 0; i < 3; i++) {
+        struct nl_probe_tensor *tensor = nl_probe_find(probe, names[i]);
+        if (tensor)
+            tensor->given = given[i];
+    }
+    ck_assert_msg(nl_probe_run(probe, &err) == NL_OK, "%s", err.text);
+}
+
+static void expect_same(int line, const char *what, const double *got, const double *want, size_t count, double bound)
+{
+    double scale = 0;
+    for (size_t i = 0; i < count; i++)
+        scale = fmax(scale, fabs(want[i]));
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s as %s: %s[%zu] is %.9g, not %.9g", lines[line].words[0], lines[line].custom[0], what, i,
+                      got[i], want[i]);
+}
+
+static void check_line(int line, const struct nl_backend *backend, bool eval)
+{
+    static double x[ELEMENTS], dy[ELEMENTS], given[3][HEIGHT * WIDTH * CHANNELS];
+    const struct nl_config simple = configured(lines[line].words, NULL), custom = configured(lines[line].custom, "norm.kind=custom");
+    struct nl_probe one, other;
+    double bound = backend->element == NL_ELEMENT_DOUBLE ? 0 : 16 * FLT_EPSILON; /* kernels of another order of sums */
+    fill(x, "custom.x", ELEMENTS);
+    fill(dy, "custom.dy", ELEMENTS);
+    for (int i = 0; i < 3; i++)
+        fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
+    for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
+        given[2][i] = 0.5 + given[2][i] * given[2][i];
+    run(&one, &simple, backend, eval, x, dy, given);
+    run(&other, &custom, backend, eval, x, dy, given);
+    expect_same(line, "y", other.y, one.y, ELEMENTS, bound);
+    expect_same(line, "dx", other.dx, one.dx, ELEMENTS, bound);
+    ck_assert_int_eq(one.tensors + lines[line].no_beta, other.tensors);
+    for (int i = 0; i < one.tensors; i++) {
+        const struct nl_probe_tensor *same = nl_probe_find(&other, one.tensor[i].name);
+        ck_assert(same && same->count == one.tensor[i].count);
+        expect_same(line, same->name, same->found, one.tensor[i].found, same->count, bound);
+    }
+    nl_probe_release(&one);
+    nl_probe_release(&other);
+}
+
+START_TEST(simple_normalizers_are_lines_of_it)
+{
+    for (int b = 0; nl_backends[b]; b++)
+        for (int eval = 0; eval < 2; eval++)
+            check_line(_i, nl_backends[b], eval);
+}
+END_TEST
+
+/* What no simple one is: all that the batch has, by channel halves; its mean is 0 and its variance 1, by the probe's own word and by y's. */
+START_TEST(sets_may_be_new)
+{
+    static const char *const words[] = {"norm.sets=[samples,channels/2]", "norm.affine=none", "norm.eps=0", NULL};
+    static double x[ELEMENTS];
+    const struct nl_config config = configured(words, "norm.kind=custom");
+    fill(x, "custom.x", ELEMENTS);
+    for (int b = 0; nl_backends[b]; b++) {
+        struct nl_error err;
+        struct nl_probe probe = {.config = &config, .backend = nl_backends[b], .samples = SAMPLES, .extent = {HEIGHT, WIDTH, CHANNELS}, .x = x};
+        ck_assert(nl_probe_run(&probe, &err) == NL_OK);
+        ck_assert_int_eq(probe.sets, HEIGHT * WIDTH * 2);
+        ck_assert_int_eq(probe.tensors, 0);
+        for (int position = 0; position < HEIGHT * WIDTH; position++)
+            for (int half = 0; half < 2; half++) {
+                double sum = 0, squares = 0;
+                for (int n = 0; n < SAMPLES; n++)
+                    for (int c = half * CHANNELS / 2; c < (half + 1) * CHANNELS / 2; c++) {
+                        double y = probe.y[(n * HEIGHT * WIDTH + position) * CHANNELS + c];
+                        sum += y, squares += y * y;
+                    }
+                ck_assert_msg(fabs(sum) <= 1e-5 && fabs(squares / (SAMPLES * CHANNELS / 2) - 1) <= 1e-6, "%s: a set's sum is %g, its mean square %g",
+                              nl_backends[b]->name, sum, squares / (SAMPLES * CHANNELS / 2));
+            }
+        nl_probe_release(&probe);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("custom");
+    TCase *cases = tcase_create("sets, center and scale");
+    tcase_add_loop_test(cases, simple_normalizers_are_lines_of_it, 0, LINES);
+    tcase_add_test(cases, sets_may_be_new);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}
