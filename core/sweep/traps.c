@@ -12,7 +12,8 @@
 #include "config/sweep.h"
 #include "model/model.h"
 #include "operation/dropout.h"
-#include "operation/normalize.h"
+#include "operation/normalizer.h"
+#include "operation/whitening.h"
 #include "stats/claim.h"
 #include "train/train.h"
 
@@ -143,6 +144,22 @@ static bool single_of_channel(const struct scene *s, struct nl_text *what)
     return say_single(s, what, of_samples, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
 }
 
+static bool wide_group(const struct scene *s, struct nl_text *what)
+{
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_graph_node *node = &s->graph.node[i];
+        const struct nl_whitening *whitening = node->operation == &nl_whitening_operation ? node->arguments : NULL;
+        int64_t elements = whitening ? s->config->train.batch * whitening->positions : 0, width = whitening ? nl_whitening_width(whitening) : 0;
+        if (!whitening || elements > width)
+            continue;
+        nl_text_add(what, "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps decides in %lld directions",
+                    whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1));
+        add_place(s, i);
+        return true;
+    }
+    return false;
+}
+
 static bool last_batch(const struct scene *s, struct nl_text *what)
 {
     int64_t batch = s->config->train.batch, rest = s->counts.train % batch;
@@ -220,7 +237,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
-    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING)
+    if (!s->norm->tracks || !s->norm->partition || s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
@@ -259,9 +276,9 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     for (int v = 0; v < graph->values; v++)
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
-        const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
-        bool cancels = n && n->norm->cancels_bias;
-        first = cancels ? n->norm : first;
+        const struct nl_norm *norm = nl_normalizer_of(node->operation, node->arguments);
+        bool cancels = norm && norm->cancels_bias;
+        first = cancels ? norm : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE)
                 cancelled[node->in[slot]] &= cancels || (node->operation->passes_constants && cancelled[node->out[0]]);
@@ -310,8 +327,9 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
-    const struct nl_normalize *n = s->graph.node[gamma->node].arguments;
-    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", n->norm->name);
+    const struct nl_graph_node *node = &s->graph.node[gamma->node];
+    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
+                nl_normalizer_of(node->operation, node->arguments)->name);
     return true;
 }
 
@@ -467,6 +485,7 @@ static const struct trap {
     {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn", false},
     {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
     {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
+    {"norm.groups", wide_group, "use more norm.groups, or raise train.batch", false},
     {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
     {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help", false},
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch", false},
