@@ -449,4 +449,20 @@ static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *f
         nl_whiten_by_axes_back(form, factors, dw, dcov, room);
 }
 
+/* Merges a batch's moments, of `rows` elements, into the precise ones, of `count`: Chan, Golub and LeVeque 1979. Real parts alone. */
+static inline NL_ON_DEVICE void nl_whitening_collect(int d, double rows, double count, const nl_number *mean, const nl_number *cov, double *precise_mean,
+                                                     double *precise_cov)
+{
+    double share = rows / (count + rows); /* of this batch; 1: the first, whatever was there before */
+    NL_SHARE(e, d * d)
+    {
+        int i = e / d, j = e % d;
+        double between = (nl_real_part(mean[i]) - precise_mean[i]) * (nl_real_part(mean[j]) - precise_mean[j]);
+        precise_cov[e] = count == 0 ? nl_real_part(cov[e]) : (1 - share) * precise_cov[e] + share * nl_real_part(cov[e]) + share * (1 - share) * between;
+    }
+    NL_MEET();
+    NL_SHARE(i, d) precise_mean[i] = count == 0 ? nl_real_part(mean[i]) : precise_mean[i] + share * (nl_real_part(mean[i]) - precise_mean[i]);
+    NL_MEET();
+}
+
 #endif

@@ -180,19 +180,10 @@ static void track(const struct group *g, double momentum)
         w[e] = (1 - momentum) * w[e] + momentum * g->w[e];
 }
 
-/* Merges the moments into the precise ones: Chan, Golub and LeVeque 1979. */
 static void collect(const struct group *g, double count)
 {
     double *mean = nl_in_replica(g->run, g->op->precise_mean, g->replica), *cov = nl_in_replica(g->run, g->op->precise_cov, g->replica);
-    double share = (double)g->rows / (count + (double)g->rows); /* of this batch; 1: the first, whatever was there before */
-    mean += g->first, cov += g->first * g->d;
-    for (int i = 0; i < g->d; i++)
-        for (int j = 0; j < g->d; j++) {
-            double between = (real_part(g->mean[i]) - mean[i]) * (real_part(g->mean[j]) - mean[j]), *at = &cov[i * g->d + j];
-            *at = count == 0 ? real_part(g->cov[i * g->d + j]) : (1 - share) * *at + share * real_part(g->cov[i * g->d + j]) + share * (1 - share) * between;
-        }
-    for (int i = 0; i < g->d; i++)
-        mean[i] = count == 0 ? real_part(g->mean[i]) : mean[i] + share * (real_part(g->mean[i]) - mean[i]);
+    nl_whitening_collect(g->d, (double)g->rows, count, g->mean, g->cov, mean + g->first, cov + g->first * g->d);
 }
 
 static void apply(const struct group *g, const real *beta, real *y)

@@ -13,7 +13,8 @@ enum nl_eval nl_primary_eval(const struct nl_config *config)
 
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
-    int64_t stat_batch = config->norm.stat_batch, batch = config->train.batch;
+    bool sliced = nl_key_applies(nl_key_find("norm.stat_batch"), config);
+    int64_t stat_batch = sliced ? config->norm.stat_batch : NL_AUTO, batch = config->train.batch;
     switch (statistics) {
     case NL_STATS_BATCH:
         return (int)(stat_batch != NL_AUTO && stat_batch < batch ? stat_batch : batch);

@@ -1,6 +1,7 @@
 """Whitening: dbn (ZCA and PCA) and iternorm.
 
-    python tests/golden/norm_white.py        writes norm_white.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_white.py        writes norm_white.safetensors and norm_steep.safetensors, which tests/test_norm_layers.c reads (layer.py says what
+                                             is in them)
 
 Huang et al. 2018 and 2019, in the batch's own words: S = cov + eps I by groups of channels, xhat = W (x - mean), differentiated by autograd. ZCA and PCA
 come from torch.linalg.eigh where no two eigenvalues are near each other. Elsewhere its derivative has no digits, and ZCA's is solved for: W W = S^-1, so
@@ -45,20 +46,22 @@ class InverseRoot(torch.autograd.Function):
         return -w @ w @ y @ w @ w
 
 
-def are_apart(s):
-    values = torch.linalg.eigvalsh(s.detach())
-    return len(values) == 1 or bool((values.diff() > 1e-3 * values[-1]).all())
+def are_apart(values, scale):
+    """Whether autograd has digits for eigenvectors."""
+    return bool((values.diff() > 1e-3 * scale).all())
 
 
 def zca(s):
-    if not are_apart(s):
-        return InverseRoot.apply(s)
     values, vectors = torch.linalg.eigh(s)
+    if not are_apart(values, values[-1]):
+        return InverseRoot.apply(s)
     return vectors * values.rsqrt() @ vectors.T
 
 
 def pca(s):
-    values, vectors = torch.linalg.eigh(s if are_apart(s) else s.detach())
+    values, vectors = torch.linalg.eigh(s)
+    if not are_apart(values, values[1:]):
+        values, vectors = values.detach(), vectors.detach()
     order = values.argsort(descending=True, stable=True)
     values, axes = values[order], vectors.T[order]
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
@@ -120,3 +123,4 @@ class White(layer.Layer):
 
 layer.Case = Case
 layer.write("white", White)
+layer.write("steep", White)
