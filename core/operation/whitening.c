@@ -52,12 +52,6 @@ static struct nl_reads reads(const void *arguments, unsigned filled)
     return (struct nl_reads){.inputs = filled & ~(1u << BETA)};
 }
 
-static struct nl_sharing sharing(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_sharing){.gradient = 1u << X};
-}
-
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     const struct nl_whitening *op = arguments;
@@ -303,7 +297,6 @@ NL_OPERATION(whitening) = {
     .declare = declare,
     .bind = bind,
     .reads = reads,
-    .sharing = sharing,
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,
     .work = work,

@@ -28,7 +28,7 @@ struct nl_whitening {
     double *precise_count;            /* (1) elements a channel merged so far; 0 starts anew */
     const struct nl_hyper *hyper;     /* norm_eps and norm_momentum, where it has none of its own */
     const void *dy;
-    void *dx;                         /* NULL: nobody asks for it; may be dy */
+    void *dx;                         /* NULL: nobody asks for it */
     void *dgamma, *dbeta;
 };
 

@@ -13,6 +13,7 @@
     KERNEL(normalize)   \
     KERNEL(activate)    \
     KERNEL(squash)      \
+    KERNEL(whitening)   \
     KERNEL(max_pool)    \
     KERNEL(mean_pool)   \
     KERNEL(add)         \
