@@ -1,5 +1,5 @@
-/* Whole trainings against PyTorch in float64: each line of tests/golden/train.cases is trained again on `ref`, and must give the
- * losses of train.safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
+/* Whole trainings against PyTorch in float64: each line of tests/golden/train*.cases is trained again on `ref`, and must give the
+ * losses of the .safetensors beside it at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
  * losses (or 10) to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order.
  *
  * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is like another. */
@@ -16,7 +16,26 @@ static const double REF_BOUND = 1e-8;
 /* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
 static const double CPU_BOUND = 5e-5;
 
-static struct golden goldens;
+static const char *const files[] = {"train", "train_white"};
+enum { FILES = sizeof files / sizeof *files };
+static struct golden golden_of[FILES];
+
+static int cases_in_all(void)
+{
+    int count = 0;
+    for (int f = 0; f < FILES; f++)
+        count += golden_of[f].count;
+    return count;
+}
+
+/* Case number i of all, and its file. */
+static const struct golden_case *case_at(int i, const struct golden **file)
+{
+    *file = golden_of;
+    while (i >= (*file)->count)
+        i -= (*file)++->count;
+    return &(*file)->at[i];
+}
 
 /* The step after which nothing more is looked at; a training that is stopped is not evaluated. */
 struct last_step {
@@ -53,9 +72,9 @@ static void expect_close(const struct golden_case *golden, const char *what, dou
 }
 
 /* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
-static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
+static void expect_losses(const struct golden *file, const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
 {
-    const double *want = golden_stored(&goldens, golden, "losses", STEPS);
+    const double *want = golden_stored(file, golden, "losses", STEPS);
     int seen = 0;
     for (int i = 0; i < result->rows && seen < steps; i++) {
         const struct nl_curve_row *row = &result->row[i];
@@ -70,9 +89,9 @@ static void expect_losses(const struct golden_case *golden, const struct nl_tria
     ck_assert(steps > 0 && seen == steps);
 }
 
-static void expect_score(const struct golden_case *golden, const char *part, struct nl_score score)
+static void expect_score(const struct golden *file, const struct golden_case *golden, const char *part, struct nl_score score)
 {
-    const double *want = golden_stored(&goldens, golden, part, 2);
+    const double *want = golden_stored(file, golden, part, 2);
     expect_close(golden, part, score.loss, want[0], REF_BOUND);
     expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
 }
@@ -108,17 +127,18 @@ static int at_most(int steps)
 
 START_TEST(ref_repeats_pytorch)
 {
-    const struct golden_case *golden = &goldens.at[_i];
+    const struct golden *file;
+    const struct golden_case *golden = case_at(_i, &file);
     int steps = at_most(STEPS);
     struct nl_trial_result result = train(golden, "device.kind=ref", steps);
-    expect_losses(golden, &result, steps, REF_BOUND);
+    expect_losses(file, golden, &result, steps, REF_BOUND);
     if (steps == STEPS) {
-        expect_score(golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
-        expect_score(golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
+        expect_score(file, golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
+        expect_score(file, golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
         if (asks_for(golden, "batch"))
-            expect_score(golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
+            expect_score(file, golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
         if (asks_for(golden, "precise"))
-            expect_score(golden, "test_precise", result.score[NL_PART_TEST][NL_EVAL_PRECISE]);
+            expect_score(file, golden, "test_precise", result.score[NL_PART_TEST][NL_EVAL_PRECISE]);
     }
     nl_trial_result_release(&result);
 }
@@ -126,10 +146,11 @@ END_TEST
 
 START_TEST(cpu_follows_pytorch)
 {
-    const struct golden_case *golden = &goldens.at[_i];
+    const struct golden *file;
+    const struct golden_case *golden = case_at(_i, &file);
     int steps = at_most(cpu_steps(golden));
     struct nl_trial_result result = train(golden, "device.kind=cpu", steps);
-    expect_losses(golden, &result, steps, CPU_BOUND);
+    expect_losses(file, golden, &result, steps, CPU_BOUND);
     nl_trial_result_release(&result);
 }
 END_TEST
@@ -137,28 +158,35 @@ END_TEST
 /* A list that lost its cases would pass the loops above. */
 START_TEST(nothing_is_missing)
 {
-    int evaluations = 0;
-    for (int g = 0; g < goldens.count; g++)
-        evaluations += asks_for(&goldens.at[g], "batch") + asks_for(&goldens.at[g], "precise");
-    ck_assert_int_ge(goldens.count, 50);
-    ck_assert_int_ge(evaluations, 4);
-    ck_assert_int_eq(goldens.tensors.count, 3 * goldens.count + evaluations);
+    int evaluations = 0, tensors = 0;
+    for (int i = 0; i < cases_in_all(); i++) {
+        const struct golden *file;
+        const struct golden_case *golden = case_at(i, &file);
+        evaluations += asks_for(golden, "batch") + asks_for(golden, "precise");
+    }
+    for (int f = 0; f < FILES; f++) {
+        ck_assert_int_gt(golden_of[f].count, 0);
+        tensors += golden_of[f].tensors.count;
+    }
+    ck_assert_int_ge(cases_in_all(), 56);
+    ck_assert_int_ge(evaluations, 8);
+    ck_assert_int_eq(tensors, 3 * cases_in_all() + evaluations);
 }
 END_TEST
 
 int main(void)
 {
-    if (!golden_read(&goldens, "train")) {
-        golden_release(&goldens);
-        return 1;
-    }
+    for (int f = 0; f < FILES; f++)
+        if (!golden_read(&golden_of[f], files[f]))
+            return 1;
     Suite *suite = suite_create("golden trainings");
     TCase *cases = tcase_create("trainings");
     tcase_add_test(cases, nothing_is_missing);
-    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, goldens.count);
-    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, goldens.count);
+    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, cases_in_all());
+    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, cases_in_all());
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);
-    golden_release(&goldens);
+    for (int f = 0; f < FILES; f++)
+        golden_release(&golden_of[f]);
     return failed;
 }

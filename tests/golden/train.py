@@ -46,9 +46,9 @@ DEFAULTS = {
 CANCELS_BIAS = ("bn", "in", "brn", "meanbn", "l1bn", "maxbn")  # normalizers that take the bias before them away again
 
 
-def read_cases():
+def read_cases(word):
     """{name: [key=value, ...]}, the common ones first."""
-    lines = [line.split() for line in (HERE / "train.cases").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [line.split() for line in (HERE / f"{word}.cases").read_text().splitlines() if line and not line.startswith("#")]
     common = lines[0][1:]
     return {name: common + own for name, *own in lines[1:]}
 
@@ -576,11 +576,11 @@ def relative(ours, torchs):
     return ((ours - torchs).abs().max() / torchs.abs().max()).item()
 
 
-def main():
+def main(word):
     program = pathlib.Path(sys.argv[1]).resolve()
     only = sys.argv[2:]
     tensors, worst = {}, 0.0
-    for name, overrides in read_cases().items():
+    for name, overrides in read_cases(word).items():
         if only and name not in only:
             continue
         case = DEFAULTS | dict(o.split("=", 1) for o in overrides)
@@ -610,10 +610,10 @@ def main():
         tensors |= {f"{name}/{what}": value for what, value in torchs.items()}
     print(f"{sum(name.endswith('/losses') for name in tensors)} cases agree to {worst:.1e}")
     if not only:
-        save_file(tensors, HERE / "train.safetensors",
-                  {"made_by": "tests/golden/train.py", "torch": torch.__version__, "numpy": numpy.__version__,
+        save_file(tensors, HERE / f"{word}.safetensors",
+                  {"made_by": f"tests/golden/{word}.py", "torch": torch.__version__, "numpy": numpy.__version__,
                    "safetensors": safetensors.__version__})
 
 
 if __name__ == "__main__":
-    main()
+    main("train")
