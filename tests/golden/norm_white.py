@@ -7,7 +7,8 @@ Huang et al. 2018 and 2019, in the batch's own words: S = cov + eps I by groups 
 come from torch.linalg.eigh where no two eigenvalues are near each other. Elsewhere its derivative has no digits, and ZCA's is solved for: W W = S^-1, so
 dS = -S^-1 Y S^-1 with W Y + Y W = dW. Without eps a covariance that has no inverse is whitened within its range.
 
-The last word of a name may also be .mixed, channels that correlate; .steep, a condition of 1e6; .singular, two channels that are the same.
+The last word of a name may also be .mixed, channels that correlate; .steep, a condition of 1e6; .orthogonal, equal
+eigenvalues; .singular, two channels that are the same.
 """
 
 import torch
@@ -23,6 +24,8 @@ class Case(layer.Case):
             turn = torch.linalg.qr(self.draw(channels, channels))[0]
             low = 1e-3 if kind == "steep" else 0.3
             x = x * torch.logspace(0, torch.tensor(low).log10(), channels) @ turn
+        if kind == "orthogonal":
+            x = torch.linalg.qr((x - x.mean((0, 1, 2))).reshape(-1, channels))[0].reshape(self.shape)
         if kind == "singular":
             x[..., 1] = x[..., 0]
         return x, dy
