@@ -58,7 +58,7 @@ struct nl_whitening_form {
 
 /* Matrices are (d, d), row by row. */
 enum { NL_WHITENING_ROOM = 4 };  /* of work, in matrices */
-enum { NL_MOST_ROTATIONS = 40 }; /* sweeps over all pairs; some 8 are needed */
+enum { NL_MOST_SWEEPS = 40 };   /* over all pairs of rows and columns. Measured: 8 with 16 channels, 11 with 256 */
 
 /* Numbers that forward leaves to backward: of an eigendecomposition U' and U' S U, whose diagonal are the eigenvalues without eps; else P, Y and M of
  * each iteration, P_T and tr S. */
@@ -170,7 +170,7 @@ static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *v
     bool turned = true;
     NL_SHARE(e, d * d) vectors[e] = e % (d + 1) == 0;
     NL_MEET();
-    for (int sweep = 0; turned && sweep < NL_MOST_ROTATIONS; sweep++) {
+    for (int sweep = 0; turned && sweep < NL_MOST_SWEEPS; sweep++) {
         turned = false;
         for (int p = 0; p < d - 1; p++)
             for (int q = p + 1; q < d; q++)

@@ -152,7 +152,9 @@ static bool wide_group(const struct scene *s, struct nl_text *what)
         int64_t elements = whitening ? s->config->train.batch * whitening->positions : 0, width = whitening ? nl_whitening_width(whitening) : 0;
         if (!whitening || elements > width)
             continue;
-        nl_text_add(what, "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps decides in %lld directions",
+        nl_text_add(what,
+                    "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps "
+                    "decides in %lld directions",
                     whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1));
         add_place(s, i);
         return true;

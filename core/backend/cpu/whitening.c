@@ -209,11 +209,24 @@ static double *work_of(const struct task *task, size_t g)
     return task->work + g * WORK * task->d * task->d;
 }
 
+/* All that they call becomes part of them, and so is compiled for each instruction set. */
+NL_CLONES __attribute__((flatten))
+static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *room)
+{
+    nl_whiten(form, cov, factors, w, room);
+}
+
+NL_CLONES __attribute__((flatten))
+static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *room)
+{
+    nl_whiten_back(form, factors, dw, dcov, room);
+}
+
 static void whiten(const struct task *task, size_t g, const double *cov)
 {
     struct nl_whitening_form form = form_of(task);
     size_t square = task->d * task->d;
-    nl_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square, work_of(task, g) + 2 * square);
+    clone_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square, work_of(task, g) + 2 * square);
 }
 
 /* Mean and W that do not hang on the batch. */
@@ -337,7 +350,8 @@ static void prepare_back(struct task *task, size_t g, const double *dcov)
             if (task->fixed)
                 continue;
             factor[(d + j) * d + i] = (float)(2 / m * dcov[j * d + i]);
-            start -= weight * (task->sums[g * d + j] / m - task->dy_shift[g * d + j]) + 2 / m * dcov[j * d + i] * (task->mean[g * d + j] - task->shift[g * d + j]);
+            double dy_rest = task->sums[g * d + j] / m - task->dy_shift[g * d + j], x_rest = task->mean[g * d + j] - task->shift[g * d + j];
+            start -= weight * dy_rest + 2 / m * dcov[j * d + i] * x_rest;
         }
         task->start[g * d + i] = (float)start;
     }
@@ -367,7 +381,7 @@ static void find_gradients(void *context, size_t first, size_t end, int thread)
             }
         }
         if (!task->fixed)
-            nl_whiten_back(&form, task->factors + g * nl_whitening_factors_of(task->op), dw, dcov, dcov + square);
+            clone_whiten_back(&form, task->factors + g * nl_whitening_factors_of(task->op), dw, dcov, dcov + square);
         prepare_back(task, g, dcov);
     }
 }
