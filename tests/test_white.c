@@ -123,7 +123,7 @@ static void check_limit(const struct nl_backend *backend, double condition, doub
     double before = INFINITY;
     for (int i = 0; i < TIMES; i++) {
         struct nl_config newton = config_of(NL_NORM_iternorm, 1);
-        newton.norm.iterations = iterations[i];
+        newton.norm.newton_iterations = iterations[i];
         struct nl_probe a = run(&newton, backend);
         double y = distance(a.y, b.y), dx = distance(a.dx, b.dx);
         ck_assert_msg(i >= TIMES - LAST ? y <= rounding && dx <= 10 * rounding : y < before || y <= rounding,

@@ -2,7 +2,7 @@
  *
  * Sets        one group of consecutive channels, over all samples and positions of the batch: G sets (norm.groups) of m = N S vectors of d = C/G numbers.
  * Forward     S = 1/m sum (x - mu) (x - mu)' + eps I, S_N = S / tr S, P_0 = I, P_k = (3 P_(k-1) - P_(k-1)^3 S_N) / 2, W = P_T / sqrt(tr S),
- *             xhat = W (x - mu), y_c = gamma_c xhat_c + beta_c. T: norm.iterations.
+ *             xhat = W (x - mu), y_c = gamma_c xhat_c + beta_c. T: norm.newton_iterations.
  * Backward    with dxhat = dy gamma and dW = sum dxhat (x - mu)': dP_T = dW / sqrt(tr S); from k = T down to 1, with P = P_(k-1):
  *             dS_N -= P^3 dP_k / 2, dP_(k-1) = (3 dP_k - dP_k S_N P^2 - P dP_k S_N P - P^2 dP_k S_N) / 2;
  *             dS = dS_N / tr S - (tr(dS_N S) / (tr S)^2 + tr(dW P_T) / (2 (tr S)^(3/2))) I, made symmetric;
@@ -32,5 +32,5 @@ const struct nl_norm nl_norm_iternorm = {
     .shifts = true,
     .tracks = true,
     .cancels_bias = true,
-    .uses = NL_USES_GROUPS | NL_USES_ITERATIONS,
+    .uses = NL_USES_GROUPS | NL_USES_NEWTON,
 };

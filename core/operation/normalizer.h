@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "norm/norm.h"
-#include "operation/normalize.h"
+#include "operation/operation.h"
 
 /* The first member of the arguments of each such operation: the norm section of the configuration, as far as it is about one layer. */
 struct nl_norm_settings {
@@ -13,19 +13,8 @@ struct nl_norm_settings {
     double alpha;               /* norm.alpha */
     int groups;                 /* norm.groups */
     enum nl_whitening_kind whitening; /* norm.whitening */
-    int iterations;             /* norm.iterations */
+    int iterations;             /* norm.newton_iterations */
     struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
 };
-
-/* The normalizer that an operation with these arguments is, "normalize" or one of its own; NULL: it is none. */
-static inline const struct nl_norm *nl_normalizer_of(const struct nl_operation *operation, const void *arguments)
-{
-    if (operation == &nl_normalize_operation)
-        return ((const struct nl_normalize *)arguments)->norm;
-    for (int i = 0; nl_norms[i]; i++)
-        if (nl_norms[i]->operation == operation)
-            return ((const struct nl_norm_settings *)arguments)->norm;
-    return NULL;
-}
 
 #endif

@@ -101,7 +101,7 @@ class White(layer.Layer):
                 return basis.T @ zca(within.T @ within / m) @ basis if len(basis) else torch.zeros(d, d)
         s = centered.T @ centered / m + self.eps * torch.eye(d)
         if self.kind == "iternorm":
-            return newton(s, int(self.case.number("iterations", 5)))
+            return newton(s, int(self.case.number("newton_iterations", 5)))
         return pca(s) if self.case.key.get("whitening") == "pca" else zca(s)
 
     def forward(self, x, training):

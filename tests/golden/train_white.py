@@ -15,7 +15,7 @@ def inverse_root(s, case):
     d = len(s)
     if case["norm.kind"] == "iternorm":
         p, trace = torch.eye(d), s.trace()
-        for _ in range(int(case["norm.iterations"])):
+        for _ in range(int(case["norm.newton_iterations"])):
             p = 1.5 * p - 0.5 * p @ p @ p @ s / trace
         return p / trace.sqrt()
     values, vectors = torch.linalg.eigh(s)
@@ -76,5 +76,7 @@ def take_precise_statistics(case, network, x):
 train.make_norm = lambda case, shape: White(case, shape[0])
 train.take_precise_statistics = take_precise_statistics
 train.CANCELS_BIAS += ("dbn", "iternorm")
-train.DEFAULTS |= {"norm.whitening": "zca", "norm.iterations": "5"}
-train.main("train_white")
+train.DEFAULTS |= {"norm.whitening": "zca", "norm.newton_iterations": "5"}
+
+if __name__ == "__main__":
+    train.store(train.judge("train_white"), "train_white", "train_white.py")

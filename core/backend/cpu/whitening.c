@@ -409,4 +409,4 @@ static void whitening_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_whitening = {.forward = whitening_forward, .backward = whitening_backward};
+NL_CPU_KERNEL(whitening) = {.forward = whitening_forward, .backward = whitening_backward};
