@@ -106,7 +106,7 @@ static void expect_close(const struct golden_case *golden, const char *what, dou
 }
 
 /* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
-static void expect_losses(const struct golden *file, const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
+static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
 {
     const double *want = stored(golden, "losses", STEPS);
     int seen = 0;
@@ -123,7 +123,7 @@ static void expect_losses(const struct golden *file, const struct golden_case *g
     ck_assert(steps > 0 && seen == steps);
 }
 
-static void expect_score(const struct golden *file, const struct golden_case *golden, const char *part, struct nl_score score)
+static void expect_score(const struct golden_case *golden, const char *part, struct nl_score score)
 {
     const double *want = stored(golden, part, 2);
     expect_close(golden, part, score.loss, want[0], REF_BOUND);
@@ -164,12 +164,12 @@ START_TEST(ref_repeats_pytorch)
     const struct golden_case *golden = case_at(_i);
     int steps = at_most(STEPS);
     struct nl_trial_result result = train(golden, "device.kind=ref", steps);
-    expect_losses(file, golden, &result, steps, REF_BOUND);
+    expect_losses(golden, &result, steps, REF_BOUND);
     if (steps == STEPS) {
-        expect_score(file, golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
-        expect_score(file, golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
+        expect_score(golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
+        expect_score(golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
         if (asks_for(golden, "batch"))
-            expect_score(file, golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
+            expect_score(golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
         if (asks_for(golden, "precise"))
             expect_score(golden, "test_precise", result.score[NL_PART_TEST][NL_EVAL_PRECISE]);
         if (asks_for(golden, "adapt"))
@@ -184,7 +184,7 @@ START_TEST(cpu_follows_pytorch)
     const struct golden_case *golden = case_at(_i);
     int steps = at_most(cpu_steps(golden));
     struct nl_trial_result result = train(golden, "device.kind=cpu", steps);
-    expect_losses(file, golden, &result, steps, CPU_BOUND);
+    expect_losses(golden, &result, steps, CPU_BOUND);
     nl_trial_result_release(&result);
 }
 END_TEST
