@@ -15,6 +15,7 @@ static const struct {
 } files[] = {
     {"point", 1e-10, 24}, /* exp to 2 ulp, a quotient, products; sums of some hundred terms of either sign */
     {"average", 1e-10, 24}, /* sums of some hundred terms */
+    {"sample", 1e-10, 24},
     {"white", 1e-10, 24},
     {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its condition, which is that */
 };

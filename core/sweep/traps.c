@@ -11,8 +11,9 @@
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "model/model.h"
-#include "operation/dropout.h"
 #include "operation/cross_iteration.h"
+#include "operation/dropout.h"
+#include "operation/frn.h"
 #include "operation/normalize.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
@@ -139,6 +140,19 @@ static bool wide_group(const struct scene *s, struct nl_text *what)
                     "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps "
                     "decides in %lld directions",
                     whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1));
+        nl_trap_place(s, i);
+        return true;
+    }
+    return false;
+}
+
+static bool frn_of_one(const struct scene *s, struct nl_text *what)
+{
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_frn *frn = s->graph.node[i].operation == &nl_frn_operation ? s->graph.node[i].arguments : NULL;
+        if (!frn || frn->positions > 1 || frn->set.learn_eps != NL_SWITCH_OFF)
+            continue;
+        nl_text_add(what, "frn has sets of one element in '%s': only the sign of each element is left", s->graph.node[i].name);
         nl_trap_place(s, i);
         return true;
     }
@@ -491,6 +505,7 @@ static const struct trap {
     {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
     {"norm.groups", wide_group, "use more norm.groups, or raise train.batch", false},
     {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
+    {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is", false},
     {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help", false},
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch", false},
     {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]", false},
