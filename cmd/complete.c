@@ -10,7 +10,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
-#include "norm/norm.h"
+#include "norms.h"
 #include "usage.h"
 
 enum { LONGEST_NAME = 64, MOST_WORDS = 16, MOST_PLACES = 8, MOST_ABOUT = 72 };
@@ -213,7 +213,7 @@ static void offer_argument(const struct typed *typed, const char *name, size_t l
     } else if (is(name, length, "MODEL.safetensors")) {
         offer_paths(typed, MODELS);
     } else if (is(name, length, "KIND")) {
-        offer_words(typed, nl_norm_names);
+        offer_words(typed, norm_kinds());
     } else if (is(name, length, "NAME")) {
         offer_words(typed, nl_data_names);
     } else if (is(name, length, "CLAIM")) {

@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "config/value.h"
 #include "norm/norm.h"
+#include "train/evaluate.h"
 #include "train/scorer.h"
 
 enum { CONFIG = 'c', PART = 256, STATS, BATCH, ORDER, FORMAT, OTHER_DATA, MOST_BATCHES = 64, LARGEST_BATCH = 1000000 };
@@ -222,8 +223,7 @@ static int score(const char *path, struct request *request, const struct nl_conf
     struct nl_error err = {0};
     int largest = 1;
     if (!request->batches) { /* as it was trained */
-        int64_t group = config->norm.stat_batch;
-        request->batch[request->batches++] = (int)(group != NL_AUTO && group < config->train.batch ? group : config->train.batch);
+        request->batch[request->batches++] = nl_evaluation_group(config, NL_STATS_BATCH);
     }
     for (int b = 0; b < request->batches; b++)
         largest = request->batch[b] > largest ? request->batch[b] : largest;

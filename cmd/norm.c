@@ -9,6 +9,8 @@
 #include "base/npy.h"
 #include "cmd.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
+#include "norms.h"
 #include "train/probe.h"
 
 enum { OUT = 'o', VALUES = 256, INPUT, SHAPE, GRAD, EVAL, DEVICE, TENSOR };
@@ -107,19 +109,28 @@ static bool set_shape(struct nl_probe *probe, const struct layout *layout)
     for (int i = 0; (flat || image) && i < layout->dims; i++)
         count *= (double)shape[i];
     if ((!flat && !image) || count < 1 || count > 2e9) {
-        bad_input(NULL, "the input must have shape N,C or N,H,W,C, with at least one element");
+        bad_input(NULL, "the input must have shape %s, with at least one element", probe->of_weights ? "O,I or O,I,k,k" : "N,C or N,H,W,C");
         return false;
     }
     probe->samples = (int)shape[0];
+    if (probe->of_weights) {
+        probe->extent = (struct nl_extent){image ? (int)shape[2] : 1, image ? (int)shape[3] : 1, (int)shape[1]};
+        return probe->extent.height == probe->extent.width || !bad_input(NULL, "a kernel is as high as it is wide: O,I,k,k");
+    }
     probe->extent = (struct nl_extent){image ? (int)shape[1] : 1, image ? (int)shape[2] : 1, (int)shape[layout->dims - 1]};
     return true;
 }
 
-/* --values: N samples of one channel for what normalizes over samples, S positions of one channel for in, else one
+/* --values: the weights of one output; or N samples of one channel for what normalizes over samples, S positions of one channel for in, else one
  * sample of C channels. */
 static void set_shape_of_list(struct nl_probe *probe, const struct nl_norm *norm, size_t count, struct layout *layout)
 {
     *layout = (struct layout){.dims = 4, .shape = {1, 1, 1, 1}};
+    if (probe->of_weights) {
+        *layout = (struct layout){.dims = 2, .shape = {1, count}};
+        set_shape(probe, layout);
+        return;
+    }
     int place = nl_norm_spans_batch(norm) ? 0 : norm == &nl_norm_in ? 1 : 3;
     layout->shape[place] = count;
     set_shape(probe, layout);
@@ -166,6 +177,16 @@ static size_t elements_of(const struct nl_probe *probe)
     return (size_t)probe->samples * nl_elements(probe->extent);
 }
 
+static const char *name_of(const struct nl_probe *probe)
+{
+    return probe->of_weights ? nl_weight_norm_names[probe->config->norm.weights] : nl_norm_names[probe->config->norm.kind];
+}
+
+static const char *title_of(const struct nl_probe *probe)
+{
+    return probe->of_weights ? nl_weight_norms[probe->config->norm.weights]->title : nl_norms[probe->config->norm.kind]->title;
+}
+
 /* What is given of the layer's tensors. */
 static bool read_tensors(struct nl_probe *probe, const struct settings *settings, const struct tensor_options *options)
 {
@@ -176,7 +197,7 @@ static bool read_tensors(struct nl_probe *probe, const struct settings *settings
         if (!settings->tensor[i])
             continue;
         if (!tensor) {
-            bad_input(NULL, "'%s' does not apply: %s has none here", option, nl_norms[probe->config->norm.kind]->name);
+            bad_input(NULL, "'%s' does not apply: %s has none here", option, name_of(probe));
             return false;
         }
         tensor->given = read_array(option, settings->tensor[i], tensor->count, NULL);
@@ -220,10 +241,12 @@ static void print_head(const struct nl_probe *probe, int sets, int elements)
     size_t numbers[2] = {0};
     for (int i = 0; i < probe->tensors; i++)
         numbers[probe->tensor[i].learned] += probe->tensor[i].count;
-    printf("%s: %s", norm->name, norm->title);
+    printf("%s: %s", name_of(probe), title_of(probe));
     if (sets)
         printf(", %d set%s of %d element%s", sets, sets == 1 ? "" : "s", elements, elements == 1 ? "" : "s");
-    if (!nl_norm_is_none(norm))
+    if (probe->of_weights)
+        printf(", %zu learned and %zu kept numbers beside the weight", numbers[true], numbers[false]);
+    else if (!nl_norm_is_none(norm))
         printf(", %zu learned and %zu running numbers", numbers[true], numbers[false]);
     putchar('\n');
 }
@@ -242,7 +265,7 @@ static void print_found(const struct nl_probe *probe)
     print_row("x", probe->x, elements);
     print_row("xhat", probe->xhat, elements);
     print_row("y", probe->y, elements);
-    print_row("dx", probe->dx, elements);
+    print_row(probe->of_weights ? "dw" : "dx", probe->dx, elements);
     for (int i = 0; i < probe->tensors; i++) {
         char name[40];
         name_found(&probe->tensor[i], name, sizeof name);
@@ -287,7 +310,8 @@ static int list_found(const struct nl_probe *probe, const struct layout *layout,
 {
     int count = 0;
     file[count++] = (struct found_file){"y.npy", layout->dims, layout->shape, probe->y};
-    file[count++] = (struct found_file){"dx.npy", layout->dims, layout->shape, probe->dx};
+    file[count] = (struct found_file){"", layout->dims, layout->shape, probe->dx};
+    strcpy(file[count++].name, probe->of_weights ? "dw.npy" : "dx.npy");
     file[count++] = (struct found_file){"mean.npy", 1, sets, probe->mean};
     file[count++] = (struct found_file){"var.npy", 1, sets, probe->var};
     for (int i = 0; i < probe->tensors; i++, count++) {
@@ -370,19 +394,26 @@ static void add_tensor_option(struct tensor_options *options, const char *name)
         *at = *at == '_' ? '-' : *at;
 }
 
+static void add_tensor_options(struct tensor_options *options, const struct nl_config *config, bool of_weights)
+{
+    struct nl_probe probe = {.config = config, .samples = 2, .extent = {2, 2, 8}, .of_weights = of_weights};
+    struct nl_error err;
+    int status = nl_probe_declare(&probe, &err);
+    NL_ASSERT(status == NL_OK);
+    for (int i = 0; i < probe.tensors; i++)
+        add_tensor_option(options, probe.tensor[i].name);
+}
+
 /* Of all kinds, as layers of a few channels have them. */
 static void find_tensor_options(struct tensor_options *options)
 {
     struct nl_config config;
     nl_config_defaults(&config);
-    for (config.norm.kind = 0; nl_norms[config.norm.kind]; config.norm.kind++) {
-        struct nl_probe probe = {.config = &config, .samples = 2, .extent = {2, 2, 8}};
-        struct nl_error err;
-        int status = nl_probe_declare(&probe, &err);
-        NL_ASSERT(status == NL_OK);
-        for (int i = 0; i < probe.tensors; i++)
-            add_tensor_option(options, probe.tensor[i].name);
-    }
+    for (config.norm.kind = 0; nl_norms[config.norm.kind]; config.norm.kind++)
+        add_tensor_options(options, &config, false);
+    config.norm.kind = 0;
+    for (config.norm.weights = 1; nl_weight_norm_names[config.norm.weights]; config.norm.weights++)
+        add_tensor_options(options, &config, true);
 }
 
 static bool read_settings(const struct command *self, int argc, char **argv, const struct tensor_options *tensors, struct settings *out)
@@ -409,6 +440,11 @@ static bool read_settings(const struct command *self, int argc, char **argv, con
     return true;
 }
 
+static bool is_of_weights(const struct arguments *arguments)
+{
+    return !nl_norm_find(arguments->file);
+}
+
 /* The configuration that the words give: norm.kind and device.kind, and overrides of the norm section. */
 static bool load_norm(const struct arguments *arguments, const char *device, struct nl_experiment *out)
 {
@@ -417,10 +453,10 @@ static bool load_norm(const struct arguments *arguments, const char *device, str
         misused(&command_norm, "norm needs the kind of a normalizer");
         return false;
     }
-    if (!read_word("normalizer", arguments->file, nl_norm_names, &index) || !read_word("device", device, nl_device_names, &index))
+    if (!read_word("normalizer", arguments->file, norm_kinds(), &index) || !read_word("device", device, nl_device_names, &index))
         return false;
     const char **override = nl_alloc((size_t)arguments->overrides + 2, sizeof *override);
-    char *kind = nl_format("norm.kind=%s", arguments->file), *place = nl_format("device.kind=%s", device);
+    char *kind = nl_format("norm.%s=%s", is_of_weights(arguments) ? "weights" : "kind", arguments->file), *place = nl_format("device.kind=%s", device);
     bool good = true;
     for (int i = 0; i < arguments->overrides && good; i++) {
         good = strncmp(arguments->override[i], "norm.", strlen("norm.")) == 0;
@@ -456,7 +492,7 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
     if (load_norm(&arguments, settings.device, &experiment)) {
-        struct nl_probe probe = {.config = &experiment.config, .eval = settings.eval};
+        struct nl_probe probe = {.config = &experiment.config, .eval = settings.eval, .of_weights = is_of_weights(&arguments)};
         code = probe_numbers(&probe, &settings, &options);
         free((void *)probe.x);
         free((void *)probe.dy);
@@ -483,6 +519,9 @@ const struct command command_norm = {
              "(running_mean running_var), and, of what normalizes over sets, mean and var: an entry for each set, in order of samples, positions,\n"
              "channels. var is biased (for rms it is the mean of squares). With --eval, a normalizer with running statistics uses them as mean and\n"
              "var. --shape says how a tensor is split into sets, without any numbers.\n"
+             "\n"
+             "Of a normalizer of weights (wn ws sws cwn sn) x is the original weight of a layer, O,I or O,I,k,k, y the weight that the layer uses, and dw\n"
+             "the gradient of the original; --values are the weights of one output.\n"
              "\n"
              "      --values A      x: numbers separated by commas\n"
              "      --input FILE    x: an .npy file\n"

@@ -8,19 +8,33 @@
 #include "base/wrap.h"
 #include "cmd.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 #include "train/probe.h"
 
 enum { MARKDOWN = 256 };
 
 static const struct option options[] = {{"markdown", no_argument, NULL, MARKDOWN}, {0}};
 
-/* NULL: it has none, which a test rules out. */
+/* NULL: there is no such kind. */
 static const char *head_of(const char *kind)
 {
     for (const struct norm_head *head = norm_heads; head->kind; head++)
         if (strcmp(head->kind, kind) == 0)
             return head->text;
     return NULL;
+}
+
+const char *const *norm_kinds(void)
+{
+    enum { MOST = 64 };
+    static const char *kinds[MOST + 1];
+    int count = 0;
+    for (int i = 0; nl_norm_names[i]; i++)
+        kinds[count++] = nl_norm_names[i];
+    for (int i = 1; nl_weight_norm_names[i]; i++) /* after "none" */
+        kinds[count++] = nl_weight_norm_names[i];
+    NL_ASSERT(count <= MOST);
+    return kinds;
 }
 
 /* What a line of the head says behind its label ("Sets"), up to its first clause's end; new string. */
@@ -79,6 +93,20 @@ static void print_table(void)
     printf("\nlearned: numbers of a layer of C channels, gamma and beta among them (norm.affine); kept: running statistics. normlab norms KIND says the rest.\n");
 }
 
+/* Beside the weight, that it is computed from. */
+static void print_weights(void)
+{
+    printf("\nof weights (norm.weights), with any of the above:\n\n%-6s  %-34s  %-7s  %-9s  %s\n", "kind", "name", "learned", "kept", "a set is");
+    for (int i = 1; nl_weight_norm_names[i]; i++) {
+        const struct nl_weight_norm *norm = nl_weight_norms[i];
+        char *set = clause_of(head_of(norm->name), "\nSets");
+        bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
+        printf("%-6s  %-34s  %-7s  %-9s  %s\n", norm->name, norm->title, norm->gain == NL_GAIN_NONE ? "-" : "C", spectral ? "C + I k k" : "-", set);
+        free(set);
+    }
+    printf("\nlearned: a gain for each of C outputs, beside the weight that it computes the layer's from; kept: vectors of power iteration.\n");
+}
+
 /* The lines of a head as a section of a page: its labels in bold, what continues a line behind it. */
 static void print_markdown(const char *head)
 {
@@ -99,8 +127,8 @@ static void print_markdown(const char *head)
 static int print_heads(int count, char **kind, bool markdown)
 {
     for (int i = 0; i < count; i++)
-        if (!nl_norm_find(kind[i]))
-            return unknown_word("normalizer", kind[i], nl_norm_names);
+        if (!head_of(kind[i]))
+            return unknown_word("normalizer", kind[i], norm_kinds());
     for (int i = 0; i < count; i++) {
         if (markdown)
             print_markdown(head_of(kind[i]));
@@ -122,11 +150,12 @@ static int run(const struct command *self, int argc, char **argv)
         return print_heads(argc - optind, argv + optind, markdown);
     if (!markdown) {
         print_table();
+        print_weights();
         return EXIT_DONE;
     }
     printf("# Normalizers\n\nN samples, S positions, C channels; a set has m elements, and dxhat = dy gamma. Means run over a set.\n\n");
-    for (int i = 0; nl_norms[i]; i++)
-        print_markdown(head_of(nl_norms[i]->name));
+    for (const char *const *kind = norm_kinds(); *kind; kind++)
+        print_markdown(head_of(*kind));
     return EXIT_DONE;
 }
 
@@ -136,8 +165,8 @@ const struct command command_norms = {
     .usage = "usage: normlab norms [KIND ...] [--markdown]\n"
              "\n"
              "Lists what norm.kind may be: over which elements each normalizes, how many numbers a layer learns and keeps, and whether a sample's\n"
-             "output depends on the others of its batch. With KIND it says forward and backward formulas, state, conventions, source, where it is\n"
-             "used and what goes wrong with it.\n"
+             "output depends on the others of its batch; and what norm.weights may be. With KIND it says forward and backward formulas, state,\n"
+             "conventions, source, where it is used and what goes wrong with it.\n"
              "\n"
              "options:\n"
              "  --markdown  as a page of Markdown; of all normalizers without KIND\n"

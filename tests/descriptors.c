@@ -5,7 +5,6 @@ NL_DECLARE_REFERENCES(concat);
 NL_DECLARE_REFERENCES(slice);
 NL_DECLARE_REFERENCES(attention);
 NL_DECLARE_REFERENCES(cell);
-NL_DECLARE_REFERENCES(weight_norm);
 NL_DECLARE_REFERENCES(tied);
 NL_DECLARE_REFERENCES(whiten);
 NL_DECLARE_REFERENCES(embedding);
@@ -177,34 +176,6 @@ const struct nl_operation cell_operation = {.name = "cell",
                                             .bind = bind_cell,
                                             .reads = reads_inputs,
                                             .reference = NL_REFERENCES(cell)};
-
-static int declare_weight_norm(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
-{
-    struct weight_norm *w = arguments;
-    (void)in, (void)err;
-    d->output[d->outputs++] = (struct nl_extent){1, w->in, w->out};
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){
-        .name = "weight_v", .role = NL_WEIGHT, .slot = 0, .dims = 2, .shape = {(size_t)w->out, (size_t)w->in}};
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){
-        .name = "weight_g", .role = NL_GAMMA, .slot = 1, .dims = 1, .shape = {(size_t)w->out}, .initial = 1};
-    return NL_OK;
-}
-
-static void bind_weight_norm(void *arguments, const struct nl_operands *at)
-{
-    struct weight_norm *w = arguments;
-    w->v = at->in[0], w->g = at->in[1], w->dv = at->d_in[0], w->dg = at->d_in[1];
-    w->w = at->out[0], w->dw = at->d_out[0];
-}
-
-const struct nl_operation weight_norm_operation = {.name = "weight_norm",
-                                                   .arguments = sizeof(struct weight_norm),
-                                                   .span = NL_SPAN_PARAMETERS,
-                                                   .slots = 2,
-                                                   .declare = declare_weight_norm,
-                                                   .bind = bind_weight_norm,
-                                                   .reads = reads_inputs,
-                                                   .reference = NL_REFERENCES(weight_norm)};
 
 static int declare_tied(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

@@ -82,7 +82,7 @@ static inline bool golden_read(struct golden *golden, const char *name)
 static inline const double *golden_stored(const struct golden *golden, const struct golden_case *of, const char *tensor,
                                           size_t count)
 {
-    char name[sizeof golden->tensors.entry->name];
+    char name[256];
     snprintf(name, sizeof name, "%s/%s", of->name, tensor);
     const struct nl_tensor_file_entry *entry = nl_safetensors_find(&golden->tensors, name);
     ck_assert_msg(entry != NULL, "%s is not stored: run tests/golden/%s.py", name, golden->name);

@@ -18,6 +18,7 @@
 #include "operation/max_pool.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/scalars.h"
 
 /* ---- images ---- */
 
@@ -105,7 +106,7 @@ static inline void image_check_gaps(const struct image *image, const char *what)
 
 /* ---- operations ---- */
 
-enum kind { LINEAR, CONV, DEPTHWISE, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, DROPOUT };
+enum kind { LINEAR, CONV, DEPTHWISE, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, SCALARS, DROPOUT };
 enum fill { NORMAL, FAR, CONSTANT, SORTED }; /* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last */
 
 struct spec {
@@ -115,7 +116,7 @@ struct spec {
     int height, width, channels;    /* of x; 0: 1 */
     int out, kernel, stride, pad;   /* linear, conv; out, stride: sum (x is what the shortcut takes) */
     enum nl_conv_algorithm algorithm;
-    bool bias;
+    bool weight, bias;              /* weight: scalars */
     const struct nl_norm *norm;
     int groups, stat_batch;
     bool over_position, relu, biased, residual, trains_running;
@@ -156,6 +157,7 @@ struct probe {
     struct nl_max_pool max_pool;
     struct nl_mean_pool mean_pool;
     struct nl_add add;
+    struct nl_scalars scalars;
     struct nl_dropout dropout;
 };
 
@@ -282,6 +284,14 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         p.add.b = probe_input(&p, "x", n * image, capacity * image, true, &p.add.db);
         p.add.a = probe_input(&p, "a", n * y, capacity * y, true, &p.add.da);
         break;
+    case SCALARS:
+        p.scalars = (struct nl_scalars){.factor = 0.7, .count = image};
+        p.scalars.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.scalars.dx);
+        if (spec.weight)
+            p.scalars.weight = probe_input(&p, "weight", 1, 1, true, &p.scalars.dweight);
+        if (spec.bias)
+            p.scalars.bias = probe_input(&p, "bias", 1, 1, true, &p.scalars.dbias);
+        break;
     case DROPOUT: {
         uint32_t *key = image_field(&p.image, 2 * sizeof *key);
         for (int r = 0; r < replicas; r++)
@@ -293,9 +303,9 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     }
     p.y_count = n * y;
     p.y_capacity = capacity * y;
-    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.add.y = p.dropout.y = image_reals(&p.image, p.y_capacity);
+    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.add.y = p.scalars.y = p.dropout.y = image_reals(&p.image, p.y_capacity);
     p.dy = image_reals(&p.image, p.y_capacity);
-    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.add.dy = p.dropout.dy = p.dy;
+    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.add.dy = p.scalars.dy = p.dropout.dy = p.dy;
     return p;
 }
 
@@ -347,6 +357,7 @@ static inline struct call probe_call(const struct probe *p)
         [MAX_POOL] = {&nl_max_pool_operation, &p->max_pool},
         [MEAN_POOL] = {&nl_mean_pool_operation, &p->mean_pool},
         [ADD] = {&nl_add_operation, &p->add},
+        [SCALARS] = {&nl_scalars_operation, &p->scalars},
         [DROPOUT] = {&nl_dropout_operation, &p->dropout},
     };
     const void *arguments = of[p->spec.kind].arguments;

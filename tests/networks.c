@@ -12,6 +12,9 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/parametrize.h"
+#include "operation/scalars.h"
+#include "operation/standardize.h"
 #include "operation/zero.h"
 #include "normalizers.h"
 #include "operations.h"
@@ -111,12 +114,46 @@ static void tied_head(struct nl_graph *graph)
                             (int[]){hidden, taken(graph, embedded, 1)}, 0));
 }
 
+static int parametrized(struct nl_graph *graph, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *name)
+{
+    return add(graph, &nl_parametrize_operation, &(struct nl_parametrize){.norm = norm, .kernel = kernel, .in = in, .out = out}, name, 0, (int[]){0}, 0);
+}
+
+/* A layer with each, the first a convolution. */
 static void weight_normed(struct nl_graph *graph)
 {
-    int x = begin(graph, 1, 1, 5);
-    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 5, .out = 6}, "wn", 0, (int[]){0}, 0);
-    int hidden = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, "fc", 2, (int[]){x, w}, 0);
-    nl_graph_end(graph, linear(graph, activate(graph, hidden, NL_TANH, "act"), CLASSES, "head", 0));
+    static const struct nl_weight_norm *const norms[] = {&nl_weight_norm_wn, &nl_weight_norm_sws, &nl_weight_norm_cwn};
+    int x = begin(graph, 2, 2, 2), w = parametrized(graph, &nl_weight_norm_ws, 3, 2, 3, "conv.weight");
+    x = add(graph, &nl_conv_operation, &(struct nl_conv){.out = 3, .kernel = 3, .stride = 1}, "conv", 2, (int[]){x, w}, 0);
+    x = activate(graph, x, NL_TANH, "act");
+    for (int i = 0, in = 12; i < 3; i++, in = 6) {
+        char name[16];
+        snprintf(name, sizeof name, "fc%d.weight", i + 1);
+        w = parametrized(graph, norms[i], 0, in, 6, name);
+        name[3] = '\0';
+        x = add(graph, &nl_linear_operation, &(struct nl_linear){.out = 6}, name, 2, (int[]){x, w}, 0);
+        x = activate(graph, x, NL_TANH, name);
+    }
+    nl_graph_end(graph, linear(graph, x, CLASSES, "head", 0));
+}
+
+/* A layer whose weight is normalized, with gain and bias set from the first batch. */
+static int initialized_layer(struct nl_graph *graph, int x, int in, int out, int number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "wn%d", number);
+    int w = parametrized(graph, &nl_weight_norm_wn, 0, in, out, name), gain = taken(graph, w, 1);
+    snprintf(name, sizeof name, "fc%d", number);
+    int y = add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 2, (int[]){x, w}, 0), bias = taken(graph, y, 2);
+    snprintf(name, sizeof name, "first%d", number);
+    return add(graph, &nl_standardize_operation, &(struct nl_standardize){0}, name, 3, (int[]){y, gain, bias}, 0);
+}
+
+static void initialized(struct nl_graph *graph)
+{
+    int hidden = initialized_layer(graph, begin(graph, 1, 1, 5), 5, 6, 1);
+    hidden = initialized_layer(graph, activate(graph, hidden, NL_TANH, "act"), 6, 4, 2);
+    nl_graph_end(graph, linear(graph, hidden, CLASSES, "head", 0));
 }
 
 static void whitened(struct nl_graph *graph)
@@ -159,6 +196,20 @@ static void normalized_anew(struct nl_graph *graph)
     int a = activate(graph, normalize(graph, &corrected, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
     int b = activate(graph, normalize(graph, &mad, conv(graph, a, 4, 3, "conv2"), "norm2"), NL_GELU, "act2");
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){b}, 0);
+    nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+}
+
+/* Branches with learned scalars: the first takes what goes around it as well, the second stands behind a constant. */
+static void scaled(struct nl_graph *graph)
+{
+    enum { NO_WEIGHT = 1u << NL_SCALARS_WEIGHT, NO_BIAS = 1u << NL_SCALARS_BIAS };
+    const struct nl_scalars one = {.factor = 1}, half = {.factor = 0.5};
+    int a = activate(graph, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), NL_TANH, "act1");
+    int b = add(graph, &nl_scalars_operation, &one, "scale1", 1, (int[]){a}, 0);
+    int c = sum(graph, conv(graph, b, 4, 3, "conv2"), add(graph, &nl_scalars_operation, &half, "half", 1, (int[]){a}, NO_WEIGHT | NO_BIAS), "add1");
+    int d = add(graph, &nl_scalars_operation, &half, "scale2", 1, (int[]){conv(graph, c, 4, 3, "conv3")}, NO_BIAS);
+    int e = sum(graph, d, add(graph, &nl_scalars_operation, &one, "shift", 1, (int[]){c}, NO_WEIGHT), "add2");
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){activate(graph, e, NL_GELU, "act2")}, 0);
     nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
 }
 
@@ -357,7 +408,7 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
 static void bidirectional(struct nl_graph *graph)
 {
     int input = begin(graph, 1, STEPS, 3);
-    int w = add(graph, &weight_norm_operation, &(struct weight_norm){.in = 3, .out = WIDTH}, "wn", 0, (int[]){0}, 0), y[3],
+    int w = parametrized(graph, &nl_weight_norm_wn, 0, 3, WIDTH, "wn"), y[3],
         ends[2];
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
     y[0] = elman(graph, input, zero, w, false, &ends[0]);
@@ -411,6 +462,44 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
+/* Sequences of different lengths, read in both directions; the last states count as well. */
+static void padded(struct nl_graph *graph)
+{
+    int sequence = begin_ids(graph, STEPS, true), h[2], y[2], ends[2];
+    int x = add(graph, &embedding_operation, &(struct embedding){.vocabulary = 5, .channels = WIDTH}, "embedding", 1, (int[]){sequence}, 0);
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    for (int way = 0; way < 2; way++) {
+        nl_loop_begin(graph, STEPS, way == 1);
+        int at = taken_sequence(graph, x, "take");
+        h[way] = carried(graph, way == 1 ? ends[0] : zero, "h");
+        int next = activate(graph, sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum"), NL_TANH, "tanh");
+        pass(graph, h[way], next);
+        end(graph);
+        y[way] = collected(graph, next, "collect");
+        ends[way] = last(graph, h[way], "last");
+    }
+    struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
+    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){sum(graph, y[0], y[1], "both")}, 0));
+}
+
+void network_ids(struct nl_graph *graph, bool inside)
+{
+    struct embedding table = {.vocabulary = 5, .channels = WIDTH};
+    int sequence = begin_ids(graph, STEPS, false);
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    if (!inside)
+        sequence = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){sequence}, 0);
+    nl_loop_begin(graph, STEPS, false);
+    int x = taken_sequence(graph, sequence, "take"), h = carried(graph, zero, "h");
+    if (inside)
+        x = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){x}, 0);
+    int next = activate(graph, sum(graph, x, linear(graph, h, WIDTH, "w", 0), "sum"), NL_TANH, "tanh");
+    pass(graph, h, next);
+    end(graph);
+    struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
+    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){collected(graph, next, "collect")}, 0));
+}
+
 /* ---- all of them ---- */
 
 const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false},
@@ -422,11 +511,14 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"tied", tied_head, 6, 0, false},
                                            {"weight norm", weight_normed, 6, 0, false},
                                            {"whiten", whitened, 6, 0, false},
+                                           {"initialized", initialized, 6, 0, false},
                                            {"concat", concatenated, 6, 0, false},
                                            {"residual mlp", residual_mlp, 6, 0, false},
                                            {"normalizers", normalized_anew, 6, 0, false},
+                                           {"scaled", scaled, 6, 0, false},
                                            {"language", language, 8, 4, false},
                                            {"bigram", bigram, 6, 0, false},
+                                           {"padded", padded, 6, 0, false},
                                            {"unrolled lstm", unrolled, 6, 0, false},
                                            {"wide concat", concatenated_wide, 40, 16, false},
                                            {"row by row", row_by_row, 64, 48, false}};

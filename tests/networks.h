@@ -15,7 +15,7 @@ struct network {
 };
 
 /* The wide ones come last: they have too many parameters for differences. */
-enum { NETWORKS = 17, WIDE = 2, SMALL = NETWORKS - WIDE };
+enum { NETWORKS = 20, WIDE = 2, SMALL = NETWORKS - WIDE };
 extern const struct network networks[NETWORKS];
 
 /* How many classes its logits are of. */
@@ -36,6 +36,9 @@ struct lstm {
     bool unrolled; /* node by node, without a loop */
 };
 void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
+
+/* A recurrent network over ids, whose embedding stands in the loop or in front of it. */
+void network_ids(struct nl_graph *graph, bool inside);
 
 /* A list, bound to places of its own. */
 struct running {

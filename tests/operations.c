@@ -223,42 +223,6 @@ KERNEL(cell_backward)
 
 /* ---- weights ---- */
 
-static accumulator norm_of(const struct weight_norm *op, const real *v, int o)
-{
-    accumulator sum = 0;
-    for (int i = 0; i < op->in; i++)
-        sum += (accumulator)v[i * op->out + o] * v[i * op->out + o];
-    return sqrt(sum);
-}
-
-KERNEL(weight_norm_forward)
-{
-    const struct weight_norm *op = arguments;
-    for (int r = 0; r < run->replicas; r++)
-        for (int o = 0; o < op->out; o++) {
-            const real *v = AT(op->v);
-            accumulator factor = ((const real *)AT(op->g))[o] / norm_of(op, v, o);
-            for (int i = 0; i < op->in; i++)
-                ((real *)AT(op->w))[i * op->out + o] = (real)(factor * v[i * op->out + o]);
-        }
-}
-
-KERNEL(weight_norm_backward)
-{
-    const struct weight_norm *op = arguments;
-    for (int r = 0; r < run->replicas; r++)
-        for (int o = 0; o < op->out; o++) {
-            const real *v = AT(op->v), *dw = AT(op->dw);
-            accumulator norm = norm_of(op, v, o), dot = 0, g = ((const real *)AT(op->g))[o];
-            for (int i = 0; i < op->in; i++)
-                dot += (accumulator)dw[i * op->out + o] * v[i * op->out + o] / norm;
-            ((real *)AT(op->dg))[o] = (real)dot;
-            for (int i = 0; i < op->in; i++)
-                ((real *)AT(op->dv))[i * op->out + o] =
-                    (real)(g / norm * (dw[i * op->out + o] - dot * v[i * op->out + o] / norm));
-        }
-}
-
 KERNEL(tied_forward)
 {
     const struct tied *op = arguments;
@@ -457,7 +421,6 @@ NL_KERNEL(concat) = {.forward = concat_forward, .backward = concat_backward};
 NL_KERNEL(slice) = {.forward = slice_forward, .backward = slice_backward};
 NL_KERNEL(attention) = {.forward = attention_forward, .backward = attention_backward};
 NL_KERNEL(cell) = {.forward = cell_forward, .backward = cell_backward};
-NL_KERNEL(weight_norm) = {.forward = weight_norm_forward, .backward = weight_norm_backward};
 NL_KERNEL(tied) = {.forward = tied_forward, .backward = tied_backward};
 NL_KERNEL(whiten) = {.forward = whiten_forward, .backward = whiten_backward};
 NL_KERNEL(embedding) = {.forward = embedding_forward, .backward = embedding_backward};

@@ -60,15 +60,6 @@ struct cell {
     void *dgates, *dc;
 };
 
-/* w = g v / ||v||, a norm an output (Salimans and Kingma 2016); v and w stored (I, O). */
-struct weight_norm {
-    int in, out;
-    const void *v, *g;
-    void *w;
-    const void *dw;
-    void *dv, *dg;
-};
-
 /* y = x w' with the weight w (O, I) of a linear layer from O to I. */
 struct tied {
     int in, out;
@@ -92,6 +83,6 @@ struct whiten {
 };
 
 extern const struct nl_operation concat_operation, slice_operation, attention_operation, embedding_operation, before_operation,
-    cell_operation, weight_norm_operation, tied_operation, whiten_operation;
+    cell_operation, tied_operation, whiten_operation;
 
 #endif

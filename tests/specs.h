@@ -112,6 +112,12 @@ static const struct spec specs[] = {
     {"sum, every other pixel", ADD, .samples = 2, .height = 3, .width = 4, .channels = 5, .out = 5, .stride = 2, .relu = true},
     {"sum, new channels", ADD, .samples = 2, .height = 3, .width = 2, .channels = 1, .out = 4},
 
+    {"a constant factor", SCALARS, .samples = 3, .capacity = 4, .height = 2, .width = 3, .channels = 17},
+    {"a learned multiplier", SCALARS, .samples = 3, .capacity = 4, .height = 5, .width = 4, .channels = 17, .weight = true},
+    {"a learned bias", SCALARS, .samples = 33, .channels = 10, .bias = true},
+    {"a multiplier and a bias without dx", SCALARS, .samples = 2, .channels = 3, .weight = true, .bias = true, .no_dx = true},
+    {"a multiplier and a bias of many", SCALARS, .samples = 5, .height = 16, .width = 16, .channels = 9, .weight = true, .bias = true, .fill = FAR},
+
     {"dropout", DROPOUT, .samples = 3, .capacity = 4, .channels = 67},
     {"dropout at a time of a loop", DROPOUT, .samples = 3, .channels = 67, .time = 5},
     {"dropout in evaluation", DROPOUT, .samples = 3, .channels = 10, .statistics = NL_STATS_RUNNING},

@@ -49,6 +49,36 @@ START_TEST(normalizer_backward_works_in_place)
 }
 END_TEST
 
+/* dx in the place of dy, with the same sums; y in that of x, where there is no weight. */
+START_TEST(scalars_work_in_place)
+{
+    for (int b = 0; nl_backends[b]; b++)
+        for (int i = 0; i < SPECS; i++) {
+            if (specs[i].kind != SCALARS || specs[i].no_dx)
+                continue;
+            struct probe p = probe_make(nl_backends[b], 1, specs[i]);
+            probe_fill(&p, 0, 5);
+            probe_forward(&p);
+            probe_backward(&p);
+            size_t bytes = p.y_count * nl_backends[b]->real;
+            double sum[2] = {0}, again[2] = {0};
+            for (int k = 1; k < p.inputs; k++)
+                sum[k - 1] = image_real(&p.image, 0, p.input[k].gradient, 0);
+            struct nl_scalars in_place = p.scalars;
+            in_place.dx = p.dy;
+            nl_kernel_of(nl_backends[b], &nl_scalars_operation, &in_place)->backward(&p.run, &in_place);
+            for (int k = 1; k < p.inputs; k++)
+                again[k - 1] = image_real(&p.image, 0, p.input[k].gradient, 0);
+            ck_assert_msg(memcmp(p.scalars.dx, p.dy, bytes) == 0 && memcmp(sum, again, sizeof sum) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            in_place.y = p.input[0].value;
+            if (!specs[i].weight)
+                nl_kernel_of(nl_backends[b], &nl_scalars_operation, &in_place)->forward(&p.run, &in_place);
+            ck_assert_msg(specs[i].weight || memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            probe_free(&p);
+        }
+}
+END_TEST
+
 /* As the plan lays out an identity shortcut: y is a forwards; dy, da and db are one place backwards. */
 START_TEST(a_sum_works_in_place)
 {
@@ -194,6 +224,7 @@ int main(void)
     add_backend_checks(operations);
     tcase_add_test(operations, activation_backward_works_in_place);
     tcase_add_test(operations, normalizer_backward_works_in_place);
+    tcase_add_test(operations, scalars_work_in_place);
     tcase_add_test(operations, a_sum_works_in_place);
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);

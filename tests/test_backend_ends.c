@@ -207,6 +207,8 @@ static const struct recipe recipes[] = {
     {"clip by a norm that is not reached", NL_SGD, .hyper = {.lr = 0.1, .clip_norm = 1e6}},
     {"clip by value", NL_SGD, .hyper = {.lr = 0.1, .clip_value = 0.25}},
     {"both clips", NL_ADAM, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .clip_norm = 2, .clip_value = 0.2}},
+    {"adaptive clipping", NL_SGD, .hyper = {.lr = 0.1, .agc = 0.4}},
+    {"adaptive clipping with the others", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05, .agc = 1, .clip_norm = 2, .clip_value = 0.2}},
     {"lion", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.99}},
     {"lion with decay and clips", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
     {"lars", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05}},
@@ -214,7 +216,7 @@ static const struct recipe recipes[] = {
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
-static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT}, {11, 9, NL_WEIGHT}, {20, 9, NL_BIAS}, {29, 3, NL_GAMMA}, {32, 5, NL_BETA}};
+static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT, 0}, {11, 9, NL_WEIGHT, 3}, {20, 9, NL_BIAS, 1}, {29, 3, NL_GAMMA, 1}, {32, 5, NL_BETA, 1}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct nl_update update_of(const struct recipe *recipe, struct image *image, size_t decayed)
@@ -227,6 +229,7 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .nesterov = recipe->nesterov,
                               .count = WEIGHTS,
                               .decayed = decayed,
+                              .units = recipe->hyper.agc > 0 ? 3 : 0,
                               .tensors = PARTS,
                               .tensor = tensor,
                               .hyper = image_field(image, sizeof(struct nl_hyper)),
@@ -234,6 +237,22 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .grad = image_reals(image, WEIGHTS),
                               .first = mean ? image_reals(image, WEIGHTS) : NULL,
                               .second = adam ? image_reals(image, WEIGHTS) : NULL};
+}
+
+/* Brock et al. 2021, equation 3, of the unit that has weight i; w and g are as they were before. */
+static double adaptively_clipped(const struct nl_hyper *h, const double *w, const double *g, size_t i)
+{
+    const struct nl_update_tensor *part = parts;
+    while (i >= part->offset + part->count)
+        part++;
+    double of_w = 0, of_g = 0;
+    for (size_t k = part->offset; k < part->offset + part->count; k++)
+        if (part->units > 0 && (k - part->offset) % part->units == (i - part->offset) % part->units) {
+            of_w += w[k] * w[k];
+            of_g += g[k] * g[k];
+        }
+    double ratio = sqrt(of_g) / fmax(sqrt(of_w), 1e-3);
+    return h->agc > 0 && ratio > h->agc ? g[i] * h->agc / ratio : g[i];
 }
 
 /* LARS: of the tensor that has weight i. */
@@ -293,6 +312,7 @@ START_TEST(optimizers_follow_their_formulas)
             struct nl_hyper *own = image_place(&image, r, op.hyper);
             *own = recipe->hyper;
             own->lr *= 1 + r; /* a replica has numbers of its own */
+            own->agc *= 1 + r;
             for (size_t i = 0; i < WEIGHTS; i++)
                 w[r][i] = drawn((uint64_t)r, "w", i);
             image_put(&image, r, op.w, w[r], WEIGHTS);
@@ -300,12 +320,14 @@ START_TEST(optimizers_follow_their_formulas)
         for (int t = 1; t <= STEPS; t++) {
             for (int r = 0; r < REPLICAS; r++) {
                 const struct nl_hyper *h = image_place(&image, r, op.hyper);
-                double grad[WEIGHTS], rate[WEIGHTS], squares = 0.0;
+                double drawn_grad[WEIGHTS], grad[WEIGHTS], rate[WEIGHTS], squares = 0.0;
+                for (size_t i = 0; i < WEIGHTS; i++)
+                    drawn_grad[i] = drawn((uint64_t)(100 * t + r), "grad", i);
+                image_put(&image, r, op.grad, drawn_grad, WEIGHTS);
                 for (size_t i = 0; i < WEIGHTS; i++) {
-                    grad[i] = drawn((uint64_t)(100 * t + r), "grad", i);
+                    grad[i] = adaptively_clipped(h, w[r], drawn_grad, i);
                     squares += grad[i] * grad[i];
                 }
-                image_put(&image, r, op.grad, grad, WEIGHTS);
                 double factor = h->clip_norm > 0 ? fmin(1, h->clip_norm / (sqrt(squares) + 1e-6)) : 1;
                 for (size_t i = 0; i < WEIGHTS; i++) {
                     grad[i] *= factor;
@@ -345,7 +367,7 @@ START_TEST(no_decay_leaves_an_infinite_weight_alone)
         double w[WEIGHTS], grad[WEIGHTS];
         *hyper = recipe->hyper;
         hyper->weight_decay = 0;
-        *whole = (struct nl_update_tensor){0, WEIGHTS, NL_GAMMA}; /* the rate of a weight follows from its norm */
+        *whole = (struct nl_update_tensor){0, WEIGHTS, NL_GAMMA, 1}; /* the rate of a weight follows from its norm */
         op.tensors = 1;
         for (int i = 0; i < WEIGHTS; i++) {
             w[i] = i % 2 ? INFINITY : -INFINITY;
@@ -386,7 +408,7 @@ START_TEST(lars_takes_any_norm)
             struct nl_run run = run_of(&image, 1);
             struct nl_update op = update_of(&(struct recipe){.optimizer = NL_LARS}, &image, 0);
             *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .trust = 0.5};
-            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, 2, NL_WEIGHT};
+            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, 2, NL_WEIGHT, 1};
             op.tensors = 1;
             image_put(&image, 0, op.w, cases[i].w, 2);
             image_put(&image, 0, op.grad, cases[i].grad, 2);

@@ -15,16 +15,19 @@
 #define SMALL "data.train=160", "data.test=60", "train.batch=16", "train.epochs=3", "model.depth=2", "model.width=12", "train.log_every=5", \
               "model.dropout=0.1", "train.momentum=0.9"
 
-static const char *const nets[][16] = {
+static const char *const nets[][20] = {
     {SMALL, "norm.eval=running,precise,batch", NULL},
     {SMALL, "norm.kind=ln", "train.drop_last=false", "train.clip_norm=1", "device.kind=ref", "data.val=20", NULL},
     {SMALL, "norm.kind=none", "train.clip_value=0.5", NULL},
     {SMALL, "norm.stat_batch=4", "norm.running=cumulative", "device.kind=ref", NULL},
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.epochs=2", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
     {SMALL, "train.optimizer=lion", "train.weight_decay=0.1", NULL},
     {SMALL, "train.optimizer=lars", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
+    {SMALL, "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.5", "train.workers=4", NULL},
+    {SMALL, "norm.freeze=0.7", "norm.momentum_schedule=cosine", "train.workers=2", "norm.sync=true", "norm.eval=adapt,running,precise", NULL},
     {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9", "norm.eval=running,batch", "model.arch=layers",
      "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, norm: {kind: gn, groups: 2}]}, mean-pool, linear: classes]", NULL},
     {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9", "model.arch=layers",
@@ -65,6 +68,9 @@ START_TEST(what_may_differ)
         {"train.optimizer=lars", "train.optimizer=lion", false},
         {"model.dropout=0.1", "model.dropout=0", false},
         {"train.clip_norm=1", "train.clip_norm=0", false},
+        {"train.agc=0.1", "train.agc=0.2", true},
+        {"train.agc=0.1", "train.agc=0", false},
+        {"norm.gamma_init=1", "norm.gamma_init=0.5", false},
         {"train.batch=8", "train.batch=16", false},
         {"norm.kind=bn", "norm.kind=ln", false},
         {"train.epochs=2", "train.epochs=3", false},

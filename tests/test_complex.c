@@ -168,8 +168,9 @@ END_TEST
 static const struct optimizer {
     enum nl_optimizer kind;
     bool nesterov;
-    double clip_norm;
-} optimizers[] = {{NL_SGD, false, 0}, {NL_SGD, true, 0.5}, {NL_ADAM, false, 0}, {NL_ADAMW, false, 0.5}, {NL_LION, false, 0.5}, {NL_LARS, false, 0.5}};
+    double clip_norm, agc;
+} optimizers[] = {{NL_SGD, false, 0, 0},      {NL_SGD, true, 0.5, 0},   {NL_SGD, false, 0, 0.3},  {NL_ADAM, false, 0, 0},
+                  {NL_ADAMW, false, 0.5, 0}, {NL_LION, false, 0.5, 0}, {NL_LARS, false, 0.5, 0}, {NL_LARS, false, 0, 0.3}};
 
 enum { WEIGHTS = 40, UPDATES = 3 };
 
@@ -179,12 +180,12 @@ static void weights_after(const struct nl_backend *backend, const struct optimiz
     struct image image = image_make(backend, 1, 1 << 14);
     struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
     *hyper = (struct nl_hyper){.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.99, .adam_eps = 1e-3, .trust = 0.5,
-                               .clip_norm = optimizer->clip_norm};
+                               .agc = optimizer->agc, .clip_norm = optimizer->clip_norm};
     struct nl_update_tensor *tensor = image_field(&image, 2 * sizeof *tensor);
-    tensor[0] = (struct nl_update_tensor){0, WEIGHTS / 2, NL_WEIGHT};
-    tensor[1] = (struct nl_update_tensor){WEIGHTS / 2, WEIGHTS / 2, NL_BIAS};
+    tensor[0] = (struct nl_update_tensor){0, WEIGHTS / 2, NL_WEIGHT, 4};
+    tensor[1] = (struct nl_update_tensor){WEIGHTS / 2, WEIGHTS / 2, NL_BIAS, 1};
     struct nl_update op = {.optimizer = optimizer->kind, .nesterov = optimizer->nesterov, .count = WEIGHTS, .decayed = WEIGHTS / 2,
-                           .tensors = 2, .tensor = tensor, .hyper = hyper};
+                           .units = optimizer->agc > 0 ? 4 : 0, .tensors = 2, .tensor = tensor, .hyper = hyper};
     op.w = image_reals(&image, WEIGHTS);
     op.grad = image_reals(&image, WEIGHTS);
     op.first = image_reals(&image, WEIGHTS);
@@ -230,6 +231,7 @@ static const char *const nets[][WORDS] = {
     {"model.arch=mlp", "model.depth=2", "model.width=6", "norm.kind=ln", "model.dropout=0.2", "model.activation=tanh"},
     {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=gn", "norm.groups=2", "model.pool=[1]"},
     {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=bn"},
+    {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=none", "model.residual=fixup", "model.activation=tanh"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

@@ -248,10 +248,16 @@ START_TEST(keys_apply_where_they_matter)
         {"data.dir", NULL, "|data.name=mnist"},
         {"model.gelu_approximate", "model.activation=gelu", "|model.activation=tanh"},
         {"model.pool", "model.arch=cnn", "|model.arch=resnet"},
+        {"model.residual", "model.residual=skipinit model.arch=resnet", "|model.residual=skipinit|model.arch=resnet|model.residual=fixup model.arch=cnn"},
+        {"model.residual_alpha", "model.residual=nf model.arch=resnet norm.placement=preact", "|model.residual=nf|model.residual=fixup model.arch=resnet"},
         {"model.init_std", "model.init=normal", "|model.init=xavier"},
         {"norm.placement", "|norm.kind=rms|norm.kind=none model.arch=resnet", "norm.kind=none"},
         {"norm.eps", "|norm.kind=in", "norm.kind=none"},
         {"norm.affine", "|norm.kind=gn", "norm.kind=none"},
+        {"norm.gamma_init", "norm.gamma_init=0.5", "|norm.gamma_init=0.5 norm.kind=none"},
+        {"norm.last_gamma", "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=1 model.arch=resnet",
+         "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
+        {"norm.skip", "norm.skip=[1,-1]|norm.skip=2 model.arch=resnet norm.kind=ln", "|norm.skip=1 norm.kind=none"},
         {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn|norm.kind=ln model.arch=resnet", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
         {"norm.groups", "norm.kind=gn", "|norm.kind=ln|norm.kind=none"},
         {"norm.momentum", "", "norm.running=cumulative|norm.kind=gn|norm.kind=none"},
@@ -268,6 +274,7 @@ START_TEST(keys_apply_where_they_matter)
         {"train.beta2", "train.optimizer=adam|train.optimizer=lion", "|train.optimizer=lars"},
         {"train.adam_eps", "train.optimizer=adamw", "|train.optimizer=lion|train.optimizer=lars"},
         {"train.trust", "train.optimizer=lars", "|train.optimizer=adam|train.optimizer=lion"},
+        {"train.agc", "train.agc=0.01|train.agc=0.01 train.optimizer=adam", ""},
         {"train.weight_decay_on", "train.weight_decay=1e-4|train.weight_decay=1e-4 train.optimizer=lion", "|train.weight_decay=1e-4 train.optimizer=lars"},
         {"train.step_epochs", "train.schedule=step", "|train.schedule=cosine"},
         {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
@@ -369,6 +376,16 @@ START_TEST(combinations_are_checked)
          "      | norm.placement=preact\n"
          "      |                ^~~~~~\n"},
         {{"train.clip_norm=1", "train.clip_value=1"}, ""},
+        {{"model.arch=resnet", "model.depth=8", "model.residual=nf", "norm.placement=preact"}, ""},
+        {{"model.residual=nf"}, ""}, /* no network with branches */
+        {{"model.arch=resnet", "model.depth=8", "model.residual=nf"},
+         "command line: 'model.residual' nf needs 'norm.placement' preact: its branches begin with the activation\n"
+         "      | model.residual=nf\n"
+         "      |                ^~\n"},
+        {{"model.arch=layers", "model.layers=[{residual: [conv: 4]}, linear: classes]", "model.residual=fixup"},
+         "command line: 'model.residual' fixup is of 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit\n"
+         "      | model.residual=fixup\n"
+         "      |                ^~~~~\n"},
         {{"plot.ymin=low"},
          "command line: 'plot.ymin' must be a number or 'auto', not 'low'\n"
          "      | plot.ymin=low\n"

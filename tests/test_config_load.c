@@ -143,7 +143,7 @@ static const struct {
      "a.yaml:1:22: 'norm.eval' cannot be 'btach'\n"
      "    1 | norm.eval: [running, btach]\n"
      "      |                      ^~~~~\n"
-     "  did you mean 'batch'? it can be running, batch, precise\n"},
+     "  did you mean 'batch'? it can be running, batch, precise, adapt\n"},
     {"norm.eval: []\n", "",
      "a.yaml:1:12: 'norm.eval' must have at least one value\n"
      "    1 | norm.eval: []\n"

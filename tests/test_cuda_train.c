@@ -24,6 +24,8 @@ struct net {
     bool clips;
     int stat_batch;
     const char *layers; /* NULL: no list */
+    enum nl_residual residual;
+    double agc;
 };
 
 
@@ -38,6 +40,9 @@ static const struct net nets[] = {
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_ln, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
     {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
     {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
+    {"resnet, skipinit, clipped by units", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .residual = NL_SKIPINIT, .agc = 0.02},
+    {"resnet, fixup", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.05, .residual = NL_FIXUP},
+    {"resnet, nf, clipped in every way", NL_RESNET, .depth = 14, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_LARS, .lr = 1, .clips = true, .residual = NL_NF, .agc = 0.1},
     {"layers with numbers of their own", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
      .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 };
@@ -99,6 +104,10 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.train.optimizer = net->optimizer;
     t.config.train.lr = net->lr;
     t.config.train.weight_decay = 1e-3;
+    t.config.model.residual = net->residual;
+    if (net->residual == NL_NF)
+        t.config.norm.placement = NL_PREACT;
+    t.config.train.agc = net->agc;
     t.config.train.clip_norm = net->clips ? 1.0 : 0.0;
     t.config.data.crop = 1;
     t.config.data.flip = true;

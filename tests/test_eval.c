@@ -89,6 +89,7 @@ static const char *const cases[][16] = {
     {SMALL, "norm.eval=running,batch", "norm.running=cumulative", "norm.placement=after", "model.arch=cnn", "data.flip=false", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "norm.eps=0.1", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.2", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.epochs=1", NULL},
     {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.eval=running,precise", "train.epochs=1", NULL},
     {"data.train=300", "data.test=100", "data.val=40", "train.epochs=1", "norm.kind=gn", "norm.groups=2", "norm.eval=running,precise", "model.arch=layers",
      "model.layers=[{conv: 6}, norm: bn, activation, {conv: depthwise, stride: 2}, norm, mean-pool, linear: classes]", NULL},

@@ -1,22 +1,42 @@
-/* Whole trainings against PyTorch in float64: each line of tests/golden/train.cases is trained again on `ref`, and must give the
- * losses of train.safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
- * losses (or 10) to what float32 leaves. tests/golden/train.py made the numbers from the same weights and order.
+/* Whole trainings against PyTorch in float64: each line of tests/golden/train.cases, weights_train.cases, residual.cases and running.cases is trained again on `ref`, and must give the
+ * losses of the .safetensors at all 200 steps and the same final evaluation, to 1e-8 relative; on `cpu` the first 50
+ * losses (or 10) to what float32 leaves. tests/golden/train.py, weights.py, residual.py and running.py made the numbers from the same weights and order.
  *
  * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is like another. */
 #include <math.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "golden.h"
 #include "suite.h"
 #include "train/train.h"
 
-enum { STEPS = 200, CPU_STEPS = 50, CPU_RESNET_STEPS = 10 };
+enum { STEPS = 200, CPU_STEPS = 50, CPU_RESNET_STEPS = 10, LOADED_STEPS = 60, SETS = 2 };
 
 static const double REF_BOUND = 1e-8;
 /* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
 static const double CPU_BOUND = 5e-5;
 
-static struct golden goldens;
+/* Of each file: its cases, numbered one after the other. */
+static const char *const files[] = {"train", "weights_train", "residual", "running"};
+enum { FILES = sizeof files / sizeof *files };
+static struct golden goldens[FILES];
+
+static const struct golden_case *case_at(int number)
+{
+    const struct golden *file = goldens;
+    for (; number >= file->count; file++)
+        number -= file->count;
+    return &file->at[number];
+}
+
+static const double *stored(const struct golden_case *golden, const char *tensor, size_t count)
+{
+    const struct golden *file = goldens;
+    while (golden < file->at || golden >= file->at + file->count)
+        file++;
+    return golden_stored(file, golden, tensor, count);
+}
 
 /* The step after which nothing more is looked at; a training that is stopped is not evaluated. */
 struct last_step {
@@ -31,6 +51,34 @@ static void stop_there(void *context, int64_t step, int64_t steps, double loss)
     last->reached = step >= last->step && step < steps;
 }
 
+static struct nl_trial_result run(const struct golden_case *golden, const struct nl_config *config, const struct nl_dataset *dataset,
+                                  const struct nl_trial_options *options)
+{
+    struct nl_error err = {""};
+    struct nl_trial_result result;
+    ck_assert_msg(nl_trial_run(config, dataset, options, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
+    return result;
+}
+
+/* What a case begins with whose statistics are frozen from the start: the network after LOADED_STEPS steps in which they are not, on `ref`. */
+static struct nl_tensor_file trained_before(const struct golden_case *golden, const struct nl_config *config, const struct nl_dataset *dataset)
+{
+    struct nl_config before = *config;
+    struct nl_error err = {""};
+    struct nl_tensor_file file;
+    char path[] = "/tmp/normlab_loaded_XXXXXX";
+    int descriptor = mkstemp(path);
+    ck_assert(descriptor >= 0 && close(descriptor) == 0);
+    before.norm.freeze = 1;
+    before.train.steps = LOADED_STEPS;
+    before.device.kind = NL_REF;
+    struct nl_trial_result result = run(golden, &before, dataset, &(struct nl_trial_options){.save_final = path});
+    nl_trial_result_release(&result);
+    ck_assert_msg(nl_safetensors_read(path, &file, &err) == NL_OK, "%s", err.text);
+    unlink(path);
+    return file;
+}
+
 /* No further than a test looks. */
 static struct nl_trial_result train(const struct golden_case *golden, const char *device, int steps)
 {
@@ -40,8 +88,13 @@ static struct nl_trial_result train(const struct golden_case *golden, const char
     ck_assert_msg(dataset != NULL, "%s", err.text);
     struct last_step last = {.step = steps};
     struct nl_trial_options options = {.stop = &last.reached, .progress = stop_there, .context = &last};
-    struct nl_trial_result result;
-    ck_assert_msg(nl_trial_run(&config, dataset, &options, &result, &err) == NL_OK, "%s: %s", golden->name, err.text);
+    struct nl_tensor_file loaded = {0};
+    if (config.norm.freeze == 0) {
+        loaded = trained_before(golden, &config, dataset);
+        options.load = &loaded;
+    }
+    struct nl_trial_result result = run(golden, &config, dataset, &options);
+    nl_safetensors_release(&loaded);
     nl_dataset_free(dataset);
     return result;
 }
@@ -55,7 +108,7 @@ static void expect_close(const struct golden_case *golden, const char *what, dou
 /* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
 static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
 {
-    const double *want = golden_stored(&goldens, golden, "losses", STEPS);
+    const double *want = stored(golden, "losses", STEPS);
     int seen = 0;
     for (int i = 0; i < result->rows && seen < steps; i++) {
         const struct nl_curve_row *row = &result->row[i];
@@ -72,7 +125,7 @@ static void expect_losses(const struct golden_case *golden, const struct nl_tria
 
 static void expect_score(const struct golden_case *golden, const char *part, struct nl_score score)
 {
-    const double *want = golden_stored(&goldens, golden, part, 2);
+    const double *want = stored(golden, part, 2);
     expect_close(golden, part, score.loss, want[0], REF_BOUND);
     expect_close(golden, part, score.accuracy, want[1], REF_BOUND);
 }
@@ -108,7 +161,7 @@ static int at_most(int steps)
 
 START_TEST(ref_repeats_pytorch)
 {
-    const struct golden_case *golden = &goldens.at[_i];
+    const struct golden_case *golden = case_at(_i);
     int steps = at_most(STEPS);
     struct nl_trial_result result = train(golden, "device.kind=ref", steps);
     expect_losses(golden, &result, steps, REF_BOUND);
@@ -119,6 +172,8 @@ START_TEST(ref_repeats_pytorch)
             expect_score(golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
         if (asks_for(golden, "precise"))
             expect_score(golden, "test_precise", result.score[NL_PART_TEST][NL_EVAL_PRECISE]);
+        if (asks_for(golden, "adapt"))
+            expect_score(golden, "test_adapt", result.score[NL_PART_TEST][NL_EVAL_ADAPT]);
     }
     nl_trial_result_release(&result);
 }
@@ -126,7 +181,7 @@ END_TEST
 
 START_TEST(cpu_follows_pytorch)
 {
-    const struct golden_case *golden = &goldens.at[_i];
+    const struct golden_case *golden = case_at(_i);
     int steps = at_most(cpu_steps(golden));
     struct nl_trial_result result = train(golden, "device.kind=cpu", steps);
     expect_losses(golden, &result, steps, CPU_BOUND);
@@ -137,28 +192,37 @@ END_TEST
 /* A list that lost its cases would pass the loops above. */
 START_TEST(nothing_is_missing)
 {
-    int evaluations = 0;
-    for (int g = 0; g < goldens.count; g++)
-        evaluations += asks_for(&goldens.at[g], "batch") + asks_for(&goldens.at[g], "precise");
-    ck_assert_int_ge(goldens.count, 50);
-    ck_assert_int_ge(evaluations, 4);
-    ck_assert_int_eq(goldens.tensors.count, 3 * goldens.count + evaluations);
+    static const int fewest[FILES] = {50, 15, 20, 25}, evaluations[FILES] = {4, 0, 0, 2};
+    for (int f = 0; f < FILES; f++) {
+        int asked = 0;
+        for (int g = 0; g < goldens[f].count; g++)
+            asked += asks_for(&goldens[f].at[g], "batch") + asks_for(&goldens[f].at[g], "precise") + asks_for(&goldens[f].at[g], "adapt");
+        ck_assert_int_ge(goldens[f].count, fewest[f]);
+        ck_assert_int_ge(asked, evaluations[f]);
+        ck_assert_int_eq(goldens[f].tensors.count, 3 * goldens[f].count + asked);
+    }
 }
 END_TEST
 
 int main(void)
 {
-    if (!golden_read(&goldens, "train")) {
-        golden_release(&goldens);
-        return 1;
+    int cases_in_all = 0;
+    bool good = true;
+    for (int f = 0; f < FILES; f++) {
+        good &= golden_read(&goldens[f], files[f]);
+        cases_in_all += goldens[f].count;
     }
-    Suite *suite = suite_create("golden trainings");
-    TCase *cases = tcase_create("trainings");
-    tcase_add_test(cases, nothing_is_missing);
-    tcase_add_loop_test(cases, ref_repeats_pytorch, 0, goldens.count);
-    tcase_add_loop_test(cases, cpu_follows_pytorch, 0, goldens.count);
-    suite_add_tcase(suite, cases);
-    int failed = run_suite(suite);
-    golden_release(&goldens);
+    int failed = 1;
+    if (good) {
+        Suite *suite = suite_create("golden trainings");
+        TCase *cases = tcase_create("trainings");
+        tcase_add_test(cases, nothing_is_missing);
+        tcase_add_loop_test(cases, ref_repeats_pytorch, 0, cases_in_all);
+        tcase_add_loop_test(cases, cpu_follows_pytorch, 0, cases_in_all);
+        suite_add_tcase(suite, cases);
+        failed = run_suite(suite);
+    }
+    for (int f = 0; f < FILES; f++)
+        golden_release(&goldens[f]);
     return failed;
 }

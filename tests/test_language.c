@@ -65,7 +65,7 @@ static void expect_stored(const struct running *run, const struct golden_case *g
     for (int second = 0; second < 2; second++)
         for (int i = 0; i < run->graph.tensors; i++) {
             const struct nl_tensor *tensor = &run->graph.tensor[i];
-            char name[80];
+            char name[128];
             snprintf(name, sizeof name, "%s.%s", what, tensor->name);
             const double *wanted = golden_stored(&languages, golden, name, tensor->count);
             for (size_t e = 0; e < tensor->count; e++) {

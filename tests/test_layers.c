@@ -45,6 +45,10 @@ static void check_line(const char *path, int stage, const char *line, struct tal
         tally->violations++;
         fprintf(stderr, "%s knows CUDA: %s", path, line);
     }
+    if (strstr(line, "nl_kernel nl_cpu_") == line + strlen("const struct ")) {
+        tally->violations++;
+        fprintf(stderr, "%s has a kernel that no table lists, for want of NL_CPU_KERNEL: %s", path, line);
+    }
     if (strcmp(stages[stage], "base") != 0 && (strstr(line, " exit(") || strstr(line, " printf("))) {
         tally->violations++;
         fprintf(stderr, "%s prints or exits: %s", path, line);
@@ -101,7 +105,8 @@ START_TEST(the_check_sees_a_violation)
     check_line("core/base/x.c", 0, "#include \"train/train.h\"\n", &tally);
     check_line("core/sweep/x.c", 8, "#include <cuda_runtime.h>\n", &tally);
     check_line("core/sweep/x.c", 8, "    exit(1);\n", &tally);
-    ck_assert_int_eq(tally.violations, 3);
+    check_line("core/backend/cpu/x.c", 5, "const struct nl_kernel nl_cpu_x = {0};\n", &tally);
+    ck_assert_int_eq(tally.violations, 4);
 }
 END_TEST
 

@@ -47,6 +47,7 @@ static const char *const nets[] = {
     "[{conv: 4}, {residual: [norm, activation, conv: 4], shortcut: [{conv: 4, kernel: 1}, norm]}, activation, mean-pool, {linear: classes}]",
     "[{conv: 4, kernel: 5}, norm-activation, {residual: [{residual: [{conv: 4}, norm]}, activation, {conv: depthwise}, norm], stride: 2}, mean-pool, {linear: classes}]",
     "[{conv: depthwise, kernel: 7}, {conv: 6, kernel: 1}, norm: {kind: bn}, activation, {residual: [{conv: 8, stride: 2}, norm: ln]}, {norm: gn}, activation: tanh, max-pool, {linear: classes}]",
+    "[{conv: 4}, {residual: [{conv: 6}, {norm: {gamma_init: 0.5}}, activation], shortcut: [{conv: 6, kernel: 1}], branch: skipinit}, mean-pool, {linear: classes}]",
     "[{layers: [{conv: 4}, norm-activation], repeat: 2, placement: after, norm: {kind: gn, affine: element}}, {residual: [dropout]}, mean-pool, {linear: classes}]",
 };
 enum { NETS = sizeof nets / sizeof *nets };
@@ -117,7 +118,7 @@ START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
     static const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (int b = 0; b < 2; b++) {
-            const char *const more[] = {kinds[k], "model.dropout=0.2", NULL};
+            const char *const more[] = {kinds[k], "model.dropout=0.2", "norm.gamma_init=0.7", "norm.last_gamma=0.5", NULL};
             struct nl_config config = configured(resnet, more), other;
             other = config;
             other.model.arch = NL_RESNET;
@@ -228,6 +229,7 @@ START_TEST(texts_are_canonical_and_read_back)
         {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]", "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},
         {"[{norm: {eps: 1e-3, stat_batch: auto, momentum: 0.10}}, dropout: 0.30, linear: classes]",
          "[{norm: {eps: 0.001, momentum: 0.1, stat_batch: auto}}, {dropout: 0.3}, {linear: classes}]"},
+        {"[{branch: skipinit, residual: [norm: {gamma_init: 00.50}]}, linear: classes]", "[{residual: [{norm: {gamma_init: 0.5}}], branch: skipinit}, {linear: classes}]"},
         {"[]", "[]"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -253,6 +255,7 @@ START_TEST(what_is_wrong_is_said)
         {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "two layers are called 'a'"},
         {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 1000 layers"},
         {"[{norm-activation: null, placement: preact}, linear: classes]", "'placement' is before or after: what comes first in a residual the list says"},
+        {"[{residual: [norm], branch: nf}, linear: classes]", "'branch' is plain or skipinit: fixup and nf are of 'model.arch' resnet"},
         {"[{layers: [norm], name: null}, linear: classes]", "'name' needs one value"},
         {"[{residual: [norm], shortcut: norm}, linear: classes]", "'shortcut' must be a list of layers"},
         {"[{norm: {eps: 2}}, linear: classes]", "'norm.eps' must be from 0 to 1, not 2"},

@@ -51,25 +51,77 @@ static void expect_near(const double *found, const double *wanted, size_t count,
                       found[i], wanted[i]);
 }
 
+/* Losses and gradients of one step. Both are stopped. */
+static void expect_same_step(struct running *loop, struct running *judge)
+{
+    ck_assert_uint_eq(loop->graph.count, judge->graph.count);
+    running_step(loop, true);
+    running_step(judge, true);
+    for (int r = 0; r < MOST_REPLICAS; r++) {
+        double losses[2] = {running_loss(loop, r), running_loss(judge, r)};
+        double *found = running_get(loop, loop->places.gradients, r, loop->graph.count),
+               *wanted = running_get(judge, judge->places.gradients, r, judge->graph.count);
+        expect_near(&losses[0], &losses[1], 1, "loss");
+        expect_near(found, wanted, loop->graph.count, "gradient");
+        free(found);
+        free(wanted);
+    }
+    running_stop(loop);
+    running_stop(judge);
+}
+
 START_TEST(a_loop_is_the_network_node_by_node)
 {
     struct running loop, judge;
     start_variant(&loop, _i, false);
     start_variant(&judge, _i, true);
-    ck_assert_uint_eq(loop.graph.count, judge.graph.count);
-    running_step(&loop, true);
-    running_step(&judge, true);
-    for (int r = 0; r < MOST_REPLICAS; r++) {
-        double losses[2] = {running_loss(&loop, r), running_loss(&judge, r)};
-        double *found = running_get(&loop, loop.places.gradients, r, loop.graph.count),
-               *wanted = running_get(&judge, judge.places.gradients, r, judge.graph.count);
-        expect_near(&losses[0], &losses[1], 1, "loss");
-        expect_near(found, wanted, loop.graph.count, "gradient");
-        free(found);
-        free(wanted);
-    }
-    running_stop(&loop);
-    running_stop(&judge);
+    expect_same_step(&loop, &judge);
+}
+END_TEST
+
+/* What stands behind the end of a sample's sequence changes no bit of loss and gradients. */
+START_TEST(padding_is_not_seen)
+{
+    const struct network *padded = networks;
+    while (strcmp(padded->name, "padded") != 0)
+        padded++;
+    struct running run;
+    running_start(&run, &nl_backend_ref, padded, 1);
+    const int32_t *lengths = run.input[0];
+    int32_t *x = run.input[1];
+    running_step(&run, true);
+    double loss = running_loss(&run, 0), *wanted = running_get(&run, run.places.gradients, 0, run.graph.count);
+    int behind = 0;
+    for (int n = 0; n < run.samples; n++)
+        for (int s = lengths[n]; s < STEPS; s++, behind++)
+            x[n * STEPS + s] = (x[n * STEPS + s] + 1) % 5;
+    ck_assert(behind > 0 && behind < run.samples * STEPS);
+    running_step(&run, true);
+    double *found = running_get(&run, run.places.gradients, 0, run.graph.count);
+    ck_assert(running_loss(&run, 0) == loss && memcmp(found, wanted, run.graph.count * sizeof *found) == 0);
+    free(found);
+    free(wanted);
+    running_stop(&run);
+}
+END_TEST
+
+static void ids_inside(struct nl_graph *graph)
+{
+    network_ids(graph, true);
+}
+
+static void ids_in_front(struct nl_graph *graph)
+{
+    network_ids(graph, false);
+}
+
+START_TEST(a_loop_takes_ids)
+{
+    const struct network inside = {"ids inside", ids_inside, 6, 0, false}, in_front = {"ids in front", ids_in_front, 6, 0, false};
+    struct running loop, judge;
+    running_start(&loop, &nl_backend_ref, &inside, MOST_REPLICAS);
+    running_start(&judge, &nl_backend_ref, &in_front, MOST_REPLICAS);
+    expect_same_step(&loop, &judge);
 }
 END_TEST
 
@@ -346,6 +398,8 @@ int main(void)
     Suite *suite = suite_create("loop");
     TCase *cases = tcase_create("loops");
     tcase_add_loop_test(cases, a_loop_is_the_network_node_by_node, 0, VARIANTS);
+    tcase_add_test(cases, a_loop_takes_ids);
+    tcase_add_test(cases, padding_is_not_seen);
     tcase_add_loop_test(cases, statistics_of_each_time_are_those_node_by_node, 2, VARIANTS);
     tcase_add_test(cases, times_beyond_the_last_statistics_share_them);
     tcase_add_loop_test(cases, a_smaller_batch_has_the_bits_of_a_list_of_its_size, 0, 2 * LOOPS);

@@ -12,6 +12,8 @@ static const struct net {
     int samples, micro, evaluated;
 } nets[] = {
     {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, 32},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=skipinit"}, 32, 32, 32},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=nf", "norm.placement=preact"}, 32, 32, 32},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 20, 16, 20},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, 64},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, 5},
@@ -25,12 +27,18 @@ static const struct net {
     {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=5"}, 16, BATCH, 16},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=4", "train.clip_norm=1"}, 16, 16, 16},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.affine=element"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.detach=scale"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=brn", "norm.stat_batch=8"}, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=l1bn"}, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=custom", "norm.sets=[samples, channels]"}, 16, 16, 16},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "train.batch=50"}, 32, 32, 32},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.activation=gelu", "norm.placement=after", "model.width=12"}, 32, 32, 42},
     {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32},
     {{"model.arch=cnn", "model.depth=6", "model.pool=[1, 2, 3, 4]", "norm.kind=bn", "train.batch=8"}, 16, 8, 16}, /* images of one pixel */
     {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.dropout=0.3", "model.pool=[1]"}, 16, 16, 16},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=gn", "model.dropout=0.3", "model.activation=tanh", "train.batch=70"}, 20, 16, 20},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=cbn"}, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=cbn", "norm.history=1", "model.pool=[1]"}, 16, 16, 16},
     {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10},
 };
 enum { NETS = sizeof nets / sizeof *nets };

@@ -3,28 +3,29 @@
 #include "specs.h"
 #include "suite.h"
 
-enum { RANDOM = 150 };
+enum { RANDOM = 200 };
 
 /* Specification `i`: those of normalizers in specs.h (a spec of another kind: NULL name), then random ones. */
 static struct spec shape(int i)
 {
     static const int channels[] = {1, 2, 3, 8, 10, 16, 17, 24, 32, 48, 64, 66, 96, 128, 200};
-    static const struct nl_norm *const norms[] = {&nl_norm_bn, &nl_norm_ln, &nl_norm_gn, &nl_norm_in, &nl_norm_rms};
+    static const struct nl_norm *const norms[] = {&nl_norm_bn, &nl_norm_ln, &nl_norm_gn, &nl_norm_in, &nl_norm_rms, &nl_norm_l1bn, &nl_norm_maxbn};
     if (i < SPECS)
         return specs[i];
     struct nl_stream stream = nl_stream(1, "normalizers");
-    int draw[12];
-    for (int k = 0; k < 12; k++)
+    int draw[13];
+    for (int k = 0; k < 13; k++)
         draw[k] = (int)(1000 * nl_stream_uniform(stream, (uint64_t)i, (uint64_t)k));
     int height = draw[0] % 2 ? 1 : 1 + draw[1] % 5, width = height == 1 ? 1 : 1 + draw[2] % 11;
-    struct spec spec = {"random", NORMALIZE, .norm = norms[draw[3] % 5], .samples = 1 + draw[4] % (height == 1 ? 70 : 3), .height = height, .width = width,
+    struct spec spec = {"random", NORMALIZE, .norm = norms[draw[3] % 7], .samples = 1 + draw[4] % (height == 1 ? 70 : 3), .height = height, .width = width,
                         .channels = channels[draw[5] % 15], .relu = draw[6] % 3, .fill = draw[7] % 4 ? NORMAL : FAR,
-                        .affine = draw[8] % 4 ? NL_AFFINE_CHANNEL : NL_AFFINE_NONE, .residual = draw[10] % 3 == 0};
+                        .affine = draw[8] % 4 ? NL_AFFINE_CHANNEL : NL_AFFINE_NONE, .residual = draw[10] % 3 == 0,
+                        .detached = draw[12] % 3 ? 0 : (unsigned)draw[10] % 4};
     bool over = spec.norm == &nl_norm_ln || spec.norm == &nl_norm_rms;
     spec.over_position = over && draw[9] % 3 == 0;
-    if (spec.norm != &nl_norm_bn && draw[8] % 4 == 1)
+    if (!spec.norm->tracks && draw[8] % 4 == 1)
         spec.affine = NL_AFFINE_ELEMENT;
-    if (spec.norm == &nl_norm_bn && draw[9] % 3 == 0)
+    if (spec.norm->tracks && draw[9] % 3 == 0)
         spec.stat_batch = 1 + draw[11] % 5;
     for (int groups = 1 + draw[11] % spec.channels; spec.norm == &nl_norm_gn && !spec.groups; groups--)
         spec.groups = spec.channels % groups == 0 ? groups : 0;

@@ -20,6 +20,7 @@ struct training {
     int row_count;
     struct nl_sample_rows rows[NL_MOST_SAMPLE_ROWS]; /* int32 numbers that the data have beside labels; owned */
     int replicas;
+    int64_t frozen_from; /* the step that is the first with frozen statistics; 0: none is */
     int evaluated; /* samples at a time; 0: one */
 };
 
@@ -86,10 +87,12 @@ static inline void training_rates(const struct training *t)
             .beta2 = nl_beta2(&t->config),
             .adam_eps = t->config.train.adam_eps,
             .trust = t->config.train.trust,
+            .agc = t->config.train.agc,
             .clip_norm = t->config.train.clip_norm,
             .dropout = t->config.model.dropout,
             .norm_eps = t->config.norm.eps,
-            .norm_numbers = {[NL_R_MAX] = t->config.norm.r_max, [NL_D_MAX] = t->config.norm.d_max},
+            .norm_numbers = {[NL_R_MAX] = t->config.norm.r_max, [NL_D_MAX] = t->config.norm.d_max, [NL_WINDOW] = 1 + (double)nl_norm_history(&t->config, &nl_norm_cbn),
+                             [NL_MOMENTUM_RATE] = t->config.norm.momentum_lr},
             .norm_momentum = t->config.norm.momentum,
         };
         t->plan.backend->upload(training_place(t, t->plan.hyper, r), &hyper, sizeof hyper);
@@ -107,7 +110,8 @@ static inline void training_any_step(struct training *t, int64_t step, int slot,
             backend->upload(training_place(t, plan->order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);
     }
     struct nl_run run = {.replicas = t->replicas, .stride = plan->stride, .samples = (int)batch, .step = step, .epoch = epoch,
-                         .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes, .sums = plan->sums + slot};
+                         .statistics = t->frozen_from > 0 && step >= t->frozen_from ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true,
+                         .observes = observes, .sums = plan->sums + slot};
     plan->train.gather.index = plan->order + in_epoch * batch;
     nl_plan_step(plan, &run);
 }

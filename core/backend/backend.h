@@ -21,10 +21,16 @@ struct nl_order {
 struct nl_update_tensor {
     size_t offset, count;
     enum nl_role role;
+    size_t units; /* of adaptive clipping: a weight's outputs, which lie side by side; 1: the tensor is one; 0: it is not clipped */
 };
 
 /* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without, no tensor across; [0, stepped) are left
- * to the backward passes of their layers. Clipping comes first (torch.nn.utils: norm over all gradients with 1e-6 added to it, then value).
+ * to the backward passes of their layers. Clipping comes first: adaptive gradient clipping, then that of torch.nn.utils (norm over all gradients with
+ * 1e-6 added to it, then value).
+ *
+ * Adaptive gradient clipping (Brock et al. 2021, equation 3) makes the gradient G of a unit, whose weights are W, agc max(||W||, 1e-3) / ||G|| times as
+ * large where it is longer than agc max(||W||, 1e-3). A unit is what makes one output of a layer; a bias, gamma or beta is one as a whole, as in the authors'
+ * code. The head, from which the loss is computed, is not clipped.
  *
  * SGD, Adam and AdamW are those of torch.optim. With g a gradient, wd the weight decay (0 outside of [0, decayed)) and m = first:
  *
@@ -37,8 +43,9 @@ struct nl_update {
     enum nl_optimizer optimizer;
     bool nesterov;
     size_t count, decayed, stepped;
+    size_t units;             /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
     int tensors;
-    const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS alone needs it */
+    const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS and adaptive clipping need it */
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;
@@ -116,9 +123,5 @@ int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
 /* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
-
-/* What computes an operation with these arguments there: the backend's own kernel, or, where the backend computes on the host, the reference's.
- * NULL: nothing does. */
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
 
 #endif

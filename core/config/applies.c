@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "config/layers.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 
 static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
 {
@@ -25,10 +26,41 @@ unsigned nl_config_norms(const struct nl_config *config)
     return used;
 }
 
+unsigned nl_config_weight_norms(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.weights;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        if (layers->layer[i].kind == NL_LAYER_CONV || layers->layer[i].kind == NL_LAYER_LINEAR)
+            used |= 1u << (layers->layer[i].set.weights == NL_UNSAID ? config->norm.weights : layers->layer[i].set.weights);
+    return used & ~1u;
+}
+
+/* Of these: whether one has a gain, and whether one is followed by power iteration. */
+static bool has_gain(const struct nl_weight_norm *norm)
+{
+    return norm->gain != NL_GAIN_NONE;
+}
+
+static bool iterates(const struct nl_weight_norm *norm)
+{
+    return norm->measure == NL_WEIGHT_SPECTRAL;
+}
+
+static bool any_weights(const struct nl_config *config, bool (*are)(const struct nl_weight_norm *norm))
+{
+    unsigned used = nl_config_weight_norms(config);
+    bool any = false;
+    for (int i = 1; nl_weight_norm_names[i]; i++)
+        any |= (used & 1u << i) && are(nl_weight_norms[i]);
+    return any;
+}
+
 /* Of the normalizers of the network: what one of them uses, and does. */
 struct traits {
     unsigned uses;
     bool tracks, any;
+    bool chooses; /* what training normalizes with: norm.statistics */
     bool has_sets, has_eps, has_affine; /* one of them */
 };
 
@@ -43,6 +75,7 @@ static struct traits traits_of(const struct nl_config *config)
         out.any = true;
         out.uses |= norm->uses;
         out.tracks |= norm->tracks;
+        out.chooses |= norm->tracks && !(norm->uses & NL_USES_HISTORY);
         out.has_sets |= norm->partition != NULL;
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
@@ -64,6 +97,16 @@ static bool activates(const struct nl_config *config, enum nl_activation wanted)
         int own = layers->layer[i].set.activation;
         found |= layers->layer[i].kind == NL_LAYER_ACTIVATION && (own == NL_UNSAID ? config->model.activation : own) == (int)wanted;
     }
+    return found;
+}
+
+/* Whether something is added to what goes around it. */
+static bool has_residuals(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    bool found = config->model.arch == NL_RESNET;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        found |= layers->layer[i].kind == NL_LAYER_RESIDUAL;
     return found;
 }
 
@@ -100,6 +143,10 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return !listed;
     if (!strcmp(field, "gelu_approximate"))
         return activates(config, NL_GELU);
+    if (!strcmp(field, "residual")) /* off its default alone, as model.residual */
+        return has_residuals(config) && config->model.residual != NL_PLAIN_SUM;
+    if (!strcmp(field, "residual_alpha"))
+        return config->model.arch == NL_RESNET && config->model.residual == NL_NF;
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
     if (!strcmp(field, "init_std"))
@@ -112,18 +159,42 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     struct traits norm = traits_of(config);
     if (!strcmp(field, "kind"))
         return true;
+    if (!strcmp(field, "weights")) /* off its default alone, as all that are younger than the identities */
+        return config->norm.weights != 0;
+    if (!strcmp(field, "weights_head"))
+        return config->norm.weights != 0 && config->norm.weights_head;
+    if (!strcmp(field, "iterations"))
+        return any_weights(config, iterates);
+    if (!strcmp(field, "weights_init"))
+        return any_weights(config, has_gain) && config->norm.weights_init != NL_INIT_BY_WEIGHTS;
     if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
         return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP;
     if (!strcmp(field, "groups"))
         return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
         return norm.uses & NL_USES_STAT_BATCH;
-    if (!strcmp(field, "r_max") || !strcmp(field, "d_max") || !strcmp(field, "warmup"))
-        return norm.uses & NL_USES_BOUNDS;
-    if (!strcmp(field, "statistics")) /* off its default alone: identities are older than the key */
-        return norm.tracks && config->norm.statistics != NL_OF_BATCH;
+    if (!strcmp(field, "r_max"))
+        return norm.uses & NL_USES_RATIO;
+    if (!strcmp(field, "d_max"))
+        return norm.uses & NL_USES_SHIFT;
+    if (!strcmp(field, "warmup"))
+        return norm.uses & (NL_USES_RATIO | NL_USES_WINDOW);
+    if (!strcmp(field, "history"))
+        return norm.uses & (NL_USES_HISTORY | NL_USES_WINDOW);
+    if (!strcmp(field, "compensate"))
+        return norm.uses & NL_USES_WINDOW;
+    if (!strcmp(field, "sync"))
+        return (norm.uses & NL_USES_STAT_BATCH) && config->train.workers > 1 && config->norm.sync;
+    if (!strcmp(field, "statistics")) /* off its default alone, as model.residual */
+        return norm.chooses && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
+    if (!strcmp(field, "gamma_init"))
+        return norm.has_affine && config->norm.gamma_init != 1;
+    if (!strcmp(field, "last_gamma"))
+        return norm.has_affine && config->norm.last_gamma != NL_AUTO && config->norm.placement != NL_PREACT && has_residuals(config);
+    if (!strcmp(field, "skip"))
+        return norm.any && config->norm.skip.count > 0 && config->model.arch != NL_LAYERS;
     if (!strcmp(field, "sets") || !strcmp(field, "center") || !strcmp(field, "scale"))
         return norm.uses & NL_USES_PARTS;
     if (!strcmp(field, "alpha"))
@@ -135,9 +206,19 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
         return norm.tracks;
     if (!strcmp(field, "momentum"))
-        return norm.tracks && config->norm.running == NL_EMA;
+        return norm.tracks && config->norm.running != NL_CUMULATIVE;
+    if (!strcmp(field, "momentum_schedule") || !strcmp(field, "momentum_end")) /* off their defaults, as norm.statistics; so are those that follow */
+        return norm.tracks && config->norm.running == NL_EMA && config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
+    if (!strcmp(field, "momentum_lr"))
+        return norm.tracks && config->norm.running == NL_LEARNED;
+    if (!strcmp(field, "reset"))
+        return norm.tracks && config->norm.reset > 0;
+    if (!strcmp(field, "freeze"))
+        return norm.tracks && config->norm.freeze < 1;
+    if (!strcmp(field, "freeze_affine"))
+        return norm.tracks && config->norm.freeze < 1 && config->norm.freeze_affine;
     if (!strcmp(field, "precise_batch"))
-        return norm.tracks && evaluates(config, NL_EVAL_PRECISE);
+        return norm.tracks && (evaluates(config, NL_EVAL_PRECISE) || evaluates(config, NL_EVAL_ADAPT));
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
         return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
     NL_BUG("key norm.%s", field);
@@ -151,6 +232,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return config->train.steps == NL_AUTO && config->train.samples == NL_AUTO;
     if (!strcmp(field, "samples"))
         return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
+    if (!strcmp(field, "workers"))
+        return config->train.workers > 1 && (traits_of(config).uses & NL_USES_STAT_BATCH);
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))
@@ -161,6 +244,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return adam || optimizer == NL_LION;
     if (!strcmp(field, "adam_eps"))
         return adam;
+    if (!strcmp(field, "agc"))
+        return config->train.agc > 0;
     if (!strcmp(field, "trust"))
         return optimizer == NL_LARS;
     if (!strcmp(field, "weight_decay_on"))

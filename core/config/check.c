@@ -4,6 +4,7 @@
 #include "config/sweep.h"
 #include "config/value.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -92,6 +93,14 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
                     (long long)config->model.depth);
     if (config->model.arch == NL_RESNET && config->norm.placement == NL_AFTER)
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'after' with 'model.arch' resnet: before or preact");
+    if (config->model.arch == NL_RESNET && config->model.residual == NL_NF && config->norm.placement != NL_PREACT)
+        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' nf needs 'norm.placement' preact: its branches begin with the activation");
+    if (config->model.arch == NL_RESNET && config->model.residual == NL_FIXUP && nl_weight_norms[config->norm.weights])
+        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' fixup says how large weights begin, and 'norm.weights' %s says so, too",
+                    nl_weight_norm_names[config->norm.weights]);
+    if (config->model.arch == NL_LAYERS && config->model.residual > NL_SKIPINIT)
+        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' %s is of 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit",
+                    nl_residual_names[config->model.residual]);
     if (config->model.arch != NL_RESNET && config->norm.placement == NL_PREACT)
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after");
     /* Where a set is one channel, elements of it share no scale of their own across samples: torch has no such layer either. */
@@ -104,6 +113,8 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
 
+    if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
+        nl_complain(diagnostics, experiment, "norm.freeze", "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");
     check_parts(config, experiment, diagnostics);
     check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);

@@ -27,10 +27,12 @@ struct nl_name_list {
     char *at[NL_LIST_MAX];
 };
 
-/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h). */
+/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
+ * into nl_weight_norms (norm/weights.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
+enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL };
@@ -39,9 +41,11 @@ enum nl_placement { NL_BEFORE, NL_AFTER, NL_PREACT };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
-enum nl_running { NL_EMA, NL_CUMULATIVE };
+enum nl_weights_init { NL_INIT_BY_WEIGHTS, NL_INIT_BY_DATA };
+enum nl_running { NL_EMA, NL_CUMULATIVE, NL_LEARNED };
+enum nl_momentum_schedule { NL_MOMENTUM_CONSTANT, NL_MOMENTUM_LINEAR, NL_MOMENTUM_COSINE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
-enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVALS };
+enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT, NL_EVALS };
 enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS };
@@ -64,9 +68,9 @@ enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
 /* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
-extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_gelu_names[],
+extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_running_var_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
@@ -167,9 +171,15 @@ bool nl_section_is_aside(const char *section);
 unsigned nl_config_norms(const struct nl_config *config);
 bool nl_config_tracks(const struct nl_config *config);
 
+/* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
+unsigned nl_config_weight_norms(const struct nl_config *config);
+
 /* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and scale say. */
 const struct nl_norm *nl_norm_of(const struct nl_config *config);
 const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind);
+
+/* norm.history, or what the normalizer's authors use where it is auto. */
+int nl_norm_history(const struct nl_config *config, const struct nl_norm *norm);
 
 /* What norm.sets says, into setup. NL_FAIL: err says what cannot be. */
 int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *setup, struct nl_error *err);

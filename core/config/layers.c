@@ -16,8 +16,8 @@ enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
-static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
-                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
+static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
 
 const char *nl_layer_name(const struct nl_layer *layer)
 {
@@ -108,6 +108,8 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
         *(int *)out = *(const int *)field;
     else
         *(int *)out = *(const int64_t *)field == NL_AUTO ? 0 : (int)*(const int64_t *)field;
+    if (!strcmp(word->name, "branch") && *(const int *)out > NL_SKIPINIT)
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'branch' is plain or skipinit: fixup and nf are of 'model.arch' resnet");
     if (!strcmp(word->name, "placement") && *(const int *)out == NL_PREACT)
         nl_diagnose(loader->diagnostics, &value->at, NULL,
                     "'placement' is before or after: what comes first in a residual the list says");
@@ -564,10 +566,13 @@ void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config)
     config->norm.affine = set->affine != NL_UNSAID ? set->affine : config->norm.affine;
     config->norm.eps = set->eps >= 0 ? set->eps : config->norm.eps;
     config->norm.momentum = set->momentum >= 0 ? set->momentum : config->norm.momentum;
+    config->norm.gamma_init = set->gamma_init >= 0 ? set->gamma_init : config->norm.gamma_init;
     if (set->stat_batch != NL_UNSAID)
         config->norm.stat_batch = set->stat_batch == 0 ? NL_AUTO : set->stat_batch;
     config->model.dropout = set->dropout >= 0 ? set->dropout : config->model.dropout;
     config->norm.placement = set->placement != NL_UNSAID ? set->placement : config->norm.placement;
     config->model.activation = set->activation != NL_UNSAID ? set->activation : config->model.activation;
+    config->model.residual = set->branch != NL_UNSAID ? set->branch : config->model.residual;
     config->model.bias = set->bias != NL_UNSAID ? set->bias : config->model.bias;
+    config->norm.weights = set->weights != NL_UNSAID ? set->weights : config->norm.weights;
 }

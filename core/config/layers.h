@@ -7,7 +7,7 @@
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
  *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
  *
- * What `layers` and `residual` say of width, kernel, bias, norm, activation and placement holds for all that is in them and does not say
+ * What `layers` and `residual` say of width, kernel, bias, weights, norm, activation, branch and placement holds for all that is in them and does not say
  * it itself; what nobody says is the configuration's (norm.kind, norm.eps, model.activation, ...), the kernel 3. Their stride is that of
  * the first convolution in them that has none, of a residual's shortcut too, and the first time of a repeated list alone. A
  * residual without a shortcut adds its input, subsampled and with zeros for new channels. A bias is left out, unless said, where the
@@ -51,8 +51,8 @@ enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
  * is 0. */
 struct nl_layer_settings {
     int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
-    int kernel, bias, norm, groups, over, affine, activation, placement, stat_batch;
-    double eps, momentum, dropout;
+    int kernel, bias, weights, norm, groups, over, affine, activation, placement, stat_batch, branch;
+    double eps, momentum, dropout, gamma_init;
 };
 
 /* One layer, all repetitions written out. */

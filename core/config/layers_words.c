@@ -30,6 +30,8 @@ const struct nl_layer_word nl_layer_words[] = {
     {"kernel", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 7, SETTING(kernel), "height and width of a convolution's kernel: 1, 3, 5 or 7"},
     {"stride", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 16, NL_NO_SETTING, "of the convolution; around it: of the first one in it"},
     {"bias", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "model.bias", NULL, false, 0, 0, SETTING(bias), "as model.bias"},
+    {"weights", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "norm.weights", NULL, false, 0, 0, SETTING(weights), "as norm.weights; where it is said, the last layer has it, too"},
+    {"branch", AROUND, NL_WORD_VALUE, "model.residual", NULL, false, 0, 0, SETTING(branch), "plain or skipinit, as model.residual"},
     {"placement", IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "norm.placement", NULL, false, 0, 0, SETTING(placement), "before or after"},
     {NULL}};
 
@@ -43,6 +45,7 @@ const struct nl_layer_word nl_layer_norm_words[] = {
     NORM_WORD(eps),
     {"momentum", IN(NORM), NL_WORD_VALUE, "norm.momentum", NULL, false, 0, 0, SETTING(momentum), "as norm.momentum, whatever norm.running says"},
     NORM_WORD(stat_batch),
+    NORM_WORD(gamma_init),
     {NULL}};
 
 const struct nl_layer_word *nl_layer_word_find(const struct nl_layer_word *words, const char *name)

@@ -57,3 +57,9 @@ const struct nl_norm *nl_norm_of(const struct nl_config *config)
 {
     return nl_norm_of_kind(config, config->norm.kind);
 }
+
+int nl_norm_history(const struct nl_config *config, const struct nl_norm *norm)
+{
+    int usual = norm->uses & NL_USES_WINDOW ? 3 : 16;
+    return config->norm.history == NL_AUTO ? usual : (int)config->norm.history;
+}

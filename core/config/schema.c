@@ -8,10 +8,12 @@
 #include "config/config.h"
 #include "config/nearest.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", NULL};
+const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", NULL};
@@ -22,10 +24,12 @@ const char *const nl_over_names[] = {"sample", "position", NULL};
 const char *const nl_center_names[] = {"mean", "kept", "none", NULL};
 const char *const nl_scale_names[] = {"std", "l1", "max", "none", NULL};
 const char *const nl_norm_statistics_names[] = {"batch", "running", NULL};
+const char *const nl_weights_init_names[] = {"weights", "data", NULL};
 const char *const nl_detach_names[] = {"none", "center", "scale", "both", NULL}; /* enum nl_detached (norm/norm.h) */
-const char *const nl_running_names[] = {"ema", "cumulative", NULL};
+const char *const nl_running_names[] = {"ema", "cumulative", "learned", NULL};
+const char *const nl_momentum_schedule_names[] = {"constant", "linear", "cosine", NULL};
 const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};
-const char *const nl_eval_names[] = {"running", "batch", "precise", NULL};
+const char *const nl_eval_names[] = {"running", "batch", "precise", "adapt", NULL};
 const char *const nl_optimizer_names[] = {"sgd", "adam", "adamw", "lion", "lars", NULL};
 const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
 const char *const nl_decay_names[] = {"all", "weights", NULL};

@@ -281,7 +281,7 @@ int nl_first_gradient(const struct emission *e, int value)
 static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
 {
     int value = node->in[slot];
-    if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL)
+    if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL || (node->operation->constants & 1u << slot))
         return NL_NONE;
     if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
         return node->operation->skips & 1u << slot ? NL_NONE : nl_buffer_for(e->list, value);

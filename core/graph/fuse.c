@@ -60,7 +60,7 @@ static bool add_relu(const struct pair *p)
 /* y = normalize(x) + residual: one pass over the activations instead of two. */
 static bool normalize_add(const struct pair *p)
 {
-    enum { A, B, RESIDUAL = 3 };
+    enum { A, B, RESIDUAL = NL_NORMALIZE_RESIDUAL };
     struct nl_normalize *normalize = p->first->arguments;
     const struct nl_add *add = p->second->arguments;
     if (!is(p->first, &nl_normalize_operation) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE || !is(p->second, &nl_add_operation) ||
@@ -103,28 +103,11 @@ static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, i
     return NL_NONE;
 }
 
-/* Nodes that have become part of another go. */
-static void close_up(struct nl_graph *graph)
-{
-    int kept = 0;
-    for (int i = 0; i < graph->nodes; i++) {
-        if (!graph->node[i].operation) {
-            free(graph->node[i].arguments);
-            continue;
-        }
-        graph->node[kept] = graph->node[i];
-        for (int out = 0; out < graph->node[kept].outputs; out++)
-            graph->value[graph->node[kept].out[out]].producer = kept;
-        kept++;
-    }
-    graph->nodes = kept;
-}
-
 /* Last to first, so that a sum has its ReLU before a normalizer takes the sum. */
 void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend)
 {
     for (int i = graph->nodes - 1; i >= 0; i--)
         for (int at = i; at != NL_NONE;)
             at = fuse_once(graph, backend, at);
-    close_up(graph);
+    nl_graph_close_up(graph);
 }

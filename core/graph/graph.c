@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "operation/cross_entropy.h"
+#include "operation/hold.h"
 #include "operation/transpose.h"
 
 int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
@@ -15,12 +16,22 @@ int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
     return graph->values++;
 }
 
+/* Those of a node that computes a weight, "fc1.weight", are named as PyTorch's parametrizations name them. */
+static void name_tensor(const struct nl_graph_node *node, struct nl_tensor *tensor)
+{
+    const char *dot = strrchr(node->name, '.');
+    if (node->operation->span == NL_SPAN_PARAMETERS && dot)
+        snprintf(tensor->name, sizeof tensor->name, "%.*s.parametrizations%s.%s", (int)(dot - node->name), node->name, dot, tensor->spec.name);
+    else
+        snprintf(tensor->name, sizeof tensor->name, "%s.%s", node->name, tensor->spec.name);
+}
+
 static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_spec *spec)
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .count = 1};
-    snprintf(tensor->name, sizeof tensor->name, "%s.%s", graph->node[node].name, spec->name);
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .count = 1};
+    name_tensor(&graph->node[node], tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
     return graph->tensors++;
@@ -91,12 +102,15 @@ static void add_states(struct nl_graph *graph, int number, const struct nl_decla
     }
 }
 
-/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that. */
+/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that, and the
+ * lengths of the sequences. */
 static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_error *err)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
-        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && node->operation != &nl_transpose_operation)
+        bool may = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation ||
+                   (node->operation == &nl_hold_operation && i == NL_HOLD_LENGTHS);
+        if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !may)
             return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
                            node->loop == NL_NONE ? "the body of" : "outside of");
     }
@@ -208,21 +222,25 @@ static void add_loss(struct nl_graph *graph, int logits)
     NL_ASSERT(status == NL_OK);
 }
 
-/* Weights first, so that an optimizer's decay that spares everything else covers one range. */
+/* Weights first, so that an optimizer's decay that spares everything else covers one range; what freezes last, so that what does not is one, too. */
 void nl_graph_end(struct nl_graph *graph, int logits)
 {
     size_t at = 0, states = 0;
     add_loss(graph, logits);
-    for (int others = 0; others < 2; others++) {
+    enum { WEIGHTS, OTHERS, FREEZING };
+    for (int which = WEIGHTS; which <= FREEZING; which++) {
+        size_t first = at;
         for (int i = 0; i < graph->tensors; i++) {
             struct nl_tensor *tensor = &graph->tensor[i];
-            if (!nl_is_parameter(tensor->spec.role) || (tensor->spec.role != NL_WEIGHT) != others)
+            int is = tensor->spec.role == NL_WEIGHT ? WEIGHTS : tensor->spec.freezes ? FREEZING : OTHERS;
+            if (!nl_is_parameter(tensor->spec.role) || is != which)
                 continue;
             tensor->offset = at;
             at += tensor->count;
         }
-        if (!others)
+        if (which == WEIGHTS)
             graph->weights = at;
+        graph->freezing = at - first;
     }
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
@@ -257,6 +275,14 @@ unsigned nl_filled_slots(const struct nl_graph_node *node)
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         filled |= node->in[i] != NL_NONE ? 1u << i : 0;
     return filled;
+}
+
+int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name)
+{
+    for (int i = 0; i < graph->tensors; i++)
+        if (graph->tensor[i].node == graph->value[value].producer && strcmp(graph->tensor[i].spec.name, name) == 0)
+            return i;
+    return NL_NONE;
 }
 
 int nl_first_consumer(const struct nl_graph *graph, int value)
@@ -332,6 +358,51 @@ void nl_graph_find_used(const struct nl_graph *graph, bool *used)
                     used[node->in[slot]] = true;
         }
     while (carry_marks(graph, true, used));
+}
+
+void nl_graph_close_up(struct nl_graph *graph)
+{
+    int kept = 0;
+    for (int i = 0; i < graph->nodes; i++) {
+        if (!graph->node[i].operation) {
+            free(graph->node[i].arguments);
+            continue;
+        }
+        graph->node[kept] = graph->node[i];
+        for (int out = 0; out < graph->node[kept].outputs; out++)
+            graph->value[graph->node[kept].out[out]].producer = kept;
+        kept++;
+    }
+    graph->nodes = kept;
+}
+
+bool nl_graph_initializes(const struct nl_graph *graph)
+{
+    bool any = false;
+    for (int i = 0; i < graph->nodes; i++)
+        any |= graph->node[i].operation->initializes;
+    return any;
+}
+
+static void replace_value(struct nl_graph *graph, int value, int by)
+{
+    for (int i = 0; i < graph->nodes; i++)
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            if (graph->node[i].in[slot] == value)
+                graph->node[i].in[slot] = by;
+}
+
+void nl_graph_drop_initializers(struct nl_graph *graph)
+{
+    for (int i = 0; i < graph->nodes; i++) {
+        struct nl_graph_node *node = &graph->node[i];
+        if (!node->operation->initializes)
+            continue;
+        NL_ASSERT(node->loop == NL_NONE && node->outputs == 1);
+        replace_value(graph, node->out[0], node->in[0]);
+        node->operation = NULL;
+    }
+    nl_graph_close_up(graph);
 }
 
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err)

@@ -32,7 +32,7 @@ struct nl_value {
 
 struct nl_graph_node {
     const struct nl_operation *operation;
-    char name[48];
+    char name[64];
     void *arguments;              /* the operation's, without places; the graph's own */
     int in[NL_MOST_SLOTS];        /* values, or NL_NONE */
     int outputs, out[NL_MOST_OUTPUTS];
@@ -51,6 +51,7 @@ enum { NL_MOST_CARRIED = 4 };
 struct nl_loop {
     int times;
     bool reverse;            /* from the last position to the first */
+    int lengths;             /* of the sequences that it takes (struct nl_value), or NL_NONE */
     int carried;
     struct nl_carried state[NL_MOST_CARRIED];
 };
@@ -59,9 +60,10 @@ struct nl_loop {
  * norm.affine = element; how the backends store a weight is in the operation's header. */
 struct nl_tensor {
     struct nl_tensor_spec spec;  /* shape, role, first value */
-    char name[64];               /* "fc1.weight" */
+    char name[80];               /* "fc1.weight"; of a node that computes a weight, "fc1.weight", "fc1.parametrizations.weight.original" */
     int node;                    /* that owns it */
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
+    double factor;               /* of a parameter: its initial values are those of its specification times this */
     size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
 };
@@ -83,7 +85,8 @@ struct nl_graph {
     int values_capacity, nodes_capacity, tensors_capacity, loops_capacity;
     int open;                 /* the loop whose body is being built, or NL_NONE */
     int classes;
-    size_t weights, count;    /* reals in weights, [0, weights), and in all parameters */
+    size_t weights, count;    /* reals in weights, [0, weights), and in all parameters, */
+    size_t freezing;          /* of which the last so many are those that freeze */
 };
 
 /* An empty graph. */
@@ -139,8 +142,18 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 /* Whether the loss depends on the value. used: [graph->values] */
 void nl_graph_find_used(const struct nl_graph *graph, bool *used);
 
+/* The tensor of that name, within its node, of the node that makes `value`; NL_NONE: it owns none. */
+int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name);
+
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);
+
+/* Nodes that have become part of another, whose operation is NULL, are left out. */
+void nl_graph_close_up(struct nl_graph *graph);
+
+/* Whether a node sets parameters from the batch before the first step; and the graph without such nodes, whose input 0 takes the place of their output. */
+bool nl_graph_initializes(const struct nl_graph *graph);
+void nl_graph_drop_initializers(struct nl_graph *graph);
 
 /* Whether the backend can compute every node; NL_FAIL: err names an operation that it lacks. */
 int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backend, struct nl_error *err);

@@ -11,6 +11,8 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
 {
     *list = (struct nl_list){.backend = setup->backend, .capacity = setup->capacity, .trains = setup->trains};
     list->graph = nl_graph_copy(setup->graph);
+    if (!setup->initializes)
+        nl_graph_drop_initializers(&list->graph);
     if (nl_graph_check(&list->graph, list->backend, err))
         return NL_FAIL;
     for (int i = 0; setup->observers && i < setup->observers->count; i++)
@@ -18,7 +20,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
     nl_fuse(&list->graph, list->backend);
     for (int i = 0; i < list->graph.nodes; i++)
         if (list->graph.node[i].operation->prepare)
-            list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains);
+            list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains && !setup->initializes);
     struct nl_calls *calls = nl_alloc((size_t)list->graph.nodes, sizeof *calls);
     nl_find_microbatches(list, setup->fixed, calls);
     nl_find_together(list, calls);
@@ -68,9 +70,20 @@ static void *place_of(const struct nl_list *list, char *base, const struct nl_pl
     return (b->gradient ? places->gradients : places->parameters) + offset;
 }
 
+static struct nl_producer producer_of(const struct nl_list *list, const struct nl_graph_node *node)
+{
+    struct nl_producer out = {.backend = list->backend};
+    int number = node && node->in[0] != NL_NONE ? list->graph.value[node->in[0]].producer : NL_NONE;
+    if (number != NL_NONE) {
+        out.operation = list->graph.node[number].operation;
+        out.arguments = list->graph.node[number].arguments;
+    }
+    return out;
+}
+
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)
 {
-    i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update};
+    i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update, .producer = producer_of(list, i->node)};
     i->at.sums = i->observer == NL_NONE ? place_of(list, base, places, i->sums) : (void *)(places->observed + i->observer);
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         i->at.in[slot] = place_of(list, base, places, i->in[slot]);
@@ -142,7 +155,7 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
 static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples)
 {
     union {
-        char bytes[512];
+        char bytes[NL_MOST_ARGUMENTS];
         max_align_t aligned;
     } arguments;
     struct nl_operands at = nl_operands_at(list, i, run, samples);

@@ -99,6 +99,7 @@ struct nl_list_setup {
     int capacity;
     bool trains;
     bool fixed;    /* evaluation with statistics that are fixed: no operation needs more than a sample */
+    bool initializes; /* the call before the first step, in which operations set parameters from the batch; there is no way back */
     bool steps;    /* linear layers step their weights on the way back: gradients of these need not be there afterwards */
     const struct nl_observers *observers; /* of a list that trains; NULL: none */
 };

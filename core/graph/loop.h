@@ -18,6 +18,9 @@
  * and that all of it is a dense (T N, C). A state has T + 1 places: time t reads place t and writes place t + 1; in a reverse
  * loop the other way.
  *
+ * Where the sequences that a loop takes have lengths, positions behind a sample's end do not move its states, in a reverse loop as well, and what is collected
+ * has the lengths.
+ *
  * The nodes that do not depend on a state run for all times at once, before the loop; and the gradients of weights are made for
  * all times at once, after it (nl_operation.together).
  */
@@ -29,8 +32,8 @@
 /* Opens a loop. What it takes and carries comes before the first node of its body. reverse: it begins with the last position. */
 void nl_loop_begin(struct nl_graph *graph, int times, bool reverse);
 
-/* What the body sees of a sequence: the position of that time. NL_NONE: it has not as many positions as there are times, and err
- * says so. */
+/* What the body sees of a sequence, real or int32: the position of that time. NL_NONE: it has not as many positions as there are times, or
+ * other lengths than those before, and err says so. */
 int nl_loop_take(struct nl_graph *graph, int sequence, const char *name, struct nl_error *err);
 
 /* What the body sees of a state that begins with `first`: what it is before that time. NL_NONE: there are too many, and err says

@@ -39,6 +39,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
                  first = value->producer != NL_NONE && graph->node[value->producer].out[0] == i;
+            if (value->producer != NL_NONE && graph->node[value->producer].operation->initializes)
+                continue; /* no step has it */
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
                 (aspect == NL_UPDATE && !parameter))
                 continue;

@@ -14,7 +14,7 @@
 
 enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_ASPECTS };
 
-enum { NL_OBSERVER_NAME = 80 };
+enum { NL_OBSERVER_NAME = 96 };
 
 struct nl_observer {
     int value;

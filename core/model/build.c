@@ -8,25 +8,33 @@
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/affine.h"
+#include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
-#include "operation/normalize.h"
 #include "operation/normalizer.h"
+#include "operation/parametrize.h"
+#include "operation/standardize.h"
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
     return b->graph->value[b->at].extent;
 }
 
-static void add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
+static void name_node(const struct nl_builder *b, const char *stem, int number, char name[64])
 {
-    char name[48], digits[12] = "";
-    if (b->failed)
-        return;
+    char digits[12] = "";
     if (number > 0)
         snprintf(digits, sizeof digits, "%d", number);
-    snprintf(name, sizeof name, "%s%s%s", b->prefix, stem, digits);
+    snprintf(name, 64, "%s%s%s", b->prefix, stem, digits);
+}
+
+static void add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
+{
+    char name[64];
+    if (b->failed)
+        return;
+    name_node(b, stem, number, name);
     node.name = name;
     int out = nl_graph_add(b->graph, &node, b->err);
     b->failed = out == NL_NONE;
@@ -34,29 +42,94 @@ static void add_node(struct nl_builder *b, struct nl_new_node node, const char *
         b->at = out;
 }
 
-void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number)
+void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number)
 {
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1}, stem, number);
+    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without}, stem, number);
 }
 
-static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, bool bias, const char *stem, int number)
+void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number)
 {
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = bias ? 0 : 1u << NL_PRODUCT_BIAS},
-             stem, number);
+    nl_add_without(b, operation, arguments, 0, stem, number);
+}
+
+/* The weight of a layer as norm.weights has it, computed from another; NL_NONE: the layer learns its own. kernel: 0 of a linear layer. */
+int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number)
+{
+    char layer[64], name[72];
+    if (!norm || b->failed)
+        return NL_NONE;
+    name_node(b, stem, number, layer);
+    snprintf(name, sizeof name, "%s.weight", layer);
+    struct nl_parametrize columns = {.norm = norm, .kernel = kernel, .in = in, .out = out};
+    struct nl_spectral_norm matrix = {.norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = (int)b->config->norm.iterations};
+    bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
+    int weight = nl_graph_add(b->graph,
+                              &(struct nl_new_node){.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation,
+                                                    .arguments = spectral ? (const void *)&matrix : &columns, .name = name},
+                              b->err);
+    b->failed = weight == NL_NONE;
+    b->key = b->failed ? "norm.weights" : NULL;
+    return weight;
+}
+
+/* Gain and bias of the layer that was added last come from the first batch. */
+static void add_standardize(struct nl_builder *b, int weight, const char *stem, int number)
+{
+    char layer[64], name[80];
+    const struct nl_graph *graph = b->graph;
+    const struct nl_graph_node *node = &graph->node[graph->nodes - 1], *maker = &graph->node[graph->value[weight].producer];
+    if (maker->in[NL_GAIN] == NL_NONE)
+        return;
+    name_node(b, stem, number, layer);
+    snprintf(name, sizeof name, "%s.standardize", layer);
+    struct nl_new_node first = {.operation = &nl_standardize_operation, .name = name,
+                                .in = {b->at, maker->in[NL_GAIN], node->in[NL_PRODUCT_BIAS]}, .inputs = NL_STANDARDIZE_SLOTS};
+    b->at = nl_graph_add(b->graph, &first, b->err);
+    b->failed = b->at == NL_NONE;
+}
+
+/* weight: the value, or NL_NONE: the layer's own. */
+static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, int weight, bool bias, const char *stem, int number)
+{
+    struct nl_new_node node = {.operation = operation, .arguments = arguments, .in = {b->at, weight}, .inputs = 1 + (weight != NL_NONE),
+                               .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
+    add_node(b, node, stem, number);
+    if (!b->failed && weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
+        add_standardize(b, weight, stem, number);
+}
+
+static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)
+{
+    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
+    int weight = nl_add_weight(b, norm, 0, (int)nl_elements(nl_extent_at(b)), out, stem, number);
+    add_product(b, &nl_linear_operation, &linear, weight, bias, stem, number);
+}
+
+static const struct nl_weight_norm *weight_norm(const struct nl_builder *b)
+{
+    return nl_weight_norms[b->config->norm.weights];
 }
 
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number)
 {
-    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
-    add_product(b, &nl_linear_operation, &linear, bias, stem, number);
+    add_linear(b, out, bias, weight_norm(b), stem, number);
+}
+
+void nl_add_head(struct nl_builder *b, const char *name)
+{
+    bool listed = b->set && b->set->weights != NL_UNSAID;
+    add_linear(b, b->graph->classes, true, listed || b->config->norm.weights_head ? weight_norm(b) : NULL, name, 0);
 }
 
 static void add_conv(struct nl_builder *b, const struct nl_operation *operation, struct nl_conv shape, bool bias, const char *stem, int number)
 {
+    bool depthwise = operation == &nl_depthwise_conv_operation;
+    int channels = nl_extent_at(b).channels;
     shape.gemm = b->config->device.gemm;
     shape.algorithm = b->config->device.conv;
     shape.precision = b->config->device.precision;
-    add_product(b, operation, &shape, bias, stem, number);
+    int weight = nl_add_weight(b, weight_norm(b), shape.kernel, depthwise ? 1 : channels, depthwise ? channels : shape.out, stem, number);
+    add_product(b, operation, &shape, weight, bias, stem, number);
 }
 
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number)
@@ -74,24 +147,105 @@ static struct nl_own own(double said)
     return (struct nl_own){said >= 0, said};
 }
 
+static void refuse(struct nl_builder *b, const char *key, const char *why, const char *what)
+{
+    b->key = key;
+    b->failed = nl_fail(b->err, why, what);
+}
+
+/* Whether its weight has an element's output channel as the last of its indices, behind which nothing but a bias is added. */
+static bool is_product(const struct nl_operation *operation)
+{
+    return operation == &nl_linear_operation || operation == &nl_conv_operation || operation == &nl_depthwise_conv_operation;
+}
+
+/* With the statistics of earlier batches, and, to compensate for what the weights have changed since, the producer's input and weight. */
+static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize *normalize, const char *stem, int number)
+{
+    const struct nl_graph *graph = b->graph;
+    struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
+    struct nl_new_node node = {
+        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
+    int producer = graph->value[b->at].producer;
+    const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
+    if (normalize->trains_running) {
+        refuse(b, "norm.statistics", "'norm.statistics' running leaves %s no statistics of batches to train with", b->norm->name);
+        return;
+    }
+    if (b->config->norm.compensate && (!maker || !is_product(maker->operation))) {
+        refuse(b, "norm.compensate",
+               "'norm.compensate' needs a linear layer or a convolution right in front of each normalizer, and in front of one stands '%s'; false does without",
+               maker ? maker->name : "x");
+        return;
+    }
+    if (b->config->norm.compensate) {
+        node.in[NL_CROSS_ITERATION_INPUT] = maker->in[NL_PRODUCT_X];
+        node.in[NL_CROSS_ITERATION_WEIGHT] = maker->in[NL_PRODUCT_WEIGHT];
+        window.weights = graph->value[maker->in[NL_PRODUCT_WEIGHT]].count;
+    }
+    add_node(b, node, stem, number);
+}
+
+/* The tensor that is the weight of the last node, or NL_NONE. */
+static int last_weight(const struct nl_builder *b)
+{
+    return b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
+}
+
+void nl_scale_weight(struct nl_builder *b, double factor)
+{
+    int tensor = last_weight(b);
+    if (tensor != NL_NONE)
+        b->graph->tensor[tensor].factor = factor;
+}
+
+/* Whether norm.skip leaves out the normalizer of that number, from 1. */
+static bool is_skipped(const struct nl_builder *b, int number)
+{
+    const struct nl_int_list *skip = &b->config->norm.skip;
+    bool found = false;
+    for (int i = 0; b->all_norms > 0 && i < skip->count; i++)
+        found |= skip->at[i] == number || skip->at[i] == number - b->all_norms - 1;
+    return found;
+}
+
+void nl_set_last_gamma(struct nl_builder *b)
+{
+    double value = b->config->norm.last_gamma;
+    if (value != NL_AUTO && b->last_gamma != NL_NONE)
+        b->graph->tensor[b->last_gamma].factor = value;
+}
+
 /* By its sets. */
 static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
     struct nl_extent x = nl_extent_at(b);
-    struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, nl_positions(x), x.channels);
+    const struct nl_config *config = b->config;
+    bool averages = b->norm->uses & NL_USES_HISTORY;
+    int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
+    struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
     if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
         b->failed = true;
         return;
     }
     struct nl_normalize normalize = {.setup = setup,
                                      .norm = b->norm,
-                                     .unbiased = b->config->norm.running_var == NL_UNBIASED,
-                                     .detached = (unsigned)b->config->norm.detach,
-                                     .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
-                                     .affine_count = (int)nl_affine_count((enum nl_affine)b->config->norm.affine, &x),
+                                     .unbiased = config->norm.running_var == NL_UNBIASED,
+                                     .detached = (unsigned)config->norm.detach,
+                                     .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
+                                     .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
+                                     .trains_running = b->norm->tracks && !averages && config->norm.statistics == NL_OF_RUNNING,
+                                     .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
+                                     .history = averages ? nl_norm_history(config, b->norm) : 0,
+                                     .affine_count = (int)nl_affine_count((enum nl_affine)config->norm.affine, &x),
                                      .eps = eps,
                                      .momentum = momentum};
-    nl_add(b, &nl_normalize_operation, &normalize, stem, number);
+    if (workers > 1 && !config->norm.sync)
+        normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
+    if (b->norm->uses & NL_USES_WINDOW)
+        add_cross_iteration(b, &normalize, stem, number);
+    else
+        nl_add(b, &nl_normalize_operation, &normalize, stem, number);
 }
 
 /* By an operation of its own, whose arguments begin with the settings. */
@@ -113,15 +267,20 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
-    if (nl_norm_is_none(b->norm))
+    b->last_gamma = NL_NONE;
+    if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
+    nl_scale_weight(b, b->config->norm.gamma_init);
+    if (!(b->set && b->set->gamma_init >= 0))
+        b->last_gamma = last_weight(b);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_activate activate = {.kind = b->config->model.activation, .gelu = b->config->model.gelu_approximate};
     nl_add(b, &nl_activate_operation, &activate, stem, number);
+    nl_add_gain(b, number);
 }
 
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
@@ -142,21 +301,28 @@ void nl_add_norm_and_activation(struct nl_builder *b, int number)
     bool after = b->config->norm.placement == NL_AFTER;
     if (!after)
         nl_add_norm(b, "norm", number);
+    nl_add_fixup_bias(b, "bias_act", number);
     nl_add_activation(b, "act", number);
     if (after)
         nl_add_norm(b, "norm", number);
 }
 
-bool nl_hidden_bias(const struct nl_builder *b)
+bool nl_hidden_bias(const struct nl_builder *b, bool sum)
 {
     if (b->config->model.bias != NL_BIAS_AUTO)
         return b->config->model.bias == NL_BIAS_ON;
-    /* With pre-activation too: what reads the sum of a block normalizes it, one block later or many blocks later. */
-    return !(b->norm->cancels_bias && b->config->norm.placement != NL_AFTER);
+    if (b->residual == NL_FIXUP)
+        return false; /* its scalars are the biases */
+    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
+        cancelled &= !is_skipped(b, next);
+    return !cancelled;
 }
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
     nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
-    nl_add_linear(b, b->graph->classes, true, "head", 0);
+    nl_add_fixup_bias(b, "bias_head", 0);
+    nl_add_head(b, "head");
+    nl_add_fixup_weights(b, 0);
 }

@@ -4,6 +4,7 @@
 #define NL_MODEL_BUILD_H
 
 #include "model/model.h"
+#include "norm/weights.h"
 #include "operation/conv.h"
 
 /* A network under construction: `at` is the value that the last layer put out. */
@@ -13,14 +14,22 @@ struct nl_builder {
     const struct nl_norm *norm;
     const struct nl_layer_settings *set; /* what the list says of the layer; NULL: there is no list */
     int at;
+    int norms, all_norms;     /* normalizers so far, and in all, with those that norm.skip leaves out; of a list 0 in all */
+    int last_gamma;           /* the tensor that norm.last_gamma is for, should the branch end here; NL_NONE: there is none, or it has a value of its own */
+    enum nl_residual residual;
+    double variance;          /* nf: expected of the value at `at` */
     char prefix[24];
     struct nl_error *err;
+    const char *key; /* the configuration key at fault, where one is known; else NULL */
     bool failed; /* and err says why */
 };
 
 struct nl_extent nl_extent_at(const struct nl_builder *b);
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number);
+void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number);
+int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number); /* its value */
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number);
+void nl_add_head(struct nl_builder *b, const char *name); /* linear, to the classes */
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number); /* of out, kernel and stride */
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */
@@ -33,11 +42,26 @@ void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char 
 /* "norm" and "act" in the configured order. */
 void nl_add_norm_and_activation(struct nl_builder *b, int number);
 
-/* Whether hidden layers have a bias. */
-bool nl_hidden_bias(const struct nl_builder *b);
+/* Whether a hidden layer has a bias. sum: its output joins the sum of a residual network with pre-activation, of which every other normalizer takes what it
+ * has become: one block later, or many. */
+bool nl_hidden_bias(const struct nl_builder *b, bool sum);
 
 /* Average over all positions, linear map to the classes. */
 void nl_add_pooled_head(struct nl_builder *b);
+
+/* What the last node has as its "weight", a gamma too, begins `factor` times as large. */
+void nl_scale_weight(struct nl_builder *b, double factor);
+
+/* Gamma of the branch's last normalizer begins as norm.last_gamma says. */
+void nl_set_last_gamma(struct nl_builder *b);
+
+/* ---- residual.c: what model.residual adds; each is nothing where it says otherwise ---- */
+
+void nl_add_fixup_bias(struct nl_builder *b, const char *stem, int number); /* fixup: before a layer */
+void nl_add_fixup_weights(struct nl_builder *b, double factor);             /* fixup: those of the last node begin `factor` times as large */
+void nl_add_gain(struct nl_builder *b, int number);                         /* nf: behind an activation */
+int nl_begin_branch(struct nl_builder *b, bool transition);                 /* returns what the shortcut takes; transition: its size changes */
+void nl_end_branch(struct nl_builder *b, const char *stem);                 /* before the sum */
 
 void nl_build_mlp(struct nl_builder *b);
 int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);

@@ -13,7 +13,7 @@ static bool pools_after(const struct nl_config *config, int layer)
 int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
 {
     for (int i = 1; i <= b->config->model.depth; i++) {
-        nl_add_conv(b, (struct nl_conv){.out = (int)b->config->model.width, .kernel = 3, .stride = 1}, nl_hidden_bias(b), "conv", i);
+        nl_add_conv(b, (struct nl_conv){.out = (int)b->config->model.width, .kernel = 3, .stride = 1}, nl_hidden_bias(b, false), "conv", i);
         nl_add_norm_and_activation(b, i);
         nl_add_dropout(b, "drop", i);
         if (!pools_after(b->config, i))

@@ -32,11 +32,12 @@ static double standard_deviation(const struct nl_tensor *tensor, const struct nl
     NL_BUG("init %d", config->model.init);
 }
 
-/* weight[count], from the parameter's own stream. */
-static void draw(const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+/* weight[count], from a stream named after it; of an original weight, after the weight that is computed from it. */
+static void draw(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
 {
-    char name[80];
-    snprintf(name, sizeof name, "init.%s", tensor->name);
+    char name[96];
+    const struct nl_graph_node *node = &graph->node[tensor->node];
+    snprintf(name, sizeof name, "init.%s", node->operation->span == NL_SPAN_PARAMETERS ? node->name : tensor->name);
     struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
     double scale = config->model.init_scale * standard_deviation(tensor, config);
     bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
@@ -46,19 +47,42 @@ static void draw(const struct nl_tensor *tensor, const struct nl_config *config,
         weight[e] = uniform ? scale * sqrt(3.0) * (2.0 * nl_stream_uniform(stream, 0, e) - 1.0) : scale * weight[e];
 }
 
-void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *out)
+static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *out)
 {
-    double *value = nl_alloc(graph->count, sizeof *value);
-    for (int i = 0; i < graph->tensors; i++) {
-        const struct nl_tensor *tensor = &graph->tensor[i];
-        if (!nl_is_parameter(tensor->spec.role))
-            continue;
-        for (size_t e = 0; e < tensor->count; e++)
-            value[e] = tensor->spec.initial;
-        if (tensor->spec.role == NL_WEIGHT)
-            draw(tensor, config, value);
-        for (size_t e = 0; e < tensor->count; e++)
-            out[tensor->offset + nl_tensor_place(tensor, e)] = (double)(float)value[e];
-    }
+    double *value = nl_alloc(tensor->count, sizeof *value);
+    for (size_t e = 0; e < tensor->count; e++)
+        value[e] = tensor->spec.initial;
+    if (tensor->spec.role == NL_WEIGHT)
+        draw(graph, tensor, config, value);
+    for (size_t e = 0; e < tensor->count; e++)
+        out[nl_tensor_place(tensor, e)] = (double)(float)(tensor->factor * value[e]);
     free(value);
+}
+
+/* What follows from the weights that were drawn. */
+static void begin_node(const struct nl_graph *graph, const struct nl_graph_node *node, const struct nl_config *config, double *const *out)
+{
+    char name[96];
+    double *parameter[NL_MOST_SLOTS] = {NULL}, *state[NL_MOST_STATES] = {NULL};
+    if (!node->operation->begin)
+        return;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        if (node->in[i] != NL_NONE && graph->value[node->in[i]].kind == NL_PARAMETER)
+            parameter[i] = out[graph->value[node->in[i]].tensor];
+    for (int i = 0; i < node->states; i++)
+        state[i] = out[node->state[i]];
+    snprintf(name, sizeof name, "%s.%s", node->operation->name, node->name);
+    node->operation->begin(node->arguments, nl_stream((uint64_t)config->train.seed, name), parameter, state);
+    for (int i = 0; i < graph->tensors; i++)
+        for (size_t e = 0; out[i] && &graph->node[graph->tensor[i].node] == node && e < graph->tensor[i].count; e++)
+            out[i][e] = (double)(float)out[i][e];
+}
+
+void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *const *out)
+{
+    for (int i = 0; i < graph->tensors; i++)
+        if (out[i])
+            init_tensor(graph, &graph->tensor[i], config, out[i]);
+    for (int i = 0; i < graph->nodes; i++)
+        begin_node(graph, &graph->node[i], config, out);
 }

@@ -1,6 +1,8 @@
 /* The network that model.layers lists. */
 #include "config/layers.h"
 
+#include <stdio.h>
+
 #include "model/build.h"
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
@@ -34,7 +36,7 @@ static void add_product(const struct listed *l)
     bool bias = l->config.model.bias == NL_BIAS_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_BIAS_ON;
     struct nl_conv conv = {.out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
     if (l->layer->kind == NL_LAYER_LINEAR && set->width == NL_CLASSES)
-        nl_add_linear(l->b, l->b->graph->classes, true, name, 0);
+        nl_add_head(l->b, name);
     else if (l->layer->kind == NL_LAYER_LINEAR)
         nl_add_linear(l->b, set->width, bias, name, 0);
     else if (set->width == NL_DEPTHWISE)
@@ -64,6 +66,22 @@ static const struct nl_operation *const operations[NL_LAYER_KINDS] = {
 #include "config/layers.def"
 };
 
+static void add_sum(const struct listed *l, struct residual ended)
+{
+    struct nl_builder *b = l->b;
+    char scale[64];
+    int shortcut = ended.input;
+    if (ended.branch == NL_NONE) {
+        nl_set_last_gamma(b);
+    } else {
+        shortcut = b->at;
+        b->at = ended.branch;
+    }
+    snprintf(scale, sizeof scale, "%s.scale", nl_layer_name(l->layer));
+    nl_end_branch(b, scale);
+    nl_add_shortcut(b, shortcut, l->layer->stride, nl_layer_name(l->layer));
+}
+
 static void add_layer(const struct listed *l, struct residual **residual)
 {
     struct nl_builder *b = l->b;
@@ -84,18 +102,16 @@ static void add_layer(const struct listed *l, struct residual **residual)
         return;
     case NL_LAYER_RESIDUAL:
         *++*residual = (struct residual){b->at, NL_NONE};
+        b->last_gamma = NL_NONE;
         return;
     case NL_LAYER_SHORTCUT:
+        nl_set_last_gamma(b);
         (*residual)->branch = b->at;
         b->at = (*residual)->input;
         return;
-    case NL_LAYER_ADD: {
-        struct residual ended = *(*residual)--;
-        int shortcut = ended.branch == NL_NONE ? ended.input : b->at;
-        b->at = ended.branch == NL_NONE ? b->at : ended.branch;
-        nl_add_shortcut(b, shortcut, l->layer->stride, name);
+    case NL_LAYER_ADD:
+        add_sum(l, *(*residual)--);
         return;
-    }
     default:
         nl_add(b, operations[l->layer->kind], NULL, name, 0);
     }
@@ -110,6 +126,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
     b->config = &l.config;
     b->norm = nl_norm_of(&l.config);
     b->set = &l.layer->set;
+    b->residual = (enum nl_residual)l.config.model.residual;
     add_layer(&l, residual);
     b->config = config;
 }

@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <stdlib.h>
+
 #include "model/build.h"
 
 int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err)
@@ -16,16 +18,45 @@ int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct 
     return nl_fail(err, fits, (long long)groups, (long long)channels, whose, (long long)below, (long long)above);
 }
 
+/* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
+static int norms_of(const struct nl_config *config)
+{
+    switch ((enum nl_arch)config->model.arch) {
+    case NL_MLP:
+    case NL_CNN:
+        return (int)config->model.depth;
+    case NL_RESNET:
+        return (int)config->model.depth - 1;
+    case NL_LAYERS:
+        return 0;
+    }
+    NL_BUG("arch %d", config->model.arch);
+}
+
+static int check_skipped(const struct nl_config *config, int norms, struct nl_error *err)
+{
+    const struct nl_int_list *skip = &config->norm.skip;
+    for (int i = 0; norms > 0 && i < skip->count; i++)
+        if (skip->at[i] == 0 || llabs(skip->at[i]) > norms)
+            return nl_fail(err, "there is no normalizer %lld: they are 1 to %d, or -1 to %d from the last", (long long)skip->at[i], norms, -norms);
+    return NL_OK;
+}
+
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
 {
     nl_graph_begin(graph);
     *key = "norm.kind"; /* most of what cannot be is a normalizer of layers of that size */
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
     graph->classes = shape.classes;
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .err = err};
+    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
+                           .residual = config->model.arch == NL_RESNET ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
         nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
         *key = "norm.groups";
+        return NL_FAIL;
+    }
+    if (check_skipped(config, b.all_norms, err)) {
+        *key = "norm.skip";
         return NL_FAIL;
     }
     if (b.norm->uses & NL_USES_PARTS)
@@ -45,18 +76,38 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         nl_build_layers(&b, key);
         break;
     }
+    if (b.failed && b.key && config->model.arch != NL_LAYERS) /* of a list, the layer is */
+        *key = b.key;
     if (status || b.failed)
         return NL_FAIL;
     nl_graph_end(graph, b.at);
     return NL_OK;
 }
 
+int nl_stat_batch(const struct nl_config *config)
+{
+    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = config->train.batch / config->train.workers;
+    bool parts = config->train.workers > 1 && !config->norm.sync;
+    part = part > 0 ? part : 1; /* more workers than samples are refused later */
+    return (int)(parts && (own == 0 || part < own) ? part : own);
+}
+
 int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err)
 {
     nl_graph_begin(graph);
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .err = err};
+    struct nl_config alone = *config;
+    alone.norm.compensate = false; /* there is no layer in front */
+    struct nl_builder b = {.graph = graph, .config = &alone, .norm = nl_norm_of(config), .at = x, .err = err};
     nl_add_norm(&b, "norm", 0);
+    return b.failed ? NL_FAIL : NL_OK;
+}
+
+int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err)
+{
+    nl_graph_begin(graph);
+    struct nl_builder b = {.graph = graph, .config = config, .err = err};
+    nl_add_weight(&b, nl_weight_norms[config->norm.weights], kernel, in, out, "layer", 0);
     return b.failed ? NL_FAIL : NL_OK;
 }
 
@@ -66,7 +117,7 @@ struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int sample
                                   .positions = positions,
                                   .channels = channels,
                                   .groups = (int)config->norm.groups,
-                                  .stat_batch = config->norm.stat_batch == NL_AUTO ? 0 : (int)config->norm.stat_batch,
+                                  .stat_batch = nl_stat_batch(config),
                                   .over_position = config->norm.over == NL_OVER_POSITION};
     struct nl_error checked; /* by nl_config_check */
     nl_norm_sets_read(&config->norm.sets, &setup, &checked);

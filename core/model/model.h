@@ -15,12 +15,19 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
  * released either way. NL_FAIL: there cannot be such a layer, and err says why. */
 int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err);
 
-/* The initial parameters, in the backends' layout, rounded to float32 so that every backend starts alike. out: (graph->count).
- * Element e of a weight in PyTorch's order is drawn at position e of the stream "init.<node>.weight". */
-void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *out);
+/* The weight of a layer alone, as norm.weights has it computed from an original one: a graph of one node. kernel: 0 of a linear layer. */
+int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err);
+
+/* Initial parameters, and states of reals, in the backends' layout, rounded to float32 so that every backend starts alike. out: [graph->tensors], each
+ * with room for the tensor's elements; NULL for other states. Element e of a weight in PyTorch's order is drawn at position e of the stream
+ * "init.<layer>.weight", whether it is the layer's own or the one that its weight is computed from. */
+void nl_model_init(const struct nl_graph *graph, const struct nl_config *config, double *const *out);
 
 /* Place in the backends' layout of element e of a parameter in PyTorch's order. */
 size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e);
+
+/* Samples that share statistics in training: norm.stat_batch, or a worker's part of the batch where that is smaller; 0: all of a batch. */
+int nl_stat_batch(const struct nl_config *config);
 
 /* What a normalizer of this configuration is told of activations of that shape (norm/norm.h). */
 struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels);

@@ -8,7 +8,11 @@
  * State       gamma (1), beta (0); running mean (0) and running variance (1), updated in training by
  *             running = (1 - momentum) running + momentum batch, the variance stored unbiased, m/(m-1) of the biased one
  *             (norm.running_var: biased keeps it as it is); norm.running: cumulative replaces momentum by 1/updates so far.
- *             The slices of ghost BN update one after the other.
+ *             The slices of ghost BN update one after the other. norm.momentum_schedule lets momentum change over the training; norm.running: learned
+ *             lets each channel adapt its own (norm/momentum.h). norm.reset starts them anew; from norm.freeze on they are constants that normalize.
+ * Workers     train.workers = w gives each w-th of the batch sets of its own, as ghost BN; running statistics take in those of the first worker, as
+ *             DistributedDataParallel keeps the buffers of rank 0. norm.sync: true merges the moments of the parts (SyncBatchNorm): sets are as without
+ *             workers.
  * Conventions a set of one element is allowed: xhat = 0, y = beta, dx = 0, and the running variance takes in the biased 0
  *             (PyTorch refuses it). TensorFlow and the paper call 1 - momentum 'momentum' or 'decay'.
  *             A bias in the layer before is redundant: the mean takes it away again.

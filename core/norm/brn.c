@@ -47,6 +47,6 @@ const struct nl_norm nl_norm_brn = {
     .shifts = true,
     .tracks = true,
     .cancels_bias = true,
-    .uses = NL_USES_STAT_BATCH | NL_USES_BOUNDS,
+    .uses = NL_USES_STAT_BATCH | NL_USES_RATIO | NL_USES_SHIFT,
 };
 #endif

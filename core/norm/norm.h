@@ -47,8 +47,8 @@ struct nl_norm_setup {
 };
 
 /* Keys of the norm section that matter to some only; eps and affine matter to most. */
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_BOUNDS = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
-                    NL_USES_PARTS = 128 };
+enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_RATIO = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
+                    NL_USES_PARTS = 128, NL_USES_SHIFT = 256, NL_USES_HISTORY = 512, NL_USES_WINDOW = 1024 };
 
 struct nl_operation; /* operation/operation.h */
 
@@ -59,15 +59,17 @@ enum nl_spread {
     NL_SPREAD_NONE,    /* 1 */
 };
 
-/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then. */
-enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_NORM_NUMBERS };
+/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then, and
+ * the batches in the window of norm.history at most, this one included; norm.momentum_lr. */
+enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_WINDOW, NL_MOMENTUM_RATE, NL_NORM_NUMBERS };
 
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
     struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* its sets; NULL: they are no blocks, or it has none */
-    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets */
+    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets; in a window
+                                              of batches "cross_iteration" (NL_USES_WINDOW) */
     int variant;         /* of that operation, if it computes several */
     bool mixes_samples;  /* of that operation: what becomes of a sample depends on the others of its batch */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */

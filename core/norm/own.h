@@ -4,6 +4,7 @@
 
 #include "norm/brn.c"
 #include "norm/l1bn.c"
+#include "norm/mabn.c"
 #include "norm/varbn.c"
 
 #endif

@@ -1,7 +1,8 @@
-/* The table of normalizers, and the sets that several of them have. */
+/* The tables of normalizers, and the sets that several of them have. */
 #include <string.h>
 
 #include "norm/norm.h"
+#include "norm/weights.h"
 
 const struct nl_norm *const nl_norms[] = {
 #define NORM(kind) &nl_norm_##kind,
@@ -12,6 +13,19 @@ const struct nl_norm *const nl_norms[] = {
 const char *const nl_norm_names[] = {
 #define NORM(kind) #kind,
 #include "norm/norms.def"
+    NULL,
+};
+
+const struct nl_weight_norm *const nl_weight_norms[] = {
+    NULL,
+#define WEIGHT_NORM(kind) &nl_weight_norm_##kind,
+#include "norm/weights.def"
+};
+
+const char *const nl_weight_norm_names[] = {
+    "none",
+#define WEIGHT_NORM(kind) #kind,
+#include "norm/weights.def"
     NULL,
 };
 

@@ -41,7 +41,7 @@ static void drop(const struct nl_run *run, const struct nl_dropout *op, const vo
         struct nl_stream stream = {{key[0], key[1]}};
         real *y = nl_in_replica(run, to, r);
         double p = nl_own_or(op->p, hyper->dropout);
-        bool drops = run->statistics == NL_STATS_TRAIN && p > 0;
+        bool drops = nl_is_step(run->statistics) && p > 0;
         uint64_t before = nl_elements_before(run, op->count);
         for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
             bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, before + i) >= p;

@@ -28,6 +28,7 @@ enum nl_statistics {
     NL_STATS_TRAIN,   /* the batch's own; running statistics are updated */
     NL_STATS_BATCH,   /* the batch's own; nothing is updated */
     NL_STATS_RUNNING, /* the running ones */
+    NL_STATS_FROZEN,  /* the same, in a step of training (norm.freeze) */
     NL_STATS_PRECISE, /* the ones collected by norm_collect */
     NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
 };
@@ -35,11 +36,17 @@ enum nl_statistics {
 /* Whether they do not hang on the batch. */
 static inline bool nl_are_fixed(enum nl_statistics statistics)
 {
-    return statistics == NL_STATS_RUNNING || statistics == NL_STATS_PRECISE;
+    return statistics == NL_STATS_RUNNING || statistics == NL_STATS_FROZEN || statistics == NL_STATS_PRECISE;
+}
+
+/* Whether it is a step of training, in which units are dropped. */
+static inline bool nl_is_step(enum nl_statistics statistics)
+{
+    return statistics == NL_STATS_TRAIN || statistics == NL_STATS_FROZEN;
 }
 
 /* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
-enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_HISTORY, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
 
 static inline bool nl_is_parameter(enum nl_role role)
 {
@@ -93,7 +100,7 @@ struct nl_micro {
 struct nl_hyper {
     double lr, momentum, weight_decay, beta1, beta2, adam_eps;
     double trust;                   /* LARS: eta */
-    double clip_norm, clip_value;   /* 0: off */
+    double agc, clip_norm, clip_value; /* 0: off */
     double dropout;                 /* probability p */
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */

@@ -1,11 +1,12 @@
 /* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
 #include "operation/normalize.h"
 
+#include "norm/momentum.h"
 #include "operation/affine.h"
 #include "operation/reference.h"
 
-enum { X, GAMMA, BETA, RESIDUAL, SLOTS };
-enum { MEAN, VAR, COEFFICIENTS, SAVED };
+enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL };
+enum { MEAN, VAR, COEFFICIENTS };
 
 static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
 {
@@ -25,6 +26,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     nl_declare_gamma(d, GAMMA, (size_t)n->affine_count, &in[X]);
     if (n->norm->shifts)
         nl_declare_beta(d, BETA, (size_t)n->affine_count, &in[X]);
+    for (int i = 0; i < d->parameters; i++)
+        d->parameter[i].freezes = n->freezes;
     if (!n->norm->tracks)
         return NL_OK;
     add_state(d, (struct nl_tensor_spec){.name = "running_mean", .role = NL_RUNNING, .saved = true}, channels);
@@ -33,6 +36,12 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE}, 0);
+    if (n->learns_momentum)
+        d->state[d->states++] = (struct nl_tensor_spec){
+            .name = "learned_momentum", .role = NL_RUNNING, .saved = true, .dims = 2, .shape = {NL_MOMENTUM_ROWS, channels}};
+    if (n->history > 0)
+        d->state[d->states++] = (struct nl_tensor_spec){
+            .name = "history", .role = NL_RUNNING, .saved = true, .dims = 3, .shape = {2, (size_t)n->history, channels}};
     return NL_OK;
 }
 
@@ -41,7 +50,7 @@ static void prepare(void *arguments, int capacity, bool evaluates)
     struct nl_normalize *n = arguments;
     n->setup.samples = capacity;
     if (evaluates)
-        n->setup.stat_batch = 0; /* evaluation groups samples by itself */
+        n->setup.stat_batch = 0, n->workers = 1; /* evaluation groups samples by itself */
 }
 
 static void bind(void *arguments, const struct nl_operands *at)
@@ -53,6 +62,8 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
     n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
     n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
+    n->learned = n->learns_momentum ? at->state[6] : NULL;
+    n->averaged = n->history > 0 ? at->state[6 + n->learns_momentum] : NULL;
     n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
     n->sums = at->sums;
     n->hyper = at->hyper;
@@ -96,10 +107,10 @@ NL_OPERATION(normalize) = {
     .name = "normalize",
     .arguments = sizeof(struct nl_normalize),
     .span = NL_SPAN_BATCH,
-    .slots = SLOTS,
+    .slots = NL_NORMALIZE_SLOTS,
     .reduced = 1u << RESIDUAL,
     .skips = 1u << X,
-    .saved = SAVED,
+    .saved = NL_NORMALIZE_SAVED,
     .declare = declare,
     .prepare = prepare,
     .bind = bind,

@@ -17,7 +17,12 @@ struct nl_normalize {
     bool relu;
     bool unbiased;                  /* what running_var stores */
     unsigned detached;              /* enum nl_detached */
+    bool learns_momentum;           /* of running statistics (norm/momentum.h) */
+    bool freezes;                   /* gamma and beta are not updated once statistics are frozen */
     bool trains_running;            /* training normalizes with the running statistics too; they are constants to the gradient, and take in the batch afterwards */
+    int workers;                    /* above 1: the moments of so many equal parts of the batch are merged to those of a set, which is all of it */
+    int followed;                   /* slices of norm.stat_batch samples that running statistics take in, the first ones; 0: all */
+    int history;                    /* above 0: var is averaged over so many batches, and so is the mean of products on the way back (norm/mabn.c) */
     int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
     const void *x;                  /* real (capacity, S, C) */
     const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
@@ -27,6 +32,8 @@ struct nl_normalize {
     void *coefficients;             /* statistic (sets at capacity, 4): those that forward used, where nl_normalize_keeps_coefficients; else NULL.
                                        Not touched where statistics are fixed: a part of a batch may be called alone then */
     void *running_mean, *running_var; /* real (C) where norm->tracks */
+    void *learned;                  /* real (NL_MOMENTUM_ROWS, C) where learns_momentum */
+    void *averaged;                 /* real (2, history, C): var, and mean of products, of the last batches */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
     double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
@@ -47,12 +54,12 @@ static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
     return nl_partition_sets(&partition, &setup);
 }
 
-/* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch, nothing detached. */
+/* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch. */
 static inline bool nl_normalize_is_standard(const struct nl_normalize *op)
 {
     const struct nl_norm *norm = op->norm;
     bool of_squares = norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2;
-    return of_squares && !norm->coefficients && !op->detached && !op->trains_running;
+    return of_squares && !norm->coefficients && !op->trains_running && op->workers <= 1;
 }
 
 /* Whether a call normalizes with running or precise statistics. */
@@ -71,6 +78,15 @@ static inline bool nl_normalize_is_constant(const struct nl_normalize *op, const
 static inline bool nl_normalize_keeps_coefficients(const struct nl_normalize *op)
 {
     return op->norm->coefficients || op->trains_running;
+}
+
+/* Its slots, and how many buffers it saves: an operation that is "normalize" and more begins with them. */
+enum { NL_NORMALIZE_X, NL_NORMALIZE_GAMMA, NL_NORMALIZE_BETA, NL_NORMALIZE_RESIDUAL, NL_NORMALIZE_SLOTS };
+enum { NL_NORMALIZE_SAVED = 3 };
+/* Whether a call averages over a history. */
+static inline bool nl_normalize_averages(const struct nl_normalize *op, const struct nl_run *run)
+{
+    return op->history > 0 && run->statistics == NL_STATS_TRAIN;
 }
 
 extern const struct nl_operation nl_normalize_operation;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "norm/momentum.h"
 #include "operation/normalize.h"
 #include "operation/reference.h"
 #ifdef NL_REFERENCE_COMPLEX
@@ -45,47 +46,76 @@ static size_t affine_at(const struct nl_normalize *op, int s, int c)
     return op->affine_count > op->setup.channels ? (size_t)s * op->setup.channels + c : (size_t)c;
 }
 
-/* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct nl_normalize *op, const struct nl_hyper *hyper, real *running_mean, real *running_var,
-                  int64_t *updates, const accumulator *mean, const accumulator *var, int sets, int samples)
+/* A channel's learned momentum, after it has seen the batch's statistics. */
+static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper, real *learned, int c, const struct nl_prediction *prediction)
 {
-    struct nl_partition p = partition_of(op, samples);
+    struct nl_learned_momentum own;
+    int channels = op->setup.channels;
+    for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
+        own.row[row] = real_part(learned[row * channels + c]);
+    double momentum = nl_learn_momentum(&own, prediction, nl_own_or(op->momentum, hyper->norm_momentum), hyper->norm_numbers[NL_MOMENTUM_RATE],
+                                        nl_own_or(op->eps, hyper->norm_eps));
+    for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
+        learned[row * channels + c] = own.row[row];
+    return momentum;
+}
+
+/* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
+static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean, const accumulator *var, int sets)
+{
+    struct nl_partition p = partition_of(op, run->samples);
+    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+    real *running_mean = nl_in_replica(run, op->running_mean, r), *running_var = nl_in_replica(run, op->running_var, r);
+    real *learned = nl_in_replica(run, op->learned, r);
+    int64_t *updates = nl_in_replica(run, op->updates, r);
     bool unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
-    int slices = sets / op->setup.channels;
+    int slices = op->followed > 0 ? op->followed : sets / op->setup.channels;
     for (int slice = 0; slice < slices; slice++) {
         ++*updates;
         double own = nl_own_or(op->momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)*updates : own;
         for (int c = 0; c < op->setup.channels; c++) {
             int index = slice * op->setup.channels + c;
-            struct set set = set_at(&p, &op->setup, samples, index);
+            struct set set = set_at(&p, &op->setup, run->samples, index);
             double m = set_size(&set);
             accumulator batch_var = unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
+            struct nl_prediction prediction = {real_part(running_mean[c]), real_part(running_var[c]), real_part(mean[index]), real_part(batch_var)};
+            if (learned)
+                momentum = learn(op, hyper, learned, c, &prediction);
             running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[index];
             running_var[c] = (1 - momentum) * running_var[c] + momentum * batch_var;
         }
     }
 }
 
-/* Merges the sets' moments into the precise ones: Chan, Golub and LeVeque 1979. One count serves all channels. */
+/* mean and var of `count` elements (0: none yet) become those of these and m others: Chan, Golub and LeVeque 1979. */
+static void merge(double count, accumulator *mean, accumulator *var, double m, accumulator more_mean, accumulator more_var)
+{
+    double total = count + m;
+    accumulator delta = more_mean - *mean;
+    if (count == 0) {
+        *mean = more_mean;
+        *var = more_var;
+        return;
+    }
+    *var = (count * *var + m * more_var) / total + delta * delta * count * m / (total * total);
+    *mean += delta * m / total;
+}
+
+/* Merges the sets' moments into the precise ones. One count serves all channels. */
 static void collect(const struct nl_normalize *op, double *precise_mean, double *precise_var, double *count, const accumulator *mean,
                     const accumulator *var, const struct nl_partition *p, int sets, int samples)
 {
     int channels = op->setup.channels;
     for (int slice = 0; slice < sets / channels; slice++) {
         struct set set = set_at(p, &op->setup, samples, slice * channels);
-        double m = set_size(&set), total = *count + m;
+        double m = set_size(&set);
         for (int c = 0; c < channels; c++) {
-            double batch_mean = real_part(mean[slice * channels + c]), batch_var = real_part(var[slice * channels + c]);
-            double delta = batch_mean - precise_mean[c];
-            if (*count == 0) {
-                precise_mean[c] = batch_mean;
-                precise_var[c] = batch_var;
-            } else {
-                precise_var[c] = (*count * precise_var[c] + m * batch_var) / total + delta * delta * *count * m / (total * total);
-                precise_mean[c] += delta * m / total;
-            }
+            accumulator merged_mean = precise_mean[c], merged_var = precise_var[c];
+            merge(*count, &merged_mean, &merged_var, m, mean[slice * channels + c], var[slice * channels + c]);
+            precise_mean[c] = real_part(merged_mean);
+            precise_var[c] = real_part(merged_var);
         }
-        *count = total;
+        *count += m;
     }
 }
 
@@ -125,7 +155,7 @@ static struct nl_set_coefficients coefficients_of(const struct nl_normalize *op,
     return own ? own->forward(op->norm, set) : nl_standard_coefficients(op->norm, set);
 }
 
-static void find_statistics(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
+static void find_moments(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
 {
     double m = set_size(set);
     accumulator sum = 0, distances = 0, largest = 0;
@@ -139,6 +169,36 @@ static void find_statistics(const struct nl_normalize *op, const real *x, const 
         largest = nl_larger(largest, distance);
     }
     *spread = op->norm->spread == NL_SPREAD_LARGEST ? largest : distances / m;
+}
+
+/* Of the parts of the workers, which are merged. */
+static void find_statistics(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
+{
+    int workers = op->workers > 1 ? op->workers : 1, samples = (set->n1 - set->n0) / workers;
+    double count = 0;
+    for (int worker = 0; worker < workers; worker++) {
+        struct set part = *set;
+        accumulator mean, var;
+        part.n0 = set->n0 + worker * samples;
+        part.n1 = worker + 1 < workers ? part.n0 + samples : set->n1;
+        find_moments(op, x, &part, &mean, &var);
+        merge(count, center, spread, set_size(&part), mean, var);
+        count += set_size(&part);
+    }
+}
+
+/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0: var, 1: mean of products). */
+static accumulator averaged(const struct nl_normalize *op, real *history, int which, int64_t before, int c, accumulator number)
+{
+    int channels = op->setup.channels;
+    real *of = history + (size_t)which * op->history * channels + c;
+    of[before % op->history * channels] = number;
+    if (before < op->history)
+        return number;
+    accumulator sum = 0;
+    for (int i = 0; i < op->history; i++)
+        sum += of[i * channels];
+    return sum / op->history;
 }
 
 /* u of an element, then xhat. */
@@ -168,6 +228,8 @@ static void forward(const struct nl_run *run, const void *arguments)
             struct set set = set_at(&p, &op->setup, run->samples, index);
             if (!nl_normalize_is_fixed(op, run))
                 find_statistics(op, b.x, &set, &mean[index], &var[index]);
+            if (nl_normalize_averages(op, run))
+                var[index] = averaged(op, nl_in_replica(run, op->averaged, r), 0, *(const int64_t *)nl_in_replica(run, op->updates, r), set.c0, var[index]);
             b.statistics = statistics_of(run, op, r, index, set.c0);
             b.coefficients = coefficients_of(op, &b.statistics);
             if (kept)
@@ -185,8 +247,7 @@ static void forward(const struct nl_run *run, const void *arguments)
             }
         }
         if (op->norm->tracks && run->statistics == NL_STATS_TRAIN)
-            track(op, nl_in_replica(run, op->hyper, r), nl_in_replica(run, op->running_mean, r),
-                  nl_in_replica(run, op->running_var, r), nl_in_replica(run, op->updates, r), mean, var, sets, run->samples);
+            track(run, op, r, mean, var, sets);
         if (op->norm->tracks && run->statistics == NL_STATS_COLLECT)
             collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r),
                     nl_in_replica(run, op->precise_count, r), mean, var, &p, sets, run->samples);
@@ -273,6 +334,9 @@ static void backward(const struct nl_run *run, const void *arguments)
             b.statistics = statistics_of(run, op, r, index, set.c0);
             b.coefficients = kept ? kept[index] : coefficients_of(op, &b.statistics);
             struct sums sums = sums_of(&b, &set);
+            if (nl_normalize_averages(op, run)) /* forward has counted the batch */
+                sums.product = set_size(&set) * averaged(op, nl_in_replica(run, op->averaged, r), 1, *(const int64_t *)nl_in_replica(run, op->updates, r) - 1,
+                                                         set.c0, sums.product / set_size(&set));
             FOR_SET(set, op->setup)
             {
                 size_t a = affine_at(op, s, c);

@@ -11,9 +11,10 @@
 #define NL_OPERATION_OPERATION_H
 
 #include "base/error.h"
+#include "base/random.h"
 #include "operation/kernel.h"
 
-enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4 };
+enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4, NL_MOST_ARGUMENTS = 512 /* bytes */ };
 
 /* A sample's activations: S = height x width positions of so many channels. */
 struct nl_extent {
@@ -43,6 +44,7 @@ struct nl_tensor_spec {
     size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
     double initial;            /* value of every element; of a weight: drawn (model.init) */
     bool saved;                /* with the weights, in files */
+    bool freezes;              /* of a parameter: it is updated only until statistics are frozen (NL_STATS_FROZEN) */
 };
 
 /* What a node is, once its arguments and its inputs are known. */
@@ -67,6 +69,20 @@ struct nl_sharing {
     unsigned same;      /* bit i: the gradient of input i is that of input 0, number for number */
 };
 
+struct nl_operation;
+struct nl_backend; /* backend/backend.h */
+
+/* The node that makes a node's first input, without places, for kernels that call its kernels (operation/producer.h); no operation: an input of the network. */
+struct nl_producer {
+    const struct nl_backend *backend; /* that computes both */
+    const struct nl_operation *operation;
+    const void *arguments;
+};
+
+/* What computes an operation with these arguments on a backend: its own kernel, or, where it computes on the host, the reference's.
+ * NULL: nothing does. */
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
+
 /* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the gradient of one on which the
  * loss does not depend. */
 struct nl_operands {
@@ -76,6 +92,7 @@ struct nl_operands {
     void *sums;                        /* struct nl_micro; of "observe": its result */
     const struct nl_hyper *hyper;
     const struct nl_update *update;    /* the optimizer's step that backward makes by itself, or NULL */
+    struct nl_producer producer;
 };
 
 /* Where an operation stands in time, and what of a batch it must see at once. */
@@ -101,8 +118,11 @@ struct nl_operation {
                            with each number that reading it from memory would take longer */
     bool passes_constants; /* what is added to a channel of an input is added to that channel of the output, and nothing else changes */
     bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
+    unsigned constants; /* bit i: input i is a constant to the gradient: backward makes none */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
     int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */
+    bool initializes;   /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with them. It stands in the list of
+                           the call before the first step alone (nl_list_setup): in others input 0 takes the place of its output */
     bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */
 
     /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says why. */
@@ -110,6 +130,9 @@ struct nl_operation {
     /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained with. */
     void (*prepare)(void *arguments, int capacity, bool evaluates);
     void (*bind)(void *arguments, const struct nl_operands *at);
+    /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as stored, after the weights are drawn;
+     * states by number. NULL: their specs say it. */
+    void (*begin)(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state);
     /* filled: the slots that are not absent, bit by bit. */
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */

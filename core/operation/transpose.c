@@ -35,33 +35,43 @@ static double work(const void *arguments)
 
 /* ---- the reference ---- */
 
-/* (rows, columns) of vectors to (columns, rows). */
-static void turn(const struct nl_run *run, size_t rows, size_t columns, size_t channels, const void *from, void *to)
+/* (rows, columns) of vectors of so many bytes to (columns, rows). */
+static void turn(const struct nl_run *run, size_t rows, size_t columns, size_t bytes, const void *from, void *to)
 {
     for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, from, r);
-        real *y = nl_in_replica(run, to, r);
+        const char *x = nl_in_replica(run, from, r);
+        char *y = nl_in_replica(run, to, r);
         for (size_t row = 0; row < rows; row++)
             for (size_t column = 0; column < columns; column++)
-                memcpy(y + (column * rows + row) * channels, x + (row * columns + column) * channels, channels * sizeof *y);
+                memcpy(y + (column * rows + row) * bytes, x + (row * columns + column) * bytes, bytes);
     }
+}
+
+static void turn_forward(const struct nl_run *run, const struct nl_transpose *op, size_t element)
+{
+    size_t samples = (size_t)run->samples, times = (size_t)op->times;
+    turn(run, op->leaves ? times : samples, op->leaves ? samples : times, (size_t)op->channels * element, op->x, op->y);
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
 {
-    const struct nl_transpose *op = arguments;
-    size_t samples = (size_t)run->samples, times = (size_t)op->times;
-    turn(run, op->leaves ? times : samples, op->leaves ? samples : times, (size_t)op->channels, op->x, op->y);
+    turn_forward(run, arguments, sizeof(real));
+}
+
+static void int32_forward(const struct nl_run *run, const void *arguments)
+{
+    turn_forward(run, arguments, sizeof(int32_t));
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_transpose *op = arguments;
     size_t samples = (size_t)run->samples, times = (size_t)op->times;
-    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels, op->dy, op->dx);
+    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels * sizeof(real), op->dy, op->dx);
 }
 
 NL_KERNEL(transpose) = {.forward = forward, .backward = backward};
+NL_KERNEL(transpose_int32) = {.forward = int32_forward};
 
 NL_OPERATION(transpose) = {
     .name = "transpose",
@@ -72,4 +82,17 @@ NL_OPERATION(transpose) = {
     .bind = bind,
     .work = work,
     .reference = NL_REFERENCES(transpose),
+};
+
+NL_OPERATION(transpose_int32) = {
+    .name = "transpose_int32",
+    .arguments = sizeof(struct nl_transpose),
+    .span = NL_SPAN_BATCH,
+    .slots = 1,
+    .takes_int32 = 1,
+    .makes_int32 = 1,
+    .declare = declare,
+    .bind = bind,
+    .work = work,
+    .reference = NL_REFERENCES(transpose_int32),
 };

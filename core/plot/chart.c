@@ -139,7 +139,7 @@ static struct deal deal_out(const struct nl_picture *picture, const struct nl_co
     struct deal deal = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1, false, false};
     bool *free_one = nl_alloc(factors, sizeof *free_one);
     for (int i = results->factors - 1; i >= 0; i--) {
-        free_one[i] = view->apart[i] && results->factor[i].values > 1;
+        free_one[i] = view->apart[i] && nl_factor_distinguishes(results, i);
         first = free_one[i] ? i : first;
     }
     if (kind >= 0 && free_one[kind])

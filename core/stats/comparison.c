@@ -73,7 +73,7 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
     int written = 0;
     for (int i = 0; i < results->factors; i++) {
         const struct nl_factor *factor = &results->factor[i];
-        if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || factor->values < 2)
+        if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || !nl_factor_distinguishes(results, i))
             continue;
         nl_text_add(&label, "%s%s ", written++ ? ", " : inside ? " (" : "", short_name(results, grouped, i));
         if (factor->key->type == NL_TYPE_REAL)

@@ -435,7 +435,7 @@ static void say_interactions(const struct question *q, int first)
 /* The same weights, evaluated with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics"};
+    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics", "statistics of the part evaluated"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;

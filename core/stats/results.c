@@ -269,6 +269,18 @@ double nl_factor_number(const struct nl_factor *factor, int level)
     return level == NL_INAPPLICABLE ? NAN : nl_double_read(factor->value[level], NULL);
 }
 
+bool nl_factor_distinguishes(const struct nl_results *results, int factor)
+{
+    if (results->factor[factor].values > 1)
+        return true;
+    for (int a = 0; a < results->cells; a++)
+        for (int b = 0; b < a; b++)
+            if ((results->cell[a].level[factor] == NL_INAPPLICABLE) != (results->cell[b].level[factor] == NL_INAPPLICABLE) &&
+                nl_cell_norm(results, &results->cell[a]) == nl_cell_norm(results, &results->cell[b]))
+                return true;
+    return false;
+}
+
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed)
 {
     return !cell || cell->row[seed] < 0 ? NULL : nl_table_field(&results->table, cell->row[seed], results->status);
@@ -286,8 +298,8 @@ struct nl_runs nl_results_runs(const struct nl_results *results)
     return out;
 }
 
-/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, the others are equal
- * or do not apply to the baseline. */
+/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, where one that does not apply counts as its default
+ * (norm.weights: none); the others are equal or do not apply to the baseline. */
 static bool is_counterpart(const struct nl_results *results, const struct nl_match *baseline, const struct nl_cell *cell,
                            const struct nl_cell *other)
 {
@@ -299,7 +311,8 @@ static bool is_counterpart(const struct nl_results *results, const struct nl_mat
                 named = k;
         if (named >= 0) {
             const struct nl_word_list *legal = &baseline->values[named];
-            if (other->level[i] == NL_INAPPLICABLE || find_text(legal->at, legal->count, factor->value[other->level[i]]) < 0)
+            const char *value = other->level[i] == NL_INAPPLICABLE ? factor->key->default_text : factor->value[other->level[i]];
+            if (find_text(legal->at, legal->count, value) < 0)
                 return false;
         } else if (other->level[i] != cell->level[i] && other->level[i] != NL_INAPPLICABLE) {
             return false;

@@ -12,21 +12,13 @@
 #include "config/sweep.h"
 #include "model/model.h"
 #include "operation/dropout.h"
+#include "operation/cross_iteration.h"
 #include "operation/normalize.h"
+#include "operation/parametrize.h"
+#include "operation/scalars.h"
 #include "stats/claim.h"
+#include "sweep/scene.h"
 #include "train/train.h"
-
-/* What a trap looks at: a trial, and the sweep around it. */
-struct scene {
-    const struct nl_experiment *experiment;
-    const struct nl_grid *grid;
-    const struct nl_config *config;
-    const struct nl_norm *norm;
-    struct nl_counts counts;
-    struct nl_step_counts step_counts;
-    struct nl_graph graph;
-    struct nl_text *place; /* the key where a trap is shown, in the place of its own; a trap may fill it in */
-};
 
 static long long whole(int64_t value)
 {
@@ -66,15 +58,8 @@ static bool varies(const struct scene *s, const char *name)
 static const struct nl_normalize *tracking_at(const struct scene *s, int i)
 {
     const struct nl_graph_node *node = &s->graph.node[i];
-    const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+    const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
     return n && n->norm->tracks ? n : NULL;
-}
-
-/* A trap that lies in a layer of model.layers is shown there. */
-static void add_place(const struct scene *s, int node)
-{
-    if (s->config->model.arch == NL_LAYERS)
-        nl_text_add(s->place, NL_PART "%s", s->graph.node[node].name);
 }
 
 /* ---- sets that are too small ---- */
@@ -84,10 +69,8 @@ static const struct nl_graph_node *single_elements(const struct scene *s, bool (
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
-        if (node->operation != &nl_normalize_operation)
-            continue;
-        const struct nl_normalize *normalize = node->arguments;
-        if (!meant(normalize->norm))
+        const struct nl_normalize *normalize = nl_normalize_of(node->operation, node->arguments);
+        if (!normalize || !meant(normalize->norm))
             continue;
         struct nl_norm_setup setup = normalize->setup;
         setup.samples = (int)s->config->train.batch;
@@ -163,7 +146,7 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
             continue;
         nl_text_add(what, "a batch of %d in parts of %d leaves a last part of %d, which %s normalizes by itself", batch, share, batch % share, n->norm->name);
         if (share != s->config->norm.stat_batch)
-            add_place(s, i);
+            nl_trap_place(s, i);
         return true;
     }
     return false;
@@ -171,33 +154,36 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
 
 /* ---- statistics of evaluation ---- */
 
-/* The node whose exponential average has the least momentum, or the largest; -1: there is none. */
+/* The node whose exponential average has the least constant momentum, or the largest; -1: there is none. */
 static int find_momentum(const struct scene *s, bool largest, double *momentum)
 {
     int found = -1;
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_normalize *n = tracking_at(s, i);
-        double own = n ? nl_own_or(n->momentum, s->config->norm.running == NL_EMA ? s->config->norm.momentum : -1.0) : -1.0;
+        bool constant = s->config->norm.running == NL_EMA && s->config->norm.momentum_schedule == NL_MOMENTUM_CONSTANT;
+        double own = n ? nl_own_or(n->momentum, constant ? s->config->norm.momentum : -1.0) : -1.0;
         if (own < 0 || (found >= 0 && !(largest ? own > *momentum : own < *momentum)))
             continue;
         *momentum = own;
         found = i;
     }
     if (found >= 0 && tracking_at(s, found)->momentum.given)
-        add_place(s, found);
+        nl_trap_place(s, found);
     return found;
 }
 
 static bool lag(const struct scene *s, struct nl_text *what)
 {
     double momentum = 0;
-    if (!evaluates_running(s) || *s->config->model.load || find_momentum(s, false, &momentum) < 0)
+    if (!evaluates_running(s) || *s->config->model.load || s->config->norm.reset > 0 || s->config->norm.running == NL_LEARNED ||
+        find_momentum(s, false, &momentum) < 0)
         return false;
-    double left = pow(1.0 - momentum, (double)s->step_counts.steps);
+    int64_t steps = (int64_t)ceil(s->config->norm.freeze * (double)s->step_counts.steps);
+    double left = pow(1.0 - momentum, (double)steps);
     if (!(left > 0.01))
         return false;
     nl_text_add(what, "after %lld step%s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
-                whole(s->step_counts.steps), s->step_counts.steps == 1 ? "" : "s", 100 * left, momentum, whole(s->step_counts.steps));
+                whole(steps), steps == 1 ? "" : "s", 100 * left, momentum, whole(steps));
     return true;
 }
 
@@ -220,7 +206,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
-    if (!s->norm->tracks || s->config->norm.statistics != NL_OF_RUNNING)
+    if (!s->norm->tracks || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW)) || s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
@@ -243,13 +229,20 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
         if (!dropped || !tracking_at(s, i))
             continue;
         nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none", node->name);
-        add_place(s, i);
+        nl_trap_place(s, i);
         return true;
     }
     return false;
 }
 
 /* ---- parameters and their training ---- */
+
+/* Whether it subtracts a constant that is added to a channel in front of it: the mean has it in it, unless it is one of earlier batches. */
+static bool subtracts_again(const struct nl_graph_node *node)
+{
+    const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+    return n && n->norm->cancels_bias && !n->trains_running;
+}
 
 /* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
  * first that does. */
@@ -259,9 +252,8 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     for (int v = 0; v < graph->values; v++)
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
-        const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
-        bool cancels = n && n->norm->cancels_bias;
-        first = cancels ? n->norm : first;
+        bool cancels = subtracts_again(node);
+        first = cancels ? nl_normalize_of(node->operation, node->arguments)->norm : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE)
                 cancelled[node->in[slot]] &= cancels || (node->operation->passes_constants && cancelled[node->out[0]]);
@@ -287,14 +279,14 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
     if (!norm || biases == 0)
         return false;
     nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", norm->name, biases);
-    add_place(s, first);
+    nl_trap_place(s, first);
     return true;
 }
 
 /* Whether trials differ in their normalizers. */
 static bool normalizers_vary(const struct scene *s)
 {
-    bool found = varies(s, "norm.kind") || varies(s, "model.layers");
+    bool found = varies(s, "norm.kind") || varies(s, "norm.weights") || varies(s, "model.layers");
     for (int k = 0; k < s->grid->keys; k++) {
         const char *path = s->grid->key[k]->path, *end = path ? strstr(path, ".norm.kind") : NULL;
         found |= end && !end[strlen(".norm.kind")];
@@ -305,13 +297,17 @@ static bool normalizers_vary(const struct scene *s)
 static bool decays_gamma(const struct scene *s, struct nl_text *what)
 {
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
-    while (gamma < end && gamma->spec.role != NL_GAMMA)
+    while (gamma < end && (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
         gamma++;
     if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
-    const struct nl_normalize *n = s->graph.node[gamma->node].arguments;
-    nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed", n->norm->name);
+    const struct nl_graph_node *owner = &s->graph.node[gamma->node];
+    if (owner->operation == &nl_parametrize_operation)
+        nl_text_add(what, "weight decay also pulls the gain of %s to 0: normalizers then also differ in what is decayed", nl_weight_norm_of(owner)->name);
+    else
+        nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
+                    owner->operation == &nl_normalize_operation ? ((const struct nl_normalize *)owner->arguments)->norm->name : s->norm->name);
     return true;
 }
 
@@ -477,6 +473,14 @@ static const struct trap {
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out; in model.layers bias: off does", false},
+    {"norm.gamma_init", nl_trap_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
+    {"model.residual", nl_trap_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
+    {"model.residual", nl_trap_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
+    {"norm.weights", nl_trap_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
+    {"norm.weights", nl_trap_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
+    {"norm.weights", nl_trap_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
+    {"norm.weights_init", nl_trap_start_is_loaded, "leave out norm.weights_init", false},
+    {"norm.weights_init", nl_trap_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},

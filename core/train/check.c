@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "data/data.h"
 #include "model/model.h"
-#include "operation/normalize.h"
+#include "operation/cross_iteration.h"
 #include "train/train.h"
 
 static bool evaluates_batches(const struct nl_config *config)
@@ -21,9 +21,9 @@ static void check_slices(const struct nl_graph *graph, const struct nl_config *c
                          struct nl_diagnostics *diagnostics)
 {
     long long batch = (long long)config->train.batch;
-    int common = nl_norm_setup_of(config, 0, 1, 1).stat_batch;
+    int common = nl_stat_batch(config);
     for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
-        const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+        const struct nl_normalize *normalize = nl_normalize_of(node->operation, node->arguments);
         if (!normalize || !normalize->norm->tracks)
             continue;
         int slice = normalize->setup.stat_batch;
@@ -35,6 +35,32 @@ static void check_slices(const struct nl_graph *graph, const struct nl_config *c
             nl_complain(diagnostics, experiment, layer,
                         "'norm.eval' batch needs one 'norm.stat_batch' for all normalizers, and '%s' has its own", node->name);
         free(layer);
+    }
+}
+
+/* Each worker has an equal part of every batch, and whole slices of it. */
+static void check_workers(const struct nl_graph *graph, const struct nl_config *config, int64_t samples, const struct nl_experiment *experiment,
+                          struct nl_diagnostics *diagnostics)
+{
+    long long batch = (long long)config->train.batch, workers = (long long)config->train.workers, part = batch / workers;
+    if (!nl_key_applies(nl_key_find("train.workers"), config))
+        return;
+    if (batch % workers != 0) {
+        nl_complain(diagnostics, experiment, "train.workers", "%lld workers have no equal parts of a batch of %lld (train.batch)", workers, batch);
+        return;
+    }
+    if (!config->train.drop_last && samples % batch != 0)
+        nl_complain(diagnostics, experiment, "train.workers", "%lld workers need whole batches: 'train.drop_last' true leaves the last one out", workers);
+    for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
+        const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
+        int slice = normalize && (normalize->norm->uses & NL_USES_STAT_BATCH) ? normalize->setup.stat_batch : 0;
+        if (slice > 0 && config->norm.sync)
+            nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %d samples", slice);
+        else if (slice > 0 && part % slice != 0)
+            nl_complain(diagnostics, experiment, "norm.stat_batch", "%d samples are no slices of a worker's %lld ('train.batch' by 'train.workers')", slice,
+                        part);
+        if (slice > 0 && (config->norm.sync || part % slice != 0))
+            return;
     }
 }
 
@@ -53,6 +79,7 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     if (backend && nl_graph_check(&graph, backend, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
     check_slices(&graph, config, experiment, diagnostics);
+    check_workers(&graph, config, nl_data_counts(config).train, experiment, diagnostics);
     nl_graph_release(&graph);
     if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);

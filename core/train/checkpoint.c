@@ -44,19 +44,35 @@ static double *metric_numbers(const struct nl_trial_result *result)
     return numbers;
 }
 
-static void add_optimizer(struct nl_tensor_file *file, const struct nl_plan *plan, const char *name, const void *state)
+static void add_reals(struct nl_tensor_file *file, const struct nl_plan *plan, const char *name, const void *state, size_t count)
 {
     if (!state)
         return;
-    size_t count = plan->graph->count;
     void *data = nl_alloc(count, plan->backend->real);
     plan->backend->download(data, state, count * plan->backend->real);
     add(file, name, plan->backend->real == sizeof(double) ? NL_F64 : NL_F32, count, 0, data);
 }
 
+/* The next tensor, from that one on, that later steps of a training need and nobody else; NULL: there are no more. */
+static const struct nl_tensor *history_from(const struct nl_graph *graph, const struct nl_tensor *tensor)
+{
+    while (tensor < graph->tensor + graph->tensors && tensor->spec.role != NL_HISTORY)
+        tensor++;
+    return tensor < graph->tensor + graph->tensors ? tensor : NULL;
+}
+
+enum { NAME_SIZE = sizeof ((struct nl_tensor_file_entry *)NULL)->name };
+
+static const char *history_name(const struct nl_tensor *tensor, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "training.%s", tensor->name);
+    return name;
+}
+
 int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const struct nl_trial_progress *progress,
                        const struct nl_trial_result *result, const char *path, struct nl_error *err)
 {
+    char name[NAME_SIZE];
     struct nl_tensor_file file = nl_weights_file(plan, replica, source, MOST_EXTRA);
     const int64_t counts[COUNTS] = {result->steps, result->samples};
     const double sums[SUMS] = {progress->first_loss, progress->loss_sum, progress->correct,   progress->seen,
@@ -66,8 +82,10 @@ int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_
     add(&file, "training.curve", NL_F64, (size_t)result->rows, COLUMNS, curve_numbers(result));
     if (result->tensors > 0)
         add(&file, "training.metrics", NL_F64, (size_t)result->observations, METRIC_COLUMNS, metric_numbers(result));
-    add_optimizer(&file, plan, "training.first", nl_place_in(plan, plan->update.first, replica));
-    add_optimizer(&file, plan, "training.second", nl_place_in(plan, plan->update.second, replica));
+    add_reals(&file, plan, "training.first", nl_place_in(plan, plan->update.first, replica), plan->graph->count);
+    add_reals(&file, plan, "training.second", nl_place_in(plan, plan->update.second, replica), plan->graph->count);
+    for (const struct nl_tensor *t = plan->graph->tensor; (t = history_from(plan->graph, t)); t++)
+        add_reals(&file, plan, history_name(t, name), nl_tensor_in(plan, replica, t), t->count);
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
     nl_safetensors_release(&file);
     return status;
@@ -221,15 +239,15 @@ static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_tr
     }
 }
 
-static int get_optimizer(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state, const char *path,
-                         struct nl_error *err)
+static int get_reals(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state, size_t count, const char *path,
+                     struct nl_error *err)
 {
-    size_t count = plan->graph->count, real = plan->backend->real;
+    size_t real = plan->backend->real;
     const struct nl_tensor_file_entry *entry = find(file, name, real == sizeof(double) ? NL_F64 : NL_F32, count, 0);
     if (!state)
         return NL_OK;
     if (!entry)
-        return nl_fail(err, "cannot go on from '%s': its '%s' does not fit the optimizer", path, name);
+        return nl_fail(err, "cannot go on from '%s': its '%s' does not fit", path, name);
     plan->backend->upload(state, entry->data, count * real);
     return NL_OK;
 }
@@ -237,14 +255,17 @@ static int get_optimizer(const struct nl_plan *plan, const struct nl_tensor_file
 int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_trial_progress *progress,
                        struct nl_trial_result *result, struct nl_error *err)
 {
+    char name[NAME_SIZE];
     struct nl_tensor_file file;
     if (read_checkpoint(source, path, &file, err))
         return NL_FAIL;
     int status = nl_weights_check(plan->graph, &file, path, err);
     if (status == NL_OK)
-        status = get_optimizer(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica), path, err);
+        status = get_reals(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica), plan->graph->count, path, err);
     if (status == NL_OK)
-        status = get_optimizer(plan, &file, "training.second", nl_place_in(plan, plan->update.second, replica), path, err);
+        status = get_reals(plan, &file, "training.second", nl_place_in(plan, plan->update.second, replica), plan->graph->count, path, err);
+    for (const struct nl_tensor *t = plan->graph->tensor; status == NL_OK && (t = history_from(plan->graph, t)); t++)
+        status = get_reals(plan, &file, history_name(t, name), nl_tensor_in(plan, replica, t), t->count, path, err);
     if (status == NL_OK) {
         const int64_t *counts = nl_safetensors_find(&file, "training.counts")->data;
         const double *sums = nl_safetensors_find(&file, "training.sums")->data;

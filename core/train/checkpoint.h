@@ -8,6 +8,7 @@
  *     training.metrics F64 (rows, 7)  where tensors are observed: step, number of the tensor, elements, sum, sum of squares, of squared
  *                                     deviations from the mean, zeros
  *     training.first, training.second (parameters)  what the optimizer keeps, as the backend lays it out
+ *     training.NAME                   what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise
  *
  * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no checkpoint.
  */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "model/model.h"
 
 enum { EVALUATION_BATCH = 256 };
 
@@ -13,10 +14,10 @@ enum nl_eval nl_primary_eval(const struct nl_config *config)
 
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
-    int64_t stat_batch = config->norm.stat_batch, batch = config->train.batch;
+    int64_t stat_batch = nl_stat_batch(config), batch = config->train.batch;
     switch (statistics) {
     case NL_STATS_BATCH:
-        return (int)(stat_batch != NL_AUTO && stat_batch < batch ? stat_batch : batch);
+        return (int)(stat_batch > 0 && stat_batch < batch ? stat_batch : batch);
     case NL_STATS_COLLECT:
         return (int)config->norm.precise_batch;
     default:
@@ -67,20 +68,6 @@ static void feed(const struct nl_plan *plan, const struct nl_config *config, enu
     }
 }
 
-void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
-                 struct nl_score *score)
-{
-    static const enum nl_statistics statistics_of[NL_EVALS] = {
-        [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE};
-    struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
-    nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
-    feed(plan, config, part, count, statistics_of[eval]);
-    nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
-    for (int r = 0; r < plan->replicas; r++)
-        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, sums[r].correct / sums[r].counted};
-    free(sums);
-}
-
 /* The batches merged so far, of every normalizer. */
 static void forget_precise(const struct nl_plan *plan)
 {
@@ -94,8 +81,30 @@ static void forget_precise(const struct nl_plan *plan)
     }
 }
 
-void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)
+/* The statistics of a part, anew. */
+static void collect(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count)
 {
     forget_precise(plan);
-    feed(plan, config, NL_PART_TRAIN, train_count, NL_STATS_COLLECT);
+    feed(plan, config, part, count, NL_STATS_COLLECT);
+}
+
+void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)
+{
+    collect(plan, config, NL_PART_TRAIN, train_count);
+}
+
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
+                 struct nl_score *score)
+{
+    static const enum nl_statistics statistics_of[NL_EVALS] = {
+        [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE, [NL_EVAL_ADAPT] = NL_STATS_PRECISE};
+    struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
+    if (eval == NL_EVAL_ADAPT)
+        collect(plan, config, part, count);
+    nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
+    feed(plan, config, part, count, statistics_of[eval]);
+    nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
+    for (int r = 0; r < plan->replicas; r++)
+        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, sums[r].correct / sums[r].counted};
+    free(sums);
 }

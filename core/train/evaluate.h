@@ -12,7 +12,8 @@ int nl_evaluation_group(const struct nl_config *config, enum nl_statistics stati
  * batch's own the group is train.batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
 int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view);
 
-/* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_PRECISE: after
+/* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_ADAPT takes the
+ * statistics of these samples first, in place of precise ones (AdaBN: Li et al. 2016). NL_EVAL_PRECISE: after
  * nl_collect_precise. config: any replica's. */
 void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
                  struct nl_score *score);

@@ -44,7 +44,8 @@ static void *take_beside(struct layout *l, size_t first, int number, size_t coun
 static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
-    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !(config->train.clip_norm > 0) && !(config->train.clip_value > 0);
+    bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
+    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips;
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
@@ -75,15 +76,34 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
     return gradients;
 }
 
-static void lay_out_states(struct nl_plan *plan, struct layout *l)
+static void list_parameter(struct nl_plan *plan, const struct nl_tensor *tensor, bool clips)
+{
+    size_t units = clips ? nl_plan_units(plan, tensor) : 0;
+    plan->update.tensors++;
+    plan->update.units = units > plan->update.units ? units : plan->update.units;
+}
+
+static void lay_out_states(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             plan->state[graph->tensor[i].offset] = take(l, nl_tensor_bytes(plan, &graph->tensor[i]));
         else
-            plan->update.tensors++;
+            list_parameter(plan, &graph->tensor[i], config->train.agc > 0);
     plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
+}
+
+/* Without the last parameters, which are the last of the list, too. */
+static struct nl_update frozen_update(const struct nl_plan *plan)
+{
+    const struct nl_graph *graph = plan->graph;
+    struct nl_update update = plan->update;
+    update.count -= graph->freezing;
+    update.decayed = update.decayed < update.count ? update.decayed : update.count;
+    for (int i = 0; i < graph->tensors; i++)
+        update.tensors -= nl_is_parameter(graph->tensor[i].spec.role) && graph->tensor[i].spec.freezes;
+    return update;
 }
 
 /* How pixels or values are seen. */
@@ -140,7 +160,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
         else
             pass->gather.row[row++].to = input[i];
     }
-    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list}; /* one at a time: they lie in the same place */
+    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list, &pass->first_list}; /* one at a time: they lie in the same place */
     size_t begin = l->at;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t end = nl_list_lay_out(lists[i], begin);
@@ -156,7 +176,8 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     places.hyper = plan->hyper = take(l, sizeof *plan->hyper);
     places.gradients = lay_out_parameters(plan, l, config);
     places.parameters = plan->parameters;
-    lay_out_states(plan, l);
+    lay_out_states(plan, l, config);
+    plan->frozen_update = frozen_update(plan);
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
     plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
     plan->eval_sums = take(l, sizeof *plan->eval_sums);
@@ -179,6 +200,9 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
         return NL_FAIL;
     setup.observers = &plan->observers;
     if (plan->observers.count > 0 && nl_list_make(&plan->train.observed_list, &setup, err))
+        return NL_FAIL;
+    setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = batch, .initializes = true};
+    if (nl_graph_initializes(plan->graph) && nl_list_make(&plan->train.first_list, &setup, err))
         return NL_FAIL;
     setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = eval_capacity};
     setup.fixed = true;
@@ -281,6 +305,7 @@ void nl_plan_release(struct nl_plan *plan)
     nl_plan_forget(plan);
     nl_list_release(&plan->train.list);
     nl_list_release(&plan->train.observed_list);
+    nl_list_release(&plan->train.first_list);
     nl_list_release(&plan->eval.list);
     nl_list_release(&plan->eval.batch_list);
     nl_observers_release(&plan->observers);

@@ -22,6 +22,7 @@ struct nl_pass {
     struct nl_list list;       /* of evaluation: where statistics are fixed, if any are tracked */
     struct nl_list batch_list; /* of evaluation, if statistics are tracked: where they are the batch's own */
     struct nl_list observed_list; /* of training, if tensors are observed: at the steps that are logged */
+    struct nl_list first_list; /* of training, if operations set parameters from a batch: before the first step */
 };
 
 enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */
@@ -38,7 +39,7 @@ struct nl_plan {
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
     const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
-    struct nl_update update;
+    struct nl_update update, frozen_update; /* the second while statistics are frozen */
     struct nl_hyper *hyper;    /* places in the state of replica 0, as all below */
     void *parameters;
     void **state;              /* of the graph's tensors that are no parameters, by number */
@@ -49,7 +50,7 @@ struct nl_plan {
     struct nl_loss_sums *eval_sums; /* (1) */
     struct nl_observers observers; /* of log.tensors */
     struct nl_observed *observed;  /* (observers) of the last step that was observed */
-    struct nl_tape *tape[2];   /* the backend's recordings of the step; the second of one that is observed */
+    struct nl_tape *tape[2][2]; /* the backend's recordings of the step; the second of one that is observed, and of one with frozen statistics */
 };
 
 /* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes next. */
@@ -72,12 +73,18 @@ size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tenso
 /* Where a tensor lies in that replica's state. */
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor);
 
+/* The units of a parameter for adaptive gradient clipping (struct nl_update_tensor). */
+size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor);
+
 /* That place in the state of another replica; NULL stays NULL. */
 void *nl_place_in(const struct nl_plan *plan, const void *place, int replica);
 
 /* rows (plan->replicas, bytes): to or from a place in each state. */
 void nl_plan_put(const struct nl_plan *plan, void *place, const void *rows, size_t bytes);
 void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size_t bytes);
+
+/* Running statistics of all replicas start anew. */
+void nl_plan_reset_statistics(const struct nl_plan *plan);
 
 /* Recordings of the step are void. */
 void nl_plan_forget(struct nl_plan *plan);
@@ -90,6 +97,10 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 /* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to run->sums. Where
  * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
+
+/* The call before the first step: operations that say so set their parameters from the batch that pass train's gather.index names. Nothing happens where
+ * there are none. What follows may be loaded over it. */
+void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run);
 
 /* Batch in, loss out: gather, then every instruction forward, of which the last adds the loss to run->sums. */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "model/model.h"
+#include "norm/weights.h"
 #include "operation/normalize.h"
 #include "train/schedule.h"
 
@@ -14,8 +15,19 @@ static size_t elements_of(const struct nl_probe *probe)
     return (size_t)probe->samples * nl_elements(probe->extent);
 }
 
+static void partition_weights(const struct nl_probe *probe, int *sets, int *elements)
+{
+    bool whole = nl_weight_norms[probe->config->norm.weights]->measure == NL_WEIGHT_SPECTRAL;
+    *sets = whole ? 1 : probe->samples;
+    *elements = (int)(elements_of(probe) / (size_t)*sets);
+}
+
 int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, struct nl_error *err)
 {
+    if (probe->of_weights) {
+        partition_weights(probe, sets, elements);
+        return NL_OK;
+    }
     const struct nl_norm *norm = nl_norm_of(probe->config);
     struct nl_norm_setup setup = nl_norm_setup_of(probe->config, probe->samples, nl_positions(probe->extent), probe->extent.channels);
     *sets = *elements = 0;
@@ -33,15 +45,21 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
 
 /* ---- the layer's tensors ---- */
 
-/* Those that somebody may want to see, or to give: not what evaluation alone makes. */
+/* Those that somebody may want to see, or to give: not what evaluation alone makes. An original weight is x. */
 static bool is_shown(const struct nl_tensor *tensor)
 {
+    if (tensor->spec.role == NL_WEIGHT)
+        return false;
     return nl_is_parameter(tensor->spec.role) || (tensor->spec.saved && tensor->spec.role != NL_UPDATES);
 }
 
-/* Papers call it gamma, PyTorch weight. */
+/* Papers call it gamma, PyTorch weight; and g, what PyTorch's parametrizations number. */
 static const char *shown_name(const struct nl_tensor_spec *spec)
 {
+    static const char *const names[][2] = {{"original0", "g"}, {"0.gain", "gain"}, {"0._u", "u"}, {"0._v", "v"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(spec->name, names[i][0]) == 0)
+            return names[i][1];
     if (spec->role == NL_GAMMA && strcmp(spec->name, "weight") == 0)
         return "gamma";
     return spec->role == NL_BETA && strcmp(spec->name, "bias") == 0 ? "beta" : spec->name;
@@ -61,10 +79,17 @@ static void declare(struct nl_probe *probe, const struct nl_graph *graph)
     }
 }
 
+static int make_graph(const struct nl_probe *probe, struct nl_graph *graph, struct nl_error *err)
+{
+    const struct nl_extent *x = &probe->extent;
+    return probe->of_weights ? nl_model_weight(probe->config, probe->samples, x->channels, x->height, graph, err)
+                             : nl_model_norm(probe->config, probe->extent, graph, err);
+}
+
 int nl_probe_declare(struct nl_probe *probe, struct nl_error *err)
 {
     struct nl_graph graph;
-    int status = nl_model_norm(probe->config, probe->extent, &graph, err);
+    int status = make_graph(probe, &graph, err);
     if (status == NL_OK)
         declare(probe, &graph);
     nl_graph_release(&graph);
@@ -196,10 +221,15 @@ struct layer {
     struct nl_operands at;
 };
 
+static struct nl_probe_tensor *shown_of(struct nl_probe *probe, const struct nl_tensor *tensor)
+{
+    return is_shown(tensor) ? nl_probe_find(probe, shown_name(&tensor->spec)) : NULL;
+}
+
 static const double *given_of(struct nl_probe *probe, const struct nl_tensor *tensor)
 {
-    struct nl_probe_tensor *shown = is_shown(tensor) ? nl_probe_find(probe, shown_name(&tensor->spec)) : NULL;
-    return shown ? shown->given : NULL;
+    const struct nl_probe_tensor *shown = shown_of(probe, tensor);
+    return !shown ? NULL : shown->given ? shown->given : shown->begun;
 }
 
 static const struct nl_tensor *parameter_in(const struct layer *layer, int slot)
@@ -209,16 +239,55 @@ static const struct nl_tensor *parameter_in(const struct layer *layer, int slot)
     return is ? &layer->graph->tensor[layer->graph->value[value].tensor] : NULL;
 }
 
+/* What tensors begin with where it follows from x, an original weight: all of them are vectors. */
+static void begin_tensors(struct nl_probe *probe, const struct layer *layer)
+{
+    const struct nl_operation *operation = layer->node->operation;
+    double *parameter[NL_MOST_SLOTS] = {NULL}, *state[NL_MOST_STATES] = {NULL};
+    const struct nl_tensor *original = parameter_in(layer, 0);
+    if (!operation->begin)
+        return;
+    parameter[0] = nl_alloc(original->count, sizeof **parameter);
+    for (size_t e = 0; e < original->count; e++)
+        parameter[0][nl_tensor_place(original, e)] = probe->x[e];
+    for (int i = 0; i < layer->graph->tensors; i++) {
+        const struct nl_tensor *tensor = &layer->graph->tensor[i];
+        struct nl_probe_tensor *shown = shown_of(probe, tensor);
+        if (!shown)
+            continue;
+        shown->begun = filled(tensor->count, tensor->spec.initial);
+        for (int slot = 0; slot < operation->slots; slot++)
+            parameter[slot] = parameter_in(layer, slot) == tensor ? shown->begun : parameter[slot];
+        for (int s = 0; s < layer->node->states; s++)
+            state[s] = layer->node->state[s] == i ? shown->begun : state[s];
+    }
+    operation->begin(layer->node->arguments, nl_stream((uint64_t)probe->config->train.seed, operation->name), parameter, state);
+    free(parameter[0]);
+}
+
+/* x or dy to its place: activations, or a weight. */
+static void *put_input(struct nl_probe *probe, struct workspace *w, const struct layer *layer, const double *values)
+{
+    const struct nl_tensor *original = parameter_in(layer, 0);
+    return original && values ? put_tensor(w, original, values) : put(w, values, elements_of(probe));
+}
+
+static double *get_output(const struct nl_probe *probe, const struct workspace *w, const struct layer *layer, const void *place)
+{
+    const struct nl_tensor *original = parameter_in(layer, 0);
+    return original ? get_tensor(w, original, place) : get(w, place, elements_of(probe));
+}
+
 static void lay_out(struct nl_probe *probe, struct workspace *w, struct layer *layer)
 {
     const struct nl_operation *operation = layer->node->operation;
     struct nl_operands *at = &layer->at;
-    size_t elements = elements_of(probe);
     at->hyper = put_hyper(w, probe->config);
-    at->in[0] = put(w, probe->x, elements);
-    at->out[0] = put(w, NULL, elements);
-    at->d_in[0] = probe->dy ? put(w, NULL, elements) : NULL;
-    at->d_out[0] = probe->dy ? put(w, probe->dy, elements) : NULL;
+    at->in[0] = put_input(probe, w, layer, probe->x);
+    at->out[0] = put_input(probe, w, layer, NULL);
+    at->d_in[0] = probe->dy ? put_input(probe, w, layer, NULL) : NULL;
+    at->d_out[0] = probe->dy ? put_input(probe, w, layer, probe->dy) : NULL;
+    begin_tensors(probe, layer);
     for (int slot = 1; slot < operation->slots; slot++) {
         const struct nl_tensor *tensor = parameter_in(layer, slot);
         at->in[slot] = tensor ? put_tensor(w, tensor, given_of(probe, tensor)) : NULL;
@@ -278,10 +347,10 @@ static void normalize(struct nl_probe *probe, const struct workspace *w, const s
         .statistics = fixed ? NL_STATS_RUNNING : probe->eval ? NL_STATS_BATCH : NL_STATS_TRAIN,
     };
     kernel->forward(&run, arguments);
-    probe->y = get(w, layer->at.out[0], elements_of(probe));
+    probe->y = get_output(probe, w, layer, layer->at.out[0]);
     if (probe->dy) {
         kernel->backward(&run, arguments);
-        probe->dx = get(w, layer->at.d_in[0], elements_of(probe));
+        probe->dx = get_output(probe, w, layer, layer->at.d_in[0]);
     }
     find_tensors(probe, w, layer);
     if (operation == &nl_normalize_operation)
@@ -328,7 +397,7 @@ int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
         backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     if (!backend)
         return NL_FAIL;
-    if (nl_model_norm(config, probe->extent, &graph, err) == NL_OK)
+    if (make_graph(probe, &graph, err) == NL_OK)
         status = run_on(probe, backend, &graph, err);
     nl_graph_release(&graph);
     return status;
@@ -343,6 +412,7 @@ void nl_probe_release(struct nl_probe *probe)
     }
     for (int i = 0; i < probe->tensors; i++) {
         free(probe->tensor[i].found);
-        probe->tensor[i].found = NULL;
+        free(probe->tensor[i].begun);
+        probe->tensor[i].found = probe->tensor[i].begun = NULL;
     }
 }

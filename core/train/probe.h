@@ -1,4 +1,5 @@
-/* One normalizer on given numbers: what `normlab norm` shows. It runs the very kernels that training runs. */
+/* One normalizer on given numbers: what `normlab norm` shows. It runs the very kernels that training runs. Of a normalizer of weights x is the original
+ * weight of a layer, (O, I) or (O, I, k, k), and y the one that the layer uses: O stands for N, k for height and width. */
 #ifndef NL_TRAIN_PROBE_H
 #define NL_TRAIN_PROBE_H
 
@@ -13,6 +14,7 @@ struct nl_probe_tensor {
     int dims;
     size_t shape[NL_MOST_DIMS], count;
     const double *given; /* (count), to be set between nl_probe_declare and nl_probe_run; NULL: as a layer begins */
+    double *begun;       /* (count), owned: as a layer begins, where that follows from x; or NULL */
     double *found;       /* (count), owned: of a parameter its gradient, NULL without dy; of a state what it is afterwards */
 };
 
@@ -24,6 +26,7 @@ struct nl_probe {
     const struct nl_backend *backend; /* NULL: the device's */
     int samples;
     struct nl_extent extent;          /* of a sample */
+    bool of_weights;                  /* norm.weights is meant, not norm.kind */
     bool eval;                        /* running statistics, where the normalizer has them; they are not updated */
 
     const double *x, *dy;             /* (N, S, C); dy NULL: there is no backward */

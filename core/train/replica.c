@@ -15,11 +15,12 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
         .beta2 = nl_beta2(config),
         .adam_eps = config->train.adam_eps,
         .trust = config->train.trust,
+        .agc = config->train.agc,
         .clip_norm = config->train.clip_norm,
         .clip_value = config->train.clip_value,
         .dropout = config->model.dropout,
         .norm_eps = config->norm.eps,
-        .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1.0 : config->norm.momentum,
+        .norm_momentum = nl_norm_momentum_at(&replica->schedule, step),
     };
     nl_norm_numbers_at(&replica->schedule, step, hyper.norm_numbers);
     return hyper;

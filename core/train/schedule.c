@@ -46,4 +46,36 @@ void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double
     double until = config->norm.warmup * (double)schedule->steps, grown = (double)t < until ? (double)t / until : 1;
     numbers[NL_R_MAX] = 1 + (config->norm.r_max - 1) * grown;
     numbers[NL_D_MAX] = config->norm.d_max * grown;
+    numbers[NL_WINDOW] = (double)t < until ? 1 : 1 + (double)nl_norm_history(config, &nl_norm_cbn);
+    numbers[NL_MOMENTUM_RATE] = config->norm.momentum_lr;
+}
+
+double nl_norm_momentum_at(const struct nl_schedule_of *schedule, int64_t t)
+{
+    const struct nl_config *config = schedule->config;
+    double first = config->norm.momentum, last = config->norm.momentum_end, done = (double)t / (double)schedule->steps;
+    if (config->norm.running == NL_CUMULATIVE)
+        return -1;
+    if (config->norm.running == NL_LEARNED)
+        return first;
+    switch ((enum nl_momentum_schedule)config->norm.momentum_schedule) {
+    case NL_MOMENTUM_CONSTANT:
+        return first;
+    case NL_MOMENTUM_LINEAR:
+        return first + (last - first) * done;
+    case NL_MOMENTUM_COSINE:
+        return last + (first - last) * 0.5 * (1.0 + cos(3.14159265358979323846 * done));
+    }
+    NL_BUG("momentum_schedule %d", config->norm.momentum_schedule);
+}
+
+bool nl_is_frozen_at(const struct nl_schedule_of *schedule, int64_t t)
+{
+    return (double)t >= schedule->config->norm.freeze * (double)schedule->steps;
+}
+
+bool nl_resets_at(const struct nl_schedule_of *schedule, int64_t t)
+{
+    int64_t every = llround(schedule->config->norm.reset * schedule->steps_per_epoch);
+    return schedule->config->norm.reset > 0 && t > 0 && t % (every > 0 ? every : 1) == 0 && !nl_is_frozen_at(schedule, t);
 }

@@ -1,7 +1,8 @@
-/* The learning rate as a function of the step: how it scales with the batch, warm-up, decay. */
+/* What changes from step to step: the learning rate (how it scales with the batch, warm-up, decay), and what normalizers go by. */
 #ifndef NL_TRAIN_SCHEDULE_H
 #define NL_TRAIN_SCHEDULE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -24,9 +25,22 @@ double nl_lr_base(const struct nl_config *config);
  *     linear     base + (lr_min - base) (t - W) / U */
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
 
-/* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t / (norm.warmup T)):
+/* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t / (norm.warmup T)), and the
+ * window of cross-iteration batch normalization (norm/cbn.c):
  *     r_max    1 + (norm.r_max - 1) w
- *     d_max    norm.d_max w */
+ *     d_max    norm.d_max w
+ *     window   1 where w < 1, else 1 + norm.history */
 void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS]);
+
+/* Momentum of running statistics at step t, -1 for the cumulative average. From m = norm.momentum to e = norm.momentum_end:
+ *     linear   m + (e - m) t / T
+ *     cosine   e + (m - e) (1 + cos(pi t / T)) / 2 */
+double nl_norm_momentum_at(const struct nl_schedule_of *schedule, int64_t t);
+
+/* Whether step t normalizes with frozen statistics: from norm.freeze T on. */
+bool nl_is_frozen_at(const struct nl_schedule_of *schedule, int64_t t);
+
+/* Whether running statistics start anew before step t: after each norm.reset epochs, rounded to steps, until they are frozen. */
+bool nl_resets_at(const struct nl_schedule_of *schedule, int64_t t);
 
 #endif

@@ -26,8 +26,9 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     if (!backend)
         return NL_FAIL;
     /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
-    s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE}};
+    s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT}};
     s->config.norm.stat_batch = NL_AUTO;
+    s->config.train.workers = 1;
     s->config.train.batch = largest_batch;
     int capacity = nl_evaluation_capacity(&s->config, &s->view);
     s->config.train.batch = 1;
@@ -113,6 +114,7 @@ int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval ev
         nl_collect_precise(&scorer->plan, &scorer->config, scorer->view.train_count);
         scorer->precise = true;
     }
+    scorer->precise &= eval != NL_EVAL_ADAPT; /* whose statistics take their place */
     arrange(scorer, part, order);
     scorer->config.train.batch = batch;
     nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval, score);

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "train/evaluate.h"
-#include "train/weights.h"
 
 /* Configurations of a cohort. */
 static bool same_data(const struct nl_config *a, const struct nl_config *b)
@@ -47,8 +46,6 @@ static int set_up_steps(struct nl_training *c, struct nl_error *err)
 static void set_up_trial(struct nl_training *c, struct nl_replica *r)
 {
     nl_plan_write(&c->plan, r->number, r->config, &r->view);
-    if (r->options->load)
-        nl_weights_load(&c->plan, r->number, r->options->load);
     r->step_counts = c->step_counts;
     r->schedule = (struct nl_schedule_of){r->config, c->step_counts.steps, (double)c->step_counts.steps_per_epoch};
     if (r->options->save_order)

@@ -67,39 +67,71 @@ static void write_key(const struct nl_plan *plan, const struct nl_tensor *tensor
     plan->backend->upload(place, stream.key, sizeof stream.key);
 }
 
-static void write_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, uint64_t seed)
+/* What a state of reals begins as. */
+static void write_initial(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
 {
-    void *place = nl_tensor_in(plan, replica, tensor);
-    if (tensor->spec.role == NL_STREAM_KEY)
-        write_key(plan, tensor, seed, place);
-    if (tensor->spec.type != NL_TENSOR_REAL || tensor->spec.initial == 0)
-        return; /* memory begins as zeros */
     double *values = nl_alloc(tensor->count, sizeof *values);
     for (size_t i = 0; i < tensor->count; i++)
         values[i] = tensor->spec.initial;
-    plan->backend->put_reals(place, values, tensor->count);
+    plan->backend->put_reals(nl_tensor_in(plan, replica, tensor), values, tensor->count);
     free(values);
+}
+
+void nl_plan_reset_statistics(const struct nl_plan *plan)
+{
+    static const int64_t none = 0;
+    for (const struct nl_tensor *tensor = plan->graph->tensor; tensor < plan->graph->tensor + plan->graph->tensors; tensor++)
+        for (int r = 0; r < plan->replicas; r++) {
+            if (tensor->spec.role == NL_RUNNING)
+                write_initial(plan, r, tensor);
+            for (size_t i = 0; i < tensor->count && tensor->spec.role == NL_UPDATES; i++)
+                plan->backend->upload((int64_t *)nl_tensor_in(plan, r, tensor) + i, &none, sizeof none);
+        }
 }
 
 static void write_network(const struct nl_plan *plan, int replica, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
-    double *values = nl_alloc(graph->count, sizeof *values);
-    nl_model_init(graph, config, values);
-    plan->backend->put_reals(nl_place_in(plan, plan->parameters, replica), values, graph->count);
-    free(values);
+    double **values = nl_alloc((size_t)graph->tensors, sizeof *values);
     for (int i = 0; i < graph->tensors; i++)
-        if (!nl_is_parameter(graph->tensor[i].spec.role))
-            write_state(plan, replica, &graph->tensor[i], (uint64_t)config->train.seed);
+        if (graph->tensor[i].spec.type == NL_TENSOR_REAL)
+            values[i] = nl_alloc(graph->tensor[i].count, sizeof *values[i]);
+    nl_model_init(graph, config, values);
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        void *place = nl_tensor_in(plan, replica, tensor);
+        if (values[i])
+            plan->backend->put_reals(place, values[i], tensor->count);
+        if (tensor->spec.role == NL_STREAM_KEY)
+            write_key(plan, tensor, (uint64_t)config->train.seed, place);
+        free(values[i]); /* other states begin as zeros, as memory does */
+    }
+    free(values);
+}
+
+/* The last node is the loss: what makes its logits is the head, to which a node belongs that computes its weight. */
+size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
+{
+    const struct nl_graph *graph = plan->graph;
+    int logits = graph->node[graph->nodes - 1].in[0], head = graph->value[logits].producer;
+    bool of_head = tensor->node == head;
+    for (int i = 0; head != NL_NONE && i < NL_MOST_SLOTS; i++) {
+        const struct nl_value *value = graph->node[head].in[i] != NL_NONE ? &graph->value[graph->node[head].in[i]] : NULL;
+        of_head |= value && value->kind == NL_COMPUTED && value->producer == tensor->node;
+    }
+    if (of_head)
+        return 0;
+    return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
 }
 
 static void write_parameter_list(const struct nl_plan *plan, int replica)
 {
     const struct nl_graph *graph = plan->graph;
     struct nl_update_tensor *list = nl_alloc((size_t)plan->update.tensors, sizeof *list), *end = list;
-    for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
-        if (nl_is_parameter(tensor->spec.role))
-            *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role};
+    for (int freezes = 0; freezes < 2; freezes++) /* in the order of their offsets */
+        for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
+            if (nl_is_parameter(tensor->spec.role) && tensor->spec.freezes == freezes)
+                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor)};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
     free(list);
 }
@@ -142,10 +174,11 @@ void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size
 
 void nl_plan_forget(struct nl_plan *plan)
 {
-    for (int i = 0; i < 2; i++) {
-        if (plan->tape[i])
-            plan->backend->forget(plan->tape[i]);
-        plan->tape[i] = NULL;
+    struct nl_tape **tapes = &plan->tape[0][0];
+    for (size_t i = 0; i < sizeof plan->tape / sizeof *tapes; i++) {
+        if (tapes[i])
+            plan->backend->forget(tapes[i]);
+        tapes[i] = NULL;
     }
 }
 

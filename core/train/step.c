@@ -16,6 +16,14 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
     nl_list_forward(list_of(pass, run), run);
 }
 
+void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run)
+{
+    if (plan->train.first_list.instructions == 0)
+        return;
+    plan->gather->forward(run, &plan->train.gather);
+    nl_list_forward(&plan->train.first_list, run);
+}
+
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
 {
     nl_list_backward(list_of(&plan->train, run), run);
@@ -31,7 +39,8 @@ static void make_step(const void *context)
     const struct step *step = context;
     nl_plan_forward(step->plan, &step->plan->train, step->run);
     nl_plan_backward(step->plan, step->run);
-    step->plan->backend->update(step->run, &step->plan->update);
+    bool frozen = step->run->statistics == NL_STATS_FROZEN;
+    step->plan->backend->update(step->run, frozen ? &step->plan->frozen_update : &step->plan->update);
     nl_list_after_step(list_of(&step->plan->train, step->run), step->run);
 }
 
@@ -39,7 +48,7 @@ void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
 {
     const struct step step = {plan, run};
     if (plan->backend->replay)
-        plan->backend->replay(&plan->tape[run->observes], run, plan->train.gather.index, make_step, &step);
+        plan->backend->replay(&plan->tape[run->observes][run->statistics == NL_STATS_FROZEN], run, plan->train.gather.index, make_step, &step);
     else
         make_step(&step);
 }

@@ -20,6 +20,8 @@ static void add_evaluation(struct nl_passes *passes, const struct nl_config *con
 {
     if (eval == NL_EVAL_PRECISE)
         add_passes(passes, counts.train, nl_evaluation_group(config, NL_STATS_COLLECT), times);
+    if (eval == NL_EVAL_ADAPT)
+        add_passes(passes, samples, nl_evaluation_group(config, NL_STATS_COLLECT), times);
     add_passes(passes, samples, nl_evaluation_group(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_RUNNING), times);
 }
 

@@ -117,10 +117,11 @@ static void put_rates(struct nl_training *c, int64_t step)
     for (int i = 0; i < c->plan.replicas; i++) {
         const struct nl_schedule_of *schedule = &c->active[i]->schedule;
         struct nl_hyper *hyper = &c->hyper[i];
-        double lr = nl_lr_at(schedule, step), numbers[NL_NORM_NUMBERS];
+        double lr = nl_lr_at(schedule, step), momentum = nl_norm_momentum_at(schedule, step), numbers[NL_NORM_NUMBERS];
         nl_norm_numbers_at(schedule, step, numbers);
-        changed |= lr != hyper->lr || memcmp(numbers, hyper->norm_numbers, sizeof numbers) != 0;
+        changed |= lr != hyper->lr || momentum != hyper->norm_momentum || memcmp(numbers, hyper->norm_numbers, sizeof numbers) != 0;
         hyper->lr = lr;
+        hyper->norm_momentum = momentum;
         memcpy(hyper->norm_numbers, numbers, sizeof numbers);
     }
     if (changed)
@@ -139,8 +140,11 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     int64_t in_epoch = step % c->step_counts.steps_per_epoch, epoch = step / c->step_counts.steps_per_epoch;
     if (in_epoch == 0)
         begin_epoch(c, epoch);
+    const struct nl_schedule_of *schedule = &c->active[0]->schedule; /* resets and the freezing step are the same in all */
+    if (nl_resets_at(schedule, step))
+        nl_plan_reset_statistics(plan);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], step), .step = step,
-                         .epoch = epoch, .statistics = NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
+                         .epoch = epoch, .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
                          .sums = plan->sums + slot};
     put_rates(c, step);
     int64_t batch = c->config->train.batch;
@@ -311,6 +315,25 @@ static int train(struct nl_training *c, struct nl_error *err)
     return NL_OK;
 }
 
+/* What training starts from: numbers that are drawn, what operations make of the first batch, and what was loaded, which replaces both. */
+static void initialize(struct nl_training *c)
+{
+    struct nl_plan *plan = &c->plan;
+    if (plan->train.first_list.instructions > 0) {
+        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], 0),
+                             .statistics = NL_STATS_BATCH, .augment = true, .sums = plan->sums};
+        begin_epoch(c, 0);
+        plan->train.gather.index = plan->order;
+        for (int i = 0; i < c->trials; i++)
+            c->hyper[i] = nl_replica_hyper(&c->replica[i], 0);
+        nl_plan_put(plan, plan->hyper, c->hyper, sizeof *c->hyper);
+        nl_plan_initialize(plan, &run);
+    }
+    for (int i = 0; i < c->trials; i++)
+        if (c->replica[i].options->load)
+            nl_weights_load(plan, i, c->replica[i].options->load);
+}
+
 static int save_initial(const struct nl_training *c, struct nl_error *err)
 {
     for (int i = 0; i < c->trials; i++) {
@@ -325,7 +348,10 @@ static int save_initial(const struct nl_training *c, struct nl_error *err)
 static int run_cohort(void *context, struct nl_error *err)
 {
     struct nl_training *c = context;
-    if (nl_training_set_up(c, c->replica[0].source.dataset, err) || save_initial(c, err) || resume(c, err) || train(c, err))
+    if (nl_training_set_up(c, c->replica[0].source.dataset, err))
+        return NL_FAIL;
+    initialize(c);
+    if (save_initial(c, err) || resume(c, err) || train(c, err))
         return NL_FAIL;
     if (c->plan.replicas > 0 && c->active[0]->result->status == NL_DONE)
         evaluate_at_the_end(c);

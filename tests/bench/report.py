@@ -23,6 +23,13 @@ def command(*words, cwd=None):
     return found.stdout.strip() if found.returncode == 0 else ""
 
 
+def version(package):
+    try:
+        return importlib.metadata.version(package).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
 def machine(build):
     info = pathlib.Path("/proc/cpuinfo").read_text()
     release = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
@@ -38,7 +45,7 @@ def machine(build):
         "compiler": command("cc", "--version").splitlines()[0],
         "normlab": command("git", "describe", "--always", "--dirty", cwd=here),
         "openblas": command("pkg-config", "--modversion", "openblas"),
-        "peers": ", ".join(f"{name} {importlib.metadata.version(package).split('+')[0]}" for name, package in
+        "peers": ", ".join(f"{name} {version(package)}" for name, package in
                            [("PyTorch", "torch"), ("JAX", "jax"), ("NumPy", "numpy")]) + "".join(
                                f", {name} {command('dpkg-query', '-W', '-f', '${Version}', package)}" for name, package in [("oneDNN", "libdnnl-dev"), ("FANN", "libfann-dev")])
                  + f", Python {platform.python_version()}",
@@ -293,6 +300,15 @@ def kept_part(path):
 
 def replace_gpu_part(lines, path=pathlib.Path(__file__).parent / "RESULTS.md"):
     path.write_text(path.read_text().removesuffix(gpu_part(path)) + "\n" + "\n".join(lines).rstrip() + "\n")
+
+
+KINDS_HEADING = "# Every kind of normalizer"  # by kinds.py, in front of the GPU's
+
+
+def replace_kinds_part(lines, path=pathlib.Path(__file__).parent / "RESULTS.md"):
+    gpu = gpu_part(path)
+    before = path.read_text().removesuffix(part_from(path, KINDS_HEADING) or gpu)
+    path.write_text(before + "\n" + "\n".join(lines).rstrip() + "\n" + gpu)
 
 
 def best(times, word):

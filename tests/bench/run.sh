@@ -5,6 +5,7 @@
 #   tests/bench/run.sh --quick        a small row of each part, into build-bench/bench/quick.md: whether everything still runs (4 minutes)
 #   tests/bench/run.sh --only PART    one part, may be repeated; the others keep their last figures: overhead, sweep (40 trials), mlp, resnet, share,
 #                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref
+#   tests/bench/run.sh --kinds [KIND ...]  every kind of `normlab norms` beside PyTorch: a part of RESULTS.md by itself (10 minutes); of some kinds, the table alone
 #   ... --batch N                     only this batch size of mlp, resnet, two_cores, conv or bits; may be repeated
 #   ... --without WORD                leaves out competitors with this in their name
 #
@@ -33,4 +34,8 @@ cc -std=gnu11 -O3 -march=native -ffp-contract=fast -fno-tree-loop-distribute-pat
 cc -std=gnu11 -O2 -Wno-stringop-overread "$bench/onednn.c" -ldnnl -o "$build/onednn"
 cc -std=gnu11 -O2 "$bench/fann.c" -lfloatfann -lm -o "$build/fann"
 
+if [ "${1:-}" = --kinds ]; then
+    shift
+    exec "$venv/bin/python" "$bench/kinds.py" --build "$build" "$@"
+fi
 exec "$venv/bin/python" "$bench/bench.py" --build "$build" --caches "$venv/compiled" "$@"

@@ -46,9 +46,9 @@ DEFAULTS = {
 CANCELS_BIAS = ("bn", "in", "brn", "meanbn", "l1bn", "maxbn")  # normalizers that take the bias before them away again
 
 
-def read_cases():
-    """{name: [key=value, ...]}, the common ones first."""
-    lines = [line.split() for line in (HERE / "train.cases").read_text().splitlines() if line and not line.startswith("#")]
+def read_cases(name):
+    """{name: [key=value, ...]} of name.cases, the common ones first."""
+    lines = [line.split() for line in (HERE / f"{name}.cases").read_text().splitlines() if line and not line.startswith("#")]
     common = lines[0][1:]
     return {name: common + own for name, *own in lines[1:]}
 
@@ -435,7 +435,7 @@ class Lion(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
-            for p in group["params"]:
+            for p in (p for p in group["params"] if p.grad is not None):
                 m = self.state[p].setdefault("m", torch.zeros_like(p))
                 c = beta1 * m + (1 - beta1) * p.grad
                 p -= group["lr"] * (c.sign() + group["weight_decay"] * p)
@@ -449,7 +449,7 @@ class Lars(torch.optim.Optimizer):
     def step(self):
         for group in self.param_groups:
             decay = group["weight_decay"]
-            for p in group["params"]:
+            for p in (p for p in group["params"] if p.grad is not None):
                 v = self.state[p].setdefault("v", torch.zeros_like(p))
                 rate = group["trust"] * p.norm() / (p.grad.norm() + decay * p.norm()) if group["adapts"] else 1.0
                 v.copy_(group["momentum"] * v + group["lr"] * rate * (p.grad + decay * p))
@@ -460,7 +460,7 @@ def make_optimizer(case, network):
     decay = float(case["train.weight_decay"])
     kind = case["train.optimizer"]
     spared = [p for name, p in network.named_parameters()
-              if (kind == "lars" or case["train.weight_decay_on"] == "weights") and ("norm" in name or name.endswith("bias"))]
+              if (kind == "lars" or case["train.weight_decay_on"] == "weights") and ("norm" in name or name.endswith(("bias", "original0", "gain")))]
     decayed = [p for p in network.parameters() if not any(p is other for other in spared)]
     groups = [{"params": decayed, "weight_decay": decay, "adapts": True}, {"params": spared, "weight_decay": 0.0, "adapts": False}]
     beta2 = {"lion": 0.99}.get(kind, 0.999) if case["train.beta2"] == "auto" else float(case["train.beta2"])
@@ -515,10 +515,19 @@ def take_precise_statistics(case, network, x):
         norm.running_var.copy_(inputs.var(over, correction=0))
 
 
-def train(name, case, start, order, parts):
-    """PyTorch's losses and final evaluations, and the trained network's state."""
+def build(name, case, image_shape):
+    return (LISTED[name] if case["model.arch"] == "layers" else Residual if case["model.arch"] == "resnet" else Network)(case, image_shape, classes=10)
+
+
+def prepare(case, network):
+    """What weights.py does to the modules of a network before it is trained."""
+
+
+def train(name, case, start, order, parts, build=build, clip=None):
+    """PyTorch's losses and final evaluations, and the trained network's state. clip(case, network) changes the gradients first."""
     x, y = parts["train"]["x"], parts["train"]["y"]
-    network = (LISTED[name] if case["model.arch"] == "layers" else Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
+    network = build(name, case, x.shape[1:])
+    prepare(case, network)
     network.load_state_dict(start)
     optimizer = make_optimizer(case, network)
     batch = int(case["train.batch"])
@@ -534,6 +543,8 @@ def train(name, case, start, order, parts):
         optimizer.zero_grad()
         loss = F.cross_entropy(network(x[samples]), y[samples])
         loss.backward()
+        if clip:
+            clip(case, network)
         if clip_norm:
             nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
         if clip_value:
@@ -571,16 +582,28 @@ def run(program, folder, overrides):
     return parts, rows
 
 
+def initial(program, overrides):
+    """The weights that a training begins with."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "case.yaml").write_text("device: {kind: ref}\n")
+        subprocess.run([program, "run", folder / "case.yaml", *overrides, "train.steps=1", "--quiet", "--out", folder / "out", "--save-init",
+                        folder / "init.safetensors"], check=True, stdout=subprocess.DEVNULL)
+        return load_file(folder / "init.safetensors")
+
+
 def relative(ours, torchs):
     """Largest difference over the largest magnitude; NaN stays NaN."""
     return ((ours - torchs).abs().max() / torchs.abs().max()).item()
 
 
-def main():
+def judge(cases, build=build, clip=None, check_start=None):
+    """PyTorch's tensors of all cases of that file, with which the program agrees. check_start(name, case, start, weights_of): whether the program begins where it
+    should; weights_of(overrides) are those that another training begins with."""
     program = pathlib.Path(sys.argv[1]).resolve()
     only = sys.argv[2:]
     tensors, worst = {}, 0.0
-    for name, overrides in read_cases().items():
+    for name, overrides in read_cases(cases).items():
         if only and name not in only:
             continue
         case = DEFAULTS | dict(o.split("=", 1) for o in overrides)
@@ -589,7 +612,9 @@ def main():
             parts, rows = run(program, folder, overrides)
             start, final = load_file(folder / "init.safetensors"), load_file(folder / "final.safetensors")
             order = numpy.load(folder / "order.npy")
-        torchs, state = train(name, case, start, order, parts)
+        if check_start:
+            check_start(name, case, start, lambda *more: initial(program, [*overrides, *more]))
+        torchs, state = train(name, case, start, order, parts, build, clip)
         losses = torch.tensor([float(row["loss"]) for row in rows if row["split"] == "train" and not row["eval"]])
         d = {"losses": ((losses - torchs["losses"]).abs() / torchs["losses"].abs()).max().item()}
         for what in torchs.keys() - {"losses"}:
@@ -598,9 +623,10 @@ def main():
             d[what] = relative(torch.tensor([float(scores["loss"]), float(scores["accuracy"])]), torchs[what])
         for tensor, value in state.items():  # a bias beside its layer's weight: one that a mean takes away again is rounding noise
             scale = value.abs().max()
-            if tensor.endswith(".bias"):
-                scale = torch.maximum(scale, state[tensor.replace("bias", "weight")].abs().max())
-            d[tensor] = ((final[tensor] - value).abs().max() / scale).item()
+            beside = tensor.removesuffix("bias") + "weight"
+            if tensor.endswith(".bias") and beside in state:
+                scale = torch.maximum(scale, state[beside].abs().max())
+            d[tensor] = (final[tensor] - value).abs().max().item() / (scale.max().item() or 1.0)  # a running mean may stay 0
         largest = max(d, key=lambda what: math.inf if math.isnan(d[what]) else d[what])
         print(f"{name:24} loss {torchs['losses'][0]:.4f} to {torchs['losses'][-1]:.4f}, test accuracy {torchs['test'][1]:.3f}; "
               f"largest difference {d[largest]:.1e} ({largest})")
@@ -609,11 +635,15 @@ def main():
         worst = max(worst, d[largest])
         tensors |= {f"{name}/{what}": value for what, value in torchs.items()}
     print(f"{sum(name.endswith('/losses') for name in tensors)} cases agree to {worst:.1e}")
-    if not only:
-        save_file(tensors, HERE / "train.safetensors",
-                  {"made_by": "tests/golden/train.py", "torch": torch.__version__, "numpy": numpy.__version__,
+    return {} if only else tensors
+
+
+def store(tensors, name, script):
+    if tensors:
+        save_file(tensors, HERE / f"{name}.safetensors",
+                  {"made_by": f"tests/golden/{script}", "torch": torch.__version__, "numpy": numpy.__version__,
                    "safetensors": safetensors.__version__})
 
 
 if __name__ == "__main__":
-    main()
+    store(judge("train"), "train", "train.py")

@@ -140,4 +140,4 @@ static void activate_backward(const struct nl_run *run, const void *arguments)
     nl_cpu_share_samples(run, op, op->count * sizeof(float), backward);
 }
 
-const struct nl_kernel nl_cpu_activate = {.forward = activate_forward, .backward = activate_backward};
+NL_CPU_KERNEL(activate) = {.forward = activate_forward, .backward = activate_backward};

@@ -109,4 +109,4 @@ static void add_backward(const struct nl_run *run, const void *arguments)
     nl_cpu_share_samples(run, op, bytes_of(op), backward);
 }
 
-const struct nl_kernel nl_cpu_add = {.forward = add_forward, .backward = add_backward};
+NL_CPU_KERNEL(add) = {.forward = add_forward, .backward = add_backward};

@@ -212,9 +212,9 @@ static void sum_groups(void *context, size_t first, size_t end, int thread)
 }
 
 /* With a gamma for each element the kernel adds to dgamma as well, and all rows are one group. */
-void nl_cpu_block_sums(const struct nl_cpu_block *b, bool adds)
+void nl_cpu_block_sums(const struct nl_cpu_block *b, nl_column_sums *kernel, bool adds)
 {
-    struct shared_groups groups = groups_of(b, b->affine_step ? nl_cpu_element_gradients : nl_block_kernels()->column_gradients);
+    struct shared_groups groups = groups_of(b, kernel);
     size_t channels = b->channels, count = group_count(&groups);
     if (b->affine_step || (count == 1 && !adds)) {
         groups.kernel(b, 0, b->rows, b->sum, b->product);
@@ -324,9 +324,9 @@ static void finalize_sums(const struct nl_cpu_block *b)
     }
 }
 
-NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows, bool fixed)
+NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows)
 {
-    double inverse = 1.0 / ((double)rows * (double)width), of_sum = fixed || !b->centers ? 0.0 : inverse, of_product = fixed ? 0.0 : inverse;
+    double inverse = 1.0 / ((double)rows * (double)width), of_sum = b->center_moves ? inverse : 0.0, of_product = b->spread_moves ? inverse : 0.0;
     const double *restrict sum = b->sum, *restrict product = b->product;
     const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd;
     float *restrict dx_slope = b->dx_slope, *restrict dx_bias = b->dx_bias;
@@ -338,21 +338,21 @@ NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows
 }
 
 /* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t dx_slope + dx_bias), where xhat = (t - mean_low) rstd. sum and product hold
- * the sums of rstd dxhat and of rstd dxhat (t - mean_low); fixed statistics do not depend on x. */
+ * the sums of rstd dxhat and of rstd dxhat (t - mean_low). */
 NL_CLONES
-static void set_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
+static void set_slopes(const struct nl_cpu_block *b, size_t rows)
 {
     if (b->width == 1) /* a constant, so that the loop vectorizes */
-        slopes_of(1, b, rows, fixed);
+        slopes_of(1, b, rows);
     else
-        slopes_of(b->width, b, rows, fixed);
+        slopes_of(b->width, b, rows);
 }
 
-void nl_cpu_block_slopes(const struct nl_cpu_block *b, size_t rows, bool fixed)
+void nl_cpu_block_slopes(const struct nl_cpu_block *b, size_t rows)
 {
     finalize_sums(b);
     sum_sets(b);
-    set_slopes(b, rows, fixed);
+    set_slopes(b, rows);
     spread(b, b->dx_slope);
     spread(b, b->dx_bias);
 }

@@ -46,6 +46,7 @@ struct nl_cpu_block {
     size_t sets;  /* C/width */
     size_t pitch; /* elements from row to row; C where sets are rows */
     bool centers, relu;
+    bool center_moves, spread_moves; /* with x, for the gradient: dx has their terms */
     enum nl_mask mask;
     double eps;
     const float *x, *dy, *residual; /* first row; residual NULL: none */
@@ -63,7 +64,9 @@ struct nl_cpu_block {
 
     /* columns, (C): gamma xhat + beta = t scale + offset; dx = g scale + (t dx_slope + dx_bias), where g is the gradient that came */
     float *scale, *offset, *dx_slope, *dx_bias;
+    float *above, *below;  /* (C) of a spread that is no mean of squares: dx has h in the place of t, 1 where x > above, -1 where x < below, else 0 */
     double *sum, *product; /* scratch */
+    double *signs, *count; /* scratch: the sums of h and |h| */
     double *shares;        /* (groups of rows, NL_SHARE, C + NL_PADDING) scratch */
 
     /* rows */
@@ -82,6 +85,10 @@ struct nl_block_kernels {
     nl_column_kernel *column_apply;   /* y */
     nl_column_sums *column_gradients; /* sum: of g; product: of g t */
     nl_column_kernel *column_dx;
+    nl_column_sums *column_distances; /* sum: of |x - mean|; product: of its square */
+    nl_column_sums *column_extremes;  /* sum: the largest x; product: the largest -x */
+    nl_column_sums *column_signs;     /* sum: of h; product: of |h| */
+    nl_column_kernel *column_dx_of_signs;
     nl_column_spread *column_spread;  /* x (sets) becomes (C): what its set has, in each channel */
     /* Columns of NL_FEW_COLUMN_ROWS rows at most, C a multiple of NL_LANES, width 1. Forward: mean, var, y. Backward: part_gamma, part_beta, dx. */
     nl_block_kernel *few_columns_forward, *few_columns_backward;
@@ -92,6 +99,8 @@ struct nl_block_kernels {
 #define NL_BLOCK_KERNELS                                                                                                                    \
     {                                                                                                                                       \
         .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx,             \
+        .column_distances = column_distances, .column_extremes = column_extremes, .column_signs = column_signs,                             \
+        .column_dx_of_signs = column_dx_of_signs,                                                                                           \
         .column_spread = column_spread, .few_columns_forward = few_columns_forward, .few_columns_backward = few_columns_backward,               \
         .row_forward = row_forward, .row_backward = row_backward,                                                                           \
     }
@@ -111,6 +120,13 @@ static inline bool nl_row_is_small(size_t width)
 static inline size_t nl_row_units(size_t channels, size_t width)
 {
     return nl_row_is_small(width) ? (channels + NL_LANES - 1) / NL_LANES : channels / width;
+}
+
+/* Rows: the shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of 8 channels. Its kernels know it, and have working
+ * arrays of their own. */
+static inline bool nl_row_is_common(const struct nl_cpu_block *b)
+{
+    return b->channels == 64 && b->relu && !b->residual && (b->width == 64 || b->width == 8);
 }
 
 /* Columns: the rows of a group, stretches in a power of two: a few samples have a multiple of it. */
@@ -154,11 +170,10 @@ void nl_cpu_block_rows(const struct nl_cpu_block *block, nl_column_kernel *kerne
 void nl_cpu_block_moments(const struct nl_cpu_block *block, size_t before, double *mean, double *var);
 /* Columns: all that column_apply and column_gradients need, from mean and var (sets). */
 void nl_cpu_block_prepare(const struct nl_cpu_block *block, const double *mean, const double *var);
-/* Columns: sum and product of the block's rows, with what they hold if `adds`, of whole groups. */
-void nl_cpu_block_sums(const struct nl_cpu_block *block, bool adds);
-/* Columns: from sum and product, over `rows` in all, dgamma, dbeta, dx_slope and dx_bias. Overwrites sum and product. `fixed`: the statistics do not
- * depend on x. */
-void nl_cpu_block_slopes(const struct nl_cpu_block *block, size_t rows, bool fixed);
+/* Columns: a kernel's sum and product of the block's rows, with what they hold if `adds`, of whole groups. */
+void nl_cpu_block_sums(const struct nl_cpu_block *block, nl_column_sums *kernel, bool adds);
+/* Columns: from sum and product, over `rows` in all, dgamma, dbeta, dx_slope and dx_bias. Overwrites sum and product. */
+void nl_cpu_block_slopes(const struct nl_cpu_block *block, size_t rows);
 
 /* Rows: part_gamma and part_beta are accumulated into dgamma and dbeta. */
 void nl_cpu_block_accumulate(const struct nl_cpu_block *block);

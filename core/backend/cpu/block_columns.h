@@ -31,9 +31,9 @@ INLINE wide keep(wide v, size_t count)
 /* As many as the registers of AVX-512 hold beside each other; one of AVX2 takes two of its registers. */
 enum { MOST_VECTORS = PARTS == 1 ? 4 : 1 };
 
-/* What sixteen channels are normalized with: gamma xhat + beta = t scale + offset; and dx = g scale + (t slope + bias). */
+/* What sixteen channels are normalized with: gamma xhat + beta = t scale + offset; and dx = g scale + (t slope + bias), or with h in the place of t. */
 struct column {
-    wide shift, scale, offset, slope, bias;
+    wide shift, scale, offset, slope, bias, mean_low, above, below;
 };
 
 /* A tile: the rows [first, end) of some vectors of channels from c on, of `count` channels each. */
@@ -53,7 +53,7 @@ INLINE struct columns columns_at(const struct nl_cpu_block *b, struct strip s)
     for (int v = 0; v < s.vectors; v++) {
         size_t c = s.c + (size_t)v * NL_LANES;
         columns.of[v] = (struct column){wide_load(b->shift + c), wide_load(b->scale + c), wide_load(b->offset + c), wide_load(b->dx_slope + c),
-                                        wide_load(b->dx_bias + c)};
+                                        wide_load(b->dx_bias + c), wide_load(b->mean_low + c), wide_load(b->above + c), wide_load(b->below + c)};
     }
     return columns;
 }
@@ -71,12 +71,32 @@ INLINE wide gradient_at(const struct nl_cpu_block *b, struct column column, wide
     return g;
 }
 
+INLINE wide minus(wide v)
+{
+    return wide_sub(wide_set(0.0f), v);
+}
+
+/* |x - mean| */
+INLINE wide distance_of(struct column column, wide x)
+{
+    wide difference = wide_sub(wide_sub(x, column.shift), column.mean_low);
+    return wide_larger(minus(difference), difference);
+}
+
+/* h factor */
+INLINE wide signed_by(struct column column, wide x, wide factor)
+{
+    return wide_sub(wide_where_larger(x, column.above, factor), wide_where_larger(column.below, x, factor));
+}
+
 struct sums {
     wide sum[MOST_VECTORS], product[MOST_VECTORS];
 };
 
-/* The sums of t and t^2; or of g and g t, where g is the gradient. */
-INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s, bool gradients)
+/* Of what, and of its product with what. g: the gradient. */
+enum summands { T_AND_T, G_AND_T, DISTANCES, SIGNS };
+
+INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s, enum summands what)
 {
     enum { CHAINS = 2 };
     struct sums chains[CHAINS] = {0};
@@ -88,9 +108,14 @@ INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct columns columns
             UNROLL
             for (int v = 0; v < s.vectors; v++) {
                 size_t at = (row + chain) * b->pitch + s.c + (size_t)v * NL_LANES;
-                wide t = wide_sub(take(b->x + at, s.count), columns.of[v].shift), g = gradients ? gradient_at(b, columns.of[v], t, at, s.count) : t;
-                chains[chain].sum[v] = wide_add(chains[chain].sum[v], g);
-                chains[chain].product[v] = wide_fused(g, t, chains[chain].product[v]);
+                const struct column column = columns.of[v];
+                wide x = take(b->x + at, s.count), t = wide_sub(x, column.shift);
+                wide first = what == G_AND_T     ? gradient_at(b, column, t, at, s.count)
+                             : what == DISTANCES ? distance_of(column, x)
+                             : what == SIGNS     ? signed_by(column, x, wide_set(1.0f))
+                                                 : t;
+                chains[chain].sum[v] = wide_add(chains[chain].sum[v], first);
+                chains[chain].product[v] = wide_fused(first, what <= G_AND_T ? t : first, chains[chain].product[v]);
             }
         }
     UNROLL
@@ -116,7 +141,7 @@ INLINE void y_rows(const struct nl_cpu_block *b, struct columns columns, struct 
 }
 
 /* A gradient that y masks lies in dresidual, masked. */
-INLINE void dx_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s)
+INLINE void dx_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s, bool of_signs)
 {
     const float *dy = b->mask == NL_MASK_Y ? b->dresidual : b->dy;
     for (size_t row = s.first; row < s.end; row++)
@@ -124,10 +149,11 @@ INLINE void dx_rows(const struct nl_cpu_block *b, struct columns columns, struct
         for (int v = 0; v < s.vectors; v++) {
             const struct column column = columns.of[v];
             size_t at = row * b->pitch + s.c + (size_t)v * NL_LANES;
-            wide t = wide_sub(take(b->x + at, s.count), column.shift), g = take(dy + at, s.count);
+            wide x = take(b->x + at, s.count), t = wide_sub(x, column.shift), g = take(dy + at, s.count);
             if (b->mask == NL_MASK_X)
                 g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
-            put(b->dx + at, wide_add(wide_mul(g, column.scale), wide_fused(t, column.slope, column.bias)), s.count);
+            wide h_and_bias = of_signs ? wide_add(signed_by(column, x, column.slope), column.bias) : wide_fused(t, column.slope, column.bias);
+            put(b->dx + at, wide_add(wide_mul(g, column.scale), h_and_bias), s.count);
         }
 }
 
@@ -153,12 +179,39 @@ INLINE void put_sums_of(struct sums sums, struct strip s, double *to_sum, double
 
 INLINE void sums_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
 {
-    put_sums_of(sum_rows(b, columns_at(b, s), s, false), s, sum, product, begins);
+    put_sums_of(sum_rows(b, columns_at(b, s), s, T_AND_T), s, sum, product, begins);
 }
 
 INLINE void gradients_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
 {
-    put_sums_of(sum_rows(b, columns_at(b, s), s, true), s, sum, product, begins);
+    put_sums_of(sum_rows(b, columns_at(b, s), s, G_AND_T), s, sum, product, begins);
+}
+
+INLINE void distances_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
+{
+    put_sums_of(sum_rows(b, columns_at(b, s), s, DISTANCES), s, sum, product, begins);
+}
+
+INLINE void signs_strip(const struct nl_cpu_block *b, struct strip s, double *sum, double *product, bool begins)
+{
+    put_sums_of(sum_rows(b, columns_at(b, s), s, SIGNS), s, sum, product, begins);
+}
+
+/* Nothing is rounded on the way, and all rows are one stretch. */
+INLINE void extremes_strip(const struct nl_cpu_block *b, struct strip s, double *largest, double *of_minus, bool begins)
+{
+    struct sums extremes;
+    UNROLL
+    for (int v = 0; v < s.vectors; v++)
+        extremes.sum[v] = extremes.product[v] = wide_set(-INFINITY);
+    for (size_t row = s.first; row < s.end; row++)
+        UNROLL
+        for (int v = 0; v < s.vectors; v++) {
+            wide x = take(b->x + row * b->pitch + s.c + (size_t)v * NL_LANES, s.count);
+            extremes.sum[v] = wide_larger(extremes.sum[v], x);
+            extremes.product[v] = wide_larger(extremes.product[v], minus(x));
+        }
+    put_sums_of(extremes, s, largest, of_minus, begins);
 }
 
 INLINE void y_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
@@ -170,15 +223,22 @@ INLINE void y_strip(const struct nl_cpu_block *b, struct strip s, double *unused
 INLINE void dx_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
 {
     (void)unused, (void)neither, (void)begins;
-    dx_rows(b, columns_at(b, s), s);
+    dx_rows(b, columns_at(b, s), s, false);
+}
+
+INLINE void dx_of_signs_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
+{
+    (void)unused, (void)neither, (void)begins;
+    dx_rows(b, columns_at(b, s), s, true);
 }
 
 INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, strip_function *function, double *sum, double *product)
 {
+    const size_t stretch = function == extremes_strip ? end - first : NL_COLUMN_STRETCH;
     const struct nl_cpu_block block = *original, *b = &block; /* a copy: the compiler must assume that a store changes what a pointer points to */
     for (size_t row = first, stop; row < end; row = stop) {
         size_t c = 0, several = MOST_VECTORS * NL_LANES;
-        stop = end - row < NL_COLUMN_STRETCH ? end : row + NL_COLUMN_STRETCH;
+        stop = end - row < stretch ? end : row + stretch;
         for (; c + several <= b->channels; c += several)
             function(b, (struct strip){c, NL_LANES, row, stop, MOST_VECTORS}, sum, product, row == first);
         for (; c + NL_LANES <= b->channels; c += NL_LANES)
@@ -206,6 +266,26 @@ TARGET static void column_gradients(const struct nl_cpu_block *b, size_t first, 
 TARGET static void column_dx(const struct nl_cpu_block *b, size_t first, size_t end)
 {
     over_columns(b, first, end, dx_strip, NULL, NULL);
+}
+
+TARGET static void column_distances(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
+{
+    over_columns(b, first, end, distances_strip, sum, product);
+}
+
+TARGET static void column_extremes(const struct nl_cpu_block *b, size_t first, size_t end, double *largest, double *of_minus)
+{
+    over_columns(b, first, end, extremes_strip, largest, of_minus);
+}
+
+TARGET static void column_signs(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
+{
+    over_columns(b, first, end, signs_strip, sum, product);
+}
+
+TARGET static void column_dx_of_signs(const struct nl_cpu_block *b, size_t first, size_t end)
+{
+    over_columns(b, first, end, dx_of_signs_strip, NULL, NULL);
 }
 
 /* ---- once a channel ---- */
@@ -240,7 +320,7 @@ INLINE void few_moments(const struct nl_cpu_block *b, struct strip s, double *me
     for (size_t row = 1; row < b->rows; row++)
         difference = wide_add(difference, wide_sub(wide_load(b->x + row * b->pitch + s.c), shift));
     shift = wide_add(shift, wide_mul(difference, inverse));
-    const struct sums sums = sum_rows(b, (struct columns){{{.shift = shift}}}, s, false);
+    const struct sums sums = sum_rows(b, (struct columns){{{.shift = shift}}}, s, T_AND_T);
     wide offset = wide_mul(sums.sum[0], inverse);
     wide_put_doubles(mean, shift);
     wide_accumulate(mean, offset);
@@ -276,20 +356,21 @@ TARGET static void few_columns_forward(const struct nl_cpu_block *original)
 TARGET static void few_columns_backward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
-    wide inverse = wide_set(1.0f / (float)b->rows), zero = wide_set(0.0f);
+    const float inverse = 1.0f / (float)b->rows;
+    wide of_sum = wide_set(b->center_moves ? inverse : 0.0f), of_product = wide_set(b->spread_moves ? inverse : 0.0f);
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
         const struct strip s = {c, NL_LANES, 0, b->rows, 1};
         wide mean_low, rstd;
         struct columns columns = few_prepare(b, c, b->mean + c, b->var + c, &mean_low, &rstd);
         struct column *column = &columns.of[0];
-        const struct sums sums = sum_rows(b, columns, s, true);
+        const struct sums sums = sum_rows(b, columns, s, G_AND_T);
         wide centered = wide_sub(sums.product[0], wide_mul(mean_low, sums.sum[0])); /* the sum of g (x - mean) */
         wide_store(b->part_gamma + c, wide_mul(centered, rstd));
         wide_store(b->part_beta + c, sums.sum[0]);
-        wide minus = wide_mul(wide_mul(rstd, rstd), wide_mul(inverse, wide_mul(centered, column->scale)));
-        column->slope = wide_sub(zero, minus);
-        column->bias = wide_sub(wide_mul(mean_low, minus), wide_mul(inverse, wide_mul(sums.sum[0], column->scale)));
+        wide subtracted = wide_mul(wide_mul(rstd, rstd), wide_mul(of_product, wide_mul(centered, column->scale)));
+        column->slope = minus(subtracted);
+        column->bias = wide_sub(wide_mul(mean_low, subtracted), wide_mul(of_sum, wide_mul(sums.sum[0], column->scale)));
         if (b->dx)
-            dx_rows(b, columns, s);
+            dx_rows(b, columns, s, false);
     }
 }

@@ -10,7 +10,8 @@
  * belongs to the tile's channels.
  *
  * The sum of a set: the lanes of a tile's four vectors are added in pairs, those of later tiles to them in turn, and then sixteen lanes are folded to
- * one in halves. A pass leaves the lanes of each unit in memory. Those of eight units are folded at once, which takes hardly more steps than one alone. */
+ * one in halves. Small sets are folded at once, those of a tile together. Of others a pass leaves the lanes of each unit in memory, and those of eight units
+ * are folded together, which takes hardly more steps than one alone. */
 enum { TILE = 4 };
 
 /* How a row is divided. `span`: lanes of a vector that belong to one set. `units`: of a row. */
@@ -47,34 +48,10 @@ struct affine {
 
 /* ---- sums ---- */
 
-/* Small sets that fill their vectors: the lanes of a unit's sum are numbers of its row. So x and dx are the lanes of the sums of x and dxhat. lane_sum
- * is free then in the backward pass, and keeps xhat, which takes long to work out where a vector has several sets. */
-INLINE bool lanes_are_rows(const struct nl_cpu_block *b, struct cut cut)
+/* v[0] becomes the sums of the sets of `count` vectors, side by side; where these are more than its lanes, they go on in v[1] and so on. The number of
+ * vectors that they take. */
+INLINE int fold(wide v[], size_t span, int count)
 {
-    return cut.small && b->channels % NL_LANES == 0;
-}
-
-/* Small sets: a vector for each vector of the tile. Others: one vector, to which the tiles of a unit are added. */
-INLINE void put_lanes(float *lanes, struct cut cut, struct tile tile, const wide x[TILE])
-{
-    float *to = lanes + tile.lanes;
-    if (cut.small) {
-        UNROLL
-        for (int v = 0; v < tile.vectors; v++)
-            wide_store(to + v * NL_LANES, x[v]);
-        return;
-    }
-    wide all = tile.vectors == TILE ? wide_add(wide_add(x[0], x[1]), wide_add(x[2], x[3])) : x[0];
-    wide_store(to, tile.begins ? all : wide_add(wide_load(to), all));
-}
-
-/* The sums of the sets of `count` units, side by side. `count`: at most a span, so that one vector holds them. */
-INLINE wide fold_units(const float *lanes, size_t span, int count)
-{
-    wide v[NL_LANES / 2];
-    UNROLL
-    for (int i = 0; i < count; i++)
-        v[i] = wide_load(lanes + i * NL_LANES);
     UNROLL
     for (size_t half = NL_LANES / 2; half > 0; half /= 2) {
         if (half >= span)
@@ -84,24 +61,51 @@ INLINE wide fold_units(const float *lanes, size_t span, int count)
             v[i] = wide_fold(v[2 * i], v[2 * i + 1 < count ? 2 * i + 1 : 2 * i], half);
         count = (count + 1) / 2;
     }
+    return count;
+}
+
+/* What a tile adds to the sums of its sets. Small sets: `to`, an array of the sets' numbers, gets the sums times `factor`. Others: `lanes` gets one vector, to
+ * which the tiles of a unit are added; sum_units makes sums of them. */
+INLINE void sum_tile(float *lanes, float factor, float *to, struct cut cut, struct tile tile, wide x[TILE])
+{
+    if (!cut.small) {
+        wide all = tile.vectors == TILE ? wide_add(wide_add(x[0], x[1]), wide_add(x[2], x[3])) : x[0];
+        lanes += tile.lanes;
+        wide_store(lanes, tile.begins ? all : wide_add(wide_load(lanes), all));
+        return;
+    }
+    const size_t sums = ((size_t)(tile.vectors - 1) * NL_LANES + tile.count) / cut.span;
+    const int vectors = fold(x, cut.span, tile.vectors);
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        const size_t before = (size_t)v * NL_LANES, left = sums - before;
+        put(to + tile.set + before, wide_mul(x[v], wide_set(factor)), left < NL_LANES ? left : NL_LANES);
+    }
+}
+
+/* The sums of `count` units. */
+INLINE wide fold_units(const float *lanes, int count)
+{
+    wide v[NL_LANES / 2];
+    UNROLL
+    for (int i = 0; i < count; i++)
+        v[i] = wide_load(lanes + i * NL_LANES);
+    fold(v, NL_LANES, count);
     return v[0];
 }
 
 /* to = the sums of `rows` rows' sets times `factor`, side by side. Sixteen numbers are written at a time: sums of later sets come after those of earlier
  * ones. */
-INLINE void put_sums(const struct nl_cpu_block *b, struct cut cut, size_t rows, const float *lanes, float factor, float *to)
+INLINE void sum_units(struct cut cut, size_t rows, const float *lanes, float factor, float *to)
 {
-    const bool full = !cut.small || lanes_are_rows(b, cut); /* else the last unit of a row has fewer sets */
-    const size_t units = full ? rows * cut.units : cut.units, sets = cut.small ? NL_LANES / cut.span : 1;
     const wide factors = wide_set(factor);
-    for (size_t row = 0; row < rows; row += full ? rows : 1, to += b->sets, lanes += units * NL_LANES)
-        for (size_t unit = 0, some; unit < units; unit += some) {
-            const float *from = lanes + unit * NL_LANES;
-            const size_t left = units - unit;
-            some = left >= 8 && cut.span >= 8 ? 8 : left >= 4 && cut.span >= 4 ? 4 : 1;
-            wide sums = some == 8 ? fold_units(from, cut.span, 8) : some == 4 ? fold_units(from, cut.span, 4) : fold_units(from, cut.span, 1);
-            wide_store(to + unit * sets, wide_mul(sums, factors));
-        }
+    for (size_t unit = 0, some, units = cut.small ? 0 : rows * cut.units; unit < units; unit += some) {
+        const float *from = lanes + unit * NL_LANES;
+        const size_t left = units - unit;
+        some = left >= 8 ? 8 : left >= 4 ? 4 : 1;
+        wide sums = some == 8 ? fold_units(from, 8) : some == 4 ? fold_units(from, 4) : fold_units(from, 1);
+        wide_store(to + unit, wide_mul(sums, factors));
+    }
 }
 
 /* ---- tiles ---- */
@@ -118,6 +122,7 @@ INLINE wide xhat_of(const struct nl_cpu_block *b, struct cut cut, struct tile ti
     return wide_mul(wide_sub(t, of_set(b->mean_low, cut, tile, v)), of_set(b->rstd, cut, tile, v));
 }
 
+/* shift becomes the mean. */
 INLINE void mean_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
     wide x[TILE];
@@ -125,7 +130,7 @@ INLINE void mean_tile(const struct nl_cpu_block *b, struct cut cut, struct tile 
     UNROLL
     for (int v = 0; v < tile.vectors; v++)
         x[v] = take(b->x + tile.at + v * NL_LANES, tile.count);
-    put_lanes(b->lane_sum, cut, tile, x);
+    sum_tile(b->lane_sum, 1.0f / (float)b->width, b->shift, cut, tile, x);
 }
 
 INLINE void moments_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
@@ -137,8 +142,8 @@ INLINE void moments_tile(const struct nl_cpu_block *b, struct cut cut, struct ti
         t[v] = keep(wide_sub(take(b->x + tile.at + v * NL_LANES, tile.count), of_set(b->shift, cut, tile, v)), tile.count);
         square[v] = wide_mul(t[v], t[v]);
     }
-    put_lanes(b->lane_sum, cut, tile, t);
-    put_lanes(b->lane_product, cut, tile, square);
+    sum_tile(b->lane_sum, 1.0f, b->set_sum, cut, tile, t);
+    sum_tile(b->lane_product, 1.0f, b->set_product, cut, tile, square);
 }
 
 INLINE void y_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
@@ -153,30 +158,43 @@ INLINE void y_tile(const struct nl_cpu_block *b, struct cut cut, struct tile til
     }
 }
 
-/* dxhat is left in the place of dx. */
+/* The factors of the means that dx is made of: their sign is the opposite one. */
+INLINE float of_sum(const struct nl_cpu_block *b)
+{
+    return -1.0f / (float)b->width;
+}
+
+INLINE float of_product(const struct nl_cpu_block *b)
+{
+    return b->spread_moves ? -1.0f / (float)b->width : 0.0f;
+}
+
+/* dxhat is left in the place of dx. Of small sets xhat, which takes long to work out where a vector has several sets, is left in that of the lanes, which
+ * they have no need of. */
 INLINE void gradients_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
-    wide xhat[TILE], grad[TILE], product[TILE];
+    wide grad[TILE], product[TILE];
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
         size_t at = tile.at + (size_t)v * NL_LANES;
-        wide g = take(b->dy + at, tile.count);
-        xhat[v] = xhat_of(b, cut, tile, v);
+        wide g = take(b->dy + at, tile.count), xhat = xhat_of(b, cut, tile, v);
         if (b->mask == NL_MASK_X)
-            g = wide_where_positive(keep(wide_fused(xhat[v], affine->gamma[v], affine->beta[v]), tile.count), g);
+            g = wide_where_positive(keep(wide_fused(xhat, affine->gamma[v], affine->beta[v]), tile.count), g);
         if (b->mask == NL_MASK_Y) {
             g = wide_where_positive(take(b->y + at, tile.count), g);
             put(b->dresidual + at, g, tile.count);
         }
-        affine->dgamma[v] = wide_fused(g, xhat[v], affine->dgamma[v]);
+        affine->dgamma[v] = wide_fused(g, xhat, affine->dgamma[v]);
         affine->dbeta[v] = wide_add(affine->dbeta[v], g);
         grad[v] = wide_mul(g, affine->gamma[v]);
-        product[v] = wide_mul(grad[v], keep(xhat[v], tile.count));
+        product[v] = wide_mul(grad[v], keep(xhat, tile.count));
         if (b->dx)
             put(b->dx + at, grad[v], tile.count);
+        if (cut.small)
+            wide_store(b->lane_sum + tile.lanes + v * NL_LANES, xhat);
     }
-    put_lanes(b->lane_sum, cut, tile, lanes_are_rows(b, cut) ? xhat : grad);
-    put_lanes(b->lane_product, cut, tile, product);
+    sum_tile(b->lane_sum, of_sum(b), b->set_sum, cut, tile, grad);
+    sum_tile(b->lane_product, of_product(b), b->set_product, cut, tile, product);
 }
 
 /* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)). set_sum and set_product hold the means with the opposite sign. */
@@ -187,9 +205,9 @@ INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile ti
     for (int v = 0; v < tile.vectors; v++) {
         float *dx = b->dx + tile.at + v * NL_LANES;
         wide grad = take(dx, tile.count);
-        if (b->centers)
+        if (b->center_moves)
             grad = wide_add(grad, of_set(b->set_sum, cut, tile, v));
-        wide xhat = lanes_are_rows(b, cut) ? wide_load(b->lane_sum + tile.lanes + v * NL_LANES) : xhat_of(b, cut, tile, v);
+        wide xhat = cut.small ? wide_load(b->lane_sum + tile.lanes + v * NL_LANES) : xhat_of(b, cut, tile, v);
         grad = wide_fused(xhat, of_set(b->set_product, cut, tile, v), grad);
         put(dx, wide_mul(of_set(b->rstd, cut, tile, v), grad), tile.count);
     }
@@ -251,15 +269,14 @@ INLINE void forward_step(const struct nl_cpu_block *b, struct cut cut, size_t fi
     size_t sets = (end - first) * b->sets;
     double *mean = b->mean + first * b->sets, *var = b->var + first * b->sets;
     if (b->centers) {
-        if (!lanes_are_rows(b, cut))
-            over_rows(b, cut, first, end, mean_tile);
-        put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->x + first * b->channels : b->lane_sum, 1.0f / (float)b->width, b->shift);
+        over_rows(b, cut, first, end, mean_tile);
+        sum_units(cut, end - first, b->lane_sum, 1.0f / (float)b->width, b->shift);
     } else {
         memset(b->shift, 0, (sets + NL_LANES) * sizeof *b->shift);
     }
     over_rows(b, cut, first, end, moments_tile);
-    put_sums(b, cut, end - first, b->lane_sum, 1.0f, b->set_sum);
-    put_sums(b, cut, end - first, b->lane_product, 1.0f, b->set_product);
+    sum_units(cut, end - first, b->lane_sum, 1.0f, b->set_sum);
+    sum_units(cut, end - first, b->lane_product, 1.0f, b->set_product);
     nl_sets_moments(sets, b->width, b->centers, b->shift, b->set_sum, b->set_product, mean, var);
     nl_sets_prepare(sets, mean, var, b->eps, b->shift, b->mean_low, b->rstd);
     over_rows(b, cut, first, end, y_tile);
@@ -271,8 +288,8 @@ INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t f
     over_rows(b, cut, first, end, gradients_tile);
     if (!b->dx)
         return;
-    put_sums(b, cut, end - first, lanes_are_rows(b, cut) ? b->dx + first * b->channels : b->lane_sum, -1.0f / (float)b->width, b->set_sum);
-    put_sums(b, cut, end - first, b->lane_product, -1.0f / (float)b->width, b->set_product);
+    sum_units(cut, end - first, b->lane_sum, of_sum(b), b->set_sum);
+    sum_units(cut, end - first, b->lane_product, of_product(b), b->set_product);
     over_rows(b, cut, first, end, dx_tile);
 }
 
@@ -294,8 +311,8 @@ INLINE void on_any(step_function *step, const struct nl_cpu_block *original, boo
     in_steps(step, &block, cut_of(&block, small));
 }
 
-/* The shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of `width` channels, as constants; and arrays that the
- * compiler knows to be apart. At a few samples that is a tenth of a step. The lanes take four kilobytes, so that the first-level cache keeps the weights. */
+/* The common shape in sets of `width` channels, as constants; and arrays that the compiler knows to be apart. At a few samples that is a tenth of a step.
+ * The lanes take four kilobytes, so that the first-level cache keeps the weights. */
 INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
     enum { CHANNELS = TILE * NL_LANES, UNITS = NL_ROW_STRETCH, SETS = UNITS * NL_LANES / 8 + NL_PADDING };
@@ -314,11 +331,10 @@ INLINE void on_constants(step_function *step, const struct nl_cpu_block *origina
 
 INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
 {
-    bool common = b->channels == TILE * NL_LANES && b->relu && !b->residual;
-    if (common && b->width == TILE * NL_LANES)
-        on_constants(step, b, false, TILE * NL_LANES);
-    else if (common && b->width == 8)
+    if (nl_row_is_common(b) && b->width == 8)
         on_constants(step, b, true, 8);
+    else if (nl_row_is_common(b))
+        on_constants(step, b, false, TILE * NL_LANES);
     else if (nl_row_is_small(b->width))
         on_any(step, b, true);
     else

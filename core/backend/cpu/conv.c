@@ -68,7 +68,7 @@ static void conv_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_conv = {.forward = conv_forward, .backward = conv_backward, .micro = conv_micro};
+NL_CPU_KERNEL(conv) = {.forward = conv_forward, .backward = conv_backward, .micro = conv_micro};
 
 /* ---- what the algorithms share: channels in the numbers that tiles take, and scratch ---- */
 

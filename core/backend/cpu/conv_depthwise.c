@@ -166,7 +166,7 @@ static struct nl_micro depthwise_conv_micro(const void *arguments)
     return (struct nl_micro){0};
 }
 
-const struct nl_kernel nl_cpu_depthwise_conv = {
+NL_CPU_KERNEL(depthwise_conv) = {
     .forward = depthwise_conv_forward,
     .backward = depthwise_conv_backward,
     .micro = depthwise_conv_micro,

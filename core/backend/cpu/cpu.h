@@ -19,6 +19,9 @@
 #define NL_PARALLEL _Pragma("GCC ivdep")
 #endif
 
+/* Defines the kernel of an operation, nl_cpu_NAME, which the backend then has: NL_CPU_KERNEL(add) = {.forward = forward}. */
+#define NL_CPU_KERNEL(name) const struct nl_kernel nl_cpu_##name
+
 /* The same place `bytes` further, in another replica's state; NULL stays NULL. */
 #define NL_AT(pointer, bytes) ((pointer) ? (__typeof__(pointer))((uintptr_t)(pointer) + (bytes)) : NULL)
 

@@ -130,4 +130,4 @@ static void cross_entropy(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_cross_entropy = {.forward = cross_entropy};
+NL_CPU_KERNEL(cross_entropy) = {.forward = cross_entropy};

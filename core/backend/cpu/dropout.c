@@ -31,7 +31,7 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
         struct nl_stream stream = {{key[0], key[1]}};
         const struct nl_hyper *hyper = NL_AT(op->hyper, at);
         double p = nl_own_or(op->p, hyper->dropout);
-        if (run->statistics != NL_STATS_TRAIN || !(p > 0)) {
+        if (!nl_is_step(run->statistics) || !(p > 0)) {
             memmove(y, x, count * sizeof *y);
             continue;
         }
@@ -60,4 +60,4 @@ static void dropout_backward(const struct nl_run *run, const void *arguments)
     dropout(run, op, op->dy, op->dx);
 }
 
-const struct nl_kernel nl_cpu_dropout = {.forward = dropout_forward, .backward = dropout_backward};
+NL_CPU_KERNEL(dropout) = {.forward = dropout_forward, .backward = dropout_backward};

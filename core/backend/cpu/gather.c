@@ -99,4 +99,4 @@ static void gather(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_gather = {.forward = gather};
+NL_CPU_KERNEL(gather) = {.forward = gather};

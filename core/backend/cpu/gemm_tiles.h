@@ -102,9 +102,9 @@ INLINE void tile(int rows, int vectors, bool part, enum layout layout, const str
             if (add)
                 sum[t][v] += load_columns(to, v, vectors, part, last);
             if (relu)
-                sum[t][v] = positive(sum[t][v]);
+                sum[t][v] = larger(broadcast(0.0f), sum[t][v]);
             if (mask)
-                sum[t][v] = where_positive(load_columns(mask + (size_t)t * c_step, v, vectors, part, last), sum[t][v]);
+                sum[t][v] = where_larger(load_columns(mask + (size_t)t * c_step, v, vectors, part, last), broadcast(0.0f), sum[t][v]);
             store_columns(to, sum[t][v], v, vectors, part, last);
         }
     }
@@ -248,7 +248,7 @@ INLINE void add_lanes(const float (*quarter)[NL_GEMM_SQUARE], size_t rows, const
         transpose_four(quarter[row], NL_GEMM_SQUARE, column);
         vec all = (column[0] + column[1]) + (column[2] + column[3]);
         if (mask)
-            all = where_positive(load_part(mask + row, count), all);
+            all = where_larger(load_part(mask + row, count), broadcast(0.0f), all);
         store_part(to + row, all, count);
     }
 }

@@ -45,4 +45,4 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_linear = {.forward = linear_forward, .backward = linear_backward, .micro = linear_micro};
+NL_CPU_KERNEL(linear) = {.forward = linear_forward, .backward = linear_backward, .micro = linear_micro};

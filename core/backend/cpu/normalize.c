@@ -19,27 +19,41 @@ static void share_blocks(struct nl_norm_call *call, nl_parallel_body *body)
 
 /* ---- forward ---- */
 
-/* Running or precise statistics take in those of `rows` rows, which the block's mean and var hold. */
-static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b, size_t rows)
+/* Running or precise statistics take in those of `rows` rows of slice number `slice`, which the block's mean and var hold. */
+static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b, size_t rows, size_t slice)
 {
     const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    if (op->norm->tracks && statistics == NL_STATS_TRAIN)
+    if (op->norm->tracks && statistics == NL_STATS_TRAIN && (op->followed == 0 || slice < (size_t)op->followed))
         nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
     if (op->norm->tracks && statistics == NL_STATS_COLLECT)
         nl_cpu_collect(op, at, &batch);
 }
 
-/* The moments of the block's rows and those before it. Once they are complete, they are tracked. */
+/* Whether all samples that share statistics have come. */
+static bool is_complete(const struct nl_norm_call *call)
+{
+    return call->phase == NL_NORM_WHOLE || call->before + call->samples == call->all;
+}
+
+/* Those of each worker's part, merged. */
+static void merge_parts(const struct nl_cpu_block *b, size_t workers)
+{
+    struct nl_cpu_block part = *b;
+    part.rows = b->rows / workers;
+    for (size_t worker = 0; worker < workers; worker++, part.x += part.rows * part.pitch)
+        nl_cpu_block_moments(&part, worker * part.rows, b->mean, b->var);
+}
+
+/* The moments of the block's rows and those before it. */
 static void take_moments(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    bool parted = call->phase == NL_NORM_REDUCE;
-    size_t before = parted ? call->before * call->positions : 0;
-    nl_cpu_block_moments(b, before, b->mean, b->var);
-    if (parted && call->before + call->samples < call->all)
-        return;
-    nl_general_keep(call, b);
-    track(call->op, call->at, call->statistics, b, before + b->rows);
+    if (call->op->workers > 1)
+        merge_parts(b, (size_t)call->op->workers);
+    else
+        nl_cpu_block_moments(b, call->phase == NL_NORM_REDUCE ? call->before * call->positions : 0, b->mean, b->var);
+    if (is_complete(call) && !nl_normalize_is_standard(call->op))
+        nl_general_complete(call, b);
 }
 
 static void prepare_columns(const struct nl_norm_call *call, const struct nl_cpu_block *b)
@@ -82,6 +96,17 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
     }
 }
 
+/* Once all blocks have their coefficients, which running statistics may have a part in. */
+static void track_blocks(const struct nl_norm_call *call)
+{
+    struct nl_cpu_block b = call->block;
+    for (size_t i = 0; i < call->blocks; i++) {
+        nl_norm_move_block(call, &b, i);
+        track(call->op, call->at, call->statistics, &b, call->phase == NL_NORM_REDUCE ? call->all * call->positions : b.rows,
+              (size_t)(b.mean - call->block.mean) / b.channels);
+    }
+}
+
 static bool forward_few(const struct nl_run *run, const struct nl_normalize *op, size_t at)
 {
     const struct nl_block_kernels *kernels = nl_block_kernels();
@@ -89,7 +114,7 @@ static bool forward_few(const struct nl_run *run, const struct nl_normalize *op,
     if (!nl_norm_few(&b, run, op, at))
         return false;
     (op->norm->tracks ? kernels->few_columns_forward : kernels->row_forward)(&b);
-    track(op, at, run->statistics, &b, b.rows);
+    track(op, at, run->statistics, &b, b.rows, 0);
     return true;
 }
 
@@ -101,6 +126,8 @@ static void forward(const struct nl_run *run, const struct nl_normalize *op, enu
             continue;
         nl_norm_begin(&call, run, op, r, phase);
         share_blocks(&call, forward_blocks);
+        if (op->norm->tracks && phase != NL_NORM_APPLY && !call.fixed && is_complete(&call))
+            track_blocks(&call);
     }
 }
 
@@ -143,16 +170,18 @@ static void backward_columns(const struct nl_norm_call *call, struct nl_cpu_bloc
     if (call->phase != NL_NORM_WHOLE)
         keep_sums(b, call);
     if (call->phase != NL_NORM_APPLY)
-        nl_cpu_block_sums(b, call->phase == NL_NORM_REDUCE && call->before > 0);
+        nl_cpu_block_sums(b, b->affine_step ? nl_cpu_element_gradients : nl_block_kernels()->column_gradients,
+                          call->phase == NL_NORM_REDUCE && call->before > 0);
     if (call->phase == NL_NORM_REDUCE)
         return;
     size_t rows = call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows;
     if (nl_normalize_is_standard(call->op))
-        nl_cpu_block_slopes(b, rows, call->fixed);
+        nl_cpu_block_slopes(b, rows);
     else
         nl_general_slopes(call, b, rows);
+    const struct nl_block_kernels *kernels = nl_block_kernels();
     if (b->dx)
-        nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_dx : nl_block_kernels()->column_dx);
+        nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_dx : nl_general_has_signs(call->op) ? kernels->column_dx_of_signs : kernels->column_dx);
 }
 
 static void backward_rows(const struct nl_norm_call *call, const struct nl_cpu_block *b)
@@ -292,7 +321,10 @@ static struct nl_micro normalize_micro(const void *arguments)
     struct nl_partition partition = op->norm->partition(&op->setup);
     size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_padded(op);
     struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
-    if (micro.reduces)
+    bool slices = partition.samples > 1 && partition.samples < op->setup.samples, apart = partition.samples > 1 && partition.positions < op->setup.positions;
+    if (nl_general_has_signs(op) || apart || op->workers > 1 || (slices && nl_normalize_keeps_coefficients(op)))
+        micro.unit = 0;
+    else if (micro.reduces)
         micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
     else if (partition.samples > 1)
         micro.unit = partition.samples;
@@ -301,7 +333,7 @@ static struct nl_micro normalize_micro(const void *arguments)
     return micro;
 }
 
-const struct nl_kernel nl_cpu_normalize = {
+NL_CPU_KERNEL(normalize) = {
     .suits = normalize_suits,
     .forward = normalize_forward,
     .backward = normalize_backward,

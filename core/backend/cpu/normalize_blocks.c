@@ -5,7 +5,7 @@
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
-enum { COLUMN_DOUBLES = 2, COLUMN_FLOATS = 7, ROW_FLOATS = 2, ROW_SETS = 5, ROW_LANES = 2 }; /* working arrays of a block: how many of each length */
+enum { COLUMN_DOUBLES = 4, COLUMN_FLOATS = 9, ROW_FLOATS = 2, ROW_SETS = 5, ROW_LANES = 2 }; /* working arrays of a block: how many of each length */
 
 static size_t larger(size_t a, size_t b)
 {
@@ -72,12 +72,16 @@ static void take_arrays(struct nl_cpu_block *b, size_t groups, char *memory)
     } else {
         b->sum = (double *)memory;
         b->product = b->sum + wide;
-        b->shares = b->product + wide;
+        b->signs = b->product + wide;
+        b->count = b->signs + wide;
+        b->shares = b->count + wide;
         floats = (float *)(b->shares + NL_SHARE * groups * wide);
         b->scale = take(&floats, wide);
         b->offset = take(&floats, wide);
         b->dx_slope = take(&floats, wide);
         b->dx_bias = take(&floats, wide);
+        b->above = take(&floats, wide);
+        b->below = take(&floats, wide);
     }
     b->shift = take(&floats, each);
     b->mean_low = take(&floats, each);
@@ -90,13 +94,15 @@ size_t nl_norm_affine_padded(const struct nl_normalize *op)
 }
 
 /* What all blocks share, and where the first one begins. */
-static void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition)
+NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition, bool constant)
 {
     b->channels = b->pitch = (size_t)op->setup.channels;
     b->width = (size_t)partition->channels;
     b->sets = (unsigned)op->setup.channels / (unsigned)partition->channels;
     b->row_step = row_step(b->channels);
     b->centers = op->norm->centers;
+    b->center_moves = b->centers && !constant && !(op->detached & NL_DETACH_CENTER);
+    b->spread_moves = !constant && !(op->detached & NL_DETACH_SPREAD);
     b->relu = op->relu;
     b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
     b->affine_step = (size_t)op->affine_count > b->channels ? b->channels : 0;
@@ -152,7 +158,6 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     setup.samples = run->samples;
     struct nl_partition partition = op->norm->partition(&setup);
     size_t samples = (size_t)run->samples, positions = (size_t)setup.positions, channels = (size_t)setup.channels;
-    bool tracks = op->norm->tracks;
     call->phase = phase;
     call->op = op;
     call->at = (size_t)r * run->stride;
@@ -163,10 +168,10 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->all = phase == NL_NORM_WHOLE ? samples : (size_t)run->batch;
     call->set_samples = (size_t)partition.samples;
     call->set_positions = (size_t)partition.positions;
-    call->by_rows = partition.samples == 1 && partition.positions == 1 && !tracks;
+    call->by_rows = partition.samples == 1 && partition.positions == 1 && !op->norm->tracks && nl_normalize_is_standard(op);
     call->fixed = nl_normalize_is_fixed(op, run);
     call->constant = nl_normalize_is_constant(op, run);
-    set_block(&call->block, op, call->at, &partition);
+    set_block(&call->block, op, call->at, &partition, call->constant);
     if (call->by_rows) {
         call->groups = 0;
         call->blocks = (samples * positions + NL_ROW_STRETCH - 1) / NL_ROW_STRETCH;
@@ -175,8 +180,8 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
         call->groups = (call->set_samples * call->set_positions + group - 1) / group;
         call->blocks = (samples + call->set_samples - 1) / call->set_samples * (positions / call->set_positions);
     }
-    /* Running statistics are updated block by block; a gamma for each element has shares as large as x. */
-    call->threads = call->blocks == 1 || tracks || call->block.affine_step ? 1 : nl_team_threads();
+    /* A gamma for each element has shares as large as x. */
+    call->threads = call->blocks == 1 || call->block.affine_step ? 1 : nl_team_threads();
     call->affine = nl_norm_affine_padded(op);
     call->working_bytes = working_bytes(&call->block, call->groups);
     take_scratch(call);
@@ -242,9 +247,9 @@ bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct 
     struct nl_partition partition = op->norm->partition(&setup);
     if (columns ? channels % NL_LANES || partition.samples < run->samples : partition.samples > 1)
         return false;
-    set_block(b, op, at, &partition);
+    set_block(b, op, at, &partition, false);
     b->rows = rows;
-    if (!columns) {
+    if (!columns && !(nl_row_is_common(b) && b->beta)) {
         size_t working = working_bytes(b, 0), zeros = b->beta ? 0 : channels * sizeof(float);
         char *memory = nl_cpu_scratch(working + zeros);
         take_arrays(b, 0, memory);

@@ -2,31 +2,35 @@
 
 #include "norm/coefficients.h"
 
-bool nl_general_suits(const struct nl_normalize *op)
+bool nl_general_has_signs(const struct nl_normalize *op)
 {
-    const struct nl_norm *norm = op->norm;
-    struct nl_partition partition = norm->partition(&op->setup);
-    bool columns = norm->tracks && norm->centers && partition.channels == 1 && partition.positions == op->setup.positions;
-    bool of_squares = norm->spread != NL_SPREAD_LARGEST && nl_power(norm) == 2;
-    /* Of several slices the first would move on the running statistics that the next one's coefficients are made of. */
-    bool whole = partition.samples == op->setup.samples || !nl_normalize_keeps_coefficients(op);
-    return columns && of_squares && whole && op->affine_count <= op->setup.channels;
+    return op->norm->spread == NL_SPREAD_LARGEST || (op->norm->spread == NL_SPREAD_POWER && nl_power(op->norm) == 1);
 }
 
-static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t c)
+bool nl_general_suits(const struct nl_normalize *op)
+{
+    return op->history == 0 && (nl_general_has_signs(op) || nl_power(op->norm) == 2) && op->affine_count <= op->setup.channels;
+}
+
+/* ---- sets ---- */
+
+static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set)
 {
     const struct nl_normalize *op = call->op;
     const struct nl_hyper *hyper = NL_AT(op->hyper, call->at);
-    const float *running_mean = NL_AT(op->running_mean, call->at), *running_var = NL_AT(op->running_var, call->at);
-    struct nl_set_statistics set = {b->mean[c], b->var[c], running_mean[c], running_var[c], b->eps, hyper->norm_numbers};
-    if (call->fixed) {
-        set.center = call->fixed_mean[c];
-        set.spread = call->fixed_var[c];
-    } else if (call->constant) {
-        set.center = set.running_center;
-        set.spread = set.running_spread;
+    struct nl_set_statistics known = {b->mean[set], b->var[set], 0, 1, b->eps, hyper->norm_numbers};
+    if (op->norm->tracks) {
+        known.running_center = ((const float *)NL_AT(op->running_mean, call->at))[set];
+        known.running_spread = ((const float *)NL_AT(op->running_var, call->at))[set];
     }
-    return set;
+    if (call->fixed) {
+        known.center = call->fixed_mean[set];
+        known.spread = call->fixed_var[set];
+    } else if (call->constant) {
+        known.center = known.running_center;
+        known.spread = known.running_spread;
+    }
+    return known;
 }
 
 /* Of the block's sets; NULL: they are not kept. Those of fixed statistics can be worked out again. */
@@ -36,61 +40,182 @@ static struct nl_set_coefficients *kept_of(const struct nl_norm_call *call, cons
     return kept && !call->fixed ? kept + (b->mean - call->block.mean) : NULL;
 }
 
-static struct nl_set_coefficients find(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t c)
+static struct nl_set_coefficients find(const struct nl_norm *norm, const struct nl_set_statistics *known)
 {
-    const struct nl_norm *norm = call->op->norm;
-    struct nl_set_statistics set = statistics_of(call, b, c);
-    return norm->coefficients ? norm->coefficients->forward(norm, &set) : nl_standard_coefficients(norm, &set);
+    return norm->coefficients ? norm->coefficients->forward(norm, known) : nl_standard_coefficients(norm, known);
 }
 
-void nl_general_keep(const struct nl_norm_call *call, const struct nl_cpu_block *b)
-{
-    struct nl_set_coefficients *kept = kept_of(call, b);
-    for (size_t c = 0; kept && c < b->channels; c++)
-        kept[c] = find(call, b, c);
-}
-
-static struct nl_set_coefficients coefficients_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t c)
+static struct nl_set_coefficients coefficients_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set,
+                                                  const struct nl_set_statistics *known)
 {
     const struct nl_set_coefficients *kept = kept_of(call, b);
-    return kept ? kept[c] : find(call, b, c);
+    return kept ? kept[set] : find(call->op->norm, known);
+}
+
+/* The channels [first, end) of a set. */
+struct channels {
+    size_t first, end;
+};
+
+static struct channels channels_of(const struct nl_cpu_block *b, size_t set)
+{
+    return (struct channels){set * b->width, (set + 1) * b->width};
+}
+
+/* ---- forward ---- */
+
+/* What distances are measured from. */
+static void set_center(const struct nl_cpu_block *b, size_t set, double center)
+{
+    struct channels of = channels_of(b, set);
+    for (size_t c = of.first; c < of.end; c++) {
+        b->shift[c] = (float)center;
+        b->mean_low[c] = (float)(center - b->shift[c]);
+    }
+}
+
+/* var becomes the spread. */
+static void take_spread(const struct nl_norm *norm, const struct nl_cpu_block *b)
+{
+    const bool largest = norm->spread == NL_SPREAD_LARGEST;
+    for (size_t set = 0; set < b->sets; set++)
+        set_center(b, set, b->mean[set]);
+    if (largest)
+        nl_block_kernels()->column_extremes(b, 0, b->rows, b->sum, b->product);
+    else
+        nl_cpu_block_sums(b, nl_block_kernels()->column_distances, false);
+    for (size_t set = 0; set < b->sets; set++) {
+        struct channels of = channels_of(b, set);
+        double most = 0, sum = 0;
+        for (size_t c = of.first; c < of.end; c++) {
+            most = nl_larger(most, nl_larger(b->sum[c] - b->mean[set], b->product[c] + b->mean[set]));
+            sum += b->sum[c];
+        }
+        b->var[set] = largest ? most : sum / ((double)b->rows * (double)b->width);
+    }
+}
+
+void nl_general_complete(const struct nl_norm_call *call, const struct nl_cpu_block *b)
+{
+    struct nl_set_coefficients *kept = kept_of(call, b);
+    if (nl_general_has_signs(call->op))
+        take_spread(call->op->norm, b);
+    for (size_t set = 0; kept && set < b->sets; set++) {
+        struct nl_set_statistics known = statistics_of(call, b, set);
+        kept[set] = find(call->op->norm, &known);
+    }
 }
 
 /* gamma xhat + beta = t scale + offset. t = x - shift is taken from near the batch's center, whatever a normalizer subtracts: so dx loses no digits. */
 void nl_general_prepare(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    for (size_t c = 0; c < b->channels; c++) {
-        struct nl_set_coefficients own = coefficients_of(call, b, c);
-        double scale = own.scale * own.factor;
-        b->shift[c] = (float)(call->constant ? own.shift : statistics_of(call, b, c).center);
-        b->scale[c] = (float)(scale * b->gamma[c]);
-        b->offset[c] = (float)(b->beta[c] + b->gamma[c] * ((b->shift[c] - own.shift) * scale + own.offset));
+    for (size_t set = 0; set < b->sets; set++) {
+        struct nl_set_statistics known = statistics_of(call, b, set);
+        struct nl_set_coefficients own = coefficients_of(call, b, set, &known);
+        struct channels of = channels_of(b, set);
+        set_center(b, set, call->constant ? own.shift : known.center);
+        double scale = own.scale * own.factor, offset = (b->shift[of.first] - own.shift) * scale + own.offset;
+        for (size_t c = of.first; c < of.end; c++) {
+            b->scale[c] = (float)(scale * b->gamma[c]);
+            b->offset[c] = (float)(b->beta[c] + b->gamma[c] * offset);
+        }
     }
 }
 
-/* dx = scale (du - mean(du) - h mean(du u)) = g (scale factor gamma) + (t dx_slope + dx_bias), where h = (x - center) scale. */
-static void set_slope(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t c, size_t rows)
+/* ---- backward ---- */
+
+/* dx_slope and dx_bias of a set. */
+struct slopes {
+    double slope, bias;
+};
+
+/* dx = scale (du - mean(du) - (h - mean(h)) mean(du u)) = g (scale factor gamma) + (h slope + bias), where h is a sign; or t in its place, as
+ * h = (t - (center - shift)) scale. */
+static struct slopes slopes_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set, double elements, double scale, double center,
+                               struct nl_set_means means)
 {
     const struct nl_norm *norm = call->op->norm;
-    struct nl_set_statistics set = statistics_of(call, b, c);
-    struct nl_set_coefficients own = coefficients_of(call, b, c);
-    double shift = b->shift[c], gradients = b->sum[c], products = b->product[c] + (shift - own.shift) * gradients; /* of g (x - shift) */
-    b->dgamma[c] += products * own.scale * own.factor + own.offset * gradients;
-    b->dbeta[c] += gradients;
-    double share = b->gamma[c] * own.factor / (double)rows;
-    struct nl_set_means means = {gradients * share, products * own.scale * share};
+    struct channels of = channels_of(b, set);
+    double slope = scale * scale * means.product, middle = center - b->shift[of.first];
+    /* Of one element all cancels to the last bit: the sum is multiplied with the number that the kernel multiplies g with. */
+    double bias = elements == 1 && means.gradient != 0 ? b->sum[of.first] * b->scale[of.first] : scale * means.gradient;
+    if (nl_general_has_signs(call->op)) {
+        double signs = 0, count = 0;
+        for (size_t c = of.first; c < of.end; c++) {
+            signs += b->signs[c];
+            count += b->count[c];
+        }
+        slope = scale * means.product * (norm->spread == NL_SPREAD_LARGEST && count > 0 ? elements / count : 1);
+        middle = nl_centers_slope(norm, call->op->detached) ? signs / elements : 0;
+    }
+    return (struct slopes){-slope, slope * middle - bias};
+}
+
+/* dgamma, dbeta, dx_slope and dx_bias. */
+static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set, double elements)
+{
+    const struct nl_norm *norm = call->op->norm;
+    struct nl_set_statistics known = statistics_of(call, b, set);
+    struct nl_set_coefficients own = coefficients_of(call, b, set, &known);
+    struct channels of = channels_of(b, set);
+    struct nl_set_means means = {0, 0};
+    double shift = b->shift[of.first];
+    for (size_t c = of.first; c < of.end; c++) {
+        double gradients = b->sum[c], products = b->product[c] + (shift - own.shift) * gradients; /* of g (x - shift) */
+        b->dgamma[c] += products * own.scale * own.factor + own.offset * gradients;
+        b->dbeta[c] += gradients;
+        double share = b->gamma[c] * own.factor / elements;
+        means.gradient += gradients * share;
+        means.product += products * own.scale * share;
+    }
     if (call->constant)
         means.gradient = means.product = 0;
     else if (norm->coefficients)
-        means = norm->coefficients->backward(&set, means);
-    means = nl_attached(norm, call->op->detached, means);
-    double slope = own.scale * own.scale * means.product;
-    b->dx_slope[c] = (float)-slope;
-    b->dx_bias[c] = (float)(-own.scale * means.gradient - slope * (shift - set.center));
+        means = norm->coefficients->backward(&known, means);
+    struct slopes slopes = slopes_of(call, b, set, elements, own.scale, known.center, nl_attached(norm, call->op->detached, means));
+    for (size_t c = of.first; c < of.end; c++) {
+        b->dx_slope[c] = (float)slopes.slope;
+        b->dx_bias[c] = (float)slopes.bias;
+    }
+}
+
+/* The float that elements above the center are larger than, and no others. */
+static float above_center(double center)
+{
+    float found = (float)center;
+    return found > center ? nextafterf(found, -INFINITY) : found;
+}
+
+/* The same of elements that are `distance` above it. They are a float, which center and distance lead back to; infinity where there are none. */
+static float above_others(double center, double distance)
+{
+    float found = (float)(center + distance);
+    return found - center == distance ? nextafterf(found, -INFINITY) : INFINITY;
+}
+
+/* The sums of h and |h|. */
+static void sum_signs(const struct nl_norm_call *call, const struct nl_cpu_block *b)
+{
+    struct nl_cpu_block of_signs = *b;
+    of_signs.sum = b->signs, of_signs.product = b->count;
+    for (size_t set = 0; set < b->sets; set++) {
+        struct nl_set_statistics known = statistics_of(call, b, set);
+        struct channels of = channels_of(b, set);
+        const bool largest = call->op->norm->spread == NL_SPREAD_LARGEST && known.spread > 0;
+        const float above = largest ? above_others(known.center, known.spread) : above_center(known.center);
+        const float below = largest ? -above_others(-known.center, known.spread) : -above_center(-known.center);
+        for (size_t c = of.first; c < of.end; c++) {
+            b->above[c] = above;
+            b->below[c] = below;
+        }
+    }
+    nl_cpu_block_sums(&of_signs, nl_block_kernels()->column_signs, false);
 }
 
 void nl_general_slopes(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t rows)
 {
-    for (size_t c = 0; c < b->channels; c++)
-        set_slope(call, b, c, rows);
+    if (nl_general_has_signs(call->op))
+        sum_signs(call, b);
+    for (size_t set = 0; set < b->sets; set++)
+        set_slopes(call, b, set, (double)rows * (double)b->width);
 }

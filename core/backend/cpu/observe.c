@@ -55,4 +55,4 @@ static void observe(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_observe = {.forward = observe};
+NL_CPU_KERNEL(observe) = {.forward = observe};

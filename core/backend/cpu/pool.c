@@ -123,5 +123,5 @@ static void mean_pool_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_max_pool = {.forward = max_pool_forward, .backward = max_pool_backward};
-const struct nl_kernel nl_cpu_mean_pool = {.forward = mean_pool_forward, .backward = mean_pool_backward};
+NL_CPU_KERNEL(max_pool) = {.forward = max_pool_forward, .backward = max_pool_backward};
+NL_CPU_KERNEL(mean_pool) = {.forward = mean_pool_forward, .backward = mean_pool_backward};

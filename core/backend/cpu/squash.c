@@ -198,4 +198,4 @@ static void squash_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-const struct nl_kernel nl_cpu_squash = {.forward = squash_forward, .backward = squash_backward};
+NL_CPU_KERNEL(squash) = {.forward = squash_forward, .backward = squash_backward};

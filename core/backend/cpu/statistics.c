@@ -2,6 +2,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "base/clones.h"
+#include "norm/momentum.h"
 
 void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels, double *mean, double *var)
 {
@@ -21,12 +22,34 @@ static void move_average(size_t count, double momentum, double factor, const dou
         running[c] = (float)((1 - momentum) * running[c] + momentum * (batch[c] * factor));
 }
 
+/* The same with a momentum of each channel's own, which learns from how far the batch is from what was predicted. */
+static void learn(const struct nl_normalize *op, size_t at, double momentum, double correction, const struct nl_batch_statistics *batch)
+{
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at), *learned = NL_AT(op->learned, at);
+    for (size_t c = 0; c < batch->channels; c++) {
+        struct nl_learned_momentum own;
+        struct nl_prediction prediction = {running_mean[c], running_var[c], batch->mean[c], batch->var[c] * correction};
+        for (size_t row = 0; row < NL_MOMENTUM_ROWS; row++)
+            own.row[row] = learned[row * batch->channels + c];
+        double share = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE], nl_own_or(op->eps, hyper->norm_eps));
+        for (size_t row = 0; row < NL_MOMENTUM_ROWS; row++)
+            learned[row * batch->channels + c] = (float)own.row[row];
+        running_mean[c] = (float)((1 - share) * running_mean[c] + share * prediction.batch_mean);
+        running_var[c] = (float)((1 - share) * running_var[c] + share * prediction.batch_var);
+    }
+}
+
 void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch)
 {
     float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
     int64_t *updates = NL_AT(op->updates, at);
-    double m = batch->elements, correction = op->unbiased && m > 1 ? m / (m - 1) : 1.0;
+    double m = batch->elements, correction = op->unbiased && nl_norm_spread_is_variance(op->norm) && m > 1 ? m / (m - 1) : 1.0;
     ++*updates;
+    if (op->learned) {
+        learn(op, at, momentum, correction, batch);
+        return;
+    }
     double share = momentum < 0 ? 1.0 / (double)*updates : momentum;
     move_average(batch->channels, share, 1.0, batch->mean, running_mean);
     move_average(batch->channels, share, correction, batch->var, running_var);

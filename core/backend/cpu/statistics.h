@@ -15,7 +15,8 @@ struct nl_batch_statistics {
 /* mean, var (channels): the running or the precise ones, in double. `at`: bytes from replica 0's pointers to this one's, here and below. */
 void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels, double *mean, double *var);
 
-/* running = (1 - momentum) running + momentum batch; momentum < 0, cumulative: 1 / updates, this one counted. */
+/* running = (1 - momentum) running + momentum batch; momentum < 0, cumulative: 1 / updates, this one counted. A momentum that is learned
+ * (norm/momentum.h) begins with this one. */
 void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch);
 
 /* Merges the batch's moments into the precise ones. */

@@ -1,29 +1,17 @@
 /* The cpu backend: float32, own kernels. Each trial has a thread; threads without a trial help the others (base/team.h). */
 #include "backend/cpu/cpu.h"
 
-/* The operations that it has a kernel of its own for, nl_cpu_NAME. */
-#define KERNELS(KERNEL)    \
-    KERNEL(gather)         \
-    KERNEL(linear)         \
-    KERNEL(conv)           \
-    KERNEL(depthwise_conv) \
-    KERNEL(normalize)      \
-    KERNEL(activate)       \
-    KERNEL(squash)         \
-    KERNEL(max_pool)       \
-    KERNEL(mean_pool)      \
-    KERNEL(add)            \
-    KERNEL(dropout)        \
-    KERNEL(observe)        \
-    KERNEL(cross_entropy)
-
-#define DECLARED(name)                                      \
+/* The operations that it has a kernel of its own for, nl_cpu_NAME, as backend/kernels.cmake finds them. */
+#define KERNEL(name)                                        \
     extern const struct nl_operation nl_##name##_operation; \
     extern const struct nl_kernel nl_cpu_##name;
-#define LISTED(name) {&nl_##name##_operation, &nl_cpu_##name},
-
-KERNELS(DECLARED)
-static const struct nl_own_kernel kernels[] = {KERNELS(LISTED){0}};
+#include "cpu_kernels.def"
+#undef KERNEL
+#define KERNEL(name) {&nl_##name##_operation, &nl_cpu_##name},
+static const struct nl_own_kernel kernels[] = {
+#include "cpu_kernels.def"
+    {0},
+};
 
 const struct nl_backend nl_backend_cpu = {
     .name = "cpu",

@@ -1,5 +1,6 @@
 /* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. */
 #include <math.h>
+#include <string.h>
 
 #include "backend/cpu/cpu.h"
 #include "base/team.h"
@@ -36,6 +37,41 @@ static void clamp(size_t count, float limit, float *grad)
         float g = grad[i] > limit ? limit : grad[i];
         grad[i] = g < -limit ? -limit : g;
     }
+}
+
+/* sums[unit] += the squares of a row of units. */
+NL_CLONES
+static void add_squares(size_t units, const float *row, double *restrict sums)
+{
+    for (size_t unit = 0; unit < units; unit++)
+        sums[unit] += (double)row[unit] * row[unit];
+}
+
+NL_CLONES
+static void scale_each(size_t units, const float *restrict factor, float *restrict row)
+{
+    for (size_t unit = 0; unit < units; unit++)
+        row[unit] *= factor[unit];
+}
+
+/* Adaptive gradient clipping (backend.h). */
+static void clip_units(const struct nl_update_tensor *tensor, double agc, const float *w, float *grad)
+{
+    size_t units = tensor->units, room = units * (2 * sizeof(double) + sizeof(float));
+    double *of_w = memset(nl_cpu_scratch(room), 0, room), *of_grad = of_w + units;
+    float *factor = (float *)(of_grad + units);
+    bool clips = false;
+    for (size_t i = 0; i < tensor->count; i += units) {
+        add_squares(units, w + i, of_w);
+        add_squares(units, grad + i, of_grad);
+    }
+    for (size_t unit = 0; unit < units; unit++) {
+        double most = agc * fmax(sqrt(of_w[unit]), 1e-3), length = sqrt(of_grad[unit]);
+        factor[unit] = length > most ? (float)(most / length) : 1.0f;
+        clips |= length > most;
+    }
+    for (size_t i = 0; clips && i < tensor->count; i += units)
+        scale_each(units, factor, grad + i);
 }
 
 /* Without weight decay there is no term of it: not even 0 times a weight that has become infinite. */
@@ -215,7 +251,11 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+        const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
         float *grad = NL_AT(op->grad, at);
+        for (int i = 0; op->units > 0 && i < op->tensors; i++)
+            if (tensor[i].units > 0)
+                clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset, grad + tensor[i].offset);
         if (hyper->clip_norm > 0) {
             double factor = hyper->clip_norm / (sqrt(sum_of_squares(op->count, grad)) + 1e-6);
             if (factor < 1)
@@ -224,7 +264,6 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
         if (hyper->clip_value > 0)
             clamp(op->count, (float)hyper->clip_value, grad);
         if (op->optimizer == NL_LARS) {
-            const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
             for (int i = 0; i < op->tensors; i++)
                 step_tensor(op, at, &tensor[i]);
             continue;

@@ -16,8 +16,8 @@ enum { LANES = 8 };
 #define store_part(to, value, count) _mm256_maskstore_ps(to, mask_of(count), value)
 #define broadcast(value) _mm256_set1_ps(value)
 #define fused(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define positive(a) _mm256_max_ps(_mm256_setzero_ps(), a)
-#define where_positive(a, b) _mm256_and_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_GT_OQ), b)
+#define larger(a, b) _mm256_max_ps(a, b)
+#define where_larger(a, b, value) _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ), value)
 #define pick(a, at) _mm256_permutevar8x32_ps(a, (__m256i)(at))
 #define first_lanes(a, count) _mm256_and_ps(a, _mm256_castsi256_ps(mask_of(count)))
 

@@ -17,8 +17,8 @@ enum { LANES = 16 };
 #define store_part(to, value, count) _mm512_mask_storeu_ps(to, (__mmask16)((1u << (count)) - 1), value)
 #define broadcast(value) _mm512_set1_ps(value)
 #define fused(a, b, c) _mm512_fmadd_ps(a, b, c) /* a b + c, rounded once */
-#define positive(a) _mm512_max_ps(_mm512_setzero_ps(), a) /* NaN stays NaN */
-#define where_positive(a, b) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_GT_OQ), b) /* else 0 */
+#define larger(a, b) _mm512_max_ps(a, b) /* b where either is NaN */
+#define where_larger(a, b, value) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), value) /* else 0 */
 #define pick(a, at) _mm512_permutexvar_ps((__m512i)(at), a) /* lane i: lane at[i] of a */
 #define first_lanes(a, count) _mm512_maskz_mov_ps((__mmask16)((1u << (count)) - 1), a) /* the first lanes, then zeros */
 

@@ -53,18 +53,18 @@ static inline vec fused(vec a, vec b, vec c)
     return (vec){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
 }
 
-static inline vec positive(vec a)
+static inline vec larger(vec a, vec b)
 {
     for (size_t i = 0; i < LANES; i++)
-        a[i] = a[i] < 0 ? 0.0f : a[i];
-    return a;
+        b[i] = a[i] > b[i] ? a[i] : b[i];
+    return b;
 }
 
-static inline vec where_positive(vec a, vec b)
+static inline vec where_larger(vec a, vec b, vec value)
 {
     for (size_t i = 0; i < LANES; i++)
-        b[i] = a[i] > 0 ? b[i] : 0.0f;
-    return b;
+        value[i] = a[i] > b[i] ? value[i] : 0.0f;
+    return value;
 }
 
 static inline void store_quarter(float *to, const vec sixteen[4])

@@ -59,7 +59,12 @@ INLINE wide wide_load_part(const float *from, size_t count)
 
 INLINE void wide_store_part(float *to, wide v, size_t count)
 {
-    FOR_PARTS store_part(to + p * LANES, v.part[p], wide_left(count, p));
+    FOR_PARTS {
+        if (wide_left(count, p) >= LANES)
+            store(to + p * LANES, v.part[p]);
+        else if (wide_left(count, p) > 0)
+            store_part(to + p * LANES, v.part[p], wide_left(count, p));
+    }
 }
 
 /* The first `count` lanes, then zeros. */
@@ -99,18 +104,30 @@ wide wide_fused(wide a, wide b, wide c)
     return a;
 }
 
+/* b where either is NaN. */
+INLINE wide wide_larger(wide a, wide b)
+{
+    FOR_PARTS b.part[p] = larger(a.part[p], b.part[p]);
+    return b;
+}
+
 /* NaN stays NaN. */
 INLINE wide wide_relu(wide v)
 {
-    FOR_PARTS v.part[p] = positive(v.part[p]);
-    return v;
+    return wide_larger(wide_set(0.0f), v);
+}
+
+/* value where a > b, else 0. */
+INLINE wide wide_where_larger(wide a, wide b, wide value)
+{
+    FOR_PARTS value.part[p] = where_larger(a.part[p], b.part[p], value.part[p]);
+    return value;
 }
 
 /* g where v > 0, else 0. */
 INLINE wide wide_where_positive(wide v, wide g)
 {
-    FOR_PARTS g.part[p] = where_positive(v.part[p], g.part[p]);
-    return g;
+    return wide_where_larger(v, wide_set(0.0f), g);
 }
 
 /* Of each 2 half lanes of a, and then of b, the sums of one half and the other: half as many, in their order. half: 1, 2, 4 or 8. */

@@ -22,11 +22,16 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     return l;
 }
 
+static bool has_own_kernels(const struct nl_normalize *op)
+{
+    return nl_normalize_is_standard(op) && !op->detached;
+}
+
 static void launch_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!nl_normalize_is_standard(op))
+    if (!has_own_kernels(op))
         nl_cuda_general_forward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
@@ -38,7 +43,7 @@ static void launch_normalize_backward(const struct nl_run *run, const void *argu
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!nl_normalize_is_standard(op)) {
+    if (!has_own_kernels(op)) {
         nl_cuda_general_backward(run, op, &layout);
         return;
     }

@@ -33,6 +33,7 @@ struct nl_general {
     struct nl_layout layout;
     enum nl_statistics statistics;
     bool constant; /* what normalizes does not hang on the batch */
+    bool averages; /* over a history */
     bool kept;     /* the coefficients outlive the call */
     unsigned sets, replicas;
     struct nl_of_sets<struct nl_set_coefficients> coefficients;
@@ -64,6 +65,20 @@ static __device__ inline struct nl_set_statistics nl_set_statistics_of(const str
     return s;
 }
 
+/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0: var, 1: mean of products). */
+static __device__ inline double nl_averaged(const struct nl_general &g, unsigned which, int64_t before, unsigned c, double number)
+{
+    unsigned history = (unsigned)g.op.history, channels = g.layout.channels;
+    float *of = (float *)nl_at(g.op.averaged, g.layout.stride) + (size_t)which * history * channels + c;
+    double sum = 0.0;
+    of[before % history * channels] = (float)number;
+    if (before < history)
+        return number;
+    for (unsigned i = 0; i < history; i++)
+        sum += of[i * channels];
+    return sum / history;
+}
+
 /* m of a set. */
 static __device__ inline double nl_set_elements(const struct nl_layout &l, unsigned set)
 {
@@ -91,6 +106,8 @@ template <class OWN> __global__ void nl_find_dx_terms(struct nl_general g)
     struct nl_set_sums sums = *g.sums.place((unsigned)set);
     double m = nl_set_elements(g.layout, (unsigned)set);
     struct nl_dx_terms terms = {{sums.gradient / m, sums.product / m}, 0.0, 1.0};
+    if (g.averages) /* forward has counted the batch */
+        terms.means.product = nl_averaged(g, 1, *nl_at(g.op.updates, g.layout.stride) - 1, (unsigned)set, terms.means.product);
     if (norm->spread == NL_SPREAD_LARGEST && sums.largest > 0)
         terms.share = m / sums.largest;
     if (nl_centers_slope(norm, g.op.detached))

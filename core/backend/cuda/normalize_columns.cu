@@ -2,6 +2,7 @@
  * registers hold. Where that can be a whole slice of the batch one launch does everything; else the rows are cut into chunks, whose
  * moments the last block of a column joins (Chan, Golub and LeVeque 1979), and a second launch applies them. */
 #include "backend/cuda/normalize.cuh"
+#include "norm/momentum.h"
 
 /* Of a block: channels, 32 for whole lines of memory, 8 for whole sectors; threads; rows that each holds. */
 static const unsigned COLUMNS = 32, FEWEST_COLUMNS = 8, THREADS = NL_THREADS, MOST_THREADS = 1024, EACH = 16;
@@ -82,17 +83,35 @@ static __device__ void column_sum(const struct tile &t, const struct coordinates
 
 /* ---- running and precise statistics ---- */
 
+/* Channel c's learned momentum, after it has seen the batch's statistics. */
+static __device__ double learn(const struct nl_normalize &op, const struct nl_layout &l, unsigned c, double momentum, const struct nl_prediction &prediction)
+{
+    const struct nl_hyper *hyper = nl_at(op.hyper, l.stride);
+    float *learned = (float *)nl_at(op.learned, l.stride) + c;
+    struct nl_learned_momentum own;
+    for (unsigned row = 0; row < NL_MOMENTUM_ROWS; row++)
+        own.row[row] = learned[row * l.channels];
+    momentum = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE], nl_own_or(op.eps, hyper->norm_eps));
+    for (unsigned row = 0; row < NL_MOMENTUM_ROWS; row++)
+        learned[row * l.channels] = (float)own.row[row];
+    return momentum;
+}
+
 /* Takes a slice's moments of channel c in; the counts are those before this call (advance). */
 static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice,
                               double m, double mean, double var)
 {
-    if (statistics == NL_STATS_TRAIN) {
+    if (statistics == NL_STATS_TRAIN && (op.followed == 0 || slice < (unsigned)op.followed)) {
         float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c, *running_var = (float *)nl_at(op.running_var, l.stride) + c;
         double momentum = nl_own_or(op.momentum, nl_at(op.hyper, l.stride)->norm_momentum);
-        if (momentum < 0) /* cumulative */
+        double stored = op.unbiased && m > 1 ? var * m / (m - 1) : var;
+        struct nl_prediction prediction = {*running_mean, *running_var, mean, stored};
+        if (op.learned)
+            momentum = learn(op, l, c, momentum, prediction);
+        else if (momentum < 0) /* cumulative */
             momentum = 1.0 / (double)(*nl_at(op.updates, l.stride) + slice + 1);
         *running_mean = (float)((1 - momentum) * *running_mean + momentum * mean);
-        *running_var = (float)((1 - momentum) * *running_var + momentum * (op.unbiased && m > 1 ? var * m / (m - 1) : var));
+        *running_var = (float)((1 - momentum) * *running_var + momentum * stored);
     }
     if (statistics == NL_STATS_COLLECT) {
         double *precise_mean = nl_at(op.precise_mean, l.stride) + c, *precise_var = nl_at(op.precise_var, l.stride) + c;
@@ -111,7 +130,7 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
 static __device__ void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices)
 {
     if (statistics == NL_STATS_TRAIN)
-        *nl_at(op.updates, l.stride) += slices;
+        *nl_at(op.updates, l.stride) += op.followed > 0 ? (unsigned)op.followed : slices;
     if (statistics == NL_STATS_COLLECT)
         *nl_at(op.precise_count, l.stride) += (double)l.all_rows;
 }
@@ -121,7 +140,7 @@ static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op
                                                    unsigned slice, unsigned c)
 {
     double mean, var;
-    if (statistics == NL_STATS_RUNNING) {
+    if (statistics == NL_STATS_RUNNING || statistics == NL_STATS_FROZEN) {
         mean = ((const float *)nl_at(op.running_mean, l.stride))[c];
         var = ((const float *)nl_at(op.running_var, l.stride))[c];
     } else if (statistics == NL_STATS_PRECISE) {

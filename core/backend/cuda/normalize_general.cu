@@ -11,6 +11,7 @@ static struct nl_cuda_coefficients of_norms[] = {
     NL_CUDA_COEFFICIENTS(&nl_norm_brn, nl_brn_device),
     NL_CUDA_COEFFICIENTS(&nl_norm_varbn, nl_varbn_device),
     NL_CUDA_COEFFICIENTS(&nl_norm_l1bn, nl_l1bn_device),
+    NL_CUDA_COEFFICIENTS(&nl_norm_mabn, nl_mabn_device),
 };
 static struct nl_cuda_coefficients *added;
 
@@ -47,6 +48,7 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
     g.layout = *layout;
     g.statistics = run->statistics;
     g.constant = nl_normalize_is_constant(op, run);
+    g.averages = nl_normalize_averages(op, run);
     g.sets = nl_layout_sets(layout);
     g.replicas = (unsigned)run->replicas;
     size_t all = (size_t)g.sets * g.replicas, each = sizeof *g.coefficients.at + sizeof *g.sums.at + sizeof *g.terms.at;
@@ -83,29 +85,45 @@ static __device__ double block_largest(double value)
     return all[0];
 }
 
-static __global__ void __launch_bounds__(NL_THREADS) find_statistics(struct nl_general g)
+/* Of elements [first, end) of a set; each thread of the block has them. */
+static __device__ void find_moments(const struct nl_layout &l, const struct set &s, const float *x, unsigned first, unsigned end, double *center, double *spread)
 {
-    const struct nl_layout &l = g.layout;
-    struct set s = set_of(l, blockIdx.x);
-    const float *x = (const float *)nl_at(g.op.x, l.stride);
     double sum = 0.0, distances = 0.0, largest = 0.0, nothing = 0.0;
     if (l.norm.centers)
-        FOR_ELEMENTS(s)
-        sum += x[place(l, s, e)];
+        for (unsigned e = first + threadIdx.x; e < end; e += blockDim.x)
+            sum += x[place(l, s, e)];
     nl_block_sum(&sum, &nothing);
-    double center = sum / s.count;
-    FOR_ELEMENTS(s)
-    {
-        double distance = nl_spread_of(&l.norm, x[place(l, s, e)] - center);
+    *center = sum / (end - first);
+    for (unsigned e = first + threadIdx.x; e < end; e += blockDim.x) {
+        double distance = nl_spread_of(&l.norm, x[place(l, s, e)] - *center);
         distances += distance;
         largest = nl_larger(largest, distance);
     }
     nl_block_sum(&distances, &nothing);
     largest = block_largest(largest);
+    *spread = l.norm.spread == NL_SPREAD_LARGEST ? largest : distances / (end - first);
+}
+
+/* Of the parts of the workers, which are merged (Chan, Golub and LeVeque 1979). */
+static __global__ void __launch_bounds__(NL_THREADS) find_statistics(struct nl_general g)
+{
+    const struct nl_layout &l = g.layout;
+    struct set s = set_of(l, blockIdx.x);
+    const float *x = (const float *)nl_at(g.op.x, l.stride);
+    unsigned workers = g.op.workers > 1 ? (unsigned)g.op.workers : 1, each = s.count / workers;
+    double center = 0.0, spread = 0.0;
+    for (unsigned worker = 0; worker < workers; worker++) {
+        unsigned first = worker * each, end = worker + 1 < workers ? first + each : s.count;
+        double mean, var, share = (double)(end - first) / end;
+        find_moments(l, s, x, first, end, &mean, &var);
+        double delta = mean - center;
+        spread = first == 0 ? var : (1 - share) * spread + share * var + delta * delta * share * (1 - share);
+        center = first == 0 ? mean : center + delta * share;
+    }
     if (threadIdx.x > 0)
         return;
     nl_at((double *)g.op.mean, l.stride)[blockIdx.x] = center;
-    nl_at((double *)g.op.var, l.stride)[blockIdx.x] = l.norm.spread == NL_SPREAD_LARGEST ? largest : distances / s.count;
+    nl_at((double *)g.op.var, l.stride)[blockIdx.x] = g.averages ? nl_averaged(g, 0, *nl_at(g.op.updates, l.stride), s.c, spread) : spread;
 }
 
 static __device__ inline double u_of(const struct nl_set_coefficients &c, float x)

@@ -103,7 +103,7 @@ static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op
     size_t count = (size_t)run->samples * op->count;
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, (const float *)from, (float *)to, run->stride, count,
-              nl_elements_before(run, op->count), run->statistics == NL_STATS_TRAIN, now);
+              nl_elements_before(run, op->count), nl_is_step(run->statistics), now);
 }
 
 static void launch_dropout_forward(const struct nl_run *run, const void *arguments)

@@ -5,30 +5,17 @@
 #define NORMLAB_CUDA_BUILT "of the tests"
 #endif
 
-/* The operations that it has a kernel of its own for, nl_cuda_NAME. */
-#define KERNELS(KERNEL) \
-    KERNEL(gather)      \
-    KERNEL(linear)      \
-    KERNEL(conv)        \
-    KERNEL(normalize)   \
-    KERNEL(activate)    \
-    KERNEL(squash)      \
-    KERNEL(max_pool)    \
-    KERNEL(mean_pool)   \
-    KERNEL(add)         \
-    KERNEL(accumulate)  \
-    KERNEL(dropout)     \
-    KERNEL(copy)        \
-    KERNEL(observe)     \
-    KERNEL(cross_entropy)
-
-#define DECLARED(name)                                      \
+/* The operations that it has a kernel of its own for, nl_cuda_NAME, as backend/kernels.cmake finds them. */
+#define KERNEL(name)                                        \
     extern const struct nl_operation nl_##name##_operation; \
     extern const struct nl_kernel nl_cuda_##name;
-#define LISTED(name) {&nl_##name##_operation, &nl_cuda_##name},
-
-KERNELS(DECLARED)
-static const struct nl_own_kernel kernels[] = {KERNELS(LISTED){0}};
+#include "cuda_kernels.def"
+#undef KERNEL
+#define KERNEL(name) {&nl_##name##_operation, &nl_cuda_##name},
+static const struct nl_own_kernel kernels[] = {
+#include "cuda_kernels.def"
+    {0},
+};
 
 const struct nl_backend nl_backend_cuda = {
     .name = "cuda",

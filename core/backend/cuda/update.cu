@@ -19,6 +19,38 @@ static __global__ void squares_of_all(const float *grad, const struct nl_hyper *
         part[blockIdx.z * gridDim.x + blockIdx.x] = sum;
 }
 
+enum { ACROSS = 32 }; /* units of a block in clip_units, at most */
+
+/* Adaptive gradient clipping (backend.h). Block (u, t, r): units [ACROSS u, ACROSS (u + 1)) of tensor t; its threads share the rows. */
+static __global__ void clip_units(struct nl_update op, size_t stride)
+{
+    __shared__ double of_w[NL_THREADS], of_grad[NL_THREADS];
+    const struct nl_update_tensor tensor = nl_at(op.tensor, stride)[blockIdx.y];
+    size_t first = (size_t)blockIdx.x * ACROSS;
+    if (first >= tensor.units)
+        return;
+    unsigned across = (unsigned)min(tensor.units - first, (size_t)ACROSS), down = NL_THREADS / across, row = threadIdx.x / across;
+    size_t step = down * tensor.units, begin = row < down ? row * tensor.units + first + threadIdx.x % across : tensor.count;
+    const float *w = (const float *)nl_at(op.w, stride) + tensor.offset;
+    float *grad = (float *)nl_at(op.grad, stride) + tensor.offset;
+    double sum_w = 0.0, sum_grad = 0.0;
+    for (size_t at = begin; at < tensor.count; at += step) {
+        sum_w += (double)w[at] * w[at];
+        sum_grad += (double)grad[at] * grad[at];
+    }
+    of_w[threadIdx.x] = sum_w;
+    of_grad[threadIdx.x] = sum_grad;
+    __syncthreads();
+    sum_w = sum_grad = 0.0;
+    for (unsigned i = threadIdx.x % across; i < down * across; i += across) {
+        sum_w += of_w[i];
+        sum_grad += of_grad[i];
+    }
+    double most = nl_at(op.hyper, stride)->agc * fmax(sqrt(sum_w), 1e-3), length = sqrt(sum_grad);
+    for (size_t at = begin; length > most && at < tensor.count; at += step)
+        grad[at] *= (float)(most / length);
+}
+
 /* The scalars of a replica's step, worked out in double by one thread of each block. */
 struct scalars {
     float scale, limit;                  /* of the gradient; limit 0: none */
@@ -181,6 +213,8 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
     size_t shares_of_tensors = op->optimizer == NL_LARS ? (size_t)op->tensors * parts : 0;
     double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
+    if (op->units > 0)
+        NL_LAUNCH(clip_units, dim3(nl_blocks(op->units, ACROSS), (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op, run->stride);
     /* Whether a replica clips stands in its state: a block that need not leaves at once. */
     NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, op->hyper, run->stride, op->count, part);
     if (op->optimizer == NL_LARS) {

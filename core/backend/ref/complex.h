@@ -4,7 +4,7 @@
  * rounding, and there is no difference of near numbers that would lose digits. With the parameters moved by i h v, the gradients after
  * forward and backward have h H v in their imaginary part: the product of the Hessian with v, as exact as the gradient itself.
  *
- * Real parts alone decide every comparison: ReLU, max-pool, the right answer of a loss, clipping. A loss sum and the precise statistics are
+ * Real parts alone decide every comparison: ReLU, the largest of a pool, the right answer of a loss, clipping. A loss sum and the precise statistics are
  * doubles here too, and keep the real part.
  *
  * It is no device.kind, but for tests, and for what takes derivatives of gradients.

@@ -22,6 +22,26 @@ static void clip(real *grad, size_t count, const struct nl_hyper *hyper)
     }
 }
 
+static accumulator larger(accumulator a, double b)
+{
+    return real_part(a) > b ? a : b;
+}
+
+/* Adaptive gradient clipping (backend.h). */
+static void clip_units(const struct nl_update_tensor *tensor, double agc, const real *w, real *grad)
+{
+    for (size_t unit = 0; unit < tensor->units; unit++) {
+        accumulator of_w = 0, of_grad = 0;
+        for (size_t i = unit; i < tensor->count; i += tensor->units) {
+            of_w += (accumulator)w[i] * w[i];
+            of_grad += (accumulator)grad[i] * grad[i];
+        }
+        accumulator most = agc * larger(sqrt(of_w), 1e-3), length = sqrt(of_grad);
+        for (size_t i = unit; real_part(length) > real_part(most) && i < tensor->count; i += tensor->units)
+            grad[i] *= most / length;
+    }
+}
+
 /* The gradient with what weight decay adds. Without decay there is no term of it, as in PyTorch: not even 0 times a weight that has become infinite. */
 static accumulator decayed(accumulator grad, double decay, accumulator w)
 {
@@ -101,6 +121,8 @@ void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
         const struct nl_update_tensor *tensor = nl_in_replica(run, op->tensor, r);
         real *w = nl_in_replica(run, op->w, r), *grad = nl_in_replica(run, op->grad, r);
         real *first = nl_in_replica(run, op->first, r), *second = nl_in_replica(run, op->second, r);
+        for (int i = 0; op->units > 0 && i < op->tensors; i++)
+            clip_units(&tensor[i], hyper->agc, w + tensor[i].offset, grad + tensor[i].offset);
         clip(grad, op->count, hyper);
         switch (op->optimizer) {
         case NL_SGD:

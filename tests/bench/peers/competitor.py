@@ -6,6 +6,7 @@ microseconds that a step took over about so long. It waits asleep in between, so
 The folder it is given was written by normlab: case.json, init.safetensors (initial weights), order.npy (the samples of each step) and data/.
 """
 
+import itertools
 import json
 import pathlib
 import sys
@@ -50,11 +51,13 @@ def own_orders(order, replicas):
     return numpy.stack([numpy.roll(order, r, 0)[:max(least, len(order) // replicas)] for r in range(replicas)])
 
 
-def compete(losses, run):
-    """losses: of the first CHECKED steps. run(): trains on, and returns the number of steps made and the last loss."""
+def compete(losses, *runs):
+    """losses: of the first CHECKED steps. run(): trains on, and returns the number of steps made and the last loss. Several runs are timed in turn, one for
+    each line."""
     print(json.dumps({"losses": [float(loss) for loss in losses]}), flush=True)
-    run()
-    for line in sys.stdin:
+    for run in runs:
+        run()
+    for run, line in zip(itertools.cycle(runs), sys.stdin):
         seconds, steps, start = float(line), 0, time.perf_counter()
         while (took := time.perf_counter() - start) < seconds or steps == 0:
             done, loss = run()

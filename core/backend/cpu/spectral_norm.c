@@ -1,0 +1,183 @@
+/* Weights divided by their largest singular value (operation/parametrize.h). The two products of a power iteration read the weight row by row; sums are in
+ * double, over fixed lanes. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/lanes.h"
+#include "base/team.h"
+#include "operation/parametrize.h"
+
+/* One replica's. */
+struct matrix {
+    size_t rows, outputs;
+    int in, taps;
+    double eps;
+    const float *v;
+    float *a, *b;
+};
+
+static size_t place_in_b(const struct matrix *m, size_t row)
+{
+    return (size_t)nl_place_in_matrix((int)row, m->in, m->taps);
+}
+
+/* sum[o] = (v b)[o] */
+NL_CLONES static void times_b(const struct matrix *m, double *sum)
+{
+    memset(sum, 0, m->outputs * sizeof *sum);
+    for (size_t row = 0; row < m->rows; row++) {
+        const float *v = m->v + row * m->outputs;
+        double b = (double)m->b[place_in_b(m, row)];
+        for (size_t o = 0; o < m->outputs; o++)
+            sum[o] += (double)v[o] * b;
+    }
+}
+
+/* sum over o of x[o] y[o] */
+NL_INLINE double dot(size_t count, const float *x, const float *y)
+{
+    double lane[NL_LANES] = {0}, sum = 0;
+    size_t whole = count / NL_LANES * NL_LANES;
+    for (size_t o = 0; o < whole; o += NL_LANES)
+        for (size_t l = 0; l < NL_LANES; l++)
+            lane[l] += (double)x[o + l] * (double)y[o + l];
+    for (size_t o = whole; o < count; o++)
+        lane[o - whole] += (double)x[o] * (double)y[o];
+    for (size_t l = 0; l < NL_LANES; l++)
+        sum += lane[l];
+    return sum;
+}
+
+NL_CLONES static double dot_of(size_t count, const float *x, const float *y)
+{
+    return dot(count, x, y);
+}
+
+/* sum[row] = (v' a)[row] */
+NL_CLONES static void times_a(const struct matrix *m, double *sum)
+{
+    for (size_t row = 0; row < m->rows; row++)
+        sum[row] = dot(m->outputs, m->v + row * m->outputs, m->a);
+}
+
+/* At least eps. */
+static double length_of(size_t count, const double *x, double eps)
+{
+    double squares = 0;
+    for (size_t i = 0; i < count; i++)
+        squares += x[i] * x[i];
+    return fmax(sqrt(squares), eps);
+}
+
+static void iterate(const struct matrix *m, double *room)
+{
+    times_b(m, room);
+    double length = length_of(m->outputs, room, m->eps);
+    for (size_t o = 0; o < m->outputs; o++)
+        m->a[o] = (float)(room[o] / length);
+    times_a(m, room);
+    length = length_of(m->rows, room, m->eps);
+    for (size_t row = 0; row < m->rows; row++)
+        m->b[place_in_b(m, row)] = (float)(room[row] / length);
+}
+
+static double sigma_of(const struct matrix *m, double *room)
+{
+    double sigma = 0;
+    times_b(m, room);
+    for (size_t o = 0; o < m->outputs; o++)
+        sigma += (double)m->a[o] * room[o];
+    return sigma;
+}
+
+NL_CLONES static void divide(size_t count, const float *v, double sigma, float *w)
+{
+    double scale = sigma == 0 ? 0 : 1 / sigma;
+    for (size_t i = 0; i < count; i++)
+        w[i] = (float)((double)v[i] * scale);
+}
+
+NL_CLONES static void differentiate(const struct matrix *m, const float *dw, double scale, double slope, float *dv)
+{
+    for (size_t row = 0; row < m->rows; row++) {
+        double b = slope * (double)m->b[place_in_b(m, row)];
+        const float *from = dw + row * m->outputs;
+        float *to = dv + row * m->outputs;
+        for (size_t o = 0; o < m->outputs; o++)
+            to[o] = (float)(scale * (double)from[o] - b * (double)m->a[o]);
+    }
+}
+
+/* ---- replicas, shared by a team ---- */
+
+struct call {
+    const struct nl_run *run;
+    const struct nl_spectral_norm *op;
+    double *room; /* (replicas, the larger of rows and outputs) */
+};
+
+static size_t rows_of(const struct nl_spectral_norm *op)
+{
+    return (size_t)nl_weight_taps(op->kernel) * (size_t)op->in;
+}
+
+static size_t room_of(const struct nl_spectral_norm *op)
+{
+    return rows_of(op) > (size_t)op->out ? rows_of(op) : (size_t)op->out;
+}
+
+static struct matrix matrix_of(const struct call *call, size_t replica)
+{
+    const struct nl_spectral_norm *op = call->op;
+    size_t at = replica * call->run->stride;
+    return (struct matrix){.rows = rows_of(op), .outputs = (size_t)op->out, .in = op->in, .taps = nl_weight_taps(op->kernel),
+                           .eps = op->norm->eps, .v = NL_AT(op->v, at), .a = NL_AT(op->a, at), .b = NL_AT(op->b, at)};
+}
+
+static void compute_replicas(void *context, size_t first, size_t end, int thread)
+{
+    const struct call *call = context;
+    (void)thread;
+    for (size_t r = first; r < end; r++) {
+        struct matrix m = matrix_of(call, r);
+        double *room = call->room + r * room_of(call->op), *sigma = NL_AT(call->op->sigma, r * call->run->stride);
+        for (int i = 0; call->run->statistics == NL_STATS_TRAIN && i < call->op->iterations; i++)
+            iterate(&m, room);
+        *sigma = sigma_of(&m, room);
+        divide(m.rows * m.outputs, m.v, *sigma, NL_AT(call->op->w, r * call->run->stride));
+    }
+}
+
+static void differentiate_replicas(void *context, size_t first, size_t end, int thread)
+{
+    const struct call *call = context;
+    (void)thread;
+    for (size_t r = first; r < end; r++) {
+        size_t at = r * call->run->stride;
+        struct matrix m = matrix_of(call, r);
+        const float *dw = NL_AT(call->op->dw, at);
+        double sigma = *NL_AT((const double *)call->op->sigma, at), scale = sigma == 0 ? 0 : 1 / sigma;
+        double slope = dot_of(m.rows * m.outputs, dw, m.v) * scale * scale;
+        differentiate(&m, dw, scale, slope, NL_AT(call->op->dv, at));
+    }
+}
+
+static void on_replicas(const struct nl_run *run, const struct nl_spectral_norm *op, nl_parallel_body *body)
+{
+    double flops = 8.0 * (double)rows_of(op) * op->out;
+    struct call call = {run, op, nl_cpu_scratch((size_t)run->replicas * room_of(op) * sizeof(double))};
+    nl_parallel_for((size_t)run->replicas, nl_cpu_grain(flops), body, &call);
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    on_replicas(run, arguments, compute_replicas);
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    on_replicas(run, arguments, differentiate_replicas);
+}
+
+NL_CPU_KERNEL(spectral_norm) = {.forward = forward, .backward = backward};

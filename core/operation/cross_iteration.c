@@ -1,0 +1,288 @@
+/* Batch normalization with the statistics of a window of batches. */
+#include "operation/cross_iteration.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "operation/producer.h"
+#include "operation/reference.h"
+
+enum { X = NL_NORMALIZE_X, INPUT = NL_CROSS_ITERATION_INPUT, WEIGHT = NL_CROSS_ITERATION_WEIGHT };
+
+static void add_state(struct nl_declaration *d, const char *name, int history, size_t count)
+{
+    d->state[d->states++] = (struct nl_tensor_spec){.name = name, .role = NL_HISTORY, .dims = 2, .shape = {(size_t)history, count}};
+}
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_cross_iteration *c = arguments;
+    if (nl_normalize_operation.declare(&c->normalize, in, d, err))
+        return NL_FAIL;
+    c->first_state = d->states;
+    add_state(d, "statistics", c->history, 2 * (size_t)in[X].channels);
+    if (c->weights > 0)
+        add_state(d, "of_weights", c->history, 3 * c->weights);
+    return NL_OK;
+}
+
+static void prepare(void *arguments, int capacity, bool evaluates)
+{
+    struct nl_cross_iteration *c = arguments;
+    nl_normalize_operation.prepare(&c->normalize, capacity, evaluates);
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_cross_iteration *c = arguments;
+    nl_normalize_operation.bind(&c->normalize, at);
+    c->input = at->in[INPUT], c->weight = at->in[WEIGHT];
+    c->window = at->saved[NL_NORMALIZE_SAVED];
+    c->statistics = at->state[c->first_state];
+    c->of_weights = c->weights > 0 ? at->state[c->first_state + 1] : NULL;
+    c->producer = at->producer;
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    const struct nl_cross_iteration *c = arguments;
+    return nl_normalize_operation.reads(&c->normalize, filled);
+}
+
+static struct nl_sharing sharing(const void *arguments, unsigned filled)
+{
+    const struct nl_cross_iteration *c = arguments;
+    return nl_normalize_operation.sharing(&c->normalize, filled);
+}
+
+static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
+{
+    const struct nl_cross_iteration *c = arguments;
+    if (number == NL_NORMALIZE_SAVED) /* a statistic is no smaller than a real */
+        return 2 * (size_t)c->normalize.setup.channels * statistic;
+    return nl_normalize_operation.saved_bytes(&c->normalize, number, samples, statistic);
+}
+
+static bool may_be_fixed(const void *arguments)
+{
+    (void)arguments;
+    return true;
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_cross_iteration *c = arguments;
+    double of_gradients = 2.0 * c->normalize.setup.positions * (double)c->weights;
+    return nl_normalize_operation.work(&c->normalize) + of_gradients;
+}
+
+/* ---- the reference ---- */
+
+static size_t channels_of(const struct nl_cross_iteration *op)
+{
+    return (size_t)op->normalize.setup.channels;
+}
+
+static size_t rows_of(const struct nl_run *run, const struct nl_cross_iteration *op)
+{
+    return (size_t)run->samples * (size_t)op->normalize.setup.positions;
+}
+
+/* What the step, not later than this one, left in replica r's states. */
+static real *statistics_of(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step)
+{
+    return (real *)nl_in_replica(run, op->statistics, r) + (size_t)(step % op->history) * 2 * channels_of(op);
+}
+
+static real *weights_of(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step)
+{
+    return (real *)nl_in_replica(run, op->of_weights, r) + (size_t)(step % op->history) * 3 * op->weights;
+}
+
+/* Mean and variance of a channel. */
+struct moments {
+    accumulator mean, var;
+};
+
+/* Those of an earlier step, as they would be with the weight of today. */
+static struct moments earlier(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step, size_t c)
+{
+    size_t channels = channels_of(op);
+    const real *then = statistics_of(run, op, r, step), *w = nl_in_replica(run, op->weight, r);
+    struct moments m = {then[c], then[channels + c]};
+    if (op->weights == 0)
+        return m;
+    const real *of_mean = weights_of(run, op, r, step), *of_var = of_mean + op->weights, *old = of_var + op->weights;
+    accumulator mean_moved = 0, var_moved = 0;
+    for (size_t j = c; j < op->weights; j += channels) {
+        mean_moved += (accumulator)of_mean[j] * (w[j] - old[j]);
+        var_moved += (accumulator)of_var[j] * (w[j] - old[j]);
+    }
+    m.mean += mean_moved;
+    m.var += var_moved - mean_moved * mean_moved;
+    return m;
+}
+
+/* Those of the window, of so many batches. room: (batches) */
+static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches, size_t c, struct moments *room)
+{
+    struct moments window = {0, 0};
+    room[0].mean = ((const accumulator *)nl_in_replica(run, op->normalize.mean, r))[c];
+    room[0].var = ((const accumulator *)nl_in_replica(run, op->normalize.var, r))[c];
+    for (int t = 1; t < batches; t++)
+        room[t] = earlier(run, op, r, run->step - t, c);
+    for (int t = 0; t < batches; t++)
+        window.mean += room[t].mean / batches;
+    for (int t = 0; t < batches; t++) {
+        accumulator apart = room[t].mean - window.mean, var = real_part(room[t].var) < 0 ? 0 : room[t].var;
+        window.var += (var + apart * apart) / batches;
+    }
+    return window;
+}
+
+/* The batches in replica r's window, this one included. */
+static int window_size(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
+{
+    double most = ((const struct nl_hyper *)nl_in_replica(run, op->normalize.hyper, r))->norm_numbers[NL_WINDOW];
+    return (int)fmin(most, (double)run->step + 1);
+}
+
+static void find_window(const struct nl_run *run, const struct nl_cross_iteration *op)
+{
+    size_t channels = channels_of(op);
+    struct moments *room = nl_alloc((size_t)op->history + 1, sizeof *room);
+    for (int r = 0; r < run->replicas; r++) {
+        real *window = nl_in_replica(run, op->window, r);
+        for (size_t c = 0; c < channels; c++) {
+            struct moments m = of_window(run, op, r, window_size(run, op, r), c, room);
+            window[c] = m.mean;
+            window[channels + c] = m.var;
+        }
+    }
+    free(room);
+}
+
+/* In y, dy of the batch's mean: 1 / m; and of its variance: 2 (x - mean) / m. */
+static void put_dy(const struct nl_run *run, const struct nl_cross_iteration *op, bool of_var)
+{
+    size_t channels = channels_of(op), rows = rows_of(run, op);
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->normalize.x, r);
+        const accumulator *mean = nl_in_replica(run, op->normalize.mean, r);
+        real *dy = nl_in_replica(run, op->normalize.y, r);
+        for (size_t row = 0; row < rows; row++)
+            for (size_t c = 0; c < channels; c++, x++, dy++)
+                *dy = of_var ? 2 * (*x - mean[c]) / (double)rows : 1 / (double)rows;
+    }
+}
+
+/* What later steps will need of this one, in place of the step that no longer counts. y is overwritten. */
+static void remember(const struct nl_run *run, const struct nl_cross_iteration *op)
+{
+    size_t channels = channels_of(op);
+    for (int r = 0; r < run->replicas; r++) {
+        real *now = statistics_of(run, op, r, run->step);
+        const accumulator *mean = nl_in_replica(run, op->normalize.mean, r), *var = nl_in_replica(run, op->normalize.var, r);
+        for (size_t c = 0; c < channels; c++) {
+            now[c] = mean[c];
+            now[channels + c] = var[c];
+        }
+        if (op->weights > 0)
+            memcpy(weights_of(run, op, r, run->step) + 2 * op->weights, nl_in_replica(run, op->weight, r), op->weights * sizeof(real));
+    }
+    for (int of_var = 0; op->weights > 0 && of_var < 2; of_var++) {
+        put_dy(run, op, of_var);
+        nl_weight_gradient(run, &op->producer, op->input, op->weight, op->normalize.y, weights_of(run, op, 0, run->step) + (size_t)of_var * op->weights);
+    }
+}
+
+/* "normalize" with the window's statistics, which it takes for fixed ones. */
+static struct nl_normalize by_window(const struct nl_cross_iteration *op)
+{
+    struct nl_normalize n = op->normalize;
+    n.running_mean = op->window;
+    n.running_var = (real *)op->window + channels_of(op);
+    return n;
+}
+
+static struct nl_run with_fixed(const struct nl_run *run)
+{
+    struct nl_run fixed = *run;
+    fixed.statistics = NL_STATS_RUNNING;
+    return fixed;
+}
+
+static const struct nl_kernel *kernel_of(const struct nl_cross_iteration *op)
+{
+    return nl_kernel_of(op->producer.backend, &nl_normalize_operation, &op->normalize);
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_cross_iteration *op = arguments;
+    kernel_of(op)->forward(run, &op->normalize); /* which finds the batch's statistics, and tracks them */
+    if (run->statistics != NL_STATS_TRAIN)
+        return;
+    find_window(run, op);
+    remember(run, op);
+    struct nl_normalize n = by_window(op);
+    struct nl_run fixed = with_fixed(run);
+    kernel_of(op)->forward(&fixed, &n);
+}
+
+/* dx is what comes through x alone; what comes through the batch's part in the window's statistics is added. */
+static void add_statistics(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
+{
+    size_t channels = channels_of(op), rows = rows_of(run, op);
+    const real *x = nl_in_replica(run, op->normalize.x, r), *window = nl_in_replica(run, op->window, r);
+    real *dx = nl_in_replica(run, op->normalize.dx, r);
+    double m = (double)rows * window_size(run, op, r);
+    const struct nl_hyper *hyper = nl_in_replica(run, op->normalize.hyper, r);
+    double eps = nl_own_or(op->normalize.eps, hyper->norm_eps);
+    for (size_t c = 0; c < channels; c++) {
+        accumulator scale = nl_standard_scale(op->normalize.norm, window[channels + c], eps);
+        accumulator sum = 0, product = 0;
+        for (size_t at = c; at < rows * channels; at += channels) {
+            sum += dx[at];
+            product += dx[at] * (x[at] - window[c]) * scale;
+        }
+        struct nl_set_means means = nl_attached(op->normalize.norm, op->normalize.detached, (struct nl_set_means){sum / m, product / m});
+        for (size_t at = c; at < rows * channels; at += channels)
+            dx[at] -= means.gradient + (x[at] - window[c]) * scale * means.product;
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_cross_iteration *op = arguments;
+    if (run->statistics != NL_STATS_TRAIN) {
+        kernel_of(op)->backward(run, &op->normalize);
+        return;
+    }
+    struct nl_normalize n = by_window(op);
+    struct nl_run fixed = with_fixed(run);
+    kernel_of(op)->backward(&fixed, &n);
+    for (int r = 0; op->normalize.dx && r < run->replicas; r++)
+        add_statistics(run, op, r);
+}
+
+NL_KERNEL(cross_iteration) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(cross_iteration) = {
+    .name = "cross_iteration",
+    .arguments = sizeof(struct nl_cross_iteration),
+    .span = NL_SPAN_BATCH,
+    .slots = NL_CROSS_ITERATION_SLOTS,
+    .skips = 1u << X,
+    .constants = 1u << INPUT | 1u << WEIGHT,
+    .saved = NL_NORMALIZE_SAVED + 1,
+    .declare = declare,
+    .prepare = prepare,
+    .bind = bind,
+    .reads = reads,
+    .sharing = sharing,
+    .saved_bytes = saved_bytes,
+    .may_be_fixed = may_be_fixed,
+    .work = work,
+    .reference = NL_REFERENCES(cross_iteration),
+};

@@ -1,0 +1,139 @@
+/* The weight of a layer computed from an original one: by the weights of each output. */
+#include "operation/parametrize.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "operation/original.h"
+
+enum { CENTER, SQUARE, SAVED };
+
+static const char *name_of_gain(const struct nl_parametrize *p)
+{
+    return p->norm->gain == NL_GAIN_LENGTH ? "original0" : "0.gain";
+}
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_parametrize *p = arguments;
+    const struct nl_weight_norm *norm = p->norm;
+    int m = nl_weight_taps(p->kernel) * p->in;
+    (void)in;
+    if (norm->centers && m < 2)
+        return nl_fail(err, "%s has nothing to go by where an output has one weight: its mean is the weight itself; wn is for that", norm->name);
+    nl_declare_original(d, norm->gain == NL_GAIN_LENGTH ? "original1" : "original", p->kernel, p->in, p->out);
+    if (norm->gain == NL_GAIN_NONE)
+        return NL_OK;
+    struct nl_tensor_spec gain = {.name = name_of_gain(p), .role = NL_GAMMA, .slot = NL_GAIN, .dims = p->kernel ? 4 : 2,
+                                  .shape = {(size_t)p->out, 1, 1, 1}, .initial = 1};
+    d->parameter[d->parameters++] = gain;
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_parametrize *p = arguments;
+    p->v = at->in[NL_ORIGINAL], p->g = at->in[NL_GAIN], p->w = at->out[0];
+    p->center = at->saved[CENTER], p->square = at->saved[SQUARE];
+    p->dw = at->d_out[0], p->dv = at->d_in[NL_ORIGINAL], p->dg = at->d_in[NL_GAIN];
+}
+
+static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
+{
+    const struct nl_parametrize *p = arguments;
+    (void)number, (void)samples;
+    return (size_t)p->out * statistic;
+}
+
+/* ---- the reference ---- */
+
+/* Mean, or 0, and sum of squares of the centred weights of output o. */
+static void measure(const struct nl_parametrize *op, const real *v, int o, accumulator *center, accumulator *square)
+{
+    int m = nl_weight_taps(op->kernel) * op->in;
+    accumulator sum = 0, squares = 0;
+    for (int i = 0; i < m; i++)
+        sum += v[(size_t)i * op->out + o];
+    *center = op->norm->centers ? sum / m : 0;
+    for (int i = 0; i < m; i++) {
+        accumulator t = v[(size_t)i * op->out + o] - *center;
+        squares += t * t;
+    }
+    *square = squares;
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_parametrize *op = arguments;
+    int m = nl_weight_taps(op->kernel) * op->in;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r);
+        accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
+        real *w = nl_in_replica(run, op->w, r);
+        for (int o = 0; o < op->out; o++) {
+            measure(op, v, o, &center[o], &square[o]);
+            accumulator scale = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m).scale;
+            for (int i = 0; i < m; i++)
+                w[(size_t)i * op->out + o] = (v[(size_t)i * op->out + o] - center[o]) * scale * (g ? g[o] : 1);
+        }
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_parametrize *op = arguments;
+    int m = nl_weight_taps(op->kernel) * op->in;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r), *dw = nl_in_replica(run, op->dw, r);
+        const accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
+        real *dv = nl_in_replica(run, op->dv, r), *dg = nl_in_replica(run, op->dg, r);
+        for (int o = 0; o < op->out; o++) {
+            struct nl_weight_scale of = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m);
+            accumulator sum = 0, product = 0, gain = g ? g[o] : 1;
+            for (int i = 0; i < m; i++) {
+                sum += dw[(size_t)i * op->out + o];
+                product += dw[(size_t)i * op->out + o] * (v[(size_t)i * op->out + o] - center[o]);
+            }
+            accumulator mean = op->norm->centers ? sum / m : 0;
+            if (dg)
+                dg[o] = of.scale * product;
+            for (int i = 0; i < m; i++) {
+                accumulator t = v[(size_t)i * op->out + o] - center[o];
+                dv[(size_t)i * op->out + o] = gain * (of.scale * (dw[(size_t)i * op->out + o] - mean) - of.slope * product * t);
+            }
+        }
+    }
+}
+
+NL_KERNEL(parametrize) = {.forward = forward, .backward = backward};
+
+/* The length of each output's weights, where the gain begins so. */
+static void begin(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state)
+{
+    struct nl_parametrize op = *(const struct nl_parametrize *)arguments;
+    size_t outputs = (size_t)op.out, rows = (size_t)nl_weight_taps(op.kernel) * (size_t)op.in;
+    (void)stream, (void)state;
+    if (op.norm->gain != NL_GAIN_LENGTH)
+        return;
+    double *room = nl_alloc((rows + 2) * outputs, sizeof *room), *square = room + outputs;
+    op.v = parameter[NL_ORIGINAL], op.g = NULL, op.w = room + 2 * outputs;
+    op.center = room, op.square = square;
+    nl_ref_double_parametrize.forward(&nl_once, &op);
+    for (size_t o = 0; o < outputs; o++)
+        parameter[NL_GAIN][o] = sqrt(square[o]);
+    free(room);
+}
+
+NL_OPERATION(parametrize) = {
+    .name = "parametrize",
+    .arguments = sizeof(struct nl_parametrize),
+    .span = NL_SPAN_PARAMETERS,
+    .slots = NL_PARAMETRIZE_SLOTS,
+    .saved = SAVED,
+    .declare = declare,
+    .bind = bind,
+    .reads = nl_reads_original,
+    .saved_bytes = saved_bytes,
+    .begin = begin,
+    .reference = NL_REFERENCES(parametrize),
+};

@@ -1,0 +1,23 @@
+/* The node that makes a node's first input, for a kernel that calls that node's own kernels: with other numbers in the places of its operands. */
+#ifndef NL_OPERATION_PRODUCER_H
+#define NL_OPERATION_PRODUCER_H
+
+#include <string.h>
+
+#include "operation/linear.h"
+
+/* Computes dw, the gradient of the weight w of a linear layer or a convolution, from its input x and a gradient dy of its output, with the kernel that
+ * the backend has for it. All are places in the first replica's state, for the samples of the run. */
+static inline void nl_weight_gradient(const struct nl_run *run, const struct nl_producer *producer, void *x, void *w, void *dy, void *dw)
+{
+    union {
+        char bytes[NL_MOST_ARGUMENTS];
+        max_align_t aligned;
+    } arguments;
+    struct nl_operands at = {.in = {[NL_PRODUCT_X] = x, [NL_PRODUCT_WEIGHT] = w}, .d_in = {[NL_PRODUCT_WEIGHT] = dw}, .d_out = {dy}};
+    memcpy(&arguments, producer->arguments, producer->operation->arguments);
+    producer->operation->bind(&arguments, &at);
+    nl_kernel_of(producer->backend, producer->operation, &arguments)->backward(run, &arguments);
+}
+
+#endif

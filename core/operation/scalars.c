@@ -1,0 +1,105 @@
+/* A multiplication by scalars and the addition of one: a constant, a learned multiplier, a learned bias. */
+#include "operation/scalars.h"
+
+#include "operation/affine.h"
+#include "operation/reference.h"
+
+enum { X = NL_SCALARS_X, WEIGHT = NL_SCALARS_WEIGHT, BIAS = NL_SCALARS_BIAS };
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_scalars *scalars = arguments;
+    (void)err;
+    scalars->count = nl_elements(in[X]);
+    d->output[d->outputs++] = in[X];
+    nl_declare_scalar(d, "weight", NL_GAMMA, WEIGHT, 1);
+    nl_declare_scalar(d, "bias", NL_BETA, BIAS, 0);
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_scalars *scalars = arguments;
+    scalars->x = at->in[X], scalars->weight = at->in[WEIGHT], scalars->bias = at->in[BIAS];
+    scalars->y = at->out[0], scalars->dy = at->d_out[0];
+    scalars->dx = at->d_in[X], scalars->dweight = at->d_in[WEIGHT], scalars->dbias = at->d_in[BIAS];
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_reads){.inputs = filled & 1u << WEIGHT ? 1u << X | 1u << WEIGHT : 0};
+}
+
+static struct nl_sharing sharing(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_sharing){.output = filled & 1u << WEIGHT ? 0 : 1u << X, .gradient = 1u << X};
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_scalars *scalars = arguments;
+    return 4.0 * (double)scalars->count;
+}
+
+/* ---- the reference ---- */
+
+/* factor weight */
+static accumulator slope(const struct nl_scalars *op, const real *weight)
+{
+    return weight ? op->factor * *weight : op->factor;
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_scalars *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r), *bias = nl_in_replica(run, op->bias, r);
+        real *y = nl_in_replica(run, op->y, r);
+        accumulator a = slope(op, nl_in_replica(run, op->weight, r)), b = bias ? *bias : 0;
+        for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
+            y[i] = a * x[i] + b;
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_scalars *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dweight = nl_in_replica(run, op->dweight, r), *dbias = nl_in_replica(run, op->dbias, r);
+        accumulator a = slope(op, nl_in_replica(run, op->weight, r)), of_products = 0, of_dy = 0;
+        for (int n = 0; n < run->samples; n++) {
+            accumulator products = 0, sum = 0;
+            for (size_t i = (size_t)n * op->count; i < (size_t)(n + 1) * op->count; i++) {
+                products += dweight ? (accumulator)x[i] * dy[i] : 0;
+                sum += dy[i];
+                if (dx)
+                    dx[i] = a * dy[i];
+            }
+            of_products += products;
+            of_dy += sum;
+        }
+        if (dweight)
+            *dweight = op->factor * of_products;
+        if (dbias)
+            *dbias = of_dy;
+    }
+}
+
+NL_KERNEL(scalars) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(scalars) = {
+    .name = "scalars",
+    .arguments = sizeof(struct nl_scalars),
+    .span = NL_SPAN_SAMPLE,
+    .slots = NL_SCALARS_SLOTS,
+    .skips = 1u << X,
+    .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .sharing = sharing,
+    .work = work,
+    .reference = NL_REFERENCES(scalars),
+};
