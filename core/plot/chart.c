@@ -300,15 +300,6 @@ static void release_arms(struct nl_chart *chart)
     free(chart->arm);
 }
 
-static bool any_alike(const struct nl_chart *chart)
-{
-    bool alike = false;
-    for (int i = 0; i < chart->arms; i++)
-        for (int other = 0; other < i; other++)
-            alike = alike || nl_styles_are_alike(&chart->arm[i].style, &chart->arm[other].style);
-    return alike;
-}
-
 /* Where the styles do not suffice: small multiples; or where panels stand for other keys, these become the colours, and normalizers the panels. Whether
  * panels are small. */
 static bool tell_apart(struct nl_chart *chart, struct deal *deal)
@@ -316,7 +307,7 @@ static bool tell_apart(struct nl_chart *chart, struct deal *deal)
     int factors = chart->view.results->factors, others = 0;
     for (int i = 0; i < factors; i++)
         others += deal->panel[i];
-    if (!deal->is_auto || !any_alike(chart))
+    if (!deal->is_auto || !nl_chart_any_alike(chart))
         return deal->each;
     if (others == 0)
         return deal->each = chart->arms <= nl_page_most_panels(&chart->picture->experiment->config, true);
@@ -332,37 +323,6 @@ static bool tell_apart(struct nl_chart *chart, struct deal *deal)
     return true;
 }
 
-/* The one panel becomes one for each arm, or for as many as there is room for. */
-static void make_each(struct nl_chart *chart)
-{
-    int most = nl_page_most_panels(&chart->picture->experiment->config, true);
-    const int *level = chart->panel[0].level;
-    free(chart->panel[0].title);
-    free(chart->panel);
-    chart->each = true;
-    chart->all_panels = chart->arms;
-    chart->panels = chart->arms < most ? chart->arms : most;
-    chart->panel = nl_alloc((size_t)chart->panels, sizeof *chart->panel);
-    for (int i = 0; i < chart->panels; i++) {
-        int own = chart->panels < chart->arms ? (int)lround((double)i * (chart->arms - 1) / fmax(1.0, chart->panels - 1)) : i;
-        struct nl_arm *arm = &chart->arm[own];
-        chart->panel[i] = (struct nl_panel){nl_strdup(arm->label), level, own, -1};
-        if (arm->style.colour == 0x000000 && !nl_norm_is_none(nl_norms[arm->norm])) /* baselines are black */
-            arm->style = styles[STYLES - 1].style;
-    }
-}
-
-/* The arm that is the baseline of another; -1: there is none. */
-static int base_of(const struct nl_chart *chart, int arm)
-{
-    const struct nl_experiment *experiment = chart->picture->experiment;
-    int method = chart->method[arm], base = experiment->has_baseline && method >= 0 ? nl_comparison_baseline(&chart->view, experiment, method) : -1;
-    for (int i = 0; base >= 0 && i < chart->arms; i++)
-        if (i != arm && chart->method[i] == base)
-            return i;
-    return -1;
-}
-
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out)
 {
     *out = (struct nl_chart){.picture = picture, .page = page};
@@ -372,10 +332,9 @@ void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_deali
     bool small = tell_apart(out, &deal);
     make_panels(out, deal.panel, small);
     if (deal.each)
-        make_each(out);
+        nl_chart_make_each(out);
     place_methods(out, &deal);
-    for (int panel = 0; deal.each && panel < out->panels; panel++)
-        out->panel[panel].base = base_of(out, out->panel[panel].own);
+    nl_chart_find_baselines(out);
     free(deal.colour);
     free(deal.panel);
     double aspect = out->panels > 1 ? 1.25 : 1.6;

@@ -74,6 +74,13 @@ struct nl_chart {
 /* Opens the page, too. x, y: factors of the results, or -1. */
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
+/* ---- small multiples (multiples.c) ---- */
+
+bool nl_chart_any_alike(const struct nl_chart *chart); /* arms in the same style */
+/* The one panel becomes one for each arm, or for as many as there is room for. */
+void nl_chart_make_each(struct nl_chart *chart);
+/* Sets the baseline of each panel: after all arms have their methods. */
+void nl_chart_find_baselines(struct nl_chart *chart);
 enum nl_role nl_chart_role(const struct nl_chart *chart, int panel, int arm);
 /* The panel whose blocks have an arm's numbers: of small multiples, which all show the same, the first. */
 int nl_chart_block(const struct nl_chart *chart, int panel);

@@ -1,11 +1,59 @@
 /* Small multiples: a panel for each arm, over the same of all others. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "norm/norm.h"
 #include "plot/chart.h"
 #include "stats/answer.h"
 
 static const struct nl_style baseline_style = {0x000000, 7, 2};
+static const unsigned not_black = 0xE69F00; /* of a method whose own colour is the baseline's */
+
+bool nl_chart_any_alike(const struct nl_chart *chart)
+{
+    bool alike = false;
+    for (int i = 0; i < chart->arms; i++)
+        for (int other = 0; other < i; other++)
+            alike = alike || nl_styles_are_alike(&chart->arm[i].style, &chart->arm[other].style);
+    return alike;
+}
+
+void nl_chart_make_each(struct nl_chart *chart)
+{
+    int most = nl_page_most_panels(&chart->picture->experiment->config, true);
+    const int *level = chart->panel[0].level;
+    free(chart->panel[0].title);
+    free(chart->panel);
+    chart->each = true;
+    chart->all_panels = chart->arms;
+    chart->panels = chart->arms < most ? chart->arms : most;
+    chart->panel = nl_alloc((size_t)chart->panels, sizeof *chart->panel);
+    for (int i = 0; i < chart->panels; i++) {
+        int own = chart->panels < chart->arms ? (int)lround((double)i * (chart->arms - 1) / fmax(1.0, chart->panels - 1)) : i;
+        struct nl_arm *arm = &chart->arm[own];
+        chart->panel[i] = (struct nl_panel){nl_strdup(arm->label), level, own, -1};
+        if (arm->style.colour == baseline_style.colour && !nl_norm_is_none(nl_norms[arm->norm]))
+            arm->style.colour = not_black;
+    }
+}
+
+/* The arm that is the baseline of another; -1: there is none. */
+static int base_of(const struct nl_chart *chart, int arm)
+{
+    const struct nl_experiment *experiment = chart->picture->experiment;
+    int method = chart->method[arm], base = experiment->has_baseline && method >= 0 ? nl_comparison_baseline(&chart->view, experiment, method) : -1;
+    for (int i = 0; base >= 0 && i < chart->arms; i++)
+        if (i != arm && chart->method[i] == base)
+            return i;
+    return -1;
+}
+
+void nl_chart_find_baselines(struct nl_chart *chart)
+{
+    for (int panel = 0; chart->each && panel < chart->panels; panel++)
+        chart->panel[panel].base = base_of(chart, chart->panel[panel].own);
+}
 
 enum nl_role nl_chart_role(const struct nl_chart *chart, int panel, int arm)
 {

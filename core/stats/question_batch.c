@@ -208,10 +208,15 @@ static void add_interaction_claim(struct question *q, int method, int other)
     free(values);
 }
 
-/* Each with each, unless that would be too many claims for any to be found: then with its baseline alone. */
+/* Each with each would be too many claims for any to be found: many are compared with their baselines. */
+static bool against_baselines(const struct question *q)
+{
+    return q->view.methods > NL_MANY && q->experiment->has_baseline;
+}
+
 static bool are_asked_about(const struct question *q, int method, int other)
 {
-    return q->view.methods <= NL_MANY || !q->experiment->has_baseline || nl_comparison_baseline(&q->view, q->experiment, method) == other ||
+    return !against_baselines(q) || nl_comparison_baseline(&q->view, q->experiment, method) == other ||
            nl_comparison_baseline(&q->view, q->experiment, other) == method;
 }
 
@@ -399,13 +404,13 @@ static void say_methods(const struct question *q)
     free(order);
 }
 
-enum { MOST_LINES = 12 };
+enum { MOST_LINES = 12 }; /* of each with each; with baselines alone there are no more than methods */
 
 static void say_interactions(const struct question *q, int first)
 {
     struct nl_text *out = &q->answer->evidence;
-    int said = 0;
-    for (int i = first; i < q->answer->claims && said < MOST_LINES; i++, said++) {
+    int said = 0, most = against_baselines(q) ? q->answer->claims : MOST_LINES;
+    for (int i = first; i < q->answer->claims && said < most; i++, said++) {
         const struct nl_claim *claim = &q->answer->claim[i];
         const char *names[] = {claim->method, claim->against};
         bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
@@ -503,7 +508,7 @@ static void say_method_of_judging(const struct question *q)
     nl_text_add(out, "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat means within %g %s at"
                      " every %s (two one-sided tests; p is that of the least certain).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
-    if (q->view.methods > NL_MANY && q->experiment->has_baseline)
+    if (against_baselines(q))
         nl_text_add(out, "So many methods are compared with their baselines alone, not with one another.\n");
     say_budget(q);
     nl_say_rule(q->answer, &q->rule);
