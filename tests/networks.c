@@ -2,8 +2,10 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "graph/loop.h"
 #include "operation/activate.h"
 #include "operation/add.h"
@@ -12,6 +14,7 @@
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
+#include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
 #include "operation/standardize.h"
@@ -500,6 +503,30 @@ void network_ids(struct nl_graph *graph, bool inside)
     nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){collected(graph, next, "collect")}, 0));
 }
 
+/* A normalizer that is an operation of its own. */
+static int normalize_by_own(struct nl_graph *graph, const struct nl_norm *norm, int x, const char *name)
+{
+    struct nl_norm_settings *arguments = nl_alloc(1, norm->operation->arguments);
+    *arguments = (struct nl_norm_settings){
+        .norm = norm, .eps = {true, 0.1}, .tlu = true, .share = 0.5, .lrn = {.size = 4, .alpha = 2, .beta = 0.75, .k = 1}};
+    int out = add(graph, norm->operation, arguments, name, 1, (int[]){x}, 0);
+    free(arguments);
+    return out;
+}
+
+/* Normalizers of a sample, on images and behind a linear layer. */
+static void normalized_by_sample(struct nl_graph *graph)
+{
+    int input = begin(graph, 3, 2, 3);
+    int a = normalize_by_own(graph, &nl_norm_frn, conv(graph, input, WIDTH, 3, "conv1"), "frn1");
+    int b = normalize_by_own(graph, &nl_norm_prms, conv(graph, a, WIDTH, 3, "conv2"), "prms");
+    int c = normalize_by_own(graph, &nl_norm_lrn, conv(graph, b, WIDTH, 1, "conv3"), "lrn");
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){c}, 0);
+    int d = normalize_by_own(graph, &nl_norm_scalenorm, linear(graph, pooled, WIDTH, "fc1", 0), "scalenorm");
+    int e = normalize_by_own(graph, &nl_norm_frn, linear(graph, d, WIDTH, "fc2", 0), "frn2");
+    nl_graph_end(graph, linear(graph, e, CLASSES, "head", 0));
+}
+
 /* ---- all of them ---- */
 
 const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false},
@@ -516,6 +543,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"residual mlp", residual_mlp, 6, 0, false},
                                            {"normalizers", normalized_anew, 6, 0, false},
                                            {"scaled", scaled, 6, 0, false},
+                                           {"normalizers of a sample", normalized_by_sample, 6, 0, false},
                                            {"language", language, 8, 4, false},
                                            {"bigram", bigram, 6, 0, false},
                                            {"padded", padded, 6, 0, false},

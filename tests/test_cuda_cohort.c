@@ -2,7 +2,9 @@
 #include "cohorts.h"
 
 #include "backend/backend.h"
+#include "base/memory.h"
 #include "host_cuda/count.h"
+#include "norm/norm.h"
 #include "suite.h"
 #include "sweep/forecast.h"
 
@@ -13,6 +15,18 @@ START_TEST(together_as_alone)
                                        "model.width=8", "model.dropout=0.1", "train.momentum=0.9", "norm.eval=running,precise", NULL};
     ck_assert_ptr_eq(nl_backend_of(NL_CUDA), &nl_backend_cuda);
     check_cohort(base);
+}
+END_TEST
+
+/* Those that are operations of their own, in images and in one position. */
+START_TEST(every_normalizer_with_an_operation)
+{
+    char *kind = nl_format("norm.kind=%s", nl_norms[_i]->name);
+    const char *const net[] = {kind, "device.kind=cuda", "data.name=synth", "data.size=4", "data.train=24", "data.test=12", "train.batch=12", "train.epochs=1",
+                               "train.log_every=1", "model.arch=cnn", "model.depth=2", "model.width=8", "model.dropout=0.1", "train.momentum=0.9", NULL};
+    if (nl_norms[_i]->operation)
+        check_cohort(net);
+    free(kind);
 }
 END_TEST
 
@@ -65,6 +79,10 @@ int main(void)
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
     tcase_add_loop_test(tests, together_as_alone, 0, 3);
+    int kinds = 0;
+    while (nl_norms[kinds])
+        kinds++;
+    tcase_add_loop_test(tests, every_normalizer_with_an_operation, 0, kinds);
     tcase_add_test(tests, cohorts_fit_the_device);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

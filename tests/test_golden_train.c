@@ -18,7 +18,7 @@ static const double REF_BOUND = 1e-8;
 static const double CPU_BOUND = 5e-5;
 
 /* Of each file: its cases, numbered one after the other. */
-static const char *const files[] = {"train", "weights_train", "residual", "running"};
+static const char *const files[] = {"train", "weights_train", "residual", "running", "train_sample"};
 enum { FILES = sizeof files / sizeof *files };
 static struct golden goldens[FILES];
 

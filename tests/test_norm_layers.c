@@ -15,6 +15,7 @@ static const struct {
 } files[] = {
     {"point", 1e-10, 24}, /* exp to 2 ulp, a quotient, products; sums of some hundred terms of either sign */
     {"average", 1e-10, 24}, /* sums of some hundred terms */
+    {"sample", 1e-10, 24},
 };
 enum { FILES = sizeof files / sizeof *files };
 

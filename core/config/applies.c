@@ -83,16 +83,28 @@ static struct traits traits_of(const struct nl_config *config)
     return out;
 }
 
+bool nl_config_norm_activates(const struct nl_config *config)
+{
+    return (nl_norms[config->norm.kind]->uses & NL_USES_TLU) && config->norm.tlu;
+}
+
 bool nl_config_tracks(const struct nl_config *config)
 {
     return traits_of(config).tracks;
+}
+
+/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its convolution ends with one behind the
+ * sum, which no normalizer takes the place of. */
+static bool has_activation(const struct nl_config *config)
+{
+    return !nl_config_norm_activates(config) || (config->model.arch == NL_RESNET && config->norm.placement == NL_BEFORE);
 }
 
 /* Whether the network has that activation function. */
 static bool activates(const struct nl_config *config, enum nl_activation wanted)
 {
     const struct nl_layers *layers = config->model.layers;
-    bool found = config->model.arch != NL_LAYERS && config->model.activation == (int)wanted;
+    bool found = config->model.arch != NL_LAYERS && has_activation(config) && config->model.activation == (int)wanted;
     for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++) {
         int own = layers->layer[i].set.activation;
         found |= layers->layer[i].kind == NL_LAYER_ACTIVATION && (own == NL_UNSAID ? config->model.activation : own) == (int)wanted;
@@ -141,6 +153,8 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return listed;
     if (!strcmp(field, "depth") || !strcmp(field, "width"))
         return !listed;
+    if (!strcmp(field, "activation"))
+        return listed || has_activation(config);
     if (!strcmp(field, "gelu_approximate"))
         return activates(config, NL_GELU);
     if (!strcmp(field, "residual")) /* off its default alone, as model.residual */
@@ -199,6 +213,12 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_PARTS;
     if (!strcmp(field, "alpha"))
         return norm.uses & NL_USES_ALPHA;
+    if (!strcmp(field, "tlu") || !strcmp(field, "learn_eps"))
+        return norm.uses & NL_USES_TLU;
+    if (!strcmp(field, "share"))
+        return norm.uses & NL_USES_SHARE;
+    if (!strncmp(field, "lrn_", 4))
+        return norm.uses & NL_USES_LRN;
     if (!strcmp(field, "eps"))
         return norm.has_eps;
     if (!strcmp(field, "affine"))

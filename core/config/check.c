@@ -103,8 +103,9 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
                     nl_residual_names[config->model.residual]);
     if (config->model.arch != NL_RESNET && config->norm.placement == NL_PREACT)
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after");
-    /* Where a set is one channel, elements of it share no scale of their own across samples: torch has no such layer either. */
-    if (config->norm.affine == NL_AFFINE_ELEMENT && norm->cancels_bias)
+    if (config->model.arch != NL_LAYERS && config->norm.placement == NL_AFTER && nl_config_norm_activates(config))
+        nl_complain(diagnostics, experiment, "norm.placement", "%s", NL_TLU_IS_BEFORE);
+    if (config->norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(norm))
         nl_complain(diagnostics, experiment, "norm.affine",
                     "'norm.affine' cannot be 'element' with 'norm.kind' %s: its gamma and beta are one a channel", norm->name);
     if (config->train.nesterov && config->train.optimizer == NL_SGD && !(config->train.momentum > 0))

@@ -169,6 +169,12 @@ bool nl_section_is_aside(const char *section);
 /* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). And whether one keeps statistics to
  * evaluate with. */
 unsigned nl_config_norms(const struct nl_config *config);
+
+/* Whether the normalizer of norm.kind takes the place of the activation function right behind it (frn with norm.tlu). It cannot stand behind
+ * that function then. */
+bool nl_config_norm_activates(const struct nl_config *config);
+#define NL_TLU_IS_BEFORE "'norm.placement' cannot be 'after' with norm.kind frn: its TLU takes the place of the activation; or set norm.tlu to false"
+
 bool nl_config_tracks(const struct nl_config *config);
 
 /* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */

@@ -257,6 +257,11 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .norm = b->norm,
         .affine = (enum nl_affine)b->config->norm.affine,
         .alpha = b->config->norm.alpha,
+        .over_position = b->config->norm.over == NL_OVER_POSITION,
+        .tlu = b->activates && nl_config_norm_activates(b->config),
+        .learn_eps = (enum nl_switch)b->config->norm.learn_eps,
+        .share = b->config->norm.share,
+        .lrn = {(int)b->config->norm.lrn_size, b->config->norm.lrn_alpha, b->config->norm.lrn_beta, b->config->norm.lrn_k},
         .eps = eps,
         .momentum = momentum,
     };
@@ -299,12 +304,17 @@ void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char 
 void nl_add_norm_and_activation(struct nl_builder *b, int number)
 {
     bool after = b->config->norm.placement == NL_AFTER;
+    int before = b->at;
+    b->activates = !after;
     if (!after)
         nl_add_norm(b, "norm", number);
+    bool activated = b->at != before && nl_config_norm_activates(b->config); /* norm.skip leaves out a normalizer, not the activation */
     nl_add_fixup_bias(b, "bias_act", number);
-    nl_add_activation(b, "act", number);
+    if (!activated)
+        nl_add_activation(b, "act", number);
     if (after)
         nl_add_norm(b, "norm", number);
+    b->activates = false;
 }
 
 bool nl_hidden_bias(const struct nl_builder *b, bool sum)

@@ -13,6 +13,7 @@ struct nl_builder {
     const struct nl_config *config;
     const struct nl_norm *norm;
     const struct nl_layer_settings *set; /* what the list says of the layer; NULL: there is no list */
+    bool activates; /* an activation function stands right behind the layer; a normalizer may take its place (nl_config_norm_activates) */
     int at;
     int norms, all_norms;     /* normalizers so far, and in all, with those that norm.skip leaves out; of a list 0 in all */
     int last_gamma;           /* the tensor that norm.last_gamma is for, should the branch end here; NL_NONE: there is none, or it has a value of its own */
@@ -39,7 +40,7 @@ void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* noth
 /* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem);
 
-/* "norm" and "act" in the configured order. */
+/* "norm" and "act" in the configured order; "act" is left out where the normalizer takes its place. */
 void nl_add_norm_and_activation(struct nl_builder *b, int number);
 
 /* Whether a hidden layer has a bias. sum: its output joins the sum of a residual network with pre-activation, of which every other normalizer takes what it

@@ -15,7 +15,7 @@ struct residual {
 struct listed {
     struct nl_builder *b;
     struct nl_config config; /* the trial's with the layer's settings */
-    const struct nl_layer *layer, *next;
+    const struct nl_layer *previous, *layer, *next; /* previous, next: NULL at the ends */
 };
 
 static bool cancels_bias(const struct listed *l)
@@ -50,11 +50,25 @@ static void add_norm(const struct listed *l)
     struct nl_builder *b = l->b;
     if ((b->norm->uses & NL_USES_GROUPS) && nl_check_groups(l->config.norm.groups, nl_extent_at(b).channels, "", b->err))
         b->failed = true;
-    else if (l->config.norm.affine == NL_AFFINE_ELEMENT && b->norm->cancels_bias)
+    else if (l->config.norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(b->norm))
         b->failed =
             nl_fail(b->err, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
-    else
+    else if (l->layer->pair && l->config.norm.placement == NL_AFTER && nl_config_norm_activates(&l->config))
+        b->failed = nl_fail(b->err, "%s", NL_TLU_IS_BEFORE);
+    else {
+        b->activates = l->next && l->next->kind == NL_LAYER_ACTIVATION;
         nl_add_norm(b, nl_layer_name(l->layer), 0);
+    }
+}
+
+/* Whether the normalizer before it takes its place. */
+static bool is_taken(const struct listed *l)
+{
+    struct nl_config config = l->config;
+    if (!l->previous || l->previous->kind != NL_LAYER_NORM)
+        return false;
+    nl_layer_configure(l->previous, &config);
+    return nl_config_norm_activates(&config);
 }
 
 #define LAYER(operation, ...) extern const struct nl_operation nl_##operation##_operation;
@@ -95,7 +109,8 @@ static void add_layer(const struct listed *l, struct residual **residual)
         add_norm(l);
         return;
     case NL_LAYER_ACTIVATION:
-        nl_add_activation(b, name, 0);
+        if (!is_taken(l))
+            nl_add_activation(b, name, 0);
         return;
     case NL_LAYER_DROPOUT:
         nl_add_dropout(b, name, 0);
@@ -120,8 +135,11 @@ static void add_layer(const struct listed *l, struct residual **residual)
 static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residual **residual)
 {
     const struct nl_config *config = b->config;
-    struct listed l = {
-        .b = b, .config = *config, .layer = &layers->layer[i], .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
+    struct listed l = {.b = b,
+                       .config = *config,
+                       .previous = i > 0 ? &layers->layer[i - 1] : NULL,
+                       .layer = &layers->layer[i],
+                       .next = i + 1 < layers->count ? &layers->layer[i + 1] : NULL};
     nl_layer_configure(l.layer, &l.config);
     b->config = &l.config;
     b->norm = nl_norm_of(&l.config);

@@ -98,7 +98,7 @@ int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struc
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
     struct nl_config alone = *config;
     alone.norm.compensate = false; /* there is no layer in front */
-    struct nl_builder b = {.graph = graph, .config = &alone, .norm = nl_norm_of(config), .at = x, .err = err};
+    struct nl_builder b = {.graph = graph, .config = &alone, .norm = nl_norm_of(config), .activates = true, .at = x, .err = err};
     nl_add_norm(&b, "norm", 0);
     return b.failed ? NL_FAIL : NL_OK;
 }

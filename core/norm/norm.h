@@ -48,7 +48,8 @@ struct nl_norm_setup {
 
 /* Keys of the norm section that matter to some only; eps and affine matter to most. */
 enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_RATIO = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
-                    NL_USES_PARTS = 128, NL_USES_SHIFT = 256, NL_USES_HISTORY = 512, NL_USES_WINDOW = 1024 };
+                    NL_USES_PARTS = 128, NL_USES_SHIFT = 256, NL_USES_HISTORY = 512, NL_USES_WINDOW = 1024,
+                    NL_USES_TLU = 2048, NL_USES_SHARE = 4096, NL_USES_LRN = 8192, NL_AFFINE_OF_CHANNEL = 16384 };
 
 struct nl_operation; /* operation/operation.h */
 
@@ -102,6 +103,12 @@ const struct nl_norm *nl_norm_find(const char *name); /* NULL: no such normalize
 static inline bool nl_norm_is_none(const struct nl_norm *norm)
 {
     return !norm->partition && !norm->operation;
+}
+
+/* Whether gamma and beta are one a channel whatever norm.affine would have: where a set is one channel, elements of it share no scale across samples. */
+static inline bool nl_norm_affine_is_of_channel(const struct nl_norm *norm)
+{
+    return norm->cancels_bias || (norm->uses & NL_AFFINE_OF_CHANNEL);
 }
 
 /* Whether what becomes of a sample depends on the others of its batch. */

@@ -11,6 +11,14 @@ struct nl_norm_settings {
     const struct nl_norm *norm;
     enum nl_affine affine;
     double alpha;               /* norm.alpha */
+    bool over_position;         /* norm.over */
+    bool tlu;                   /* norm.tlu, and an activation stands right behind */
+    enum nl_switch learn_eps;   /* norm.learn_eps */
+    double share;               /* norm.share */
+    struct {
+        int size;
+        double alpha, beta, k;
+    } lrn;                      /* norm.lrn_size, ... */
     struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
 };
 

@@ -163,14 +163,41 @@ static struct deal deal_out(const struct nl_picture *picture, const struct nl_co
     return deal;
 }
 
-/* The colour of a value: the same in every picture for a normalizer, light to dark for numbers, and in turn for words. */
+/* The style that a normalizer has in every picture; STYLES: none. */
+static int style_of_norm(const char *norm)
+{
+    int i = 0;
+    while (i < STYLES && strcmp(styles[i].norm, norm) != 0)
+        i++;
+    return i;
+}
+
+static bool is_taken(int style, const struct nl_factor *factor)
+{
+    bool taken = false;
+    for (int i = 0; i < factor->values; i++)
+        taken |= style == style_of_norm(factor->value[i]);
+    return taken;
+}
+
+/* Of a normalizer that has no style of its own: in turn those that no other value of the factor has. */
+static int style_left_for(const struct nl_factor *factor, int level)
+{
+    int before = 0, left[STYLES], count = 0;
+    for (int i = 0; i < level; i++)
+        before += style_of_norm(factor->value[i]) == STYLES;
+    for (int i = 0; i < STYLES; i++)
+        if (!is_taken(i, factor))
+            left[count++] = i;
+    return count ? left[before % count] : level % STYLES;
+}
+
+/* The colour of a value: the same in every picture for the usual normalizers, light to dark for numbers, and in turn for words. */
 static struct nl_style style_of_level(const struct nl_picture *picture, const struct nl_factor *factor, int level)
 {
     char text[96];
-    struct nl_style style = styles[level % STYLES].style;
-    for (int i = 0; is_kind(factor) && i < STYLES; i++)
-        if (strcmp(styles[i].norm, factor->value[level]) == 0)
-            style = styles[i].style;
+    int own = is_kind(factor) ? style_of_norm(factor->value[level]) : level % STYLES;
+    struct nl_style style = styles[own < STYLES ? own : style_left_for(factor, level)].style;
     if (!nl_factor_has_words(factor) && factor->values > 2)
         style.colour = nl_scale_colour(0.85 * level / (factor->values - 1));
     if (paired(picture->experiment->config.plot.colours, factor, level, text))

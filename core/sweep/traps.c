@@ -11,8 +11,9 @@
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "model/model.h"
-#include "operation/dropout.h"
 #include "operation/cross_iteration.h"
+#include "operation/dropout.h"
+#include "operation/frn.h"
 #include "operation/normalize.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
@@ -124,6 +125,19 @@ static bool single_of_group(const struct scene *s, struct nl_text *what)
 static bool single_of_channel(const struct scene *s, struct nl_text *what)
 {
     return say_single(s, what, of_samples, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
+}
+
+static bool frn_of_one(const struct scene *s, struct nl_text *what)
+{
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_frn *frn = s->graph.node[i].operation == &nl_frn_operation ? s->graph.node[i].arguments : NULL;
+        if (!frn || frn->positions > 1 || frn->set.learn_eps != NL_SWITCH_OFF)
+            continue;
+        nl_text_add(what, "frn has sets of one element in '%s': only the sign of each element is left", s->graph.node[i].name);
+        nl_trap_place(s, i);
+        return true;
+    }
+    return false;
 }
 
 static bool last_batch(const struct scene *s, struct nl_text *what)
@@ -464,6 +478,7 @@ static const struct trap {
     {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
     {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
     {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
+    {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is", false},
     {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help", false},
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch", false},
     {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]", false},

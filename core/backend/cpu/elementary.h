@@ -9,6 +9,23 @@
 #include "backend/cpu/lanes.h"
 #include "base/elementary.h"
 
+/* 2^n exp(r) for |r| <= ln 2 / 2; only the lowest 8 bits of n + 127 count, which must be those of a normal float. */
+NL_INLINE float nl_exp_times(float r, uint32_t n)
+{
+    union {
+        uint32_t bits;
+        float real;
+    } power = {(n + 127u) << 23};
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = (p * (r * r) + r) + 1.0f;
+    return p * power.real;
+}
+
 /* exp(x) to 2 ulp; x is held within what a normal float can be: exp(-inf) is 1e-38, exp(inf) is 2e38. */
 NL_INLINE float nl_exp(float x)
 {
@@ -18,18 +35,29 @@ NL_INLINE float nl_exp(float x)
     union {
         float real;
         uint32_t bits;
-    } rounded = {x * 1.44269504f + 12582912.0f}, power;
+    } rounded = {x * 1.44269504f + 12582912.0f};
     float n = rounded.real - 12582912.0f;
-    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = (p * (r * r) + r) + 1.0f;
-    power.bits = (rounded.bits + 127u) << 23;
-    return p * power.real;
+    return nl_exp_times((x - n * 0.693359375f) + n * 2.12194440e-4f, rounded.bits);
+}
+
+/* x^exponent to 2 ulp for x >= 0, held between 2^-126 and 2^127; 0 where x is 0. Choices are between integers: those between doubles would become
+ * branches. */
+NL_INLINE float nl_pow(double x, double exponent)
+{
+    double log = nl_log(x) * exponent;
+    union {
+        double real;
+        uint64_t bits;
+    } rounded = {log * 1.44269504088896341 + 0x1.8p52};
+    int32_t n = (int32_t)rounded.bits;
+    n = n > 126 ? 126 : n;
+    n = n < -126 ? -126 : n;
+    union {
+        float real;
+        uint32_t bits;
+    } power = {nl_exp_times((float)(log - (rounded.real - 0x1.8p52) * 0.693147180559945309), (uint32_t)n)};
+    power.bits &= x == 0 ? 0u : ~0u;
+    return power.real;
 }
 
 NL_INLINE float nl_sigmoid(float x)

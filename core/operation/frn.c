@@ -1,0 +1,191 @@
+/* Filter response normalization with its thresholded linear unit. */
+#include "operation/frn.h"
+
+#include "operation/affine.h"
+#include "operation/reference.h"
+
+enum { X, GAMMA, BETA, TAU, LEARNED_EPS, SLOTS };
+
+static bool learns_eps(const struct nl_frn *op)
+{
+    return op->set.learn_eps == NL_SWITCH_AUTO ? op->positions == 1 : op->set.learn_eps == NL_SWITCH_ON;
+}
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_frn *op = arguments;
+    size_t channels = (size_t)in[X].channels, affine = op->set.affine == NL_AFFINE_NONE ? 0 : channels;
+    (void)err;
+    op->positions = nl_positions(in[X]), op->channels = in[X].channels;
+    d->output[d->outputs++] = in[X];
+    nl_declare_gamma(d, GAMMA, affine, &in[X]);
+    nl_declare_beta(d, BETA, affine, &in[X]);
+    if (op->set.tlu)
+        nl_declare_affine(d, (struct nl_tensor_spec){.name = "tau", .role = NL_BETA, .slot = TAU}, channels, &in[X]);
+    if (learns_eps(op))
+        nl_declare_scalar(d, "learned_eps", NL_BETA, LEARNED_EPS, 1e-4);
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_frn *op = arguments;
+    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->tau = at->in[TAU], op->learned_eps = at->in[LEARNED_EPS];
+    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dtau = at->d_in[TAU], op->dlearned_eps = at->d_in[LEARNED_EPS];
+    op->z = at->out[0], op->dz = at->d_out[0];
+    op->hyper = at->hyper;
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_reads){.inputs = filled};
+}
+
+static struct nl_sharing sharing(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_sharing){.gradient = 1u << X};
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_frn *op = arguments;
+    return 4.0 * op->positions * op->channels;
+}
+
+/* ---- the reference ---- */
+
+/* What one channel is computed with. */
+struct channel {
+    accumulator gamma, beta, tau;
+    bool has_tau;
+};
+
+static struct channel channel_of(const struct nl_run *run, const struct nl_frn *op, int r, int c)
+{
+    const real *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r), *tau = nl_in_replica(run, op->tau, r);
+    return (struct channel){gamma ? gamma[c] : 1, beta ? beta[c] : 0, tau ? tau[c] : 0, tau != NULL};
+}
+
+static accumulator eps_of(const struct nl_run *run, const struct nl_frn *op, int r)
+{
+    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+    const real *learned = nl_in_replica(run, op->learned_eps, r);
+    return nl_own_or(op->set.eps, hyper->norm_eps) + (learned ? nl_magnitude(*learned) : 0);
+}
+
+/* 1 / sqrt(nu2 + eps) of a set, which begins at x. */
+static accumulator scale_of(const struct nl_frn *op, const real *x, accumulator eps)
+{
+    accumulator squares = 0;
+    for (int s = 0; s < op->positions; s++)
+        squares += (accumulator)x[s * op->channels] * x[s * op->channels];
+    accumulator size = squares / op->positions + eps;
+    return real_part(size) == 0 ? 0 : 1 / sqrt(size);
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_frn *op = arguments;
+    size_t sample = (size_t)op->positions * (size_t)op->channels;
+    for (int r = 0; r < run->replicas; r++) {
+        accumulator eps = eps_of(run, op, r);
+        for (int set = 0; set < run->samples * op->channels; set++) {
+            int c = set % op->channels;
+            size_t first = (size_t)(set / op->channels) * sample + (size_t)c;
+            const real *x = (const real *)nl_in_replica(run, op->x, r) + first;
+            real *z = (real *)nl_in_replica(run, op->z, r) + first;
+            struct channel channel = channel_of(run, op, r, c);
+            accumulator scale = scale_of(op, x, eps);
+            for (int s = 0; s < op->positions; s++) {
+                accumulator y = channel.gamma * (x[s * op->channels] * scale) + channel.beta;
+                z[s * op->channels] = (real)(channel.has_tau && real_part(y) < real_part(channel.tau) ? channel.tau : y); /* NaN stays NaN */
+            }
+        }
+    }
+}
+
+/* Sums over a set. */
+struct sums {
+    accumulator gamma, beta, tau, product; /* dy u, dy, dz - dy, du u */
+};
+
+/* The share of the gradient that the threshold lets through. */
+static double share_of(const struct channel *channel, accumulator u)
+{
+    double above = real_part(channel->gamma * u + channel->beta) - real_part(channel->tau);
+    return !channel->has_tau || above > 0 ? 1 : above < 0 ? 0 : 0.5;
+}
+
+static struct sums sums_of(const struct nl_frn *op, const struct channel *channel, const real *x, const real *dz, accumulator scale)
+{
+    struct sums sums = {0};
+    for (int i = 0; i < op->positions * op->channels; i += op->channels) {
+        accumulator u = x[i] * scale, dy = dz[i] * share_of(channel, u);
+        sums.gamma += dy * u;
+        sums.beta += dy;
+        sums.tau += dz[i] - dy;
+    }
+    sums.product = channel->gamma * sums.gamma;
+    return sums;
+}
+
+/* Channel c of all samples. Returns the sum of -du u / (nu2 + eps) / 2, the gradient of eps. */
+static accumulator backward_channel(const struct nl_run *run, const struct nl_frn *op, int r, int c, accumulator eps)
+{
+    struct channel channel = channel_of(run, op, r, c);
+    real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r), *dtau = nl_in_replica(run, op->dtau, r);
+    struct sums total = {0};
+    accumulator deps = 0;
+    for (int n = 0; n < run->samples; n++) {
+        size_t first = (size_t)n * (size_t)op->positions * (size_t)op->channels + (size_t)c;
+        const real *x = (const real *)nl_in_replica(run, op->x, r) + first, *dz = (const real *)nl_in_replica(run, op->dz, r) + first;
+        real *dx = op->dx ? (real *)nl_in_replica(run, op->dx, r) + first : NULL;
+        accumulator scale = scale_of(op, x, eps);
+        struct sums sums = sums_of(op, &channel, x, dz, scale);
+        for (int i = 0; dx && i < op->positions * op->channels; i += op->channels) {
+            accumulator u = x[i] * scale;
+            dx[i] = (real)(scale * (dz[i] * share_of(&channel, u) * channel.gamma - u * (sums.product / op->positions)));
+        }
+        total.gamma += sums.gamma, total.beta += sums.beta, total.tau += sums.tau;
+        deps -= sums.product * scale * scale / 2;
+    }
+    if (dgamma) {
+        dgamma[c] = (real)total.gamma;
+        dbeta[c] = (real)total.beta;
+    }
+    if (dtau)
+        dtau[c] = (real)total.tau;
+    return deps;
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_frn *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        accumulator eps = eps_of(run, op, r), deps = 0;
+        const real *learned = nl_in_replica(run, op->learned_eps, r);
+        real *dlearned = nl_in_replica(run, op->dlearned_eps, r);
+        for (int c = 0; c < op->channels; c++)
+            deps += backward_channel(run, op, r, c, eps);
+        if (learned)
+            *dlearned = (real)(nl_sign(*learned) * deps);
+    }
+}
+
+NL_KERNEL(frn) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(frn) = {
+    .name = "frn",
+    .arguments = sizeof(struct nl_frn),
+    .span = NL_SPAN_SAMPLE,
+    .slots = SLOTS,
+    .skips = 1u << X,
+    .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .sharing = sharing,
+    .work = work,
+    .reference = NL_REFERENCES(frn),
+};
