@@ -216,7 +216,7 @@ static const struct recipe recipes[] = {
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
-static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT, 0}, {11, 9, NL_WEIGHT, 3}, {20, 9, NL_BIAS, 1}, {29, 3, NL_GAMMA, 1}, {32, 5, NL_BETA, 1}};
+static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT, 0}, {11, 9, NL_WEIGHT, 3}, {20, 9, NL_BIAS, 1}, {29, 3, NL_FRACTION, 1}, {32, 5, NL_BETA, 1}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct nl_update update_of(const struct recipe *recipe, struct image *image, size_t decayed)
@@ -231,6 +231,7 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .decayed = decayed,
                               .units = recipe->hyper.agc > 0 ? 3 : 0,
                               .tensors = PARTS,
+                              .has_fractions = true,
                               .tensor = tensor,
                               .hyper = image_field(image, sizeof(struct nl_hyper)),
                               .w = image_reals(image, WEIGHTS),
@@ -253,6 +254,14 @@ static double adaptively_clipped(const struct nl_hyper *h, const double *w, cons
         }
     double ratio = sqrt(of_g) / fmax(sqrt(of_w), 1e-3);
     return h->agc > 0 && ratio > h->agc ? g[i] * h->agc / ratio : g[i];
+}
+
+static bool is_fraction(size_t i)
+{
+    const struct nl_update_tensor *part = parts;
+    while (i >= part->offset + part->count)
+        part++;
+    return part->role == NL_FRACTION;
 }
 
 /* LARS: of the tensor that has weight i. */
@@ -338,6 +347,8 @@ START_TEST(optimizers_follow_their_formulas)
                     rate[i] = local_rate(recipe, h, w[r], grad, i);
                 for (size_t i = 0; i < WEIGHTS; i++)
                     w[r][i] = stepped(recipe, h, t, rate[i], w[r][i], grad[i], i < DECAYED ? h->weight_decay : 0, &first[r][i], &second[r][i]);
+                for (size_t i = 0; i < WEIGHTS; i++)
+                    w[r][i] = is_fraction(i) ? fmin(fmax(w[r][i], 0), 1) : w[r][i];
             }
             run.step = t - 1;
             nl_backends[b]->update(&run, &op);

@@ -232,6 +232,9 @@ static const char *const nets[][WORDS] = {
     {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=gn", "norm.groups=2", "model.pool=[1]"},
     {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=bn"},
     {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=none", "model.residual=fixup", "model.activation=tanh"},
+    {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=switch", "model.activation=tanh"},
+    {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=bin", "model.activation=tanh"},
+    {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=bcn", "norm.groups=2", "model.activation=tanh"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

@@ -8,10 +8,15 @@
 #include "suite.h"
 #include "sweep/forecast.h"
 
+static const char *const variants[][2] = {
+    {"train.optimizer=sgd", "norm.kind=bn"},     {"train.optimizer=lion", "norm.kind=bn"}, {"train.optimizer=lars", "norm.kind=bn"},
+    {"train.optimizer=sgd", "norm.kind=switch"}, {"train.optimizer=sgd", "norm.kind=bin"}, {"norm.groups=4", "norm.kind=bcn"},
+};
+enum { VARIANTS = sizeof variants / sizeof *variants };
+
 START_TEST(together_as_alone)
 {
-    static const char *const optimizers[] = {"train.optimizer=sgd", "train.optimizer=lion", "train.optimizer=lars"};
-    const char *const base[] = {optimizers[_i], "device.kind=cuda", "data.train=48", "data.test=20", "train.batch=12", "train.epochs=3", "train.log_every=2", "model.depth=1",
+    const char *const base[] = {variants[_i][0], variants[_i][1], "device.kind=cuda", "data.train=48", "data.test=20", "train.batch=12", "train.epochs=3", "train.log_every=2", "model.depth=1",
                                        "model.width=8", "model.dropout=0.1", "train.momentum=0.9", "norm.eval=running,precise", NULL};
     ck_assert_ptr_eq(nl_backend_of(NL_CUDA), &nl_backend_cuda);
     check_cohort(base);
@@ -78,7 +83,7 @@ int main(void)
 {
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
-    tcase_add_loop_test(tests, together_as_alone, 0, 3);
+    tcase_add_loop_test(tests, together_as_alone, 0, VARIANTS);
     int kinds = 0;
     while (nl_norms[kinds])
         kinds++;

@@ -1,6 +1,7 @@
 /* Observers change nothing: a training that is observed has the bits of one that is not, and what they see does not depend on
  * micro-batches or on replicas. A step that is not observed has no instruction of theirs. */
 #include <math.h>
+#include <stdio.h>
 
 #include "config/diagnostics.h"
 #include "operation/activate.h"
@@ -248,6 +249,47 @@ START_TEST(only_gradients_that_there_are)
 }
 END_TEST
 
+static double parameter_at(const struct training *t, const char *tensor, size_t element)
+{
+    const struct nl_backend *backend = t->plan.backend;
+    for (int i = 0; i < t->graph.tensors; i++)
+        if (strcmp(t->graph.tensor[i].name, tensor) == 0) {
+            double value;
+            size_t at = (t->graph.tensor[i].offset + element) * backend->real;
+            backend->get_reals(&value, (const char *)training_place(t, t->plan.parameters, 0) + at, 1);
+            return value;
+        }
+    return NAN;
+}
+
+/* What switch has learned of instance, layer and batch: each number by itself. */
+START_TEST(elements_that_have_names)
+{
+    static const char *const net[WORDS] = {"model.arch=cnn", "norm.kind=switch"}, *const names[] = {"in", "ln", "bn"};
+    const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
+    struct training t;
+    make(&t, backends[_i], net, "log.tensors=norm2.mean_weight.*", 1, SIZE);
+    ck_assert_int_eq(t.plan.observers.count, 3);
+    training_observe(&t, 0, 0);
+    double before[3];
+    for (size_t k = 0; k < 3; k++)
+        before[k] = parameter_at(&t, "norm2.mean_weight", k);
+    ck_assert(before[0] != before[1] && before[1] != before[2]);
+    training_observe(&t, 1, 0);
+    const struct nl_observed *seen = training_place(&t, t.plan.observed, 0);
+    for (size_t k = 0; k < 3; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "norm2.mean_weight.%s", names[k]);
+        ck_assert_str_eq(t.plan.observers.at[k].name, name);
+        ck_assert_double_eq(seen[k].elements, 1);
+        ck_assert_double_eq(seen[k].sum, before[k]);
+    }
+    ck_assert_int_eq(matches(&t.graph, "norm2.mean_weight,norm2.mean_weight.bn,norm2.var_weight.ln"), 3);
+    ck_assert_int_eq(matches(&t.graph, "update:norm2.mean_weight.bn"), 0);
+    training_free(&t);
+}
+END_TEST
+
 /* ---- sums ---- */
 
 /* Far from zero a sum of squares has no digits left for the deviation. */
@@ -290,6 +332,7 @@ int main(void)
     tcase_add_loop_test(tc, steps_that_are_not_logged_cost_nothing, 0, NETS);
     tcase_add_test(tc, patterns);
     tcase_add_test(tc, only_gradients_that_there_are);
+    tcase_add_loop_test(tc, elements_that_have_names, 0, 2);
     tcase_add_test(tc, deviations_keep_their_digits);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

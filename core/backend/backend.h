@@ -38,14 +38,17 @@ struct nl_update_tensor {
  *     LARS (You, Gitman and Ginsburg 2017)     m = momentum m + lr rate (g + wd w);  w = w - m
  *
  * where sign(0) is 0, and rate is trust ||w|| / (||g|| + wd ||w||) of each weight, by the norms of its whole tensor; it is 1 where one of the two
- * norms is 0, and of biases, gammas and betas. The squares are summed in double, in an order that hangs on the tensor's size alone. */
+ * norms is 0, and of biases, gammas and betas. The squares are summed in double, in an order that hangs on the tensor's size alone.
+ *
+ * After the step fractions are clipped to [0, 1]. */
 struct nl_update {
     enum nl_optimizer optimizer;
     bool nesterov;
     size_t count, decayed, stepped;
     size_t units;             /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
     int tensors;
-    const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS and adaptive clipping need it */
+    const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS, adaptive clipping and fractions need it */
+    bool has_fractions;       /* one of them is an NL_FRACTION */
     void *w, *grad;           /* real (count) */
     void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
     const struct nl_hyper *hyper;

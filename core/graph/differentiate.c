@@ -161,8 +161,13 @@ static bool is_observed(const struct emission *e, int value, enum nl_aspect aspe
 /* before: NL_NONE, or what is subtracted. */
 static void append_observe(struct emission *e, int number, int buffer, int before)
 {
-    const struct nl_value *v = &e->list->graph.value[observer_at(e, number)->value];
+    const struct nl_observer *observer = observer_at(e, number);
+    const struct nl_value *v = &e->list->graph.value[observer->value];
     struct nl_observe observe = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
+    if (observer->element != NL_NONE) {
+        observe.first = (size_t)observer->element;
+        observe.count = 1;
+    }
     struct nl_instruction instruction = nl_blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation, &observe)->forward);
     instruction.in[0] = buffer;
     instruction.in[1] = before;

@@ -18,12 +18,22 @@ bool nl_is_observed(const struct nl_name_list *patterns, const char *name)
     return false;
 }
 
-static void add(struct nl_observers *out, int value, enum nl_aspect aspect, const char *name)
+static void add(struct nl_observers *out, int value, int element, enum nl_aspect aspect, const char *name)
 {
-    struct nl_observer observer = {.value = value, .aspect = aspect};
+    struct nl_observer observer = {.value = value, .element = element, .aspect = aspect};
     snprintf(observer.name, sizeof observer.name, "%s%s", prefixes[aspect], name);
     NL_GROW(out->at, out->count, out->capacity);
     out->at[out->count++] = observer;
+}
+
+static void add_elements(struct nl_observers *out, const struct nl_graph *graph, int value)
+{
+    const struct nl_tensor *tensor = &graph->tensor[graph->value[value].tensor];
+    for (int e = 0; tensor->spec.numbers && tensor->spec.numbers[e]; e++) {
+        char *name = nl_format("%s.%s", tensor->name, tensor->spec.numbers[e]);
+        add(out, value, e, NL_VALUE, name);
+        free(name);
+    }
 }
 
 /* All that there is to see. A gradient is there where a parameter lies behind the value, and the loss before it. */
@@ -44,7 +54,9 @@ static struct nl_observers everything(const struct nl_graph *graph)
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
                 (aspect == NL_UPDATE && !parameter))
                 continue;
-            add(&out, i, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
+            add(&out, i, NL_NONE, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
+            if (parameter && aspect == NL_VALUE)
+                add_elements(&out, graph, i);
         }
     free(learned);
     free(used);

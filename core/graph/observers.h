@@ -4,7 +4,8 @@
  *     grad:NAME     its gradient, before any clipping
  *     update:NAME   of a parameter: what the optimizer's step adds to it
  *
- * In NAME, * stands for any characters, dots too, and ? for one.
+ * In NAME, * stands for any characters, dots too, and ? for one. A parameter that names its elements (struct nl_tensor_spec) can be looked at element
+ * by element: norm1.mean_weight.bn.
  */
 #ifndef NL_GRAPH_OBSERVERS_H
 #define NL_GRAPH_OBSERVERS_H
@@ -18,6 +19,7 @@ enum { NL_OBSERVER_NAME = 96 };
 
 struct nl_observer {
     int value;
+    int element;                 /* of a parameter whose elements have names: one of them; NL_NONE: all */
     enum nl_aspect aspect;
     char name[NL_OBSERVER_NAME]; /* "grad:fc1.weight": a pattern of its own */
 };

@@ -262,6 +262,11 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .learn_eps = (enum nl_switch)b->config->norm.learn_eps,
         .share = b->config->norm.share,
         .lrn = {(int)b->config->norm.lrn_size, b->config->norm.lrn_alpha, b->config->norm.lrn_beta, b->config->norm.lrn_k},
+        .groups = (int)b->config->norm.groups,
+        .unbiased = b->config->norm.running_var == NL_UNBIASED,
+        .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
+        .learns_momentum = b->norm->tracks && b->config->norm.running == NL_LEARNED,
+        .freezes = b->norm->tracks && b->config->norm.freeze < 1 && b->config->norm.freeze_affine,
         .eps = eps,
         .momentum = momentum,
     };

@@ -45,12 +45,13 @@ static inline bool nl_is_step(enum nl_statistics statistics)
     return statistics == NL_STATS_TRAIN || statistics == NL_STATS_FROZEN;
 }
 
-/* What a tensor of a network is for. The first four are parameters: learned, with a gradient. The others are states. */
-enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_RUNNING, NL_UPDATES, NL_HISTORY, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+/* What a tensor of a network is for. The first five are parameters: learned, with a gradient. The others are states. A fraction is a gamma that the
+ * optimizer's step keeps between 0 and 1. */
+enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_FRACTION, NL_RUNNING, NL_UPDATES, NL_HISTORY, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
 
 static inline bool nl_is_parameter(enum nl_role role)
 {
-    return role <= NL_BETA;
+    return role <= NL_FRACTION;
 }
 
 /* The type of a backend's reals. */

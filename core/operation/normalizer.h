@@ -19,6 +19,11 @@ struct nl_norm_settings {
         int size;
         double alpha, beta, k;
     } lrn;                      /* norm.lrn_size, ... */
+    int groups;                 /* norm.groups */
+    bool unbiased;              /* norm.running_var */
+    bool trains_running;        /* norm.statistics */
+    bool learns_momentum;       /* norm.running */
+    bool freezes;               /* norm.freeze_affine */
     struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
 };
 

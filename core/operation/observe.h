@@ -28,7 +28,7 @@ static inline NL_EVERYWHERE struct nl_observed nl_seen_together(struct nl_observ
 /* Each row is looked at by itself, and joins those before it: a call for a part of a batch goes on from the parts before it with the same bits.
  * Where `before` is set, it is x - before that is observed. */
 struct nl_observe {
-    size_t count;        /* elements of a row */
+    size_t first, count; /* elements of a row: those looked at; first is 0 unless there is one row */
     bool per_sample;     /* the rows are the run's samples; else there is one */
     const void *x;       /* real (rows, count) */
     const void *before;  /* as x, or NULL */

@@ -43,6 +43,7 @@ struct nl_tensor_spec {
     int dims;
     size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
     double initial;            /* value of every element; of a weight: drawn (model.init) */
+    const char *const *numbers; /* of a parameter: names of its elements, for logs ("norm1.mean_weight.bn"), ended by NULL; NULL: they have none */
     bool saved;                /* with the weights, in files */
     bool freezes;              /* of a parameter: it is updated only until statistics are frozen (NL_STATS_FROZEN) */
 };

@@ -14,7 +14,9 @@
 #include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/frn.h"
+#include "operation/mixture.h"
 #include "operation/normalize.h"
+#include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
 #include "stats/claim.h"
@@ -55,11 +57,23 @@ static bool varies(const struct scene *s, const char *name)
     return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_find(name), NULL) != NULL;
 }
 
-/* The normalizer that node i is, if it keeps statistics; else NULL. */
+/* The normalizer that a node is; NULL: it is none. */
+static const struct nl_norm *norm_at(const struct nl_graph_node *node)
+{
+    const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
+    for (int i = 0; !n && nl_norms[i]; i++)
+        if (nl_norms[i]->operation == node->operation)
+            return ((const struct nl_norm_settings *)node->arguments)->norm;
+    return n ? n->norm : NULL;
+}
+
+/* The normalizer by sets that node i is, or has in it, if it keeps statistics; else NULL. */
 static const struct nl_normalize *tracking_at(const struct scene *s, int i)
 {
     const struct nl_graph_node *node = &s->graph.node[i];
     const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
+    if (node->operation == &nl_mixture_operation)
+        n = &((const struct nl_mixture *)node->arguments)->batch;
     return n && n->norm->tracks ? n : NULL;
 }
 
@@ -220,7 +234,8 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
-    if (!s->norm->tracks || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW)) || s->config->norm.statistics != NL_OF_RUNNING)
+    bool as_published = s->norm == &nl_norm_bcn;
+    if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW)) || s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
@@ -254,8 +269,11 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
 /* Whether it subtracts a constant that is added to a channel in front of it: the mean has it in it, unless it is one of earlier batches. */
 static bool subtracts_again(const struct nl_graph_node *node)
 {
-    const struct nl_normalize *n = node->operation == &nl_normalize_operation ? node->arguments : NULL;
-    return n && n->norm->cancels_bias && !n->trains_running;
+    const struct nl_norm *norm = norm_at(node);
+    const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
+    bool running = n ? n->trains_running : norm && ((const struct nl_norm_settings *)node->arguments)->trains_running;
+    bool of_window = node->operation == &nl_cross_iteration_operation;
+    return norm && norm->cancels_bias && !running && !of_window;
 }
 
 /* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
@@ -267,7 +285,7 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
         cancelled[v] = true;
     for (const struct nl_graph_node *node = graph->node + graph->nodes - 1; node >= graph->node; node--) {
         bool cancels = subtracts_again(node);
-        first = cancels ? nl_normalize_of(node->operation, node->arguments)->norm : first;
+        first = cancels ? norm_at(node) : first;
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE)
                 cancelled[node->in[slot]] &= cancels || (node->operation->passes_constants && cancelled[node->out[0]]);
@@ -321,7 +339,7 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
         nl_text_add(what, "weight decay also pulls the gain of %s to 0: normalizers then also differ in what is decayed", nl_weight_norm_of(owner)->name);
     else
         nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
-                    owner->operation == &nl_normalize_operation ? ((const struct nl_normalize *)owner->arguments)->norm->name : s->norm->name);
+                    norm_at(owner) ? norm_at(owner)->name : s->norm->name);
     return true;
 }
 

@@ -80,6 +80,7 @@ static void list_parameter(struct nl_plan *plan, const struct nl_tensor *tensor,
 {
     size_t units = clips ? nl_plan_units(plan, tensor) : 0;
     plan->update.tensors++;
+    plan->update.has_fractions |= tensor->spec.role == NL_FRACTION;
     plan->update.units = units > plan->update.units ? units : plan->update.units;
 }
 

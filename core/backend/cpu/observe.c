@@ -46,7 +46,7 @@ static void observe(const struct nl_run *run, const void *arguments)
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *x = NL_AT(op->x, at), *before = NL_AT(op->before, at);
+        const float *x = (const float *)NL_AT(op->x, at) + op->first, *before = NL_AT(op->before, at);
         struct nl_observed *seen = NL_AT(op->seen, at);
         if (run->first == 0)
             *seen = (struct nl_observed){0};

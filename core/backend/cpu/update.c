@@ -246,6 +246,30 @@ static void step_tensor(const struct nl_update *op, size_t at, const struct nl_u
     step(range, tensor->offset + tensor->count);
 }
 
+static void clip_fractions(const struct nl_update *op, size_t at)
+{
+    const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
+    float *w = NL_AT(op->w, at);
+    for (int i = 0; i < op->tensors; i++)
+        for (size_t k = tensor[i].offset; tensor[i].role == NL_FRACTION && k < tensor[i].offset + tensor[i].count; k++)
+            w[k] = w[k] < 0.0f ? 0.0f : w[k] > 1.0f ? 1.0f : w[k]; /* NaN stays NaN */
+}
+
+static void step_all(const struct nl_run *run, const struct nl_update *op, size_t at)
+{
+    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    if (op->optimizer == NL_LARS) {
+        const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
+        for (int i = 0; i < op->tensors; i++)
+            step_tensor(op, at, &tensor[i]);
+        return;
+    }
+    size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
+    double t = (double)run->step + 1;
+    step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay}, op->decayed);
+    step((struct range){.op = op, .at = at, .from = rest, .t = t}, op->count);
+}
+
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
 {
     for (int r = 0; r < run->replicas; r++) {
@@ -263,14 +287,8 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
         }
         if (hyper->clip_value > 0)
             clamp(op->count, (float)hyper->clip_value, grad);
-        if (op->optimizer == NL_LARS) {
-            for (int i = 0; i < op->tensors; i++)
-                step_tensor(op, at, &tensor[i]);
-            continue;
-        }
-        size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
-        double t = (double)run->step + 1;
-        step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay}, op->decayed);
-        step((struct range){.op = op, .at = at, .from = rest, .t = t}, op->count);
+        step_all(run, op, at);
+        if (op->has_fractions)
+            clip_fractions(op, at);
     }
 }

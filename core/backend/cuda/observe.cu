@@ -26,7 +26,7 @@ static __device__ double element(const float *x, const float *before, size_t at)
 /* part[r][block]: what a block sees, of all samples at once. The last block joins what all have seen. */
 static __global__ void observe(struct nl_observe op, size_t stride, size_t count, struct nl_observed *part, unsigned *tickets)
 {
-    const float *x = (const float *)nl_at(op.x, stride), *before = (const float *)nl_at(op.before, stride);
+    const float *x = (const float *)nl_at(op.x, stride) + op.first, *before = (const float *)nl_at(op.before, stride);
     size_t step = (size_t)gridDim.x * blockDim.x;
     double elements = 0.0, sum = 0.0, squares = 0.0, zeros = 0.0, deviations = 0.0, nothing = 0.0;
     for (size_t at = nl_element(); at < count; at += step) {

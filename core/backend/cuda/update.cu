@@ -206,7 +206,15 @@ static __global__ void update_tensors(struct nl_update op, size_t stride, const 
     }
 }
 
-void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
+static __global__ void clip_fractions(struct nl_update op, size_t stride)
+{
+    const struct nl_update_tensor tensor = nl_at(op.tensor, stride)[blockIdx.y];
+    float *w = (float *)nl_at(op.w, stride) + tensor.offset;
+    for (size_t at = threadIdx.x; tensor.role == NL_FRACTION && at < tensor.count; at += blockDim.x)
+        w[at] = w[at] < 0.0f ? 0.0f : w[at] > 1.0f ? 1.0f : w[at]; /* NaN stays NaN */
+}
+
+static void step(const struct nl_run *run, const struct nl_update *op)
 {
     unsigned blocks = nl_blocks(op->count, NL_THREADS);
     int parts = blocks < NORM_BLOCKS ? (int)blocks : (int)NORM_BLOCKS;
@@ -226,4 +234,11 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
     }
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(update, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, part, parts, now);
+}
+
+void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
+{
+    step(run, op);
+    if (op->has_fractions)
+        NL_LAUNCH(clip_fractions, dim3(1, (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op, run->stride);
 }

@@ -114,6 +114,13 @@ static void lars(const struct nl_update *op, const struct nl_update_tensor *tens
     }
 }
 
+static void clip_fractions(const struct nl_update *op, const struct nl_update_tensor *tensor, real *w)
+{
+    for (int i = 0; i < op->tensors; i++)
+        for (size_t at = tensor[i].offset; tensor[i].role == NL_FRACTION && at < tensor[i].offset + tensor[i].count; at++)
+            w[at] = real_part(w[at]) < 0 ? 0 : real_part(w[at]) > 1 ? 1 : w[at]; /* NaN stays NaN */
+}
+
 void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
 {
     for (int r = 0; r < run->replicas; r++) {
@@ -140,5 +147,7 @@ void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
                 lars(op, &tensor[i], hyper, w, grad, first);
             break;
         }
+        if (op->has_fractions)
+            clip_fractions(op, tensor, w);
     }
 }
