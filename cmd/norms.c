@@ -80,12 +80,12 @@ static char *counted(int kind, bool learned)
 
 static void print_table(void)
 {
-    printf("%-9s  %-36s  %-7s  %-7s  %-10s  %s\n", "kind", "name", "learned", "kept", "depends on", "a set is");
+    printf("%-9s  %-36s  %-7s  %-9s  %-10s  %s\n", "kind", "name", "learned", "kept", "depends on", "a set is");
     for (int i = 0; nl_norms[i]; i++) {
         const struct nl_norm *norm = nl_norms[i];
         char *set = clause_of(head_of(norm->name), "\nSets"), *learned = counted(i, true), *kept = counted(i, false);
         const char *on = nl_norm_is_none(norm) ? "-" : norm->uses & NL_USES_PARTS ? "its sets" : nl_norm_spans_batch(norm) ? "the batch" : "the sample";
-        printf("%-9s  %-36s  %-7s  %-7s  %-10s  %s\n", norm->name, norm->title, learned, kept, on, set);
+        printf("%-9s  %-36s  %-7s  %-9s  %-10s  %s\n", norm->name, norm->title, learned, kept, on, set);
         free(set);
         free(learned);
         free(kept);

@@ -6,7 +6,6 @@ NL_DECLARE_REFERENCES(slice);
 NL_DECLARE_REFERENCES(attention);
 NL_DECLARE_REFERENCES(cell);
 NL_DECLARE_REFERENCES(tied);
-NL_DECLARE_REFERENCES(whiten);
 NL_DECLARE_REFERENCES(embedding);
 NL_DECLARE_REFERENCES(before);
 
@@ -200,43 +199,3 @@ const struct nl_operation tied_operation = {.name = "tied",
                                             .bind = bind_tied,
                                             .reads = reads_inputs,
                                             .reference = NL_REFERENCES(tied)};
-
-static int declare_whiten(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
-{
-    struct whiten *whiten = arguments;
-    (void)err;
-    whiten->positions = nl_positions(in[0]), whiten->channels = in[0].channels;
-    d->output[d->outputs++] = in[0];
-    d->state[d->states++] = (struct nl_tensor_spec){.name = "running_cov",
-                                                    .role = NL_RUNNING,
-                                                    .dims = 2,
-                                                    .saved = true,
-                                                    .shape = {(size_t)whiten->channels, (size_t)whiten->channels}};
-    return NL_OK;
-}
-
-static void bind_whiten(void *arguments, const struct nl_operands *at)
-{
-    struct whiten *whiten = arguments;
-    whiten->x = at->in[0], whiten->y = at->out[0], whiten->dy = at->d_out[0], whiten->dx = at->d_in[0];
-    whiten->running = at->state[0], whiten->kept = at->saved[0];
-}
-
-static size_t saved_whiten(const void *arguments, int number, int samples, size_t statistic)
-{
-    const struct whiten *whiten = arguments;
-    size_t c = (size_t)whiten->channels;
-    (void)number, (void)samples;
-    return (c + (ITERATIONS + 2) * c * c) * statistic;
-}
-
-const struct nl_operation whiten_operation = {.name = "whiten",
-                                              .arguments = sizeof(struct whiten),
-                                              .span = NL_SPAN_BATCH,
-                                              .slots = 1,
-                                              .saved = 1,
-                                              .declare = declare_whiten,
-                                              .bind = bind_whiten,
-                                              .reads = reads_inputs,
-                                              .saved_bytes = saved_whiten,
-                                              .reference = NL_REFERENCES(whiten)};

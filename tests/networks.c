@@ -18,6 +18,7 @@
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
 #include "operation/standardize.h"
+#include "operation/whitening.h"
 #include "operation/zero.h"
 #include "normalizers.h"
 #include "operations.h"
@@ -159,11 +160,18 @@ static void initialized(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, hidden, CLASSES, "head", 0));
 }
 
+static int whiten(struct nl_graph *graph, const struct nl_norm *norm, enum nl_whitening_kind axes, int groups, int x, const char *name)
+{
+    struct nl_whitening whitening = {.set = {.norm = norm, .groups = groups, .whitening = axes, .iterations = 4}};
+    return add(graph, &nl_whitening_operation, &whitening, name, 1, (int[]){x}, 0);
+}
+
 static void whitened(struct nl_graph *graph)
 {
-    int x = conv(graph, begin(graph, 2, 2, 2), 3, 3, "conv");
-    int y = add(graph, &whiten_operation, &(struct whiten){0}, "whiten", 1, (int[]){x}, 0);
-    nl_graph_end(graph, linear(graph, activate(graph, y, NL_GELU, "act"), CLASSES, "head", 0));
+    int a = whiten(graph, &nl_norm_dbn, NL_WHITEN_ZCA, 1, conv(graph, begin(graph, 2, 2, 2), 3, 3, "conv1"), "norm1");
+    int b = whiten(graph, &nl_norm_dbn, NL_WHITEN_PCA, 2, conv(graph, activate(graph, a, NL_TANH, "act1"), 4, 1, "conv2"), "norm2");
+    int c = whiten(graph, &nl_norm_iternorm, NL_WHITEN_ZCA, 1, conv(graph, activate(graph, b, NL_TANH, "act2"), 3, 1, "conv3"), "norm3");
+    nl_graph_end(graph, linear(graph, activate(graph, c, NL_GELU, "act3"), CLASSES, "head", 0));
 }
 
 /* Two shortcuts open at once, three inputs in one, dropout inside. */
@@ -537,7 +545,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"attention", attention, 6, 0, false},
                                            {"tied", tied_head, 6, 0, false},
                                            {"weight norm", weight_normed, 6, 0, false},
-                                           {"whiten", whitened, 6, 0, false},
+                                           {"whitening", whitened, 6, 0, false},
                                            {"initialized", initialized, 6, 0, false},
                                            {"concat", concatenated, 6, 0, false},
                                            {"residual mlp", residual_mlp, 6, 0, false},

@@ -69,20 +69,7 @@ struct tied {
     void *dx, *dw;
 };
 
-/* y = (x - mean) W with W from ITERATIONS steps of Newton's iteration (Huang et al. 2019); the covariance moves a running one
- * along. */
-enum { ITERATIONS = 5, MOST_WHITENED = 4 };
-struct whiten {
-    int positions, channels;
-    const void *x;
-    void *y;
-    void *running; /* (C, C) */
-    void *kept;    /* (C + C C + (ITERATIONS + 1) C C) accumulators */
-    const void *dy;
-    void *dx;
-};
-
 extern const struct nl_operation concat_operation, slice_operation, attention_operation, embedding_operation, before_operation,
-    cell_operation, tied_operation, whiten_operation;
+    cell_operation, tied_operation;
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     {{"norm.kind=ln"}, {"norm.sets=[height,width,channels]"}, false},
     {{"norm.kind=ln", "norm.affine=element"}, {"norm.sets=[height,width,channels]", "norm.affine=element"}, false},
     {{"norm.kind=ln", "norm.over=position"}, {"norm.sets=[channels]"}, false},
+    {{"norm.kind=position"}, {"norm.sets=[channels]"}, false},
     {{"norm.kind=gn", "norm.groups=4"}, {"norm.sets=[height,width,channels/4]"}, false},
     {{"norm.kind=in"}, {"norm.sets=[height,width]"}, false},
     {{"norm.kind=rms"}, {"norm.sets=[height,width,channels]", "norm.center=none"}, true},

@@ -60,6 +60,7 @@ static bool any_weights(const struct nl_config *config, bool (*are)(const struct
 struct traits {
     unsigned uses;
     bool tracks, any;
+    bool tracks_variance; /* and no matrix */
     bool chooses; /* what training normalizes with: norm.statistics */
     bool has_sets, has_eps, has_affine; /* one of them */
 };
@@ -75,7 +76,8 @@ static struct traits traits_of(const struct nl_config *config)
         out.any = true;
         out.uses |= norm->uses;
         out.tracks |= norm->tracks;
-        out.chooses |= norm->tracks && !(norm->uses & NL_USES_HISTORY);
+        out.tracks_variance |= norm->tracks && !(norm->uses & (NL_USES_WHITENING | NL_USES_NEWTON));
+        out.chooses |= norm->tracks && !(norm->uses & (NL_USES_HISTORY | NL_USES_WHITENING | NL_USES_NEWTON));
         out.has_sets |= norm->partition != NULL;
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
@@ -178,7 +180,7 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "weights_head"))
         return config->norm.weights != 0 && config->norm.weights_head;
     if (!strcmp(field, "iterations"))
-        return any_weights(config, iterates);
+        return (norm.uses & NL_USES_NEWTON) || any_weights(config, iterates);
     if (!strcmp(field, "weights_init"))
         return any_weights(config, has_gain) && config->norm.weights_init != NL_INIT_BY_WEIGHTS;
     if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
@@ -219,12 +221,16 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.uses & NL_USES_SHARE;
     if (!strncmp(field, "lrn_", 4))
         return norm.uses & NL_USES_LRN;
+    if (!strcmp(field, "whitening"))
+        return norm.uses & NL_USES_WHITENING;
     if (!strcmp(field, "eps"))
         return norm.has_eps;
     if (!strcmp(field, "affine"))
         return norm.has_affine;
-    if (!strcmp(field, "running") || !strcmp(field, "running_var") || !strcmp(field, "eval"))
+    if (!strcmp(field, "running") || !strcmp(field, "eval"))
         return norm.tracks;
+    if (!strcmp(field, "running_var"))
+        return norm.tracks_variance;
     if (!strcmp(field, "momentum"))
         return norm.tracks && config->norm.running != NL_CUMULATIVE;
     if (!strcmp(field, "momentum_schedule") || !strcmp(field, "momentum_end")) /* off their defaults, as norm.statistics; so are those that follow */

@@ -71,6 +71,7 @@ enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
+    *const nl_whitening_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
@@ -186,6 +187,9 @@ const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind);
 
 /* norm.history, or what the normalizer's authors use where it is auto. */
 int nl_norm_history(const struct nl_config *config, const struct nl_norm *norm);
+
+/* norm.iterations, or as many as are usual where it is auto. */
+int nl_norm_iterations(const struct nl_config *config, int usual);
 
 /* What norm.sets says, into setup. NL_FAIL: err says what cannot be. */
 int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *setup, struct nl_error *err);

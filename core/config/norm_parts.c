@@ -1,4 +1,4 @@
-/* norm.kind: custom. Its sets, and the normalizer that they make with norm.center and norm.scale. */
+/* norm.kind: custom, that is its sets and the normalizer that they make with norm.center and norm.scale; and what auto stands for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,4 +62,9 @@ int nl_norm_history(const struct nl_config *config, const struct nl_norm *norm)
 {
     int usual = norm->uses & NL_USES_WINDOW ? 3 : 16;
     return config->norm.history == NL_AUTO ? usual : (int)config->norm.history;
+}
+
+int nl_norm_iterations(const struct nl_config *config, int usual)
+{
+    return config->norm.iterations == NL_AUTO ? usual : (int)config->norm.iterations;
 }

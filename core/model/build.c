@@ -61,7 +61,7 @@ int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int k
     name_node(b, stem, number, layer);
     snprintf(name, sizeof name, "%s.weight", layer);
     struct nl_parametrize columns = {.norm = norm, .kernel = kernel, .in = in, .out = out};
-    struct nl_spectral_norm matrix = {.norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = (int)b->config->norm.iterations};
+    struct nl_spectral_norm matrix = {.norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = nl_norm_iterations(b->config, 1)};
     bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
     int weight = nl_graph_add(b->graph,
                               &(struct nl_new_node){.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation,
@@ -267,6 +267,8 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
         .learns_momentum = b->norm->tracks && b->config->norm.running == NL_LEARNED,
         .freezes = b->norm->tracks && b->config->norm.freeze < 1 && b->config->norm.freeze_affine,
+        .whitening = (enum nl_whitening_kind)b->config->norm.whitening,
+        .iterations = nl_norm_iterations(b->config, 5),
         .eps = eps,
         .momentum = momentum,
     };

@@ -49,7 +49,8 @@ struct nl_norm_setup {
 /* Keys of the norm section that matter to some only; eps and affine matter to most. */
 enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_RATIO = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
                     NL_USES_PARTS = 128, NL_USES_SHIFT = 256, NL_USES_HISTORY = 512, NL_USES_WINDOW = 1024,
-                    NL_USES_TLU = 2048, NL_USES_SHARE = 4096, NL_USES_LRN = 8192, NL_AFFINE_OF_CHANNEL = 16384 };
+                    NL_USES_TLU = 2048, NL_USES_SHARE = 4096, NL_USES_LRN = 8192, NL_AFFINE_OF_CHANNEL = 16384,
+                    NL_USES_WHITENING = 1 << 15, NL_USES_NEWTON = 1 << 16 };
 
 struct nl_operation; /* operation/operation.h */
 
@@ -122,6 +123,10 @@ static inline NL_EVERYWHERE double nl_rstd(double var, double eps)
 
 /* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
 enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
+
+/* How the matrix that whitens is found (norm/whitening.h): by eigenvectors, back in the channels' own axes or left in the principal ones, as
+ * norm.whitening says; or by Newton's iterations. */
+enum nl_whitening_kind { NL_WHITEN_ZCA, NL_WHITEN_PCA, NL_WHITEN_NEWTON };
 
 static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
 {

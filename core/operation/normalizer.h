@@ -24,6 +24,8 @@ struct nl_norm_settings {
     bool trains_running;        /* norm.statistics */
     bool learns_momentum;       /* norm.running */
     bool freezes;               /* norm.freeze_affine */
+    enum nl_whitening_kind whitening; /* norm.whitening */
+    int iterations;             /* norm.iterations */
     struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
 };
 

@@ -44,9 +44,17 @@ struct nl_tensor_spec {
     size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
     double initial;            /* value of every element; of a weight: drawn (model.init) */
     const char *const *numbers; /* of a parameter: names of its elements, for logs ("norm1.mean_weight.bn"), ended by NULL; NULL: they have none */
+    bool identity;             /* of square matrices, the last two dimensions: it begins as identities instead */
     bool saved;                /* with the weights, in files */
     bool freezes;              /* of a parameter: it is updated only until statistics are frozen (NL_STATS_FROZEN) */
 };
+
+/* What element e begins as. */
+static inline double nl_initial_of(const struct nl_tensor_spec *spec, size_t e)
+{
+    size_t width = spec->dims ? spec->shape[spec->dims - 1] : 1;
+    return spec->identity ? e % (width * width) % (width + 1) == 0 : spec->initial;
+}
 
 /* What a node is, once its arguments and its inputs are known. */
 struct nl_declaration {

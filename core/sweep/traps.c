@@ -19,6 +19,7 @@
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
+#include "operation/whitening.h"
 #include "stats/claim.h"
 #include "sweep/scene.h"
 #include "train/train.h"
@@ -141,6 +142,24 @@ static bool single_of_channel(const struct scene *s, struct nl_text *what)
     return say_single(s, what, of_samples, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
 }
 
+static bool wide_group(const struct scene *s, struct nl_text *what)
+{
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_graph_node *node = &s->graph.node[i];
+        const struct nl_whitening *whitening = node->operation == &nl_whitening_operation ? node->arguments : NULL;
+        int64_t elements = whitening ? s->config->train.batch * whitening->positions : 0, width = whitening ? nl_whitening_width(whitening) : 0;
+        if (!whitening || elements > width)
+            continue;
+        nl_text_add(what,
+                    "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps "
+                    "decides in %lld directions",
+                    whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1));
+        nl_trap_place(s, i);
+        return true;
+    }
+    return false;
+}
+
 static bool frn_of_one(const struct scene *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
@@ -235,7 +254,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
 static bool running_in_training(const struct scene *s, struct nl_text *what)
 {
     bool as_published = s->norm == &nl_norm_bcn;
-    if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW)) || s->config->norm.statistics != NL_OF_RUNNING)
+    if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) || s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
@@ -495,6 +514,7 @@ static const struct trap {
     {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn", false},
     {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
     {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
+    {"norm.groups", wide_group, "use more norm.groups, or raise train.batch", false},
     {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
     {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is", false},
     {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help", false},

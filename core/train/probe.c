@@ -175,9 +175,9 @@ static void *put_tensor(struct workspace *w, const struct nl_tensor *tensor, con
     enum nl_tensor_type type = tensor->spec.type;
     if (type != NL_TENSOR_REAL && type != NL_TENSOR_DOUBLE)
         return take(w, tensor->count * nl_type_bytes(type, w->backend));
-    double *values = filled(tensor->count, tensor->spec.initial);
-    for (size_t e = 0; given && e < tensor->count; e++)
-        values[nl_tensor_place(tensor, e)] = given[e];
+    double *values = nl_alloc(tensor->count, sizeof *values);
+    for (size_t e = 0; e < tensor->count; e++)
+        values[nl_tensor_place(tensor, e)] = given ? given[e] : nl_initial_of(&tensor->spec, e);
     void *place = take(w, tensor->count * nl_type_bytes(type, w->backend));
     if (place && type == NL_TENSOR_REAL)
         w->backend->put_reals(place, values, tensor->count);

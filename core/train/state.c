@@ -72,7 +72,7 @@ static void write_initial(const struct nl_plan *plan, int replica, const struct 
 {
     double *values = nl_alloc(tensor->count, sizeof *values);
     for (size_t i = 0; i < tensor->count; i++)
-        values[i] = tensor->spec.initial;
+        values[i] = nl_initial_of(&tensor->spec, i);
     plan->backend->put_reals(nl_tensor_in(plan, replica, tensor), values, tensor->count);
     free(values);
 }

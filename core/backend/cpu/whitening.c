@@ -1,0 +1,412 @@
+/* Whitening of groups of channels. Rows come in chunks: what is multiplied with a matrix, or summed to one, is copied next to one another and goes through
+ * the matrix product in float, and sums over chunks go on in double. What becomes of a group's covariance is computed in double, by one thread a group.
+ * Of x its mean, rounded to float, is subtracted before anything else. */
+#include "operation/whitening.h"
+#include "backend/cpu/cpu.h"
+#include "base/team.h"
+
+enum { CHUNK = 128 }; /* rows: few enough that a float keeps the digits of a sum of products */
+enum { WORK = NL_WHITENING_ROOM + 2 };
+
+/* One replica's numbers. */
+struct task {
+    const struct nl_run *run;
+    const struct nl_whitening *op;
+    size_t at;                 /* bytes to the replica */
+    size_t rows, channels, d, groups, chunks;
+    bool fixed, backward;
+    const float *x, *dy, *gamma, *beta;
+    float *out;                /* y, dx */
+    double *mean, *w, *factors; /* what it is normalized with */
+    const float *summed, *origin; /* whose columns are summed, less that row; NULL: less nothing */
+    float *shift, *dy_shift;   /* (C): the mean of x, and of dy where the mean is no constant, else 0 */
+    float *start, *factor;     /* (C), (groups, 2 d, d): a row of out is start + [x - shift] factor, or start + [dy - dy_shift, x - shift] factor */
+    double *sums;              /* (chunks, C) */
+    float *products;           /* (chunks, groups, d, d) */
+    double *work;              /* (groups, WORK, d, d) */
+    float *buffers;            /* (threads, CHUNK, 3 d) */
+};
+
+static void *take(char **memory, size_t bytes)
+{
+    void *taken = *memory;
+    *memory += (bytes + 63) / 64 * 64;
+    return taken;
+}
+
+/* Gives everything its place. Returns how many bytes that takes; `memory` is not touched. */
+static size_t lay_out(struct task *task, char *memory)
+{
+    char *at = memory;
+    size_t matrices = task->groups * task->d * task->d;
+    task->shift = take(&at, task->channels * sizeof(float));
+    task->dy_shift = take(&at, task->channels * sizeof(float));
+    task->start = take(&at, task->channels * sizeof(float));
+    task->factor = take(&at, 2 * matrices * sizeof(float));
+    task->sums = take(&at, task->chunks * task->channels * sizeof(double));
+    task->products = take(&at, task->chunks * matrices * sizeof(float));
+    task->work = take(&at, WORK * matrices * sizeof(double));
+    task->buffers = take(&at, (size_t)nl_team_threads() * CHUNK * 3 * task->d * sizeof(float));
+    task->mean = task->fixed ? take(&at, task->channels * sizeof(double)) : NL_AT(task->op->mean, task->at);
+    task->w = task->fixed ? take(&at, matrices * sizeof(double)) : NL_AT(task->op->w, task->at);
+    task->factors = task->fixed ? take(&at, task->groups * nl_whitening_factors_of(task->op) * sizeof(double)) : NL_AT(task->op->factors, task->at);
+    return (size_t)(at - memory);
+}
+
+static struct task task_of(const struct nl_run *run, const struct nl_whitening *op, int r)
+{
+    size_t at = (size_t)r * run->stride;
+    struct task task = {.run = run, .op = op, .at = at, .fixed = nl_are_fixed(run->statistics)};
+    task.rows = (size_t)run->samples * (size_t)op->positions;
+    task.channels = (size_t)op->channels, task.d = (size_t)nl_whitening_width(op), task.groups = (size_t)op->set.groups;
+    task.chunks = (task.rows + CHUNK - 1) / CHUNK;
+    task.x = NL_AT(op->x, at), task.dy = NL_AT(op->dy, at), task.gamma = NL_AT(op->gamma, at), task.beta = NL_AT(op->beta, at);
+    lay_out(&task, nl_cpu_scratch(lay_out(&task, NULL)));
+    return task;
+}
+
+static size_t rows_of(const struct task *task, size_t chunk)
+{
+    size_t left = task->rows - chunk * CHUNK;
+    return left < CHUNK ? left : CHUNK;
+}
+
+static void on_chunks(struct task *task, nl_parallel_body *body, double flops_of_row)
+{
+    nl_parallel_for(task->chunks, nl_cpu_grain(CHUNK * flops_of_row), body, task);
+}
+
+/* ---- sums ---- */
+
+NL_CLONES
+static void add_rows(size_t rows, size_t columns, const float *x, const float *origin, float *sum)
+{
+    for (size_t c = 0; c < columns; c++)
+        sum[c] = 0.0f;
+    for (size_t row = 0; row < rows; row++, x += columns) {
+        NL_PARALLEL
+        for (size_t c = 0; c < columns; c++)
+            sum[c] += origin ? x[c] - origin[c] : x[c];
+    }
+}
+
+static void sum_chunks(void *context, size_t first, size_t end, int thread)
+{
+    struct task *task = context;
+    (void)thread;
+    for (size_t chunk = first; chunk < end; chunk++) {
+        double *sums = task->sums + chunk * task->channels;
+        float *part = (float *)(task->products + chunk * task->groups * task->d * task->d); /* not in use yet; (C) at least */
+        for (size_t c = 0; c < task->channels; c++)
+            sums[c] = 0;
+        for (size_t row = 0; row < rows_of(task, chunk); row += NL_BLOCK_ROWS) {
+            size_t left = rows_of(task, chunk) - row;
+            add_rows(left < NL_BLOCK_ROWS ? left : NL_BLOCK_ROWS, task->channels, task->summed + (chunk * CHUNK + row) * task->channels, task->origin, part);
+            for (size_t c = 0; c < task->channels; c++)
+                sums[c] += part[c];
+        }
+    }
+}
+
+/* Of the columns of x: into the sums of the first chunk. */
+static double *sum_columns(struct task *task, const float *x, const float *origin)
+{
+    task->summed = x;
+    task->origin = origin;
+    on_chunks(task, sum_chunks, 2.0 * (double)task->channels);
+    for (size_t chunk = 1; chunk < task->chunks; chunk++)
+        for (size_t c = 0; c < task->channels; c++)
+            task->sums[c] += task->sums[chunk * task->channels + c];
+    return task->sums;
+}
+
+/* to(rows, ...) = from(rows, channels) less shift, of d columns; lines: from row to row. */
+NL_CLONES
+static void copy_columns(size_t rows, size_t d, const float *from, size_t from_line, const float *shift, float *to, size_t to_line)
+{
+    for (size_t row = 0; row < rows; row++, from += from_line, to += to_line) {
+        NL_PARALLEL
+        for (size_t i = 0; i < d; i++)
+            to[i] = shift ? from[i] - shift[i] : from[i];
+    }
+}
+
+static float *buffer_of(const struct task *task, int thread)
+{
+    return task->buffers + (size_t)thread * CHUNK * 3 * task->d;
+}
+
+/* t' t of each group, or dy' t. */
+static void multiply_chunks(void *context, size_t first, size_t end, int thread)
+{
+    struct task *task = context;
+    size_t d = task->d;
+    float *t = buffer_of(task, thread), *left = t + CHUNK * d;
+    for (size_t chunk = first; chunk < end; chunk++)
+        for (size_t g = 0; g < task->groups; g++) {
+            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + g * d;
+            copy_columns(rows, d, task->x + at, task->channels, task->shift + g * d, t, d);
+            if (task->backward)
+                copy_columns(rows, d, task->dy + at, task->channels, NULL, left, d);
+            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, d, d, rows, .a = task->backward ? left : t, .b = t,
+                                                           .c = task->products + (chunk * task->groups + g) * d * d});
+        }
+}
+
+/* The sum of a group's products over the chunks. */
+static void join_products(const struct task *task, size_t g, double *out)
+{
+    size_t square = task->d * task->d;
+    for (size_t e = 0; e < square; e++)
+        out[e] = 0;
+    for (size_t chunk = 0; chunk < task->chunks; chunk++)
+        for (size_t e = 0; e < square; e++)
+            out[e] += task->products[(chunk * task->groups + g) * square + e];
+}
+
+/* ---- rows of the result ---- */
+
+NL_CLONES
+static void put_columns(size_t rows, size_t d, const float *from, float *to, size_t to_line)
+{
+    for (size_t row = 0; row < rows; row++, from += d, to += to_line) {
+        NL_PARALLEL
+        for (size_t i = 0; i < d; i++)
+            to[i] = from[i];
+    }
+}
+
+static void write_chunks(void *context, size_t first, size_t end, int thread)
+{
+    struct task *task = context;
+    bool both = task->backward && !task->fixed;
+    size_t d = task->d, terms = both ? 2 * d : d;
+    float *in = buffer_of(task, thread), *out = in + CHUNK * 2 * d;
+    for (size_t chunk = first; chunk < end; chunk++)
+        for (size_t g = 0; g < task->groups; g++) {
+            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + g * d;
+            bool dense = task->groups == 1;
+            if (task->backward)
+                copy_columns(rows, d, task->dy + at, task->channels, task->dy_shift + g * d, in, terms);
+            if (both || !task->backward)
+                copy_columns(rows, d, task->x + at, task->channels, task->shift + g * d, both ? in + d : in, terms);
+            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_PLAIN, rows, d, terms, .a = in, .b = task->factor + g * 2 * d * d, .start = task->start + g * d,
+                                                           .c = dense ? task->out + at : out});
+            if (!dense)
+                put_columns(rows, d, out, task->out + at, task->channels);
+        }
+}
+
+/* ---- a group's matrix ---- */
+
+static struct nl_whitening_form form_of(const struct task *task)
+{
+    return nl_whitening_form_of(task->op, NL_AT(task->op->hyper, task->at));
+}
+
+static double *work_of(const struct task *task, size_t g)
+{
+    return task->work + g * WORK * task->d * task->d;
+}
+
+/* All that they call becomes part of them, and so is compiled for each instruction set. */
+NL_CLONES __attribute__((flatten))
+static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *room)
+{
+    nl_whiten(form, cov, factors, w, room);
+}
+
+NL_CLONES __attribute__((flatten))
+static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *room)
+{
+    nl_whiten_back(form, factors, dw, dcov, room);
+}
+
+static void whiten(const struct task *task, size_t g, const double *cov)
+{
+    struct nl_whitening_form form = form_of(task);
+    size_t square = task->d * task->d;
+    clone_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square, work_of(task, g) + 2 * square);
+}
+
+/* Mean and W that do not hang on the batch. */
+static void take_fixed(struct task *task)
+{
+    const struct nl_whitening *op = task->op;
+    bool precise = task->run->statistics == NL_STATS_PRECISE;
+    const float *running_mean = NL_AT(op->running_mean, task->at), *running_w = NL_AT(op->running_w, task->at);
+    const double *precise_mean = NL_AT(op->precise_mean, task->at), *precise_cov = NL_AT(op->precise_cov, task->at);
+    for (size_t c = 0; c < task->channels; c++) {
+        task->mean[c] = precise ? precise_mean[c] : running_mean[c];
+        task->shift[c] = (float)task->mean[c];
+    }
+    for (size_t e = 0; !precise && e < task->channels * task->d; e++)
+        task->w[e] = running_w[e];
+    for (size_t g = 0; precise && g < task->groups; g++)
+        whiten(task, g, precise_cov + g * task->d * task->d);
+}
+
+/* y = start + (x - shift) factor */
+static void prepare(const struct task *task, size_t g)
+{
+    size_t d = task->d;
+    const double *w = task->w + g * d * d;
+    float *factor = task->factor + g * 2 * d * d;
+    for (size_t j = 0; j < d; j++) {
+        size_t c = g * d + j;
+        double gamma = task->gamma ? task->gamma[c] : 1, start = task->gamma ? task->beta[c] : 0;
+        for (size_t i = 0; i < d; i++) {
+            factor[i * d + j] = (float)(gamma * w[j * d + i]);
+            start -= gamma * w[j * d + i] * (task->mean[g * d + i] - task->shift[g * d + i]);
+        }
+        task->start[c] = (float)start;
+    }
+}
+
+/* Covariance and W of each group, from the products of x - shift; then what is kept of them. */
+static void find_groups(void *context, size_t first, size_t end, int thread)
+{
+    struct task *task = context;
+    size_t d = task->d, square = d * d;
+    (void)thread;
+    for (size_t g = first; g < end; g++) {
+        double *cov = work_of(task, g);
+        const double *mean = task->mean + g * d;
+        const float *shift = task->shift + g * d;
+        join_products(task, g, cov);
+        for (size_t e = 0; e < square; e++)
+            cov[e] = cov[e] / (double)task->rows - (mean[e / d] - shift[e / d]) * (mean[e % d] - shift[e % d]);
+        whiten(task, g, cov);
+    }
+}
+
+static void track(const struct task *task)
+{
+    const struct nl_hyper *hyper = NL_AT(task->op->hyper, task->at);
+    int64_t *updates = NL_AT(task->op->updates, task->at);
+    float *mean = NL_AT(task->op->running_mean, task->at), *w = NL_AT(task->op->running_w, task->at);
+    double own = nl_own_or(task->op->set.momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)(*updates + 1) : own;
+    ++*updates;
+    for (size_t c = 0; c < task->channels; c++)
+        mean[c] = (float)((1 - momentum) * mean[c] + momentum * task->mean[c]);
+    for (size_t e = 0; e < task->channels * task->d; e++)
+        w[e] = (float)((1 - momentum) * w[e] + momentum * task->w[e]);
+}
+
+static void collect(const struct task *task)
+{
+    size_t d = task->d;
+    double *count = NL_AT(task->op->precise_count, task->at), *mean = NL_AT(task->op->precise_mean, task->at), *cov = NL_AT(task->op->precise_cov, task->at);
+    for (size_t g = 0; g < task->groups; g++)
+        nl_whitening_collect((int)d, (double)task->rows, *count, task->mean + g * d, work_of(task, g), mean + g * d, cov + g * d * d);
+    *count += (double)task->rows;
+}
+
+/* ---- forward ---- */
+
+static void find_statistics(struct task *task)
+{
+    double d = (double)task->d;
+    const double *sums = sum_columns(task, task->x, task->x); /* of equal numbers they are 0, whatever their number */
+    for (size_t c = 0; c < task->channels; c++) {
+        task->mean[c] = task->x[c] + sums[c] / (double)task->rows;
+        task->shift[c] = (float)task->mean[c];
+    }
+    on_chunks(task, multiply_chunks, 2 * d * (double)task->channels);
+    nl_parallel_for(task->groups, nl_cpu_grain(100 * d * d * d), find_groups, task);
+}
+
+static void whitening_forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_whitening *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        struct task task = task_of(run, op, r);
+        task.out = NL_AT(op->y, task.at);
+        (task.fixed ? take_fixed : find_statistics)(&task);
+        for (size_t g = 0; g < task.groups; g++)
+            prepare(&task, g);
+        on_chunks(&task, write_chunks, 2.0 * (double)(task.d * task.channels));
+        if (run->statistics == NL_STATS_TRAIN)
+            track(&task);
+        if (run->statistics == NL_STATS_COLLECT)
+            collect(&task);
+    }
+}
+
+/* ---- backward ---- */
+
+/* dx = start + [dy - dy_shift, x - shift] [gamma W; 2/m dcov] */
+static void prepare_back(struct task *task, size_t g, const double *dcov)
+{
+    size_t d = task->d;
+    double m = (double)task->rows;
+    const double *w = task->w + g * d * d;
+    float *factor = task->factor + g * 2 * d * d;
+    for (size_t i = 0; i < d; i++) {
+        double start = 0;
+        for (size_t j = 0; j < d; j++) {
+            double weight = (task->gamma ? task->gamma[g * d + j] : 1) * w[j * d + i];
+            factor[j * d + i] = (float)weight;
+            if (task->fixed)
+                continue;
+            factor[(d + j) * d + i] = (float)(2 / m * dcov[j * d + i]);
+            double dy_rest = task->sums[g * d + j] / m - task->dy_shift[g * d + j], x_rest = task->mean[g * d + j] - task->shift[g * d + j];
+            start -= weight * dy_rest + 2 / m * dcov[j * d + i] * x_rest;
+        }
+        task->start[g * d + i] = (float)start;
+    }
+}
+
+static void find_gradients(void *context, size_t first, size_t end, int thread)
+{
+    struct task *task = context;
+    struct nl_whitening_form form = form_of(task);
+    size_t d = task->d, square = d * d;
+    float *dgamma = NL_AT(task->op->dgamma, task->at), *dbeta = NL_AT(task->op->dbeta, task->at);
+    (void)thread;
+    for (size_t g = first; g < end; g++) {
+        double *dw = work_of(task, g), *dcov = dw + square;
+        join_products(task, g, dw);
+        for (size_t j = 0; j < d; j++) {
+            size_t c = g * d + j;
+            double dot = 0, gamma = task->gamma ? task->gamma[c] : 1;
+            for (size_t i = 0; i < d; i++) {
+                double of_centered = dw[j * d + i] - task->sums[c] * (task->mean[g * d + i] - task->shift[g * d + i]);
+                dot += task->w[g * square + j * d + i] * of_centered;
+                dw[j * d + i] = gamma * of_centered;
+            }
+            if (dgamma) {
+                dgamma[c] = (float)dot;
+                dbeta[c] = (float)task->sums[c];
+            }
+        }
+        if (!task->fixed)
+            clone_whiten_back(&form, task->factors + g * nl_whitening_factors_of(task->op), dw, dcov, dcov + square);
+        prepare_back(task, g, dcov);
+    }
+}
+
+static void whitening_backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_whitening *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        struct task task = task_of(run, op, r);
+        double d = (double)task.d;
+        task.backward = true;
+        task.out = NL_AT(op->dx, task.at);
+        if (task.fixed)
+            take_fixed(&task);
+        else
+            for (size_t c = 0; c < task.channels; c++)
+                task.shift[c] = (float)task.mean[c];
+        const double *sums = sum_columns(&task, task.dy, NULL);
+        for (size_t c = 0; c < task.channels; c++)
+            task.dy_shift[c] = task.fixed ? 0.0f : (float)(sums[c] / (double)task.rows);
+        on_chunks(&task, multiply_chunks, 2 * d * (double)task.channels);
+        nl_parallel_for(task.groups, nl_cpu_grain(100 * d * d * d), find_gradients, &task);
+        if (task.out)
+            on_chunks(&task, write_chunks, 4 * d * (double)task.channels);
+    }
+}
+
+NL_CPU_KERNEL(whitening) = {.forward = whitening_forward, .backward = whitening_backward};
