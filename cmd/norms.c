@@ -44,7 +44,10 @@ static char *clause_of(const char *head, const char *label)
     NL_ASSERT(line);
     line += strlen(label);
     line += strspn(line, " ");
-    return nl_format("%.*s", (int)strcspn(line, ":;.\n"), line);
+    size_t length = strcspn(line, ":;.\n");
+    while (line[length] == '.' && line[length + 1] != ' ' && line[length + 1] != '\n') /* of a key: norm.sets */
+        length += 1 + strcspn(line + length + 1, ":;.\n");
+    return nl_format("%.*s", (int)length, line);
 }
 
 /* Numbers that a layer of so many channels learns, or keeps. */

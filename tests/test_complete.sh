@@ -41,7 +41,7 @@ sweep,experiments/|experiments/a.yaml experiments/b.yml
 sweep,one.yaml,n|norm. 
 sweep,one.yaml,norm.pl|norm.placement= 
 sweep,one.yaml,norm.placement=b|norm.placement=before 
-sweep,one.yaml,norm.kind=bn;l|norm.kind=bn,ln norm.kind=bn,l1bn 
+sweep,one.yaml,norm.kind=bn;l|norm.kind=bn,ln norm.kind=bn,l1bn norm.kind=bn,lrn 
 sweep,one.yaml,data.test=a|data.test=auto 
 sweep,one.yaml,data.flip=|data.flip=true data.flip=false 
 run,one.yaml,model.load=t|model.load=two.safetensors 

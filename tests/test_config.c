@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/keep.h"
 #include "config/nearest.h"
 #include "norm/norm.h"
 #include "suite.h"
@@ -90,6 +91,28 @@ START_TEST(every_key_has_a_legal_default_that_reads_back)
         ck_assert_str_eq(text, again);
         free(text);
         free(again);
+    }
+}
+END_TEST
+
+/* In a process of its own, in which nobody asked for defaults before. */
+START_TEST(defaults_outlive_what_is_given_back)
+{
+    struct nl_kept before = nl_kept_now();
+    struct nl_config config;
+    nl_config_defaults(&config);
+    nl_keep_no_more(before);
+    for (int i = 0; i < 100; i++)
+        nl_keep_text(i % 2 ? "written over what is free" : "the same");
+    nl_config_defaults(&config);
+    for (int i = 0; i < nl_key_count; i++) {
+        char *text = nl_key_text(&nl_keys[i], &config);
+        struct nl_config again = config;
+        ck_assert(nl_key_set(&nl_keys[i], &again, nl_keys[i].default_text, NULL) == NL_OK);
+        char *wanted = nl_key_text(&nl_keys[i], &again);
+        ck_assert_msg(strcmp(text, wanted) == 0, "%s is %s, not %s", nl_keys[i].name, text, wanted);
+        free(text);
+        free(wanted);
     }
 }
 END_TEST
@@ -431,6 +454,7 @@ int main(void)
     TCase *tests = tcase_create("keys");
     tcase_add_test(tests, synonyms_are_names_of_keys);
     tcase_add_test(tests, every_key_has_a_legal_default_that_reads_back);
+    tcase_add_test(tests, defaults_outlive_what_is_given_back);
     tcase_add_test(tests, bounds_are_inclusive_and_tight);
     tcase_add_test(tests, every_choice_reads_back_and_no_other);
     tcase_add_test(tests, one_value_has_one_text);

@@ -109,25 +109,32 @@ struct point {
     double slope, along;
 };
 
-/* What the cell has of a key: as the table says it, or else the same in all trials; NULL: the key does not apply. New string. */
-static char *value_in(const struct nl_evidence *evidence, const struct nl_cell *cell, const struct nl_key *key)
+/* Whether the configuration is one that the cell means. A key that does not apply tells nothing apart (norm.placement of "none"), unless it would apply
+ * with the value that is asked for: then it is at its default, which is another (model.residual: plain). */
+static bool config_has(const struct nl_config *config, const struct nl_key *key, const char *asked)
 {
-    int factor = nl_results_factor(evidence->results, key->name);
-    if (factor < 0)
-        return nl_key_text(key, &evidence->experiment->config);
-    return cell->level[factor] == NL_INAPPLICABLE ? NULL
-                                                  : nl_strdup(evidence->results->factor[factor].value[cell->level[factor]]);
+    struct nl_config with = *config;
+    struct nl_error ignored;
+    char *text = nl_key_text(key, config);
+    bool same = asked && strcmp(text, asked) == 0;
+    if (!same && !nl_key_applies(key, config))
+        same = !asked || nl_key_set(key, &with, asked, &ignored) != NL_OK || !nl_key_applies(key, &with);
+    free(text);
+    return same;
+}
+
+static bool config_is_of(const struct nl_match *match, const struct nl_config *config)
+{
+    bool same = true;
+    for (int k = 0; k < match->keys && same; k++)
+        same = config_has(config, match->key[k], match->values[k].count > 0 ? match->values[k].at[0] : NULL);
+    return same;
 }
 
 static bool is_of(const struct nl_evidence *evidence, const struct nl_cell *cell, const struct nl_match *match)
 {
-    bool same = true;
-    for (int k = 0; k < match->keys && same; k++) {
-        char *value = value_in(evidence, cell, match->key[k]);
-        same = !value || (match->values[k].count > 0 && strcmp(value, match->values[k].at[0]) == 0);
-        free(value);
-    }
-    return same;
+    struct nl_config config = nl_cell_config(evidence->results, evidence->experiment, cell);
+    return config_is_of(match, &config);
 }
 
 static double place_along(const struct nl_results *results, const struct nl_cell *cell, const struct nl_key *key)
@@ -392,18 +399,6 @@ int nl_same_level(const struct nl_published_part *part, const struct nl_evidence
 }
 
 /* ---- before anything is run ---- */
-
-static bool config_is_of(const struct nl_match *match, const struct nl_config *config)
-{
-    bool same = true;
-    for (int k = 0; k < match->keys && same; k++) {
-        char *text = nl_key_text(match->key[k], config);
-        same =
-            !nl_key_applies(match->key[k], config) || (match->values[k].count > 0 && strcmp(text, match->values[k].at[0]) == 0);
-        free(text);
-    }
-    return same;
-}
 
 static double number_of(const struct nl_key *key, const struct nl_config *config)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/config.h"
 
 /* Reachable from here until the end, so that a leak checker sees what is kept on purpose as kept. */
 struct list {
@@ -44,6 +45,8 @@ char *nl_keep_text(const char *text)
 
 struct nl_kept nl_kept_now(void)
 {
+    struct nl_config defaults;
+    nl_config_defaults(&defaults); /* what they point to is kept from the first call on, and must stay */
     pthread_mutex_lock(&lock);
     struct nl_kept now = {.blocks = blocks.count, .texts = texts.count};
     pthread_mutex_unlock(&lock);

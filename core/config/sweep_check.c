@@ -237,7 +237,7 @@ static void check_pictures(struct nl_loader *loader)
     check_picture_axis(loader, "plot.x", &config->plot.x, times, false);
     check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, true);
     check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, false);
-    check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "none", NULL}, false);
+    check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "each", "none", NULL}, false);
     check_pairs(loader, "plot.labels", &config->plot.labels, "name", "as in 'bn=Batch norm, none=No normalizer'");
     check_pairs(loader, "plot.colours", &config->plot.colours, "colour", "as in 'bn=#D55E00, gn=#009E73'");
 }

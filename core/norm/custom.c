@@ -1,6 +1,6 @@
 /* custom: a normalizer put together from its parts.
  *
- * Sets        its own, listed by norm.sets: samples, height, width, channels, or channels/8, an eighth of the channels (8 groups of consecutive
+ * Sets        what norm.sets lists: samples, height, width, channels, or channels/8, an eighth of the channels (8 groups of consecutive
  *             ones); what is not listed is apart. [samples, height, width] is BN, [height, width, channels] LN, [channels] LN of a
  *             position, [height, width] IN, [height, width, channels/8] GN with 8 groups.
  * Forward     y = gamma (x - center) / scale + beta. norm.center: mean; kept, as mean, but the mean stays in; none, and the scale is measured from 0.

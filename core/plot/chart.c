@@ -104,6 +104,7 @@ static char *words_of(const struct nl_picture *picture, const int *level, const 
 struct deal {
     bool *colour, *panel; /* [factors] */
     int main; /* the factor of colours that gives the colour itself; others give dashes. -1: none */
+    bool is_auto, each; /* the user says nothing of colours and panels; asks for small multiples */
 };
 
 static bool same_levels(const struct nl_results *results, const int *a, const int *b, const bool *which)
@@ -135,7 +136,7 @@ static struct deal deal_out(const struct nl_picture *picture, const struct nl_co
     int colour = dealing == NL_DEAL_PANELS ? -1 : nl_named_factor(results, config->plot.colour), panel = nl_named_factor(results, config->plot.facet);
     int kind = nl_results_factor(results, "norm.kind"), first = -1;
     size_t factors = (size_t)results->factors + 1;
-    struct deal deal = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1};
+    struct deal deal = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1, false, false};
     bool *free_one = nl_alloc(factors, sizeof *free_one);
     for (int i = results->factors - 1; i >= 0; i--) {
         free_one[i] = view->apart[i] && nl_factor_distinguishes(results, i);
@@ -143,9 +144,11 @@ static struct deal deal_out(const struct nl_picture *picture, const struct nl_co
     }
     if (kind >= 0 && free_one[kind])
         first = kind;
-    bool none = strcmp(config->plot.facet, "none") == 0;
+    deal.each = strcmp(config->plot.facet, "each") == 0 && dealing != NL_DEAL_PANELS;
+    deal.is_auto = strcmp(config->plot.facet, "auto") == 0 && colour < 0 && dealing != NL_DEAL_PANELS;
+    bool one = deal.each || strcmp(config->plot.facet, "none") == 0;
     int *ignored = nl_alloc((size_t)view->methods, sizeof *ignored);
-    bool to_panels = dealing == NL_DEAL_PANELS || (!none && panel < 0 && (colour >= 0 || dealing == NL_DEAL_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
+    bool to_panels = dealing == NL_DEAL_PANELS || (!one && panel < 0 && (colour >= 0 || dealing == NL_DEAL_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
     free(ignored);
     for (int i = 0; i < results->factors; i++) {
         bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || dealing == NL_DEAL_PANELS)));
@@ -258,7 +261,7 @@ static void thin(const struct nl_results *results, const bool *which, int most_p
     free(left);
 }
 
-static void make_panels(struct nl_chart *chart, const bool *which)
+static void make_panels(struct nl_chart *chart, const bool *which, bool small)
 {
     const struct nl_comparison *view = &chart->view;
     const struct nl_results *results = view->results;
@@ -274,7 +277,7 @@ static void make_panels(struct nl_chart *chart, const bool *which)
     bool **keep = nl_alloc((size_t)results->factors + 1, sizeof *keep);
     for (int i = 0; i < results->factors; i++)
         keep[i] = nl_alloc((size_t)results->factor[i].values, sizeof **keep);
-    int most = nl_page_most_panels(&chart->picture->experiment->config);
+    int most = nl_page_most_panels(&chart->picture->experiment->config, small);
     thin(results, which, most, keep);
     chart->panel = nl_alloc((size_t)chart->all_panels, sizeof *chart->panel);
     for (int i = 0; i < chart->all_panels; i++) {
@@ -283,7 +286,7 @@ static void make_panels(struct nl_chart *chart, const bool *which)
         for (int k = 0; k < results->factors && chart->all_panels > most; k++)
             kept = kept && (!which[k] || level[k] == NL_INAPPLICABLE || keep[k][level[k]]);
         if (kept)
-            chart->panel[chart->panels++] = (struct nl_panel){words_of(chart->picture, level, which, -1), level};
+            chart->panel[chart->panels++] = (struct nl_panel){words_of(chart->picture, level, which, -1), level, -1, -1};
     }
     for (int i = 0; i < results->factors; i++)
         free(keep[i]);
@@ -317,14 +320,48 @@ static void place_methods(struct nl_chart *chart, const struct deal *deal)
     }
 }
 
+static void release_arms(struct nl_chart *chart)
+{
+    for (int i = 0; i < chart->arms; i++)
+        free(chart->arm[i].label);
+    free(chart->arm);
+}
+
+/* Where the styles do not suffice: small multiples; or where panels stand for other keys, these become the colours, and normalizers the panels. Whether
+ * panels are small. */
+static bool tell_apart(struct nl_chart *chart, struct deal *deal)
+{
+    int factors = chart->view.results->factors, others = 0;
+    for (int i = 0; i < factors; i++)
+        others += deal->panel[i];
+    if (!deal->is_auto || !nl_chart_any_alike(chart))
+        return deal->each;
+    if (others == 0)
+        return deal->each = chart->arms <= nl_page_most_panels(&chart->picture->experiment->config, true);
+    deal->main = -1;
+    for (int i = factors - 1; i >= 0; i--) {
+        bool colour = deal->panel[i];
+        deal->panel[i] = deal->colour[i];
+        deal->colour[i] = colour;
+        deal->main = colour ? i : deal->main;
+    }
+    release_arms(chart);
+    make_arms(chart, deal);
+    return true;
+}
+
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out)
 {
     *out = (struct nl_chart){.picture = picture, .page = page};
     nl_comparison_make(picture->results, picture->experiment, x, y, &out->view);
     struct deal deal = deal_out(picture, &out->view, dealing);
     make_arms(out, &deal);
-    make_panels(out, deal.panel);
+    bool small = tell_apart(out, &deal);
+    make_panels(out, deal.panel, small);
+    if (deal.each)
+        nl_chart_make_each(out);
     place_methods(out, &deal);
+    nl_chart_find_baselines(out);
     free(deal.colour);
     free(deal.panel);
     double aspect = out->panels > 1 ? 1.25 : 1.6;
@@ -335,11 +372,9 @@ void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_deali
 
 void nl_chart_release(struct nl_chart *chart)
 {
-    for (int i = 0; i < chart->arms; i++)
-        free(chart->arm[i].label);
+    release_arms(chart);
     for (int i = 0; i < chart->panels; i++)
         free(chart->panel[i].title);
-    free(chart->arm);
     free(chart->panel);
     free(chart->method);
     free(chart->cell);
@@ -374,62 +409,6 @@ char *nl_metric_label(const struct nl_metric_column *metric, const char *column)
     bool suffix = strcmp(eval, "_batch") == 0 || strcmp(eval, "_precise") == 0 || strcmp(eval, "_running") == 0;
     return nl_format("%s%s%s%s%s%s%s", metric->measure.name, suffix ? ", " : "", suffix ? eval + 1 : "", suffix ? " statistics" : "",
                      *metric->measure.unit ? " (" : "", metric->measure.unit, *metric->measure.unit ? ")" : "");
-}
-
-void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what)
-{
-    const struct nl_results *results = picture->results;
-    struct nl_runs runs = nl_results_runs(results);
-    if (results->missing > 0)
-        nl_caption_add(page, "INCOMPLETE: trials missing: %d of %d.", results->missing, results->planned);
-    if (results->seeds < 2)
-        nl_caption_add(page, "One seed: no interval.");
-    else if (runs.least < runs.most)
-        nl_caption_add(page, "%s of %d to %d seeds", what, runs.least, runs.most);
-    else
-        nl_caption_add(page, "%s of %d seeds", what, runs.most);
-}
-
-void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
-{
-    const struct nl_results *results = picture->results;
-    const struct nl_config *config = &picture->experiment->config;
-    nl_caption_seeds(page, picture, "Mean");
-    if (results->seeds > 1 && drawn) {
-        nl_text_add(&page->caption, " with its %g %% CI (%s; ", 100.0 * config->plot.level, drawn);
-        nl_say_interval(&page->caption, config, metric, results->seeds);
-        nl_text_add(&page->caption, ")");
-    }
-    if (results->seeds > 1)
-        nl_text_add(&page->caption, ".");
-}
-
-void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric)
-{
-    if (nl_results_runs(picture->results).diverged > 0)
-        nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
-}
-
-void nl_caption_unseen(struct nl_chart *chart, const char *cut)
-{
-    if (chart->y.log && chart->zeros > 0)
-        nl_caption_add(chart->page, "Values of 0 are not shown on the logarithmic axis: %d.", chart->zeros);
-    if (cut && (chart->span.lowest < chart->y.low || chart->span.highest > chart->y.high))
-        nl_caption_add(chart->page, "%s", cut);
-    if (!chart->span.any)
-        nl_caption_add(chart->page, "No run has a value.");
-}
-
-void nl_caption_end(struct nl_chart *chart)
-{
-    const char *protocol = chart->picture->experiment->config.plot.protocol;
-    if (chart->panels < chart->all_panels) {
-        nl_caption_add(chart->page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
-        nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
-                    chart->page->name, chart->panels, chart->all_panels);
-    }
-    if (*protocol)
-        nl_caption_add(chart->page, "Protocol: %s.", protocol);
 }
 
 int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err)
@@ -477,8 +456,12 @@ int nl_chart_fit_training(struct nl_chart *chart, double least, double most, boo
 
 void nl_chart_legend(struct nl_chart *chart, bool mark)
 {
-    for (int arm = 0; arm < chart->arms; arm++)
+    for (int arm = 0; arm < chart->arms && chart->each; arm++)
+        nl_page_style(chart->page, &chart->arm[arm].style);
+    for (int arm = 0; arm < chart->arms && !chart->each; arm++)
         nl_page_legend(chart->page, &chart->arm[arm].style, chart->arm[arm].label, true, mark);
+    if (chart->each)
+        nl_chart_legend_of_each(chart);
     nl_page_end_legend(chart->page);
 }
 
@@ -500,6 +483,8 @@ void nl_chart_make_strip(struct nl_chart *chart)
         strip->row[strip->failure[i].arm] += strip->failure[i].failed;
     for (int i = chart->arms - 1; i >= 0; i--)
         strip->row[i] = strip->row[i] > 0 ? ++strip->rows : 0;
+    for (int i = 0; i < chart->arms && chart->each; i++)
+        strip->row[i] = strip->rows = strip->rows > 0; /* a panel tells of its own arm alone */
     strip->summed = strip->rows > MOST_STRIP_ROWS;
     for (int i = 0; i < chart->arms && strip->summed; i++)
         strip->row[i] = strip->row[i] > 0;
@@ -515,7 +500,7 @@ static struct nl_text failed_rows(const struct nl_chart *chart, int panel)
     const struct nl_failure *end = strip->failure + strip->failures;
     for (const struct nl_failure *at = strip->failure; at < end; at++) {
         int failed = at->failed, trials = at->trials;
-        if (at->panel != panel)
+        if (at->panel != panel || nl_chart_role(chart, panel, at->arm) > NL_ROLE_OWN)
             continue;
         for (; strip->summed && trials > 0 && at + 1 < end && at[1].panel == panel && at[1].x == at->x; at++) {
             failed += at[1].failed;

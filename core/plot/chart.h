@@ -2,6 +2,9 @@
  *
  * A method of the view along the axes is one colour in one panel. A method to which the key of the panels does not apply (norm.placement to
  * "none") stands in every panel.
+ *
+ * More methods than there are styles to tell them apart, or plot.facet = each, make small multiples: each method has a panel, in which it is drawn in
+ * colour, over its baseline, black and dashed, and over all others, thin and grey.
  */
 #ifndef NL_PLOT_CHART_H
 #define NL_PLOT_CHART_H
@@ -16,6 +19,14 @@ enum nl_dealing {
     NL_DEAL_COLOURS, /* to colours; but for normalizers to panels, where they would be too many */
     NL_DEAL_KIND,    /* to panels, but for normalizers, or else the first key that varies */
     NL_DEAL_PANELS,  /* all to panels */
+};
+
+/* What an arm is in a panel. */
+enum nl_role {
+    NL_ROLE_ONE,      /* one of all that are drawn there, each in its style */
+    NL_ROLE_OWN,      /* of small multiples: the one whose panel it is, */
+    NL_ROLE_BASELINE, /* that one's baseline, */
+    NL_ROLE_BEHIND,   /* or another */
 };
 
 struct nl_arm {
@@ -49,7 +60,9 @@ struct nl_chart {
     struct nl_panel {
         char *title;
         const int *level;
+        int own, base; /* of small multiples: the arm whose panel it is, and that one's baseline, -1: it has none, or is it */
     } *panel;
+    bool each; /* small multiples */
     const struct nl_cell **cell; /* [panels][arms][y][x]; NULL: not in the grid */
     int *method;            /* [panels][arms]: index into the view's of the one that has most in common with the panel, -1: there is none */
     struct nl_strip strip;
@@ -61,6 +74,18 @@ struct nl_chart {
 /* Opens the page, too. x, y: factors of the results, or -1. */
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
+/* ---- small multiples (multiples.c) ---- */
+
+bool nl_chart_any_alike(const struct nl_chart *chart); /* arms in the same style */
+/* The one panel becomes one for each arm, or for as many as there is room for. */
+void nl_chart_make_each(struct nl_chart *chart);
+/* Sets the baseline of each panel: after all arms have their methods. */
+void nl_chart_find_baselines(struct nl_chart *chart);
+enum nl_role nl_chart_role(const struct nl_chart *chart, int panel, int arm);
+/* The panel whose blocks have an arm's numbers: of small multiples, which all show the same, the first. */
+int nl_chart_block(const struct nl_chart *chart, int panel);
+/* Of small multiples: how what stands behind is drawn, "linewidth ... dashtype ..."; NULL: in its own style. */
+const char *nl_role_line(enum nl_role role);
 /* point: y * points + x of the view. NULL: there is none. */
 const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point);
 
@@ -92,6 +117,8 @@ int nl_chart_fit_training(struct nl_chart *chart, double least, double most, boo
 
 /* An entry for each arm, with a mark or a line alone. */
 void nl_chart_legend(struct nl_chart *chart, bool mark);
+/* Of small multiples: an entry for the baseline alone. Arms have their line styles before. */
+void nl_chart_legend_of_each(struct nl_chart *chart);
 /* Of the runs of an arm that stand at x, panel by panel, so many failed, 0 or more; trials 0: it is one that failed there, on its way. */
 void nl_chart_fail(struct nl_chart *chart, int panel, int arm, double x, int failed, int trials);
 /* Sets what the strip needs: after all nl_chart_fail calls, before nl_chart_fit_y. */
@@ -112,8 +139,10 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
 /* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are none. */
 void nl_caption_unseen(struct nl_chart *chart, const char *cut);
-/* "12 of 54 panels are drawn; ...", which the note says, too, and plot.protocol. */
+/* How small multiples are read, and which methods share a style; "12 of 54 panels are drawn; ...", which the note says, too; plot.protocol. */
 void nl_caption_end(struct nl_chart *chart);
+/* How small multiples are read; or else which arms are drawn alike. Part of nl_caption_end. */
+void nl_caption_each(struct nl_chart *chart);
 /* "test error (%)"; new string. */
 char *nl_metric_label(const struct nl_metric_column *metric, const char *column);
 

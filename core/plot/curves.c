@@ -85,7 +85,7 @@ static void put_blocks(struct drawing *d)
                 nl_chart_fail(&d->chart, panel, arm, series->failed_x[i], 1, 0);
                 d->end = fmax(d->end, series->failed_x[i]);
             }
-            if (!series || series->count == 0)
+            if (!series || series->count == 0 || nl_chart_block(&d->chart, panel) != panel)
                 continue;
             put_means(d, panel, arm, series);
             if (!d->band && d->picture->results->seeds > 1)
@@ -118,8 +118,13 @@ static void put_panel(struct drawing *d, int panel)
         for (int arm = 0; arm < d->chart.arms; arm++) {
             const struct nl_series *series = series_of(d, panel, arm);
             const struct nl_style *style = &d->chart.arm[arm].style;
-            int a = panel + 1, b = arm + 1;
-            if (!series || series->count == 0 || (pass == 0 && d->picture->results->seeds < 2))
+            const char *behind = nl_role_line(nl_chart_role(&d->chart, panel, arm));
+            int a = nl_chart_block(&d->chart, panel) + 1, b = arm + 1;
+            if (!series || series->count == 0 || (pass == 0 && !behind && d->picture->results->seeds < 2))
+                continue;
+            if (behind && pass == (nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE))
+                nl_page_plot(out, "$line%d_%d using 1:2 with lines %s", a, b, behind);
+            if (behind)
                 continue;
             if (pass == 0 && d->band)
                 nl_page_plot(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x'",

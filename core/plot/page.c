@@ -14,7 +14,11 @@ static const double small = 0.88;         /* of the font size: all but axis labe
 static const double line_height = 1.16;   /* of the size of a text */
 static const double edge = 0.15;          /* of the font size: free at the edges of the page */
 static const double narrow_panel = 4.4;   /* cm, where the height is free */
+static const double small_panel = 3.4;    /* where there are more than MOST_PANELS */
+static const double highest = 24.0;       /* cm: a page, where the height is free */
 static const double least_panel = 14.0;   /* points: less shows nothing */
+
+enum { MOST_PANELS = 16 }; /* but for small ones */
 
 struct nl_page_entry {
     char *label;
@@ -109,8 +113,11 @@ static int choose_columns(const struct nl_page *page)
     double least = INFINITY;
     for (int columns = 1; columns <= page->panels; columns++) {
         int rows = rows_of(page->panels, columns);
-        double width = page->width / columns, wanted = page->height > 0 ? page->aspect * page->height / rows : narrow_panel * cm;
+        bool many = page->panels > MOST_PANELS;
+        double width = page->width / columns, wanted = page->height > 0 ? page->aspect * page->height / rows : (many ? small_panel : narrow_panel) * cm;
         double cost = fabs(log(width / wanted)) + 3.0 * (columns * rows - page->panels) / page->panels;
+        if (many && page->height == 0.0) /* title and failed runs above a panel take about as much as its height lacks to its width */
+            cost += fmax(0.0, log(rows * width / (highest * cm)));
         if (cost < least) {
             least = cost;
             best = columns;
@@ -119,12 +126,12 @@ static int choose_columns(const struct nl_page *page)
     return best;
 }
 
-int nl_page_most_panels(const struct nl_config *config)
+int nl_page_most_panels(const struct nl_config *config, bool many)
 {
     double font = config->plot.font_size, width = (config->plot.width != NL_AUTO ? config->plot.width : 17.8) * cm;
     double columns = fmax(1.0, floor((width - 4.5 * font) / (6.2 * font)));
-    double rows = config->plot.height != NL_AUTO ? fmax(1.0, floor((config->plot.height * cm - 6.0 * font) / (6.5 * font))) : 4.0;
-    return (int)fmin(16.0, columns * rows);
+    double rows = config->plot.height != NL_AUTO ? fmax(1.0, floor((config->plot.height * cm - 6.0 * font) / (6.5 * font))) : many ? 12.0 : 4.0;
+    return (int)fmin(many ? 60.0 : MOST_PANELS, columns * rows);
 }
 
 void nl_page_open(struct nl_page *page, int panels, double aspect)
@@ -194,13 +201,22 @@ void nl_caption_add(struct nl_page *page, const char *format, ...)
     va_end(args);
 }
 
+bool nl_styles_are_alike(const struct nl_style *a, const struct nl_style *b)
+{
+    return a->colour == b->colour && a->marker == b->marker && a->dash == b->dash;
+}
+
+int nl_page_style(struct nl_page *page, const struct nl_style *style)
+{
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55\n", ++page->styles, style->colour,
+                style->marker);
+    return page->styles;
+}
+
 void nl_page_legend(struct nl_page *page, const struct nl_style *style, const char *label, bool line, bool mark)
 {
     page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
-    page->legend[page->entries] = (struct nl_page_entry){nl_strdup(label), page->entries + 1, style->dash, line, mark};
-    page->entries++;
-    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55\n", page->entries, style->colour,
-                style->marker);
+    page->legend[page->entries++] = (struct nl_page_entry){nl_strdup(label), nl_page_style(page, style), style->dash, line, mark};
 }
 
 void nl_page_end_legend(struct nl_page *page)
@@ -422,7 +438,7 @@ int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label
     width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
     double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);
     if (page->height == 0.0)
-        page->height = fmin(24 * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)), around + page->rows * width / page->aspect));
+        page->height = fmin(highest * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)), around + page->rows * width / page->aspect));
     double height = (page->height - around) / page->rows;
     page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom, page->height - frame.margin.top};
     int status = width < least_panel || height < least_panel

@@ -19,6 +19,8 @@ struct nl_style {
     int dash;        /* gnuplot's dash type: 1 is solid */
 };
 
+bool nl_styles_are_alike(const struct nl_style *a, const struct nl_style *b);
+
 struct nl_box {
     double left, right, bottom, top; /* from the page's left and bottom edge */
 };
@@ -37,11 +39,11 @@ struct nl_page {
     double least_height;   /* where plot.height is auto: what stands along it must fit */
     struct nl_box area;    /* of all panels; after nl_page_frame */
     struct nl_page_entry *legend;
-    int entries;
+    int entries, styles; /* line styles: one for each entry of the legend, and those that none tells of */
 };
 
-/* The most panels that a page of the user's size has room for. */
-int nl_page_most_panels(const struct nl_config *config);
+/* The most panels that a page of the user's size has room for; many: of those that are looked over, not read one by one. */
+int nl_page_most_panels(const struct nl_config *config, bool many);
 /* Of a page whose name, about and experiment are set: a page for `panels` panels. */
 void nl_page_open(struct nl_page *page, int panels, double aspect);
 void nl_page_release(struct nl_page *page);
@@ -73,7 +75,9 @@ void nl_page_upright_label(struct nl_page *page, const char *text, double x, dou
 /* Another sentence of the caption. */
 void nl_caption_add(struct nl_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The page's next line style, from 1 on, and its entry in the legend; line, mark: what is drawn there. */
+/* The page's next line style, whose number, from 1 on, is returned. */
+int nl_page_style(struct nl_page *page, const struct nl_style *style);
+/* The same, and its entry in the legend; line, mark: what is drawn there. */
 void nl_page_legend(struct nl_page *page, const struct nl_style *style, const char *label, bool line, bool mark);
 /* After the last entry. One alone goes to the caption; of too many every second, third, ... is kept, which the caption says. */
 void nl_page_end_legend(struct nl_page *page);

@@ -79,8 +79,31 @@ static char *label_of(const struct drawing *d, const struct line *line)
                      arm->reference ? " (reference)" : "");
 }
 
+/* Of small multiples: what is the same in all panels. */
+static void put_legend_of_each(struct drawing *d)
+{
+    const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
+    for (int i = 0; i < d->lines; i++)
+        nl_page_style(d->page, &d->line[i].style);
+    nl_chart_legend_of_each(&d->chart);
+    for (int eval = 1; eval < evals->count; eval++) {
+        int i = 0;
+        while (i < d->lines && d->line[i].eval != eval)
+            i++;
+        if (i == d->lines)
+            continue;
+        struct nl_style style = {0x404040, d->line[i].style.marker, d->line[i].style.dash};
+        nl_page_legend(d->page, &style, nl_eval_names[evals->at[eval]], d->mark == NL_MARK_LINES, true);
+    }
+    nl_page_end_legend(d->page);
+}
+
 static void put_legend(struct drawing *d)
 {
+    if (d->chart.each) {
+        put_legend_of_each(d);
+        return;
+    }
     for (int i = 0; i < d->lines; i++) {
         bool reference = d->chart.arm[d->line[i].arm].reference;
         char *label = label_of(d, &d->line[i]);
@@ -88,6 +111,12 @@ static void put_legend(struct drawing *d)
         free(label);
     }
     nl_page_end_legend(d->page);
+}
+
+/* The place of a line among those that stand side by side, from 0. */
+static int beside_of(const struct drawing *d, int i)
+{
+    return d->chart.each ? d->line[i].eval : i;
 }
 
 static int make_x(struct drawing *d, struct nl_error *err)
@@ -102,9 +131,12 @@ static int make_x(struct drawing *d, struct nl_error *err)
         x->low = x->high;
         x->high = low;
     }
-    /* Lines stand side by side, near one another; bars touch. */
-    d->shift = d->mark == NL_MARK_BARS ? 0.8 * apart / d->lines : fmin(0.55 * apart / d->lines, 0.55 * d->page->font / nl_page_panel_width(d->page));
-    d->start = -0.5 * d->shift * (d->lines - 1);
+    /* Lines stand side by side, near one another; bars touch. Of small multiples each has a panel for itself and its evaluations. */
+    int beside = 1;
+    for (int i = 0; i < d->lines; i++)
+        beside = beside > beside_of(d, i) ? beside : beside_of(d, i) + 1;
+    d->shift = d->mark == NL_MARK_BARS ? 0.8 * apart / beside : fmin(0.55 * apart / beside, 0.55 * d->page->font / nl_page_panel_width(d->page));
+    d->start = -0.5 * d->shift * (beside - 1);
     return status;
 }
 
@@ -112,7 +144,7 @@ static int make_x(struct drawing *d, struct nl_error *err)
 static double shifted(const struct drawing *d, int point, int i, double part)
 {
     bool reference = d->chart.arm[d->line[i].arm].reference;
-    return nl_ruler_value(&d->chart.x, nl_ruler_place(&d->chart.x, x_of(d, point)) + (reference ? 0.0 : d->start + d->shift * (i + part)));
+    return nl_ruler_value(&d->chart.x, nl_ruler_place(&d->chart.x, x_of(d, point)) + (reference ? 0.0 : d->start + d->shift * (beside_of(d, i) + part)));
 }
 
 static void put_x(struct nl_text *out, double x)
@@ -214,7 +246,7 @@ static void tell_references(struct drawing *d)
         any = true;
         int failed = 0, trials = 0;
         for (int panel = 0; panel < d->chart.panels; panel++) {
-            const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
+            const struct nl_cell *cell = nl_chart_block(&d->chart, panel) == panel ? nl_chart_cell(&d->chart, panel, arm, 0) : NULL;
             failed += cell ? cell->failed : 0;
             trials += cell ? cell->trials : 0;
         }
@@ -235,7 +267,7 @@ static void put_caption(struct drawing *d, bool seeds)
         nl_caption_add(page, "No run failed.");
     if (d->chart.strip.rows > 0)
         nl_caption_add(page, "Above: how many runs failed (diverged, at chance, or ended by an error)%s.",
-                       d->chart.strip.summed ? ", of all methods together" : d->chart.strip.rows > 1 ? ", a row a method as in the legend" : "");
+                       d->chart.each ? ", of the panel's method" : d->chart.strip.summed ? ", of all methods together" : d->chart.strip.rows > 1 ? ", a row a method as in the legend" : "");
     if (d->preset->largest)
         nl_caption_add(page, "Ring: the largest rate that is usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
     tell_references(d);
@@ -255,14 +287,25 @@ static void put_intervals(const struct drawing *d, int panel, int i, const struc
         nl_page_plot(out, "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
 }
 
+/* Of small multiples the baseline and the others: their means alone. */
+static void put_behind(const struct drawing *d, enum nl_role role, int panel, int i)
+{
+    bool lines = role == NL_ROLE_BASELINE || d->mark == NL_MARK_LINES || d->chart.arm[d->line[i].arm].reference;
+    nl_page_plot(&d->page->script, "$mean%d_%d using 1:2 with %s %s", panel, i, lines ? "lines" : "points pointtype 7 pointsize 0.2", nl_role_line(role));
+}
+
 /* The signs over one another: bars, seeds, lines, intervals, marks, rings. */
 static void put_line(const struct drawing *d, int pass, int panel, int i, const struct blocks *has)
 {
     struct nl_text *out = &d->page->script;
     const struct nl_style *style = &d->line[i].style;
+    enum nl_role role = nl_chart_role(&d->chart, panel, d->line[i].arm);
     bool reference = d->chart.arm[d->line[i].arm].reference;
-    int a = panel + 1, b = i + 1;
-    if (pass == 0 && d->mark == NL_MARK_BARS && has->means)
+    int a = nl_chart_block(&d->chart, panel) + 1, b = i + 1;
+    if (role == NL_ROLE_BEHIND || role == NL_ROLE_BASELINE) {
+        if (has->means && d->line[i].eval == 0 && pass == (role == NL_ROLE_BEHIND ? 0 : 2))
+            put_behind(d, role, a, b);
+    } else if (pass == 0 && d->mark == NL_MARK_BARS && has->means)
         nl_page_plot(out, "$mean%d_%d using 1:2:6:7:(0):2 with boxxyerror fillstyle solid 0.45 noborder linecolor rgb '#%06x'", a, b, style->colour);
     else if (pass == 1 && has->seeds)
         nl_page_plot(out, "$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0%06x'", a, b, style->colour);
@@ -282,7 +325,7 @@ static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
     nl_text_add(&d->page->script, "plot NaN notitle");
     for (int pass = 0; pass < 6; pass++)
         for (int i = 0; i < d->lines; i++)
-            put_line(d, pass, panel, i, &blocks[panel * d->lines + i]);
+            put_line(d, pass, panel, i, &blocks[nl_chart_block(&d->chart, panel) * d->lines + i]);
     nl_text_add(&d->page->script, "\n");
     nl_page_end_panel(d->page);
 }
@@ -298,7 +341,7 @@ static int draw(struct drawing *d, struct nl_error *err)
     struct blocks *blocks = nl_alloc((size_t)(d->chart.panels * d->lines), sizeof *blocks);
     bool seeds = false;
     for (int panel = 0; panel < d->chart.panels; panel++)
-        for (int i = 0; i < d->lines; i++) {
+        for (int i = 0; i < d->lines && nl_chart_block(&d->chart, panel) == panel; i++) {
             struct blocks *has = &blocks[panel * d->lines + i];
             has->means = put_means(d, panel, i, &has->span);
             has->seeds = put_seeds(d, panel, i);

@@ -135,14 +135,21 @@ static void put_panel(struct drawing *d, int panel)
     struct nl_page *page = d->page;
     struct nl_text *out = &page->script, signs[3] = {{0}};
     nl_page_title(page, panel, d->chart.panel[panel].title);
+    bool first = nl_chart_block(&d->chart, panel) == panel; /* which has the blocks */
     for (int arm = 0; arm < d->chart.arms; arm++) {
         const struct course *course = course_of(d, panel, arm);
         const struct nl_style *style = &d->chart.arm[arm].style;
-        int a = panel + 1, b = arm + 1;
+        const char *behind = nl_role_line(nl_chart_role(&d->chart, panel, arm));
+        int a = nl_chart_block(&d->chart, panel) + 1, b = arm + 1;
         if (!course)
             continue;
-        put_line(d, panel, arm, course);
-        if (put_band(d, panel, arm, course))
+        if (first)
+            put_line(d, panel, arm, course);
+        if (behind) {
+            nl_page_plot(&signs[nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE], "$line%d_%d using 1:2 with steps %s", a, b, behind);
+            continue;
+        }
+        if (put_band(d, a - 1, arm, course))
             nl_page_plot(&signs[0], "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x'", a, b, style->colour);
         nl_page_plot(&signs[1], "$line%d_%d using 1:2 with steps linestyle %d dashtype %d", a, b, b, style->dash);
         nl_page_plot(&signs[2], "$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9 linewidth 1 linecolor rgb '#%06x'", a, b,

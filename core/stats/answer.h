@@ -66,6 +66,10 @@ void nl_say_interval(struct nl_text *out, const struct nl_config *config, const 
 void nl_say_comma(struct nl_text *out, int index, int count);
 /* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods". */
 enum { NL_NAMED = 6 };
+/* More methods than this are many: answers and tables have a line for each, in order of its change, and compare each with its baseline alone. */
+enum { NL_MANY = 8 };
+/* The places 0 .. count - 1 in order of key, from large to small; those without a number last; equal ones as they are. */
+void nl_order_down(const double *key, int count, int *order);
 void nl_say_names(struct nl_text *out, char *const *name, int count);
 /* The note on p-values and intervals; none where nothing was tested. */
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule);

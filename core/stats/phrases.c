@@ -80,6 +80,16 @@ void nl_say_interval(struct nl_text *out, const struct nl_config *config, const 
         nl_text_add(out, "t%s%s", metric->measure.share ? " on the logit scale" : "", metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
 }
 
+void nl_order_down(const double *key, int count, int *order)
+{
+    for (int i = 0; i < count; i++) {
+        int at = i;
+        for (; at > 0 && (key[order[at - 1]] < key[i] || (isnan(key[order[at - 1]]) && !isnan(key[i]))); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+}
+
 void nl_say_comma(struct nl_text *out, int index, int count)
 {
     if (index > 0)

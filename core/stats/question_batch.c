@@ -208,6 +208,18 @@ static void add_interaction_claim(struct question *q, int method, int other)
     free(values);
 }
 
+/* Each with each would be too many claims for any to be found: many are compared with their baselines. */
+static bool against_baselines(const struct question *q)
+{
+    return q->view.methods > NL_MANY && q->experiment->has_baseline;
+}
+
+static bool are_asked_about(const struct question *q, int method, int other)
+{
+    return !against_baselines(q) || nl_comparison_baseline(&q->view, q->experiment, method) == other ||
+           nl_comparison_baseline(&q->view, q->experiment, other) == method;
+}
+
 /* ---- words ---- */
 
 enum group { WORSENS, FLAT, IMPROVES, OPEN, GROUPS };
@@ -378,13 +390,27 @@ static void say_method(const struct question *q, int method)
     say_trend(out, q, claim);
 }
 
-enum { MOST_LINES = 12 };
+/* In the order of the grid; many by their change, those to which the axis does not apply last. */
+static void say_methods(const struct question *q)
+{
+    int methods = q->view.methods, *order = nl_alloc((size_t)methods, sizeof *order);
+    double *change = nl_alloc((size_t)methods, sizeof *change);
+    for (int method = 0; method < methods; method++)
+        change[method] = methods <= NL_MANY ? 0.0 : q->claim[method] < 0 ? NAN : q->answer->claim[q->claim[method]].effect.mean;
+    nl_order_down(change, methods, order);
+    for (int i = 0; i < methods; i++)
+        say_method(q, order[i]);
+    free(change);
+    free(order);
+}
+
+enum { MOST_LINES = 12 }; /* of each with each; with baselines alone there are no more than methods */
 
 static void say_interactions(const struct question *q, int first)
 {
     struct nl_text *out = &q->answer->evidence;
-    int said = 0;
-    for (int i = first; i < q->answer->claims && said < MOST_LINES; i++, said++) {
+    int said = 0, most = against_baselines(q) ? q->answer->claims : MOST_LINES;
+    for (int i = first; i < q->answer->claims && said < most; i++, said++) {
         const struct nl_claim *claim = &q->answer->claim[i];
         const char *names[] = {claim->method, claim->against};
         bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
@@ -482,6 +508,8 @@ static void say_method_of_judging(const struct question *q)
     nl_text_add(out, "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat means within %g %s at"
                      " every %s (two one-sided tests; p is that of the least certain).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
+    if (against_baselines(q))
+        nl_text_add(out, "So many methods are compared with their baselines alone, not with one another.\n");
     say_budget(q);
     nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
@@ -514,15 +542,14 @@ void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, co
     for (int method = 0; method < methods; method++)
         for (int other = 0; other < methods; other++)
             if (q.claim[method] >= 0 && uses_batch(&q, method) && q.claim[other] >= 0 && !uses_batch(&q, other) &&
-                nl_methods_match(&q.view, method, other))
+                nl_methods_match(&q.view, method, other) && are_asked_about(&q, method, other))
                 add_interaction_claim(&q, method, other);
     q.tests = answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
     for (int i = 0; i < interactions; i++)
         if (answer->claim[i].finding == NL_FOUND_MORE)
             answer->claim[i].seen_from = answer->claim[i].dose[loss_reaches(&q, &answer->claim[i]) - 1].x;
     say_headline(&q);
-    for (int method = 0; method < methods; method++)
-        say_method(&q, method);
+    say_methods(&q);
     say_interactions(&q, interactions);
     for (int method = 0; method < methods; method++)
         if (q.claim[method] >= 0 && uses_batch(&q, method))

@@ -325,17 +325,43 @@ static int with_finding(const struct question *q, enum nl_finding finding, char 
     return count;
 }
 
+/* "10 methods tolerate learning rates 3.2 to at least 21 times those of no norm": where a clause for each would hide the sentence. */
+static void say_findings(const struct question *q, enum nl_finding finding, int count, const char *base)
+{
+    struct nl_text *out = &q->answer->headline;
+    double least = INFINITY, most = 0.0;
+    bool below = false, above = false;
+    for (int method = 0; method < q->view.methods; method++) {
+        const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method);
+        if (!claim || claim->finding != finding)
+            continue;
+        const struct nl_estimate *effect = &claim->effect;
+        below |= effect->lower == 0.0;
+        above |= isinf(effect->upper);
+        double size = effect->lower == 0.0 ? effect->upper : isinf(effect->upper) ? effect->lower : effect->mean;
+        least = fmin(least, size);
+        most = fmax(most, size);
+    }
+    nl_text_add(out, "%s%d methods tolerate %s%.3g to %s%.3g times the learning rate of %s", out->length ? "; " : "", count, below ? "at most " : "", least,
+                above ? "at least " : "", most, base);
+}
+
 static void say_headline(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline;
     const char *base = base_label(q);
-    for (int pass = 0; pass < 2; pass++) /* larger, then smaller ones */
-        for (int method = 0; method < q->view.methods; method++) {
+    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    for (int pass = 0; pass < 2; pass++) { /* larger, then smaller ones */
+        enum nl_finding found = pass ? NL_FOUND_LESS : NL_FOUND_MORE;
+        int count = with_finding(q, found, name);
+        if (count > NL_NAMED)
+            say_findings(q, found, count, base);
+        for (int method = 0; method < q->view.methods && count <= NL_NAMED; method++) {
             const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method);
-            if (claim && claim->finding == (pass ? NL_FOUND_LESS : NL_FOUND_MORE))
+            if (claim && claim->finding == found)
                 say_finding(out, claim, q->rule.level, base, out->length == 0);
         }
-    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    }
     int same = with_finding(q, NL_FOUND_SAME, name);
     if (same > 0) {
         nl_text_add(out, "%s%.3gx the learning rate of %s is not tolerated by ", out->length ? "; " : "", q->rule.smallest, base);
@@ -411,6 +437,20 @@ static void say_method(const struct question *q, int method)
         say_verdict(out, by_loss);
     }
     nl_text_add(out, ".\n");
+}
+
+/* In the order of the grid; many by their rate. */
+static void say_methods(const struct question *q)
+{
+    int methods = q->view.methods, *order = nl_alloc((size_t)methods, sizeof *order);
+    double *rate = nl_alloc((size_t)methods, sizeof *rate);
+    for (int method = 0; method < methods; method++)
+        rate[method] = methods <= NL_MANY ? 0.0 : known_rate(q, NL_RATE_BY_ACCURACY, method).mean;
+    nl_order_down(rate, methods, order);
+    for (int i = 0; i < methods; i++)
+        say_method(q, order[i]);
+    free(rate);
+    free(order);
 }
 
 static void say_share(const struct question *q, const struct nl_claim *claim, int side)
@@ -520,8 +560,7 @@ static void ask(struct question *q)
     q->answer->tests = nl_claims_judge(q->answer->claim, q->answer->claims, q->rule.level);
     say_headline(q);
     say_rates(q);
-    for (int method = 0; method < methods; method++)
-        say_method(q, method);
+    say_methods(q);
     for (int method = 0; method < methods; method++)
         say_failures(q, method);
     say_method_of_judging(q);

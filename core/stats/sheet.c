@@ -207,9 +207,12 @@ int nl_sheet_summary(const struct nl_results *results, const struct nl_experimen
 /* Which factor makes the columns: -1 where none varies, -2 and an error where `across` does not. */
 static int find_across(const struct nl_results *results, const char *across, struct nl_error *err)
 {
-    int kind = nl_results_factor(results, across ? across : "norm.kind");
+    int kind = nl_results_factor(results, across ? across : "norm.kind"), fewest = kind;
+    for (int f = 0; !across && kind >= 0 && results->factor[kind].values > NL_MANY && f < results->factors; f++)
+        if (results->factor[f].values > 1 && results->factor[f].values < results->factor[fewest].values)
+            fewest = f;
     if (kind >= 0 || !across)
-        return kind >= 0 ? kind : results->factors > 0 ? 0 : -1;
+        return kind >= 0 ? fewest : results->factors > 0 ? 0 : -1;
     struct nl_text keys = {0};
     for (int f = 0; f < results->factors; f++)
         nl_text_add(&keys, "%s%s", f ? ", " : "", results->factor[f].key->name);
@@ -238,7 +241,8 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
                   struct nl_error *err)
 {
     struct nl_maker m = {.results = results, .experiment = experiment, .out = out};
-    int factor = find_across(results, across, err);
+    int factor = find_across(results, across, err), kind = nl_results_factor(results, "norm.kind");
+    int rivals = across || kind < 0 ? factor : kind; /* what is compared for the best, turned or not */
     if (factor < -1 || nl_maker_begin(&m, err))
         return NL_FAIL;
     for (int f = 0; f < results->factors; f++)
@@ -259,7 +263,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
         nl_maker_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
     }
     bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
-    mark_best(&m, factor, marked);
+    mark_best(&m, rivals, marked);
     for (int first; (first = next_row(&m, factor, placed)) >= 0;) {
         struct nl_entry *row = nl_maker_row(&m), *entry = row;
         for (int f = 0; f < results->factors; f++)
@@ -291,7 +295,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
         nl_text_add(&caption, " (k): k runs failed.");
     if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
         nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));
-    add_best_caption(&caption, &m, "of its row");
+    add_best_caption(&caption, &m, rivals == factor ? "of its row" : "normalizer at this point");
     out->caption = caption.at;
     nl_comparison_release(&m.view);
     return NL_OK;

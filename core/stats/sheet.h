@@ -10,6 +10,8 @@
 #include "stats/estimate.h"
 #include "stats/answer.h"
 
+enum { NL_PAPER = 160 };
+
 enum nl_entry_kind { NL_ENTRY_EMPTY, NL_ENTRY_WORD, NL_ENTRY_NUMBER, NL_ENTRY_ESTIMATE, NL_ENTRY_SHARE };
 
 struct nl_entry {
@@ -45,8 +47,8 @@ struct nl_sheet {
  * shares of failed and of diverged runs. NL_FAIL, here and below: plot.metric was not evaluated. */
 int nl_sheet_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_sheet *out, struct nl_error *err);
 
-/* plot.metric side by side: a column for each value of the key `across` (NULL: norm.kind, or else the first that varies), a row
- * for each point of the others. NL_FAIL also where `across` does not vary. */
+/* plot.metric side by side: a column for each value of the key `across` (NULL: norm.kind, but where more than NL_MANY vary, which make rows, the key with
+ * fewest values; or else the first that varies), a row for each point of the others. NL_FAIL also where `across` does not vary. */
 int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_sheet *out,
                   struct nl_error *err);
 
@@ -70,7 +72,7 @@ char *nl_sheet_entry_text(const struct nl_sheet *sheet, int row, int column); /*
 
 /* Each new string, the caption included (CSV: the data alone). `answer` and `notes` are lines, or NULL: they
  * stand before and behind the table, in LaTeX both behind it as comments. */
-char *nl_sheet_text(const struct nl_sheet *sheet, int width); /* columns of the terminal; 0: as wide as it is */
+char *nl_sheet_text(const struct nl_sheet *sheet, int width); /* columns of the terminal; 0: prose as wide as it is, tables up to NL_PAPER characters */
 char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const char *notes); /* GitHub's */
 char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label); /* booktabs; \label{tab:LABEL} */
 char *nl_sheet_csv(const struct nl_sheet *sheet);                                 /* RFC 4180, with line feeds */

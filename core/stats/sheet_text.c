@@ -149,7 +149,7 @@ char *nl_sheet_text(const struct nl_sheet *sheet, int width)
     nl_text_add_wrapped(&out, sheet->caption, width, 2);
     for (int from = sheet->keys, to; from < sheet->columns; from = to) {
         int used = keys + widths[from];
-        for (to = from + 1; to < sheet->columns && (width <= 0 || used + 2 + widths[to] <= width); to++)
+        for (to = from + 1; to < sheet->columns && used + 2 + widths[to] <= (width > 0 ? width : NL_PAPER); to++)
             used += 2 + widths[to];
         nl_text_add(&out, "\n");
         add_block(&out, sheet, text, widths, from, to);

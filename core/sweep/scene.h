@@ -39,6 +39,12 @@ bool nl_trap_dead_gamma(const struct scene *s, struct nl_text *what);
 bool nl_trap_free_nf(const struct scene *s, struct nl_text *what);
 bool nl_trap_normalized_fixup(const struct scene *s, struct nl_text *what);
 
+/* traps_training.c: of optimizers and schedules */
+bool nl_trap_adam_decay(const struct scene *s, struct nl_text *what);
+bool nl_trap_adamw_is_adam(const struct scene *s, struct nl_text *what);
+bool nl_trap_only_warmup(const struct scene *s, struct nl_text *what);
+bool nl_trap_no_drop(const struct scene *s, struct nl_text *what);
+
 /* traps_weights.c: of normalizers of weights */
 bool nl_trap_redundant_gain(const struct scene *s, struct nl_text *what);
 bool nl_trap_long_weights(const struct scene *s, struct nl_text *what);

@@ -362,45 +362,6 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool adam_decay(const struct scene *s, struct nl_text *what)
-{
-    if (s->config->train.optimizer != NL_ADAM || !(s->config->train.weight_decay > 0))
-        return false;
-    nl_text_add(what, "adam adds weight decay to the gradient and divides the sum by the gradient's size: where gradients are large, little decay is left");
-    return true;
-}
-
-static bool adamw_is_adam(const struct scene *s, struct nl_text *what)
-{
-    if (s->config->train.optimizer != NL_ADAMW || s->config->train.weight_decay > 0)
-        return false;
-    nl_text_add(what, "adamw without weight decay is adam: train.weight_decay is 0");
-    return true;
-}
-
-static double epochs_of(const struct scene *s)
-{
-    return (double)s->step_counts.steps / (double)s->step_counts.steps_per_epoch;
-}
-
-static bool only_warmup(const struct scene *s, struct nl_text *what)
-{
-    if (!(s->config->train.warmup_epochs > 0) || s->config->train.warmup_epochs < epochs_of(s))
-        return false;
-    nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: the learning rate never reaches train.lr",
-                s->config->train.warmup_epochs, epochs_of(s));
-    return true;
-}
-
-static bool no_drop(const struct scene *s, struct nl_text *what)
-{
-    if (s->config->train.schedule != NL_STEP || s->config->train.step_epochs < epochs_of(s))
-        return false;
-    nl_text_add(what, "the learning rate drops every %g epochs, and the training has %.4g: it never drops",
-                s->config->train.step_epochs, epochs_of(s));
-    return true;
-}
-
 /* ---- of a sweep as a whole ---- */
 
 static bool one_seed(const struct scene *s, struct nl_text *what)
@@ -535,10 +496,10 @@ static const struct trap {
     {"norm.weights_init", nl_trap_start_is_loaded, "leave out norm.weights_init", false},
     {"norm.weights_init", nl_trap_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
-    {"train.optimizer", adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
-    {"train.optimizer", adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
-    {"train.warmup_epochs", only_warmup, "train longer, or lower train.warmup_epochs", false},
-    {"train.step_epochs", no_drop, "lower train.step_epochs, or train longer", false},
+    {"train.optimizer", nl_trap_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
+    {"train.optimizer", nl_trap_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
+    {"train.warmup_epochs", nl_trap_only_warmup, "train longer, or lower train.warmup_epochs", false},
+    {"train.step_epochs", nl_trap_no_drop, "lower train.step_epochs, or train longer", false},
     {"train.epochs", both_lengths, "leave out one of them", true},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
     {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own", true},

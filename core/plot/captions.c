@@ -1,0 +1,60 @@
+/* What captions of charts say: of how many seeds, with which intervals, and what is not drawn. */
+#include "plot/chart.h"
+#include "stats/answer.h"
+
+void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what)
+{
+    const struct nl_results *results = picture->results;
+    struct nl_runs runs = nl_results_runs(results);
+    if (results->missing > 0)
+        nl_caption_add(page, "INCOMPLETE: trials missing: %d of %d.", results->missing, results->planned);
+    if (results->seeds < 2)
+        nl_caption_add(page, "One seed: no interval.");
+    else if (runs.least < runs.most)
+        nl_caption_add(page, "%s of %d to %d seeds", what, runs.least, runs.most);
+    else
+        nl_caption_add(page, "%s of %d seeds", what, runs.most);
+}
+
+void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
+{
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    nl_caption_seeds(page, picture, "Mean");
+    if (results->seeds > 1 && drawn) {
+        nl_text_add(&page->caption, " with its %g %% CI (%s; ", 100.0 * config->plot.level, drawn);
+        nl_say_interval(&page->caption, config, metric, results->seeds);
+        nl_text_add(&page->caption, ")");
+    }
+    if (results->seeds > 1)
+        nl_text_add(&page->caption, ".");
+}
+
+void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric)
+{
+    if (nl_results_runs(picture->results).diverged > 0)
+        nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
+}
+
+void nl_caption_unseen(struct nl_chart *chart, const char *cut)
+{
+    if (chart->y.log && chart->zeros > 0)
+        nl_caption_add(chart->page, "Values of 0 are not shown on the logarithmic axis: %d.", chart->zeros);
+    if (cut && (chart->span.lowest < chart->y.low || chart->span.highest > chart->y.high))
+        nl_caption_add(chart->page, "%s", cut);
+    if (!chart->span.any)
+        nl_caption_add(chart->page, "No run has a value.");
+}
+
+void nl_caption_end(struct nl_chart *chart)
+{
+    const char *protocol = chart->picture->experiment->config.plot.protocol;
+    nl_caption_each(chart);
+    if (chart->panels < chart->all_panels) {
+        nl_caption_add(chart->page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
+        nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
+                    chart->page->name, chart->panels, chart->all_panels);
+    }
+    if (*protocol)
+        nl_caption_add(chart->page, "Protocol: %s.", protocol);
+}

@@ -1,0 +1,41 @@
+/* Traps of optimizers and schedules. */
+#include "sweep/scene.h"
+
+bool nl_trap_adam_decay(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.optimizer != NL_ADAM || !(s->config->train.weight_decay > 0))
+        return false;
+    nl_text_add(what, "adam adds weight decay to the gradient and divides the sum by the gradient's size: where gradients are large, little decay is left");
+    return true;
+}
+
+bool nl_trap_adamw_is_adam(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.optimizer != NL_ADAMW || s->config->train.weight_decay > 0)
+        return false;
+    nl_text_add(what, "adamw without weight decay is adam: train.weight_decay is 0");
+    return true;
+}
+
+static double epochs_of(const struct scene *s)
+{
+    return (double)s->step_counts.steps / (double)s->step_counts.steps_per_epoch;
+}
+
+bool nl_trap_only_warmup(const struct scene *s, struct nl_text *what)
+{
+    if (!(s->config->train.warmup_epochs > 0) || s->config->train.warmup_epochs < epochs_of(s))
+        return false;
+    nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: the learning rate never reaches train.lr",
+                s->config->train.warmup_epochs, epochs_of(s));
+    return true;
+}
+
+bool nl_trap_no_drop(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->train.schedule != NL_STEP || s->config->train.step_epochs < epochs_of(s))
+        return false;
+    nl_text_add(what, "the learning rate drops every %g epochs, and the training has %.4g: it never drops",
+                s->config->train.step_epochs, epochs_of(s));
+    return true;
+}
