@@ -1,6 +1,6 @@
-/* exp, tanh and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and
- * with the same bits on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c)
- * (ndtrf.c for erf near 0) and, for erfc, Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
+/* exp, tanh, erf and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and
+ * with the same bits on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c),
+ * Eigen's quotient for erf and, for erfc, Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
 #ifndef NL_BACKEND_CPU_ELEMENTARY_H
 #define NL_BACKEND_CPU_ELEMENTARY_H
 
@@ -95,25 +95,30 @@ NL_INLINE float nl_normal_cdf(float x)
     return x < 0 ? tail : 1.0f - tail;
 }
 
-/* erf(x), the relative error of which stays small near 0. */
-NL_INLINE float nl_erf(float x)
-{
-    float z = x * x;
-    float p = 7.853861353153693e-5f;
-    p = p * z - 8.010193625184903e-4f;
-    p = p * z + 5.188327685732524e-3f;
-    p = p * z - 2.685381193529856e-2f;
-    p = p * z + 1.128358514861418e-1f;
-    p = p * z - 3.761262582423300e-1f;
-    p = p * z + 1.128379165726710f;
-    float size = x < 0 ? -x : x, far = 1.0f - 2.0f * nl_normal_cdf(-1.41421356f * size);
-    return size <= 1.0f ? x * p : x < 0 ? -far : far;
-}
-
 /* Its density. */
 NL_INLINE float nl_normal_density(float x)
 {
     return 0.39894228f * nl_exp(-0.5f * x * x);
+}
+
+/* erf(x) to 4 ulp: a quotient of polynomials, which is 1 to float's last digit at 4. */
+NL_INLINE float nl_erf(float x)
+{
+    x = x > 4.0f ? 4.0f : x < -4.0f ? -4.0f : x;
+    float z = x * x;
+    float p = -2.72614225801306e-10f;
+    p = p * z + 2.77068142495902e-8f;
+    p = p * z - 2.10102402082508e-6f;
+    p = p * z - 5.69250639462346e-5f;
+    p = p * z - 7.34990630326855e-4f;
+    p = p * z - 2.95459980854025e-3f;
+    p = p * z - 1.60960333262415e-2f;
+    float q = -1.45660718464996e-5f;
+    q = q * z - 2.13374055278905e-4f;
+    q = q * z - 1.68282697438203e-3f;
+    q = q * z - 7.37332916720468e-3f;
+    q = q * z - 1.42647390514189e-2f;
+    return x * p / q;
 }
 
 #endif
