@@ -282,7 +282,7 @@ static const struct {
 } written[NL_LAYER_KINDS] = {
     [NL_LAYER_CONV] = {"conv", 1},
     [NL_LAYER_LINEAR] = {"fc", 1},
-#define LAYER(operation, word, stem, divides, help) [NL_LAYER_##operation] = {stem, divides},
+#define LAYER(operation, word, stem, divides, ...) [NL_LAYER_##operation] = {stem, divides},
 #include "config/layers.def"
     [NL_LAYER_DROPOUT] = {"drop", 1},
     [NL_LAYER_RESIDUAL] = {"residual", 1},

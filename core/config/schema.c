@@ -119,6 +119,8 @@ static const struct {
 #define SYNONYM(word, key) {word, key, NULL},
 #define ABSENT(word, what) {word, NULL, what},
 #include "config/synonyms.def"
+#define LAYER(operation, word, stem, divides, key, help) SYNONYM(word, key)
+#include "config/layers.def"
 #undef SYNONYM
 #undef ABSENT
 };

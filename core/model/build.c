@@ -11,7 +11,6 @@
 #include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
-#include "operation/mean_pool.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
@@ -338,7 +337,7 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum)
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
-    nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
+    nl_add_simple(b, "avgpool", 0);
     nl_add_fixup_bias(b, "bias_head", 0);
     nl_add_head(b, "head");
     nl_add_fixup_weights(b, 0);
