@@ -99,6 +99,8 @@ bool nl_config_tracks(const struct nl_config *config)
  * sum, which no normalizer takes the place of. */
 static bool has_activation(const struct nl_config *config)
 {
+    if (config->model.arch == NL_TRANSFORMER)
+        return true;
     return !nl_config_norm_activates(config) || (config->model.arch == NL_RESNET && nl_placement_of(config) == NL_BEFORE);
 }
 
@@ -118,7 +120,7 @@ static bool activates(const struct nl_config *config, enum nl_activation wanted)
 static bool has_residuals(const struct nl_config *config)
 {
     const struct nl_layers *layers = config->model.layers;
-    bool found = config->model.arch == NL_RESNET;
+    bool found = config->model.arch == NL_RESNET || config->model.arch == NL_TRANSFORMER;
     for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
         found |= layers->layer[i].kind == NL_LAYER_RESIDUAL;
     return found;
@@ -165,9 +167,19 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return config->model.arch == NL_RESNET && config->model.residual == NL_NF;
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
+    if (!strcmp(field, "heads") || !strcmp(field, "mlp_ratio") || !strcmp(field, "causal") || !strcmp(field, "positions") || !strcmp(field, "tied") ||
+        !strcmp(field, "parallel") || !strcmp(field, "pool_tokens"))
+        return config->model.arch == NL_TRANSFORMER;
     if (!strcmp(field, "init_std"))
         return config->model.init == NL_NORMAL;
     return true;
+}
+
+/* Whether branches may end with a normalizer. */
+static bool ends_with_norm(const struct nl_config *config)
+{
+    enum nl_placement placement = nl_placement_of(config);
+    return config->model.arch == NL_TRANSFORMER ? placement == NL_PERI || placement == NL_SANDWICH : placement != NL_PREACT;
 }
 
 static bool norm_key_applies(const char *field, const struct nl_config *config)
@@ -208,7 +220,11 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "gamma_init"))
         return norm.has_affine && config->norm.gamma_init != 1;
     if (!strcmp(field, "last_gamma"))
-        return norm.has_affine && config->norm.last_gamma != NL_AUTO && config->norm.placement != NL_PREACT && has_residuals(config);
+        return norm.has_affine && config->norm.last_gamma != NL_AUTO && ends_with_norm(config) && has_residuals(config);
+    if (!strcmp(field, "qk") || !strcmp(field, "final") || !strcmp(field, "depth_scale"))
+        return norm.any && config->model.arch == NL_TRANSFORMER;
+    if (!strcmp(field, "leaks"))
+        return false; /* a permission */
     if (!strcmp(field, "skip"))
         return norm.any && config->norm.skip.count > 0 && config->model.arch != NL_LAYERS;
     if (!strcmp(field, "sets") || !strcmp(field, "center") || !strcmp(field, "scale"))
@@ -306,7 +322,7 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     if (!strcmp(key->name, "device.gemm"))
         return config->device.kind == NL_CPU;
     if (!strcmp(key->name, "device.conv"))
-        return config->device.kind == NL_CPU && config->model.arch != NL_MLP;
+        return config->device.kind == NL_CPU && config->model.arch != NL_MLP && config->model.arch != NL_TRANSFORMER;
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 
@@ -318,12 +334,21 @@ double nl_beta2(const struct nl_config *config)
 
 enum nl_placement nl_placement_of(const struct nl_config *config)
 {
-    return config->norm.placement == NL_PLACEMENT_AUTO ? NL_BEFORE : (enum nl_placement)config->norm.placement;
+    enum nl_placement usual = config->model.arch == NL_TRANSFORMER ? NL_PRE : NL_BEFORE;
+    return config->norm.placement == NL_PLACEMENT_AUTO ? usual : (enum nl_placement)config->norm.placement;
 }
 
 enum nl_over nl_over_of(const struct nl_config *config)
 {
-    return config->norm.over == NL_OVER_AUTO ? NL_OVER_SAMPLE : (enum nl_over)config->norm.over;
+    enum nl_over usual = config->model.arch == NL_TRANSFORMER ? NL_OVER_POSITION : NL_OVER_SAMPLE;
+    return config->norm.over == NL_OVER_AUTO ? usual : (enum nl_over)config->norm.over;
+}
+
+bool nl_has_final_norm(const struct nl_config *config)
+{
+    enum nl_placement placement = nl_placement_of(config);
+    bool usual = placement == NL_PRE || placement == NL_PERI;
+    return config->norm.final == NL_SWITCH_AUTO ? usual : config->norm.final == NL_SWITCH_ON;
 }
 
 struct nl_config nl_config_settled(const struct nl_config *config)
@@ -332,6 +357,9 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.train.beta2 = nl_beta2(config);
     settled.norm.placement = nl_placement_of(config);
     settled.norm.over = nl_over_of(config);
+    settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
+    if (config->model.positions == NL_POSITIONS_AUTO)
+        settled.model.positions = NL_LEARNED_POSITIONS;
     return settled;
 }
 

@@ -30,14 +30,17 @@ struct nl_name_list {
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
  * into nl_weight_norms (norm/weights.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
-enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
+enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
-enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL };
+enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL, NL_GPT2, NL_TFIXUP };
+enum nl_position_kind { NL_POSITIONS_AUTO, NL_LEARNED_POSITIONS, NL_SINUSOIDAL, NL_ROTARY, NL_NO_POSITIONS };
+enum nl_pool_tokens { NL_POOL_MEAN, NL_POOL_CLASS };
+enum nl_leaks { NL_REFUSE_LEAKS, NL_ALLOW_LEAKS };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
-enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT };
+enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT, NL_PRE, NL_POST, NL_PERI, NL_SANDWICH, NL_DEEPNORM };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_AUTO, NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
@@ -69,7 +72,7 @@ enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
 extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
-    *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
+    *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
@@ -200,6 +203,9 @@ double nl_beta2(const struct nl_config *config);
 /* norm.placement and norm.over, or what is usual for the architecture where they are auto. */
 enum nl_placement nl_placement_of(const struct nl_config *config);
 enum nl_over nl_over_of(const struct nl_config *config);
+
+/* Whether a normalizer stands behind the last block of a transformer: norm.final. */
+bool nl_has_final_norm(const struct nl_config *config);
 
 /* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, norm.placement, norm.over. */
 struct nl_config nl_config_settled(const struct nl_config *config);

@@ -11,14 +11,17 @@
 #include "norm/weights.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
-const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", NULL};
+const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "transformer", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
-const char *const nl_init_names[] = {"he", "xavier", "normal", NULL};
+const char *const nl_init_names[] = {"he", "xavier", "normal", "gpt2", "tfixup", NULL};
 const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
-const char *const nl_placement_names[] = {"auto", "before", "after", "preact", NULL};
+const char *const nl_placement_names[] = {"auto", "before", "after", "preact", "pre", "post", "peri", "sandwich", "deepnorm", NULL};
+const char *const nl_position_names[] = {"auto", "learned", "sinusoidal", "rotary", "none", NULL};
+const char *const nl_pool_tokens_names[] = {"mean", "class", NULL};
+const char *const nl_leaks_names[] = {"refuse", "allow", NULL};
 const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
 const char *const nl_over_names[] = {"auto", "sample", "position", NULL};
 const char *const nl_center_names[] = {"mean", "kept", "none", NULL};

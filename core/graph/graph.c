@@ -30,7 +30,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_s
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .count = 1};
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = 1};
     name_tensor(&graph->node[node], tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];

@@ -64,6 +64,8 @@ struct nl_tensor {
     int node;                    /* that owns it */
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
     double factor;               /* of a parameter: its initial values are those of its specification times this */
+    int parts;                   /* of a weight: it is so many matrices of equal sizes, one below the other (queries, keys, values), each drawn as one of its size; */
+    double last;                 /* of these the last begins so many times as large as the others */
     size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
 };

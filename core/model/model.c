@@ -27,6 +27,8 @@ static int norms_of(const struct nl_config *config)
         return (int)config->model.depth;
     case NL_RESNET:
         return (int)config->model.depth - 1;
+    case NL_TRANSFORMER:
+        return nl_transformer_norms(config);
     case NL_LAYERS:
         return 0;
     }
@@ -49,7 +51,7 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
     graph->classes = shape.classes;
     struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
-                           .residual = config->model.arch == NL_RESNET ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
+                           .residual = config->model.arch == NL_RESNET || config->model.arch == NL_TRANSFORMER ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
         nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
         *key = "norm.groups";
@@ -72,6 +74,9 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     case NL_RESNET:
         nl_build_resnet(&b);
         break;
+    case NL_TRANSFORMER:
+        nl_build_transformer(&b, &shape);
+        break;
     case NL_LAYERS:
         nl_build_layers(&b, key);
         break;
@@ -82,6 +87,11 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         return NL_FAIL;
     nl_graph_end(graph, b.at);
     return NL_OK;
+}
+
+bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape)
+{
+    return config->model.causal == NL_SWITCH_AUTO ? shape->target == NL_TARGET_EACH : config->model.causal == NL_SWITCH_ON;
 }
 
 int nl_stat_batch(const struct nl_config *config)

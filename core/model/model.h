@@ -11,6 +11,9 @@
  * channels, more pooling than there are pixels), *key names the configuration key at fault. */
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err);
 
+/* Whether a position of a transformer sees none behind it: model.causal. */
+bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape);
+
 /* A normalizer alone, as the configuration's norm section says, of activations of that extent: a graph of the input x and one node, or of none. To be
  * released either way. NL_FAIL: there cannot be such a layer, and err says why. */
 int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err);
