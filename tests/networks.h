@@ -12,10 +12,11 @@ struct network {
     int samples;
     int part;       /* samples of micro-batches; 0: it is not cut */
     bool evaluates; /* there is no way back */
+    bool regresses; /* it has real targets, which the data of trainings have not */
 };
 
 /* The wide ones come last: they have too many parameters for differences. */
-enum { NETWORKS = 21, WIDE = 2, SMALL = NETWORKS - WIDE };
+enum { NETWORKS = 24, WIDE = 2, SMALL = NETWORKS - WIDE };
 extern const struct network networks[NETWORKS];
 
 /* How many classes its logits are of. */

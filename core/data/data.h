@@ -14,8 +14,20 @@
 #include "base/random.h"
 #include "config/config.h"
 
+/* What is learned of a sample. */
+enum nl_target {
+    NL_TARGET_CLASS, /* a class: one label */
+    NL_TARGET_EACH,  /* a class for each position: as many labels */
+    NL_TARGET_REAL,  /* a real number, with the mean squared error as loss */
+};
+
+/* A sequence has `height` positions, and width 1. */
 struct nl_shape {
-    int height, width, channels, classes;
+    int height, width, channels;
+    int classes;           /* what a network puts out, at a position: logits, or 1 number */
+    int vocabulary;        /* x is token ids in 0 .. vocabulary - 1, one a position; 0: x is real */
+    enum nl_target target;
+    bool lengths;          /* sequences have lengths: positions behind do not count */
 };
 
 /* int32 numbers of each sample: token ids, lengths, a label for each position. */
