@@ -167,7 +167,7 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return config->model.arch == NL_RESNET && config->model.residual == NL_NF;
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
-    if (!strcmp(field, "heads") || !strcmp(field, "mlp_ratio") || !strcmp(field, "causal") || !strcmp(field, "positions") || !strcmp(field, "tied") ||
+    if (!strcmp(field, "heads") || !strcmp(field, "mlp_ratio") || !strcmp(field, "gated") || !strcmp(field, "causal") || !strcmp(field, "positions") || !strcmp(field, "tied") ||
         !strcmp(field, "parallel") || !strcmp(field, "pool_tokens"))
         return config->model.arch == NL_TRANSFORMER;
     if (!strcmp(field, "init_std"))

@@ -13,8 +13,6 @@ static void check_other(const struct nl_config *config, const struct nl_experime
     if (is_of_transformer(nl_placement_of(config)))
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' %s is of 'model.arch' transformer; of %s it is %s",
                     nl_placement_names[config->norm.placement], arch, config->model.arch == NL_RESNET ? "before or preact" : "before or after");
-    if (config->model.activation == NL_SWIGLU)
-        nl_complain(diagnostics, experiment, "model.activation", "'model.activation' swiglu is of the perceptrons of 'model.arch' transformer: write silu");
     if (config->model.init == NL_GPT2 || config->model.init == NL_TFIXUP)
         nl_complain(diagnostics, experiment, "model.init", "'model.init' %s is of 'model.arch' transformer: write he, xavier or normal", nl_init_names[config->model.init]);
 }

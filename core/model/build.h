@@ -21,7 +21,7 @@ struct nl_builder {
     double variance;          /* nf: expected of the value at `at` */
     bool by_position;         /* linear layers take the channels of each position; else all of a sample's numbers */
     bool unbiased;            /* normalizers have no beta */
-    char prefix[24];
+    char prefix[32];
     struct nl_error *err;
     const char *key; /* the configuration key at fault, where one is known; else NULL */
     bool failed; /* and err says why */

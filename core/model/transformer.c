@@ -11,7 +11,7 @@
  *     deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys start (8 L)^(-1/4) times as large
  *                                                                                  Wang et al. 2022, for L blocks of a decoder or an encoder alone
  *
- * model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: behind each normalizer of block l = 1, 2, ...
+ * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: behind each normalizer of block l = 1, 2, ...
  * stands the factor 1 / sqrt(l) (Sun et al. 2025). norm.qk: queries and keys are normalized, each head by itself (Henry et al. 2020, Dehghani et al. 2023).
  *
  * model.init gpt2: standard deviation 0.02, of the last weights of branches 0.02 / sqrt(2 L) (Radford et al. 2019). tfixup, for norm.kind none: xavier; the
@@ -81,7 +81,7 @@ static void add_attention(const struct plan *p)
     bool qk = p->config->norm.qk && !nl_norm_is_none(b->norm);
     struct nl_attention attention = {.heads = heads, .causal = p->causal, .rotary = p->config->model.positions == NL_ROTARY, .drops = p->config->model.dropout > 0};
     if (qk && !b->failed) {
-        nl_add(b, &nl_split_operation, &(struct nl_split){.parts = 3, .heads = heads}, "split", 0);
+        nl_add(b, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = heads}, "split", 0);
         for (int i = 0; i < 3 && !b->failed; i++)
             in[i] = b->graph->node[b->graph->value[b->at].producer].out[i];
         b->at = in[NL_ATTENTION_Q];
@@ -109,13 +109,13 @@ static void perceive(const struct plan *p, int block)
 {
     struct nl_builder *b = p->b;
     int hidden = (int)lround(p->config->model.mlp_ratio * p->width);
-    bool gated = p->config->model.activation == NL_SWIGLU;
+    bool gated = p->config->model.gated;
     hidden = hidden < 1 ? 1 : hidden;
     set_prefix(b, block, "mlp.");
     nl_add_linear(b, gated ? 2 * hidden : hidden, p->bias, "c_fc", 0);
     nl_scale_parts(b, gated ? 2 : 1, p->inner, p->inner);
     if (gated)
-        nl_add(b, &nl_gate_operation, &(struct nl_gate){.kind = NL_SILU}, "act", 0);
+        nl_add(b, &nl_gate_operation, &(struct nl_gate){.kind = p->config->model.activation, .gelu = p->config->model.gelu_approximate}, "act", 0);
     else
         nl_add_activation(b, "act", 0);
     nl_add_linear(b, p->width, p->bias, "c_proj", 0);
