@@ -137,8 +137,15 @@ static bool leaves_order(const struct nl_layers *layers)
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
 {
-    if (!strcmp(field, "dir") || strstr(field, "_images") || strstr(field, "_labels"))
+    bool text = config->data.name == NL_TEXT;
+    if (!strcmp(field, "dir") || !strcmp(field, "file") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
+    if (!strcmp(field, "sampling"))
+        return nl_sampling_of(config) != NL_SAMPLE_SHUFFLE;
+    if (!strcmp(field, "unit") || !strcmp(field, "context"))
+        return text;
+    if (text && (strstr(field, "_seed") || !strcmp(field, "standardize") || !strcmp(field, "crop") || !strcmp(field, "flip")))
+        return false; /* a text is cut where it is long enough, and its tokens are no numbers */
     if (!strcmp(field, "test_seed"))
         return config->data.test_seed != NL_AUTO;
     if (!strcmp(field, "classes"))
@@ -351,6 +358,12 @@ bool nl_has_final_norm(const struct nl_config *config)
     return config->norm.final == NL_SWITCH_AUTO ? usual : config->norm.final == NL_SWITCH_ON;
 }
 
+enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
+{
+    enum nl_order_of_epoch usual = config->data.name == NL_TEXT ? NL_SAMPLE_REPLACE : NL_SAMPLE_SHUFFLE;
+    return config->data.sampling == NL_SAMPLE_AUTO ? usual : (enum nl_order_of_epoch)config->data.sampling;
+}
+
 struct nl_config nl_config_settled(const struct nl_config *config)
 {
     struct nl_config settled = *config;
@@ -360,6 +373,7 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
     if (config->model.positions == NL_POSITIONS_AUTO)
         settled.model.positions = NL_LEARNED_POSITIONS;
+    settled.data.sampling = (int)nl_sampling_of(config);
     return settled;
 }
 
