@@ -371,8 +371,6 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.norm.placement = nl_placement_of(config);
     settled.norm.over = nl_over_of(config);
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
-    if (config->model.positions == NL_POSITIONS_AUTO)
-        settled.model.positions = NL_LEARNED_POSITIONS;
     settled.data.sampling = (int)nl_sampling_of(config);
     return settled;
 }

@@ -38,7 +38,7 @@ enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL, NL_GPT2, NL_TFIXUP };
-enum nl_position_kind { NL_POSITIONS_AUTO, NL_LEARNED_POSITIONS, NL_SINUSOIDAL, NL_ROTARY, NL_NO_POSITIONS };
+enum nl_position_kind { NL_LEARNED_POSITIONS, NL_SINUSOIDAL, NL_ROTARY, NL_NO_POSITIONS };
 enum nl_pool_tokens { NL_POOL_MEAN, NL_POOL_CLASS };
 enum nl_leaks { NL_REFUSE_LEAKS, NL_ALLOW_LEAKS };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
