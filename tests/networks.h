@@ -12,7 +12,6 @@ struct network {
     int samples;
     int part;       /* samples of micro-batches; 0: it is not cut */
     bool evaluates; /* there is no way back */
-    bool regresses; /* it has real targets, which the data of trainings have not */
 };
 
 /* The wide ones come last: they have too many parameters for differences. */
