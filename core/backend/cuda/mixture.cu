@@ -333,7 +333,8 @@ static __global__ void __launch_bounds__(NL_THREADS) join_samples(struct call ca
     of_replica(shared, call.channels)[blockIdx.x] = d;
     if (call.op.batch.affine_count > 0) {
         ((float *)nl_at(call.op.batch.dgamma, call.stride))[blockIdx.x] = (float)product;
-        ((float *)nl_at(call.op.batch.dbeta, call.stride))[blockIdx.x] = (float)gradient;
+        if (call.op.batch.dbeta)
+            ((float *)nl_at(call.op.batch.dbeta, call.stride))[blockIdx.x] = (float)gradient;
     }
     for (int i = 0; call.kind != NL_MIXTURE_SWITCH && i < 2; i++)
         if (call.op.down[i])
