@@ -61,6 +61,7 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     int x = nl_graph_add_input(graph, "x", shape.vocabulary ? NL_TENSOR_INT32 : NL_TENSOR_REAL,
                                (struct nl_extent){shape.height, shape.width, shape.channels}, lengths);
     graph->classes = shape.classes;
+    graph->matrices_first = config->train.weight_decay_on == NL_DECAY_MATRICES;
     if (check_arch(config, &shape, err)) {
         *key = "model.arch";
         return NL_FAIL;
