@@ -201,7 +201,7 @@ void network_train(struct training *t, const struct network *network, const stru
     int classes = t->graph.classes = network_classes(&t->graph);
     draw_rows(t);
     const char *trouble =
-        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, classes}, DATA);
+        training_make(t, backend, 2, (struct nl_shape){.height = input->height, .width = input->width, .channels = input->channels, .classes = classes}, DATA);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }

@@ -51,7 +51,7 @@ static const struct nl_data_facts facts[] = {
                 .licence = "yours",
                 .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32), train_labels.npy (integers); test_images.npy and "
                          "test_labels.npy, without which a fifth of the training files is the test part"},
-    [NL_TEXT] = {.title = "text: of each character the next one; the plays of Shakespeare in the program, or data.file",
+    [NL_TEXT] = {.title = "the plays of Shakespeare in the program, or data.file: of each character the next one",
                  .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of plays by W. Shakespeare",
                  .licence = "public domain",
                  .files = ""},

@@ -134,7 +134,7 @@ int nl_text_facts(const struct nl_config *config, struct nl_data_facts *out, con
     key = key ? key : &ignored;
     *key = "data.file";
     if (config->data.file[0])
-        out->title = "text: your own", out->source = config->data.file, out->licence = "yours";
+        out->title = "your own text: of each character the next one", out->source = config->data.file, out->licence = "yours";
     if (measure(config, &tokens, &vocabulary, err))
         return NL_FAIL;
     int64_t train = training_tokens(tokens), test = tokens - train;
