@@ -38,7 +38,7 @@ struct nl_plan {
     size_t arena_bytes;
     size_t stride;             /* bytes of a replica's state, */
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
-    const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
+    const void *shared[1 + NL_MOST_INPUTS]; /* pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
     const struct nl_kernel *mean;  /* of gradients, where a batch has several micro-batches; else NULL */
     struct nl_mean_gradient mean_gradient;
