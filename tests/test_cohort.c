@@ -19,6 +19,7 @@ static const char *const nets[][20] = {
     {SMALL, "norm.eval=running,precise,batch", NULL},
     {SMALL, "norm.kind=ln", "train.drop_last=false", "train.clip_norm=1", "device.kind=ref", "data.val=20", NULL},
     {SMALL, "norm.kind=none", "train.clip_value=0.5", NULL},
+    {SMALL, "train.accumulate=4", "train.drop_last=false", "train.batch=24", NULL},
     {SMALL, "norm.stat_batch=4", "norm.running=cumulative", "device.kind=ref", NULL},
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},

@@ -283,6 +283,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
     if (!strcmp(field, "workers"))
         return config->train.workers > 1 && (traits_of(config).uses & NL_USES_STAT_BATCH);
+    if (!strcmp(field, "accumulate"))
+        return config->train.accumulate > 1;
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))
@@ -335,6 +337,12 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     if (!strcmp(key->name, "device.conv"))
         return config->device.kind == NL_CPU && config->model.arch != NL_MLP && config->model.arch != NL_TRANSFORMER;
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
+}
+
+int64_t nl_micro_batch(const struct nl_config *config)
+{
+    int64_t samples = config->train.batch / config->train.accumulate;
+    return samples > 0 ? samples : 1; /* more micro-batches than samples are refused (config/check.c) */
 }
 
 double nl_beta2(const struct nl_config *config)

@@ -199,6 +199,9 @@ int nl_norm_iterations(const struct nl_config *config, int usual);
 /* What norm.sets says, into setup. NL_FAIL: err says what cannot be. */
 int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *setup, struct nl_error *err);
 
+/* Samples of a micro-batch: train.batch by train.accumulate, which divides it. */
+int64_t nl_micro_batch(const struct nl_config *config);
+
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
 

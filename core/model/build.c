@@ -267,7 +267,7 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
                                      .eps = eps,
                                      .momentum = momentum};
     if (workers > 1 && !config->norm.sync)
-        normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
+        normalize.followed = (int)nl_micro_batch(config) / workers / normalize.setup.stat_batch;
     if (b->norm->uses & NL_USES_WINDOW)
         add_cross_iteration(b, &normalize, stem, number);
     else

@@ -122,7 +122,7 @@ bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape)
 
 int nl_stat_batch(const struct nl_config *config)
 {
-    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = config->train.batch / config->train.workers;
+    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = nl_micro_batch(config) / config->train.workers;
     bool parts = config->train.workers > 1 && !config->norm.sync;
     part = part > 0 ? part : 1; /* more workers than samples are refused later */
     return (int)(parts && (own == 0 || part < own) ? part : own);

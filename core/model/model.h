@@ -29,7 +29,7 @@ void nl_model_init(const struct nl_graph *graph, const struct nl_config *config,
 /* Place in the backends' layout of element e of a parameter in PyTorch's order. */
 size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e);
 
-/* Samples that share statistics in training: norm.stat_batch, or a worker's part of the batch where that is smaller; 0: all of a batch. */
+/* Samples that share statistics in training: norm.stat_batch, or a worker's part of the batch where that is smaller; 0: all of a micro-batch. */
 int nl_stat_batch(const struct nl_config *config);
 
 /* What a normalizer of this configuration is told of activations of that shape (norm/norm.h). */

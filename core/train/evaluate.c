@@ -14,7 +14,7 @@ enum nl_eval nl_primary_eval(const struct nl_config *config)
 
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
-    int64_t stat_batch = nl_stat_batch(config), batch = config->train.batch;
+    int64_t stat_batch = nl_stat_batch(config), batch = nl_micro_batch(config);
     switch (statistics) {
     case NL_STATS_BATCH:
         return (int)(stat_batch > 0 && stat_batch < batch ? stat_batch : batch);

@@ -45,7 +45,7 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
 {
     const struct nl_graph *graph = plan->graph;
     bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
-    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips;
+    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips && config->train.accumulate == 1;
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
@@ -67,13 +67,15 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
     size_t first = l->at;
     plan->parameters = take_reals(l, graph->count);
     void *gradients = take_beside(l, first, 1, graph->count);
+    if (plan->mean)
+        plan->mean_gradient = (struct nl_mean_gradient){graph->count, gradients, take_reals(l, graph->count), take(l, sizeof(double))};
     plan->update = (struct nl_update){.optimizer = optimizer,
                                       .nesterov = config->train.nesterov,
                                       .count = graph->count,
                                       .decayed = decayed(graph, config),
                                       .stepped = plan->update.stepped,
                                       .w = plan->parameters,
-                                      .grad = gradients,
+                                      .grad = plan->mean ? plan->mean_gradient.mean : gradients,
                                       .hyper = plan->hyper};
     if (optimizer != NL_SGD || config->train.momentum > 0)
         plan->update.first = take_beside(l, first, 2, graph->count);
@@ -208,7 +210,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
 
 static int make_lists(struct nl_plan *plan, const struct nl_config *config, int eval_capacity, struct nl_error *err)
 {
-    int batch = (int)config->train.batch;
+    int batch = (int)nl_micro_batch(config);
     struct nl_list_setup setup = {.backend = plan->backend, .graph = plan->graph, .capacity = batch, .trains = true,
                                   .steps = plan->update.stepped > 0};
     plan->train.capacity = batch;
@@ -253,6 +255,7 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
                              .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
+    plan->mean = config->train.accumulate > 1 ? nl_kernel_of(backend, &nl_mean_gradient_operation, &plan->mean_gradient) : NULL;
     plan->observers = nl_observers_find(graph, &config->log.tensors);
     if (check_inputs(graph, view, err) || make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;

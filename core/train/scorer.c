@@ -29,6 +29,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT}};
     s->config.norm.stat_batch = NL_AUTO;
     s->config.train.workers = 1;
+    s->config.train.accumulate = 1;
     s->config.train.batch = largest_batch;
     int capacity = nl_evaluation_capacity(&s->config, &s->view);
     s->config.train.batch = 1;
