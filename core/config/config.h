@@ -178,6 +178,9 @@ bool nl_config_norm_activates(const struct nl_config *config);
 
 bool nl_config_tracks(const struct nl_config *config);
 
+/* Whether the normalizer of norm.kind subtracts again what a bias before it adds, in training. */
+bool nl_config_norm_cancels_bias(const struct nl_config *config);
+
 /* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
 unsigned nl_config_weight_norms(const struct nl_config *config);
 
@@ -197,7 +200,8 @@ int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *set
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
 
-/* The same configuration with a number where 'auto' stands for one that follows from another key: train.beta2. */
+/* The same configuration with a value where 'auto' stands for one that follows from another key: train.beta2; and model.bias, which is on before a
+ * normalizer that would cancel it but for norm.statistics. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */

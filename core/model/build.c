@@ -329,7 +329,7 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum)
         return b->config->model.bias == NL_BIAS_ON;
     if (b->residual == NL_FIXUP)
         return false; /* its scalars are the biases */
-    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    bool cancelled = nl_config_norm_cancels_bias(b->config) && b->config->norm.placement != NL_AFTER;
     for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
         cancelled &= !is_skipped(b, next);
     return !cancelled;
