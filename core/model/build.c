@@ -275,12 +275,23 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
+/* Whether sequences of different lengths can go through it: it leaves out positions behind their ends, or takes each position by itself. */
+static bool takes_lengths(const struct nl_norm *norm, const struct nl_config *config)
+{
+    bool by_position = norm->by_position || ((norm->uses & NL_USES_OVER) && nl_over_of(config) == NL_OVER_POSITION);
+    return by_position || (!norm->operation && !(norm->uses & NL_USES_WINDOW));
+}
+
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
     b->last_gamma = NL_NONE;
     if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
+    if (b->graph->value[b->at].lengths != NL_NONE && !takes_lengths(b->norm, b->config)) {
+        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
+        return;
+    }
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
     nl_scale_weight(b, b->config->norm.gamma_init);
     if (!(b->set && b->set->gamma_init >= 0))

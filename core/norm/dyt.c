@@ -19,6 +19,7 @@ const struct nl_norm nl_norm_dyt = {
     .label = "DyT",
     .operation = &nl_squash_operation,
     .variant = NL_SQUASH_TANH,
+    .by_position = true,
     .shifts = true,
     .uses = NL_USES_ALPHA | NL_LACKS_EPS,
 };

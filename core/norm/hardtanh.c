@@ -20,6 +20,7 @@ const struct nl_norm nl_norm_hardtanh = {
     .label = "Hard tanh",
     .operation = &nl_squash_operation,
     .variant = NL_SQUASH_HARDTANH,
+    .by_position = true,
     .shifts = true,
     .uses = NL_USES_ALPHA | NL_LACKS_EPS,
 };

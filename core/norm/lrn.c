@@ -21,5 +21,6 @@ const struct nl_norm nl_norm_lrn = {
     .title = "local response normalization",
     .label = "LRN",
     .operation = &nl_lrn_operation,
+    .by_position = true,
     .uses = NL_USES_LRN | NL_LACKS_EPS | NL_LACKS_AFFINE,
 };

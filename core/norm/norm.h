@@ -74,6 +74,7 @@ struct nl_norm {
                                               of batches "cross_iteration" (NL_USES_WINDOW) */
     int variant;         /* of that operation, if it computes several */
     bool mixes_samples;  /* of that operation: what becomes of a sample depends on the others of its batch */
+    bool by_position;    /* of that operation: what becomes of a position depends on that position alone */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
