@@ -357,7 +357,7 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
-/* Sequences of different lengths, read in both directions; the last states count as well. */
+/* Sequences of different lengths, read in both directions, with the statistics of those that have not ended; the last states count as well. */
 static void padded(struct nl_graph *graph)
 {
     int sequence = begin_ids(graph, STEPS, true), h[2], y[2], ends[2];
@@ -367,7 +367,8 @@ static void padded(struct nl_graph *graph)
         nl_loop_begin(graph, STEPS, way == 1);
         int at = taken_sequence(graph, x, "take");
         h[way] = carried(graph, way == 1 ? ends[0] : zero, "h");
-        int next = activate(graph, sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum"), NL_TANH, "tanh");
+        int gate = sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum");
+        int next = activate(graph, normalize(graph, &nl_norm_bn, gate, way == 1 ? "reverse norm" : "norm"), NL_TANH, "tanh");
         pass(graph, h[way], next);
         end(graph);
         y[way] = collected(graph, next, "collect");

@@ -62,8 +62,21 @@ struct traits {
     bool tracks, any;
     bool tracks_variance; /* and no matrix */
     bool chooses; /* what training normalizes with: norm.statistics */
+    bool cancels_bias, would_cancel_bias; /* of the layer before; but for norm.statistics */
     bool has_sets, has_eps, has_affine; /* one of them */
 };
+
+/* Whether norm.statistics says what training normalizes with. */
+static bool chooses(const struct nl_norm *norm)
+{
+    return norm->tracks && !(norm->uses & (NL_USES_HISTORY | NL_USES_WHITENING | NL_USES_NEWTON));
+}
+
+/* The mean of running statistics is a constant to the gradient. */
+static bool cancels_bias(const struct nl_norm *norm, const struct nl_config *config)
+{
+    return norm->cancels_bias && !(chooses(norm) && config->norm.statistics == NL_OF_RUNNING);
+}
 
 static struct traits traits_of(const struct nl_config *config)
 {
@@ -77,7 +90,9 @@ static struct traits traits_of(const struct nl_config *config)
         out.uses |= norm->uses;
         out.tracks |= norm->tracks;
         out.tracks_variance |= norm->tracks && !(norm->uses & (NL_USES_WHITENING | NL_USES_NEWTON));
-        out.chooses |= norm->tracks && !(norm->uses & (NL_USES_HISTORY | NL_USES_WHITENING | NL_USES_NEWTON));
+        out.chooses |= chooses(norm);
+        out.cancels_bias |= cancels_bias(norm, config);
+        out.would_cancel_bias |= norm->cancels_bias;
         out.has_sets |= norm->partition != NULL;
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
@@ -88,6 +103,11 @@ static struct traits traits_of(const struct nl_config *config)
 bool nl_config_norm_activates(const struct nl_config *config)
 {
     return (nl_norms[config->norm.kind]->uses & NL_USES_TLU) && config->norm.tlu;
+}
+
+bool nl_config_norm_cancels_bias(const struct nl_config *config)
+{
+    return cancels_bias(nl_norm_of(config), config);
 }
 
 bool nl_config_tracks(const struct nl_config *config)
@@ -379,11 +399,14 @@ enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
 struct nl_config nl_config_settled(const struct nl_config *config)
 {
     struct nl_config settled = *config;
+    struct traits norm = traits_of(config);
     settled.train.beta2 = nl_beta2(config);
     settled.norm.placement = nl_placement_of(config);
     settled.norm.over = nl_over_of(config);
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
     settled.data.sampling = (int)nl_sampling_of(config);
+    if (config->model.bias == NL_BIAS_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias && !norm.cancels_bias)
+        settled.model.bias = NL_BIAS_ON;
     return settled;
 }
 

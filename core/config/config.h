@@ -183,6 +183,9 @@ bool nl_config_norm_activates(const struct nl_config *config);
 
 bool nl_config_tracks(const struct nl_config *config);
 
+/* Whether the normalizer of norm.kind subtracts again what a bias before it adds, in training. */
+bool nl_config_norm_cancels_bias(const struct nl_config *config);
+
 /* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
 unsigned nl_config_weight_norms(const struct nl_config *config);
 
@@ -215,7 +218,8 @@ bool nl_has_final_norm(const struct nl_config *config);
 /* data.sampling, or what is usual for the data where it is auto. */
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config);
 
-/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, norm.placement, data.sampling, ... */
+/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, data.sampling, norm.placement, norm.over;
+ * and model.bias, which is on before a normalizer that would cancel it but for norm.statistics. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */

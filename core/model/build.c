@@ -302,12 +302,24 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
+/* Whether sequences of different lengths can go through it: it leaves out positions behind their ends, or takes each position by itself. */
+static bool takes_lengths(const struct nl_norm *norm, const struct nl_config *config)
+{
+    const struct nl_norm_setup setup = nl_norm_setup_of(config, 1, 2, 1);
+    bool by_sets = !norm->operation && !(norm->uses & NL_USES_WINDOW);
+    return by_sets || (!nl_norm_spans_batch(norm) && !nl_norm_spans_positions(norm, &setup));
+}
+
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
     b->last_gamma = NL_NONE;
     if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
+    if (b->graph->value[b->at].lengths != NL_NONE && !takes_lengths(b->norm, b->config)) {
+        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
+        return;
+    }
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
     nl_scale_weight(b, b->config->norm.gamma_init);
     if (!(b->set && b->set->gamma_init >= 0))
@@ -356,7 +368,7 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum)
         return b->config->model.bias == NL_BIAS_ON;
     if (b->residual == NL_FIXUP)
         return false; /* its scalars are the biases */
-    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    bool cancelled = nl_config_norm_cancels_bias(b->config) && b->config->norm.placement != NL_AFTER;
     for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
         cancelled &= !is_skipped(b, next);
     return !cancelled;

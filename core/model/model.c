@@ -128,10 +128,11 @@ int nl_stat_batch(const struct nl_config *config)
     return (int)(parts && (own == 0 || part < own) ? part : own);
 }
 
-int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err)
+int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool lengths, struct nl_graph *graph, struct nl_error *err)
 {
     nl_graph_begin(graph);
-    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
+    int of_x = lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, of_x);
     struct nl_config alone = *config;
     alone.norm.compensate = false; /* there is no layer in front */
     struct nl_builder b = {.graph = graph, .config = &alone, .norm = nl_norm_of(config), .activates = true, .at = x, .err = err};
