@@ -239,7 +239,7 @@ bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct 
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
     bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
-    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
+    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
         (size_t)op->affine_count != channels)
         return false;
     struct nl_norm_setup setup = op->setup;
