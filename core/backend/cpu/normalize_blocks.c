@@ -171,6 +171,7 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->by_rows = partition.samples == 1 && partition.positions == 1 && !op->norm->tracks && nl_normalize_is_standard(op);
     call->fixed = nl_normalize_is_fixed(op, run);
     call->constant = nl_normalize_is_constant(op, run);
+    call->averages = nl_normalize_averages(op, run);
     set_block(&call->block, op, call->at, &partition, call->constant);
     if (call->by_rows) {
         call->groups = 0;
