@@ -9,11 +9,6 @@
 
 enum { X = NL_NORMALIZE_X, INPUT = NL_CROSS_ITERATION_INPUT, WEIGHT = NL_CROSS_ITERATION_WEIGHT };
 
-static void add_state(struct nl_declaration *d, const char *name, int history, size_t count)
-{
-    d->state[d->states++] = (struct nl_tensor_spec){.name = name, .role = NL_HISTORY, .dims = 2, .shape = {(size_t)history, count}};
-}
-
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_cross_iteration *c = arguments;
@@ -21,9 +16,11 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         return NL_FAIL;
     c->first_state = d->states;
     c->input_elements = nl_elements(in[INPUT]);
-    add_state(d, "statistics", c->history, 2 * (size_t)in[X].channels);
+    struct nl_tensor_spec history = {.name = "statistics", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)c->history, 2 * (size_t)in[X].channels}};
+    d->state[d->states++] = history;
+    history.name = "of_weights", history.shape[1] = 3 * c->weights;
     if (c->weights > 0)
-        add_state(d, "of_weights", c->history, 3 * c->weights);
+        d->state[d->states++] = history;
     return NL_OK;
 }
 
