@@ -29,6 +29,9 @@ static const char *const nets[][WORDS] = {
     {SMALL, "model.arch=cnn", "train.workers=2", "norm.sync=true", "norm.kind=brn"},
     {SMALL, "model.arch=mlp", "norm.kind=mabn", "norm.history=2"},
     {SMALL, "model.arch=cnn", "norm.kind=mabn", "norm.history=1", "norm.r_max=1.1"},
+    {SMALL, "model.arch=cnn", "norm.kind=switch", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
+    {SMALL, "model.arch=cnn", "norm.kind=bin", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
+    {SMALL, "model.arch=cnn", "norm.kind=bcn", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
