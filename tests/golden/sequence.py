@@ -33,7 +33,7 @@ class Parameters:
 
 def sinusoids(positions, channels):
     s, c = torch.meshgrid(torch.arange(positions), torch.arange(channels), indexing="ij")
-    angle = s / 10000.0 ** ((c // 2 * 2) / channels)
+    angle = s.double() / 10000.0 ** ((c // 2 * 2).double() / channels)
     return torch.where(c % 2 == 1, angle.cos(), angle.sin())
 
 
