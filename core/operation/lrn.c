@@ -1,6 +1,7 @@
 /* Local response normalization. */
 #include "operation/lrn.h"
 
+#include "operation/affine.h"
 #include "operation/reference.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
