@@ -185,10 +185,11 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     add_node(b, node, stem, number);
 }
 
-/* The tensor that is the weight of the last node, or NL_NONE. */
+/* The tensor that is the weight of the last node, or its gain, or NL_NONE. */
 static int last_weight(const struct nl_builder *b)
 {
-    return b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
+    int weight = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
+    return weight == NL_NONE && !b->failed ? nl_graph_parameter(b->graph, b->at, "g") : weight;
 }
 
 void nl_scale_weight(struct nl_builder *b, double factor)
@@ -223,10 +224,6 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
     bool averages = b->norm->uses & NL_USES_HISTORY;
     int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
     struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
-    if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
-        b->failed = true;
-        return;
-    }
     struct nl_normalize normalize = {.setup = setup,
                                      .norm = b->norm,
                                      .unbiased = config->norm.running_var == NL_UNBIASED,
@@ -275,11 +272,16 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
-/* Whether sequences of different lengths can go through it: it leaves out positions behind their ends, or takes each position by itself. */
-static bool takes_lengths(const struct nl_norm *norm, const struct nl_config *config)
+/* Whether the next normalizer would take in what stands behind the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
+ * position by itself. A time of a loop is one position. */
+static bool takes_padding(const struct nl_builder *b)
 {
-    bool by_position = norm->by_position || ((norm->uses & NL_USES_OVER) && nl_over_of(config) == NL_OVER_POSITION);
-    return by_position || (!norm->operation && !(norm->uses & NL_USES_WINDOW));
+    const struct nl_graph *graph = b->graph;
+    const struct nl_norm *norm = b->norm;
+    bool by_position = norm->by_position || ((norm->uses & NL_USES_OVER) && nl_over_of(b->config) == NL_OVER_POSITION);
+    bool leaves_out = !norm->operation && !(norm->uses & NL_USES_WINDOW);
+    bool in_loop = graph->open != NL_NONE && graph->loop[graph->open].lengths != NL_NONE && nl_norm_spans_batch(norm);
+    return (graph->value[b->at].lengths != NL_NONE || in_loop) && !by_position && !leaves_out;
 }
 
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
@@ -288,8 +290,13 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
-    if (b->graph->value[b->at].lengths != NL_NONE && !takes_lengths(b->norm, b->config)) {
+    if (takes_padding(b)) {
         refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
+        return;
+    }
+    struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
+    if (nl_norm_check_groups(b->norm, &setup, "", b->err)) {
+        b->failed = true;
         return;
     }
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
