@@ -299,12 +299,17 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
-/* Whether sequences of different lengths can go through it: it leaves out positions behind their ends, or takes each position by itself. */
-static bool takes_lengths(const struct nl_norm *norm, const struct nl_config *config)
+/* Whether the next normalizer would take in what stands behind the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
+ * position by itself. A time of a loop is one position. */
+static bool takes_padding(const struct nl_builder *b)
 {
-    const struct nl_norm_setup setup = nl_norm_setup_of(config, 1, 2, 1);
-    bool by_sets = !norm->operation && !(norm->uses & NL_USES_WINDOW);
-    return by_sets || (!nl_norm_spans_batch(norm) && !nl_norm_spans_positions(norm, &setup));
+    const struct nl_graph *graph = b->graph;
+    const struct nl_norm *norm = b->norm;
+    const struct nl_norm_setup setup = nl_norm_setup_of(b->config, 1, 2, 1);
+    bool spans_batch = nl_norm_spans_batch(norm), by_position = !spans_batch && !nl_norm_spans_positions(norm, &setup);
+    bool leaves_out = !norm->operation && !(norm->uses & NL_USES_WINDOW);
+    bool in_loop = graph->open != NL_NONE && graph->loop[graph->open].lengths != NL_NONE && spans_batch;
+    return (graph->value[b->at].lengths != NL_NONE || in_loop) && !by_position && !leaves_out;
 }
 
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
@@ -313,7 +318,7 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
-    if (b->graph->value[b->at].lengths != NL_NONE && !takes_lengths(b->norm, b->config)) {
+    if (takes_padding(b)) {
         refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
         return;
     }

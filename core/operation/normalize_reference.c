@@ -266,19 +266,23 @@ static void write_y(const struct normalized *b, const struct set *set, const rea
     }
 }
 
+/* Of those that do not count, whose gamma xhat + beta is 0. */
+static void clear_y(const struct nl_normalize *op, const struct set *set, const real *residual, real *y)
+{
+    FOR_PADDING(*set, op->setup) y[at] = residual && !(op->relu && real_part(residual[at]) < 0) ? residual[at] : 0;
+}
+
 /* With the statistics of the batch; or with those that mean and var hold, and the coefficients that are kept. */
 static void normalize(const struct nl_run *run, const struct nl_normalize *op, int r, bool finds)
 {
     struct sets sets = sets_of(run, op, r);
-    const real *residual = nl_in_replica(run, op->residual, r);
-    real *y = nl_in_replica(run, op->y, r);
     accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
     struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
     struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
     b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
     for (int index = 0; index < sets.count; index++) {
         struct set set = set_at(&sets, index);
-        FOR_PADDING(set, op->setup) y[at] = residual && !(op->relu && real_part(residual[at]) < 0) ? residual[at] : 0;
+        clear_y(op, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
         if (set_size(&set) == 0)
             continue;
         if (finds && !nl_normalize_is_fixed(op, run))
@@ -289,7 +293,7 @@ static void normalize(const struct nl_run *run, const struct nl_normalize *op, i
         b.coefficients = kept && !finds ? kept[index] : coefficients_of(op, &b.statistics);
         if (kept)
             kept[index] = b.coefficients;
-        write_y(&b, &set, residual, y);
+        write_y(&b, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
     }
     if (finds && op->norm->tracks && run->statistics == NL_STATS_TRAIN)
         track(run, op, r, mean, var, &sets);
@@ -368,6 +372,20 @@ static void write_dx(const struct normalized *b, const struct set *set, const st
     }
 }
 
+/* Of the elements that do not count, whose gradient goes to the residual alone. */
+static void clear_dx(const struct normalized *b, const struct set *set, real *dx, real *dresidual)
+{
+    const struct nl_normalize *op = b->op;
+    FOR_PADDING(*set, op->setup)
+    {
+        accumulator gradient = !op->relu || (b->y && real_part(b->y[at]) > 0) ? b->dy[at] : 0;
+        if (dresidual)
+            dresidual[at] = gradient;
+        if (dx)
+            dx[at] = 0;
+    }
+}
+
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
@@ -387,14 +405,7 @@ static void backward(const struct nl_run *run, const void *arguments)
         accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma), *sum_beta = sum_gamma + op->affine_count;
         for (int index = 0; index < sets.count; index++) {
             struct set set = set_at(&sets, index);
-            FOR_PADDING(set, op->setup)
-            {
-                accumulator gradient = !op->relu || (b.y && real_part(b.y[at]) > 0) ? b.dy[at] : 0;
-                if (dresidual)
-                    dresidual[at] = gradient;
-                if (dx)
-                    dx[at] = 0;
-            }
+            clear_dx(&b, &set, dx, dresidual);
             if (set_size(&set) == 0)
                 continue;
             b.statistics = statistics_of(run, op, r, index, set.c0);
