@@ -1,5 +1,6 @@
 /* Transformers: no position of a causal one sees those behind it, with any normalizer and placement that is not refused; and those that would are refused,
  * with what to write in place. */
+#include <stdio.h>
 #include <string.h>
 
 #include "model/model.h"
@@ -57,6 +58,7 @@ static struct seen change(struct nl_graph graph, enum nl_statistics statistics)
     running_start_graph(&run, &nl_backend_ref, SAMPLES, 1);
     for (int i = 0; i < SAMPLES * POSITIONS; i++)
         ids[i] = i * 5 % VOCABULARY;
+    read_logits(&run, NL_STATS_TRAIN, ids, first); /* running statistics begin */
     read_logits(&run, statistics, ids, first);
     ids[POSITIONS + CHANGED] = (ids[POSITIONS + CHANGED] + 1) % VOCABULARY;
     read_logits(&run, statistics, ids, second);
