@@ -6,15 +6,6 @@
 #include "operation/lengths.h"
 #include "operation/operation.h"
 
-/* y = [x0, x1, x2], channel by channel. */
-struct concat {
-    int positions, channels[3];
-    const void *x[3];
-    void *y;
-    const void *dy;
-    void *dx[3];
-};
-
 /* y = positions [first, first + count) of x. */
 struct slice {
     int first, count, positions, channels;
@@ -69,7 +60,7 @@ struct tied {
     void *dx, *dw;
 };
 
-extern const struct nl_operation concat_operation, slice_operation, attention_operation, embedding_operation, before_operation,
+extern const struct nl_operation slice_operation, attention_operation, embedding_operation, before_operation,
     cell_operation, tied_operation;
 
 #endif
