@@ -261,7 +261,7 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .norm = b->norm,
         .affine = (enum nl_affine)b->config->norm.affine,
         .alpha = b->config->norm.alpha,
-        .over_position = b->config->norm.over == NL_OVER_POSITION,
+        .over_position = nl_over_of(b->config) == NL_OVER_POSITION,
         .tlu = b->activates && nl_config_norm_activates(b->config),
         .learn_eps = (enum nl_switch)b->config->norm.learn_eps,
         .share = b->config->norm.share,
