@@ -37,6 +37,7 @@ static struct batch batch_make(const struct nl_backend *backend, int samples, in
     b.labels = image_field(&b.image, (size_t)samples * sizeof *b.labels);
     b.op = (struct nl_cross_entropy){.positions = 1, .classes = classes, .logits = b.logits, .labels = b.labels};
     b.run.sums = image_field(&b.image, sizeof *b.run.sums);
+    b.op.hyper = image_field(&b.image, sizeof *b.op.hyper);
     b.op.dlogits = image_reals(&b.image, count);
     for (size_t i = 0; i < count; i++)
         image_set_real(&b.image, 0, b.logits, i, 3 * drawn(1, "logits", i));
@@ -52,13 +53,19 @@ static double loss_of(const struct batch *b)
     return b->run.sums->loss;
 }
 
+/* Labels are smoothed in steps of training alone. */
 START_TEST(loss_is_cross_entropy)
 {
     static const int shapes[][2] = {{1, 2}, {2, 3}, {3, 10}, {33, 10}, {5, 100}};
+    static const double asked[] = {0, 0.25, 1, 0.25};
+    static const enum nl_statistics statistics[] = {NL_STATS_TRAIN, NL_STATS_TRAIN, NL_STATS_FROZEN, NL_STATS_RUNNING};
+    double s = nl_is_step(statistics[_i]) ? asked[_i] : 0;
     for (int b = 0; nl_backends[b]; b++)
         for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
             int samples = shapes[k][0], classes = shapes[k][1];
             struct batch batch = batch_make(nl_backends[b], samples, classes);
+            *(struct nl_hyper *)(uintptr_t)batch.op.hyper = (struct nl_hyper){.label_smoothing = asked[_i]};
+            batch.run.statistics = statistics[_i];
             double expected = 0.0, right = 0.0, tolerance = 8 * epsilon(nl_backends[b]);
             double found = loss_of(&batch);
             for (int n = 0; n < samples; n++) {
@@ -70,15 +77,15 @@ START_TEST(loss_is_cross_entropy)
                     if (image_real(&batch.image, 0, batch.logits, row + (size_t)j) > image_real(&batch.image, 0, batch.logits, row + (size_t)best))
                         best = j;
                 }
-                expected += log(sum) - image_real(&batch.image, 0, batch.logits, row + (size_t)batch.labels[n]);
                 right += best == batch.labels[n];
                 for (int j = 0; j < classes; j++) {
                     double p = exp(image_real(&batch.image, 0, batch.logits, row + (size_t)j)) / sum;
-                    double gradient = (p - (j == batch.labels[n])) / samples;
+                    double wanted = (1 - s) * (j == batch.labels[n]) + s / classes, gradient = (p - wanted) / samples;
+                    expected -= wanted * log(p);
                     ck_assert(fabs(image_real(&batch.image, 0, batch.op.dlogits, row + (size_t)j) - gradient) <= tolerance / samples);
                 }
             }
-            ck_assert_msg(fabs(found - expected) <= tolerance * samples, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+            ck_assert_msg(fabs(found - expected) <= tolerance * (samples + expected), "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
             ck_assert(batch.run.sums->correct == right);
             /* Sums go on; no gradient is written where none is asked for. */
             batch.op.dlogits = NULL;
@@ -500,6 +507,9 @@ START_TEST(gather_takes_moves_and_standardizes)
     for (int n = 0; n < IMAGES; n++)
         for (int i = 0; i < PIXELS; i++)
             values[n][i] = pixels[n][i] = (uint8_t)(nl_stream_bits(nl_stream(1, "pixels"), (uint64_t)n, (uint64_t)i));
+    int32_t text[IMAGES + WIDTH]; /* a window begins at each of the first IMAGES numbers */
+    for (int i = 0; i < IMAGES + WIDTH; i++)
+        text[i] = 7 * i % 65;
     for (int b = 0; nl_backends[b]; b++)
         for (int augment = 0; augment < 2; augment++) {
             struct image image = image_make(nl_backends[b], 2, 1 << 15);
@@ -523,9 +533,11 @@ START_TEST(gather_takes_moves_and_standardizes)
                 op.scale = scale;
             }
             op.x = image_reals(&image, 5 * PIXELS);
-            op.rows = 2;
-            op.row[0] = (struct nl_rows){1, label_of, image_field(&image, sizeof wanted)};
-            op.row[1] = (struct nl_rows){WIDTH, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
+            op.rows = 3;
+            op.row[0] = (struct nl_rows){1, 1, false, label_of, image_field(&image, sizeof wanted)};
+            op.row[1] = (struct nl_rows){WIDTH, WIDTH, false, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
+            const void *windows = nl_backends[b]->share ? nl_backends[b]->share(text, sizeof text) : text;
+            op.row[2] = (struct nl_rows){WIDTH, 1, true, windows, image_field(&image, WIDTH * sizeof wanted)};
             run.augment = augment;
             run.epoch = 3;
             for (int r = 0; r < 2; r++) {
@@ -553,6 +565,8 @@ START_TEST(gather_takes_moves_and_standardizes)
                     ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[0].to))[n], 10 * r + wanted[n]);
                     for (int i = 0; i < WIDTH; i++)
                         ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[1].to))[n * WIDTH + i], 1000 * r + wanted[n] * WIDTH + i);
+                    for (int i = 0; i < WIDTH; i++)
+                        ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[2].to))[n * WIDTH + i], text[wanted[n] + i]);
                     for (int i = 0; i < HEIGHT; i++)
                         for (int j = 0; j < WIDTH; j++)
                             for (int c = 0; c < CHANNELS; c++) {
@@ -573,7 +587,7 @@ int main(void)
 {
     Suite *suite = suite_create("ends of a step");
     TCase *ends = tcase_create("ends");
-    tcase_add_test(ends, loss_is_cross_entropy);
+    tcase_add_loop_test(ends, loss_is_cross_entropy, 0, 4);
     tcase_add_test(ends, loss_counts_positions);
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);

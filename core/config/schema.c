@@ -10,7 +10,9 @@
 #include "norm/norm.h"
 #include "norm/weights.h"
 
-const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
+const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", "text", NULL};
+const char *const nl_unit_names[] = {"char", "byte", NULL};
+const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "rnn", "lstm", "gru", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
@@ -34,8 +36,8 @@ const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};
 const char *const nl_eval_names[] = {"running", "batch", "precise", "adapt", NULL};
 const char *const nl_optimizer_names[] = {"sgd", "adam", "adamw", "lion", "lars", NULL};
 const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
-const char *const nl_decay_names[] = {"all", "weights", NULL};
-const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", NULL};
+const char *const nl_decay_names[] = {"all", "weights", "matrices", NULL};
+const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", "inverse_sqrt", NULL};
 const char *const nl_device_names[] = {"cpu", "ref", "cuda", NULL};
 const char *const nl_precision_names[] = {"float32", "tf32", "bf16", NULL};
 const char *const nl_gemm_names[] = {"own", "openblas", NULL};
