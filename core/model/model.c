@@ -15,6 +15,11 @@ static int norms_of(const struct nl_config *config)
         return (int)config->model.depth - 1;
     case NL_TRANSFORMER:
         return nl_transformer_norms(config);
+    case NL_RNN:
+    case NL_GRU:
+        return (int)config->model.depth * (config->model.bidirectional ? 4 : 2);
+    case NL_LSTM:
+        return (int)config->model.depth * (config->model.bidirectional ? 6 : 3);
     case NL_LAYERS:
         return 0;
     }
@@ -88,6 +93,11 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         break;
     case NL_TRANSFORMER:
         nl_build_transformer(&b, &shape);
+        break;
+    case NL_RNN:
+    case NL_LSTM:
+    case NL_GRU:
+        nl_build_recurrent(&b);
         break;
     case NL_LAYERS:
         nl_build_layers(&b, key);
