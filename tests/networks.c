@@ -143,7 +143,7 @@ static int normalize_by_window(struct nl_graph *graph, int x, const char *name)
     struct nl_cross_iteration window = {.normalize = {.norm = &nl_norm_cbn, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels},
                                         .history = 3, .weights = graph->value[weight].count};
     return add(graph, &nl_cross_iteration_operation, &window, name, NL_CROSS_ITERATION_SLOTS,
-               (int[]){x, NL_NONE, NL_NONE, NL_NONE, taken(graph, x, NL_PRODUCT_X), weight}, 0);
+               (int[]){x, NL_NONE, NL_NONE, NL_NONE, NL_NONE, taken(graph, x, NL_PRODUCT_X), weight}, 0);
 }
 
 static void normalized_by_window(struct nl_graph *graph)

@@ -184,7 +184,7 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     const struct nl_graph *graph = b->graph;
     struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
     struct nl_new_node node = {
-        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
+        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
     int producer = graph->value[b->at].producer;
     const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
     if (normalize->trains_running) {
