@@ -15,7 +15,10 @@
 #include "config/config.h"
 
 /* In this order core/claims/identity.c computes them. */
-enum nl_identity { NL_NO_IDENTITY, NL_GN_IS_LN, NL_GN_IS_IN, NL_RMS_IS_LN, NL_BN_OF_ONE, NL_BN_SCALE, NL_BN_SHIFT, NL_BN_RUNNING, NL_BN_BATCHMATES };
+enum nl_identity {
+    NL_NO_IDENTITY, NL_GN_IS_LN, NL_GN_IS_IN, NL_RMS_IS_LN, NL_BN_OF_ONE, NL_BN_SCALE, NL_BN_SHIFT, NL_BN_RUNNING, NL_BN_BATCHMATES,
+    NL_FRN_BATCHMATES, NL_SYNC_IS_BN, NL_BRN_IS_BN, NL_DBN_WHITE, NL_WN_ORTHOGONAL, NL_SN_LARGEST,
+};
 extern const char *const nl_identity_names[]; /* from NL_GN_IS_LN on; ends with NULL */
 
 /* What is read of the runs of one seed along a key, if there is one. */
