@@ -215,7 +215,7 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("train.steps", "0", "'train.steps' must be from 1 to 10000000000, or 'auto', not 0");
     refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
     refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
-    refuse("norm.placement", "befor", "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be before, after, preact");
+    refuse("norm.placement", "befor", "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact");
     refuse("device.kind", "abacus", "'device.kind' cannot be 'abacus'; it can be cpu, ref, cuda");
     refuse("norm.eval", "[]", "'norm.eval' must have at least one value");
     refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");

@@ -280,7 +280,7 @@ static const struct {
      "  write it in decimal digits, from 0 to 1e+06\n"},
     {"", "norm.over=sample,positon",
      "command line: 'norm.over' cannot be 'positon'\n      | norm.over=sample,positon\n      |                  ^~~~~~~\n"
-     "  did you mean 'position'? it can be sample, position\n"},
+     "  did you mean 'position'? it can be auto, sample, position\n"},
     {"", "train.seed=1:5",
      "command line: 'train.seed' cannot vary like other keys\n      | train.seed=1:5\n      | ^~~~~~~~~~\n"
      "  'sweep.seeds' of 5 takes train.seed and the four after it\n"},
@@ -289,7 +289,7 @@ static const struct {
      "  give a key several values to make an axis of it: norm.kind=bn,gn\n"},
     {"", "sweep.baseline=norm.over=smple",
      "command line: 'norm.over' cannot be 'smple'\n      | sweep.baseline=norm.over=smple\n      |                ^~~~~~~~~~~~~~~\n"
-     "  did you mean 'sample'? it can be sample, position\n"},
+     "  did you mean 'sample'? it can be auto, sample, position\n"},
     {"", "train.lr=0:1:log:3",
      "command line: 'train.lr' needs two different ends above 0 for a range on the log scale\n"
      "      | train.lr=0:1:log:3\n      |          ^~~~~~~~~\n"},

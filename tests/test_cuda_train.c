@@ -3,7 +3,6 @@
 #include <check.h>
 #include <math.h>
 
-#include "graph/loop.h"
 #include "operation/conv.h"
 #include "operation/linear.h"
 #include "suite.h"
@@ -61,26 +60,6 @@ START_TEST(what_has_no_kernel_is_named)
     ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_ref, &err), NL_OK);
     ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
     ck_assert_str_eq(err.text, "cuda cannot compute 'depthwise_conv' (conv1)");
-    nl_graph_release(&graph);
-}
-END_TEST
-
-START_TEST(a_loop_is_refused_where_it_begins)
-{
-    enum { TIMES = 5 };
-    struct nl_graph graph;
-    struct nl_error err;
-    nl_graph_begin(&graph);
-    int input = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, TIMES, 3}, NL_NONE);
-    nl_loop_begin(&graph, TIMES, false);
-    int x = nl_loop_take(&graph, input, "take", &err);
-    struct nl_linear linear = {.out = 4};
-    int y = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "fc", .in = {x}, .inputs = 1}, &err);
-    ck_assert_int_eq(nl_loop_end(&graph, &err), NL_OK);
-    nl_graph_end(&graph, nl_loop_collect(&graph, y, "collect", &err));
-    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_ref, &err), NL_OK);
-    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
-    ck_assert_str_eq(err.text, "cuda cannot compute 'transpose' (take)");
     nl_graph_release(&graph);
 }
 END_TEST
@@ -258,7 +237,6 @@ int main(void)
     Suite *suite = suite_create("training on cuda");
     TCase *tests = tcase_create("training");
     tcase_add_test(tests, what_has_no_kernel_is_named);
-    tcase_add_test(tests, a_loop_is_refused_where_it_begins);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
     tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);

@@ -99,7 +99,7 @@ bool nl_config_tracks(const struct nl_config *config)
  * sum, which no normalizer takes the place of. */
 static bool has_activation(const struct nl_config *config)
 {
-    return !nl_config_norm_activates(config) || (config->model.arch == NL_RESNET && config->norm.placement == NL_BEFORE);
+    return !nl_config_norm_activates(config) || (config->model.arch == NL_RESNET && nl_placement_of(config) == NL_BEFORE);
 }
 
 /* Whether the network has that activation function. */
@@ -316,10 +316,22 @@ double nl_beta2(const struct nl_config *config)
     return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
 }
 
+enum nl_placement nl_placement_of(const struct nl_config *config)
+{
+    return config->norm.placement == NL_PLACEMENT_AUTO ? NL_BEFORE : (enum nl_placement)config->norm.placement;
+}
+
+enum nl_over nl_over_of(const struct nl_config *config)
+{
+    return config->norm.over == NL_OVER_AUTO ? NL_OVER_SAMPLE : (enum nl_over)config->norm.over;
+}
+
 struct nl_config nl_config_settled(const struct nl_config *config)
 {
     struct nl_config settled = *config;
     settled.train.beta2 = nl_beta2(config);
+    settled.norm.placement = nl_placement_of(config);
+    settled.norm.over = nl_over_of(config);
     return settled;
 }
 

@@ -37,9 +37,9 @@ enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
-enum nl_placement { NL_BEFORE, NL_AFTER, NL_PREACT };
+enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
-enum nl_over { NL_OVER_SAMPLE, NL_OVER_POSITION };
+enum nl_over { NL_OVER_AUTO, NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
 enum nl_weights_init { NL_INIT_BY_WEIGHTS, NL_INIT_BY_DATA };
 enum nl_running { NL_EMA, NL_CUMULATIVE, NL_LEARNED };
@@ -199,7 +199,11 @@ int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *set
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
 
-/* The same configuration with a number where 'auto' stands for one that follows from another key: train.beta2. */
+/* norm.placement and norm.over, or what is usual for the architecture where they are auto. */
+enum nl_placement nl_placement_of(const struct nl_config *config);
+enum nl_over nl_over_of(const struct nl_config *config);
+
+/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, norm.placement, norm.over. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */

@@ -110,7 +110,7 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
         *(int *)out = *(const int64_t *)field == NL_AUTO ? 0 : (int)*(const int64_t *)field;
     if (!strcmp(word->name, "branch") && *(const int *)out > NL_SKIPINIT)
         nl_diagnose(loader->diagnostics, &value->at, NULL, "'branch' is plain or skipinit: fixup and nf are of 'model.arch' resnet");
-    if (!strcmp(word->name, "placement") && *(const int *)out == NL_PREACT)
+    if (!strcmp(word->name, "placement") && *(const int *)out != NL_BEFORE && *(const int *)out != NL_AFTER)
         nl_diagnose(loader->diagnostics, &value->at, NULL,
                     "'placement' is before or after: what comes first in a residual the list says");
 }
@@ -282,7 +282,7 @@ static const struct {
 } written[NL_LAYER_KINDS] = {
     [NL_LAYER_CONV] = {"conv", 1},
     [NL_LAYER_LINEAR] = {"fc", 1},
-#define LAYER(operation, word, stem, divides, help) [NL_LAYER_##operation] = {stem, divides},
+#define LAYER(operation, word, stem, divides, ...) [NL_LAYER_##operation] = {stem, divides},
 #include "config/layers.def"
     [NL_LAYER_DROPOUT] = {"drop", 1},
     [NL_LAYER_RESIDUAL] = {"residual", 1},

@@ -3,7 +3,7 @@
  *     - {conv: 16, kernel: 5, name: stem}       - conv: depthwise, as wide as its input
  *     - norm                                    - norm: {kind: gn, groups: 4}
  *     - activation                              - norm-activation: both, in the order of norm.placement
- *     - max-pool, mean-pool, dropout: 0.3       - linear: 64, and linear: classes at the end
+ *     - mean-pool, dropout: 0.3                 - linear: 64, and linear: classes at the end
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
  *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
  *

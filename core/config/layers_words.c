@@ -14,7 +14,7 @@ const struct nl_layer_word nl_layer_words[] = {
     [NL_LAYER_LINEAR] = {"linear", IN(LINEAR), NL_WORD_NUMBER, NULL, "classes", true, 1, 8192, SETTING(width),
                         "linear layer with so many units, or one for each class; blank: width"},
     [NL_LAYER_NORM_ACTIVATION] = {"norm-activation", IN(NORM_ACTIVATION), NL_WORD_NOTHING, .help = "normalizer and activation, in the order of placement"},
-#define LAYER(operation, word, stem, divides, text) [NL_LAYER_##operation] = {word, IN(operation), NL_WORD_NOTHING, .help = text},
+#define LAYER(operation, word, stem, divides, key, text) [NL_LAYER_##operation] = {word, IN(operation), NL_WORD_NOTHING, .help = text},
 #include "config/layers.def"
     [NL_LAYER_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_VALUE, "model.dropout", NULL, true, 0, 0, SETTING(dropout),
                         "with this probability, or blank with model.dropout; none where it is 0"},

@@ -18,9 +18,9 @@ const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", NULL};
 const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
-const char *const nl_placement_names[] = {"before", "after", "preact", NULL};
+const char *const nl_placement_names[] = {"auto", "before", "after", "preact", NULL};
 const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
-const char *const nl_over_names[] = {"sample", "position", NULL};
+const char *const nl_over_names[] = {"auto", "sample", "position", NULL};
 const char *const nl_center_names[] = {"mean", "kept", "none", NULL};
 const char *const nl_scale_names[] = {"std", "l1", "max", "none", NULL};
 const char *const nl_norm_statistics_names[] = {"batch", "running", NULL};
@@ -120,6 +120,8 @@ static const struct {
 #define SYNONYM(word, key) {word, key, NULL},
 #define ABSENT(word, what) {word, NULL, what},
 #include "config/synonyms.def"
+#define LAYER(operation, word, stem, divides, key, help) SYNONYM(word, key)
+#include "config/layers.def"
 #undef SYNONYM
 #undef ABSENT
 };

@@ -11,7 +11,6 @@
 #include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
-#include "operation/mean_pool.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
@@ -257,7 +256,7 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .norm = b->norm,
         .affine = (enum nl_affine)b->config->norm.affine,
         .alpha = b->config->norm.alpha,
-        .over_position = b->config->norm.over == NL_OVER_POSITION,
+        .over_position = nl_over_of(b->config) == NL_OVER_POSITION,
         .tlu = b->activates && nl_config_norm_activates(b->config),
         .learn_eps = (enum nl_switch)b->config->norm.learn_eps,
         .share = b->config->norm.share,
@@ -338,7 +337,7 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum)
 
 void nl_add_pooled_head(struct nl_builder *b)
 {
-    nl_add(b, &nl_mean_pool_operation, NULL, "avgpool", 0);
+    nl_add_simple(b, "avgpool", 0);
     nl_add_fixup_bias(b, "bias_head", 0);
     nl_add_head(b, "head");
     nl_add_fixup_weights(b, 0);

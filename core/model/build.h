@@ -35,6 +35,7 @@ void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const ch
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */
 void nl_add_activation(struct nl_builder *b, const char *stem, int number);
+void nl_add_simple(struct nl_builder *b, const char *stem, int number);  /* the layer that config/layers.def has under this stem */
 void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* nothing with a probability of 0 */
 
 /* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */

@@ -1,6 +1,5 @@
-/* Convolutional: [3x3 convolution, normalizer, activation, dropout, max-pool where model.pool says so] x depth, mean, linear. */
+/* Convolutional: [3x3 convolution, normalizer, activation, dropout, pooling where model.pool says so] x depth, mean, linear. */
 #include "model/build.h"
-#include "operation/max_pool.h"
 
 static bool pools_after(const struct nl_config *config, int layer)
 {
@@ -23,7 +22,7 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
             *key = "model.pool";
             return nl_fail(err, "no pooling is possible after layer %d: its maps are %d x %d already", i, maps.height, maps.width);
         }
-        nl_add(b, &nl_max_pool_operation, NULL, "pool", i);
+        nl_add_simple(b, "pool", i);
     }
     nl_add_pooled_head(b);
     return NL_OK;

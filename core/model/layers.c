@@ -2,6 +2,7 @@
 #include "config/layers.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "model/build.h"
 
@@ -75,10 +76,21 @@ static bool is_taken(const struct listed *l)
 #include "config/layers.def"
 
 /* Of the layers that are told nothing. */
-static const struct nl_operation *const operations[NL_LAYER_KINDS] = {
-#define LAYER(operation, ...) [NL_LAYER_##operation] = &nl_##operation##_operation,
+static const struct {
+    const struct nl_operation *operation;
+    const char *stem;
+} simple[NL_LAYER_KINDS] = {
+#define LAYER(operation, word, stem, ...) [NL_LAYER_##operation] = {&nl_##operation##_operation, stem},
 #include "config/layers.def"
 };
+
+void nl_add_simple(struct nl_builder *b, const char *stem, int number)
+{
+    int kind = 0;
+    while (!simple[kind].operation || strcmp(simple[kind].stem, stem) != 0)
+        NL_ASSERT(++kind < NL_LAYER_KINDS);
+    nl_add(b, simple[kind].operation, NULL, stem, number);
+}
 
 static void add_sum(const struct listed *l, struct residual ended)
 {
@@ -128,7 +140,7 @@ static void add_layer(const struct listed *l, struct residual **residual)
         add_sum(l, *(*residual)--);
         return;
     default:
-        nl_add(b, operations[l->layer->kind], NULL, name, 0);
+        nl_add(b, simple[l->layer->kind].operation, NULL, name, 0);
     }
 }
 

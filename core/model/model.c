@@ -118,7 +118,7 @@ struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int sample
                                   .channels = channels,
                                   .groups = (int)config->norm.groups,
                                   .stat_batch = nl_stat_batch(config),
-                                  .over_position = config->norm.over == NL_OVER_POSITION};
+                                  .over_position = nl_over_of(config) == NL_OVER_POSITION};
     struct nl_error checked; /* by nl_config_check */
     nl_norm_sets_read(&config->norm.sets, &setup, &checked);
     return setup;

@@ -41,8 +41,10 @@ static __global__ void gather(struct nl_gather op, size_t stride, bool augment, 
 static void launch_gather(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gather *op = (const struct nl_gather *)arguments;
-    size_t image = (size_t)op->height * op->width * op->channels;
-    unsigned threads = min(nl_blocks(image, 32) * 32, NL_THREADS);
+    size_t most = (size_t)op->height * op->width * op->channels; /* 0 of a network that takes rows alone */
+    for (int i = 0; i < op->rows; i++)
+        most = max(most, (size_t)op->row[i].width);
+    unsigned threads = min(nl_blocks(most, 32) * 32, NL_THREADS);
     dim3 grid((unsigned)run->samples, 1, (unsigned)run->replicas);
     const struct nl_cuda_moment *now = nl_cuda_now(run, op->index);
     NL_LAUNCH(gather, grid, threads, *op, run->stride, run->augment && (op->crop > 0 || op->flip), now);
