@@ -312,7 +312,7 @@ static void add_order(struct nl_loader *loader, struct parts *parts)
     }
 }
 
-/* A formula is computed twice, each time with a tolerance of its own. */
+/* A formula is computed twice, each time with a tolerance of its own. It reads no runs, whatever the claim's measure is. */
 static void add_identity(struct nl_loader *loader, struct parts *parts)
 {
     static const enum nl_device_kind devices[] = {NL_REF, NL_CPU};
@@ -320,6 +320,7 @@ static void add_identity(struct nl_loader *loader, struct parts *parts)
     if (!two)
         nl_diagnose(loader->diagnostics, &parts->tolerance->at, "as in tolerance: [1e-12, 1e-5]",
                     "a formula has two tolerances: of ref, and of cpu");
+    parts->part.reading = (struct nl_reading){.target = NAN};
     for (int i = 0; two && i < 2; i++) {
         parts->part.device = devices[i];
         parts->part.threshold = read_number(loader, "tolerance", parts->tolerance->item[i]);
