@@ -3,10 +3,8 @@
 
 NL_DECLARE_REFERENCES(concat);
 NL_DECLARE_REFERENCES(slice);
-NL_DECLARE_REFERENCES(attention);
 NL_DECLARE_REFERENCES(cell);
 NL_DECLARE_REFERENCES(tied);
-NL_DECLARE_REFERENCES(embedding);
 NL_DECLARE_REFERENCES(before);
 
 static int declare_concat(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -57,75 +55,11 @@ const struct nl_operation slice_operation = {.name = "slice",
                                              .bind = bind_slice,
                                              .reference = NL_REFERENCES(slice)};
 
-static int declare_attention(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
-{
-    struct attention *attention = arguments;
-    (void)err;
-    attention->positions = nl_positions(in[0]), attention->channels = in[0].channels;
-    d->output[d->outputs++] = in[0];
-    return NL_OK;
-}
-
-static void bind_attention(void *arguments, const struct nl_operands *at)
-{
-    struct attention *a = arguments;
-    a->q = at->in[0], a->k = at->in[1], a->v = at->in[2], a->lengths = at->in[3];
-    a->dq = at->d_in[0], a->dk = at->d_in[1], a->dv = at->d_in[2];
-    a->y = at->out[0], a->dy = at->d_out[0];
-}
-
 static struct nl_reads reads_inputs(const void *arguments, unsigned filled)
 {
     (void)arguments;
     return (struct nl_reads){.inputs = filled};
 }
-
-const struct nl_operation attention_operation = {.name = "attention",
-                                                 .arguments = sizeof(struct attention),
-                                                 .slots = 4,
-                                                 .takes_int32 = 1u << 3,
-                                                 .lengths = 3,
-                                                 .declare = declare_attention,
-                                                 .bind = bind_attention,
-                                                 .reads = reads_inputs,
-                                                 .reference = NL_REFERENCES(attention)};
-
-static int declare_embedding(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
-{
-    struct embedding *embedding = arguments;
-    (void)err;
-    embedding->positions = nl_positions(in[0]);
-    d->output[d->outputs++] = (struct nl_extent){in[0].height, in[0].width, embedding->channels};
-    d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "weight",
-                                .role = NL_WEIGHT,
-                                .slot = 1,
-                                .dims = 2,
-                                .shape = {(size_t)embedding->vocabulary, (size_t)embedding->channels}};
-    return NL_OK;
-}
-
-static void bind_embedding(void *arguments, const struct nl_operands *at)
-{
-    struct embedding *embedding = arguments;
-    embedding->x = at->in[0], embedding->w = at->in[1], embedding->dw = at->d_in[1];
-    embedding->y = at->out[0], embedding->dy = at->d_out[0];
-}
-
-static struct nl_reads reads_ids(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_reads){.inputs = 1};
-}
-
-const struct nl_operation embedding_operation = {.name = "embedding",
-                                                 .arguments = sizeof(struct embedding),
-                                                 .slots = 2,
-                                                 .takes_int32 = 1,
-                                                 .declare = declare_embedding,
-                                                 .bind = bind_embedding,
-                                                 .reads = reads_ids,
-                                                 .reference = NL_REFERENCES(embedding)};
 
 static int declare_before(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

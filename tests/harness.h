@@ -240,12 +240,12 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
             .norm_numbers = {spec.numbers[0], spec.numbers[1]}};
     switch (spec.kind) {
     case LINEAR:
-        p.linear = (struct nl_linear){.in = spec.channels, .out = spec.out};
+        p.linear = (struct nl_linear){.positions = height * width, .in = spec.channels, .out = spec.out};
         p.linear.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.linear.dx);
         p.linear.w = probe_input(&p, "w", channels * out, channels * out, !spec.no_dw, &p.linear.dw);
         if (spec.bias)
             p.linear.b = probe_input(&p, "b", out, out, !spec.no_dw, &p.linear.db);
-        y = out;
+        y = (size_t)(height * width) * out;
         break;
     case CONV:
     case DEPTHWISE: {

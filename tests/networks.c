@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "building.h"
 #include "graph/loop.h"
-#include "operation/activate.h"
-#include "operation/add.h"
-#include "operation/conv.h"
 #include "operation/dropout.h"
-#include "operation/linear.h"
+#include "operation/embedding.h"
 #include "operation/mean_pool.h"
-#include "operation/normalize.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/scalars.h"
@@ -27,86 +24,9 @@
 
 static struct nl_error err;
 
-/* An empty graph but for its input. */
-static int begin(struct nl_graph *graph, int height, int width, int channels)
-{
-    nl_graph_begin(graph);
-    return nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){height, width, channels}, NL_NONE);
-}
-
-/* One of sequences of ids. */
-static int begin_ids(struct nl_graph *graph, int positions, bool lengths)
-{
-    nl_graph_begin(graph);
-    int of = lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
-    return nl_graph_add_input(graph, "x", NL_TENSOR_INT32, (struct nl_extent){1, positions, 1}, of);
-}
-
-static int add_node(struct nl_graph *graph, struct nl_new_node node)
-{
-    int out = nl_graph_add(graph, &node, &err);
-    ck_assert_msg(out != NL_NONE, "%s", err.text);
-    return out;
-}
-
-static int add(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, const char *name, int inputs,
-               const int *in, unsigned without)
-{
-    struct nl_new_node node = {
-        .operation = operation, .arguments = arguments, .name = name, .inputs = inputs, .without = without};
-    memcpy(node.in, in, (size_t)inputs * sizeof *in);
-    return add_node(graph, node);
-}
-
-enum { WITHOUT_BIAS = 1u << 2 };
-
-static int linear(struct nl_graph *graph, int x, int out, const char *name, unsigned without)
-{
-    return add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 1, (int[]){x}, without);
-}
-
-static int conv(struct nl_graph *graph, int x, int out, int kernel, const char *name)
-{
-    return add(graph, &nl_conv_operation,
-               &(struct nl_conv){.out = out, .kernel = kernel, .stride = 1, .algorithm = NL_CONV_DIRECT}, name, 1, (int[]){x}, 0);
-}
-
-static int activate(struct nl_graph *graph, int x, enum nl_activation kind, const char *name)
-{
-    return add(graph, &nl_activate_operation, &(struct nl_activate){.kind = kind}, name, 1, (int[]){x}, 0);
-}
-
-static int sum(struct nl_graph *graph, int a, int b, const char *name)
-{
-    return add(graph, &nl_add_operation, &(struct nl_add){.stride = 1}, name, 2, (int[]){a, b}, 0);
-}
-
-static int normalize(struct nl_graph *graph, const struct nl_norm *norm, int x, const char *name)
-{
-    struct nl_normalize n = {.norm = norm, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels};
-    return add(graph, &nl_normalize_operation, &n, name, 1, (int[]){x}, 0);
-}
-
 static int slice(struct nl_graph *graph, int x, int first, int count, const char *name)
 {
     return add(graph, &slice_operation, &(struct slice){.first = first, .count = count}, name, 1, (int[]){x}, 0);
-}
-
-/* The value in a slot of the node that makes `value`. */
-static int taken(const struct nl_graph *graph, int value, int slot)
-{
-    return graph->node[graph->value[value].producer].in[slot];
-}
-
-/* Two heads over positions that the sample's length leaves. */
-static void attention(struct nl_graph *graph)
-{
-    nl_graph_begin(graph);
-    int lengths = nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE),
-        x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, 6, 5}, lengths);
-    int q = conv(graph, x, 4, 1, "q"), k = conv(graph, x, 4, 1, "k"), v = conv(graph, x, 4, 1, "v");
-    int y = add(graph, &attention_operation, &(struct attention){.heads = 2}, "attention", 3, (int[]){q, k, v}, 0);
-    nl_graph_end(graph, linear(graph, sum(graph, y, q, "residual"), CLASSES, "head", 0));
 }
 
 /* The embedding is the head. */
@@ -231,42 +151,6 @@ static void residual_mlp(struct nl_graph *graph)
     int b = activate(graph, linear(graph, a, 6, "fc2", 0), NL_RELU, "act2");
     int c = activate(graph, linear(graph, b, 6, "fc3", 0), NL_RELU, "act3");
     nl_graph_end(graph, linear(graph, sum(graph, c, a, "add"), CLASSES, "head", 0));
-}
-
-/* A causal language model of one block: attention and a perceptron at each position, with LN at each position before it, and the
- * embedding as the head. */
-void network_language(struct nl_graph *graph, const struct language *l)
-{
-    struct embedding table = {.vocabulary = l->vocabulary, .channels = l->width};
-    struct nl_normalize ln = {.norm = &nl_norm_ln, .setup = {.groups = 1, .over_position = true}, .affine_count = l->width};
-    int x = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){begin_ids(graph, l->positions, l->lengths)}, 0);
-    int q = conv(graph, x, l->width, 1, "q"), k = conv(graph, x, l->width, 1, "k"), v = conv(graph, x, l->width, 1, "v");
-    int y = add(graph, &attention_operation, &(struct attention){.heads = l->heads}, "attention", 3, (int[]){q, k, v}, 0);
-    y = sum(graph, x, y, "add1");
-    int hidden = add(graph, &nl_normalize_operation, &ln, "norm", 1, (int[]){y}, 0);
-    hidden = activate(graph, conv(graph, hidden, l->hidden, 1, "fc1"), NL_GELU, "act");
-    y = sum(graph, y, conv(graph, hidden, l->width, 1, "fc2"), "add2");
-    struct nl_conv head = {.out = l->vocabulary, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
-    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 2, (int[]){y, taken(graph, x, 1)}, WITHOUT_BIAS));
-}
-
-static void language(struct nl_graph *graph)
-{
-    network_language(graph,
-                     &(struct language){.vocabulary = 7, .width = 4, .heads = 2, .hidden = 6, .positions = 8, .lengths = true});
-}
-
-/* Of the next id, from this one and the one before: three nodes take the same weight. */
-static void bigram(struct nl_graph *graph)
-{
-    struct embedding table = {.vocabulary = 5, .channels = 3};
-    int ids = begin_ids(graph, 4, false);
-    int last = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){ids}, 0);
-    int before = add(graph, &before_operation, &(struct before){0}, "before", 1, (int[]){ids}, 0);
-    before = add(graph, &embedding_operation, &table, "embedding", 2, (int[]){before, taken(graph, last, 1)}, 0);
-    int both = activate(graph, sum(graph, last, conv(graph, before, 3, 1, "fc"), "add"), NL_TANH, "act");
-    struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
-    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 2, (int[]){both, taken(graph, last, 1)}, WITHOUT_BIAS));
 }
 
 /* ---- recurrent networks ---- */
@@ -477,7 +361,7 @@ static void row_by_row(struct nl_graph *graph)
 static void padded(struct nl_graph *graph)
 {
     int sequence = begin_ids(graph, STEPS, true), h[2], y[2], ends[2];
-    int x = add(graph, &embedding_operation, &(struct embedding){.vocabulary = 5, .channels = WIDTH}, "embedding", 1, (int[]){sequence}, 0);
+    int x = add(graph, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = 5, .channels = WIDTH}, "embedding", 1, (int[]){sequence}, 0);
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
     for (int way = 0; way < 2; way++) {
         nl_loop_begin(graph, STEPS, way == 1);
@@ -495,15 +379,15 @@ static void padded(struct nl_graph *graph)
 
 void network_ids(struct nl_graph *graph, bool inside)
 {
-    struct embedding table = {.vocabulary = 5, .channels = WIDTH};
+    struct nl_embedding table = {.vocabulary = 5, .channels = WIDTH};
     int sequence = begin_ids(graph, STEPS, false);
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
     if (!inside)
-        sequence = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){sequence}, 0);
+        sequence = add(graph, &nl_embedding_operation, &table, "embedding", 1, (int[]){sequence}, 0);
     nl_loop_begin(graph, STEPS, false);
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, zero, "h");
     if (inside)
-        x = add(graph, &embedding_operation, &table, "embedding", 1, (int[]){x}, 0);
+        x = add(graph, &nl_embedding_operation, &table, "embedding", 1, (int[]){x}, 0);
     int next = activate(graph, sum(graph, x, linear(graph, h, WIDTH, "w", 0), "sum"), NL_TANH, "tanh");
     pass(graph, h, next);
     end(graph);
@@ -542,7 +426,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"reverse lstm", lstm_reverse, 6, 0, false},
                                            {"bidirectional", bidirectional, 6, 0, false},
                                            {"one time", one_time, 6, 0, false},
-                                           {"attention", attention, 6, 0, false},
+                                           {"attention", network_attention, 6, 0, false},
                                            {"tied", tied_head, 6, 0, false},
                                            {"weight norm", weight_normed, 6, 0, false},
                                            {"whitening", whitened, 6, 0, false},
@@ -552,8 +436,11 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"normalizers", normalized_anew, 6, 0, false},
                                            {"scaled", scaled, 6, 0, false},
                                            {"normalizers of a sample", normalized_by_sample, 6, 0, false},
-                                           {"language", language, 8, 4, false},
-                                           {"bigram", bigram, 6, 0, false},
+                                           {"language", network_language_model, 8, 4, false},
+                                           {"bigram", network_bigram, 6, 0, false},
+                                           {"encoder", network_encoder, 6, 0, false},
+                                           {"regression", network_regression, 6, 0, false},
+                                           {"last", network_last, 6, 0, false},
                                            {"padded", padded, 6, 0, false},
                                            {"unrolled lstm", unrolled, 6, 0, false},
                                            {"wide concat", concatenated_wide, 40, 16, false},

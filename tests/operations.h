@@ -3,7 +3,6 @@
 #ifndef TESTS_OPERATIONS_H
 #define TESTS_OPERATIONS_H
 
-#include "operation/lengths.h"
 #include "operation/operation.h"
 
 /* y = [x0, x1, x2], channel by channel. */
@@ -22,26 +21,6 @@ struct slice {
     void *y;
     const void *dy;
     void *dx;
-};
-
-/* Causal attention of `heads` heads over the positions of a sample that count; the others put out 0. */
-struct attention {
-    int positions, channels, heads;
-    const void *q, *k, *v;  /* (N, S, C) */
-    const int32_t *lengths; /* (N), or NULL */
-    void *y;
-    const void *dy;
-    void *dq, *dk, *dv;
-};
-
-/* y[n, s] = the row of w for id x[n, s]. w is PyTorch's (V, C), stored as every matrix: (C, V). */
-struct embedding {
-    int positions, vocabulary, channels;
-    const int32_t *x; /* (N, S) */
-    const void *w;
-    void *y; /* (N, S, C) */
-    const void *dy;
-    void *dw;
 };
 
 /* y[n, s] = x[n, s - 1], the id before, and 0 before the first. */
@@ -69,7 +48,6 @@ struct tied {
     void *dx, *dw;
 };
 
-extern const struct nl_operation concat_operation, slice_operation, attention_operation, embedding_operation, before_operation,
-    cell_operation, tied_operation;
+extern const struct nl_operation concat_operation, slice_operation, before_operation, cell_operation, tied_operation;
 
 #endif

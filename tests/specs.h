@@ -11,6 +11,7 @@ static const struct spec specs[] = {
     {"linear without dx", LINEAR, .samples = 2, .channels = 3, .out = 1, .bias = true, .no_dx = true},
     {"linear without dw", LINEAR, .samples = 33, .channels = 17, .out = 10, .bias = true, .no_dw = true},
     {"linear without dw, one sample", LINEAR, .samples = 1, .channels = 64, .out = 64, .no_dw = true},
+    {"linear by position", LINEAR, .samples = 3, .capacity = 4, .height = 5, .channels = 17, .out = 10, .bias = true},
     {"linear to one", LINEAR, .samples = 4, .channels = 1, .out = 1},
 
     {"conv 3x3", CONV, .samples = 3, .height = 5, .width = 6, .channels = 3, .out = 10, .kernel = 3, .pad = 1, .bias = true},
@@ -98,6 +99,7 @@ static const struct spec specs[] = {
     {"tanh", ACTIVATE, .samples = 33, .channels = 64, .activation = NL_TANH},
     {"gelu", ACTIVATE, .samples = 33, .channels = 64, .activation = NL_GELU, .gelu = NL_GELU_ERF},
     {"gelu, tanh approximation", ACTIVATE, .samples = 33, .channels = 64, .activation = NL_GELU, .gelu = NL_GELU_TANH},
+    {"silu", ACTIVATE, .samples = 33, .channels = 64, .activation = NL_SILU},
 
     {"max-pool", MAX_POOL, .samples = 3, .capacity = 4, .height = 4, .width = 6, .channels = 10},
     {"max-pool, odd size", MAX_POOL, .samples = 2, .height = 5, .width = 7, .channels = 3},

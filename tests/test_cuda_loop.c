@@ -9,6 +9,7 @@
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
+#include "operation/embedding.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
@@ -71,7 +72,7 @@ enum { RECURRENT = sizeof recurrent / sizeof *recurrent };
 
 /* ---- and of the tests ---- */
 
-static const struct nl_operation *const of_the_tests[] = {&concat_operation, &slice_operation, &embedding_operation, &cell_operation, &tied_operation};
+static const struct nl_operation *const of_the_tests[] = {&concat_operation, &slice_operation, &nl_embedding_operation, &cell_operation, &tied_operation};
 enum { OF_THE_TESTS = sizeof of_the_tests / sizeof *of_the_tests, MOST = 64 };
 
 static struct nl_own_kernel kernels[MOST];

@@ -31,7 +31,7 @@ struct nl_name_list {
  * into nl_weight_norms (norm/weights.h). */
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
-enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU };
+enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };

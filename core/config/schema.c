@@ -12,7 +12,7 @@
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", NULL};
-const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", NULL};
+const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};

@@ -209,24 +209,27 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *new, struct n
     return add_node(graph, new, err) ? NL_NONE : graph->node[graph->nodes - 1].out[0];
 }
 
-static void add_loss(struct nl_graph *graph, int logits)
+static void add_loss(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, int value)
 {
     struct nl_error err;
-    struct nl_extent each = graph->value[logits].extent;
-    each.channels = 1;
-    int labels = nl_graph_input(graph, "labels");
-    if (labels == NL_NONE)
-        labels = nl_graph_add_input(graph, "labels", NL_TENSOR_INT32, each, NL_NONE);
-    struct nl_new_node loss = {&nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, "loss", {logits, labels}, 2, 0, 0};
+    struct nl_extent wanted = graph->value[value].extent;
+    bool labels = operation->takes_int32 & 1u << 1;
+    const char *name = labels ? "labels" : "targets";
+    int input = nl_graph_input(graph, name);
+    if (labels)
+        wanted.channels = 1;
+    if (input == NL_NONE)
+        input = nl_graph_add_input(graph, name, labels ? NL_TENSOR_INT32 : NL_TENSOR_REAL, wanted, NL_NONE);
+    struct nl_new_node loss = {operation, arguments, "loss", {value, input}, 2, 0, 0};
     int status = add_node(graph, &loss, &err);
     NL_ASSERT(status == NL_OK);
 }
 
 /* Weights first, so that an optimizer's decay that spares everything else covers one range; what freezes last, so that what does not is one, too. */
-void nl_graph_end(struct nl_graph *graph, int logits)
+void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value)
 {
     size_t at = 0, states = 0;
-    add_loss(graph, logits);
+    add_loss(graph, loss, arguments, value);
     enum { WEIGHTS, OTHERS, FREEZING };
     for (int which = WEIGHTS; which <= FREEZING; which++) {
         size_t first = at;
@@ -246,6 +249,11 @@ void nl_graph_end(struct nl_graph *graph, int logits)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             graph->tensor[i].offset = states++;
     graph->count = at;
+}
+
+void nl_graph_end(struct nl_graph *graph, int logits)
+{
+    nl_graph_end_with(graph, &nl_cross_entropy_operation, NULL, logits);
 }
 
 /* A copy of `count` elements; from may be NULL where there are none. */

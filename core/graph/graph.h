@@ -118,8 +118,11 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct 
 /* Adds a value that no node makes. */
 int nl_graph_add_value(struct nl_graph *graph, struct nl_value value);
 
-/* Adds the loss: the cross-entropy of the logits, which are real, with the input "labels", one for each of their positions. That input is added
- * where it is missing. Every tensor gets its place; no node comes after. */
+/* Adds the loss of `value`, which is real, and of what it should be: the input "labels", int32, one for each of its positions, or, of a loss of reals, the
+ * input "targets", of its extent. That input is added where it is missing. Every tensor gets its place; no node comes after. */
+void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value);
+
+/* The same with cross-entropy. */
 void nl_graph_end(struct nl_graph *graph, int logits);
 
 /* A copy of its own, to be changed and released. */

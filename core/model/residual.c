@@ -45,6 +45,8 @@ static double gain(const struct nl_config *config)
         return 1.5925374197228314;
     case NL_GELU:
         return config->model.gelu_approximate == NL_GELU_ERF ? 1.7009262433633332 : 1.7009165616954504;
+    case NL_SILU:
+        return 1.787187222100442;
     }
     NL_BUG("activation %d", config->model.activation);
 }

@@ -1,7 +1,7 @@
 /* An activation function, element by element. */
 #include "operation/activate.h"
 
-#include "operation/reference.h"
+#include "operation/activation.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -47,47 +47,6 @@ static double work(const void *arguments)
 
 /* ---- the reference ---- */
 
-static const double root_half = 0.70710678118654752440, root_2_over_pi = 0.79788456080286535588, gelu_cubic = 0.044715;
-
-static accumulator activation(const struct nl_activate *op, accumulator x)
-{
-    switch (op->kind) {
-    case NL_RELU:
-        return real_part(x) < 0 ? 0 : x; /* NaN stays NaN */
-    case NL_SIGMOID:
-        return 1.0 / (1.0 + exp(-x));
-    case NL_TANH:
-        return tanh(x);
-    case NL_GELU:
-        if (op->gelu == NL_GELU_ERF)
-            return 0.5 * x * (1.0 + error_function(x * root_half));
-        return 0.5 * x * (1.0 + tanh(root_2_over_pi * (x + gelu_cubic * x * x * x)));
-    }
-    NL_BUG("activation %d", op->kind);
-}
-
-static accumulator derivative(const struct nl_activate *op, accumulator x)
-{
-    switch (op->kind) {
-    case NL_RELU:
-        return real_part(x) > 0 ? 1.0 : 0.0;
-    case NL_SIGMOID: {
-        accumulator y = 1.0 / (1.0 + exp(-x));
-        return y * (1.0 - y);
-    }
-    case NL_TANH: {
-        accumulator y = tanh(x);
-        return 1.0 - y * y;
-    }
-    case NL_GELU:
-        if (op->gelu == NL_GELU_ERF) /* Phi(x) + x phi(x) */
-            return 0.5 * (1.0 + error_function(x * root_half)) + x * exp(-0.5 * x * x) * 0.5 * root_2_over_pi;
-        accumulator t = tanh(root_2_over_pi * (x + gelu_cubic * x * x * x));
-        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * root_2_over_pi * (1.0 + 3.0 * gelu_cubic * x * x);
-    }
-    NL_BUG("activation %d", op->kind);
-}
-
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = arguments;
@@ -95,7 +54,7 @@ static void forward(const struct nl_run *run, const void *arguments)
         const real *x = nl_in_replica(run, op->x, r);
         real *y = nl_in_replica(run, op->y, r);
         for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
-            y[i] = activation(op, x[i]);
+            y[i] = nl_activation_of(op->kind, op->gelu, x[i]);
     }
 }
 
@@ -106,7 +65,7 @@ static void backward(const struct nl_run *run, const void *arguments)
         const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
         real *dx = nl_in_replica(run, op->dx, r);
         for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
-            dx[i] = dy[i] * derivative(op, x[i]);
+            dx[i] = dy[i] * nl_activation_slope(op->kind, op->gelu, x[i]);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Linear: y = x w + b. An image is flattened in height, width, channel order. */
+/* Linear: y = x w + b, of a whole sample or of each position. */
 #include "operation/linear.h"
 
 #include "operation/product.h"
@@ -9,8 +9,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 {
     struct nl_linear *linear = arguments;
     (void)err;
-    linear->in = (int)nl_elements(in[X]);
-    d->output[d->outputs++] = (struct nl_extent){1, 1, linear->out};
+    linear->positions = linear->by_position ? nl_positions(in[X]) : 1;
+    linear->in = (int)nl_elements(in[X]) / linear->positions;
+    d->output[d->outputs++] = linear->by_position ? (struct nl_extent){in[X].height, in[X].width, linear->out} : (struct nl_extent){1, 1, linear->out};
     nl_declare_product(d, 2, (size_t[]){(size_t)linear->out, (size_t)linear->in});
     return NL_OK;
 }
@@ -27,12 +28,12 @@ static void bind(void *arguments, const struct nl_operands *at)
 static double work(const void *arguments)
 {
     const struct nl_linear *linear = arguments;
-    return (double)linear->in * linear->out;
+    return (double)linear->positions * linear->in * linear->out;
 }
 
 /* ---- the reference ---- */
 
-/* y = x w + b of one sample. */
+/* y = x w + b of one row. */
 static void multiply(int in, int out, const real *x, const real *w, const real *b, real *y)
 {
     for (int first = 0, end; first < out; first = end) {
@@ -52,13 +53,14 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
     int in = op->in, out = op->out;
+    size_t rows = nl_linear_rows(run, op);
     for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N, I) */
+        const real *x = nl_in_replica(run, op->x, r); /* (N S, I) */
         const real *w = nl_in_replica(run, op->w, r); /* (I, O) */
         const real *b = nl_in_replica(run, op->b, r); /* (O) or NULL */
-        real *y = nl_in_replica(run, op->y, r);       /* (N, O) */
-        for (int n = 0; n < run->samples; n++)
-            multiply(in, out, x + (size_t)n * in, w, b, y + (size_t)n * out);
+        real *y = nl_in_replica(run, op->y, r);       /* (N S, O) */
+        for (size_t n = 0; n < rows; n++)
+            multiply(in, out, x + n * in, w, b, y + n * out);
     }
 }
 
@@ -66,6 +68,7 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
     int in = op->in, out = op->out;
+    size_t rows = nl_linear_rows(run, op);
     for (int r = 0; r < run->replicas; r++) {
         const real *x = nl_in_replica(run, op->x, r);
         const real *w = nl_in_replica(run, op->w, r);
@@ -75,17 +78,17 @@ static void backward(const struct nl_run *run, const void *arguments)
             for (int first = 0, end; first < out; first = end) {
                 accumulator sum[NL_PRODUCT_BLOCK] = {0};
                 end = nl_block_end(first, out);
-                for (int n = 0; n < run->samples; n++)
+                for (size_t n = 0; n < rows; n++)
                     for (int o = first; o < end; o++)
-                        sum[o - first] += (accumulator)x[(size_t)n * in + i] * dy[(size_t)n * out + o];
+                        sum[o - first] += (accumulator)x[n * in + i] * dy[n * out + o];
                 for (int o = first; o < end; o++)
                     dw[(size_t)i * out + o] = sum[o - first];
             }
         if (db)
-            nl_sum_rows((size_t)run->samples, out, dy, db);
-        for (int n = 0; dx && n < run->samples; n++)
+            nl_sum_rows(rows, out, dy, db);
+        for (size_t n = 0; dx && n < rows; n++)
             for (int i = 0; i < in; i++)
-                dx[(size_t)n * in + i] = nl_gradient_of_input(out, dy + (size_t)n * out, w + (size_t)i * out);
+                dx[n * in + i] = nl_gradient_of_input(out, dy + n * out, w + (size_t)i * out);
     }
 }
 

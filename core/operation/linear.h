@@ -4,7 +4,11 @@
 #include "config/config.h"
 #include "operation/operation.h"
 
-/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I).
+/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). An embedding's table (V, C) is stored the same way, so that it is a head's weight as
+ * it is.
+ *
+ * Where `by_position` is set, x is the channels of a position, as for torch.nn.Linear, and y has as many positions. Else x is all of a sample's numbers, in
+ * height, width, channel order.
  *
  * Where `relu` is set, y = relu(x w + b); `masks` says that x is such a y, and that dx is wanted in front of the ReLU: 0 where x is. For backends
  * that say so (fuses_relu). dy is what comes behind this layer's ReLU, the mask already in it.
@@ -14,11 +18,13 @@
 struct nl_linear {
     enum nl_gemm gemm;
     enum nl_precision precision;    /* of x, w and dy in products; those that the backend `multiplies` */
+    bool by_position;
+    int positions;       /* S; 1 where x is all of a sample's numbers */
     int in, out;
     bool relu, masks;
-    const void *x;       /* real (capacity, I) */
+    const void *x;       /* real (capacity, S, I) */
     const void *w, *b;   /* real (I, O), (O) or NULL */
-    void *y;             /* real (capacity, O) */
+    void *y;             /* real (capacity, S, O) */
     const void *dy;      /* as y */
     void *dx, *dw, *db;  /* as x, w, b; dx NULL, or dw and db NULL, where nobody asks for them */
     const struct nl_update *update; /* or NULL */
@@ -26,6 +32,12 @@ struct nl_linear {
 
 /* The slots of a linear layer, and those of a convolution. */
 enum { NL_PRODUCT_X, NL_PRODUCT_WEIGHT, NL_PRODUCT_BIAS, NL_PRODUCT_SLOTS };
+
+/* Rows that a call multiplies with w. */
+static inline size_t nl_linear_rows(const struct nl_run *run, const struct nl_linear *linear)
+{
+    return (size_t)run->samples * (size_t)linear->positions;
+}
 
 extern const struct nl_operation nl_linear_operation;
 

@@ -169,7 +169,7 @@ static void product(int replicas, int samples, int in, int out)
 {
     struct nl_run run = run_of(replicas, samples);
     struct nl_linear op = {};
-    op.in = in, op.out = out;
+    op.positions = 1, op.in = in, op.out = out;
     op.x = reals((size_t)samples * in), op.dx = reals((size_t)samples * in);
     op.y = reals((size_t)samples * out), op.dy = reals((size_t)samples * out);
     op.w = reals((size_t)in * out), op.dw = reals((size_t)in * out), op.b = reals(out), op.db = reals(out);

@@ -55,6 +55,24 @@ static void hyperbolic_back(size_t count, const float *x, const float *dy, float
 }
 
 NL_CLONES
+static void silu(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] * nl_sigmoid(x[i]);
+}
+
+NL_CLONES
+static void silu_back(size_t count, const float *x, const float *dy, float *dx)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++) {
+        float s = nl_sigmoid(x[i]);
+        dx[i] = dy[i] * (s + x[i] * (s * nl_sigmoid(-x[i])));
+    }
+}
+
+NL_CLONES
 static void gelu(size_t count, const float *x, float *y)
 {
     NL_PARALLEL
@@ -106,6 +124,8 @@ static struct pair pair_of(const struct nl_activate *op)
         return (struct pair){hyperbolic, hyperbolic_back};
     case NL_GELU:
         return op->gelu == NL_GELU_ERF ? (struct pair){gelu, gelu_back} : (struct pair){gelu_tanh, gelu_tanh_back};
+    case NL_SILU:
+        return (struct pair){silu, silu_back};
     }
     NL_BUG("activation %d", op->kind);
 }

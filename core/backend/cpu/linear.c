@@ -5,7 +5,7 @@
 static void linear_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
-    size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
+    size_t n = nl_linear_rows(run, op), in = (size_t)op->in, out = (size_t)op->out;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_PLAIN, n, out, in, .a = NL_AT(op->x, at), .b = NL_AT(op->w, at),
@@ -23,7 +23,7 @@ static struct nl_micro linear_micro(const void *arguments)
 static void linear_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
-    size_t n = (size_t)run->samples, in = (size_t)op->in, out = (size_t)op->out;
+    size_t n = nl_linear_rows(run, op), in = (size_t)op->in, out = (size_t)op->out;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const float *dy = NL_AT(op->dy, at), *w = NL_AT(op->w, at);

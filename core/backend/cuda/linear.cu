@@ -5,14 +5,14 @@
 static void launch_linear_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = (const struct nl_linear *)arguments;
-    int n = run->samples, in = op->in, out = op->out;
+    int n = (int)nl_linear_rows(run, op), in = op->in, out = op->out;
     nl_gemm_forward(run, op->precision, nl_along(op->x, n, in), nl_across(op->w, out, in), op->y, op->b, n, out, in);
 }
 
 static void launch_linear_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = (const struct nl_linear *)arguments;
-    int n = run->samples, in = op->in, out = op->out;
+    int n = (int)nl_linear_rows(run, op), in = op->in, out = op->out;
     if (op->dw)
         nl_gemm_weights(run, op->precision, nl_across(op->x, in, n), nl_across(op->dy, out, n), op->dw, op->db, in, out, n);
     if (op->dx)

@@ -1,60 +1,17 @@
 /* What is done to each element by itself: activations, dropout, the sum at the end of a residual block. */
-#include "backend/cuda/cuda.h"
+#include "backend/cuda/activation.cuh"
 #include "operation/accumulate.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
 
-#define ROOT_HALF 0.70710678118654752440f
-#define ROOT_2_OVER_PI 0.79788456080286535588f
-#define GELU_CUBIC 0.044715f
-
 /* ---- activations ---- */
-
-static __device__ float activation(enum nl_activation kind, enum nl_gelu gelu, float x)
-{
-    switch (kind) {
-    case NL_RELU:
-        return x < 0 ? 0.0f : x; /* NaN stays NaN */
-    case NL_SIGMOID:
-        return 1.0f / (1.0f + expf(-x));
-    case NL_TANH:
-        return tanhf(x);
-    case NL_GELU:
-        if (gelu == NL_GELU_ERF)
-            return 0.5f * x * (1.0f + erff(x * ROOT_HALF));
-        return 0.5f * x * (1.0f + tanhf(ROOT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
-    }
-    return NAN;
-}
-
-static __device__ float derivative(enum nl_activation kind, enum nl_gelu gelu, float x)
-{
-    switch (kind) {
-    case NL_RELU:
-        return x > 0 ? 1.0f : 0.0f;
-    case NL_SIGMOID: {
-        float y = 1.0f / (1.0f + expf(-x));
-        return y * (1.0f - y);
-    }
-    case NL_TANH: {
-        float y = tanhf(x);
-        return 1.0f - y * y;
-    }
-    case NL_GELU:
-        if (gelu == NL_GELU_ERF) /* Phi(x) + x phi(x) */
-            return 0.5f * (1.0f + erff(x * ROOT_HALF)) + x * expf(-0.5f * x * x) * (0.5f * ROOT_2_OVER_PI);
-        float t = tanhf(ROOT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-        return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * ROOT_2_OVER_PI * (1.0f + 3.0f * GELU_CUBIC * x * x);
-    }
-    return NAN;
-}
 
 static __global__ void activate_forward(struct nl_activate op, size_t stride, size_t count)
 {
     size_t at = nl_element();
     if (at < count)
-        ((float *)nl_at(op.y, stride))[at] = activation(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
+        ((float *)nl_at(op.y, stride))[at] = nl_activation_of(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
 }
 
 static __global__ void activate_backward(struct nl_activate op, size_t stride, size_t count)
@@ -62,7 +19,7 @@ static __global__ void activate_backward(struct nl_activate op, size_t stride, s
     size_t at = nl_element();
     if (at < count) {
         float dy = ((const float *)nl_at(op.dy, stride))[at];
-        ((float *)nl_at(op.dx, stride))[at] = dy * derivative(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
+        ((float *)nl_at(op.dx, stride))[at] = dy * nl_activation_slope(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
     }
 }
 

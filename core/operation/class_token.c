@@ -1,0 +1,81 @@
+/* A learned vector in front of each sequence. */
+#include "operation/class_token.h"
+
+#include "operation/reference.h"
+
+enum { X = NL_CLASS_TOKEN_X, WEIGHT = NL_CLASS_TOKEN_WEIGHT };
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_class_token *token = arguments;
+    (void)err;
+    token->positions = nl_positions(in[X]), token->channels = in[X].channels;
+    d->output[d->outputs++] = (struct nl_extent){token->positions + 1, 1, token->channels};
+    d->parameter[d->parameters++] = (struct nl_tensor_spec){
+        .name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 2, .shape = {1, (size_t)token->channels}};
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_class_token *token = arguments;
+    token->x = at->in[X], token->token = at->in[WEIGHT];
+    token->y = at->out[0], token->dy = at->d_out[0];
+    token->dx = at->d_in[X], token->dtoken = at->d_in[WEIGHT];
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_class_token *token = arguments;
+    return 4.0 * (token->positions + 1) * token->channels;
+}
+
+/* ---- the reference ---- */
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_class_token *op = arguments;
+    int count = op->positions * op->channels;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r), *token = nl_in_replica(run, op->token, r);
+        real *y = nl_in_replica(run, op->y, r);
+        for (int n = 0; n < run->samples; n++) {
+            for (int c = 0; c < op->channels; c++)
+                *y++ = token[c];
+            for (int i = 0; i < count; i++)
+                *y++ = *x++;
+        }
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_class_token *op = arguments;
+    size_t count = (size_t)op->positions * op->channels, sample = count + (size_t)op->channels;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *dy = nl_in_replica(run, op->dy, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dtoken = nl_in_replica(run, op->dtoken, r);
+        for (int c = 0; dtoken && c < op->channels; c++) {
+            accumulator sum = 0;
+            for (int n = 0; n < run->samples; n++)
+                sum += dy[(size_t)n * sample + c];
+            dtoken[c] = sum;
+        }
+        for (size_t i = 0; dx && i < (size_t)run->samples * count; i++)
+            dx[i] = dy[i / count * sample + op->channels + i % count];
+    }
+}
+
+NL_KERNEL(class_token) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(class_token) = {
+    .name = "class_token",
+    .arguments = sizeof(struct nl_class_token),
+    .span = NL_SPAN_SAMPLE,
+    .slots = NL_CLASS_TOKEN_SLOTS,
+    .skips = 1u << X,
+    .declare = declare,
+    .bind = bind,
+    .work = work,
+    .reference = NL_REFERENCES(class_token),
+};

@@ -1,0 +1,75 @@
+/* A gated linear unit behind its linear layer: one half of the channels, activated, times the other. */
+#include "operation/gate.h"
+
+#include "operation/activation.h"
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_gate *gate = arguments;
+    if (in[0].channels % 2)
+        return nl_fail(err, "a gate needs an even number of channels, not %d", in[0].channels);
+    gate->positions = nl_positions(in[0]), gate->channels = in[0].channels / 2;
+    d->output[d->outputs++] = (struct nl_extent){in[0].height, in[0].width, gate->channels};
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_gate *gate = arguments;
+    gate->x = at->in[0], gate->y = at->out[0];
+    gate->dy = at->d_out[0], gate->dx = at->d_in[0];
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_reads){.inputs = 1};
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_gate *gate = arguments;
+    return 8.0 * gate->positions * gate->channels;
+}
+
+/* ---- the reference ---- */
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_gate *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *a = nl_in_replica(run, op->x, r);
+        real *y = nl_in_replica(run, op->y, r);
+        for (int row = 0; row < run->samples * op->positions; row++, a += 2 * op->channels)
+            for (int c = 0; c < op->channels; c++)
+                *y++ = nl_activation_of(op->kind, op->gelu, a[c]) * a[op->channels + c];
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_gate *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *a = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
+        real *da = nl_in_replica(run, op->dx, r);
+        for (int row = 0; row < run->samples * op->positions; row++, a += 2 * op->channels, da += 2 * op->channels)
+            for (int c = 0; c < op->channels; c++, dy++) {
+                da[c] = *dy * a[op->channels + c] * nl_activation_slope(op->kind, op->gelu, a[c]);
+                da[op->channels + c] = *dy * nl_activation_of(op->kind, op->gelu, a[c]);
+            }
+    }
+}
+
+NL_KERNEL(gate) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(gate) = {
+    .name = "gate",
+    .arguments = sizeof(struct nl_gate),
+    .span = NL_SPAN_SAMPLE,
+    .slots = 1,
+    .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .work = work,
+    .reference = NL_REFERENCES(gate),
+};

@@ -1,0 +1,74 @@
+/* One value becomes several: the channels in equal parts. */
+#include "operation/split.h"
+
+#include "operation/reference.h"
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_split *split = arguments;
+    int parts = split->parts, heads = split->heads;
+    if (in[0].channels % parts)
+        return nl_fail(err, "%d channels are not split into %d parts", in[0].channels, parts);
+    split->positions = nl_positions(in[0]), split->channels = in[0].channels / parts;
+    if (heads > 0 && split->channels % heads)
+        return nl_fail(err, "%d channels are not split into %d heads", split->channels, heads);
+    for (int i = 0; i < parts; i++)
+        d->output[d->outputs++] = heads > 0 && i < parts - 1 ? (struct nl_extent){split->positions, heads, split->channels / heads}
+                                                             : (struct nl_extent){in[0].height, in[0].width, split->channels};
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_split *split = arguments;
+    split->x = at->in[0], split->dx = at->d_in[0];
+    for (int i = 0; i < split->parts; i++)
+        split->y[i] = at->out[i], split->dy[i] = at->d_out[i];
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_split *split = arguments;
+    return 4.0 * split->parts * split->positions * split->channels;
+}
+
+/* ---- the reference ---- */
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_split *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        for (int i = 0; i < op->parts; i++) {
+            const real *x = nl_in_replica(run, op->x, r);
+            real *y = nl_in_replica(run, op->y[i], r);
+            for (int row = 0; row < run->samples * op->positions; row++)
+                for (int c = 0; c < op->channels; c++)
+                    *y++ = x[((size_t)row * op->parts + i) * op->channels + c];
+        }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_split *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        for (int i = 0; i < op->parts; i++) {
+            const real *dy = nl_in_replica(run, op->dy[i], r);
+            real *dx = nl_in_replica(run, op->dx, r);
+            for (int row = 0; row < run->samples * op->positions; row++)
+                for (int c = 0; c < op->channels; c++)
+                    dx[((size_t)row * op->parts + i) * op->channels + c] = dy ? *dy++ : 0;
+        }
+}
+
+NL_KERNEL(split) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(split) = {
+    .name = "split",
+    .arguments = sizeof(struct nl_split),
+    .span = NL_SPAN_SAMPLE,
+    .slots = 1,
+    .declare = declare,
+    .bind = bind,
+    .work = work,
+    .reference = NL_REFERENCES(split),
+};
