@@ -37,6 +37,7 @@ static struct batch batch_make(const struct nl_backend *backend, int samples, in
     b.labels = image_field(&b.image, (size_t)samples * sizeof *b.labels);
     b.op = (struct nl_cross_entropy){.positions = 1, .classes = classes, .logits = b.logits, .labels = b.labels};
     b.run.sums = image_field(&b.image, sizeof *b.run.sums);
+    b.op.hyper = image_field(&b.image, sizeof *b.op.hyper);
     b.op.dlogits = image_reals(&b.image, count);
     for (size_t i = 0; i < count; i++)
         image_set_real(&b.image, 0, b.logits, i, 3 * drawn(1, "logits", i));
@@ -52,13 +53,19 @@ static double loss_of(const struct batch *b)
     return b->run.sums->loss;
 }
 
+/* Labels are smoothed in steps of training alone. */
 START_TEST(loss_is_cross_entropy)
 {
     static const int shapes[][2] = {{1, 2}, {2, 3}, {3, 10}, {33, 10}, {5, 100}};
+    static const double asked[] = {0, 0.25, 1, 0.25};
+    static const enum nl_statistics statistics[] = {NL_STATS_TRAIN, NL_STATS_TRAIN, NL_STATS_FROZEN, NL_STATS_RUNNING};
+    double s = nl_is_step(statistics[_i]) ? asked[_i] : 0;
     for (int b = 0; nl_backends[b]; b++)
         for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
             int samples = shapes[k][0], classes = shapes[k][1];
             struct batch batch = batch_make(nl_backends[b], samples, classes);
+            *(struct nl_hyper *)(uintptr_t)batch.op.hyper = (struct nl_hyper){.label_smoothing = asked[_i]};
+            batch.run.statistics = statistics[_i];
             double expected = 0.0, right = 0.0, tolerance = 8 * epsilon(nl_backends[b]);
             double found = loss_of(&batch);
             for (int n = 0; n < samples; n++) {
@@ -70,15 +77,15 @@ START_TEST(loss_is_cross_entropy)
                     if (image_real(&batch.image, 0, batch.logits, row + (size_t)j) > image_real(&batch.image, 0, batch.logits, row + (size_t)best))
                         best = j;
                 }
-                expected += log(sum) - image_real(&batch.image, 0, batch.logits, row + (size_t)batch.labels[n]);
                 right += best == batch.labels[n];
                 for (int j = 0; j < classes; j++) {
                     double p = exp(image_real(&batch.image, 0, batch.logits, row + (size_t)j)) / sum;
-                    double gradient = (p - (j == batch.labels[n])) / samples;
+                    double wanted = (1 - s) * (j == batch.labels[n]) + s / classes, gradient = (p - wanted) / samples;
+                    expected -= wanted * log(p);
                     ck_assert(fabs(image_real(&batch.image, 0, batch.op.dlogits, row + (size_t)j) - gradient) <= tolerance / samples);
                 }
             }
-            ck_assert_msg(fabs(found - expected) <= tolerance * samples, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+            ck_assert_msg(fabs(found - expected) <= tolerance * (samples + expected), "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
             ck_assert(batch.run.sums->correct == right);
             /* Sums go on; no gradient is written where none is asked for. */
             batch.op.dlogits = NULL;
@@ -573,7 +580,7 @@ int main(void)
 {
     Suite *suite = suite_create("ends of a step");
     TCase *ends = tcase_create("ends");
-    tcase_add_test(ends, loss_is_cross_entropy);
+    tcase_add_loop_test(ends, loss_is_cross_entropy, 0, 4);
     tcase_add_test(ends, loss_counts_positions);
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);

@@ -24,7 +24,7 @@ static const char *const nets[][20] = {
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.epochs=2", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
-    {SMALL, "train.optimizer=lion", "train.weight_decay=0.1", NULL},
+    {SMALL, "train.optimizer=lion", "train.weight_decay=0.1", "train.weight_decay_on=matrices", NULL},
     {SMALL, "train.optimizer=lars", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
     {SMALL, "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.5", "train.workers=4", NULL},
     {SMALL, "norm.freeze=0.7", "norm.momentum_schedule=cosine", "train.workers=2", "norm.sync=true", "norm.eval=adapt,running,precise", NULL},

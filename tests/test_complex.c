@@ -138,7 +138,7 @@ START_TEST(the_loss_has_its_hessian)
     struct nl_run run = {.replicas = 1, .stride = image.stride, .samples = SAMPLES, .sums = image_field(&image, sizeof *run.sums)};
     void *logits = image_reals(&image, COUNT);
     struct nl_cross_entropy op = {.positions = 1, .classes = CLASSES, .logits = logits, .labels = image_field(&image, SAMPLES * sizeof(int32_t)),
-                                  .dlogits = image_reals(&image, COUNT)};
+                                  .dlogits = image_reals(&image, COUNT), .hyper = image_field(&image, sizeof *op.hyper)};
     double found[COUNT];
     for (size_t i = 0; i < COUNT; i++)
         image_set_real(&image, 0, logits, i, drawn(1, "logits", i));

@@ -301,7 +301,9 @@ START_TEST(keys_apply_where_they_matter)
         {"train.weight_decay_on", "train.weight_decay=1e-4|train.weight_decay=1e-4 train.optimizer=lion", "|train.weight_decay=1e-4 train.optimizer=lars"},
         {"train.step_epochs", "train.schedule=step", "|train.schedule=cosine"},
         {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
-        {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step"},
+        {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
+        {"train.warmup_steps", "train.warmup_steps=3", ""},
+        {"train.label_smoothing", "train.label_smoothing=0.1", ""},
         {"plot.metric", NULL, "|plot.metric=test_loss"},
         {"train.seed", "|norm.kind=none train.optimizer=adam", NULL},
         {"device.kind", "|device.kind=ref", NULL},
@@ -382,6 +384,15 @@ START_TEST(combinations_are_checked)
          "      | train.lr_min=1\n"
          "      |              ^\n"},
         {{"train.lr_min=1"}, ""},
+        {{"train.warmup_steps=9", "train.warmup_epochs=0.5"},
+         "command line: 'train.warmup_steps' 9 and 'train.warmup_epochs' 0.5 are two lengths of one warm-up: leave one at 0\n"
+         "      | train.warmup_steps=9\n"
+         "      |                    ^\n"},
+        {{"train.schedule=inverse_sqrt"},
+         "command line: 'train.schedule' inverse_sqrt falls from the end of a warm-up on: it needs 'train.warmup_steps' or 'train.warmup_epochs'\n"
+         "      | train.schedule=inverse_sqrt\n"
+         "      |                ^~~~~~~~~~~~\n"},
+        {{"train.schedule=inverse_sqrt", "train.warmup_epochs=0.5"}, ""},
         {{"model.arch=resnet", "model.depth=20", "norm.placement=preact"}, ""},
         {{"model.arch=resnet", "model.depth=9"},
          "command line: 'model.depth' 9 is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers\n"

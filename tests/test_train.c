@@ -291,6 +291,13 @@ START_TEST(schedules)
     near(rate("train.lr=0.1 train.warmup_epochs=2", 0), 0.005);
     near(rate("train.lr=0.1 train.warmup_epochs=2", 19), 0.1);
     near(rate("train.lr=0.1 train.schedule=linear train.warmup_epochs=2", 60), 0.05);
+    near(rate("train.lr=0.1 train.warmup_steps=4", 0), 0.025);
+    near(rate("train.lr=0.1 train.warmup_steps=4", 4), 0.1);
+    near(rate("train.lr=0.1 train.schedule=linear train.warmup_steps=20", 60), 0.05);
+    near(rate("train.lr=0.1 train.schedule=inverse_sqrt train.warmup_steps=4", 1), 0.05);
+    near(rate("train.lr=0.1 train.schedule=inverse_sqrt train.warmup_steps=4", 3), 0.1);
+    near(rate("train.lr=0.1 train.schedule=inverse_sqrt train.warmup_steps=4", 15), 0.05);
+    near(rate("train.lr=0.1 train.schedule=inverse_sqrt train.warmup_epochs=0.01", 3), 0.05);
 }
 END_TEST
 

@@ -278,6 +278,10 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return config->train.weight_decay > 0 && optimizer != NL_LARS;
     if (!strcmp(field, "step_epochs") || !strcmp(field, "gamma"))
         return config->train.schedule == NL_STEP;
+    if (!strcmp(field, "warmup_steps"))
+        return config->train.warmup_steps > 0;
+    if (!strcmp(field, "label_smoothing"))
+        return config->train.label_smoothing > 0;
     if (!strcmp(field, "lr_min"))
         return config->train.schedule == NL_COSINE || config->train.schedule == NL_LINEAR;
     return true;

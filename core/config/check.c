@@ -85,6 +85,17 @@ static void check_parts(const struct nl_config *config, const struct nl_experime
         nl_complain(diagnostics, experiment, "norm.center", "'norm.center' kept goes with 'norm.scale' std or max, not %s", nl_scale_names[config->norm.scale]);
 }
 
+static void check_warmup(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    bool by_steps = config->train.warmup_steps > 0, by_epochs = config->train.warmup_epochs > 0;
+    if (by_steps && by_epochs)
+        nl_complain(diagnostics, experiment, "train.warmup_steps", "'train.warmup_steps' %lld and 'train.warmup_epochs' %g are two lengths of one warm-up: leave one at 0",
+                    (long long)config->train.warmup_steps, config->train.warmup_epochs);
+    if (config->train.schedule == NL_INVERSE_SQRT && !by_steps && !by_epochs)
+        nl_complain(diagnostics, experiment, "train.schedule",
+                    "'train.schedule' inverse_sqrt falls from the end of a warm-up on: it needs 'train.warmup_steps' or 'train.warmup_epochs'");
+}
+
 void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     const struct nl_norm *norm = nl_norm_of(config);
@@ -113,6 +124,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     if ((config->train.schedule == NL_COSINE || config->train.schedule == NL_LINEAR) && config->train.lr_min > config->train.lr)
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
+    check_warmup(config, experiment, diagnostics);
 
     if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
         nl_complain(diagnostics, experiment, "norm.freeze", "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");

@@ -48,8 +48,8 @@ enum nl_running_var { NL_UNBIASED, NL_BIASED };
 enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT, NL_EVALS };
 enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
-enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS };
-enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR };
+enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS, NL_DECAY_MATRICES };
+enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR, NL_INVERSE_SQRT };
 enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
 enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16 };
 enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
@@ -148,7 +148,7 @@ int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part t
  * to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it suffices that such a name begins with word. */
 bool nl_key_is_called(const char *name, const char *word, bool beginning);
 
-/* What word stands for in other programs, where normlab has no such key ("label smoothing"); NULL: nothing known. */
+/* What word stands for in other programs, where normlab has no such key ("early stopping"); NULL: nothing known. */
 const char *nl_key_absent(const char *word);
 
 /* Reads `text` as key's type into config; the list of a part becomes another one. On failure returns NL_FAIL and says in err what is legal. */

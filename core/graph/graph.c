@@ -225,24 +225,36 @@ static void add_loss(struct nl_graph *graph, const struct nl_operation *operatio
     NL_ASSERT(status == NL_OK);
 }
 
-/* Weights first, so that an optimizer's decay that spares everything else covers one range; what freezes last, so that what does not is one, too. */
+/* Weights, which have two dimensions or more, are first, so that an optimizer's decay that spares everything else covers one range, and so does one
+ * that spares vectors; what freezes is last, so that what does not is one range, too. */
+enum rank { WEIGHTS, MATRICES, OTHERS, FREEZING };
+
+static enum rank rank_of(const struct nl_graph *graph, const struct nl_tensor_spec *spec)
+{
+    if (spec->role == NL_WEIGHT)
+        return WEIGHTS;
+    if (graph->matrices_first && spec->dims >= 2)
+        return MATRICES;
+    return spec->freezes ? FREEZING : OTHERS;
+}
+
 void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value)
 {
     size_t at = 0, states = 0;
     add_loss(graph, loss, arguments, value);
-    enum { WEIGHTS, OTHERS, FREEZING };
-    for (int which = WEIGHTS; which <= FREEZING; which++) {
+    for (enum rank which = WEIGHTS; which <= FREEZING; which++) {
         size_t first = at;
         for (int i = 0; i < graph->tensors; i++) {
             struct nl_tensor *tensor = &graph->tensor[i];
-            int is = tensor->spec.role == NL_WEIGHT ? WEIGHTS : tensor->spec.freezes ? FREEZING : OTHERS;
-            if (!nl_is_parameter(tensor->spec.role) || is != which)
+            if (!nl_is_parameter(tensor->spec.role) || rank_of(graph, &tensor->spec) != which)
                 continue;
             tensor->offset = at;
             at += tensor->count;
         }
         if (which == WEIGHTS)
             graph->weights = at;
+        if (which == MATRICES)
+            graph->matrices = at;
         graph->freezing = at - first;
     }
     for (int i = 0; i < graph->tensors; i++)

@@ -65,7 +65,7 @@ struct nl_tensor {
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
     double factor;               /* of a parameter: its initial values are those of its specification times this */
     size_t count;                /* elements of all of them */
-    size_t offset;               /* of a parameter: reals from the first parameter, weights before all others. Of a state: its number among states */
+    size_t offset;               /* of a parameter: reals from the first parameter, in the order of nl_graph_end. Of a state: its number among states */
 };
 
 /* What the network is given of each sample. */
@@ -85,8 +85,10 @@ struct nl_graph {
     int values_capacity, nodes_capacity, tensors_capacity, loops_capacity;
     int open;                 /* the loop whose body is being built, or NL_NONE */
     int classes;
+    bool matrices_first;      /* parameters of two or more dimensions that are no weights come right behind those */
     size_t weights, count;    /* reals in weights, [0, weights), and in all parameters, */
-    size_t freezing;          /* of which the last so many are those that freeze */
+    size_t matrices;          /* where the matrices come first: reals in all of two or more dimensions, [0, matrices) */
+    size_t freezing;          /* of all parameters the last so many are those that freeze */
 };
 
 /* An empty graph. */
@@ -119,7 +121,7 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct 
 int nl_graph_add_value(struct nl_graph *graph, struct nl_value value);
 
 /* Adds the loss of `value`, which is real, and of what it should be: the input "labels", int32, one for each of its positions, or, of a loss of reals, the
- * input "targets", of its extent. That input is added where it is missing. Every tensor gets its place; no node comes after. */
+ * input "targets", of its extent. That input is added where it is missing. Every tensor gets its place, weights before all others; no node comes after. */
 void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value);
 
 /* The same with cross-entropy. */

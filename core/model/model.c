@@ -48,6 +48,7 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     *key = "norm.kind"; /* most of what cannot be is a normalizer of layers of that size */
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
     graph->classes = shape.classes;
+    graph->matrices_first = config->train.weight_decay_on == NL_DECAY_MATRICES;
     struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
                            .residual = config->model.arch == NL_RESNET ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&

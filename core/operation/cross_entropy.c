@@ -20,6 +20,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     struct nl_cross_entropy *loss = arguments;
     loss->logits = at->in[LOGITS], loss->labels = at->in[LABELS], loss->lengths = at->in[LENGTHS];
     loss->dlogits = at->d_in[LOGITS];
+    loss->hyper = at->hyper;
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -31,23 +32,28 @@ static void forward(const struct nl_run *run, const void *arguments)
         const int32_t *labels = nl_in_replica(run, op->labels, r), *lengths = nl_in_replica(run, op->lengths, r);
         struct nl_loss_sums *sums = nl_in_replica(run, run->sums, r);
         real *dlogits = nl_in_replica(run, op->dlogits, r);
+        double smoothing = nl_smoothing(nl_in_replica(run, op->hyper, r), run->statistics), each = smoothing / classes;
         double counted = nl_counted(lengths, run->samples, op->positions);
         sums->counted += counted;
         for (int row = 0; row < run->samples * op->positions; row++, logits += classes) {
             bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
             int best = 0;
-            accumulator largest = logits[0], sum = 0;
+            accumulator largest = logits[0], sum = 0, mean = 0;
             for (int k = 1; k < classes; k++)
                 if (real_part(logits[k]) > real_part(largest) || isnan(real_part(logits[k])))
                     largest = logits[best = k];
             for (int k = 0; k < classes; k++)
                 sum += exp(logits[k] - largest);
+            for (int k = 0; smoothing > 0 && k < classes; k++)
+                mean += logits[k] / classes;
             if (counts) {
                 sums->loss += real_part(log(sum) + largest - logits[labels[row]]);
+                if (smoothing > 0)
+                    sums->loss += smoothing * real_part(logits[labels[row]] - mean);
                 sums->correct += best == labels[row] && !isnan(real_part(largest));
             }
             for (int k = 0; dlogits && k < classes; k++)
-                dlogits[(size_t)row * classes + k] = counts ? (exp(logits[k] - largest) / sum - (k == labels[row])) / counted : 0;
+                dlogits[(size_t)row * classes + k] = counts ? (exp(logits[k] - largest) / sum - ((1 - smoothing) * (k == labels[row]) + each)) / counted : 0;
         }
     }
 }

@@ -40,7 +40,7 @@ static inline bool nl_are_fixed(enum nl_statistics statistics)
 }
 
 /* Whether it is a step of training, in which units are dropped. */
-static inline bool nl_is_step(enum nl_statistics statistics)
+static inline NL_EVERYWHERE bool nl_is_step(enum nl_statistics statistics)
 {
     return statistics == NL_STATS_TRAIN || statistics == NL_STATS_FROZEN;
 }
@@ -102,6 +102,7 @@ struct nl_hyper {
     double lr, momentum, weight_decay, beta1, beta2, adam_eps;
     double trust;                   /* LARS: eta */
     double agc, clip_norm, clip_value; /* 0: off */
+    double label_smoothing;         /* of the loss of a step of training; 0: none */
     double dropout;                 /* probability p */
     double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */

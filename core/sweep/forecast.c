@@ -60,6 +60,7 @@ static struct nl_config probe_of(const struct nl_config *config, int64_t steps)
     probe.train.lr_scale = NL_LR_FIXED;
     probe.train.schedule = NL_CONSTANT;
     probe.train.warmup_epochs = 0;
+    probe.train.warmup_steps = 0;
     probe.train.label_noise = 0;
     probe.train.log_every = probe.train.eval_every = (int64_t)1e9;
     return probe;

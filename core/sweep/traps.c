@@ -498,7 +498,7 @@ static const struct trap {
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
     {"train.optimizer", nl_trap_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", nl_trap_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
-    {"train.warmup_epochs", nl_trap_only_warmup, "train longer, or lower train.warmup_epochs", false},
+    {"train.warmup_epochs", nl_trap_only_warmup, "train longer, or shorten the warm-up", false},
     {"train.step_epochs", nl_trap_no_drop, "lower train.step_epochs, or train longer", false},
     {"train.epochs", both_lengths, "leave out one of them", true},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},

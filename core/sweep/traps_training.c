@@ -24,11 +24,16 @@ static double epochs_of(const struct scene *s)
 
 bool nl_trap_only_warmup(const struct scene *s, struct nl_text *what)
 {
-    if (!(s->config->train.warmup_epochs > 0) || s->config->train.warmup_epochs < epochs_of(s))
-        return false;
-    nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: the learning rate never reaches train.lr",
-                s->config->train.warmup_epochs, epochs_of(s));
-    return true;
+    static const char *const never = "the learning rate never reaches train.lr";
+    long long by_steps = (long long)s->config->train.warmup_steps, steps = (long long)s->step_counts.steps;
+    double by_epochs = s->config->train.warmup_epochs;
+    if (by_steps >= steps) {
+        nl_text_add(s->place, "train.warmup_steps");
+        nl_text_add(what, "the warm-up takes %lld steps and the training %lld: %s", by_steps, steps, never);
+    } else if (by_epochs > 0 && by_epochs >= epochs_of(s)) {
+        nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: %s", by_epochs, epochs_of(s), never);
+    }
+    return what->at != NULL;
 }
 
 bool nl_trap_no_drop(const struct scene *s, struct nl_text *what)

@@ -53,18 +53,24 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
     return plain;
 }
 
+/* How many of the parameters, the first ones, weight decay pulls at. */
+static size_t decayed(const struct nl_graph *graph, const struct nl_config *config)
+{
+    bool weights = config->train.weight_decay_on == NL_DECAY_WEIGHTS || config->train.optimizer == NL_LARS;
+    return weights ? graph->weights : config->train.weight_decay_on == NL_DECAY_MATRICES ? graph->matrices : graph->count;
+}
+
 static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
     enum nl_optimizer optimizer = (enum nl_optimizer)config->train.optimizer;
-    bool spares = config->train.weight_decay_on == NL_DECAY_WEIGHTS || optimizer == NL_LARS;
     size_t first = l->at;
     plan->parameters = take_reals(l, graph->count);
     void *gradients = take_beside(l, first, 1, graph->count);
     plan->update = (struct nl_update){.optimizer = optimizer,
                                       .nesterov = config->train.nesterov,
                                       .count = graph->count,
-                                      .decayed = spares ? graph->weights : graph->count,
+                                      .decayed = decayed(graph, config),
                                       .stepped = plan->update.stepped,
                                       .w = plan->parameters,
                                       .grad = gradients,

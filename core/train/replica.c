@@ -18,6 +18,7 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
         .agc = config->train.agc,
         .clip_norm = config->train.clip_norm,
         .clip_value = config->train.clip_value,
+        .label_smoothing = config->train.label_smoothing,
         .dropout = config->model.dropout,
         .norm_eps = config->norm.eps,
         .norm_momentum = nl_norm_momentum_at(&replica->schedule, step),

@@ -16,13 +16,19 @@ double nl_lr_base(const struct nl_config *config)
     NL_BUG("lr_scale %d", config->train.lr_scale);
 }
 
+int64_t nl_warmup_steps(const struct nl_schedule_of *schedule)
+{
+    const struct nl_config *config = schedule->config;
+    return config->train.warmup_steps > 0 ? config->train.warmup_steps : llround(config->train.warmup_epochs * schedule->steps_per_epoch);
+}
+
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
 {
     const struct nl_config *config = schedule->config;
     double base = nl_lr_base(config), low = config->train.lr_min;
-    if (config->train.schedule == NL_CONSTANT && config->train.warmup_epochs == 0) /* most trainings, and asked before every step */
+    if (config->train.schedule == NL_CONSTANT && config->train.warmup_epochs == 0 && config->train.warmup_steps == 0) /* most trainings, and asked before every step */
         return base;
-    int64_t warmup = llround(config->train.warmup_epochs * schedule->steps_per_epoch);
+    int64_t warmup = nl_warmup_steps(schedule);
     if (t < warmup)
         return base * (double)(t + 1) / (double)warmup;
     int64_t rest = schedule->steps > warmup ? schedule->steps - warmup : 1;
@@ -36,6 +42,8 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
         return low + (base - low) * 0.5 * (1.0 + cos(3.14159265358979323846 * done));
     case NL_LINEAR:
         return base + (low - base) * done;
+    case NL_INVERSE_SQRT:
+        return base * sqrt((double)(warmup > 0 ? warmup : 1) / (double)(t + 1));
     }
     NL_BUG("schedule %d", config->train.schedule);
 }

@@ -17,12 +17,16 @@ struct nl_schedule_of {
 /* train.lr after train.lr_scale: the rate that the schedule starts from. */
 double nl_lr_base(const struct nl_config *config);
 
-/* Rate of step t = 0 .. T-1, W = round(warmup_epochs * steps_per_epoch), U = T - W:
+/* Steps of the warm-up: train.warmup_steps, or train.warmup_epochs * steps_per_epoch, rounded. */
+int64_t nl_warmup_steps(const struct nl_schedule_of *schedule);
+
+/* Rate of step t = 0 .. T-1, of which W are those of the warm-up, U = T - W:
  *     t < W      base (t + 1) / W
  *     constant   base
  *     step       base gamma^floor(t / (step_epochs * steps_per_epoch))
  *     cosine     lr_min + (base - lr_min) (1 + cos(pi (t - W) / U)) / 2      (Loshchilov and Hutter 2017; CosineAnnealingLR)
- *     linear     base + (lr_min - base) (t - W) / U */
+ *     linear     base + (lr_min - base) (t - W) / U
+ *     inverse_sqrt  base sqrt(W / (t + 1))      (Vaswani et al. 2017, equation 3, whose step is t + 1 and whose rate at its end of the warm-up is base) */
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
 
 /* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t / (norm.warmup T)), and the

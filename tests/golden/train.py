@@ -39,7 +39,7 @@ DEFAULTS = {
     "train.drop_last": "true", "train.optimizer": "sgd", "train.lr_scale": "fixed", "train.lr_base_batch": "32",
     "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "auto", "train.trust": "0.001", "train.adam_eps": "1e-8", "train.weight_decay": "0",
     "train.weight_decay_on": "all", "train.schedule": "constant", "train.step_epochs": "10", "train.gamma": "0.1",
-    "train.lr_min": "0", "train.warmup_epochs": "0", "train.clip_norm": "0", "train.clip_value": "0",
+    "train.lr_min": "0", "train.warmup_epochs": "0", "train.warmup_steps": "0", "train.label_smoothing": "0", "train.clip_norm": "0", "train.clip_value": "0",
 }
 
 
@@ -418,14 +418,14 @@ def learning_rate(case, step, steps_per_epoch):
     ratio = batch / int(case["train.lr_base_batch"])
     lr = float(case["train.lr"]) * {"fixed": 1.0, "linear": ratio, "sqrt": math.sqrt(ratio)}[case["train.lr_scale"]]
     low = float(case["train.lr_min"])
-    warm = round(float(case["train.warmup_epochs"]) * steps_per_epoch)
+    warm = int(case["train.warmup_steps"]) or round(float(case["train.warmup_epochs"]) * steps_per_epoch)
     if step < warm:
         return lr * (step + 1) / warm
     u, total = step - warm, max(steps - warm, 1)
     drops = math.floor(step / (float(case["train.step_epochs"]) * steps_per_epoch))
     return {"constant": lr, "step": lr * float(case["train.gamma"]) ** drops,
             "cosine": low + (lr - low) * (1 + math.cos(math.pi * u / total)) / 2,
-            "linear": lr + (low - lr) * u / total}[case["train.schedule"]]
+            "linear": lr + (low - lr) * u / total, "inverse_sqrt": lr * math.sqrt(max(warm, 1) / (step + 1))}[case["train.schedule"]]
 
 
 class Lion(torch.optim.Optimizer):
@@ -459,8 +459,9 @@ class Lars(torch.optim.Optimizer):
 def make_optimizer(case, network):
     decay = float(case["train.weight_decay"])
     kind = case["train.optimizer"]
+    spares = "weights" if kind == "lars" else case["train.weight_decay_on"]
     spared = [p for name, p in network.named_parameters()
-              if (kind == "lars" or case["train.weight_decay_on"] == "weights") and ("norm" in name or name.endswith(("bias", "original0", "gain")))]
+              if (spares == "weights" and ("norm" in name or name.endswith(("bias", "original0", "gain")))) or (spares == "matrices" and p.dim() < 2)]
     decayed = [p for p in network.parameters() if not any(p is other for other in spared)]
     groups = [{"params": decayed, "weight_decay": decay, "adapts": True}, {"params": spared, "weight_decay": 0.0, "adapts": False}]
     beta2 = {"lion": 0.99}.get(kind, 0.999) if case["train.beta2"] == "auto" else float(case["train.beta2"])
@@ -541,7 +542,7 @@ def train(name, case, start, order, parts, build=build, clip=None):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(case, step, steps_per_epoch)
         optimizer.zero_grad()
-        loss = F.cross_entropy(network(x[samples]), y[samples])
+        loss = F.cross_entropy(network(x[samples]), y[samples], label_smoothing=float(case["train.label_smoothing"]))
         loss.backward()
         if clip:
             clip(case, network)

@@ -14,13 +14,18 @@ struct outcome {
     int32_t right[SIXTEEN];
 };
 
-/* logits(classes, lanes) become their gradient, times `share`. */
-NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share,
+/* What a call goes by: factor of the gradient, and label smoothing. */
+struct manner {
+    double share, smoothing;
+};
+
+/* logits(classes, lanes) become their gradient. */
+NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, struct manner manner,
                              struct outcome *restrict out)
 {
     float largest[SIXTEEN], labelled[SIXTEEN];
     int32_t best[SIXTEEN];
-    double sum[SIXTEEN];
+    double sum[SIXTEEN], of_logits[SIXTEEN] = {0}, share = manner.share, smoothing = manner.smoothing, each = smoothing / (double)classes;
     NL_ROLLED
     for (size_t i = 0; i < lanes; i++) {
         largest[i] = labelled[i] = logits[i];
@@ -36,6 +41,10 @@ NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, cons
             best[i] = better ? (int32_t)k : best[i];
             labelled[i] = (int32_t)k == labels[i] ? logit : labelled[i];
         }
+    for (size_t k = 0; smoothing > 0 && k < classes; k++)
+        NL_ROLLED
+        for (size_t i = 0; i < lanes; i++)
+            of_logits[i] += (double)logits[k * lanes + i];
     for (size_t k = 0; k < classes; k++)
         NL_ROLLED
         for (size_t i = 0; i < lanes; i++)
@@ -50,40 +59,44 @@ NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, cons
         out->right[i] = best[i] == labels[i] && largest[i] == largest[i];
         sum[i] = 1.0 / sum[i];
     }
+    if (smoothing > 0)
+        NL_ROLLED
+        for (size_t i = 0; i < lanes; i++)
+            out->loss[i] += smoothing * ((double)labelled[i] - of_logits[i] / (double)classes);
     for (size_t k = 0; k < classes; k++)
         NL_ROLLED
         for (size_t i = 0; i < lanes; i++) {
-            double wanted = (int32_t)k == labels[i] ? 1.0 : 0.0;
+            double wanted = (int32_t)k == labels[i] ? 1.0 - smoothing + each : each;
             logits[k * lanes + i] = (float)(((double)logits[k * lanes + i] * sum[i] - wanted) * share);
         }
 }
 
 NL_CLONES
-static void one(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+static void one(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(1, classes, logits, labels, share, out);
+    answer(1, classes, logits, labels, manner, out);
 }
 
 NL_CLONES
-static void four(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+static void four(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(FOUR, classes, logits, labels, share, out);
+    answer(FOUR, classes, logits, labels, manner, out);
 }
 
 NL_CLONES
-static void eight(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+static void eight(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(EIGHT, classes, logits, labels, share, out);
+    answer(EIGHT, classes, logits, labels, manner, out);
 }
 
 NL_CLONES
-static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, struct outcome *out)
+static void sixteen(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(SIXTEEN, classes, logits, labels, share, out);
+    answer(SIXTEEN, classes, logits, labels, manner, out);
 }
 
 /* Rows of classes that all count. block: (K, SIXTEEN) */
-static void add_up(size_t rows, size_t classes, const float *logits, const int32_t *labels, double share, float *dlogits, float *block,
+static void add_up(size_t rows, size_t classes, const float *logits, const int32_t *labels, struct manner manner, float *dlogits, float *block,
                    struct nl_loss_sums *sums)
 {
     for (size_t n = 0, count; n < rows; n += count) {
@@ -95,7 +108,7 @@ static void add_up(size_t rows, size_t classes, const float *logits, const int32
         if (count < lanes)
             memset(block, 0, classes * lanes * sizeof *block);
         nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-        (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, share, &outcome);
+        (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, manner, &outcome);
         for (size_t i = 0; i < count; i++) {
             sums->loss += outcome.loss[i];
             sums->correct += outcome.right[i];
@@ -118,12 +131,13 @@ static void cross_entropy(const struct nl_run *run, const void *arguments)
         struct nl_loss_sums *sums = NL_AT(run->sums, at);
         double counted = nl_counted(lengths, run->samples, op->positions);
         sums->counted += counted;
+        struct manner manner = {1.0 / counted, nl_smoothing(NL_AT(op->hyper, at), run->statistics)};
         /* Without lengths all positions of all samples are as those of one. */
         int samples = lengths ? run->samples : 1, positions = lengths ? op->positions : run->samples * op->positions;
         for (int n = 0; n < samples; n++) {
             size_t first = (size_t)n * (size_t)positions, length = (size_t)nl_length_of(lengths, n, positions);
             float *to = dlogits ? dlogits + first * classes : NULL;
-            add_up(length, classes, logits + first * classes, labels + first, 1.0 / counted, to, block, sums);
+            add_up(length, classes, logits + first * classes, labels + first, manner, to, block, sums);
             if (to)
                 memset(to + length * classes, 0, ((size_t)positions - length) * classes * sizeof *to);
         }

@@ -52,11 +52,12 @@ static void launch_gather(const struct nl_run *run, const void *arguments)
 
 /* A block a replica, a thread a position: softmax cross-entropy. The exponentials are float; their sum and what follows is double, so
  * that a confident right answer keeps a loss and a gradient instead of rounding to zero. */
-static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, int samples, const struct nl_cuda_moment *now)
+static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, int samples, enum nl_statistics statistics, const struct nl_cuda_moment *now)
 {
     int classes = op.classes, positions = op.positions;
     const int32_t *labels = nl_at(op.labels, stride), *lengths = nl_at(op.lengths, stride);
     double total = 0.0, right = 0.0, counted = nl_counted(lengths, samples, positions);
+    double smoothing = nl_smoothing(nl_at(op.hyper, stride), statistics), each = smoothing / classes;
     for (int row = threadIdx.x; row < samples * positions; row += blockDim.x) {
         const float *logits = (const float *)nl_at(op.logits, stride) + (size_t)row * classes;
         float *dlogits = (float *)nl_at(op.dlogits, stride);
@@ -66,15 +67,19 @@ static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, 
             if (logits[k] > logits[best] || isnan(logits[k]))
                 best = k;
         float largest = logits[best];
-        double sum = 0.0;
+        double sum = 0.0, of_logits = 0.0;
         for (int k = 0; k < classes; k++)
             sum += expf(logits[k] - largest);
+        for (int k = 0; smoothing > 0 && k < classes; k++)
+            of_logits += logits[k];
         if (counts) {
             total += log(sum) + ((double)largest - logits[label]);
+            if (smoothing > 0)
+                total += smoothing * (logits[label] - of_logits / classes);
             right += best == label && !isnan(largest);
         }
         for (int k = 0; dlogits && k < classes; k++)
-            dlogits[(size_t)row * classes + k] = counts ? (float)((expf(logits[k] - largest) / sum - (k == label)) / counted) : 0.0f;
+            dlogits[(size_t)row * classes + k] = counts ? (float)((expf(logits[k] - largest) / sum - ((1.0 - smoothing) * (k == label) + each)) / counted) : 0.0f;
     }
     nl_block_sum(&total, &right);
     if (threadIdx.x == 0) {
@@ -90,7 +95,7 @@ static void launch_cross_entropy(const struct nl_run *run, const void *arguments
     const struct nl_cross_entropy *op = (const struct nl_cross_entropy *)arguments;
     unsigned threads = min(nl_blocks((size_t)run->samples * op->positions, 32) * 32, NL_THREADS);
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
-    NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
+    NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, run->statistics, now);
 }
 
 NL_CUDA_KERNEL(gather, NULL, launch_gather, NULL);
