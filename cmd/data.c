@@ -38,20 +38,34 @@ static int list(void)
             printf("%-14s %-12s %7s %7s %7s  %s\n", nl_data_names[name], "-", "-", "-", "-", facts.title);
             continue;
         }
-        char *shape = nl_format("%dx%dx%d", facts.shape.height, facts.shape.width, facts.shape.channels);
+        char *shape = facts.shape.width > 1 ? nl_format("%dx%dx%d", facts.shape.height, facts.shape.width, facts.shape.channels)
+                                            : nl_format("%dx%d", facts.shape.height, facts.shape.channels);
         printf("%-14s %-12s %7d %7d %7d  %s\n", nl_data_names[name], shape, facts.shape.classes, facts.train, facts.test, facts.title);
         free(shape);
     }
     return EXIT_DONE;
 }
 
+static void info_of_text(const struct nl_config *config, const struct nl_data_facts *facts)
+{
+    int context = (int)config->data.context;
+    int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* behind the last window of each part, its last label */
+    printf("shape    windows of %d tokens, %d different ones; the label at each is the next\n", context, facts->shape.vocabulary);
+    printf("samples  %d windows side by side train, %d test; %lld of the %lld tokens are left over behind them\n", facts->train, facts->test,
+           (long long)(facts->tokens - used), (long long)facts->tokens);
+}
+
 static int info(const struct nl_config *config)
 {
     struct nl_data_facts facts = nl_data_facts(config);
     printf("%s: %s\n", nl_data_names[config->data.name], facts.title);
-    printf("shape    %d x %d pixels, %d channel%s, %d classes\n", facts.shape.height, facts.shape.width, facts.shape.channels,
-           facts.shape.channels == 1 ? "" : "s", facts.shape.classes);
-    printf("samples  %d train, %d test\n", facts.train, facts.test);
+    if (config->data.name == NL_TEXT) {
+        info_of_text(config, &facts);
+    } else {
+        printf("shape    %d x %d pixels, %d channel%s, %d classes\n", facts.shape.height, facts.shape.width, facts.shape.channels,
+               facts.shape.channels == 1 ? "" : "s", facts.shape.classes);
+        printf("samples  %d train, %d test\n", facts.train, facts.test);
+    }
     printf("source   %s\nlicence  %s\n", facts.source, facts.licence);
     if (config->data.name == NL_NPY)
         printf("files    %s\n", facts.files);
@@ -64,9 +78,10 @@ static int info(const struct nl_config *config)
 /* Whether none of the user's own arrays is written over; false: the message was printed. */
 static bool keeps_sources(const struct nl_config *config, const char *folder)
 {
-    enum { WRITTEN = 9, COUNT = NL_DATA_FILES + WRITTEN };
-    static const char *const name[WRITTEN] = {"train_x.npy", "train_y.npy", "train_index.npy", "val_x.npy", "val_y.npy",
-                                              "val_index.npy", "test_x.npy", "test_y.npy", "test_index.npy"};
+    enum { WRITTEN = 12, COUNT = NL_DATA_FILES + WRITTEN };
+    static const char *const name[WRITTEN] = {"train_x.npy", "train_y.npy", "train_index.npy", "train_lengths.npy",
+                                              "val_x.npy",   "val_y.npy",   "val_index.npy",   "val_lengths.npy",
+                                              "test_x.npy",  "test_y.npy",  "test_index.npy",  "test_lengths.npy"};
     struct used_file place[COUNT];
     char *path[COUNT];
     nl_data_files(config, path);
@@ -256,8 +271,9 @@ const struct command command_data = {
              "      --timeout TIME   give up on a server that sends nothing for this long (default: 30s)\n"
              "\n"
              "export writes the arrays as the trainer sees them, for each PART of train, val and test: PART_x.npy (float32, standardized;\n"
-             "samples, height, width, channels), PART_y.npy (labels) and PART_index.npy (index of each sample in the whole set). The split is\n"
-             "that of train.seed. The sizes are data.train, data.val and data.test.\n"
+             "samples, height, width, channels; or token ids), PART_y.npy (labels), PART_lengths.npy (of sequences) and PART_index.npy (index\n"
+             "of each sample in the whole set; of a text, the token that the window begins with). The split is that of train.seed. The\n"
+             "sizes are data.train, data.val and data.test.\n"
              "\n"
              "  -o, --out DIR        folder for the arrays\n"
              "\n"

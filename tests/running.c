@@ -177,9 +177,9 @@ static void draw_rows(struct training *t)
         if (value->type != NL_TENSOR_INT32)
             continue;
         size_t count = DATA * value->count;
-        struct nl_sample_rows rows = {t->graph.input[i].name, (int)value->count, nl_alloc(count, sizeof *rows.at)};
+        struct nl_sample_rows rows = {t->graph.input[i].name, (int)value->count, (int)value->count, nl_alloc(count, sizeof(int32_t))};
         for (size_t e = 0; e < count; e++)
-            rows.at[e] = drawn_int32(&t->graph, rows.input, 0, e);
+            ((int32_t *)rows.at)[e] = drawn_int32(&t->graph, rows.input, 0, e);
         t->rows[t->row_count++] = rows;
     }
 }
@@ -201,7 +201,7 @@ void network_train(struct training *t, const struct network *network, const stru
     int classes = t->graph.classes = network_classes(&t->graph);
     draw_rows(t);
     const char *trouble =
-        training_make(t, backend, 2, (struct nl_shape){input->height, input->width, input->channels, classes}, DATA);
+        training_make(t, backend, 2, (struct nl_shape){.height = input->height, .width = input->width, .channels = input->channels, .classes = classes}, DATA);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }

@@ -248,7 +248,7 @@ static struct training training_of(const struct nl_backend *backend, const char 
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     struct training t = {.config = experiment.config};
-    const char *trouble = training_make(&t, backend, 1, (struct nl_shape){8, 8, 1, 3}, 40);
+    const char *trouble = training_make(&t, backend, 1, (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 3}, 40);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(&t);
     nl_epoch_order(&t.view, 1, 0, t.order);

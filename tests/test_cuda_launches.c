@@ -26,7 +26,7 @@ static int launches(enum nl_arch arch, int depth, int width, int norm, int batch
     t.config.norm.kind = norm;
     t.config.train.batch = batch;
     t.config.train.momentum = 0.9;
-    const char *trouble = training_make(&t, &nl_backend_cuda, 1, arch == NL_MLP ? (struct nl_shape){8, 8, 1, 10} : (struct nl_shape){32, 32, 3, 10}, 64);
+    const char *trouble = training_make(&t, &nl_backend_cuda, 1, arch == NL_MLP ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10} : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10}, 64);
     ck_assert_msg(!trouble, "%s", trouble);
     int count = host_cuda_count(make_step, &t);
     training_free(&t);

@@ -90,7 +90,7 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.train.clip_norm = net->clips ? 1.0 : 0.0;
     t.config.data.crop = 1;
     t.config.data.flip = true;
-    const char *trouble = training_make(&t, backend, replicas, (struct nl_shape){8, 8, 3, 10}, 128);
+    const char *trouble = training_make(&t, backend, replicas, (struct nl_shape){.height = 8, .width = 8, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s: %s", net->name, trouble);
     training_rates(&t);
     return t;

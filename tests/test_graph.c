@@ -423,8 +423,8 @@ START_TEST(data_must_have_what_the_network_takes)
         const char *network;
         struct nl_shape shape;
         const char *why;
-    } lacks[] = {{"language", {1, 8, 1, 7}, "drawn has no 'lengths' (int32, 1 a sample), which the network takes"},
-                 {"residual mlp", {1, 2, 2, 4}, "drawn has no 'x' (real, 5 a sample), which the network takes"}};
+    } lacks[] = {{"language", {.height = 1, .width = 8, .channels = 1, .classes = 7}, "drawn has no 'lengths' (int32, 1 a sample), which the network takes"},
+                 {"residual mlp", {.height = 1, .width = 2, .channels = 2, .classes = 4}, "drawn has no 'x' (real, 5 a sample), which the network takes"}};
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
         struct training t = {0};
         nl_config_defaults(&t.config);

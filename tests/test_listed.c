@@ -12,7 +12,7 @@
 
 enum { BATCH = 8, SAMPLES = 40, STEPS = 6, SAMPLED = 40 };
 
-static const struct nl_shape image = {6, 6, 2, 5};
+static const struct nl_shape image = {.height = 6, .width = 6, .channels = 2, .classes = 5};
 
 static struct nl_config configured(const char *layers, const char *const *more)
 {

@@ -53,7 +53,7 @@ static struct training make(const struct nl_backend *backend, const struct net *
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     struct training t = {.config = experiment.config, .evaluated = EVALUATED};
-    const char *trouble = training_make(&t, backend, 2, (struct nl_shape){16, 16, 3, 10}, 200);
+    const char *trouble = training_make(&t, backend, 2, (struct nl_shape){.height = 16, .width = 16, .channels = 3, .classes = 10}, 200);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(&t);
     return t;

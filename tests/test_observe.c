@@ -46,7 +46,7 @@ static void make(struct training *t, const struct nl_backend *backend, const cha
                   nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config};
     t->config.model.depth = t->config.model.arch == NL_RESNET ? 8 : 2;
-    const char *trouble = training_make(t, backend, replicas, (struct nl_shape){size, size, 3, 10}, 128);
+    const char *trouble = training_make(t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }

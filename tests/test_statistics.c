@@ -43,7 +43,7 @@ static void make(struct training *t, const struct nl_backend *backend, const cha
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config, .frozen_from = FROZEN_FROM};
-    const char *trouble = training_make(t, backend, REPLICAS, (struct nl_shape){SIZE, SIZE, 3, 10}, 128);
+    const char *trouble = training_make(t, backend, REPLICAS, (struct nl_shape){.height = SIZE, .width = SIZE, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }

@@ -13,7 +13,8 @@
 struct nl_order {
     int count;
     const uint64_t *seed;   /* (1) in the state: the trial's */
-    const int32_t *samples; /* (count) the training part */
+    const int32_t *samples; /* (count) the training part; NULL: what is drawn is the sample */
+    uint32_t draws;         /* each of the order is drawn from so many; 0: it is a permutation */
     int32_t *order;         /* (count) */
 };
 

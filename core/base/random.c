@@ -35,12 +35,6 @@ double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index)
     return value;
 }
 
-uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below)
-{
-    /* 64 bits times the range, high word: the bias is below 2^-32 for every range that fits 32 bits. */
-    return (uint32_t)(((unsigned __int128)nl_stream_bits(stream, row, index) * below) >> 64);
-}
-
 /* order = the indices of `keys` by ascending key, equal ones by index. Linear: the keys are uniform, so that with as many buckets as
  * keys for their leading bits, what the insertion sort finds is a place or two from where it belongs. */
 static void sort_by_key(const uint64_t *keys, int32_t *order, int32_t count)

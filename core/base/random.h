@@ -86,8 +86,12 @@ double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index);
 /* The same at positions first to first + count - 1. */
 void nl_stream_normals(struct nl_stream stream, uint64_t row, uint64_t first, size_t count, double *out);
 
-/* An unbiased integer in 0 .. below-1. */
-uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below);
+/* An integer in 0 .. below-1: 64 bits times the range, high word. The bias is below 2^-32 for every range that fits 32 bits. */
+static inline NL_EVERYWHERE uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below)
+{
+    uint64_t bits = nl_stream_bits(stream, row, index), low = (bits & 0xffffffffu) * below;
+    return (uint32_t)(((bits >> 32) * below + (low >> 32)) >> 32);
+}
 
 /* order[0..count-1]: a permutation of 0..count-1, a function of (stream, row): indices sorted by their 64 random bits. */
 void nl_stream_permutation(struct nl_stream stream, uint64_t row, int32_t *order, int32_t count);

@@ -1,7 +1,5 @@
 #include "base/utf8.h"
 
-#include <stdint.h>
-
 int nl_characters(const char *text, size_t bytes)
 {
     int count = 0;
@@ -18,20 +16,40 @@ size_t nl_character_bytes(const char *text)
     return bytes;
 }
 
+size_t nl_character_read(const char *text, size_t bytes, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* of so many bytes: what is below is too long */
+    static const unsigned char marks[] = {0, 0x00, 0xc0, 0xe0, 0xf0}, lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    unsigned char first = (unsigned char)*text;
+    size_t width = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (width > bytes || (first & (unsigned char)~lead[width]) != marks[width])
+        return 0;
+    *code = first & lead[width];
+    for (size_t i = 1; i < width; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | ((unsigned char)text[i] & 0x3f);
+    }
+    bool is = *code >= least[width] && *code <= 0x10ffff && !(*code >= 0xd800 && *code < 0xe000);
+    return is ? width : 0;
+}
+
 bool nl_character_prints(const char *text, size_t bytes)
 {
-    static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000}; /* of so many bytes: what is below is too long, or a control character */
-    static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    if (bytes > 4 || nl_character_bytes(text) != bytes)
-        return false;
-    uint32_t code = (unsigned char)*text & lead[bytes];
+    uint32_t code;
+    return nl_character_bytes(text) == bytes && nl_character_read(text, bytes, &code) == bytes && code >= 0x20 && !(code >= 0x7f && code < 0xa0) &&
+           code != 0x2028 && code != 0x2029 && code != 0xfeff && code != 0xfffe && code != 0xffff && !(code >= 0x202a && code <= 0x202e) &&
+           !(code >= 0x2066 && code <= 0x2069);
+}
+
+void nl_text_add_code(struct nl_text *out, uint32_t code)
+{
     static const unsigned char marks[] = {0, 0x00, 0xc0, 0xe0, 0xf0};
-    if (((unsigned char)*text & (unsigned char)~lead[bytes]) != marks[bytes])
-        return false;
-    for (size_t i = 1; i < bytes; i++)
-        code = code << 6 | ((unsigned char)text[i] & 0x3f);
-    return code >= least[bytes] && code <= 0x10ffff && code != 0x7f && !(code >= 0xd800 && code < 0xe000) && code != 0x2028 && code != 0x2029 &&
-           code != 0xfeff && code != 0xfffe && code != 0xffff && !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
+    size_t width = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    char bytes[4];
+    for (size_t i = width; i-- > 0; code >>= 6)
+        bytes[i] = (char)(i ? 0x80 | (code & 0x3f) : marks[width] | code);
+    nl_text_add_bytes(out, bytes, width);
 }
 
 void nl_text_add_character(struct nl_text *out, const char *character, size_t bytes)

@@ -135,8 +135,15 @@ static bool leaves_order(const struct nl_layers *layers)
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
 {
-    if (!strcmp(field, "dir") || strstr(field, "_images") || strstr(field, "_labels"))
+    bool text = config->data.name == NL_TEXT;
+    if (!strcmp(field, "dir") || !strcmp(field, "file") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
+    if (!strcmp(field, "sampling"))
+        return nl_sampling_of(config) != NL_SAMPLE_SHUFFLE;
+    if (!strcmp(field, "unit") || !strcmp(field, "context"))
+        return text;
+    if (text && (strstr(field, "_seed") || !strcmp(field, "standardize") || !strcmp(field, "crop") || !strcmp(field, "flip")))
+        return false; /* a text is cut where it is long enough, and its tokens are no numbers */
     if (!strcmp(field, "test_seed"))
         return config->data.test_seed != NL_AUTO;
     if (!strcmp(field, "classes"))
@@ -320,6 +327,12 @@ double nl_beta2(const struct nl_config *config)
     return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
 }
 
+enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
+{
+    enum nl_order_of_epoch usual = config->data.name == NL_TEXT ? NL_SAMPLE_REPLACE : NL_SAMPLE_SHUFFLE;
+    return config->data.sampling == NL_SAMPLE_AUTO ? usual : (enum nl_order_of_epoch)config->data.sampling;
+}
+
 enum nl_placement nl_placement_of(const struct nl_config *config)
 {
     return config->norm.placement == NL_PLACEMENT_AUTO ? NL_BEFORE : (enum nl_placement)config->norm.placement;
@@ -334,6 +347,7 @@ struct nl_config nl_config_settled(const struct nl_config *config)
 {
     struct nl_config settled = *config;
     settled.train.beta2 = nl_beta2(config);
+    settled.data.sampling = (int)nl_sampling_of(config);
     settled.norm.placement = nl_placement_of(config);
     settled.norm.over = nl_over_of(config);
     return settled;

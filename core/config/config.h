@@ -29,7 +29,9 @@ struct nl_name_list {
 
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
  * into nl_weight_norms (norm/weights.h). */
-enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY };
+enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY, NL_TEXT };
+enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
+enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
@@ -70,7 +72,7 @@ enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANT
 /* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
-extern const char *const nl_data_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
+extern const char *const nl_data_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
@@ -199,11 +201,14 @@ int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *set
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
 
+/* data.sampling, or what is usual for the data where it is auto. */
+enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config);
+
 /* norm.placement and norm.over, or what is usual for the architecture where they are auto. */
 enum nl_placement nl_placement_of(const struct nl_config *config);
 enum nl_over nl_over_of(const struct nl_config *config);
 
-/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, norm.placement, norm.over. */
+/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, data.sampling, norm.placement, norm.over. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */

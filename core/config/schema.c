@@ -10,7 +10,9 @@
 #include "norm/norm.h"
 #include "norm/weights.h"
 
-const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", NULL};
+const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", "text", NULL};
+const char *const nl_unit_names[] = {"char", "byte", NULL};
+const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};

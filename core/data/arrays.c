@@ -231,8 +231,7 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     return NL_OK;
 }
 
-/* What a file is, as far as the system says without reading it; absent ones are alike. */
-static void add_version(struct nl_text *out, const char *path)
+void nl_add_file_version(struct nl_text *out, const char *path)
 {
     struct stat info = {0};
     stat(path, &info);
@@ -252,10 +251,10 @@ static char *versions(const struct nl_config *config)
     struct arrays arrays = {0};
     struct nl_text out = {0};
     name_files(&arrays, config);
-    add_version(&out, arrays.train.image_path);
-    add_version(&out, arrays.train.label_path);
-    add_version(&out, arrays.test.image_path);
-    add_version(&out, arrays.test.label_path);
+    nl_add_file_version(&out, arrays.train.image_path);
+    nl_add_file_version(&out, arrays.train.label_path);
+    nl_add_file_version(&out, arrays.test.image_path);
+    nl_add_file_version(&out, arrays.test.label_path);
     nl_text_add(&out, "%" PRId64, config->data.classes);
     release(&arrays);
     return out.at;

@@ -13,38 +13,68 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "data/alphabet.h"
 
-struct nl_shape {
-    int height, width, channels, classes;
+/* What is learned of a sample. */
+enum nl_target {
+    NL_TARGET_CLASS, /* a class: one label */
+    NL_TARGET_EACH,  /* a class for each position: as many labels */
+    NL_TARGET_REAL,  /* a real number, with the mean squared error as loss */
 };
 
-/* int32 numbers of each sample: token ids, lengths, a label for each position. */
+/* A sequence has `height` positions, and width 1. */
+struct nl_shape {
+    int height, width, channels;
+    int classes;           /* what a network puts out, at a position: logits, or 1 number */
+    int vocabulary;        /* x is token ids in 0 .. vocabulary - 1, one a position; 0: x is real */
+    enum nl_target target;
+    bool lengths;          /* sequences have lengths: positions behind do not count */
+};
+
+/* Numbers of each sample: token ids, lengths, a label for each position. */
 struct nl_sample_rows {
     const char *input; /* of the network, that they are for: "x", "lengths", "labels" */
     int width;         /* numbers a sample */
-    int32_t *at;       /* (count, width) */
+    int step;          /* from the first number of a sample to that of the next: width, or less where samples overlap */
+    void *at;          /* int32, (count - 1) step + width of them */
 };
 enum { NL_MOST_SAMPLE_ROWS = 4 };
+
+static inline size_t nl_rows_bytes(const struct nl_sample_rows *rows, int count)
+{
+    return ((size_t)(count - 1) * (size_t)rows->step + (size_t)rows->width) * sizeof(int32_t);
+}
 
 struct nl_dataset {
     char name[32];
     struct nl_shape shape;
     int count;             /* samples of all parts */
-    uint8_t *pixels;       /* (count, height, width, channels); NULL: values */
-    float *values;         /* (count, height, width, channels), finite; NULL: pixels */
-    int32_t *labels;       /* (count) 0 .. classes-1 */
+    uint8_t *pixels;       /* (count, height, width, channels); NULL: values, or rows */
+    float *values;         /* (count, height, width, channels), finite; NULL: pixels, or rows */
+    int32_t *labels;       /* (count) 0 .. classes-1; NULL: rows */
     int rows;
-    struct nl_sample_rows row[NL_MOST_SAMPLE_ROWS]; /* beside pixels or values, and labels */
-    int train_count;       /* the first train_count samples are the given training part, the rest the test part; */
+    struct nl_sample_rows row[NL_MOST_SAMPLE_ROWS]; /* beside, or in place of, pixels or values, and labels */
+    int32_t *numbers;      /* what the rows are parts of; owned */
+    struct nl_alphabet alphabet; /* of text, what its tokens are */
+    int window;            /* a sample is so many tokens of one long text, from token `index` on; 0: samples lie apart */
+    int train_count;       /* the first train_count samples are the given training part, the rest the test part; windows: */
+                           /* the first so many tokens; */
                            /* 0: one pool, split by seed (digits, npy without test files): */
     int pool_test;         /* so many of it are the test part */
-    char checksum[65];     /* SHA-256, hex, of shape, pixels and labels: part of every trial's identity */
+    char checksum[65];     /* SHA-256, hex, of shape, pixels, labels and rows: part of every trial's identity */
 };
+
+/* Windows side by side in so many tokens of text, each with the token after it. */
+static inline int64_t nl_windows(int64_t tokens, int window)
+{
+    return (tokens - 1) / window;
+}
 
 /* Facts: shape, and samples in each part before data.train/test/val are applied. */
 struct nl_data_facts {
     struct nl_shape shape;
     int train, test;
+    int64_t tokens; /* of a text, in both parts */
     bool pool; /* no test part is given: every split seed takes one from the whole */
     const char *title, *source, *licence, *files; /* files: what data.dir must hold; "" for none */
 };
@@ -78,18 +108,27 @@ bool nl_data_owns(const struct nl_config *config, const char *path);
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
 void nl_dataset_free(struct nl_dataset *dataset);
 
-/* A trial's parts: indices into the data set. */
+/* What guessing gives that does not look at x: a class at random, or the most frequent label of all positions. */
+struct nl_chance {
+    double accuracy;
+    double loss; /* of equal logits: ln(classes) */
+};
+
+/* A trial's parts: indices into the data set. Of windows, those that lie side by side. */
 struct nl_split {
     const struct nl_dataset *dataset;
     int32_t *train, *val, *test; /* owned */
     int train_count, val_count, test_count;
-    int32_t *labels;             /* (dataset->count) owned: with label noise on the training part */
+    int draws;                   /* an epoch draws each of its samples from so many; 0: it has each training sample once */
+    int32_t *labels;             /* (dataset->count) owned: with label noise on the training part; NULL: there is not one label a sample */
     double *mean, *deviation;    /* (channels) owned; 0 and 1 where data.standardize is false */
-    float *table;                /* (channels, 256) owned; NULL where the data are values */
+    float *table;                /* (channels, 256) owned; NULL where the data are not pixels */
+    struct nl_chance chance;     /* on the training part */
 };
 
 /* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
- * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. */
+ * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. A text is not shuffled: the
+ * windows are those that follow one another, and what is left of a part behind the last is not read. */
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
 void nl_split_release(struct nl_split *view);
 
@@ -104,7 +143,8 @@ struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *inp
 /* x(height, width, channels): sample `index` of the data set as the trainer sees it, without augmentation. */
 void nl_split_sample(const struct nl_split *view, int index, float *x);
 
-/* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order". */
+/* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order": a permutation, or, with data.sampling
+ * replace, each drawn from all; of a text, from all windows that lie in the training part (row epoch, position i). */
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order);
 
 /* Augmentation of sample `sample` in epoch `epoch`: stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
@@ -121,8 +161,8 @@ static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int
     return moved;
 }
 
-/* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them), <part>_y.npy (int64), <part>_index.npy
- * for train, val (if any), test, into folder. */
+/* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them, or int64 token ids, n,S), <part>_y.npy (int64, n or n,S),
+ * <part>_lengths.npy (int64, n, if there are any), <part>_index.npy for train, val (if any), test, into folder. */
 int nl_data_export(const struct nl_split *view, const char *folder, struct nl_error *err);
 
 #endif

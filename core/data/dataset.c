@@ -12,37 +12,49 @@ static const char mnist_files[] = "train-images-idx3-ubyte, train-labels-idx1-ub
 
 /* In the order of enum nl_data_name. */
 static const struct nl_data_facts facts[] = {
-    [NL_DIGITS] = {{8, 8, 1, 10}, NL_DIGITS_TRAIN, NL_DIGITS_TEST, true,
-                   "handwritten digits, 8x8, 17 grey levels, in the program",
-                   "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (the test part), UCI Machine Learning Repository, "
-                   "1998, https://doi.org/10.24432/C50P49",
-                   "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/", ""},
-    [NL_SYNTH] = {{16, 16, 3, 10}, NL_SYNTH_TRAIN, NL_SYNTH_TEST, false,
-                  "generated colour textures: stripes, checks, rings and dots; size, number and difficulty as set",
-                  "normlab, core/data/synth.c", "none needed: generated", ""},
-    [NL_MNIST] = {{28, 28, 1, 10}, 60000, 10000, false,
-                  "MNIST: handwritten digits, 28x28, grey",
-                  "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998",
-                  "not stated by the authors, often given as CC BY-SA 3.0", mnist_files},
-    [NL_FASHION_MNIST] = {{28, 28, 1, 10}, 60000, 10000, false,
-                          "Fashion-MNIST: articles of clothing, 28x28, grey",
-                          "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017, "
-                          "https://github.com/zalandoresearch/fashion-mnist",
-                          "MIT", mnist_files},
-    [NL_CIFAR10] = {{32, 32, 3, 10}, 50000, 10000, false,
-                    "CIFAR-10: natural images of 10 classes, 32x32, colour",
-                    "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
-                    "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
-                    "not stated by the authors",
-                    "data_batch_1.bin to data_batch_5.bin (a subset: the first of them), test_batch.bin; there or in cifar-10-batches-bin/"},
-    [NL_CIFAR100] = {{32, 32, 3, 100}, 50000, 10000, false,
-                     "CIFAR-100: natural images of 100 classes (the fine labels), 32x32, colour",
-                     "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
-                     "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
-                     "not stated by the authors", "train.bin, test.bin; there or in cifar-100-binary/"},
-    [NL_NPY] = {{0}, 0, 0, false, "your own images and labels, .npy files", "given by data.dir, data.train_images and so on", "yours",
-                "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32), train_labels.npy (integers); test_images.npy and "
-                "test_labels.npy, without which a fifth of the training files is the test part"},
+    [NL_DIGITS] = {.shape = {.height = 8, .width = 8, .channels = 1, .classes = 10}, .train = NL_DIGITS_TRAIN, .test = NL_DIGITS_TEST, .pool = true,
+                   .title = "handwritten digits, 8x8, 17 grey levels, in the program",
+                   .source = "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (the test part), UCI Machine Learning Repository, "
+                             "1998, https://doi.org/10.24432/C50P49",
+                   .licence = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
+                   .files = ""},
+    [NL_SYNTH] = {.shape = {.height = 16, .width = 16, .channels = 3, .classes = 10}, .train = NL_SYNTH_TRAIN, .test = NL_SYNTH_TEST,
+                  .title = "generated colour textures: stripes, checks, rings and dots; size, number and difficulty as set",
+                  .source = "normlab, core/data/synth.c",
+                  .licence = "none needed: generated",
+                  .files = ""},
+    [NL_MNIST] = {.shape = {.height = 28, .width = 28, .channels = 1, .classes = 10}, .train = 60000, .test = 10000,
+                  .title = "MNIST: handwritten digits, 28x28, grey",
+                  .source = "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998",
+                  .licence = "not stated by the authors, often given as CC BY-SA 3.0",
+                  .files = mnist_files},
+    [NL_FASHION_MNIST] = {.shape = {.height = 28, .width = 28, .channels = 1, .classes = 10}, .train = 60000, .test = 10000,
+                          .title = "Fashion-MNIST: articles of clothing, 28x28, grey",
+                          .source = "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017, "
+                                    "https://github.com/zalandoresearch/fashion-mnist",
+                          .licence = "MIT",
+                          .files = mnist_files},
+    [NL_CIFAR10] = {.shape = {.height = 32, .width = 32, .channels = 3, .classes = 10}, .train = 50000, .test = 10000,
+                    .title = "CIFAR-10: natural images of 10 classes, 32x32, colour",
+                    .source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
+                              "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
+                    .licence = "not stated by the authors",
+                    .files = "data_batch_1.bin to data_batch_5.bin (a subset: the first of them), test_batch.bin; there or in cifar-10-batches-bin/"},
+    [NL_CIFAR100] = {.shape = {.height = 32, .width = 32, .channels = 3, .classes = 100}, .train = 50000, .test = 10000,
+                     .title = "CIFAR-100: natural images of 100 classes (the fine labels), 32x32, colour",
+                     .source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
+                               "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
+                     .licence = "not stated by the authors",
+                     .files = "train.bin, test.bin; there or in cifar-100-binary/"},
+    [NL_NPY] = {.title = "your own images and labels, .npy files",
+                .source = "given by data.dir, data.train_images and so on",
+                .licence = "yours",
+                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32), train_labels.npy (integers); test_images.npy and "
+                         "test_labels.npy, without which a fifth of the training files is the test part"},
+    [NL_TEXT] = {.title = "the plays of Shakespeare in the program, or data.file: of each character the next one",
+                 .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of plays by W. Shakespeare",
+                 .licence = "public domain",
+                 .files = ""},
 };
 
 struct nl_data_facts nl_data_facts(const struct nl_config *config)
@@ -56,6 +68,8 @@ struct nl_data_facts nl_data_facts(const struct nl_config *config)
     }
     if (config->data.name == NL_NPY)
         nl_arrays_facts(config, &it, NULL, NULL);
+    if (config->data.name == NL_TEXT)
+        nl_text_facts(config, &it, NULL, NULL);
     return it;
 }
 
@@ -64,7 +78,8 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     struct nl_data_facts it = nl_data_facts(config);
     const char *name = nl_data_names[config->data.name], *key = NULL;
     struct nl_error err;
-    if (config->data.name == NL_NPY && nl_arrays_facts(config, &it, &key, &err)) {
+    if ((config->data.name == NL_NPY && nl_arrays_facts(config, &it, &key, &err)) ||
+        (config->data.name == NL_TEXT && nl_text_facts(config, &it, &key, &err))) {
         nl_complain(diagnostics, experiment, key, "%s", err.text);
         return;
     }
@@ -78,6 +93,10 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     if (config->data.test > it.test)
         nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %d test samples", (long long)config->data.test,
                     name, it.test);
+    if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
+        nl_complain(diagnostics, experiment, "train.label_noise", "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
+    if (it.shape.vocabulary)
+        return;
     int side = it.shape.width < it.shape.height ? it.shape.width : it.shape.height;
     if (config->data.crop >= side)
         nl_complain(diagnostics, experiment, "data.crop", "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
@@ -94,7 +113,20 @@ static void add_int(struct nl_hash *hash, int32_t value)
     nl_hash_add(hash, bytes, sizeof bytes);
 }
 
-/* Height, width, channels, classes, samples, samples of the training part; the pixels or values; the labels. */
+static void add_rows(struct nl_hash *hash, const struct nl_dataset *set)
+{
+    const struct nl_shape *shape = &set->shape;
+    int32_t head[] = {shape->vocabulary, (int32_t)shape->target, shape->lengths, set->window, set->rows};
+    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+        add_int(hash, head[i]);
+    for (int i = 0; i < set->rows; i++) {
+        const struct nl_sample_rows *row = &set->row[i];
+        nl_hash_add(hash, row->input, strlen(row->input));
+        nl_hash_add(hash, row->at, nl_rows_bytes(row, set->count));
+    }
+}
+
+/* Height, width, channels, classes, samples, samples of the training part; the pixels or values; the labels; the rows. */
 static void set_checksum(struct nl_dataset *set)
 {
     struct nl_hash *hash = nl_hash_start();
@@ -104,10 +136,12 @@ static void set_checksum(struct nl_dataset *set)
     size_t elements = (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels;
     if (set->pixels)
         nl_hash_add(hash, set->pixels, elements);
-    else
+    else if (set->values)
         nl_hash_add(hash, set->values, elements * sizeof *set->values);
-    for (int i = 0; i < set->count; i++)
+    for (int i = 0; set->labels && i < set->count; i++)
         add_int(hash, set->labels[i]);
+    if (set->rows)
+        add_rows(hash, set);
     nl_hash_finish(hash, set->checksum);
 }
 
@@ -181,6 +215,8 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
         set = nl_synth_make(it.shape, config->data.difficulty, it.train, it.test, err);
     else if (config->data.name == NL_NPY)
         set = nl_arrays_open(config, err);
+    else if (config->data.name == NL_TEXT)
+        set = nl_text_open(config, err);
     else
         set = open_folder(config, nl_data_names[config->data.name], err);
     if (set)

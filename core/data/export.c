@@ -35,21 +35,36 @@ static int export_pixels(const struct nl_split *view, const char *part, const in
     return status;
 }
 
+/* Numbers of the samples: (n, width), or (n) where there is one each. */
+static int export_rows(const struct nl_sample_rows *rows, const char *part, const char *what, const int32_t *index, int count, const char *folder,
+                       struct nl_error *err)
+{
+    size_t shape[] = {(size_t)count, (size_t)rows->width};
+    const int32_t *from = rows->at;
+    int64_t *numbers = nl_alloc(shape[0] * shape[1], sizeof *numbers);
+    for (size_t i = 0; i < shape[0]; i++)
+        for (size_t k = 0; k < shape[1]; k++)
+            numbers[i * shape[1] + k] = from[(size_t)index[i] * (size_t)rows->step + k];
+    int status = write_array(folder, part, what, NL_I64, rows->width > 1 ? 2 : 1, shape, numbers, err);
+    free(numbers);
+    return status;
+}
+
 static int export_part(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
                        struct nl_error *err)
 {
+    struct nl_sample_rows x = nl_split_rows(view, "x"), labels = nl_split_rows(view, "labels"), lengths = nl_split_rows(view, "lengths");
     size_t shape[] = {(size_t)count};
-    int64_t *labels = nl_alloc(shape[0], sizeof *labels), *samples = nl_alloc(shape[0], sizeof *samples);
-    for (int i = 0; i < count; i++) {
+    int64_t *samples = nl_alloc(shape[0], sizeof *samples);
+    for (int i = 0; i < count; i++)
         samples[i] = index[i];
-        labels[i] = view->labels[index[i]];
-    }
-    int status = export_pixels(view, part, index, count, folder, err);
+    int status = x.at ? export_rows(&x, part, "x", index, count, folder, err) : export_pixels(view, part, index, count, folder, err);
     if (status == NL_OK)
-        status = write_array(folder, part, "y", NL_I64, 1, shape, labels, err);
+        status = export_rows(&labels, part, "y", index, count, folder, err);
+    if (status == NL_OK && lengths.at)
+        status = export_rows(&lengths, part, "lengths", index, count, folder, err);
     if (status == NL_OK)
         status = write_array(folder, part, "index", NL_I64, 1, shape, samples, err);
-    free(labels);
     free(samples);
     return status;
 }

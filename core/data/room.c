@@ -35,6 +35,23 @@ struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct n
     return set;
 }
 
+struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, struct nl_error *err)
+{
+    double bytes = (double)numbers * sizeof(int32_t), memory = nl_memory_total();
+    struct nl_dataset *set = nl_alloc(1, sizeof *set);
+    set->shape = shape;
+    set->count = (int)count;
+    strncpy(set->name, name, sizeof set->name - 1);
+    if (count <= INT32_MAX && bytes <= memory)
+        set->numbers = calloc((size_t)numbers, sizeof *set->numbers);
+    if (set->numbers)
+        return set;
+    nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of numbers, and there are %.1f GiB of memory here", name, (long long)count,
+            bytes / 0x1p30, memory / 0x1p30);
+    nl_dataset_free(set);
+    return NULL;
+}
+
 void nl_dataset_free(struct nl_dataset *dataset)
 {
     if (!dataset)
@@ -42,5 +59,7 @@ void nl_dataset_free(struct nl_dataset *dataset)
     free(dataset->pixels);
     free(dataset->values);
     free(dataset->labels);
+    free(dataset->numbers);
+    nl_alphabet_release(&dataset->alphabet);
     free(dataset);
 }

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "base/npy.h"
 #include "data/data.h"
 
@@ -14,6 +15,12 @@ enum { NL_DIGITS_TRAIN = 1408, NL_DIGITS_TEST = 389, NL_SYNTH_TRAIN = 2048, NL_S
 struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
                                   struct nl_error *err);
 
+/* Samples of rows alone: `numbers` int32 for them, in ->numbers, zeros. NULL with an error where there is no room. */
+struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, struct nl_error *err);
+
+/* Adds what a file is, as far as the system says without reading it; absent ones are alike. */
+void nl_add_file_version(struct nl_text *out, const char *path);
+
 struct nl_dataset *nl_digits_make(struct nl_error *err);
 struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test, struct nl_error *err);
 
@@ -23,6 +30,10 @@ struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_e
  * fault, where it fails. */
 int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
 struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err);
+
+/* text. nl_text_facts as nl_arrays_facts. */
+int nl_text_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
+struct nl_dataset *nl_text_open(const struct nl_config *config, struct nl_error *err);
 
 struct nl_dataset *nl_cifar_open(const char *name, const char *folder, int classes, struct nl_error *err);
 

@@ -14,12 +14,31 @@ enum { LEVELS = 256 };
  * data.split_seed is what the test part leaves of a pool. */
 enum { ROW_TRAIN, ROW_TEST, ROW_REST };
 
+/* Of a text: the windows of each part, side by side. */
+static void cut(struct nl_split *view)
+{
+    const struct nl_dataset *set = view->dataset;
+    int first_of_test = set->train_count, tokens = set->count + set->window;
+    view->train_count = (int)nl_windows(first_of_test, set->window);
+    view->test_count = (int)nl_windows(tokens - first_of_test, set->window);
+    view->train = nl_alloc((size_t)view->train_count, sizeof *view->train);
+    view->test = nl_alloc((size_t)view->test_count, sizeof *view->test);
+    for (int i = 0; i < view->train_count; i++)
+        view->train[i] = i * set->window;
+    for (int i = 0; i < view->test_count; i++)
+        view->test[i] = first_of_test + i * set->window;
+}
+
 /* The given parts, shuffled: *train and *test are new. */
 static void split(struct nl_split *view, const struct nl_config *config)
 {
     const struct nl_dataset *set = view->dataset;
     uint64_t split_seed = (uint64_t)(config->data.split_seed == NL_AUTO ? config->train.seed : config->data.split_seed);
     bool apart = config->data.test_seed != NL_AUTO;
+    if (set->window) {
+        cut(view);
+        return;
+    }
     struct nl_stream stream = nl_stream(split_seed, "split"), of_test = apart ? nl_stream((uint64_t)config->data.test_seed, "split") : stream;
     if (set->train_count) {
         view->train_count = set->train_count;
@@ -54,7 +73,7 @@ struct nl_counts nl_data_counts(const struct nl_config *config)
 {
     struct nl_data_facts facts = nl_data_facts(config);
     int64_t train = config->data.train, test = config->data.test;
-    bool anew = config->data.split_seed == NL_AUTO;
+    bool anew = config->data.split_seed == NL_AUTO && config->data.name != NL_TEXT;
     struct nl_counts counts = {
         .train = (int)((train != NL_AUTO && train < facts.train ? train : facts.train) - config->data.val),
         .val = (int)config->data.val,
@@ -184,6 +203,30 @@ static void measure_values(struct nl_split *view)
     free(sums);
 }
 
+/* The labels of positions, those of windows too: the most frequent one's share. */
+static struct nl_chance chance_of(const struct nl_split *view)
+{
+    const struct nl_dataset *set = view->dataset;
+    struct nl_chance chance = {1.0 / set->shape.classes, log((double)set->shape.classes)};
+    if (set->shape.target != NL_TARGET_EACH)
+        return chance;
+    struct nl_sample_rows labels = nl_split_rows(view, "labels"), lengths = nl_split_rows(view, "lengths");
+    int64_t *count = nl_alloc((size_t)set->shape.classes, sizeof *count), counted = 0, most = 0;
+    for (int i = 0; i < view->train_count; i++) {
+        size_t sample = (size_t)view->train[i];
+        const int32_t *label = (const int32_t *)labels.at + sample * (size_t)labels.step;
+        int positions = lengths.at ? ((const int32_t *)lengths.at)[sample * (size_t)lengths.step] : labels.width;
+        for (int s = 0; s < positions; s++)
+            count[label[s]]++;
+        counted += positions;
+    }
+    for (int k = 0; k < set->shape.classes; k++)
+        most = count[k] > most ? count[k] : most;
+    chance.accuracy = (double)most / (double)counted;
+    free(count);
+    return chance;
+}
+
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err)
 {
     *view = (struct nl_split){.dataset = dataset};
@@ -194,14 +237,19 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
         nl_split_release(view);
         return NL_FAIL;
     }
-    view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
-    memcpy(view->labels, dataset->labels, (size_t)dataset->count * sizeof *view->labels);
-    add_label_noise(view, config->train.label_noise, seed);
+    if (nl_sampling_of(config) == NL_SAMPLE_REPLACE)
+        view->draws = dataset->window ? (view->train_count - 1) * dataset->window + 1 : view->train_count;
+    if (dataset->labels) {
+        view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
+        memcpy(view->labels, dataset->labels, (size_t)dataset->count * sizeof *view->labels);
+        add_label_noise(view, config->train.label_noise, seed);
+    }
+    view->chance = chance_of(view);
     view->mean = nl_alloc((size_t)channels, sizeof *view->mean);
     view->deviation = nl_alloc((size_t)channels, sizeof *view->deviation);
     for (int c = 0; c < channels; c++)
         view->deviation[c] = 1;
-    if (config->data.standardize)
+    if (config->data.standardize && (dataset->pixels || dataset->values))
         (dataset->pixels ? measure_pixels : measure_values)(view);
     if (!dataset->pixels)
         return NL_OK;
@@ -230,7 +278,7 @@ struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *inp
         if (strcmp(view->dataset->row[i].input, input) == 0)
             return view->dataset->row[i];
     bool labels = strcmp(input, "labels") == 0;
-    return (struct nl_sample_rows){.input = input, .width = labels, .at = labels ? view->labels : NULL};
+    return (struct nl_sample_rows){.input = input, .width = labels, .step = labels, .at = labels ? view->labels : NULL};
 }
 
 void nl_split_sample(const struct nl_split *view, int index, float *x)
@@ -246,7 +294,12 @@ void nl_split_sample(const struct nl_split *view, int index, float *x)
 
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)
 {
-    nl_stream_permutation(nl_stream(seed, "order"), (uint64_t)epoch, order, view->train_count);
-    for (int i = 0; i < view->train_count; i++)
+    struct nl_stream stream = nl_stream(seed, "order");
+    if (!view->draws)
+        nl_stream_permutation(stream, (uint64_t)epoch, order, view->train_count);
+    for (int i = 0; view->draws && i < view->train_count; i++)
+        order[i] = (int32_t)nl_stream_below(stream, (uint64_t)epoch, (uint64_t)i, (uint32_t)view->draws);
+    bool anywhere = view->draws && view->dataset->window; /* the draw is where the window begins */
+    for (int i = 0; !anywhere && i < view->train_count; i++)
         order[i] = view->train[order[i]];
 }

@@ -42,13 +42,30 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
     return NL_OK;
 }
 
+/* Whether the architecture takes what the data are. */
+static int check_arch(const struct nl_config *config, const struct nl_shape *shape, struct nl_error *err)
+{
+    const char *arch = nl_arch_names[config->model.arch], *data = nl_data_names[config->data.name];
+    if (shape->vocabulary)
+        return nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids", arch, data);
+    if (shape->target == NL_TARGET_EACH)
+        return nl_fail(err, "'model.arch' %s has one output a sample, and '%s' a label for each position", arch, data);
+    return NL_OK;
+}
+
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
 {
     nl_graph_begin(graph);
     *key = "norm.kind"; /* most of what cannot be is a normalizer of layers of that size */
-    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){shape.height, shape.width, shape.channels}, NL_NONE);
+    int lengths = shape.lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    int x = nl_graph_add_input(graph, "x", shape.vocabulary ? NL_TENSOR_INT32 : NL_TENSOR_REAL,
+                               (struct nl_extent){shape.height, shape.width, shape.channels}, lengths);
     graph->classes = shape.classes;
     graph->matrices_first = config->train.weight_decay_on == NL_DECAY_MATRICES;
+    if (check_arch(config, &shape, err)) {
+        *key = "model.arch";
+        return NL_FAIL;
+    }
     struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
                            .residual = config->model.arch == NL_RESNET ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&

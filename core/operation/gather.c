@@ -6,11 +6,11 @@
 
 static void gather_rows(const struct nl_run *run, const struct nl_rows *rows, const int32_t *index, int r)
 {
-    const int32_t *of = nl_in_replica(run, rows->of, r);
+    const int32_t *of = rows->shared ? rows->of : nl_in_replica(run, rows->of, r);
     int32_t *to = nl_in_replica(run, rows->to, r);
     for (int n = 0; n < run->samples; n++)
         for (int i = 0; i < rows->width; i++)
-            *to++ = of[(size_t)index[n] * rows->width + i];
+            *to++ = of[(size_t)index[n] * rows->step + i];
 }
 
 static void forward(const struct nl_run *run, const void *arguments)

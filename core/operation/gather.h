@@ -6,11 +6,13 @@
 /* int32 numbers of each sample: its label or labels, token ids, its length. */
 struct nl_rows {
     int width;         /* W: numbers a sample */
-    const int32_t *of; /* (count, W) in the state: label noise is a replica's own */
+    int step;          /* from the first of a sample to that of the next: W, or less where samples overlap, as windows of a text do */
+    bool shared;       /* all replicas read the same ones */
+    const int32_t *of; /* ((count - 1) step + W); in the state, unless shared: label noise is a replica's own */
     int32_t *to;       /* (capacity, W) */
 };
 
-/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = row[i].of[index[n]]. A data set of bytes has
+/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from row[i].of[index[n] step] on. A data set of bytes has
  * `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
  * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL, unless x is. Where
  * `standardized` is not NULL, both may be left alone: it is what they become.

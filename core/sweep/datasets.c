@@ -14,14 +14,18 @@ char *nl_datasets_key(const struct nl_config *config)
                                             "data.difficulty", "data.train", "data.test", NULL};
     static const char *const arrays[] = {"data.name",        "data.dir",         "data.train_images", "data.train_labels",
                                          "data.test_images", "data.test_labels", "data.classes",      NULL};
-    const char *const *names = config->data.name == NL_SYNTH ? generated : config->data.name == NL_NPY ? arrays : any;
-    struct nl_text text = {0};
+    static const char *const text[] = {"data.name", "data.file", "data.unit", "data.context", NULL};
+    const char *const *names = config->data.name == NL_SYNTH  ? generated
+                               : config->data.name == NL_NPY  ? arrays
+                               : config->data.name == NL_TEXT ? text
+                                                              : any;
+    struct nl_text out = {0};
     for (const char *const *name = names; *name; name++) {
         char *value = nl_key_text(nl_key_find(*name), config);
-        nl_text_add(&text, "%s: %s\n", *name, value);
+        nl_text_add(&out, "%s: %s\n", *name, value);
         free(value);
     }
-    return text.at;
+    return out.at;
 }
 
 const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err)

@@ -127,6 +127,16 @@ static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct
     gather->standardized = samples <= plan->backend->standardized ? take(l, samples) : NULL;
 }
 
+/* The view's labels are a replica's own. */
+static struct nl_rows lay_out_rows(struct layout *l, const struct nl_split *view, const char *input)
+{
+    struct nl_sample_rows from = nl_split_rows(view, input);
+    struct nl_rows rows = {.width = from.width, .step = from.step, .shared = from.at && from.at != view->labels, .of = from.at};
+    if (!rows.shared)
+        rows.of = take(l, nl_rows_bytes(&from, view->dataset->count));
+    return rows;
+}
+
 /* Which samples there are, and what fills the inputs: the same in both passes. */
 static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
 {
@@ -141,14 +151,14 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
             continue;
         }
         plan->row_input[gather.rows] = graph->input[i].name;
-        gather.row[gather.rows++] =
-            (struct nl_rows){.width = (int)value->count, .of = take(l, (size_t)view->dataset->count * value->count * sizeof(int32_t))};
+        gather.row[gather.rows++] = lay_out_rows(l, view, graph->input[i].name);
     }
     plan->order = take(l, (size_t)view->train_count * sizeof *plan->order);
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
     for (int i = 0; i < 3; i++)
         plan->part[i] = take(l, (size_t)counts[i] * sizeof(int32_t));
-    plan->ordering = (struct nl_order){.count = view->train_count, .seed = seed, .samples = plan->part[0], .order = plan->order};
+    plan->ordering = (struct nl_order){.count = view->train_count, .seed = seed, .draws = (uint32_t)view->draws, .order = plan->order};
+    plan->ordering.samples = view->draws && view->dataset->window ? NULL : plan->part[0];
     return gather;
 }
 
@@ -263,22 +273,31 @@ int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph
     return status;
 }
 
+static const void *share(struct nl_plan *plan, int number, const void *memory, size_t bytes)
+{
+    return plan->shared[number] = plan->backend->share(memory, bytes);
+}
+
 /* The data set to the backend's device. */
 static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset, struct nl_error *err)
 {
     const struct nl_shape *shape = &dataset->shape;
-    size_t count = (size_t)dataset->count * (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels;
-    size_t bytes = count * (dataset->pixels ? sizeof *dataset->pixels : sizeof *dataset->values);
-    plan->samples = plan->backend->share(dataset->pixels ? (const void *)dataset->pixels : dataset->values, bytes);
-    if (!plan->samples)
-        return nl_fail(err, "not enough memory: the samples of %s need %.1f MiB", dataset->name, (double)bytes / 1048576);
-    struct nl_gather *gather[] = {&plan->train.gather, &plan->eval.gather};
-    for (int i = 0; i < 2; i++)
-        if (dataset->pixels)
-            gather[i]->pixels = plan->samples;
-        else
-            gather[i]->values = plan->samples;
-    return NL_OK;
+    struct nl_gather *gather = &plan->train.gather;
+    size_t count = (size_t)dataset->count * (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels, bytes = count;
+    bool there = true;
+    if (dataset->pixels)
+        there = (gather->pixels = share(plan, 0, dataset->pixels, bytes)) != NULL;
+    else if (dataset->values)
+        there = (gather->values = share(plan, 0, dataset->values, bytes *= sizeof *dataset->values)) != NULL;
+    for (int i = 0; i < gather->rows && there; i++) {
+        struct nl_rows *rows = &gather->row[i];
+        const struct nl_sample_rows size = {.width = rows->width, .step = rows->step};
+        if (rows->shared)
+            there = (rows->of = share(plan, 1 + i, rows->of, bytes = nl_rows_bytes(&size, dataset->count))) != NULL;
+        plan->eval.gather.row[i].of = rows->of;
+    }
+    plan->eval.gather.pixels = gather->pixels, plan->eval.gather.values = gather->values;
+    return there ? NL_OK : nl_fail(err, "not enough memory: the samples of %s need %.1f MiB", dataset->name, (double)bytes / 1048576);
 }
 
 static int allocate(struct nl_plan *plan, const struct nl_config *config, const struct nl_split *view, struct nl_error *err)
@@ -307,8 +326,9 @@ void nl_plan_release(struct nl_plan *plan)
 {
     if (plan->arena)
         plan->backend->free(plan->arena, plan->arena_bytes);
-    if (plan->samples)
-        plan->backend->unshare(plan->samples);
+    for (size_t i = 0; i < sizeof plan->shared / sizeof *plan->shared; i++)
+        if (plan->shared[i])
+            plan->backend->unshare(plan->shared[i]);
     nl_plan_forget(plan);
     nl_list_release(&plan->train.list);
     nl_list_release(&plan->train.observed_list);

@@ -37,7 +37,7 @@ struct nl_plan {
     size_t arena_bytes;
     size_t stride;             /* bytes of a replica's state, */
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
-    const void *samples;       /* the data set's, on the backend's device; NULL where they need not be brought there */
+    const void *shared[1 + NL_MOST_INPUTS]; /* pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
     struct nl_update update, frozen_update; /* the second while statistics are frozen */
     struct nl_hyper *hyper;    /* places in the state of replica 0, as all below */

@@ -66,7 +66,6 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
 {
     struct nl_trial_progress *now = &replica->now;
     struct nl_trial_result *result = replica->result;
-    double guessing = log((double)replica->source.dataset->shape.classes);
     for (int64_t s = step; s < end; s++) {
         const struct nl_loss_sums *sum = &sums[s - step];
         double loss = sum->loss / sum->counted;
@@ -74,7 +73,7 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
             now->first_loss = loss;
         result->samples += nl_replica_batch(replica, s);
         result->steps = s + 1;
-        bool failed = !(loss <= 1000.0 * fmax(now->first_loss, guessing)); /* NaN is no smaller than anything */
+        bool failed = !(loss <= 1000.0 * fmax(now->first_loss, replica->view.chance.loss)); /* NaN is no smaller than anything */
         if (failed) /* its row is that batch alone, so that the curve shows what happened */
             now->loss_sum = now->correct = now->seen = 0;
         now->loss_sum += sum->loss;

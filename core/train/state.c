@@ -53,8 +53,9 @@ static void write_rows(const struct nl_plan *plan, int replica, const struct nl_
     const struct nl_gather *gather = &plan->train.gather;
     for (int i = 0; i < gather->rows; i++) {
         const struct nl_rows *row = &gather->row[i];
-        size_t bytes = (size_t)view->dataset->count * (size_t)row->width * sizeof *row->of;
-        plan->backend->upload(nl_place_in(plan, row->of, replica), nl_split_rows(view, plan->row_input[i]).at, bytes);
+        struct nl_sample_rows from = nl_split_rows(view, plan->row_input[i]);
+        if (!row->shared)
+            plan->backend->upload(nl_place_in(plan, row->of, replica), from.at, nl_rows_bytes(&from, view->dataset->count));
     }
 }
 

@@ -13,7 +13,7 @@
 
 /* A failed training is a result, not an error.
  * diverged: a loss of a batch was NaN or infinite, or over 1000 times the larger of the first one and ln(classes).
- * dead: it ended within 5 points of chance on the training part. */
+ * dead: it ended within 5 points of chance on the training part; of positions with a label each, a twentieth of the way from there to 1. */
 enum nl_status { NL_DONE, NL_DIVERGED, NL_DEAD, NL_STOPPED };
 extern const char *const nl_status_names[]; /* "done", "diverged", "dead", "stopped" */
 

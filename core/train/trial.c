@@ -63,6 +63,14 @@ static void evaluate_on_the_way(struct nl_training *c, int64_t step)
     add_evaluation_time(c, start);
 }
 
+/* Whether it is better than guessing by more than a little. Where most positions have the same label, 5 points may be more than there is to be won. */
+static bool has_learned(const struct nl_split *view, struct nl_score score)
+{
+    double chance = view->chance.accuracy;
+    double margin = view->dataset->shape.target == NL_TARGET_EACH ? 0.05 * (1 - chance) : 0.05;
+    return score.accuracy > chance + margin;
+}
+
 /* Every part with every kind of statistics asked for: the trials' scores, and whether they learned anything. */
 static void evaluate_at_the_end(struct nl_training *c)
 {
@@ -78,8 +86,7 @@ static void evaluate_at_the_end(struct nl_training *c)
     }
     for (int i = 0; i < c->plan.replicas; i++) {
         struct nl_trial_result *result = c->active[i]->result;
-        double accuracy = result->score[NL_PART_TRAIN][nl_primary_eval(c->config)].accuracy;
-        if (!(accuracy > 1.0 / c->graph.classes + 0.05))
+        if (!has_learned(&c->active[i]->view, result->score[NL_PART_TRAIN][nl_primary_eval(c->config)]))
             result->status = NL_DEAD;
     }
     add_evaluation_time(c, start);

@@ -23,7 +23,7 @@ static struct training *training_once(struct nl_source *source)
         t.config.train.batch = 4;
         t.config.train.epochs = 2;
         t.config.train.optimizer = NL_ADAM;
-        const char *trouble = training_make(&t, &nl_backend_ref, 1, (struct nl_shape){2, 2, 1, 2}, 32);
+        const char *trouble = training_make(&t, &nl_backend_ref, 1, (struct nl_shape){.height = 2, .width = 2, .channels = 1, .classes = 2}, 32);
         if (trouble)
             NL_BUG("%s", trouble);
     }

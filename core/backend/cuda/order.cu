@@ -22,8 +22,22 @@ static __global__ void order(struct nl_order op, size_t stride, const struct nl_
         nl_at(op.order, stride)[rank] = nl_at(op.samples, stride)[own];
 }
 
+/* A thread a place of the order. */
+static __global__ void draws(struct nl_order op, size_t stride, const struct nl_cuda_moment *now)
+{
+    struct nl_stream stream = nl_stream(*nl_at(op.seed, stride), "order");
+    int own = (int)nl_element();
+    if (own >= op.count)
+        return;
+    uint32_t drawn = nl_stream_below(stream, (uint64_t)now->epoch, (uint64_t)own, op.draws);
+    nl_at(op.order, stride)[own] = op.samples ? nl_at(op.samples, stride)[drawn] : (int32_t)drawn;
+}
+
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op)
 {
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
-    NL_LAUNCH(order, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, now);
+    if (op->draws)
+        NL_LAUNCH(draws, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, now);
+    else
+        NL_LAUNCH(order, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, now);
 }
