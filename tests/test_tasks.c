@@ -245,9 +245,9 @@ START_TEST(what_cannot_be_is_said)
         const char *words[6];
         const char *why;
     } wrong[] = {
-        {{"data.name=copy", "data.min_length=20"}, "'data.min_length' 20 is above 'data.length' 10"},
+        {{"data.name=copy", "data.min_length=20"}, "'data.min_length' 20 is above 'data.length' 8"},
         {{"data.name=adding", "data.length=1"}, "adding needs two numbers at least"},
-        {{"data.name=recall", "data.symbols=4"}, "10 pairs need as many keys, and 'data.symbols' is 4"},
+        {{"data.name=recall", "data.symbols=4"}, "8 pairs need as many keys, and 'data.symbols' is 4"},
         {{"data.name=digits", "data.as=patches", "data.patch=3"}, "images of 8 x 8 have no whole patches of 3 x 3"},
         {{"data.name=digits", "data.as=rows", "data.crop=1"}, "'data.crop' is for images, and these data are sequences"},
         {{"data.name=copy", "train.label_noise=0.1"}, "'train.label_noise' is for data with one label a sample, which 'copy' has not"},

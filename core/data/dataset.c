@@ -104,6 +104,8 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
     if (counts && shape->target == NL_TARGET_REAL && experiment->is_sweep)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s counts right answers, and '%s' has real targets: test_loss is their mean squared error",
                     name, data);
+    if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_of(experiment) == NL_ASK_LR_TOLERANCE)
+        nl_complain(diagnostics, experiment, "sweep.question", "'sweep.question' lr_tolerance judges rates by what guessing a class gives, and '%s' has real targets", data);
     if (of_tokens && shape->target != NL_TARGET_EACH)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);
 }
