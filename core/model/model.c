@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
 #include "model/build.h"
 #include "operation/squared_error.h"
 
@@ -15,6 +14,11 @@ static int norms_of(const struct nl_config *config)
         return (int)config->model.depth;
     case NL_RESNET:
         return (int)config->model.depth - 1;
+    case NL_RNN:
+    case NL_GRU:
+        return (int)config->model.depth * (config->model.bidirectional ? 4 : 2);
+    case NL_LSTM:
+        return (int)config->model.depth * (config->model.bidirectional ? 6 : 3);
     case NL_LAYERS:
         return 0;
     }
@@ -34,14 +38,8 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
 static int check_arch(const struct nl_config *config, const struct nl_shape *shape, struct nl_error *err)
 {
     const char *arch = nl_arch_names[config->model.arch], *data = nl_data_names[config->data.name];
-    if (shape->vocabulary) {
-        struct nl_text others = {0};
-        for (int i = NL_LAYERS + 1; nl_arch_names[i]; i++) /* architectures of sequences come last */
-            nl_text_add(&others, "%s%s", others.length ? ", " : "; these take token ids: ", nl_arch_names[i]);
-        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s", arch, data, others.length ? others.at : "");
-        nl_text_release(&others);
-        return NL_FAIL;
-    }
+    if (shape->vocabulary)
+        return nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids", arch, data);
     if (shape->target == NL_TARGET_EACH)
         return nl_fail(err, "'model.arch' %s has one output a sample, and '%s' a label for each position", arch, data);
     return NL_OK;
@@ -83,6 +81,11 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         break;
     case NL_RESNET:
         nl_build_resnet(&b);
+        break;
+    case NL_RNN:
+    case NL_LSTM:
+    case NL_GRU:
+        nl_build_recurrent(&b);
         break;
     case NL_LAYERS:
         nl_build_layers(&b, key);
