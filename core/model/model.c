@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "model/build.h"
+#include "operation/squared_error.h"
 
 /* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
 static int norms_of(const struct nl_config *config)
@@ -107,7 +108,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         *key = b.key;
     if (status || b.failed)
         return NL_FAIL;
-    nl_graph_end(graph, b.at);
+    if (shape.target == NL_TARGET_REAL)
+        nl_graph_end_with(graph, &nl_squared_error_operation, NULL, b.at);
+    else
+        nl_graph_end(graph, b.at);
     return NL_OK;
 }
 
