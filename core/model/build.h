@@ -70,7 +70,4 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);
 void nl_build_resnet(struct nl_builder *b);
 void nl_build_layers(struct nl_builder *b, const char **key);
 
-/* NL_FAIL: so many channels cannot be split into so many groups, and err says what could be. */
-int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err);
-
 #endif
