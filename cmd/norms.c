@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/wrap.h"
 #include "cmd.h"
+#include "model/model.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 #include "train/probe.h"
@@ -63,37 +64,69 @@ static size_t numbers(const struct nl_config *config, bool learned, int channels
     return count;
 }
 
-/* As a polynomial of the channels: "2 C + 1", "C^2/8 + C"; "-": none. New string. */
-static char *counted(int kind, bool learned)
+/* The polynomial of the channels that has these values at 16, 32 and 64: "2 C + 1", "C^2/8 + C"; "-": none. New string. */
+static char *polynomial(const double at[3])
 {
-    struct nl_config config;
-    nl_config_defaults(&config);
-    config.norm.kind = kind;
-    double n16 = (double)numbers(&config, learned, 16), n32 = (double)numbers(&config, learned, 32), n64 = (double)numbers(&config, learned, 64);
-    double square = ((n64 - n32) / 32 - (n32 - n16) / 16) / 48, slope = (n32 - n16) / 16 - 48 * square, rest = n16 - 16 * slope - 256 * square;
+    double square = ((at[2] - at[1]) / 32 - (at[1] - at[0]) / 16) / 48, slope = (at[1] - at[0]) / 16 - 48 * square, rest = at[0] - 16 * slope - 256 * square;
     struct nl_text out = {0};
     if (square > 0)
         nl_text_add(&out, square < 1 ? "C^2/%g" : "%g C^2", square < 1 ? 1 / square : square);
     if (slope > 0)
-        nl_text_add(&out, slope == 1 ? "%sC" : "%s%g C", out.length ? " + " : "", slope);
+        nl_text_add(&out, slope == 1 ? "%sC" : slope < 1 ? "%sC/%g" : "%s%g C", out.length ? " + " : "", slope < 1 ? 1 / slope : slope);
     if (rest > 0)
         nl_text_add(&out, "%s%g", out.length ? " + " : "", rest);
     return out.length ? out.at : nl_strdup("-");
 }
 
+/* What a layer of so many channels learns or keeps, or the multiply-adds of an element on the way forward. */
+typedef double quantity(const struct nl_config *config, int channels);
+
+static double learned(const struct nl_config *config, int channels)
+{
+    return (double)numbers(config, true, channels);
+}
+
+static double kept(const struct nl_config *config, int channels)
+{
+    return (double)numbers(config, false, channels);
+}
+
+static double work(const struct nl_config *config, int channels)
+{
+    const struct nl_extent extent = {4, 4, channels};
+    struct nl_graph graph;
+    struct nl_error err;
+    int status = nl_model_norm(config, extent, &graph, &err);
+    NL_ASSERT(status == NL_OK);
+    const struct nl_graph_node *node = graph.nodes > 0 ? &graph.node[0] : NULL;
+    double all = node && node->operation->work ? node->operation->work(node->arguments) : 0;
+    nl_graph_release(&graph);
+    return all / (double)nl_elements(extent);
+}
+
+static char *counted(int kind, quantity *of)
+{
+    struct nl_config config;
+    nl_config_defaults(&config);
+    config.norm.kind = kind;
+    return polynomial((const double[]){of(&config, 16), of(&config, 32), of(&config, 64)});
+}
+
 static void print_table(void)
 {
-    printf("%-9s  %-36s  %-7s  %-9s  %-10s  %s\n", "kind", "name", "learned", "kept", "depends on", "a set is");
+    static const char line[] = "%-9s  %-36s  %-7s  %-9s  %-7s  %-10s  %s\n";
+    printf(line, "kind", "name", "learned", "kept", "work", "depends on", "a set is");
     for (int i = 0; nl_norms[i]; i++) {
         const struct nl_norm *norm = nl_norms[i];
-        char *set = clause_of(head_of(norm->name), "\nSets"), *learned = counted(i, true), *kept = counted(i, false);
+        char *set = clause_of(head_of(norm->name), "\nSets"), *numbers[] = {counted(i, learned), counted(i, kept), counted(i, work)};
         const char *on = nl_norm_is_none(norm) ? "-" : norm->uses & NL_USES_PARTS ? "its sets" : nl_norm_spans_batch(norm) ? "the batch" : "the sample";
-        printf("%-9s  %-36s  %-7s  %-9s  %-10s  %s\n", norm->name, norm->title, learned, kept, on, set);
+        printf(line, norm->name, norm->title, numbers[0], numbers[1], numbers[2], on, set);
         free(set);
-        free(learned);
-        free(kept);
+        for (int n = 0; n < 3; n++)
+            free(numbers[n]);
     }
-    printf("\nlearned: numbers of a layer of C channels, gamma and beta among them (norm.affine); kept: running statistics. normlab norms KIND says the rest.\n");
+    printf("\nlearned: numbers of a layer of C channels, gamma and beta among them (norm.affine); kept: running statistics; work: multiply-adds for each element,\n"
+           "forward, counted, not measured. normlab norms KIND says the rest.\n");
 }
 
 /* Beside the weight, that it is computed from. */

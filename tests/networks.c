@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "building.h"
 #include "graph/loop.h"
+#include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/embedding.h"
 #include "operation/mean_pool.h"
@@ -128,6 +129,27 @@ static void normalized_anew(struct nl_graph *graph)
     int b = activate(graph, normalize(graph, &mad, conv(graph, a, 4, 3, "conv2"), "norm2"), NL_GELU, "act2");
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){b}, 0);
     nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
+}
+
+/* With the statistics of three batches, and what the weight of the layer in front has changed since. What they are derived by are states, and 0 here: so
+ * differences can judge it. */
+static int normalize_by_window(struct nl_graph *graph, int x, const char *name)
+{
+    int weight = taken(graph, x, NL_PRODUCT_WEIGHT);
+    struct nl_cross_iteration window = {.normalize = {.norm = &nl_norm_cbn, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels},
+                                        .history = 3, .weights = graph->value[weight].count};
+    return add(graph, &nl_cross_iteration_operation, &window, name, NL_CROSS_ITERATION_SLOTS,
+               (int[]){x, NL_NONE, NL_NONE, NL_NONE, taken(graph, x, NL_PRODUCT_X), weight}, 0);
+}
+
+static void normalized_by_window(struct nl_graph *graph)
+{
+    int a = activate(graph, normalize_by_window(graph, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
+    int b = add(graph, &nl_depthwise_conv_operation, &(struct nl_conv){.kernel = 3, .stride = 1}, "conv2", 1, (int[]){a}, 0);
+    int c = activate(graph, normalize_by_window(graph, b, "norm2"), NL_GELU, "act2");
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){c}, 0);
+    int d = activate(graph, normalize_by_window(graph, linear(graph, pooled, 6, "fc", 0), "norm3"), NL_TANH, "act3");
+    nl_graph_end(graph, linear(graph, d, CLASSES, "head", 0));
 }
 
 /* Branches with learned scalars: the first takes what goes around it as well, the second stands behind a constant. */
@@ -434,6 +456,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"concat", concatenated, 6, 0, false},
                                            {"residual mlp", residual_mlp, 6, 0, false},
                                            {"normalizers", normalized_anew, 6, 0, false},
+                                           {"window of batches", normalized_by_window, 6, 0, false},
                                            {"scaled", scaled, 6, 0, false},
                                            {"normalizers of a sample", normalized_by_sample, 6, 0, false},
                                            {"language", network_language_model, 8, 4, false},

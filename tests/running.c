@@ -108,7 +108,7 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
                                      .hyper = (struct nl_hyper *)(base + hyper)};
     nl_list_bind(&run->list, base, &run->places);
     for (int r = 0; r < replicas; r++) {
-        struct nl_hyper values = {.dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1, .norm_numbers = {[NL_R_MAX] = 1}};
+        struct nl_hyper values = {.dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1, .norm_numbers = {[NL_R_MAX] = 1, [NL_WINDOW] = 3}};
         memcpy(base + hyper + (size_t)r * run->stride, &values, sizeof values);
         put_drawn(run, run->places.parameters, r, "parameters", run->graph.count);
         put_inputs(run, r);

@@ -36,6 +36,8 @@ static const struct net nets[] = {
     {"cnn, gn", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_gn, .batch = 4, .optimizer = NL_SGD, .lr = 0.05},
     {"cnn, rms", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_rms, .batch = 3, .optimizer = NL_SGD, .lr = 0.05},
     {"resnet, bn", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05},
+    {"mlp, cbn", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_cbn, .batch = 7, .optimizer = NL_SGD, .lr = 0.05},
+    {"resnet, cbn", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_cbn, .batch = 8, .optimizer = NL_SGD, .lr = 0.02},
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_ln, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
     {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
     {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},

@@ -12,7 +12,7 @@
 static const struct nl_backend *const on_host[] = {&nl_backend_cpu, &nl_backend_ref, NULL};
 #endif
 
-enum { STEPS = 5, FROZEN_FROM = 4, WORDS = 8, REPLICAS = 2, SIZE = 4, WIDTH = 8 };
+enum { STEPS = 5, FROZEN_FROM = 4, WORDS = 9, REPLICAS = 2, SIZE = 4, WIDTH = 8 };
 
 /* Smooth, so that rounding opens no gate. */
 #define SMALL "model.activation=tanh", "train.batch=8", "model.width=8"
@@ -29,6 +29,9 @@ static const char *const nets[][WORDS] = {
     {SMALL, "model.arch=cnn", "train.workers=2", "norm.sync=true", "norm.kind=brn"},
     {SMALL, "model.arch=mlp", "norm.kind=mabn", "norm.history=2"},
     {SMALL, "model.arch=cnn", "norm.kind=mabn", "norm.history=1", "norm.r_max=1.1"},
+    {SMALL, "model.arch=cnn", "norm.kind=switch", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
+    {SMALL, "model.arch=cnn", "norm.kind=bin", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
+    {SMALL, "model.arch=cnn", "norm.kind=bcn", "norm.groups=2", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -105,7 +108,8 @@ START_TEST(what_is_frozen_stays)
             training_step(&t, step, 0);
         for (int i = 0; i < t.graph.tensors; i++) {
             const struct nl_tensor *tensor = &t.graph.tensor[i];
-            bool affine = tensor->spec.role == NL_GAMMA || tensor->spec.role == NL_BETA;
+            bool share = tensor->spec.numbers != NULL; /* of switch: it goes on */
+            bool affine = (tensor->spec.role == NL_GAMMA && !share) || tensor->spec.role == NL_BETA;
             bool stays = tensor->spec.role == NL_RUNNING || (affine && t.config.norm.freeze_affine);
             if (!before[i])
                 continue;

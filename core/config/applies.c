@@ -192,6 +192,7 @@ static bool ends_with_norm(const struct nl_config *config)
 static bool norm_key_applies(const char *field, const struct nl_config *config)
 {
     struct traits norm = traits_of(config);
+    bool has_gamma = norm.has_affine || (norm.uses & NL_HAS_GAIN);
     if (!strcmp(field, "kind"))
         return true;
     if (!strcmp(field, "weights")) /* off its default alone, as all that are younger than the identities */
@@ -225,9 +226,9 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
     if (!strcmp(field, "gamma_init"))
-        return norm.has_affine && config->norm.gamma_init != 1;
+        return has_gamma && config->norm.gamma_init != 1;
     if (!strcmp(field, "last_gamma"))
-        return norm.has_affine && config->norm.last_gamma != NL_AUTO && ends_with_norm(config) && has_residuals(config);
+        return has_gamma && config->norm.last_gamma != NL_AUTO && ends_with_norm(config) && has_residuals(config);
     if (!strcmp(field, "qk") || !strcmp(field, "final") || !strcmp(field, "depth_scale"))
         return norm.any && config->model.arch == NL_TRANSFORMER;
     if (!strcmp(field, "leaks"))

@@ -5,12 +5,18 @@
 #include "graph/list.h"
 #include "operation/activate.h"
 #include "operation/add.h"
+#include "operation/cross_iteration.h"
 #include "operation/linear.h"
-#include "operation/normalize.h"
 
 static bool is(const struct nl_graph_node *node, const struct nl_operation *operation)
 {
     return node->operation == operation;
+}
+
+/* Whether it is a normalizer by sets, whose arguments begin with "normalize"'s. */
+static bool is_normalize(const struct nl_graph_node *node)
+{
+    return nl_normalize_of(node->operation, node->arguments) != NULL;
 }
 
 static bool is_relu(const struct nl_graph_node *node)
@@ -39,7 +45,7 @@ static void take_place(struct nl_graph_node *first, struct nl_graph_node *second
 static bool normalize_relu(const struct pair *p)
 {
     struct nl_normalize *normalize = p->first->arguments;
-    if (!is(p->first, &nl_normalize_operation) || normalize->relu || !is_relu(p->second))
+    if (!is_normalize(p->first) || normalize->relu || !is_relu(p->second))
         return false;
     normalize->relu = true;
     take_place(p->first, p->second);
@@ -63,7 +69,7 @@ static bool normalize_add(const struct pair *p)
     enum { A, B, RESIDUAL = NL_NORMALIZE_RESIDUAL };
     struct nl_normalize *normalize = p->first->arguments;
     const struct nl_add *add = p->second->arguments;
-    if (!is(p->first, &nl_normalize_operation) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE || !is(p->second, &nl_add_operation) ||
+    if (!is_normalize(p->first) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE || !is(p->second, &nl_add_operation) ||
         p->second->in[A] != p->first->out[0] || !nl_add_is_identity(add))
         return false;
     normalize->relu = add->relu;

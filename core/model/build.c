@@ -200,10 +200,11 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     nl_add_node(b, node, stem, number);
 }
 
-/* The tensor that is the weight of the last node, or NL_NONE. */
+/* The tensor that is the weight of the last node, or its gain, or NL_NONE. */
 static int last_weight(const struct nl_builder *b)
 {
-    return b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
+    int weight = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
+    return weight == NL_NONE && !b->failed ? nl_graph_parameter(b->graph, b->at, "g") : weight;
 }
 
 void nl_scale_weight(struct nl_builder *b, double factor)
@@ -250,10 +251,6 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
     bool averages = b->norm->uses & NL_USES_HISTORY;
     int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
     struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
-    if ((b->norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && nl_check_groups(setup.channel_groups, x.channels, " (norm.sets)", b->err)) {
-        b->failed = true;
-        return;
-    }
     struct nl_normalize normalize = {.setup = setup,
                                      .norm = b->norm,
                                      .unbiased = config->norm.running_var == NL_UNBIASED,
@@ -308,6 +305,11 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
         return;
+    struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
+    if (nl_norm_check_groups(b->norm, &setup, "", b->err)) {
+        b->failed = true;
+        return;
+    }
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
     nl_scale_weight(b, b->config->norm.gamma_init);
     if (!(b->set && b->set->gamma_init >= 0))

@@ -82,7 +82,4 @@ void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape);
 int nl_transformer_norms(const struct nl_config *config); /* how many normalizers it has */
 void nl_build_layers(struct nl_builder *b, const char **key);
 
-/* NL_FAIL: so many channels cannot be split into so many groups, and err says what could be. */
-int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err);
-
 #endif

@@ -49,9 +49,7 @@ static void add_product(const struct listed *l)
 static void add_norm(const struct listed *l)
 {
     struct nl_builder *b = l->b;
-    if ((b->norm->uses & NL_USES_GROUPS) && nl_check_groups(l->config.norm.groups, nl_extent_at(b).channels, "", b->err))
-        b->failed = true;
-    else if (l->config.norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(b->norm))
+    if (l->config.norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(b->norm))
         b->failed =
             nl_fail(b->err, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
     else if (l->layer->pair && l->config.norm.placement == NL_AFTER && nl_config_norm_activates(&l->config))

@@ -4,20 +4,6 @@
 
 #include "model/build.h"
 
-int nl_check_groups(int64_t groups, int64_t channels, const char *whose, struct nl_error *err)
-{
-    if (channels % groups == 0)
-        return NL_OK;
-    int64_t below = groups < channels ? groups : channels, above = groups;
-    while (channels % below)
-        below--;
-    while (above < channels && channels % above)
-        above++;
-    const char *fits = above < channels ? "%lld groups do not divide the %lld channels%s; %lld or %lld do"
-                                        : "%lld groups do not divide the %lld channels%s; %lld does";
-    return nl_fail(err, fits, (long long)groups, (long long)channels, whose, (long long)below, (long long)above);
-}
-
 /* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
 static int norms_of(const struct nl_config *config)
 {
@@ -78,8 +64,8 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     }
     struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
                            .residual = has_branches(config) ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
-    if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
-        nl_check_groups(config->norm.groups, config->model.width, " of model.width", err)) {
+    struct nl_norm_setup setup = nl_norm_setup_of(config, 0, 1, (int)config->model.width);
+    if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b.norm, &setup, " of model.width", err)) {
         *key = "norm.groups";
         return NL_FAIL;
     }

@@ -50,9 +50,10 @@ struct nl_norm_setup {
 enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_RATIO = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
                     NL_USES_PARTS = 128, NL_USES_SHIFT = 256, NL_USES_HISTORY = 512, NL_USES_WINDOW = 1024,
                     NL_USES_TLU = 2048, NL_USES_SHARE = 4096, NL_USES_LRN = 8192, NL_AFFINE_OF_CHANNEL = 16384,
-                    NL_USES_WHITENING = 1 << 15, NL_USES_NEWTON = 1 << 16 };
+                    NL_USES_WHITENING = 1 << 15, NL_USES_NEWTON = 1 << 16, NL_HAS_GAIN = 1 << 17 /* in place of gamma and beta */ };
 
 struct nl_operation; /* operation/operation.h */
+struct nl_error;
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
@@ -153,6 +154,9 @@ enum nl_norm_scale { NL_BY_STD, NL_BY_L1, NL_BY_MAX, NL_BY_NOTHING, NL_SCALINGS 
 
 /* The normalizer of these parts, with setup's sets. NULL: kept goes with std and max alone. */
 const struct nl_norm *nl_norm_by_parts(enum nl_norm_center center, enum nl_norm_scale scale, const struct nl_norm_setup *setup);
+
+/* NL_FAIL: setup's channels, which are `whose` (" of model.width"), cannot be split into its groups, and err says what could be. */
+int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup *setup, const char *whose, struct nl_error *err);
 
 /* Number of sets, and elements of the full ones, for a batch of setup->samples. */
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup);

@@ -1,6 +1,7 @@
 /* The tables of normalizers, and the sets that several of them have. */
 #include <string.h>
 
+#include "base/error.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 
@@ -68,4 +69,19 @@ int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm
 {
     int sample_blocks = (setup->samples + partition->samples - 1) / partition->samples;
     return sample_blocks * (setup->positions / partition->positions) * (setup->channels / partition->channels);
+}
+
+int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup *setup, const char *whose, struct nl_error *err)
+{
+    bool parts = norm->uses & NL_USES_PARTS;
+    int groups = parts ? setup->channel_groups : norm->uses & NL_USES_GROUPS ? setup->groups : 0, channels = setup->channels;
+    if (groups == 0 || channels % groups == 0)
+        return NL_OK;
+    int below = groups < channels ? groups : channels, above = groups;
+    while (channels % below)
+        below--;
+    while (above < channels && channels % above)
+        above++;
+    const char *fits = above < channels ? "%d groups do not divide the %d channels%s; %d or %d do" : "%d groups do not divide the %d channels%s; %d does";
+    return nl_fail(err, fits, groups, channels, parts ? " (norm.sets)" : whose, below, above);
 }

@@ -39,4 +39,11 @@ static inline void nl_declare_scalar(struct nl_declaration *d, const char *name,
     d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = name, .role = role, .slot = slot, .dims = 1, .shape = {1}, .initial = initial};
 }
 
+/* Backward reads all that forward takes. For descriptors. */
+static inline struct nl_reads nl_reads_inputs(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_reads){.inputs = filled};
+}
+
 #endif

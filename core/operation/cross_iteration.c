@@ -9,20 +9,18 @@
 
 enum { X = NL_NORMALIZE_X, INPUT = NL_CROSS_ITERATION_INPUT, WEIGHT = NL_CROSS_ITERATION_WEIGHT };
 
-static void add_state(struct nl_declaration *d, const char *name, int history, size_t count)
-{
-    d->state[d->states++] = (struct nl_tensor_spec){.name = name, .role = NL_HISTORY, .dims = 2, .shape = {(size_t)history, count}};
-}
-
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_cross_iteration *c = arguments;
     if (nl_normalize_operation.declare(&c->normalize, in, d, err))
         return NL_FAIL;
     c->first_state = d->states;
-    add_state(d, "statistics", c->history, 2 * (size_t)in[X].channels);
+    c->input_elements = nl_elements(in[INPUT]);
+    struct nl_tensor_spec history = {.name = "statistics", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)c->history, 2 * (size_t)in[X].channels}};
+    d->state[d->states++] = history;
+    history.name = "of_weights", history.shape[1] = 3 * c->weights;
     if (c->weights > 0)
-        add_state(d, "of_weights", c->history, 3 * c->weights);
+        d->state[d->states++] = history;
     return NL_OK;
 }
 
@@ -58,8 +56,8 @@ static struct nl_sharing sharing(const void *arguments, unsigned filled)
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     const struct nl_cross_iteration *c = arguments;
-    if (number == NL_NORMALIZE_SAVED) /* a statistic is no smaller than a real */
-        return 2 * (size_t)c->normalize.setup.channels * statistic;
+    if (number == NL_NORMALIZE_SAVED)
+        return (2 * (size_t)c->normalize.setup.channels + 1 + c->weights) * statistic; /* a statistic is no smaller than a real */
     return nl_normalize_operation.saved_bytes(&c->normalize, number, samples, statistic);
 }
 
@@ -140,24 +138,19 @@ static struct moments of_window(const struct nl_run *run, const struct nl_cross_
     return window;
 }
 
-/* The batches in replica r's window, this one included. */
-static int window_size(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
-{
-    double most = ((const struct nl_hyper *)nl_in_replica(run, op->normalize.hyper, r))->norm_numbers[NL_WINDOW];
-    return (int)fmin(most, (double)run->step + 1);
-}
-
 static void find_window(const struct nl_run *run, const struct nl_cross_iteration *op)
 {
     size_t channels = channels_of(op);
     struct moments *room = nl_alloc((size_t)op->history + 1, sizeof *room);
     for (int r = 0; r < run->replicas; r++) {
-        real *window = nl_in_replica(run, op->window, r);
+        accumulator *window = nl_in_replica(run, op->window, r);
+        int batches = nl_window_batches(nl_in_replica(run, op->normalize.hyper, r), run->step);
         for (size_t c = 0; c < channels; c++) {
-            struct moments m = of_window(run, op, r, window_size(run, op, r), c, room);
+            struct moments m = of_window(run, op, r, batches, c, room);
             window[c] = m.mean;
             window[channels + c] = m.var;
         }
+        *(double *)(window + 2 * channels) = batches;
     }
     free(room);
 }
@@ -196,22 +189,6 @@ static void remember(const struct nl_run *run, const struct nl_cross_iteration *
     }
 }
 
-/* "normalize" with the window's statistics, which it takes for fixed ones. */
-static struct nl_normalize by_window(const struct nl_cross_iteration *op)
-{
-    struct nl_normalize n = op->normalize;
-    n.running_mean = op->window;
-    n.running_var = (real *)op->window + channels_of(op);
-    return n;
-}
-
-static struct nl_run with_fixed(const struct nl_run *run)
-{
-    struct nl_run fixed = *run;
-    fixed.statistics = NL_STATS_RUNNING;
-    return fixed;
-}
-
 static const struct nl_kernel *kernel_of(const struct nl_cross_iteration *op)
 {
     return nl_kernel_of(op->producer.backend, &nl_normalize_operation, &op->normalize);
@@ -225,45 +202,15 @@ static void forward(const struct nl_run *run, const void *arguments)
         return;
     find_window(run, op);
     remember(run, op);
-    struct nl_normalize n = by_window(op);
-    struct nl_run fixed = with_fixed(run);
-    kernel_of(op)->forward(&fixed, &n);
-}
-
-/* dx is what comes through x alone; what comes through the batch's part in the window's statistics is added. */
-static void add_statistics(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
-{
-    size_t channels = channels_of(op), rows = rows_of(run, op);
-    const real *x = nl_in_replica(run, op->normalize.x, r), *window = nl_in_replica(run, op->window, r);
-    real *dx = nl_in_replica(run, op->normalize.dx, r);
-    double m = (double)rows * window_size(run, op, r);
-    const struct nl_hyper *hyper = nl_in_replica(run, op->normalize.hyper, r);
-    double eps = nl_own_or(op->normalize.eps, hyper->norm_eps);
-    for (size_t c = 0; c < channels; c++) {
-        accumulator scale = nl_standard_scale(op->normalize.norm, window[channels + c], eps);
-        accumulator sum = 0, product = 0;
-        for (size_t at = c; at < rows * channels; at += channels) {
-            sum += dx[at];
-            product += dx[at] * (x[at] - window[c]) * scale;
-        }
-        struct nl_set_means means = nl_attached(op->normalize.norm, op->normalize.detached, (struct nl_set_means){sum / m, product / m});
-        for (size_t at = c; at < rows * channels; at += channels)
-            dx[at] -= means.gradient + (x[at] - window[c]) * scale * means.product;
-    }
+    struct nl_normalize n = nl_by_window(run, op, sizeof(accumulator));
+    kernel_of(op)->apply(run, &n);
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_iteration *op = arguments;
-    if (run->statistics != NL_STATS_TRAIN) {
-        kernel_of(op)->backward(run, &op->normalize);
-        return;
-    }
-    struct nl_normalize n = by_window(op);
-    struct nl_run fixed = with_fixed(run);
-    kernel_of(op)->backward(&fixed, &n);
-    for (int r = 0; op->normalize.dx && r < run->replicas; r++)
-        add_statistics(run, op, r);
+    struct nl_normalize n = nl_by_window(run, op, sizeof(accumulator));
+    kernel_of(op)->backward(run, &n);
 }
 
 NL_KERNEL(cross_iteration) = {.forward = forward, .backward = backward};
@@ -273,6 +220,7 @@ NL_OPERATION(cross_iteration) = {
     .arguments = sizeof(struct nl_cross_iteration),
     .span = NL_SPAN_BATCH,
     .slots = NL_CROSS_ITERATION_SLOTS,
+    .reduced = 1u << NL_NORMALIZE_RESIDUAL,
     .skips = 1u << X,
     .constants = 1u << INPUT | 1u << WEIGHT,
     .saved = NL_NORMALIZE_SAVED + 1,

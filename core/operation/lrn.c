@@ -1,6 +1,7 @@
 /* Local response normalization. */
 #include "operation/lrn.h"
 
+#include "operation/affine.h"
 #include "operation/reference.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -16,12 +17,6 @@ static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_lrn *op = arguments;
     op->x = at->in[0], op->dx = at->d_in[0], op->y = at->out[0], op->dy = at->d_out[0];
-}
-
-static struct nl_reads reads(const void *arguments, unsigned filled)
-{
-    (void)arguments;
-    return (struct nl_reads){.inputs = filled};
 }
 
 static double work(const void *arguments)
@@ -91,7 +86,7 @@ NL_OPERATION(lrn) = {
     .slots = 1,
     .declare = declare,
     .bind = bind,
-    .reads = reads,
+    .reads = nl_reads_inputs,
     .work = work,
     .reference = NL_REFERENCES(lrn),
 };

@@ -34,6 +34,7 @@ struct nl_normalize {
     void *running_mean, *running_var; /* real (C) where norm->tracks */
     void *learned;                  /* real (NL_MOMENTUM_ROWS, C) where learns_momentum */
     void *averaged;                 /* real (2, history, C): var, and mean of products, of the last batches */
+    const double *batches;          /* (1) of how many batches mean and var are, with this one; NULL: of this one alone (operation/cross_iteration.h) */
     int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
     double *precise_mean, *precise_var; /* (C) */
     double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */

@@ -212,46 +212,61 @@ static accumulator xhat_of(const struct normalized *b, accumulator u)
     return u * b->coefficients.factor + b->coefficients.offset;
 }
 
-static void forward(const struct nl_run *run, const void *arguments)
+/* y of the elements of a set. */
+static void write_y(const struct normalized *b, const struct set *set, const real *residual, real *y)
 {
-    const struct nl_normalize *op = arguments;
+    const struct nl_normalize *op = b->op;
+    FOR_SET(*set, op->setup)
+    {
+        accumulator value = xhat_of(b, u_at(b, at));
+        if (b->gamma)
+            value *= b->gamma[affine_at(op, s, c)];
+        if (b->beta)
+            value += b->beta[affine_at(op, s, c)];
+        if (residual)
+            value += residual[at];
+        y[at] = op->relu && real_part(value) < 0 ? 0 : value;
+    }
+}
+
+/* With the statistics of the batch; or with those that mean and var hold, and the coefficients that are kept. */
+static void normalize(const struct nl_run *run, const struct nl_normalize *op, int r, bool finds)
+{
     struct nl_partition p = partition_of(op, run->samples);
     int sets = nl_normalize_sets(op, run->samples);
-    for (int r = 0; r < run->replicas; r++) {
-        const real *residual = nl_in_replica(run, op->residual, r);
-        real *y = nl_in_replica(run, op->y, r);
-        accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
-        struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
-        struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
-        b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
-        for (int index = 0; index < sets; index++) {
-            struct set set = set_at(&p, &op->setup, run->samples, index);
-            if (!nl_normalize_is_fixed(op, run))
-                find_statistics(op, b.x, &set, &mean[index], &var[index]);
-            if (nl_normalize_averages(op, run))
-                var[index] = averaged(op, nl_in_replica(run, op->averaged, r), 0, *(const int64_t *)nl_in_replica(run, op->updates, r), set.c0, var[index]);
-            b.statistics = statistics_of(run, op, r, index, set.c0);
-            b.coefficients = coefficients_of(op, &b.statistics);
-            if (kept)
-                kept[index] = b.coefficients;
-            FOR_SET(set, op->setup)
-            {
-                accumulator value = xhat_of(&b, u_at(&b, at));
-                if (b.gamma)
-                    value *= b.gamma[affine_at(op, s, c)];
-                if (b.beta)
-                    value += b.beta[affine_at(op, s, c)];
-                if (residual)
-                    value += residual[at];
-                y[at] = op->relu && real_part(value) < 0 ? 0 : value;
-            }
-        }
-        if (op->norm->tracks && run->statistics == NL_STATS_TRAIN)
-            track(run, op, r, mean, var, sets);
-        if (op->norm->tracks && run->statistics == NL_STATS_COLLECT)
-            collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r),
-                    nl_in_replica(run, op->precise_count, r), mean, var, &p, sets, run->samples);
+    accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
+    struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
+    struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
+    b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
+    for (int index = 0; index < sets; index++) {
+        struct set set = set_at(&p, &op->setup, run->samples, index);
+        if (finds && !nl_normalize_is_fixed(op, run))
+            find_statistics(op, b.x, &set, &mean[index], &var[index]);
+        if (finds && nl_normalize_averages(op, run))
+            var[index] = averaged(op, nl_in_replica(run, op->averaged, r), 0, *(const int64_t *)nl_in_replica(run, op->updates, r), set.c0, var[index]);
+        b.statistics = statistics_of(run, op, r, index, set.c0);
+        b.coefficients = kept && !finds ? kept[index] : coefficients_of(op, &b.statistics);
+        if (kept)
+            kept[index] = b.coefficients;
+        write_y(&b, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
     }
+    if (finds && op->norm->tracks && run->statistics == NL_STATS_TRAIN)
+        track(run, op, r, mean, var, sets);
+    if (finds && op->norm->tracks && run->statistics == NL_STATS_COLLECT)
+        collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r), nl_in_replica(run, op->precise_count, r), mean, var,
+                &p, sets, run->samples);
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    for (int r = 0; r < run->replicas; r++)
+        normalize(run, arguments, r, true);
+}
+
+static void apply(const struct nl_run *run, const void *arguments)
+{
+    for (int r = 0; r < run->replicas; r++)
+        normalize(run, arguments, r, false);
 }
 
 /* The gradient in front of the ReLU, of an element whose gamma and beta are number a. */
@@ -295,12 +310,12 @@ static struct sums sums_of(const struct normalized *b, const struct set *set)
 }
 
 /* The general form of norm/coefficients.h. */
-static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed, real *dx)
+static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed, double batches, real *dx)
 {
     const struct nl_norm *norm = b->op->norm;
     const struct NL_COEFFICIENTS *own = NL_COEFFICIENTS_OF(norm);
-    double m = set_size(set), share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
-    struct nl_set_means means = {fixed ? 0 : sums->gradient / m, fixed ? 0 : sums->product / m};
+    double m = set_size(set), all = m * batches, share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
+    struct nl_set_means means = {fixed ? 0 : sums->gradient / all, fixed ? 0 : sums->product / all};
     accumulator mean_h = nl_centers_slope(norm, b->op->detached) ? share * sums->h / m : 0;
     if (!fixed && own)
         means = own->backward(&b->statistics, means);
@@ -322,6 +337,7 @@ static void backward(const struct nl_run *run, const void *arguments)
         real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
         const struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
+        const double *batches = nl_in_replica(run, op->batches, r);
         struct normalized b = {.op = op,
                                .x = nl_in_replica(run, op->x, r),
                                .dy = nl_in_replica(run, op->dy, r),
@@ -347,7 +363,7 @@ static void backward(const struct nl_run *run, const void *arguments)
                     sum_beta[a] += gradient;
             }
             if (dx)
-                write_dx(&b, &set, &sums, fixed, dx);
+                write_dx(&b, &set, &sums, fixed, batches ? *batches : 1, dx);
             /* dy may lie where dresidual goes: it is read no more. */
             if (dresidual)
                 FOR_SET(set, op->setup) dresidual[at] = gradient_at(&b, at, affine_at(op, s, c));
@@ -361,4 +377,4 @@ static void backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-NL_KERNEL(normalize) = {.forward = forward, .backward = backward};
+NL_KERNEL(normalize) = {.forward = forward, .backward = backward, .apply = apply};

@@ -14,7 +14,9 @@ static inline void nl_weight_gradient(const struct nl_run *run, const struct nl_
         char bytes[NL_MOST_ARGUMENTS];
         max_align_t aligned;
     } arguments;
-    struct nl_operands at = {.in = {[NL_PRODUCT_X] = x, [NL_PRODUCT_WEIGHT] = w}, .d_in = {[NL_PRODUCT_WEIGHT] = dw}, .d_out = {dy}};
+    struct nl_operands at;
+    memset(&at, 0, sizeof at);
+    at.in[NL_PRODUCT_X] = x, at.in[NL_PRODUCT_WEIGHT] = w, at.d_in[NL_PRODUCT_WEIGHT] = dw, at.d_out[0] = dy;
     memcpy(&arguments, producer->arguments, producer->operation->arguments);
     producer->operation->bind(&arguments, &at);
     nl_kernel_of(producer->backend, producer->operation, &arguments)->backward(run, &arguments);

@@ -30,12 +30,6 @@ static void bind(void *arguments, const struct nl_operands *at)
     op->hyper = at->hyper;
 }
 
-static struct nl_reads reads(const void *arguments, unsigned filled)
-{
-    (void)arguments;
-    return (struct nl_reads){.inputs = filled};
-}
-
 static struct nl_sharing sharing(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -155,7 +149,7 @@ NL_OPERATION(rescale) = {
     .skips = 1u << X,
     .declare = declare,
     .bind = bind,
-    .reads = reads,
+    .reads = nl_reads_inputs,
     .sharing = sharing,
     .work = work,
     .reference = NL_REFERENCES(rescale),

@@ -31,10 +31,8 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
     const struct nl_norm *norm = nl_norm_of(probe->config);
     struct nl_norm_setup setup = nl_norm_setup_of(probe->config, probe->samples, nl_positions(probe->extent), probe->extent.channels);
     *sets = *elements = 0;
-    if ((norm->uses & NL_USES_GROUPS) && setup.channels % setup.groups != 0)
-        return nl_fail(err, "cannot split %d channels into %d groups; choose another norm.groups", setup.channels, setup.groups);
-    if ((norm->uses & NL_USES_PARTS) && setup.channel_groups > 0 && setup.channels % setup.channel_groups != 0)
-        return nl_fail(err, "cannot split %d channels into %d groups; choose other norm.sets", setup.channels, setup.channel_groups);
+    if (nl_norm_check_groups(norm, &setup, "", err))
+        return NL_FAIL;
     if (!norm->partition)
         return NL_OK;
     struct nl_partition partition = norm->partition(&setup);

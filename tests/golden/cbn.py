@@ -73,6 +73,17 @@ class CrossIteration(nn.Module):
         return u * self.weight.reshape(shape) + self.bias.reshape(shape)
 
 
+class Depthwise(train.MobileNet):
+    """layers.depthwise: the same network with the normalizer of the case behind each convolution."""
+
+    def __init__(self, case, image_shape, classes):
+        super().__init__(case, image_shape, classes)
+        for of in (self, self.block1, self.block2):
+            for name, norm in list(of.named_children()):
+                if isinstance(norm, nn.BatchNorm2d):
+                    of.add_module(name, CrossIteration(case, norm.num_features))
+
+
 def connect(module):
     """Before the first step: each normalizer gets to know the layer in front of it."""
     for of in module.modules():
@@ -107,6 +118,7 @@ def main():
     train.CANCELS_BIAS += ("cbn",)
     make_norm = train.make_norm
     train.make_norm = lambda case, shape: CrossIteration(case, shape[0]) if case["norm.kind"] == "cbn" else make_norm(case, shape)
+    train.LISTED["layers.depthwise"] = Depthwise
     nn.modules.module.register_module_forward_pre_hook(lambda module, inputs: connect(module) if hasattr(module, "head") else None)
     for file in ("cbn", "cbn_train"):
         lines = [line.split() for line in (HERE / f"{file}.cases").read_text().splitlines() if line and not line.startswith("#")]

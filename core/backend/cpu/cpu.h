@@ -68,8 +68,9 @@ void nl_cpu_describe(int device, char *text, size_t size);
 int nl_cpu_thread_begin(int device, struct nl_error *err);
 /* Scratch memory for one operation, this thread's own, valid until the next call. It grows to the largest operation and stays. */
 void *nl_cpu_scratch(size_t bytes);
-/* The same for a matrix product inside an operation. */
+/* The same for a matrix product inside an operation, and for an operation around those whose kernels it calls. */
 void *nl_cpu_product_scratch(size_t bytes);
+void *nl_cpu_outer_scratch(size_t bytes);
 
 /* update.c: one step of SGD, for weights whose gradient is at hand. buffer: of the momentum, or NULL. */
 struct nl_cpu_sgd {

@@ -76,7 +76,7 @@ int nl_cpu_thread_begin(int device, struct nl_error *err)
 
 /* ---- scratch ---- */
 
-enum { OPERATION, PRODUCT, SCRATCHES };
+enum { OPERATION, PRODUCT, OUTER, SCRATCHES };
 static pthread_key_t scratch_key[SCRATCHES]; /* frees it when the thread ends */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local struct scratch {
@@ -112,4 +112,9 @@ void *nl_cpu_scratch(size_t bytes)
 void *nl_cpu_product_scratch(size_t bytes)
 {
     return scratch_of(PRODUCT, bytes);
+}
+
+void *nl_cpu_outer_scratch(size_t bytes)
+{
+    return scratch_of(OUTER, bytes);
 }

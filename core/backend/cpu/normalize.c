@@ -174,7 +174,8 @@ static void backward_columns(const struct nl_norm_call *call, struct nl_cpu_bloc
                           call->phase == NL_NORM_REDUCE && call->before > 0);
     if (call->phase == NL_NORM_REDUCE)
         return;
-    size_t rows = call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows;
+    const double *batches = NL_AT(call->op->batches, call->at);
+    size_t rows = (call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows) * (batches ? (size_t)*batches : 1);
     if (nl_normalize_is_standard(call->op))
         nl_cpu_block_slopes(b, rows);
     else

@@ -171,6 +171,7 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->by_rows = partition.samples == 1 && partition.positions == 1 && !op->norm->tracks && nl_normalize_is_standard(op);
     call->fixed = nl_normalize_is_fixed(op, run);
     call->constant = nl_normalize_is_constant(op, run);
+    call->averages = nl_normalize_averages(op, run);
     set_block(&call->block, op, call->at, &partition, call->constant);
     if (call->by_rows) {
         call->groups = 0;
@@ -239,7 +240,7 @@ bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct 
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
     bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
-    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
+    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
         (size_t)op->affine_count != channels)
         return false;
     struct nl_norm_setup setup = op->setup;

@@ -21,6 +21,7 @@ struct nl_norm_call {
     bool by_rows;                     /* each set lies in one row */
     bool fixed;                       /* running or precise statistics instead of the batch's own */
     bool constant;                    /* the same, or running ones in training: they are constants to the gradient */
+    bool averages;                    /* statistics over a history */
     double *fixed_mean, *fixed_var;   /* (C) in scratch */
     size_t affine;                    /* numbers of gamma, at least C, with padding */
     double *shares;                   /* (blocks, 2, affine) in scratch: dgamma and dbeta of each block, where several threads work */

@@ -9,7 +9,7 @@ bool nl_general_has_signs(const struct nl_normalize *op)
 
 bool nl_general_suits(const struct nl_normalize *op)
 {
-    return op->history == 0 && (nl_general_has_signs(op) || nl_power(op->norm) == 2) && op->affine_count <= op->setup.channels;
+    return (nl_general_has_signs(op) || nl_power(op->norm) == 2) && op->affine_count <= op->setup.channels;
 }
 
 /* ---- sets ---- */
@@ -95,11 +95,27 @@ static void take_spread(const struct nl_norm *norm, const struct nl_cpu_block *b
     }
 }
 
+/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0: var, 1: mean of products). */
+static double averaged(const struct nl_norm_call *call, size_t which, int64_t before, size_t c, double number)
+{
+    size_t history = (size_t)call->op->history, channels = call->block.channels;
+    float *of = (float *)NL_AT(call->op->averaged, call->at) + which * history * channels + c;
+    double sum = 0;
+    of[(size_t)before % history * channels] = (float)number;
+    if ((size_t)before < history)
+        return number;
+    for (size_t i = 0; i < history; i++)
+        sum += (double)of[i * channels];
+    return sum / (double)history;
+}
+
 void nl_general_complete(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
     struct nl_set_coefficients *kept = kept_of(call, b);
     if (nl_general_has_signs(call->op))
         take_spread(call->op->norm, b);
+    for (size_t set = 0; call->averages && set < b->sets; set++)
+        b->var[set] = averaged(call, 0, *(const int64_t *)NL_AT(call->op->updates, call->at), set, b->var[set]);
     for (size_t set = 0; kept && set < b->sets; set++) {
         struct nl_set_statistics known = statistics_of(call, b, set);
         kept[set] = find(call->op->norm, &known);
@@ -168,6 +184,8 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
         means.gradient += gradients * share;
         means.product += products * own.scale * share;
     }
+    if (call->averages) /* forward has counted the batch */
+        means.product = averaged(call, 1, *(const int64_t *)NL_AT(call->op->updates, call->at) - 1, set, means.product);
     if (call->constant)
         means.gradient = means.product = 0;
     else if (norm->coefficients)

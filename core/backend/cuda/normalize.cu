@@ -39,6 +39,12 @@ static void launch_normalize_forward(const struct nl_run *run, const void *argum
         nl_cuda_sets_forward(run, op, &layout);
 }
 
+void nl_cuda_normalize_apply(const struct nl_run *run, const struct nl_normalize *op)
+{
+    struct nl_layout layout = layout_of(run, op);
+    (has_own_kernels(op) ? nl_cuda_columns_apply : nl_cuda_general_apply)(run, op, &layout);
+}
+
 static void launch_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;

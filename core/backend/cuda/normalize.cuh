@@ -53,6 +53,13 @@ static __device__ inline void nl_finalize_moments(double m, double sum, double s
         *var = 0.0;
 }
 
+/* How many batches mean and var are of. */
+static __device__ inline double nl_batches_of(const struct nl_normalize &op, size_t stride)
+{
+    const double *batches = nl_at(op.batches, stride);
+    return batches ? *batches : 1.0;
+}
+
 static inline unsigned nl_layout_sets(const struct nl_layout *l)
 {
     unsigned each = l->samples * l->positions;
@@ -69,10 +76,16 @@ void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize
 void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 /* What op->mean and op->var are goes into running or precise statistics. */
 void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+/* y, with them. */
+void nl_cuda_columns_apply(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
 /* normalize_general.cu */
 bool nl_cuda_normalize_suits(const void *arguments); /* whether a GPU has coefficients for that normalizer */
 void nl_cuda_general_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_general_apply(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+
+/* normalize.cu: y of a normalizer that tracks, with op->mean and op->var, in training. */
+void nl_cuda_normalize_apply(const struct nl_run *run, const struct nl_normalize *op);
 
 #endif

@@ -105,7 +105,8 @@ template <class OWN> __global__ void nl_find_dx_terms(struct nl_general g)
     struct nl_set_statistics statistics = nl_set_statistics_of(g, (unsigned)set);
     struct nl_set_sums sums = *g.sums.place((unsigned)set);
     double m = nl_set_elements(g.layout, (unsigned)set);
-    struct nl_dx_terms terms = {{sums.gradient / m, sums.product / m}, 0.0, 1.0};
+    double all = m * nl_batches_of(g.op, g.layout.stride);
+    struct nl_dx_terms terms = {{sums.gradient / all, sums.product / all}, 0.0, 1.0};
     if (g.averages) /* forward has counted the batch */
         terms.means.product = nl_averaged(g, 1, *nl_at(g.op.updates, g.layout.stride) - 1, (unsigned)set, terms.means.product);
     if (norm->spread == NL_SPREAD_LARGEST && sums.largest > 0)

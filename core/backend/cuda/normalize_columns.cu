@@ -346,6 +346,13 @@ void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize
     NL_LAUNCH(forward_apply, all, t.threads, *op, *layout, t, run->statistics);
 }
 
+void nl_cuda_columns_apply(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct tile t = tile_of(layout);
+    dim3 all(t.tiles * t.slices * t.chunks, 1, (unsigned)run->replicas);
+    NL_LAUNCH(forward_apply, all, t.threads, *op, *layout, t, NL_STATS_BATCH);
+}
+
 /* ---- backward ---- */
 
 /* Reads x and dy as xhat and the gradient past the ReLU; sums of their products and of the gradients. */
@@ -374,8 +381,9 @@ struct means {
     float grad, product;
 };
 
-static __device__ struct means means_of(const struct nl_layout &l, double m, double product, double sum)
+static __device__ struct means means_of(const struct nl_normalize &op, const struct nl_layout &l, unsigned rows, double product, double sum)
 {
+    double m = rows * nl_batches_of(op, l.stride);
     struct means to = {l.fixed ? 0.0f : (float)(sum / m), l.fixed ? 0.0f : (float)(product / m)};
     return to;
 }
@@ -415,7 +423,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) backward_whole(struct nl_
             statistic = statistic_of(op, l, statistics, slice, s.c);
         read_back(op, l, t, s, statistic, xhat, grad, &product, &sum);
         column_sum(t, s, &product, &sum);
-        write_dx(op, l, t, s, statistic, means_of(l, s.end - s.first, product, sum), xhat, grad);
+        write_dx(op, l, t, s, statistic, means_of(op, l, s.end - s.first, product, sum), xhat, grad);
         products += product;
         sums += sum;
         if (slice + 1 == t.slices && s.ty == 0 && s.real)
@@ -440,7 +448,7 @@ static __device__ void join_gradients(const struct nl_normalize &op, const struc
         products += product;
         sums += sum;
         if (s.ty == 0 && s.real)
-            mean[set * l.channels + s.c] = means_of(l, min(l.rows, l.all_rows - slice * l.rows), product, sum);
+            mean[set * l.channels + s.c] = means_of(op, l, min(l.rows, l.all_rows - slice * l.rows), product, sum);
     }
     if (s.ty == 0 && s.real)
         write_gradients(op, l, s.c, products, sums);

@@ -257,6 +257,14 @@ void nl_cuda_general_forward(const struct nl_run *run, const struct nl_normalize
         nl_cuda_columns_track(run, op, layout);
 }
 
+void nl_cuda_general_apply(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct nl_general g = general_of(run, op, layout);
+    if (!g.kept)
+        coefficients_of(op->norm)->find_coefficients(&g);
+    launch_sets(apply, &g);
+}
+
 void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
     struct nl_general g = general_of(run, op, layout);
