@@ -1,37 +1,10 @@
 /* The descriptors of the operations that normlab has not (operations.h). */
 #include "operations.h"
 
-NL_DECLARE_REFERENCES(concat);
 NL_DECLARE_REFERENCES(slice);
 NL_DECLARE_REFERENCES(cell);
 NL_DECLARE_REFERENCES(tied);
 NL_DECLARE_REFERENCES(before);
-
-static int declare_concat(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
-{
-    struct concat *concat = arguments;
-    (void)err;
-    concat->positions = nl_positions(in[0]);
-    d->output[d->outputs++] = (struct nl_extent){in[0].height, in[0].width, 0};
-    for (int i = 0; i < 3; i++)
-        d->output[0].channels += concat->channels[i] = in[i].channels;
-    return NL_OK;
-}
-
-static void bind_concat(void *arguments, const struct nl_operands *at)
-{
-    struct concat *concat = arguments;
-    for (int i = 0; i < 3; i++)
-        concat->x[i] = at->in[i], concat->dx[i] = at->d_in[i];
-    concat->y = at->out[0], concat->dy = at->d_out[0];
-}
-
-const struct nl_operation concat_operation = {.name = "concat",
-                                              .arguments = sizeof(struct concat),
-                                              .slots = 3,
-                                              .declare = declare_concat,
-                                              .bind = bind_concat,
-                                              .reference = NL_REFERENCES(concat)};
 
 static int declare_slice(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

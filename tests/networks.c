@@ -8,9 +8,13 @@
 #include "base/memory.h"
 #include "building.h"
 #include "graph/loop.h"
+#include "operation/bias.h"
+#include "operation/concat.h"
 #include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/embedding.h"
+#include "operation/gru_cell.h"
+#include "operation/lstm_cell.h"
 #include "operation/mean_pool.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
@@ -104,7 +108,7 @@ static void concatenate(struct nl_graph *graph, int size, int width)
         add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){activate(graph, b, NL_GELU, "act2")}, 0);
     int d = sum(graph, conv(graph, c, width, 3, "conv3"), a, "add1"),
         e = sum(graph, normalize(graph, &nl_norm_gn, d, "norm3"), b, "add2");
-    int all = add(graph, &concat_operation, &(struct concat){0}, "concat", 3, (int[]){a, e, c}, 0);
+    int all = add(graph, &nl_concat_operation, NULL, "concat", 3, (int[]){a, e, c}, 0);
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,
                      (int[]){conv(graph, all, width, 3, "conv4")}, 0);
     nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
@@ -278,7 +282,7 @@ void network_lstm(struct nl_graph *graph, const struct lstm *lstm)
     int out[3] = {linear(graph, input, WIDTH, "h0", 0), linear(graph, input, WIDTH, "c0", 0), NL_NONE};
     (lstm->unrolled ? lstm_unrolled : lstm_by_loop)(graph, lstm, out);
     nl_graph_end(graph,
-                 linear(graph, add(graph, &concat_operation, &(struct concat){0}, "states", 3, out, 0), CLASSES, "head", 0));
+                 linear(graph, add(graph, &nl_concat_operation, NULL, "states", 3, out, 0), CLASSES, "head", 0));
 }
 
 static void unrolled(struct nl_graph *graph)
@@ -310,7 +314,7 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
     int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0),
                      NL_GELU, "act");
-    int twice = add(graph, &concat_operation, &(struct concat){0}, "twice", 3, (int[]){h, h, u}, 0);
+    int twice = add(graph, &nl_concat_operation, NULL, "twice", 3, (int[]){h, h, u}, 0);
     int after = activate(graph, sum(graph, u, linear(graph, twice, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
     int left = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){after}, 0);
     pass(graph, h, after);
@@ -331,7 +335,7 @@ static void bidirectional(struct nl_graph *graph)
     y[0] = elman(graph, input, zero, w, false, &ends[0]);
     y[1] = elman(graph, input, ends[0], w, true, &ends[1]);
     y[2] = input;
-    int both = add(graph, &concat_operation, &(struct concat){0}, "both", 3, y, 0);
+    int both = add(graph, &nl_concat_operation, NULL, "both", 3, y, 0);
     nl_loop_begin(graph, STEPS, false);
     int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b"),
         unread = carried(graph, ends[0], "unread"), d = carried(graph, zero, "d");
@@ -377,6 +381,52 @@ static void row_by_row(struct nl_graph *graph)
     int pooled =
         add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, y, "collect")}, 0);
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
+}
+
+/* An LSTM whose cell is normalized, then a GRU in the other direction, of which the first is kept as well, both with a bias behind the normalizer. */
+static void cells(struct nl_graph *graph)
+{
+    int input = begin(graph, 1, STEPS, 3), y[2];
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    nl_loop_begin(graph, STEPS, false);
+    int x = taken_sequence(graph, input, "take"), before[2] = {carried(graph, zero, "h"), carried(graph, zero, "c")};
+    int of_x = normalize(graph, &nl_norm_rms, linear(graph, x, 4 * WIDTH, "ih", WITHOUT_BIAS), "norm_ih");
+    of_x = add(graph, &nl_bias_operation, NULL, "bias", 1, (int[]){of_x}, 0);
+    int gates[] = {of_x, linear(graph, before[0], 4 * WIDTH, "hh", 0), before[1]};
+    int cell = add(graph, &nl_lstm_cell_operation, &(struct nl_lstm_cell){.opens = true}, "cell", NL_LSTM_SLOTS, gates, 0);
+    const struct nl_graph_node *node = &graph->node[graph->value[cell].producer];
+    int c = node->out[NL_LSTM_AFTER], o = node->out[NL_LSTM_OUT];
+    int h = add(graph, &nl_lstm_output_operation, NULL, "out", 2, (int[]){o, normalize(graph, &nl_norm_ln, c, "norm_c")}, 0);
+    pass(graph, before[0], h);
+    pass(graph, before[1], c);
+    end(graph);
+    y[0] = collected(graph, h, "collect");
+    nl_loop_begin(graph, STEPS, true);
+    int at = taken_sequence(graph, y[0], "take"), state = carried(graph, last(graph, before[1], "last c"), "state");
+    int of_at = add(graph, &nl_bias_operation, NULL, "bias2", 1, (int[]){linear(graph, at, 3 * WIDTH, "ih2", WITHOUT_BIAS)}, 0);
+    int gru = add(graph, &nl_gru_cell_operation, NULL, "gru", NL_GRU_SLOTS, (int[]){of_at, linear(graph, state, 3 * WIDTH, "hh2", 0), state}, 0);
+    pass(graph, state, graph->node[graph->value[gru].producer].out[NL_GRU_AFTER]);
+    end(graph);
+    y[1] = collected(graph, graph->node[graph->value[gru].producer].out[NL_GRU_AFTER], "collect2");
+    int both = add(graph, &nl_concat_operation, NULL, "both", 2, y, 0);
+    nl_graph_end(graph, linear(graph, both, CLASSES, "head", 0));
+}
+
+/* The LSTM of the program, whose output gate needs no normalizer. */
+static void plain_lstm(struct nl_graph *graph)
+{
+    int input = begin(graph, 1, STEPS, 3);
+    int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
+    nl_loop_begin(graph, STEPS, false);
+    int x = taken_sequence(graph, input, "take"), before[2] = {carried(graph, zero, "h"), carried(graph, zero, "c")};
+    int gates[] = {linear(graph, x, 4 * WIDTH, "ih", 0), linear(graph, before[0], 4 * WIDTH, "hh", 0), before[1]};
+    int cell = add(graph, &nl_lstm_cell_operation, NULL, "cell", NL_LSTM_SLOTS, gates, 0);
+    const struct nl_graph_node *node = &graph->node[graph->value[cell].producer];
+    int after[2] = {node->out[NL_LSTM_OUT], node->out[NL_LSTM_AFTER]};
+    pass(graph, before[0], after[0]);
+    pass(graph, before[1], after[1]);
+    end(graph);
+    nl_graph_end(graph, linear(graph, last(graph, before[0], "last h"), CLASSES, "head", 0));
 }
 
 /* Sequences of different lengths, read in both directions; the last states count as well. */
@@ -447,6 +497,8 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"lstm with bn", lstm_batch_norm, 6, 0, false},
                                            {"reverse lstm", lstm_reverse, 6, 0, false},
                                            {"bidirectional", bidirectional, 6, 0, false},
+                                           {"cells", cells, 6, 0, false},
+                                           {"plain lstm", plain_lstm, 6, 0, false},
                                            {"one time", one_time, 6, 0, false},
                                            {"attention", network_attention, 6, 0, false},
                                            {"tied", tied_head, 6, 0, false},

@@ -5,33 +5,7 @@
 #define KERNEL(name) static void name(const struct nl_run *run, const void *arguments)
 #define AT(place) nl_in_replica(run, place, r)
 
-/* ---- concat, slice ---- */
-
-KERNEL(concat_forward)
-{
-    const struct concat *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x[3] = {AT(op->x[0]), AT(op->x[1]), AT(op->x[2])};
-        real *y = AT(op->y);
-        for (int row = 0; row < run->samples * op->positions; row++)
-            for (int i = 0; i < 3; i++)
-                for (int c = 0; c < op->channels[i]; c++)
-                    *y++ = x[i][row * op->channels[i] + c];
-    }
-}
-
-KERNEL(concat_backward)
-{
-    const struct concat *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        real *dx[3] = {AT(op->dx[0]), AT(op->dx[1]), AT(op->dx[2])};
-        const real *dy = AT(op->dy);
-        for (int row = 0; row < run->samples * op->positions; row++)
-            for (int i = 0; i < 3; i++)
-                for (int c = 0; c < op->channels[i]; c++)
-                    dx[i][row * op->channels[i] + c] = *dy++;
-    }
-}
+/* ---- slice ---- */
 
 KERNEL(slice_forward)
 {
@@ -148,7 +122,6 @@ KERNEL(tied_backward)
 
 /* ---- all of them ---- */
 
-NL_KERNEL(concat) = {.forward = concat_forward, .backward = concat_backward};
 NL_KERNEL(slice) = {.forward = slice_forward, .backward = slice_backward};
 NL_KERNEL(cell) = {.forward = cell_forward, .backward = cell_backward};
 NL_KERNEL(tied) = {.forward = tied_forward, .backward = tied_backward};

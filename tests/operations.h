@@ -5,15 +5,6 @@
 
 #include "operation/operation.h"
 
-/* y = [x0, x1, x2], channel by channel. */
-struct concat {
-    int positions, channels[3];
-    const void *x[3];
-    void *y;
-    const void *dy;
-    void *dx[3];
-};
-
 /* y = positions [first, first + count) of x. */
 struct slice {
     int first, count, positions, channels;
@@ -48,6 +39,6 @@ struct tied {
     void *dx, *dw;
 };
 
-extern const struct nl_operation concat_operation, slice_operation, before_operation, cell_operation, tied_operation;
+extern const struct nl_operation slice_operation, before_operation, cell_operation, tied_operation;
 
 #endif

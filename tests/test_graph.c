@@ -202,7 +202,7 @@ START_TEST(wrong_types_are_refused_by_name)
         x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, four, a),
         y = nl_graph_add_input(&graph, "y", NL_TENSOR_REAL, four, b);
     struct nl_conv conv = {.out = 3, .kernel = 1, .stride = 1};
-    int hidden = nl_graph_add(&graph, &(struct nl_new_node){&nl_conv_operation, &conv, "fc", {x}, 1, 0, 0}, &err);
+    int hidden = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_conv_operation, .arguments = &conv, .name = "fc", .in = {x}, .inputs = 1}, &err);
     expect_refused(&graph, &nl_linear_operation, &(struct nl_linear){.out = 2}, 1, (int[]){a},
                    "'it' (linear) takes real numbers, and those of 'a' are int32");
     expect_refused(&graph, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = 2, .channels = 2}, 1, (int[]){hidden},

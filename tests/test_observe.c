@@ -237,9 +237,9 @@ START_TEST(only_gradients_that_there_are)
     int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){2, 2, 1}, NL_NONE);
     struct nl_activate relu = {.kind = NL_RELU};
     struct nl_linear linear = {.out = 3};
-    int first = nl_graph_add(&graph, &(struct nl_new_node){&nl_activate_operation, &relu, "before", {x}, 1, 0, 0}, &err);
-    int logits = nl_graph_add(&graph, &(struct nl_new_node){&nl_linear_operation, &linear, "head", {first}, 1, 0, 0}, &err);
-    nl_graph_add(&graph, &(struct nl_new_node){&nl_linear_operation, &linear, "aside", {first}, 1, 0, 0}, &err);
+    int first = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_activate_operation, .arguments = &relu, .name = "before", .in = {x}, .inputs = 1}, &err);
+    int logits = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "head", .in = {first}, .inputs = 1}, &err);
+    nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "aside", .in = {first}, .inputs = 1}, &err);
     nl_graph_end(&graph, logits);
     ck_assert_int_eq(matches(&graph, "before,head,aside"), 3);
     ck_assert_int_eq(matches(&graph, "grad:before"), 0);

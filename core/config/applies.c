@@ -85,6 +85,11 @@ static struct traits traits_of(const struct nl_config *config)
     return out;
 }
 
+bool nl_config_is_recurrent(const struct nl_config *config)
+{
+    return config->model.arch == NL_RNN || config->model.arch == NL_LSTM || config->model.arch == NL_GRU;
+}
+
 bool nl_config_norm_activates(const struct nl_config *config)
 {
     return (nl_norms[config->norm.kind]->uses & NL_USES_TLU) && config->norm.tlu;
@@ -101,6 +106,8 @@ static bool has_activation(const struct nl_config *config)
 {
     if (config->model.arch == NL_TRANSFORMER)
         return true;
+    if (nl_config_is_recurrent(config))
+        return config->model.arch == NL_RNN;
     return !nl_config_norm_activates(config) || (config->model.arch == NL_RESNET && nl_placement_of(config) == NL_BEFORE);
 }
 
@@ -179,6 +186,12 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return config->model.arch == NL_TRANSFORMER;
     if (!strcmp(field, "init_std"))
         return config->model.init == NL_NORMAL;
+    if (!strcmp(field, "bidirectional") || !strcmp(field, "recurrent_init"))
+        return nl_config_is_recurrent(config);
+    if (!strcmp(field, "forget_bias"))
+        return config->model.arch == NL_LSTM;
+    if (!strcmp(field, "dropout"))
+        return !nl_config_is_recurrent(config) || config->model.depth > 1;
     return true;
 }
 
@@ -203,8 +216,8 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return (norm.uses & NL_USES_NEWTON) || any_weights(config, iterates);
     if (!strcmp(field, "weights_init"))
         return any_weights(config, has_gain) && config->norm.weights_init != NL_INIT_BY_WEIGHTS;
-    if (!strcmp(field, "over")) /* a fully connected layer has one position: both readings are the same sets */
-        return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP;
+    if (!strcmp(field, "over")) /* a fully connected layer has one position, and so has a recurrent one at each time: both readings are the same sets */
+        return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP && !nl_config_is_recurrent(config);
     if (!strcmp(field, "groups"))
         return norm.uses & NL_USES_GROUPS;
     if (!strcmp(field, "stat_batch"))
@@ -269,6 +282,10 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.tracks && config->norm.freeze < 1 && config->norm.freeze_affine;
     if (!strcmp(field, "precise_batch"))
         return norm.tracks && (evaluates(config, NL_EVAL_PRECISE) || evaluates(config, NL_EVAL_ADAPT));
+    if (!strcmp(field, "time_limit"))
+        return norm.tracks && nl_config_is_recurrent(config);
+    if (!strcmp(field, "placement") && nl_config_is_recurrent(config))
+        return false;
     if (!strcmp(field, "placement")) /* pre-activation is another network, normalizer or none */
         return config->model.arch == NL_LAYERS ? leaves_order(config->model.layers) : norm.any || config->model.arch == NL_RESNET;
     NL_BUG("key norm.%s", field);
@@ -334,7 +351,7 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     if (!strcmp(key->name, "device.gemm"))
         return config->device.kind == NL_CPU;
     if (!strcmp(key->name, "device.conv"))
-        return config->device.kind == NL_CPU && config->model.arch != NL_MLP && config->model.arch != NL_TRANSFORMER;
+        return config->device.kind == NL_CPU && config->model.arch != NL_MLP && config->model.arch != NL_TRANSFORMER && !nl_config_is_recurrent(config);
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 

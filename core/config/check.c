@@ -85,6 +85,19 @@ static void check_parts(const struct nl_config *config, const struct nl_experime
         nl_complain(diagnostics, experiment, "norm.center", "'norm.center' kept goes with 'norm.scale' std or max, not %s", nl_scale_names[config->norm.scale]);
 }
 
+static void check_recurrent(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    const char *arch = nl_arch_names[config->model.arch];
+    if (!nl_config_is_recurrent(config))
+        return;
+    if (nl_norm_of(config)->uses & NL_USES_WINDOW)
+        nl_complain(diagnostics, experiment, "norm.kind", "'norm.kind' %s keeps the batches of a layer, not those of each time of 'model.arch' %s",
+                    nl_norm_of(config)->name, arch);
+    if (nl_config_weight_norms(config) && config->norm.weights_init == NL_INIT_BY_DATA)
+        nl_complain(diagnostics, experiment, "norm.weights_init",
+                    "'norm.weights_init' data takes gains from the numbers of a layer, of which 'model.arch' %s has others at each time", arch);
+}
+
 static void check_warmup(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     bool by_steps = config->train.warmup_steps > 0, by_epochs = config->train.warmup_epochs > 0;
@@ -130,6 +143,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "norm.freeze", "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");
     check_parts(config, experiment, diagnostics);
     nl_check_transformer(config, experiment, diagnostics);
+    check_recurrent(config, experiment, diagnostics);
     check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
     check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);

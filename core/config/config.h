@@ -32,7 +32,7 @@ struct nl_name_list {
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY, NL_TEXT };
 enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
 enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE };
-enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER };
+enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_RNN, NL_LSTM, NL_GRU, NL_TRANSFORMER };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
@@ -41,6 +41,7 @@ enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL, NL_GPT2, NL_TFIXUP };
 enum nl_position_kind { NL_LEARNED_POSITIONS, NL_SINUSOIDAL, NL_ROTARY, NL_NO_POSITIONS };
 enum nl_pool_tokens { NL_POOL_MEAN, NL_POOL_CLASS };
 enum nl_leaks { NL_REFUSE_LEAKS, NL_ALLOW_LEAKS };
+enum nl_recurrent_init { NL_RECURRENT_ORTHOGONAL, NL_RECURRENT_IDENTITY, NL_RECURRENT_SAME };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
 enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT, NL_PRE, NL_POST, NL_PERI, NL_SANDWICH, NL_DEEPNORM };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
@@ -74,7 +75,7 @@ enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
 extern const char *const nl_data_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
-    *const nl_bias_names[], *const nl_init_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
+    *const nl_bias_names[], *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
@@ -175,6 +176,9 @@ bool nl_section_is_aside(const char *section);
 /* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). And whether one keeps statistics to
  * evaluate with. */
 unsigned nl_config_norms(const struct nl_config *config);
+
+/* Whether the network goes along sequences with a state: model.arch rnn, lstm or gru. */
+bool nl_config_is_recurrent(const struct nl_config *config);
 
 /* Whether the normalizer of norm.kind takes the place of the activation function right behind it (frn with norm.tlu). It cannot stand behind
  * that function then. */

@@ -13,12 +13,13 @@
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", "text", NULL};
 const char *const nl_unit_names[] = {"char", "byte", NULL};
 const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", NULL};
-const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "transformer", NULL};
+const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "rnn", "lstm", "gru", "transformer", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", "gpt2", "tfixup", NULL};
+const char *const nl_recurrent_init_names[] = {"orthogonal", "identity", "same", NULL};
 const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
 const char *const nl_placement_names[] = {"auto", "before", "after", "preact", "pre", "post", "peri", "sandwich", "deepnorm", NULL};
 const char *const nl_position_names[] = {"learned", "sinusoidal", "rotary", "none", NULL};

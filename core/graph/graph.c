@@ -17,21 +17,23 @@ int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
 }
 
 /* Those of a node that computes a weight, "fc1.weight", are named as PyTorch's parametrizations name them. */
-static void name_tensor(const struct nl_graph_node *node, struct nl_tensor *tensor)
+static void name_tensor(const struct nl_graph_node *node, const struct nl_new_node *new, struct nl_tensor *tensor)
 {
     const char *dot = strrchr(node->name, '.');
-    if (node->operation->span == NL_SPAN_PARAMETERS && dot)
+    if (new->module)
+        snprintf(tensor->name, sizeof tensor->name, "%s.%s%s", new->module, tensor->spec.name, new->suffix);
+    else if (node->operation->span == NL_SPAN_PARAMETERS && dot)
         snprintf(tensor->name, sizeof tensor->name, "%.*s.parametrizations%s.%s", (int)(dot - node->name), node->name, dot, tensor->spec.name);
     else
         snprintf(tensor->name, sizeof tensor->name, "%s.%s", node->name, tensor->spec.name);
 }
 
-static int add_tensor(struct nl_graph *graph, int node, const struct nl_tensor_spec *spec)
+static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node *new, const struct nl_tensor_spec *spec)
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
     *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = 1};
-    name_tensor(&graph->node[node], tensor);
+    name_tensor(&graph->node[node], new, tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
     return graph->tensors++;
@@ -72,33 +74,32 @@ void nl_graph_release(struct nl_graph *graph)
     *graph = (struct nl_graph){0};
 }
 
-static void add_parameters(struct nl_graph *graph, int number, const struct nl_declaration *declaration, unsigned without)
+static void add_parameters(struct nl_graph *graph, int number, const struct nl_new_node *new, const struct nl_declaration *declaration)
 {
     struct nl_graph_node *node = &graph->node[number];
     for (int i = 0; i < declaration->parameters; i++) {
         const struct nl_tensor_spec *spec = &declaration->parameter[i];
-        if (node->in[spec->slot] != NL_NONE || (without & 1u << spec->slot))
+        if (node->in[spec->slot] != NL_NONE || (new->without & 1u << spec->slot))
             continue;
-        int tensor = add_tensor(graph, number, spec);
+        int tensor = add_tensor(graph, number, new, spec);
         node->in[spec->slot] = nl_graph_add_value(graph, (struct nl_value){.kind = NL_PARAMETER, .loop = NL_NONE, .lengths = NL_NONE, .count = graph->tensor[tensor].count,
                                                                   .producer = NL_NONE, .tensor = tensor});
     }
 }
 
-/* statistics: sets of them, each as declared; 0: one. */
-static void add_states(struct nl_graph *graph, int number, const struct nl_declaration *declaration, int statistics)
+static void add_states(struct nl_graph *graph, int number, const struct nl_new_node *new, const struct nl_declaration *declaration)
 {
     struct nl_graph_node *node = &graph->node[number];
     for (int i = 0; i < declaration->states; i++) {
         struct nl_tensor_spec spec = declaration->state[i];
-        bool many = statistics > 0 && spec.role != NL_STREAM_KEY;
+        bool many = new->statistics > 0 && spec.role != NL_STREAM_KEY;
         if (many) {
             memmove(spec.shape + 1, spec.shape, (NL_MOST_DIMS - 1) * sizeof *spec.shape);
-            spec.shape[0] = (size_t)statistics;
+            spec.shape[0] = (size_t)new->statistics;
             spec.dims++;
         }
-        int tensor = node->state[node->states++] = add_tensor(graph, number, &spec);
-        graph->tensor[tensor].times = many ? statistics : 1;
+        int tensor = node->state[node->states++] = add_tensor(graph, number, new, &spec);
+        graph->tensor[tensor].times = many ? new->statistics : 1;
     }
 }
 
@@ -199,8 +200,8 @@ static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struc
     node->loop = computes ? NL_NONE : graph->open; /* once a step, whoever takes it */
     if (check_types(graph, node, err) || check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
         return NL_FAIL;
-    add_parameters(graph, number, &declaration, new->without);
-    add_states(graph, number, &declaration, new->statistics);
+    add_parameters(graph, number, new, &declaration);
+    add_states(graph, number, new, &declaration);
     return add_outputs(graph, number, &declaration, err);
 }
 
@@ -220,7 +221,7 @@ static void add_loss(struct nl_graph *graph, const struct nl_operation *operatio
         wanted.channels = 1;
     if (input == NL_NONE)
         input = nl_graph_add_input(graph, name, labels ? NL_TENSOR_INT32 : NL_TENSOR_REAL, wanted, NL_NONE);
-    struct nl_new_node loss = {operation, arguments, "loss", {value, input}, 2, 0, 0};
+    struct nl_new_node loss = {.operation = operation, .arguments = arguments, .name = "loss", .in = {value, input}, .inputs = 2};
     int status = add_node(graph, &loss, &err);
     NL_ASSERT(status == NL_OK);
 }

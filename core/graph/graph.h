@@ -66,6 +66,12 @@ struct nl_tensor {
     double factor;               /* of a parameter: its initial values are those of its specification times this */
     int parts;                   /* of a weight: it is so many matrices of equal sizes, one below the other (queries, keys, values), each drawn as one of its size; */
     double last;                 /* of these the last begins so many times as large as the others */
+    int squares;                 /* of a weight by which a state goes from one time to the next: it is so many square matrices, one below the other, which are
+                                    drawn as model.recurrent_init says; 0: as others */
+    struct nl_other_start {
+        size_t first, end;
+        double value;
+    } part;                      /* its elements [first, end) begin as this instead */
     size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, in the order of nl_graph_end. Of a state: its number among states */
 };
@@ -113,6 +119,7 @@ struct nl_new_node {
     unsigned without;         /* bit i: slot i stays empty although a parameter could be made for it */
     int statistics;           /* in a loop: so many sets of statistics, one for each of the first times; the last is that of all times that
                                  follow, too (Cooijmans et al. 2017). 0: one for all times */
+    const char *module, *suffix; /* its tensors are MODULE.NAMESUFFIX ("rnn", "_ih_l0": "rnn.weight_ih_l0", as torch.nn.LSTM has them); NULL: NODE.NAME */
 };
 
 /* Adds it with the parameters that its empty slots need. An output has the lengths of the input that has as many positions. Returns the first output,

@@ -35,6 +35,8 @@ void nl_add_node(struct nl_builder *b, struct nl_new_node node, const char *stem
         return;
     name_node(b, stem, number, name);
     node.name = name;
+    node.module = b->module, node.suffix = b->suffix;
+    node.statistics = b->statistics;
     int out = nl_graph_add(b->graph, &node, b->err);
     b->failed = out == NL_NONE;
     if (!b->failed)
@@ -58,7 +60,10 @@ int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int k
     if (!norm || b->failed)
         return NL_NONE;
     name_node(b, stem, number, layer);
-    snprintf(name, sizeof name, "%s.weight", layer);
+    if (b->module)
+        snprintf(name, sizeof name, "%s.weight%s", b->module, b->suffix);
+    else
+        snprintf(name, sizeof name, "%s.weight", layer);
     struct nl_parametrize columns = {.norm = norm, .kernel = kernel, .in = in, .out = out};
     struct nl_spectral_norm matrix = {.norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = nl_norm_iterations(b->config, 1)};
     bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
@@ -299,11 +304,18 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
+bool nl_norm_is_next(const struct nl_builder *b)
+{
+    return !nl_norm_is_none(b->norm) && !is_skipped(b, b->norms + 1);
+}
+
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
     b->last_gamma = NL_NONE;
-    if (is_skipped(b, ++b->norms) || nl_norm_is_none(b->norm))
+    bool is_next = nl_norm_is_next(b);
+    b->norms++;
+    if (!is_next)
         return;
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
     if (nl_norm_check_groups(b->norm, &setup, "", b->err)) {

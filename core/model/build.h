@@ -1,4 +1,4 @@
-/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c, layers.c) are built with. Each function adds a node that takes the output of
+/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c, recurrent.c, layers.c) are built with. Each function adds a node that takes the output of
  * the one before, named prefix, stem, number ("layer1.0.conv2"; number 0: none). */
 #ifndef NL_MODEL_BUILD_H
 #define NL_MODEL_BUILD_H
@@ -22,6 +22,8 @@ struct nl_builder {
     bool by_position;         /* linear layers take the channels of each position; else all of a sample's numbers */
     bool unbiased;            /* normalizers have no beta */
     char prefix[32];
+    const char *module, *suffix; /* of the tensors of layers (struct nl_new_node) */
+    int statistics;              /* of normalizers (struct nl_new_node) */
     struct nl_error *err;
     const char *key; /* the configuration key at fault, where one is known; else NULL */
     bool failed; /* and err says why */
@@ -46,6 +48,9 @@ void nl_add_dropout(struct nl_builder *b, const char *stem, int number); /* noth
 
 /* The sum with a shortcut, which is subsampled by the stride; new channels are 0. */
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem);
+
+/* Whether nl_add_norm adds one now: there is a normalizer, and norm.skip does not leave out the next. */
+bool nl_norm_is_next(const struct nl_builder *b);
 
 /* "norm" and "act" in the configured order; "act" is left out where the normalizer takes its place. */
 void nl_add_norm_and_activation(struct nl_builder *b, int number);
@@ -80,6 +85,7 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);
 void nl_build_resnet(struct nl_builder *b);
 void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape);
 int nl_transformer_norms(const struct nl_config *config); /* how many normalizers it has */
+void nl_build_recurrent(struct nl_builder *b);
 void nl_build_layers(struct nl_builder *b, const char **key);
 
 #endif

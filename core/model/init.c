@@ -47,13 +47,18 @@ static double standard_deviation(const struct nl_graph *graph, const struct nl_t
     NL_BUG("init %d", config->model.init);
 }
 
-/* weight[count], from a stream named after it; of an original weight, after the weight that is computed from it. */
-static void draw(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+/* Of a weight, named after it; of an original weight, after the weight that is computed from it. */
+static struct nl_stream stream_of(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config)
 {
     char name[96];
     const struct nl_graph_node *node = &graph->node[tensor->node];
     snprintf(name, sizeof name, "init.%s", node->operation->span == NL_SPAN_PARAMETERS ? node->name : tensor->name);
-    struct nl_stream stream = nl_stream((uint64_t)config->train.seed, name);
+    return nl_stream((uint64_t)config->train.seed, name);
+}
+
+/* weight[count] */
+static void draw(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+{
     double scale = config->model.init_scale * standard_deviation(graph, tensor, config);
     bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
     if (!uniform)
@@ -62,13 +67,50 @@ static void draw(const struct nl_graph *graph, const struct nl_tensor *tensor, c
         weight[e] = uniform ? scale * sqrt(3.0) * (2.0 * nl_stream_uniform(stream, 0, e) - 1.0) : scale * weight[e];
 }
 
+/* The rows of each square become an orthonormal basis, by Gram and Schmidt, one after the other: of normal numbers any orthogonal matrix is as likely as
+ * another. */
+static void make_orthogonal(int squares, size_t width, double *weight)
+{
+    for (size_t row = 0; row < (size_t)squares * width; row++) {
+        double *w = weight + row * width, length = 0;
+        for (int pass = 0; pass < 2; pass++) /* the second takes away what rounding left */
+            for (size_t before = row - row % width; before < row; before++) {
+                double product = 0;
+                for (size_t i = 0; i < width; i++)
+                    product += w[i] * weight[before * width + i];
+                for (size_t i = 0; i < width; i++)
+                    w[i] -= product * weight[before * width + i];
+            }
+        for (size_t i = 0; i < width; i++)
+            length += w[i] * w[i];
+        for (size_t i = 0; i < width; i++)
+            w[i] /= sqrt(length);
+    }
+}
+
+/* As model.recurrent_init says. */
+static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+{
+    size_t width = tensor->spec.shape[1];
+    if (config->model.recurrent_init == NL_RECURRENT_SAME) {
+        draw(graph, stream, tensor, config, weight);
+        return;
+    }
+    nl_stream_normals(stream, 0, 0, tensor->count, weight);
+    make_orthogonal(tensor->squares, width, weight);
+    for (size_t e = 0; e < tensor->count; e++)
+        weight[e] = config->model.init_scale * (config->model.recurrent_init == NL_RECURRENT_IDENTITY ? e / width % width == e % width : weight[e]);
+}
+
 static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *out)
 {
     double *value = nl_alloc(tensor->count, sizeof *value);
     for (size_t e = 0; e < tensor->count; e++)
         value[e] = tensor->spec.initial;
     if (tensor->spec.role == NL_WEIGHT)
-        draw(graph, tensor, config, value);
+        (tensor->squares > 0 ? draw_recurrent : draw)(graph, stream_of(graph, tensor, config), tensor, config, value);
+    for (size_t e = tensor->part.first; e < tensor->part.end; e++)
+        value[e] = tensor->part.value;
     size_t last = tensor->count - tensor->count / (size_t)tensor->parts; /* where the last part begins; PyTorch's order has outputs first */
     for (size_t e = 0; e < tensor->count; e++)
         out[nl_tensor_place(tensor, e)] = (double)(float)((e >= last ? tensor->last * tensor->factor : tensor->factor) * value[e]);

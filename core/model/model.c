@@ -13,6 +13,11 @@ static int norms_of(const struct nl_config *config)
         return (int)config->model.depth;
     case NL_RESNET:
         return (int)config->model.depth - 1;
+    case NL_RNN:
+    case NL_GRU:
+        return (int)config->model.depth * (config->model.bidirectional ? 4 : 2);
+    case NL_LSTM:
+        return (int)config->model.depth * (config->model.bidirectional ? 6 : 3);
     case NL_TRANSFORMER:
         return nl_transformer_norms(config);
     case NL_LAYERS:
@@ -85,6 +90,11 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         break;
     case NL_RESNET:
         nl_build_resnet(&b);
+        break;
+    case NL_RNN:
+    case NL_LSTM:
+    case NL_GRU:
+        nl_build_recurrent(&b);
         break;
     case NL_TRANSFORMER:
         nl_build_transformer(&b, &shape);

@@ -269,8 +269,8 @@ static void check(const struct plan *p, const struct nl_shape *shape)
         check_pool(p, shape);
     if (!b->failed)
         check_leaks(p);
-    if (!b->failed && p->config->norm.qk && (b->norm->uses & NL_USES_GROUPS) &&
-        nl_check_groups(p->config->norm.groups, p->width / p->config->model.heads, " of a head (norm.qk)", b->err)) {
+    const struct nl_norm_setup head = nl_norm_setup_of(p->config, 0, 1, p->width / (int)p->config->model.heads);
+    if (!b->failed && p->config->norm.qk && (b->norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b->norm, &head, " of a head (norm.qk)", b->err)) {
         b->key = "norm.groups";
         b->failed = true;
     }

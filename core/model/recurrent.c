@@ -1,0 +1,203 @@
+/* Recurrent: [layer along the sequence, dropout] x depth, linear from the last state. A layer is torch.nn.RNN, LSTM or GRU, and its weights have the names
+ * and shapes of theirs.
+ *
+ * Normalizers stand where Ba et al. 2016 (equations 20 to 22) and Cooijmans et al. 2017 have them: behind W_ih x, behind W_hh h, and of an LSTM behind the
+ * cell, in front of the tanh:
+ *
+ *     i, f, g, o = norm_ih(W_ih x) + norm_hh(W_hh h)     c' = f c + i g     h' = o tanh(norm_c(c'))
+ *
+ * Those two have another bias b beside the betas; here the betas are the bias, and b is there where a normalizer has no beta. */
+#include "model/build.h"
+
+#include <stdio.h>
+
+#include "graph/loop.h"
+#include "operation/activate.h"
+#include "operation/add.h"
+#include "operation/bias.h"
+#include "operation/concat.h"
+#include "operation/gru_cell.h"
+#include "operation/linear.h"
+#include "operation/lstm_cell.h"
+#include "operation/zero.h"
+
+/* One direction of a layer. */
+struct way {
+    struct nl_builder *b;
+    int layer; /* from 0 */
+    bool reverse;
+};
+
+enum { NAME = 48 };
+
+/* "rnn.WHAT_l0", "rnn.WHAT_l0_reverse" */
+static void name_in(const struct way *way, const char *what, char name[NAME])
+{
+    snprintf(name, NAME, "rnn.%s_l%d%s", what, way->layer, way->reverse ? "_reverse" : "");
+}
+
+static int width_of(const struct nl_builder *b)
+{
+    return (int)b->config->model.width;
+}
+
+static int gates_of(const struct nl_builder *b)
+{
+    return b->config->model.arch == NL_LSTM ? 4 : b->config->model.arch == NL_GRU ? 3 : 1;
+}
+
+/* A node that takes so many values. Returns its first output, or NL_NONE. */
+static int add(const struct way *way, const struct nl_operation *operation, const void *arguments, const char *what, int inputs, const int *in)
+{
+    char name[NAME];
+    struct nl_builder *b = way->b;
+    name_in(way, what, name);
+    struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = name, .inputs = inputs};
+    for (int i = 0; i < inputs; i++) {
+        b->failed |= in[i] == NL_NONE;
+        node.in[i] = in[i];
+    }
+    int out = b->failed ? NL_NONE : nl_graph_add(b->graph, &node, b->err);
+    b->failed |= out == NL_NONE;
+    return out;
+}
+
+static void add_norm(const struct way *way, const char *what)
+{
+    char name[NAME];
+    struct nl_builder *b = way->b;
+    int64_t limit = b->config->norm.time_limit, times = b->graph->loop[b->graph->open].times;
+    name_in(way, what, name);
+    b->statistics = (int)(limit == NL_AUTO || limit > times ? times : limit);
+    nl_add_norm(b, name, 0);
+    b->statistics = 0;
+}
+
+/* The weight of the linear layer that was added last goes from state to state. */
+static void mark_recurrent(struct nl_builder *b)
+{
+    struct nl_graph *graph = b->graph;
+    int weight = graph->node[graph->value[b->at].producer].in[NL_PRODUCT_WEIGHT], maker = graph->value[weight].producer;
+    for (int i = 0; i < graph->tensors; i++)
+        if (graph->tensor[i].spec.role == NL_WEIGHT && (maker == NL_NONE ? i == graph->value[weight].tensor : graph->tensor[i].node == maker))
+            graph->tensor[i].squares = gates_of(b);
+}
+
+/* What x (ih) or h (hh) gives to the gates. */
+static int add_gates(const struct way *way, bool of_state, int from)
+{
+    char name[NAME], suffix[NAME];
+    struct nl_builder *b = way->b;
+    const char *side = of_state ? "hh" : "ih";
+    int width = width_of(b), said = b->config->model.bias;
+    bool normalized = nl_norm_is_next(b);
+    name_in(way, side, name);
+    snprintf(suffix, NAME, "_%s", name + sizeof "rnn." - 1);
+    b->at = from;
+    b->module = "rnn", b->suffix = suffix;
+    nl_add_linear(b, gates_of(b) * width, said == NL_BIAS_AUTO ? !normalized : said == NL_BIAS_ON, name, 0);
+    b->module = NULL;
+    if (of_state && !b->failed)
+        mark_recurrent(b);
+    add_norm(way, of_state ? "norm_hh" : "norm_ih");
+    if (of_state || b->failed)
+        return b->at;
+    if (normalized && said == NL_BIAS_AUTO && nl_graph_parameter(b->graph, b->at, "bias") == NL_NONE) {
+        name_in(way, "bias", name);
+        b->module = "rnn";
+        nl_add(b, &nl_bias_operation, NULL, name, 0);
+        b->module = NULL;
+    }
+    int bias = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "bias");
+    if (bias != NL_NONE && b->config->model.arch == NL_LSTM)
+        b->graph->tensor[bias].part = (struct nl_other_start){(size_t)width, 2 * (size_t)width, b->config->model.forget_bias};
+    return b->at;
+}
+
+static int state_after(const struct way *way, int number)
+{
+    const struct nl_graph *graph = way->b->graph;
+    return way->b->failed ? NL_NONE : graph->node[graph->nodes - 1].out[number];
+}
+
+/* From what x and h give to the gates, and the states before, to those after. */
+static void add_lstm_cell(const struct way *way, int x, int h, int state[2])
+{
+    struct nl_builder *b = way->b;
+    struct nl_lstm_cell cell = {.opens = b->norms + 1 <= b->all_norms && nl_norm_is_next(b)};
+    add(way, &nl_lstm_cell_operation, &cell, "cell", NL_LSTM_SLOTS, (int[]){x, h, state[1]});
+    state[0] = state_after(way, NL_LSTM_OUT);
+    state[1] = b->at = state_after(way, NL_LSTM_AFTER);
+    add_norm(way, "norm_c");
+    if (cell.opens)
+        state[0] = add(way, &nl_lstm_output_operation, NULL, "out", NL_LSTM_OUTPUT_SLOTS, (int[]){state[0], b->at});
+}
+
+static void add_gru_cell(const struct way *way, int x, int h, int state[2])
+{
+    add(way, &nl_gru_cell_operation, NULL, "cell", NL_GRU_SLOTS, (int[]){x, h, state[0]});
+    state[0] = state_after(way, NL_GRU_AFTER);
+}
+
+static void add_rnn_cell(const struct way *way, int x, int h, int state[2])
+{
+    char name[NAME];
+    struct nl_builder *b = way->b;
+    b->at = add(way, &nl_add_operation, &(struct nl_add){.stride = 1}, "sum", 2, (int[]){x, h});
+    name_in(way, "act", name);
+    nl_add_activation(b, name, 0);
+    state[0] = b->at;
+}
+
+/* One direction of a layer: the sequence of its states, or the state at its end. */
+static int add_way(const struct way *way, int sequence, bool ends)
+{
+    char name[NAME];
+    struct nl_builder *b = way->b;
+    int states = b->config->model.arch == NL_LSTM ? 2 : 1, first = add(way, &nl_zero_operation, &(struct nl_zero){.channels = width_of(b)}, "zero", 0, NULL);
+    int before[2], after[2];
+    static const char *const names[] = {"h", "c"};
+    if (b->failed)
+        return NL_NONE;
+    nl_loop_begin(b->graph, nl_positions(b->graph->value[sequence].extent), way->reverse);
+    name_in(way, "x", name);
+    int x = nl_loop_take(b->graph, sequence, name, b->err);
+    b->failed = x == NL_NONE;
+    for (int i = 0; i < states && !b->failed; i++) {
+        name_in(way, names[i], name);
+        before[i] = after[i] = nl_loop_carry(b->graph, first, name, b->err);
+        b->failed = before[i] == NL_NONE;
+    }
+    if (b->failed)
+        return NL_NONE;
+    int of_x = add_gates(way, false, x), of_h = add_gates(way, true, before[0]);
+    (states == 2 ? add_lstm_cell : b->config->model.arch == NL_GRU ? add_gru_cell : add_rnn_cell)(way, of_x, of_h, after);
+    for (int i = 0; i < states && !b->failed; i++)
+        b->failed = nl_loop_pass(b->graph, before[i], after[i], b->err) != NL_OK;
+    b->failed = b->failed || nl_loop_end(b->graph, b->err) != NL_OK;
+    if (b->failed)
+        return NL_NONE;
+    name_in(way, ends ? "last" : "y", name);
+    return ends ? nl_loop_last(b->graph, before[0], name, b->err) : nl_loop_collect(b->graph, after[0], name, b->err);
+}
+
+static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
+{
+    struct way forth = {b, layer, false}, back = {b, layer, true};
+    int y = add_way(&forth, sequence, ends);
+    if (!b->config->model.bidirectional)
+        return y;
+    return add(&forth, &nl_concat_operation, NULL, "both", 2, (int[]){y, add_way(&back, sequence, ends)});
+}
+
+void nl_build_recurrent(struct nl_builder *b)
+{
+    int depth = (int)b->config->model.depth;
+    for (int layer = 0; layer < depth && !b->failed; layer++) {
+        bool top = layer + 1 == depth;
+        b->at = add_layer(b, layer, b->at, top);
+        if (!top)
+            nl_add_dropout(b, "rnn.drop", layer + 1);
+    }
+    nl_add_head(b, "head");
+}

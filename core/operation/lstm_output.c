@@ -1,0 +1,77 @@
+/* What an LSTM puts out of a cell that was normalized. */
+#include "operation/lstm_cell.h"
+
+#include "operation/reference.h"
+
+enum { O = NL_LSTM_OUTPUT_O, C = NL_LSTM_OUTPUT_C };
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    struct nl_lstm_output *output = arguments;
+    output->count = nl_elements(in[C]);
+    if (nl_elements(in[O]) != output->count)
+        return nl_fail(err, "the output gates of a cell of %zu units are as many, not %zu", output->count, nl_elements(in[O]));
+    d->output[d->outputs++] = in[C];
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_lstm_output *output = arguments;
+    output->o = at->in[O], output->c = at->in[C];
+    output->h = at->out[0], output->dh = at->d_out[0];
+    output->d_o = at->d_in[O], output->dc = at->d_in[C];
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments, (void)filled;
+    return (struct nl_reads){.inputs = 1u << O | 1u << C};
+}
+
+static double work(const void *arguments)
+{
+    const struct nl_lstm_output *output = arguments;
+    return 4.0 * (double)output->count;
+}
+
+/* ---- the reference ---- */
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_lstm_output *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r);
+        real *h = nl_in_replica(run, op->h, r);
+        for (size_t at = 0; at < (size_t)run->samples * op->count; at++)
+            h[at] = o[at] * tanh((accumulator)c[at]);
+    }
+}
+
+static void backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_lstm_output *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r), *dh = nl_in_replica(run, op->dh, r);
+        real *d_o = nl_in_replica(run, op->d_o, r), *dc = nl_in_replica(run, op->dc, r);
+        for (size_t at = 0; at < (size_t)run->samples * op->count; at++) {
+            accumulator squashed = tanh((accumulator)c[at]), above = dh[at];
+            d_o[at] = above * squashed;
+            dc[at] = above * o[at] * (1.0 - squashed * squashed);
+        }
+    }
+}
+
+NL_KERNEL(lstm_output) = {.forward = forward, .backward = backward};
+
+NL_OPERATION(lstm_output) = {
+    .name = "lstm_output",
+    .arguments = sizeof(struct nl_lstm_output),
+    .span = NL_SPAN_SAMPLE,
+    .slots = NL_LSTM_OUTPUT_SLOTS,
+    .declare = declare,
+    .bind = bind,
+    .reads = reads,
+    .work = work,
+    .reference = NL_REFERENCES(lstm_output),
+};

@@ -1,0 +1,146 @@
+"""Trainings of recurrent networks, repeated by PyTorch as train.py does.
+
+    python tests/golden/train_recurrent.py build/normlab [CASE ...]        writes tests/golden/train_recurrent.safetensors, which tests/test_golden_train.c reads
+
+Without a normalizer they are torch.nn.LSTM, GRU and RNN themselves, which take our weights by load_state_dict. With one the cell is written out: of Ba et al.
+2016 (equations 20 to 22), or of Cooijmans et al. 2017, where each of the first times has running statistics of its own.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations
+
+import train
+
+train.DEFAULTS |= {"model.bidirectional": "false", "norm.time_limit": "auto", "norm.skip": "", "norm.weights": "none"}
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+class PerTime(nn.Module):
+    """BN with running statistics of each of the first times."""
+
+    def __init__(self, case, channels, times):
+        super().__init__()
+        limit = times if case["norm.time_limit"] == "auto" else min(times, int(case["norm.time_limit"]))
+        self.eps, self.momentum = float(case["norm.eps"]), float(case["norm.momentum"])
+        self.weight, self.bias = nn.Parameter(torch.empty(channels)), nn.Parameter(torch.empty(channels))
+        self.register_buffer("running_mean", torch.zeros(limit, channels))
+        self.register_buffer("running_var", torch.ones(limit, channels))
+        self.register_buffer("num_batches_tracked", torch.zeros(limit, dtype=torch.int64))
+
+    def forward(self, x, time):
+        at = min(time, len(self.running_mean) - 1)
+        if self.training:
+            self.num_batches_tracked[at] += 1
+        return F.batch_norm(x, self.running_mean[at], self.running_var[at], self.weight, self.bias, self.training, self.momentum, self.eps)
+
+
+class Timeless(nn.Module):
+    """A normalizer to which all times are alike; its parameters are the module's own."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = [module]
+        for name, parameter in module.named_parameters():
+            self.register_parameter(name, parameter)
+
+    def forward(self, x, time):
+        return self.module[0](x)
+
+
+def make_norm(case, channels, times):
+    return PerTime(case, channels, times) if case["norm.kind"] == "bn" else Timeless(train.make_norm(case, (channels,)))
+
+
+class Cells(nn.Module):
+    """Recurrent layers with normalizers, in the names of torch.nn.LSTM."""
+
+    def __init__(self, case, inputs, times):
+        super().__init__()
+        self.kind, self.width, self.depth = case["model.arch"], int(case["model.width"]), int(case["model.depth"])
+        self.ways = ("", "_reverse") if case["model.bidirectional"] == "true" else ("",)
+        self.activation = train.make_activation(case)
+        rows, number = GATES[self.kind] * self.width, 0
+        sides = [("ih", rows), ("hh", rows)] + [("c", self.width)] * (self.kind == "lstm")
+        skipped = [int(which) for which in case["norm.skip"].split(",") if which]
+        count = len(sides) * len(self.ways) * self.depth
+        for layer in range(self.depth):
+            for way in self.ways:
+                end = f"_l{layer}{way}"
+                self.register_parameter("weight_ih" + end, nn.Parameter(torch.empty(rows, inputs)))
+                self.register_parameter("weight_hh" + end, nn.Parameter(torch.empty(rows, self.width)))
+                for side, channels in sides:
+                    number += 1
+                    normalized = number not in skipped and number - count - 1 not in skipped
+                    if normalized:
+                        self.add_module(f"norm_{side}{end}", make_norm(case, channels, times))
+                    behind = side == "ih" and not hasattr(getattr(self, f"norm_{side}{end}", None), "bias")
+                    if side != "c" and (case["model.bias"] == "on" or not normalized or behind):
+                        self.register_parameter(f"bias_{side}{end}", nn.Parameter(torch.empty(rows)))
+            inputs = self.width * len(self.ways)
+        self.bias_is_before = case["model.bias"] == "on"
+
+    def gates(self, side, end, x, time):
+        y, norm, bias = x @ getattr(self, f"weight_{side}{end}").T, getattr(self, f"norm_{side}{end}", None), getattr(self, f"bias_{side}{end}", None)
+        if norm is None:
+            return y + bias
+        if bias is not None and self.bias_is_before:
+            return norm(y + bias, time)
+        return norm(y, time) if bias is None else norm(y, time) + bias
+
+    def step(self, end, x, h, c, time):
+        a, b = self.gates("ih", end, x, time), self.gates("hh", end, h, time)
+        if self.kind == "rnn":
+            return self.activation(a + b), c
+        if self.kind == "gru":
+            (ar, az, an), (br, bz, bn) = a.chunk(3, 1), b.chunk(3, 1)
+            r, z = torch.sigmoid(ar + br), torch.sigmoid(az + bz)
+            return (1 - z) * torch.tanh(an + r * bn) + z * h, c
+        i, f, g, o = (a + b).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        norm = getattr(self, "norm_c" + end, None)
+        return torch.sigmoid(o) * torch.tanh(norm(c, time) if norm else c), c
+
+    def forward(self, x):
+        for layer in range(self.depth):
+            out, last = [], []
+            for way in self.ways:
+                h = c = x.new_zeros(len(x), self.width)
+                places = range(x.shape[1])[::-1 if way else 1]
+                states = {}
+                for time, place in enumerate(places):
+                    h, c = self.step(f"_l{layer}{way}", x[:, place], h, c, time)
+                    states[place] = h
+                out.append(torch.stack([states[place] for place in sorted(states)], 1))
+                last.append(h)
+            x = torch.cat(out, 2)
+        return torch.cat(last, 1)
+
+
+class Network(nn.Module):
+    def __init__(self, case, image_shape, classes):
+        super().__init__()
+        height, width, channels = image_shape
+        hidden, ways = int(case["model.width"]), 1 + (case["model.bidirectional"] == "true")
+        if case["norm.kind"] == "none":
+            options = {"nonlinearity": case["model.activation"]} if case["model.arch"] == "rnn" else {}
+            self.rnn = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[case["model.arch"]](
+                channels, hidden, int(case["model.depth"]), batch_first=True, bidirectional=ways == 2, bias=case["model.bias"] != "off", **options)
+        else:
+            self.rnn = Cells(case, channels, height * width)
+        if case["norm.weights"] == "wn":
+            for name in [name for name, _ in self.rnn.named_parameters() if name.startswith("weight")]:
+                parametrizations.weight_norm(self.rnn, name)
+        self.ways, self.head = ways, nn.Linear(hidden * ways, classes)
+
+    def forward(self, x):  # (N, H, W, C)
+        y = self.rnn(x.flatten(1, 2))
+        if isinstance(y, tuple):
+            states = y[1][0] if isinstance(y[1], tuple) else y[1]
+            y = torch.cat(list(states[-self.ways:]), 1)
+        return self.head(y)
+
+
+if __name__ == "__main__":
+    train.store(train.judge("train_recurrent", build=lambda name, case, shape: Network(case, shape, classes=10)), "train_recurrent", "train_recurrent.py")
