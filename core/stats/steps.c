@@ -95,24 +95,14 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
                             const struct nl_cell *cell, int seed, const char *metric, double target)
 {
     const struct nl_table *table = &curves->table;
-<<<<<<< HEAD
-    const struct reading reading = reading_of(metric);
-=======
-    const char *status = nl_cell_status(results, cell, seed);
->>>>>>> seqdata
     struct nl_measure measure;
     double before = 0.0, value, step;
     int first, rows;
     if (!nl_measure(metric, &measure) || !nl_curves_rows(curves, results, cell, seed, &first, &rows))
         return (struct nl_steps){NAN, NAN};
     int split = nl_table_column(table, "split"), eval = nl_table_column(table, "eval"), steps = nl_table_column(table, "step"),
-<<<<<<< HEAD
-        column = nl_table_column(table, reading.column);
+        column = nl_table_column(table, nl_measure_column(&measure));
     for (int row = first; row < first + rows; row++) {
-=======
-        column = nl_table_column(table, nl_measure_column(&measure)), trial = number >= 0 && number <= curves->trials ? (int)number : 0;
-    for (int row = curves->first[trial]; row < curves->first[trial] + curves->rows[trial]; row++) {
->>>>>>> seqdata
         const char *statistics = nl_table_field(table, row, eval);
         bool evaluated = *statistics && (!*measure.statistics || strcmp(statistics, measure.statistics) == 0); /* else a mean over steps on the way */
         if (!evaluated || strcmp(nl_table_field(table, row, split), measure.part) != 0 || nl_table_number(table, row, column, &value, NULL) ||
