@@ -142,15 +142,33 @@ static bool leaves_order(const struct nl_layers *layers)
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
 {
-    bool text = config->data.name == NL_TEXT;
+    bool text = config->data.name == NL_TEXT, images = nl_config_has_images(config);
     if (!strcmp(field, "dir") || !strcmp(field, "file") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
     if (!strcmp(field, "sampling"))
         return nl_sampling_of(config) != NL_SAMPLE_SHUFFLE;
-    if (!strcmp(field, "unit") || !strcmp(field, "context"))
+    if (!strcmp(field, "unit"))
         return text;
-    if (text && (strstr(field, "_seed") || !strcmp(field, "standardize") || !strcmp(field, "crop") || !strcmp(field, "flip")))
-        return false; /* a text is cut where it is long enough, and its tokens are no numbers */
+    if (!strcmp(field, "context")) /* of npy off its default, as norm.statistics */
+        return text || (config->data.name == NL_NPY && config->data.context != 64);
+    if (!strcmp(field, "length"))
+        return !text && !images;
+    if (!strcmp(field, "min_length"))
+        return !text && !images && config->data.min_length != NL_AUTO;
+    if (!strcmp(field, "symbols"))
+        return config->data.name == NL_COPYING || config->data.name == NL_SORTING || config->data.name == NL_RECALL;
+    if (!strcmp(field, "as")) /* off its default, as norm.statistics */
+        return images && config->data.as != NL_AS_IMAGE;
+    if (!strcmp(field, "patch"))
+        return images && config->data.as == NL_AS_PATCHES;
+    if (!strcmp(field, "permute"))
+        return images && config->data.as == NL_AS_PIXELS && config->data.permute;
+    if (!strcmp(field, "standardize"))
+        return images; /* tokens are no numbers, and those of adding are the task's */
+    if (!strcmp(field, "crop") || !strcmp(field, "flip"))
+        return images && config->data.as == NL_AS_IMAGE;
+    if (text && strstr(field, "_seed"))
+        return false; /* it is cut where it is long enough */
     if (!strcmp(field, "test_seed"))
         return config->data.test_seed != NL_AUTO;
     if (!strcmp(field, "classes"))
@@ -343,6 +361,11 @@ double nl_beta2(const struct nl_config *config)
 {
     double usual = config->train.optimizer == NL_LION ? 0.99 : 0.999;
     return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
+}
+
+bool nl_config_has_images(const struct nl_config *config)
+{
+    return config->data.name <= NL_NPY;
 }
 
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)

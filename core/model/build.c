@@ -104,8 +104,9 @@ static void add_product(struct nl_builder *b, const struct nl_operation *operati
 
 static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)
 {
-    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
-    int weight = nl_add_weight(b, norm, 0, (int)nl_elements(nl_extent_at(b)), out, stem, number);
+    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .by_position = b->by_position, .out = out};
+    struct nl_extent x = nl_extent_at(b);
+    int weight = nl_add_weight(b, norm, 0, b->by_position ? x.channels : (int)nl_elements(x), out, stem, number);
     add_product(b, &nl_linear_operation, &linear, weight, bias, stem, number);
 }
 

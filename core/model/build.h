@@ -22,6 +22,7 @@ struct nl_builder {
     char prefix[24];
     const char *module, *suffix; /* of the tensors of layers (struct nl_new_node) */
     int statistics;              /* of normalizers (struct nl_new_node) */
+    bool by_position;         /* linear layers take the channels of each position; else all of a sample's numbers */
     struct nl_error *err;
     const char *key; /* the configuration key at fault, where one is known; else NULL */
     bool failed; /* and err says why */
@@ -73,7 +74,7 @@ void nl_end_branch(struct nl_builder *b, const char *stem);                 /* b
 void nl_build_mlp(struct nl_builder *b);
 int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);
 void nl_build_resnet(struct nl_builder *b);
-void nl_build_recurrent(struct nl_builder *b);
+void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape);
 void nl_build_layers(struct nl_builder *b, const char **key);
 
 #endif

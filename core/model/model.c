@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "model/build.h"
+#include "operation/squared_error.h"
 
 /* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
 static int norms_of(const struct nl_config *config)
@@ -37,8 +39,16 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
 static int check_arch(const struct nl_config *config, const struct nl_shape *shape, struct nl_error *err)
 {
     const char *arch = nl_arch_names[config->model.arch], *data = nl_data_names[config->data.name];
-    if (shape->vocabulary)
-        return nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids", arch, data);
+    if (nl_config_is_recurrent(config))
+        return NL_OK;
+    if (shape->vocabulary) {
+        struct nl_text others = {0};
+        for (int i = NL_LAYERS + 1; nl_arch_names[i]; i++) /* architectures of sequences come last */
+            nl_text_add(&others, "%s%s", others.length ? ", " : "; these take token ids: ", nl_arch_names[i]);
+        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s", arch, data, others.length ? others.at : "");
+        nl_text_release(&others);
+        return NL_FAIL;
+    }
     if (shape->target == NL_TARGET_EACH)
         return nl_fail(err, "'model.arch' %s has one output a sample, and '%s' a label for each position", arch, data);
     return NL_OK;
@@ -84,7 +94,7 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     case NL_RNN:
     case NL_LSTM:
     case NL_GRU:
-        nl_build_recurrent(&b);
+        nl_build_recurrent(&b, &shape);
         break;
     case NL_LAYERS:
         nl_build_layers(&b, key);
@@ -94,7 +104,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         *key = b.key;
     if (status || b.failed)
         return NL_FAIL;
-    nl_graph_end(graph, b.at);
+    if (shape.target == NL_TARGET_REAL)
+        nl_graph_end_with(graph, &nl_squared_error_operation, NULL, b.at);
+    else
+        nl_graph_end(graph, b.at);
     return NL_OK;
 }
 

@@ -89,7 +89,14 @@ struct nl_measure {
     bool share;       /* from 0 to 1, and counted: no mean along a curve, and no difference of parts */
     bool error;       /* a share of errors */
     const char *part; /* "train", "val", "test" */
+    const char *statistics; /* "batch" of "test_error_batch"; "": those that come first */
+    enum nl_curve_reading { NL_READ_LOSS, NL_READ_ACCURACY, NL_READ_ERROR, NL_READ_PERPLEXITY, NL_READ_BITS } reading; /* of curves.csv */
 };
+
+/* The column of curves.csv that it is read from, and what it is there. */
+const char *nl_measure_column(const struct nl_measure *measure);
+double nl_measure_read(const struct nl_measure *measure, double value);
+
 
 bool nl_measure(const char *column, struct nl_measure *out); /* false: no such metric */
 
