@@ -142,29 +142,116 @@ static inline NL_ON_DEVICE void nl_turn_rows(int d, nl_number *a, int p, int q, 
     }
 }
 
-/* The rotation after which a_pq is 0 (Golub and Van Loan, Matrix Computations, algorithm 8.5.1). false: it is 0 to rounding. */
-static inline NL_ON_DEVICE bool nl_rotate(int d, nl_number *a, nl_number *vectors, int p, int q, double negligible)
+/* A rotation of rows, and then of columns, p and q by the angle of cosine c and sine s. */
+struct nl_turn {
+    int q;
+    double c, s;
+};
+
+/* That after which a_pq is 0 (Golub and Van Loan, Matrix Computations, algorithm 8.5.1). false: it is 0 to rounding. */
+static inline NL_ON_DEVICE bool nl_find_turn(int d, const nl_number *a, int p, int q, double negligible, struct nl_turn *turn)
 {
     double off = nl_real_part(a[p * d + q]), apart = nl_real_part(a[q * (d + 1)]) - nl_real_part(a[p * (d + 1)]);
-    NL_MEET();
     if (!(fabs(off) > negligible))
         return false;
-    double tau = apart / (2 * off), t = (tau < 0 ? -1 : 1) / (fabs(tau) + sqrt(1 + tau * tau)), c = 1 / sqrt(1 + t * t), s = t * c;
-    nl_turn_rows(d, a, p, q, c, s);
-    nl_turn_rows(d, vectors, p, q, c, s);
-    NL_MEET();
-    NL_SHARE(k, d)
-    {
-        nl_number x = a[k * d + p], y = a[k * d + q];
-        a[k * d + p] = c * x - s * y;
-        a[k * d + q] = s * x + c * y;
-    }
-    NL_MEET();
+    double tau = apart / (2 * off), t = (tau < 0 ? -1 : 1) / (fabs(tau) + sqrt(1 + tau * tau));
+    turn->q = q;
+    turn->c = 1 / sqrt(1 + t * t);
+    turn->s = t * turn->c;
     return true;
 }
 
-/* Makes a symmetric matrix diagonal by rotations: a becomes vectors a vectors', the rows of `vectors` are the eigenvectors. */
-static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *vectors)
+#ifdef __cplusplus
+/* Row p with all behind it. true: something was turned. */
+static inline NL_ON_DEVICE bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *room)
+{
+    bool turned = false;
+    (void)room;
+    for (int q = p + 1; q < d; q++) {
+        struct nl_turn turn;
+        bool turns = nl_find_turn(d, a, p, q, negligible, &turn);
+        NL_MEET();
+        if (!turns)
+            continue;
+        nl_turn_rows(d, a, p, q, turn.c, turn.s);
+        nl_turn_rows(d, vectors, p, q, turn.c, turn.s);
+        NL_MEET();
+        NL_SHARE(k, d)
+        {
+            nl_number x = a[k * d + p], y = a[k * d + q];
+            a[k * d + p] = turn.c * x - turn.s * y;
+            a[k * d + q] = turn.s * x + turn.c * y;
+        }
+        NL_MEET();
+        turned = true;
+    }
+    return turned;
+}
+#else
+enum { NL_TURNED_ROWS = 4 }; /* at a time */
+
+/* The columns of so many rows, turn after turn. */
+static inline void nl_turn_columns(int d, nl_number *a, int rows, int p, const struct nl_turn *turn, int count)
+{
+    nl_number at_p[NL_TURNED_ROWS];
+    for (int r = 0; r < rows; r++)
+        at_p[r] = a[r * d + p];
+    for (int i = 0; i < count; i++)
+        for (int r = 0; r < rows; r++) {
+            nl_number x = at_p[r], *at_q = a + r * d + turn[i].q, y = *at_q;
+            at_p[r] = turn[i].c * x - turn[i].s * y;
+            *at_q = turn[i].s * x + turn[i].c * y;
+        }
+    for (int r = 0; r < rows; r++)
+        a[r * d + p] = at_p[r];
+}
+
+static inline void nl_turn_block(int d, nl_number *a, int rows, int p, const struct nl_turn *turn, int count)
+{
+    if (rows == NL_TURNED_ROWS) /* a constant, so that the rows' chains stand side by side */
+        nl_turn_columns(d, a, NL_TURNED_ROWS, p, turn, count);
+    else
+        nl_turn_columns(d, a, rows, p, turn, count);
+}
+
+static inline int nl_rows_of_block(int first, int end)
+{
+    return end - first < NL_TURNED_ROWS ? end - first : NL_TURNED_ROWS;
+}
+
+/* Row p with all behind it, the same numbers in the same order. But the columns of a row are turned when it is its turn, by all turns before, and by the
+ * others at the end: memory is read along rows. true: something was turned. room: (4 d). */
+static inline bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *room)
+{
+    struct nl_turn *turn = (struct nl_turn *)room;
+    int count = 0, seen = 0;
+    for (int first = p + 1; first < d; first += NL_TURNED_ROWS) {
+        int rows = nl_rows_of_block(first, d);
+        nl_turn_block(d, a + first * d, rows, p, turn, count);
+        for (int q = first; q < first + rows; q++) {
+            if (!nl_find_turn(d, a, p, q, negligible, &turn[count]))
+                continue;
+            nl_turn_rows(d, a, p, q, turn[count].c, turn[count].s);
+            nl_turn_rows(d, vectors, p, q, turn[count].c, turn[count].s);
+            nl_turn_block(d, a + first * d, rows, p, turn + count, 1);
+            nl_turn_columns(d, a + p * d, 1, p, turn + count, 1);
+            count++;
+        }
+    }
+    for (int first = 0; count > 0 && first < p; first += NL_TURNED_ROWS)
+        nl_turn_block(d, a + first * d, nl_rows_of_block(first, p), p, turn, count);
+    for (int first = p + 1; first < d; first += NL_TURNED_ROWS) {
+        int rows = nl_rows_of_block(first, d);
+        while (seen < count && turn[seen].q < first + rows)
+            seen++;
+        nl_turn_block(d, a + first * d, rows, p, turn + seen, count - seen);
+    }
+    return count > 0;
+}
+#endif
+
+/* Makes a symmetric matrix diagonal by rotations: a becomes vectors a vectors', the rows of `vectors` are the eigenvectors. room: (4 d). */
+static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *vectors, nl_number *room)
 {
     double negligible = ldexp(nl_real_part(nl_trace(d, a)), -56);
     bool turned = true;
@@ -173,8 +260,7 @@ static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *v
     for (int sweep = 0; turned && sweep < NL_MOST_SWEEPS; sweep++) {
         turned = false;
         for (int p = 0; p < d - 1; p++)
-            for (int q = p + 1; q < d; q++)
-                turned |= nl_rotate(d, a, vectors, p, q, negligible);
+            turned |= nl_clear_row(d, a, vectors, p, negligible, room);
     }
 }
 
@@ -289,7 +375,7 @@ static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form
     nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : room, *values = room + square, *roots = room + 2 * square;
     NL_SHARE(e, square) rotated[e] = cov[e];
     NL_MEET();
-    nl_diagonalize(d, rotated, vectors);
+    nl_diagonalize(d, rotated, vectors, room);
     if (form->kind == NL_WHITEN_PCA) {
 #ifdef NL_COMPLEX_NUMBERS
         nl_perturb_vectors(d, rotated, vectors, room);

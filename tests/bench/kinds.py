@@ -47,7 +47,7 @@ def measure(build, kind):
     theirs = start(f"{kind} in PyTorch", [sys.executable, HERE / "peers/layer_torch.py", kind, SAMPLES, *(n for shape in SHAPES for n in shape)])
     for c in [*ours, theirs]:
         c.ready((CORE,))
-    own = [] if any(c.error for c in ours) else [number for c in ours for number in c.losses]  # alone a kind may not run: cbn wants a layer in front
+    own = [] if any(c.error for c in ours) else [number for c in ours for number in c.losses]  # a kind may not run alone
     for number in range(0, len(own), CHECKED):
         if not theirs.error and not agree(own[number:number + CHECKED], theirs.losses[number:number + CHECKED]):
             sys.exit(f"{ours[number // CHECKED].name}: PyTorch has other numbers")
@@ -95,7 +95,7 @@ def table(results, step, others, build):
     rows = [row for kind, found in results.items() for row in rows_of(kind, found)]
     return [report.KINDS_HEADING, "",
             f"Written by `tests/bench/kinds.py`: {machine['processor']}; {machine['peers'].split(',')[0]}; normlab {machine['normlab']}; {machine['date']}. Microseconds of a layer alone, {SAMPLES} images, channels",
-            f"last, one core; medians of {ROUNDS} rounds, ours and PyTorch's in turn. PyTorch: its own function for bn, ln, gn, in and rms; else the formula under torch.compile.",
+            f"last, one core; medians of {ROUNDS} rounds, ours and PyTorch's in turn. PyTorch: its own functions where there are some, else the formula; each as it is and under torch.compile, the faster of both.",
             f"Others kept {others:.1f} cores busy meanwhile" + (": the machine was shared, and ratios hold better than times do." if others > 0.2 else "."), "",
             "Slower than PyTorch: " + (", ".join(slower) or "none") + ".", "",
             *report.table(["norm", "image", "forward", "PyTorch", "over PyTorch", "backward", "PyTorch", "over PyTorch"], rows),
