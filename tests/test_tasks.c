@@ -11,7 +11,10 @@
 #include "base/npy.h"
 #include "data/tasks.h"
 #include "scratch.h"
+#include "stats/results.h"
+#include "stats/table.h"
 #include "suite.h"
+#include "sweep/store.h"
 #include "train/train.h"
 
 enum { MOST_WORDS = 12, LINES = 15 };
@@ -245,12 +248,13 @@ START_TEST(what_cannot_be_is_said)
         const char *words[6];
         const char *why;
     } wrong[] = {
-        {{"data.name=copy", "data.min_length=20"}, "'data.min_length' 20 is above 'data.length' 10"},
+        {{"data.name=copy", "data.min_length=20"}, "'data.min_length' 20 is above 'data.length' 8"},
         {{"data.name=adding", "data.length=1"}, "adding needs two numbers at least"},
-        {{"data.name=recall", "data.symbols=4"}, "10 pairs need as many keys, and 'data.symbols' is 4"},
+        {{"data.name=recall", "data.symbols=4"}, "8 pairs need as many keys, and 'data.symbols' is 4"},
         {{"data.name=digits", "data.as=patches", "data.patch=3"}, "images of 8 x 8 have no whole patches of 3 x 3"},
         {{"data.name=digits", "data.as=rows", "data.crop=1"}, "'data.crop' is for images, and these data are sequences"},
         {{"data.name=copy", "train.label_noise=0.1"}, "'train.label_noise' is for data with one label a sample, which 'copy' has not"},
+        {{"data.name=adding", "train.label_smoothing=0.1"}, "'train.label_smoothing' is for labels, and 'adding' has real targets"},
         {{"data.name=adding", "sweep.seeds=2"}, "'plot.metric' test_error counts right answers, and 'adding' has real targets: test_loss is their mean squared error"},
         {{"data.name=parity", "plot.metric=test_perplexity"}, "'plot.metric' test_perplexity is of data with a label at each position, which 'parity' has not"},
     };
@@ -315,6 +319,165 @@ START_TEST(sequences_are_exported_with_lengths_and_targets)
 }
 END_TEST
 
+/* ---- metrics of tokens ---- */
+
+static double number_in(const struct nl_table *table, int row, const char *column)
+{
+    double value = 0;
+    ck_assert_msg(nl_table_column(table, column) >= 0, "no column %s", column);
+    ck_assert_int_eq(nl_table_number(table, row, nl_table_column(table, column), &value, NULL), NL_OK);
+    return value;
+}
+
+/* Two trials that are said to have ended with these losses. */
+static struct nl_table trials_of(const char *data, double loss)
+{
+    struct nl_experiment experiment = load((const char *const[]){data, "norm.kind=bn,none", NULL});
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_grid grid;
+    struct nl_table table;
+    struct nl_error err = {{0}};
+    ck_assert_int_eq(nl_grid_make(&experiment, &grid, &diagnostics), NL_OK);
+    struct nl_record record[2] = {{.present = true, .curve = ""}, {.present = true, .curve = ""}};
+    for (int i = 0; i < 2; i++)
+        for (int part = 0; part < NL_PARTS; part++)
+            for (int eval = 0; eval < NL_EVALS; eval++)
+                record[i].score[part][eval] = (struct nl_score){part == NL_PART_TEST ? loss + i : 1, 0.5};
+    ck_assert_msg(nl_table_parse("trials.csv", nl_trials_csv(&grid, record), &table, &err) == NL_OK, "%s", err.text);
+    nl_grid_release(&grid);
+    return table;
+}
+
+START_TEST(losses_of_tokens_are_also_perplexity_and_bits)
+{
+    struct nl_table table = trials_of("data.name=sort", 2);
+    for (int row = 0; row < 2; row++) {
+        ck_assert(number_in(&table, row, "test_perplexity") == exp(2.0 + row));
+        ck_assert_double_eq_tol(number_in(&table, row, "test_bits_per_char"), (2 + row) / log(2), 1e-12);
+        ck_assert(number_in(&table, row, "train_perplexity") == exp(1));
+    }
+    nl_table_release(&table);
+    table = trials_of("data.name=digits", 2);
+    ck_assert_int_eq(nl_table_column(&table, "test_perplexity"), -1); /* tables of other data stay what they are */
+    nl_table_release(&table);
+    table = trials_of("data.name=adding", 2);
+    ck_assert(isnan(number_in(&table, 0, "classes")));
+    nl_table_release(&table);
+}
+END_TEST
+
+START_TEST(measures_read_curves)
+{
+    static const struct {
+        const char *name, *column, *title, *step;
+        double given, read;
+    } measures[] = {{"test_perplexity", "loss", "test perplexity", "of perplexity", 0, 1},
+                    {"val_bits_per_char", "loss", "validation bits per character", "bits", 0, 0},
+                    {"train_error", "accuracy", "training error", "points", 0.75, 0.25},
+                    {"test_loss_batch", "loss", "test loss", "nats", 3, 3}};
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
+        struct nl_measure measure;
+        ck_assert(nl_measure(measures[i].name, &measure));
+        ck_assert_str_eq(measure.name, measures[i].title);
+        ck_assert_str_eq(measure.step, measures[i].step);
+        ck_assert_str_eq(nl_measure_column(&measure), measures[i].column);
+        ck_assert(nl_measure_read(&measure, measures[i].given) == measures[i].read);
+    }
+    struct nl_measure batch;
+    ck_assert(nl_measure("test_loss_batch", &batch) && strcmp(batch.statistics, "batch") == 0);
+    ck_assert(nl_measure("val_bits_per_char", &batch) && fabs(nl_measure_read(&batch, 1) - 1.4426950408889634) < 1e-15);
+}
+END_TEST
+
+/* ---- token ids of the user ---- */
+
+static void write_array(const char *folder, const char *name, enum nl_dtype type, int dims, const size_t *shape, const void *data)
+{
+    struct nl_error err;
+    char *path = nl_path_join(folder, name);
+    ck_assert_int_eq(nl_npy_write(path, type, dims, shape, data, &err), NL_OK);
+    free(path);
+}
+
+static struct nl_experiment of_folder(const char *folder, const char *more)
+{
+    char *dir = nl_format("data.dir=%s", folder);
+    struct nl_experiment experiment = load((const char *const[]){"data.name=npy", dir, more, NULL});
+    free(dir);
+    return experiment;
+}
+
+START_TEST(a_long_array_is_cut_as_a_text_is)
+{
+    char *folder = scratch_make();
+    uint16_t ids[50];
+    for (int i = 0; i < 50; i++)
+        ids[i] = (uint16_t)(i * i % 31);
+    write_array(folder, "train_images.npy", NL_U16, 1, (size_t[]){50}, ids);
+    struct nl_experiment experiment = of_folder(folder, "data.context=4");
+    struct nl_data_facts facts = nl_data_facts(&experiment.config);
+    ck_assert(facts.train == 11 && facts.test == 1 && facts.tokens == 50); /* 45 ids and 5 */
+    ck_assert(facts.shape.vocabulary == 29 && facts.shape.target == NL_TARGET_EACH); /* 28 is the largest that squares leave of 31 */
+    struct nl_dataset *set = open_set(&experiment.config);
+    struct nl_split view = make_view(set, &experiment.config);
+    ck_assert(view.train_count == 11 && view.test[0] == 45 && set->window == 4 && view.draws == 0);
+    for (int i = 0; i < 4; i++)
+        ck_assert(((int32_t *)set->row[0].at)[view.test[0] + i] == ids[45 + i] && (i == 3 || ((int32_t *)set->row[1].at)[view.test[0] + i] == ids[46 + i]));
+    nl_split_release(&view);
+    nl_dataset_free(set);
+    write_array(folder, "test_images.npy", NL_U16, 1, (size_t[]){20}, ids);
+    experiment = of_folder(folder, "data.context=4");
+    facts = nl_data_facts(&experiment.config);
+    ck_assert(facts.train == 12 && facts.test == 4 && facts.tokens == 70);
+    scratch_remove(folder);
+}
+END_TEST
+
+START_TEST(rows_of_ids_have_a_label_each_or_one_a_position)
+{
+    char *folder = scratch_make();
+    int32_t ids[10][3], each[10][3];
+    int64_t labels[10];
+    for (int n = 0; n < 10; n++) {
+        labels[n] = n % 4;
+        for (int s = 0; s < 3; s++) {
+            ids[n][s] = 3 * n + s;
+            each[n][s] = (n + s) % 5;
+        }
+    }
+    write_array(folder, "train_images.npy", NL_I32, 2, (size_t[]){10, 3}, ids);
+    write_array(folder, "train_labels.npy", NL_I64, 1, (size_t[]){10}, labels);
+    struct nl_experiment experiment = of_folder(folder, NULL);
+    struct nl_data_facts facts = nl_data_facts(&experiment.config);
+    ck_assert(facts.pool && facts.train == 8 && facts.test == 2 && facts.shape.vocabulary == 30 && facts.shape.classes == 4 && facts.shape.target == NL_TARGET_CLASS);
+    struct nl_dataset *set = open_set(&experiment.config);
+    struct nl_split view = make_view(set, &experiment.config);
+    ck_assert_mem_eq(nl_split_rows(&view, "x").at, ids, sizeof ids);
+    for (int n = 0; n < 10; n++)
+        ck_assert_int_eq(((int32_t *)nl_split_rows(&view, "labels").at)[n], (int)labels[n]);
+    nl_split_release(&view);
+    nl_dataset_free(set);
+    write_array(folder, "train_labels.npy", NL_I32, 2, (size_t[]){10, 3}, each);
+    experiment = of_folder(folder, "data.classes=9");
+    facts = nl_data_facts(&experiment.config);
+    ck_assert(facts.shape.classes == 9 && facts.shape.target == NL_TARGET_EACH);
+    set = open_set(&experiment.config);
+    ck_assert_mem_eq(set->row[1].at, each, sizeof each);
+    nl_dataset_free(set);
+    experiment = of_folder(folder, "data.classes=4");
+    struct nl_diagnostics diagnostics = {0};
+    nl_data_check(&experiment.config, &experiment, &diagnostics);
+    ck_assert_msg(strstr(nl_diagnostics_text(&diagnostics), "are none of 4 classes") != NULL, "%s", nl_diagnostics_text(&diagnostics));
+    ids[2][1] = -1;
+    write_array(folder, "train_images.npy", NL_I32, 2, (size_t[]){10, 3}, ids);
+    experiment = of_folder(folder, NULL);
+    struct nl_diagnostics wrong = {0};
+    nl_data_check(&experiment.config, &experiment, &wrong);
+    ck_assert_msg(strstr(nl_diagnostics_text(&wrong), "number -1 at 7, expected 0 to ") != NULL, "%s", nl_diagnostics_text(&wrong));
+    scratch_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tasks");
@@ -328,6 +491,10 @@ int main(void)
     tcase_add_loop_test(cases, real_targets_are_learned_by_their_squared_error, 0, 2);
     tcase_add_test(cases, what_cannot_be_is_said);
     tcase_add_test(cases, an_architecture_says_what_it_cannot_take);
+    tcase_add_test(cases, losses_of_tokens_are_also_perplexity_and_bits);
+    tcase_add_test(cases, measures_read_curves);
+    tcase_add_test(cases, a_long_array_is_cut_as_a_text_is);
+    tcase_add_test(cases, rows_of_ids_have_a_label_each_or_one_a_position);
     tcase_add_test(cases, sequences_are_exported_with_lengths_and_targets);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -104,6 +104,8 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
     if (counts && shape->target == NL_TARGET_REAL && experiment->is_sweep)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s counts right answers, and '%s' has real targets: test_loss is their mean squared error",
                     name, data);
+    if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_of(experiment) == NL_ASK_LR_TOLERANCE)
+        nl_complain(diagnostics, experiment, "data.name", "'sweep.question' lr_tolerance judges rates by what guessing a class gives, and '%s' has real targets", data);
     if (of_tokens && shape->target != NL_TARGET_EACH)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);
 }
@@ -152,6 +154,8 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
                     name, it.test);
     if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
         nl_complain(diagnostics, experiment, "train.label_noise", "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
+    if (config->train.label_smoothing > 0 && it.shape.target == NL_TARGET_REAL)
+        nl_complain(diagnostics, experiment, "train.label_smoothing", "'train.label_smoothing' is for labels, and '%s' has real targets", name);
     check_metric(config, &it.shape, experiment, diagnostics);
     check_augmentation(config, it.shape, experiment, diagnostics);
 }

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
 #include "model/build.h"
 #include "operation/squared_error.h"
 

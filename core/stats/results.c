@@ -365,7 +365,7 @@ static const struct {
     {"loss", "loss", {.unit = "", .step = "nats", .scale = 1.0, .worse = 1, .reading = NL_READ_LOSS}},
     {"accuracy", "accuracy", {.unit = "%", .step = "points", .scale = 100.0, .worse = -1, .share = true, .reading = NL_READ_ACCURACY}},
     {"error", "error", {.unit = "%", .step = "points", .scale = 100.0, .worse = 1, .share = true, .error = true, .reading = NL_READ_ERROR}},
-    {"perplexity", "perplexity", {.unit = "", .step = "units", .scale = 1.0, .worse = 1, .reading = NL_READ_PERPLEXITY}},
+    {"perplexity", "perplexity", {.unit = "", .step = "of perplexity", .scale = 1.0, .worse = 1, .reading = NL_READ_PERPLEXITY}},
     {"bits_per_char", "bits per character", {.unit = "", .step = "bits", .scale = 1.0, .worse = 1, .reading = NL_READ_BITS}},
 };
 
@@ -434,6 +434,8 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
     snprintf(name, sizeof name, "%s_overlap", out.measure.part);
     range_of(&results->table, name, &ignored, &overlap);
     range_of(&results->table, "classes", &classes, &ignored);
+    if (isnan(classes) && samples > 0 && out.measure.reading == NL_READ_LOSS) /* real targets have no classes */
+        out.measure.step = NL_SQUARED_STEP;
     out.fixed = overlap >= 1.0;
     if (out.measure.share && samples > 0)
         out.sampling.samples = samples;

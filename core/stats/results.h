@@ -81,11 +81,13 @@ struct nl_runs nl_results_runs(const struct nl_results *results);
 const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const struct nl_experiment *experiment,
                                        const struct nl_cell *cell);
 
+#define NL_SQUARED_STEP "of squared error" /* unit of losses of real targets */
+
 /* How a column such as "test_error_batch" reads. */
 struct nl_measure {
     char name[64];    /* "test error" */
     const char *unit; /* "%" or "" (nats) */
-    const char *step; /* unit of a difference: "points" or "nats" */
+    const char *step; /* unit of a difference: "points", "nats", "bits", "of perplexity", or NL_SQUARED_STEP */
     double scale;     /* 100 for shares, and for means and differences of them */
     int worse;        /* +1: larger is worse; -1: smaller is */
     bool share;       /* from 0 to 1, and counted: no mean along a curve, and no difference of parts */
