@@ -40,10 +40,16 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
 static int check_arch(const struct nl_config *config, const struct nl_shape *shape, struct nl_error *err)
 {
     const char *arch = nl_arch_names[config->model.arch], *data = nl_data_names[config->data.name];
-    if (config->model.arch == NL_TRANSFORMER)
+    if (config->model.arch == NL_TRANSFORMER || nl_config_is_recurrent(config))
         return NL_OK;
-    if (shape->vocabulary)
-        return nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids", arch, data);
+    if (shape->vocabulary) {
+        struct nl_text others = {0};
+        for (int i = NL_LAYERS + 1; nl_arch_names[i]; i++) /* architectures of sequences come last */
+            nl_text_add(&others, "%s%s", others.length ? ", " : "; these take token ids: ", nl_arch_names[i]);
+        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s", arch, data, others.length ? others.at : "");
+        nl_text_release(&others);
+        return NL_FAIL;
+    }
     if (shape->target == NL_TARGET_EACH)
         return nl_fail(err, "'model.arch' %s has one output a sample, and '%s' a label for each position", arch, data);
     return NL_OK;
@@ -98,7 +104,7 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     case NL_RNN:
     case NL_LSTM:
     case NL_GRU:
-        nl_build_recurrent(&b);
+        nl_build_recurrent(&b, &shape);
         break;
     case NL_LAYERS:
         nl_build_layers(&b, key);
