@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "model/build.h"
 #include "operation/squared_error.h"
 

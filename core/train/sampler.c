@@ -125,7 +125,7 @@ static int rank_of(const double *logits, int vocabulary, int k)
     return rank;
 }
 
-int32_t nl_sample(const struct nl_sampling *how, const double *logits, int vocabulary, int64_t draw)
+int32_t nl_sample(const struct nl_token_draw *how, const double *logits, int vocabulary, int64_t draw)
 {
     struct nl_stream stream = nl_stream(how->seed, "sample");
     int best = -1;
