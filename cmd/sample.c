@@ -21,7 +21,7 @@ static const struct option options[] = {
 struct request {
     const char *config, *prompt;
     int tokens, seed;
-    struct nl_sampling how;
+    struct nl_token_draw how;
 };
 
 static bool read_temperature(const char *text, double *out)

@@ -9,7 +9,7 @@
 
 /* How a token is drawn: with probabilities softmax(logits / temperature), of the `top` largest logits alone (0: of all; among equals the first). The draw at
  * number n goes by row n of the stream "sample" of the seed. Temperature 0: the first largest logit. */
-struct nl_sampling {
+struct nl_token_draw {
     double temperature;
     int top;
     uint64_t seed;
@@ -29,6 +29,6 @@ int nl_sampler_logits(const struct nl_sampler *sampler, const int32_t *tokens, i
 
 /* The token with these logits at draw number `draw`: max of logit / temperature + Gumbel noise, which has the probabilities of the softmax (Gumbel 1954), and the
  * same bits on every processor. */
-int32_t nl_sample(const struct nl_sampling *how, const double *logits, int vocabulary, int64_t draw);
+int32_t nl_sample(const struct nl_token_draw *how, const double *logits, int vocabulary, int64_t draw);
 
 #endif
