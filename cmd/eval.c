@@ -116,13 +116,17 @@ static void print_row(enum format format, const struct row *row, bool first)
     const char *order = row->order < 0 ? "" : nl_sample_order_names[row->order];
     if (row->batch > 0)
         snprintf(batch, sizeof batch, "%d", row->batch);
+    bool counts = !isnan(row->score.accuracy); /* real targets have none */
     nl_double_text(row->score.loss, loss);
     nl_double_text(row->score.accuracy, accuracy);
     nl_double_text(1 - row->score.accuracy, error);
     switch (format) {
     case TABLE:
-        printf("%-5s  %-10s  %-8s  %7s  %10.4g  %7.2f %%\n", part, eval, *order ? order : "-", *batch ? batch : "-", row->score.loss,
-               100 * (1 - row->score.accuracy));
+        printf("%-5s  %-10s  %-8s  %7s  %10.4g  ", part, eval, *order ? order : "-", *batch ? batch : "-", row->score.loss);
+        if (counts)
+            printf("%7.2f %%\n", 100 * (1 - row->score.accuracy));
+        else
+            puts("      -");
         break;
     case CSV:
         printf("%s,%s,%s,%s,%d,%s,%s,%s\n", part, eval, order, batch, row->samples, loss, accuracy, error);
@@ -131,7 +135,7 @@ static void print_row(enum format format, const struct row *row, bool first)
         printf("%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, \"loss\": %s, \"accuracy\": %s, "
                "\"error\": %s}",
                first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "", *batch ? batch : "null",
-               row->samples, isfinite(row->score.loss) ? loss : "null", accuracy, error);
+               row->samples, isfinite(row->score.loss) ? loss : "null", counts ? accuracy : "null", counts ? error : "null");
         break;
     }
 }

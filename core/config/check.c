@@ -1,5 +1,5 @@
 /* What single keys cannot say: values that are legal alone and not together. Needs neither data nor model. */
-#include "config/config.h"
+#include "config/check.h"
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "config/value.h"
@@ -143,7 +143,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     if (config->model.arch == NL_LAYERS && config->model.residual > NL_SKIPINIT)
         nl_complain(diagnostics, experiment, "model.residual", "'model.residual' %s is of 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit",
                     nl_residual_names[config->model.residual]);
-    if (config->model.arch != NL_RESNET && config->norm.placement == NL_PREACT)
+    if (config->model.arch != NL_RESNET && config->model.arch != NL_TRANSFORMER && config->norm.placement == NL_PREACT)
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after");
     if (config->model.arch != NL_LAYERS && config->norm.placement == NL_AFTER && nl_config_norm_activates(config))
         nl_complain(diagnostics, experiment, "norm.placement", "%s", NL_TLU_IS_BEFORE);
@@ -161,6 +161,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
         nl_complain(diagnostics, experiment, "norm.freeze", "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");
     check_parts(config, experiment, diagnostics);
+    nl_check_transformer(config, experiment, diagnostics);
     check_recurrent(config, experiment, diagnostics);
     check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);

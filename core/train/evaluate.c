@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -104,7 +105,8 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
     nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
     feed(plan, config, part, count, statistics_of[eval]);
     nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
+    bool answers = nl_graph_input(plan->graph, "targets") == NL_NONE;
     for (int r = 0; r < plan->replicas; r++)
-        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, sums[r].correct / sums[r].counted};
+        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, answers ? sums[r].correct / sums[r].counted : NAN};
     free(sums);
 }

@@ -115,6 +115,12 @@ static struct nl_update frozen_update(const struct nl_plan *plan)
     return update;
 }
 
+/* Whether an input is the samples' pixels or values; all others are rows. */
+static bool is_sample(const struct nl_graph *graph, int input)
+{
+    return strcmp(graph->input[input].name, "x") == 0 && graph->value[graph->input[input].value].type == NL_TENSOR_REAL;
+}
+
 /* How pixels or values are seen. */
 static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct nl_gather *gather, const struct nl_extent *x, const struct nl_split *view)
 {
@@ -133,7 +139,7 @@ static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct
 static struct nl_rows lay_out_rows(struct layout *l, const struct nl_split *view, const char *input)
 {
     struct nl_sample_rows from = nl_split_rows(view, input);
-    struct nl_rows rows = {.width = from.width, .step = from.step, .shared = from.at && from.at != view->labels, .of = from.at};
+    struct nl_rows rows = {.width = from.width, .step = from.step, .real = from.real, .shared = from.at && from.at != view->labels, .of = from.at};
     if (!rows.shared)
         rows.of = take(l, nl_rows_bytes(&from, view->dataset->count));
     return rows;
@@ -148,7 +154,7 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
     gather.seed = seed;
     for (int i = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
-        if (value->type == NL_TENSOR_REAL) {
+        if (is_sample(graph, i)) {
             lay_out_samples(plan, l, &gather, &value->extent, view);
             continue;
         }
@@ -174,7 +180,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     for (int i = 0, row = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
         input[i] = take(l, (size_t)pass->capacity * value->count * nl_type_bytes(value->type, plan->backend));
-        if (value->type == NL_TENSOR_REAL)
+        if (is_sample(graph, i))
             pass->gather.x = input[i];
         else
             pass->gather.row[row++].to = input[i];
@@ -239,8 +245,10 @@ static int check_inputs(const struct nl_graph *graph, const struct nl_split *vie
         const struct nl_value *value = &graph->value[graph->input[i].value];
         const char *name = graph->input[i].name;
         bool real = value->type == NL_TENSOR_REAL;
-        size_t pixels = strcmp(name, "x") == 0 ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
-        if (value->count != (real ? pixels : (size_t)nl_split_rows(view, name).width))
+        struct nl_sample_rows rows = nl_split_rows(view, name);
+        bool has_x = view->dataset->pixels || view->dataset->values;
+        size_t pixels = has_x ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
+        if (value->count != (is_sample(graph, i) ? pixels : rows.real == real ? (size_t)rows.width : 0))
             return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name, real ? "real" : "int32",
                            value->count);
     }

@@ -96,7 +96,7 @@ static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_s
     struct place *places = nl_alloc((size_t)count, sizeof *places);
     int32_t *arranged = nl_alloc((size_t)count, sizeof *arranged);
     for (int i = 0; i < count; i++) {
-        int32_t rank = order == NL_ORDER_SHUFFLED ? i : order == NL_ORDER_SORTED ? scorer->view.labels[sample[i]] : sample[i];
+        int32_t rank = order == NL_ORDER_SHUFFLED ? i : order == NL_ORDER_SORTED && scorer->view.labels ? scorer->view.labels[sample[i]] : sample[i];
         places[i] = (struct place){sample[i], rank};
     }
     qsort(places, (size_t)count, sizeof *places, by_rank);

@@ -67,6 +67,8 @@ static void evaluate_on_the_way(struct nl_training *c, int64_t step)
 static bool has_learned(const struct nl_split *view, struct nl_score score)
 {
     double chance = view->chance.accuracy;
+    if (view->dataset->shape.target == NL_TARGET_REAL)
+        return score.loss < 0.95 * view->chance.loss;
     double margin = view->dataset->shape.target == NL_TARGET_EACH ? 0.05 * (1 - chance) : 0.05;
     return score.accuracy > chance + margin;
 }
