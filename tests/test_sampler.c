@@ -60,6 +60,8 @@ END_TEST
 enum { CONTEXT = 6, LENGTH = 600 };
 
 static const char *const networks[][6] = {
+    {"model.arch=transformer", "norm.kind=ln", "device.kind=ref"},
+    {"model.arch=transformer", "norm.kind=rms", "model.positions=rotary", "device.kind=cpu"},
     {"model.arch=rnn", "norm.kind=rms", "model.depth=2", "device.kind=cpu"},
     {"model.arch=lstm", "norm.kind=ln", "device.kind=ref"},
     {"model.arch=gru", "norm.kind=none", "device.kind=cpu"},
