@@ -192,7 +192,7 @@ END_TEST
 /* A list that lost its cases would pass the loops above. */
 START_TEST(nothing_is_missing)
 {
-    static const int fewest[FILES] = {50, 15, 20, 25, 12, 8, 6, 9, 18}, evaluations[FILES] = {4, 0, 0, 2, 0, 6, 4, 0, 0};
+    static const int fewest[FILES] = {50, 15, 20, 25, 12, 8, 6, 9, 21}, evaluations[FILES] = {4, 0, 0, 2, 0, 6, 4, 0, 0};
     for (int f = 0; f < FILES; f++) {
         int asked = 0;
         for (int g = 0; g < goldens[f].count; g++)
