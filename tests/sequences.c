@@ -81,7 +81,7 @@ void network_encoder(struct nl_graph *graph)
     x = add(graph, &nl_class_token_operation, NULL, "cls", 1, (int[]){each(graph, x, 4, "embedding")}, 0);
     x = add(graph, &nl_positions_operation, &(struct nl_position_encoding){0}, "wpe", 1, (int[]){x}, 0);
     x = add(graph, &nl_normalize_operation, &ln, "ln_1", 1, (int[]){x}, 0);
-    int q = add(graph, &nl_split_operation, &(struct nl_split){.parts = 3, .heads = 2}, "split", 1, (int[]){each(graph, x, 12, "qkv")}, 0);
+    int q = add(graph, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = 2}, "split", 1, (int[]){each(graph, x, 12, "qkv")}, 0);
     int k = other(graph, q, 1), v = other(graph, q, 2);
     q = add(graph, &nl_normalize_operation, &rms, "q_norm", 1, (int[]){q}, 0);
     k = add(graph, &nl_normalize_operation, &rms, "k_norm", 1, (int[]){k}, 0);
@@ -106,7 +106,7 @@ void network_regression(struct nl_graph *graph)
 {
     int hidden = activate(graph, each(graph, begin_padded(graph), 6, "fc"), NL_SILU, "act");
     hidden = add(graph, &nl_attention_operation, &(struct nl_attention){.heads = 1}, "attn", 1, (int[]){hidden}, 0);
-    int halves = add(graph, &nl_split_operation, &(struct nl_split){.parts = 2}, "split", 1, (int[]){each(graph, hidden, 4, "fc2")}, 0);
+    int halves = add(graph, &nl_split_operation, &(struct nl_split_channels){.parts = 2}, "split", 1, (int[]){each(graph, hidden, 4, "fc2")}, 0);
     nl_graph_end_with(graph, &nl_squared_error_operation, NULL, other(graph, halves, 1));
 }
 

@@ -45,27 +45,40 @@ static void parse_results(const char *text, const struct nl_experiment *experime
 #define HEAD "claim: {says: a, source: b, parts: [{says: c, "
 #define TAIL "}]}\n"
 
+static struct nl_curves parse_curves(const char *text)
+{
+    struct nl_curves out = {0};
+    struct nl_table table;
+    struct nl_error err;
+    if (text) {
+        ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(text), &table, &err), NL_OK);
+        ck_assert_int_eq(nl_curves_of(&table, &out, &err), NL_OK);
+    }
+    return out;
+}
+
 /* The spans of the first part's first side, for each seed. */
-static void read_spans(const char *claim, const char *trials, const char *curves, struct nl_span *out)
+static void read_tables(const char *claim, const char *trials, const char *curves, const char *metrics, struct nl_span *out)
 {
     struct nl_experiment experiment;
     struct nl_results results;
-    struct nl_curves read = {0};
-    struct nl_table table;
-    struct nl_error err;
+    struct nl_curves read = parse_curves(curves), measured = parse_curves(metrics);
     load_text(claim, &experiment);
     parse_results(trials, &experiment, &results);
-    if (curves) {
-        ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(curves), &table, &err), NL_OK);
-        ck_assert_int_eq(nl_curves_of(&table, &read, &err), NL_OK);
-    }
-    const struct nl_evidence evidence = {.experiment = &experiment, .results = &results, .curves = curves ? &read : NULL};
+    const struct nl_evidence evidence = {
+        .experiment = &experiment, .results = &results, .curves = curves ? &read : NULL, .metrics = metrics ? &measured : NULL};
     const struct nl_cell *cell[64];
     int cells = 0;
     nl_side_spans(&experiment.published->part[0], 0, &evidence, out, cell, &cells);
     ck_assert_int_gt(cells, 0);
     nl_curves_release(&read);
+    nl_curves_release(&measured);
     nl_results_release(&results);
+}
+
+static void read_spans(const char *claim, const char *trials, const char *curves, struct nl_span *out)
+{
+    read_tables(claim, trials, curves, NULL, out);
 }
 
 static void expect_span(struct nl_span found, double low, double high)
@@ -167,6 +180,39 @@ START_TEST(a_slope_is_over_doublings)
     struct nl_span span[1];
     read_spans(claim, trials, NULL, span);
     expect_span(span[0], 0.2, 0.2);
+}
+END_TEST
+
+/* Of the last layer, which is the tenth and not the second; of norms the logarithm; at the step that is asked for. */
+START_TEST(tensors_are_read_by_pattern_quantity_and_step)
+{
+    static const char trials[] = "trial,model.depth,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_loss\n"
+                                 "1,4,1,done,,10,1280,0,389,0,0,1.5\n2,8,1,diverged,7,10,1280,0,389,0,0,\n";
+    static const char metrics[] = "trial,model.depth,train.seed,step,tensor,quantity,value\n"
+                                  "1,4,1,1,grad:h.10.w,norm,4\n1,4,1,1,grad:h.10.w,mean,0.25\n1,4,1,9,grad:h.10.w,norm,2\n1,4,1,9,grad:h.10.w,mean,0.75\n"
+                                  "1,4,1,1,grad:h.2.w,norm,16\n1,4,1,1,other,norm,32\n";
+    static const struct {
+        const char *measure, *cell;
+        double value;
+    } cases[] = {
+        {"{tensor: 'grad:h.*', quantity: norm}", "{model.depth: 4}", 0.693147180559945},
+        {"{tensor: 'grad:h.*', quantity: norm, step: first}", "{model.depth: 4}", 1.386294361119891},
+        {"{tensor: 'grad:h.*', quantity: mean, step: last}", "{model.depth: 4}", 0.75},
+        {"{tensor: 'grad:h.2*', quantity: norm}", "{model.depth: 4}", 2.772588722239781},
+        {"{tensor: 'grad:g.*', quantity: norm}", "{model.depth: 4}", NAN},
+        {"{tensor: 'grad:h.*', quantity: std}", "{model.depth: 4}", NAN},
+        {"{tensor: 'grad:h.*', quantity: norm}", "{model.depth: 8}", NAN},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_span span[1];
+        char *claim = nl_format("sweep: {grid: {model.depth: [4, 8]}}\n" HEAD "measure: %s, of: %s, minus: {model.depth: 4}, smallest: 2" TAIL, cases[i].measure, cases[i].cell);
+        read_tables(claim, trials, NULL, metrics, span);
+        if (isnan(cases[i].value))
+            ck_assert(isnan(span[0].low) && isnan(span[0].high));
+        else
+            expect_span(span[0], cases[i].value, cases[i].value);
+        free(claim);
+    }
 }
 END_TEST
 
@@ -397,6 +443,7 @@ int main(void)
     tcase_add_test(cases, a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own);
     tcase_add_test(cases, steps_are_censored_at_the_cap);
     tcase_add_test(cases, a_slope_is_over_doublings);
+    tcase_add_test(cases, tensors_are_read_by_pattern_quantity_and_step);
     tcase_add_test(cases, identities_hold_and_disturbances_break_them);
     tcase_add_test(cases, a_verdict_needs_the_whole_interval);
     tcase_add_test(cases, the_exact_test_judges_too);

@@ -9,7 +9,6 @@
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
-#include "operation/embedding.h"
 #include "operation/linear.h"
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
@@ -72,7 +71,7 @@ enum { RECURRENT = sizeof recurrent / sizeof *recurrent };
 
 /* ---- and of the tests ---- */
 
-static const struct nl_operation *const of_the_tests[] = {&slice_operation, &nl_embedding_operation, &cell_operation, &tied_operation};
+static const struct nl_operation *const of_the_tests[] = {&slice_operation, &before_operation, &cell_operation, &tied_operation};
 enum { OF_THE_TESTS = sizeof of_the_tests / sizeof *of_the_tests, MOST = 64 };
 
 static struct nl_own_kernel kernels[MOST];
@@ -92,10 +91,11 @@ static void make_backend(void)
     with_tests.replay = NULL;
 }
 
-/* Number i of all networks with loops. */
+/* Number i of all networks with loops, and of sequences. */
 static const struct network *network_with_loops(int i, const struct nl_backend **backend)
 {
-    static const char *const names[] = {"lstm", "lstm with bn", "reverse lstm", "bidirectional", "one time", "padded", "cells", "plain lstm", "row by row"};
+    static const char *const names[] = {"lstm", "lstm with bn", "reverse lstm", "bidirectional", "one time", "padded", "cells", "plain lstm", "row by row",
+                                        "attention", "language", "bigram", "encoder"};
     *backend = i < RECURRENT ? &nl_backend_cuda : &with_tests;
     if (i < RECURRENT)
         return &recurrent[i];
@@ -104,7 +104,7 @@ static const struct network *network_with_loops(int i, const struct nl_backend *
         network++;
     return network;
 }
-enum { WITH_LOOPS = RECURRENT + 9 };
+enum { WITH_LOOPS = RECURRENT + 13 };
 
 START_TEST(networks_are_those_of_ref)
 {

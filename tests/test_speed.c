@@ -111,7 +111,7 @@ START_TEST(a_run_is_there_at_an_evaluation_and_after_the_one_before)
     struct nl_curves curves;
     struct nl_error err;
     make(&made, &runs);
-    ck_assert_int_eq(nl_curves_load(&made.results, &curves, &err), NL_OK);
+    ck_assert_int_eq(nl_curves_load(&made.results, "curves.csv", &curves, &err), NL_OK);
     const struct nl_steps expected[] = {{0, 10}, {90, 100}, {GIVEN, INFINITY}, {GIVEN, INFINITY}}; /* a diverged run had GIVEN, whatever its last one */
     for (int seed = 0; seed < 4; seed++) {
         struct nl_steps steps = nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], seed, "test_accuracy", 0.9);

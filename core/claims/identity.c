@@ -6,6 +6,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "norm/weights.h"
+#include "norm/whitening.h"
 #include "train/probe.h"
 
 enum { SAMPLES = 4, POSITIONS = 6, CHANNELS = 8, ELEMENTS = SAMPLES * POSITIONS * CHANNELS };
@@ -227,22 +229,142 @@ static int bn_running(enum nl_device_kind device, bool perturbed, double *deviat
     return NL_OK;
 }
 
+/* The first sample's output where the others change. */
+static int batchmates_of(const char *norm, bool eval, enum nl_device_kind device, double *deviation, struct nl_error *err)
+{
+    struct layer one, other;
+    set_up(&one, norm, device, SAMPLES, POSITIONS);
+    set_up(&other, norm, device, SAMPLES, POSITIONS);
+    one.probe.eval = other.probe.eval = eval;
+    for (int i = POSITIONS * CHANNELS; i < ELEMENTS; i++)
+        other.x[i] *= -2.0;
+    int status = run(&one, err) || run(&other, err) ? NL_FAIL : NL_OK;
+    *deviation = 0.0;
+    if (status == NL_OK)
+        compare(one.probe.y, other.probe.y, 1.0, POSITIONS * CHANNELS, deviation);
+    nl_probe_release(&one.probe);
+    nl_probe_release(&other.probe);
+    return status;
+}
+
 /* In evaluation a sample's output does not depend on the rest of its batch (Ioffe and Szegedy 2015, section 3.1). */
 static int bn_batchmates(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
-    struct layer bn, other;
+    return batchmates_of("bn", !perturbed, device, deviation, err);
+}
+
+/* FRN's does not in training either (Singh and Krishnan 2020, section 3). */
+static int frn_batchmates(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    return batchmates_of(perturbed ? "bn" : "frn", false, device, deviation, err);
+}
+
+/* Statistics merged from those of workers are those of the whole batch. */
+static int sync_is_bn(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer bn, workers;
     set_up(&bn, "bn", device, SAMPLES, POSITIONS);
-    set_up(&other, "bn", device, SAMPLES, POSITIONS);
-    bn.probe.eval = other.probe.eval = !perturbed;
-    for (int i = POSITIONS * CHANNELS; i < ELEMENTS; i++)
-        other.x[i] *= -2.0;
-    int status = run(&bn, err) || run(&other, err) ? NL_FAIL : NL_OK;
+    set_up(&workers, "bn", device, SAMPLES, POSITIONS);
+    workers.config.train.batch = SAMPLES;
+    workers.config.train.workers = 2;
+    workers.config.norm.sync = !perturbed;
+    return agree(&bn, &workers, 1.0, deviation, err);
+}
+
+/* Batch Renorm that corrects nothing is BN (Ioffe 2017, section 3). */
+static int brn_is_bn(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer bn, brn;
+    set_up(&bn, "bn", device, SAMPLES, POSITIONS);
+    set_up(&brn, "brn", device, SAMPLES, POSITIONS);
+    if (!perturbed) {
+        brn.config.norm.r_max = 1.0;
+        brn.config.norm.d_max = 0.0;
+    }
+    return agree(&bn, &brn, 1.0, deviation, err);
+}
+
+/* DBN's output has the identity for the covariance of a group's channels (Huang et al. 2018, equation 6). Exact for eps = 0. */
+static int dbn_white(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    enum { GROUPS = 2, WIDTH = CHANNELS / GROUPS, VECTORS = SAMPLES * POSITIONS };
+    struct layer layer;
+    set_up(&layer, perturbed ? "bn" : "dbn", device, SAMPLES, POSITIONS);
+    layer.config.norm.groups = GROUPS;
+    layer.config.norm.eps = 0.0;
+    if (run(&layer, err))
+        return NL_FAIL;
     *deviation = 0.0;
-    if (status == NL_OK)
-        compare(bn.probe.y, other.probe.y, 1.0, POSITIONS * CHANNELS, deviation);
-    nl_probe_release(&bn.probe);
-    nl_probe_release(&other.probe);
-    return status;
+    for (int i = 0; i < CHANNELS; i++)
+        for (int j = i / WIDTH * WIDTH; j <= i; j++) {
+            double covariance = 0.0, expected = i == j;
+            for (int v = 0; v < VECTORS; v++)
+                covariance += layer.probe.y[v * CHANNELS + i] * layer.probe.y[v * CHANNELS + j] / VECTORS;
+            compare(&covariance, &expected, 1.0, 1, deviation);
+        }
+    nl_probe_release(&layer.probe);
+    return NL_OK;
+}
+
+enum { OUTPUTS = ELEMENTS / CHANNELS };
+
+/* A layer's weight, (OUTPUTS, CHANNELS), with a normalizer of weights; x is the original. */
+static void set_up_weights(struct layer *layer, const char *norm, enum nl_device_kind device)
+{
+    set_up(layer, "none", device, OUTPUTS, 1);
+    nl_key_set(nl_key_find("norm.weights"), &layer->config, norm, NULL);
+    layer->probe.of_weights = true;
+}
+
+/* Of weight normalization the gradient of an output's original weights is orthogonal to them, so that plain steps never shorten them (Salimans and Kingma
+ * 2016, section 2.1). */
+static int wn_orthogonal(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer layer;
+    set_up_weights(&layer, "wn", device);
+    if (run(&layer, err))
+        return NL_FAIL;
+    *deviation = 0.0;
+    for (int output = 0; output < OUTPUTS; output++) {
+        double along = 0.0, nothing = 0.0;
+        for (int i = output * CHANNELS; i < (output + 1) * CHANNELS; i++)
+            along += (layer.x[i] + (perturbed ? 0.5 : 0.0)) * layer.probe.dx[i];
+        compare(&along, &nothing, 1.0, 1, deviation);
+    }
+    nl_probe_release(&layer.probe);
+    return NL_OK;
+}
+
+/* The largest singular value of a weight (OUTPUTS, CHANNELS): the root of the largest eigenvalue of W' W. */
+static double largest_singular(const double *weight)
+{
+    double square[CHANNELS * CHANNELS] = {0}, vectors[CHANNELS * CHANNELS], room[4 * CHANNELS], largest = 0.0;
+    for (int e = 0; e < CHANNELS * CHANNELS; e++)
+        for (int output = 0; output < OUTPUTS; output++)
+            square[e] += weight[output * CHANNELS + e / CHANNELS] * weight[output * CHANNELS + e % CHANNELS];
+    nl_diagonalize(CHANNELS, square, vectors, room);
+    for (int i = 0; i < CHANNELS; i++)
+        largest = fmax(largest, square[i * (CHANNELS + 1)]);
+    return sqrt(largest);
+}
+
+/* Spectral normalization, once its iterations have converged, leaves a weight whose largest singular value is 1 (Miyato et al. 2018, equation 8). */
+static int sn_largest(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    struct layer layer;
+    set_up_weights(&layer, "sn", device);
+    layer.config.norm.iterations = perturbed ? 1 : 1000;
+    if (declare(&layer, err))
+        return NL_FAIL;
+    nl_probe_find(&layer.probe, "v")->given = layer.dy;
+    nl_probe_find(&layer.probe, "u")->given = layer.dy;
+    if (run(&layer, err))
+        return NL_FAIL;
+    double largest = largest_singular(layer.probe.y), one = 1.0;
+    *deviation = 0.0;
+    compare(&largest, &one, 1.0, 1, deviation);
+    nl_probe_release(&layer.probe);
+    return NL_OK;
 }
 
 static const struct {
@@ -257,6 +379,12 @@ static const struct {
     [NL_BN_SHIFT] = {bn_shift, "with the bias at one position of one sample"},
     [NL_BN_RUNNING] = {bn_running, "with the biased variance"},
     [NL_BN_BATCHMATES] = {bn_batchmates, "with the batch's own statistics"},
+    [NL_FRN_BATCHMATES] = {frn_batchmates, "by batch normalization"},
+    [NL_SYNC_IS_BN] = {sync_is_bn, "with each worker's own statistics"},
+    [NL_BRN_IS_BN] = {brn_is_bn, "with the bounds of the paper"},
+    [NL_DBN_WHITE] = {dbn_white, "by batch normalization"},
+    [NL_WN_ORTHOGONAL] = {wn_orthogonal, "with 0.5 added to the weights"},
+    [NL_SN_LARGEST] = {sn_largest, "after one iteration from a random vector"},
 };
 
 int nl_identity_deviation(enum nl_identity identity, enum nl_device_kind device, bool perturbed, double *deviation,

@@ -258,10 +258,10 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
                       const struct contrast *contrast)
 {
     int failed = claim->failed[0] + claim->failed[1];
-    bool counted = part->reading.along || !isnan(part->reading.target);
+    bool counted = part->reading.along || !isnan(part->reading.target) || (part->reading.tensor && part->reading.first);
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
-        claim->obstacle = nl_format("%d of its runs failed, and their losses are not compared", failed);
+        claim->obstacle = nl_format("%d of its runs failed, and their %s are not compared", failed, part->reading.tensor ? "tensors" : "losses");
     else if (!claim->obstacle && failed && !counted && claim->candidate == NL_FOUND_SAME)
         claim->obstacle = nl_format("%d of its runs failed", failed);
     bool of_failures = part->reading.along && part->reading.take == NL_TAKE_FAILED;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claims/tensor.h"
 #include "stats/choice.h"
 #include "stats/rates.h"
 #include "train/train.h"
@@ -69,12 +70,20 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
                          : reading->metric[0] ? reading->metric[0]
                                               : "train_accuracy";
     struct nl_metric_column metric = column_of(evidence, column);
-    out.sampling = metric.sampling;
-    out.fixed = metric.fixed;
+    bool ratio = usable || !isnan(reading->target);
     if (part->slope)
         out.range = doublings(evidence->results, part->slope);
-    if (usable || !isnan(reading->target)) {
-        out.unit = "x";
+    if (reading->tensor) {
+        out.share = reading->quantity == NL_QUANTITY_ZEROS;
+        out.scale = out.share ? 100.0 : 1.0;
+        out.ratio = reading->quantity == NL_QUANTITY_NORM || reading->quantity == NL_QUANTITY_STD;
+        out.unit = out.ratio ? (part->slope ? "x a doubling" : "x") : out.share ? (part->slope ? "points a doubling" : "points") : part->slope ? "a doubling" : "";
+        return out;
+    }
+    out.sampling = metric.sampling;
+    out.fixed = metric.fixed;
+    if (ratio) {
+        out.unit = part->slope ? "x a doubling" : "x";
         out.ratio = true;
         out.step = usable ? largest_step(evidence->results, evidence->experiment, reading->along) : 0.0;
     } else if (along && reading->take == NL_TAKE_WIDTH) {
@@ -195,6 +204,14 @@ static struct nl_span read_run(const struct nl_evidence *evidence, const struct 
     return exactly(value);
 }
 
+/* What the part reads of a run. */
+static struct nl_span read_value(const struct nl_reading *reading, const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
+                                 const char *metric)
+{
+    return reading->tensor ? exactly(nl_read_tensor(reading, evidence->metrics, evidence->results, cell, seed))
+                           : read_run(evidence, cell, seed, metric, reading->target);
+}
+
 /* ---- the runs of one seed along a key ---- */
 
 static bool run_is_there(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed)
@@ -222,7 +239,7 @@ static struct nl_span read_best(const struct nl_published_part *part, const stru
             best = i;
         }
     }
-    return read_run(evidence, point[best].cell, seed, metric, reading->target);
+    return read_value(reading, evidence, point[best].cell, seed, metric);
 }
 
 /* Decades between the ends of the runs, around the best, that are nearly as good; to the neighbours beyond, at most. */
@@ -294,7 +311,7 @@ static void read_points(const struct nl_published_part *part, int side, const st
     }
     for (int seed = 0; seed < evidence->results->seeds; seed++)
         if (!reading->along)
-            out[seed] = read_run(evidence, point[0].cell, seed, metric, reading->target);
+            out[seed] = read_value(reading, evidence, point[0].cell, seed, metric);
         else if (reading->take == NL_TAKE_BEST)
             out[seed] = read_best(part, evidence, point, points, seed, metric);
         else if (reading->take == NL_TAKE_WIDTH)
@@ -462,16 +479,29 @@ static void check_metric(const struct nl_published_part *part, const char *metri
                     metric);
 }
 
+/* Whether the tensor is logged. */
+static void check_tensor(const struct nl_published_part *part, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+{
+    bool there = !part->reading.tensor;
+    for (int i = 0; i < config->log.tensors.count; i++)
+        there |= part->reading.tensor && strcmp(config->log.tensors.at[i], part->reading.tensor) == 0;
+    if (!there)
+        nl_diagnose(diagnostics, &part->origin, "log.tensors lists what is logged", "'%s' is not logged: log.tensors has no such name",
+                    part->reading.tensor);
+}
+
 int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics)
 {
     const struct nl_published *published = experiment->published;
     int before = diagnostics->count;
-    for (int i = 0; i < published->parts; i++)
+    for (int i = 0; i < published->parts; i++) {
+        check_tensor(&published->part[i], &experiment->config, diagnostics);
         for (int side = 0; side < published->part[i].sides; side++) {
             const struct nl_reading *reading = &published->part[i].reading;
             check_metric(&published->part[i], reading->metric[side % 2], &experiment->config, diagnostics);
             check_metric(&published->part[i], reading->by, &experiment->config, diagnostics);
             check_side(&published->part[i], side, grid, experiment->config.train.seed, diagnostics);
         }
+    }
     return diagnostics->count > before ? NL_FAIL : NL_OK;
 }

@@ -16,6 +16,7 @@ struct nl_evidence {
     const struct nl_experiment *experiment; /* as it was run */
     const struct nl_results *results;
     const struct nl_curves *curves;         /* of curves.csv; NULL where no part reads it */
+    const struct nl_curves *metrics;        /* of metrics.csv; NULL likewise */
 };
 
 /* low == high: known exactly. NaN both: a trial is missing or could not be run, or there is no such number. */
@@ -25,7 +26,7 @@ struct nl_span {
 
 /* The unit that a part's numbers are read in, and what becomes of them. */
 struct nl_part_scale {
-    const char *unit;   /* "points", "nats", "x": a ratio, "decades", "points a doubling", "nats a doubling" */
+    const char *unit;   /* "points", "nats", "x": a ratio, "decades", those with " a doubling" of a slope, or "" */
     double scale;       /* from the numbers that are read to it; of a ratio 1, and the numbers are natural logarithms */
     bool ratio, share;  /* share: differences are of shares */
     bool fixed;         /* all seeds share the part that is evaluated: what is said holds on it */

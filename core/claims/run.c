@@ -15,7 +15,7 @@ struct job {
     struct nl_experiment experiment;
     struct nl_grid grid;
     struct nl_results results;
-    struct nl_curves curves;
+    struct nl_curves curves, metrics;
     bool loaded;
     char *absent; /* why the data cannot be opened here */
     char *other;  /* in what the results that are there are of another protocol */
@@ -34,6 +34,7 @@ static void job_release(struct job *job)
     if (job->loaded)
         nl_results_release(&job->results);
     nl_curves_release(&job->curves);
+    nl_curves_release(&job->metrics);
 }
 
 static void add_override(struct job *job, char *text)
@@ -61,6 +62,14 @@ static bool needs_curves(const struct nl_published *published)
     bool needs = false;
     for (int i = 0; i < published->parts; i++)
         needs |= !isnan(published->part[i].reading.target);
+    return needs;
+}
+
+static bool needs_metrics(const struct nl_published *published)
+{
+    bool needs = false;
+    for (int i = 0; i < published->parts; i++)
+        needs |= published->part[i].reading.tensor != NULL;
     return needs;
 }
 
@@ -121,7 +130,9 @@ static int load(struct job *job, struct nl_error *err)
             status = NL_FAIL;
         }
         if (status == NL_OK && job->loaded && needs_curves(job->experiment.published))
-            status = nl_curves_load(&job->results, &job->curves, err);
+            status = nl_curves_load(&job->results, "curves.csv", &job->curves, err);
+        if (status == NL_OK && job->loaded && needs_metrics(job->experiment.published))
+            status = nl_curves_load(&job->results, "metrics.csv", &job->metrics, err);
     }
     nl_planned_release(&planned);
     free(trials);
@@ -148,7 +159,8 @@ static struct nl_evidence evidence_of(const struct job *job)
 {
     return (struct nl_evidence){.experiment = &job->experiment,
                                 .results = job->loaded ? &job->results : NULL,
-                                .curves = job->curves.trials ? &job->curves : NULL};
+                                .curves = job->curves.trials ? &job->curves : NULL,
+                                .metrics = job->metrics.trials ? &job->metrics : NULL};
 }
 
 /* ---- controls ---- */

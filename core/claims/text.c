@@ -14,13 +14,13 @@ static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED
 /* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
 static void say_effect(struct nl_text *out, const struct nl_claim *claim, double level)
 {
-    bool ratio = strcmp(claim->unit, "x") == 0;
+    bool ratio = nl_is_ratio(claim->unit);
     double lower = claim->effect.lower * claim->scale, upper = claim->effect.upper * claim->scale;
     if (claim->effect.n > 1 && isfinite(lower) && isfinite(upper) && !(ratio && lower == 0.0)) {
         nl_say_effect(out, claim, level, !ratio);
         return;
     }
-    nl_text_add(out, ratio ? "%.3g%s" : "%+.3g %s", claim->effect.mean * claim->scale, claim->unit);
+    nl_text_add(out, ratio ? "%.3g%s" : *claim->unit ? "%+.3g %s" : "%+.3g%s", claim->effect.mean * claim->scale, claim->unit);
     if (claim->effect.n < 2)
         nl_text_add(out, " (no interval)");
     else if (isfinite(lower) && !(ratio && lower == 0.0))
@@ -34,9 +34,9 @@ static void say_effect(struct nl_text *out, const struct nl_claim *claim, double
 /* "at least 2 points", "the same within 1.5 points", "at most 0.333x": what was claimed. */
 static void say_threshold(struct nl_text *out, const struct nl_published_part *part, const char *unit)
 {
-    bool ratio = strcmp(unit, "x") == 0;
+    bool ratio = nl_is_ratio(unit);
     double value = part->threshold;
-    const char *blank = ratio ? "" : " ";
+    const char *blank = ratio || !*unit ? "" : " ";
     if (value == 0.0)
         nl_text_add(out, part->fewer ? "below 0" : "above 0");
     else if (part->kind == NL_EQUIVALENCE)

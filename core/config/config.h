@@ -68,6 +68,8 @@ enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
+/* What log.tensors has of a tensor: a quantity of metrics.csv. */
+enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANTITY_ZEROS, NL_QUANTITIES };
 /* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
@@ -79,7 +81,7 @@ extern const char *const nl_data_names[], *const nl_unit_names[], *const nl_samp
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
     *const nl_metric_names[], *const nl_x_names[],
-    *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[];
+    *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[], *const nl_quantity_names[];
 
 #define NL_FIELD_INT int64_t
 #define NL_FIELD_AUTO_INT int64_t

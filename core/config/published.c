@@ -20,7 +20,8 @@ const struct nl_field nl_claim_fields[] = {
     {"measure", "{metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
      "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the "
      "second cell; target: "
-     "steps until its curve is there; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
+     "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its quantity "
+     "(norm, mean, std, zeros) at a step (first, last) of those logged, of the last tensor that it names; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
      "part, is best), usable "
      "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
      "runs)"},
@@ -40,8 +41,9 @@ const struct nl_field nl_claim_fields[] = {
     {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts"},
     {NULL, NULL, NULL}};
 
-const char *const nl_identity_names[] = {"gn_is_ln", "gn_is_in",   "rms_is_ln",     "bn_of_one", "bn_scale",
-                                         "bn_shift", "bn_running", "bn_batchmates", NULL};
+const char *const nl_identity_names[] = {"gn_is_ln",  "gn_is_in",   "rms_is_ln",     "bn_of_one",      "bn_scale",
+                                         "bn_shift",  "bn_running", "bn_batchmates", "frn_batchmates", "sync_is_bn",
+                                         "brn_is_bn", "dbn_white",  "wn_orthogonal", "sn_largest",     NULL};
 const char *const nl_take_names[] = {"best", "usable", "width", "failed", NULL};
 const char *const nl_part_kind_names[] = {"difference", "equivalence", "interaction", "ordering", "trend", "identity", NULL};
 const double nl_side_signs[NL_SIDES] = {1.0, -1.0, -1.0, 1.0};
@@ -166,7 +168,7 @@ static struct nl_settings read_settings(struct nl_loader *loader, const char *na
 
 static void read_reading_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
-    static const char *const names[] = {"metric", "target", "along", "take", "by", NULL};
+    static const char *const names[] = {"metric", "target", "tensor", "quantity", "step", "along", "take", "by", NULL}, *const steps[] = {"last", "first", NULL};
     struct nl_reading *out = context;
     if (!strcmp(name->text, "metric")) {
         bool two = value->kind == NL_SEQUENCE && value->count == 2;
@@ -174,6 +176,13 @@ static void read_reading_entry(struct nl_loader *loader, const struct nl_node *n
             out->metric[i] = i && !two ? out->metric[0] : read_metric(loader, "measure.metric", two ? value->item[i] : value);
     } else if (!strcmp(name->text, "target")) {
         out->target = read_number(loader, "measure.target", value);
+    } else if (!strcmp(name->text, "tensor")) {
+        out->tensor = read_text(loader, "measure.tensor", value);
+    } else if (!strcmp(name->text, "quantity")) {
+        int quantity = read_word(loader, "measure.quantity", value, nl_quantity_names);
+        out->quantity = quantity < 0 ? out->quantity : (enum nl_quantity)quantity;
+    } else if (!strcmp(name->text, "step")) {
+        out->first = read_word(loader, "measure.step", value, steps) == 1;
     } else if (!strcmp(name->text, "along")) {
         out->along = read_key(loader, value);
     } else if (!strcmp(name->text, "take")) {
@@ -206,7 +215,12 @@ static void read_reading(struct nl_loader *loader, const struct nl_node *value, 
         nl_diagnose(loader->diagnostics, &value->at, NULL, "'by' chooses the best run, or says by: val_loss of usable rates");
     else if (!isnan(out->target) && taken && !best)
         nl_diagnose(loader->diagnostics, &value->at, NULL, "steps to a target are counted in one run, or in the best");
-    else if (!out->metric[0] && !(taken && (out->take == NL_TAKE_USABLE || out->take == NL_TAKE_FAILED)))
+    else if (!!out->tensor != !!nl_yaml_entry(value, "quantity") || (nl_yaml_entry(value, "step") && !out->tensor))
+        nl_diagnose(loader->diagnostics, &value->at, "as in {tensor: 'grad:*.weight', quantity: norm, step: first}",
+                    "a measure has both of 'tensor' and 'quantity', or none; 'step' goes with them");
+    else if (out->tensor && (out->metric[0] || (taken && !best)))
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "a tensor stands in place of a metric, of one run or of the best");
+    else if (!out->metric[0] && !out->tensor && !(taken && (out->take == NL_TAKE_USABLE || out->take == NL_TAKE_FAILED)))
         nl_diagnose(loader->diagnostics, &value->at, NULL, "a measure needs a 'metric'");
 }
 
@@ -298,7 +312,7 @@ static void add_order(struct nl_loader *loader, struct parts *parts)
     }
 }
 
-/* A formula is computed twice, each time with a tolerance of its own. */
+/* A formula is computed twice, each time with a tolerance of its own. It reads no runs, whatever the claim's measure is. */
 static void add_identity(struct nl_loader *loader, struct parts *parts)
 {
     static const enum nl_device_kind devices[] = {NL_REF, NL_CPU};
@@ -306,6 +320,7 @@ static void add_identity(struct nl_loader *loader, struct parts *parts)
     if (!two)
         nl_diagnose(loader->diagnostics, &parts->tolerance->at, "as in tolerance: [1e-12, 1e-5]",
                     "a formula has two tolerances: of ref, and of cpu");
+    parts->part.reading = (struct nl_reading){.target = NAN};
     for (int i = 0; two && i < 2; i++) {
         parts->part.device = devices[i];
         parts->part.threshold = read_number(loader, "tolerance", parts->tolerance->item[i]);
@@ -318,7 +333,8 @@ static const char *problem_with(const struct parts *parts)
 {
     const struct nl_published_part *part = &parts->part;
     bool listed = parts->order, runs = part->identity == NL_NO_IDENTITY;
-    bool ratio = !isnan(part->reading.target) || (part->reading.along && part->reading.take == NL_TAKE_USABLE);
+    bool ratio = !isnan(part->reading.target) || (part->reading.along && part->reading.take == NL_TAKE_USABLE) ||
+                 (part->reading.tensor && (part->reading.quantity == NL_QUANTITY_NORM || part->reading.quantity == NL_QUANTITY_STD));
     if (!part->says)
         return "a part needs a sentence: says";
     if (parts->thresholds != 1)
@@ -333,7 +349,7 @@ static const char *problem_with(const struct parts *parts)
                    parts->order->count < 2))
         return "'order' is a list of two or more cells, with a smallest effect between neighbours";
     if (ratio && part->kind != NL_IDENTITY && !(part->threshold >= 1.0))
-        return "steps and rates are compared by their ratio: its threshold is 1 or more";
+        return "steps, rates, norms and deviations are compared by their ratio: its threshold is 1 or more";
     if (listed)
         return NULL;
     if (part->slope ? part->sides < 1 || (part->sides > 1 && !part->cell[1].keys) : part->sides < 2)
@@ -358,7 +374,7 @@ static void read_part(struct nl_loader *loader, const struct nl_node *node, stru
         return;
     struct nl_published_part *part = &parts->part;
     const char *problem = problem_with(parts);
-    bool formula = part->identity != NL_NO_IDENTITY, unread = !part->reading.metric[0] && !part->reading.along;
+    bool formula = part->identity != NL_NO_IDENTITY, unread = !part->reading.metric[0] && !part->reading.tensor && !part->reading.along;
     if (!problem && !formula && unread)
         problem = "nothing says what is read of the runs: measure: {metric: test_accuracy}";
     if (problem) {

@@ -15,7 +15,10 @@
 #include "config/config.h"
 
 /* In this order core/claims/identity.c computes them. */
-enum nl_identity { NL_NO_IDENTITY, NL_GN_IS_LN, NL_GN_IS_IN, NL_RMS_IS_LN, NL_BN_OF_ONE, NL_BN_SCALE, NL_BN_SHIFT, NL_BN_RUNNING, NL_BN_BATCHMATES };
+enum nl_identity {
+    NL_NO_IDENTITY, NL_GN_IS_LN, NL_GN_IS_IN, NL_RMS_IS_LN, NL_BN_OF_ONE, NL_BN_SCALE, NL_BN_SHIFT, NL_BN_RUNNING, NL_BN_BATCHMATES,
+    NL_FRN_BATCHMATES, NL_SYNC_IS_BN, NL_BRN_IS_BN, NL_DBN_WHITE, NL_WN_ORTHOGONAL, NL_SN_LARGEST,
+};
 extern const char *const nl_identity_names[]; /* from NL_GN_IS_LN on; ends with NULL */
 
 /* What is read of the runs of one seed along a key, if there is one. */
@@ -30,6 +33,10 @@ extern const char *const nl_take_names[];
 struct nl_reading {
     const char *metric[2];    /* columns of trials.csv: of the first and the second of two cells */
     double target;            /* not NaN: steps until the curve of the metric reaches it; a ratio */
+    const char *tensor;       /* not NULL: in place of a metric, a quantity of the last tensor that this pattern of log.tensors names; of norm and std
+                                 a ratio */
+    enum nl_quantity quantity;
+    bool first;               /* of the first step that is logged; else of the last */
     const struct nl_key *along; /* NULL: of one run */
     enum nl_take take;
     const char *by;           /* of NL_TAKE_BEST, and of NL_TAKE_USABLE where it is not by training accuracy; else NULL */
@@ -50,7 +57,7 @@ struct nl_published_part {
     struct nl_reading reading;
     const struct nl_key *slope;     /* of a trend */
     bool fewer;                     /* the effect is at most -smallest, or at most 1 / smallest where it is a ratio */
-    double threshold;               /* smallest effect or margin: points, nats, a ratio, decades. Tolerance: in the metric's own unit */
+    double threshold;               /* smallest effect or margin: points, nats, a ratio, decades, or no unit (of a mean). Tolerance: in the metric's own unit */
     enum nl_identity identity;      /* of a formula, */
     enum nl_device_kind device;     /* and what computes it */
 };

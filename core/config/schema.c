@@ -54,6 +54,7 @@ const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
 const char *const nl_question_names[] = {"auto", "small_batch", "lr_tolerance", "compare", "speed", NULL};
+const char *const nl_quantity_names[] = {"norm", "mean", "std", "zeros", NULL};
 
 const struct nl_section nl_sections[] = {
 #define SECTION(name, help) {#name, help},

@@ -5,7 +5,7 @@
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
-    struct nl_split *split = arguments;
+    struct nl_split_channels *split = arguments;
     int parts = split->parts, heads = split->heads;
     if (in[0].channels % parts)
         return nl_fail(err, "%d channels are not split into %d parts", in[0].channels, parts);
@@ -20,7 +20,7 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 
 static void bind(void *arguments, const struct nl_operands *at)
 {
-    struct nl_split *split = arguments;
+    struct nl_split_channels *split = arguments;
     split->x = at->in[0], split->dx = at->d_in[0];
     for (int i = 0; i < split->parts; i++)
         split->y[i] = at->out[i], split->dy[i] = at->d_out[i];
@@ -28,7 +28,7 @@ static void bind(void *arguments, const struct nl_operands *at)
 
 static double work(const void *arguments)
 {
-    const struct nl_split *split = arguments;
+    const struct nl_split_channels *split = arguments;
     return 4.0 * split->parts * split->positions * split->channels;
 }
 
@@ -36,7 +36,7 @@ static double work(const void *arguments)
 
 static void forward(const struct nl_run *run, const void *arguments)
 {
-    const struct nl_split *op = arguments;
+    const struct nl_split_channels *op = arguments;
     for (int r = 0; r < run->replicas; r++)
         for (int i = 0; i < op->parts; i++) {
             const real *x = nl_in_replica(run, op->x, r);
@@ -49,7 +49,7 @@ static void forward(const struct nl_run *run, const void *arguments)
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
-    const struct nl_split *op = arguments;
+    const struct nl_split_channels *op = arguments;
     for (int r = 0; r < run->replicas; r++)
         for (int i = 0; i < op->parts; i++) {
             const real *dy = nl_in_replica(run, op->dy[i], r);
@@ -64,7 +64,7 @@ NL_KERNEL(split) = {.forward = forward, .backward = backward};
 
 NL_OPERATION(split) = {
     .name = "split",
-    .arguments = sizeof(struct nl_split),
+    .arguments = sizeof(struct nl_split_channels),
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
     .declare = declare,

@@ -152,6 +152,8 @@ static struct deal deal_out(const struct nl_picture *picture, const struct nl_co
     free(ignored);
     for (int i = 0; i < results->factors; i++) {
         bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || dealing == NL_DEAL_PANELS)));
+        if (dealing == NL_DEAL_KIND && deal.is_auto && nl_factor_is_optional(results, i))
+            is_colour = true; /* a method without it would be in every panel, on the place of one that has it */
         deal.colour[i] = free_one[i] && is_colour;
         deal.panel[i] = free_one[i] && !is_colour;
         if (deal.colour[i] && (deal.main < 0 || i == kind))
@@ -192,16 +194,22 @@ static int style_left_for(const struct nl_factor *factor, int level)
     return count ? left[before % count] : level % STYLES;
 }
 
+/* The colour that the user gives the value. */
+static void take_colour(const struct nl_picture *picture, const struct nl_factor *factor, int level, struct nl_style *style)
+{
+    char text[96];
+    if (paired(picture->experiment->config.plot.colours, factor, level, text))
+        nl_colour_read(text, &style->colour);
+}
+
 /* The colour of a value: the same in every picture for the usual normalizers, light to dark for numbers, and in turn for words. */
 static struct nl_style style_of_level(const struct nl_picture *picture, const struct nl_factor *factor, int level)
 {
-    char text[96];
     int own = is_kind(factor) ? style_of_norm(factor->value[level]) : level % STYLES;
     struct nl_style style = styles[own < STYLES ? own : style_left_for(factor, level)].style;
     if (!nl_factor_has_words(factor) && factor->values > 2)
         style.colour = nl_scale_colour(0.85 * level / (factor->values - 1));
-    if (paired(picture->experiment->config.plot.colours, factor, level, text))
-        nl_colour_read(text, &style.colour);
+    take_colour(picture, factor, level, &style);
     return style;
 }
 
@@ -221,6 +229,9 @@ static void make_arms(struct nl_chart *chart, const struct deal *deal)
         arm->label = words_of(chart->picture, method->level, deal->colour, norm_varies && deal->main < 0 ? -1 : method->norm);
         if (level != NL_INAPPLICABLE)
             arm->style = style_of_level(chart->picture, &results->factor[deal->main], level);
+        for (int f = 0; f < results->factors; f++)
+            if (deal->colour[f] && f != deal->main && method->level[f] != NL_INAPPLICABLE)
+                take_colour(chart->picture, &results->factor[f], method->level[f], &arm->style);
         for (int other = 0; other < i && deal->main >= 0; other++)
             before += chart->arm[other].level[deal->main] == level;
         arm->style.dash = 1 + before % 5;

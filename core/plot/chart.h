@@ -17,7 +17,7 @@ enum { NL_MOST_COLOURS = 8 }; /* in one panel, where the user says nothing */
 /* Where keys go that are neither axis nor plot.colour nor plot.facet. */
 enum nl_dealing {
     NL_DEAL_COLOURS, /* to colours; but for normalizers to panels, where they would be too many */
-    NL_DEAL_KIND,    /* to panels, but for normalizers, or else the first key that varies */
+    NL_DEAL_KIND,    /* to panels, but for normalizers, or else the first key that varies, and for keys that a part of the runs of a normalizer has */
     NL_DEAL_PANELS,  /* all to panels */
 };
 

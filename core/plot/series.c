@@ -198,7 +198,7 @@ static int check_known(const struct loader *loader, struct nl_error *err)
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err)
 {
     struct loader loader = {.picture = picture};
-    int cells = picture->results->cells, status = nl_curves_load(picture->results, &loader.curves, err);
+    int cells = picture->results->cells, status = nl_curves_load(picture->results, "curves.csv", &loader.curves, err);
     if (status != NL_OK)
         return status;
     loader.known = nl_alloc((size_t)loader.curves.trials + 1, sizeof *loader.known);

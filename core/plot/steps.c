@@ -187,7 +187,7 @@ int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, str
     struct drawing d = {.picture = picture, .page = page};
     struct nl_curves curves;
     nl_measure(nl_metric_names[picture->experiment->config.plot.metric], &d.measure);
-    int status = nl_curves_load(results, &curves, err);
+    int status = nl_curves_load(results, "curves.csv", &curves, err);
     if (status)
         return status;
     d.course = nl_alloc((size_t)results->cells, sizeof *d.course);

@@ -8,6 +8,11 @@
 
 const char *const nl_verdict_names[] = {"supported", "not supported", "inconclusive", NULL};
 
+bool nl_is_ratio(const char *unit)
+{
+    return *unit == 'x';
+}
+
 struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *unit)
 {
     static const struct {

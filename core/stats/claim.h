@@ -42,6 +42,9 @@ struct nl_rule {
 };
 struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *unit);
 
+/* Whether numbers in this unit are ratios, which are judged as logarithms. */
+bool nl_is_ratio(const char *unit);
+
 struct nl_claim {
     char *method, *against; /* labels; against NULL: the method's own values at two points */
     const char *statement;  /* "worsens as the batch size falls" */
@@ -49,7 +52,7 @@ struct nl_claim {
 
     struct nl_estimate effect; /* positive: more, of ratios above 1; in the units of trials.csv */
     double scale;              /* to the unit that is read: 100 for points */
-    const char *unit;          /* "points", "nats", "x": a ratio */
+    const char *unit;          /* "points", "nats", "x" or "x a doubling": a ratio */
     enum nl_finding candidate; /* what the estimate points to */
     double p;                  /* of the candidate; NaN: no test */
     double clear_p;            /* that no other finding is in question; where it is below p, p */

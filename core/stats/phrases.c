@@ -19,7 +19,7 @@ void nl_say_value(struct nl_text *out, double value, const struct nl_measure *me
 
 static bool is_ratio(const struct nl_claim *claim)
 {
-    return strcmp(claim->unit, "x") == 0;
+    return nl_is_ratio(claim->unit);
 }
 
 static void say_scaled(struct nl_text *out, const struct nl_claim *claim, double value, bool sign)
@@ -34,7 +34,7 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
 {
     const struct nl_estimate *effect = &claim->effect;
     say_scaled(out, claim, sign || is_ratio(claim) ? effect->mean : fabs(effect->mean), sign);
-    nl_text_add(out, is_ratio(claim) ? "%s" : " %s", claim->unit);
+    nl_text_add(out, is_ratio(claim) || !*claim->unit ? "%s" : " %s", claim->unit);
     if (effect->n < 2) {
         nl_text_add(out, " (one seed: no interval)");
         return;

@@ -70,7 +70,7 @@ int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double sma
 bool nl_claim_need(const struct nl_claim *claim, const struct nl_rule *rule, const struct nl_aim *aim, struct nl_need *out)
 {
     const struct nl_estimate *now = &claim->effect;
-    bool ratio = strcmp(claim->unit, "x") == 0; /* judged as logarithms */
+    bool ratio = nl_is_ratio(claim->unit); /* judged as logarithms */
     double scale = ratio ? 1.0 : claim->scale;
     if (now->freedom < 1 || !(now->se > 0.0))
         return false;

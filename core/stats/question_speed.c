@@ -310,7 +310,7 @@ void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, co
         nl_text_add(&answer->headline, "Speed cannot be judged: plot.target does not say where the runs are to get.\n");
         return;
     }
-    if (nl_curves_load(results, &curves, &err)) {
+    if (nl_curves_load(results, "curves.csv", &curves, &err)) {
         nl_text_add(&answer->headline, "Speed cannot be judged: %s.\n", err.text);
         return;
     }

@@ -271,8 +271,11 @@ double nl_factor_number(const struct nl_factor *factor, int level)
 
 bool nl_factor_distinguishes(const struct nl_results *results, int factor)
 {
-    if (results->factor[factor].values > 1)
-        return true;
+    return results->factor[factor].values > 1 || nl_factor_is_optional(results, factor);
+}
+
+bool nl_factor_is_optional(const struct nl_results *results, int factor)
+{
     for (int a = 0; a < results->cells; a++)
         for (int b = 0; b < a; b++)
             if ((results->cell[a].level[factor] == NL_INAPPLICABLE) != (results->cell[b].level[factor] == NL_INAPPLICABLE) &&

@@ -60,6 +60,8 @@ void nl_results_release(struct nl_results *results);
 int nl_results_factor(const struct nl_results *results, const char *key); /* -1: it does not vary */
 /* Whether cells are told apart by it: it has several values, or one that some cells of a normalizer have, and others do not. */
 bool nl_factor_distinguishes(const struct nl_results *results, int factor);
+/* Whether some cells of a normalizer have it, and others do not. */
+bool nl_factor_is_optional(const struct nl_results *results, int factor);
 int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); /* index into nl_norms */
 
 /* The experiment's configuration with the cell's values. */

@@ -44,9 +44,9 @@ int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error 
     return status;
 }
 
-int nl_curves_load(const struct nl_results *results, struct nl_curves *out, struct nl_error *err)
+int nl_curves_load(const struct nl_results *results, const char *file, struct nl_curves *out, struct nl_error *err)
 {
-    char *folder = nl_path_folder(results->path), *path = nl_path_join(folder, "curves.csv");
+    char *folder = nl_path_folder(results->path), *path = nl_path_join(folder, file);
     struct nl_table table;
     *out = (struct nl_curves){0};
     int status = nl_table_read(path, &table, err);
@@ -62,6 +62,19 @@ void nl_curves_release(struct nl_curves *curves)
     free(curves->first);
     nl_table_release(&curves->table);
     *curves = (struct nl_curves){0};
+}
+
+bool nl_curves_rows(const struct nl_curves *curves, const struct nl_results *results, const struct nl_cell *cell, int seed, int *first, int *rows)
+{
+    const char *status = nl_cell_status(results, cell, seed);
+    double number;
+    if (!status || strcmp(status, "error") == 0 ||
+        nl_table_number(&results->table, cell->row[seed], nl_table_column(&results->table, "trial"), &number, NULL))
+        return false;
+    int trial = number >= 0 && number <= curves->trials ? (int)number : 0;
+    *first = curves->first[trial];
+    *rows = curves->rows[trial];
+    return true;
 }
 
 double nl_steps_given(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
@@ -104,15 +117,14 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
 {
     const struct nl_table *table = &curves->table;
     const struct reading reading = reading_of(metric);
-    const char *status = nl_cell_status(results, cell, seed);
     struct nl_measure measure;
-    double number, before = 0.0, value, step;
-    if (!status || strcmp(status, "error") == 0 || !nl_measure(metric, &measure) ||
-        nl_table_number(&results->table, cell->row[seed], nl_table_column(&results->table, "trial"), &number, NULL))
+    double before = 0.0, value, step;
+    int first, rows;
+    if (!nl_measure(metric, &measure) || !nl_curves_rows(curves, results, cell, seed, &first, &rows))
         return (struct nl_steps){NAN, NAN};
     int split = nl_table_column(table, "split"), eval = nl_table_column(table, "eval"), steps = nl_table_column(table, "step"),
-        column = nl_table_column(table, reading.column), trial = number >= 0 && number <= curves->trials ? (int)number : 0;
-    for (int row = curves->first[trial]; row < curves->first[trial] + curves->rows[trial]; row++) {
+        column = nl_table_column(table, reading.column);
+    for (int row = first; row < first + rows; row++) {
         const char *statistics = nl_table_field(table, row, eval);
         bool evaluated = *statistics && (!*reading.eval || strcmp(statistics, reading.eval) == 0); /* else a mean over steps on the way */
         if (!evaluated || strcmp(nl_table_field(table, row, split), reading.part) != 0 || nl_table_number(table, row, column, &value, NULL) ||

@@ -13,17 +13,20 @@ struct nl_steps {
     double low, high;
 };
 
-/* The curves that belong to results, ready to be looked up by trial. */
+/* A table with several rows a trial, curves.csv or metrics.csv, ready to be looked up by trial. */
 struct nl_curves {
     struct nl_table table;
     int *first, *rows; /* [trials + 1]: rows of a trial, by its number */
     int trials;
 };
 
-/* Of a table, which is taken over, on failure too; or of curves.csv beside the results' trials.csv. NL_BAD: it is damaged. */
+/* Of a table, which is taken over, on failure too; or of the file of that name beside the results' trials.csv. NL_BAD: it is damaged. */
 int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error *err);
-int nl_curves_load(const struct nl_results *results, struct nl_curves *out, struct nl_error *err);
+int nl_curves_load(const struct nl_results *results, const char *file, struct nl_curves *out, struct nl_error *err);
 void nl_curves_release(struct nl_curves *curves);
+
+/* The rows of the cell's run with that seed: the first of them, and how many there are. False: it is missing or could not be run. */
+bool nl_curves_rows(const struct nl_curves *curves, const struct nl_results *results, const struct nl_cell *cell, int seed, int *first, int *rows);
 
 /* The updates that the cell's runs were given. */
 double nl_steps_given(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);

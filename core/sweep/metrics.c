@@ -9,22 +9,19 @@
 #include "graph/observers.h"
 #include "stats/table.h"
 
-enum { NORM, MEAN, STD, ZEROS, QUANTITIES };
-static const char *const quantity_names[QUANTITIES] = {[NORM] = "norm", [MEAN] = "mean", [STD] = "std", [ZEROS] = "zeros"};
-
 /* ---- made of a result ---- */
 
 /* std is torch.std, over the elements less one: of one there is none. */
 static void add_row(struct nl_text *out, const struct nl_observation *o)
 {
-    const double quantity[QUANTITIES] = {[NORM] = sqrt(o->squares),
-                                         [MEAN] = o->sum / o->elements,
-                                         [STD] = sqrt(o->deviations / (o->elements - 1)),
-                                         [ZEROS] = o->zeros / o->elements};
+    const double quantity[NL_QUANTITIES] = {[NL_QUANTITY_NORM] = sqrt(o->squares),
+                                            [NL_QUANTITY_MEAN] = o->sum / o->elements,
+                                            [NL_QUANTITY_STD] = sqrt(o->deviations / (o->elements - 1)),
+                                            [NL_QUANTITY_ZEROS] = o->zeros / o->elements};
     char number[32];
     nl_text_add(out, "%" PRId64, o->step);
-    for (int i = 0; i < QUANTITIES; i++)
-        nl_text_add(out, ",%s", i == STD && o->elements < 2 ? "" : nl_double_text(quantity[i], number));
+    for (int i = 0; i < NL_QUANTITIES; i++)
+        nl_text_add(out, ",%s", i == NL_QUANTITY_STD && o->elements < 2 ? "" : nl_double_text(quantity[i], number));
     nl_text_add(out, "\n");
 }
 
@@ -106,11 +103,11 @@ static void add_quantities(const struct nl_measured *measured, const struct nl_t
     char *copy = nl_strdup(measured->text), *rest = copy, *line;
     while ((line = strsep(&rest, "\n")) && *line) {
         const char *step = strsep(&line, ","), *value;
-        for (int i = 0; i < QUANTITIES && (value = strsep(&line, ",")); i++) {
+        for (int i = 0; i < NL_QUANTITIES && (value = strsep(&line, ",")); i++) {
             nl_text_add_bytes(out, start->at, start->length);
             nl_text_add(out, "%s,", step);
             nl_csv_add(out, measured->tensor);
-            nl_text_add(out, ",%s,%s\n", quantity_names[i], value);
+            nl_text_add(out, ",%s,%s\n", nl_quantity_names[i], value);
         }
     }
     free(copy);

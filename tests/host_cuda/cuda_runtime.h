@@ -159,15 +159,20 @@ static inline unsigned atomicInc(unsigned *at, unsigned most)
     return old;
 }
 
-template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, int lanes)
+template <typename T> static inline T __shfl_sync(unsigned mask, T value, int lane)
 {
     static_assert(sizeof(T) <= sizeof(uint64_t), "a shuffle moves at most 8 bytes");
     if (mask != 0xffffffffu)
         host_cuda_wrong("only shuffles of whole warps");
     host_cuda_lane given = {};
     memcpy(&given, &value, sizeof value);
-    memcpy(&value, &host_cuda_show(given)[threadIdx.x % HOST_CUDA_WARP ^ (unsigned)lanes], sizeof value);
+    memcpy(&value, &host_cuda_show(given)[lane], sizeof value);
     return value;
+}
+
+template <typename T> static inline T __shfl_xor_sync(unsigned mask, T value, int lanes)
+{
+    return __shfl_sync(mask, value, (int)(threadIdx.x % HOST_CUDA_WARP ^ (unsigned)lanes));
 }
 
 inline float host_cuda_float(uint32_t bits)

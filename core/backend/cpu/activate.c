@@ -108,26 +108,21 @@ static void gelu_tanh_back(size_t count, const float *x, const float *dy, float 
     }
 }
 
-struct pair {
-    void (*forward)(size_t count, const float *x, float *y);
-    void (*backward)(size_t count, const float *x, const float *dy, float *dx);
-};
-
-static struct pair pair_of(const struct nl_activate *op)
+struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu_kind)
 {
-    switch (op->kind) {
+    switch (kind) {
     case NL_RELU:
-        return (struct pair){nl_cpu_relu, nl_cpu_relu_back};
+        return (struct nl_cpu_activation){nl_cpu_relu, nl_cpu_relu_back};
     case NL_SIGMOID:
-        return (struct pair){sigmoid, sigmoid_back};
+        return (struct nl_cpu_activation){sigmoid, sigmoid_back};
     case NL_TANH:
-        return (struct pair){hyperbolic, hyperbolic_back};
+        return (struct nl_cpu_activation){hyperbolic, hyperbolic_back};
     case NL_GELU:
-        return op->gelu == NL_GELU_ERF ? (struct pair){gelu, gelu_back} : (struct pair){gelu_tanh, gelu_tanh_back};
+        return gelu_kind == NL_GELU_ERF ? (struct nl_cpu_activation){gelu, gelu_back} : (struct nl_cpu_activation){gelu_tanh, gelu_tanh_back};
     case NL_SILU:
-        return (struct pair){silu, silu_back};
+        return (struct nl_cpu_activation){silu, silu_back};
     }
-    NL_BUG("activation %d", op->kind);
+    NL_BUG("activation %d", kind);
 }
 
 static void forward(const struct nl_run *run, const void *operation, size_t first)
@@ -135,7 +130,7 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        pair_of(op).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
+        nl_cpu_activation_of(op->kind, op->gelu).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
     }
 }
 
@@ -144,7 +139,7 @@ static void backward(const struct nl_run *run, const void *operation, size_t fir
     const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        pair_of(op).backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
+        nl_cpu_activation_of(op->kind, op->gelu).backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
     }
 }
 

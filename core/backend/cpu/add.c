@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
+#include "operation/accumulate.h"
 #include "operation/add.h"
 
 NL_CLONES
@@ -110,3 +111,20 @@ static void add_backward(const struct nl_run *run, const void *arguments)
 }
 
 NL_CPU_KERNEL(add) = {.forward = add_forward, .backward = add_backward};
+
+NL_CLONES
+static void add_to(size_t count, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] += x[i];
+}
+
+static void accumulate(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_accumulate *op = arguments;
+    for (int r = 0; r < run->replicas; r++)
+        add_to(op->count, NL_AT(op->x, (size_t)r * run->stride), NL_AT(op->y, (size_t)r * run->stride));
+}
+
+NL_CPU_KERNEL(accumulate) = {.forward = accumulate};

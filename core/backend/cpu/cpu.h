@@ -84,6 +84,15 @@ void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *gr
 /* activate.c */
 void nl_cpu_relu(size_t count, const float *x, float *y);
 void nl_cpu_relu_back(size_t count, const float *x, const float *dy, float *dx);
+struct nl_cpu_activation {
+    void (*forward)(size_t count, const float *x, float *y);                      /* y may be x */
+    void (*backward)(size_t count, const float *x, const float *dy, float *dx);  /* dx may be dy */
+};
+struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu);
+
+/* dropout.c: the smallest 53-bit integer k whose uniform number, (k + 1/2) 2^-53 as nl_stream_uniform rounds it, is at least p: so that
+ * masks are decided by integers. */
+uint64_t nl_cpu_dropout_threshold(double p);
 
 /* gemm.c: c(m, n) = a(m, k) b(k, n), all dense, rows one after the other. Each row of c starts from `start` (n) or, where that is
  * NULL, from zero; or from what c holds (add). */

@@ -7,9 +7,7 @@
 
 enum { DRAWN = 64 };
 
-/* The smallest 53-bit integer k whose uniform number, (k + 1/2) 2^-53 as nl_stream_uniform rounds it, is at least p: so that
- * masks are decided by integers. */
-static uint64_t threshold_of(double p)
+uint64_t nl_cpu_dropout_threshold(double p)
 {
     uint64_t k = (uint64_t)(p * 0x1p53);
     while (k > 0 && ((double)(k - 1) + 0.5) * 0x1p-53 >= p)
@@ -35,7 +33,7 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
             memmove(y, x, count * sizeof *y);
             continue;
         }
-        uint64_t threshold = threshold_of(p);
+        uint64_t threshold = nl_cpu_dropout_threshold(p);
         float scale = (float)(1.0 / (1.0 - p));
         for (size_t first = 0; first < count; first += DRAWN) {
             uint64_t bits[DRAWN];

@@ -1,7 +1,8 @@
-/* The two ends of a step: gathering a batch, computed on the device from the data set's bytes, and the loss. */
+/* The two ends of a step: gathering a batch, computed on the device from the data set's bytes, and the losses. */
 #include "backend/cuda/cuda.h"
 #include "operation/gather.h"
 #include "operation/cross_entropy.h"
+#include "operation/squared_error.h"
 
 /* A block a sample. */
 static __global__ void gather(struct nl_gather op, size_t stride, bool augment, const struct nl_cuda_moment *now)
@@ -99,5 +100,41 @@ static void launch_cross_entropy(const struct nl_run *run, const void *arguments
     NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, run->statistics, now);
 }
 
+/* A block a replica, a thread a position. */
+static __global__ void squared_error(struct nl_squared_error op, size_t stride, int samples, const struct nl_cuda_moment *now)
+{
+    int channels = op.channels, positions = op.positions;
+    const int32_t *lengths = nl_at(op.lengths, stride);
+    const float *outputs = (const float *)nl_at(op.outputs, stride), *targets = (const float *)nl_at(op.targets, stride);
+    float *doutputs = (float *)nl_at(op.doutputs, stride);
+    double total = 0.0, none = 0.0, counted = nl_counted(lengths, samples, positions);
+    for (int row = threadIdx.x; row < samples * positions; row += blockDim.x) {
+        bool counts = row % positions < nl_length_of(lengths, row / positions, positions);
+        double sum = 0.0;
+        for (size_t at = (size_t)row * channels; at < (size_t)(row + 1) * channels; at++) {
+            double off = (double)outputs[at] - targets[at];
+            sum += off * off;
+            if (doutputs)
+                doutputs[at] = counts ? (float)(2 * off / (channels * counted)) : 0.0f;
+        }
+        total += counts ? sum / channels : 0.0;
+    }
+    nl_block_sum(&total, &none);
+    if (threadIdx.x == 0) {
+        struct nl_loss_sums *sums = nl_at(now->sums, stride);
+        sums->loss += total;
+        sums->counted += counted;
+    }
+}
+
+static void launch_squared_error(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_squared_error *op = (const struct nl_squared_error *)arguments;
+    unsigned threads = min(nl_blocks((size_t)run->samples * op->positions, 32) * 32, NL_THREADS);
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
+    NL_LAUNCH(squared_error, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, now);
+}
+
 NL_CUDA_KERNEL(gather, NULL, launch_gather, NULL);
 NL_CUDA_KERNEL(cross_entropy, NULL, launch_cross_entropy, NULL);
+NL_CUDA_KERNEL(squared_error, NULL, launch_squared_error, NULL);

@@ -1,0 +1,390 @@
+/* Attention, a head of a sample at a time, TILE queries side by side: products of a tile with all keys that one of its queries attends to, and of the
+ * weights with the values. Scores stand in columns, a query each (keys, TILE), so that a softmax needs no sum across lanes.
+ *
+ * The sums of a softmax are float over NL_BLOCK_ROWS keys, then double. Backward makes the weights again from the scores and the logarithm of their sum: no
+ * more than a tile of them is ever in memory. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/elementary.h"
+#include "base/random.h"
+#include "operation/attention.h"
+
+enum { Q, K, V, TILE = 32 };
+
+/* What a call works with, of one thread. Rows behind the last query of a tile are 0. */
+struct work {
+    const struct nl_run *run;
+    const struct nl_attention *op;
+    size_t at;                /* bytes to the replica's state */
+    size_t positions, width, length;
+    float scale;
+    float *cosine, *sine;     /* (S, D / 2) rotary; else NULL */
+    float *of[3];             /* (S, D) k and v; of[Q] (TILE, D) q times `scale` */
+    float *across;            /* (D, TILE) of q, then of dy */
+    float *p, *dp;            /* (S, TILE) */
+    float *kept;              /* (S, TILE) by what dropout multiplies a weight, or NULL */
+    float *y;                 /* (TILE, D) y, or dy */
+    float *gradient[3];       /* as `of` */
+};
+
+/* ---- softmax ---- */
+
+/* Whether key s is hidden from query i of a tile: it comes after key `open` + i. */
+NL_INLINE bool is_hidden(size_t s, size_t open, int32_t i)
+{
+    return (int32_t)(s - open) > i;
+}
+
+/* p(reach, TILE), scores, become their exponentials, down each column; inverse: 1 / their sum. */
+NL_CLONES
+static void soften(size_t reach, size_t open, float *restrict p, float *restrict inverse, double *restrict log_sum)
+{
+    float largest[TILE], part[TILE];
+    double sum[TILE];
+    NL_ROLLED
+    for (int32_t i = 0; i < TILE; i++) {
+        largest[i] = -INFINITY;
+        sum[i] = 0;
+    }
+    for (size_t s = 0; s < reach; s++)
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            largest[i] = p[s * TILE + (size_t)i] > largest[i] && !is_hidden(s, open, i) ? p[s * TILE + (size_t)i] : largest[i];
+    for (size_t first = 0, end; first < reach; first = end) {
+        end = reach - first < NL_BLOCK_ROWS ? reach : first + NL_BLOCK_ROWS;
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            part[i] = 0;
+        for (size_t s = first; s < end; s++)
+            NL_ROLLED
+            for (int32_t i = 0; i < TILE; i++) {
+                float e = is_hidden(s, open, i) ? 0.0f : nl_exp(p[s * TILE + (size_t)i] - largest[i]);
+                p[s * TILE + (size_t)i] = e;
+                part[i] += e;
+            }
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            sum[i] += (double)part[i];
+    }
+    NL_ROLLED
+    for (int32_t i = 0; i < TILE; i++) {
+        inverse[i] = (float)(1.0 / sum[i]);
+        log_sum[i] = nl_log(sum[i]) + (double)largest[i];
+    }
+}
+
+/* The weights again. log_sum is a float and what it leaves, so that no digit of the difference is lost. */
+NL_CLONES
+static void soften_again(size_t reach, size_t open, float *restrict p, const double *restrict log_sum)
+{
+    float high[TILE], low[TILE];
+    NL_ROLLED
+    for (int32_t i = 0; i < TILE; i++) {
+        high[i] = (float)log_sum[i];
+        low[i] = (float)(log_sum[i] - (double)high[i]);
+    }
+    for (size_t s = 0; s < reach; s++)
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            p[s * TILE + (size_t)i] = is_hidden(s, open, i) ? 0.0f : nl_exp((p[s * TILE + (size_t)i] - high[i]) - low[i]);
+}
+
+/* dp becomes the gradient of the scores: p (dp - sum of p dp), down each column. */
+NL_CLONES
+static void soften_back(size_t reach, const float *restrict p, float *restrict dp)
+{
+    float mean[TILE] = {0}, part[TILE];
+    for (size_t first = 0, end; first < reach; first = end) {
+        end = reach - first < NL_BLOCK_ROWS ? reach : first + NL_BLOCK_ROWS;
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            part[i] = 0;
+        for (size_t s = first; s < end; s++)
+            NL_ROLLED
+            for (int32_t i = 0; i < TILE; i++)
+                part[i] += p[s * TILE + (size_t)i] * dp[s * TILE + (size_t)i];
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            mean[i] += part[i];
+    }
+    for (size_t s = 0; s < reach; s++)
+        NL_ROLLED
+        for (int32_t i = 0; i < TILE; i++)
+            dp[s * TILE + (size_t)i] = p[s * TILE + (size_t)i] * (dp[s * TILE + (size_t)i] - mean[i]);
+}
+
+NL_CLONES
+static void multiply(size_t count, const float *x, const float *by, float *y)
+{
+    NL_PARALLEL
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] * by[i];
+}
+
+/* ---- in and out ---- */
+
+/* Rows of a head out of, or into, activations; by what they are multiplied. */
+static void copy_rows(size_t rows, size_t width, const float *from, size_t from_line, float *to, size_t to_line, float scale)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t c = 0; c < width; c++)
+            to[row * to_line + c] = scale * from[row * from_line + c];
+}
+
+/* Each pair of channels is turned by the angle of its position; way -1: back. */
+static void turn(const struct work *w, size_t first, size_t rows, float way, float *x)
+{
+    size_t half = w->width / 2;
+    for (size_t row = 0; w->cosine && row < rows; row++)
+        for (size_t i = 0; i < half; i++) {
+            float *pair = x + row * w->width + 2 * i, a = pair[0], b = pair[1];
+            float c = w->cosine[(first + row) * half + i], s = way * w->sine[(first + row) * half + i];
+            pair[0] = a * c - b * s;
+            pair[1] = a * s + b * c;
+        }
+}
+
+static void find_angles(const struct work *w)
+{
+    for (size_t i = 0; w->cosine && i < w->width / 2; i++) {
+        double rate = pow(10000.0, -2.0 * (double)i / (double)w->width);
+        for (size_t s = 0; s < w->positions; s++) {
+            w->cosine[s * (w->width / 2) + i] = (float)cos((double)s * rate);
+            w->sine[s * (w->width / 2) + i] = (float)sin((double)s * rate);
+        }
+    }
+}
+
+/* Where head h of sample n begins in y, and in part i of x or dx. */
+static size_t offset(const struct work *w, size_t n, size_t h, size_t line)
+{
+    return n * w->positions * line + h * w->width;
+}
+
+static float *part_of(const struct work *w, const void *const *place, int part, size_t n, size_t h)
+{
+    const float *x = nl_attention_part(w->op, place, part, sizeof *x);
+    return (float *)(uintptr_t)NL_AT(x, w->at) + offset(w, n, h, nl_attention_line(w->op));
+}
+
+static void load_rows(const struct work *w, int part, size_t n, size_t h, size_t first, size_t rows)
+{
+    const float *x = part_of(w, w->op->x, part, n, h) + first * nl_attention_line(w->op);
+    copy_rows(rows, w->width, x, nl_attention_line(w->op), w->of[part], w->width, part == Q ? w->scale : 1.0f);
+    if (part != V)
+        turn(w, first, rows, 1, w->of[part]);
+}
+
+static void store_rows(const struct work *w, int part, size_t n, size_t h, size_t first, size_t rows)
+{
+    size_t line = nl_attention_line(w->op);
+    float *dx = part_of(w, (const void *const *)w->op->dx, part, n, h) + first * line;
+    if (part != V)
+        turn(w, first, rows, -1, w->gradient[part]);
+    copy_rows(rows, w->width, w->gradient[part], w->width, dx, line, part == Q ? w->scale : 1.0f);
+}
+
+/* Positions that do not count, from `first` on. */
+static void clear_rows(const struct work *w, float *x, size_t first, size_t line)
+{
+    for (size_t s = first; s < w->positions; s++)
+        memset(x + s * line, 0, w->width * sizeof *x);
+}
+
+/* ---- a tile ---- */
+
+/* Queries [first, first + count) and the keys [0, reach) that one of them attends to; query i attends to those up to `open` + i. */
+struct tile {
+    size_t first, count, reach, open;
+};
+
+static struct tile tile_at(const struct work *w, size_t first)
+{
+    size_t count = w->length - first < TILE ? w->length - first : TILE;
+    bool causal = w->op->causal;
+    return (struct tile){first, count, causal ? first + count : w->length, causal ? first : w->length};
+}
+
+/* c = a b, or c += a b. */
+static void product(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, bool add, float *c)
+{
+    nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){transposed, m, n, k, .a = a, .b = b, .c = c, .add = add});
+}
+
+/* p = k q' */
+static void find_scores(const struct work *w, const struct tile *tile, size_t n, size_t h)
+{
+    memset(w->of[Q], 0, TILE * w->width * sizeof *w->of[Q]);
+    load_rows(w, Q, n, h, tile->first, tile->count);
+    nl_cpu_transpose(TILE, w->width, w->of[Q], w->width, w->across, TILE);
+    product(NL_PLAIN, tile->reach, TILE, w->width, w->of[K], w->across, false, w->p);
+}
+
+/* Draws what is dropped of the tile's weights. */
+static bool drops(const struct work *w, const struct tile *tile, size_t n, size_t h)
+{
+    const struct nl_attention *op = w->op;
+    const struct nl_hyper *hyper = NL_AT(op->hyper, w->at);
+    const uint32_t *key = NL_AT(op->key, w->at);
+    double p = op->drops && nl_is_step(w->run->statistics) ? nl_own_or(op->p, hyper->dropout) : 0;
+    if (!(p > 0))
+        return false;
+    uint64_t threshold = nl_cpu_dropout_threshold(p), bits[TILE];
+    uint64_t before = nl_elements_before(w->run, (size_t)op->heads * w->positions * w->positions) + (n * (size_t)op->heads + h) * w->positions * w->positions;
+    float scale = (float)(1.0 / (1.0 - p));
+    memset(w->kept, 0, tile->reach * TILE * sizeof *w->kept);
+    for (size_t t = 0; t < tile->count; t++)
+        for (size_t s = 0; s < tile->reach; s += TILE) {
+            size_t drawn = tile->reach - s < TILE ? tile->reach - s : TILE;
+            nl_stream_bits_from((struct nl_stream){{key[0], key[1]}}, (uint64_t)w->run->step, before + (tile->first + t) * w->positions + s, (int32_t)drawn, bits);
+            for (size_t i = 0; i < drawn; i++)
+                w->kept[(s + i) * TILE + t] = bits[i] >> 11 >= threshold ? scale : 0.0f;
+        }
+    return true;
+}
+
+static void tile_forward(const struct work *w, const struct tile *tile, size_t n, size_t h)
+{
+    size_t channels = (size_t)w->op->channels;
+    float *y = (float *)NL_AT(w->op->y, w->at) + offset(w, n, h, channels) + tile->first * channels, inverse[TILE];
+    double *kept_sums = NL_AT(w->op->log_sum, w->at), log_sum[TILE];
+    find_scores(w, tile, n, h);
+    soften(tile->reach, tile->open, w->p, inverse, log_sum);
+    if (drops(w, tile, n, h))
+        multiply(tile->reach * TILE, w->p, w->kept, w->p);
+    product(NL_TRANSPOSED_A, TILE, w->width, tile->reach, w->p, w->of[V], false, w->y);
+    for (size_t t = 0; t < tile->count; t++)
+        copy_rows(1, w->width, w->y + t * w->width, w->width, y + t * channels, channels, inverse[t]);
+    if (kept_sums)
+        memcpy(kept_sums + (n * (size_t)w->op->heads + h) * w->positions + tile->first, log_sum, tile->count * sizeof *log_sum);
+}
+
+static void tile_backward(const struct work *w, const struct tile *tile, size_t n, size_t h)
+{
+    size_t channels = (size_t)w->op->channels, width = w->width, reach = tile->reach;
+    const float *dy = (const float *)NL_AT(w->op->dy, w->at) + offset(w, n, h, channels) + tile->first * channels;
+    const double *kept_sums = (const double *)NL_AT(w->op->log_sum, w->at) + (n * (size_t)w->op->heads + h) * w->positions + tile->first;
+    double log_sum[TILE] = {0};
+    memcpy(log_sum, kept_sums, tile->count * sizeof *log_sum);
+    find_scores(w, tile, n, h);
+    soften_again(reach, tile->open, w->p, log_sum);
+    memset(w->y, 0, TILE * width * sizeof *w->y);
+    copy_rows(tile->count, width, dy, channels, w->y, width, 1.0f);
+    nl_cpu_transpose(TILE, width, w->y, width, w->across, TILE);
+    product(NL_PLAIN, reach, TILE, width, w->of[V], w->across, false, w->dp);
+    bool dropped = drops(w, tile, n, h);
+    if (dropped) {
+        multiply(reach * TILE, w->dp, w->kept, w->dp);
+        multiply(reach * TILE, w->p, w->kept, w->kept);
+    }
+    product(NL_PLAIN, reach, width, TILE, dropped ? w->kept : w->p, w->y, true, w->gradient[V]);
+    soften_back(reach, w->p, w->dp);
+    product(NL_PLAIN, reach, width, TILE, w->dp, w->of[Q], true, w->gradient[K]);
+    product(NL_TRANSPOSED_A, TILE, width, reach, w->dp, w->of[K], false, w->gradient[Q]);
+    store_rows(w, Q, n, h, tile->first, tile->count);
+}
+
+/* ---- heads ---- */
+
+static void head_forward(struct work *w, size_t n, size_t h)
+{
+    size_t channels = (size_t)w->op->channels;
+    load_rows(w, K, n, h, 0, w->length);
+    load_rows(w, V, n, h, 0, w->length);
+    for (size_t first = 0; first < w->length; first += TILE) {
+        struct tile tile = tile_at(w, first);
+        tile_forward(w, &tile, n, h);
+    }
+    clear_rows(w, (float *)NL_AT(w->op->y, w->at) + offset(w, n, h, channels), w->length, channels);
+}
+
+static void head_backward(struct work *w, size_t n, size_t h)
+{
+    for (int part = K; part <= V; part++) {
+        load_rows(w, part, n, h, 0, w->length);
+        memset(w->gradient[part], 0, w->length * w->width * sizeof *w->gradient[part]);
+    }
+    for (size_t first = 0; first < w->length; first += TILE) {
+        struct tile tile = tile_at(w, first);
+        tile_backward(w, &tile, n, h);
+    }
+    for (int part = Q; part <= V; part++) {
+        if (part != Q)
+            store_rows(w, part, n, h, 0, w->length);
+        clear_rows(w, part_of(w, (const void *const *)w->op->dx, part, n, h), w->length, nl_attention_line(w->op));
+    }
+}
+
+/* Room for `count` floats; NULL where `room` is, whose size is being asked for. */
+static float *take(float **room, size_t *used, size_t count)
+{
+    float *place = *room ? *room + *used : NULL;
+    *used += (count + NL_LANES - 1) / NL_LANES * NL_LANES;
+    return place;
+}
+
+/* Floats of all of w's arrays, which begin at `room`, if that is not NULL. */
+static size_t lay_out(struct work *w, float *room)
+{
+    const struct nl_attention *op = w->op;
+    size_t used = 0, all = w->positions * w->width, tile = TILE * w->width;
+    for (int part = Q; part <= V; part++) {
+        w->of[part] = take(&room, &used, part == Q ? tile : all);
+        w->gradient[part] = take(&room, &used, part == Q ? tile : all);
+    }
+    w->across = take(&room, &used, tile);
+    w->y = take(&room, &used, tile);
+    w->p = take(&room, &used, w->positions * TILE);
+    w->dp = take(&room, &used, w->positions * TILE);
+    w->kept = op->drops ? take(&room, &used, w->positions * TILE) : NULL;
+    w->cosine = op->rotary ? take(&room, &used, all / 2) : NULL;
+    w->sine = op->rotary ? take(&room, &used, all / 2) : NULL;
+    return used;
+}
+
+/* All heads of the run's samples, from `first` on. */
+static void each_head(const struct nl_run *run, const struct nl_attention *op, size_t first, void (*body)(struct work *w, size_t n, size_t h))
+{
+    struct work w = {.run = run, .op = op, .positions = (size_t)op->positions, .width = (size_t)op->channels / (size_t)op->heads};
+    w.scale = (float)(1.0 / sqrt((double)w.width));
+    lay_out(&w, nl_cpu_scratch(lay_out(&w, NULL) * sizeof(float)));
+    find_angles(&w);
+    for (int r = 0; r < run->replicas; r++) {
+        w.at = (size_t)r * run->stride;
+        for (size_t n = first; n < first + (size_t)run->samples; n++) {
+            w.length = (size_t)nl_length_of(NL_AT(op->lengths, w.at), (int)n, op->positions);
+            for (size_t h = 0; h < (size_t)op->heads; h++)
+                body(&w, n, h);
+        }
+    }
+}
+
+static void forward_samples(const struct nl_run *run, const void *op, size_t first)
+{
+    each_head(run, op, first, head_forward);
+}
+
+static void backward_samples(const struct nl_run *run, const void *op, size_t first)
+{
+    each_head(run, op, first, head_backward);
+}
+
+/* How many bytes take as long to go through as a sample's products. */
+static size_t effort(const struct nl_attention *op)
+{
+    return 2 * (size_t)op->positions * (size_t)op->positions * (size_t)op->channels;
+}
+
+static void attention_forward(const struct nl_run *run, const void *arguments)
+{
+    nl_cpu_share_samples(run, arguments, effort(arguments), forward_samples);
+}
+
+static void attention_backward(const struct nl_run *run, const void *arguments)
+{
+    nl_cpu_share_samples(run, arguments, effort(arguments), backward_samples);
+}
+
+NL_CPU_KERNEL(attention) = {.forward = attention_forward, .backward = attention_backward};
