@@ -33,10 +33,8 @@ static void add_state(struct nl_text *out, const struct nl_progress *progress)
         nl_text_add(out, ", %d failed", failed);
     char time[32];
     nl_text_add(out, "  %s", time_text(progress->seconds, time));
-    /* by what is left of the work, not of the trials: the longest come first */
-    double left = progress->seconds * (progress->cost_total - progress->cost_done) / progress->cost_done;
-    if (progress->cost_done > 0 && left < 1e8 && done < progress->total)
-        nl_text_add(out, ", about %s left", time_text(left, time));
+    if (progress->left >= 0 && progress->left < 1e8 && done < progress->total)
+        nl_text_add(out, ", about %s left", time_text(progress->left, time));
 }
 
 static void clear_line(struct progress_line *line)

@@ -16,6 +16,19 @@
 enum { REPORTS_PER_SECOND = 6 };
 static const double SYNC_SECONDS = 0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
 
+/* The longest trials come first: what is left of the work counts, not of the trials. Work that shows no progress, as the evaluation at the end, takes the time
+ * that it was expected to take. */
+static double seconds_left(struct nl_runner *runner, const struct nl_progress *progress)
+{
+    if (progress->cost_done > runner->cost_seen) {
+        runner->cost_seen = progress->cost_done;
+        runner->seen_at = progress->seconds;
+    }
+    if (runner->cost_seen <= 0)
+        return -1;
+    return runner->seen_at * (progress->cost_total / runner->cost_seen - 1) - (progress->seconds - runner->seen_at);
+}
+
 static void report(struct nl_runner *runner)
 {
     const struct nl_runner_options *options = runner->options;
@@ -23,6 +36,7 @@ static void report(struct nl_runner *runner)
     for (int i = 0; i < options->workers; i++)
         progress.cost_done += nl_worker_cost_done(&runner->worker[i]);
     progress.seconds = nl_seconds() - runner->began;
+    progress.left = seconds_left(runner, &progress);
     pthread_mutex_unlock(&runner->lock); /* the caller may take its time; what has ended does not change any more */
     for (; runner->told < progress.finished; runner->told++)
         if (options->finished)

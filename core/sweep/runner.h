@@ -15,6 +15,7 @@ struct nl_progress {
     int outcome[NL_OUTCOMES]; /* of present and finished */
     double cost_done, cost_total; /* of what this call has to do; running trials count in part */
     double seconds;        /* since the call began */
+    double left;           /* seconds to the end, as far as the work that is done tells; below 0: it does not */
     int64_t step, steps;   /* of the trial that reported last */
     double loss;
 };

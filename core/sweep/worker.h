@@ -42,6 +42,7 @@ struct nl_runner {
     struct nl_cohorts queue; /* to run, longest first */
     int cores;
     double began;
+    double cost_seen, seen_at; /* how much work was done when progress was last seen, and seconds since the call began */
 
     pthread_mutex_t lock;
     pthread_cond_t idle; /* a worker has no more to do */
