@@ -328,7 +328,7 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     bool is_next = nl_norm_is_next(b);
     b->norms++;
-    if (!is_next)
+    if (b->failed || !is_next)
         return;
     if (takes_padding(b)) {
         refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
