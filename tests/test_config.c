@@ -215,7 +215,7 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("train.steps", "0", "'train.steps' must be from 1 to 10000000000, or 'auto', not 0");
     refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
     refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
-    refuse("norm.placement", "befor", "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact");
+    refuse("norm.placement", "befor", "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact, pre, post, peri, sandwich, deepnorm");
     refuse("device.kind", "abacus", "'device.kind' cannot be 'abacus'; it can be cpu, ref, cuda");
     refuse("norm.eval", "[]", "'norm.eval' must have at least one value");
     refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");
@@ -273,13 +273,20 @@ START_TEST(keys_apply_where_they_matter)
         {"model.pool", "model.arch=cnn", "|model.arch=resnet"},
         {"model.residual", "model.residual=skipinit model.arch=resnet", "|model.residual=skipinit|model.arch=resnet|model.residual=fixup model.arch=cnn"},
         {"model.residual_alpha", "model.residual=nf model.arch=resnet norm.placement=preact", "|model.residual=nf|model.residual=fixup model.arch=resnet"},
+        {"model.heads", "model.arch=transformer", "|model.arch=cnn"},
+        {"model.gated", "model.arch=transformer", "|model.arch=layers"},
+        {"model.causal", "model.arch=transformer", ""},
         {"model.init_std", "model.init=normal", "|model.init=xavier"},
         {"norm.placement", "|norm.kind=rms|norm.kind=none model.arch=resnet", "norm.kind=none"},
+        {"norm.qk", "model.arch=transformer", "|model.arch=transformer norm.kind=none"},
+        {"norm.final", "model.arch=transformer norm.kind=ln", "norm.kind=ln"},
+        {"norm.depth_scale", "model.arch=transformer norm.kind=rms", "norm.kind=rms"},
+        {"norm.leaks", NULL, "|model.arch=transformer"},
         {"norm.eps", "|norm.kind=in", "norm.kind=none"},
         {"norm.affine", "|norm.kind=gn", "norm.kind=none"},
-        {"norm.gamma_init", "norm.gamma_init=0.5", "|norm.gamma_init=0.5 norm.kind=none"},
-        {"norm.last_gamma", "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=1 model.arch=resnet",
-         "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
+        {"norm.gamma_init", "norm.gamma_init=0.5|norm.gamma_init=0.5 norm.kind=scalenorm", "|norm.gamma_init=0.5 norm.kind=none|norm.gamma_init=0.5 norm.kind=lrn"},
+        {"norm.last_gamma", "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=0 model.arch=transformer norm.placement=peri|norm.last_gamma=1 model.arch=resnet",
+         "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=transformer|norm.last_gamma=0 model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
         {"norm.skip", "norm.skip=[1,-1]|norm.skip=2 model.arch=resnet norm.kind=ln", "|norm.skip=1 norm.kind=none"},
         {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn|norm.kind=ln model.arch=resnet", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
         {"norm.groups", "norm.kind=gn", "|norm.kind=ln|norm.kind=none"},
@@ -303,6 +310,7 @@ START_TEST(keys_apply_where_they_matter)
         {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
         {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
         {"train.warmup_steps", "train.warmup_steps=3", ""},
+        {"train.accumulate", "train.accumulate=4", ""},
         {"train.label_smoothing", "train.label_smoothing=0.1", ""},
         {"plot.metric", NULL, "|plot.metric=test_loss"},
         {"train.seed", "|norm.kind=none train.optimizer=adam", NULL},
@@ -344,6 +352,10 @@ START_TEST(identity_is_what_is_computed)
     ck_assert(same_identity("train.optimizer=adam", "train.optimizer=adam train.beta2=0.999")); /* an auto that follows from another key */
     ck_assert(same_identity("train.optimizer=lion", "train.optimizer=lion train.beta2=0.99"));
     ck_assert(!same_identity("train.optimizer=lion", "train.optimizer=lion train.beta2=0.999"));
+    ck_assert(same_identity("norm.placement=before", ""));
+    ck_assert(same_identity("model.arch=transformer norm.kind=ln", "model.arch=transformer norm.kind=ln norm.placement=pre norm.over=position norm.final=on"));
+    ck_assert(!same_identity("model.arch=transformer norm.kind=ln", "model.arch=transformer norm.kind=ln norm.placement=post"));
+    ck_assert(same_identity("model.arch=transformer", "model.arch=transformer norm.leaks=allow"));
     struct nl_config config = config_of("");
     char *text = nl_config_identity_text(&config);
     ck_assert_ptr_nonnull(strstr(text, "\ntrain.lr: 0.05\n"));
@@ -393,6 +405,22 @@ START_TEST(combinations_are_checked)
          "      | train.schedule=inverse_sqrt\n"
          "      |                ^~~~~~~~~~~~\n"},
         {{"train.schedule=inverse_sqrt", "train.warmup_epochs=0.5"}, ""},
+        {{"train.accumulate=5"},
+         "command line: 'train.accumulate' 5 does not divide 'train.batch' 32, the samples of all micro-batches together\n"
+         "      | train.accumulate=5\n"
+         "      |                  ^\n"},
+        {{"train.accumulate=4", "norm.kind=cbn"},
+         "command line: 'train.accumulate' cannot be with cbn, which has one batch in each step to remember\n"
+         "      | train.accumulate=4\n"
+         "      |                  ^\n"},
+        {{"train.accumulate=4", "train.workers=2"},
+         "command line: 'train.accumulate' and 'train.workers' both divide a batch: leave one at 1\n"
+         "      | train.accumulate=4\n"
+         "      |                  ^\n"},
+        {{"train.accumulate=4", "log.tensors=[fc1]"},
+         "command line: 'train.accumulate' cannot be with 'log.tensors', which shows tensors of a whole batch\n"
+         "      | train.accumulate=4\n"
+         "      |                  ^\n"},
         {{"model.arch=resnet", "model.depth=20", "norm.placement=preact"}, ""},
         {{"model.arch=resnet", "model.depth=9"},
          "command line: 'model.depth' 9 is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers\n"
@@ -409,6 +437,30 @@ START_TEST(combinations_are_checked)
          "command line: 'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after\n"
          "      | norm.placement=preact\n"
          "      |                ^~~~~~\n"},
+        {{"norm.placement=peri"},
+         "command line: 'norm.placement' peri is of 'model.arch' transformer; of mlp it is before or after\n"
+         "      | norm.placement=peri\n"
+         "      |                ^~~~\n"},
+        {{"model.init=gpt2"},
+         "command line: 'model.init' gpt2 is of 'model.arch' transformer: write he, xavier or normal\n"
+         "      | model.init=gpt2\n"
+         "      |            ^~~~\n"},
+        {{"model.arch=transformer", "norm.placement=deepnorm", "norm.kind=ln", "model.positions=rotary"}, ""},
+        {{"model.arch=transformer", "norm.placement=before", "model.heads=3"},
+         "command line: 3 heads do not divide the 64 channels of 'model.width'\n"
+         "      | model.heads=3\n"
+         "      |             ^\n"
+         "command line: 'norm.placement' cannot be 'before' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm\n"
+         "      | norm.placement=before\n"
+         "      |                ^~~~~~\n"},
+        {{"model.arch=transformer", "model.width=12", "model.heads=4", "model.positions=rotary"},
+         "command line: 'model.positions' rotary turns pairs of channels, and a head has 3 of them\n"
+         "      | model.heads=4\n"
+         "      |             ^\n"},
+        {{"model.arch=transformer", "norm.placement=post", "model.parallel=true"},
+         "command line: 'model.parallel' has one normalizer in front of both branches: it needs 'norm.placement' pre, not post\n"
+         "      | model.parallel=true\n"
+         "      |                ^~~~\n"},
         {{"train.clip_norm=1", "train.clip_value=1"}, ""},
         {{"model.arch=resnet", "model.depth=8", "model.residual=nf", "norm.placement=preact"}, ""},
         {{"model.residual=nf"}, ""}, /* no network with branches */

@@ -2,8 +2,10 @@
  * stored), finite differences, and ref against the other backends. Each goes through train/probe.h, as `normlab norm` does. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "golden.h"
+#include "model/model.h"
 #include "suite.h"
 #include "train/probe.h"
 
@@ -18,6 +20,7 @@ static const struct {
     {"average", 1e-10, 24}, /* sums of some hundred terms */
     {"sample", 1e-10, 24},
     {"white", 1e-10, 24},
+    {"lengths", 1e-10, 24},
     {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its condition, which is that */
 };
 enum { FILES = sizeof files / sizeof *files };
@@ -67,6 +70,17 @@ static double *stored(const struct layer *layer, const char *tensor, size_t coun
     return out;
 }
 
+/* New array: the positions of each sample that count. */
+static int32_t *lengths_of(const struct layer *layer)
+{
+    size_t samples = (size_t)layer->probe.samples;
+    const double *from = golden_stored(layer->golden, layer->of, "lengths", samples);
+    int32_t *out = nl_alloc(samples, sizeof *out);
+    for (size_t n = 0; n < samples; n++)
+        out[n] = (int32_t)from[n];
+    return out;
+}
+
 /* The shape is no key. */
 static struct nl_config config_of(const struct golden_case *of)
 {
@@ -92,6 +106,8 @@ static void set_up(struct layer *layer, int number, const struct nl_backend *bac
     size_t elements = x->shape[0] * nl_elements(layer->probe.extent);
     layer->probe.x = stored(layer, "x", elements, rounded);
     layer->probe.dy = stored(layer, "dy", elements, rounded);
+    if (find(layer, "lengths"))
+        layer->probe.lengths = lengths_of(layer);
     ck_assert_msg(nl_probe_declare(&layer->probe, &err) == NL_OK, "%s: %s", layer->of->name, err.text);
     for (int i = 0; i < layer->probe.tensors; i++) {
         struct nl_probe_tensor *tensor = &layer->probe.tensor[i];
@@ -113,6 +129,7 @@ static void tear_down(struct layer *layer)
     nl_probe_release(&layer->probe);
     free((void *)layer->probe.x);
     free((void *)layer->probe.dy);
+    free((void *)layer->probe.lengths);
     for (int i = 0; i < layer->probe.tensors; i++)
         free((void *)layer->probe.tensor[i].given);
 }
@@ -277,6 +294,30 @@ START_TEST(gradients_are_finite_differences)
 }
 END_TEST
 
+/* norm.gamma_init: a gamma, and the gain that a kind has in its place. */
+START_TEST(gains_begin_as_said)
+{
+    static const struct {
+        enum nl_norm_kind kind;
+        const char *name;
+    } gains[] = {{NL_NORM_bn, "norm.weight"}, {NL_NORM_prms, "norm.weight"}, {NL_NORM_scalenorm, "norm.g"}};
+    for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
+        struct nl_config config;
+        struct nl_graph graph;
+        struct nl_error err;
+        double factor = 0;
+        nl_config_defaults(&config);
+        config.norm.kind = gains[i].kind;
+        config.norm.gamma_init = 0.5;
+        ck_assert_int_eq(nl_model_norm(&config, (struct nl_extent){2, 2, 16}, false, &graph, &err), NL_OK);
+        for (int t = 0; t < graph.tensors; t++)
+            factor = strcmp(graph.tensor[t].name, gains[i].name) == 0 ? graph.tensor[t].factor : factor;
+        ck_assert_msg(factor == 0.5, "%s begins %g times as large", gains[i].name, factor);
+        nl_graph_release(&graph);
+    }
+}
+END_TEST
+
 /* A file that lost its cases would pass the loops above. */
 START_TEST(every_kind_has_cases)
 {
@@ -301,6 +342,7 @@ int main(void)
     TCase *cases = tcase_create("normalizers that are operations of their own");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, every_kind_has_cases);
+    tcase_add_test(cases, gains_begin_as_said);
     tcase_add_loop_test(cases, ref_agrees_with_pytorch, 0, cases_in_all());
     tcase_add_loop_test(cases, others_agree_with_ref, 0, cases_in_all());
     tcase_add_loop_test(cases, gradients_are_finite_differences, 0, cases_in_all());

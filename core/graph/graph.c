@@ -32,7 +32,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .count = 1};
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = 1};
     name_tensor(&graph->node[node], new, tensor);
     for (int d = 0; d < spec->dims; d++)
         tensor->count *= spec->shape[d];
@@ -110,7 +110,7 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
         bool may = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation ||
-                   (node->operation == &nl_hold_operation && i == NL_HOLD_LENGTHS);
+                   (i > 0 && i == node->operation->lengths);
         if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !may)
             return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
                            node->loop == NL_NONE ? "the body of" : "outside of");
@@ -118,14 +118,14 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
     return NL_OK;
 }
 
-/* What is in the slots: what the builder says, and the lengths of the first. */
+/* What is in the slots: what the builder says, and the lengths of the first, or of the open loop. */
 static void fill_slots(const struct nl_graph *graph, struct nl_graph_node *node, const struct nl_new_node *new)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         node->in[i] = i < new->inputs ? new->in[i] : NL_NONE;
     int lengths = new->operation->lengths;
     if (lengths && node->in[lengths] == NL_NONE && node->in[0] != NL_NONE)
-        node->in[lengths] = graph->value[node->in[0]].lengths;
+        node->in[lengths] = graph->open == NL_NONE ? graph->value[node->in[0]].lengths : graph->loop[graph->open].lengths;
 }
 
 static const char *name_of(const struct nl_graph *graph, int value)

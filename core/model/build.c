@@ -28,7 +28,7 @@ static void name_node(const struct nl_builder *b, const char *stem, int number, 
     snprintf(name, 64, "%s%s%s", b->prefix, stem, digits);
 }
 
-static void add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
+void nl_add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
 {
     char name[64];
     if (b->failed)
@@ -45,7 +45,7 @@ static void add_node(struct nl_builder *b, struct nl_new_node node, const char *
 
 void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number)
 {
-    add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without}, stem, number);
+    nl_add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without}, stem, number);
 }
 
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number)
@@ -97,15 +97,16 @@ static void add_product(struct nl_builder *b, const struct nl_operation *operati
 {
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .in = {b->at, weight}, .inputs = 1 + (weight != NL_NONE),
                                .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
-    add_node(b, node, stem, number);
+    nl_add_node(b, node, stem, number);
     if (!b->failed && weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
         add_standardize(b, weight, stem, number);
 }
 
 static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)
 {
-    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .out = out};
-    int weight = nl_add_weight(b, norm, 0, (int)nl_elements(nl_extent_at(b)), out, stem, number);
+    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .by_position = b->by_position, .out = out};
+    struct nl_extent x = nl_extent_at(b);
+    int weight = nl_add_weight(b, norm, 0, b->by_position ? x.channels : (int)nl_elements(x), out, stem, number);
     add_product(b, &nl_linear_operation, &linear, weight, bias, stem, number);
 }
 
@@ -119,10 +120,24 @@ void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, i
     add_linear(b, out, bias, weight_norm(b), stem, number);
 }
 
-void nl_add_head(struct nl_builder *b, const char *name)
+static const struct nl_weight_norm *weight_norm_of_head(const struct nl_builder *b)
 {
     bool listed = b->set && b->set->weights != NL_UNSAID;
-    add_linear(b, b->graph->classes, true, listed || b->config->norm.weights_head ? weight_norm(b) : NULL, name, 0);
+    return listed || b->config->norm.weights_head ? weight_norm(b) : NULL;
+}
+
+void nl_add_head(struct nl_builder *b, const char *name)
+{
+    add_linear(b, b->graph->classes, true, weight_norm_of_head(b), name, 0);
+}
+
+void nl_add_token_head(struct nl_builder *b, int table, const char *name)
+{
+    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .by_position = true, .out = b->graph->classes};
+    if (table == NL_NONE)
+        add_linear(b, b->graph->classes, false, weight_norm_of_head(b), name, 0);
+    else
+        add_product(b, &nl_linear_operation, &linear, table, false, name, 0);
 }
 
 static void add_conv(struct nl_builder *b, const struct nl_operation *operation, struct nl_conv shape, bool bias, const char *stem, int number)
@@ -169,7 +184,7 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     const struct nl_graph *graph = b->graph;
     struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
     struct nl_new_node node = {
-        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
+        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
     int producer = graph->value[b->at].producer;
     const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
     if (normalize->trains_running) {
@@ -187,7 +202,7 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
         node.in[NL_CROSS_ITERATION_WEIGHT] = maker->in[NL_PRODUCT_WEIGHT];
         window.weights = graph->value[maker->in[NL_PRODUCT_WEIGHT]].count;
     }
-    add_node(b, node, stem, number);
+    nl_add_node(b, node, stem, number);
 }
 
 /* The tensor that is the weight of the last node, or its gain, or NL_NONE. */
@@ -202,6 +217,18 @@ void nl_scale_weight(struct nl_builder *b, double factor)
     int tensor = last_weight(b);
     if (tensor != NL_NONE)
         b->graph->tensor[tensor].factor = factor;
+}
+
+void nl_scale_parts(struct nl_builder *b, int parts, double factor, double last)
+{
+    if (b->failed)
+        return;
+    const struct nl_graph_node *layer = &b->graph->node[b->graph->value[b->at].producer];
+    const struct nl_value *weight = &b->graph->value[layer->in[NL_PRODUCT_WEIGHT]];
+    int tensor = weight->producer == NL_NONE ? weight->tensor : nl_graph_parameter(b->graph, layer->in[NL_PRODUCT_WEIGHT], "original");
+    b->graph->tensor[tensor].parts = parts;
+    b->graph->tensor[tensor].factor = factor;
+    b->graph->tensor[tensor].last = last / factor;
 }
 
 /* Whether norm.skip leaves out the normalizer of that number, from 1. */
@@ -242,11 +269,11 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
                                      .eps = eps,
                                      .momentum = momentum};
     if (workers > 1 && !config->norm.sync)
-        normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
+        normalize.followed = (int)nl_micro_batch(config) / workers / normalize.setup.stat_batch;
     if (b->norm->uses & NL_USES_WINDOW)
         add_cross_iteration(b, &normalize, stem, number);
     else
-        nl_add(b, &nl_normalize_operation, &normalize, stem, number);
+        nl_add_without(b, &nl_normalize_operation, &normalize, b->unbiased ? 1u << NL_NORM_BETA : 0, stem, number);
 }
 
 /* By an operation of its own, whose arguments begin with the settings. */
@@ -273,8 +300,21 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .eps = eps,
         .momentum = momentum,
     };
-    nl_add(b, operation, arguments, stem, number);
+    nl_add_without(b, operation, arguments, b->unbiased ? 1u << NL_NORM_BETA : 0, stem, number);
     free(arguments);
+}
+
+/* Whether the next normalizer would take in what stands behind the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
+ * position by itself. A time of a loop is one position. */
+static bool takes_padding(const struct nl_builder *b)
+{
+    const struct nl_graph *graph = b->graph;
+    const struct nl_norm *norm = b->norm;
+    const struct nl_norm_setup setup = nl_norm_setup_of(b->config, 1, 2, 1);
+    bool spans_batch = nl_norm_spans_batch(norm), by_position = !spans_batch && !nl_norm_spans_positions(norm, &setup);
+    bool leaves_out = !norm->operation && !(norm->uses & NL_USES_WINDOW);
+    bool in_loop = graph->open != NL_NONE && graph->loop[graph->open].lengths != NL_NONE && spans_batch;
+    return (graph->value[b->at].lengths != NL_NONE || in_loop) && !by_position && !leaves_out;
 }
 
 bool nl_norm_is_next(const struct nl_builder *b)
@@ -288,8 +328,12 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     bool is_next = nl_norm_is_next(b);
     b->norms++;
-    if (!is_next)
+    if (b->failed || !is_next)
         return;
+    if (takes_padding(b)) {
+        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
+        return;
+    }
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
     if (nl_norm_check_groups(b->norm, &setup, "", b->err)) {
         b->failed = true;
@@ -318,7 +362,7 @@ void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)
 {
     struct nl_add add = {.stride = stride};
-    add_node(b, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &add, .in = {b->at, shortcut}, .inputs = 2}, stem, 0);
+    nl_add_node(b, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &add, .in = {b->at, shortcut}, .inputs = 2}, stem, 0);
 }
 
 void nl_add_norm_and_activation(struct nl_builder *b, int number)
@@ -343,7 +387,7 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum)
         return b->config->model.bias == NL_BIAS_ON;
     if (b->residual == NL_FIXUP)
         return false; /* its scalars are the biases */
-    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    bool cancelled = nl_config_norm_cancels_bias(b->config) && b->config->norm.placement != NL_AFTER;
     for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
         cancelled &= !is_skipped(b, next);
     return !cancelled;

@@ -19,7 +19,9 @@ struct nl_builder {
     int last_gamma;           /* the tensor that norm.last_gamma is for, should the branch end here; NL_NONE: there is none, or it has a value of its own */
     enum nl_residual residual;
     double variance;          /* nf: expected of the value at `at` */
-    char prefix[24];
+    bool by_position;         /* linear layers take the channels of each position; else all of a sample's numbers */
+    bool unbiased;            /* normalizers have no beta */
+    char prefix[32];
     const char *module, *suffix; /* of the tensors of layers (struct nl_new_node) */
     int statistics;              /* of normalizers (struct nl_new_node) */
     struct nl_error *err;
@@ -28,11 +30,15 @@ struct nl_builder {
 };
 
 struct nl_extent nl_extent_at(const struct nl_builder *b);
+void nl_add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number); /* of several inputs */
 void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number);
 void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number);
 int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number); /* its value */
 void nl_add_linear(struct nl_builder *b, int out, bool bias, const char *stem, int number);
 void nl_add_head(struct nl_builder *b, const char *name); /* linear, to the classes */
+
+/* The same without a bias; its weight is the embedding's table, or, where that is NL_NONE, its own. */
+void nl_add_token_head(struct nl_builder *b, int table, const char *name);
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number); /* of out, kernel and stride */
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
 void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */
@@ -59,6 +65,10 @@ void nl_add_pooled_head(struct nl_builder *b);
 /* What the last node has as its "weight", a gamma too, begins `factor` times as large. */
 void nl_scale_weight(struct nl_builder *b, double factor);
 
+/* The weight of the last node, a linear layer, is so many matrices, one below the other (struct nl_tensor): they begin `factor` times as large, the last one
+ * `last` times. */
+void nl_scale_parts(struct nl_builder *b, int parts, double factor, double last);
+
 /* Gamma of the branch's last normalizer begins as norm.last_gamma says. */
 void nl_set_last_gamma(struct nl_builder *b);
 
@@ -73,7 +83,9 @@ void nl_end_branch(struct nl_builder *b, const char *stem);                 /* b
 void nl_build_mlp(struct nl_builder *b);
 int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);
 void nl_build_resnet(struct nl_builder *b);
-void nl_build_recurrent(struct nl_builder *b);
+void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape);
+int nl_transformer_norms(const struct nl_config *config); /* how many normalizers it has */
+void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape);
 void nl_build_layers(struct nl_builder *b, const char **key);
 
 #endif

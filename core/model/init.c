@@ -1,4 +1,5 @@
-/* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given standard deviation. */
+/* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given standard deviation. What is larger or smaller than that
+ * has a factor (struct nl_tensor). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "model/model.h"
+#include "operation/class_token.h"
+#include "operation/embedding.h"
+#include "operation/positions.h"
 
 size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e)
 {
@@ -17,17 +21,28 @@ size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e)
     return (tap * in + i) * out + o; /* (O, I, taps) -> (taps, I, O) */
 }
 
-static double standard_deviation(const struct nl_tensor *tensor, const struct nl_config *config)
+/* Rows of it are what a token or a position becomes: nothing sums over them. */
+static bool is_table(const struct nl_graph *graph, const struct nl_tensor *tensor)
+{
+    const struct nl_operation *operation = graph->node[tensor->node].operation;
+    return operation == &nl_embedding_operation || operation == &nl_positions_operation || operation == &nl_class_token_operation;
+}
+
+static double standard_deviation(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config)
 {
     double taps = tensor->spec.dims == 4 ? (double)(tensor->spec.shape[2] * tensor->spec.shape[3]) : 1.0;
-    double fan_out = (double)tensor->spec.shape[0] * taps, fan_in = (double)tensor->spec.shape[1] * taps;
+    double fan_out = (double)tensor->spec.shape[0] / tensor->parts * taps, fan_in = (double)tensor->spec.shape[1] * taps;
+    bool table = is_table(graph, tensor);
     switch ((enum nl_init)config->model.init) {
     case NL_HE:
-        return sqrt(2.0 / fan_in);
+        return sqrt((table ? 1.0 : 2.0) / fan_in);
     case NL_XAVIER:
-        return sqrt(2.0 / (fan_in + fan_out));
+    case NL_TFIXUP:
+        return table ? sqrt(1.0 / fan_in) : sqrt(2.0 / (fan_in + fan_out));
     case NL_NORMAL:
         return config->model.init_std;
+    case NL_GPT2:
+        return 0.02;
     }
     NL_BUG("init %d", config->model.init);
 }
@@ -42,9 +57,9 @@ static struct nl_stream stream_of(const struct nl_graph *graph, const struct nl_
 }
 
 /* weight[count] */
-static void draw(struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+static void draw(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
 {
-    double scale = config->model.init_scale * standard_deviation(tensor, config);
+    double scale = config->model.init_scale * standard_deviation(graph, tensor, config);
     bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
     if (!uniform)
         nl_stream_normals(stream, 0, 0, tensor->count, weight);
@@ -74,11 +89,11 @@ static void make_orthogonal(int squares, size_t width, double *weight)
 }
 
 /* As model.recurrent_init says. */
-static void draw_recurrent(struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
 {
     size_t width = tensor->spec.shape[1];
     if (config->model.recurrent_init == NL_RECURRENT_SAME) {
-        draw(stream, tensor, config, weight);
+        draw(graph, stream, tensor, config, weight);
         return;
     }
     nl_stream_normals(stream, 0, 0, tensor->count, weight);
@@ -93,11 +108,12 @@ static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *te
     for (size_t e = 0; e < tensor->count; e++)
         value[e] = tensor->spec.initial;
     if (tensor->spec.role == NL_WEIGHT)
-        (tensor->squares > 0 ? draw_recurrent : draw)(stream_of(graph, tensor, config), tensor, config, value);
+        (tensor->squares > 0 ? draw_recurrent : draw)(graph, stream_of(graph, tensor, config), tensor, config, value);
     for (size_t e = tensor->part.first; e < tensor->part.end; e++)
         value[e] = tensor->part.value;
+    size_t last = tensor->count - tensor->count / (size_t)tensor->parts; /* where the last part begins; PyTorch's order has outputs first */
     for (size_t e = 0; e < tensor->count; e++)
-        out[nl_tensor_place(tensor, e)] = (double)(float)(tensor->factor * value[e]);
+        out[nl_tensor_place(tensor, e)] = (double)(float)((e >= last ? tensor->last * tensor->factor : tensor->factor) * value[e]);
     free(value);
 }
 

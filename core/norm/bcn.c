@@ -25,6 +25,7 @@ const struct nl_norm nl_norm_bcn = {
     .operation = &nl_mixture_operation,
     .variant = NL_MIXTURE_BCN,
     .mixes_samples = true,
+    .mixes_positions = true,
     .shifts = true,
     .tracks = true,
     .cancels_bias = true,

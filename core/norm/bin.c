@@ -22,6 +22,7 @@ const struct nl_norm nl_norm_bin = {
     .operation = &nl_mixture_operation,
     .variant = NL_MIXTURE_BIN,
     .mixes_samples = true,
+    .mixes_positions = true,
     .shifts = true,
     .tracks = true,
     .cancels_bias = true,

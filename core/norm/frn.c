@@ -24,6 +24,7 @@ const struct nl_norm nl_norm_frn = {
     .title = "filter response normalization",
     .label = "FRN",
     .operation = &nl_frn_operation,
+    .mixes_positions = true,
     .shifts = true,
     .uses = NL_USES_TLU | NL_AFFINE_OF_CHANNEL,
 };

@@ -75,6 +75,7 @@ struct nl_norm {
                                               of batches "cross_iteration" (NL_USES_WINDOW) */
     int variant;         /* of that operation, if it computes several */
     bool mixes_samples;  /* of that operation: what becomes of a sample depends on the others of its batch */
+    bool mixes_positions; /* of that operation: what becomes of a position depends on the others of its sample, in evaluation, too */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
@@ -115,6 +116,9 @@ static inline bool nl_norm_affine_is_of_channel(const struct nl_norm *norm)
 
 /* Whether what becomes of a sample depends on the others of its batch. */
 bool nl_norm_spans_batch(const struct nl_norm *norm);
+
+/* Whether what becomes of a position depends on the others of its sample. */
+bool nl_norm_spans_positions(const struct nl_norm *norm, const struct nl_norm_setup *setup);
 
 /* 1 / sqrt(var + eps), or 0 where there is nothing to divide by. */
 static inline NL_EVERYWHERE double nl_rstd(double var, double eps)

@@ -27,6 +27,7 @@ const struct nl_norm nl_norm_switch = {
     .operation = &nl_mixture_operation,
     .variant = NL_MIXTURE_SWITCH,
     .mixes_samples = true,
+    .mixes_positions = true,
     .shifts = true,
     .tracks = true,
     .uses = NL_AFFINE_OF_CHANNEL,

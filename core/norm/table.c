@@ -56,6 +56,15 @@ bool nl_norm_spans_batch(const struct nl_norm *norm)
     return norm->partition ? norm->partition(&two).samples > 1 : norm->mixes_samples;
 }
 
+bool nl_norm_spans_positions(const struct nl_norm *norm, const struct nl_norm_setup *setup)
+{
+    struct nl_norm_setup two = *setup;
+    two.positions = 2;
+    if (norm->partition)
+        return norm->partition(&two).positions > 1;
+    return norm->mixes_positions || ((norm->uses & NL_USES_OVER) && !setup->over_position);
+}
+
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup)
 {
     int sample_blocks = (setup->samples + partition->samples - 1) / partition->samples;

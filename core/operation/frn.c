@@ -147,7 +147,8 @@ static accumulator backward_channel(const struct nl_run *run, const struct nl_fr
     }
     if (dgamma) {
         dgamma[c] = (real)total.gamma;
-        dbeta[c] = (real)total.beta;
+        if (dbeta)
+            dbeta[c] = (real)total.beta;
     }
     if (dtau)
         dtau[c] = (real)total.tau;

@@ -238,7 +238,8 @@ static void apply(const struct layer *l, real *y)
             struct nl_mixture_map map = map_of(l, n, c);
             for (int s = 0; s < l->positions; s++) {
                 accumulator xhat = (l->x[place(l, n, s, c)] - instance_of(l, n, c).mean) * map.scale + map.offset;
-                y[place(l, n, s, c)] = l->gamma ? l->gamma[c] * xhat + l->beta[c] : xhat;
+                xhat = l->gamma ? l->gamma[c] * xhat : xhat;
+                y[place(l, n, s, c)] = l->beta ? xhat + l->beta[c] : xhat;
             }
         }
 }
@@ -304,7 +305,8 @@ static void backward_affine(const struct layer *l, int c, real *dgamma, real *db
         }
     }
     dgamma[c] = (real)product;
-    dbeta[c] = (real)sum;
+    if (dbeta)
+        dbeta[c] = (real)sum;
 }
 
 /* The sums over all samples of a number of channel c's gradients. */

@@ -106,7 +106,8 @@ static void forward(const struct nl_run *run, const void *arguments)
         real *y = nl_in_replica(run, op->y, r);
         for (size_t i = 0; i < n.count; i++) {
             accumulator z = value(f, n.alpha * n.x[i] + n.shift);
-            y[i] = n.gamma ? n.gamma[i % op->affine_count] * z + n.beta[i % op->affine_count] : z;
+            z = n.gamma ? n.gamma[i % op->affine_count] * z : z;
+            y[i] = n.beta ? z + n.beta[i % op->affine_count] : z;
         }
     }
 }
@@ -120,7 +121,8 @@ static void backward_affine(const struct nl_squash *op, const struct numbers *n,
         sum += dy[i];
     }
     dgamma[a] = (real)product;
-    dbeta[a] = (real)sum;
+    if (dbeta)
+        dbeta[a] = (real)sum;
 }
 
 static void backward(const struct nl_run *run, const void *arguments)

@@ -188,7 +188,8 @@ static void apply(const struct group *g, const real *beta, real *y)
             accumulator value = 0;
             for (int i = 0; i < g->d; i++)
                 value += g->w[j * g->d + i] * (g->x[at + i] - g->mean[i]);
-            y[at + g->first + j] = (real)(g->gamma ? g->gamma[j] * value + beta[j] : value);
+            value = g->gamma ? g->gamma[j] * value : value;
+            y[at + g->first + j] = (real)(beta ? value + beta[j] : value);
         }
 }
 
@@ -271,7 +272,8 @@ static void backward(const struct nl_run *run, const void *arguments)
             sum_gradients(&g, dy, sum, dw);
             for (int j = 0; dgamma && j < d; j++) {
                 dgamma[g.first + j] = (real)nl_dot(d, g.w + j * d, dw + j * d);
-                dbeta[g.first + j] = (real)sum[j];
+                if (dbeta)
+                    dbeta[g.first + j] = (real)sum[j];
             }
             for (int e = 0; e < d * d; e++)
                 dw[e] *= g.gamma ? g.gamma[e / d] : 1;

@@ -500,7 +500,8 @@ static void write_gradients(const struct call *call)
     bool switches = call->layer.kind == NL_MIXTURE_SWITCH;
     for (size_t c = 0; dgamma && c < channels; c++) {
         dgamma[c] = (float)call->shares[OF_GAMMA * channels + c];
-        dbeta[c] = (float)call->shares[OF_BETA * channels + c];
+        if (dbeta)
+            dbeta[c] = (float)call->shares[OF_BETA * channels + c];
     }
     for (size_t i = 0; i < 2; i++) {
         float *down = NL_AT(op->down[i], call->at);

@@ -71,10 +71,14 @@ struct sums {
     NL_CLONES                                                                                                                             \
     static void name##_row(const struct numbers *n, size_t columns, const float *x, float *y)                                             \
     {                                                                                                                                     \
-        if (n->gamma) {                                                                                                                   \
+        if (n->beta) {                                                                                                                    \
             NL_PARALLEL                                                                                                                   \
             for (size_t c = 0; c < columns; c++)                                                                                          \
                 y[c] = n->gamma[c] * value_##name(n->alpha * x[c] + n->shift) + n->beta[c];                                               \
+        } else if (n->gamma) {                                                                                                            \
+            NL_PARALLEL                                                                                                                   \
+            for (size_t c = 0; c < columns; c++)                                                                                          \
+                y[c] = n->gamma[c] * value_##name(n->alpha * x[c] + n->shift);                                                            \
         } else {                                                                                                                          \
             NL_PARALLEL                                                                                                                   \
             for (size_t c = 0; c < columns; c++)                                                                                          \

@@ -254,7 +254,7 @@ static void prepare(const struct task *task, size_t g)
     float *factor = task->factor + g * 2 * d * d;
     for (size_t j = 0; j < d; j++) {
         size_t c = g * d + j;
-        double gamma = task->gamma ? task->gamma[c] : 1, start = task->gamma ? task->beta[c] : 0;
+        double gamma = task->gamma ? task->gamma[c] : 1, start = task->beta ? task->beta[c] : 0;
         for (size_t i = 0; i < d; i++) {
             factor[i * d + j] = (float)(gamma * w[j * d + i]);
             start -= gamma * w[j * d + i] * (task->mean[g * d + i] - task->shift[g * d + i]);
@@ -377,7 +377,8 @@ static void find_gradients(void *context, size_t first, size_t end, int thread)
             }
             if (dgamma) {
                 dgamma[c] = (float)dot;
-                dbeta[c] = (float)task->sums[c];
+                if (dbeta)
+                    dbeta[c] = (float)task->sums[c];
             }
         }
         if (!task->fixed)

@@ -45,7 +45,7 @@ static __device__ inline struct channel find_channel(const struct nl_frn *op, si
     double size = sum_of_channel(squares) / op->positions + at.eps;
     at.scale = size == 0.0 ? 0.0 : 1.0 / sqrt(size);
     if (exists && gamma)
-        at.gamma = gamma[at.c], at.beta = beta[at.c];
+        at.gamma = gamma[at.c], at.beta = beta ? beta[at.c] : 0.0f;
     if (exists && tau)
         at.tau = tau[at.c];
     at.slope = at.gamma * (float)at.scale;
@@ -119,7 +119,9 @@ static __global__ void frn_join(struct nl_frn op, size_t stride, unsigned sample
             for (unsigned q = 0; q < QUANTITIES; q++)
                 sum[q] += part[(((size_t)blockIdx.z * samples + n) * QUANTITIES + q) * op.channels + c];
         if (dgamma)
-            dgamma[c] = (float)sum[0], dbeta[c] = (float)sum[1];
+            dgamma[c] = (float)sum[0];
+        if (dbeta)
+            dbeta[c] = (float)sum[1];
         if (dtau)
             dtau[c] = (float)sum[2];
         eps += sum[3];

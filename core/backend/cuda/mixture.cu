@@ -333,7 +333,8 @@ static __global__ void __launch_bounds__(NL_THREADS) join_samples(struct call ca
     of_replica(shared, call.channels)[blockIdx.x] = d;
     if (call.op.batch.affine_count > 0) {
         ((float *)nl_at(call.op.batch.dgamma, call.stride))[blockIdx.x] = (float)product;
-        ((float *)nl_at(call.op.batch.dbeta, call.stride))[blockIdx.x] = (float)gradient;
+        if (call.op.batch.dbeta)
+            ((float *)nl_at(call.op.batch.dbeta, call.stride))[blockIdx.x] = (float)gradient;
     }
     for (int i = 0; call.kind != NL_MIXTURE_SWITCH && i < 2; i++)
         if (call.op.down[i])
@@ -401,8 +402,11 @@ static unsigned threads_for(unsigned count)
 
 static void follow_batch(const struct nl_run *run, const struct call &call)
 {
-    struct nl_layout layout;
+    struct nl_layout layout = {};
     layout.all_rows = layout.rows = call.samples * call.positions;
+    layout.samples = call.samples;
+    layout.positions = call.positions;
+    layout.blocks = 1;
     layout.channels = call.channels;
     layout.stride = call.stride;
     NL_LAUNCH(find_batch, nl_grid_over(run, call.channels), NL_THREADS, call);

@@ -32,7 +32,7 @@ static __global__ void squash_forward(struct nl_squash op, enum nl_squash_functi
     float u = *(const float *)nl_at(op.alpha, stride) * ((const float *)nl_at(op.x, stride))[at] + (shift ? *shift : 0.0f);
     float y = value(f, u);
     if (gamma)
-        y = gamma[at % op.affine_count] * y + beta[at % op.affine_count];
+        y = gamma[at % op.affine_count] * y + (beta ? beta[at % op.affine_count] : 0.0f);
     ((float *)nl_at(op.y, stride))[at] = y;
 }
 

@@ -207,7 +207,7 @@ static __global__ void apply(struct nl_white_call call, size_t count)
     double value = 0.0;
     for (int i = 0; i < call.d; i++)
         value += w[i] * (x[i] - white.mean[first + i]);
-    ((float *)nl_at(call.op.y, call.stride))[at] = (float)(white.gamma ? white.gamma[c] * value + white.beta[c] : value);
+    ((float *)nl_at(call.op.y, call.stride))[at] = (float)(white.beta ? white.gamma[c] * value + white.beta[c] : white.gamma ? white.gamma[c] * value : value);
     if (at == 0 && call.statistics == NL_STATS_COLLECT)
         *nl_at(call.op.precise_count, call.stride) += call.rows;
 }
@@ -258,7 +258,8 @@ static __global__ void find_gradients(struct nl_white_call call)
     {
         if (dgamma) {
             dgamma[first + j] = (float)nl_dot(d, dw + j * d, white.w + blockIdx.x * square + j * d);
-            dbeta[first + j] = (float)white.sums[first + j];
+            if (dbeta)
+                dbeta[first + j] = (float)white.sums[first + j];
         }
         for (int i = 0; i < d; i++)
             dw[j * d + i] *= white.gamma ? white.gamma[first + j] : 1.0f;
